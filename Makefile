@@ -1,0 +1,66 @@
+# The one task runner. Every target sets up what it needs: Python >= 3.11 and make are enough to start.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Byte code is cached and jsii runs on Node 24 of the virtual environment, not on whatever the machine has.
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_NODE := $(CURDIR)/$(BIN)/node
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock demo test synth diff lint format types docs bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## set up .venv and node_modules from the lock files
+
+$(INSTALLED): requirements/dev.lock package-lock.json pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/npm ci --silent
+	@touch $@
+
+lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra testing --group dev --universal --upgrade \
+		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
+
+demo: $(INSTALLED) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
+	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)
+
+test: $(INSTALLED) ## all tests, the embedded cloud included
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+synth: $(INSTALLED) ## cdk synth into a clean cdk.out
+	rm -rf cdk.out
+	cdk synth --quiet
+
+diff: $(INSTALLED) ## compare the snapshots with another revision: make diff BASE=main
+	$(BIN)/python -m tools.review $(or $(BASE),HEAD)
+
+lint: $(INSTALLED) ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED) ## mypy --strict
+	$(BIN)/mypy
+
+docs: $(INSTALLED) ## build the documentation site into site/
+	$(BIN)/properdocs build --strict --quiet
+
+bench: $(INSTALLED) ## whole-process medians: the chat against an empty app with the same imports
+	$(BIN)/python -m benchmarks.synth
+
+clean: ## remove everything that the other targets made
+	rm -rf $(VENV) node_modules cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,61 @@
+"""AWS Cloud Design Patterns as composable AWS CDK constructs.
+
+Every pattern is importable from here (``from cdp_constructs import SnsSqsFanout``). Names resolve on first use, so that
+an application pays only for the CDK service modules of the patterns it uses.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from cdp_constructs._version import __version__
+
+if TYPE_CHECKING:
+    from cdp_constructs._defaults.buckets import use_access_log_bucket
+    from cdp_constructs._defaults.validation import InvalidOptionError
+    from cdp_constructs.data.storage_index import StorageIndex
+    from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
+    from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
+    from cdp_constructs.routing.deep_health_check import DeepHealthCheck
+    from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting
+    from cdp_constructs.upload.direct_object_upload import DirectObjectUpload
+
+# Where each public name lives. A test keeps this table, __all__ and the type view above equal.
+_MODULE_OF = {
+    "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
+    "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
+    "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
+    "InvalidOptionError": "cdp_constructs._defaults.validation",
+    "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
+    "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
+    "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
+    "StorageIndex": "cdp_constructs.data.storage_index",
+    "use_access_log_bucket": "cdp_constructs._defaults.buckets",
+}
+
+__all__ = [
+    "DeepHealthCheck",
+    "DirectObjectUpload",
+    "FanoutSubscriber",
+    "InvalidOptionError",
+    "MultiRegionLatencyRouting",
+    "PrivateCacheDistribution",
+    "SnsSqsFanout",
+    "StorageIndex",
+    "__version__",
+    "use_access_log_bucket",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of a public name when the name is first used (PEP 562)."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        message = f"module {__name__!r} has no attribute {name!r}; its public names are {', '.join(__all__)}"
+        raise AttributeError(message)
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

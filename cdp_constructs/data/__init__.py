@@ -1,0 +1,1 @@
+"""Data patterns: how state is kept, found and shared."""

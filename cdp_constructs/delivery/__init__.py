@@ -1,0 +1,1 @@
+"""Delivery patterns: how content reaches its readers."""

@@ -1,0 +1,1 @@
+"""Messaging patterns: how services talk without knowing each other."""

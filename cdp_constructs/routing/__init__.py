@@ -1,0 +1,1 @@
+"""Routing patterns: how a request finds a healthy Region."""

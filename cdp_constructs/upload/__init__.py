@@ -1,0 +1,1 @@
+"""Upload patterns: how objects enter the system without passing through a server."""

@@ -1,0 +1,1 @@
+"""The chat: one service in two or more Regions."""
