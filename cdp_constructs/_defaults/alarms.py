@@ -1,0 +1,52 @@
+"""One way to make an alarm, so that every pattern pages in the same manner."""
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+
+def add_alarm(
+    scope: Construct,
+    construct_id: str,
+    metric: cloudwatch.IMetric,
+    *,
+    alarm_topic: sns.ITopic | None,
+    description: str,
+    threshold: float = 1,
+    evaluation_periods: int = 1,
+    comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+    missing_data: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+) -> cloudwatch.Alarm | None:
+    """Add an alarm that notifies ``alarm_topic``, or nothing when there is nobody to notify.
+
+    Args:
+        scope: The pattern that the alarm watches.
+        construct_id: Id of the alarm inside ``scope``.
+        metric: What is watched; its period is the length of one evaluation period.
+        alarm_topic: Receives the alarm and its recovery. None leaves the alarm out: an alarm that tells nobody costs
+            money and hides the gap.
+        description: What it means and what to do first, for the person who is paged.
+        threshold: Value at which the alarm goes off.
+        evaluation_periods: Periods in a row that must breach.
+        comparison: How the metric is compared with the threshold.
+        missing_data: How periods without data count.
+    """
+    if alarm_topic is None:
+        return None
+    # Imported here: most applications of this library's data classes never make an alarm.
+    from aws_cdk import aws_cloudwatch_actions as actions
+
+    alarm = cloudwatch.Alarm(
+        scope,
+        construct_id,
+        metric=metric,
+        threshold=threshold,
+        evaluation_periods=evaluation_periods,
+        comparison_operator=comparison,
+        treat_missing_data=missing_data,
+        alarm_description=description,
+    )
+    action = actions.SnsAction(alarm_topic)
+    alarm.add_alarm_action(action)
+    alarm.add_ok_action(action)
+    return alarm

@@ -1,0 +1,194 @@
+"""One way to make a Lambda function: arm64, current Python, Powertools, tracing, its own role, kept logs."""
+
+from enum import Enum
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from cdp_constructs._defaults.acknowledgments import acknowledge
+
+HANDLERS = Path(__file__).parent.parent / "handlers"
+RUNTIME = lambda_.Runtime.PYTHON_3_14
+ARCHITECTURE = lambda_.Architecture.ARM_64
+
+# AWS publishes Powertools as a layer in every Region and names it by a public parameter: nothing is bundled at synth.
+# The layer also carries pydantic, the X-Ray SDK and cryptography.
+POWERTOOLS_VERSION = "3.37.0"
+_POWERTOOLS_PARAMETER = f"/aws/service/powertools/python/arm64/python3.14/{POWERTOOLS_VERSION}"
+
+
+class Invocation(Enum):
+    """Who calls a function, and so where its failures go. The value is the reason for having no dead-letter target."""
+
+    REQUEST = "The caller waits for the answer and gets the error; nothing is queued that could be lost."
+    POLLED = "Lambda polls the source; what fails stays there and moves to the source's own dead-letter queue."
+    EVENT = ""
+
+
+def add_function(
+    scope: Construct,
+    construct_id: str,
+    *,
+    handler: str | Path,
+    description: str,
+    invocation: Invocation,
+    environment: dict[str, str] | None = None,
+    memory_size: int = 256,
+    timeout: Duration | None = None,
+    reserved_concurrency: int | None = None,
+    dead_letter_queue: sqs.IQueue | None = None,
+    log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+    log_encryption_key: kms.IKey | None = None,
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+) -> lambda_.Function:
+    """Add a function with a role that may write its own logs and traces and nothing else.
+
+    Args:
+        scope: The pattern that needs it.
+        construct_id: Id of the function inside ``scope``; its role is ``<construct_id>Role``, its log group
+            ``<construct_id>Logs``.
+        handler: Name of a folder of ``cdp_constructs/handlers``, or the path of another folder, with an ``index.py`` that
+            defines ``handler(event, context)``.
+        description: What it does, as shown in the console.
+        invocation: Who calls it; ``EVENT`` (asynchronous) requires ``dead_letter_queue``.
+        environment: Variables beside the Powertools ones.
+        memory_size: MB, 128 to 10,240; CPU grows with it.
+        timeout: Up to 15 minutes; 10 seconds by default.
+        reserved_concurrency: Upper bound of concurrent executions, taken out of the account's pool (1,000, soft).
+        dead_letter_queue: Receives the event and the error after the two retries of an asynchronous call.
+        log_retention: How long logs are kept.
+        log_encryption_key: A customer-managed key for the logs; by default CloudWatch Logs encrypts with its own.
+        removal_policy: What happens to the log group when the stack goes.
+
+    Raises:
+        ValueError: when an asynchronous function has no place for its failures, or the handler folder has no
+            ``index.py``.
+    """
+    folder = HANDLERS / handler if isinstance(handler, str) else handler
+    if not (folder / "index.py").is_file():
+        message = (
+            f"{scope.node.path}/{construct_id}: handler {str(folder)!r} has no index.py; name a folder that has one"
+        )
+        raise ValueError(message)
+    if invocation is Invocation.EVENT and dead_letter_queue is None:
+        message = f"{scope.node.path}/{construct_id}: an asynchronous function needs dead_letter_queue for its failures"
+        raise ValueError(message)
+
+    log_group = logs.LogGroup(
+        scope,
+        f"{construct_id}Logs",
+        retention=log_retention,
+        encryption_key=log_encryption_key,
+        removal_policy=removal_policy,
+    )
+    role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    function = lambda_.Function(
+        scope,
+        construct_id,
+        description=description,
+        runtime=RUNTIME,
+        architecture=ARCHITECTURE,
+        handler="index.handler",
+        code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
+        layers=[powertools_layer(scope)],
+        role=role,
+        log_group=log_group,
+        logging_format=lambda_.LoggingFormat.JSON,
+        memory_size=memory_size,
+        timeout=timeout or Duration.seconds(10),
+        reserved_concurrent_executions=reserved_concurrency,
+        environment={"POWERTOOLS_SERVICE_NAME": construct_id, **(environment or {})},
+    )
+    _trace(function, role)
+    if dead_letter_queue is not None:
+        # Imported here: only asynchronous functions have destinations.
+        from aws_cdk import aws_lambda_destinations as destinations
+
+        function.configure_async_invoke(on_failure=destinations.SqsDestination(dead_letter_queue), retry_attempts=2)
+    _acknowledge(function, invocation)
+    return function
+
+
+def powertools_layer(scope: Construct) -> lambda_.ILayerVersion:
+    """Return the public Powertools layer of the stack's Region, one per stack."""
+    stack = Stack.of(scope)
+    existing = stack.node.try_find_child("PowertoolsLayer")
+    if existing is not None:
+        return existing  # type: ignore[return-value]  # jsii cannot be asked for isinstance(ILayerVersion)
+    arn = ssm.StringParameter.value_for_string_parameter(stack, _POWERTOOLS_PARAMETER)
+    return lambda_.LayerVersion.from_layer_version_arn(stack, "PowertoolsLayer", arn)
+
+
+def consume_queue(
+    scope: Construct,
+    construct_id: str,
+    function: lambda_.IFunction,
+    queue: sqs.IQueue,
+    *,
+    batch_size: int = 10,
+    max_concurrency: int = 10,
+    batching_window: Duration | None = None,
+) -> lambda_.EventSourceMapping:
+    """Let a function work on a queue's messages in batches, of which only the failed ones are delivered again.
+
+    Args:
+        scope: The pattern that owns the consumer.
+        construct_id: Id of the event source mapping inside ``scope``.
+        function: Returns ``batchItemFailures``; Powertools' batch processor does.
+        queue: The queue; its visibility timeout is at least six times the function's timeout.
+        batch_size: 1 to 10,000; above 10 a ``batching_window`` is required (and FIFO queues stop at 10).
+        max_concurrency: 2 to 1,000 batches worked on at a time; keeps a backlog from taking the account's concurrency.
+        batching_window: How long to wait for a full batch, up to 5 minutes. Not for FIFO queues.
+    """
+    queue.grant_consume_messages(function)
+    mapping = lambda_.EventSourceMapping(
+        scope,
+        construct_id,
+        target=function,
+        event_source_arn=queue.queue_arn,
+        batch_size=batch_size,
+        max_concurrency=max_concurrency,
+        max_batching_window=batching_window,
+        report_batch_item_failures=True,
+    )
+    acknowledge(
+        mapping,
+        "Serverless-LambdaEventSourceMappingDestination",
+        "SQS sources take no destination: what fails stays in the queue and moves to its dead-letter queue.",
+    )
+    return mapping
+
+
+def _trace(function: lambda_.Function, role: iam.Role) -> None:
+    # Function(tracing=ACTIVE) would put the permission into the role's shared policy, and an acknowledgment of its *
+    # would then hide any other * that a user adds there. In a policy of its own it covers only itself.
+    policy = iam.Policy(
+        role,
+        "Tracing",
+        roles=[role],
+        statements=[
+            iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
+        ],
+    )
+    function.node.add_dependency(policy)
+    resource = function.node.default_child
+    resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")  # type: ignore[union-attr]
+    reason = "X-Ray has no resources to name: both actions accept only * (service authorization reference of X-Ray)."
+    acknowledge(policy, "AwsSolutions-IAM5[Resource::*]", reason)
+
+
+def _acknowledge(function: lambda_.Function, invocation: Invocation) -> None:
+    if invocation is Invocation.EVENT:
+        reason = "Failed asynchronous calls go to the on-failure destination, which also carries the error."
+        acknowledge(function, "Serverless-LambdaDLQ", reason)
+        return
+    for rule in ("Serverless-LambdaDLQ", "Serverless-LambdaAsyncFailureDestination"):
+        acknowledge(function, rule, invocation.value)

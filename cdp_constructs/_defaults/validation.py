@@ -1,0 +1,145 @@
+"""Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Stack, Token
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+
+class InvalidOptionError(ValueError):
+    """An option of a pattern cannot work on AWS.
+
+    The message names the construct's path, the option, the value it got, and a value that would work.
+    """
+
+    def __init__(self, construct: "Construct | str", option: str, problem: str, fix: str) -> None:
+        """Build the message.
+
+        Args:
+            construct: The construct that was given the option, or its path while it does not exist yet.
+            option: The option's name as the caller wrote it.
+            problem: What is wrong, including the value.
+            fix: What to write instead.
+        """
+        path = construct if isinstance(construct, str) else construct.node.path
+        self.option = option
+        super().__init__(f"{path or 'App'}: {option} {problem}. {fix}.")
+
+
+def check_range(
+    construct: "Construct | str",
+    option: str,
+    value: float,
+    *,
+    low: float,
+    high: float,
+    unit: str,
+    source: str,
+) -> None:
+    """Refuse a number outside ``low``..``high`` (both included); tokens are left for AWS to judge.
+
+    Raises:
+        InvalidOptionError: naming the range and the AWS limit (``source``) that sets it.
+    """
+    if Token.is_unresolved(value) or low <= value <= high:
+        return
+    raise InvalidOptionError(construct, option, f"is {value:g} {unit}", f"Use {low:,} to {high:,} {unit} ({source})")
+
+
+def check_duration(
+    construct: "Construct | str",
+    option: str,
+    value: Duration,
+    *,
+    low: Duration,
+    high: Duration,
+    source: str,
+) -> None:
+    """Refuse a duration outside ``low``..``high`` (both included).
+
+    Raises:
+        InvalidOptionError: naming the range in seconds and the AWS limit that sets it.
+    """
+    if value.is_unresolved():
+        return
+    check_range(
+        construct,
+        option,
+        value.to_seconds(),
+        low=low.to_seconds(),
+        high=high.to_seconds(),
+        unit="seconds",
+        source=source,
+    )
+
+
+def check_exclusive(construct: "Construct | str", given: dict[str, object], creation_only: dict[str, object]) -> None:
+    """Refuse options that configure a new resource when the resource was brought.
+
+    Args:
+        construct: The pattern.
+        given: The brought resource by option name; nothing is checked when its value is None.
+        creation_only: Options that only make sense for creation, by name; None means not given.
+
+    Raises:
+        InvalidOptionError: for the first creation-only option given beside a brought resource.
+    """
+    brought = [name for name, value in given.items() if value is not None]
+    if not brought:
+        return
+    for name, value in creation_only.items():
+        if value is not None:
+            raise InvalidOptionError(
+                construct,
+                name,
+                f"was given together with {brought[0]}",
+                f"A brought resource is not reconfigured: leave {name} out, or leave {brought[0]} out to have one made",
+            )
+
+
+def check_origins(construct: "Construct | str", origins: Iterable[str]) -> list[str]:
+    """Return the origins as a list, or refuse an empty list, wildcards, paths and plain http.
+
+    ``http://localhost`` with any port is allowed, because browsers treat it as a secure context.
+
+    Raises:
+        InvalidOptionError: naming the offending origin.
+    """
+    checked = list(origins)
+    if not checked:
+        raise InvalidOptionError(
+            construct, "allowed_origins", "is empty", 'Name each web origin, such as ["https://chat.example.com"]'
+        )
+    for origin in checked:
+        if Token.is_unresolved(origin):
+            continue
+        local = origin.startswith(("http://localhost", "http://127.0.0.1"))
+        scheme, _, host = origin.partition("://")
+        if "*" in origin or not host or "/" in host or (scheme != "https" and not local):
+            raise InvalidOptionError(
+                construct,
+                "allowed_origins",
+                f"contains {origin!r}",
+                "Use full origins with scheme and host and nothing after them, such as https://chat.example.com",
+            )
+    return checked
+
+
+def concrete_region(construct: "Construct") -> str:
+    """Return the Region of the construct's stack, or refuse an environment-agnostic stack.
+
+    Raises:
+        InvalidOptionError: when the stack's Region is only known at deployment.
+    """
+    region = Stack.of(construct).region
+    if Token.is_unresolved(region):
+        raise InvalidOptionError(
+            construct,
+            "env",
+            "of the stack names no Region",
+            'Give the stack a Region: MyStack(app, "Tokyo", env=cdk.Environment(region="ap-northeast-1"))',
+        )
+    return region

@@ -1,0 +1,65 @@
+"""Reads cdk-nag's findings and acknowledgments out of the validation report of an assembly."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPORT = "validation-report.json"
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A rule that a construct breaks."""
+
+    pack: str
+    rule: str
+    construct_path: str
+    description: str
+
+    def __str__(self) -> str:
+        """Give one line that is enough to find and judge it."""
+        return f"{self.rule} at {self.construct_path}: {self.description}"
+
+
+@dataclass(frozen=True, order=True)
+class AcknowledgedFinding(Finding):
+    """A finding that the construct accepts, with the reason."""
+
+    reason: str
+
+
+def read_findings(assembly: Path) -> tuple[list[Finding], list[AcknowledgedFinding]]:
+    """Return open and acknowledged findings of all packs that were run, sorted.
+
+    Args:
+        assembly: The directory that ``app.synth()`` wrote.
+
+    Raises:
+        FileNotFoundError: when no validation plugin ran, so that "no findings" would mean nothing.
+    """
+    report = json.loads((assembly / REPORT).read_text())
+    findings: list[Finding] = []
+    acknowledged: list[AcknowledgedFinding] = []
+    for plugin in report["pluginReports"]:
+        for violation, path in _places(plugin.get("violations", [])):
+            findings.append(Finding(_pack(violation), violation["ruleName"], path, violation["description"]))
+        for violation, path in _places(plugin.get("suppressedViolations", [])):
+            acknowledged.append(
+                AcknowledgedFinding(
+                    _pack(violation), violation["ruleName"], path, violation["description"], violation["reason"]
+                )
+            )
+    return sorted(findings), sorted(acknowledged)
+
+
+def _places(violations: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+    for violation in violations:
+        for construct in violation["violatingConstructs"]:
+            yield violation, construct["constructPath"]
+
+
+def _pack(violation: dict[str, Any]) -> str:
+    rule: str = violation["ruleName"]
+    return rule.partition("-")[0]
