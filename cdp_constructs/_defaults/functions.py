@@ -54,7 +54,7 @@ def add_function(
         scope: The pattern that needs it.
         construct_id: Id of the function inside ``scope``; its role is ``<construct_id>Role``, its log group
             ``<construct_id>Logs``.
-        handler: Name of a folder of ``cdp_constructs/handlers``, or the path of another folder, with an ``index.py`` that
+        handler: Name of a folder of ``cdp_constructs/handlers``, or the path of another folder; its ``index.py``
             defines ``handler(event, context)``.
         description: What it does, as shown in the console.
         invocation: Who calls it; ``EVENT`` (asynchronous) requires ``dead_letter_queue``.

@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def cdk_context(pytestconfig: pytest.Config) -> dict[str, Any]:
-    """Return the context of ``cdk.json``, which ``App()`` does not read in a test: templates would differ from synth."""
+    """Return the context of ``cdk.json``: ``App()`` does not read it, so templates would differ from synth."""
     file = pytestconfig.rootpath / str(pytestconfig.getini("cdk_json"))
     context: dict[str, Any] = json.loads(file.read_text()).get("context", {}) if file.exists() else {}
     return context

@@ -136,7 +136,8 @@ class Synthesis:
 
 
 def _stacks_of(construct: IConstruct) -> list[Stack]:
-    return [child for child in construct.node.find_all() if Stack.is_stack(child) and not child.nested]  # type: ignore[attr-defined]
+    stacks = [Stack.of(child) for child in construct.node.find_all() if Stack.is_stack(child)]
+    return [stack for stack in stacks if not stack.nested]
 
 
 def _template_file(stack: Stack) -> Path:
