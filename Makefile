@@ -56,7 +56,7 @@ types: $(INSTALLED) ## mypy --strict
 	$(BIN)/mypy
 
 docs: $(INSTALLED) ## build the documentation site into site/
-	$(BIN)/properdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet
 
 bench: $(INSTALLED) ## whole-process medians: the chat against an empty app with the same imports
 	$(BIN)/python -m benchmarks.synth
