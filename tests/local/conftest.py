@@ -1,0 +1,95 @@
+"""The embedded cloud of the conformance suite: one for the whole session."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from cdp_constructs.local import LocalCloud
+
+Template = Mapping[str, Any]
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud.start() as running:
+        yield running
+
+
+class Stacks:
+    """Deploys plain CloudFormation templates and remembers them, so that they are deleted after the module."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+        self._deployed: list[tuple[str, str]] = []
+
+    def deploy(self, template: Template, *, region: str = "us-east-1", name: str | None = None) -> dict[str, str]:
+        """Create the stack, or update it when `name` is one deployed before; return its outputs."""
+        stack_name = name or f"conformance-{uuid.uuid4().hex[:8]}"
+        client = self._cloud.client("cloudformation", region=region)
+        request = {
+            "StackName": stack_name,
+            "TemplateBody": json.dumps(template),
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        }
+        update = (region, stack_name) in self._deployed
+        if update:
+            client.update_stack(**request)
+        else:
+            client.create_stack(**request)
+            self._deployed.append((region, stack_name))
+        try:
+            waiter = client.get_waiter("stack_update_complete" if update else "stack_create_complete")
+            waiter.wait(StackName=stack_name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
+        except Exception as error:
+            events = client.describe_stack_events(StackName=stack_name)["StackEvents"]
+            failed = [
+                f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+                for event in events
+                if event["ResourceStatus"].endswith("_FAILED")
+            ]
+            raise AssertionError(f"stack {stack_name} failed: {failed}") from error
+        stack = client.describe_stacks(StackName=stack_name)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def delete(self, name: str, *, region: str = "us-east-1") -> None:
+        client = self._cloud.client("cloudformation", region=region)
+        client.delete_stack(StackName=name)
+        waiter = client.get_waiter("stack_delete_complete")
+        waiter.wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
+        self._deployed.remove((region, name))
+
+    def delete_all(self) -> None:
+        for region, name in reversed(list(self._deployed)):
+            self.delete(name, region=region)
+
+
+@contextmanager
+def _deployed(cloud: LocalCloud) -> Iterator[Stacks]:
+    stacks = Stacks(cloud)
+    yield stacks
+    stacks.delete_all()
+
+
+@pytest.fixture(scope="module")
+def stacks(cloud: LocalCloud) -> Iterator[Stacks]:
+    with _deployed(cloud) as deployed:
+        yield deployed
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """Return a function that calls `probe` until it gives something true, and returns that."""
+
+    def wait(probe: Callable[[], Any], *, seconds: float = 10.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := probe()):
+            assert time.monotonic() < deadline, f"nothing within {seconds} s; last seen: {found!r}"
+            time.sleep(0.05)
+        return found
+
+    return wait
