@@ -12,7 +12,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo test synth diff lint format types docs bench clean
+.PHONY: help install lock demo test synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,8 +41,8 @@ synth: $(INSTALLED) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out
 	cdk synth --quiet
 
-diff: $(INSTALLED) ## compare the snapshots with another revision: make diff BASE=main
-	$(BIN)/python -m tools.review $(or $(BASE),HEAD)
+review: $(INSTALLED) ## what changed in the architecture since a revision: make review BASE=main
+	@$(BIN)/node tools/review.mjs $(or $(BASE),HEAD)
 
 lint: $(INSTALLED) ## ruff: rules and formatting
 	$(BIN)/ruff check .

@@ -1,0 +1,96 @@
+"""The library as a package: its public names, what an import costs, and what a wheel of it can do elsewhere."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cdp_constructs
+
+ROOT = Path(__file__).parent.parent
+
+
+def type_view() -> dict[str, str]:
+    """Return name and module of everything that type checkers see at the top of the package."""
+    tree = ast.parse((ROOT / "cdp_constructs/__init__.py").read_text())
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    return {
+        alias.name: str(node.module) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+
+
+def test_what_runs_what_types_and_what_star_imports_are_the_same_names() -> None:
+    names = [name for name in cdp_constructs.__all__ if name != "__version__"]
+    assert type_view() == cdp_constructs._MODULE_OF
+    assert sorted(cdp_constructs._MODULE_OF) == sorted(names)
+
+
+@pytest.mark.parametrize("name", sorted(cdp_constructs._MODULE_OF))
+def test_every_public_name_is_importable_and_documented(name: str) -> None:
+    assert getattr(cdp_constructs, name).__doc__
+
+
+def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
+    with pytest.raises(AttributeError, match="SnsSqsFanout"):
+        _ = cdp_constructs.NoSuchPattern  # type: ignore[attr-defined]
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after a statement."""
+    script = f"{statement}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_package_imports_no_cdk() -> None:
+    assert not {name for name in modules_after("import cdp_constructs") if name.startswith(("aws_cdk", "constructs"))}
+
+
+PATTERNS = sorted(set(cdp_constructs._MODULE_OF) - {"InvalidOptionError", "use_access_log_bucket"})
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_importing_one_pattern_imports_no_other(name: str) -> None:
+    own = cdp_constructs._MODULE_OF[name]
+    others = {cdp_constructs._MODULE_OF[other] for other in PATTERNS} - {own}
+    loaded = modules_after(f"from cdp_constructs import {name}")
+    assert loaded & others <= composed_by(own)
+
+
+# The patterns that always make a Lambda function are not here: aws_cdk.aws_lambda itself imports aws_ec2.
+@pytest.mark.parametrize("name", ["MultiRegionLatencyRouting", "SnsSqsFanout"])
+def test_a_pattern_that_needs_no_aws_ec2_does_not_import_it(name: str) -> None:
+    assert "aws_cdk.aws_ec2" not in modules_after(f"from cdp_constructs import {name}")
+
+
+def composed_by(module: str) -> set[str]:
+    """Return the patterns that a pattern is made of; those it may import."""
+    return {"cdp_constructs.upload.direct_object_upload": {"cdp_constructs.messaging.sns_sqs_fanout"}}.get(
+        module, set()
+    )
+
+
+def test_the_library_imports_neither_the_local_cloud_nor_the_testing_kit() -> None:
+    families = ("_defaults", "messaging", "routing", "delivery", "upload", "data")
+    for family in families:
+        for file in (ROOT / "cdp_constructs" / family).glob("*.py"):
+            imported = {
+                node.module or "" for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)
+            }
+            assert not {
+                name
+                for name in imported
+                if name.startswith(("cdp_constructs.local", "cdp_constructs.testing", "stacks"))
+            }, file
+
+
+def test_handlers_import_no_cdk() -> None:
+    files = [*(ROOT / "cdp_constructs/handlers").rglob("*.py"), *(ROOT / "stacks").glob("*/handlers/**/*.py")]
+    assert files
+    for file in files:
+        text = file.read_text()
+        assert "aws_cdk" not in text, file
+        assert "cdp_constructs" not in text, file

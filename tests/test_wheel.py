@@ -1,0 +1,101 @@
+"""The wheel, installed with pip into an empty environment, in somebody else's CDK application."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+APPLICATION = """
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3, aws_sns as sns
+from cdp_constructs import DirectObjectUpload, SnsSqsFanout
+
+app = cdk.App()
+stack = cdk.Stack(app, "Theirs")
+alarms = sns.Topic(stack, "Alarms")
+fanout = SnsSqsFanout(stack, "Messages", alarm_topic=alarms)
+fanout.add_subscriber("Archive")
+DirectObjectUpload(
+    stack, "Photos", allowed_origins=["https://photos.example.com"], content_types=["image/jpeg"], max_size_mb=10
+)
+app.synth()
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(directory), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    [built] = directory.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def their_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the interpreter of an environment that has the wheel and what pip installed for it, and nothing else."""
+    directory = tmp_path_factory.mktemp("theirs") / "venv"
+    venv.create(directory, with_pip=True)
+    python = directory / "bin" / "python"
+    # Versions as locked, so that a release of somebody else's cannot break this test; hashes are pip's to check elsewhere.
+    pins = re.findall(r"^([a-z0-9-]+==[^ \\;]+)", (ROOT / "requirements/dev.lock").read_text(), re.MULTILINE)
+    constraints = directory / "constraints.txt"
+    constraints.write_text("\n".join(pins))
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--constraint", constraints, wheel], check=True, capture_output=True
+    )
+    return python
+
+
+def test_the_wheel_has_types_and_handlers_and_nothing_compiled(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "cdp_constructs/py.typed" in names
+    assert [name for name in names if name.endswith("/index.py")]
+    assert not [name for name in names if name.endswith(".pyc") or name.startswith(("tests/", "stacks/"))]
+
+
+def test_their_application_synthesises_with_working_assets(their_python: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APPLICATION)
+    environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    subprocess.run(
+        [their_python, "app.py"],
+        cwd=tmp_path,
+        env={**environment, "CDK_OUTDIR": "cdk.out", "CDK_VALIDATION": "false"},
+        check=True,
+        capture_output=True,
+    )
+    files = json.loads((tmp_path / "cdk.out/Theirs.assets.json").read_text())["files"].values()
+    folders = [tmp_path / "cdk.out" / file["source"]["path"] for file in files if file["source"]["packaging"] == "zip"]
+    assert folders
+    for folder in folders:
+        compile((folder / "index.py").read_text(), str(folder), "exec")
+        assert "def handler(" in (folder / "index.py").read_text()
+    assert str(ROOT) not in (tmp_path / "cdk.out/Theirs.template.json").read_text()
+
+
+def test_asset_hashes_are_the_same_from_the_wheel_and_from_the_source_tree(their_python: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APPLICATION)
+    assets = []
+    for interpreter in (str(their_python), sys.executable):
+        outdir = tmp_path / Path(interpreter).parent.parent.name.replace(".", "")
+        subprocess.run(
+            [interpreter, "app.py"],
+            cwd=tmp_path,
+            env={**os.environ, "CDK_OUTDIR": str(outdir), "CDK_VALIDATION": "false", "PYTHONPATH": ""},
+            check=True,
+            capture_output=True,
+        )
+        files = json.loads((outdir / "Theirs.assets.json").read_text())["files"]
+        assets.append({key for key, file in files.items() if file["source"]["packaging"] == "zip"})
+    assert assets[0] == assets[1]
