@@ -46,7 +46,7 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             key={"Name": "Id"},
             attributes={
                 "Arn": "Response.ConnectionArn",
-                "SecretArn": "Response.SecretArn",
+                "SecretArn": "arn:aws:secretsmanager:{Region}:{Account}:secret:events!connection/{Id}",
                 "ArnForPolicy": "arn:aws:events:{Region}:{Account}:connection/{Id}",
             },
             named="Name",

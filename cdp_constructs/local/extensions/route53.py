@@ -1,10 +1,10 @@
-"""Route 53: health checks, groups of records, and private zones."""
+"""Route 53: health checks and groups of records."""
 
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cdp_constructs.local.extensions._sdk import Api, call, client, generated_name, resource_type
+from cdp_constructs.local.extensions._sdk import call, client, generated_name
 from cdp_constructs.local.extensions._types import Attributes, Properties, ResourceType, Support
 
 __all__ = ["RESOURCE_TYPES"]
@@ -32,9 +32,7 @@ def _create_health_check(logical_id: str, properties: Properties, stack_name: st
     return health_check_id, {"HealthCheckId": health_check_id}
 
 
-def _update_health_check(
-    physical_id: str, old: Properties, new: Properties, stack_name: str
-) -> tuple[str, Attributes]:
+def _update_health_check(physical_id: str, old: Properties, new: Properties, stack_name: str) -> tuple[str, Attributes]:
     before, after = old["HealthCheckConfig"], new["HealthCheckConfig"]
     if any(before.get(name) != after.get(name) for name in _FIXED_AT_CREATION):
         return _create_health_check(physical_id, new, stack_name)
@@ -69,9 +67,7 @@ def _record(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(action: str, properties: Properties) -> None:
-    changes = [
-        {"Action": action, "ResourceRecordSet": _record(record)} for record in properties.get("RecordSets", [])
-    ]
+    changes = [{"Action": action, "ResourceRecordSet": _record(record)} for record in properties.get("RecordSets", [])]
     if changes:
         parameters = {"HostedZoneId": _zone_id(properties), "ChangeBatch": {"Changes": changes}}
         call("route53", "change_resource_record_sets", parameters)
@@ -123,17 +119,5 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         blocking=True,
     ),
     ResourceType(name="AWS::Route53::RecordSet", support=Support.CONTROL_PLANE_ONLY, reason=_NO_DNS),
-    resource_type(
-        "AWS::Route53::HostedZone",
-        Api(
-            service="route53",
-            create="create_hosted_zone",
-            read="get_hosted_zone",
-            update="update_hosted_zone_comment",
-            delete="delete_hosted_zone",
-            ref="Response.HostedZone.Id",
-        ),
-        Support.CONTROL_PLANE_ONLY,
-        _NO_DNS,
-    ),
+    ResourceType(name="AWS::Route53::HostedZone", support=Support.CONTROL_PLANE_ONLY, reason=_NO_DNS),
 )
