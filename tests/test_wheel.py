@@ -48,7 +48,7 @@ def their_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("theirs") / "venv"
     venv.create(directory, with_pip=True)
     python = directory / "bin" / "python"
-    # Versions as locked, so that a release of somebody else's cannot break this test; hashes are pip's to check elsewhere.
+    # Versions as locked, so that somebody else's release cannot break this test.
     pins = re.findall(r"^([a-z0-9-]+==[^ \\;]+)", (ROOT / "requirements/dev.lock").read_text(), re.MULTILINE)
     constraints = directory / "constraints.txt"
     constraints.write_text("\n".join(pins))
