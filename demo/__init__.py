@@ -1,0 +1,1 @@
+"""Demonstrations: reference systems on the embedded cloud, driven by real clients."""
