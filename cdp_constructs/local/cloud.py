@@ -1,0 +1,157 @@
+"""The embedded cloud as its user sees it."""
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cdp_constructs.local import faults, launcher, viewers
+from cdp_constructs.local.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
+from cdp_constructs.local.clients import Clients, Credentials
+from cdp_constructs.local.deployer import Deployment, Progress, deploy
+from cdp_constructs.local.errors import StartError
+
+__all__ = ["LocalCloud"]
+
+
+class LocalCloud:
+    """An AWS of your own on the loopback address: MiniStack with IAM evaluation on, and the extensions.
+
+    Make one with `start` or `attach`. It is a context manager; leaving it stops what `start` started.
+
+    Attributes:
+        endpoint: Base URL, for example `http://127.0.0.1:41234`.
+        mqtt_port: Port of the MQTT listener (mutual TLS); None when attached.
+        log_file: The server's log; None when attached.
+    """
+
+    def __init__(self, endpoint: str, server: launcher.ServerProcess | None = None) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.mqtt_port = server.mqtt_port if server else None
+        self.log_file = server.log_file if server else None
+        self._clients = Clients(self.endpoint)
+        # Runs at stop(), when the object is collected, and at the end of the process, whichever comes first.
+        self._stop = weakref.finalize(self, launcher.stop, server) if server else None
+
+    @classmethod
+    def start(cls, *, port: int = 0, timeout: float = 30.0) -> Self:
+        """Start a server of your own; it ends at `stop`, or with this process however that ends.
+
+        Args:
+            port: Port of the gateway, 1 to 65535; 0 takes a free one.
+            timeout: Seconds until a server that is not ready counts as failed.
+
+        Raises:
+            StartError: the port is taken, or the server did not become ready; the message has the end of its log.
+        """
+        server = launcher.launch(port=port, timeout=timeout)
+        return cls(server.endpoint, server)
+
+    @classmethod
+    def attach(cls, endpoint: str) -> Self:
+        """Use a server that runs already, for example one of `cdp local up --keep`; `stop` leaves it running.
+
+        Args:
+            endpoint: Base URL, for example `http://127.0.0.1:4566`.
+
+        Raises:
+            StartError: no embedded cloud answers there.
+        """
+        if not launcher.is_ready(endpoint):
+            raise StartError(f"no embedded cloud answers at {endpoint}; start one with `cdp local up CDK_OUT --keep`")
+        return cls(endpoint)
+
+    def client(
+        self,
+        service: str,
+        region: str = DEFAULT_REGION,
+        credentials: Credentials | None = None,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> Any:
+        """Return a boto3 client; the same one for the same arguments, usable from several threads.
+
+        Args:
+            service: Name of the service in boto3, for example `"s3"`.
+            region: Region that requests are signed for.
+            credentials: Another principal: what STS, IAM or Cognito identity pools answer, or a tuple of access key,
+                secret key and, for temporary ones, session token. Root of the account when not given.
+            account: Account of the root principal, 12 digits; stacks that name no account are in `000000000000`.
+        """
+        return self._clients.get(service, region=region, credentials=credentials, account=account)
+
+    def http_api_url(self, api_id: str, region: str = DEFAULT_REGION) -> str:
+        """Return the base URL of the `$default` stage of an HTTP API, without a slash at its end.
+
+        Args:
+            api_id: Id of the API, for example the physical id of its resource.
+            region: Region of the API. The gateway finds an API by its id alone, in every Region.
+        """
+        del region
+        return f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
+
+    def deploy(
+        self,
+        assembly: str | os.PathLike[str],
+        *,
+        stacks: Sequence[str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+        progress: Progress = lambda _stack, _status: None,
+    ) -> Deployment:
+        """Deploy a cloud assembly, or bring what is deployed up to date with it.
+
+        Stacks are deployed in dependency order, each in its own Region (`us-east-1` when it names none); independent
+        ones side by side.
+
+        Args:
+            assembly: What `cdk synth` wrote, usually `cdk.out`.
+            stacks: Names or paths of stacks, `*` and `?` allowed; what they depend on is deployed too. All by default.
+            parameters: Values for template parameters, by name; a stack takes those that its template declares.
+            progress: Called from several threads with a stack and what happens to it.
+
+        Raises:
+            LocalCloudError: the assembly cannot be read, or a stack that is named is not in it.
+            DeploymentError: a stack failed (with the events that say why), or nothing was created because the assembly
+                has resource types or container images that the embedded cloud cannot take (all of them listed).
+        """
+        return deploy(self._clients, Path(assembly), stacks=stacks, parameters=parameters, progress=progress)
+
+    def distribution_url(self, domain_name: str) -> str:
+        """Return the base URL at which a CloudFront distribution answers, without a slash at its end.
+
+        Args:
+            domain_name: Domain name or alias of the distribution, for example `d111111abcdef8.cloudfront.net`.
+        """
+        return viewers.distribution_url(self.endpoint, domain_name)
+
+    def viewer_url(self, url: str) -> str:
+        """Return where to get what a distribution's URL names, signed or not: `https://<domain>/<path>?<query>`."""
+        return viewers.viewer_url(self.endpoint, url)
+
+    def inject_fault(
+        self,
+        service: str,
+        region: str,
+        *,
+        error: str = "InternalServerError",
+        status: int | None = None,
+        operation: str | None = None,
+    ) -> AbstractContextManager[None]:
+        """Make requests to one service of one Region fail inside a `with` block; see `faults.inject_fault`."""
+        return faults.inject_fault(self.endpoint, service, region, error=error, status=status, operation=operation)
+
+    def stop(self) -> None:
+        """Stop the server that `start` started and remove everything it wrote; a second call does nothing."""
+        if self._stop is not None:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()

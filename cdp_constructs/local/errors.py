@@ -1,0 +1,44 @@
+"""The errors of the embedded cloud."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["DeploymentError", "FailedEvent", "LocalCloudError", "StartError"]
+
+
+class LocalCloudError(Exception):
+    """The embedded cloud could not do what was asked; the message says what and how to mend it."""
+
+
+class StartError(LocalCloudError):
+    """The server did not start, or nothing of ours answers at the endpoint."""
+
+
+@dataclass(frozen=True)
+class FailedEvent:
+    """A stack event that tells of a failure.
+
+    Attributes:
+        stack: Name of the stack.
+        logical_id: Logical id of the resource.
+        resource_type: CloudFormation type of the resource.
+        reason: What CloudFormation answered.
+    """
+
+    stack: str
+    logical_id: str
+    resource_type: str
+    reason: str
+
+
+class DeploymentError(LocalCloudError):
+    """A stack could not be deployed or deleted.
+
+    Attributes:
+        events: The failures as CloudFormation reported them, the first cause first; empty when nothing was created.
+    """
+
+    def __init__(self, message: str, events: Sequence[FailedEvent] = ()) -> None:
+        self.events = tuple(events)
+        lines = [f"  {event.stack}: {event.logical_id} ({event.resource_type}): {event.reason}" for event in events]
+        super().__init__("\n".join([message, *lines]))
