@@ -1,11 +1,12 @@
-"""Faults of the embedded cloud, injected for the length of a `with` block."""
+"""Faults and partitions of the embedded cloud, injected for the length of a `with` block."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import botocore.session
 import httpx
 
-__all__ = ["inject_fault"]
+__all__ = ["inject_fault", "suspend_replication"]
 
 
 @contextmanager
@@ -22,19 +23,41 @@ def inject_fault(
 
     Args:
         endpoint: Address of the embedded cloud.
-        service: The service as its credential scope and boto3 name it, for example `dynamodb`.
+        service: The service as boto3 names it, for example `dynamodb` or `cloudwatch`.
         region: The Region that fails; the others keep answering.
         error: The error code that clients get.
         status: The HTTP status; 500 for internal errors, 503 for unavailability, 400 otherwise.
         operation: Only this operation fails, for example `GetItem`; every operation by default.
 
     Raises:
+        botocore.exceptions.UnknownServiceError: there is no such service.
         httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
     """
     url = f"{endpoint}/_cdp/faults"
-    fault = {"service": service, "region": region, "operation": operation}
+    # Requests carry the name of the credential scope, which for some services is another one.
+    scope = botocore.session.get_session().get_service_model(service).signing_name
+    fault = {"service": scope, "region": region, "operation": operation}
     httpx.post(url, json={**fault, "error": error, "status": status}).raise_for_status()
     try:
         yield
     finally:
         httpx.request("DELETE", url, json=fault).raise_for_status()
+
+
+@contextmanager
+def suspend_replication(endpoint: str, region: str) -> Iterator[None]:
+    """Hold back what DynamoDB's global tables send to and from a Region; it catches up after the block.
+
+    Args:
+        endpoint: Address of the embedded cloud.
+        region: The Region that is cut off; its tables keep answering.
+
+    Raises:
+        httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+    """
+    url = f"{endpoint}/_cdp/replication"
+    httpx.post(f"{url}/suspend", params={"region": region}).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.post(f"{url}/resume", params={"region": region}).raise_for_status()

@@ -35,6 +35,13 @@ _provisioners: Any = _ministack.module("services.cloudformation.provisioners")
 _responses: Any = _ministack.module("core.responses")
 
 _REAPER = "dynamodb-ttl-reaper"  # the name of MiniStack's thread that deletes expired items
+# MiniStack serves one record to functions, which see lower case, and to the API of streams, which writes upper case.
+_SERVICE_IDENTITY = {
+    "type": "Service",
+    "principalId": "dynamodb.amazonaws.com",
+    "Type": "Service",
+    "PrincipalId": "dynamodb.amazonaws.com",
+}
 _originals: dict[str, Callable[..., Any]] = {}  # what install() replaced
 
 
@@ -60,7 +67,7 @@ def _delete_expired(table: dict[str, Any], item: dict[str, Any]) -> None:
     _originals["remove"](table, partition, "__no_sort__" if table["sk_name"] is None else sort)
     _ddb._emit_stream_event(name, "REMOVE", item, None)
     if (table.get("StreamSpecification") or {}).get("StreamEnabled"):
-        _ddb._stream_records[name][-1]["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+        _ddb._stream_records[name][-1]["userIdentity"] = _SERVICE_IDENTITY
 
 
 def _remove_unless_reaping(table: dict[str, Any], partition: Any, sort: Any) -> Any:

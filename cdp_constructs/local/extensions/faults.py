@@ -1,9 +1,11 @@
 """Makes a service of one Region fail on demand, so that failure paths can be tested with real clients.
 
-`POST /_cdp/faults` with `service` and `region`, optionally `operation` (as in its API, for example `GetItem`), `error`
-(an error code), `status` and `message`; `DELETE /_cdp/faults` with the same `service`, `region` and `operation` ends
-that fault, and without them every fault; `GET /_cdp/faults` lists them. Faults are met after routing and before
-authorisation, by functions and by outside clients alike.
+- `POST /_cdp/faults` takes `service` (as in credential scopes: `monitoring` for CloudWatch) and `region`, optionally
+  `operation` (as in its API, for example `GetItem`), `error` (an error code), `status` and `message`.
+- `DELETE /_cdp/faults` with the same `service`, `region` and `operation` ends that fault, without them every fault.
+- `GET /_cdp/faults` lists them.
+
+Faults are met after routing and before authorisation, by functions and by outside clients alike.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,320 @@
+"""CloudFront: origin access control, response headers, signed URLs and cookies, rotation of keys at run time."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from botocore.signers import CloudFrontSigner
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from cdp_constructs.local import LocalCloud
+
+SECURITY_HEADERS = {
+    "StrictTransportSecurity": {"AccessControlMaxAgeSec": 63072000, "IncludeSubdomains": True, "Override": True},
+    "ContentTypeOptions": {"Override": True},
+    "FrameOptions": {"FrameOption": "DENY", "Override": True},
+}
+
+
+def key_pair() -> tuple[str, Callable[[bytes], bytes]]:
+    """Return the public key as PEM and a function that signs as CloudFront wants it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return public.decode(), lambda message: key.sign(message, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
+
+
+FIRST_KEY, FIRST_SIGN = key_pair()
+
+
+def behavior(**options: Any) -> dict[str, Any]:
+    return {
+        "TargetOriginId": "bucket",
+        "ViewerProtocolPolicy": "redirect-to-https",
+        "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+        "ResponseHeadersPolicyId": {"Ref": "Headers"},
+        **options,
+    }
+
+
+TEMPLATE = {
+    "Resources": {
+        "Bucket": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {
+                "PublicAccessBlockConfiguration": {"BlockPublicAcls": True, "BlockPublicPolicy": True},
+            },
+        },
+        "BucketPolicy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Properties": {
+                "Bucket": {"Ref": "Bucket"},
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Action": "s3:GetObject",
+                            "Principal": {"Service": "cloudfront.amazonaws.com"},
+                            "Resource": {"Fn::Sub": "${Bucket.Arn}/*"},
+                            "Condition": {
+                                "StringEquals": {
+                                    "AWS:SourceArn": {
+                                        "Fn::Sub": "arn:aws:cloudfront::${AWS::AccountId}:distribution/${Distribution}"
+                                    }
+                                }
+                            },
+                        },
+                        {
+                            "Effect": "Deny",
+                            "Action": "s3:*",
+                            "Principal": "*",
+                            "Resource": {"Fn::Sub": "${Bucket.Arn}/*"},
+                            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                        },
+                    ],
+                },
+            },
+        },
+        "Access": {
+            "Type": "AWS::CloudFront::OriginAccessControl",
+            "Properties": {
+                "OriginAccessControlConfig": {
+                    "Name": "conformance",
+                    "OriginAccessControlOriginType": "s3",
+                    "SigningBehavior": "always",
+                    "SigningProtocol": "sigv4",
+                }
+            },
+        },
+        "Headers": {
+            "Type": "AWS::CloudFront::ResponseHeadersPolicy",
+            "Properties": {
+                "ResponseHeadersPolicyConfig": {"Name": "security", "SecurityHeadersConfig": SECURITY_HEADERS}
+            },
+        },
+        "Key": {
+            "Type": "AWS::CloudFront::PublicKey",
+            "Properties": {"PublicKeyConfig": {"CallerReference": "first", "Name": "first", "EncodedKey": FIRST_KEY}},
+        },
+        "KeyGroup": {
+            "Type": "AWS::CloudFront::KeyGroup",
+            "Properties": {"KeyGroupConfig": {"Name": "signers", "Items": [{"Ref": "Key"}]}},
+        },
+        "Distribution": {
+            "Type": "AWS::CloudFront::Distribution",
+            "Properties": {
+                "DistributionConfig": {
+                    "Enabled": True,
+                    "HttpVersion": "http2and3",
+                    "Aliases": ["cdn.example.com"],
+                    "DefaultCacheBehavior": behavior(TrustedKeyGroups=[{"Ref": "KeyGroup"}]),
+                    "CacheBehaviors": [behavior(PathPattern="/public/*")],
+                    "Origins": [
+                        {
+                            "Id": "bucket",
+                            "DomainName": {"Fn::GetAtt": ["Bucket", "RegionalDomainName"]},
+                            "S3OriginConfig": {"OriginAccessIdentity": ""},
+                            "OriginAccessControlId": {"Fn::GetAtt": ["Access", "Id"]},
+                        }
+                    ],
+                }
+            },
+        },
+    },
+    "Outputs": {
+        "Bucket": {"Value": {"Ref": "Bucket"}},
+        "Domain": {"Value": {"Fn::GetAtt": ["Distribution", "DomainName"]}},
+        "Key": {"Value": {"Ref": "Key"}},
+        "KeyGroup": {"Value": {"Ref": "KeyGroup"}},
+    },
+}
+
+
+class Site:
+    """The deployed distribution, and the ways to ask it."""
+
+    def __init__(self, cloud: LocalCloud, outputs: dict[str, str]) -> None:
+        self._cloud = cloud
+        self.outputs = outputs
+        self.url = f"https://{outputs['Domain']}"
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        return httpx.get(self._cloud.viewer_url(url), **options)
+
+    def signer(self) -> CloudFrontSigner:
+        return CloudFrontSigner(self.outputs["Key"], FIRST_SIGN)
+
+    def custom(self, resource: str, **options: Any) -> str:
+        expires = options.pop("expires", datetime.now(UTC) + timedelta(minutes=5))
+        policy: str = self.signer().build_policy(resource, expires, **options)
+        return policy
+
+
+@pytest.fixture(scope="module")
+def site(cloud: LocalCloud, stacks: Any) -> Iterator[Site]:
+    outputs = stacks.deploy(TEMPLATE)
+    s3 = cloud.client("s3")
+    objects = ("private/cat.jpg", "private/a b.jpg", "public/logo.svg")
+    for key in objects:
+        s3.put_object(Bucket=outputs["Bucket"], Key=key, Body=key.encode())
+    yield Site(cloud, outputs)
+    for key in objects:
+        s3.delete_object(Bucket=outputs["Bucket"], Key=key)
+
+
+def soon() -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=5)
+
+
+def test_public_behaviour_reads_the_private_bucket_with_security_headers(cloud: LocalCloud, site: Site) -> None:
+    answer = site.get(f"{site.url}/public/logo.svg")
+    assert (answer.status_code, answer.text) == (200, "public/logo.svg")
+    assert answer.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert httpx.get(f"{cloud.endpoint}/{site.outputs['Bucket']}/public/logo.svg").status_code == 403
+
+
+def test_plain_http_is_redirected(site: Site) -> None:
+    answer = site.get(f"{site.url}/private/cat.jpg", headers={"X-Forwarded-Proto": "http"})
+    assert (answer.status_code, answer.headers["location"]) == (301, f"{site.url}/private/cat.jpg")
+
+
+def test_a_distribution_answers_to_its_host_and_its_alias(cloud: LocalCloud, site: Site) -> None:
+    by_host = httpx.get(f"{cloud.endpoint}/public/logo.svg", headers={"Host": site.outputs["Domain"]})
+    assert by_host.text == "public/logo.svg"
+    assert site.get("https://cdn.example.com/public/logo.svg").text == "public/logo.svg"
+    assert site.get("https://other.example.com/public/logo.svg").status_code == 404
+
+
+def test_another_distribution_cannot_read_the_bucket(cloud: LocalCloud, site: Site, stacks: Any) -> None:
+    thief = {
+        "Resources": {
+            "Access": {
+                "Type": "AWS::CloudFront::OriginAccessControl",
+                "Properties": {
+                    "OriginAccessControlConfig": {
+                        "Name": "thief",
+                        "OriginAccessControlOriginType": "s3",
+                        "SigningBehavior": "always",
+                        "SigningProtocol": "sigv4",
+                    }
+                },
+            },
+            "Distribution": {
+                "Type": "AWS::CloudFront::Distribution",
+                "Properties": {
+                    "DistributionConfig": {
+                        "Enabled": True,
+                        "DefaultCacheBehavior": {"TargetOriginId": "bucket", "ViewerProtocolPolicy": "allow-all"},
+                        "Origins": [
+                            {
+                                "Id": "bucket",
+                                "DomainName": f"{site.outputs['Bucket']}.s3.us-east-1.amazonaws.com",
+                                "S3OriginConfig": {"OriginAccessIdentity": ""},
+                                "OriginAccessControlId": {"Ref": "Access"},
+                            }
+                        ],
+                    }
+                },
+            },
+        },
+        "Outputs": {"Domain": {"Value": {"Fn::GetAtt": ["Distribution", "DomainName"]}}},
+    }
+    domain = stacks.deploy(thief)["Domain"]
+    assert site.get(f"https://{domain}/public/logo.svg").status_code == 403
+
+
+def test_private_behaviour_refuses_without_a_signature(site: Site) -> None:
+    answer = site.get(f"{site.url}/private/cat.jpg")
+    assert answer.status_code == 403
+    assert "MissingKey" in answer.text
+
+
+def test_canned_policy(site: Site) -> None:
+    sign = site.signer().generate_presigned_url
+    signed = sign(f"{site.url}/private/cat.jpg", date_less_than=soon())
+    assert site.get(signed).text == "private/cat.jpg"
+    with_query = sign(f"{site.url}/private/cat.jpg?size=large", date_less_than=soon())
+    assert site.get(with_query).status_code == 200
+    assert site.get(sign(f"{site.url}/private/a%20b.jpg", date_less_than=soon())).text == "private/a b.jpg"
+    refused = {
+        "another object": signed.replace("cat.jpg", "a%20b.jpg"),
+        "later expiry": signed.replace("Expires=", "Expires=9"),
+        "changed query": with_query.replace("large", "small"),
+        "expired": sign(f"{site.url}/private/cat.jpg", date_less_than=datetime.now(UTC) - timedelta(seconds=5)),
+        "unknown key": signed.replace(site.outputs["Key"], "KUNKNOWN"),
+        "no signature": signed.partition("&Signature=")[0] + f"&Key-Pair-Id={site.outputs['Key']}",
+    }
+    answers = {name: site.get(url).status_code for name, url in refused.items()}
+    assert answers == dict.fromkeys(refused, 403)
+
+
+def test_a_signature_of_another_key_is_refused(site: Site) -> None:
+    _, stranger = key_pair()
+    signer = CloudFrontSigner(site.outputs["Key"], stranger)
+    signed = signer.generate_presigned_url(f"{site.url}/private/cat.jpg", date_less_than=soon())
+    assert site.get(signed).status_code == 403
+
+
+def test_custom_policy(site: Site) -> None:
+    url = f"{site.url}/private/cat.jpg"
+
+    def status(resource: str, **options: Any) -> int:
+        signed = site.signer().generate_presigned_url(url, policy=site.custom(resource, **options))
+        return site.get(signed).status_code
+
+    assert status(f"{site.url}/private/*") == 200
+    assert status(f"{site.url}/private/c?t.jpg") == 200
+    assert status("http*://*/private/*", ip_address="127.0.0.0/8") == 200
+    assert status(f"{site.url}/other/*") == 403
+    assert status(f"{site.url}/private/*", ip_address="203.0.113.0/24") == 403
+    assert status(f"{site.url}/private/*", date_greater_than=soon() - timedelta(minutes=1)) == 403
+    assert status(f"{site.url}/private/*", expires=datetime.now(UTC) - timedelta(seconds=5)) == 403
+
+
+def test_signed_cookies(site: Site) -> None:
+    signer = site.signer()
+    policy = site.custom(f"{site.url}/private/*")
+    signed = signer.generate_presigned_url(f"{site.url}/private/", policy=policy)
+    cookies = {f"CloudFront-{name}": value for name, value in httpx.URL(signed).params.items()}
+    assert set(cookies) == {"CloudFront-Policy", "CloudFront-Signature", "CloudFront-Key-Pair-Id"}
+    for path in ("private/cat.jpg", "private/a%20b.jpg"):
+        assert site.get(f"{site.url}/{path}", headers=cookie_header(cookies)).status_code == 200
+    tampered = {**cookies, "CloudFront-Policy": cookies["CloudFront-Policy"][:-4] + "AAAA"}
+    assert site.get(f"{site.url}/private/cat.jpg", headers=cookie_header(tampered)).status_code == 403
+    assert site.get(f"{site.url}/other.jpg", headers=cookie_header(cookies)).status_code == 403
+
+
+def cookie_header(cookies: dict[str, str]) -> dict[str, str]:
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+
+
+def test_a_key_rotates_at_run_time_with_both_keys_live_meanwhile(cloud: LocalCloud, site: Site) -> None:
+    client = cloud.client("cloudfront")
+    public, sign = key_pair()
+    config = {"CallerReference": str(time.time_ns()), "Name": "second", "EncodedKey": public}
+    second = client.create_public_key(PublicKeyConfig=config)["PublicKey"]["Id"]
+    group = site.outputs["KeyGroup"]
+
+    def trust(*keys: str) -> None:
+        current = client.get_key_group_config(Id=group)
+        config = {**current["KeyGroupConfig"], "Items": list(keys)}
+        client.update_key_group(Id=group, IfMatch=current["ETag"], KeyGroupConfig=config)
+
+    url = f"{site.url}/private/cat.jpg"
+    by_first = site.signer().generate_presigned_url(url, date_less_than=soon())
+    by_second = CloudFrontSigner(second, sign).generate_presigned_url(url, date_less_than=soon())
+    seen = [(site.get(by_first).status_code, site.get(by_second).status_code)]
+    for keys in ((site.outputs["Key"], second), (second,), (site.outputs["Key"],)):
+        trust(*keys)
+        seen.append((site.get(by_first).status_code, site.get(by_second).status_code))
+    assert seen == [(200, 403), (200, 200), (403, 200), (200, 403)]
+    client.delete_public_key(Id=second, IfMatch=client.get_public_key(Id=second)["ETag"])
+    with pytest.raises(client.exceptions.PublicKeyInUse):
+        first = site.outputs["Key"]
+        client.delete_public_key(Id=first, IfMatch=client.get_public_key(Id=first)["ETag"])
