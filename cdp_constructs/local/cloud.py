@@ -93,6 +93,14 @@ class LocalCloud:
         del region
         return f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
 
+    def suspend_replication(self, region: str) -> AbstractContextManager[None]:
+        """Cut a Region off from the replication of global tables inside a `with` block; it catches up afterwards.
+
+        Args:
+            region: The Region that is cut off; its tables keep answering.
+        """
+        return faults.suspend_replication(self.endpoint, region)
+
     def deploy(
         self,
         assembly: str | os.PathLike[str],
