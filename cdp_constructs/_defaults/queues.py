@@ -55,7 +55,7 @@ def add_dead_letter_queue(
         f"{construct_id}Alarm",
         queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="max"),
         alarm_topic=alarm_topic,
-        description=f"{scope.node.path}: {construct_id} holds {holds}. Read one, mend the cause, then start a redrive.",
+        description=f"{scope.node.path}: {construct_id} holds {holds}. Read one, mend the cause, then replay them.",
     )
     return queue
 
@@ -69,6 +69,7 @@ def add_work_queue(
     max_receive_count: int = 5,
     fifo: bool = False,
     encryption_key: kms.IKey | None = None,
+    queue_name: str | None = None,
 ) -> sqs.Queue:
     """Add a queue that receives work and moves what fails ``max_receive_count`` times to the dead-letter queue.
 
@@ -81,10 +82,12 @@ def add_work_queue(
         max_receive_count: Deliveries before a message counts as failed.
         fifo: Whether order is kept per message group.
         encryption_key: A customer-managed key; by default SQS encrypts with a key of its own.
+        queue_name: A name for a queue that another Region must name; CloudFormation chooses one by default.
     """
     return sqs.Queue(
         scope,
         construct_id,
+        queue_name=queue_name,
         fifo=True if fifo else None,
         visibility_timeout=visibility_timeout,
         retention_period=LONGEST_RETENTION,

@@ -1,0 +1,95 @@
+"""Checks how a function consumes a queue against the limits of SQS and Lambda."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+
+from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_range
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
+
+_SQS_LIMITS = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"
+_SQS_SOURCE = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"
+# What Lambda runs a function with that names no timeout.
+_LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
+_VISIBILITY_PER_TIMEOUT = 6
+_SQS_DEFAULT_VISIBILITY = Duration.seconds(30)
+_LONGEST_VISIBILITY = Duration.hours(12)
+_LARGEST_BATCH = 10_000
+# Without a batching window, and for FIFO always.
+_LARGEST_IMMEDIATE_BATCH = 10
+
+
+def visibility_timeout_for(path: str, handler: "lambda_.IFunction | None", requested: Duration | None) -> Duration:
+    """Return how long a received message stays hidden: as requested, or six times the handler's timeout.
+
+    Raises:
+        InvalidOptionError: when it is less than that or more than 12 hours, or neither is known.
+    """
+    # Only a function made in this app tells its timeout, and none when it has the default.
+    known = hasattr(handler, "timeout")
+    least = Duration.seconds(0)
+    if known:
+        timeout: Duration = getattr(handler, "timeout", None) or _LAMBDA_DEFAULT_TIMEOUT
+        least = Duration.seconds(timeout.to_seconds() * _VISIBILITY_PER_TIMEOUT)
+    if requested is not None:
+        check_duration(
+            path,
+            "visibility_timeout",
+            requested,
+            low=least,
+            high=_LONGEST_VISIBILITY,
+            source=_SQS_SOURCE if known else _SQS_LIMITS,
+        )
+        return requested
+    if known:
+        return least
+    if handler is not None:
+        raise InvalidOptionError(
+            path,
+            "visibility_timeout",
+            "is not given, and the handler's timeout is not known",
+            f"Give six times the handler's timeout ({_SQS_SOURCE})",
+        )
+    return _SQS_DEFAULT_VISIBILITY
+
+
+def check_consumer(
+    path: str,
+    *,
+    fifo: bool,
+    max_receive_count: int,
+    batch_size: int,
+    batching_window: Duration | None,
+    max_concurrency: int,
+) -> None:
+    """Refuse what an event source mapping would refuse.
+
+    Raises:
+        InvalidOptionError: naming the option, the range and its source.
+    """
+    check_range(path, "max_receive_count", max_receive_count, low=1, high=1000, unit="deliveries", source=_SQS_LIMITS)
+    check_range(path, "max_concurrency", max_concurrency, low=2, high=1000, unit="batches", source=_SQS_SOURCE)
+    check_range(
+        path,
+        "batch_size",
+        batch_size,
+        low=1,
+        high=_LARGEST_IMMEDIATE_BATCH if fifo else _LARGEST_BATCH,
+        unit="messages",
+        source=_SQS_SOURCE,
+    )
+    if batching_window is not None:
+        check_duration(
+            path,
+            "batching_window",
+            batching_window,
+            low=Duration.seconds(0),
+            high=Duration.seconds(0) if fifo else Duration.minutes(5),
+            source=_SQS_SOURCE,
+        )
+    elif batch_size > _LARGEST_IMMEDIATE_BATCH:
+        raise InvalidOptionError(
+            path, "batch_size", f"is {batch_size} without batching_window", "Give batching_window, at least 1 second"
+        )

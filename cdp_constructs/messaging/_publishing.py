@@ -1,0 +1,87 @@
+"""Who may publish to a topic, and who may use the key that it is encrypted with."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Annotations, Stack, Token
+from aws_cdk import aws_iam as iam
+
+from cdp_constructs._defaults.validation import InvalidOptionError
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_sns as sns
+    from constructs import Construct
+
+# EventBridge sends no source with what it publishes to a topic, so a condition on the source would refuse it.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+_SERVICES_WITHOUT_SOURCE = ("events.amazonaws.com",)
+
+
+def grant_service_publish(
+    construct: "Construct",
+    service: iam.ServicePrincipal,
+    topic: "sns.ITopic",
+    key: "kms.IKey | None",
+    source_arn: str | None,
+) -> iam.Grant:
+    """Let an AWS service publish on behalf of this account only, and of one source when ``source_arn`` is given.
+
+    Raises:
+        InvalidOptionError: when the topic was imported, or the service names no source.
+    """
+    conditions: dict[str, dict[str, str]] = {}
+    if service.service not in _SERVICES_WITHOUT_SOURCE:
+        conditions["StringEquals"] = {"aws:SourceAccount": Stack.of(construct).account}
+    elif source_arn is not None:
+        raise InvalidOptionError(
+            construct,
+            "source_arn",
+            f"was given for {service.service}, which names no source when it publishes to a topic",
+            "Leave source_arn out",
+        )
+    if key is not None:
+        # Not the source's ARN: the source often names the topic and the topic names the key, which closes a circle.
+        _allow_on_key(construct, key, service, conditions)
+    if source_arn is not None:
+        conditions["ArnLike"] = {"aws:SourceArn": source_arn}
+    grant = iam.Grant.add_to_principal_or_resource(
+        actions=["sns:Publish"],
+        grantee=service.with_conditions(conditions) if conditions else service,
+        resource_arns=[topic.topic_arn],
+        resource=topic,
+    )
+    if not grant.success:
+        raise InvalidOptionError(
+            construct,
+            "topic",
+            f"was imported, so its policy cannot be extended for {service.service}",
+            "Grant it where the topic is made",
+        )
+    return grant
+
+
+def sns_service(topic_region: str) -> iam.ServicePrincipal:
+    """Return the principal that SNS delivers as; topics of an opt-in Region deliver to other Regions as their own."""
+    return iam.ServicePrincipal("sns.amazonaws.com", region=None if Token.is_unresolved(topic_region) else topic_region)
+
+
+def let_sns_use_key(construct: "Construct", key: "kms.IKey", topic_region: str) -> None:
+    """Let SNS put messages of this account's topics into queues that are encrypted with the key."""
+    # Every topic of the account and Region, not the one: the topic names the key, so the key cannot name the topic.
+    topics = Stack.of(construct).format_arn(service="sns", region=topic_region, resource="*")
+    _allow_on_key(construct, key, sns_service(topic_region), {"ArnLike": {"aws:SourceArn": topics}})
+
+
+def _allow_on_key(
+    construct: "Construct", key: "kms.IKey", service: iam.ServicePrincipal, conditions: Mapping[str, Any]
+) -> None:
+    statement = iam.PolicyStatement(
+        principals=[service], actions=["kms:Decrypt", "kms:GenerateDataKey*"], resources=["*"], conditions=conditions
+    )
+    if not key.add_to_resource_policy(statement).statement_added:
+        Annotations.of(construct).add_warning_v2(
+            f"cdp-constructs:ImportedKeyPolicy-{service.service}",
+            "An imported key's policy is not changed from here. See to it that it allows "
+            f"{service.service} kms:Decrypt and kms:GenerateDataKey*.",
+        )
