@@ -1,0 +1,423 @@
+"""PrivateCacheDistribution: CloudFront over a private bucket, for those who hold a signed URL or signed cookies."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_cdk import Aws, CustomResource, Duration, Token
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.buckets import access_log_bucket, add_private_bucket
+from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_apigatewayv2 as apigatewayv2
+    from aws_cdk import aws_certificatemanager as certificatemanager
+    from aws_cdk import aws_sns as sns
+
+# Where CloudFront looks for certificates and web ACLs, whatever the stack's Region is.
+_CLOUDFRONT_REGION = "us-east-1"
+_CERTIFICATE_SOURCE = (
+    "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html"
+)
+_ROTATION_SOURCE = "https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html"
+
+# The most that the signing function signs for is one hour, so a key that is live for two rotations outlives every URL.
+_SECRET_CACHE = Duration.minutes(5)
+
+
+class PrivateCacheDistribution(Construct):
+    """Serve objects of a private bucket from edge locations, to those who were given a signed URL or signed cookies.
+
+    **Problem.** Files must reach users fast anywhere in the world, but only the users who may see them; a public bucket
+    shows them to everybody, and a server that checks every download is slow and dear.
+
+    **Solution.** A CloudFront distribution reads the bucket through origin access control, which nobody else can. It
+    serves only requests that are signed with a key of a key group. The private key is made in the account and stays in
+    Secrets Manager; rotation keeps the new and the previous public key live, so that URLs given out before it still
+    work. A function signs for users of an HTTP API and for other functions.
+
+    **When not.** Public content needs no signatures. A handful of downloads near the bucket's Region are simpler with
+    S3 presigned URLs. Content that must be revoked at once does not fit: a signed URL works until it expires.
+
+    CDP: Private Cache Distribution / プライベートキャッシュディストリビューション パターン.
+
+    Args:
+        scope: The stack or construct that owns the distribution.
+        construct_id: Id inside ``scope``.
+        bucket: The bucket to serve. By default a private, versioned one is made. A bucket that was imported by name or
+            ARN is not changed: add ``origin_access_statement`` to its policy yourself.
+        origin_path: Folder of the bucket that viewers see as the root, such as ``/accepted``; the whole bucket by
+            default.
+        domain_names: Own host names of the distribution, with ``certificate``; by default it has the one that CloudFront
+            gives it. Their DNS records are yours. At most 100 (soft;
+            https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html).
+        certificate: Covers ``domain_names``; in us-east-1. It also raises the oldest protocol from TLS 1.0, which
+            cloudfront.net allows, to TLS 1.2.
+        user_prefix: What a user of the HTTP API may see: paths that begin with it. ``{sub}`` is the subject of the
+            user's token; ``{sub}/`` by default. Direct callers of the function are not bound to it.
+        rotate_every: Whole days between two rotations of the key pair, 1 to 1,000; 90 days by default.
+        alarm_topic: Receives alarms about rotations and signatures that failed; without it there are no alarms.
+
+    Raises:
+        InvalidOptionError: for an ``origin_path`` or ``user_prefix`` of the wrong form, domain names without a
+            certificate or the other way round, a certificate outside us-east-1, or a rotation out of range.
+
+    Limits: 10 key groups per account (soft; one per instance), 5 public keys per key group (at most 3 are used, during
+    a rotation), see
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-key-groups.
+    """
+
+    bucket: s3.IBucket
+    """The bucket that is served."""
+    distribution: cloudfront.Distribution
+    """The distribution; its metrics are in us-east-1."""
+    domain_name: str
+    """The host name of signed URLs: the first own one, or that of CloudFront."""
+    signing_secret: secretsmanager.ISecret
+    """JSON with ``key_pair_id``, ``private_key`` (PEM), ``usable_from`` (epoch seconds) and ``key_group_id``."""
+    signing_function: lambda_.IFunction
+    """Signs: called by an HTTP API with a JWT authorizer, or directly with ``{"path": …, "expires_in": seconds}``."""
+    rotation_function: lambda_.IFunction
+    """Makes, rotates and deletes the key pairs."""
+    origin_access_statement: iam.PolicyStatement
+    """What the bucket's policy must allow; already there unless the bucket was imported."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket: s3.IBucket | None = None,
+        origin_path: str | None = None,
+        domain_names: Sequence[str] = (),
+        certificate: "certificatemanager.ICertificate | None" = None,
+        user_prefix: str = "{sub}/",
+        rotate_every: Duration | None = None,
+        alarm_topic: "sns.ITopic | None" = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        _check_origin_path(self, origin_path)
+        _check_domain(self, domain_names, certificate)
+        _check_user_prefix(self, user_prefix)
+        rotate_every = rotate_every or Duration.days(90)
+        check_duration(
+            self,
+            "rotate_every",
+            rotate_every,
+            low=Duration.days(1),
+            high=Duration.days(1000),
+            source=_ROTATION_SOURCE,
+        )
+
+        self.bucket = bucket if bucket is not None else add_private_bucket(self, "Bucket")
+        self.signing_secret = secretsmanager.Secret(
+            self, "SigningSecret", description=f"{self.node.path}: private key that signs CloudFront URLs and cookies"
+        )
+        key_group = self._add_signing_keys(rotate_every)
+        self.distribution = self._add_distribution(key_group, origin_path, domain_names, certificate)
+        self.domain_name = domain_names[0] if domain_names else self.distribution.distribution_domain_name
+        self.origin_access_statement = iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
+            actions=["s3:GetObject"],
+            resources=[self.bucket.arn_for_objects(f"{(origin_path or '').lstrip('/')}/*".lstrip("/"))],
+            conditions={"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}},
+        )
+        self.signing_function = self._add_signing_function(domain_names, user_prefix)
+        self._add_alarms(alarm_topic)
+
+    def grant_sign(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a principal read the private key and so sign URLs and cookies itself.
+
+        Whoever only needs a few URLs is better off with permission to invoke ``signing_function``.
+        """
+        return self.signing_secret.grant_read(grantee)
+
+    def add_route(
+        self,
+        api: "apigatewayv2.IHttpApi",
+        *,
+        authorizer: "apigatewayv2.IHttpRouteAuthorizer",
+        path: str = "/downloads",
+    ) -> "apigatewayv2.HttpRoute":
+        """Let signed-in users have their own paths signed by ``POST <path>``.
+
+        Args:
+            api: An HTTP API.
+            authorizer: A JWT authorizer; the user is the claim ``sub``.
+            path: Path of the route.
+        """
+        # Imported here: many distributions are signed for without an API of their own.
+        from aws_cdk import aws_apigatewayv2 as apigatewayv2
+        from aws_cdk import aws_apigatewayv2_integrations as integrations
+
+        return apigatewayv2.HttpRoute(
+            self,
+            f"Route{path}",
+            http_api=api,
+            route_key=apigatewayv2.HttpRouteKey.with_(path, apigatewayv2.HttpMethod.POST),
+            integration=integrations.HttpLambdaIntegration("Signing", self.signing_function),
+            authorizer=authorizer,
+        )
+
+    def add_web_acl(self, web_acl_arn: str) -> None:
+        """Let AWS WAF judge every request before it is served.
+
+        Args:
+            web_acl_arn: ARN of a web ACL of scope CLOUDFRONT, which lives in us-east-1; ``acl.attr_arn`` of a
+                ``CfnWebACL``.
+
+        Raises:
+            InvalidOptionError: for a web ACL of scope REGIONAL or of another Region.
+        """
+        if not Token.is_unresolved(web_acl_arn) and f":{_CLOUDFRONT_REGION}:" not in web_acl_arn.partition("/")[0]:
+            raise InvalidOptionError(
+                self, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1, with scope CLOUDFRONT"
+            )
+        if not Token.is_unresolved(web_acl_arn) and ":regional/" in web_acl_arn:
+            raise InvalidOptionError(
+                self, "web_acl_arn", f"is {web_acl_arn!r}, of scope REGIONAL", "Make one of scope CLOUDFRONT"
+            )
+        self.distribution.attach_web_acl_id(web_acl_arn)
+
+    def _add_signing_keys(self, rotate_every: Duration) -> cloudfront.IKeyGroup:
+        """Add what makes the first key pair and its key group, rotates them, and deletes them with the stack."""
+        function = add_function(
+            self,
+            "RotationFunction",
+            handler="signing_key_rotation",
+            description="Makes, rotates and deletes the key pairs that sign CloudFront URLs and cookies",
+            invocation=Invocation.REQUEST,
+            timeout=Duration.minutes(1),
+            memory_size=512,
+        )
+        self.rotation_function = function
+        policy = iam.Policy(
+            self,
+            "KeyManagement",
+            statements=[
+                iam.PolicyStatement(
+                    actions=[
+                        "secretsmanager:DescribeSecret",
+                        "secretsmanager:GetSecretValue",
+                        "secretsmanager:PutSecretValue",
+                        "secretsmanager:UpdateSecretVersionStage",
+                    ],
+                    resources=[self.signing_secret.secret_arn],
+                ),
+                iam.PolicyStatement(
+                    actions=[
+                        f"cloudfront:{action}"
+                        for action in (
+                            "CreateKeyGroup",
+                            "CreatePublicKey",
+                            "DeleteKeyGroup",
+                            "DeletePublicKey",
+                            "GetKeyGroup",
+                            "GetPublicKey",
+                            "ListKeyGroups",
+                            "ListPublicKeys",
+                            "UpdateKeyGroup",
+                        )
+                    ],
+                    resources=["*"],
+                ),
+            ],
+        )
+        function.role.attach_inline_policy(policy)  # type: ignore[union-attr]  # our functions always have a role
+        acknowledge(
+            policy,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Public keys and key groups cannot be named in a policy: these actions accept only * "
+            "(service authorization reference of CloudFront).",
+        )
+        # Not Secret.add_rotation_schedule(): it would also grant secretsmanager:GetRandomPassword on *.
+        function.add_permission(
+            "Rotation",
+            principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
+            source_account=Aws.ACCOUNT_ID,
+        )
+        keys = CustomResource(
+            self,
+            "SigningKeys",
+            resource_type="Custom::CloudFrontSigningKeys",
+            service_token=function.function_arn,
+            service_timeout=Duration.minutes(3),
+            properties={"SecretId": self.signing_secret.secret_arn},
+        )
+        keys.node.add_dependency(policy)
+        rotation = secretsmanager.CfnRotationSchedule(
+            self,
+            "Rotation",
+            secret_id=self.signing_secret.secret_arn,
+            rotation_lambda_arn=function.function_arn,
+            rotate_immediately_on_update=False,
+            rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
+                automatically_after_days=rotate_every.to_days()
+            ),
+        )
+        rotation.node.add_dependency(keys, *function.node.find_all())
+        return cloudfront.KeyGroup.from_key_group_id(self, "KeyGroup", keys.ref)
+
+    def _add_distribution(
+        self,
+        key_group: cloudfront.IKeyGroup,
+        origin_path: str | None,
+        domain_names: Sequence[str],
+        certificate: "certificatemanager.ICertificate | None",
+    ) -> cloudfront.Distribution:
+        distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=self.node.path[-128:],
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origins.S3BucketOrigin.with_origin_access_control(self.bucket, origin_path=origin_path),
+                allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
+                # Neither cookies nor the query string reach the cache key, so a signature does not split the cache.
+                cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
+                compress=True,
+                response_headers_policy=_security_headers(self),
+                trusted_key_groups=[key_group],
+                # Not a redirect: the first request would already have shown the signature to everyone on the way.
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+            ),
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            domain_names=list(domain_names) or None,
+            certificate=certificate,
+            enable_logging=True,
+            log_bucket=access_log_bucket(self),
+            log_file_prefix=f"cloudfront/{self.node.addr[-8:]}/",
+        )
+        acknowledge(
+            distribution, "AwsSolutions-CFR1", "Every request is signed for one user, whichever country it comes from."
+        )
+        acknowledge(
+            distribution,
+            "AwsSolutions-CFR2",
+            "Only GET and HEAD requests with a valid signature reach the origin, a bucket; add_web_acl() adds more.",
+        )
+        if certificate is None:
+            acknowledge(
+                distribution,
+                "AwsSolutions-CFR4",
+                "The certificate of cloudfront.net fixes the oldest protocol; with a certificate of one's own it is "
+                "TLS 1.2.",
+            )
+        return distribution
+
+    def _add_signing_function(self, domain_names: Sequence[str], user_prefix: str) -> lambda_.Function:
+        environment = {
+            "DOMAIN_NAME": self.domain_name,
+            "SIGNING_SECRET": self.signing_secret.secret_arn,
+            "USER_PREFIX": user_prefix,
+            "POWERTOOLS_PARAMETERS_MAX_AGE": str(_SECRET_CACHE.to_seconds()),
+        }
+        if domain_names and not Token.is_unresolved(domain_names[0]):
+            # files.example.com gets cookies that api.example.com sets for example.com.
+            environment["COOKIE_DOMAIN"] = domain_names[0].partition(".")[2]
+        function = add_function(
+            self,
+            "SigningFunction",
+            handler="url_signing",
+            description="Signs CloudFront URLs and cookies for those who may see the objects",
+            invocation=Invocation.REQUEST,
+            environment=environment,
+            memory_size=512,
+        )
+        self.grant_sign(function)
+        return function
+
+    def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
+        add_alarm(
+            self,
+            "RotationAlarm",
+            self.rotation_function.metric_errors(period=Duration.minutes(5), statistic="sum"),
+            alarm_topic=alarm_topic,
+            description=f"{self.node.path}: the signing key could not be rotated. The current key still works; "
+            "read the function's log, mend the cause, and rotate the secret again.",
+        )
+        add_alarm(
+            self,
+            "SigningAlarm",
+            self.signing_function.metric_errors(period=Duration.minutes(5), statistic="sum"),
+            alarm_topic=alarm_topic,
+            description=f"{self.node.path}: downloads could not be signed. Read the function's log.",
+        )
+
+
+def _security_headers(scope: Construct) -> cloudfront.ResponseHeadersPolicy:
+    """Headers that keep a served file from acting as a web page of ours, and its URL from reaching others."""
+    return cloudfront.ResponseHeadersPolicy(
+        scope,
+        "SecurityHeaders",
+        comment=f"{scope.node.path}"[-128:],
+        security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+            strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                access_control_max_age=Duration.days(365), include_subdomains=True, override=True
+            ),
+            content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+            frame_options=cloudfront.ResponseHeadersFrameOptions(
+                frame_option=cloudfront.HeadersFrameOption.DENY, override=True
+            ),
+            # The query string is the permission: no other site may learn it from a Referer header.
+            referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
+            ),
+            # An uploaded HTML or SVG file opens without scripts and in an origin of its own.
+            content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                content_security_policy="default-src 'none'; img-src 'self'; media-src 'self'; "
+                "style-src 'unsafe-inline'; sandbox",
+                override=True,
+            ),
+        ),
+    )
+
+
+def _check_origin_path(scope: Construct, origin_path: str | None) -> None:
+    if origin_path is None or Token.is_unresolved(origin_path):
+        return
+    if not origin_path.startswith("/") or origin_path.endswith("/") or "*" in origin_path:
+        raise InvalidOptionError(
+            scope, "origin_path", f"is {origin_path!r}", "Begin with a slash and end without one, such as /accepted"
+        )
+
+
+def _check_domain(
+    scope: Construct, domain_names: Sequence[str], certificate: "certificatemanager.ICertificate | None"
+) -> None:
+    if isinstance(domain_names, str):
+        raise InvalidOptionError(scope, "domain_names", f"is the string {domain_names!r}", "Give a list of names")
+    if bool(domain_names) != (certificate is not None):
+        given, missing = ("domain_names", "certificate") if domain_names else ("certificate", "domain_names")
+        raise InvalidOptionError(scope, given, f"was given without {missing}", "Give both, or neither")
+    if certificate is None:
+        return
+    region = certificate.env.region
+    if not Token.is_unresolved(region) and region != _CLOUDFRONT_REGION:
+        raise InvalidOptionError(
+            scope,
+            "certificate",
+            f"is in {region}",
+            f"CloudFront takes certificates of us-east-1 only ({_CERTIFICATE_SOURCE}): make it in a stack of that "
+            "Region, with cross_region_references=True on both stacks",
+        )
+
+
+def _check_user_prefix(scope: Construct, user_prefix: str) -> None:
+    plain = user_prefix.replace("{sub}", "")
+    if user_prefix.startswith("/") or any(mark in plain for mark in "{}*") or not f"/{user_prefix}".endswith("/"):
+        raise InvalidOptionError(
+            scope,
+            "user_prefix",
+            f"is {user_prefix!r}",
+            'End with a slash and begin without one, such as "accepted/{sub}/"; "" lets every user see every object',
+        )
