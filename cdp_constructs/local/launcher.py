@@ -15,7 +15,7 @@ from typing import TextIO
 
 from cdp_constructs.local.errors import StartError
 
-__all__ = ["ServerProcess", "is_running", "launch", "stop", "terminate"]
+__all__ = ["ServerProcess", "is_ready", "is_running", "launch", "stop"]
 
 _LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.02
@@ -23,6 +23,9 @@ _STOP_SECONDS = 10.0
 _LOG_TAIL_LINES = 30
 _LOG_NAME = "server.log"
 _PACKAGE_ROOT = Path(__file__).parents[2]
+
+_guardians: dict[int, subprocess.Popen[bytes]] = {}
+"""The guardians that this process started, by process id; they must be reaped here."""
 
 # Functions inherit the server's environment. Keeping to these names keeps the user's credentials, profiles, proxies and
 # AWS_ENDPOINT_URL out of them, and settings meant for another MiniStack out of this one.
@@ -141,6 +144,7 @@ def launch(*, port: int = 0, detached: bool = False, timeout: float = 30.0) -> S
             pass_fds=[gateway.fileno()],
             start_new_session=True,
         )
+    _guardians[guardian.pid] = guardian
     server = ServerProcess(f"http://{_LOOPBACK}:{port}", mqtt_port, guardian.pid, folder)
     try:
         _wait_until_ready(guardian, server, timeout, reader)
@@ -152,14 +156,6 @@ def launch(*, port: int = 0, detached: bool = False, timeout: float = 30.0) -> S
     return server
 
 
-def _is_gone(pid: int) -> bool:
-    try:
-        ended, _ = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # not a child of this process: a detached server that another one started
-        return not is_running(pid)
-    return ended == pid
-
-
 def is_running(pid: int) -> bool:
     """Whether a process with this id exists and belongs to this user."""
     try:
@@ -169,20 +165,23 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def _has_ended(server: ServerProcess) -> bool:
+    guardian = _guardians.get(server.pid)
+    if guardian is not None:
+        return guardian.poll() is not None
+    # Removing the folder is the last thing that the guardian of another program does; its process id may stay taken
+    # until some init reaps it.
+    return not server.folder.exists() or not is_running(server.pid)
+
+
 def stop(server: ServerProcess) -> None:
     """Stop the server with everything it started, and remove its folder. A server that is gone already is fine."""
-    terminate(server.pid)
-    shutil.rmtree(server.folder, ignore_errors=True)
-
-
-def terminate(pid: int) -> None:
-    """Tell a guardian to end, and wait for it: 10 s at most, after which it is killed."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if _is_gone(pid):
-            return
-        os.kill(pid, number)
+        if _has_ended(server):
+            break
+        os.kill(server.pid, number)
         deadline = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < deadline:
-            if _is_gone(pid):
-                return
+        while not _has_ended(server) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
+    _guardians.pop(server.pid, None)
+    shutil.rmtree(server.folder, ignore_errors=True)

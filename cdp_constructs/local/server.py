@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,14 @@ class _LoopbackEventLoop(asyncio.SelectorEventLoop):
         if options.get("sock") is not None:
             return await super().create_server(protocol_factory, **options)
         return await super().create_server(protocol_factory, _LOOPBACK, port, **options)
+
+
+def _end_with_guardian(guardian: int, folder: Path) -> None:
+    """Do in the server what the guardian would have done, in case it was killed."""
+    while os.getppid() == guardian:
+        time.sleep(_POLL_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _serve(gateway: socket.socket) -> None:
@@ -109,9 +118,11 @@ def main() -> int:
     parser.add_argument("--launcher", type=int, help="process id whose end ends the server; none when detached")
     arguments = parser.parse_args()
     gateway = socket.socket(fileno=arguments.gateway_fd)
+    guardian = os.getpid()
     server = os.fork()
     if server == 0:
         os.setpgid(0, 0)
+        threading.Thread(target=_end_with_guardian, args=(guardian, arguments.folder), daemon=True).start()
         _serve(gateway)
         return 0
     with contextlib.suppress(OSError):  # both sides set it, so that neither can act before it holds
