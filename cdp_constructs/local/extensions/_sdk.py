@@ -194,6 +194,8 @@ def _create(api: Api, logical_id: str, properties: Properties, stack_name: str) 
 def _update(api: Api, physical_id: str, old: Properties, new: Properties, stack_name: str) -> tuple[str, Attributes]:
     if not api.update or any(old.get(name) != new.get(name) for name in (api.named, *api.replacing) if name):
         return _create(api, physical_id, new, stack_name)
+    if api.named and not new.get(api.named):
+        new = {**new, api.named: physical_id.partition("|")[0]}  # the generated name is, or starts, the physical id
     facts = _facts(api, physical_id, new, {})
     keys = {name: _evaluate(expression, facts) for name, expression in {**api.key, **api.update_key}.items()}
     facts["Response"] = call(api.service, api.update, {**api.parameters(new), **keys})
