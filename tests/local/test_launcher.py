@@ -18,12 +18,12 @@ from cdp_constructs.local.launcher import ServerProcess
 _PATIENCE_SECONDS = 8.0
 
 
-def _members(server: ServerProcess) -> list[str]:
-    """Command lines of the processes that belong to a server: they name its folder."""
-    listing = subprocess.run(
-        ["ps", "-e", "-ww", "-o", "stat=,args="], check=True, capture_output=True, text=True
-    ).stdout
-    return [line for line in listing.splitlines() if str(server.folder) in line and not line.startswith("Z")]
+def _members(server: ServerProcess) -> dict[int, str]:
+    """Process id and command line of the processes that belong to a server: they name its folder."""
+    command = ["ps", "-e", "-ww", "-o", "pid=", "-o", "stat=", "-o", "args="]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
+    return {int(pid): args for pid, state, args in rows if str(server.folder) in args and not state.startswith("Z")}
 
 
 def _wait_until_gone(server: ServerProcess) -> None:
@@ -124,7 +124,7 @@ time.sleep(60)
         assert child.poll() is None, child.communicate()[1]
         assert time.monotonic() < deadline, "the function did not start"
         time.sleep(0.05)
-    assert any(line.split()[0] == marker.read_text() for line in _members(server))
+    assert int(marker.read_text()) in _members(server)
     child.kill()
     child.communicate(timeout=20)
     _wait_until_gone(server)
