@@ -21,7 +21,7 @@ _METRICS_REGION = "us-east-1"
 # https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html
 _LIMITS = "Route 53 API reference, HealthCheckConfig"
 _LONGEST_PATH = 255
-_INTERVALS_S = (10, 30)
+_INTERVALS_MS = (10_000, 30_000)
 
 
 class MultiRegionLatencyRouting(Construct):
@@ -222,9 +222,9 @@ class MultiRegionLatencyRouting(Construct):
         if not Token.is_unresolved(path) and not (path.startswith("/") and len(path) <= _LONGEST_PATH):
             fix = f"Start it with / and use at most {_LONGEST_PATH} characters ({_LIMITS})"
             raise InvalidOptionError(self, "health_check_path", f"is {path!r}", fix)
-        if interval.to_seconds() not in _INTERVALS_S:
-            fix = f"Use 10 or 30 seconds ({_LIMITS})"
-            raise InvalidOptionError(self, "request_interval", f"is {interval.to_seconds():g} seconds", fix)
+        if interval.to_milliseconds() not in _INTERVALS_MS:
+            problem = f"is {interval.to_milliseconds() / 1000:g} seconds"
+            raise InvalidOptionError(self, "request_interval", problem, f"Use 10 or 30 seconds ({_LIMITS})")
         check_range(self, "failure_threshold", failure_threshold, low=1, high=10, unit="checks", source=_LIMITS)
 
     def _check_region(self, option: str, resource: "IResource", why: str) -> None:
