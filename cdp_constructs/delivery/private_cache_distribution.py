@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, CustomResource, Duration, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_iam as iam
@@ -17,6 +17,7 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import access_log_bucket, add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
+from cdp_constructs.delivery._signing_keys import SigningKeys
 
 if TYPE_CHECKING:
     from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -57,8 +58,8 @@ class PrivateCacheDistribution(Construct):
             ARN is not changed: add ``origin_access_statement`` to its policy yourself.
         origin_path: Folder of the bucket that viewers see as the root, such as ``/accepted``; the whole bucket by
             default.
-        domain_names: Own host names of the distribution, with ``certificate``; by default it has the one that CloudFront
-            gives it. Their DNS records are yours. At most 100 (soft;
+        domain_names: Own host names of the distribution, with ``certificate``; by default it has only the one that
+            CloudFront gives it. Their DNS records are yours. At most 100 (soft;
             https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html).
         certificate: Covers ``domain_names``; in us-east-1. It also raises the oldest protocol from TLS 1.0, which
             cloudfront.net allows, to TLS 1.2.
@@ -109,21 +110,13 @@ class PrivateCacheDistribution(Construct):
         _check_domain(self, domain_names, certificate)
         _check_user_prefix(self, user_prefix)
         rotate_every = rotate_every or Duration.days(90)
-        check_duration(
-            self,
-            "rotate_every",
-            rotate_every,
-            low=Duration.days(1),
-            high=Duration.days(1000),
-            source=_ROTATION_SOURCE,
-        )
+        _check_rotation(self, rotate_every)
 
         self.bucket = bucket if bucket is not None else add_private_bucket(self, "Bucket")
-        self.signing_secret = secretsmanager.Secret(
-            self, "SigningSecret", description=f"{self.node.path}: private key that signs CloudFront URLs and cookies"
-        )
-        key_group = self._add_signing_keys(rotate_every)
-        self.distribution = self._add_distribution(key_group, origin_path, domain_names, certificate)
+        keys = SigningKeys(self, "SigningKeys", rotate_every_days=rotate_every.to_days(), alarm_topic=alarm_topic)
+        self.signing_secret = keys.secret
+        self.rotation_function = keys.rotation_function
+        self.distribution = self._add_distribution(keys.key_group, origin_path, domain_names, certificate)
         self.domain_name = domain_names[0] if domain_names else self.distribution.distribution_domain_name
         self.origin_access_statement = iam.PolicyStatement(
             principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
@@ -132,7 +125,13 @@ class PrivateCacheDistribution(Construct):
             conditions={"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}},
         )
         self.signing_function = self._add_signing_function(domain_names, user_prefix)
-        self._add_alarms(alarm_topic)
+        add_alarm(
+            self,
+            "SigningAlarm",
+            self.signing_function.metric_errors(period=Duration.minutes(5), statistic="sum"),
+            alarm_topic=alarm_topic,
+            description=f"{self.node.path}: downloads could not be signed. Read the log of the signing function.",
+        )
 
     def grant_sign(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a principal read the private key and so sign URLs and cookies itself.
@@ -178,94 +177,14 @@ class PrivateCacheDistribution(Construct):
         Raises:
             InvalidOptionError: for a web ACL of scope REGIONAL or of another Region.
         """
-        if not Token.is_unresolved(web_acl_arn) and f":{_CLOUDFRONT_REGION}:" not in web_acl_arn.partition("/")[0]:
+        scope = web_acl_arn.partition("/")[0]
+        if not Token.is_unresolved(web_acl_arn) and not (
+            f":{_CLOUDFRONT_REGION}:" in scope and scope.endswith(":global")
+        ):
             raise InvalidOptionError(
-                self, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1, with scope CLOUDFRONT"
-            )
-        if not Token.is_unresolved(web_acl_arn) and ":regional/" in web_acl_arn:
-            raise InvalidOptionError(
-                self, "web_acl_arn", f"is {web_acl_arn!r}, of scope REGIONAL", "Make one of scope CLOUDFRONT"
+                self, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1 with scope CLOUDFRONT"
             )
         self.distribution.attach_web_acl_id(web_acl_arn)
-
-    def _add_signing_keys(self, rotate_every: Duration) -> cloudfront.IKeyGroup:
-        """Add what makes the first key pair and its key group, rotates them, and deletes them with the stack."""
-        function = add_function(
-            self,
-            "RotationFunction",
-            handler="signing_key_rotation",
-            description="Makes, rotates and deletes the key pairs that sign CloudFront URLs and cookies",
-            invocation=Invocation.REQUEST,
-            timeout=Duration.minutes(1),
-            memory_size=512,
-        )
-        self.rotation_function = function
-        policy = iam.Policy(
-            self,
-            "KeyManagement",
-            statements=[
-                iam.PolicyStatement(
-                    actions=[
-                        "secretsmanager:DescribeSecret",
-                        "secretsmanager:GetSecretValue",
-                        "secretsmanager:PutSecretValue",
-                        "secretsmanager:UpdateSecretVersionStage",
-                    ],
-                    resources=[self.signing_secret.secret_arn],
-                ),
-                iam.PolicyStatement(
-                    actions=[
-                        f"cloudfront:{action}"
-                        for action in (
-                            "CreateKeyGroup",
-                            "CreatePublicKey",
-                            "DeleteKeyGroup",
-                            "DeletePublicKey",
-                            "GetKeyGroup",
-                            "GetPublicKey",
-                            "ListKeyGroups",
-                            "ListPublicKeys",
-                            "UpdateKeyGroup",
-                        )
-                    ],
-                    resources=["*"],
-                ),
-            ],
-        )
-        function.role.attach_inline_policy(policy)  # type: ignore[union-attr]  # our functions always have a role
-        acknowledge(
-            policy,
-            "AwsSolutions-IAM5[Resource::*]",
-            "Public keys and key groups cannot be named in a policy: these actions accept only * "
-            "(service authorization reference of CloudFront).",
-        )
-        # Not Secret.add_rotation_schedule(): it would also grant secretsmanager:GetRandomPassword on *.
-        function.add_permission(
-            "Rotation",
-            principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
-            source_account=Aws.ACCOUNT_ID,
-        )
-        keys = CustomResource(
-            self,
-            "SigningKeys",
-            resource_type="Custom::CloudFrontSigningKeys",
-            service_token=function.function_arn,
-            service_timeout=Duration.minutes(3),
-            properties={"SecretId": self.signing_secret.secret_arn},
-        )
-        keys.node.add_dependency(policy)
-        rotation = secretsmanager.CfnRotationSchedule(
-            self,
-            "Rotation",
-            secret_id=self.signing_secret.secret_arn,
-            rotation_lambda_arn=function.function_arn,
-            rotate_immediately_on_update=False,
-            rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
-                automatically_after_days=rotate_every.to_days()
-            ),
-        )
-        rotation.node.add_dependency(keys, *function.node.find_all())
-        return cloudfront.KeyGroup.from_key_group_id(self, "KeyGroup", keys.ref)
 
     def _add_distribution(
         self,
@@ -290,7 +209,7 @@ class PrivateCacheDistribution(Construct):
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             ),
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            minimum_protocol_version=None if certificate is None else cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
             domain_names=list(domain_names) or None,
             certificate=certificate,
             enable_logging=True,
@@ -336,23 +255,6 @@ class PrivateCacheDistribution(Construct):
         self.grant_sign(function)
         return function
 
-    def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
-        add_alarm(
-            self,
-            "RotationAlarm",
-            self.rotation_function.metric_errors(period=Duration.minutes(5), statistic="sum"),
-            alarm_topic=alarm_topic,
-            description=f"{self.node.path}: the signing key could not be rotated. The current key still works; "
-            "read the function's log, mend the cause, and rotate the secret again.",
-        )
-        add_alarm(
-            self,
-            "SigningAlarm",
-            self.signing_function.metric_errors(period=Duration.minutes(5), statistic="sum"),
-            alarm_topic=alarm_topic,
-            description=f"{self.node.path}: downloads could not be signed. Read the function's log.",
-        )
-
 
 def _security_headers(scope: Construct) -> cloudfront.ResponseHeadersPolicy:
     """Headers that keep a served file from acting as a web page of ours, and its URL from reaching others."""
@@ -388,6 +290,19 @@ def _check_origin_path(scope: Construct, origin_path: str | None) -> None:
     if not origin_path.startswith("/") or origin_path.endswith("/") or "*" in origin_path:
         raise InvalidOptionError(
             scope, "origin_path", f"is {origin_path!r}", "Begin with a slash and end without one, such as /accepted"
+        )
+
+
+def _check_rotation(scope: Construct, rotate_every: Duration) -> None:
+    check_duration(
+        scope, "rotate_every", rotate_every, low=Duration.days(1), high=Duration.days(1000), source=_ROTATION_SOURCE
+    )
+    if not rotate_every.is_unresolved() and rotate_every.to_seconds() % Duration.days(1).to_seconds():
+        raise InvalidOptionError(
+            scope,
+            "rotate_every",
+            f"is {rotate_every.to_human_string()}",
+            "Secrets Manager counts whole days, such as Duration.days(30)",
         )
 
 

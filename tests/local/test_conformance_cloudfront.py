@@ -261,6 +261,28 @@ def test_a_signature_of_another_key_is_refused(site: Site) -> None:
     assert site.get(signed).status_code == 403
 
 
+def test_sha_256_when_the_viewer_names_it(cloud: LocalCloud, site: Site) -> None:
+    client = cloud.client("cloudfront")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    config = {"CallerReference": "sha-256", "Name": "sha-256", "EncodedKey": pem.decode()}
+    key_id = client.create_public_key(PublicKeyConfig=config)["PublicKey"]["Id"]
+    group = client.get_key_group_config(Id=site.outputs["KeyGroup"])
+    trusted = {**group["KeyGroupConfig"], "Items": [site.outputs["Key"], key_id]}
+    client.update_key_group(Id=site.outputs["KeyGroup"], IfMatch=group["ETag"], KeyGroupConfig=trusted)
+    signer = CloudFrontSigner(key_id, lambda message: key.sign(message, padding.PKCS1v15(), hashes.SHA256()))
+    signed = signer.generate_presigned_url(f"{site.url}/private/cat.jpg", date_less_than=soon())
+    statuses = {
+        algorithm: site.get(f"{signed}{algorithm}").status_code
+        for algorithm in ("&Hash-Algorithm=SHA256", "", "&Hash-Algorithm=SHA1", "&Hash-Algorithm=MD5")
+    }
+    group = client.get_key_group_config(Id=site.outputs["KeyGroup"])
+    first = {**group["KeyGroupConfig"], "Items": [site.outputs["Key"]]}
+    client.update_key_group(Id=site.outputs["KeyGroup"], IfMatch=group["ETag"], KeyGroupConfig=first)
+    client.delete_public_key(Id=key_id, IfMatch=client.get_public_key(Id=key_id)["ETag"])
+    assert statuses == {"&Hash-Algorithm=SHA256": 200, "": 403, "&Hash-Algorithm=SHA1": 403, "&Hash-Algorithm=MD5": 403}
+
+
 def test_custom_policy(site: Site) -> None:
     url = f"{site.url}/private/cat.jpg"
 
