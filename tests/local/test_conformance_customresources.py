@@ -1,0 +1,280 @@
+"""Custom resources: those of the CDK, and those of an app's own functions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_deployment as deployment
+from aws_cdk import aws_s3_notifications as notifications
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import custom_resources as cr
+from aws_cdk import triggers
+from constructs import Construct
+
+from cdp_constructs.local import Deployment, LocalCloud
+
+ACCOUNT, TOKYO, OREGON = "000000000000", "ap-northeast-1", "us-west-2"
+
+PROVIDED = """
+def handler(event, context):
+    kind = event["RequestType"]
+    return {"PhysicalResourceId": "provided", "Data": {"Answer": event["ResourceProperties"]["Word"] + " " + kind}}
+"""
+
+TRIGGERED = """
+import boto3, os
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody="triggered")
+"""
+
+
+def function(scope: Construct, name: str, code: str, **options: Any) -> lambda_.Function:
+    return lambda_.Function(
+        scope,
+        name,
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        handler="index.handler",
+        code=lambda_.Code.from_inline(code),
+        **options,
+    )
+
+
+class Exporter(cdk.Stack):
+    """What the stack of the other Region refers to."""
+
+    def __init__(self, scope: Construct, **options: Any) -> None:
+        super().__init__(scope, "Exporter", cross_region_references=True, **options)
+        self.queue = sqs.Queue(self, "Queue")
+
+
+class Everything(cdk.Stack):
+    """One of each custom resource."""
+
+    def __init__(self, scope: Construct, site: Path, exporter: Exporter, **options: Any) -> None:
+        super().__init__(scope, "Everything", cross_region_references=True, **options)
+        cdk.CfnOutput(self, "Imported", value=exporter.queue.queue_arn)
+        self._buckets(site)
+        self._calls()
+        ec2.Vpc(self, "Vpc", max_azs=1, nat_gateways=0, restrict_default_security_group=True)
+
+    def _buckets(self, site: Path) -> None:
+        bucket = s3.Bucket(
+            self, "Bucket", removal_policy=cdk.RemovalPolicy.DESTROY, auto_delete_objects=True, versioned=True
+        )
+        distribution = cloudfront.Distribution(
+            self,
+            "Site",
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origins.S3BucketOrigin.with_origin_access_control(bucket)
+            ),
+        )
+        queue = sqs.Queue(self, "Uploads")
+        bucket.add_event_notification(s3.EventType.OBJECT_CREATED, notifications.SqsDestination(queue))
+        deployment.BucketDeployment(
+            self,
+            "Deployment",
+            destination_bucket=bucket,
+            destination_key_prefix="site",
+            sources=[
+                deployment.Source.asset(str(site)),
+                deployment.Source.json_data("config.json", {"queue": queue.queue_url}),
+            ],
+            exclude=["*.map"],
+            cache_control=[deployment.CacheControl.max_age(cdk.Duration.minutes(5))],
+            distribution=distribution,
+        )
+        cdk.CfnOutput(self, "BucketName", value=bucket.bucket_name)
+        cdk.CfnOutput(self, "QueueUrl", value=queue.queue_url)
+
+    def _calls(self) -> None:
+        table = dynamodb.TableV2(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        seed = cr.AwsCustomResource(
+            self,
+            "Seed",
+            on_create=cr.AwsSdkCall(
+                service="DynamoDB",
+                action="putItem",
+                parameters={"TableName": table.table_name, "Item": {"id": {"S": "seed"}, "n": {"N": "1"}}},
+                physical_resource_id=cr.PhysicalResourceId.of("seed"),
+            ),
+            policy=cr.AwsCustomResourcePolicy.from_statements(
+                [
+                    cdk.aws_iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[table.table_arn]),
+                    cdk.aws_iam.PolicyStatement(actions=["logs:DescribeLogGroups"], resources=["*"]),
+                ]
+            ),
+        )
+        function_with_logs = function(self, "Logged", TRIGGERED, log_retention=logs.RetentionDays.ONE_WEEK)
+        read = cr.AwsCustomResource(
+            self,
+            "Read",
+            resource_type="Custom::ReadTable",
+            on_update=cr.AwsSdkCall(
+                service="@aws-sdk/client-dynamodb",
+                action="DescribeTableCommand",
+                parameters={"TableName": table.table_name},
+                physical_resource_id=cr.PhysicalResourceId.from_response("Table.TableId"),
+                output_paths=["Table.KeySchema.0.AttributeName"],
+            ),
+            policy=cr.AwsCustomResourcePolicy.from_sdk_calls(resources=[table.table_arn]),
+        )
+        read.node.add_dependency(seed)
+        provider = cr.Provider(self, "Provider", on_event_handler=function(self, "OnEvent", PROVIDED))
+        provided = cdk.CustomResource(
+            self, "Provided", service_token=provider.service_token, properties={"Word": "hello"}
+        )
+        queue = sqs.Queue(self, "Triggered")
+        triggered = triggers.TriggerFunction(
+            self,
+            "Trigger",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="index.handler",
+            code=lambda_.Code.from_inline(TRIGGERED),
+            environment={"QUEUE": queue.queue_url},
+        )
+        queue.grant_send_messages(triggered)
+        cdk.CfnOutput(self, "TableName", value=table.table_name)
+        cdk.CfnOutput(self, "KeyName", value=read.get_response_field("Table.KeySchema.0.AttributeName"))
+        cdk.CfnOutput(self, "Answer", value=provided.get_att_string("Answer"))
+        cdk.CfnOutput(self, "FunctionName", value=function_with_logs.function_name)
+        cdk.CfnOutput(self, "TriggeredUrl", value=queue.queue_url)
+
+
+def write_site(folder: Path, page: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "index.html").write_text(page)
+    (folder / "index.js.map").write_text("{}")
+    return folder
+
+
+def synthesise(folder: Path, site: Path) -> str:
+    app = cdk.App(
+        outdir=str(folder), context={"availability-zones:account=000000000000:region=us-west-2": ["us-west-2a"]}
+    )
+    exporter = Exporter(app, env=cdk.Environment(account=ACCOUNT, region=TOKYO))
+    Everything(app, site, exporter, env=cdk.Environment(account=ACCOUNT, region=OREGON))
+    return str(app.synth().directory)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_site(tmp_path_factory.mktemp("app") / "site", "<h1>first</h1>")
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud: LocalCloud, site: Path) -> Iterator[Deployment]:
+    deployed = cloud.deploy(synthesise(site.parent / "first", site))
+    yield deployed
+    deployed.destroy()
+
+
+@pytest.fixture
+def outputs(deployed: Deployment) -> dict[str, str]:
+    return dict(deployed.outputs["Everything"])
+
+
+def test_a_bucket_deployment_copies_files_with_metadata_and_markers_and_prunes(
+    cloud: LocalCloud, site: Path, deployed: Deployment, outputs: dict[str, str]
+) -> None:
+    client, bucket = cloud.client("s3", region=OREGON), outputs["BucketName"]
+    page = client.get_object(Bucket=bucket, Key="site/index.html")
+    assert (page["Body"].read(), page["ContentType"], page["CacheControl"]) == (
+        b"<h1>first</h1>",
+        "text/html",
+        "max-age=300",
+    )
+    assert outputs["QueueUrl"] in client.get_object(Bucket=bucket, Key="site/config.json")["Body"].read().decode()
+    assert keys(client, bucket) == ["site/config.json", "site/index.html"]
+    (site / "index.html").unlink()
+    (site / "home.html").write_text("<h1>second</h1>")
+    cloud.deploy(synthesise(site.parent / "second", site))
+    assert keys(client, bucket) == ["site/config.json", "site/home.html"]
+    distributions = cloud.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    ours = deployed.resources["Everything"]
+    invalidated = [item["Id"] for item in distributions if item["Id"] in ours.values()]
+    assert [len(invalidations(cloud, identity)) for identity in invalidated] == [2]
+
+
+def keys(client: Any, bucket: str) -> list[str]:
+    return [entry["Key"] for entry in client.list_objects_v2(Bucket=bucket)["Contents"]]
+
+
+def invalidations(cloud: LocalCloud, distribution: str) -> list[Any]:
+    answer = cloud.client("cloudfront").list_invalidations(DistributionId=distribution)
+    return list(answer["InvalidationList"]["Items"])
+
+
+def test_bucket_notifications_are_configured(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    configured = cloud.client("s3", region=OREGON).get_bucket_notification_configuration(Bucket=outputs["BucketName"])
+    assert [entry["Events"] for entry in configured["QueueConfigurations"]] == [["s3:ObjectCreated:*"]]
+
+
+def test_calls_of_services_run_under_the_role_of_their_function(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    seeded = cloud.client("dynamodb", region=OREGON).get_item(TableName=outputs["TableName"], Key={"id": {"S": "seed"}})
+    assert seeded["Item"]["n"] == {"N": "1"}
+    assert outputs["KeyName"] == "id"
+
+
+def test_a_provider_of_the_apps_own_answers(outputs: dict[str, str]) -> None:
+    assert outputs["Answer"] == "hello Create"
+
+
+def test_a_trigger_calls_its_function(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    messages = cloud.client("sqs", region=OREGON).receive_message(QueueUrl=outputs["TriggeredUrl"])["Messages"]
+    assert [message["Body"] for message in messages] == ["triggered"]
+
+
+def test_log_retention_is_set(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    name = f"/aws/lambda/{outputs['FunctionName']}"
+    groups = cloud.client("logs", region=OREGON).describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert [group["retentionInDays"] for group in groups] == [7]
+
+
+def test_the_default_security_group_has_no_rules(cloud: LocalCloud, deployed: Deployment) -> None:
+    vpc = next(identity for identity in deployed.resources["Everything"].values() if identity.startswith("vpc-"))
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    (group,) = cloud.client("ec2", region=OREGON).describe_security_groups(Filters=filters)["SecurityGroups"]
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+
+
+def test_a_stack_refers_to_a_stack_of_another_region(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    arn = outputs["Imported"]
+    assert arn.startswith(f"arn:aws:sqs:{TOKYO}:{ACCOUNT}:")
+    url = cloud.client("sqs", region=TOKYO).get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    assert url
+    parameters = cloud.client("ssm", region=OREGON).get_parameters_by_path(Path="/cdk/exports", Recursive=True)
+    assert arn in [parameter["Value"] for parameter in parameters["Parameters"]]
+
+
+def test_a_call_that_the_role_does_not_allow_fails_the_stack(cloud: LocalCloud, tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path))
+    stack = cdk.Stack(app, "Denied")
+    cr.AwsCustomResource(
+        stack,
+        "Call",
+        on_update=cr.AwsSdkCall(
+            service="SQS",
+            action="createQueue",
+            parameters={"QueueName": "denied"},
+            physical_resource_id=cr.PhysicalResourceId.of("denied"),
+        ),
+        policy=cr.AwsCustomResourcePolicy.from_statements(
+            [cdk.aws_iam.PolicyStatement(actions=["sqs:ListQueues"], resources=["*"])]
+        ),
+    )
+    with pytest.raises(Exception, match=r"not authorized to perform: sqs:(?i:createqueue)"):
+        cloud.deploy(str(app.synth().directory))
