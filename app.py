@@ -1,0 +1,49 @@
+"""Synthesises the reference systems that the context names: ``cdk synth`` or ``python app.py``.
+
+Needs no AWS credentials and looks nothing up.
+"""
+
+import json
+import sys
+from importlib import import_module
+
+import aws_cdk as cdk
+import cdk_nag
+
+# Imported by name when chosen, so that one system does not pay for the CDK modules of another.
+SYSTEMS = {"chat": "stacks.chat.system"}
+
+
+def chosen_systems(value: object) -> list[str]:
+    """Return the names in the context key ``systems``; all of them when it is not set.
+
+    Args:
+        value: A list from ``cdk.json``, or what ``-c systems=…`` passes: JSON, or one name.
+
+    Raises:
+        SystemExit: naming the value and the names there are.
+    """
+    if value is None:
+        return list(SYSTEMS)
+    if isinstance(value, str):
+        value = json.loads(value) if value.startswith("[") else [value]
+    if not isinstance(value, list) or not value or any(name not in SYSTEMS for name in value):
+        sys.exit(f"context key 'systems' is {value!r}. Use a list of {', '.join(map(repr, SYSTEMS))}.")
+    return value
+
+
+def main() -> None:
+    """Build the chosen systems, check them, and write the assembly."""
+    app = cdk.App()
+    for name in chosen_systems(app.node.try_get_context("systems")):
+        system = import_module(SYSTEMS[name])
+        try:
+            system.add_to(app, app.node.try_get_context(name))
+        except system.ConfigurationError as error:
+            sys.exit(str(error))
+    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

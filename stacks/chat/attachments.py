@@ -1,0 +1,82 @@
+"""Attachments of one Region: uploaded straight to its bucket, checked, recorded, and delivered to members only."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdp_constructs import DirectObjectUpload, PrivateCacheDistribution, SnsSqsFanout, StorageIndex
+from cdp_constructs._defaults.functions import Invocation, add_function
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
+
+HANDLERS = Path(__file__).parent / "handlers"
+CONTENT_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf")
+LARGEST_MB = 10
+
+# What the API gives out names an object below this folder; nothing above it is reachable from outside.
+_ACCEPTED = "accepted"
+
+
+class Attachments(Construct):
+    """Uploads into this Region's bucket, and downloads from it.
+
+    Attributes:
+        upload: Hands out forms, checks what was uploaded, and publishes what it accepts.
+        accepted: Where consumers of accepted uploads subscribe, such as a thumbnail maker.
+        recorder: The subscriber that makes an accepted upload an attachment of its room.
+        index: What is in the bucket, by owner and by time.
+        delivery: Serves accepted uploads to holders of a signed URL.
+        signing_function_name: Name of the function that signs them.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        table: dynamodb.ITableV2,
+        allowed_origins: "Sequence[str]",
+        alarm_topic: "sns.ITopic",
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.upload = DirectObjectUpload(
+            self,
+            "Upload",
+            allowed_origins=allowed_origins,
+            content_types=CONTENT_TYPES,
+            max_size_mb=LARGEST_MB,
+            expiry=Duration.minutes(5),
+            alarm_topic=alarm_topic,
+        )
+        self.index = StorageIndex(
+            self, "Index", bucket=self.upload.bucket, prefix=f"{_ACCEPTED}/", alarm_topic=alarm_topic
+        )
+        self.accepted = SnsSqsFanout(self, "Accepted", topic=self.upload.accepted_topic, alarm_topic=alarm_topic)
+        self.recorder = self.accepted.add_subscriber("Recorder", handler=self._add_recorder(table))
+        self.delivery = PrivateCacheDistribution(
+            self, "Delivery", bucket=self.upload.bucket, origin_path=f"/{_ACCEPTED}", alarm_topic=alarm_topic
+        )
+        signing: lambda_.CfnFunction = self.delivery.signing_function.node.default_child  # type: ignore[assignment]
+        # The other Regions' APIs must name it before it exists. Stack names are unique in a Region, and so is this.
+        self.signing_function_name = f"{Stack.of(self).stack_name}-SignDownload"
+        signing.function_name = self.signing_function_name
+
+    def _add_recorder(self, table: dynamodb.ITableV2) -> "lambda_.Function":
+        recorder = add_function(
+            self,
+            "RecorderFunction",
+            handler=HANDLERS / "attachment_recorder",
+            description="Records accepted uploads as attachments of their rooms",
+            invocation=Invocation.POLLED,
+            environment={"TABLE_NAME": table.table_name},
+        )
+        recorder.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[table.table_arn]))
+        return recorder

@@ -1,0 +1,153 @@
+"""The chat's configuration: the key ``chat`` of the CDK context, checked before anything is built."""
+
+import json
+import re
+from difflib import get_close_matches
+from typing import Any, Self
+
+from aws_cdk.region_info import RegionInfo
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from cdp_constructs._defaults.validation import InvalidOptionError, check_origins
+
+KEY = "chat"
+
+
+class ConfigurationError(Exception):
+    """The context holds something the chat cannot be built from; one line per mistake: key, value, fix."""
+
+
+class ChatConfiguration(BaseModel):
+    """What an operator decides about the chat."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+    regions: tuple[str, ...] = Field(strict=False)
+    """Regions that serve users. The first is the home Region: it holds the user pool and owns the table's definition,
+    so it must stay first once the chat is deployed."""
+    retired_regions: tuple[str, ...] = Field(default=(), strict=False)
+    """Regions that used to serve users: their part of the history is still read."""
+    allowed_origins: tuple[str, ...] = Field(strict=False)
+    """Web origins whose pages may call the API and upload attachments, such as ``https://chat.example.com``."""
+    latency_routing: bool = False
+    """Whether users reach the nearest healthy Region by one name, ``domain_name``."""
+    domain_name: str | None = None
+    """The one name of the API, inside the hosted zone. Only with ``latency_routing``."""
+    hosted_zone_id: str | None = None
+    """Id of the public Route 53 hosted zone that holds ``domain_name``."""
+    hosted_zone_name: str | None = None
+    """Name of that zone."""
+    alarm_email: str | None = None
+    """Receives every alarm of every Region, after confirming one mail from each."""
+
+    @property
+    def home_region(self) -> str:
+        """Region of the user pool and of the table's definition."""
+        return self.regions[0]
+
+    @property
+    def log_regions(self) -> tuple[str, ...]:
+        """Regions that may hold a part of a room's history."""
+        return (*self.regions, *self.retired_regions)
+
+    @field_validator("regions", "retired_regions")
+    @classmethod
+    def _are_regions(cls, regions: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        option = str(info.field_name)
+        if option == "regions" and not regions:
+            raise InvalidOptionError(
+                KEY, option, "is empty", 'Name at least one Region, such as ["ap-northeast-1", "us-west-2"]'
+            )
+        known = RegionInfo.regions
+        names = [region.name for region in known]
+        taken = list(info.data.get("regions", ()))
+        for region in regions:
+            if region not in names:
+                near = get_close_matches(region, names, n=1) or ["ap-northeast-1"]
+                raise InvalidOptionError(
+                    KEY, option, f"contains {region!r}, which is no Region of AWS", f"Use a name such as {near[0]!r}"
+                )
+            if region in taken:
+                raise InvalidOptionError(KEY, option, f"contains {region!r} twice", "Name every Region once")
+            taken.append(region)
+        return regions
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_origins(KEY, origins))
+
+    @field_validator("domain_name", "hosted_zone_id", "hosted_zone_name")
+    @classmethod
+    def _belongs_to_routing(cls, value: str | None, info: ValidationInfo) -> str | None:
+        option, routing = str(info.field_name), info.data.get("latency_routing", False)
+        examples = {
+            "domain_name": "api.chat.example.com",
+            "hosted_zone_id": "Z0123456789EXAMPLE",
+            "hosted_zone_name": "chat.example.com",
+        }
+        if routing and not value:
+            fix = f'Add "{option}": "{examples[option]}", or set latency_routing to false'
+            raise InvalidOptionError(KEY, option, f"is {value!r} while latency_routing is true", fix)
+        if not routing and value:
+            fix = f"Set latency_routing to true, or leave {option} out"
+            raise InvalidOptionError(KEY, option, f"is {value!r} while latency_routing is false", fix)
+        return value
+
+    @field_validator("hosted_zone_name")
+    @classmethod
+    def _holds_the_domain(cls, zone: str | None, info: ValidationInfo) -> str | None:
+        domain = info.data.get("domain_name")
+        if zone and domain and domain != zone and not domain.endswith(f".{zone}"):
+            fix = f"Use the zone that holds {domain!r}, or a name that ends in {f'.{zone}'!r}"
+            raise InvalidOptionError(KEY, "hosted_zone_name", f"is {zone!r}, outside domain_name {domain!r}", fix)
+        return zone
+
+    @field_validator("alarm_email")
+    @classmethod
+    def _is_an_address(cls, address: str | None) -> str | None:
+        if address is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
+            raise InvalidOptionError(KEY, "alarm_email", f"is {address!r}", "Use an address such as ops@example.com")
+        return address
+
+    @classmethod
+    def from_context(cls, value: object) -> Self:
+        """Read the value of the context key.
+
+        Args:
+            value: An object from ``cdk.json``, or the JSON text that ``-c chat='{…}'`` passes.
+
+        Raises:
+            ConfigurationError: with one line per mistake.
+        """
+        if value is None:
+            raise ConfigurationError(_line("is missing", 'Add "chat": {"regions": […], "allowed_origins": […]} to it'))
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except json.JSONDecodeError as error:
+                problem = f"is {value!r}, which is not JSON ({error})"
+                raise ConfigurationError(_line(problem, """Write -c chat='{"regions": ["us-west-2"], …}'""")) from None
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise ConfigurationError("\n".join(_explain(dict(detail)) for detail in error.errors())) from None
+
+
+def _explain(detail: dict[str, Any]) -> str:
+    """Turn one of pydantic's errors into our shape of message."""
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidOptionError):
+        return str(cause)
+    option = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "missing":
+        return _line(f"lacks {option!r}", f"Add {option!r} to it")
+    if detail["type"] == "extra_forbidden":
+        near = get_close_matches(option, ChatConfiguration.model_fields, n=1)
+        known = ", ".join(ChatConfiguration.model_fields)
+        return _line(f"has {option!r}, which nothing reads", f"Use {near[0]!r}" if near else f"Its keys are {known}")
+    return f"{KEY}: {option or 'the value'} is {detail['input']!r}. {detail['msg']}."
+
+
+def _line(problem: str, fix: str) -> str:
+    return f"context key {KEY!r} {problem}. {fix}."

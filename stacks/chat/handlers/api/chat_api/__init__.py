@@ -1,0 +1,1 @@
+"""The chat's API, without HTTP: rooms, logs of messages, attachments."""

@@ -1,0 +1,58 @@
+"""What clients may send."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+LONGEST_TEXT = 4096
+"""Longest message in bytes of UTF-8."""
+LONGEST_PAGE = 100
+"""Most items of one answer: 100 messages of the longest kind stay under the 1 MB of one DynamoDB query."""
+
+
+def _fits(text: str) -> str:
+    size = len(text.encode())
+    if size > LONGEST_TEXT:
+        message = f"the text has {size} bytes of UTF-8; send at most {LONGEST_TEXT}"
+        raise ValueError(message)
+    return text
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+RoomName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_fits)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewRoom(_Body):
+    """A room to make."""
+
+    name: RoomName
+
+
+class Invitation(_Body):
+    """Proof that its bearer was invited."""
+
+    invite_code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class NewMessage(_Body):
+    """A message to post."""
+
+    client_message_id: Identifier
+    """Chosen by the client, and the same when it sends the message again; a UUID does well."""
+    text: Text
+    attachments: Annotated[list[Identifier], Field(max_length=10)] = []
+    """Ids of uploads of this room."""
+
+
+class NewUpload(_Body):
+    """A file to upload; the bytes themselves go to S3."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    content_type: Annotated[str, StringConstraints(max_length=127)]
+    size: Annotated[int, Field(gt=0)]
+    """Bytes."""

@@ -1,0 +1,150 @@
+"""How the logs of several Regions become one conversation. Pure functions: no AWS, no clock of their own.
+
+Every Region numbers the messages that it accepts itself, 1, 2, 3…, in a log that no other Region writes. One rule puts
+the logs together: by clock, then Region, then sequence. A message's place never changes once it is accepted.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from heapq import merge
+from typing import Any
+from uuid import UUID, uuid5
+
+Cursor = dict[str, int]
+"""For each Region the sequence of the last message that the reader has."""
+
+# Any fixed UUID does; it must never change, because message ids are derived from it.
+_NAMESPACE = UUID("5f3ae1f2-7a34-4c0f-9a0e-6d1c3f0b8f6e")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Position:
+    """Where a message stands in its room, the same for every reader in every Region."""
+
+    clock: int
+    region: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message as it is stored and as clients see it."""
+
+    room: str
+    region: str
+    """The Region that accepted it."""
+    sequence: int
+    """Its number in that Region's log, from 1, without gaps."""
+    clock: int
+    """Hybrid logical clock: milliseconds since 1970, or one more than the newest message known at the time."""
+    id: str
+    author: str
+    client_message_id: str
+    text: str
+    attachments: list[str] = field(default_factory=list)
+    posted_at: str
+    """Wall clock of the accepting Region, for people; it does not decide the order."""
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in the room."""
+        return Position(self.clock, self.region, self.sequence)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+def message_id(room: str, author: str, client_message_id: str) -> str:
+    """Derive the id, so that the same client message has the same id whichever Regions accept it."""
+    # Lengths in front keep ("a", "bc") and ("ab", "c") apart.
+    parts = (room, author, client_message_id)
+    return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+def next_clock(now: int, seen: Iterable[int]) -> int:
+    """Return the clock for a new message: now, but later than every message that its author could have seen.
+
+    Args:
+        now: Milliseconds since 1970 on this machine; may be wrong without breaking the order of a conversation.
+        seen: Clocks of the newest message of each log, as far as they are known here.
+    """
+    return max([now, *(clock + 1 for clock in seen)])
+
+
+def contiguous(log: Iterable[Message], after: int) -> list[Message]:
+    """Return the messages that follow ``after`` without a gap.
+
+    A global table replicates items in no particular order: number 8 may be here before number 7. Until 7 arrives a
+    reader must not move past it, or it would never see it.
+
+    Args:
+        log: Messages of one Region in order of their sequence.
+        after: Sequence of the last message that the reader has.
+    """
+    messages: list[Message] = []
+    for message in log:
+        if message.sequence != after + 1:
+            break
+        messages.append(message)
+        after = message.sequence
+    return messages
+
+
+def page_of(logs: Mapping[str, Sequence[Message]], after: Cursor, limit: int) -> tuple[list[Message], Cursor, bool]:
+    """Merge what follows the cursor into one page.
+
+    Args:
+        logs: For each Region, messages after the cursor in order of their sequence, at least ``limit + 1`` if there are
+            as many.
+        after: The reader's cursor; a Region that is not in it counts as 0.
+        limit: Longest page.
+
+    Returns:
+        The messages in order, the cursor after them, and whether more can be read at once.
+    """
+    known = [contiguous(log, after.get(region, 0)) for region, log in logs.items()]
+    ordered = list(merge(*known, key=lambda message: message.position))
+    page = ordered[:limit]
+    # Clocks grow inside a log, so what a page takes from a log is its beginning and one number stands for it.
+    cursor = {region: after.get(region, 0) for region in logs} | {item.region: item.sequence for item in page}
+    return page, cursor, len(ordered) > limit
+
+
+def without_duplicates(page: Iterable[Message], accepted: Mapping[str, Iterable[Position]]) -> list[Message]:
+    """Leave out a message that another Region accepted too, at an earlier place.
+
+    A client that got no answer may send again through another Region before the first acceptance is replicated. Both
+    Regions then number the message. Readers show the one that sorts first; nothing is deleted or renumbered.
+
+    Args:
+        page: Messages.
+        accepted: For each message id, every place at which it was accepted, as far as it is known here.
+    """
+    return [item for item in page if all(item.position <= place for place in accepted.get(item.id, ()))]
+
+
+def format_cursor(cursor: Cursor) -> str:
+    """Write a cursor as clients hand it back: ``ap-northeast-1:17,us-west-2:5``."""
+    return ",".join(f"{region}:{sequence}" for region, sequence in sorted(cursor.items()))
+
+
+def parse_cursor(text: str, regions: Iterable[str]) -> Cursor:
+    """Read a cursor.
+
+    Args:
+        text: As written by ``format_cursor``; empty means the beginning. A Region left out counts as 0.
+        regions: The Regions that there are.
+
+    Raises:
+        ValueError: when the text is something else, or names another Region.
+    """
+    cursor = dict.fromkeys(regions, 0)
+    for part in text.split(",") if text else []:
+        match = re.fullmatch(r"([a-z0-9-]+):(\d{1,12})", part, flags=re.ASCII)
+        if match is None or match[1] not in cursor:
+            message = f"cursor {text!r} is not one of this API; pass 'cursor' of an earlier answer, or nothing"
+            raise ValueError(message)
+        cursor[match[1]] = int(match[2])
+    return cursor

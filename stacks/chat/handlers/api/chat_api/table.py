@@ -1,0 +1,89 @@
+"""Keys of the chat's table, and the reads that every part of the API needs."""
+
+import os
+import random
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+Item = dict[str, Any]
+Key = tuple[str, str]
+
+# Most keys of one BatchGetItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+_BATCH = 100
+_THROTTLED = 0.1
+
+
+def connect() -> "Table":
+    """Return the local replica of the table. Calls end within the API's own time limit."""
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
+    return boto3.resource("dynamodb", config=config).Table(os.environ["TABLE_NAME"])
+
+
+def room_key(room: str) -> Key:
+    """Key of a room itself."""
+    return f"ROOM#{room}", "ROOM"
+
+
+def member_key(room: str, user: str) -> Key:
+    """Key of a user's membership of a room."""
+    return f"ROOM#{room}", f"MEMBER#{user}"
+
+
+def attachment_key(room: str, upload_id: str) -> Key:
+    """Key of an accepted attachment of a room."""
+    return f"ROOM#{room}", f"ATTACHMENT#{upload_id}"
+
+
+def log_key(room: str, region: str) -> str:
+    """Partition of the log that one Region keeps of a room. Only that Region writes it."""
+    return f"ROOM#{room}#{region}"
+
+
+def message_key(room: str, region: str, sequence: int) -> Key:
+    """Key of a message."""
+    return log_key(room, region), f"MESSAGE#{sequence:012}"
+
+
+def head_key(room: str, region: str) -> Key:
+    """Key of the last number and clock that a Region gave in a room."""
+    return log_key(room, region), "HEAD"
+
+
+def marker_key(room: str, region: str, author: str, client_message_id: str) -> Key:
+    """Key of the note that a Region accepted a client's message."""
+    return log_key(room, region), f"CLIENT#{author}#{client_message_id}"
+
+
+def as_key(key: Key) -> Item:
+    """Return a key as DynamoDB wants it."""
+    return {"pk": key[0], "sk": key[1]}
+
+
+def get(table: "Table", key: Key) -> Item | None:
+    """Read one item as it is in this Region now."""
+    return table.get_item(Key=as_key(key), ConsistentRead=True).get("Item")
+
+
+def get_many(table: "Table", keys: Iterable[Key]) -> dict[Key, Item]:
+    """Read many items as they are in this Region now; keys without an item are left out."""
+    # Twice the same key is an error for DynamoDB.
+    rest = list(dict.fromkeys(keys))
+    found: dict[Key, Item] = {}
+    while rest:
+        request = {table.name: {"Keys": [as_key(key) for key in rest[:_BATCH]], "ConsistentRead": True}}
+        rest = rest[_BATCH:]
+        answer = table.meta.client.batch_get_item(RequestItems=request)
+        found |= {(str(item["pk"]), str(item["sk"])): item for item in answer["Responses"].get(table.name, [])}
+        unprocessed = answer["UnprocessedKeys"].get(table.name, {}).get("Keys", [])
+        if unprocessed:
+            # The table throttles; the time limit of the request ends this if it goes on.
+            time.sleep(random.uniform(0, _THROTTLED))  # noqa: S311 - jitter, not a secret
+            rest += [(str(key["pk"]), str(key["sk"])) for key in unprocessed]
+    return found

@@ -1,0 +1,160 @@
+"""From the table to everybody in the Region who wants to know of a message."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_logs as logs
+from aws_cdk import custom_resources as cr
+from constructs import Construct
+
+from cdp_constructs import SnsSqsFanout
+from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.buckets import add_private_bucket
+from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.queues import add_dead_letter_queue
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_sns as sns
+
+HANDLERS = Path(__file__).parent / "handlers"
+
+_NEW_MESSAGES = {
+    "eventName": lambda_.FilterRule.is_equal("INSERT"),
+    "dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.begins_with("MESSAGE#")}}},
+}
+
+
+class Messages(Construct):
+    """Publishes the messages that reach this Region's replica, and archives them.
+
+    The stream of a replica carries local and replicated writes, so a message posted in any Region reaches the
+    consumers of every Region. Live push and notices are further subscribers of ``fanout``.
+
+    Attributes:
+        fanout: Where consumers subscribe. Message attributes: ``kind``, ``room``, ``region`` (that accepted it).
+        publisher: Reads the stream and publishes.
+        failures: Says which part of the stream could not be published.
+        archive: The subscriber that keeps all messages.
+        archive_bucket: Where it keeps them; every Region keeps all, so the loss of one loses nothing.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, table: dynamodb.ITableV2, alarm_topic: "sns.ITopic"
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.fanout = SnsSqsFanout(self, "Fanout", alarm_topic=alarm_topic)
+        self.publisher = add_function(
+            self,
+            "Publisher",
+            handler=HANDLERS / "message_publisher",
+            description="Publishes messages of the chat's table to the Region's topic",
+            invocation=Invocation.POLLED,
+            environment={"TOPIC_ARN": self.fanout.topic.topic_arn},
+            timeout=Duration.seconds(30),
+        )
+        self.fanout.grant_publish(self.publisher)
+        self.failures = add_dead_letter_queue(
+            self, "Failures", alarm_topic=alarm_topic, holds="parts of the table's stream that could not be published"
+        )
+        self._read_stream(table)
+        add_alarm(
+            self,
+            "StreamAgeAlarm",
+            self.publisher.metric("IteratorAge", period=Duration.minutes(1), statistic="max"),
+            alarm_topic=alarm_topic,
+            threshold=Duration.minutes(1).to_milliseconds(),
+            evaluation_periods=3,
+            description=f"{self.node.path}: consumers get messages a minute late or more. Look at the publisher's "
+            "errors and throttles.",
+        )
+        self.archive_bucket = add_private_bucket(self, "ArchiveBucket")
+        archiver = add_function(
+            self,
+            "Archiver",
+            handler=HANDLERS / "message_archive",
+            description="Keeps every message of the chat as an object",
+            invocation=Invocation.POLLED,
+            environment={"BUCKET_NAME": self.archive_bucket.bucket_name},
+        )
+        # Not grant_put(): it would also allow retention settings, legal holds and s3:Abort*.
+        archiver.add_to_role_policy(
+            iam.PolicyStatement(actions=["s3:PutObject"], resources=[self.archive_bucket.arn_for_objects("rooms/*")])
+        )
+        bucket_id = Stack.of(self).get_logical_id(self.archive_bucket.node.default_child)  # type: ignore[arg-type]
+        acknowledge(
+            archiver.role.node.find_child("DefaultPolicy"),  # type: ignore[union-attr]  # add_function made the role
+            f"AwsSolutions-IAM5[Resource::<{bucket_id}.Arn>/rooms/*]",
+            "The archiver may write any message, and messages only: their keys start with rooms/.",
+        )
+        self.archive = self.fanout.add_subscriber("Archive", handler=archiver, filter_policy={"kind": ["message"]})
+
+    def _read_stream(self, table: dynamodb.ITableV2) -> None:
+        stream_arn = self._stream_arn(table)
+        self.publisher.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+                resources=[stream_arn],
+            )
+        )
+        self.failures.grant_send_messages(self.publisher)
+        lambda_.EventSourceMapping(
+            self,
+            "Stream",
+            target=self.publisher,
+            event_source_arn=stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            filters=[lambda_.FilterCriteria.filter(_NEW_MESSAGES)],
+            batch_size=100,
+            report_batch_item_failures=True,
+            bisect_batch_on_error=True,
+            # A record that never succeeds holds up its shard, a topic that is down for a while must not lose any: at
+            # most an hour for both, and then the queue says which part of the stream was left out.
+            max_record_age=Duration.hours(1),
+            on_failure=event_sources.SqsDlq(self.failures),
+        )
+
+    def _stream_arn(self, table: dynamodb.ITableV2) -> str:
+        """Look the stream of this Region's replica up at deployment: CloudFormation tells only the home Region's."""
+        lookup = cr.AwsCustomResource(
+            self,
+            "TableStream",
+            resource_type="Custom::TableStream",
+            on_update=cr.AwsSdkCall(
+                service="DynamoDB",
+                action="DescribeTable",
+                parameters={"TableName": table.table_name},
+                output_paths=["Table.LatestStreamArn"],
+                physical_resource_id=cr.PhysicalResourceId.from_response("Table.LatestStreamArn"),
+            ),
+            policy=cr.AwsCustomResourcePolicy.from_statements(
+                [iam.PolicyStatement(actions=["dynamodb:DescribeTable"], resources=[table.table_arn])]
+            ),
+            install_latest_aws_sdk=False,
+            memory_size=256,
+            timeout=Duration.minutes(1),
+            log_group=logs.LogGroup(
+                self,
+                "TableStreamLogs",
+                retention=logs.RetentionDays.THREE_MONTHS,
+                removal_policy=RemovalPolicy.DESTROY,
+            ),
+        )
+        _acknowledge_provider(Stack.of(self))
+        return lookup.get_response_field("Table.LatestStreamArn")
+
+
+def _acknowledge_provider(stack: Stack) -> None:
+    """Accept how CDK makes the function behind every AwsCustomResource of a stack."""
+    uuid = cr.AwsCustomResource.PROVIDER_FUNCTION_UUID.replace("-", "")
+    provider = stack.node.find_child(f"AWS{uuid}")
+    managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    acknowledge(provider, f"AwsSolutions-IAM4[{managed}]", "CDK's own function: it may write its logs, nothing else.")
+    reason = "CloudFormation calls it during a deployment, waits for its answer, and fails the deployment without one."
+    for rule in ("Serverless-LambdaDLQ", "Serverless-LambdaTracing"):
+        acknowledge(provider, rule, reason)

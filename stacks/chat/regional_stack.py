@@ -1,0 +1,106 @@
+"""What the chat has in every Region."""
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_route53 as route53
+from constructs import Construct
+
+from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting
+from stacks.chat.api import Api
+from stacks.chat.attachments import Attachments
+from stacks.chat.messages import Messages
+from stacks.chat.operations import Alarms, add_dashboard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stacks.chat.config import ChatConfiguration
+    from stacks.chat.global_stack import GlobalStack
+
+
+class RegionalStack(Stack):
+    """One Region of the chat: it serves its users with its own replica, whatever happens to the other Regions.
+
+    Attributes:
+        table: This Region's replica.
+        alarms: Where this Region's alarms go.
+        messages: Fan-out and archive of messages.
+        attachments: Uploads and downloads.
+        api: The HTTP API.
+        health: Tells whether the Region can serve.
+        routing: Brings users here when it is the nearest healthy Region; None without ``latency_routing``.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        configuration: "ChatConfiguration",
+        shared: "GlobalStack",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, description="Chat: one Region", termination_protection=True, **kwargs)
+        self.table = dynamodb.TableV2.from_table_arn(
+            self, "Table", self.format_arn(service="dynamodb", resource="table", resource_name=shared.table_name)
+        )
+        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email)
+        self.messages = Messages(self, "Messages", table=self.table, alarm_topic=self.alarms.topic)
+        self.attachments = Attachments(
+            self,
+            "Attachments",
+            table=self.table,
+            allowed_origins=configuration.allowed_origins,
+            alarm_topic=self.alarms.topic,
+        )
+        self.api = Api(
+            self,
+            "Chat",
+            allowed_origins=configuration.allowed_origins,
+            issuer=f"https://cognito-idp.{shared.region}.amazonaws.com/{shared.user_pool.user_pool_id}",
+            audience=shared.user_pool_client.user_pool_client_id,
+            alarm_topic=self.alarms.topic,
+        )
+        self.api.use_table(self.table, configuration.log_regions)
+        self.health = self._add_health_check()
+        self.routing = self._add_routing(configuration)
+        add_dashboard(self)
+        CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
+        CfnOutput(self, "DeliveryDomain", value=self.attachments.delivery.domain_name)
+
+    def connect(self, regions: "Mapping[str, RegionalStack]") -> None:
+        """Let this Region's API deliver the attachments that any Region holds.
+
+        Args:
+            regions: All Regions' stacks by Region, this one included.
+        """
+        signing_functions = {region: stack.attachments.signing_function_name for region, stack in regions.items()}
+        self.api.use_attachments(self.attachments.upload.form_function, signing_functions)
+
+    def _add_health_check(self) -> DeepHealthCheck:
+        health = DeepHealthCheck(self, "Health", api=self.api.api, alarm_topic=self.alarms.topic)
+        # Without its table a Region cannot serve; without the others, messages still come and go.
+        health.add_table(self.table)
+        health.add_topic(self.messages.fanout.topic, hard=False)
+        health.add_bucket(self.attachments.upload.bucket, hard=False)
+        return health
+
+    def _add_routing(self, configuration: "ChatConfiguration") -> MultiRegionLatencyRouting | None:
+        if not configuration.latency_routing:
+            return None
+        zone = route53.HostedZone.from_hosted_zone_attributes(
+            self,
+            "Zone",
+            hosted_zone_id=str(configuration.hosted_zone_id),
+            zone_name=str(configuration.hosted_zone_name),
+        )
+        return MultiRegionLatencyRouting(
+            self,
+            "Routing",
+            zone=zone,
+            domain_name=str(configuration.domain_name),
+            api=self.api.api,
+            health_check_path=self.health.path,
+        )

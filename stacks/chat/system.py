@@ -1,0 +1,38 @@
+"""The chat as a whole: one stack for what is global, one for each Region."""
+
+from aws_cdk import App, Environment
+
+from stacks.chat.config import ChatConfiguration, ConfigurationError
+from stacks.chat.global_stack import GlobalStack
+from stacks.chat.regional_stack import RegionalStack
+
+__all__ = ["ConfigurationError", "add_to"]
+
+
+def add_to(app: App, context: object, *, name: str = "Chat") -> dict[str, RegionalStack]:
+    """Add the chat's stacks to an app.
+
+    Args:
+        app: The app.
+        context: Value of the context key ``chat``.
+        name: Prefix of the stacks' names; two chats in one account need different ones.
+
+    Returns:
+        The regional stacks by Region.
+
+    Raises:
+        ConfigurationError: when the context cannot be used.
+    """
+    configuration = ChatConfiguration.from_context(context)
+    shared = GlobalStack(
+        app, f"{name}Global", env=Environment(region=configuration.home_region), configuration=configuration
+    )
+    regions = {
+        region: RegionalStack(
+            app, f"{name}-{region}", env=Environment(region=region), configuration=configuration, shared=shared
+        )
+        for region in configuration.regions
+    }
+    for stack in regions.values():
+        stack.connect(regions)
+    return regions
