@@ -80,16 +80,14 @@ def check_consumer(
         unit="messages",
         source=_SQS_SOURCE,
     )
-    if batching_window is not None:
-        check_duration(
-            path,
-            "batching_window",
-            batching_window,
-            low=Duration.seconds(0),
-            high=Duration.seconds(0) if fifo else Duration.minutes(5),
-            source=_SQS_SOURCE,
-        )
-    elif batch_size > _LARGEST_IMMEDIATE_BATCH:
-        raise InvalidOptionError(
-            path, "batch_size", f"is {batch_size} without batching_window", "Give batching_window, at least 1 second"
-        )
+    if batching_window is None:
+        if batch_size > _LARGEST_IMMEDIATE_BATCH:
+            fix = "Give batching_window, at least 1 second, or a batch_size of at most 10"
+            raise InvalidOptionError(path, "batch_size", f"is {batch_size} without batching_window", fix)
+        return
+    if fifo:
+        fix = "Leave it out: Lambda does not wait for a full batch of a FIFO queue"
+        raise InvalidOptionError(path, "batching_window", "was given for a FIFO queue", fix)
+    check_duration(
+        path, "batching_window", batching_window, low=Duration.seconds(1), high=Duration.minutes(5), source=_SQS_SOURCE
+    )

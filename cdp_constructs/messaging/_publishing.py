@@ -13,23 +13,53 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
     from constructs import Construct
 
+# What it takes to put a message into an encrypted topic or queue.
+_USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+
 # EventBridge sends no source with what it publishes to a topic, so a condition on the source would refuse it.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
 _SERVICES_WITHOUT_SOURCE = ("events.amazonaws.com",)
 
 
-def grant_service_publish(
+def grant_publish(
+    construct: "Construct",
+    grantee: iam.IGrantable,
+    topic: "sns.ITopic",
+    key: "kms.IKey | None",
+    source_arn: str | None,
+) -> iam.Grant:
+    """Let a principal publish to the topic and use its key; a service only on behalf of this account.
+
+    Raises:
+        InvalidOptionError: when a service is granted to an imported topic, or the source cannot be checked.
+    """
+    if isinstance(grantee, iam.ServicePrincipal):
+        return _grant_service(construct, grantee, topic, key, source_arn)
+    if source_arn is not None:
+        raise InvalidOptionError(
+            construct, "source_arn", "was given for a grantee that is not an AWS service", "Leave source_arn out"
+        )
+    if key is not None:
+        # Not topic.grant_publish(): it would grant kms:GenerateDataKey*, of which SNS needs one action.
+        key.grant(grantee, *_USE_KEY)
+    return _allow_publish(grantee, topic)
+
+
+def _grant_service(
     construct: "Construct",
     service: iam.ServicePrincipal,
     topic: "sns.ITopic",
     key: "kms.IKey | None",
     source_arn: str | None,
 ) -> iam.Grant:
-    """Let an AWS service publish on behalf of this account only, and of one source when ``source_arn`` is given.
-
-    Raises:
-        InvalidOptionError: when the topic was imported, or the service names no source.
-    """
+    # Only what was made in this app has an L1 below it. (Grant.success says yes to an imported topic, too.)
+    if topic.node.default_child is None:
+        raise InvalidOptionError(
+            construct,
+            "topic",
+            f"was imported, so its policy cannot be extended for {service.service}",
+            "Grant it where the topic is made",
+        )
     conditions: dict[str, dict[str, str]] = {}
     if service.service not in _SERVICES_WITHOUT_SOURCE:
         conditions["StringEquals"] = {"aws:SourceAccount": Stack.of(construct).account}
@@ -45,20 +75,13 @@ def grant_service_publish(
         _allow_on_key(construct, key, service, conditions)
     if source_arn is not None:
         conditions["ArnLike"] = {"aws:SourceArn": source_arn}
-    grant = iam.Grant.add_to_principal_or_resource(
-        actions=["sns:Publish"],
-        grantee=service.with_conditions(conditions) if conditions else service,
-        resource_arns=[topic.topic_arn],
-        resource=topic,
+    return _allow_publish(service.with_conditions(conditions) if conditions else service, topic)
+
+
+def _allow_publish(grantee: iam.IGrantable, topic: "sns.ITopic") -> iam.Grant:
+    return iam.Grant.add_to_principal_or_resource(
+        actions=["sns:Publish"], grantee=grantee, resource_arns=[topic.topic_arn], resource=topic
     )
-    if not grant.success:
-        raise InvalidOptionError(
-            construct,
-            "topic",
-            f"was imported, so its policy cannot be extended for {service.service}",
-            "Grant it where the topic is made",
-        )
-    return grant
 
 
 def sns_service(topic_region: str) -> iam.ServicePrincipal:
@@ -77,11 +100,11 @@ def _allow_on_key(
     construct: "Construct", key: "kms.IKey", service: iam.ServicePrincipal, conditions: Mapping[str, Any]
 ) -> None:
     statement = iam.PolicyStatement(
-        principals=[service], actions=["kms:Decrypt", "kms:GenerateDataKey*"], resources=["*"], conditions=conditions
+        principals=[service], actions=list(_USE_KEY), resources=["*"], conditions=conditions
     )
     if not key.add_to_resource_policy(statement).statement_added:
         Annotations.of(construct).add_warning_v2(
             f"cdp-constructs:ImportedKeyPolicy-{service.service}",
             "An imported key's policy is not changed from here. See to it that it allows "
-            f"{service.service} kms:Decrypt and kms:GenerateDataKey*.",
+            f"{service.service} {' and '.join(_USE_KEY)}.",
         )

@@ -15,7 +15,7 @@ from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queu
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.messaging._consumers import check_consumer, visibility_timeout_for
 from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy, filter_options
-from cdp_constructs.messaging._publishing import grant_service_publish, let_sns_use_key, sns_service
+from cdp_constructs.messaging._publishing import grant_publish, let_sns_use_key, sns_service
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -273,11 +273,7 @@ class SnsSqsFanout(Construct):
                 principals=[sns_service(Stack.of(self).region)],
                 actions=["sqs:SendMessage"],
                 resources=[queue.queue_arn],
-                conditions={
-                    "ArnEquals": {
-                        "aws:SourceArn": self._topic_arn_in_other_region() if remote else self.topic.topic_arn
-                    }
-                },
+                conditions={"ArnEquals": {"aws:SourceArn": topic_arn}},
             )
         )
         subscription = sns.Subscription(
@@ -318,16 +314,7 @@ class SnsSqsFanout(Construct):
             InvalidOptionError: when ``source_arn`` cannot be checked, or a service is granted to an imported topic,
                 whose policy can only be changed where it is made.
         """
-        if isinstance(grantee, iam.ServicePrincipal):
-            return grant_service_publish(self, grantee, self.topic, self.encryption_key, source_arn)
-        if source_arn is not None:
-            raise InvalidOptionError(
-                self, "source_arn", "was given for a grantee that is not an AWS service", "Leave source_arn out"
-            )
-        grant = self.topic.grant_publish(grantee)
-        if self.topic.master_key is None and self.encryption_key is not None:
-            self.encryption_key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey*")
-        return grant
+        return grant_publish(self, grantee, self.topic, self.encryption_key, source_arn)
 
     def metric_published(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Messages published to the topic, per minute by default."""
@@ -344,14 +331,14 @@ class SnsSqsFanout(Construct):
             raise InvalidOptionError(
                 path,
                 "fifo",
-                f"topic gets its {self._subscriptions}th subscription",
+                f"topic gets subscription number {self._subscriptions}",
                 f"A FIFO topic takes {_MOST_FIFO_SUBSCRIPTIONS}; divide the messages between topics ({_SNS_QUOTAS})",
             )
         if self._filter_policies > _MOST_FILTER_POLICIES:
             raise InvalidOptionError(
                 path,
                 "filter_policy",
-                f"is the {self._filter_policies}th of the topic",
+                f"is number {self._filter_policies} of the topic",
                 f"A topic takes {_MOST_FILTER_POLICIES}; divide the messages between topics ({_SNS_QUOTAS})",
             )
 
