@@ -7,9 +7,16 @@ with LocalCloud.start() as cloud:
 ```
 """
 
-from cdp_constructs.local.cloud import LocalCloud
-from cdp_constructs.local.deployer import Deployment, NotExecuted
-from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError, StartError
+try:
+    from cdp_constructs.local.cloud import LocalCloud
+    from cdp_constructs.local.deployer import Deployment, NotExecuted
+    from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError, StartError
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("cdp_constructs"):
+        raise
+    raise ModuleNotFoundError(
+        f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local]'", name=error.name
+    ) from error
 
 __all__ = [
     "Deployment",

@@ -1,5 +1,6 @@
 """Deploys the stacks of a cloud assembly in dependency order, independent ones side by side."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -108,42 +109,52 @@ def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArti
         raise DeploymentError("nothing was created, because nobody provides these resource types:", unknown)
 
 
-def _deploy_one(
-    clients: Clients, stack: StackArtifact, parameters: Mapping[str, str], progress: Progress
-) -> DeployedStack:
-    progress(stack.label, "deploying")
-    try:
-        publish(clients, stack)
-        deployed = deploy_stack(clients, stack, parameters)
-    except BaseException:
-        progress(stack.label, "failed")
-        raise
-    progress(stack.label, "deployed" if deployed.changed else "unchanged")
-    return deployed
+class _Run:
+    """One deployment: the stacks that are under way, and the wish to give up."""
 
+    def __init__(self, clients: Clients, parameters: Mapping[str, str], progress: Progress) -> None:
+        self._clients = clients
+        self._parameters = parameters
+        self._progress = progress
+        self._given_up = threading.Event()
 
-def _in_order(
-    clients: Clients, stacks: Sequence[StackArtifact], parameters: Mapping[str, str], progress: Progress
-) -> list[DeployedStack]:
-    by_id = {stack.artifact_id: stack for stack in stacks}
-    order = TopologicalSorter({key: stack.dependencies & by_id.keys() for key, stack in by_id.items()})
-    order.prepare()
-    deployed: list[DeployedStack] = []
-    failed: list[BaseException] = []
-    running: dict[Future[DeployedStack], str] = {}
-    with ThreadPoolExecutor(_STACKS_AT_ONCE, thread_name_prefix="deploy") as pool:
-        while running or (order.is_active() and not failed):
-            for key in () if failed else order.get_ready():
-                running[pool.submit(_deploy_one, clients, by_id[key], parameters, progress)] = key
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                key = running.pop(future)
-                if (error := future.exception()) is not None:
-                    failed.append(error)
-                    continue
-                deployed.append(future.result())
-                order.done(key)
-    _raise(failed)
-    return deployed
+    def _deploy(self, stack: StackArtifact) -> DeployedStack:
+        self._progress(stack.label, "deploying")
+        try:
+            publish(self._clients, stack)
+            deployed = deploy_stack(self._clients, stack, self._parameters, self._given_up)
+        except BaseException:
+            self._progress(stack.label, "failed")
+            raise
+        self._progress(stack.label, "deployed" if deployed.changed else "unchanged")
+        return deployed
+
+    def deploy(self, stacks: Sequence[StackArtifact]) -> list[DeployedStack]:
+        """Deploy each stack once those it depends on are there; after a failure, only end what is under way."""
+        by_id = {stack.artifact_id: stack for stack in stacks}
+        order = TopologicalSorter({key: stack.dependencies & by_id.keys() for key, stack in by_id.items()})
+        order.prepare()
+        deployed: list[DeployedStack] = []
+        failed: list[BaseException] = []
+        running: dict[Future[DeployedStack], str] = {}
+        with ThreadPoolExecutor(_STACKS_AT_ONCE, thread_name_prefix="deploy") as pool:
+            try:
+                while running or (order.is_active() and not failed):
+                    for key in () if failed else order.get_ready():
+                        running[pool.submit(self._deploy, by_id[key])] = key
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        key = running.pop(future)
+                        if (error := future.exception()) is not None:
+                            failed.append(error)
+                        else:
+                            deployed.append(future.result())
+                            order.done(key)
+            except BaseException:  # Ctrl-C, mostly: do not wait for CloudFormation
+                self._given_up.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        _raise(failed)
+        return sorted(deployed, key=lambda stack: stacks.index(stack.artifact))
 
 
 def _raise(failed: Sequence[BaseException]) -> None:
@@ -168,4 +179,4 @@ def deploy(
     """Deploy the assembly; see `LocalCloud.deploy`."""
     selected = select(read_assembly(assembly), stacks)
     _refuse_what_cannot_be_deployed(clients, selected)
-    return Deployment(clients, _in_order(clients, selected, parameters or {}, progress))
+    return Deployment(clients, _Run(clients, parameters or {}, progress).deploy(selected))

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TextIO
 
 from cdp_constructs.local.errors import StartError
+from cdp_constructs.local.server import DETACHED
 
-__all__ = ["ServerProcess", "is_ready", "is_running", "launch", "stop"]
+__all__ = ["ServerProcess", "detach", "is_ready", "launch", "stop"]
 
 _LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.02
@@ -108,12 +109,11 @@ def _wait_until_ready(guardian: subprocess.Popen[bytes], server: ServerProcess, 
         time.sleep(_POLL_SECONDS)
 
 
-def launch(*, port: int = 0, detached: bool = False, timeout: float = 30.0) -> ServerProcess:
-    """Start a server and wait until it is ready.
+def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
+    """Start a server and wait until it is ready. It ends with this process, whatever ends that, unless detached.
 
     Args:
         port: Port of the gateway, 1 to 65535; 0 takes a free one.
-        detached: Let the server outlive this process; otherwise it ends with it, whatever ends it.
         timeout: Seconds until a server that is not ready counts as failed.
 
     Raises:
@@ -127,9 +127,7 @@ def launch(*, port: int = 0, detached: bool = False, timeout: float = 30.0) -> S
     (folder / "tmp").mkdir()
     port, mqtt_port = gateway.getsockname()[1], _free_port()
     command = [sys.executable, "-m", "cdp_constructs.local.server", "--folder", str(folder)]
-    command += ["--gateway-fd", str(gateway.fileno())]
-    if not detached:
-        command += ["--launcher", str(os.getpid())]
+    command += ["--gateway-fd", str(gateway.fileno()), "--launcher", str(os.getpid())]
     server_log = folder / _LOG_NAME
     with gateway, server_log.open("wb") as log:
         # Open from the start: the guardian removes the folder when the server ends by itself.
@@ -156,8 +154,13 @@ def launch(*, port: int = 0, detached: bool = False, timeout: float = 30.0) -> S
     return server
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process with this id exists and belongs to this user."""
+def detach(server: ServerProcess) -> None:
+    """Let the server outlive the process that launched it; from then on only `stop` ends it."""
+    (server.folder / DETACHED).touch()
+
+
+def _is_running(pid: int) -> bool:
+    """Whether there is such a process of this user."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, PermissionError):
@@ -171,7 +174,7 @@ def _has_ended(server: ServerProcess) -> bool:
         return guardian.poll() is not None
     # Removing the folder is the last thing that the guardian of another program does; its process id may stay taken
     # until some init reaps it.
-    return not server.folder.exists() or not is_running(server.pid)
+    return not server.folder.exists() or not _is_running(server.pid)
 
 
 def stop(server: ServerProcess) -> None:

@@ -25,6 +25,9 @@ _POLITE_STOP_SECONDS = 1.0
 """How long the server may take to end by itself: it keeps nothing that a harder stop would lose, and a function or a
 custom resource that is under way can hold it for minutes."""
 
+DETACHED = "detached"
+"""File in the folder that lets the server outlive the process that launched it."""
+
 _LOOPBACK = "127.0.0.1"
 
 
@@ -92,7 +95,7 @@ def _end(server: int, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _guard(server: int, folder: Path, launcher: int | None) -> int:
+def _guard(server: int, folder: Path, launcher: int) -> int:
     """Wait for a reason to end, end everything, and return the exit code."""
     told = False
 
@@ -103,7 +106,7 @@ def _guard(server: int, folder: Path, launcher: int | None) -> int:
     signal.signal(signal.SIGTERM, tell)
     signal.signal(signal.SIGINT, tell)
     gone = 0
-    while not told and not gone and launcher in (None, os.getppid()):
+    while not told and not gone and (os.getppid() == launcher or (folder / DETACHED).exists()):
         gone, _ = os.waitpid(server, os.WNOHANG)
         time.sleep(_POLL_SECONDS)
     _end(server, folder)
@@ -115,7 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cdp_constructs.local.server", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of this server; removed at the end")
     parser.add_argument("--gateway-fd", type=int, required=True, help="inherited socket that listens already")
-    parser.add_argument("--launcher", type=int, help="process id whose end ends the server; none when detached")
+    parser.add_argument("--launcher", type=int, required=True, help="process id whose end ends the server")
     arguments = parser.parse_args()
     gateway = socket.socket(fileno=arguments.gateway_fd)
     guardian = os.getpid()

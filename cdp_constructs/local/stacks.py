@@ -2,7 +2,7 @@
 
 import json
 import re
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,14 +101,14 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
     return found[0]
 
 
-def _wait(cloudformation: Any, stack_id: str) -> dict[str, Any]:
-    while True:
+def _wait(cloudformation: Any, stack_id: str, given_up: threading.Event) -> dict[str, Any]:
+    while not given_up.wait(_POLL_SECONDS):
         found = _describe(cloudformation, stack_id)
         if found is None:
             return {"StackStatus": "DELETE_COMPLETE"}
         if not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
             return found
-        time.sleep(_POLL_SECONDS)
+    raise DeploymentError(f"nobody waits any more for {stack_id}, which may still be under way")
 
 
 def _event_ids(cloudformation: Any, stack_id: str) -> frozenset[str]:
@@ -151,13 +151,16 @@ def _parameters(stack: StackArtifact, given: Mapping[str, str]) -> list[dict[str
     return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
 
 
-def deploy_stack(clients: Clients, stack: StackArtifact, parameters: Mapping[str, str]) -> DeployedStack:
+def deploy_stack(
+    clients: Clients, stack: StackArtifact, parameters: Mapping[str, str], given_up: threading.Event
+) -> DeployedStack:
     """Create the stack, or update it when it is there, and wait.
 
     Args:
         clients: Clients of the embedded cloud.
         stack: What to deploy.
         parameters: Values for the template's parameters; names that the template does not have are for other stacks.
+        given_up: Ends the wait when it is set; CloudFormation goes on.
 
     Raises:
         DeploymentError: CloudFormation refused or rolled back; with the events that say why.
@@ -165,7 +168,7 @@ def deploy_stack(clients: Clients, stack: StackArtifact, parameters: Mapping[str
     cloudformation = _cloudformation(clients, stack)
     existing = _describe(cloudformation, stack.name)
     if existing is not None and existing["StackStatus"] in _NOT_UPDATABLE:
-        delete_stack(clients, stack)
+        delete_stack(clients, stack, given_up)
         existing = None
     request = {
         "StackName": stack.name,
@@ -189,7 +192,7 @@ def deploy_stack(clients: Clients, stack: StackArtifact, parameters: Mapping[str
                 f"the stack {stack.label} was refused in {stack.region}: {error.response['Error']['Message']}"
             ) from error
         changed = False
-    found = _wait(cloudformation, stack_id)
+    found = _wait(cloudformation, stack_id, given_up)
     if found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE") and changed:
         raise DeploymentError(
             f"the stack {stack.label} failed in {stack.region} and is {found['StackStatus']}",
@@ -203,7 +206,7 @@ def deploy_stack(clients: Clients, stack: StackArtifact, parameters: Mapping[str
     )
 
 
-def delete_stack(clients: Clients, stack: StackArtifact) -> None:
+def delete_stack(clients: Clients, stack: StackArtifact, given_up: threading.Event | None = None) -> None:
     """Delete the stack and wait; one that is not there is fine.
 
     Raises:
@@ -215,7 +218,7 @@ def delete_stack(clients: Clients, stack: StackArtifact) -> None:
         return
     before = _event_ids(cloudformation, existing["StackId"])
     cloudformation.delete_stack(StackName=stack.name)
-    found = _wait(cloudformation, existing["StackId"])
+    found = _wait(cloudformation, existing["StackId"], given_up or threading.Event())
     if found["StackStatus"] != "DELETE_COMPLETE":
         raise DeploymentError(
             f"the stack {stack.label} could not be deleted in {stack.region} and is {found['StackStatus']}",

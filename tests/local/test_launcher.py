@@ -144,7 +144,8 @@ def test_a_server_whose_guardian_is_killed_ends(server: ServerProcess) -> None:
 def test_a_detached_server_outlives_the_program_and_ends_when_told() -> None:
     program = (
         "from cdp_constructs.local import launcher\n"
-        "server = launcher.launch(detached=True)\n"
+        "server = launcher.launch()\n"
+        "launcher.detach(server)\n"
         "print(server.endpoint, server.mqtt_port, server.pid, server.folder)"
     )
     root = Path(launcher.__file__).parents[2]
