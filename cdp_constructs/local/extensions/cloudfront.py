@@ -21,6 +21,7 @@ PREFIX = "/_aws/cloudfront/"
 PRIVATE_NAMES = (
     "ministack.app:_handle_pre_body_request",
     "ministack.app:_handle_special_data_plane_request",
+    "ministack.app:_parse_cloudfront_dataplane_host",
     "ministack.services.cloudformation.provisioners:_cf_props_to_element",
     "ministack.services.cloudformation.provisioners:_CF_LIST_ITEM_TAGS",
     "ministack.services.cloudfront:_add_cloudfront_headers",
@@ -229,8 +230,8 @@ def install() -> None:
     before_body, data_plane = _app._handle_pre_body_request, _app._handle_special_data_plane_request
 
     async def pre_body(method: str, path: str, headers: dict[str, str], query: Any, request_id: str) -> Any:
-        # MiniStack answers preflights itself unless the host has its own CORS; a distribution has.
-        if path.startswith(PREFIX):
+        # MiniStack answers preflights and some paths itself before it looks at the host; these are the distribution's.
+        if path.startswith(PREFIX) or _app._parse_cloudfront_dataplane_host(headers.get("host", "")):
             return None
         return await before_body(method, path, headers, query, request_id)
 
