@@ -12,7 +12,6 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range, concrete_region
 
 if TYPE_CHECKING:
-    from aws_cdk import IResource
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_sns as sns
 
@@ -89,7 +88,10 @@ class MultiRegionLatencyRouting(Construct):
         self._check_api()
         self._check_health(health_check_path, interval, failure_threshold)
         if certificate is not None:
-            self._check_region("certificate", certificate, "API Gateway takes a certificate of its own Region only")
+            # A certificate known by its ARN only counts as the stack's own, whatever the ARN says.
+            arn = certificate.certificate_arn
+            certificate_region = certificate.env.region if Token.is_unresolved(arn) else arn.split(":")[3]
+            self._check_region("certificate", certificate_region, "API Gateway takes certificates of its own Region")
 
         self.certificate: acm.ICertificate = certificate or acm.Certificate(
             self, "Certificate", domain_name=domain_name, validation=acm.CertificateValidation.from_dns(zone)
@@ -103,9 +105,12 @@ class MultiRegionLatencyRouting(Construct):
             # Without it the AAAA record would lead to a name that has no IPv6 address.
             ip_address_type=apigatewayv2.IpAddressType.DUAL_STACK,
         )
-        mapping = apigatewayv2.ApiMapping(
-            self, "Mapping", api=api, domain_name=self.custom_domain, stage=api.default_stage
+        # The L2 mapping refuses an imported API, whose stage objects nobody has.
+        mapping = apigatewayv2.CfnApiMapping(
+            self, "Mapping", api_id=api.api_id, domain_name=self.custom_domain.name, stage="$default"
         )
+        if api.default_stage is not None:
+            mapping.node.add_dependency(api.default_stage)
         # Checkers in every Region that Route 53 has them in, its default: a network problem of a few is then no outage.
         self.health_check = route53.HealthCheck(
             self,
@@ -209,7 +214,7 @@ class MultiRegionLatencyRouting(Construct):
             )
 
     def _check_api(self) -> None:
-        self._check_region("api", self.api, "Each Region routes to its own API")
+        self._check_region("api", self.api.env.region, "Each Region routes to its own API")
         if getattr(self.api, "disable_execute_api_endpoint", None):
             raise InvalidOptionError(
                 self,
@@ -227,9 +232,7 @@ class MultiRegionLatencyRouting(Construct):
             raise InvalidOptionError(self, "request_interval", problem, f"Use 10 or 30 seconds ({_LIMITS})")
         check_range(self, "failure_threshold", failure_threshold, low=1, high=10, unit="checks", source=_LIMITS)
 
-    def _check_region(self, option: str, resource: "IResource", why: str) -> None:
-        region = resource.env.region
+    def _check_region(self, option: str, region: str, why: str) -> None:
         if not Token.is_unresolved(region) and region != self.region:
-            raise InvalidOptionError(
-                self, option, f"is in {region}, the stack is in {self.region}", f"{why}: bring one of {self.region}"
-            )
+            problem = f"is in {region}, the stack is in {self.region}"
+            raise InvalidOptionError(self, option, problem, f"{why}: bring one of {self.region}")
