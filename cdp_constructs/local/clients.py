@@ -64,7 +64,8 @@ class Clients:
         with self._lock:
             identity = (service, region, (key, secret, token))
             if identity not in self._made:
-                self._made[identity] = self._session.client(
+                make: Any = self._session.client  # its stubs want the service as a literal
+                self._made[identity] = make(
                     service,
                     region_name=region,
                     endpoint_url=self._endpoint,

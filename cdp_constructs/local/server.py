@@ -34,7 +34,7 @@ _LOOPBACK = "127.0.0.1"
 class _LoopbackEventLoop(asyncio.SelectorEventLoop):
     """Lets listeners open on the loopback address only: MiniStack's MQTT broker and database proxies ask for all."""
 
-    async def create_server(  # type: ignore[override]  # the overloads of asyncio's stubs say no more than this
+    async def create_server(
         self, protocol_factory: Callable[[], asyncio.BaseProtocol], host: Any = None, port: Any = None, **options: Any
     ) -> asyncio.Server:
         del host

@@ -199,7 +199,7 @@ def test_a_server_that_cannot_start_shows_its_log_and_leaves_nothing(
 ) -> None:
     (tmp_path / "ministack.py").write_text("raise RuntimeError('broken on purpose')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(launcher.tempfile, "mkdtemp", lambda prefix: _folder(tmp_path / f"{prefix}x"))
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: _folder(tmp_path / f"{prefix}x"))
     with pytest.raises(StartError, match="broken on purpose"):
         LocalCloud.start()
     assert not (tmp_path / "cdp-local-x").exists()
