@@ -89,7 +89,7 @@ def add_private_bucket(
         lifecycle_rules: Expiry and transitions, beside the clean-up of incomplete multipart uploads after one day.
         event_bridge_enabled: Whether S3 also tells EventBridge about every object.
     """
-    return s3.Bucket(
+    bucket = s3.Bucket(
         scope,
         construct_id,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -103,7 +103,6 @@ def add_private_bucket(
         server_access_logs_bucket=access_log_bucket(scope),
         server_access_logs_prefix=f"s3/{scope.node.addr[-8:]}/{construct_id}/",
         cors=cors,
-        event_bridge_enabled=event_bridge_enabled,
         lifecycle_rules=[
             s3.LifecycleRule(
                 id="AbortIncompleteMultipartUploads", abort_incomplete_multipart_upload_after=Duration.days(1)
@@ -111,3 +110,11 @@ def add_private_bucket(
             *(lifecycle_rules or []),
         ],
     )
+    if event_bridge_enabled:
+        # Bucket(event_bridge_enabled=True) would set the bucket's own property through a custom resource, whose
+        # function may change the notifications of every bucket of the account.
+        resource = bucket.node.default_child
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(  # type: ignore[union-attr]
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+    return bucket

@@ -1,0 +1,91 @@
+"""One way to work on what happens to a bucket's objects: S3, EventBridge, a queue, and a place for failures."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdp_constructs._defaults.validation import InvalidOptionError
+
+OBJECT_CREATED = "Object Created"
+OBJECT_DELETED = "Object Deleted"
+
+
+def queue_object_events(
+    scope: Construct,
+    construct_id: str,
+    *,
+    bucket: s3.IBucket,
+    prefix: str,
+    detail_types: Sequence[str],
+    queue: sqs.Queue,
+    dead_letter_queue: sqs.Queue,
+) -> events.CfnRule:
+    """Send the events of the objects below a prefix to a queue; any number of patterns can do so for one bucket.
+
+    Args:
+        scope: The pattern that works on the events.
+        construct_id: Id of the rule inside ``scope``.
+        bucket: A bucket of the stack's Region that sends its events to EventBridge.
+        prefix: Keys that matter; "" for all.
+        detail_types: ``OBJECT_CREATED``, ``OBJECT_DELETED``.
+        queue: Receives the events.
+        dead_letter_queue: Receives the events that EventBridge could not put into ``queue`` for 24 hours. They are
+            the same as in ``queue``, so this may be the queue's own.
+
+    Raises:
+        InvalidOptionError: when the bucket is defined in this app and sends no events to EventBridge. An imported
+            bucket cannot be looked into.
+    """
+    _check_sends_events(scope, bucket)
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": list(detail_types),
+        "detail": {
+            "bucket": {"name": [bucket.bucket_name]},
+            **({"object": {"key": [{"prefix": prefix}]}} if prefix else {}),
+        },
+    }
+    # Rule() and its targets would import aws_events_targets, which loads half of the CDK.
+    rule = events.CfnRule(
+        scope,
+        construct_id,
+        description=f"Objects of {scope.node.path} below {prefix or 'the root'}",
+        event_pattern=pattern,
+        targets=[
+            events.CfnRule.TargetProperty(
+                id="Queue",
+                arn=queue.queue_arn,
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
+            )
+        ],
+    )
+    for target in (queue, dead_letter_queue):
+        target.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[target.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+            )
+        )
+    return rule
+
+
+def _check_sends_events(scope: Construct, bucket: s3.IBucket) -> None:
+    resource = bucket.node.default_child
+    if resource is None:
+        return
+    # The CDK's own switch is a custom resource of this id below the bucket.
+    switched_by_custom_resource = bucket.node.try_find_child("Notifications") is not None
+    if switched_by_custom_resource or getattr(resource, "notification_configuration", None) is not None:
+        return
+    raise InvalidOptionError(
+        scope,
+        "bucket",
+        f"{bucket.node.path} does not send its events to EventBridge",
+        "Make it with event_bridge_enabled=True",
+    )
