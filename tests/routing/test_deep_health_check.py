@@ -1,0 +1,335 @@
+"""What the templates promise: two public routes, a role that may ask and nothing else, alarms for each way to fail."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Environment, Stack, Stage
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import DeepHealthCheck, InvalidOptionError
+from cdp_constructs.testing import Synthesis, architecture
+from docs.examples import deep_health_check as example
+
+ARN = "arn:aws:{}:us-east-1:111122223333:{}"
+
+
+def an_api(stack: Stack) -> apigatewayv2.HttpApi:
+    """Return an API of a careful owner: signed-in users only, logged and throttled."""
+    authorizer = authorizers.HttpJwtAuthorizer("SignedIn", "https://issuer.example.com", jwt_audience=["app"])
+    api = apigatewayv2.HttpApi(stack, "Api", default_authorizer=authorizer)
+    assert api.default_stage is not None
+    stage: Any = api.default_stage.node.default_child
+    log_group = logs.LogGroup(stack, "AccessLogs")
+    stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
+        destination_arn=log_group.log_group_arn,
+        format=json.dumps({"requestId": "$context.requestId"}),
+    )
+    stage.default_route_settings = apigatewayv2.CfnStage.RouteSettingsProperty(
+        throttling_rate_limit=50, throttling_burst_limit=100
+    )
+    return api
+
+
+def a_topic(stack: Stack) -> sns.ITopic:
+    return sns.Topic.from_topic_arn(stack, "Operators", ARN.format("sns", "operators"))
+
+
+@architecture
+def defaults(stack: Stack) -> DeepHealthCheck:
+    health = DeepHealthCheck(stack, "Health", api=an_api(stack))
+    health.add_table(dynamodb.Table.from_table_name(stack, "Table", "orders"))
+    return health
+
+
+@architecture
+def all_options(stack: Stack) -> DeepHealthCheck:
+    health = DeepHealthCheck(
+        stack,
+        "Health",
+        api=an_api(stack),
+        path="/status/deep.json",
+        shallow_path="/status",
+        time_budget=Duration.millis(750),
+        cache_for=Duration.seconds(3),
+        throttle=apigatewayv2.ThrottleSettings(rate_limit=20, burst_limit=40),
+        alarm_topic=a_topic(stack),
+    )
+    add_all_kinds(stack, health)
+    return health
+
+
+@architecture
+def everything_brought(stack: Stack) -> DeepHealthCheck:
+    api = apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="a1b2c3")
+    health = DeepHealthCheck(stack, "Health", api=api, alarm_topic=a_topic(stack))
+    add_all_kinds(stack, health)
+    return health
+
+
+def add_all_kinds(stack: Stack, health: DeepHealthCheck) -> None:
+    table = dynamodb.Table.from_table_arn(stack, "Table", ARN.format("dynamodb", "table/orders"))
+    health.add_table(table, probe_key={"customer": 0, "order": "none"})
+    health.add_bucket(s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::photos"), hard=False)
+    health.add_queue(sqs.Queue.from_queue_arn(stack, "Queue", ARN.format("sqs", "work")))
+    health.add_topic(sns.Topic.from_topic_arn(stack, "Topic", ARN.format("sns", "news")), name="news", hard=False)
+    health.add_http("https://mail.example.com/status", name="mail", hard=False)
+
+
+@architecture
+def two_in_one_stack(stack: Stack) -> list[DeepHealthCheck]:
+    api, topic = an_api(stack), a_topic(stack)
+    return [
+        DeepHealthCheck(stack, name, api=api, path=f"/{name}/deep", shallow_path=f"/{name}", alarm_topic=topic)
+        for name in ("orders", "search")
+    ]
+
+
+@architecture
+def inside_a_stage(app: App) -> DeepHealthCheck:
+    return defaults(Stack(Stage(app, "DeepHealthStage", env=Environment(region="ap-northeast-1")), "Tokyo"))
+
+
+@architecture
+def encrypted_table(stack: Stack) -> DeepHealthCheck:
+    health = DeepHealthCheck(stack, "Health", api=apigatewayv2.HttpApi(stack, "Api"))
+    key = kms.Key(stack, "Key")
+    partition_key = dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING)
+    health.add_table(dynamodb.Table(stack, "Table", partition_key=partition_key, encryption_key=key))
+    return health
+
+
+example_of_the_docs = architecture(example.build)
+
+
+def test_architecture_for_reviewers(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(defaults).normalised == template_snapshot
+
+
+def test_all_options_for_reviewers(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(all_options).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [defaults, all_options, everything_brought, two_in_one_stack, inside_a_stage])
+def test_rule_packs_find_nothing(synthesis: Synthesis, build: Any) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_acknowledgments_are_on_the_narrowest_construct(synthesis: Synthesis) -> None:
+    accepted = {
+        (found.rule, found.construct_path.partition("/Health/")[2]) for found in synthesis(defaults).acknowledged()
+    }
+    assert accepted == {
+        ("AwsSolutions-APIG4", "DeepRoute/Resource"),
+        ("AwsSolutions-APIG4", "ShallowRoute/Resource"),
+        ("AwsSolutions-IAM5[Resource::*]", "FunctionRole/Tracing/Resource"),
+        ("Serverless-LambdaDLQ", "Function/Resource"),
+    }
+
+
+def routes(synthesis: Synthesis, build: Any) -> dict[str, dict[str, Any]]:
+    found = synthesis(build).resources("AWS::ApiGatewayV2::Route").values()
+    return {route["Properties"]["RouteKey"]: route["Properties"] for route in found}
+
+
+def test_checkers_need_no_token_even_when_the_api_asks_for_one(synthesis: Synthesis) -> None:
+    found = routes(synthesis, defaults)
+    assert set(found) == {"GET /health", "GET /health/deep"}
+    for properties in found.values():
+        assert properties["AuthorizationType"] == "NONE"
+        assert "AuthorizerId" not in properties
+
+
+def test_the_deep_route_is_throttled_once_it_exists(synthesis: Synthesis) -> None:
+    (stage,) = synthesis(all_options).resources("AWS::ApiGatewayV2::Stage").values()
+    assert stage["Properties"]["RouteSettings"] == {
+        "GET /status/deep.json": {"ThrottlingRateLimit": 20, "ThrottlingBurstLimit": 40}
+    }
+    (route_id,) = (
+        logical_id
+        for logical_id, route in synthesis(all_options).resources("AWS::ApiGatewayV2::Route").items()
+        if route["Properties"]["RouteKey"] == "GET /status/deep.json"
+    )
+    assert route_id in stage["DependsOn"], "API Gateway refuses settings of a route that does not exist yet"
+
+
+def test_an_imported_api_keeps_its_stage(synthesis: Synthesis) -> None:
+    assert synthesis(everything_brought).resources("AWS::ApiGatewayV2::Stage") == {}
+    assert set(routes(synthesis, everything_brought)) == {"GET /health", "GET /health/deep"}
+
+
+def environment(synthesis: Synthesis, build: Any) -> dict[str, Any]:
+    (function,) = synthesis(build).resources("AWS::Lambda::Function").values()
+    variables: dict[str, Any] = function["Properties"]["Environment"]["Variables"]
+    return variables
+
+
+def test_the_function_knows_its_limits_and_its_dependencies(synthesis: Synthesis) -> None:
+    variables = environment(synthesis, all_options)
+    assert (variables["TIME_BUDGET_MS"], variables["CACHE_MS"]) == ("750", "3000")
+    assert variables["SHALLOW_ROUTE"] == "GET /status"
+    entries = [
+        json.loads(variables[name])
+        for name in sorted(variables)
+        if isinstance(variables[name], str) and name.startswith("DEPENDENCY_") and name != "DEPENDENCY_03"
+    ]
+    assert [(entry["name"], entry["kind"], entry["hard"]) for entry in entries] == [
+        ("table", "table", True),
+        ("bucket", "bucket", False),
+        ("news", "topic", False),
+        ("mail", "http", False),
+    ]
+    assert entries[0]["key"] == {"customer": {"N": "0"}, "order": {"S": "none"}}
+
+
+def test_defaults_answer_within_route_53s_two_seconds(synthesis: Synthesis) -> None:
+    variables = environment(synthesis, defaults)
+    assert (variables["TIME_BUDGET_MS"], variables["CACHE_MS"]) == ("1000", "5000")
+
+
+def statements(synthesis: Synthesis, build: Any) -> dict[str, dict[str, Any]]:
+    """Return what the function may do beside logging and tracing, by action."""
+    found = {}
+    for policy in synthesis(build).resources("AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            if not any(action.startswith(("logs:", "xray:")) for action in actions):
+                found[",".join(actions)] = statement
+    return found
+
+
+def test_the_role_may_ask_and_nothing_else(synthesis: Synthesis) -> None:
+    found = statements(synthesis, everything_brought)
+    assert {action: (s["Resource"], s.get("Condition")) for action, s in found.items()} == {
+        "dynamodb:GetItem": (
+            ARN.format("dynamodb", "table/orders"),
+            {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["0"]}},
+        ),
+        "s3:ListBucket": ("arn:aws:s3:::photos", {"StringEquals": {"s3:prefix": "health-check/"}}),
+        "sqs:GetQueueAttributes": (ARN.format("sqs", "work"), None),
+        "sns:GetTopicAttributes": (ARN.format("sns", "news"), None),
+    }
+
+
+def test_a_dependency_adds_its_own_permission_only(synthesis: Synthesis) -> None:
+    assert set(statements(synthesis, defaults)) == {"dynamodb:GetItem"}
+    assert statements(synthesis, two_in_one_stack) == {}
+
+
+def test_the_key_of_an_encrypted_table_may_be_used(synthesis: Synthesis) -> None:
+    assert set(statements(synthesis, encrypted_table)) == {"dynamodb:GetItem", "kms:Decrypt"}
+
+
+def test_each_way_to_fail_has_an_alarm(synthesis: Synthesis) -> None:
+    (function_id,) = synthesis(all_options).resources("AWS::Lambda::Function")
+    alarms = {
+        logical_id: alarm["Properties"]
+        for logical_id, alarm in synthesis(all_options).resources("AWS::CloudWatch::Alarm").items()
+    }
+    watched = set()
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [ARN.format("sns", "operators")]
+        metrics = [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]
+        for metric in metrics:
+            assert metric["Dimensions"][0]["Value"] == {"Ref": function_id}
+            watched.add((metric["Namespace"], metric["MetricName"], metric["Dimensions"][0]["Name"]))
+    assert watched == {
+        ("CdpConstructs/DeepHealthCheck", "HardFailures", "service"),
+        ("CdpConstructs/DeepHealthCheck", "SoftFailures", "service"),
+        ("CdpConstructs/DeepHealthCheck", "CheckerErrors", "service"),
+        ("AWS/Lambda", "Errors", "FunctionName"),
+    }
+
+
+def test_nobody_to_tell_means_no_alarms(synthesis: Synthesis) -> None:
+    assert synthesis(defaults).resources("AWS::CloudWatch::Alarm") == {}
+
+
+def test_two_checks_in_one_stack_count_apart(synthesis: Synthesis) -> None:
+    alarms = synthesis(two_in_one_stack).resources("AWS::CloudWatch::Alarm").values()
+    functions = {
+        alarm["Properties"]["Dimensions"][0]["Value"]["Ref"]
+        for alarm in alarms
+        if alarm["Properties"].get("MetricName") == "HardFailures"
+    }
+    assert functions == set(synthesis(two_in_one_stack).resources("AWS::Lambda::Function"))
+    assert len(functions) == 2
+
+
+def test_the_example_of_the_docs_builds(synthesis: Synthesis) -> None:
+    assert set(statements(synthesis, example_of_the_docs)) == {"dynamodb:GetItem", "sqs:GetQueueAttributes"}
+
+
+def _health(app: App, **options: Any) -> DeepHealthCheck:
+    stack = Stack(app, "Tokyo", env=Environment(region="ap-northeast-1"))
+    api = apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="a1b2c3")
+    return DeepHealthCheck(stack, "Health", api=api, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "health"}, "path is 'health'. Start it with /"),
+        ({"path": "/health/{id}"}, "neither spaces nor path parameters"),
+        ({"shallow_path": "/health/deep"}, "shallow_path is '/health/deep', as path is"),
+        ({"time_budget": Duration.millis(99)}, "time_budget is 99 milliseconds. Use 100 to 1,500 milliseconds"),
+        ({"time_budget": Duration.seconds(2)}, "Route 53 waits 2 seconds"),
+        ({"cache_for": Duration.seconds(61)}, "cache_for is 61000 milliseconds. Use 0 to 60,000 milliseconds"),
+    ],
+)
+def test_what_cannot_work_is_refused(cdk_app: App, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        _health(cdk_app, **options)
+
+
+def test_limits_themselves_are_accepted(cdk_app: App) -> None:
+    health = _health(cdk_app, time_budget=Duration.millis(1500), cache_for=Duration.seconds(0))
+    assert (health.path, health.shallow_path) == ("/health/deep", "/health")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [("http://mail.example.com", "is 'http://mail"), ("mail.example.com", "is 'mail"), ("https://", "is 'https://'")],
+)
+def test_an_address_that_is_not_https_is_refused(cdk_app: App, url: str, problem: str) -> None:
+    with pytest.raises(InvalidOptionError, match=f"url {problem}"):
+        _health(cdk_app).add_http(url)
+
+
+def test_names_are_unique_and_plain_because_the_answer_shows_them(cdk_app: App) -> None:
+    health = _health(cdk_app)
+    health.add_http("https://example.com/a")
+    with pytest.raises(InvalidOptionError, match="name is 'http', which is taken"):
+        health.add_http("https://example.com/b")
+    with pytest.raises(InvalidOptionError, match="name is 'Our Table'"):
+        health.add_http("https://example.com/b", name="Our Table")
+
+
+def test_a_seventeenth_dependency_is_refused(cdk_app: App) -> None:
+    health = _health(cdk_app)
+    for number in range(16):
+        health.add_http("https://example.com", name=f"site{number}")
+    with pytest.raises(InvalidOptionError, match="one dependency too many"):
+        health.add_http("https://example.com", name="site16")
+
+
+@pytest.mark.parametrize("key", [{}, {"a": "1", "b": "2", "c": "3"}])
+def test_a_probe_key_is_a_primary_key(cdk_app: App, key: dict[str, str]) -> None:
+    health = _health(cdk_app)
+    with pytest.raises(InvalidOptionError, match=f"probe_key has {len(key)} attributes"):
+        health.add_table(dynamodb.Table.from_table_name(health, "Table", "orders"), probe_key=key)
+
+
+def test_a_dependency_in_another_region_is_refused(cdk_app: App) -> None:
+    health = _health(cdk_app)
+    topic = sns.Topic(Stack(cdk_app, "Oregon", env=Environment(region="us-west-2")), "News")
+    with pytest.raises(InvalidOptionError, match="topic 'topic' is in us-west-2, the check in ap-northeast-1"):
+        health.add_topic(topic)
