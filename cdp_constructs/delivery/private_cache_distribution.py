@@ -16,7 +16,7 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import access_log_bucket, add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
+from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 from cdp_constructs.delivery._signing_keys import SigningKeys
 
 if TYPE_CHECKING:
@@ -294,16 +294,17 @@ def _check_origin_path(scope: Construct, origin_path: str | None) -> None:
 
 
 def _check_rotation(scope: Construct, rotate_every: Duration) -> None:
-    check_duration(
-        scope, "rotate_every", rotate_every, low=Duration.days(1), high=Duration.days(1000), source=_ROTATION_SOURCE
-    )
-    if not rotate_every.is_unresolved() and rotate_every.to_seconds() % Duration.days(1).to_seconds():
+    if rotate_every.is_unresolved():
+        return
+    if rotate_every.to_seconds() % Duration.days(1).to_seconds():
         raise InvalidOptionError(
             scope,
             "rotate_every",
             f"is {rotate_every.to_human_string()}",
             "Secrets Manager counts whole days, such as Duration.days(30)",
         )
+    days = rotate_every.to_days()
+    check_range(scope, "rotate_every", days, low=1, high=1000, unit="days", source=_ROTATION_SOURCE)
 
 
 def _check_domain(
@@ -316,7 +317,9 @@ def _check_domain(
         raise InvalidOptionError(scope, given, f"was given without {missing}", "Give both, or neither")
     if certificate is None:
         return
-    region = certificate.env.region
+    # An imported certificate has its stack's env, whatever its ARN says; one that is made here has no ARN yet.
+    arn = certificate.certificate_arn
+    region = certificate.env.region if Token.is_unresolved(arn) else arn.split(":")[3]
     if not Token.is_unresolved(region) and region != _CLOUDFRONT_REGION:
         raise InvalidOptionError(
             scope,
