@@ -47,7 +47,8 @@ def add_dead_letter_queue(
         encryption_master_key=encryption_key,
         data_key_reuse=_DATA_KEY_REUSE if encryption_key is not None else None,
     )
-    reason = "This queue is the place for failures itself; its messages are kept 14 days and raise an alarm."
+    alarmed = " and raise an alarm" if alarm_topic is not None else ""
+    reason = f"This queue is the place for failures itself; its messages are kept 14 days{alarmed}."
     acknowledge(queue, "AwsSolutions-SQS3", reason)
     acknowledge(queue, "Serverless-SQSRedrivePolicy", reason)
     add_alarm(
