@@ -1,9 +1,16 @@
-"""CloudWatch: composite alarms."""
+"""CloudWatch: composite alarms; alarms on metric math are taken, but nothing evaluates their expression."""
 
+from typing import Any
+
+from cdp_constructs.local.extensions import _ministack
 from cdp_constructs.local.extensions._sdk import Api, resource_type
-from cdp_constructs.local.extensions._types import ResourceType
+from cdp_constructs.local.extensions._types import Properties, ResourceType
 
-__all__ = ["RESOURCE_TYPES"]
+__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
+
+PRIVATE_NAMES = ("ministack.services.cloudformation.provisioners:_cw_metric_alarm_record",)
+
+_provisioners: Any = _ministack.module("services.cloudformation.provisioners")
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = (
     resource_type(
@@ -21,3 +28,20 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         ),
     ),
 )
+
+
+def install() -> None:
+    """Keep alarms on metric math, which MiniStack's CloudFormation refuses; they stay without data."""
+    record: Any = _provisioners._cw_metric_alarm_record
+
+    def record_any(name: str, properties: Properties) -> dict[str, Any]:
+        metrics = properties.get("Metrics")
+        if not metrics:
+            alarm: dict[str, Any] = record(name, properties)
+            return alarm
+        # A metric that nobody publishes: without data the alarm does what TreatMissingData says.
+        stand_in = {"MetricName": "expression", "Namespace": "MetricMath"}
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        return {**record(name, {**plain, **stand_in}), "Metrics": metrics}
+
+    _provisioners._cw_metric_alarm_record = record_any

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from chat_api import attachments, rooms
 from chat_api.log import RoomBusyError, RoomLog
 from chat_api.models import LONGEST_PAGE, Identifier, Invitation, NewMessage, NewRoom, NewUpload
@@ -90,35 +91,31 @@ def request_download(room: Room, attachment: Annotated[Identifier, Path()]) -> A
     return attachments.request_download(table, room, attachment), HTTPStatus.OK
 
 
-@app.exception_handler(RequestValidationError)
-def _invalid(error: RequestValidationError) -> Response[Any]:
-    places = ((".".join(str(part) for part in detail["loc"]), detail["msg"]) for detail in error.errors())
-    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(f"{place}: {text}" for place, text in places))
+PROBLEMS = {
+    rooms.RoomNotFoundError: (
+        HTTPStatus.NOT_FOUND,
+        "there is no such room, you are not in it, or the invite code is wrong",
+    ),
+    attachments.AttachmentNotFoundError: (
+        HTTPStatus.NOT_FOUND,
+        "the room has no such attachment, or it is still being checked",
+    ),
+    RoomBusyError: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too many people are writing at once; nothing was stored, send the same message again",
+    ),
+    attachments.UploadRefusedError: (HTTPStatus.BAD_REQUEST, None),
+    RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, None),
+}
 
 
-@app.exception_handler(rooms.RoomNotFoundError)
-def _no_room(_: rooms.RoomNotFoundError) -> Response[Any]:
-    return _problem(HTTPStatus.NOT_FOUND, "there is no such room, you are not in it, or the invite code is wrong")
-
-
-@app.exception_handler(attachments.AttachmentNotFoundError)
-def _no_attachment(_: attachments.AttachmentNotFoundError) -> Response[Any]:
-    return _problem(HTTPStatus.NOT_FOUND, "the room has no such attachment, or it is still being checked")
-
-
-@app.exception_handler(attachments.UploadRefusedError)
-def _refused(error: attachments.UploadRefusedError) -> Response[Any]:
-    return _problem(HTTPStatus.BAD_REQUEST, str(error))
-
-
-@app.exception_handler(RoomBusyError)
-def _busy(_: RoomBusyError) -> Response[Any]:
-    text = "too many people are writing at once; nothing was stored, send the same message again"
-    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "1"})
-
-
-def _problem(status: HTTPStatus, text: str, headers: dict[str, str | list[str]] | None = None) -> Response[Any]:
-    body = {"statusCode": status.value, "message": text}
+@app.exception_handler(list(PROBLEMS))  # type: ignore[untyped-decorator]  # Powertools gives this one no types
+def _explain(error: Exception) -> Response[Any]:
+    status, text = PROBLEMS[type(error)]
+    if isinstance(error, RequestValidationError):
+        text = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
+    body = {"statusCode": status.value, "message": text or str(error)}
+    headers: dict[str, str | list[str]] = {"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     return Response(status_code=status.value, content_type="application/json", body=body, headers=headers)
 
 
