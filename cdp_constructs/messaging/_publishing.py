@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations, Stack, Token
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_iam as iam
 
 from cdp_constructs._defaults.validation import InvalidOptionError
@@ -84,16 +84,27 @@ def _allow_publish(grantee: iam.IGrantable, topic: "sns.ITopic") -> iam.Grant:
     )
 
 
-def sns_service(topic_region: str) -> iam.ServicePrincipal:
-    """Return the principal that SNS delivers as; topics of an opt-in Region deliver to other Regions as their own."""
-    return iam.ServicePrincipal("sns.amazonaws.com", region=None if Token.is_unresolved(topic_region) else topic_region)
+def sns_service(topic_region: str, queue_region: str) -> iam.ServicePrincipal:
+    """Return the principal that SNS delivers as; where an opt-in Region takes part it is that Region's own.
+
+    Source: https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
+    """
+    if topic_region != queue_region:
+        # Imported here: a fan-out within one Region needs no facts about others.
+        from aws_cdk.region_info import RegionInfo
+
+        for region in (queue_region, topic_region):
+            if RegionInfo.get(region).is_opt_in_region:
+                return iam.ServicePrincipal.from_static_service_principle_name(f"sns.{region}.amazonaws.com")
+    return iam.ServicePrincipal("sns.amazonaws.com")
 
 
 def let_sns_use_key(construct: "Construct", key: "kms.IKey", topic_region: str) -> None:
-    """Let SNS put messages of this account's topics into queues that are encrypted with the key."""
+    """Let SNS put messages of this account's topics of a Region into queues that are encrypted with the key."""
     # Every topic of the account and Region, not the one: the topic names the key, so the key cannot name the topic.
     topics = Stack.of(construct).format_arn(service="sns", region=topic_region, resource="*")
-    _allow_on_key(construct, key, sns_service(topic_region), {"ArnLike": {"aws:SourceArn": topics}})
+    service = sns_service(topic_region, Stack.of(construct).region)
+    _allow_on_key(construct, key, service, {"ArnLike": {"aws:SourceArn": topics}})
 
 
 def _allow_on_key(

@@ -270,7 +270,7 @@ class SnsSqsFanout(Construct):
         topic_arn = self._topic_arn_in_other_region() if remote else self.topic.topic_arn
         policy = queue.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[sns_service(Stack.of(self).region)],
+                principals=[sns_service(Stack.of(self).region, Stack.of(owner).region)],
                 actions=["sqs:SendMessage"],
                 resources=[queue.queue_arn],
                 conditions={"ArnEquals": {"aws:SourceArn": topic_arn}},

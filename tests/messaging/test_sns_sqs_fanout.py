@@ -151,6 +151,16 @@ def fifo_into_another_region(app: App) -> None:
 
 
 @architecture
+def with_an_opt_in_region(app: App) -> None:
+    virginia = Stack(app, "FanoutVirginia", env=Environment(region="us-east-1"))
+    hong_kong = Stack(app, "FanoutHongKong", env=Environment(region="ap-east-1"))
+    for here, there in ((virginia, hong_kong), (hong_kong, virginia)):
+        fanout = SnsSqsFanout(here, "Messages")
+        fanout.add_subscriber("Here")
+        fanout.add_subscriber("There", scope=there)
+
+
+@architecture
 def documented(stack: Stack) -> SnsSqsFanout:
     return example(stack)
 
@@ -413,6 +423,22 @@ def test_a_key_of_the_other_region_lets_sns_of_the_topics_region_in(synthesis: S
     statements = _one(oregon, "AWS::KMS::Key", "RemoteKey")["KeyPolicy"]["Statement"]
     (allowed,) = (s for s in statements if s["Principal"] == {"Service": "sns.amazonaws.com"})
     assert allowed["Condition"] == {"ArnLike": {"aws:SourceArn": _arn("arn:aws:sns:ap-northeast-1:", ":*")}}
+
+
+@pytest.mark.parametrize("stack", ["FanoutVirginia", "FanoutHongKong"])
+def test_sns_delivers_as_the_opt_in_region_that_takes_part(synthesis: Synthesis, stack: str) -> None:
+    template = synthesis(with_an_opt_in_region).templates[stack]
+    principals = {
+        queue: next(
+            statement["Principal"]["Service"]
+            for statement in _one(template, "AWS::SQS::QueuePolicy", f"{queue}QueuePolicy")["PolicyDocument"][
+                "Statement"
+            ]
+            if statement["Effect"] == "Allow"
+        )
+        for queue in ("MessagesHere", "There")
+    }
+    assert principals == {"MessagesHere": "sns.amazonaws.com", "There": "sns.ap-east-1.amazonaws.com"}
 
 
 def test_regions_wait_for_each_other_neither_by_reference_nor_by_order(synthesis: Synthesis) -> None:
