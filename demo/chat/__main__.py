@@ -1,0 +1,114 @@
+"""``python -m demo.chat``: bring the chat up in two Regions, play the conversation, print what was seen."""
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.local.kept import start_or_attach
+from demo.chat.conversation import EACH, WRITERS, Conversation
+from demo.chat.system import Chat, synthesise
+from demo.report import Report, expect
+
+
+def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
+    """Synthesise, check and deploy; None when that failed."""
+    made: dict[str, Chat] = {}
+
+    def check() -> str:
+        checked = synthesise(cloud, directory)
+        expect(checked.findings == 0, f"{checked.findings} findings")
+        return f"{checked.stacks} stacks, 0 findings, {checked.acknowledged} acknowledged with a reason"
+
+    def deploy() -> str:
+        deployment = cloud.deploy(directory)
+        made["chat"] = Chat(cloud, deployment)
+        resources = sum(len(one) for one in deployment.resources.values())
+        return f"{len(deployment.resources)} stacks, {resources} resources"
+
+    with report.chapter("The system"):
+        brought = report.step("Synthesise and check", "no finding of nag, no error of the template rules", check)
+        brought = brought and report.step("Deploy", "every stack complete in its Region", deploy)
+    return made.get("chat") if brought else None
+
+
+def play(report: Report, chat: Chat) -> None:
+    """Play every step."""
+    scene = Conversation(chat)
+    with report.chapter("People talk"):
+        if not report.step("Three people and a stranger sign up and in", "tokens; 401 without", scene.sign_up_and_in):
+            return
+        if not report.step("A room, joined from the other Region", "three members", scene.open_a_room):
+            return
+        report.step("Messages from both sides", "read in both Regions", scene.talk)
+        report.step("The same message sent three times, in both Regions", "one message", scene.send_twice)
+        report.step("History in both Regions", "equal", scene.same_history)
+        count = WRITERS * EACH
+        report.step(
+            "Both Regions write to one room at once",
+            f"{count} sent, {count} kept, none lost, doubled or renumbered; one order",
+            scene.write_at_once,
+        )
+    with report.chapter("Pictures"):
+        report.step("A JPEG, fetched by a signed address in the other Region", "the same bytes", scene.send_a_picture)
+        report.step("A file of 20 MB", "refused by the API and by S3", scene.too_large)
+        report.step("A .exe called .jpg", "in quarantine, no attachment", scene.disguised)
+        report.step("An expired form", "refused by S3", scene.expired)
+        report.step("A stranger reads, posts, uploads, downloads, guesses", "404 every time", scene.refuse_the_stranger)
+    with report.chapter("Operation"):
+        report.step(
+            "A poison message, and its replay",
+            "in the dead-letter queue, what is behind it delivered, archived after the replay",
+            scene.poison_and_replay,
+        )
+        report.step("A Region's table fails", "its deep health 503, the other's 200", scene.lose_the_table)
+        report.step("One name for all Regions", "latency records with health checks", scene.one_name)
+
+
+def not_executed(deployment: Deployment) -> Table:
+    """Return what the embedded cloud could not do, by kind of resource."""
+    table = Table(title="What the embedded cloud could not do")
+    for column in ("Resource type", "Count", "How far it goes", "What is missing"):
+        table.add_column(column)
+    kinds = sorted({(one.resource_type, str(one.support), one.reason) for one in deployment.not_executed})
+    for kind, support, reason in kinds:
+        count = sum(one.resource_type == kind for one in deployment.not_executed)
+        table.add_row(kind, str(count), support, reason)
+    return table
+
+
+def main() -> int:
+    """Run the demonstration; 1 when a step failed."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the system up and print its addresses")
+    options = parser.parse_args()
+    console = Console(soft_wrap=False)
+    report = Report(console)
+    started = time.perf_counter()
+    with ExitStack() as ending:
+        directory = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-demo-"))) / "cdk.out"
+        cloud = start_or_attach() if options.keep else ending.enter_context(LocalCloud.start())
+        chat = bring_up(report, cloud, directory)
+        if chat is not None:
+            play(report, chat)
+        console.print()
+        console.print(report.table())
+        if chat is not None:
+            console.print(not_executed(chat.deployment))
+        if options.keep and chat is not None:
+            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
+            for region, address in chat.apis.items():
+                console.print(f"  API in {region}: {address}", soft_wrap=True)
+    failed = sum(not result.passed for result in report.results)
+    console.print(f"{len(report.results)} steps, {failed} failed, {time.perf_counter() - started:.0f} s")
+    return 0 if report.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
