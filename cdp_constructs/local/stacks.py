@@ -22,7 +22,7 @@ _TEMPLATE_BODY_LIMIT = 51_200
 """Bytes of a template in a request; a longer one is read from a bucket (CloudFormation quotas)."""
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _NOT_UPDATABLE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
-_NESTED_STACK = "AWS::CloudFormation::Stack"
+_STACK = "AWS::CloudFormation::Stack"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _templates(file: Path, prefix: str = "") -> Iterator[tuple[str, Path, dict[s
     yield prefix, file, template
     for logical_id, resource in template.get("Resources", {}).items():
         nested = resource.get("Metadata", {}).get("aws:asset:path")
-        if resource.get("Type") == _NESTED_STACK and nested:
+        if resource.get("Type") == _STACK and nested:
             yield from _templates(file.parent / nested, f"{prefix}{logical_id}/")
 
 
@@ -126,12 +126,13 @@ def _failures(cloudformation: Any, stack_id: str, label: str, before: frozenset[
         if event["EventId"] in before or not event["ResourceStatus"].endswith("FAILED") or "cancelled" in reason:
             continue
         nested = event.get("PhysicalResourceId", "")
-        if event["ResourceType"] == _NESTED_STACK and nested and nested != event["StackId"]:
+        if event["ResourceType"] == _STACK and nested and nested != event["StackId"]:
             inner = _failures(cloudformation, nested, f"{label}/{event['LogicalResourceId']}", frozenset())
             failures += inner or [FailedEvent(label, event["LogicalResourceId"], event["ResourceType"], reason)]
         else:
             failures.append(FailedEvent(label, event["LogicalResourceId"], event["ResourceType"], reason))
-    return failures
+    # The stack's own event only counts its resources, unless it is the only one.
+    return [failure for failure in failures if failure.resource_type != _STACK] or failures
 
 
 def _resources(cloudformation: Any, stack_id: str, prefix: str = "") -> Iterator[StackResource]:
@@ -141,7 +142,7 @@ def _resources(cloudformation: Any, stack_id: str, prefix: str = "") -> Iterator
             continue
         logical_id, physical_id = prefix + resource["LogicalResourceId"], resource.get("PhysicalResourceId", "")
         yield StackResource(logical_id, resource["ResourceType"], physical_id)
-        if resource["ResourceType"] == _NESTED_STACK:
+        if resource["ResourceType"] == _STACK:
             yield from _resources(cloudformation, physical_id, f"{logical_id}/")
 
 
@@ -149,6 +150,11 @@ def _parameters(stack: StackArtifact, given: Mapping[str, str]) -> list[dict[str
     declared = stack.template().get("Parameters", {})
     values = {**stack.parameters, **{name: value for name, value in given.items() if name in declared}}
     return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+
+
+def _refused(stack: StackArtifact, what: str, error: ClientError) -> DeploymentError:
+    reason = error.response["Error"]["Message"]
+    return DeploymentError(f"{what}the stack {stack.label} was refused in {stack.region}: {reason}")
 
 
 def deploy_stack(
@@ -188,9 +194,7 @@ def deploy_stack(
             cloudformation.update_stack(**request)
     except ClientError as error:
         if "No updates are to be performed" not in error.response["Error"]["Message"]:
-            raise DeploymentError(
-                f"the stack {stack.label} was refused in {stack.region}: {error.response['Error']['Message']}"
-            ) from error
+            raise _refused(stack, "", error) from error
         changed = False
     found = _wait(cloudformation, stack_id, given_up)
     if found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE") and changed:
@@ -217,7 +221,10 @@ def delete_stack(clients: Clients, stack: StackArtifact, given_up: threading.Eve
     if existing is None:
         return
     before = _event_ids(cloudformation, existing["StackId"])
-    cloudformation.delete_stack(StackName=stack.name)
+    try:
+        cloudformation.delete_stack(StackName=stack.name)
+    except ClientError as error:
+        raise _refused(stack, "the deletion of ", error) from error
     found = _wait(cloudformation, existing["StackId"], given_up or threading.Event())
     if found["StackStatus"] != "DELETE_COMPLETE":
         raise DeploymentError(
