@@ -1,11 +1,12 @@
-"""EC2: the types that MiniStack's API has and its CloudFormation lacks."""
+"""EC2: the types that MiniStack's API has and its CloudFormation lacks, and attributes that templates ask for."""
 
 from collections.abc import Callable
 
+from cdp_constructs.local.extensions import _refine
 from cdp_constructs.local.extensions._sdk import Api, resource_type
-from cdp_constructs.local.extensions._types import Properties, ResourceType, Support
+from cdp_constructs.local.extensions._types import Attributes, Properties, ResourceType, Support
 
-__all__ = ["RESOURCE_TYPES"]
+__all__ = ["RESOURCE_TYPES", "install"]
 
 _NO_NETWORK = "the network is described, but no packet passes: functions and clients talk over loopback"
 _NO_MACHINE = "the instance is described, but no machine runs behind it"
@@ -251,3 +252,23 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         _NO_MACHINE,
     ),
 )
+
+
+def _complete_vpc(vpc_id: str, properties: Properties, attributes: Attributes) -> None:
+    attributes.setdefault("VpcId", vpc_id)
+    attributes.setdefault("CidrBlock", properties.get("CidrBlock", ""))
+    attributes.setdefault("CidrBlockAssociations", [])
+    attributes.setdefault("Ipv6CidrBlocks", [])
+
+
+def _complete_subnet(subnet_id: str, properties: Properties, attributes: Attributes) -> None:
+    attributes.setdefault("SubnetId", subnet_id)
+    attributes.setdefault("VpcId", properties.get("VpcId", ""))
+    attributes.setdefault("CidrBlock", properties.get("CidrBlock", ""))
+    attributes.setdefault("Ipv6CidrBlocks", [])
+
+
+def install() -> None:
+    """Complete the attributes, for example for the security groups of interface endpoints."""
+    _refine.after("AWS::EC2::VPC", _complete_vpc)
+    _refine.after("AWS::EC2::Subnet", _complete_subnet)
