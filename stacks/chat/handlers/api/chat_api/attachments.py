@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # How long a download may start after it was asked for.
 _URL_SECONDS = 300
+# The distribution shows this folder of the bucket, and nothing beside it.
+_ROOT = "accepted/"
 
 
 class AttachmentNotFoundError(Exception):
@@ -53,9 +55,8 @@ def request_download(table: "Table", room: str, upload_id: str) -> dict[str, Any
     if item is None or item["region"] not in signing_functions:
         raise AttachmentNotFoundError
     region = str(item["region"])
-    signed = _invoke(
-        _functions(region), signing_functions[region], {"path": str(item["key"]), "expires_in": _URL_SECONDS}
-    )
+    request = {"path": str(item["key"]).removeprefix(_ROOT), "expires_in": _URL_SECONDS}
+    signed = _invoke(_functions(region), signing_functions[region], request)
     return {
         "id": upload_id,
         "name": str(item["name"]),

@@ -1,0 +1,349 @@
+"""What the chat does in two Regions, seen by users who sign in, write, read, upload and download."""
+
+import io
+import itertools
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+import pytest
+from PIL import Image
+
+from cdp_constructs.local import Deployment, LocalCloud
+from tests.stacks.chat.architectures import ORIGIN, two_regions
+
+HOME, AWAY = "ap-northeast-1", "us-west-2"
+REGIONS = (HOME, AWAY)
+PASSWORD = "Correct-horse-9-battery"
+Result = TypeVar("Result")
+
+
+def eventually(probe: Callable[[], Result], *, within: float = 20) -> Result:
+    """Return the first true answer; replication and queues take their time."""
+    deadline = time.monotonic() + within
+    while True:
+        result = probe()
+        if result or time.monotonic() > deadline:
+            assert result, f"not seen within {within} s"
+            return result
+        time.sleep(0.05)
+
+
+class Chat:
+    """The deployed chat."""
+
+    def __init__(self, cloud: LocalCloud, deployment: Deployment) -> None:
+        self.cloud = cloud
+        self.deployment = deployment
+        self.http = httpx.Client(timeout=30)
+
+    def resource(self, stack: str, resource_type: str, containing: str = "") -> str:
+        """Return the physical id of the one resource of a type whose logical id contains a text."""
+        client = self.cloud.client("cloudformation", self.deployment.regions[stack])
+        summaries = client.list_stack_resources(StackName=stack)["StackResourceSummaries"]
+        (found,) = [
+            item["PhysicalResourceId"]
+            for item in summaries
+            if item["ResourceType"] == resource_type and containing in item["LogicalResourceId"]
+        ]
+        return str(found)
+
+    def url(self, region: str) -> str:
+        return self.cloud.http_api_url(self.resource(f"Chat-{region}", "AWS::ApiGatewayV2::Api"), region)
+
+    def user(self) -> "User":
+        """Sign a new user up, and in."""
+        cognito = self.cloud.client("cognito-idp", HOME)
+        client = self.resource("ChatGlobal", "AWS::Cognito::UserPoolClient")
+        pool = self.resource("ChatGlobal", "AWS::Cognito::UserPool")
+        mail = f"{uuid4().hex}@example.com"
+        sub = cognito.sign_up(ClientId=client, Username=mail, Password=PASSWORD)["UserSub"]
+        cognito.admin_confirm_sign_up(UserPoolId=pool, Username=mail)
+        signed_in = cognito.initiate_auth(
+            ClientId=client,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": mail, "PASSWORD": PASSWORD},
+        )
+        return User(self, sub, signed_in["AuthenticationResult"]["AccessToken"])
+
+
+class User:
+    """Somebody who is signed in."""
+
+    def __init__(self, chat: Chat, sub: str, token: str) -> None:
+        self.chat = chat
+        self.sub = sub
+        self.token = token
+
+    def call(self, region: str, method: str, path: str, body: object = None, **query: object) -> httpx.Response:
+        return self.chat.http.request(
+            method,
+            f"{self.chat.url(region)}{path}",
+            params={name: str(value) for name, value in query.items()},
+            content=None if body is None else json.dumps(body),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
+
+    def post(self, region: str, room: str, text: str, client_message_id: str | None = None) -> httpx.Response:
+        body = {"text": text, "client_message_id": client_message_id or str(uuid4())}
+        return self.call(region, "POST", f"/rooms/{room}/messages", body)
+
+    def history(self, region: str, room: str, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = []
+        more = True
+        while more:
+            answer = self.call(region, "GET", f"/rooms/{room}/messages", after=after, limit=limit)
+            assert answer.status_code == 200, answer.text
+            page = answer.json()
+            messages += page["messages"]
+            after, more = page["cursor"], page["more"]
+        return messages
+
+
+class Room:
+    """A room with two members, known in both Regions."""
+
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat
+        self.anna, self.ben = chat.user(), chat.user()
+        made = self.anna.call(HOME, "POST", "/rooms", {"name": "Lobby"})
+        assert made.status_code == 201, made.text
+        self.id: str = made.json()["room"]
+        self.invite_code: str = made.json()["invite_code"]
+        eventually(lambda: self.join(AWAY, self.ben).status_code == 200)
+        for user, region in itertools.product((self.anna, self.ben), REGIONS):
+            eventually(lambda user=user, region=region: self.read(region, user).status_code == 200)
+
+    def join(self, region: str, user: User) -> httpx.Response:
+        return user.call(region, "POST", f"/rooms/{self.id}/members", {"invite_code": self.invite_code})
+
+    def read(self, region: str, user: User) -> httpx.Response:
+        return user.call(region, "GET", f"/rooms/{self.id}/messages")
+
+    def settled(self, count: int) -> dict[str, list[dict[str, Any]]]:
+        """Return each Region's history once both have ``count`` messages and agree on them."""
+
+        def equal() -> dict[str, list[dict[str, Any]]] | None:
+            histories = {region: self.anna.history(region, self.id) for region in REGIONS}
+            same = histories[HOME] == histories[AWAY] and len(histories[HOME]) == count
+            return histories if same else None
+
+        try:
+            return eventually(equal)
+        except AssertionError:
+            seen = {region: len(self.anna.history(region, self.id)) for region in REGIONS}
+            pytest.fail(f"expected {count} messages in both Regions, seen {seen}")
+
+
+@pytest.fixture(scope="session")
+def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
+    return Chat(local_cloud, deployed(two_regions))
+
+
+@pytest.fixture(scope="session")
+def stranger(chat: Chat) -> User:
+    return chat.user()
+
+
+@pytest.fixture
+def room(chat: Chat) -> Room:
+    return Room(chat)
+
+
+def assert_complete(history: list[dict[str, Any]]) -> None:
+    """Nothing doubled, every Region's numbers without a gap, and everything in the one order."""
+    assert len({message["id"] for message in history}) == len(history)
+    for region in REGIONS:
+        numbers = [message["sequence"] for message in history if message["region"] == region]
+        assert numbers == list(range(1, len(numbers) + 1))
+    places = [(message["clock"], message["region"], message["sequence"]) for message in history]
+    assert places == sorted(places)
+
+
+def test_messages_of_both_regions_make_one_history(room: Room) -> None:
+    for number in range(4):
+        author, region = ((room.anna, HOME), (room.ben, AWAY))[number % 2]
+        answer = author.post(region, room.id, f"line {number}")
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["region"] == region
+        eventually(lambda number=number: len(room.ben.history(HOME, room.id)) == number + 1)
+        eventually(lambda number=number: len(room.ben.history(AWAY, room.id)) == number + 1)
+    histories = room.settled(4)
+    assert [message["text"] for message in histories[HOME]] == [f"line {number}" for number in range(4)]
+    assert_complete(histories[HOME])
+
+
+def test_the_same_message_sent_twice_arrives_once(room: Room) -> None:
+    first = room.anna.post(HOME, room.id, "once", "retry-1")
+    again = room.anna.post(HOME, room.id, "once", "retry-1")
+    eventually(lambda: room.anna.history(AWAY, room.id))
+    elsewhere = room.anna.post(AWAY, room.id, "once", "retry-1")
+    assert [answer.status_code for answer in (first, again, elsewhere)] == [201, 200, 200]
+    assert first.json() == again.json() == elsewhere.json()
+    # Another author's message with the same client id is another message.
+    assert room.ben.post(AWAY, room.id, "also", "retry-1").status_code == 201
+    room.settled(2)
+
+
+def test_history_is_read_on_from_a_cursor(room: Room) -> None:
+    for number in range(5):
+        room.anna.post(HOME, room.id, str(number))
+    whole = room.settled(5)[HOME]
+    page = room.ben.call(AWAY, "GET", f"/rooms/{room.id}/messages", limit=2).json()
+    assert page["messages"] == whole[:2]
+    assert page["more"]
+    # The cursor of one Region is good in the other.
+    assert room.ben.history(HOME, room.id, page["cursor"], limit=2) == whole[2:]
+    end = room.ben.call(HOME, "GET", f"/rooms/{room.id}/messages", limit=5).json()
+    assert not end["more"]
+    assert room.ben.history(AWAY, room.id, end["cursor"]) == []
+
+
+def test_writers_in_both_regions_at_once_lose_double_and_renumber_nothing(room: Room) -> None:
+    writers = [(user, region) for user in (room.anna, room.ben) for region in REGIONS for _ in range(2)]
+    each = 12
+
+    def write(number: int) -> list[dict[str, Any]]:
+        author, region = writers[number]
+        accepted = []
+        for line in range(each):
+            identity = f"{number}-{line}"
+            # What a client does when it is told to come back: send the same message again.
+            while (answer := author.post(region, room.id, identity, identity)).status_code == 503:
+                time.sleep(0.05)
+            assert answer.status_code == 201, answer.text
+            accepted.append(answer.json())
+        return accepted
+
+    with ThreadPoolExecutor(len(writers)) as pool:
+        accepted = list(itertools.chain(*pool.map(write, range(len(writers)))))
+    histories = room.settled(len(writers) * each)
+    assert_complete(histories[HOME])
+    by_id = {message["id"]: message for message in histories[HOME]}
+    assert by_id == {message["id"]: message for message in accepted}, "a message changed after it was accepted"
+
+
+def test_one_client_message_sent_to_both_regions_at_once_is_one_message(room: Room) -> None:
+    rounds = 10
+
+    def send(number: int) -> tuple[httpx.Response, ...]:
+        sent = [pool.submit(room.anna.post, region, room.id, "race", f"race-{number}") for region in REGIONS]
+        return tuple(future.result() for future in sent)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [send(number) for number in range(rounds)]
+    assert {answer.status_code for pair in answers for answer in pair} <= {200, 201}
+    assert all(one.json()["id"] == other.json()["id"] for one, other in answers)
+    assert len({message["id"] for message in room.settled(rounds)[AWAY]}) == rounds
+
+
+def test_regions_that_do_not_hear_of_each_other_agree_afterwards(room: Room, chat: Chat) -> None:
+    with chat.cloud.suspend_replication(AWAY):
+        home = [room.anna.post(HOME, room.id, f"home {number}").json() for number in range(5)]
+        away = [room.ben.post(AWAY, room.id, f"away {number}").json() for number in range(5)]
+        # Both Regions take the same client message, because neither knows of the other's.
+        twice = [room.anna.post(region, room.id, "twice", "twice") for region in REGIONS]
+        assert [answer.status_code for answer in twice] == [201, 201]
+        kept = min((answer.json() for answer in twice), key=lambda item: (item["clock"], item["region"]))
+        assert [message["text"] for message in room.anna.history(HOME, room.id)][:5] == [f"home {n}" for n in range(5)]
+        read_on = room.ben.call(AWAY, "GET", f"/rooms/{room.id}/messages").json()["cursor"]
+    history = room.settled(11)[AWAY]
+    assert [message for message in history if message["id"] == kept["id"]] == [kept]
+    assert [message for message in history if message["region"] == HOME and message["text"] != "twice"] == home
+    assert [message for message in history if message["region"] == AWAY and message["text"] != "twice"] == away
+    # A reader that had read the one side only gets the other from where it was.
+    caught_up = room.ben.history(AWAY, room.id, read_on)
+    assert [message for message in home if message not in caught_up] == []
+    # And whoever sends again, to whichever Region, gets the message that everybody sees.
+    for region in REGIONS:
+        again = room.anna.post(region, room.id, "twice", "twice")
+        assert (again.status_code, again.json()) == (200, kept)
+
+
+def test_a_stranger_can_do_nothing_and_learns_nothing(room: Room, stranger: User) -> None:
+    room.anna.post(HOME, room.id, "secret")
+    nowhere = str(uuid4())
+    for region, place in itertools.product(REGIONS, (room.id, nowhere)):
+        answers = [
+            stranger.call(region, "GET", f"/rooms/{place}/messages"),
+            stranger.post(region, place, "hello"),
+            stranger.call(region, "POST", f"/rooms/{place}/uploads", upload(1)),
+            stranger.call(region, "GET", f"/rooms/{place}/attachments/{nowhere}"),
+            stranger.call(region, "POST", f"/rooms/{place}/members", {"invite_code": "guess"}),
+        ]
+        assert {(answer.status_code, answer.json()["message"]) for answer in answers} == {
+            (404, "there is no such room, you are not in it, or the invite code is wrong")
+        }
+    assert room.anna.history(HOME, room.id)[-1]["text"] == "secret"
+
+
+def test_without_a_valid_token_there_is_no_api(room: Room, chat: Chat) -> None:
+    url = f"{chat.url(AWAY)}/rooms/{room.id}/messages"
+    forged = f"{room.anna.token[:-6]}AAAAAA"
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": f"Bearer {forged}"}):
+        assert chat.http.get(url, headers=headers).status_code == 401
+
+
+def test_who_leaves_is_out_everywhere_and_can_come_back(room: Room) -> None:
+    assert room.ben.call(AWAY, "GET", "/rooms").json()["rooms"] == [{"room": room.id, "name": "Lobby"}]
+    assert room.ben.call(AWAY, "DELETE", f"/rooms/{room.id}/members/me").status_code == 200
+    for region in REGIONS:
+        eventually(lambda region=region: room.read(region, room.ben).status_code == 404)
+        eventually(lambda region=region: room.ben.call(region, "GET", "/rooms").json()["rooms"] == [])
+    assert room.join(HOME, room.ben).status_code == 200
+    assert room.read(HOME, room.ben).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"text": "x"}, "body.client_message_id: Field required"),
+        ({"text": " ", "client_message_id": "1"}, "body.text: String should have at least 1 character"),
+        ({"text": "€" * 1366, "client_message_id": "1"}, "the text has 4098 bytes of UTF-8; send at most 4096"),
+        ({"text": "x", "client_message_id": "a#b"}, "body.client_message_id: String should match pattern"),
+        ({"text": "x", "client_message_id": "1", "sequence": 7}, "body.sequence: Extra inputs are not permitted"),
+    ],
+)
+def test_a_malformed_message_is_refused_with_a_reason(room: Room, body: dict[str, Any], says: str) -> None:
+    answer = room.anna.call(HOME, "POST", f"/rooms/{room.id}/messages", body)
+    assert answer.status_code == 422
+    assert says in answer.json()["message"]
+
+
+def test_browsers_of_named_origins_only_may_call(chat: Chat) -> None:
+    def preflight(origin: str) -> httpx.Response:
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        return chat.http.options(f"{chat.url(HOME)}/rooms", headers=asked)
+
+    assert preflight(ORIGIN).headers.get("access-control-allow-origin") == ORIGIN
+    assert "access-control-allow-origin" not in preflight("https://evil.example.com").headers
+
+
+def test_a_message_reaches_the_archive_of_every_region(room: Room, chat: Chat) -> None:
+    message = room.anna.post(AWAY, room.id, "for the record").json()
+    day = message["posted_at"][:10].replace("-", "/")
+    key = f"rooms/{room.id}/{day}/{AWAY}-{message['sequence']:012}.json"
+    for region in REGIONS:
+        bucket = chat.resource(f"Chat-{region}", "AWS::S3::Bucket", "MessagesArchiveBucket")
+        assert archived(chat, region, bucket, key) == message
+
+
+def archived(chat: Chat, region: str, bucket: str, key: str) -> dict[str, Any]:
+    s3 = chat.cloud.client("s3", region)
+    eventually(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount"))
+    stored: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return stored
+
+
+def upload(size: int, name: str = "cat.jpg", content_type: str = "image/jpeg") -> dict[str, object]:
+    return {"name": name, "content_type": content_type, "size": size}
+
+
+def jpeg() -> bytes:
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(picture, "JPEG")
+    return picture.getvalue()
