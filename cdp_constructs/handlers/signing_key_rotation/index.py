@@ -221,7 +221,7 @@ def _read(secret_id: str, stage: str, version: str | None = None) -> SigningKey 
     try:
         which = {"VersionId": version} if version else {}
         text = secrets.get_secret_value(SecretId=secret_id, VersionStage=stage, **which)["SecretString"]
-        key: SigningKey = json.loads(text)
+        key: Any = json.loads(text)
     except (json.JSONDecodeError, secrets.exceptions.ResourceNotFoundException):
         return None
     except ClientError as error:
@@ -229,7 +229,7 @@ def _read(secret_id: str, stage: str, version: str | None = None) -> SigningKey 
         if error.response["Error"]["Code"] == "InvalidRequestException":
             return None
         raise
-    return key if "private_key" in key else None
+    return key if isinstance(key, dict) and "private_key" in key else None
 
 
 def _require(secret_id: str, stage: str, version: str | None = None) -> SigningKey:
