@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -16,6 +16,7 @@ from cdp_constructs._defaults.validation import InvalidOptionError, check_exclus
 from cdp_constructs.messaging._consumers import check_consumer, visibility_timeout_for
 from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy, filter_options
 from cdp_constructs.messaging._publishing import grant_publish, let_sns_use_key, sns_service
+from cdp_constructs.messaging._regions import check_region, is_other_region, physical_name
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -80,9 +81,10 @@ class SnsSqsFanout(Construct):
         construct_id: Id inside ``scope``.
         topic: A topic of the same Region to use; by default one is made. It keeps its settings, and what it has to
             allow is added where CDK owns it; an imported one must allow its publishers itself.
-        fifo: Whether messages of a group stay in order and are delivered once in five minutes; makes every queue FIFO.
-        content_based_deduplication: FIFO only: equal bodies count as one message. By default publishers must send a
-            ``MessageDeduplicationId``.
+        fifo: Whether messages of a group stay in order, and repetitions within five minutes are dropped; makes every
+            queue FIFO. Standard by default.
+        content_based_deduplication: FIFO only: equal bodies are repetitions. By default equal
+            ``MessageDeduplicationId`` are, and publishers must send one.
         encryption_key: A key for topic and queues, or the one that a brought topic is encrypted with; by default the
             brought topic's own if it is known, and otherwise one is made with the topic. The policy of a key imported
             by ARN is not changed: it must let ``sns.amazonaws.com`` use it, and each service that is granted to
@@ -151,10 +153,12 @@ class SnsSqsFanout(Construct):
                 master_key=self.encryption_key,
                 enforce_ssl=True,
             )
-        self._check_region("topic", self.topic, Stack.of(self).region)
-        self._check_region("alarm_topic", alarm_topic, Stack.of(self).region)
+        region = Stack.of(self).region
+        fix = "Make the fan-out in the topic's Region and give add_subscriber a scope in the other one"
+        check_region(self, "topic", self.topic, region, fix)
+        check_region(self, "alarm_topic", alarm_topic, region, f"Give one of {region}")
         if self.encryption_key is not None:
-            let_sns_use_key(self, self.encryption_key, Stack.of(self).region)
+            let_sns_use_key(self, self.encryption_key, region)
         add_alarm(
             self,
             "LostMessagesAlarm",
@@ -205,14 +209,15 @@ class SnsSqsFanout(Construct):
                 other, and so does the topic: the first such subscriber replaces a topic that is already deployed.
                 The subscription and its dead-letter queue stay in the topic's Region, as SNS requires.
             encryption_key: A key of the queue's Region; by default this fan-out's, and in another Region one of SQS.
-            alarm_topic: Receives the alarms of the consumer; by default this fan-out's. Required in another Region
-                when this fan-out has one, because an alarm notifies only its own Region.
+            alarm_topic: Receives the alarms of this subscriber, in another Region only those that are there; by default
+                this fan-out's. Required in another Region when this fan-out has one, because an alarm notifies only
+                topics of its own Region.
 
         Raises:
             InvalidOptionError: for values that SNS, SQS or Lambda would refuse, and for what cannot work in another
                 Region or account.
         """
-        remote = self._is_remote(scope)
+        remote = is_other_region(self, scope)
         path = f"{self.node.path}/{construct_id}"
         visibility = visibility_timeout_for(path, handler, visibility_timeout)
         check_consumer(
@@ -226,19 +231,16 @@ class SnsSqsFanout(Construct):
         filters = filter_options(path, filter_policy, filter_on)
         self._count(path, filtered=filter_policy is not None)
 
-        owner = Construct(scope or self, construct_id)
-        delivery = Construct(self, construct_id) if remote else owner
         key = encryption_key or (None if remote else self.encryption_key)
         alarms = alarm_topic or (None if remote else self._alarm_topic)
-        self._check_region("alarm_topic", alarms, Stack.of(owner).region)
+        here, there = Stack.of(self).region, Stack.of(scope or self).region
+        check_region(path, "alarm_topic", alarms, there, f"Give one of {there}")
         if remote and alarms is None and self._alarm_topic is not None:
-            raise InvalidOptionError(
-                path,
-                "alarm_topic",
-                f"of the fan-out is in {Stack.of(self).region}, out of reach of alarms of {Stack.of(owner).region}",
-                f"Give add_subscriber an alarm_topic of {Stack.of(owner).region}",
-            )
+            problem = f"of the fan-out is in {here}, out of reach of alarms of {there}"
+            raise InvalidOptionError(path, "alarm_topic", problem, f"Give add_subscriber an alarm_topic of {there}")
 
+        owner = Construct(scope or self, construct_id)
+        delivery = Construct(self, construct_id) if remote else owner
         dead_letter_queue = add_dead_letter_queue(
             owner,
             "DeadLetterQueue",
@@ -255,22 +257,22 @@ class SnsSqsFanout(Construct):
             max_receive_count=max_receive_count,
             fifo=self.topic.fifo,
             encryption_key=key,
-            queue_name=_physical_name(owner, self.topic.fifo) if remote else None,
+            queue_name=physical_name(owner, fifo=self.topic.fifo) if remote else None,
         )
         subscription_dead_letter_queue = add_dead_letter_queue(
             delivery,
             "SubscriptionDeadLetterQueue",
-            alarm_topic=self._alarm_topic,
+            alarm_topic=self._alarm_topic if remote else alarms,
             holds="messages that SNS could not deliver",
             fifo=self.topic.fifo,
             encryption_key=self.encryption_key,
         )
         if key is not None and key is not self.encryption_key:
-            let_sns_use_key(owner, key, Stack.of(self).region)
+            let_sns_use_key(owner, key, here)
         topic_arn = self._topic_arn_in_other_region() if remote else self.topic.topic_arn
         policy = queue.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[sns_service(Stack.of(self).region, Stack.of(owner).region)],
+                principals=[sns_service(here, there)],
                 actions=["sqs:SendMessage"],
                 resources=[queue.queue_arn],
                 conditions={"ArnEquals": {"aws:SourceArn": topic_arn}},
@@ -342,45 +344,11 @@ class SnsSqsFanout(Construct):
                 f"A topic takes {_MOST_FILTER_POLICIES}; divide the messages between topics ({_SNS_QUOTAS})",
             )
 
-    def _is_remote(self, scope: Construct | None) -> bool:
-        if scope is None:
-            return False
-        here, there = Stack.of(self), Stack.of(scope)
-        if here.region == there.region and here.account == there.account:
-            return False
-        unknown = Token.is_unresolved(here.region) or Token.is_unresolved(there.region)
-        if unknown or here.account != there.account:
-            raise InvalidOptionError(
-                self,
-                "scope",
-                f"{there.node.path!r} is in {there.environment}, this fan-out in {here.environment}",
-                "Give both stacks a Region and the same account, or the same stack",
-            )
-        return True
-
-    def _check_region(self, option: str, topic: sns.ITopic | None, region: str) -> None:
-        if topic is None or Token.is_unresolved(region) or Token.is_unresolved(topic.env.region):
-            return
-        if topic.env.region != region:
-            raise InvalidOptionError(
-                self,
-                option,
-                f"is in {topic.env.region}, but the stack is in {region}",
-                "Make the fan-out in the topic's Region and give add_subscriber a scope in the other one"
-                if option == "topic"
-                else f"Give one of {region}",
-            )
-
     def _topic_arn_in_other_region(self) -> str:
         if self._made_topic is None:
             return self.topic.topic_arn
         # A template knows nothing of the other Region's, so the topic needs a name that both can write down.
         resource: sns.CfnTopic = self._made_topic.node.default_child  # type: ignore[assignment]  # its only L1
         if Token.is_unresolved(resource.topic_name):
-            resource.topic_name = _physical_name(self._made_topic, fifo=False)
+            resource.topic_name = physical_name(self._made_topic, fifo=False)
         return Stack.of(self).format_arn(service="sns", resource=str(resource.topic_name))
-
-
-def _physical_name(construct: Construct, fifo: bool) -> str:
-    suffix = ".fifo" if fifo else ""
-    return Names.unique_resource_name(construct, max_length=80 - len(suffix), separator="-") + suffix

@@ -391,6 +391,12 @@ def test_nothing_is_made_or_changed_of_what_was_brought(synthesis: Synthesis) ->
     template.all_resources_properties("AWS::SQS::Queue", {"KmsMasterKeyId": KEY_ARN})
 
 
+def test_who_imports_a_key_is_told_what_its_policy_must_allow(synthesis: Synthesis) -> None:
+    warnings = [finding for finding in synthesis(brought_by_arn).findings() if "imported key" in finding]
+    assert len(warnings) == 1
+    assert "sns.amazonaws.com kms:Decrypt and kms:GenerateDataKey" in warnings[0]
+
+
 def test_a_topic_of_another_stack_is_not_held_up_by_its_subscribers(synthesis: Synthesis) -> None:
     templates = synthesis(in_another_stack_of_the_region).templates
     shop = {resource["Type"] for resource in templates["FanoutShop"]["Resources"].values()}
