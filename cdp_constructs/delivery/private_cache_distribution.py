@@ -113,7 +113,7 @@ class PrivateCacheDistribution(Construct):
         _check_rotation(self, rotate_every)
 
         self.bucket = bucket if bucket is not None else add_private_bucket(self, "Bucket")
-        keys = SigningKeys(self, "SigningKeys", rotate_every_days=rotate_every.to_days(), alarm_topic=alarm_topic)
+        keys = SigningKeys(self, "SigningKeys", rotate_every_days=int(rotate_every.to_days()), alarm_topic=alarm_topic)
         self.signing_secret = keys.secret
         self.rotation_function = keys.rotation_function
         self.distribution = self._add_distribution(keys.key_group, origin_path, domain_names, certificate)

@@ -12,7 +12,7 @@ is labelled AWSPREVIOUS, whose public key stays in the key group until the next 
 import json
 import time
 import uuid
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import boto3
 import urllib3
@@ -229,7 +229,7 @@ def _read(secret_id: str, stage: str, version: str | None = None) -> SigningKey 
         if error.response["Error"]["Code"] == "InvalidRequestException":
             return None
         raise
-    return key if isinstance(key, dict) and "private_key" in key else None
+    return cast("SigningKey", key) if isinstance(key, dict) and "private_key" in key else None
 
 
 def _require(secret_id: str, stage: str, version: str | None = None) -> SigningKey:

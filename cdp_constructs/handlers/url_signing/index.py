@@ -104,10 +104,10 @@ def sign(request: SigningRequest) -> dict[str, Any]:
     return {"url": url, "cookies": cookies, "expires_at": expiry}
 
 
-def _signing_key() -> dict[str, Any]:
+def _signing_key() -> Any:
     """Return the current key, or in the first minutes after a rotation the one that all edge locations know."""
     secret = os.environ["SIGNING_SECRET"]
-    key: dict[str, Any] = current_key.get(secret, transform="json")
+    key: Any = current_key.get(secret, transform="json")
     if key["usable_from"] > datetime.now(UTC).timestamp():
         key = previous_key.get(secret, transform="json", VersionStage="AWSPREVIOUS")
     return key
