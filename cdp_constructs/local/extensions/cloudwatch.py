@@ -42,6 +42,7 @@ def install() -> None:
         # A metric that nobody publishes: without data the alarm does what TreatMissingData says.
         stand_in = {"MetricName": "expression", "Namespace": "MetricMath"}
         plain = {key: value for key, value in properties.items() if key != "Metrics"}
-        return {**record(name, {**plain, **stand_in}), "Metrics": metrics}
+        # An alarm on an anomaly has a band for its threshold, and no number.
+        return {**record(name, {"Threshold": 0, **plain, **stand_in}), "Metrics": metrics}
 
     _provisioners._cw_metric_alarm_record = record_any
