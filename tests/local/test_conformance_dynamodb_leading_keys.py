@@ -1,0 +1,78 @@
+"""A role that may touch one partition key of a table is refused the others."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cdp_constructs.local import LocalCloud
+
+TEMPLATE = {
+    "Resources": {
+        "Table": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": "owner", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"}],
+            },
+        },
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}},
+                            "Action": "sts:AssumeRole",
+                        }
+                    ],
+                },
+                "Policies": [
+                    {
+                        "PolicyName": "OneOwner",
+                        "PolicyDocument": {
+                            "Version": "2012-10-17",
+                            "Statement": [
+                                {
+                                    "Effect": "Allow",
+                                    "Action": "dynamodb:*Item",
+                                    "Resource": {"Fn::GetAtt": ["Table", "Arn"]},
+                                    "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mine"]}},
+                                }
+                            ],
+                        },
+                    }
+                ],
+            },
+        },
+    },
+    "Outputs": {"Table": {"Value": {"Ref": "Table"}}, "Role": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_for"),
+    [
+        ("get_item", lambda owner: {"Key": {"owner": {"S": owner}}}),
+        ("put_item", lambda owner: {"Item": {"owner": {"S": owner}, "note": {"S": "x"}}}),
+        ("update_item", lambda owner: {"Key": {"owner": {"S": owner}}, "UpdateExpression": "REMOVE note"}),
+        ("delete_item", lambda owner: {"Key": {"owner": {"S": owner}}}),
+    ],
+)
+def test_only_the_own_partition_key_is_allowed(
+    cloud: LocalCloud, one_owner: dict[str, str], *, operation: str, request_for: Any
+) -> None:
+    credentials = cloud.client("sts").assume_role(RoleArn=one_owner["Role"], RoleSessionName="test")["Credentials"]
+    call = getattr(cloud.client("dynamodb", credentials=credentials), operation)
+    call(TableName=one_owner["Table"], **request_for("mine"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        call(TableName=one_owner["Table"], **request_for("yours"))
+
+
+@pytest.fixture(scope="module")
+def one_owner(stacks: Any) -> dict[str, str]:
+    outputs: dict[str, str] = stacks.deploy(TEMPLATE)
+    return outputs
