@@ -12,6 +12,7 @@ from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_iot as iot
 from aws_cdk import aws_sns as sns
 from botocore.exceptions import ClientError
 
@@ -63,6 +64,22 @@ def shop(stack: Stack) -> None:
         "Restocked",
         event_pattern={"source": ["warehouse"]},
         targets=[events.CfnRule.TargetProperty(id="Topic", arn=fanout.topic.topic_arn)],
+    )
+    iot_role = iam.Role(stack, "IotRole", assumed_by=iam.ServicePrincipal("iot.amazonaws.com"))
+    fanout.grant_publish(iot_role)
+    iot.CfnTopicRule(
+        stack,
+        "Scanned",
+        topic_rule_payload=iot.CfnTopicRule.TopicRulePayloadProperty(
+            sql="SELECT * FROM 'scanners'",
+            actions=[
+                iot.CfnTopicRule.ActionProperty(
+                    sns=iot.CfnTopicRule.SnsActionProperty(
+                        target_arn=fanout.topic.topic_arn, role_arn=iot_role.role_arn, message_format="RAW"
+                    )
+                )
+            ],
+        ),
     )
     publisher, stranger = (
         iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal()) for name in ("Publisher", "Stranger")
@@ -132,11 +149,11 @@ class Shop:
 
     def received(self, queue: str, text: str, *, seconds: float = 10) -> str:
         """The first message that contains the text; messages seen before it are deleted."""
-        return wait_for_message(self.sqs, self.outputs[queue], text, seconds)
+        return self.received_until(queue, text, seconds=seconds)[-1]
 
-    def bodies(self, queue: str) -> list[str]:
-        """What waits in the queue now; it is taken out."""
-        return take_all(self.sqs, self.outputs[queue])
+    def received_until(self, queue: str, text: str, *, seconds: float = 10) -> list[str]:
+        """Messages up to the first that contains the text, which are taken out."""
+        return take_until(self.sqs, self.outputs[queue], text, seconds)
 
     def waiting(self, queue: str) -> int:
         """How many messages the queue has, those that a consumer is working on included."""
@@ -151,25 +168,17 @@ class Shop:
         return "Item" in answer
 
 
-def take_all(sqs: Any, url: str) -> list[str]:
-    bodies = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        for message in messages:
-            bodies.append(message["Body"])
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return bodies
-
-
-def wait_for_message(sqs: Any, url: str, text: str, seconds: float = 10) -> str:
-    seen: list[str] = []
+def take_until(sqs: Any, url: str, text: str, seconds: float = 10) -> list[str]:
+    taken: list[str] = []
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        for body in take_all(sqs, url):
-            seen.append(body)
-            if text in body:
-                return body
-        time.sleep(0.05)
-    return pytest.fail(f"no message with {text!r} within {seconds} s; there were {seen}")
+        for message in sqs.receive_message(QueueUrl=url).get("Messages", []):
+            taken.append(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            if text in message["Body"]:
+                return taken
+        time.sleep(0.01)
+    return pytest.fail(f"no message with {text!r} within {seconds} s; there were {taken}")
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -215,17 +224,14 @@ def test_a_filter_on_attributes_lets_only_matches_through(deployed_shop: Shop) -
     deployed_shop.publish(body, kind="order")
     wanted, body = order()
     deployed_shop.publish(body, kind="return-damaged")
-    deployed_shop.received("AllQueue", wanted)
-    waiting = "".join(deployed_shop.bodies("ReturnsQueue"))
-    assert wanted in waiting
-    assert unwanted not in waiting
+    assert not any(unwanted in message for message in deployed_shop.received_until("ReturnsQueue", wanted))
 
 
 def test_a_filter_on_the_body_lets_only_matches_through(deployed_shop: Shop) -> None:
-    deployed_shop.publish(json.dumps({"order": {"id": "small", "total": 999}}), kind="quote")
-    deployed_shop.publish(json.dumps({"order": {"id": "large", "total": 1000}}), kind="quote")
-    waiting = [json.loads(body)["order"]["id"] for body in deployed_shop.bodies("LargeQueue")]
-    assert waiting == ["large"]
+    unwanted, wanted = uuid4().hex, uuid4().hex
+    deployed_shop.publish(json.dumps({"order": {"id": unwanted, "total": 999}}), kind="quote")
+    deployed_shop.publish(json.dumps({"order": {"id": wanted, "total": 1000}}), kind="quote")
+    assert not any(unwanted in message for message in deployed_shop.received_until("LargeQueue", wanted))
 
 
 def test_a_poison_message_is_set_aside_and_everything_behind_it_is_delivered(deployed_shop: Shop) -> None:
@@ -241,10 +247,10 @@ def test_a_poison_message_is_set_aside_and_everything_behind_it_is_delivered(dep
 
 def test_what_an_outage_put_aside_is_replayed(deployed_shop: Shop, local_cloud: LocalCloud) -> None:
     order_id, body = order()
-    deployed_shop.bodies("ArchiveFailed")
+    already_failed = deployed_shop.waiting("ArchiveFailed")
     with local_cloud.inject_fault("dynamodb", REGION, operation="PutItem"):
         deployed_shop.publish(body)
-        wait_until(lambda: deployed_shop.waiting("ArchiveFailed") == 1, "the order is set aside", seconds=40)
+        wait_until(lambda: deployed_shop.waiting("ArchiveFailed") > already_failed, "it is set aside", seconds=40)
     assert not deployed_shop.archived(order_id)
     deployed_shop.sqs.start_message_move_task(
         SourceArn=deployed_shop.outputs["ArchiveFailedArn"], DestinationArn=deployed_shop.outputs["ArchiveQueueArn"]
@@ -253,12 +259,13 @@ def test_what_an_outage_put_aside_is_replayed(deployed_shop: Shop, local_cloud: 
 
 
 def test_a_duplicate_is_archived_once(deployed_shop: Shop) -> None:
+    failed_before = deployed_shop.waiting("ArchiveFailed")
     order_id, body = order()
     for _ in range(2):
         deployed_shop.publish(body)
     wait_until(lambda: deployed_shop.archived(order_id), "the order is archived")
     wait_until(lambda: deployed_shop.waiting("ArchiveQueue") == 0, "the duplicate is worked off")
-    assert not any(order_id in failed for failed in deployed_shop.bodies("ArchiveFailed"))
+    assert deployed_shop.waiting("ArchiveFailed") == failed_before
 
 
 def test_nobody_publishes_without_a_grant(deployed_shop: Shop) -> None:
@@ -286,9 +293,8 @@ def test_another_topic_does_not_get_into_a_subscribers_queue(deployed_shop: Shop
     client.publish(TopicArn=other, Message="from the other topic")
     order_id, body = order()
     deployed_shop.publish(body)
-    waiting = deployed_shop.bodies("AllQueue")
-    assert any(order_id in message for message in waiting)
-    assert not any("from the other topic" in message for message in waiting)
+    received = deployed_shop.received_until("AllQueue", order_id)
+    assert not any("from the other topic" in message for message in received)
 
 
 def test_s3_publishes_to_the_encrypted_topic_for_the_granted_bucket_only(
@@ -320,6 +326,13 @@ def test_eventbridge_publishes_to_the_encrypted_topic(deployed_shop: Shop, local
     assert json.loads(deployed_shop.received("AllQueue", article))["detail"] == {"article": article}
 
 
+def test_an_iot_rule_publishes_with_its_role(deployed_shop: Shop, local_cloud: LocalCloud) -> None:
+    article = uuid4().hex
+    payload = json.dumps({"article": article}).encode()
+    local_cloud.client("iot-data", REGION).publish(topic="scanners", payload=payload)
+    assert json.loads(deployed_shop.received("AllQueue", article)) == {"article": article}
+
+
 def test_what_sns_cannot_deliver_waits_in_the_subscriptions_dead_letter_queue(deployed_shop: Shop) -> None:
     deployed_shop.sqs.delete_queue(QueueUrl=deployed_shop.outputs["VanishingQueue"])
     message, body = order()
@@ -331,10 +344,10 @@ def test_fifo_keeps_the_order_of_a_group_and_drops_repetitions(local_cloud: Loca
     outputs = deployed(ledger).outputs["SnsSqsFanoutLedger"]
     topic = local_cloud.client("sns", REGION)
     run = uuid4().hex
-    for number in [*range(15), 14, 3]:
+    for number in [*range(15), 14, 3, "end"]:
         topic.publish(TopicArn=outputs["Topic"], Message=f"{run} {number}", MessageGroupId="account-1")
-    sqs = local_cloud.client("sqs", REGION)
-    assert take_all(sqs, outputs["BookingQueue"]) == [f"{run} {number}" for number in range(15)]
+    received = take_until(local_cloud.client("sqs", REGION), outputs["BookingQueue"], f"{run} end")
+    assert received == [f"{run} {number}" for number in [*range(15), "end"]]
 
 
 @pytest.mark.parametrize("region", ["ap-northeast-1", "us-west-2"])
@@ -345,7 +358,7 @@ def test_a_message_reaches_the_queues_of_both_regions(local_cloud: LocalCloud, d
     local_cloud.client("sns", region).publish(TopicArn=outputs[region]["Topic"], Message=text)
     for place, values in outputs.items():
         queue = values[f"QueueOf{region}In{place}".replace("-", "")]
-        assert wait_for_message(local_cloud.client("sqs", place), queue, text) == text
+        assert take_until(local_cloud.client("sqs", place), queue, text) == [text]
 
 
 def _name(queue_url: str) -> str:
