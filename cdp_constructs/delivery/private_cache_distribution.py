@@ -16,7 +16,14 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import access_log_bucket, add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.validation import InvalidOptionError, check_range
+from cdp_constructs.delivery._checks import (
+    check_bucket,
+    check_domain,
+    check_origin_path,
+    check_rotation,
+    check_user_prefix,
+    check_web_acl,
+)
 from cdp_constructs.delivery._signing_keys import SigningKeys
 
 if TYPE_CHECKING:
@@ -24,14 +31,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_certificatemanager as certificatemanager
     from aws_cdk import aws_sns as sns
 
-# Where CloudFront looks for certificates and web ACLs, whatever the stack's Region is.
-_CLOUDFRONT_REGION = "us-east-1"
-_CERTIFICATE_SOURCE = (
-    "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html"
-)
-_ROTATION_SOURCE = "https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html"
-
-# The most that the signing function signs for is one hour, so a key that is live for two rotations outlives every URL.
+# A rotation keeps the previous key live, so a function may sign with what it read minutes ago.
 _SECRET_CACHE = Duration.minutes(5)
 
 
@@ -54,8 +54,8 @@ class PrivateCacheDistribution(Construct):
     Args:
         scope: The stack or construct that owns the distribution.
         construct_id: Id inside ``scope``.
-        bucket: The bucket to serve. By default a private, versioned one is made. A bucket that was imported by name or
-            ARN is not changed: add ``origin_access_statement`` to its policy yourself.
+        bucket: The bucket to serve, of the same stack or imported by name or ARN. By default a private, versioned one
+            is made. An imported bucket is not changed: add ``origin_access_statement`` to its policy yourself.
         origin_path: Folder of the bucket that viewers see as the root, such as ``/accepted``; the whole bucket by
             default.
         domain_names: Own host names of the distribution, with ``certificate``; by default it has only the one that
@@ -69,8 +69,9 @@ class PrivateCacheDistribution(Construct):
         alarm_topic: Receives alarms about rotations and signatures that failed; without it there are no alarms.
 
     Raises:
-        InvalidOptionError: for an ``origin_path`` or ``user_prefix`` of the wrong form, domain names without a
-            certificate or the other way round, a certificate outside us-east-1, or a rotation out of range.
+        InvalidOptionError: for a bucket of another stack of the app, an ``origin_path`` or ``user_prefix`` of the wrong
+            form, domain names without a certificate or the other way round, a certificate outside us-east-1, or a
+            rotation out of range.
 
     Limits: 10 key groups per account (soft; one per instance), 5 public keys per key group (at most 3 are used, during
     a rotation), see
@@ -106,11 +107,12 @@ class PrivateCacheDistribution(Construct):
         alarm_topic: "sns.ITopic | None" = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        _check_origin_path(self, origin_path)
-        _check_domain(self, domain_names, certificate)
-        _check_user_prefix(self, user_prefix)
+        check_bucket(self, bucket)
+        check_origin_path(self, origin_path)
+        check_domain(self, domain_names, certificate)
+        check_user_prefix(self, user_prefix)
         rotate_every = rotate_every or Duration.days(90)
-        _check_rotation(self, rotate_every)
+        check_rotation(self, rotate_every)
 
         self.bucket = bucket if bucket is not None else add_private_bucket(self, "Bucket")
         keys = SigningKeys(self, "SigningKeys", rotate_every_days=int(rotate_every.to_days()), alarm_topic=alarm_topic)
@@ -177,13 +179,7 @@ class PrivateCacheDistribution(Construct):
         Raises:
             InvalidOptionError: for a web ACL of scope REGIONAL or of another Region.
         """
-        scope = web_acl_arn.partition("/")[0]
-        if not Token.is_unresolved(web_acl_arn) and not (
-            f":{_CLOUDFRONT_REGION}:" in scope and scope.endswith(":global")
-        ):
-            raise InvalidOptionError(
-                self, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1 with scope CLOUDFRONT"
-            )
+        check_web_acl(self, web_acl_arn)
         self.distribution.attach_web_acl_id(web_acl_arn)
 
     def _add_distribution(
@@ -282,60 +278,3 @@ def _security_headers(scope: Construct) -> cloudfront.ResponseHeadersPolicy:
             ),
         ),
     )
-
-
-def _check_origin_path(scope: Construct, origin_path: str | None) -> None:
-    if origin_path is None or Token.is_unresolved(origin_path):
-        return
-    if not origin_path.startswith("/") or origin_path.endswith("/") or "*" in origin_path:
-        raise InvalidOptionError(
-            scope, "origin_path", f"is {origin_path!r}", "Begin with a slash and end without one, such as /accepted"
-        )
-
-
-def _check_rotation(scope: Construct, rotate_every: Duration) -> None:
-    if rotate_every.is_unresolved():
-        return
-    if rotate_every.to_seconds() % Duration.days(1).to_seconds():
-        raise InvalidOptionError(
-            scope,
-            "rotate_every",
-            f"is {rotate_every.to_human_string()}",
-            "Secrets Manager counts whole days, such as Duration.days(30)",
-        )
-    days = rotate_every.to_days()
-    check_range(scope, "rotate_every", days, low=1, high=1000, unit="days", source=_ROTATION_SOURCE)
-
-
-def _check_domain(
-    scope: Construct, domain_names: Sequence[str], certificate: "certificatemanager.ICertificate | None"
-) -> None:
-    if isinstance(domain_names, str):
-        raise InvalidOptionError(scope, "domain_names", f"is the string {domain_names!r}", "Give a list of names")
-    if bool(domain_names) != (certificate is not None):
-        given, missing = ("domain_names", "certificate") if domain_names else ("certificate", "domain_names")
-        raise InvalidOptionError(scope, given, f"was given without {missing}", "Give both, or neither")
-    if certificate is None:
-        return
-    # An imported certificate has its stack's env, whatever its ARN says; one that is made here has no ARN yet.
-    arn = certificate.certificate_arn
-    region = certificate.env.region if Token.is_unresolved(arn) else arn.split(":")[3]
-    if not Token.is_unresolved(region) and region != _CLOUDFRONT_REGION:
-        raise InvalidOptionError(
-            scope,
-            "certificate",
-            f"is in {region}",
-            f"CloudFront takes certificates of us-east-1 only ({_CERTIFICATE_SOURCE}): make it in a stack of that "
-            "Region, with cross_region_references=True on both stacks",
-        )
-
-
-def _check_user_prefix(scope: Construct, user_prefix: str) -> None:
-    plain = user_prefix.replace("{sub}", "")
-    if user_prefix.startswith("/") or any(mark in plain for mark in "{}*") or not f"/{user_prefix}".endswith("/"):
-        raise InvalidOptionError(
-            scope,
-            "user_prefix",
-            f"is {user_prefix!r}",
-            'End with a slash and begin without one, such as "accepted/{sub}/"; "" lets every user see every object',
-        )

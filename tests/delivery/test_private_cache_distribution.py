@@ -6,6 +6,7 @@ import pytest
 from aws_cdk import App, CfnOutput, Duration, Environment, Stack, Stage
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match
@@ -51,6 +52,12 @@ def brought_by_arn(stack: Stack) -> PrivateCacheDistribution:
 def a_bucket_of_the_stack(stack: Stack) -> PrivateCacheDistribution:
     bucket = s3.CfnBucket(stack, "Theirs")
     return PrivateCacheDistribution(stack, "Files", bucket=s3.Bucket.from_cfn_bucket(bucket))
+
+
+@architecture
+def an_encrypted_bucket(stack: Stack) -> PrivateCacheDistribution:
+    bucket = s3.Bucket(stack, "Theirs", encryption_key=kms.Key(stack, "Key"))
+    return PrivateCacheDistribution(stack, "Files", bucket=bucket)
 
 
 @architecture
@@ -192,6 +199,17 @@ def test_a_bucket_of_the_app_lets_the_distribution_read(synthesis: Synthesis) ->
     assert any(statement["Principal"] == {"Service": "cloudfront.amazonaws.com"} for statement in allowed)
 
 
+def test_cloudfront_of_this_account_may_decrypt_an_encrypted_bucket(synthesis: Synthesis) -> None:
+    (key,) = synthesis(an_encrypted_bucket).resources("AWS::KMS::Key").values()
+    (statement,) = (
+        item
+        for item in key["Properties"]["KeyPolicy"]["Statement"]
+        if item["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    )
+    assert statement["Action"] == "kms:Decrypt"
+    assert {"Ref": "AWS::AccountId"} in statement["Condition"]["ArnLike"]["AWS:SourceArn"]["Fn::Join"][1]
+
+
 # --- Keys ------------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +342,13 @@ def options(**given: Any) -> PrivateCacheDistribution:
 def test_options_that_cannot_work_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         options(**given)
+
+
+def test_a_bucket_of_another_stack_of_the_app_is_refused() -> None:
+    app = App()
+    bucket = s3.Bucket(Stack(app, "Storage"), "Bucket")
+    with pytest.raises(InvalidOptionError, match=r"bucket is made in stack Storage and the distribution in stack Edge"):
+        PrivateCacheDistribution(Stack(app, "Edge"), "Files", bucket=bucket)
 
 
 def test_a_certificate_of_the_stacks_own_region_is_refused_outside_us_east_1() -> None:

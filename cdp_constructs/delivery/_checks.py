@@ -1,0 +1,105 @@
+"""What PrivateCacheDistribution refuses; each raises InvalidOptionError."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Resource, Stack, Token
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdp_constructs._defaults.validation import InvalidOptionError, check_range
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_certificatemanager as certificatemanager
+
+# Where CloudFront looks for certificates and web ACLs, whatever the stack's Region is.
+_CLOUDFRONT_REGION = "us-east-1"
+_CERTIFICATE_SOURCE = (
+    "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html"
+)
+_ROTATION_SOURCE = "https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html"
+
+
+def check_bucket(scope: Construct, bucket: s3.IBucket | None) -> None:
+    """Refuse a bucket whose policy and this distribution would wait for each other across stacks."""
+    if bucket is None or not Resource.is_owned_resource(bucket):
+        return
+    theirs, ours = Stack.of(bucket).node.path, Stack.of(scope).node.path
+    if theirs != ours:
+        raise InvalidOptionError(
+            scope,
+            "bucket",
+            f"is made in stack {theirs} and the distribution in stack {ours}; the bucket's policy and the distribution "
+            "would each wait for the other",
+            "Make both in one stack, or import a bucket that is already deployed: Bucket.from_bucket_name()",
+        )
+
+
+def check_origin_path(scope: Construct, origin_path: str | None) -> None:
+    """Refuse a folder that CloudFront would not take."""
+    if origin_path is None or Token.is_unresolved(origin_path):
+        return
+    if not origin_path.startswith("/") or origin_path.endswith("/") or "*" in origin_path:
+        raise InvalidOptionError(
+            scope, "origin_path", f"is {origin_path!r}", "Begin with a slash and end without one, such as /accepted"
+        )
+
+
+def check_rotation(scope: Construct, rotate_every: Duration) -> None:
+    """Refuse an interval that Secrets Manager does not have."""
+    if rotate_every.is_unresolved():
+        return
+    if rotate_every.to_seconds() % Duration.days(1).to_seconds():
+        raise InvalidOptionError(
+            scope,
+            "rotate_every",
+            f"is {rotate_every.to_human_string()}",
+            "Secrets Manager counts whole days, such as Duration.days(30)",
+        )
+    days = rotate_every.to_days()
+    check_range(scope, "rotate_every", days, low=1, high=1000, unit="days", source=_ROTATION_SOURCE)
+
+
+def check_domain(
+    scope: Construct, domain_names: Sequence[str], certificate: "certificatemanager.ICertificate | None"
+) -> None:
+    """Refuse names without a certificate that CloudFront takes, and a certificate without names."""
+    if isinstance(domain_names, str):
+        raise InvalidOptionError(scope, "domain_names", f"is the string {domain_names!r}", "Give a list of names")
+    if bool(domain_names) != (certificate is not None):
+        given, missing = ("domain_names", "certificate") if domain_names else ("certificate", "domain_names")
+        raise InvalidOptionError(scope, given, f"was given without {missing}", "Give both, or neither")
+    if certificate is None:
+        return
+    # An imported certificate has its stack's env, whatever its ARN says; one that is made here has no ARN yet.
+    arn = certificate.certificate_arn
+    region = certificate.env.region if Token.is_unresolved(arn) else arn.split(":")[3]
+    if not Token.is_unresolved(region) and region != _CLOUDFRONT_REGION:
+        raise InvalidOptionError(
+            scope,
+            "certificate",
+            f"is in {region}",
+            f"CloudFront takes certificates of us-east-1 only ({_CERTIFICATE_SOURCE}): make it in a stack of that "
+            "Region, with cross_region_references=True on both stacks",
+        )
+
+
+def check_user_prefix(scope: Construct, user_prefix: str) -> None:
+    """Refuse a prefix that would match more than meant, or nothing."""
+    plain = user_prefix.replace("{sub}", "")
+    if user_prefix.startswith("/") or any(mark in plain for mark in "{}*") or not f"/{user_prefix}".endswith("/"):
+        raise InvalidOptionError(
+            scope,
+            "user_prefix",
+            f"is {user_prefix!r}",
+            'End with a slash and begin without one, such as "accepted/{sub}/"; "" lets every user see every object',
+        )
+
+
+def check_web_acl(scope: Construct, web_acl_arn: str) -> None:
+    """Refuse a web ACL that AWS WAF would not attach to a distribution."""
+    place = web_acl_arn.partition("/")[0]
+    if not Token.is_unresolved(web_acl_arn) and not (f":{_CLOUDFRONT_REGION}:" in place and place.endswith(":global")):
+        raise InvalidOptionError(
+            scope, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1 with scope CLOUDFRONT"
+        )
