@@ -7,16 +7,13 @@ with LocalCloud.start() as cloud:
 ```
 """
 
-try:
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
     from cdp_constructs.local.cloud import LocalCloud
     from cdp_constructs.local.deployer import Deployment, NotExecuted
     from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError, StartError
-except ModuleNotFoundError as error:
-    if (error.name or "").startswith("cdp_constructs"):
-        raise
-    raise ModuleNotFoundError(
-        f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local]'", name=error.name
-    ) from error
 
 __all__ = [
     "Deployment",
@@ -27,3 +24,28 @@ __all__ = [
     "NotExecuted",
     "StartError",
 ]
+
+_MODULES = {
+    "Deployment": "deployer",
+    "DeploymentError": "errors",
+    "FailedEvent": "errors",
+    "LocalCloud": "cloud",
+    "LocalCloudError": "errors",
+    "NotExecuted": "deployer",
+    "StartError": "errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    # The server's processes import this package on their way, and need none of it.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("cdp_constructs"):
+            raise
+        raise ModuleNotFoundError(
+            f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local]'", name=error.name
+        ) from error
+    return getattr(module, name)

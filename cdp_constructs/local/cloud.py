@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cdp_constructs.local import faults, launcher, viewers
+from cdp_constructs.local import faults, launcher, schedules, viewers
 from cdp_constructs.local.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 from cdp_constructs.local.clients import Clients, Credentials
 from cdp_constructs.local.deployer import Deployment, Progress, deploy
@@ -92,6 +92,18 @@ class LocalCloud:
         """
         del region
         return f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
+
+    def fire_schedule(self, name: str, region: str) -> None:
+        """Do now what the next occurrence of an EventBridge rule or a Scheduler schedule would do.
+
+        Args:
+            name: Name of the rule or schedule; its expression is a rate or cron.
+            region: Its Region.
+
+        Raises:
+            httpx.HTTPStatusError: there is no such rule or schedule, or it is disabled.
+        """
+        schedules.fire_schedule(self.endpoint, name, region)
 
     def suspend_replication(self, region: str) -> AbstractContextManager[None]:
         """Cut a Region off from the replication of global tables inside a `with` block; it catches up afterwards.

@@ -27,13 +27,13 @@ _STACKS_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class NotExecuted:
-    """A resource that the embedded cloud keeps without doing its work.
+    """A resource whose work the embedded cloud does not do, or not all of it.
 
     Attributes:
         stack: Label of the stack.
         logical_id: Logical id; `Nested/Resource` for one of a nested stack.
         resource_type: CloudFormation type.
-        support: How far the type is carried.
+        support: How far the type is carried; *executed* here means that only what the reason names is missing.
         reason: What is missing.
     """
 
@@ -54,7 +54,7 @@ class Deployment:
         resources: Stack -> logical id -> physical id.
         regions: Stack -> Region.
         changed: Stacks that were created or updated; the others were up to date.
-        not_executed: Resources whose work the embedded cloud does not do, with the reason.
+        not_executed: Resources whose work the embedded cloud does not do, or not all of it, with the reason.
     """
 
     def __init__(self, clients: Clients, stacks: Sequence[DeployedStack]) -> None:
@@ -80,7 +80,7 @@ class Deployment:
             )
             for stack in stacks
             for resource in stack.resources
-            if resource.resource_type in CATALOGUE and CATALOGUE[resource.resource_type].support is not Support.EXECUTED
+            if resource.resource_type in CATALOGUE and CATALOGUE[resource.resource_type].reason
         )
 
     def destroy(self) -> None:

@@ -251,3 +251,18 @@ def test_exit_codes_are_documented_in_the_help() -> None:
         "130 interrupted",
     ):
         assert words in text
+
+
+def test_without_the_extra_the_command_says_what_to_install() -> None:
+    program = "import sys; sys.modules['typer'] = None; from cdp_constructs.local.cli import main; main([])"
+    root = Path(launcher.__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "cdp needs the package typer: pip install 'cdp-constructs[local]'\n"
+
+
+def test_without_the_extra_the_package_says_what_to_install() -> None:
+    program = "import sys; sys.modules['boto3'] = None; from cdp_constructs.local import LocalCloud"
+    root = Path(launcher.__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=False)
+    assert "the embedded cloud needs the package boto3: pip install 'cdp-constructs[local]'" in ended.stderr
