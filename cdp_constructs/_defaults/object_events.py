@@ -63,16 +63,21 @@ def queue_object_events(
             )
         ],
     )
-    for target in (queue, dead_letter_queue):
-        target.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[target.queue_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
-            )
-        )
+    let_rule_send(rule, queue)
+    let_rule_send(rule, dead_letter_queue)
     return rule
+
+
+def let_rule_send(rule: events.CfnRule, queue: sqs.Queue) -> None:
+    """Let EventBridge put the events of one rule, and of no other, into a queue."""
+    queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+        )
+    )
 
 
 def _check_sends_events(scope: Construct, bucket: s3.IBucket) -> None:
