@@ -1,0 +1,114 @@
+"""Every mistake in the chat's configuration is answered with one line: the key, the value, the fix."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.chat.config import ChatConfiguration, ConfigurationError
+
+ROOT = Path(__file__).parents[3]
+GOOD: dict[str, Any] = {"regions": ["ap-northeast-1", "us-west-2"], "allowed_origins": ["https://chat.example.com"]}
+ROUTED = GOOD | {
+    "latency_routing": True,
+    "domain_name": "api.chat.example.com",
+    "hosted_zone_id": "Z0123456789EXAMPLE",
+    "hosted_zone_name": "chat.example.com",
+}
+
+
+def without(configuration: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in configuration.items() if name != key}
+
+
+def test_the_first_region_is_home_and_retired_ones_are_still_read() -> None:
+    configuration = ChatConfiguration.from_context(GOOD | {"retired_regions": ["eu-west-1"]})
+    assert configuration.home_region == "ap-northeast-1"
+    assert configuration.log_regions == ("ap-northeast-1", "us-west-2", "eu-west-1")
+
+
+def test_the_command_line_passes_json_text() -> None:
+    assert ChatConfiguration.from_context(json.dumps(GOOD)) == ChatConfiguration.from_context(GOOD)
+
+
+def test_everything_switched_on_is_taken() -> None:
+    assert ChatConfiguration.from_context(ROUTED | {"alarm_email": "ops@example.com"}).latency_routing
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        (None, "context key 'chat' is missing. Add"),
+        ("{", "context key 'chat' is '{', which is not JSON"),
+        ([], "chat: the value is []"),
+        (
+            GOOD | {"regions": ["ap-norteast-1"]},
+            "chat: regions contains 'ap-norteast-1', which is no Region of AWS. Use a name such as 'ap-northeast-1'.",
+        ),
+        (GOOD | {"regions": []}, "chat: regions is empty. Name at least one Region"),
+        (
+            GOOD | {"regions": ["us-west-2", "us-west-2"]},
+            "chat: regions contains 'us-west-2' twice. Name every Region once.",
+        ),
+        (
+            GOOD | {"retired_regions": ["us-west-2"]},
+            "chat: retired_regions contains 'us-west-2' twice. Name every Region once.",
+        ),
+        (without(GOOD, "regions"), "context key 'chat' lacks 'regions'. Add 'regions' to it."),
+        (GOOD | {"allowed_origins": []}, "chat: allowed_origins is empty. Name each web origin"),
+        (GOOD | {"allowed_origins": ["*"]}, "chat: allowed_origins contains '*'. Use full origins"),
+        (
+            GOOD | {"latency_routing": True},
+            'domain_name is None while latency_routing is true. Add "domain_name": "api.chat.example.com", or set',
+        ),
+        (without(ROUTED, "hosted_zone_id"), "chat: hosted_zone_id is None while latency_routing is true. Add"),
+        (
+            GOOD | {"domain_name": "api.chat.example.com"},
+            "chat: domain_name is 'api.chat.example.com' while latency_routing is false. Set latency_routing to true",
+        ),
+        (
+            ROUTED | {"hosted_zone_name": "example.org"},
+            "chat: hosted_zone_name is 'example.org', outside domain_name 'api.chat.example.com'. Use the zone",
+        ),
+        (GOOD | {"latency_routing": "yes"}, "chat: latency_routing is 'yes'"),
+        (GOOD | {"alarm_email": "ops"}, "chat: alarm_email is 'ops'. Use an address such as ops@example.com."),
+        (GOOD | {"region": []}, "context key 'chat' has 'region', which nothing reads. Use 'regions'."),
+    ],
+)
+def test_a_mistake_names_key_value_and_fix(context: object, message: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        ChatConfiguration.from_context(context)
+    (line, *more) = [line for line in str(raised.value).splitlines() if message in line] or [str(raised.value)]
+    assert (message in line, more) == (True, []), str(raised.value)
+
+
+def test_several_mistakes_are_told_at_once() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        ChatConfiguration.from_context({"regions": ["nowhere"], "allowed_origins": []})
+    assert [line.split()[1] for line in str(raised.value).splitlines()] == ["regions", "allowed_origins"]
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({"chat": GOOD | {"regions": ["nowhere"]}}, "chat: regions contains 'nowhere', which is no Region of AWS"),
+        ({"chat": GOOD, "systems": ["chess"]}, "context key 'systems' is ['chess']. Use a list of 'chat'."),
+    ],
+)
+def test_the_app_ends_with_the_line_and_without_a_stack_trace(context: dict[str, Any], message: str) -> None:
+    # The CDK command line hands the context over in this variable.
+    run = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith(message), run.stderr
+    assert "Traceback" not in run.stderr
