@@ -1,0 +1,134 @@
+"""IoT Core: a published message reaches every action of the rules that select it, under the key its template makes."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from cdp_constructs.local import LocalCloud
+
+ROLE = {"Fn::GetAtt": ["Role", "Arn"]}
+TEMPLATE: dict[str, Any] = {
+    "Resources": {
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "iot.amazonaws.com"},
+                            "Action": "sts:AssumeRole",
+                        }
+                    ],
+                }
+            },
+        },
+        "Bucket": {"Type": "AWS::S3::Bucket"},
+        "Stream": {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": 1}},
+        "Delivered": {"Type": "AWS::S3::Bucket"},
+        "Delivery": {
+            "Type": "AWS::KinesisFirehose::DeliveryStream",
+            "Properties": {
+                "ExtendedS3DestinationConfiguration": {
+                    "BucketARN": {"Fn::GetAtt": ["Delivered", "Arn"]},
+                    "RoleARN": ROLE,
+                }
+            },
+        },
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Failed": {"Type": "AWS::SQS::Queue"},
+        "Table": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "KeySchema": [{"AttributeName": "device", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "device", "AttributeType": "S"}],
+            },
+        },
+        "Rule": {
+            "Type": "AWS::IoT::TopicRule",
+            "Properties": {
+                "TopicRulePayload": {
+                    "Sql": "SELECT temperature, topic(2) AS device FROM 'dt/+/telemetry' WHERE temperature > 20",
+                    "Actions": [
+                        {
+                            "S3": {
+                                "BucketName": {"Ref": "Bucket"},
+                                "Key": "${topic(2)}/${site}.json",
+                                "RoleArn": ROLE,
+                            }
+                        },
+                        {
+                            "Kinesis": {
+                                "StreamName": {"Ref": "Stream"},
+                                "PartitionKey": "${topic(2)}",
+                                "RoleArn": ROLE,
+                            }
+                        },
+                        {
+                            "Firehose": {
+                                "DeliveryStreamName": {"Ref": "Delivery"},
+                                "Separator": "\n",
+                                "RoleArn": ROLE,
+                            }
+                        },
+                        {
+                            "DynamoDB": {
+                                "TableName": {"Ref": "Table"},
+                                "HashKeyField": "device",
+                                "HashKeyValue": "${topic(2)}",
+                                "RoleArn": ROLE,
+                            }
+                        },
+                        {"Sqs": {"QueueUrl": {"Ref": "Queue"}, "RoleArn": ROLE}},
+                        {"S3": {"BucketName": "no-such-bucket-of-ours", "Key": "${topic()}", "RoleArn": ROLE}},
+                    ],
+                    "ErrorAction": {"Sqs": {"QueueUrl": {"Ref": "Failed"}, "RoleArn": ROLE}},
+                }
+            },
+        },
+    },
+    "Outputs": {
+        name: {"Value": {"Ref": name}} for name in ("Bucket", "Stream", "Delivered", "Queue", "Failed", "Table")
+    },
+}
+SELECTED = {"temperature": 21, "device": "sensor-1"}
+
+
+def test_a_rule_performs_all_its_actions(cloud: LocalCloud, stacks: Any, eventually: Callable[..., Any]) -> None:
+    outputs = stacks.deploy(TEMPLATE)
+    s3, sqs, kinesis = cloud.client("s3"), cloud.client("sqs"), cloud.client("kinesis")
+    publish = cloud.client("iot-data").publish
+    publish(topic="dt/sensor-0/telemetry", payload=json.dumps({"temperature": 1, "site": "cold"}))
+    publish(topic="dt/sensor-1/telemetry", payload=json.dumps({"temperature": 21, "site": "hall"}))
+
+    def message(queue: str) -> Any:
+        found = sqs.receive_message(QueueUrl=outputs[queue]).get("Messages", [])
+        return json.loads(found[0]["Body"]) if found else None
+
+    def keys(bucket: str) -> list[str]:
+        return [item["Key"] for item in s3.list_objects_v2(Bucket=outputs[bucket]).get("Contents", [])]
+
+    assert eventually(lambda: message("Queue")) == SELECTED
+    assert eventually(lambda: keys("Bucket")) == ["sensor-1/hall.json"]
+    stored = s3.get_object(Bucket=outputs["Bucket"], Key="sensor-1/hall.json")["Body"].read()
+    assert json.loads(stored) == SELECTED
+
+    [shard] = kinesis.list_shards(StreamName=outputs["Stream"])["Shards"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName=outputs["Stream"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    [record] = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert (record["PartitionKey"], json.loads(record["Data"])) == ("sensor-1", SELECTED)
+
+    [delivered] = eventually(lambda: keys("Delivered"))
+    assert s3.get_object(Bucket=outputs["Delivered"], Key=delivered)["Body"].read().endswith(b"}\n")
+
+    item = cloud.client("dynamodb").get_item(TableName=outputs["Table"], Key={"device": {"S": "sensor-1"}})["Item"]
+    assert json.loads(item["payload"]["S"]) == SELECTED
+
+    error = eventually(lambda: message("Failed"))
+    assert error["failures"][0]["failedAction"] == "S3Action"
+    assert json.loads(base64.b64decode(error["base64OriginalPayload"]))["site"] == "hall"
