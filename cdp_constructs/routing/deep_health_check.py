@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
+    from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -82,7 +82,7 @@ class DeepHealthCheck(Construct):
         time_budget: Duration | None = None,
         cache_for: Duration | None = None,
         throttle: apigatewayv2.ThrottleSettings | None = None,
-        alarm_topic: sns.ITopic | None = None,
+        alarm_topic: "sns.ITopic | None" = None,
     ) -> None:
         super().__init__(scope, construct_id)
         budget = time_budget or Duration.seconds(1)
@@ -169,7 +169,7 @@ class DeepHealthCheck(Construct):
         self._add_dependency(name, "queue", queue.queue_url, hard=hard, resource=queue)
         self._allow("sqs:GetQueueAttributes", queue.queue_arn)
 
-    def add_topic(self, topic: sns.ITopic, *, name: str = "topic", hard: bool = True) -> None:
+    def add_topic(self, topic: "sns.ITopic", *, name: str = "topic", hard: bool = True) -> None:
         """Depend on a topic: it must tell its attributes.
 
         Args:
@@ -274,7 +274,7 @@ class DeepHealthCheck(Construct):
         # API Gateway refuses settings of a route that does not exist yet.
         stage.node.add_dependency(route)
 
-    def _add_alarms(self, alarm_topic: sns.ITopic | None) -> None:
+    def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
         if alarm_topic is None:
             return
         from aws_cdk import aws_cloudwatch as cloudwatch

@@ -37,9 +37,9 @@ class MultiRegionLatencyRouting(Construct):
     the common name would lead each checker to the Region nearest to itself.
 
     Not for: static sites (one CloudFront distribution is nearer still), or traffic that must leave a Region faster
-    than DNS allows (Global Accelerator). A Region is left ``request_interval`` x ``failure_threshold`` + 60 s (the TTL
-    of an alias to API Gateway) after its first failed check: 150 s by default. When every Region fails its check,
-    Route 53 answers as if none did.
+    than DNS allows (Global Accelerator). A Region is left ``request_interval`` x ``failure_threshold`` + 60 s (taken
+    as the TTL of an alias, which AWS sets) after its first failed check: 150 s by default. When every Region fails its
+    check, Route 53 answers as if none did.
 
     The stack must name its Region; no account and no look-ups are needed.
 

@@ -89,7 +89,9 @@ def test_all_dependencies_fine_is_200(load: Load, capsys: pytest.CaptureFixture[
     depend(checker, table=(True, answers), bucket=(False, answers))
     status, body = call(checker)
     assert (status, body["status"]) == (200, "ok")
-    assert body["dependencies"]["table"] == {"status": "ok", "hard": True, "latency_ms": 0}
+    assert set(body["dependencies"]) == {"table", "bucket"}
+    assert set(body["dependencies"]["table"]) == {"status", "hard", "latency_ms"}
+    assert 0 <= body["dependencies"]["table"]["latency_ms"] < 200
     assert counted(capsys) == {"HardFailures": 0, "SoftFailures": 0, "CheckerErrors": 0}
 
 
@@ -123,12 +125,12 @@ def test_a_hanging_dependency_does_not_hold_the_answer(load: Load) -> None:
     assert status == 503
     assert body["dependencies"]["table"] == {"status": "failing", "hard": True, "latency_ms": 200}
     assert body["dependencies"]["bucket"]["status"] == "ok"
-    assert 0.2 <= took < 0.4
+    assert 0.2 <= took < 1.0, "it hangs for ever, and the budget is 0.2 s"
 
 
 def test_dependencies_are_asked_at_the_same_time(load: Load) -> None:
-    checker = load(TIME_BUDGET_MS="1000")
-    together = threading.Barrier(5, timeout=1)  # nobody gets past before all five are there
+    checker = load(TIME_BUDGET_MS="5000")
+    together = threading.Barrier(5, timeout=5)  # nobody gets past before all five are there
     depend(checker, **{f"queue{number}": (True, together.wait) for number in range(5)})
     assert call(checker)[0] == 200
 
