@@ -9,7 +9,6 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import consume_queue
 from cdp_constructs._defaults.keys import add_key
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
@@ -291,6 +290,9 @@ class SnsSqsFanout(Construct):
         if not remote:
             subscription.node.add_dependency(policy.policy_dependable)
         if handler is not None:
+            # Imported here: aws_lambda imports aws_ec2, and whoever has a handler has paid for both already.
+            from cdp_constructs._defaults.functions import consume_queue
+
             consume_queue(
                 owner,
                 "Consumer",
