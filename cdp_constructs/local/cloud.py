@@ -17,6 +17,11 @@ from cdp_constructs.local.errors import StartError
 __all__ = ["LocalCloud"]
 
 
+def _stop_own(server: launcher.ServerProcess, owner: int) -> None:
+    if os.getpid() == owner:  # a fork of the process inherits the object, but not the server
+        launcher.stop(server)
+
+
 class LocalCloud:
     """An AWS of your own on the loopback address: MiniStack with IAM evaluation on, and the extensions.
 
@@ -34,7 +39,7 @@ class LocalCloud:
         self.log_file = server.log_file if server else None
         self._clients = Clients(self.endpoint)
         # Runs at stop(), when the object is collected, and at the end of the process, whichever comes first.
-        self._stop = weakref.finalize(self, launcher.stop, server) if server else None
+        self._stop = weakref.finalize(self, _stop_own, server, os.getpid()) if server else None
 
     @classmethod
     def start(cls, *, port: int = 0, timeout: float = 30.0) -> Self:

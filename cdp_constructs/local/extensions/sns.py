@@ -2,6 +2,7 @@
 
 MiniStack's CloudFormation drops the attributes of a topic, FIFO among them, and a subscription whose topic is in
 another Region; what a queue or function cannot take is lost instead of going to the subscription's dead-letter queue.
+Functions are called once, without the retries and the failure destination of an asynchronous call.
 """
 
 import json
@@ -15,7 +16,9 @@ __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
     "ministack.services.cloudformation.provisioners:_physical_name",
+    "ministack.services.lambda_svc:_execution_record_for_config",
     "ministack.services.lambda_svc:_get_func_record_for_ref",
+    "ministack.services.lambda_svc:invoke_async_with_retry",
     "ministack.services.sns:_deliver_to_lambda",
     "ministack.services.sns:_deliver_to_sqs",
     "ministack.services.sns:_topic_by_arn_any_scope",
@@ -124,13 +127,15 @@ def _deliver_to_sqs(endpoint: str, *content: Any, topic_arn: str = "", **options
     _originals["deliver_to_sqs"](endpoint, *content, topic_arn=topic_arn, **options)
 
 
-def _deliver_to_lambda(endpoint: str, envelope: str, topic_arn: str, *rest: Any) -> None:
-    function, _, _ = _lambda._get_func_record_for_ref(endpoint)
-    queue = None if function else _dead_letter_queue(topic_arn, endpoint)
-    if queue:
+def _deliver_to_lambda(endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, *_rest: Any) -> None:
+    """Call a function as AWS does: asynchronously, with its retries and its failure destination."""
+    function, config, _ = _lambda._get_func_record_for_ref(endpoint)
+    if function:
+        record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn}
+        event = {"Records": [{**record, "Sns": json.loads(envelope)}]}
+        _lambda.invoke_async_with_retry(_lambda._execution_record_for_config(function, config), event)
+    elif queue := _dead_letter_queue(topic_arn, endpoint):
         _originals["deliver_to_sqs"](queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
-    else:
-        _originals["deliver_to_lambda"](endpoint, envelope, topic_arn, *rest)
 
 
 def install() -> None:
@@ -143,5 +148,5 @@ def install() -> None:
     subscription["create"] = _in_region_of(_topic_to_subscribe_to, subscription["create"])
     subscription["update"] = _in_region_of(_subscription, subscription["update"])
     subscription["delete"] = _in_region_of(_subscription, subscription["delete"])
-    _originals["deliver_to_sqs"], _originals["deliver_to_lambda"] = _sns._deliver_to_sqs, _sns._deliver_to_lambda
+    _originals["deliver_to_sqs"] = _sns._deliver_to_sqs
     _sns._deliver_to_sqs, _sns._deliver_to_lambda = _deliver_to_sqs, _deliver_to_lambda
