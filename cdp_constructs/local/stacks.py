@@ -21,7 +21,9 @@ _POLL_SECONDS = 0.05
 _TEMPLATE_BODY_LIMIT = 51_200
 """Bytes of a template in a request; a longer one is read from a bucket (CloudFormation quotas)."""
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_NOT_UPDATABLE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+_NOT_UPDATABLE = frozenset(
+    {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+)
 _STACK = "AWS::CloudFormation::Stack"
 
 
@@ -101,14 +103,16 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
     return found[0]
 
 
-def _wait(cloudformation: Any, stack_id: str, given_up: threading.Event) -> dict[str, Any]:
-    while not given_up.wait(_POLL_SECONDS):
-        found = _describe(cloudformation, stack_id)
-        if found is None:
-            return {"StackStatus": "DELETE_COMPLETE"}
+def _settled(cloudformation: Any, name_or_id: str, given_up: threading.Event) -> dict[str, Any] | None:
+    """The stack once nothing is under way; None when there is none, or it was deleted."""
+    while True:
+        found = _describe(cloudformation, name_or_id)
+        if found is None or found["StackStatus"] == "DELETE_COMPLETE":
+            return None
         if not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
             return found
-    raise DeploymentError(f"nobody waits any more for {stack_id}, which may still be under way")
+        if given_up.wait(_POLL_SECONDS):
+            raise DeploymentError(f"nobody waits any more for {name_or_id}, which may still be under way")
 
 
 def _event_ids(cloudformation: Any, stack_id: str) -> frozenset[str]:
@@ -172,7 +176,8 @@ def deploy_stack(
         DeploymentError: CloudFormation refused or rolled back; with the events that say why.
     """
     cloudformation = _cloudformation(clients, stack)
-    existing = _describe(cloudformation, stack.name)
+    # An earlier deployment that nobody waited for may be under way.
+    existing = _settled(cloudformation, stack.name, given_up)
     if existing is not None and existing["StackStatus"] in _NOT_UPDATABLE:
         delete_stack(clients, stack, given_up)
         existing = None
@@ -196,8 +201,8 @@ def deploy_stack(
         if "No updates are to be performed" not in error.response["Error"]["Message"]:
             raise _refused(stack, "", error) from error
         changed = False
-    found = _wait(cloudformation, stack_id, given_up)
-    if found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE") and changed:
+    found = _settled(cloudformation, stack_id, given_up) or {"StackStatus": "DELETE_COMPLETE"}
+    if changed and found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         raise DeploymentError(
             f"the stack {stack.label} failed in {stack.region} and is {found['StackStatus']}",
             _failures(cloudformation, stack_id, stack.label, before),
@@ -225,8 +230,8 @@ def delete_stack(clients: Clients, stack: StackArtifact, given_up: threading.Eve
         cloudformation.delete_stack(StackName=stack.name)
     except ClientError as error:
         raise _refused(stack, "the deletion of ", error) from error
-    found = _wait(cloudformation, existing["StackId"], given_up or threading.Event())
-    if found["StackStatus"] != "DELETE_COMPLETE":
+    found = _settled(cloudformation, existing["StackId"], given_up or threading.Event())
+    if found is not None:
         raise DeploymentError(
             f"the stack {stack.label} could not be deleted in {stack.region} and is {found['StackStatus']}",
             _failures(cloudformation, existing["StackId"], stack.label, before),

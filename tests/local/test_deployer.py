@@ -243,6 +243,22 @@ def test_a_stack_whose_creation_failed_can_be_deployed_again(
     assert cloud.deploy(writer.folder).changed == (stack,)
 
 
+def test_a_stack_that_is_still_under_way_is_waited_for(
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
+) -> None:
+    stack = name("under-way")
+    condition = {"Handle": {"Ref": "Handle"}, "Timeout": "1", "Count": 1}
+    never = {
+        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "Never": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": condition},
+    }
+    cloud.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template(never)))
+    assert _status(cloud, stack) == "CREATE_IN_PROGRESS"
+    writer.stack(stack, QUEUE)
+    assert cloud.deploy(writer.folder).changed == (stack,)
+    assert _status(cloud, stack) == "CREATE_COMPLETE"
+
+
 def test_two_failures_side_by_side_are_told_together(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
