@@ -40,17 +40,23 @@ class Chat:
         self.cloud = cloud
         self.deployment = deployment
         self.http = httpx.Client(timeout=30)
+        self._known: dict[str, list[dict[str, Any]]] = {}
 
     def resource(self, stack: str, resource_type: str, containing: str = "") -> str:
         """Return the physical id of the one resource of a type whose logical id contains a text."""
-        client = self.cloud.client("cloudformation", self.deployment.regions[stack])
-        summaries = client.list_stack_resources(StackName=stack)["StackResourceSummaries"]
         (found,) = [
             item["PhysicalResourceId"]
-            for item in summaries
+            for item in self._resources(stack)
             if item["ResourceType"] == resource_type and containing in item["LogicalResourceId"]
         ]
         return str(found)
+
+    def _resources(self, stack: str) -> list[dict[str, Any]]:
+        if stack not in self._known:
+            client = self.cloud.client("cloudformation", self.deployment.regions[stack])
+            pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+            self._known[stack] = [item for page in pages for item in page["StackResourceSummaries"]]
+        return self._known[stack]
 
     def url(self, region: str) -> str:
         return self.cloud.http_api_url(self.resource(f"Chat-{region}", "AWS::ApiGatewayV2::Api"), region)
@@ -308,8 +314,8 @@ def test_who_leaves_is_out_everywhere_and_can_come_back(room: Room) -> None:
         ({"text": "x", "client_message_id": "1", "sequence": 7}, "body.sequence: Extra inputs are not permitted"),
     ],
 )
-def test_a_malformed_message_is_refused_with_a_reason(room: Room, body: dict[str, Any], says: str) -> None:
-    answer = room.anna.call(HOME, "POST", f"/rooms/{room.id}/messages", body)
+def test_a_malformed_message_is_refused_with_a_reason(stranger: User, body: dict[str, Any], says: str) -> None:
+    answer = stranger.call(HOME, "POST", f"/rooms/{uuid4()}/messages", body)
     assert answer.status_code == 422
     assert says in answer.json()["message"]
 
@@ -339,6 +345,101 @@ def archived(chat: Chat, region: str, bucket: str, key: str) -> dict[str, Any]:
     return stored
 
 
+class Archive:
+    """The archive of one Region, and the queues in front of it."""
+
+    def __init__(self, chat: Chat, region: str) -> None:
+        stack = f"Chat-{region}"
+        self.region = region
+        self.sqs = chat.cloud.client("sqs", region)
+        self.s3 = chat.cloud.client("s3", region)
+        self.bucket = chat.resource(stack, "AWS::S3::Bucket", "MessagesArchiveBucket")
+        self.topic = chat.resource(stack, "AWS::SNS::Topic", "Messages")
+        self.role = chat.resource(stack, "AWS::IAM::Role", "MessagesArchiver")
+        self.queue = chat.resource(stack, "AWS::SQS::Queue", "FanoutArchiveQueue")
+        self.failed = chat.resource(stack, "AWS::SQS::Queue", "FanoutArchiveDeadLetterQueue")
+        # A minute between two deliveries is right for the chat and long for a test.
+        self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"VisibilityTimeout": "1"})
+
+    def texts(self, room: str) -> list[str]:
+        listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"rooms/{room}/").get("Contents", [])
+        bodies = [self.s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read() for item in listed]
+        return [json.loads(body)["text"] for body in bodies]
+
+    def arn(self, url: str) -> str:
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return str(attributes["QueueArn"])
+
+    def count_failed(self) -> int:
+        name = "ApproximateNumberOfMessages"
+        return int(self.sqs.get_queue_attributes(QueueUrl=self.failed, AttributeNames=[name])["Attributes"][name])
+
+
+def test_a_poison_message_is_set_aside_with_everything_behind_it_delivered(room: Room, chat: Chat) -> None:
+    archive = Archive(chat, AWAY)
+    attributes = {"kind": {"DataType": "String", "StringValue": "message"}}
+    chat.cloud.client("sns", AWAY).publish(
+        TopicArn=archive.topic, Message="not a message", MessageAttributes=attributes
+    )
+    for number in range(12):
+        room.anna.post(HOME, room.id, str(number))
+    eventually(lambda: len(archive.texts(room.id)) == 12)
+    eventually(lambda: archive.count_failed() == 1, within=40)
+    (received,) = archive.sqs.receive_message(QueueUrl=archive.failed)["Messages"]
+    assert received["Body"] == "not a message"
+    archive.sqs.delete_message(QueueUrl=archive.failed, ReceiptHandle=received["ReceiptHandle"])
+
+
+def test_what_was_set_aside_is_replayed_once_the_cause_is_mended(room: Room, chat: Chat) -> None:
+    archive = Archive(chat, AWAY)
+    iam = chat.cloud.client("iam", AWAY)
+    denied = f"arn:aws:s3:::{archive.bucket}/rooms/{room.id}/*"
+    statement = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": denied}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=archive.role, PolicyName="Cause", PolicyDocument=policy)
+    try:
+        room.anna.post(HOME, room.id, "held up")
+        eventually(lambda: archive.count_failed() == 1, within=40)
+        assert archive.texts(room.id) == []
+    finally:
+        iam.delete_role_policy(RoleName=archive.role, PolicyName="Cause")
+    archive.sqs.start_message_move_task(
+        SourceArn=archive.arn(archive.failed), DestinationArn=archive.arn(archive.queue)
+    )
+    eventually(lambda: archive.texts(room.id) == ["held up"])
+    assert archive.count_failed() == 0
+
+
+def test_a_region_without_its_table_says_so_and_the_other_serves_on(room: Room, chat: Chat) -> None:
+    def health(region: str) -> httpx.Response:
+        return chat.http.get(f"{chat.url(region)}/health/deep")
+
+    assert [health(region).status_code for region in REGIONS] == [200, 200]
+    with chat.cloud.inject_fault("dynamodb", AWAY):
+        answer = eventually(lambda: answer if (answer := health(AWAY)).status_code == 503 else None)
+        assert answer.json()["dependencies"]["table"]["status"] != "ok"
+        assert health(HOME).status_code == 200
+        assert room.anna.post(HOME, room.id, "still here").status_code == 201
+    eventually(lambda: health(AWAY).status_code == 200)
+
+
+class Attachment:
+    """A file on its way into a room."""
+
+    def __init__(self, room: Room, region: str, data: bytes, **description: Any) -> None:
+        self.room = room
+        path = f"/rooms/{room.id}/uploads"
+        self.asked = room.anna.call(region, "POST", path, upload(len(data), **description))
+        if self.asked.status_code == 201:
+            form = self.asked.json()
+            self.id = form["upload_id"]
+            file = {"file": (str(description.get("name", "cat.jpg")), data)}
+            self.sent = room.chat.http.post(form["url"], data=form["fields"], files=file)
+
+    def download(self, region: str, user: User) -> httpx.Response:
+        return user.call(region, "GET", f"/rooms/{self.room.id}/attachments/{self.id}")
+
+
 def upload(size: int, name: str = "cat.jpg", content_type: str = "image/jpeg") -> dict[str, object]:
     return {"name": name, "content_type": content_type, "size": size}
 
@@ -347,3 +448,59 @@ def jpeg() -> bytes:
     picture = io.BytesIO()
     Image.new("RGB", (64, 64), "teal").save(picture, "JPEG")
     return picture.getvalue()
+
+
+@pytest.mark.parametrize("uploaded_in", REGIONS)
+def test_a_picture_goes_from_one_member_to_the_other_in_any_region(room: Room, chat: Chat, uploaded_in: str) -> None:
+    picture = jpeg()
+    sent = Attachment(room, uploaded_in, picture)
+    assert sent.sent.status_code in {200, 201, 204}, sent.sent.text
+    body = {"text": "look", "client_message_id": "1", "attachments": [sent.id]}
+    assert room.anna.call(uploaded_in, "POST", f"/rooms/{room.id}/messages", body).json()["attachments"] == [sent.id]
+    for region in REGIONS:
+        answer = eventually(
+            lambda region=region: found if (found := sent.download(region, room.ben)).status_code == 200 else None
+        )
+        described = answer.json()
+        assert (described["name"], described["content_type"], described["size"]) == (
+            "cat.jpg",
+            "image/jpeg",
+            len(picture),
+        )
+        fetched = chat.http.get(chat.cloud.viewer_url(described["url"]))
+        assert (fetched.status_code, fetched.content) == (200, picture)
+        unsigned = described["url"].partition("?")[0]
+        assert chat.http.get(chat.cloud.viewer_url(unsigned)).status_code == 403
+
+
+def test_an_attachment_is_for_members_of_its_own_room_only(room: Room, chat: Chat, stranger: User) -> None:
+    sent = Attachment(room, HOME, jpeg())
+    eventually(lambda: sent.download(AWAY, room.ben).status_code == 200)
+    assert sent.download(AWAY, stranger).status_code == 404
+    other = Room(chat)
+    assert other.anna.call(AWAY, "GET", f"/rooms/{other.id}/attachments/{sent.id}").status_code == 404
+
+
+def test_files_that_are_too_large_or_not_what_they_say_never_become_attachments(room: Room) -> None:
+    refused = Attachment(room, HOME, b"x" * 20_000_000)
+    assert refused.asked.status_code == 400
+    assert "20,000,000 bytes" in refused.asked.json()["message"]
+    wrong_type = Attachment(room, HOME, b"MZ", name="a.exe", content_type="application/x-msdownload")
+    assert wrong_type.asked.status_code == 400
+    disguised = Attachment(room, HOME, b"MZ" + bytes(1000))
+    assert disguised.sent.status_code in {200, 201, 204}
+    # Sent after it and accepted: by then the disguised one has been judged too.
+    genuine = Attachment(room, HOME, jpeg())
+    eventually(lambda: genuine.download(HOME, room.ben).status_code == 200)
+    s3 = room.chat.cloud.client("s3", HOME)
+    bucket = room.chat.resource(f"Chat-{HOME}", "AWS::S3::Bucket", "AttachmentsUpload")
+    eventually(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=f"quarantine/{room.anna.sub}/").get("KeyCount"))
+    assert disguised.download(HOME, room.ben).status_code == 404
+
+
+def test_a_larger_file_than_was_announced_is_refused_by_s3(room: Room) -> None:
+    asked = room.anna.call(HOME, "POST", f"/rooms/{room.id}/uploads", upload(1000)).json()
+    file = {"file": ("cat.jpg", b"x" * 20_000_000)}
+    sent = room.chat.http.post(asked["url"], data=asked["fields"], files=file)
+    assert sent.status_code == 400
+    assert "EntityTooLarge" in sent.text
