@@ -4,8 +4,10 @@ Needs no AWS credentials and looks nothing up.
 """
 
 import json
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import aws_cdk as cdk
 import cdk_nag
@@ -32,9 +34,17 @@ def chosen_systems(value: object) -> list[str]:
     return value
 
 
+def new_app() -> cdk.App:
+    """Return the app as the CDK CLI sets it up; without the CLI, with the context of ``cdk.json``."""
+    if "CDK_CONTEXT_JSON" in os.environ:
+        return cdk.App()
+    settings = json.loads(Path(__file__).with_name("cdk.json").read_text())
+    return cdk.App(context=settings["context"], outdir=os.environ.get("CDK_OUTDIR", settings["output"]))
+
+
 def main() -> None:
     """Build the chosen systems, check them, and write the assembly."""
-    app = cdk.App()
+    app = new_app()
     for name in chosen_systems(app.node.try_get_context("systems")):
         system = import_module(SYSTEMS[name])
         try:
