@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -113,8 +114,8 @@ class Everything(cdk.Stack):
             ),
             policy=cr.AwsCustomResourcePolicy.from_statements(
                 [
-                    cdk.aws_iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[table.table_arn]),
-                    cdk.aws_iam.PolicyStatement(actions=["logs:DescribeLogGroups"], resources=["*"]),
+                    iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[table.table_arn]),
+                    iam.PolicyStatement(actions=["logs:DescribeLogGroups"], resources=["*"]),
                 ]
             ),
         )
@@ -229,6 +230,25 @@ def test_calls_of_services_run_under_the_role_of_their_function(cloud: LocalClou
     assert outputs["KeyName"] == "id"
 
 
+def test_a_call_can_assume_a_role(cloud: LocalCloud, tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path))
+    stack = cdk.Stack(app, "Assuming")
+    reader = iam.Role(stack, "Reader", assumed_by=iam.AccountRootPrincipal())
+    reader.add_to_policy(iam.PolicyStatement(actions=["sqs:ListQueues"], resources=["*"]))
+    call = cr.AwsSdkCall(
+        service="SQS",
+        action="listQueues",
+        assumed_role_arn=reader.role_arn,
+        physical_resource_id=cr.PhysicalResourceId.of("list"),
+    )
+    statement = iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[reader.role_arn])
+    resource = cr.AwsCustomResource(
+        stack, "Call", on_update=call, policy=cr.AwsCustomResourcePolicy.from_statements([statement])
+    )
+    resource.node.add_dependency(reader)
+    cloud.deploy(str(app.synth().directory)).destroy()
+
+
 def test_a_provider_of_the_apps_own_answers(outputs: dict[str, str]) -> None:
     assert outputs["Answer"] == "hello Create"
 
@@ -273,7 +293,7 @@ def test_a_call_that_the_role_does_not_allow_fails_the_stack(cloud: LocalCloud, 
             physical_resource_id=cr.PhysicalResourceId.of("denied"),
         ),
         policy=cr.AwsCustomResourcePolicy.from_statements(
-            [cdk.aws_iam.PolicyStatement(actions=["sqs:ListQueues"], resources=["*"])]
+            [iam.PolicyStatement(actions=["sqs:ListQueues"], resources=["*"])]
         ),
     )
     with pytest.raises(Exception, match=r"not authorized to perform: sqs:(?i:createqueue)"):

@@ -1,5 +1,6 @@
 """`AwsCustomResource` of the CDK: calls an operation of a service's API, by boto3 instead of the JavaScript SDK."""
 
+import dataclasses
 import functools
 import json
 import re
@@ -48,7 +49,7 @@ def call_service(event: Event) -> tuple[str, dict[str, Any]]:
     if call is None:
         return physical_id, {}
     if "assumedRoleArn" in call:
-        raise ValueError("assumed_role_arn of AwsCustomResource is not supported by the embedded cloud; leave it out")
+        event = _assuming(event, call)
     try:
         response = dict(_flatten(_invoke(event, call, physical_id)))
     except ClientError as error:
@@ -60,6 +61,20 @@ def call_service(event: Event) -> tuple[str, dict[str, Any]]:
     physical_id = str(response[path]) if path else physical_id
     wanted = call.get("outputPaths") or ([call["outputPath"]] if "outputPath" in call else [""])
     return physical_id, {name: value for name, value in response.items() if name.startswith(tuple(wanted))}
+
+
+def _assuming(event: Event, call: Mapping[str, Any]) -> Event:
+    """Return the event under the role that the call names."""
+    session = {"RoleArn": call["assumedRoleArn"], "RoleSessionName": event.logical_id[:64]}
+    if "externalId" in call:
+        session["ExternalId"] = call["externalId"]
+    credentials = event.client("sts", call.get("region")).assume_role(**session)["Credentials"]
+    names = {
+        "AWS_ACCESS_KEY_ID": "AccessKeyId",
+        "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+        "AWS_SESSION_TOKEN": "SessionToken",
+    }
+    return dataclasses.replace(event, credentials={name: credentials[part] for name, part in names.items()})
 
 
 def _physical_id(event: Event, calls: Mapping[str, Any]) -> str:
@@ -99,7 +114,7 @@ def _service(name: str) -> str:
     if wanted in _OTHER_NAMES:
         return _OTHER_NAMES[wanted]
     session = botocore.session.get_session()
-    services = session.get_available_services()
+    services: list[str] = session.get_available_services()
     for service in services:
         if letters(service) == wanted:
             return service

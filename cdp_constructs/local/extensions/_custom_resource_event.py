@@ -35,7 +35,8 @@ class Event:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client of this server that acts under the function's role."""
-        return boto3.client(
+        client: Callable[..., Any] = boto3.client  # its overloads name each service
+        return client(
             service,
             region_name=region or self.region,
             endpoint_url=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}",

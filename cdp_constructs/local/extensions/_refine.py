@@ -24,7 +24,8 @@ def after(
         deleted: Gets the physical id and the properties.
     """
     handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[type_name]
-    create, update, delete = handlers["create"], handlers.get("update"), handlers["delete"]
+    create, delete = handlers["create"], handlers["delete"]
+    update: Any = handlers.get("update")
 
     def created(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Attributes]:
         physical_id, attributes = create(logical_id, properties, stack_name)

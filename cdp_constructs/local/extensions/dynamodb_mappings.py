@@ -69,7 +69,8 @@ def _position(mapping: Mapping[str, Any], table: str) -> int:
     if identity not in positions:
         from_start = mapping.get("StartingPosition", "LATEST") == "TRIM_HORIZON"
         positions[identity] = horizon if from_start else _ddb.stream_end_position(table)
-    return max(positions[identity], horizon)
+    position: int = max(positions[identity], horizon)
+    return position
 
 
 def _poll_mapping(mapping: dict[str, Any], stream: str, table: str) -> bool:

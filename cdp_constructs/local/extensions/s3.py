@@ -30,7 +30,7 @@ def _lifecycle(configuration: Properties) -> Properties:
 
 def _lifecycle_rule(rule: Properties) -> Properties:
     """Return a rule of a template under the names of the API."""
-    adapted = {
+    adapted: Properties = {
         name: rule[name]
         for name in ("Status", "AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration")
         if name in rule

@@ -54,8 +54,8 @@ def _start(data: dict[str, Any], _url: str) -> dict[str, Any]:
             kept.append(message)
             continue
         # On AWS it is a new message with the old body: another id, never received yet.
-        fresh = {"id": str(uuid.uuid4()), "receipt_handle": None, "receive_count": 0, "first_receive_at": None}
-        fresh |= {"sent_at": now, "visible_at": now, "enqueued_at": now}
+        fresh: dict[str, Any] = {"id": str(uuid.uuid4()), "sent_at": now, "visible_at": now, "enqueued_at": now}
+        fresh |= {"receipt_handle": None, "receive_count": 0, "first_receive_at": None}
         system = {name: value for name, value in message.get("sys", {}).items() if name != "DeadLetterQueueSourceArn"}
         queue["messages"].append({**message, **fresh, "sys": system})
         moved += 1
