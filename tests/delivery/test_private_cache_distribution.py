@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match
 
-from cdp_constructs import InvalidOptionError, PrivateCacheDistribution
+from cdp_constructs import InvalidOptionError, PrivateCacheDistribution, use_access_log_bucket
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples import private_cache_distribution as example
 
@@ -52,6 +52,12 @@ def brought_by_arn(stack: Stack) -> PrivateCacheDistribution:
 def a_bucket_of_the_stack(stack: Stack) -> PrivateCacheDistribution:
     bucket = s3.CfnBucket(stack, "Theirs")
     return PrivateCacheDistribution(stack, "Files", bucket=s3.Bucket.from_cfn_bucket(bucket))
+
+
+@architecture
+def logs_to_a_brought_bucket(stack: Stack) -> PrivateCacheDistribution:
+    use_access_log_bucket(stack, s3.Bucket.from_bucket_name(stack, "Logs", "central-logs"))
+    return PrivateCacheDistribution(stack, "Files")
 
 
 @architecture
@@ -135,6 +141,13 @@ def test_http_3_logs_and_ipv6_are_on(synthesis: Synthesis) -> None:
     assert config["IPV6Enabled"] is True
     (log_bucket,) = (name for name in synthesis(defaults).resources("AWS::S3::Bucket") if name.startswith("AccessLogs"))
     assert config["Logging"]["Bucket"] == {"Fn::GetAtt": [log_bucket, "RegionalDomainName"]}
+
+
+def test_logs_go_to_the_bucket_that_the_stack_was_given(synthesis: Synthesis) -> None:
+    brought = synthesis(logs_to_a_brought_bucket)
+    assert "central-logs" in str(distribution(brought)["Logging"]["Bucket"])
+    assert len(brought.resources("AWS::S3::Bucket")) == 1, "only the bucket that is served"
+    assert brought.findings("AwsSolutions", "Serverless") == []
 
 
 def test_every_answer_has_security_headers(synthesis: Synthesis) -> None:

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -310,6 +311,36 @@ def test_setting_a_schedule_tests_the_current_key(account: Account) -> None:
     account.secrets.begin_rotation("probe")
     account.step("testSecret", "probe")
     assert len(account.cloudfront.keys) == 1
+
+
+def refuse(account: Account, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let Secrets Manager refuse to give pending versions."""
+    give = account.secrets.get_secret_value
+
+    def get(SecretId: str, VersionStage: str, **which: str) -> Any:  # noqa: N803
+        if VersionStage == "AWSPENDING":
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "GetSecretValue")
+        return give(SecretId, VersionStage, **which)
+
+    monkeypatch.setattr(account.secrets, "get_secret_value", get)
+
+
+def test_a_pending_version_without_its_label_counts_as_empty(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.cloudformation("Create")
+    account.secrets.begin_rotation("v2")
+    refuse(account, monkeypatch, "InvalidRequestException")
+    account.step("testSecret", "v2")
+
+
+def test_a_missing_permission_is_not_taken_for_an_empty_version(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.cloudformation("Create")
+    account.secrets.begin_rotation("v2")
+    refuse(account, monkeypatch, "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        account.step("createSecret", "v2")
+    assert len(account.cloudfront.keys) == 1, "no key was made for nothing"
 
 
 def test_a_version_that_does_not_exist_is_refused(account: Account) -> None:
