@@ -81,17 +81,6 @@ def _parameters(texts: list[str]) -> Mapping[str, str]:
     return pairs
 
 
-def _kept_cloud() -> LocalCloud:
-    """The server that is kept for this user; started now when there is none."""
-    with kept.locked():
-        server = kept.find()
-        if server is None:
-            server = launcher.launch()
-            kept.remember(server)
-            launcher.detach(server)  # only now: a server that nobody knows of must not stay
-    return LocalCloud.attach(server.endpoint)
-
-
 def _deploy(cloud: LocalCloud, assembly: Path, stacks: list[str] | None, parameters: Mapping[str, str]) -> Deployment:
     total = len(select(read_assembly(assembly), stacks))
     with report.StackProgress(_log, total) as progress:
@@ -139,7 +128,7 @@ def up(
         if endpoint:
             cloud = LocalCloud.attach(endpoint)
         elif keep or kept.find():
-            cloud = _kept_cloud()
+            cloud = kept.start_or_attach()
         else:
             cloud = ending.enter_context(LocalCloud.start())
         held = cloud.log_file is not None

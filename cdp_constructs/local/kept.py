@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from cdp_constructs.local import launcher
+from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.launcher import ServerProcess
 
-__all__ = ["find", "forget", "locked", "remember", "state_file"]
+__all__ = ["find", "forget", "locked", "remember", "start_or_attach", "state_file"]
 
 
 def state_file() -> Path:
@@ -59,3 +61,18 @@ def remember(server: ServerProcess) -> None:
 def forget() -> None:
     """Remove the record."""
     state_file().unlink(missing_ok=True)
+
+
+def start_or_attach() -> LocalCloud:
+    """Return this user's kept cloud; it is started now when there is none.
+
+    Raises:
+        StartError: the server did not become ready.
+    """
+    with locked():
+        server = find()
+        if server is None:
+            server = launcher.launch()
+            remember(server)
+            launcher.detach(server)  # only now: a server that nobody knows of must not stay
+    return LocalCloud.attach(server.endpoint)

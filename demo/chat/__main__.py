@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.local.cli import kept_cloud
+from cdp_constructs.local.kept import start_or_attach
 from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.system import Chat, synthesise
 from demo.report import Report, expect
@@ -93,7 +93,7 @@ def main() -> int:
     started = time.perf_counter()
     with ExitStack() as ending:
         directory = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-demo-"))) / "cdk.out"
-        cloud = kept_cloud() if options.keep else ending.enter_context(LocalCloud.start())
+        cloud = start_or_attach() if options.keep else ending.enter_context(LocalCloud.start())
         chat = bring_up(report, cloud, directory)
         if chat is not None:
             play(report, chat)
