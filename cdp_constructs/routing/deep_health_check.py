@@ -61,8 +61,8 @@ class DeepHealthCheck(Construct):
             Route 53 wants the whole answer within 2 seconds after it has connected
             (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html).
         cache_for: 0 to 60 seconds for which an answer is given again; 5 seconds by default.
-        throttle: Requests per second and burst that the deep route takes, beyond which API Gateway answers 429 (which
-            Route 53 counts as failed); 100 and 200 by default, where all checkers together send a few. An imported API
+        throttle: Requests per second and burst that each of the routes takes. Beyond, API Gateway answers 429, which
+            Route 53 counts as failed; 100 and 200 by default, where all checkers together send a few. An imported API
             keeps the throttling of its stage.
         alarm_topic: Receives alarms for failing hard dependencies, failing soft ones, and errors of the checker.
 
@@ -107,9 +107,9 @@ class DeepHealthCheck(Construct):
             memory_size=512,  # half a virtual CPU: a cold start must fit into Route 53's two seconds too
             timeout=Duration.seconds(5),
         )
-        self._add_route("ShallowRoute", shallow_path)
-        deep_route = self._add_route("DeepRoute", path)
-        self._throttle(deep_route, throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200))
+        limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
+        self._add_route("ShallowRoute", shallow_path, limits)
+        self._add_route("DeepRoute", path, limits)
         self._add_alarms(alarm_topic)
 
     def add_table(
@@ -248,7 +248,7 @@ class DeepHealthCheck(Construct):
             iam.PolicyStatement(actions=[action], resources=[resource], conditions=conditions)
         )
 
-    def _add_route(self, construct_id: str, path: str) -> apigatewayv2.HttpRoute:
+    def _add_route(self, construct_id: str, path: str, limits: apigatewayv2.ThrottleSettings) -> None:
         from aws_cdk import aws_apigatewayv2_integrations as integrations
 
         route = apigatewayv2.HttpRoute(
@@ -262,15 +262,12 @@ class DeepHealthCheck(Construct):
         )
         reason = "Health checkers carry no token. The answer names no resource, is cached, and the route is throttled."
         acknowledge(route, "AwsSolutions-APIG4", reason)
-        return route
-
-    def _throttle(self, route: apigatewayv2.HttpRoute, throttle: apigatewayv2.ThrottleSettings) -> None:
         if self.api.default_stage is None:  # an imported API: its stage is not ours to configure
             return
         stage = cast("apigatewayv2.CfnStage", self.api.default_stage.node.default_child)
-        escaped = self.path.replace(".", "\\.")  # a dot would start the next level of the override
-        stage.add_property_override(f"RouteSettings.GET {escaped}.ThrottlingRateLimit", throttle.rate_limit)
-        stage.add_property_override(f"RouteSettings.GET {escaped}.ThrottlingBurstLimit", throttle.burst_limit)
+        escaped = path.replace(".", "\\.")  # a dot would start the next level of the override
+        stage.add_property_override(f"RouteSettings.GET {escaped}.ThrottlingRateLimit", limits.rate_limit)
+        stage.add_property_override(f"RouteSettings.GET {escaped}.ThrottlingBurstLimit", limits.burst_limit)
         # API Gateway refuses settings of a route that does not exist yet.
         stage.node.add_dependency(route)
 
