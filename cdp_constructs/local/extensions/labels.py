@@ -8,7 +8,7 @@ from cdp_constructs.local.extensions._types import ResourceType, Support
 __all__ = ["RESOURCE_TYPES"]
 
 _CONTROL_PLANE_ONLY = {
-    "no database server runs behind it, unless Docker is there": (
+    "no database server runs behind it": (
         "RDS::DBCluster RDS::DBInstance RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
         "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
@@ -16,7 +16,7 @@ _CONTROL_PLANE_ONLY = {
         "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::SubnetGroup "
         "ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
     ),
-    "no container runs, unless Docker is there": (
+    "no container runs": (
         "ECS::Cluster ECS::Service ECS::TaskDefinition EKS::Cluster EKS::Nodegroup ECR::Repository"
     ),
     "no instance is started or stopped": (
@@ -29,7 +29,7 @@ _CONTROL_PLANE_ONLY = {
     ),
     "described, but nothing can be stored in it": "EFS::FileSystem EFS::MountTarget EFS::AccessPoint",
     "no search engine runs behind it": "OpenSearchService::Domain",
-    "the application is described, but its job runs only with Docker": (
+    "the application is described, but its job does not run": (
         "KinesisAnalyticsV2::Application KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption"
     ),
     "names are registered and found by the API; no DNS server answers for them": (
