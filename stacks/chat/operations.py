@@ -9,6 +9,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
+from cdp_constructs._defaults.queues import add_dead_letter_queue
 
 if TYPE_CHECKING:
     from stacks.chat.regional_stack import RegionalStack
@@ -31,7 +32,16 @@ class Alarms(Construct):
         fanout.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"), source_arn=alarms)
         self.topic = fanout.topic
         if email is not None:
-            sns.Subscription(self, "Mail", topic=self.topic, protocol=sns.SubscriptionProtocol.EMAIL, endpoint=email)
+            sns.Subscription(
+                self,
+                "Mail",
+                topic=self.topic,
+                protocol=sns.SubscriptionProtocol.EMAIL,
+                endpoint=email,
+                dead_letter_queue=add_dead_letter_queue(
+                    self, "MailFailures", alarm_topic=self.topic, holds="alarms that could not be mailed"
+                ),
+            )
 
 
 def add_dashboard(stack: "RegionalStack") -> cloudwatch.Dashboard:

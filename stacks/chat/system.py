@@ -1,10 +1,12 @@
-"""The chat as a whole: one stack for what is global, one for each Region."""
+"""The chat as a whole: one stack for what is global, one for each Region, and one for the alarms of the routing."""
 
 from aws_cdk import App, Environment
 
+from stacks.chat import routing_alarms_stack
 from stacks.chat.config import ChatConfiguration, ConfigurationError
 from stacks.chat.global_stack import GlobalStack
 from stacks.chat.regional_stack import RegionalStack
+from stacks.chat.routing_alarms_stack import RoutingAlarmsStack
 
 __all__ = ["ConfigurationError", "add_to"]
 
@@ -35,4 +37,12 @@ def add_to(app: App, context: object, *, name: str = "Chat") -> dict[str, Region
     }
     for stack in regions.values():
         stack.connect(regions)
+    if configuration.latency_routing:
+        RoutingAlarmsStack(
+            app,
+            f"{name}RoutingAlarms",
+            env=Environment(region=routing_alarms_stack.REGION),
+            configuration=configuration,
+            regions=regions,
+        )
     return regions

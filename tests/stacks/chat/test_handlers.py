@@ -1,0 +1,248 @@
+"""The chat's functions by themselves: one record, one request."""
+
+import importlib.util
+import io
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.stub import ANY, Stubber
+
+HANDLERS = Path(__file__).parents[3] / "stacks/chat/handlers"
+CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
+MESSAGE = {
+    "room": "room-1",
+    "region": "us-west-2",
+    "sequence": 7,
+    "clock": 1_700_000_000_000,
+    "id": "m-1",
+    "author": "anna",
+    "client_message_id": "c-1",
+    "text": "héllo",
+    "attachments": ["u-1"],
+    "posted_at": "2026-01-02T23:59:59.000+00:00",
+}
+Load = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Import a handler as a new execution environment would."""
+    environment = {
+        "AWS_REGION": "us-west-2",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "made-up",
+        "AWS_SECRET_ACCESS_KEY": "made-up",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": uuid4().hex,
+        "TABLE_NAME": "chat",
+        "BUCKET_NAME": "archive",
+        "TOPIC_ARN": "arn:aws:sns:us-west-2:000000000000:messages",
+        "LOG_REGIONS": "ap-northeast-1,us-west-2",
+        "UPLOAD_FUNCTION": "forms",
+        "SIGNING_FUNCTIONS": json.dumps({"us-west-2": "Chat-us-west-2-SignDownload"}),
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def import_anew(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"chat_{name}", HANDLERS / name / "index.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return import_anew
+
+
+def queued(*bodies: str) -> dict[str, Any]:
+    return {"Records": [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]}
+
+
+def streamed(*images: dict[str, Any]) -> dict[str, Any]:
+    types: dict[type, Callable[[Any], Any]] = {
+        str: lambda value: {"S": value},
+        int: lambda value: {"N": str(value)},
+        list: lambda value: {"L": [{"S": item} for item in value]},
+    }
+    return {
+        "Records": [
+            {
+                "eventName": "INSERT",
+                "dynamodb": {
+                    "SequenceNumber": str(number),
+                    "NewImage": {name: types[type(value)](value) for name, value in image.items()},
+                },
+            }
+            for number, image in enumerate(images)
+        ]
+    }
+
+
+def test_the_publisher_tells_consumers_what_they_filter_by(load: Load) -> None:
+    publisher = load("message_publisher")
+    with Stubber(publisher.sns) as sns:
+        attributes = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in {"kind": "message", "room": "room-1", "region": "us-west-2"}.items()
+        }
+        expected = {"TopicArn": ANY, "Message": ANY, "MessageAttributes": attributes}
+        sns.add_response("publish", {"MessageId": "1"}, expected)
+        published: list[str] = []
+        publisher.sns.meta.events.register(
+            "provide-client-params.sns.Publish", lambda params, **_: published.append(params["Message"])
+        )
+        stored = {**MESSAGE, "pk": "ROOM#room-1#us-west-2", "sk": "MESSAGE#000000000007"}
+        assert publisher.handler(streamed(stored), CONTEXT) == {"batchItemFailures": []}
+    assert [json.loads(message) for message in published] == [MESSAGE]
+
+
+def test_the_publisher_reports_what_it_could_not_publish(load: Load) -> None:
+    publisher = load("message_publisher")
+    with Stubber(publisher.sns) as sns:
+        sns.add_response("publish", {"MessageId": "1"})
+        sns.add_client_error("publish", "Throttled")
+        result = publisher.handler(streamed(MESSAGE, MESSAGE), CONTEXT)
+    assert result == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
+def test_the_archive_names_an_object_for_ever(load: Load) -> None:
+    archive = load("message_archive")
+    with Stubber(archive.s3) as s3:
+        key = "rooms/room-1/2026/01/02/us-west-2-000000000007.json"
+        expected = {"Bucket": "archive", "Key": key, "Body": ANY, "ContentType": "application/json", "IfNoneMatch": "*"}
+        s3.add_response("put_object", {}, expected)
+        # Delivered again: it is there, and stays as it is.
+        s3.add_client_error("put_object", "PreconditionFailed", expected_params=expected)
+        body = json.dumps(MESSAGE)
+        assert archive.handler(queued(body, body), CONTEXT) == {"batchItemFailures": []}
+        s3.assert_no_pending_responses()
+
+
+def test_the_archive_fails_only_what_it_could_not_keep(load: Load) -> None:
+    archive = load("message_archive")
+    with Stubber(archive.s3) as s3:
+        s3.add_client_error("put_object", "AccessDenied")
+        s3.add_response("put_object", {})
+        failed = archive.handler(queued("not a message", json.dumps(MESSAGE), json.dumps(MESSAGE)), CONTEXT)
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
+
+
+def test_the_recorder_puts_an_upload_into_its_room(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = load("attachment_recorder")
+    stored: list[dict[str, Any]] = []
+    monkeypatch.setattr(recorder, "table", SimpleNamespace(put_item=lambda **put: stored.append(put["Item"])))
+    accepted = {
+        "upload_id": "u-1",
+        "owner": "anna",
+        "bucket": "b",
+        "region": "us-west-2",
+        "key": "accepted/anna/u-1/cat.jpg",
+        "size": 12,
+        "content_type": "image/jpeg",
+        "name": "cat.jpg",
+        "metadata": {"room": "room-1"},
+        "accepted_at": "2026-01-02T03:04:05+00:00",
+    }
+    without_room = {**accepted, "metadata": {}}
+    result = recorder.handler(queued(json.dumps(accepted), json.dumps(without_room)), CONTEXT)
+    assert result == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    (item,) = stored
+    assert (item["pk"], item["sk"], item["region"]) == ("ROOM#room-1", "ATTACHMENT#u-1", "us-west-2")
+    # The index of memberships holds every item that has both.
+    assert not {"user", "room"} <= set(item)
+
+
+def request(method: str, path: str, body: object = None) -> dict[str, Any]:
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": {"content-type": "application/json"},
+        "requestContext": {
+            "http": {"method": method, "path": path},
+            "stage": "$default",
+            "authorizer": {"jwt": {"claims": {"sub": "anna"}}},
+        },
+        "body": None if body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+@pytest.fixture
+def api(load: Load, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The API of somebody who is in every room."""
+    module = load("api")
+    monkeypatch.setattr(module.rooms, "require_member", lambda *_: None)
+    return module
+
+
+def call(api: ModuleType, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any], dict[str, str]]:
+    answer = api.handler(request(method, path, body), CONTEXT)
+    return int(answer["statusCode"]), json.loads(answer["body"]), answer["headers"]
+
+
+def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise api.RoomBusyError
+
+    monkeypatch.setattr(api.log, "append", busy)
+    status, body, headers = call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert "nothing was stored" in body["message"]
+
+
+def invoked(api: ModuleType, payload: object, *, error: bool = False) -> Stubber:
+    """Let the function behind the API answer."""
+    api.attachments._functions.cache_clear()
+    stubber = Stubber(api.attachments._functions("us-west-2"))
+    answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(payload).encode())}
+    stubber.add_response("invoke", answer | ({"FunctionError": "Unhandled"} if error else {}))
+    return stubber
+
+
+def test_an_upload_that_the_rules_refuse_is_the_clients_mistake(api: ModuleType) -> None:
+    body = {"name": "a.exe", "content_type": "application/x-msdownload", "size": 3}
+    refusal = {"errorType": "UploadRefusedError", "errorMessage": "content_type: not accepted"}
+    with invoked(api, refusal, error=True):
+        status, answer, _ = call(api, "POST", "/rooms/r/uploads", body)
+    assert (status, answer["message"]) == (400, "content_type: not accepted")
+
+
+def test_a_function_that_fails_is_our_mistake(api: ModuleType) -> None:
+    body = {"name": "a.jpg", "content_type": "image/jpeg", "size": 3}
+    with (
+        invoked(api, {"errorType": "KeyError", "errorMessage": "'BUCKET'"}, error=True),
+        pytest.raises(api.attachments.FunctionFailedError, match="forms: KeyError"),
+    ):
+        call(api, "POST", "/rooms/r/uploads", body)
+
+
+def test_a_download_is_signed_where_the_file_is(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = {
+        "region": "us-west-2",
+        "key": "accepted/anna/u-1/cat.jpg",
+        "name": "cat.jpg",
+        "content_type": "image/jpeg",
+        "size": Decimal(12),
+    }
+    monkeypatch.setattr(api.attachments.keys, "get", lambda *_: item)
+    asked: list[dict[str, Any]] = []
+    with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}) as stubber:
+        stubber.client.meta.events.register(
+            "provide-client-params.lambda.Invoke", lambda params, **_: asked.append(dict(params))
+        )
+        status, answer, _ = call(api, "GET", "/rooms/r/attachments/u-1")
+    assert (status, answer["url"], answer["size"]) == (200, "https://d.example/x", 12)
+    assert asked[0]["FunctionName"] == "Chat-us-west-2-SignDownload"
+    assert json.loads(asked[0]["Payload"])["path"] == "anna/u-1/cat.jpg"
+
+
+def test_an_attachment_of_a_region_that_is_gone_is_not_found(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.attachments.keys, "get", lambda *_: {"region": "eu-west-1"})
+    assert call(api, "GET", "/rooms/r/attachments/u-1")[0] == 404

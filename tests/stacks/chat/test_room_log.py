@@ -1,0 +1,246 @@
+"""Appending to a log: what happens when somebody else was faster, or another Region has the message already."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chat_api import log as log_module
+from chat_api import table as keys
+from chat_api.log import RoomBusyError, RoomLog
+from chat_api.ordering import message_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE, THERE = "ap-northeast-1", "us-west-2"
+REGIONS = (HERE, THERE)
+
+
+class MemoryTable:
+    """A replica in memory, with the few calls and conditions that the log uses."""
+
+    name = "chat"
+
+    def __init__(self) -> None:
+        self.items: dict[keys.Key, keys.Item] = {}
+        self.meta = SimpleNamespace(client=self)
+        self.before_transaction: Callable[[], None] = lambda: None
+
+    def put(self, *items: keys.Item) -> None:
+        self.items |= {(item["pk"], item["sk"]): item for item in items}
+
+    def get_item(self, Key: keys.Item, **_: Any) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
+        item = self.items.get((Key["pk"], Key["sk"]))
+        return {"Item": item} if item else {}
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        asked = [(key["pk"], key["sk"]) for key in RequestItems[self.name]["Keys"]]
+        assert len(asked) == len(set(asked)) <= 100
+        found = [self.items[key] for key in asked if key in self.items]
+        return {"Responses": {self.name: found}, "UnprocessedKeys": {}}
+
+    def query(
+        self,
+        ExpressionAttributeValues: dict[str, str],  # noqa: N803
+        Limit: int,  # noqa: N803
+        ScanIndexForward: bool = True,  # noqa: FBT002, N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        values = ExpressionAttributeValues
+        found = sorted(
+            key for key in self.items if key[0] == values[":pk"] and values[":low"] <= key[1] <= values[":high"]
+        )
+        return {"Items": [self.items[key] for key in (found if ScanIndexForward else found[::-1])[:Limit]]}
+
+    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
+        self.before_transaction()
+        puts = [item["Put"] for item in TransactItems]
+        reasons = [{"Code": "None" if self._holds(put) else "ConditionalCheckFailed"} for put in puts]
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise cancelled(reasons)
+        self.put(*(put["Item"] for put in puts))
+
+    def _holds(self, put: dict[str, Any]) -> bool:
+        stored = self.items.get((put["Item"]["pk"], put["Item"]["sk"]))
+        if put["ConditionExpression"] == "attribute_not_exists(pk)":
+            return stored is None
+        assert put["ConditionExpression"] == "#sequence = :before"
+        return stored is not None and stored["sequence"] == put["ExpressionAttributeValues"][":before"]
+
+
+def cancelled(reasons: list[dict[str, str]]) -> ClientError:
+    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+    return ClientError(response, "TransactWriteItems")
+
+
+@pytest.fixture
+def table() -> MemoryTable:
+    return MemoryTable()
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def log(table: MemoryTable, pauses: list[float]) -> RoomLog:
+    return RoomLog(cast("Any", table), HERE, REGIONS, pause=pauses.append)
+
+
+def from_there(table: MemoryTable, sequence: int, clock: int, client_message_id: str, **parts: bool) -> None:
+    """Let a message of the other Region arrive, or only a part of what was written with it."""
+    marker = keys.as_key(keys.marker_key("room", THERE, "anna", client_message_id))
+    message = keys.as_key(keys.message_key("room", THERE, sequence)) | {
+        "room": "room",
+        "region": THERE,
+        "sequence": sequence,
+        "clock": clock,
+        "id": message_id("room", "anna", client_message_id),
+        "author": "anna",
+        "client_message_id": client_message_id,
+        "text": "from there",
+        "attachments": [],
+        "posted_at": "2026-01-01T00:00:00.000+00:00",
+    }
+    if parts.get("marker", True):
+        table.put(marker | {"sequence": sequence, "clock": clock})
+    if parts.get("message", True):
+        table.put(message)
+
+
+def test_messages_are_numbered_one_by_one(log: RoomLog) -> None:
+    stored = [log.append("room", "anna", str(number), "hello") for number in range(3)]
+    assert [(message.sequence, new) for message, new in stored] == [(1, True), (2, True), (3, True)]
+
+
+def test_rooms_are_numbered_on_their_own(log: RoomLog) -> None:
+    assert [log.append(room, "anna", "1", "hello")[0].sequence for room in ("one", "two")] == [1, 1]
+
+
+def test_the_first_acceptance_wins_whatever_is_sent_again(log: RoomLog) -> None:
+    first, _ = log.append("room", "anna", "1", "hello")
+    assert log.append("room", "anna", "1", "something else") == (first, False)
+
+
+def test_an_answer_sorts_after_everything_that_had_arrived(log: RoomLog, table: MemoryTable) -> None:
+    ahead = 10**15
+    from_there(table, 1, ahead, "theirs")
+    answer, _ = log.append("room", "ben", "1", "hello")
+    assert answer.clock == ahead + 1
+
+
+def test_who_was_overtaken_takes_the_next_number(log: RoomLog, table: MemoryTable, pauses: list[float]) -> None:
+    other = RoomLog(cast("Any", table), HERE, REGIONS)
+
+    def overtake() -> None:
+        table.before_transaction = lambda: None
+        other.append("room", "ben", "1", "faster")
+
+    table.before_transaction = overtake
+    message, _ = log.append("room", "anna", "1", "slower")
+    assert message.sequence == 2
+    assert len(pauses) == 1
+
+
+def test_a_room_that_stays_busy_is_given_up_after_a_bounded_time(
+    log: RoomLog, table: MemoryTable, pauses: list[float]
+) -> None:
+    def conflict() -> None:
+        raise cancelled([{"Code": "TransactionConflict"}, {"Code": "None"}, {"Code": "None"}])
+
+    table.before_transaction = conflict
+    with pytest.raises(RoomBusyError):
+        log.append("room", "anna", "1", "hello")
+    assert table.items == {}
+    assert 0 < len(pauses) < 20
+    assert sum(pauses) < 5
+
+
+@pytest.mark.parametrize("reasons", [[{"Code": "ValidationError"}, {"Code": "None"}], []])
+def test_an_error_that_no_retry_mends_is_raised_at_once(
+    log: RoomLog, table: MemoryTable, pauses: list[float], reasons: list[dict[str, str]]
+) -> None:
+    def fail() -> None:
+        raise cancelled(reasons)
+
+    table.before_transaction = fail
+    with pytest.raises(ClientError):
+        log.append("room", "anna", "1", "hello")
+    assert pauses == []
+
+
+def test_a_message_that_the_other_region_accepted_is_not_accepted_again(log: RoomLog, table: MemoryTable) -> None:
+    from_there(table, 4, 5, "1")
+    message, new = log.append("room", "anna", "1", "hello")
+    assert (message.region, message.sequence, new) == (THERE, 4, False)
+
+
+def test_while_only_the_marker_has_arrived_nothing_is_accepted(log: RoomLog, table: MemoryTable) -> None:
+    from_there(table, 4, 5, "1", message=False)
+    with pytest.raises(RoomBusyError):
+        log.append("room", "anna", "1", "hello")
+    assert not any(key[1].startswith("MESSAGE#") for key in table.items)
+
+
+def test_accepted_twice_readers_see_the_one_that_sorts_first(log: RoomLog, table: MemoryTable) -> None:
+    mine, _ = log.append("room", "anna", "1", "hello")
+    from_there(table, 1, mine.clock - 1, "1")
+    messages, cursor, _ = log.read("room", {}, 10)
+    assert [message.region for message in messages] == [THERE]
+    assert cursor == {HERE: 1, THERE: 1}
+    assert log.append("room", "anna", "1", "hello")[0].region == THERE
+
+
+def test_the_earlier_place_counts_even_before_its_message_arrives(log: RoomLog, table: MemoryTable) -> None:
+    mine, _ = log.append("room", "anna", "1", "hello")
+    from_there(table, 1, mine.clock - 1, "1", message=False)
+    assert log.read("room", {}, 10)[0] == []
+    from_there(table, 1, mine.clock - 1, "1")
+    assert [message.region for message in log.read("room", {}, 10)[0]] == [THERE]
+
+
+def test_reading_goes_on_where_it_ended(log: RoomLog) -> None:
+    for number in range(250):
+        log.append("room", "anna", str(number), str(number))
+    page, cursor, more = log.read("room", {HERE: 100, THERE: 0}, 100)
+    assert ([page[0].sequence, page[-1].sequence], cursor[HERE], more) == ([101, 200], 200, True)
+    page, cursor, more = log.read("room", cursor, 100)
+    assert (len(page), cursor[HERE], more) == (50, 250, False)
+
+
+def test_keys_that_a_busy_table_left_out_are_asked_for_again(
+    table: MemoryTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys.time, "sleep", lambda _: None)
+    wanted = [keys.room_key(str(number)) for number in range(150)]
+    table.put(*(keys.as_key(key) for key in wanted))
+    answer = table.batch_get_item
+    calls = 0
+
+    def throttled(RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        nonlocal calls
+        calls += 1
+        asked = RequestItems[table.name]["Keys"]
+        found = answer({table.name: {"Keys": asked[:40]}})
+        return found | {"UnprocessedKeys": {table.name: {"Keys": asked[40:]}} if asked[40:] else {}}
+
+    monkeypatch.setattr(table, "batch_get_item", throttled)
+    assert set(keys.get_many(cast("Any", table), wanted)) == set(wanted)
+    assert calls > 2
+
+
+def test_pauses_grow_and_stay_bounded(monkeypatch: pytest.MonkeyPatch, log: RoomLog, table: MemoryTable) -> None:
+    longest: list[float] = []
+    monkeypatch.setattr(log_module.random, "uniform", lambda _, high: longest.append(high) or 0)
+
+    def conflict() -> None:
+        raise cancelled([{"Code": "TransactionConflict"}])
+
+    table.before_transaction = conflict
+    with pytest.raises(RoomBusyError):
+        log.append("room", "anna", "1", "hello")
+    assert longest == sorted(longest)
+    assert max(longest) <= 0.5

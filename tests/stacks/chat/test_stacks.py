@@ -1,0 +1,226 @@
+"""What the chat's templates promise."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs.testing import Synthesis
+from tests.stacks.chat.architectures import ORIGIN, routed, two_regions
+
+HOME, AWAY = "Chat-ap-northeast-1", "Chat-us-west-2"
+STACKS = ("ChatGlobal", HOME, AWAY)
+ROUTED_STACKS = ("RoutedChat-us-west-2", "RoutedChatRoutingAlarms")
+
+
+@pytest.fixture(scope="session")
+def templates(synthesis: Synthesis) -> dict[str, dict[str, Any]]:
+    return {**synthesis(two_regions).templates, **synthesis(routed).templates}
+
+
+def resources(template: dict[str, Any], resource_type: str, containing: str = "") -> dict[str, dict[str, Any]]:
+    return {
+        logical_id: resource.get("Properties", {})
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == resource_type and containing in logical_id
+    }
+
+
+def only(template: dict[str, Any], resource_type: str, containing: str = "") -> dict[str, Any]:
+    (found,) = resources(template, resource_type, containing).values()
+    return found
+
+
+def statements(template: dict[str, Any], role: str) -> Iterator[dict[str, Any]]:
+    """Yield what the one role whose logical id begins with a text is allowed to do."""
+    (role_id,) = [logical_id for logical_id in resources(template, "AWS::IAM::Role") if logical_id.startswith(role)]
+    for policy in resources(template, "AWS::IAM::Policy").values():
+        if {"Ref": role_id} in policy["Roles"]:
+            yield from policy["PolicyDocument"]["Statement"]
+
+
+def allowed(template: dict[str, Any], role: str, service: str) -> set[str]:
+    actions: set[str] = set()
+    for statement in statements(template, role):
+        action = statement["Action"]
+        actions |= {action} if isinstance(action, str) else set(action)
+    return {action for action in actions if action.startswith(f"{service}:")}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_stack(stack: str, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(two_regions).normalised[stack] == template_snapshot
+
+
+@pytest.mark.parametrize("stack", ROUTED_STACKS)
+def test_routed_stack(stack: str, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(routed).normalised[stack] == template_snapshot
+
+
+@pytest.mark.parametrize("build", [two_regions, routed])
+def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build: Any) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_every_region_has_a_replica_that_can_be_restored_and_not_be_deleted(templates: dict[str, Any]) -> None:
+    table = only(templates["ChatGlobal"], "AWS::DynamoDB::GlobalTable")
+    assert {replica["Region"] for replica in table["Replicas"]} == {"ap-northeast-1", "us-west-2"}
+    for replica in table["Replicas"]:
+        assert replica["DeletionProtectionEnabled"]
+        assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    # Eventually consistent between Regions: the ordering rule is made for that, and each Region writes by itself.
+    assert table.get("MultiRegionConsistency", "EVENTUAL") == "EVENTUAL"
+
+
+def test_what_cannot_be_made_again_is_retained(templates: dict[str, Any]) -> None:
+    kept = ("AWS::DynamoDB::GlobalTable", "AWS::Cognito::UserPool", "AWS::S3::Bucket", "AWS::KMS::Key")
+    for stack in STACKS:
+        for logical_id, resource in templates[stack]["Resources"].items():
+            if resource["Type"] in kept:
+                assert resource["DeletionPolicy"] == "Retain", logical_id
+
+
+def test_sessions_outlast_an_outage_and_passwords_are_strong(templates: dict[str, Any]) -> None:
+    pool = only(templates["ChatGlobal"], "AWS::Cognito::UserPool")
+    policy = pool["Policies"]["PasswordPolicy"]
+    assert policy["MinimumLength"] >= 12
+    assert all(policy[f"Require{kind}"] for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols"))
+    assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
+    assert [item["Name"] for item in pool["AccountRecoverySetting"]["RecoveryMechanisms"]] == ["verified_email"]
+    client = only(templates["ChatGlobal"], "AWS::Cognito::UserPoolClient")
+    minutes = {"minutes": 1, "hours": 60, "days": 1440}
+    units = client["TokenValidityUnits"]
+    assert client["AccessTokenValidity"] * minutes[units["AccessToken"]] > 60
+    assert client["RefreshTokenValidity"] * minutes[units["RefreshToken"]] >= 30 * 1440
+    assert client["GenerateSecret"] is False
+    assert client["EnableTokenRevocation"]
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_only_health_answers_without_a_token(templates: dict[str, Any], stack: str) -> None:
+    routes = resources(templates[stack], "AWS::ApiGatewayV2::Route").values()
+    public = {route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"}
+    assert public == {"GET /health", "GET /health/deep"}
+    assert {route["AuthorizationType"] for route in routes if route["RouteKey"] not in public} == {"JWT"}
+    authorizer = only(templates[stack], "AWS::ApiGatewayV2::Authorizer")["JwtConfiguration"]
+    assert "cognito-idp.ap-northeast-1" in json.dumps(authorizer["Issuer"])
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_the_api_is_throttled_logged_and_open_to_named_origins_only(templates: dict[str, Any], stack: str) -> None:
+    stage = only(templates[stack], "AWS::ApiGatewayV2::Stage")
+    default = stage["DefaultRouteSettings"]
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html: 10,000/s and 5,000 for all APIs.
+    assert default["ThrottlingRateLimit"] <= 10_000
+    assert default["ThrottlingBurstLimit"] <= 5_000
+    assert default["DetailedMetricsEnabled"]
+    keys = {route["RouteKey"] for route in resources(templates[stack], "AWS::ApiGatewayV2::Route").values()}
+    assert {"POST /rooms/{room}/uploads", "GET /rooms/{room}/attachments/{attachment}"} <= set(stage["RouteSettings"])
+    assert set(stage["RouteSettings"]) <= keys
+    assert '"user":"$context.authorizer.claims.sub"' in stage["AccessLogSettings"]["Format"].replace(": ", ":")
+    cors = only(templates[stack], "AWS::ApiGatewayV2::Api")["CorsConfiguration"]
+    assert cors["AllowOrigins"] == [ORIGIN]
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_the_api_may_read_and_write_its_table_and_call_three_functions(templates: dict[str, Any], stack: str) -> None:
+    template = templates[stack]
+    assert allowed(template, "ChatFunctionRole", "dynamodb") == {
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+    }
+    (invoke,) = [item for item in statements(template, "ChatFunctionRole") if item["Action"] == "lambda:InvokeFunction"]
+    named = sorted(json.dumps(resource) for resource in invoke["Resource"])
+    assert len(named) == 3
+    for region in ("ap-northeast-1", "us-west-2"):
+        assert any(f":lambda:{region}:" in name and f"Chat-{region}-SignDownload" in name for name in named)
+    assert {
+        service for service in ("s3", "sns", "sqs", "kms") if allowed(template, "ChatFunctionRole", service)
+    } == set()
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) -> None:
+    template = templates[stack]
+    assert allowed(template, "AttachmentsRecorderFunctionRole", "dynamodb") == {"dynamodb:PutItem"}
+    assert allowed(template, "MessagesArchiverRole", "s3") == {"s3:PutObject"}
+    assert allowed(template, "MessagesPublisherRole", "sns") == {"sns:Publish"}
+    assert allowed(template, "MessagesPublisherRole", "dynamodb") == {
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+    }
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_a_bad_record_of_the_stream_is_narrowed_down_and_set_aside(templates: dict[str, Any], stack: str) -> None:
+    mappings = resources(templates[stack], "AWS::Lambda::EventSourceMapping", "MessagesStream")
+    (mapping,) = mappings.values()
+    assert mapping["BisectBatchOnFunctionError"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream itself forgets after a day"
+    assert "MessagesFailures" in json.dumps(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+    (pattern,) = [json.loads(item["Pattern"]) for item in mapping["FilterCriteria"]["Filters"]]
+    assert pattern == {
+        "eventName": ["INSERT"],
+        "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "MESSAGE#"}]}}},
+    }
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_every_place_for_failures_raises_an_alarm(templates: dict[str, Any], stack: str) -> None:
+    template = templates[stack]
+    queues = resources(template, "AWS::SQS::Queue")
+    for_failures = {logical_id for logical_id, queue in queues.items() if "RedrivePolicy" not in queue}
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+        for dimension in alarm["Dimensions"]
+    }
+    assert for_failures
+    assert for_failures <= watched
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_every_alarm_reaches_the_topic_that_cloudwatch_may_use(templates: dict[str, Any], stack: str) -> None:
+    template = templates[stack]
+    (topic,) = [name for name in resources(template, "AWS::SNS::Topic") if name.startswith("Alarms")]
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    assert {json.dumps(alarm["AlarmActions"]) for alarm in alarms.values()} == {json.dumps([{"Ref": topic}])}
+    key = only(template, "AWS::KMS::Key", "Alarms")
+    principals = [statement["Principal"] for statement in key["KeyPolicy"]["Statement"]]
+    assert {"Service": "cloudwatch.amazonaws.com"} in principals
+
+
+def test_regions_know_each_other_without_custom_resources(templates: dict[str, Any]) -> None:
+    for stack in STACKS:
+        custom = {
+            item["Type"] for item in templates[stack]["Resources"].values() if item["Type"].startswith("Custom::")
+        }
+        assert custom <= {"Custom::TableStream", "Custom::CloudFrontSigningKeys"}
+    assert AWAY not in json.dumps(templates["ChatGlobal"]["Resources"])
+
+
+def test_with_routing_the_nearest_healthy_region_answers(templates: dict[str, Any]) -> None:
+    for region in ("ap-northeast-1", "us-west-2"):
+        records = resources(templates[f"RoutedChat-{region}"], "AWS::Route53::RecordSet").values()
+        assert {(record["Type"], record["Region"], record["SetIdentifier"]) for record in records} == {
+            ("A", region, region),
+            ("AAAA", region, region),
+        }
+        check = only(templates[f"RoutedChat-{region}"], "AWS::Route53::HealthCheck")["HealthCheckConfig"]
+        assert check["ResourcePath"] == "/health/deep"
+
+
+def test_with_routing_somebody_is_told_when_a_region_is_left_out(templates: dict[str, Any]) -> None:
+    alarms = resources(templates["RoutedChatRoutingAlarms"], "AWS::CloudWatch::Alarm").values()
+    assert [alarm["MetricName"] for alarm in alarms] == ["HealthCheckStatus"] * 2
+    mail = only(templates["RoutedChatRoutingAlarms"], "AWS::SNS::Subscription")
+    assert (mail["Protocol"], mail["Endpoint"]) == ("email", "ops@example.com")
