@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-import jmespath
+import jmespath  # type: ignore[import-untyped]  # it ships no types
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -23,8 +23,14 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from cdp_constructs.local.extensions import _ministack
 from cdp_constructs.local.extensions._types import Attributes, Properties, ResourceType, Support
 
-__all__ = ["Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
+__all__ = ["PRIVATE_NAMES", "Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
 
+PRIVATE_NAMES = (
+    "ministack.services.cloudformation.provisioners:_DEFERRED_PREDECESSOR_DELETES",
+    "ministack.services.cloudformation.provisioners:_RETAIN_REPLACED",
+)
+
+_provisioners: Any = _ministack.module("services.cloudformation.provisioners")
 _responses: Any = _ministack.module("core.responses")
 
 _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "Unknown")
@@ -33,7 +39,8 @@ _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "Unknown")
 
 @functools.cache
 def _client(service: str, region: str, endpoint: str) -> Any:
-    return boto3.client(
+    make: Any = boto3.client  # typed for names of services that are literals
+    return make(
         service,
         region_name=region,
         endpoint_url=endpoint,
@@ -113,8 +120,8 @@ class Api:
     """How a service's own API carries a resource type.
 
     Expressions are JMESPath over `Id` (the physical id), `Parts` (the id, split at `|` and `/`), `Properties`,
-    `Response`, `Account` and `Region`; one that has `{…}` is a text with such paths in braces. A parameter that an
-    operation does not have is left out, so that `key` serves several operations.
+    `Response`, `Account` and `Region`; one that has `{…}`, and is no literal, is a text with such paths in braces.
+    A parameter that an operation does not have is left out, so that `key` serves several operations.
 
     Attributes:
         service: Name of the boto3 client.
@@ -159,7 +166,7 @@ class Api:
 
 
 def _evaluate(expression: str, facts: Mapping[str, Any]) -> Any:
-    if "{" not in expression:
+    if "{" not in expression or expression.startswith("`"):
         return jmespath.search(expression, facts)
     literal, *parts = expression.split("{")
     for part in parts:
@@ -193,7 +200,11 @@ def _create(api: Api, logical_id: str, properties: Properties, stack_name: str) 
 
 def _update(api: Api, physical_id: str, old: Properties, new: Properties, stack_name: str) -> tuple[str, Attributes]:
     if not api.update or any(old.get(name) != new.get(name) for name in (api.named, *api.replacing) if name):
-        return _create(api, physical_id, new, stack_name)
+        replacement = _create(api, physical_id, new, stack_name)
+        # A stack deletes what was replaced when its update is complete; a nested stack leaves that to the handler.
+        if _provisioners._DEFERRED_PREDECESSOR_DELETES.get() is None and not _provisioners._RETAIN_REPLACED.get():
+            _delete(api, physical_id, old)
+        return replacement
     if api.named and not new.get(api.named):
         new = {**new, api.named: physical_id.partition("|")[0]}  # the generated name is, or starts, the physical id
     facts = _facts(api, physical_id, new, {})

@@ -1,4 +1,4 @@
-"""AppSync Events: the API and its channel namespaces. Publishing and subscribing work."""
+"""AppSync Events: the API, its channel namespaces and its keys. Publishing and subscribing work."""
 
 from cdp_constructs.local.extensions._sdk import Api, resource_type
 from cdp_constructs.local.extensions._types import ResourceType
@@ -23,6 +23,18 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
                 "Dns.Http": "Response.api.dns.HTTP",
                 "Dns.Realtime": "Response.api.dns.REALTIME",
             },
+        ),
+    ),
+    # MiniStack makes the keys of a template for GraphQL APIs only.
+    resource_type(
+        "AWS::AppSync::ApiKey",
+        Api(
+            service="appsync",
+            create="create_api_key",
+            delete="delete_api_key",
+            ref="arn:aws:appsync:{Region}:{Account}:apis/{Properties.ApiId}/apikeys/{Response.apiKey.id}",
+            key={"apiId": "Properties.ApiId", "id": "Parts[-1]"},
+            attributes={"ApiKey": "Parts[-1]", "ApiKeyId": "Parts[-1]", "Arn": "Id"},
         ),
     ),
     resource_type(

@@ -1,6 +1,7 @@
 """EC2: the types that MiniStack's API has and its CloudFormation lacks, and attributes that templates ask for."""
 
 from collections.abc import Callable
+from typing import Any
 
 from cdp_constructs.local.extensions import _refine
 from cdp_constructs.local.extensions._sdk import Api, resource_type
@@ -25,8 +26,8 @@ def _tagged(kind: str) -> Callable[[Properties], Properties]:
 
 def _rule(properties: Properties) -> Properties:
     """A rule of a security group is flat in a template and an IpPermission with one source in the API."""
-    described = {"Description": properties["Description"]} if properties.get("Description") else {}
-    sources = {
+    described: dict[str, Any] = {"Description": properties["Description"]} if properties.get("Description") else {}
+    sources: dict[str, dict[str, Any]] = {
         "IpRanges": {"CidrIp": properties.get("CidrIp")},
         "Ipv6Ranges": {"CidrIpv6": properties.get("CidrIpv6")},
         "PrefixListIds": {
@@ -37,8 +38,8 @@ def _rule(properties: Properties) -> Properties:
         },
     }
     named = {name: [{**source, **described}] for name, source in sources.items() if any(source.values())}
-    ports = {name: properties[name] for name in ("FromPort", "ToPort") if name in properties}
-    permission = {"IpProtocol": properties["IpProtocol"], **ports, **named}
+    ports: Properties = {name: properties[name] for name in ("FromPort", "ToPort") if name in properties}
+    permission: Properties = {"IpProtocol": properties["IpProtocol"], **ports, **named}
     return {"GroupId": properties["GroupId"], "IpPermissions": [permission]}
 
 
