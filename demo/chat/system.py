@@ -76,7 +76,7 @@ class Chat:
         self.deployment = deployment
         stacks = {deployment.regions[name]: name for name, out in deployment.outputs.items() if "ApiUrl" in out}
         self.stacks = dict(sorted(stacks.items()))
-        [self._shared] = [name for name in deployment.outputs if name not in stacks.values()]
+        [self._shared] = [name for name, out in deployment.outputs.items() if "UserPoolId" in out]
         self.home = deployment.regions[self._shared]
         self.regions = tuple(self.stacks)
         self.apis = {region: self._api(region) for region in self.regions}
