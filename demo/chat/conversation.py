@@ -267,12 +267,11 @@ class Conversation:
         eventually(known_everywhere, within=10, what=f"{person.name}'s membership in every Region")
 
     def _arrived(self, room: str, message: str) -> None:
-        for region in self.chat.regions:
-            eventually(
-                lambda region=region: message in [one["id"] for one in self.hanako.history(region, room)] or None,
-                within=10,
-                what=f"the message in {region}",
-            )
+        def read_everywhere() -> bool | None:
+            histories = [self.hanako.history(region, room) for region in self.chat.regions]
+            return all(message in {one["id"] for one in history} for history in histories) or None
+
+        eventually(read_everywhere, within=10, what="the message in every Region")
 
     def _equal_histories(self, room: str, *, at_least: int = 1) -> list[dict[str, Any]]:
         def equal() -> list[dict[str, Any]] | None:
