@@ -29,10 +29,12 @@ _guardians: dict[int, subprocess.Popen[bytes]] = {}
 """The guardians that this process started, by process id; they must be reaped here."""
 
 # Functions inherit the server's environment. Keeping to these names keeps the user's credentials, profiles, proxies and
-# AWS_ENDPOINT_URL out of them, and settings meant for another MiniStack out of this one.
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-# A Redis of the user's own may stand behind ElastiCache.
-_INHERITED += ("REDIS_HOST", "REDIS_PORT")
+# AWS_ENDPOINT_URL out of them, and settings meant for another MiniStack out of this one. A Redis of the user's own may
+# stand behind ElastiCache.
+_INHERITED = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
+    *("REDIS_HOST", "REDIS_PORT"),
+)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -60,6 +61,10 @@ def _serve(gateway: socket.socket) -> None:
 
     from cdp_constructs.local import extensions
 
+    # Connections and pipes of workers come to more than the 256 files that macOS allows at first.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     extensions.install()
     config = Config()
     config.bind = [f"fd://{gateway.fileno()}"]
