@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -48,6 +49,8 @@ _EXPIRY_LIMIT = (
     "S3 checks expiry in whole seconds; an hour is the most that a function's own credentials are trusted for"
 )
 _REJECTIONS_THAT_ALARM = 10
+# Two confirmations of one prefix would decide by different rules, whichever came first. Weak: apps of a test go away.
+_receiving: WeakKeyDictionary[s3.IBucket, str] = WeakKeyDictionary()
 _USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
@@ -90,8 +93,9 @@ class DirectObjectUpload(Construct):
         allowed_origins: Web origins whose pages may upload, such as ``https://chat.example.com``. Required when the
             bucket is made here, refused for a brought one, whose CORS rules are yours.
         expiry: How long a form can be used, 1 second to 1 hour; 5 minutes by default.
-        bucket: A versioned bucket of the same Region that sends its events to EventBridge. Nothing on it is changed:
-            CORS, expiry and TLS-only policy are yours. By default one is made: private, versioned, TLS only.
+        bucket: A versioned bucket of the same Region that sends its events to EventBridge and receives no other
+            uploads. Nothing on it is changed: CORS, expiry and TLS-only policy are yours. By default one is made:
+            private, versioned, TLS only.
         encryption_key: Encrypts the topic, and the bucket when it is made here. By default a key is made for the topic,
             and S3 encrypts the bucket with its own.
         alarm_topic: Receives the alarms; by default there are none.
@@ -107,7 +111,7 @@ class DirectObjectUpload(Construct):
 
     Raises:
         InvalidOptionError: for an unknown content type, a size or expiry out of range, missing or wrong origins, or a
-            bucket of this app that sends no events to EventBridge.
+            bucket that receives other uploads or sends no events to EventBridge.
     """
 
     incoming_prefix = _INCOMING
@@ -139,6 +143,11 @@ class DirectObjectUpload(Construct):
         }
 
         self.bucket: s3.IBucket = bucket or self._make_bucket(allowed_origins or [], encryption_key)
+        if self.bucket in _receiving:
+            raise InvalidOptionError(
+                self, "bucket", f"already receives the uploads of {_receiving[self.bucket]}", "Give each a bucket"
+            )
+        _receiving[self.bucket] = self.node.path
         self.encryption_key: kms.IKey = encryption_key or add_key(
             self, "EncryptionKey", description=f"Encrypts the topic of {self.node.path}"
         )

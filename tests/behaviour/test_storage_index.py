@@ -199,11 +199,18 @@ def test_events_out_of_order_leave_the_newest_sequencer(deployed_archive: Archiv
     assert recorded < deployed_archive.item(key)["sequencer"] == "FF" + 62 * "0"
 
 
-def test_poison_event_does_not_hold_up_the_others(deployed_archive: Archive) -> None:
-    deployed_archive.sqs.send_message(QueueUrl=deployed_archive.outputs["EventQueue"], MessageBody="not an event")
+def test_poison_event_ends_in_the_dead_letter_queue_and_the_others_are_recorded(deployed_archive: Archive) -> None:
+    sqs, outputs = deployed_archive.sqs, deployed_archive.outputs
+    visibility = sqs.get_queue_attributes(QueueUrl=outputs["EventQueue"], AttributeNames=["VisibilityTimeout"])
+    # The function's five tries would take a quarter of an hour.
+    sqs.set_queue_attributes(QueueUrl=outputs["EventQueue"], Attributes={"VisibilityTimeout": "1"})
+    sqs.send_message(QueueUrl=outputs["EventQueue"], MessageBody="not an event")
     deployed_archive.put("files/heidi/a.txt")
     eventually(lambda: deployed_archive.item("files/heidi/a.txt"))
-    deployed_archive.sqs.purge_queue(QueueUrl=deployed_archive.outputs["EventQueue"])
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=outputs["Failed"]).get("Messages"), seconds=30)
+    assert message["Body"] == "not an event"
+    sqs.delete_message(QueueUrl=outputs["Failed"], ReceiptHandle=message["ReceiptHandle"])
+    sqs.set_queue_attributes(QueueUrl=outputs["EventQueue"], Attributes=visibility["Attributes"])
 
 
 def test_owner_and_time_find_objects(deployed_archive: Archive) -> None:

@@ -57,7 +57,8 @@ def everything_brought(stack: Stack) -> DirectObjectUpload:
 @architecture
 def two_in_one_stack(stack: Stack) -> list[DirectObjectUpload]:
     first = DirectObjectUpload(stack, "One", content_types=["image/png"], max_size_mb=1, allowed_origins=ORIGINS)
-    return [first, DirectObjectUpload(stack, "Two", content_types=["text/csv"], max_size_mb=1, bucket=first.bucket)]
+    second = DirectObjectUpload(stack, "Two", content_types=["text/csv"], max_size_mb=1, allowed_origins=ORIGINS)
+    return [first, second]
 
 
 @architecture
@@ -289,3 +290,11 @@ def test_bucket_that_sends_no_events_is_refused() -> None:
     bucket = s3.Bucket(stack, "Bucket")
     with pytest.raises(InvalidOptionError, match=r"does not send its events.*event_bridge_enabled=True"):
         DirectObjectUpload(stack, "P", content_types=["image/png"], max_size_mb=1, bucket=bucket)
+
+
+def test_second_upload_into_one_bucket_is_refused() -> None:
+    stack = Stack()
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "brought")
+    DirectObjectUpload(stack, "First", content_types=["image/png"], max_size_mb=1, bucket=bucket)
+    with pytest.raises(InvalidOptionError, match="already receives the uploads of Default/First"):
+        DirectObjectUpload(stack, "Second", content_types=["text/csv"], max_size_mb=1, bucket=bucket)

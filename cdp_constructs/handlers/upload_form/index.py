@@ -31,8 +31,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 logger = Logger()
 tracer = Tracer()
-# Signature version 4 and the Region's own host name: the older forms of both are refused by newer Regions and keys.
-s3 = boto3.client("s3", config=Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"}))
+# Without these, boto3 signs forms for S3's global host, which only redirects to other Regions than the first.
+regional = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+s3 = boto3.client("s3", config=Config(signature_version="s3v4", s3=regional))
 
 MEGABYTE = 1_000_000
 # AWS advises parts from about this size; a single post ends at 5 GiB.
