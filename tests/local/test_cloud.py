@@ -1,8 +1,11 @@
 """The clients of the embedded cloud: who they are, where they go, and how little they retry."""
 
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -104,3 +107,10 @@ def test_boto3_with_the_endpoint_in_its_environment_works_too(
     monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint)
     session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
     assert session.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_importing_the_client_side_does_not_import_the_server_side() -> None:
+    program = "import sys; from cdp_constructs.local import LocalCloud; print('ministack' in sys.modules)"
+    root = Path(__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=root)
+    assert ended.stdout == "False\n"

@@ -1,11 +1,14 @@
 """The server starts alone, listens on the loopback address only, and leaves nothing behind, however it ends."""
 
+import io
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,6 +248,31 @@ def test_the_users_aws_configuration_reaches_neither_clients_nor_server(
     with LocalCloud.start() as cloud:
         assert cloud.client("sts").get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:root"
     assert LocalCloud.attach(server.endpoint).client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_functions_see_nothing_of_the_users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = {"USERS_SECRET": "x", "HTTPS_PROXY": "http://127.0.0.1:1", "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "x"}
+    for name, value in (hidden | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}).items():
+        monkeypatch.setenv(name, value)
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", "import os\ndef handler(event, context):\n    return dict(os.environ)\n")
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    with LocalCloud.start() as cloud:
+        role = cloud.client("iam").create_role(
+            RoleName="looker", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        )
+        functions = cloud.client("lambda")
+        functions.create_function(
+            FunctionName="looker",
+            Runtime="python3.14",
+            Handler="index.handler",
+            Role=role["Role"]["Arn"],
+            Code={"ZipFile": code.getvalue()},
+        )
+        seen = json.load(functions.invoke(FunctionName="looker", Payload=b"{}")["Payload"])
+        assert seen["AWS_ENDPOINT_URL"] == cloud.endpoint
+    assert {name: seen[name] for name in hidden if seen.get(name) == hidden[name]} == {}
 
 
 def test_stop_leaves_an_attached_server_running(server: ServerProcess) -> None:
