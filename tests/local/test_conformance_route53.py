@@ -95,3 +95,23 @@ def test_latency_records_and_health_checks_are_given_back(cloud: LocalCloud, sta
     stacks.delete("routing")
     assert not route53.list_health_checks()["HealthChecks"]
     assert not [zone for zone in route53.list_hosted_zones()["HostedZones"] if zone["Name"] == "example.test."]
+
+
+def test_a_zone_with_networks_is_private(cloud: LocalCloud, stacks: Any) -> None:
+    zone = {
+        "Name": "internal.test",
+        "VPCs": [{"VPCId": {"Ref": "Vpc"}, "VPCRegion": {"Ref": "AWS::Region"}}],
+    }
+    outputs = stacks.deploy(
+        {
+            "Resources": {
+                "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+                "Zone": {"Type": "AWS::Route53::HostedZone", "Properties": zone},
+            },
+            "Outputs": {name: {"Value": {"Ref": name}} for name in ("Vpc", "Zone")},
+        }
+    )
+
+    found = cloud.client("route53").get_hosted_zone(Id=outputs["Zone"])
+    assert found["HostedZone"]["Config"]["PrivateZone"] is True
+    assert found["VPCs"] == [{"VPCRegion": "us-east-1", "VPCId": outputs["Vpc"]}]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.extensions import CATALOGUE, Support
+from cdp_constructs.local.extensions import CATALOGUE, Support, labels, records
 
 SPECIMEN = Path(__file__).parent / "typical_app" / "app.py"
 FAMILIES = re.findall(r'^    "(\w+)": \w+,$', SPECIMEN.read_text(encoding="utf-8"), re.MULTILINE)
@@ -88,3 +88,21 @@ def test_every_type_of_the_cdk_is_known_and_a_misspelt_one_is_not(cloud: LocalCl
 def test_whatever_does_not_run_says_why() -> None:
     silent = [item.name for item in CATALOGUE.values() if item.support is not Support.EXECUTED and not item.reason]
     assert not silent
+
+
+@pytest.fixture(scope="module")
+def provided_by_ministack() -> set[str]:
+    program = (
+        "import json; from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers; "
+        "print(json.dumps(list(handlers)))"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return set(json.loads(finished.stdout.splitlines()[-1]))
+
+
+def test_labels_name_types_that_ministack_provides(provided_by_ministack: set[str]) -> None:
+    assert {item.name for item in labels.RESOURCE_TYPES} <= provided_by_ministack
+
+
+def test_nothing_is_only_recorded_that_ministack_provides(provided_by_ministack: set[str]) -> None:
+    assert not {item.name for item in records.RESOURCE_TYPES} & provided_by_ministack

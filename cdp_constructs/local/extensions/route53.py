@@ -1,13 +1,18 @@
-"""Route 53: health checks and groups of records."""
+"""Route 53: health checks, groups of records, and the networks of private zones."""
 
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from cdp_constructs.local.extensions import _ministack, _refine
 from cdp_constructs.local.extensions._sdk import call, client, generated_name
 from cdp_constructs.local.extensions._types import Attributes, Properties, ResourceType, Support
 
-__all__ = ["RESOURCE_TYPES"]
+__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
+
+PRIVATE_NAMES = ("ministack.services.route53:_zones",)
+
+_route53: Any = _ministack.module("services.route53")
 
 _NEVER_CHECKED = "the check is stored, but its endpoint is never asked and its status never changes"
 _NO_DNS = "records are stored and listed by the API; no DNS server answers for them"
@@ -121,3 +126,13 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
     ResourceType(name="AWS::Route53::RecordSet", support=Support.CONTROL_PLANE_ONLY, reason=_NO_DNS),
     ResourceType(name="AWS::Route53::HostedZone", support=Support.CONTROL_PLANE_ONLY, reason=_NO_DNS),
 )
+
+
+def _associate(zone_id: str, properties: Properties, _attributes: Attributes) -> None:
+    networks = properties.get("VPCs") or []
+    _route53._zones[zone_id].update(private=bool(networks), vpcs=[dict(network) for network in networks])
+
+
+def install() -> None:
+    """Make a zone private that a template gives networks to; MiniStack's CloudFormation makes it public."""
+    _refine.after("AWS::Route53::HostedZone", _associate)

@@ -172,14 +172,13 @@ def balanced_containers(stack: Stack) -> None:
 
 
 def balanced_functions(stack: Stack) -> None:
-    balancer = elbv2.ApplicationLoadBalancer(stack, "Balancer", vpc=vpc(stack), internet_facing=True)
+    network = vpc(stack)
+    balancer = elbv2.ApplicationLoadBalancer(stack, "Balancer", vpc=network, internet_facing=True)
     balancer.add_listener("Http", port=80).add_targets(
         "Function", targets=[elbv2_targets.LambdaTarget(function(stack, "Handler"))]
     )
     CfnOutput(stack, "BalancerName", value=balancer.load_balancer_dns_name)
-    elbv2.NetworkLoadBalancer(stack, "Tcp", vpc=balancer.vpc).add_listener("Tcp", port=443).add_targets(
-        "None", port=443
-    )  # type: ignore[arg-type]  # vpc is given above
+    elbv2.NetworkLoadBalancer(stack, "Tcp", vpc=network).add_listener("Tcp", port=443).add_targets("None", port=443)
 
 
 def scaled_instances(stack: Stack) -> None:
