@@ -7,22 +7,9 @@ from stacks.chat import system
 from stacks.chat.regional_stack import RegionalStack
 
 ORIGIN = "https://chat.example.com"
-ROUTING = {
-    "latency_routing": True,
-    "domain_name": "api.chat.example.com",
-    "hosted_zone_id": "Z0123456789EXAMPLE",
-    "hosted_zone_name": "chat.example.com",
-    "alarm_email": "ops@example.com",
-}
 
 
 @architecture
 def two_regions(app: App) -> dict[str, RegionalStack]:
     """The chat as cdk.json configures it."""
     return system.add_to(app, app.node.try_get_context("chat"))
-
-
-@architecture
-def routed(app: App) -> dict[str, RegionalStack]:
-    """The chat with everything that can be switched on."""
-    return system.add_to(app, {**app.node.try_get_context("chat"), **ROUTING}, name="RoutedChat")
