@@ -281,6 +281,18 @@ def test_replicas_come_and_go_with_the_template_and_the_items_stay(
     assert table not in ireland.list_tables()["TableNames"]
 
 
+def test_a_strongly_consistent_table_is_the_same_everywhere_at_once(cloud: LocalCloud, stacks: Any) -> None:
+    regions = (OREGON, "us-east-1", "us-east-2")
+    template = table_template(*regions, MultiRegionConsistency="STRONG")
+    table = stacks.deploy(template, region=OREGON)["Name"]
+    clients = [cloud.client("dynamodb", region=region) for region in regions]
+    for index, client in enumerate(clients):
+        client.put_item(TableName=table, Item=item("strong", version=str(index)))
+        assert [read(other, table, "strong")["version"]["S"] for other in clients] == [str(index)] * 3
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        clients[1].put_item(TableName=table, Item=item("strong"), ConditionExpression="attribute_not_exists(id)")
+
+
 def test_an_injected_fault_meets_one_operation_of_one_region_until_it_ends(
     table: str, tokyo: Any, oregon: Any, cloud: LocalCloud
 ) -> None:

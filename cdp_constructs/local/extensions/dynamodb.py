@@ -11,7 +11,7 @@ from typing import Any
 
 from cdp_constructs.local.extensions import _admin, _ministack, _refine
 from cdp_constructs.local.extensions._types import Attributes, Properties
-from cdp_constructs.local.extensions.dynamodb_replication import event_loop, item_key
+from cdp_constructs.local.extensions.dynamodb_replication import STRONG, event_loop, item_key
 
 __all__ = ["PRIVATE_NAMES", "install"]
 
@@ -105,6 +105,7 @@ def _provisioned_global_table(name: str, properties: Properties, attributes: Att
     replicas = {replica["Region"]: replica for replica in properties.get("Replicas", [])}
     if home not in replicas:
         raise ValueError(f"Replicas of {name} are {sorted(replicas)} without the stack's own Region {home}; add it")
+    table[STRONG] = properties.get("MultiRegionConsistency") == "STRONG"
     present = set(_ddb._replica_group(table)) - {home}
     updates = [{"Delete": {"RegionName": region}} for region in sorted(present - set(replicas))]
     updates += [{"Create": {"RegionName": region}} for region in sorted(set(replicas) - present - {home})]

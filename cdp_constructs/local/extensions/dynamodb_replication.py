@@ -2,7 +2,7 @@
 
 MiniStack writes to all replicas in the same moment, which hides every race between Regions. Here a change reaches the
 other Regions some milliseconds later, in the order of its Region, and of two changes to one item the later one wins as
-a whole.
+a whole. A table with strong consistency is written everywhere at once, and suspending does not hold its writes back.
 
 `POST /_cdp/replication/suspend?region=us-west-2` holds back what leaves or enters that Region, `POST
 /_cdp/replication/resume?region=us-west-2` lets it catch up, `GET /_cdp/replication` tells what is held back.
@@ -18,7 +18,7 @@ from typing import Any
 
 from cdp_constructs.local.extensions import _admin, _ministack
 
-__all__ = ["PRIVATE_NAMES", "REPLICATION_DELAY", "event_loop", "install", "item_key"]
+__all__ = ["PRIVATE_NAMES", "REPLICATION_DELAY", "STRONG", "event_loop", "install", "item_key"]
 
 REPLICATION_DELAY = 0.02
 """Seconds from a write to its arrival in the other Regions; AWS says usually less than one second."""
@@ -35,6 +35,7 @@ _app: Any = _ministack.module("app")
 _ddb: Any = _ministack.module("services.dynamodb")
 _responses: Any = _ministack.module("core.responses")
 
+STRONG = "_cdp_strong"  # in a table's record: a write is in every Region before it is answered
 _VERSIONS = "_cdp_versions"  # in a table's record: (partition key, sort key) -> version of its last change
 
 _Version = tuple[int, str]
@@ -75,6 +76,9 @@ def _queue_change(table: dict[str, Any], event: str, old: dict[str, Any] | None,
     """Stands in for MiniStack's replication: remembers the change for each other Region instead of applying it."""
     regions = _ddb._replica_group(table)
     if not regions:
+        return
+    if table.get(STRONG):
+        _originals["replicate"](table, event, old, new)
         return
     home = _responses.get_region()
     change = _Change(
