@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
 
 HANDLERS = Path(__file__).parent.parent / "handlers"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
@@ -165,6 +165,34 @@ def consume_queue(
         "SQS sources take no destination: what fails stays in the queue and moves to its dead-letter queue.",
     )
     return mapping
+
+
+def allow_on_prefixes(
+    function: lambda_.Function,
+    construct_id: str,
+    statements: list[iam.PolicyStatement],
+    *,
+    prefixes: list[str],
+    reason: str,
+) -> None:
+    """Let a function do more, where some of the resources can only be named by the beginning of their ARNs.
+
+    Args:
+        function: Made by ``add_function``.
+        construct_id: Id of the policy inside the function. A policy of its own, so that the acknowledgment of these
+            ARNs covers nothing that is granted elsewhere.
+        statements: What is allowed.
+        prefixes: The ARNs of the statements that end with ``*``.
+        reason: Why a security reviewer would accept them.
+
+    Raises:
+        ValueError: for an imported function without a role.
+    """
+    if function.role is None:
+        raise ValueError(f"{function.node.path} has no role to which permissions could be added")
+    policy = iam.Policy(function, construct_id, roles=[function.role], statements=statements)
+    function.node.default_child.node.add_dependency(policy)  # type: ignore[union-attr]
+    acknowledge_resources(policy, prefixes, reason)
 
 
 def _trace(function: lambda_.Function, role: iam.Role) -> None:

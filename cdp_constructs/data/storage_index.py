@@ -10,9 +10,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge_resources
 from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function, consume_queue
+from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
 from cdp_constructs._defaults.object_events import OBJECT_CREATED, OBJECT_DELETED, let_rule_send, queue_object_events
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive
@@ -251,9 +250,6 @@ class StorageIndex(Construct):
         return {"BUCKET": self.bucket.bucket_name, "PREFIX": self._prefix, "TABLE_NAME": self.table.table_name}
 
     def _allow(self, function: "lambda_.Function", table_actions: list[str]) -> None:
-        role = function.role
-        if role is None:
-            raise RuntimeError(f"{function.node.path} has no role")
         objects = self.bucket.arn_for_objects(f"{self._prefix}*")
         statements = [
             iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects]),
@@ -261,12 +257,12 @@ class StorageIndex(Construct):
             iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]),
             iam.PolicyStatement(actions=table_actions, resources=[self.table.table_arn]),
         ]
-        policy = iam.Policy(role, "Index", roles=[role], statements=statements)
-        function.node.add_dependency(policy)
-        acknowledge_resources(
-            policy,
-            [objects],
-            "The index describes every object below the prefix; keys are not known before objects are made.",
+        allow_on_prefixes(
+            function,
+            "Index",
+            statements,
+            prefixes=[objects],
+            reason="The index describes every object below the prefix; keys are not known before objects are made.",
         )
         if self.bucket.encryption_key is not None:
             self.bucket.encryption_key.grant(function, "kms:Decrypt")

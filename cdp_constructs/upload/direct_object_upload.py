@@ -11,10 +11,15 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge_resources
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import HANDLERS, Invocation, add_function, consume_queue
+from cdp_constructs._defaults.functions import (
+    HANDLERS,
+    Invocation,
+    add_function,
+    allow_on_prefixes,
+    consume_queue,
+)
 from cdp_constructs._defaults.keys import add_key
 from cdp_constructs._defaults.object_events import OBJECT_CREATED, queue_object_events
 from cdp_constructs._defaults.queues import (
@@ -331,17 +336,14 @@ class DirectObjectUpload(Construct):
     def _allow_objects(
         self, function: "lambda_.Function", actions: dict[str, list[str]], *others: iam.PolicyStatement
     ) -> None:
-        role = function.role
-        if role is None:
-            raise RuntimeError(f"{function.node.path} has no role")
         objects = {prefix: self.bucket.arn_for_objects(f"{prefix}*") for prefix in actions}
         statements = [iam.PolicyStatement(actions=actions[prefix], resources=[objects[prefix]]) for prefix in actions]
-        policy = iam.Policy(role, "Objects", roles=[role], statements=[*statements, *others])
-        function.node.add_dependency(policy)
-        acknowledge_resources(
-            policy,
-            list(objects.values()),
-            "Owner, upload and file name are not known before users upload; the prefix bounds what can be reached.",
+        allow_on_prefixes(
+            function,
+            "Objects",
+            [*statements, *others],
+            prefixes=list(objects.values()),
+            reason="Owner, upload and file name are not known before users upload; the prefix bounds what is reached.",
         )
         if self.bucket.encryption_key is not None:
             self.bucket.encryption_key.grant(function, *_USE_KEY)

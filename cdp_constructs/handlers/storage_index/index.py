@@ -14,6 +14,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import boto3
@@ -124,7 +125,7 @@ def reconcile(grace_seconds: int, context: LambdaContext) -> dict[str, int | boo
         while cursor["phase"] != "done" and context.get_remaining_time_in_millis() > STOP_BEFORE_MS:
             page = _changed_objects if cursor["phase"] == "objects" else _living_items
             seen, count, cursor = page(cursor["after"])
-            repaired += sum(pool.map(lambda pair: _repair(*pair, settled_before), seen.items()))
+            repaired += sum(pool.map(_repair, seen.keys(), seen.values(), repeat(settled_before)))
             compared += count
     finished = cursor["phase"] == "done"
     if finished:
@@ -172,12 +173,13 @@ def _living_items(after: str) -> Page:
 
 def _items(names: list[str]) -> dict[str, dict[str, Any]]:
     """Return the items of many objects."""
-    table, found = os.environ["TABLE_NAME"], {}
+    table = os.environ["TABLE_NAME"]
+    found: dict[str, dict[str, Any]] = {}
     for start in range(0, len(names), BATCH_GET):
         keys = [{"object": name} for name in names[start : start + BATCH_GET]]
         request: Any = {table: {"Keys": keys, "ConsistentRead": True}}
         while request:
-            answer = database.batch_get_item(RequestItems=request)
+            answer: Any = database.batch_get_item(RequestItems=request)
             found.update({item["object"]: item for item in answer["Responses"][table]})
             request = answer["UnprocessedKeys"]
     return found

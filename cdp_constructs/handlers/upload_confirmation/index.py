@@ -57,7 +57,7 @@ def confirm(record: SQSRecord) -> None:
     bucket, item = event["detail"]["bucket"]["name"], event["detail"]["object"]
     key = item["key"]
     # The version that the event is about: a later upload with the same form has an event of its own.
-    source = {"Bucket": bucket, "Key": key}
+    source: dict[str, Any] = {"Bucket": bucket, "Key": key}
     if item.get("version-id"):
         source["VersionId"] = item["version-id"]
     try:
@@ -80,7 +80,7 @@ def confirm(record: SQSRecord) -> None:
     s3.delete_object(**source)
 
 
-def check(source: dict[str, str], head: Any) -> None:
+def check(source: dict[str, Any], head: Any) -> None:
     """Check key, size and content type, the last from the bytes.
 
     Raises:
@@ -125,7 +125,7 @@ def is_text(first_bytes: bytes) -> bool:
     return CONTROL_CHARACTERS.search(text) is None
 
 
-def accept(source: dict[str, str], head: Any, identity: str) -> dict[str, Any]:
+def accept(source: dict[str, Any], head: Any, identity: str) -> dict[str, Any]:
     """Copy the object to ``accepted/`` unless an earlier try did, and return the head of the copy.
 
     Raises:
@@ -144,7 +144,7 @@ def accept(source: dict[str, str], head: Any, identity: str) -> dict[str, Any]:
     return {**target, "version_id": existing.get("VersionId"), "etag": existing["ETag"].strip('"')}
 
 
-def reject(source: dict[str, str], head: Any, reason: str) -> None:
+def reject(source: dict[str, Any], head: Any, reason: str) -> None:
     """Copy the object to ``quarantine/``; one that is too large for a copy is not kept."""
     logger.warning("Rejected", key=source["Key"], reason=reason, size=head["ContentLength"], type=head["ContentType"])
     if head["ContentLength"] <= LARGEST_COPY:
@@ -185,11 +185,11 @@ def count(name: str, **details: str) -> None:
             metric.add_metadata(key, value)
 
 
-def _target(source: dict[str, str], prefix: str) -> dict[str, str]:
+def _target(source: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {"Bucket": source["Bucket"], "Key": f"{prefix}/{source['Key'].partition('/')[2]}"}
 
 
-def _copy(source: dict[str, str], target: dict[str, str], head: Any, metadata: dict[str, str], *, tags: str) -> None:
+def _copy(source: Any, target: dict[str, Any], head: Any, metadata: dict[str, str], *, tags: str) -> None:
     s3.copy_object(
         **target,
         CopySource=source,

@@ -32,8 +32,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 logger = Logger()
 tracer = Tracer()
 # Without these, boto3 signs forms for S3's global host, which only redirects to other Regions than the first.
-regional = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
-s3 = boto3.client("s3", config=Config(signature_version="s3v4", s3=regional))
+s3 = boto3.client(
+    "s3",
+    config=Config(
+        signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+    ),
+)
 
 MEGABYTE = 1_000_000
 # AWS advises parts from about this size; a single post ends at 5 GiB.
@@ -158,7 +162,7 @@ def issue(owner: str, request: FormRequest) -> dict[str, Any]:
     upload_id = str(uuid4())
     key = f"incoming/{owner}/{upload_id}/{safe_name(request.name)}"
     expires_in = int(os.environ["EXPIRES_IN"])
-    answer = {"upload_id": upload_id, "key": key, "expires_in": expires_in}
+    answer: dict[str, Any] = {"upload_id": upload_id, "key": key, "expires_in": expires_in}
     if request.size is not None and request.size > LARGEST_POST:
         return answer | _parts(key, request, request.size, expires_in)
     fields = {"Content-Type": request.content_type}
@@ -174,7 +178,7 @@ def issue(owner: str, request: FormRequest) -> dict[str, Any]:
 
 
 def _parts(key: str, request: FormRequest, size: int, expires_in: int) -> dict[str, Any]:
-    target = {"Bucket": os.environ["BUCKET"], "Key": key}
+    target: dict[str, Any] = {"Bucket": os.environ["BUCKET"], "Key": key}
     upload = s3.create_multipart_upload(**target, ContentType=request.content_type, Metadata=request.metadata)
     target["UploadId"] = upload["UploadId"]
     parts = []
@@ -192,13 +196,13 @@ def complete(owner: str, request: CompletionRequest) -> dict[str, Any]:
     key = re.fullmatch(rf"incoming/{re.escape(owner)}/(?P<upload_id>[0-9a-f-]{{36}})/[^/]+", request.key)
     if key is None:
         raise UploadRefusedError("key: is not one of your uploads")
-    parts = [{"PartNumber": part.part_number, "ETag": part.etag} for part in request.parts]
+    parts = sorted(request.parts, key=lambda part: part.part_number)
     try:
         s3.complete_multipart_upload(
             Bucket=os.environ["BUCKET"],
             Key=request.key,
             UploadId=request.multipart_upload_id,
-            MultipartUpload={"Parts": sorted(parts, key=lambda part: int(part["PartNumber"]))},
+            MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in parts]},
         )
     except ClientError as error:
         code = error.response["Error"]["Code"]
