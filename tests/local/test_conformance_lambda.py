@@ -273,6 +273,16 @@ def test_a_function_that_fails_on_a_topic_sends_the_event_to_its_destination(
     assert record["requestPayload"]["Records"][0]["Sns"]["Message"] == "hello"
 
 
+def test_a_function_without_its_code_fails_the_stack(cloud: LocalCloud, stacks: Any) -> None:
+    cloud.client("s3", region=REGION).create_bucket(
+        Bucket="assets-of-nobody", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    code = {"S3Bucket": "assets-of-nobody", "S3Key": "missing.zip"}
+    template = {"Resources": {"Role": role(), "Function": function("", "Role", Code=code)}}
+    with pytest.raises(AssertionError, match=r"s3://assets-of-nobody/missing\.zip does not exist"):
+        stacks.deploy(template, region=REGION)
+
+
 def test_reserved_concurrency_is_kept(cloud: LocalCloud, deployed: dict[str, str]) -> None:
     concurrency = cloud.client("lambda", region=REGION).get_function_concurrency(FunctionName=deployed["Function"])
     assert concurrency["ReservedConcurrentExecutions"] == 5

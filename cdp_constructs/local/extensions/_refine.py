@@ -6,7 +6,7 @@ from typing import Any
 from cdp_constructs.local.extensions import _ministack
 from cdp_constructs.local.extensions._types import Attributes, Properties
 
-__all__ = ["after"]
+__all__ = ["after", "before"]
 
 _provisioners: Any = _ministack.module("services.cloudformation.provisioners")
 
@@ -49,3 +49,24 @@ def after(
     handlers["delete"] = removed
     if update is not None:
         handlers["update"] = updated
+
+
+def before(type_name: str, check: Callable[[Properties], None]) -> None:
+    """Call `check` before MiniStack creates or updates a resource; what it raises is why the resource failed.
+
+    Args:
+        type_name: A resource type that MiniStack provides.
+        check: Gets the properties.
+    """
+    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS[type_name]
+    create, update = handlers["create"], handlers["update"]
+
+    def created(logical_id: str, properties: Properties, stack_name: str) -> Any:
+        check(properties)
+        return create(logical_id, properties, stack_name)
+
+    def updated(physical_id: str, old: Properties, new: Properties, *names: str) -> Any:
+        check(new)
+        return update(physical_id, old, new, *names)
+
+    handlers["create"], handlers["update"] = created, updated

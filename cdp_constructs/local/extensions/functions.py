@@ -2,7 +2,8 @@
 
 MiniStack calls every error of a handler `Runtime.HandlerError`, so that nothing can retry or catch by name, and wraps
 what goes to a dead-letter queue like what goes to a destination; AWS sends the event as it came. Its CloudFormation
-drops the dead-letter queue, the reserved concurrency, the VPC and the key of a function.
+drops the dead-letter queue, the reserved concurrency, the VPC and the key of a function, and accepts code that is not
+there.
 """
 
 import json
@@ -17,6 +18,7 @@ __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
     "ministack.services.lambda_svc:_execute_function_warm",
+    "ministack.services.lambda_svc:_fetch_code_from_s3",
     "ministack.services.lambda_svc:_functions",
     "ministack.services.lambda_svc:_route_async_failure",
     "ministack.services.lambda_svc:_vpc_config_with_id",
@@ -78,8 +80,16 @@ def _keep_properties(name: str, properties: Properties, _attributes: Attributes)
     function["config"]["KMSKeyArn"] = properties.get("KmsKeyArn", "")
 
 
+def _require_code(properties: Properties) -> None:
+    code = properties.get("Code", {})
+    bucket, key = code.get("S3Bucket"), code.get("S3Key")
+    if key and not _lambda._fetch_code_from_s3(bucket, key, version_id=code.get("S3ObjectVersion")):
+        raise ValueError(f"the function's code s3://{bucket}/{key} does not exist; upload it before deploying")
+
+
 def install() -> None:
     """Name errors, send events to dead-letter queues as they came, and keep what templates say."""
+    _refine.before("AWS::Lambda::Function", _require_code)
     _refine.after("AWS::Lambda::Function", _keep_properties)
     _lambda._execute_function_warm = _named_errors(_lambda._execute_function_warm)
     _lambda._route_async_failure = _dead_letters(_lambda._route_async_failure)
