@@ -14,12 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import jmespath  # type: ignore[import-untyped]  # it ships no types
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from cdp_constructs.local.clients import Clients
 from cdp_constructs.local.extensions import _ministack
 from cdp_constructs.local.extensions._types import Attributes, Properties, ResourceType, Support
 
@@ -38,21 +37,13 @@ _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "Unknown")
 
 
 @functools.cache
-def _client(service: str, region: str, endpoint: str) -> Any:
-    make: Any = boto3.client  # typed for names of services that are literals
-    return make(
-        service,
-        region_name=region,
-        endpoint_url=endpoint,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the made-up key that MiniStack treats as the account's root
-        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
+def _clients() -> Clients:
+    return Clients(f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}")
 
 
 def client(service: str) -> Any:
-    """Return a boto3 client for this server, as root, in the Region of the stack that is being deployed."""
-    return _client(service, _responses.get_region(), f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}")
+    """Return a boto3 client for this server, as root, in the account and Region of the stack that is being deployed."""
+    return _clients().get(service, region=_responses.get_region(), account=_responses.get_account_id())
 
 
 def scope() -> dict[str, str]:
