@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 PRIVATE_NAMES = (
+    "ministack.app:_handle_post_body_shortcuts",
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
     "ministack.services.cloudformation.stacks:_runs_on_worker_thread",
 )

@@ -23,7 +23,6 @@ PRIVATE_NAMES = (
     "ministack.app:_handle_special_data_plane_request",
     "ministack.app:_parse_cloudfront_dataplane_host",
     "ministack.services.cloudformation.provisioners:_cf_props_to_element",
-    "ministack.services.cloudformation.provisioners:_CF_LIST_ITEM_TAGS",
     "ministack.services.cloudfront:_add_cloudfront_headers",
     "ministack.services.cloudfront:_check_viewer_protocol_policy",
     "ministack.services.cloudfront:_create_key_group",
@@ -34,6 +33,7 @@ PRIVATE_NAMES = (
     "ministack.services.cloudfront:_key_groups",
     "ministack.services.cloudfront:_match_behavior",
     "ministack.services.cloudfront:_public_keys",
+    "ministack.services.cloudfront:_render_headers",
     "ministack.services.cloudfront:_update_key_group",
     "ministack.services.cloudfront:_update_public_key",
 )

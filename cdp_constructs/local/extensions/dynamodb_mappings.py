@@ -13,6 +13,7 @@ from cdp_constructs.local.extensions import _ministack
 __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
+    "ministack.services.dynamodb:_tables",
     "ministack.services.lambda_svc:_ESM_BACKOFF_SECONDS",
     "ministack.services.lambda_svc:_apply_filter_criteria",
     "ministack.services.lambda_svc:_dynamodb_stream_positions",

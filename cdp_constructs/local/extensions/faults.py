@@ -18,7 +18,6 @@ __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
     "ministack.app:_dispatch_service_request",
-    "ministack.app:_handle_post_body_shortcuts",
     "ministack.app:_routing_params",
     "ministack.core.iam_actions:access_denied_response",
     "ministack.core.iam_actions:extract_iam_action",
