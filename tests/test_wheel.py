@@ -53,7 +53,9 @@ def their_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     constraints = directory / "constraints.txt"
     constraints.write_text("\n".join(pins))
     subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--constraint", constraints, wheel], check=True, capture_output=True
+        [python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", constraints, wheel],
+        check=True,
+        capture_output=True,
     )
     return python
 

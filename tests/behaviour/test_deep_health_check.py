@@ -151,7 +151,10 @@ def test_a_hanging_dependency_does_not_hold_the_answer(get: Get) -> None:
     assert response.status_code == 200
     body = response.json()
     assert body["status"] == "degraded"
-    assert body["dependencies"]["http"] == {"status": "failing", "hard": False, "latency_ms": 400}
+    hanging = body["dependencies"]["http"]
+    assert (hanging["status"], hanging["hard"]) == ("failing", False)
+    # The time budget of this check is 400 ms; a busy machine notices its end a little later.
+    assert 400 <= hanging["latency_ms"] < 600
     assert body["dependencies"]["table"]["status"] == "ok"
     assert 0.4 <= took < 1.4, f"{took:.2f} s: Route 53 would not have waited much longer"
 
