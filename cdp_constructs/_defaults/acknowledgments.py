@@ -1,9 +1,11 @@
 """Acknowledgments of cdk-nag findings: narrow, reasoned, and kept in the audit trail."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
-from constructs import IConstruct
+from constructs import IConstruct, IValidation
 
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
@@ -31,9 +33,24 @@ def acknowledge_resources(policy: "iam.Policy", resources: list[str], reason: st
         resources: The ARNs as given to its statements.
         reason: Why a security reviewer would accept them.
     """
-    for resource in resources:
-        arn = _flatten(Stack.of(policy).resolve(resource))
-        acknowledge(policy, f"AwsSolutions-IAM5[Resource::{arn}]", reason)
+    policy.node.add_validation(_Acknowledging(policy, resources, reason))
+
+
+@jsii.implements(IValidation)
+class _Acknowledging:
+    """Acknowledges when the app is validated: only then is it known how a resource of another stack is written."""
+
+    def __init__(self, policy: "iam.Policy", resources: list[str], reason: str) -> None:
+        self._policy = policy
+        self._resources = resources
+        self._reason = reason
+
+    def validate(self) -> list[str]:
+        """Report nothing; see the class."""
+        for resource in self._resources:
+            arn = _flatten(Stack.of(self._policy).resolve(resource))
+            acknowledge(self._policy, f"AwsSolutions-IAM5[Resource::{arn}]", self._reason)
+        return []
 
 
 def _flatten(reference: Any) -> str:
@@ -43,4 +60,8 @@ def _flatten(reference: Any) -> str:
     ((function, value),) = reference.items()
     if function == "Fn::Join":
         return str(value[0]).join(map(_flatten, value[1]))
-    return f"<{'.'.join(value)}>" if function == "Fn::GetAtt" else f"<{value}>"
+    if function == "Fn::GetAtt":
+        return f"<{'.'.join(value)}>"
+    if function == "Fn::ImportValue":
+        return _flatten(value)
+    return f"<{value}>" if function == "Ref" else json.dumps(reference, separators=(",", ":"))

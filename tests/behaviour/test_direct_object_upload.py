@@ -162,6 +162,10 @@ def test_jpeg_is_accepted_and_its_consumers_hear_of_it(deployed_gallery: Gallery
     assert stored["Body"].read() == content
     assert (stored["ContentType"], stored["Metadata"]["room"]) == ("image/jpeg", "r-1")
 
+    incoming = {"Bucket": deployed_gallery.outputs["Bucket"], "Prefix": f"incoming/ann/{form['upload_id']}/"}
+    left = deployed_gallery.s3.list_object_versions(**incoming)
+    assert (left.get("Versions", []), left.get("DeleteMarkers", [])) == ([], [])
+
     (message,) = eventually(lambda: deployed_gallery.accepted(form))
     assert message.pop("accepted_at").startswith("20")
     assert message == {

@@ -12,6 +12,7 @@ from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DirectObjectUpload, InvalidOptionError
+from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.direct_object_upload import build as example
 
@@ -67,6 +68,13 @@ def inside_a_stage(app: App) -> DirectObjectUpload:
     return defaults(Stack(stage, "Service"))
 
 
+@architecture
+def bucket_of_another_stack(app: App) -> DirectObjectUpload:
+    bucket = add_private_bucket(Stack(app, "UploadStorage"), "Files", event_bridge_enabled=True)
+    service = Stack(app, "UploadService")
+    return DirectObjectUpload(service, "Pictures", content_types=["image/jpeg"], max_size_mb=10, bucket=bucket)
+
+
 architecture(example)
 
 
@@ -107,7 +115,7 @@ def test_template_is_reviewed(
 
 @pytest.mark.parametrize(
     "build",
-    [defaults, all_options, everything_brought, two_in_one_stack, inside_a_stage],
+    [defaults, all_options, everything_brought, two_in_one_stack, inside_a_stage, bucket_of_another_stack],
     ids=lambda build: build.__name__,
 )
 def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:

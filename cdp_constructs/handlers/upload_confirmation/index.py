@@ -137,7 +137,7 @@ def accept(source: dict[str, Any], head: Any, identity: str) -> dict[str, Any]:
     except ClientError as error:
         if error.response["Error"]["Code"] not in GONE:
             raise
-        _copy(source, target, head, {**head["Metadata"], "source": identity}, tags="")
+        _copy(source, target, head, {**head["Metadata"], "source": identity})
         existing = s3.head_object(**target)
     if existing["Metadata"].get("source") != identity:
         raise RejectedError("form-used-again")
@@ -148,7 +148,7 @@ def reject(source: dict[str, Any], head: Any, reason: str) -> None:
     """Copy the object to ``quarantine/``; one that is too large for a copy is not kept."""
     logger.warning("Rejected", key=source["Key"], reason=reason, size=head["ContentLength"], type=head["ContentType"])
     if head["ContentLength"] <= LARGEST_COPY:
-        _copy(source, _target(source, "quarantine"), head, head["Metadata"], tags=f"reason={reason}")
+        _copy(source, _target(source, "quarantine"), head, head["Metadata"], reason=reason)
 
 
 def publish(event: dict[str, Any], head: Any, target: dict[str, Any]) -> None:
@@ -189,15 +189,16 @@ def _target(source: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {"Bucket": source["Bucket"], "Key": f"{prefix}/{source['Key'].partition('/')[2]}"}
 
 
-def _copy(source: Any, target: dict[str, Any], head: Any, metadata: dict[str, str], *, tags: str) -> None:
+def _copy(source: Any, target: dict[str, Any], head: Any, metadata: dict[str, str], *, reason: str = "") -> None:
+    # Forms cannot set tags, so there are none to be copied, and accepting needs no permission for any.
+    tags: dict[str, Any] = {"TaggingDirective": "REPLACE", "Tagging": f"reason={reason}"} if reason else {}
     s3.copy_object(
         **target,
+        **tags,
         CopySource=source,
         # In a bucket without versions the object may have been replaced since it was checked.
         CopySourceIfMatch=head["ETag"],
         MetadataDirective="REPLACE",
         ContentType=head["ContentType"],
         Metadata=metadata,
-        TaggingDirective="REPLACE",
-        Tagging=tags,
     )
