@@ -58,14 +58,17 @@ class ChatConfiguration(BaseModel):
             raise InvalidOptionError(
                 KEY, option, "is empty", 'Name at least one Region, such as ["ap-northeast-1", "us-west-2"]'
             )
-        known = RegionInfo.regions
-        names = [region.name for region in known]
         taken = list(info.data.get("regions", ()))
         for region in regions:
-            if region not in names:
+            # CDK's own table of Regions. Cognito's and CloudFront's names in other partitions are others.
+            if RegionInfo.get(region).partition != "aws":
+                names = [known.name for known in RegionInfo.regions if known.partition == "aws"]
                 near = get_close_matches(region, names, n=1) or ["ap-northeast-1"]
                 raise InvalidOptionError(
-                    KEY, option, f"contains {region!r}, which is no Region of AWS", f"Use a name such as {near[0]!r}"
+                    KEY,
+                    option,
+                    f"contains {region!r}, which is no Region of the partition 'aws'",
+                    f"Use a name such as {near[0]!r}",
                 )
             if region in taken:
                 raise InvalidOptionError(KEY, option, f"contains {region!r} twice", "Name every Region once")

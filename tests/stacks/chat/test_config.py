@@ -47,7 +47,11 @@ def test_everything_switched_on_is_taken() -> None:
         ([], "chat: the value is []"),
         (
             GOOD | {"regions": ["ap-norteast-1"]},
-            "chat: regions contains 'ap-norteast-1', which is no Region of AWS. Use a name such as 'ap-northeast-1'.",
+            "'ap-norteast-1', which is no Region of the partition 'aws'. Use a name such as 'ap-northeast-1'.",
+        ),
+        (
+            GOOD | {"regions": ["cn-north-1"]},
+            "chat: regions contains 'cn-north-1', which is no Region of the partition",
         ),
         (GOOD | {"regions": []}, "chat: regions is empty. Name at least one Region"),
         (
@@ -95,7 +99,7 @@ def test_several_mistakes_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        ({"chat": GOOD | {"regions": ["nowhere"]}}, "chat: regions contains 'nowhere', which is no Region of AWS"),
+        ({"chat": GOOD | {"regions": ["nowhere"]}}, "chat: regions contains 'nowhere', which is no Region of"),
         ({"chat": GOOD, "systems": ["chess"]}, "context key 'systems' is ['chess']. Use a list of 'chat'."),
     ],
 )
