@@ -20,7 +20,7 @@ def chosen_systems(value: object) -> list[str]:
     """Return the names in the context key ``systems``; all of them when it is not set.
 
     Args:
-        value: A list from ``cdk.json``, or what ``-c systems=…`` passes: JSON, or one name.
+        value: A list from ``cdk.json``, or what ``-c systems=…`` passes: names with commas between them.
 
     Raises:
         SystemExit: naming the value and the names there are.
@@ -28,8 +28,8 @@ def chosen_systems(value: object) -> list[str]:
     if value is None:
         return list(SYSTEMS)
     if isinstance(value, str):
-        value = json.loads(value) if value.startswith("[") else [value]
-    if not isinstance(value, list) or not value or any(name not in SYSTEMS for name in value):
+        value = value.split(",")
+    if not isinstance(value, list) or not value or any(str(name) not in SYSTEMS for name in value):
         sys.exit(f"context key 'systems' is {value!r}. Use a list of {', '.join(map(repr, SYSTEMS))}.")
     return value
 

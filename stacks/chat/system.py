@@ -1,6 +1,7 @@
 """The chat as a whole: one stack for what is global, one for each Region, and one for the alarms of the routing."""
 
-from aws_cdk import App, Environment
+from aws_cdk import Environment
+from constructs import Construct
 
 from stacks.chat import routing_alarms_stack
 from stacks.chat.config import ChatConfiguration, ConfigurationError
@@ -11,11 +12,11 @@ from stacks.chat.routing_alarms_stack import RoutingAlarmsStack
 __all__ = ["ConfigurationError", "add_to"]
 
 
-def add_to(app: App, context: object, *, name: str = "Chat") -> dict[str, RegionalStack]:
-    """Add the chat's stacks to an app.
+def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str, RegionalStack]:
+    """Add the chat's stacks to an app or a stage.
 
     Args:
-        app: The app.
+        scope: The app or stage.
         context: Value of the context key ``chat``.
         name: Prefix of the stacks' names; two chats in one account need different ones.
 
@@ -27,11 +28,11 @@ def add_to(app: App, context: object, *, name: str = "Chat") -> dict[str, Region
     """
     configuration = ChatConfiguration.from_context(context)
     shared = GlobalStack(
-        app, f"{name}Global", env=Environment(region=configuration.home_region), configuration=configuration
+        scope, f"{name}Global", env=Environment(region=configuration.home_region), configuration=configuration
     )
     regions = {
         region: RegionalStack(
-            app, f"{name}-{region}", env=Environment(region=region), configuration=configuration, shared=shared
+            scope, f"{name}-{region}", env=Environment(region=region), configuration=configuration, shared=shared
         )
         for region in configuration.regions
     }
@@ -39,7 +40,7 @@ def add_to(app: App, context: object, *, name: str = "Chat") -> dict[str, Region
         stack.connect(regions)
     if configuration.latency_routing:
         RoutingAlarmsStack(
-            app,
+            scope,
             f"{name}RoutingAlarms",
             env=Environment(region=routing_alarms_stack.REGION),
             configuration=configuration,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Stage
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs.testing import Synthesis, architecture
@@ -31,6 +31,13 @@ ROUTING = {
 def routed(app: App) -> dict[str, RegionalStack]:
     """The chat with everything that can be switched on."""
     return system.add_to(app, {**app.node.try_get_context("chat"), **ROUTING}, name="RoutedChat")
+
+
+@architecture
+def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
+    """The least there can be, in a stage, where stacks have longer names, after another Region was given up."""
+    context = {"regions": ["eu-west-1"], "retired_regions": ["us-west-2"], "allowed_origins": [ORIGIN]}
+    return system.add_to(Stage(app, "Production"), context)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +84,7 @@ def test_routed_stack(stack: str, synthesis: Synthesis, template_snapshot: Snaps
     assert synthesis(routed).normalised[stack] == template_snapshot
 
 
-@pytest.mark.parametrize("build", [two_regions, routed])
+@pytest.mark.parametrize("build", [two_regions, routed, one_region_in_a_stage])
 def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build: Any) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
@@ -224,6 +231,18 @@ def test_regions_know_each_other_without_custom_resources(templates: dict[str, A
         }
         assert custom <= {"Custom::TableStream", "Custom::CloudFrontSigningKeys"}
     assert AWAY not in json.dumps(templates["ChatGlobal"]["Resources"])
+
+
+def test_one_region_alone_signs_for_itself_and_reads_what_a_retired_one_left(synthesis: Synthesis) -> None:
+    templates = synthesis(one_region_in_a_stage).templates
+    table = only(templates["Production-ChatGlobal"], "AWS::DynamoDB::GlobalTable")
+    assert [replica["Region"] for replica in table["Replicas"]] == ["eu-west-1"]
+    template = templates["Production-Chat-eu-west-1"]
+    environment = only(template, "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]
+    assert environment["LOG_REGIONS"] == "eu-west-1,us-west-2"
+    signers = json.loads(environment["SIGNING_FUNCTIONS"])
+    assert list(signers) == ["eu-west-1"]
+    assert only(template, "AWS::Lambda::Function", "SigningFunction")["FunctionName"] == signers["eu-west-1"]
 
 
 def test_with_routing_the_nearest_healthy_region_answers(templates: dict[str, Any]) -> None:
