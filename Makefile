@@ -34,8 +34,9 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 demo: $(INSTALLED) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
 	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)
 
-test: $(INSTALLED) ## all tests, the embedded cloud included
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# A worker per core, up to four: each has a synthesis and an embedded cloud of its own, shared by the tests of a file.
+test: $(INSTALLED) ## all tests, the embedded cloud included (PYTEST_ARGS="tests/upload -n 0" runs a part)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 synth: $(INSTALLED) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out
