@@ -16,9 +16,7 @@ _CONTROL_PLANE_ONLY = {
         "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::SubnetGroup "
         "ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
     ),
-    "no container runs": (
-        "ECS::Cluster ECS::Service ECS::TaskDefinition EKS::Cluster EKS::Nodegroup ECR::Repository"
-    ),
+    "no container runs": ("ECS::Cluster ECS::Service ECS::TaskDefinition EKS::Cluster EKS::Nodegroup ECR::Repository"),
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "
         "AutoScaling::LifecycleHook AutoScaling::ScheduledAction EC2::LaunchTemplate"
