@@ -4,6 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { formatDifferences, fullDiff } from '@aws-cdk/cloudformation-diff';
 
+// A reader such as head may have seen enough.
+process.stdout.on('error', () => process.exit(0));
+
 const revision = process.argv[2] ?? 'HEAD';
 const git = (...args) => execFileSync('git', args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
 

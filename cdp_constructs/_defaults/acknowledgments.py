@@ -1,6 +1,7 @@
 """Acknowledgments of cdk-nag findings: narrow, reasoned, and kept in the audit trail."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jsii
@@ -11,18 +12,20 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
 
 
-def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Accept one finding on one construct.
+def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) -> None:
+    """Accept findings on one construct.
 
     Args:
-        construct: The narrowest construct that has the finding.
-        rule: The rule as cdk-nag prints it, pack first, and for granular rules with the exact finding:
-            ``AwsSolutions-SQS3`` or ``AwsSolutions-IAM5[Resource::*]``.
+        construct: The narrowest construct that has the findings.
+        rules: The rule as cdk-nag prints it, pack first, and for granular rules with the exact finding:
+            ``AwsSolutions-SQS3`` or ``AwsSolutions-IAM5[Resource::*]``; or several with one reason.
         reason: Why a security reviewer would accept it.
     """
+    names = [rules] if isinstance(rules, str) else rules
     # Only an id with its pack in front reaches the audit trail of the validation report.
-    pack = rule.partition("-")[0]
-    Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{rule}", reason=reason))
+    Validations.of(construct).acknowledge(
+        *(Acknowledgment(id=f"{name.partition('-')[0]}::{name}", reason=reason) for name in names)
+    )
 
 
 def acknowledge_resources(policy: "iam.Policy", resources: list[str], reason: str) -> None:
@@ -47,9 +50,9 @@ class _Acknowledging:
 
     def validate(self) -> list[str]:
         """Report nothing; see the class."""
-        for resource in self._resources:
-            arn = _flatten(Stack.of(self._policy).resolve(resource))
-            acknowledge(self._policy, f"AwsSolutions-IAM5[Resource::{arn}]", self._reason)
+        resolved = Stack.of(self._policy).resolve(self._resources)
+        rules = [f"AwsSolutions-IAM5[Resource::{_flatten(resource)}]" for resource in resolved]
+        acknowledge(self._policy, rules, self._reason)
         return []
 
 

@@ -88,7 +88,12 @@ def add_function(
         encryption_key=log_encryption_key,
         removal_policy=removal_policy,
     )
-    role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(
+        scope,
+        f"{construct_id}Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        managed_policies=[_tracing_policy(scope)],
+    )
     log_group.grant_write(role)
     function = lambda_.Function(
         scope,
@@ -107,7 +112,8 @@ def add_function(
         reserved_concurrent_executions=reserved_concurrency,
         environment={"POWERTOOLS_SERVICE_NAME": construct_id, **(environment or {})},
     )
-    _trace(function, role)
+    resource = function.node.default_child
+    resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")  # type: ignore[union-attr]
     if dead_letter_queue is not None:
         # Imported here: only asynchronous functions have destinations.
         from aws_cdk import aws_lambda_destinations as destinations
@@ -195,22 +201,27 @@ def allow_on_prefixes(
     acknowledge_resources(policy, prefixes, reason)
 
 
-def _trace(function: lambda_.Function, role: iam.Role) -> None:
-    # Function(tracing=ACTIVE) would put the permission into the role's shared policy, and an acknowledgment of its *
-    # would then hide any other * that a user adds there. In a policy of its own it covers only itself.
-    policy = iam.Policy(
-        role,
-        "Tracing",
-        roles=[role],
+def _tracing_policy(scope: Construct) -> iam.ManagedPolicy:
+    """Return what lets functions send traces, one policy per stack.
+
+    Function(tracing=ACTIVE) would put the permission into each role's own policy, and an acknowledgment of its * would
+    then hide any other * that a user adds there. In a policy of its own it is reviewed once and covers only itself.
+    """
+    stack = Stack.of(scope)
+    existing = stack.node.try_find_child("FunctionTracing")
+    if existing is not None:
+        return existing  # type: ignore[return-value]  # made below
+    policy = iam.ManagedPolicy(
+        stack,
+        "FunctionTracing",
+        description="Lets functions send traces to X-Ray",
         statements=[
             iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
         ],
     )
-    function.node.add_dependency(policy)
-    resource = function.node.default_child
-    resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")  # type: ignore[union-attr]
     reason = "X-Ray has no resources to name: both actions accept only * (service authorization reference of X-Ray)."
     acknowledge(policy, "AwsSolutions-IAM5[Resource::*]", reason)
+    return policy
 
 
 def _acknowledge(function: lambda_.Function, invocation: Invocation) -> None:
@@ -218,5 +229,4 @@ def _acknowledge(function: lambda_.Function, invocation: Invocation) -> None:
         reason = "Failed asynchronous calls go to the on-failure destination, which also carries the error."
         acknowledge(function, "Serverless-LambdaDLQ", reason)
         return
-    for rule in ("Serverless-LambdaDLQ", "Serverless-LambdaAsyncFailureDestination"):
-        acknowledge(function, rule, invocation.value)
+    acknowledge(function, ["Serverless-LambdaDLQ", "Serverless-LambdaAsyncFailureDestination"], invocation.value)

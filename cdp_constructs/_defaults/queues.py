@@ -49,8 +49,7 @@ def add_dead_letter_queue(
     )
     alarmed = " and raise an alarm" if alarm_topic is not None else ""
     reason = f"This queue is the place for failures itself; its messages are kept 14 days{alarmed}."
-    acknowledge(queue, "AwsSolutions-SQS3", reason)
-    acknowledge(queue, "Serverless-SQSRedrivePolicy", reason)
+    acknowledge(queue, ["AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"], reason)
     add_alarm(
         scope,
         f"{construct_id}Alarm",

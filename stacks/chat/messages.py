@@ -156,5 +156,4 @@ def _acknowledge_provider(stack: Stack) -> None:
     managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
     acknowledge(provider, f"AwsSolutions-IAM4[{managed}]", "CDK's own function: it may write its logs, nothing else.")
     reason = "CloudFormation calls it during a deployment, waits for its answer, and fails the deployment without one."
-    for rule in ("Serverless-LambdaDLQ", "Serverless-LambdaTracing"):
-        acknowledge(provider, rule, reason)
+    acknowledge(provider, ["Serverless-LambdaDLQ", "Serverless-LambdaTracing"], reason)

@@ -92,14 +92,6 @@ def permissions(synthesised: Any, role: str, service: str) -> dict[str, set[str]
     return {end: actions for end, actions in found.items() if actions}
 
 
-def without_tracing(synthesised: Any) -> Any:
-    """The same template without the policies that only allow tracing, whose resource is the *."""
-    policies = {
-        name: resource for name, resource in synthesised.resources("AWS::IAM::Policy").items() if "Tracing" not in name
-    }
-    return type("Policies", (), {"resources": lambda _self, _type: policies})()
-
-
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
 def test_template_is_reviewed(
     build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
@@ -168,20 +160,20 @@ def test_every_place_for_failures_has_an_alarm(synthesis: Synthesis) -> None:
 
 
 def test_functions_read_the_bucket_and_never_write_it(synthesis: Synthesis) -> None:
-    policies = without_tracing(synthesis(all_options))
+    policies = synthesis(all_options)
     for role in ("IndexWriterFunctionRole", "IndexReconciliationFunctionRole"):
         (objects, actions), (_, listing) = sorted(permissions(policies, role, "s3:").items())
         assert (objects, actions, listing) == ("/accepted/*", {"s3:GetObject"}, {"s3:ListBucket"})
 
 
 def test_writer_may_only_put_items(synthesis: Synthesis) -> None:
-    policies = without_tracing(synthesis(all_options))
+    policies = synthesis(all_options)
     ((table, actions),) = permissions(policies, "IndexWriterFunctionRole", "dynamodb:").items()
     assert (table[:10], actions) == ("IndexTable", {"dynamodb:PutItem"})
 
 
 def test_reader_may_only_ask(synthesis: Synthesis) -> None:
-    allowed = permissions(without_tracing(synthesis(all_options)), "Reader", "dynamodb:")
+    allowed = permissions(synthesis(all_options), "Reader", "dynamodb:")
     assert allowed.pop("/index/ByOwner") == allowed.pop("/index/ByDay") == {"dynamodb:Query"}
     assert list(allowed.values()) == [{"dynamodb:GetItem"}]
 

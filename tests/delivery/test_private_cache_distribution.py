@@ -256,7 +256,12 @@ def test_only_secrets_manager_of_this_account_may_call_the_rotation(synthesis: S
 
 
 def test_every_star_is_where_iam_has_no_resources(synthesis: Synthesis) -> None:
-    starred = [statement for statement in statements(synthesis(granted)) if statement["Resource"] == "*"]
+    granted_statements = [
+        statement
+        for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        for statement in statements(synthesis(granted), kind)
+    ]
+    starred = [statement for statement in granted_statements if statement["Resource"] == "*"]
     actions = {action.partition(":")[0] for statement in starred for action in statement["Action"]}
     assert actions == {"xray", "cloudfront"}
     (keys,) = (item for item in starred if item["Action"][0].startswith("cloudfront"))
