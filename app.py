@@ -3,14 +3,17 @@
 Needs no AWS credentials and looks nothing up.
 """
 
+import atexit
+import gc
 import json
 import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aws_cdk as cdk
-import cdk_nag
+if TYPE_CHECKING:
+    import aws_cdk as cdk
 
 # Imported by name when chosen, so that one system does not pay for the CDK modules of another.
 SYSTEMS = {"chat": "stacks.chat.system"}
@@ -34,8 +37,10 @@ def chosen_systems(value: object) -> list[str]:
     return value
 
 
-def new_app() -> cdk.App:
+def new_app() -> "cdk.App":
     """Return the app as the CDK CLI sets it up; without the CLI, with the context of ``cdk.json``."""
+    import aws_cdk as cdk
+
     if "CDK_CONTEXT_JSON" in os.environ:
         return cdk.App()
     settings = json.loads(Path(__file__).with_name("cdk.json").read_text())
@@ -44,6 +49,9 @@ def new_app() -> cdk.App:
 
 def main() -> None:
     """Build the chosen systems, check them, and write the assembly."""
+    import aws_cdk as cdk
+    import cdk_nag
+
     app = new_app()
     for name in chosen_systems(app.node.try_get_context("systems")):
         system = import_module(SYSTEMS[name])
@@ -56,4 +64,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # This process makes one assembly and ends, so it neither collects garbage while it imports and builds, nor takes
+    # half a million objects apart when it is done: together an eighth of its time. jsii's own clean-up does run.
+    gc.disable()
     main()
+    atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter itself calls first at its end
+    sys.stdout.flush()
+    os._exit(0)
