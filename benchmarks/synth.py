@@ -34,35 +34,33 @@ app.main()
 print("MODULES", " ".join(sorted(n for n in sys.modules if n.startswith(("aws_cdk", "cdk_nag", "constructs")))))
 """
 
-_EMPTY = """
-import json
-from pathlib import Path
-{imports}
-import aws_cdk, cdk_nag
-context = json.loads(Path("cdk.json").read_text())["context"]
-# A stack without resources is a finding for the template rules; they are to be paid for, not obeyed, here.
-context["@aws-cdk/core:failSynthOnValidationErrors"] = False
-context["@aws-cdk/core:validationReportPrettyPrint"] = False
-app = aws_cdk.App(context=context)
-aws_cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app))
-regions = context["chat"]["regions"]
-for name, region in [("Global", regions[0]), *((r, r) for r in regions)]:
-    aws_cdk.Stack(app, f"Empty-{{name}}", env=aws_cdk.Environment(region=region))
-app.synth()
-"""
-
-_INCLUDED = """
-import json, sys, tempfile
+# A template has no acknowledgments and an empty stack is a finding itself: checks are paid for here, not obeyed.
+_APP = """
+import json, tempfile
 from pathlib import Path
 {imports}
 import aws_cdk, cdk_nag
 from aws_cdk import cloudformation_include
 context = json.loads(Path("cdk.json").read_text())["context"]
-# Acknowledgments are not part of a template, so the packs find here what the chat has acknowledged.
 context["@aws-cdk/core:failSynthOnValidationErrors"] = False
 context["@aws-cdk/core:validationReportPrettyPrint"] = False
 app = aws_cdk.App(context=context)
 aws_cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app))
+regions = context["chat"]["regions"]
+"""
+
+_EMPTY = (
+    _APP
+    + """
+for name, region in [("Global", regions[0]), *((r, r) for r in regions)]:
+    aws_cdk.Stack(app, f"Empty-{{name}}", env=aws_cdk.Environment(region=region))
+app.synth()
+"""
+)
+
+_INCLUDED = (
+    _APP
+    + """
 with tempfile.TemporaryDirectory() as directory:
     for file in sorted(Path({assembly!r}).glob("*.template.json")):
         # CfnInclude does not know references to another Region's stack yet.
@@ -72,11 +70,11 @@ with tempfile.TemporaryDirectory() as directory:
         template.pop("Rules")
         copy = Path(directory, file.name)
         copy.write_text(json.dumps(template))
-        environment = aws_cdk.Environment(region=context["chat"]["regions"][0])
-        stack = aws_cdk.Stack(app, file.name.partition(".")[0], env=environment)
+        stack = aws_cdk.Stack(app, file.name.partition(".")[0], env=aws_cdk.Environment(region=regions[0]))
         cloudformation_include.CfnInclude(stack, "Template", template_file=str(copy))
     app.synth()
 """
+)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from cdp_constructs.testing.architectures import architecture
 from cdp_constructs.testing.nag import AcknowledgedFinding, Finding
 from cdp_constructs.testing.snapshots import normalise
 from cdp_constructs.testing.synthesis import Synthesis, SynthesisedArchitecture
+from cdp_constructs.testing.waiting import eventually
 
 __all__ = [
     "AcknowledgedFinding",
@@ -23,5 +24,6 @@ __all__ = [
     "Synthesis",
     "SynthesisedArchitecture",
     "architecture",
+    "eventually",
     "normalise",
 ]

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -14,23 +14,12 @@ import pytest
 from PIL import Image
 
 from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.testing import eventually
 from tests.stacks.chat.architectures import ORIGIN, two_regions
 
 HOME, AWAY = "ap-northeast-1", "us-west-2"
 REGIONS = (HOME, AWAY)
 PASSWORD = "Correct-horse-9-battery"
-Result = TypeVar("Result")
-
-
-def eventually(probe: Callable[[], Result], *, within: float = 20) -> Result:
-    """Return the first true answer; replication and queues take their time."""
-    deadline = time.monotonic() + within
-    while True:
-        result = probe()
-        if result or time.monotonic() > deadline:
-            assert result, f"not seen within {within} s"
-            return result
-        time.sleep(0.05)
 
 
 class Chat:

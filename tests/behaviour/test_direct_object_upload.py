@@ -18,7 +18,7 @@ from PIL import Image
 
 from cdp_constructs import DirectObjectUpload, SnsSqsFanout
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.testing import architecture
+from cdp_constructs.testing import architecture, eventually
 
 REGION = "us-east-1"
 ORIGIN = "https://www.example.com"
@@ -126,14 +126,6 @@ class Gallery:
 @pytest.fixture(scope="module")
 def deployed_gallery(local_cloud: LocalCloud, deployed: Callable[[Callable[..., Any]], Deployment]) -> Gallery:
     return Gallery(local_cloud, deployed(gallery))
-
-
-def eventually(probe: Callable[[], Any], *, seconds: float = 15) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := probe()):
-        assert time.monotonic() < deadline, f"nothing within {seconds} s"
-        time.sleep(0.1)
-    return found
 
 
 def jpeg(colour: str = "red") -> bytes:
@@ -266,7 +258,7 @@ def test_upload_that_could_not_be_confirmed_is_kept_and_replayed(deployed_galler
     form = deployed_gallery.form()
     with deployed_gallery.cloud.inject_fault("sns", REGION, operation="Publish"):
         assert post(form, jpeg()).status_code == 204
-        eventually(lambda: waiting(deployed_gallery, "Failed"), seconds=60)
+        eventually(lambda: waiting(deployed_gallery, "Failed"), within=60)
     assert len(deployed_gallery.keys("incoming", form)) == 1
     assert deployed_gallery.accepted(form) == []
 
@@ -315,7 +307,7 @@ def test_large_file_arrives_in_parts(deployed_gallery: Gallery) -> None:
     assert done == {"upload_id": answer["upload_id"], "key": answer["key"]}
 
     bucket, key = deployed_gallery.outputs["VideosBucket"], answer["key"].replace("incoming/", "accepted/")
-    stored = eventually(lambda: head(deployed_gallery.s3, bucket, key), seconds=30)
+    stored = eventually(lambda: head(deployed_gallery.s3, bucket, key), within=30)
     assert (stored["ContentLength"], stored["ContentType"]) == (len(content), "video/mp4")
     assert stored["Metadata"]["room"] == "r-1"
 

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from cdp_constructs import SnsSqsFanout
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.testing import architecture
+from cdp_constructs.testing import architecture, eventually
 
 ORDER_ARCHIVE = Path(__file__).parents[2] / "docs/examples/order_archive"
 REGION = "us-east-1"
@@ -181,14 +181,6 @@ def take_until(sqs: Any, url: str, text: str, seconds: float = 10) -> list[str]:
     return pytest.fail(f"no message with {text!r} within {seconds} s; there were {taken}")
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(0.1)
-
-
 def order(total: float | str = 10) -> tuple[str, str]:
     """An order number that no other test uses, and a message about it."""
     order_id = uuid4().hex
@@ -207,7 +199,7 @@ def test_one_publish_reaches_every_subscriber_that_wants_it(deployed_shop: Shop)
     order_id, body = order()
     deployed_shop.publish(body)
     assert deployed_shop.received("AllQueue", order_id) == body
-    wait_until(lambda: deployed_shop.archived(order_id), "the consumer archives the order")
+    eventually(lambda: deployed_shop.archived(order_id), what="the consumer archives the order")
 
 
 def test_an_envelope_carries_topic_and_attributes(deployed_shop: Shop) -> None:
@@ -240,7 +232,7 @@ def test_a_poison_message_is_set_aside_and_everything_behind_it_is_delivered(dep
     for _, body in [*before, (poison, poisoned_body), *after]:
         deployed_shop.publish(body)
     for order_id, _ in [*before, *after]:
-        wait_until(lambda order_id=order_id: deployed_shop.archived(order_id), "the good orders are archived")  # type: ignore[misc]
+        eventually(lambda order_id=order_id: deployed_shop.archived(order_id), what="the good orders are archived")  # type: ignore[misc]
     assert deployed_shop.received("ArchiveFailed", poison, seconds=30) == poisoned_body
     assert not deployed_shop.archived(poison)
 
@@ -250,12 +242,12 @@ def test_what_an_outage_put_aside_is_replayed(deployed_shop: Shop, local_cloud: 
     already_failed = deployed_shop.waiting("ArchiveFailed")
     with local_cloud.inject_fault("dynamodb", REGION, operation="PutItem"):
         deployed_shop.publish(body)
-        wait_until(lambda: deployed_shop.waiting("ArchiveFailed") > already_failed, "it is set aside", seconds=40)
+        eventually(lambda: deployed_shop.waiting("ArchiveFailed") > already_failed, what="it is set aside", within=40)
     assert not deployed_shop.archived(order_id)
     deployed_shop.sqs.start_message_move_task(
         SourceArn=deployed_shop.outputs["ArchiveFailedArn"], DestinationArn=deployed_shop.outputs["ArchiveQueueArn"]
     )
-    wait_until(lambda: deployed_shop.archived(order_id), "the replayed order is archived")
+    eventually(lambda: deployed_shop.archived(order_id), what="the replayed order is archived")
 
 
 def test_a_duplicate_is_archived_once(deployed_shop: Shop) -> None:
@@ -263,8 +255,8 @@ def test_a_duplicate_is_archived_once(deployed_shop: Shop) -> None:
     order_id, body = order()
     for _ in range(2):
         deployed_shop.publish(body)
-    wait_until(lambda: deployed_shop.archived(order_id), "the order is archived")
-    wait_until(lambda: deployed_shop.waiting("ArchiveQueue") == 0, "the duplicate is worked off")
+    eventually(lambda: deployed_shop.archived(order_id), what="the order is archived")
+    eventually(lambda: deployed_shop.waiting("ArchiveQueue") == 0, what="the duplicate is worked off")
     assert deployed_shop.waiting("ArchiveFailed") == failed_before
 
 

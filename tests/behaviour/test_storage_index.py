@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from cdp_constructs import DirectObjectUpload, StorageIndex
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.testing import architecture
+from cdp_constructs.testing import architecture, eventually
 from docs.examples.storage_index_queries import changed_between, newest_of_owner
 
 REGION = "us-east-1"
@@ -115,14 +115,6 @@ def deployed_archive(local_cloud: LocalCloud, deployed: Callable[[Callable[..., 
     return Archive(local_cloud, deployed(archive))
 
 
-def eventually(probe: Callable[[], Any], *, seconds: float = 15) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := probe()):
-        assert time.monotonic() < deadline, f"nothing within {seconds} s"
-        time.sleep(0.1)
-    return found
-
-
 def test_object_is_recorded_with_its_metadata(deployed_archive: Archive) -> None:
     key = "files/ann/2026/été.txt"
     stored = deployed_archive.put(key, b"hello", ContentType="text/plain", Metadata={"room": "r-1"})
@@ -207,7 +199,7 @@ def test_poison_event_ends_in_the_dead_letter_queue_and_the_others_are_recorded(
     sqs.send_message(QueueUrl=outputs["EventQueue"], MessageBody="not an event")
     deployed_archive.put("files/heidi/a.txt")
     eventually(lambda: deployed_archive.item("files/heidi/a.txt"))
-    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=outputs["Failed"]).get("Messages"), seconds=30)
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=outputs["Failed"]).get("Messages"), within=30)
     assert message["Body"] == "not an event"
     sqs.delete_message(QueueUrl=outputs["Failed"], ReceiptHandle=message["ReceiptHandle"])
     sqs.set_queue_attributes(QueueUrl=outputs["EventQueue"], Attributes=visibility["Attributes"])

@@ -1,7 +1,6 @@
 """The embedded cloud of the conformance suite: one for the whole session."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.testing import eventually
 
 Template = Mapping[str, Any]
 
@@ -81,15 +81,6 @@ def stacks(cloud: LocalCloud) -> Iterator[Stacks]:
         yield deployed
 
 
-@pytest.fixture(scope="session")
-def eventually() -> Callable[..., Any]:
-    """Return a function that calls `probe` until it gives something true, and returns that."""
-
-    def wait(probe: Callable[[], Any], *, seconds: float = 10.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (found := probe()):
-            assert time.monotonic() < deadline, f"nothing within {seconds} s; last seen: {found!r}"
-            time.sleep(0.05)
-        return found
-
-    return wait
+@pytest.fixture(scope="session", name="eventually")
+def _eventually() -> Callable[..., Any]:
+    return eventually

@@ -112,7 +112,7 @@ def test_every_kind_of_write_reaches_the_other_region_within_a_tenth_of_a_second
     tokyo.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item("batch")}}]})
     tokyo.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item("transaction")}}])
     for identity in ("put", "update", "batch", "transaction"):
-        eventually(lambda identity=identity: read(oregon, table, identity), seconds=0.1)
+        eventually(lambda identity=identity: read(oregon, table, identity), within=0.1)
     owned = oregon.query(
         TableName=table,
         IndexName="by-owner",
@@ -123,7 +123,7 @@ def test_every_kind_of_write_reaches_the_other_region_within_a_tenth_of_a_second
     assert owned["Items"] == [item("update", owner="ann")]
     oregon.delete_item(TableName=table, Key=item("put"))
     oregon.transact_write_items(TransactItems=[{"Delete": {"TableName": table, "Key": item("batch")}}])
-    eventually(lambda: not read(tokyo, table, "put") and not read(tokyo, table, "batch"), seconds=0.1)
+    eventually(lambda: not read(tokyo, table, "put") and not read(tokyo, table, "batch"), within=0.1)
 
 
 def test_a_region_that_is_cut_off_catches_up(
@@ -215,7 +215,7 @@ def test_a_stream_of_the_other_region_calls_its_function(
         seen.extend(message["Body"] for message in messages)
         return "INSERT streamed" in seen
 
-    eventually(received, seconds=20)
+    eventually(received, within=20)
 
 
 def consumer_template(stream_arn: str) -> dict[str, Any]:

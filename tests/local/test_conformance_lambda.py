@@ -228,7 +228,7 @@ def taken(cloud: LocalCloud, eventually: Callable[..., Any]) -> Callable[..., li
                 messages.append(message)
             return len(messages) >= count
 
-        eventually(enough, seconds=20)
+        eventually(enough, within=20)
         return messages
 
     return take

@@ -61,7 +61,7 @@ class Queues:
                 taken.append(message)
             return len(taken) >= count
 
-        self._eventually(enough, seconds=seconds)
+        self._eventually(enough, within=seconds)
         return taken
 
     def bodies(self, url: str, count: int = 1, seconds: float = 10) -> list[str]:
@@ -340,7 +340,7 @@ def test_partial_failures_redrive_only_the_failed_messages_and_can_be_replayed(
     bodies = [f"good {number}" for number in range(8)] + ["poison"]
     entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
     queues.client.send_message_batch(QueueUrl=consumed["Work"], Entries=entries)
-    eventually(lambda: queues.depth(consumed["Work"]) == 0 and queues.depth(consumed["Dead"]) == 1, seconds=20)
+    eventually(lambda: queues.depth(consumed["Work"]) == 0 and queues.depth(consumed["Dead"]) == 1, within=20)
 
     mapping = cloud.client("lambda", region=TOKYO).get_event_source_mapping(UUID=consumed["Mapping"])
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
@@ -351,11 +351,11 @@ def test_partial_failures_redrive_only_the_failed_messages_and_can_be_replayed(
     }
     dead = arns["Dead"]["Attributes"]["QueueArn"]
     queues.client.start_message_move_task(SourceArn=dead)
-    eventually(lambda: queues.depth(consumed["Dead"]) == 0, seconds=5)
+    eventually(lambda: queues.depth(consumed["Dead"]) == 0, within=5)
     tasks = queues.client.list_message_move_tasks(SourceArn=dead)["Results"]
     assert (tasks[0]["Status"], tasks[0]["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 1)
     # It is poison still, so the replay ends where it began.
-    eventually(lambda: queues.depth(consumed["Dead"]) == 1, seconds=20)
+    eventually(lambda: queues.depth(consumed["Dead"]) == 1, within=20)
 
 
 def test_a_queue_refuses_who_is_not_allowed(cloud: LocalCloud, fanout: dict[str, str]) -> None:
