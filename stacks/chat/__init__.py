@@ -1,1 +1,6 @@
 """The chat: one service in two or more Regions."""
+
+from pathlib import Path
+
+HANDLERS = Path(__file__).parent / "handlers"
+"""The chat's own Lambda code, a folder for each function."""

@@ -1,7 +1,6 @@
 """The chat's HTTP API of one Region."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
@@ -15,6 +14,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
+from stacks.chat import HANDLERS
 from stacks.chat.global_stack import ROOMS_OF_USER
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-HANDLERS = Path(__file__).parent / "handlers"
 
 # Requests per second and burst. All HTTP APIs of an account share 10,000/s in a Region (burst 5,000, not adjustable),
 # so the chat leaves half to others; the routes that call further functions get what those can take.

@@ -1,6 +1,5 @@
 """Attachments of one Region: uploaded straight to its bucket, checked, recorded, and delivered to members only."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Stack
@@ -10,6 +9,7 @@ from constructs import Construct
 
 from cdp_constructs import DirectObjectUpload, PrivateCacheDistribution, SnsSqsFanout, StorageIndex
 from cdp_constructs._defaults.functions import Invocation, add_function
+from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-HANDLERS = Path(__file__).parent / "handlers"
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf")
 LARGEST_MB = 10
 

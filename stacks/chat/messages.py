@@ -1,6 +1,5 @@
 """From the table to everybody in the Region who wants to know of a message."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -18,11 +17,11 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.queues import add_dead_letter_queue
+from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
-HANDLERS = Path(__file__).parent / "handlers"
 
 _NEW_MESSAGES = {
     "eventName": lambda_.FilterRule.is_equal("INSERT"),
