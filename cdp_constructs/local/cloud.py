@@ -118,6 +118,14 @@ class LocalCloud:
         """
         return faults.suspend_replication(self.endpoint, region)
 
+    def cut_off(self, region: str) -> AbstractContextManager[None]:
+        """Cut a Region off from everybody outside it inside a `with` block; see `faults.cut_off`.
+
+        Args:
+            region: The Region that is lost for its users and for the other Regions.
+        """
+        return faults.cut_off(self.endpoint, region)
+
     def deploy(
         self,
         assembly: str | os.PathLike[str],

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import botocore.session
 import httpx
 
-__all__ = ["inject_fault", "suspend_replication"]
+__all__ = ["cut_off", "inject_fault", "suspend_replication"]
 
 
 @contextmanager
@@ -61,3 +61,26 @@ def suspend_replication(endpoint: str, region: str) -> Iterator[None]:
         yield
     finally:
         httpx.post(f"{url}/resume", params={"region": region}).raise_for_status()
+
+
+@contextmanager
+def cut_off(endpoint: str, region: str) -> Iterator[None]:
+    """Cut a Region off from everybody outside it, replication included, as a lost network does.
+
+    Inside the block requests from outside are answered 503 and open connections are closed; functions of the Region
+    reach its own services as ever, and so does the root user, who may look inside. After it, replication catches up.
+
+    Args:
+        endpoint: Address of the embedded cloud.
+        region: The Region that is cut off.
+
+    Raises:
+        httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+    """
+    url = f"{endpoint}/_cdp/partitions"
+    with suspend_replication(endpoint, region):
+        httpx.post(f"{url}/cut", params={"region": region}).raise_for_status()
+        try:
+            yield
+        finally:
+            httpx.post(f"{url}/mend", params={"region": region}).raise_for_status()

@@ -1,0 +1,127 @@
+"""A Region that is cut off: nobody outside reaches it, inside it goes on, and afterwards all is as before."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from cdp_constructs.local import LocalCloud
+
+LOST, OTHER = "us-west-2", "ap-northeast-1"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+MAY_LIST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*"}]}
+# Lists queues of the Region that it is told, without waiting long for one that is lost.
+CODE = """
+import boto3
+from botocore.config import Config
+def handler(event, context):
+    sqs = boto3.client("sqs", region_name=event["region"], config=Config(retries={"total_max_attempts": 1}))
+    return sqs.list_queues().get("QueueUrls", [])
+"""
+
+
+def make_function(cloud: LocalCloud, name: str, region: str) -> None:
+    iam = cloud.client("iam")
+    role = iam.create_role(RoleName=f"{name}-{region}", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    iam.put_role_policy(RoleName=f"{name}-{region}", PolicyName="list", PolicyDocument=json.dumps(MAY_LIST))
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", CODE)
+    cloud.client("lambda", region).create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role["Arn"],
+        Code={"ZipFile": code.getvalue()},
+        Timeout=20,
+    )
+
+
+def ask(cloud: LocalCloud, here: str, there: str) -> Any:
+    payload = json.dumps({"region": there}).encode()
+    answer = cloud.client("lambda", here).invoke(FunctionName="asks", Payload=payload)
+    return json.loads(answer["Payload"].read())
+
+
+def test_inside_everything_goes_on_and_nobody_outside_gets_in(cloud: LocalCloud) -> None:
+    cloud.client("sqs", LOST).create_queue(QueueName="inside")
+    for region in (LOST, OTHER):
+        make_function(cloud, "asks", region)
+    with cloud.cut_off(LOST):
+        [url] = ask(cloud, LOST, LOST)
+        assert url.endswith("/inside")
+        refused = ask(cloud, OTHER, LOST)
+        assert "503" in refused["errorMessage"]
+        assert ask(cloud, OTHER, OTHER) == []
+    assert ask(cloud, OTHER, LOST) == [url]
+
+
+def test_an_http_api_of_the_region_answers_503_and_others_as_ever(cloud: LocalCloud) -> None:
+    urls = {}
+    for region in (LOST, OTHER):
+        api = cloud.client("apigatewayv2", region)
+        api_id = api.create_api(Name="api", ProtocolType="HTTP")["ApiId"]
+        api.create_stage(ApiId=api_id, StageName="$default", AutoDeploy=True)
+        urls[region] = f"{cloud.http_api_url(api_id, region)}/nowhere"
+    with cloud.cut_off(LOST):
+        assert {region: httpx.get(url).status_code for region, url in urls.items()} == {LOST: 503, OTHER: 404}
+    assert httpx.get(urls[LOST]).status_code == 404
+
+
+def test_presigned_forms_and_addresses_of_the_region_are_out_of_reach(cloud: LocalCloud) -> None:
+    s3 = cloud.client("s3", LOST)
+    s3.create_bucket(Bucket="lost-uploads", CreateBucketConfiguration={"LocationConstraint": LOST})
+    form = s3.generate_presigned_post("lost-uploads", "photo.jpg")
+
+    def send() -> int:
+        return httpx.post(form["url"], data=form["fields"], files={"file": b"bytes"}).status_code
+
+    with cloud.cut_off(LOST):
+        assert send() == 503
+    assert send() == 204
+
+
+def test_nobody_signs_in_with_a_user_pool_of_the_region(cloud: LocalCloud) -> None:
+    cognito = cloud.client("cognito-idp", LOST)
+    pool = cognito.create_user_pool(PoolName="users")["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName="web")["UserPoolClient"]["ClientId"]
+    request = {
+        "AuthFlow": "USER_PASSWORD_AUTH",
+        "ClientId": client,
+        "AuthParameters": {"USERNAME": "a", "PASSWORD": "b"},
+    }
+    headers = {
+        "x-amz-target": "AWSCognitoIdentityProviderService.InitiateAuth",
+        "content-type": "application/x-amz-json-1.1",
+    }
+
+    def sign_in() -> int:
+        return httpx.post(cloud.endpoint, headers=headers, content=json.dumps(request)).status_code
+
+    with cloud.cut_off(LOST):
+        assert sign_in() == 503
+    assert sign_in() == 400
+
+
+def test_the_root_user_looks_inside_and_an_unknown_caller_does_not(cloud: LocalCloud) -> None:
+    iam = cloud.client("iam")
+    iam.create_user(UserName="outsider")
+    iam.put_user_policy(UserName="outsider", PolicyName="list", PolicyDocument=json.dumps(MAY_LIST))
+    key = iam.create_access_key(UserName="outsider")["AccessKey"]
+    outsider = cloud.client("sqs", LOST, (key["AccessKeyId"], key["SecretAccessKey"]))
+    outsider.list_queues()
+    with cloud.cut_off(LOST):
+        cloud.client("sqs", LOST).list_queues()
+        with pytest.raises(ClientError) as caught:
+            outsider.list_queues()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    outsider.list_queues()
