@@ -12,6 +12,8 @@ from cdp_constructs._version import __version__
 if TYPE_CHECKING:
     from cdp_constructs._defaults.buckets import use_access_log_bucket
     from cdp_constructs._defaults.validation import InvalidOptionError
+    from cdp_constructs.api.authorized_api import AuthorizedApi
+    from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
     from cdp_constructs.data.storage_index import StorageIndex
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
@@ -21,26 +23,32 @@ if TYPE_CHECKING:
 
 # Where each public name lives. A test keeps this table, __all__ and the type view above equal.
 _MODULE_OF = {
+    "AuthorizedApi": "cdp_constructs.api.authorized_api",
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
     "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
     "InvalidOptionError": "cdp_constructs._defaults.validation",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
+    "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
     "StorageIndex": "cdp_constructs.data.storage_index",
+    "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
     "use_access_log_bucket": "cdp_constructs._defaults.buckets",
 }
 
 __all__ = [
+    "AuthorizedApi",
     "DeepHealthCheck",
     "DirectObjectUpload",
     "FanoutSubscriber",
     "InvalidOptionError",
     "MultiRegionLatencyRouting",
     "PrivateCacheDistribution",
+    "SignInUserPool",
     "SnsSqsFanout",
     "StorageIndex",
+    "TokenIssuer",
     "__version__",
     "use_access_log_bucket",
 ]

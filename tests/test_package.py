@@ -68,13 +68,14 @@ def test_a_pattern_that_needs_no_aws_ec2_does_not_import_it(name: str) -> None:
 
 def composed_by(module: str) -> set[str]:
     """Return the patterns that a pattern is made of; those it may import."""
-    return {"cdp_constructs.upload.direct_object_upload": {"cdp_constructs.messaging.sns_sqs_fanout"}}.get(
-        module, set()
-    )
+    return {
+        "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
+        "cdp_constructs.upload.direct_object_upload": {"cdp_constructs.messaging.sns_sqs_fanout"},
+    }.get(module, set())
 
 
 def test_the_library_imports_neither_the_local_cloud_nor_the_testing_kit() -> None:
-    families = ("_defaults", "messaging", "routing", "delivery", "upload", "data")
+    families = ("_defaults", "api", "messaging", "routing", "delivery", "upload", "data")
     for family in families:
         for file in (ROOT / "cdp_constructs" / family).glob("*.py"):
             imported = {

@@ -1,7 +1,7 @@
 """A health route that asks what the service depends on, so that a Region that cannot serve says so."""
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aws_cdk import Duration, Stack, Token
@@ -12,6 +12,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.http_apis import throttle_route
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
@@ -262,14 +263,7 @@ class DeepHealthCheck(Construct):
         )
         reason = "Health checkers carry no token. The answer names no resource, is cached, and the route is throttled."
         acknowledge(route, "AwsSolutions-APIG4", reason)
-        if self.api.default_stage is None:  # an imported API: its stage is not ours to configure
-            return
-        stage = cast("apigatewayv2.CfnStage", self.api.default_stage.node.default_child)
-        escaped = path.replace(".", "\\.")  # a dot would start the next level of the override
-        stage.add_property_override(f"RouteSettings.GET {escaped}.ThrottlingRateLimit", limits.rate_limit)
-        stage.add_property_override(f"RouteSettings.GET {escaped}.ThrottlingBurstLimit", limits.burst_limit)
-        # API Gateway refuses settings of a route that does not exist yet.
-        stage.node.add_dependency(route)
+        throttle_route(self.api, f"GET {path}", limits, after=[route])
 
     def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
         if alarm_topic is None:

@@ -58,13 +58,13 @@ def add_dashboard(stack: "RegionalStack") -> cloudwatch.Dashboard:
     )
     dashboard = cloudwatch.Dashboard(stack, "Dashboard", default_interval=Duration.hours(3))
     dashboard.add_widgets(
-        _graph("Requests", api.api.metric_count(period=minute, statistic="sum")),
+        _graph("Requests", api.authorized.metric_requests()),
         _graph(
             "Errors",
-            api.metric_server_errors(),
-            api.api.metric_client_error(period=minute, statistic="sum"),
+            api.authorized.metric_server_errors(),
+            api.authorized.metric_client_errors(),
         ),
-        _graph("Latency, ms", api.metric_latency("p50"), api.metric_latency("p99")),
+        _graph("Latency, ms", api.authorized.metric_latency("p50"), api.authorized.metric_latency("p99")),
     )
     dashboard.add_widgets(
         _graph("Messages published", messages.fanout.metric_published(period=minute)),

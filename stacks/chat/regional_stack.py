@@ -59,8 +59,7 @@ class RegionalStack(Stack):
             self,
             "Chat",
             allowed_origins=configuration.allowed_origins,
-            issuer=f"https://cognito-idp.{shared.region}.amazonaws.com/{shared.user_pool.user_pool_id}",
-            audience=shared.user_pool_client.user_pool_client_id,
+            issuer=shared.issuer,
             alarm_topic=self.alarms.topic,
         )
         self.api.use_table(self.table, configuration.log_regions)

@@ -1,0 +1,1 @@
+"""Front doors of services: who may call, and how often."""

@@ -1,0 +1,169 @@
+"""Who may call: a Cognito user pool whose sessions outlast the outage of a Region."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TOKENS = (
+    "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-with-identity-"
+    "providers.html"
+)
+
+
+@dataclass(frozen=True)
+class TokenIssuer:
+    """Whose tokens an API takes: what a JWT authorizer needs to know, and all that another Region needs of a pool."""
+
+    url: str
+    """What the claim ``iss`` of a token says; its keys are at ``<url>/.well-known/jwks.json``."""
+    audience: "Sequence[str]"
+    """What the claim ``aud``, or ``client_id`` of an access token, may say: ids of the pool's clients."""
+
+    @classmethod
+    def of_user_pool(cls, user_pool: cognito.IUserPool, *clients: cognito.IUserPoolClient) -> "TokenIssuer":
+        """Take the tokens that a user pool gives to some of its clients.
+
+        Args:
+            user_pool: Created or imported, of any Region: of an imported one the Region in its ARN counts.
+            clients: The clients whose tokens are taken.
+        """
+        url = f"https://cognito-idp.{user_pool.env.region}.{Stack.of(user_pool).url_suffix}/{user_pool.user_pool_id}"
+        return cls(url, [client.user_pool_client_id for client in clients])
+
+
+class SignInUserPool(Construct):
+    """Let the public sign up and in, and keep them signed in when a Region is away.
+
+    **Problem.** Passwords, second factors and account recovery are dangerous to write oneself. And when the pool's
+    Region fails, users with short sessions have to sign in again, all at once: at Cognito's 120 sign-ins a second
+    1,000,000 users take 2.3 hours.
+
+    **Solution.** A user pool with a strong password policy, an optional second factor by authenticator application,
+    recovery by mail, and one public client (browser, mobile application; it has no secret). Sessions live on refresh
+    tokens of 90 days, which can be revoked; access tokens of 4 hours outlive a recovery goal of one hour, because only
+    the pool's own Region can refresh them.
+
+    **When not.** Employees of one company sign in through their own identity provider; servers get tokens by client
+    credentials (add a resource server and a client to ``user_pool``).
+
+    Args:
+        scope: The stack or construct that owns the users.
+        construct_id: Id inside ``scope``.
+        self_sign_up: Whether anybody may make an account; otherwise administrators do. True by default.
+        auth_flows: How passwords are sent; by default by SRP, which never shows them to the network or to Cognito.
+        access_token_validity: 5 minutes to 1 day; 4 hours by default. It also bounds how long a user who was removed
+            can still call an API.
+        refresh_token_validity: 1 hour to 10 years, longer than ``access_token_validity``; 90 days by default.
+        email: Who sends the codes. By default Cognito itself, at most 50 mails a day for an account
+            (https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html): give
+            ``UserPoolEmail.with_ses(…)`` in production.
+        removal_policy: What happens to the accounts when the stack goes; RETAIN by default. With DESTROY deletion
+            protection is off too.
+
+    Raises:
+        InvalidOptionError: when a validity is out of range, or sessions are not longer than tokens.
+    """
+
+    user_pool: cognito.UserPool
+    """The users."""
+    user_pool_client: cognito.UserPoolClient
+    """The public client."""
+    issuer: TokenIssuer
+    """The pool's tokens for that client, for ``AuthorizedApi`` in any Region."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        self_sign_up: bool = True,
+        auth_flows: cognito.AuthFlow | None = None,
+        access_token_validity: Duration | None = None,
+        refresh_token_validity: Duration | None = None,
+        email: cognito.UserPoolEmail | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        token = access_token_validity or Duration.hours(4)
+        session = refresh_token_validity or Duration.days(90)
+        self._check_validity(token, session)
+        self.user_pool = self._add_user_pool(self_sign_up=self_sign_up, email=email, removal_policy=removal_policy)
+        self.user_pool_client = self.user_pool.add_client(
+            "Client",
+            auth_flows=auth_flows or cognito.AuthFlow(user_srp=True),
+            generate_secret=False,
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            access_token_validity=token,
+            id_token_validity=token,
+            refresh_token_validity=session,
+            disable_o_auth=True,
+        )
+        self.issuer = TokenIssuer.of_user_pool(self.user_pool, self.user_pool_client)
+
+    def _check_validity(self, token: Duration, session: Duration) -> None:
+        check_duration(
+            self, "access_token_validity", token, low=Duration.minutes(5), high=Duration.days(1), source=_TOKENS
+        )
+        check_duration(
+            self, "refresh_token_validity", session, low=Duration.hours(1), high=Duration.days(3650), source=_TOKENS
+        )
+        if token.is_unresolved() or session.is_unresolved():
+            return
+        if session.to_seconds() <= token.to_seconds():
+            raise InvalidOptionError(
+                self,
+                "refresh_token_validity",
+                f"is {session.to_human_string()} and access_token_validity {token.to_human_string()}",
+                "A session must be longer than the tokens that it renews, such as Duration.days(90)",
+            )
+
+    def _add_user_pool(
+        self, *, self_sign_up: bool, email: cognito.UserPoolEmail | None, removal_policy: RemovalPolicy
+    ) -> cognito.UserPool:
+        pool = cognito.UserPool(
+            self,
+            "Default",
+            self_sign_up_enabled=self_sign_up,
+            sign_in_aliases=cognito.SignInAliases(email=True),
+            sign_in_case_sensitive=False,
+            auto_verify=cognito.AutoVerifiedAttrs(email=True),
+            keep_original=cognito.KeepOriginalAttrs(email=True),
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_digits=True,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_symbols=True,
+                temp_password_validity=Duration.days(3),
+            ),
+            mfa=cognito.Mfa.OPTIONAL,
+            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            feature_plan=cognito.FeaturePlan.ESSENTIALS,
+            email=email,
+            deletion_protection=removal_policy != RemovalPolicy.DESTROY,
+            removal_policy=removal_policy,
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG2",
+            "A second factor (authenticator app) is offered, not forced: the public signs up here by itself. A service "
+            "that holds more than the users' own data sets mfa to REQUIRED.",
+        )
+        acknowledge(
+            pool,
+            "AwsSolutions-COG8",
+            "The Plus plan would multiply the price per user for threat protection; the Essentials plan with a strong "
+            "password policy is the choice until there is an abuse problem to pay for.",
+        )
+        return pool

@@ -1,0 +1,278 @@
+"""What the templates of AuthorizedApi and SignInUserPool promise."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import AuthorizedApi, InvalidOptionError, SignInUserPool, TokenIssuer
+from cdp_constructs.testing import Synthesis, architecture
+from docs.examples import authorized_api as example
+
+ORIGIN = "https://shop.example.com"
+POOL_ARN = "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
+FUNCTION_ARN = "arn:aws:lambda:us-west-2:111122223333:function:orders"
+
+
+def imported_function(stack: Stack) -> lambda_.IFunction:
+    return lambda_.Function.from_function_attributes(
+        stack, "Orders", function_arn=FUNCTION_ARN, same_environment=True, skip_permissions=False
+    )
+
+
+@architecture
+def defaults(stack: Stack) -> AuthorizedApi:
+    return AuthorizedApi(stack, "Shop", allowed_origins=[ORIGIN])
+
+
+@architecture
+def ten_lines(stack: Stack) -> AuthorizedApi:
+    return example.build(stack, imported_function(stack))
+
+
+@architecture(env=Environment(region="us-west-2"))
+def everything_brought(stack: Stack) -> AuthorizedApi:
+    """All options; the users are in another Region, and known by ARN and id only."""
+    pool = cognito.UserPool.from_user_pool_arn(stack, "Users", POOL_ARN)
+    client = cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "web")
+    api = AuthorizedApi(
+        stack,
+        "Shop",
+        allowed_origins=[ORIGIN, "http://localhost:5173"],
+        issuer=TokenIssuer.of_user_pool(pool, client),
+        throttle=apigatewayv2.ThrottleSettings(rate_limit=200, burst_limit=100),
+        log_retention=logs.RetentionDays.ONE_YEAR,
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Operations", "arn:aws:sns:us-west-2:111122223333:operations"),
+    )
+    orders = imported_function(stack)
+    limits = apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10)
+    api.add_routes({"GET /orders/{order}": None, "PUT /orders/v1.0": limits}, orders)
+    api.add_route("ANY /admin/{path+}", orders, scopes=["shop/admin"])
+    return api
+
+
+@architecture
+def two_in_one_stack(stack: Stack) -> None:
+    users = SignInUserPool(stack, "Users")
+    AuthorizedApi(stack, "Shop", allowed_origins=[ORIGIN], issuer=users.issuer)
+    AuthorizedApi(stack, "Stock", allowed_origins=[ORIGIN], issuer=users.issuer)
+
+
+@architecture
+def inside_a_stage(app: App) -> None:
+    AuthorizedApi(Stack(Stage(app, "AuthorizedProd"), "Front"), "Shop", allowed_origins=[ORIGIN])
+
+
+@architecture
+def users_alone(stack: Stack) -> SignInUserPool:
+    return SignInUserPool(
+        stack,
+        "Users",
+        self_sign_up=False,
+        auth_flows=cognito.AuthFlow(user_password=True),
+        access_token_validity=Duration.minutes(30),
+        refresh_token_validity=Duration.days(30),
+        email=cognito.UserPoolEmail.with_cognito("help@example.com"),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def only(of: Any, resource_type: str) -> dict[str, Any]:
+    (resource,) = of.resources(resource_type).values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+@pytest.mark.parametrize("build", [defaults, everything_brought, users_alone])
+def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize(
+    "build", [defaults, ten_lines, everything_brought, two_in_one_stack, inside_a_stage, users_alone]
+)
+def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+# --- Users -----------------------------------------------------------------------------------------------------------
+
+
+def test_passwords_are_strong_and_lost_ones_are_recovered_by_mail(synthesis: Synthesis) -> None:
+    pool = only(synthesis(defaults), "AWS::Cognito::UserPool")
+    policy = pool["Policies"]["PasswordPolicy"]
+    assert policy["MinimumLength"] >= 12
+    assert all(policy[f"Require{kind}"] for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols"))
+    assert (pool["MfaConfiguration"], pool["EnabledMfas"]) == ("OPTIONAL", ["SOFTWARE_TOKEN_MFA"])
+    assert [item["Name"] for item in pool["AccountRecoverySetting"]["RecoveryMechanisms"]] == ["verified_email"]
+    assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
+
+
+def test_sessions_outlast_an_outage_and_can_be_revoked(synthesis: Synthesis) -> None:
+    client = only(synthesis(defaults), "AWS::Cognito::UserPoolClient")
+    minutes = {"minutes": 1, "hours": 60, "days": 1440}
+    units = client["TokenValidityUnits"]
+    assert client["AccessTokenValidity"] * minutes[units["AccessToken"]] > 60, "longer than the recovery goal"
+    assert client["RefreshTokenValidity"] * minutes[units["RefreshToken"]] >= 30 * 1440
+    assert client["EnableTokenRevocation"]
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+    assert client["GenerateSecret"] is False
+    assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+
+
+def test_accounts_are_kept_unless_told_otherwise(synthesis: Synthesis) -> None:
+    (kept,) = synthesis(defaults).resources("AWS::Cognito::UserPool").values()
+    (gone,) = synthesis(users_alone).resources("AWS::Cognito::UserPool").values()
+    assert (kept["DeletionPolicy"], kept["Properties"]["DeletionProtection"]) == ("Retain", "ACTIVE")
+    assert (gone["DeletionPolicy"], gone["Properties"]["DeletionProtection"]) == ("Delete", "INACTIVE")
+
+
+# --- The API ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_route_wants_a_token_of_the_own_pool(synthesis: Synthesis) -> None:
+    of = synthesis(ten_lines)
+    routes = of.resources("AWS::ApiGatewayV2::Route").values()
+    assert [route["Properties"]["AuthorizationType"] for route in routes] == ["JWT", "JWT"]
+    (pool,), (client,) = of.resources("AWS::Cognito::UserPool"), of.resources("AWS::Cognito::UserPoolClient")
+    tokens = only(of, "AWS::ApiGatewayV2::Authorizer")["JwtConfiguration"]
+    assert tokens["Audience"] == [{"Ref": client}]
+    assert tokens["Issuer"]["Fn::Join"][1] == [
+        "https://cognito-idp.",
+        {"Ref": "AWS::Region"},
+        ".",
+        {"Ref": "AWS::URLSuffix"},
+        "/",
+        {"Ref": pool},
+    ]
+
+
+def test_a_pool_of_another_region_is_known_by_its_tokens(synthesis: Synthesis) -> None:
+    of = synthesis(everything_brought)
+    tokens = only(of, "AWS::ApiGatewayV2::Authorizer")["JwtConfiguration"]
+    assert tokens["Audience"] == ["web"]
+    assert "https://cognito-idp.ap-northeast-1." in json.dumps(tokens["Issuer"])
+    assert not of.resources("AWS::Cognito::UserPool")
+
+
+def test_functions_may_be_called_by_their_routes_only(synthesis: Synthesis) -> None:
+    permissions = synthesis(ten_lines).resources("AWS::Lambda::Permission").values()
+    assert len(permissions) == 2
+    for permission in permissions:
+        assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+        assert "/orders" in json.dumps(permission["Properties"]["SourceArn"])
+    assert len(synthesis(ten_lines).resources("AWS::ApiGatewayV2::Integration")) == 1, "one for both routes"
+
+
+def test_routes_are_throttled_each_by_its_own_limit(synthesis: Synthesis) -> None:
+    stage = only(synthesis(everything_brought), "AWS::ApiGatewayV2::Stage")
+    default = stage["DefaultRouteSettings"]
+    assert (default["ThrottlingRateLimit"], default["ThrottlingBurstLimit"]) == (200, 100)
+    assert default["DetailedMetricsEnabled"]
+    limits = {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10}
+    assert stage["RouteSettings"] == {"PUT /orders/v1.0": limits}, "a dot in a path starts no new level"
+
+
+def test_an_api_leaves_half_of_the_quota_to_the_others(synthesis: Synthesis) -> None:
+    default = only(synthesis(defaults), "AWS::ApiGatewayV2::Stage")["DefaultRouteSettings"]
+    assert (default["ThrottlingRateLimit"], default["ThrottlingBurstLimit"]) == (5000, 2500)
+
+
+def test_only_named_origins_may_call_from_a_browser(synthesis: Synthesis) -> None:
+    cors = only(synthesis(everything_brought), "AWS::ApiGatewayV2::Api")["CorsConfiguration"]
+    assert cors["AllowOrigins"] == [ORIGIN, "http://localhost:5173"]
+    assert cors["AllowHeaders"] == ["authorization", "content-type"]
+    assert "AllowCredentials" not in cors, "tokens travel in a header, not in cookies"
+
+
+def test_who_called_what_is_logged(synthesis: Synthesis) -> None:
+    stage = only(synthesis(everything_brought), "AWS::ApiGatewayV2::Stage")
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert (logged["user"], logged["route"]) == ("$context.authorizer.claims.sub", "$context.routeKey")
+    (group,) = synthesis(everything_brought).resources("AWS::Logs::LogGroup").values()
+    assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (365, "Retain")
+
+
+def test_scopes_are_for_their_route(synthesis: Synthesis) -> None:
+    routes = synthesis(everything_brought).resources("AWS::ApiGatewayV2::Route").values()
+    scopes = {route["Properties"]["RouteKey"]: route["Properties"].get("AuthorizationScopes") for route in routes}
+    assert scopes == {
+        "ANY /admin/{path+}": ["shop/admin"],
+        "GET /orders/{order}": None,
+        "PUT /orders/v1.0": None,
+    }
+
+
+def test_errors_and_slow_answers_raise_alarms_when_somebody_listens(synthesis: Synthesis) -> None:
+    alarms = synthesis(everything_brought).resources("AWS::CloudWatch::Alarm").values()
+    assert {alarm["Properties"]["MetricName"] for alarm in alarms} == {"5xx", "Latency"}
+    assert all(alarm["Properties"]["AlarmActions"] for alarm in alarms)
+    assert not synthesis(defaults).resources("AWS::CloudWatch::Alarm")
+
+
+# --- What is refused -------------------------------------------------------------------------------------------------
+
+ISSUER = TokenIssuer("https://login.example.com", ["web"])
+
+
+def api(**options: Any) -> AuthorizedApi:
+    return AuthorizedApi(Stack(App(), "Stack"), "Shop", **{"allowed_origins": [ORIGIN], "issuer": ISSUER, **options})
+
+
+def limits(rate: float, burst: float) -> apigatewayv2.ThrottleSettings:
+    return apigatewayv2.ThrottleSettings(rate_limit=rate, burst_limit=burst)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"allowed_origins": []}, r"allowed_origins is empty"),
+        ({"allowed_origins": ORIGIN}, r"allowed_origins is the string 'https://shop\.example\.com'"),
+        ({"allowed_origins": ["*"]}, r"allowed_origins contains '\*'"),
+        ({"issuer": TokenIssuer("https://login.example.com", [])}, r"issuer\.audience is \[\]"),
+        ({"issuer": TokenIssuer("https://login.example.com", "web")}, r"issuer\.audience is 'web'"),
+        ({"issuer": TokenIssuer("http://login.example.com", ["web"])}, r"issuer\.url is 'http://login"),
+        ({"throttle": limits(10_001, 100)}, r"throttle\.rate_limit is 10001 requests\. Use 1 to 10,000"),
+        ({"throttle": limits(100, 5_001)}, r"throttle\.burst_limit is 5001 requests\. Use 1 to 5,000"),
+        ({"throttle": limits(0, 100)}, r"throttle\.rate_limit is 0 requests"),
+    ],
+)
+def test_what_cannot_work_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        api(**options)
+
+
+@pytest.mark.parametrize("route", ["/orders", "FETCH /orders", "GET orders", "GET /orders?all", "get /orders", "GET /"])
+def test_malformed_and_repeated_routes_are_refused(route: str) -> None:
+    front = api()
+    function = imported_function(Stack(front.node.root, "Other"))
+    front.add_route("GET /", function)
+    with pytest.raises(InvalidOptionError, match=r"Write a method, a space and a path that no other route has"):
+        front.add_route(route, function)
+
+
+def test_throttling_of_a_route_is_checked_too() -> None:
+    front = api()
+    with pytest.raises(InvalidOptionError, match=r"throttle\.rate_limit is 20000"):
+        front.add_route("GET /orders", imported_function(Stack(front.node.root, "Other")), throttle=limits(20_000, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"access_token_validity": Duration.days(2)}, r"access_token_validity is 172800 seconds"),
+        ({"access_token_validity": Duration.minutes(1)}, r"access_token_validity is 60 seconds"),
+        ({"refresh_token_validity": Duration.minutes(59)}, r"refresh_token_validity is 3540 seconds"),
+        ({"refresh_token_validity": Duration.hours(4)}, r"A session must be longer than the tokens"),
+    ],
+)
+def test_sessions_that_cognito_does_not_have_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        SignInUserPool(Stack(App(), "Stack"), "Users", **options)
