@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cdp_constructs.routing.deep_health_check import DeepHealthCheck
     from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting
     from cdp_constructs.upload.direct_object_upload import DirectObjectUpload
+    from cdp_constructs.workflow.webhook_automation import WebhookAutomation, WebhookSource
 
 # Where each public name lives. A test keeps this table, __all__ and the type view above equal.
 _MODULE_OF = {
@@ -34,6 +35,8 @@ _MODULE_OF = {
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
     "StorageIndex": "cdp_constructs.data.storage_index",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
+    "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
+    "WebhookSource": "cdp_constructs.workflow.webhook_automation",
     "use_access_log_bucket": "cdp_constructs._defaults.buckets",
 }
 
@@ -49,6 +52,8 @@ __all__ = [
     "SnsSqsFanout",
     "StorageIndex",
     "TokenIssuer",
+    "WebhookAutomation",
+    "WebhookSource",
     "__version__",
     "use_access_log_bucket",
 ]

@@ -1,11 +1,49 @@
-"""One way to bound how often the routes of an HTTP API are called."""
+"""One way to bound how often the routes of an HTTP API are called, and to keep who called them."""
 
+import json
 from typing import TYPE_CHECKING, cast
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_logs as logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from constructs import Construct
+
+_LOGGED = {
+    "request_id": "$context.requestId",
+    "ip": "$context.identity.sourceIp",
+    "user": "$context.authorizer.claims.sub",
+    "time": "$context.requestTime",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "latency_ms": "$context.responseLatency",
+    "integration_error": "$context.integrationErrorMessage",
+    "authorizer_error": "$context.authorizer.error",
+}
+
+
+def add_access_logs(
+    scope: "Construct",
+    api: apigatewayv2.HttpApi,
+    *,
+    log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+) -> None:
+    """Keep a line of JSON for every request to the default stage.
+
+    Args:
+        scope: The pattern that owns the API; the log group is its ``AccessLogs``.
+        api: The API.
+        log_retention: How long the lines are kept.
+    """
+    log_group = logs.LogGroup(scope, "AccessLogs", retention=log_retention, removal_policy=RemovalPolicy.RETAIN)
+    stage = cast("apigatewayv2.CfnStage", api.default_stage.node.default_child)  # type: ignore[union-attr]
+    stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
+        destination_arn=log_group.log_group_arn, format=json.dumps(_LOGGED)
+    )
 
 
 def throttle_route(

@@ -1,10 +1,9 @@
 """AuthorizedApi: an HTTP API that only signed-in users reach."""
 
-import json
 import re
 from typing import TYPE_CHECKING, cast
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -13,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.http_apis import throttle_route
+from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
 from cdp_constructs._defaults.validation import InvalidOptionError, check_origins, check_range
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 
@@ -30,19 +29,6 @@ _HALF = apigatewayv2.ThrottleSettings(rate_limit=_MOST_REQUESTS / 2, burst_limit
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ROUTE = re.compile(rf"(?:{'|'.join((*_METHODS, 'OPTIONS', 'ANY'))}) /[^\s?#]*")
-
-_LOGGED = {
-    "request_id": "$context.requestId",
-    "ip": "$context.identity.sourceIp",
-    "user": "$context.authorizer.claims.sub",
-    "time": "$context.requestTime",
-    "route": "$context.routeKey",
-    "status": "$context.status",
-    "bytes": "$context.responseLength",
-    "latency_ms": "$context.responseLatency",
-    "integration_error": "$context.integrationErrorMessage",
-    "authorizer_error": "$context.authorizer.error",
-}
 
 
 class AuthorizedApi(Construct):
@@ -217,10 +203,7 @@ class AuthorizedApi(Construct):
             throttling_burst_limit=limits.burst_limit,
             detailed_metrics_enabled=True,
         )
-        log_group = logs.LogGroup(self, "AccessLogs", retention=log_retention, removal_policy=RemovalPolicy.RETAIN)
-        stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
-            destination_arn=log_group.log_group_arn, format=json.dumps(_LOGGED)
-        )
+        add_access_logs(self, self.api, log_retention=log_retention)
 
     def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
         add_alarm(

@@ -1,0 +1,103 @@
+"""Puts kept webhook deliveries into the queue again; an operator invokes it.
+
+``{"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"}`` replays what was accepted between the two, the first
+included, in the order of arrival; ``"dry_run": true`` only counts. The answer is ``{"queued": 12, "replay": "…",
+"next": null}``; ``next`` is where to go on, as ``from``, when time ran out. Every replay has a token of its own, so
+that handlers that remember what they did do it again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import boto3
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+logger = Logger()
+tracer = Tracer()
+s3 = boto3.client("s3")
+sqs = boto3.client("sqs")
+
+# Enough to finish one delivery and to answer.
+SPARE_MILLISECONDS = 10_000
+
+
+class WrongRequestError(Exception):
+    """The operator's request cannot be carried out; the message says why."""
+
+
+class Request(BaseModel):
+    """What to replay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime = Field(alias="from")
+    until: AwareDatetime = Field(alias="to")
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Request":
+        if self.until <= self.since:
+            message = "'to' must be later than 'from'"
+            raise ValueError(message)
+        return self
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Replay a range of time.
+
+    Raises:
+        WrongRequestError: when the request has no range, or one that ends before it begins.
+    """
+    try:
+        request = Request.model_validate(event)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'request'}: {one['msg']}" for one in error.errors())
+        raise WrongRequestError(problems) from error
+    replay = uuid4().hex
+    queued = 0
+    for key, received_at in kept_between(request.since.astimezone(UTC), request.until.astimezone(UTC)):
+        if context.get_remaining_time_in_millis() < SPARE_MILLISECONDS:
+            return {"queued": queued, "replay": replay, "next": received_at.isoformat()}
+        if not request.dry_run:
+            queue(key, replay)
+        queued += 1
+    logger.info("Replayed", queued=queued, replay=replay, dry_run=request.dry_run)
+    return {"queued": queued, "replay": replay, "next": None}
+
+
+def kept_between(since: datetime, until: datetime) -> Iterator[tuple[str, datetime]]:
+    """Find raw inputs by the time in their keys, an hour's folder after the other."""
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    pages = s3.get_paginator("list_objects_v2")
+    while hour < until:
+        for page in pages.paginate(Bucket=os.environ["BUCKET"], Prefix=f"accepted/{hour:%Y/%m/%d/%H}/"):
+            for item in page.get("Contents", []):
+                minute_second, milliseconds, _ = item["Key"].rpartition("/")[2].split("-")
+                received_at = hour + timedelta(
+                    minutes=int(minute_second[:2]), seconds=int(minute_second[2:]), milliseconds=int(milliseconds)
+                )
+                if since <= received_at < until:
+                    yield item["Key"], received_at
+        hour += timedelta(hours=1)
+
+
+def queue(key: str, replay: str) -> None:
+    """Queue one kept delivery."""
+    kept: dict[str, Any] = json.loads(s3.get_object(Bucket=os.environ["BUCKET"], Key=key)["Body"].read())
+    message = {name: kept[name] for name in ("id", "received_at", "headers", "body")}
+    sqs.send_message(
+        QueueUrl=os.environ["QUEUE_URL"],
+        MessageBody=json.dumps({**message, "key": key, "replay": replay}),
+        # One group: what is done again is done in the order in which it came.
+        MessageGroupId=replay,
+        MessageDeduplicationId=hashlib.sha256(f"{replay}/{key}".encode()).hexdigest(),
+    )

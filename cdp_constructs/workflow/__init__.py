@@ -1,0 +1,1 @@
+"""Patterns that react to other systems' events with work of their own."""

@@ -1,0 +1,95 @@
+"""How a sender of webhooks signs, names and orders its deliveries."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Self
+
+Scheme = Literal["hmac-sha256", "standard-webhooks"]
+
+_PATH = re.compile(r"/[A-Za-z0-9/_-]{1,127}")
+_HEADER = re.compile(r"[a-z0-9-]{1,64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSource:
+    """What is known of a sender. Make one with ``hmac_sha256`` or ``standard_webhooks``.
+
+    Attributes:
+        path: Route of the API that the sender posts to.
+        scheme: How it signs.
+        signature_header: Header with the signature; lower case.
+        signature_prefix: What stands before the signature in it.
+        delivery_header: Header with the sender's id of a delivery, which stays the same when it sends again; None when
+            it has none.
+        group_by: JSON pointer (RFC 6901) into the body to what the delivery is about; None when order does not matter.
+    """
+
+    path: str
+    scheme: Scheme
+    signature_header: str
+    signature_prefix: str
+    delivery_header: str | None
+    group_by: str | None
+
+    @classmethod
+    def hmac_sha256(
+        cls,
+        *,
+        path: str = "/webhook",
+        signature_header: str = "x-hub-signature-256",
+        signature_prefix: str = "sha256=",
+        delivery_header: str | None = "x-github-delivery",
+        group_by: str | None = None,
+    ) -> Self:
+        """Return a sender that signs the body: a hexadecimal HMAC-SHA256 in a header.
+
+        GitHub (the default headers), Jira, GitLab, Shopify and most issue trackers do so. The signature covers neither
+        time nor id: who has seen one delivery can send it again under another id. Prefer Standard Webhooks where the
+        sender knows them.
+
+        Args:
+            path: Route of the API, such as ``/webhooks/tracker``.
+            signature_header: Header with the signature.
+            signature_prefix: What stands before the hexadecimal digits.
+            delivery_header: Header with the sender's id of a delivery; None: equal bodies are one delivery.
+            group_by: JSON pointer to what a delivery is about, such as ``/issue/id``. Deliveries about the same thing
+                are worked on one after the other, in the order of their arrival; by default each for itself.
+        """
+        return cls(
+            path=path,
+            scheme="hmac-sha256",
+            signature_header=signature_header.lower(),
+            signature_prefix=signature_prefix,
+            delivery_header=delivery_header.lower() if delivery_header is not None else None,
+            group_by=group_by,
+        )
+
+    @classmethod
+    def standard_webhooks(cls, *, path: str = "/webhook", group_by: str | None = None) -> Self:
+        """Return a sender that signs id, time and body as https://www.standardwebhooks.com describes.
+
+        A delivery signed more than five minutes ago is refused, and its id cannot be changed.
+
+        Args:
+            path: Route of the API, such as ``/webhooks/tracker``.
+            group_by: JSON pointer to what a delivery is about; see ``hmac_sha256``.
+        """
+        return cls(
+            path=path,
+            scheme="standard-webhooks",
+            signature_header="webhook-signature",
+            signature_prefix="v1,",
+            delivery_header="webhook-id",
+            group_by=group_by,
+        )
+
+    def problem(self) -> tuple[str, str] | None:
+        """Return what cannot work and how to write it, or None."""
+        if not _PATH.fullmatch(self.path):
+            return f"has the path {self.path!r}", "Start it with / and use letters, digits, - and _"
+        for header in (self.signature_header, self.delivery_header):
+            if header is not None and not _HEADER.fullmatch(header):
+                return f"names the header {header!r}", "Use a header's name, such as x-hub-signature-256"
+        if self.group_by is not None and not self.group_by.startswith("/"):
+            return f"has group_by={self.group_by!r}", "Use a JSON pointer, such as /issue/id"
+        return None

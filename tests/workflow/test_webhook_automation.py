@@ -1,0 +1,227 @@
+"""What WebhookAutomation promises in its templates."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Stack, Stage
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import InvalidOptionError, WebhookAutomation, WebhookSource
+from cdp_constructs._defaults.functions import HANDLERS, Invocation, add_function
+from cdp_constructs.testing import Synthesis, architecture
+
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:111122223333:function:tickets"
+SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:tracker-AbCdEf"
+KEY_ARN = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def worker(stack: Stack, construct_id: str = "Worker") -> lambda_.Function:
+    # Any folder with an index.py does: templates are looked at, nothing runs.
+    return add_function(
+        stack,
+        construct_id,
+        handler=HANDLERS / "webhook_receiver",
+        description="Stands for a user's function",
+        invocation=Invocation.POLLED,
+        timeout=Duration.seconds(20),
+    )
+
+
+@architecture
+def defaults(stack: Stack) -> WebhookAutomation:
+    return WebhookAutomation(stack, "Tracker", handler=worker(stack))
+
+
+@architecture
+def all_options(stack: Stack) -> WebhookAutomation:
+    return WebhookAutomation(
+        stack,
+        "Tracker",
+        handler=worker(stack),
+        source=WebhookSource.standard_webhooks(path="/webhooks/v1-tracker", group_by="/issue/id"),
+        throttle=apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10),
+        alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+    )
+
+
+@architecture
+def everything_brought(stack: Stack) -> WebhookAutomation:
+    return WebhookAutomation(
+        stack,
+        "Tracker",
+        handler=lambda_.Function.from_function_attributes(
+            stack,
+            "Worker",
+            function_arn=FUNCTION_ARN,
+            role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/tickets"),
+        ),
+        secret=secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", SECRET_ARN),
+        api=apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="a1b2c3"),
+        bucket=s3.Bucket.from_bucket_attributes(
+            stack,
+            "Bucket",
+            bucket_arn="arn:aws:s3:::brought-bucket",
+            encryption_key=kms.Key.from_key_arn(stack, "Key", KEY_ARN),
+        ),
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
+    )
+
+
+@architecture
+def two_on_one_api(stack: Stack) -> list[WebhookAutomation]:
+    first = WebhookAutomation(stack, "One", handler=worker(stack))
+    other = WebhookSource.hmac_sha256(path="/other", delivery_header=None)
+    return [first, WebhookAutomation(stack, "Two", handler=worker(stack, "Second"), api=first.api, source=other)]
+
+
+@architecture
+def inside_a_stage(app: App) -> WebhookAutomation:
+    return defaults(Stack(Stage(app, "WebhookStage"), "Service"))
+
+
+def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in synthesised.resources("AWS::IAM::Policy").values()
+        if any(f"Tracker{role}" in str(attached) for attached in policy["Properties"]["Roles"])
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def actions(synthesised: Any, role: str) -> set[str]:
+    found: set[str] = set()
+    for statement in statements(synthesised, role):
+        one_or_more = statement["Action"]
+        found |= {one_or_more} if isinstance(one_or_more, str) else set(one_or_more)
+    return found
+
+
+def variables(synthesised: Any, function: str) -> dict[str, Any]:
+    functions = synthesised.resources("AWS::Lambda::Function")
+    (found,) = [item for logical_id, item in functions.items() if logical_id.startswith(f"Tracker{function}")]
+    return dict(found["Properties"]["Environment"]["Variables"])
+
+
+@pytest.mark.parametrize("build", [defaults, all_options, everything_brought], ids=lambda build: build.__name__)
+def test_template_is_reviewed(
+    build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
+) -> None:
+    assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize(
+    "build",
+    [defaults, all_options, everything_brought, two_on_one_api, inside_a_stage],
+    ids=lambda build: build.__name__,
+)
+def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_receiver_can_keep_and_queue_and_read_nothing_but_its_secret(synthesis: Synthesis) -> None:
+    allowed = actions(synthesis(defaults), "ReceiverFunctionRole")
+    assert {action for action in allowed if action.startswith("s3:")} == {"s3:PutObject"}
+    assert {action for action in allowed if action.startswith("secretsmanager:")} == {
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:DescribeSecret",
+    }
+    assert not any(action.startswith("sqs:") and ("Receive" in action or "Delete" in action) for action in allowed)
+    assert not any("Scan" in action or "Query" in action for action in allowed)
+
+
+def test_replay_reads_accepted_inputs_only(synthesis: Synthesis) -> None:
+    found = statements(synthesis(defaults), "ReplayFunctionRole")
+    read = [one for one in found if one["Action"] == "s3:GetObject"]
+    assert [one["Resource"]["Fn::Join"][1][-1] for one in read] == ["/accepted/*"]
+    (listing,) = [one for one in found if one["Action"] == "s3:ListBucket"]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": "accepted/*"}}
+    assert "s3:PutObject" not in actions(synthesis(defaults), "ReplayFunctionRole")
+
+
+def test_deliveries_stay_in_order_and_failed_ones_are_kept(synthesis: Synthesis) -> None:
+    queues = synthesis(defaults).resources("AWS::SQS::Queue")
+    assert [queue["Properties"]["FifoQueue"] for queue in queues.values()] == [True, True]
+    (work,) = [queue["Properties"] for queue in queues.values() if "RedrivePolicy" in queue["Properties"]]
+    assert work["RedrivePolicy"]["maxReceiveCount"] == 5
+    # Six times the handler's 20 seconds.
+    assert work["VisibilityTimeout"] == 120
+    ((_, mapping),) = synthesis(defaults).resources("AWS::Lambda::EventSourceMapping").items()
+    assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_every_place_for_failures_has_an_alarm(synthesis: Synthesis) -> None:
+    alarms = synthesis(all_options).resources("AWS::CloudWatch::Alarm").values()
+    watched = {item["Properties"]["MetricName"] for item in alarms}
+    assert watched == {"ApproximateNumberOfMessagesVisible", "Errors", "RejectedDeliveries"}
+    for item in alarms:
+        assert item["Properties"]["AlarmActions"] == item["Properties"]["OKActions"] != []
+
+
+def test_raw_inputs_expire_and_refused_ones_sooner(synthesis: Synthesis) -> None:
+    buckets = synthesis(defaults).resources("AWS::S3::Bucket").values()
+    (rules,) = [item["Properties"]["LifecycleConfiguration"]["Rules"] for item in buckets if "rejected/" in str(item)]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    assert days == {"accepted/": 90, "rejected/": 7}
+
+
+def test_the_route_is_open_and_throttled(synthesis: Synthesis) -> None:
+    ((_, route),) = synthesis(all_options).resources("AWS::ApiGatewayV2::Route").items()
+    assert (route["Properties"]["RouteKey"], route["Properties"]["AuthorizationType"]) == (
+        "POST /webhooks/v1-tracker",
+        "NONE",
+    )
+    ((_, stage),) = synthesis(all_options).resources("AWS::ApiGatewayV2::Stage").items()
+    assert stage["Properties"]["RouteSettings"] == {
+        "POST /webhooks/v1-tracker": {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10}
+    }
+    assert "AccessLogSettings" in stage["Properties"]
+
+
+def test_the_receiver_knows_how_the_sender_signs(synthesis: Synthesis) -> None:
+    standard = variables(synthesis(all_options), "ReceiverFunction")
+    assert (standard["SCHEME"], standard["DELIVERY_HEADER"], standard["GROUP_BY"]) == (
+        "standard-webhooks",
+        "webhook-id",
+        "/issue/id",
+    )
+    assert variables(synthesis(defaults), "ReceiverFunction")["SIGNATURE_HEADER"] == "x-hub-signature-256"
+
+
+def test_what_is_brought_is_not_changed(synthesis: Synthesis) -> None:
+    synthesised = synthesis(everything_brought)
+    for kind in ("S3::Bucket", "SecretsManager::Secret", "ApiGatewayV2::Api", "ApiGatewayV2::Stage"):
+        assert synthesised.resources(f"AWS::{kind}") == {}
+    assert "kms:GenerateDataKey" in actions(synthesised, "ReceiverFunctionRole")
+    assert synthesised.result.url is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": WebhookSource.hmac_sha256(path="webhook")}, "source has the path 'webhook'.*Start it with /"),
+        ({"source": WebhookSource.hmac_sha256(path="/{id}")}, r"source has the path '/\{id\}'"),
+        ({"source": WebhookSource.hmac_sha256(signature_header="x y")}, "source names the header 'x y'"),
+        ({"source": WebhookSource.hmac_sha256(delivery_header="")}, "source names the header ''"),
+        ({"source": WebhookSource.standard_webhooks(group_by="issue.id")}, "group_by='issue.id'.*Use a JSON pointer"),
+        ({"throttle": apigatewayv2.ThrottleSettings(rate_limit=301)}, "throttle is 301 .*Use 1 to 300 requests"),
+        ({"throttle": apigatewayv2.ThrottleSettings(burst_limit=0)}, "throttle is 0 requests of burst"),
+    ],
+)
+def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
+    stack = Stack()
+    with pytest.raises(InvalidOptionError, match=message):
+        WebhookAutomation(stack, "Tracker", handler=worker(stack), **options)
+
+
+def test_an_imported_handler_has_time_for_the_longest_run_of_a_function(synthesis: Synthesis) -> None:
+    queues = synthesis(everything_brought).resources("AWS::SQS::Queue").values()
+    (work,) = [queue["Properties"] for queue in queues if "RedrivePolicy" in queue["Properties"]]
+    assert work["VisibilityTimeout"] == 6 * 15 * 60
