@@ -4,6 +4,9 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Pillow as Lambda runs it, whatever this machine is: Python and processor of cdp_constructs/_defaults/functions.py.
+PILLOW_LAYER := build/layers/pillow
+PILLOW_TARGET := --only-binary :all: --python-version 3.14 --python-platform aarch64-manylinux_2_28
 
 # Byte code is cached and jsii runs on Node 24 of the virtual environment, not on whatever the machine has.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,19 +20,25 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(INSTALLED) ## set up .venv and node_modules from the lock files
+install: $(INSTALLED) ## set up .venv, node_modules and the layer with Pillow from the lock files
 
-$(INSTALLED): requirements/dev.lock package-lock.json pyproject.toml
+$(INSTALLED): requirements/dev.lock requirements/pillow-layer.lock package-lock.json pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"
 	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	rm -rf $(PILLOW_LAYER)
+	$(BIN)/uv pip install --quiet --no-deps --require-hashes $(PILLOW_TARGET) --target $(PILLOW_LAYER)/python \
+		-r requirements/pillow-layer.lock
+	rm -f $(PILLOW_LAYER)/python/.lock
 	$(BIN)/npm ci --silent
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra testing --group dev --universal --upgrade \
 		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
+	echo pillow | $(BIN)/uv pip compile --quiet - --constraint requirements/dev.lock $(PILLOW_TARGET) --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock
 
 demo: $(INSTALLED) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
 	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cdp_constructs.routing.deep_health_check import DeepHealthCheck
     from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting
     from cdp_constructs.upload.direct_object_upload import DirectObjectUpload
+    from cdp_constructs.upload.image_thumbnails import ImageThumbnails
     from cdp_constructs.workflow.webhook_automation import WebhookAutomation, WebhookSource
 
 # Where each public name lives. A test keeps this table, __all__ and the type view above equal.
@@ -28,6 +29,7 @@ _MODULE_OF = {
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
     "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
+    "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
     "InvalidOptionError": "cdp_constructs._defaults.validation",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
@@ -45,6 +47,7 @@ __all__ = [
     "DeepHealthCheck",
     "DirectObjectUpload",
     "FanoutSubscriber",
+    "ImageThumbnails",
     "InvalidOptionError",
     "MultiRegionLatencyRouting",
     "PrivateCacheDistribution",

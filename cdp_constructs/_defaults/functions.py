@@ -1,5 +1,6 @@
 """One way to make a Lambda function: arm64, current Python, Powertools, tracing, its own role, kept logs."""
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def add_function(
     description: str,
     invocation: Invocation,
     environment: dict[str, str] | None = None,
+    layers: Sequence[lambda_.ILayerVersion] = (),
     memory_size: int = 256,
     timeout: Duration | None = None,
     reserved_concurrency: int | None = None,
@@ -59,6 +61,7 @@ def add_function(
         description: What it does, as shown in the console.
         invocation: Who calls it; ``EVENT`` (asynchronous) requires ``dead_letter_queue``.
         environment: Variables beside the Powertools ones.
+        layers: Layers beside the Powertools one, for packages with compiled code.
         memory_size: MB, 128 to 10,240; CPU grows with it.
         timeout: Up to 15 minutes; 10 seconds by default.
         reserved_concurrency: Upper bound of concurrent executions, taken out of the account's pool (1,000, soft).
@@ -103,7 +106,7 @@ def add_function(
         architecture=ARCHITECTURE,
         handler="index.handler",
         code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
-        layers=[powertools_layer(scope)],
+        layers=[powertools_layer(scope), *layers],
         role=role,
         log_group=log_group,
         logging_format=lambda_.LoggingFormat.JSON,
