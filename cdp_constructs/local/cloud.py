@@ -126,6 +126,10 @@ class LocalCloud:
         """
         return faults.cut_off(self.endpoint, region)
 
+    def crash_function(self, name: str, region: str) -> int:
+        """Kill the processes that run a function, in the middle of their work, and return how many there were."""
+        return faults.crash_function(self.endpoint, name, region)
+
     def deploy(
         self,
         assembly: str | os.PathLike[str],

@@ -1,4 +1,4 @@
-"""Faults and partitions of the embedded cloud, injected for the length of a `with` block."""
+"""Faults, partitions and crashes of the embedded cloud."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import botocore.session
 import httpx
 
-__all__ = ["cut_off", "inject_fault", "suspend_replication"]
+__all__ = ["crash_function", "cut_off", "inject_fault", "suspend_replication"]
 
 
 @contextmanager
@@ -84,3 +84,18 @@ def cut_off(endpoint: str, region: str) -> Iterator[None]:
             yield
         finally:
             httpx.post(f"{url}/mend", params={"region": region}).raise_for_status()
+
+
+def crash_function(endpoint: str, name: str, region: str) -> int:
+    """Kill the processes that run a function, in the middle of their work, and return how many there were.
+
+    Args:
+        endpoint: Address of the embedded cloud.
+        name: Name of the function.
+        region: Its Region.
+
+    Raises:
+        httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+    """
+    answer = httpx.post(f"{endpoint}/_cdp/functions/crash", params={"name": name, "region": region})
+    return int(answer.raise_for_status().json()["killed"])

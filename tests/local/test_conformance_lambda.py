@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.testing import eventually
 
 REGION = "us-west-2"
 
@@ -369,3 +371,27 @@ def test_a_stream_gets_past_a_poisonous_record(cloud: LocalCloud, stacks: Any, t
     conditions = [record["requestContext"]["condition"] for record in failed]
     sizes = [record["DDBStreamBatchInfo"]["batchSize"] for record in failed]
     assert (conditions, sizes) == (["RetryAttemptsExhausted"] * 2, [1, 1])
+
+
+def test_a_crash_ends_the_call_that_is_under_way_and_the_next_one_starts_anew(cloud: LocalCloud, stacks: Any) -> None:
+    code = "import os, time\ndef handler(event, context):\n    time.sleep(event['sleep'])\n    return os.getpid()\n"
+    template = {
+        "Resources": {"Role": role(), "Sleeper": function(code, "Role")},
+        "Outputs": {"Name": {"Value": {"Ref": "Sleeper"}}},
+    }
+    name = stacks.deploy(template, region=REGION)["Name"]
+
+    def sleep(seconds: float) -> dict[str, Any]:
+        payload = json.dumps({"sleep": seconds}).encode()
+        answer: dict[str, Any] = cloud.client("lambda", REGION).invoke(FunctionName=name, Payload=payload)
+        return {"error": answer.get("FunctionError"), "result": json.loads(answer["Payload"].read())}
+
+    assert cloud.crash_function(name, REGION) == 0
+    first = sleep(0)["result"]
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(sleep, 8)
+        # The one process is at work, or about to be: either way the call has nobody to finish it.
+        assert eventually(lambda: cloud.crash_function(name, REGION)) == 1
+        ended = under_way.result()
+    assert ended["error"] or ended["result"] != first
+    assert sleep(0)["result"] != first
