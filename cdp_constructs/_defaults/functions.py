@@ -40,6 +40,7 @@ def add_function(
     handler: str | Path,
     description: str,
     invocation: Invocation,
+    module: str = "index",
     environment: dict[str, str] | None = None,
     layers: Sequence[lambda_.ILayerVersion] = (),
     memory_size: int = 256,
@@ -56,10 +57,11 @@ def add_function(
         scope: The pattern that needs it.
         construct_id: Id of the function inside ``scope``; its role is ``<construct_id>Role``, its log group
             ``<construct_id>Logs``.
-        handler: Name of a folder of ``cdp_constructs/handlers``, or the path of another folder; its ``index.py``
-            defines ``handler(event, context)``.
+        handler: Name of a folder of ``cdp_constructs/handlers``, or the path of another folder.
         description: What it does, as shown in the console.
         invocation: Who calls it; ``EVENT`` (asynchronous) requires ``dead_letter_queue``.
+        module: The file of the folder, without ``.py``, that defines ``handler(event, context)``. Functions that share
+            code share a folder.
         environment: Variables beside the Powertools ones.
         layers: Layers beside the Powertools one, for packages with compiled code.
         memory_size: MB, 128 to 10,240; CPU grows with it.
@@ -71,13 +73,12 @@ def add_function(
         removal_policy: What happens to the log group when the stack goes.
 
     Raises:
-        ValueError: when an asynchronous function has no place for its failures, or the handler folder has no
-            ``index.py``.
+        ValueError: when an asynchronous function has no place for its failures, or the handler folder lacks the module.
     """
     folder = HANDLERS / handler if isinstance(handler, str) else handler
-    if not (folder / "index.py").is_file():
+    if not (folder / f"{module}.py").is_file():
         message = (
-            f"{scope.node.path}/{construct_id}: handler {str(folder)!r} has no index.py; name a folder that has one"
+            f"{scope.node.path}/{construct_id}: handler {str(folder)!r} has no {module}.py; name a folder that has one"
         )
         raise ValueError(message)
     if invocation is Invocation.EVENT and dead_letter_queue is None:
@@ -104,7 +105,7 @@ def add_function(
         description=description,
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
-        handler="index.handler",
+        handler=f"{module}.handler",
         code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
         layers=[powertools_layer(scope), *layers],
         role=role,

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 
 # Requests per second and burst of what calls further functions: what those can take. The rest share the API's own.
 _ROUTES: dict[str, tuple[int, int] | None] = {
+    "POST /session": (2000, 1000),
     "POST /rooms": (200, 100),
     "GET /rooms": None,
+    "GET /rooms/{room}": (2000, 1000),
     "POST /rooms/{room}/members": (500, 250),
     "DELETE /rooms/{room}/members/me": (500, 250),
     "POST /rooms/{room}/messages": None,
     "GET /rooms/{room}/messages": None,
+    "PUT /rooms/{room}/read": None,
     "POST /rooms/{room}/uploads": (500, 250),
     "GET /rooms/{room}/attachments/{attachment}": (1000, 500),
 }
@@ -90,7 +93,7 @@ class Api(Construct):
         """
         self.function.add_environment("TABLE_NAME", table.table_name)
         self.function.add_environment("LOG_REGIONS", ",".join(log_regions))
-        actions = ["BatchGetItem", "GetItem", "PutItem", "Query"]
+        actions = ["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]
         index_arn = f"{table.table_arn}/index/{ROOMS_OF_USER}"
         for names, resource in ((actions, table.table_arn), (["Query"], index_arn)):
             statement = iam.PolicyStatement(actions=[f"dynamodb:{name}" for name in names], resources=[resource])

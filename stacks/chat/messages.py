@@ -23,20 +23,33 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
 
-_NEW_MESSAGES = {
-    "eventName": lambda_.FilterRule.is_equal("INSERT"),
-    "dynamodb": {"Keys": {"sk": {"S": lambda_.FilterRule.begins_with("MESSAGE#")}}},
-}
+# Entries that end by themselves are renewed all the time. A renewal of a presence changes nothing that anybody sees;
+# one of typing does, because clients let it lapse after a few seconds.
+_SEEN = {"PRESENCE#": ["joined", "left"], "TYPING#": ["joined", "renewed", "left"]}
+
+
+def _events(region: str) -> list[dict[str, object]]:
+    """Return which changes of the table are news in a Region; Lambda leaves out all others, free of charge."""
+    changed = ["INSERT", "MODIFY"]
+
+    def of(events: list[str], *names: object, **image: object) -> dict[str, object]:
+        return {"eventName": events, "dynamodb": {"Keys": {"sk": {"S": list(names)}}, **image}}
+
+    entries = [of(changed, {"prefix": kind}, NewImage={"change": {"S": seen}}) for kind, seen in _SEEN.items()]
+    # Each Region has channels of its own, and tells of no other's.
+    members = of(changed, {"prefix": "MEMBER#"}, f"CHANNEL#{region}")
+    return [of(["INSERT"], {"prefix": "MESSAGE#"}), members, *entries]
 
 
 class Messages(Construct):
-    """Publishes the messages that reach this Region's replica, and archives them.
+    """Publishes what happens in rooms as it reaches this Region's replica, and archives the messages.
 
-    The stream of a replica carries local and replicated writes, so a message posted in any Region reaches the
-    consumers of every Region. Live push and notices are further subscribers of ``fanout``.
+    The stream of a replica carries local and replicated writes, so what happens in any Region reaches the consumers of
+    every Region. A published body is what live clients get.
 
     Attributes:
-        fanout: Where consumers subscribe. Message attributes: ``kind``, ``room``, ``region`` (that accepted it).
+        fanout: Where consumers subscribe. Message attributes: ``kind``, ``room``, ``region`` (of a message: that
+            accepted it) and ``channel`` (where it is live in this Region).
         publisher: Reads the stream and publishes.
         failures: Says which part of the stream could not be published.
         archive: The subscriber that keeps all messages.
@@ -51,13 +64,22 @@ class Messages(Construct):
         self.publisher = add_function(
             self,
             "Publisher",
-            handler=HANDLERS / "message_publisher",
-            description="Publishes messages of the chat's table to the Region's topic",
+            handler=HANDLERS / "api",
+            module="publisher",
+            description="Publishes changes of the chat's table to the Region's topic",
             invocation=Invocation.POLLED,
-            environment={"TOPIC_ARN": self.fanout.topic.topic_arn},
+            environment={"TOPIC_ARN": self.fanout.topic.topic_arn, "TABLE_NAME": table.table_name},
             timeout=Duration.seconds(30),
         )
         self.fanout.grant_publish(self.publisher)
+        self.publisher.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:GetItem", "dynamodb:UpdateItem"],
+                resources=[table.table_arn],
+                # The channels' items are in the rooms' partitions.
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}},
+            )
+        )
         self.failures = add_dead_letter_queue(
             self, "Failures", alarm_topic=alarm_topic, holds="parts of the table's stream that could not be published"
         )
@@ -108,8 +130,10 @@ class Messages(Construct):
             target=self.publisher,
             event_source_arn=stream_arn,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            filters=[lambda_.FilterCriteria.filter(_NEW_MESSAGES)],
+            filters=[lambda_.FilterCriteria.filter(pattern) for pattern in _events(Stack.of(self).region)],
             batch_size=100,
+            # Consumers order messages themselves, so a busy shard may be worked on by several at once.
+            parallelization_factor=10,
             report_batch_item_failures=True,
             bisect_batch_on_error=True,
             # A record that never succeeds holds up its shard, a topic that is down for a while must not lose any: at

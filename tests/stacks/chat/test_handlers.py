@@ -13,6 +13,8 @@ from uuid import uuid4
 import pytest
 from botocore.stub import ANY, Stubber
 
+from tests.stacks.chat.memory import MemoryTable
+
 HANDLERS = Path(__file__).parents[3] / "stacks/chat/handlers"
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 MESSAGE = {
@@ -27,6 +29,7 @@ MESSAGE = {
     "attachments": ["u-1"],
     "posted_at": "2026-01-02T23:59:59.000+00:00",
 }
+EVENT = {"kind": "message", "message": MESSAGE}
 Load = Callable[[str], ModuleType]
 
 
@@ -51,7 +54,9 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         monkeypatch.setenv(name, value)
 
     def import_anew(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(f"chat_{name}", HANDLERS / name / "index.py")
+        folder, _, module = name.partition("/")
+        file = HANDLERS / folder / f"{module or 'index'}.py"
+        spec = importlib.util.spec_from_file_location(f"chat_{folder}_{module}", file)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -85,31 +90,142 @@ def streamed(*images: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_the_publisher_tells_consumers_what_they_filter_by(load: Load) -> None:
-    publisher = load("message_publisher")
-    with Stubber(publisher.sns) as sns:
-        attributes = {
-            name: {"DataType": "String", "StringValue": value}
-            for name, value in {"kind": "message", "room": "room-1", "region": "us-west-2"}.items()
-        }
-        expected = {"TopicArn": ANY, "Message": ANY, "MessageAttributes": attributes}
-        sns.add_response("publish", {"MessageId": "1"}, expected)
-        published: list[str] = []
-        publisher.sns.meta.events.register(
-            "provide-client-params.sns.Publish", lambda params, **_: published.append(params["Message"])
-        )
-        stored = {**MESSAGE, "pk": "ROOM#room-1#us-west-2", "sk": "MESSAGE#000000000007"}
-        assert publisher.handler(streamed(stored), CONTEXT) == {"batchItemFailures": []}
-    assert [json.loads(message) for message in published] == [MESSAGE]
+STORED = {**MESSAGE, "pk": "ROOM#room-1#us-west-2", "sk": "MESSAGE#000000000007"}
+ROOM = "ROOM#room-1"
 
 
-def test_the_publisher_reports_what_it_could_not_publish(load: Load) -> None:
-    publisher = load("message_publisher")
+class Publisher:
+    """The publisher of us-west-2, its replica, and what it publishes."""
+
+    def __init__(self, module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.module = module
+        self.table = MemoryTable()
+        self.published: list[dict[str, Any]] = []
+        monkeypatch.setattr(module, "table", self.table)
+        monkeypatch.setattr(module, "sns", SimpleNamespace(publish=lambda **call: self.published.append(call)))
+
+    def see(self, *images: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """Handle changes; return channels and events."""
+        assert self.module.handler(streamed(*images), CONTEXT) == {"batchItemFailures": []}
+        return [
+            (call["MessageAttributes"]["channel"]["StringValue"], json.loads(call["Message"]))
+            for call in self.published
+        ]
+
+    @property
+    def channel(self) -> str:
+        channel: str = self.module.channels.look_up(self.table, "room-1", "us-west-2")
+        return channel
+
+
+@pytest.fixture
+def publisher(load: Load, monkeypatch: pytest.MonkeyPatch) -> Publisher:
+    return Publisher(load("api/publisher"), monkeypatch)
+
+
+def test_the_publisher_tells_consumers_what_they_filter_by(publisher: Publisher) -> None:
+    assert publisher.see(STORED) == [("/rooms/room-1/0", {"kind": "message", "message": MESSAGE})]
+    (call,) = publisher.published
+    assert call["MessageAttributes"] == {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in {
+            "kind": "message",
+            "room": "room-1",
+            "region": "us-west-2",
+            "channel": "/rooms/room-1/0",
+        }.items()
+    }
+
+
+def test_a_message_keeps_the_region_that_accepted_it(publisher: Publisher) -> None:
+    publisher.see({**STORED, "region": "ap-northeast-1"})
+    assert publisher.published[0]["MessageAttributes"]["region"]["StringValue"] == "ap-northeast-1"
+
+
+def test_the_publisher_reports_what_it_could_not_publish(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher = load("api/publisher")
+    monkeypatch.setattr(publisher, "table", MemoryTable())
     with Stubber(publisher.sns) as sns:
         sns.add_response("publish", {"MessageId": "1"})
         sns.add_client_error("publish", "Throttled")
-        result = publisher.handler(streamed(MESSAGE, MESSAGE), CONTEXT)
+        result = publisher.handler(streamed(STORED, STORED), CONTEXT)
     assert result == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
+def membership(**more: str) -> dict[str, Any]:
+    return {"pk": ROOM, "sk": "MEMBER#ben", "room": "room-1", "user": "ben", "joined_at": "then", **more}
+
+
+def test_who_joins_is_announced(publisher: Publisher) -> None:
+    assert publisher.see(membership()) == [("/rooms/room-1/0", {"kind": "members"})]
+
+
+def test_who_left_in_another_region_is_cut_off_when_this_one_hears_of_it(publisher: Publisher) -> None:
+    left = membership(left_at="now", left_in="ap-northeast-1")
+    # What was posted before it in the same batch still goes to the channel that everybody listens to.
+    events = publisher.see(STORED, left, STORED)
+    assert [channel for channel, _ in events] == ["/rooms/room-1/0", publisher.channel]
+    assert publisher.channel != "/rooms/room-1/0"
+    # And the record of the channel that follows is the last that the old one carries.
+    moved = publisher.table.items[ROOM, "CHANNEL#us-west-2"]
+    assert publisher.see(moved)[-1] == ("/rooms/room-1/0", {"kind": "members"})
+
+
+def test_who_left_here_has_been_cut_off_already(publisher: Publisher) -> None:
+    assert publisher.see(membership(left_at="now", left_in="us-west-2")) == []
+    assert publisher.table.items == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "event"),
+    [
+        ("PRESENCE", "joined", {"kind": "presence", "user": "ben", "online": True}),
+        ("PRESENCE", "left", {"kind": "presence", "user": "ben", "online": False}),
+        ("TYPING", "joined", {"kind": "typing", "user": "ben", "typing": True}),
+        ("TYPING", "renewed", {"kind": "typing", "user": "ben", "typing": True}),
+        ("TYPING", "left", {"kind": "typing", "user": "ben", "typing": False}),
+    ],
+)
+def test_presence_and_typing_become_events(publisher: Publisher, kind: str, change: str, event: dict[str, Any]) -> None:
+    entry = {"pk": ROOM, "sk": f"{kind}#ben", "group": "room-1", "member": "ben", "change": change}
+    assert publisher.see(entry) == [("/rooms/room-1/0", event)]
+
+
+def subscription(channel: str, user: str = "anna") -> dict[str, Any]:
+    segments = channel.strip("/").split("/")
+    return {
+        "identity": {"sub": user, "username": user},
+        "info": {
+            "operation": "SUBSCRIBE",
+            "channel": {"path": channel, "segments": segments},
+            "channelNamespace": {"name": segments[0]},
+        },
+        "events": None,
+    }
+
+
+def test_members_may_listen_on_the_present_channel_only(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = load("api/subscriptions")
+    table = MemoryTable()
+    monkeypatch.setattr(handler, "table", table)
+    made = handler.rooms.create(table, "anna", "Lobby")
+    room = made["room"]
+    handler.rooms.join(table, "ben", room, made["invite_code"])
+    first = f"/rooms/{room}/0"
+    assert [handler.handler(subscription(first, user), CONTEXT) for user in ("anna", "ben")] == [None, None]
+    handler.rooms.leave(table, "ben", room, "us-west-2")
+    now = handler.channels.look_up(table, room, "us-west-2")
+    assert handler.handler(subscription(now), CONTEXT) is None
+    refused = [
+        subscription(first),  # the channel that the room has left
+        subscription(now, "ben"),  # somebody who has left the room
+        subscription(now, "mallory"),
+        subscription(f"/rooms/{room}/*"),
+        subscription("/rooms/*"),
+        subscription(f"/rooms/{uuid4()}/0"),
+        subscription(f"/elsewhere/{room}/0"),
+    ]
+    assert {json.dumps(handler.handler(event, CONTEXT)) for event in refused} == {json.dumps(handler.REFUSED)}
 
 
 def test_the_archive_names_an_object_for_ever(load: Load) -> None:
@@ -120,7 +236,7 @@ def test_the_archive_names_an_object_for_ever(load: Load) -> None:
         s3.add_response("put_object", {}, expected)
         # Delivered again: it is there, and stays as it is.
         s3.add_client_error("put_object", "PreconditionFailed", expected_params=expected)
-        body = json.dumps(MESSAGE)
+        body = json.dumps(EVENT)
         assert archive.handler(queued(body, body), CONTEXT) == {"batchItemFailures": []}
         s3.assert_no_pending_responses()
 
@@ -130,7 +246,7 @@ def test_the_archive_fails_only_what_it_could_not_keep(load: Load) -> None:
     with Stubber(archive.s3) as s3:
         s3.add_client_error("put_object", "AccessDenied")
         s3.add_response("put_object", {})
-        failed = archive.handler(queued("not a message", json.dumps(MESSAGE), json.dumps(MESSAGE)), CONTEXT)
+        failed = archive.handler(queued("not a message", json.dumps(EVENT), json.dumps(EVENT)), CONTEXT)
     assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
 
 

@@ -12,10 +12,14 @@ from chat_api.ordering import (
     Position,
     contiguous,
     format_cursor,
+    furthest,
     message_id,
     next_clock,
+    page_before,
     page_of,
     parse_cursor,
+    unbroken,
+    waiting,
     without_duplicates,
 )
 
@@ -80,6 +84,20 @@ class World:
         page, cursor, more = page_of(tails, after, limit)
         return without_duplicates(page, self.accepted(reader)), cursor, more
 
+    def read_back(self, reader: str, before: Cursor | None, limit: int) -> tuple[list[Message], Cursor, Cursor, bool]:
+        known = self.known(reader)
+        if before is None:
+            logs = {region: unbroken(log[-limit:]) for region, log in known.items()}
+            before = {region: log[-1].sequence + 1 if log else 1 for region, log in logs.items()}
+        else:
+            logs = {
+                region: [item for item in log if item.sequence < before[region]][-limit:]
+                for region, log in known.items()
+            }
+        page, oldest, more = page_before(logs, before, limit)
+        cursor = {region: sequence - 1 for region, sequence in before.items()}
+        return without_duplicates(page, self.accepted(reader)), cursor, oldest, more
+
     def read_all(self, reader: str, limit: int) -> list[Message]:
         return list(self._pages(reader, limit))
 
@@ -143,6 +161,66 @@ def test_a_reader_that_follows_along_misses_nothing(world: World) -> None:
                 followed[item.id] = min(followed.get(item.id, item), item, key=lambda message: message.position)
     whole = world.read_all("ap-northeast-1", 1000)
     assert sorted(followed.values(), key=lambda item: item.position) == whole
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 1000])
+def test_scrolling_back_shows_the_same_conversation_from_its_end(world: World, limit: int) -> None:
+    world.replicate(1)
+    pages: list[list[Message]] = []
+    before: Cursor | None = None
+    more = True
+    while more:
+        page, _, before, more = world.read_back("eu-west-1", before, limit)
+        assert len(page) <= limit
+        pages.insert(0, page)
+    assert [item for page in pages for item in page] == world.read_all("eu-west-1", 1000)
+
+
+def test_who_starts_at_the_end_and_scrolls_back_while_messages_arrive_misses_nothing(world: World) -> None:
+    reader, seen = "us-west-2", dict[str, Message]()
+
+    def keep(page: list[Message]) -> None:
+        for item in page:
+            seen[item.id] = min(seen.get(item.id, item), item, key=lambda message: message.position)
+
+    page, cursor, before, _ = world.read_back(reader, None, 3)
+    keep(page)
+    shares = iter([0.1, 0.3, 0.5])
+    while any(sequence > 1 for sequence in before.values()):
+        page, _, before, more = world.read_back(reader, before, 3)
+        keep(page)
+        assert more == any(sequence > 1 for sequence in before.values())
+        # What has not arrived keeps the reader waiting, and is not passed over.
+        world.replicate(next(shares, 1))
+    world.replicate(1)
+    more = True
+    while more:
+        page, cursor, more = world.read(reader, cursor, 3)
+        keep(page)
+    assert sorted(seen.values(), key=lambda item: item.position) == world.read_all(reader, 1000)
+
+
+def test_the_newest_page_ends_before_a_message_that_is_still_on_its_way() -> None:
+    world = World(0)
+    for number in range(6):
+        world.post("us-west-2", str(number))
+    log = world.logs["us-west-2"]
+    assert [item.sequence for item in unbroken([log[1], log[2], log[4], log[5]])] == [2, 3]
+    assert unbroken([]) == []
+    # And one that is missing above the page holds up its log only.
+    other = world.post("eu-west-1", "other")
+    page, oldest, more = page_before(
+        {"us-west-2": [log[0], log[1]], "eu-west-1": [other]}, {"us-west-2": 4, "eu-west-1": 2}, 10
+    )
+    assert (page, oldest, more) == ([other], {"us-west-2": 4, "eu-west-1": 1}, True)
+
+
+def test_cursors_grow_and_count_what_waits() -> None:
+    read = furthest({"us-west-2": 5}, {"us-west-2": 3, "eu-west-1": 2})
+    assert read == {"us-west-2": 5, "eu-west-1": 2}
+    assert waiting({"us-west-2": 9, "eu-west-1": 2, "ap-northeast-1": 1}, read) == 5
+    # A head that lags behind what was read elsewhere makes nothing negative.
+    assert waiting({"us-west-2": 1, "eu-west-1": 3}, read) == 1
 
 
 def test_what_an_author_could_see_sorts_before_what_it_writes(world: World) -> None:

@@ -1,7 +1,6 @@
 """Appending to a log: what happens when somebody else was faster, or another Region has the message already."""
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,69 +9,10 @@ from chat_api import log as log_module
 from chat_api import table as keys
 from chat_api.log import RoomBusyError, RoomLog
 from chat_api.ordering import message_id
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.stacks.chat.memory import MemoryTable, cancelled
 
 HERE, THERE = "ap-northeast-1", "us-west-2"
 REGIONS = (HERE, THERE)
-
-
-class MemoryTable:
-    """A replica in memory, with the few calls and conditions that the log uses."""
-
-    name = "chat"
-
-    def __init__(self) -> None:
-        self.items: dict[keys.Key, keys.Item] = {}
-        self.meta = SimpleNamespace(client=self)
-        self.before_transaction: Callable[[], None] = lambda: None
-
-    def put(self, *items: keys.Item) -> None:
-        self.items |= {(item["pk"], item["sk"]): item for item in items}
-
-    def get_item(self, Key: keys.Item, **_: Any) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
-        item = self.items.get((Key["pk"], Key["sk"]))
-        return {"Item": item} if item else {}
-
-    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
-        asked = [(key["pk"], key["sk"]) for key in RequestItems[self.name]["Keys"]]
-        assert len(asked) == len(set(asked)) <= 100
-        found = [self.items[key] for key in asked if key in self.items]
-        return {"Responses": {self.name: found}, "UnprocessedKeys": {}}
-
-    def query(
-        self,
-        ExpressionAttributeValues: dict[str, str],  # noqa: N803
-        Limit: int,  # noqa: N803
-        ScanIndexForward: bool = True,  # noqa: FBT002, N803
-        **_: Any,
-    ) -> dict[str, Any]:
-        values = ExpressionAttributeValues
-        found = sorted(
-            key for key in self.items if key[0] == values[":pk"] and values[":low"] <= key[1] <= values[":high"]
-        )
-        return {"Items": [self.items[key] for key in (found if ScanIndexForward else found[::-1])[:Limit]]}
-
-    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
-        self.before_transaction()
-        puts = [item["Put"] for item in TransactItems]
-        reasons = [{"Code": "None" if self._holds(put) else "ConditionalCheckFailed"} for put in puts]
-        if any(reason["Code"] != "None" for reason in reasons):
-            raise cancelled(reasons)
-        self.put(*(put["Item"] for put in puts))
-
-    def _holds(self, put: dict[str, Any]) -> bool:
-        stored = self.items.get((put["Item"]["pk"], put["Item"]["sk"]))
-        if put["ConditionExpression"] == "attribute_not_exists(pk)":
-            return stored is None
-        assert put["ConditionExpression"] == "#sequence = :before"
-        return stored is not None and stored["sequence"] == put["ExpressionAttributeValues"][":before"]
-
-
-def cancelled(reasons: list[dict[str, str]]) -> ClientError:
-    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
-    return ClientError(response, "TransactWriteItems")
 
 
 @pytest.fixture
@@ -209,6 +149,29 @@ def test_reading_goes_on_where_it_ended(log: RoomLog) -> None:
     assert ([page[0].sequence, page[-1].sequence], cursor[HERE], more) == ([101, 200], 200, True)
     page, cursor, more = log.read("room", cursor, 100)
     assert (len(page), cursor[HERE], more) == (50, 250, False)
+
+
+def test_reading_back_starts_at_the_newest_and_ends_at_the_first(log: RoomLog, table: MemoryTable) -> None:
+    for number in range(5):
+        log.append("room", "anna", str(number), str(number))
+    from_there(table, 1, 5, "oldest")
+    page, cursor, before, more = log.read_back("room", None, 4)
+    assert ([message.text for message in page], cursor, more) == (list("1234"), {HERE: 5, THERE: 1}, True)
+    assert before == {HERE: 2, THERE: 2}
+    page, cursor, before, more = log.read_back("room", before, 4)
+    assert ([message.text for message in page], more) == (["from there", "0"], False)
+    assert cursor == {HERE: 1, THERE: 1}
+    assert log.read_back("room", before, 4) == ([], {HERE: 0, THERE: 0}, before, False)
+
+
+def test_reading_back_in_an_empty_room_finds_the_beginning(log: RoomLog) -> None:
+    assert log.read_back("room", None, 4) == ([], {HERE: 0, THERE: 0}, {HERE: 1, THERE: 1}, False)
+
+
+def test_reading_back_leaves_out_what_another_region_accepted_earlier(log: RoomLog, table: MemoryTable) -> None:
+    mine, _ = log.append("room", "anna", "1", "hello")
+    from_there(table, 1, mine.clock - 1, "1")
+    assert [message.region for message in log.read_back("room", None, 10)[0]] == [THERE]
 
 
 def test_keys_that_a_busy_table_left_out_are_asked_for_again(

@@ -159,6 +159,7 @@ def test_the_api_may_read_and_write_its_table_and_call_three_functions(templates
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
+        "dynamodb:UpdateItem",
     }
     (invoke,) = [item for item in statements(template, "ChatFunctionRole") if item["Action"] == "lambda:InvokeFunction"]
     named = sorted(json.dumps(resource) for resource in invoke["Resource"])
@@ -178,9 +179,15 @@ def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) 
     assert allowed(template, "MessagesPublisherRole", "sns") == {"sns:Publish"}
     assert allowed(template, "MessagesPublisherRole", "dynamodb") == {
         "dynamodb:DescribeStream",
+        "dynamodb:GetItem",
         "dynamodb:GetRecords",
         "dynamodb:GetShardIterator",
+        "dynamodb:UpdateItem",
     }
+    (channels,) = [
+        item for item in statements(template, "MessagesPublisherRole") if "dynamodb:UpdateItem" in item["Action"]
+    ]
+    assert channels["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}}
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])
@@ -191,11 +198,30 @@ def test_a_bad_record_of_the_stream_is_narrowed_down_and_set_aside(templates: di
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream itself forgets after a day"
     assert "MessagesFailures" in json.dumps(mapping["DestinationConfig"]["OnFailure"]["Destination"])
-    (pattern,) = [json.loads(item["Pattern"]) for item in mapping["FilterCriteria"]["Filters"]]
-    assert pattern == {
-        "eventName": ["INSERT"],
-        "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "MESSAGE#"}]}}},
-    }
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_only_news_reach_the_publisher(templates: dict[str, Any], stack: str) -> None:
+    (mapping,) = resources(templates[stack], "AWS::Lambda::EventSourceMapping", "MessagesStream").values()
+    patterns = [json.loads(item["Pattern"]) for item in mapping["FilterCriteria"]["Filters"]]
+    # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+    assert len(patterns) <= 5
+    changed = ["INSERT", "MODIFY"]
+    region = stack.removeprefix("Chat-")
+
+    def of(events: list[str], *names: Any, **image: Any) -> dict[str, Any]:
+        return {"eventName": events, "dynamodb": {"Keys": {"sk": {"S": list(names)}}, **image}}
+
+    def news(*changes: str) -> dict[str, Any]:
+        return {"change": {"S": list(changes)}}
+
+    assert patterns == [
+        of(["INSERT"], {"prefix": "MESSAGE#"}),
+        of(changed, {"prefix": "MEMBER#"}, f"CHANNEL#{region}"),
+        # Heartbeats of somebody who is there already are no news; typing lapses at clients, so its renewals are.
+        of(changed, {"prefix": "PRESENCE#"}, NewImage=news("joined", "left")),
+        of(changed, {"prefix": "TYPING#"}, NewImage=news("joined", "renewed", "left")),
+    ]
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])

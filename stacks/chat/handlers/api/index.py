@@ -11,10 +11,11 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chat_api import attachments, rooms
+from chat_api import attachments, channels, people, rooms
 from chat_api.log import RoomBusyError, RoomLog
-from chat_api.models import LONGEST_PAGE, Identifier, Invitation, NewMessage, NewRoom, NewUpload
-from chat_api.ordering import format_cursor, parse_cursor
+from chat_api.models import LONGEST_PAGE, Identifier, Invitation, NewMessage, NewRoom, NewUpload, Reading, Session
+from chat_api.ordering import Cursor, format_cursor, parse_cursor
+from chat_api.reading import MarkerBusyError, ReadMarkers
 from chat_api.table import connect
 
 logger = Logger()
@@ -23,10 +24,22 @@ app = APIGatewayHttpResolver(enable_validation=True)
 
 table = connect()
 log = RoomLog(table, os.environ["AWS_REGION"], os.environ["LOG_REGIONS"].split(","))
+markers = ReadMarkers(table, log.region, log.regions)
 
 Answer = tuple[dict[str, Any], int]
 Room = Annotated[Identifier, Path()]
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE)]
+CursorText = Annotated[str, Query(max_length=1024)]
+
+
+@app.post("/session")
+def start_session(body: Session) -> Answer:
+    """Say who the caller is and where this Region's live channel is: what a client asks first, and after a failure."""
+    user = _user()
+    if body.name is not None:
+        people.rename(table, user, body.name)
+    name = body.name if body.name is not None else people.names_of(table, [user])[user]
+    return {"region": log.region, "user": user, "name": name}, HTTPStatus.OK
 
 
 @app.post("/rooms")
@@ -37,21 +50,47 @@ def create_room(body: NewRoom) -> Answer:
 
 @app.get("/rooms")
 def list_rooms(after: Identifier | None = None, limit: Limit = LONGEST_PAGE) -> Answer:
-    """List the rooms of the caller."""
+    """List the rooms of the caller, each with what waits there."""
     page, following = rooms.rooms_of(table, _user(), after, limit)
-    return {"rooms": page, "after": following}, HTTPStatus.OK
+    heads = markers.heads(item["room"] for item in page)
+    unread = markers.unread(_user(), heads)
+    described = [
+        {**item, "unread": unread[room], "cursor": format_cursor(heads[room])}
+        for item in page
+        for room in [item["room"]]
+    ]
+    return {"rooms": described, "after": following}, HTTPStatus.OK
+
+
+@app.get("/rooms/<room>")
+def describe_room(room: Room) -> Answer:
+    """Return the room's members and the channel on which it is live in this Region."""
+    rooms.require_member(table, _user(), room)
+    members = rooms.members_of(table, room)
+    names = people.names_of(table, members)
+    described = {
+        "room": room,
+        "name": rooms.name_of(table, room),
+        "channel": channels.look_up(table, room, log.region),
+        "cursor": format_cursor(markers.heads([room])[room]),
+        "members": [{"user": user, "name": names[user]} for user in members],
+    }
+    return described, HTTPStatus.OK
 
 
 @app.post("/rooms/<room>/members")
 def join_room(room: Room, body: Invitation) -> Answer:
-    """Join a room with its invite code."""
-    return rooms.join(table, _user(), room, body.invite_code), HTTPStatus.OK
+    """Join a room with its invite code; what was said before does not wait to be read."""
+    described, new = rooms.join(table, _user(), room, body.invite_code)
+    if new:
+        markers.mark(_user(), room, markers.heads([room])[room])
+    return described, HTTPStatus.OK
 
 
 @app.delete("/rooms/<room>/members/me")
 def leave_room(room: Room) -> Answer:
-    """Leave a room; its messages and attachments cannot be read any more."""
-    rooms.leave(table, _user(), room)
+    """Leave a room; its messages and attachments cannot be read any more, and its live channel goes on without them."""
+    rooms.leave(table, _user(), room, log.region)
     return {"room": room}, HTTPStatus.OK
 
 
@@ -64,16 +103,26 @@ def post_message(room: Room, body: NewMessage) -> Answer:
 
 
 @app.get("/rooms/<room>/messages")
-def read_messages(room: Room, after: Annotated[str, Query(max_length=1024)] = "", limit: Limit = 50) -> Answer:
-    """Read what follows a cursor. The answer's cursor is the place to go on from, also later."""
+def read_messages(room: Room, after: CursorText = "", before: CursorText | None = None, limit: Limit = 50) -> Answer:
+    """Read what follows a cursor, or what comes before one. The answer's cursor is the place to go on from."""
     rooms.require_member(table, _user(), room)
-    try:
-        cursor = parse_cursor(after, log.regions)
-    except ValueError as error:
-        raise BadRequestError(str(error)) from error
-    messages, cursor, more = log.read(room, cursor, limit)
+    if before is not None:
+        if after:
+            raise BadRequestError("after and before exclude each other; pass one of them")
+        start = None if before == "latest" else _cursor(before)
+        messages, cursor, oldest, more = log.read_back(room, start, limit)
+    else:
+        messages, cursor, more = log.read(room, _cursor(after), limit)
+        oldest = None
     page = {"messages": [message.to_dict() for message in messages], "cursor": format_cursor(cursor), "more": more}
-    return page, HTTPStatus.OK
+    return page | ({"before": format_cursor(oldest)} if oldest else {}), HTTPStatus.OK
+
+
+@app.put("/rooms/<room>/read")
+def mark_read(room: Room, body: Reading) -> Answer:
+    """Note how far the caller has read; what was read before stays read."""
+    rooms.require_member(table, _user(), room)
+    return {"unread": markers.mark(_user(), room, _cursor(body.cursor))}, HTTPStatus.OK
 
 
 @app.post("/rooms/<room>/uploads")
@@ -104,6 +153,9 @@ PROBLEMS = {
         HTTPStatus.SERVICE_UNAVAILABLE,
         "too many people are writing at once; nothing was stored, send the same message again",
     ),
+    rooms.RoomChangedError: (HTTPStatus.SERVICE_UNAVAILABLE, "others changed the room at the same moment; call again"),
+    rooms.RoomFullError: (HTTPStatus.CONFLICT, f"the room has {rooms.LARGEST_ROOM} members, and takes no more"),
+    MarkerBusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "the marker was being written by others; call again"),
     attachments.UploadRefusedError: (HTTPStatus.BAD_REQUEST, None),
     RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, None),
 }
@@ -117,6 +169,13 @@ def _explain(error: Exception) -> Response[Any]:
     body = {"statusCode": status.value, "message": text or str(error)}
     headers: dict[str, str | list[str]] = {"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     return Response(status_code=status.value, content_type="application/json", body=body, headers=headers)
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        return parse_cursor(text, log.regions)
+    except ValueError as error:
+        raise BadRequestError(str(error)) from error
 
 
 def _user() -> str:

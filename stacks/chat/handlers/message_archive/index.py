@@ -20,7 +20,7 @@ s3 = boto3.client("s3")
 
 def archive(record: SQSRecord) -> None:
     """Write one message, unless it has been written before."""
-    message = json.loads(record.body)
+    message = json.loads(record.body)["message"]
     try:
         s3.put_object(
             Bucket=os.environ["BUCKET_NAME"],

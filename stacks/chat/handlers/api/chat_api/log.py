@@ -16,7 +16,9 @@ from chat_api.ordering import (
     Position,
     message_id,
     next_clock,
+    page_before,
     page_of,
+    unbroken,
     without_duplicates,
 )
 
@@ -30,6 +32,9 @@ logger = Logger(child=True)
 _TRIES = 10
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.4
+
+# Above every number that a log can give: keys have twelve digits.
+_BEHIND = 10**12
 
 # Somebody else was first, or the table is busy: what a second look can settle.
 _WORTH_A_RETRY = {"ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
@@ -115,6 +120,27 @@ class RoomLog:
         page, cursor, more = page_of(logs, after, limit)
         return without_duplicates(page, self._accepted_elsewhere(page)), cursor, more
 
+    def read_back(self, room: str, before: Cursor | None, limit: int) -> tuple[list[Message], Cursor, Cursor, bool]:
+        """Return what comes before a place, over all Regions: the way a client fills its window backwards.
+
+        Args:
+            room: The room.
+            before: For each Region the sequence of the oldest message that the reader has; None for the newest page.
+            limit: Longest page.
+
+        Returns:
+            Messages in order, the cursor from which what follows the page is read, the ``before`` of the next page,
+            and whether there are older messages.
+        """
+        if before is None:
+            logs = {region: unbroken(self._end(room, region, limit)) for region in self.regions}
+            before = {region: log[-1].sequence + 1 if log else 1 for region, log in logs.items()}
+        else:
+            logs = {region: self._end(room, region, limit, before[region]) for region in self.regions}
+        page, oldest, more = page_before(logs, before, limit)
+        cursor = {region: max(0, sequence - 1) for region, sequence in before.items()}
+        return without_duplicates(page, self._accepted_elsewhere(page)), cursor, oldest, more
+
     def _look(self, room: str, author: str, client_message_id: str) -> tuple[keys.Item | None, dict[str, keys.Item]]:
         """Return this Region's head, and by Region the note that it accepted the message."""
         head = keys.head_key(room, self.region)
@@ -144,9 +170,19 @@ class RoomLog:
     def _tail(self, room: str, region: str, after: int, limit: int) -> list[Message]:
         return [_message(item) for item in self._query(room, region, limit, after=after)]
 
-    def _query(self, room: str, region: str, limit: int, *, after: int = 0, **options: Any) -> list[keys.Item]:
+    def _end(self, room: str, region: str, limit: int, before: int = _BEHIND) -> list[Message]:
+        """Return the last messages of a log below a number, in order of their sequence."""
+        if before <= 1:
+            return []
+        return [_message(item) for item in self._query(room, region, limit, before=before, ScanIndexForward=False)][
+            ::-1
+        ]
+
+    def _query(
+        self, room: str, region: str, limit: int, *, after: int = 0, before: int = _BEHIND, **options: Any
+    ) -> list[keys.Item]:
         _, low = keys.message_key(room, region, after + 1)
-        _, high = keys.message_key(room, region, 10**12 - 1)
+        _, high = keys.message_key(room, region, before - 1)
         answer = self._table.query(
             KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
             ExpressionAttributeValues={":pk": keys.log_key(room, region), ":low": low, ":high": high},

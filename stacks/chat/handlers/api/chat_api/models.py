@@ -19,12 +19,26 @@ def _fits(text: str) -> str:
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 RoomName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_fits)]
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Session(_Body):
+    """What a client says when it starts."""
+
+    name: DisplayName | None = None
+    """How others see the user from now on; by default as before."""
+
+
+class Reading(_Body):
+    """How far the user has read a room."""
+
+    cursor: Annotated[str, StringConstraints(max_length=1024)]
 
 
 class NewRoom(_Body):

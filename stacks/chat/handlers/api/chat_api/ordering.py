@@ -112,6 +112,59 @@ def page_of(logs: Mapping[str, Sequence[Message]], after: Cursor, limit: int) ->
     return page, cursor, len(ordered) > limit
 
 
+def unbroken(window: Iterable[Message]) -> list[Message]:
+    """Return the messages of a log's newest part that a reader who starts there may have.
+
+    Where a number is missing, what follows it has to wait until it has been replicated: a reader that started behind
+    the gap would never see it.
+
+    Args:
+        window: The newest messages of one Region in order of their sequence.
+    """
+    messages = list(window)
+    return contiguous(messages, messages[0].sequence - 1) if messages else []
+
+
+def page_before(
+    logs: Mapping[str, Sequence[Message]], before: Cursor, limit: int
+) -> tuple[list[Message], Cursor, bool]:
+    """Merge what comes before a place into one page, the newest of it.
+
+    Args:
+        logs: For each Region, the last messages below ``before`` in order of their sequence, at least ``limit`` if
+            there are as many.
+        before: For each Region the sequence of the oldest message that the reader has.
+        limit: Longest page.
+
+    Returns:
+        The messages in order, what is the oldest now, and whether there are older ones. A log whose next older message
+        has not arrived yet is left where it is, so a page can be short or empty and have older ones all the same.
+    """
+    known: list[list[Message]] = []
+    for region, log in logs.items():
+        after, run = before[region], []
+        for message in reversed(log):
+            if message.sequence != after - 1:
+                break
+            run.append(message)
+            after = message.sequence
+        known.append(run)
+    page = list(merge(*known, key=lambda message: message.position, reverse=True))[:limit]
+    # Clocks grow inside a log, so what a page takes from a log is its end, and the last one taken is the oldest.
+    oldest = before | {item.region: item.sequence for item in page}
+    return page[::-1], oldest, any(sequence > 1 for sequence in oldest.values())
+
+
+def furthest(one: Cursor, other: Cursor) -> Cursor:
+    """Return the cursor of a reader who has what two cursors stand for."""
+    return {region: max(one.get(region, 0), other.get(region, 0)) for region in {**one, **other}}
+
+
+def waiting(heads: Cursor, read: Cursor) -> int:
+    """Count the messages between what was read and the last ones."""
+    return sum(max(0, last - read.get(region, 0)) for region, last in heads.items())
+
+
 def without_duplicates(page: Iterable[Message], accepted: Mapping[str, Iterable[Position]]) -> list[Message]:
     """Leave out a message that another Region accepted too, at an earlier place.
 

@@ -1,20 +1,39 @@
 """Rooms and who is in them. A user who is not in a room cannot tell that it exists."""
 
+import random
 import secrets
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
+
+from chat_api import channels
 from chat_api import table as keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 ROOMS_OF_USER = "RoomsOfUser"
+LARGEST_ROOM = 500
+"""Most members: every answer about a room names all of them, and every message may be a notice to each."""
+
+# Two people leave at once, or somebody leaves twice: the second waits for the first.
+_TRIES = 5
+_PAUSE = 0.05
 
 
 class RoomNotFoundError(Exception):
     """There is no such room, or the user is not in it, or the invite code is wrong: strangers cannot tell which."""
+
+
+class RoomFullError(Exception):
+    """The room has as many members as it can have."""
+
+
+class RoomChangedError(Exception):
+    """Others changed the room at the same moment, every time; nothing was changed."""
 
 
 def create(table: "Table", user: str, name: str) -> dict[str, str]:
@@ -35,28 +54,97 @@ def create(table: "Table", user: str, name: str) -> dict[str, str]:
     return described
 
 
-def join(table: "Table", user: str, room: str, invite_code: str) -> dict[str, str]:
+def join(table: "Table", user: str, room: str, invite_code: str) -> tuple[dict[str, str], bool]:
     """Let a user in who knows the invite code; joining twice changes nothing.
+
+    Args:
+        table: The table.
+        user: Who wants to join.
+        room: The room.
+        invite_code: Its invite code.
+
+    Returns:
+        The room, and whether the user was not in it before.
 
     Raises:
         RoomNotFoundError: when the room does not exist or the code is not its own.
+        RoomFullError: when it has ``LARGEST_ROOM`` members. Joining in two Regions at once can go past it by a few.
     """
     item = keys.get(table, keys.room_key(room))
     if item is None or not secrets.compare_digest(str(item["invite_code"]).encode(), invite_code.encode()):
         raise RoomNotFoundError
-    if not is_member(table, user, room):
-        table.put_item(Item=_membership(room, user, _now()))
-    return {"room": room, "name": str(item["name"])}
+    described = {"room": room, "name": str(item["name"])}
+    if is_member(table, user, room):
+        return described, False
+    if len(members_of(table, room)) >= LARGEST_ROOM:
+        raise RoomFullError
+    table.put_item(Item=_membership(room, user, _now()))
+    return described, True
 
 
-def leave(table: "Table", user: str, room: str) -> None:
-    """Let a user out; without a membership nothing happens.
+def leave(table: "Table", user: str, room: str, region: str) -> None:
+    """Let a user out, and move the room to a live channel where the user is not; without a membership nothing happens.
 
     The membership is marked, not deleted: of a join and a leave in two Regions the later one wins, and a mark wins or
-    loses like any other write.
+    loses like any other write. The mark names this Region, whose channel changes together with it; the others change
+    theirs when the mark reaches them.
+
+    Args:
+        table: The table.
+        user: Who wants to leave.
+        room: The room.
+        region: This Region.
+
+    Raises:
+        RoomChangedError: when others left at the same moment, every time; the user is still in the room.
     """
-    if is_member(table, user, room):
-        table.put_item(Item=_membership(room, user, _now()) | {"left_at": _now()})
+    left = _membership(room, user, _now()) | {"left_at": _now(), "left_in": region}
+    mark: dict[str, Any] = {
+        "TableName": table.name,
+        "Item": left,
+        "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(left_at)",
+    }
+    for attempt in range(_TRIES):
+        time.sleep(random.uniform(0, _PAUSE * attempt))  # noqa: S311 - jitter, not a secret
+        update: Any = {"TableName": table.name, **channels.move(room, region)}
+        try:
+            table.meta.client.transact_write_items(TransactItems=[{"Put": mark}, {"Update": update}])
+        except ClientError as error:
+            response: Any = error.response
+            codes = {reason["Code"] for reason in response.get("CancellationReasons", [])} - {"None"}
+            if "ConditionalCheckFailed" in codes:
+                return
+            if not codes or not codes <= {"TransactionConflict", "ThrottlingError"}:
+                raise
+        else:
+            return
+    raise RoomChangedError
+
+
+def members_of(table: "Table", room: str) -> list[str]:
+    """List who is in a room, as far as this Region knows."""
+    members: list[str] = []
+    start: dict[str, Any] = {}
+    while True:
+        answer = table.query(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :member)",
+            FilterExpression="attribute_not_exists(left_at)",
+            ProjectionExpression="#user",
+            ExpressionAttributeNames={"#user": "user"},
+            ExpressionAttributeValues={":pk": keys.room_key(room)[0], ":member": keys.member_key(room, "")[1]},
+            ConsistentRead=True,
+            **start,
+        )
+        members += [str(item["user"]) for item in answer["Items"]]
+        if "LastEvaluatedKey" not in answer:
+            return members
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def name_of(table: "Table", room: str) -> str:
+    """Return the room's name; empty while the room itself has not arrived in this Region."""
+    item = keys.get(table, keys.room_key(room))
+    return str(item["name"]) if item else ""
 
 
 def is_member(table: "Table", user: str, room: str) -> bool:

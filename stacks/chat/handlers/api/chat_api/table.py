@@ -36,6 +36,21 @@ def member_key(room: str, user: str) -> Key:
     return f"ROOM#{room}", f"MEMBER#{user}"
 
 
+def profile_key(user: str) -> Key:
+    """Key of what a user tells everybody, such as the name to show."""
+    return f"USER#{user}", "PROFILE"
+
+
+def read_key(user: str, room: str, region: str) -> Key:
+    """Key of how far a user has read a room, as told to one Region. Only that Region writes it."""
+    return f"USER#{user}", f"READ#{room}#{region}"
+
+
+def channel_key(room: str, region: str) -> Key:
+    """Key of the generation of a room's live channel in one Region. Only that Region writes it."""
+    return f"ROOM#{room}", f"CHANNEL#{region}"
+
+
 def attachment_key(room: str, upload_id: str) -> Key:
     """Key of an accepted attachment of a room."""
     return f"ROOM#{room}", f"ATTACHMENT#{upload_id}"

@@ -1,0 +1,112 @@
+"""A replica in memory, with the few calls and conditions that the chat uses."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chat_api import table as keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class MemoryTable:
+    """A replica in memory, with the few calls and conditions that the log uses."""
+
+    name = "chat"
+
+    def __init__(self) -> None:
+        self.items: dict[keys.Key, keys.Item] = {}
+        self.meta = SimpleNamespace(client=self)
+        self.before_transaction: Callable[[], None] = lambda: None
+        self.before_put: Callable[[], None] = lambda: None
+
+    def put(self, *items: keys.Item) -> None:
+        self.items |= {(item["pk"], item["sk"]): item for item in items}
+
+    def get_item(self, Key: keys.Item, **_: Any) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
+        item = self.items.get((Key["pk"], Key["sk"]))
+        return {"Item": item} if item else {}
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        asked = [(key["pk"], key["sk"]) for key in RequestItems[self.name]["Keys"]]
+        assert len(asked) == len(set(asked)) <= 100
+        found = [self.items[key] for key in asked if key in self.items]
+        return {"Responses": {self.name: found}, "UnprocessedKeys": {}}
+
+    def query(
+        self,
+        KeyConditionExpression: str,  # noqa: N803
+        ExpressionAttributeValues: dict[str, str],  # noqa: N803
+        Limit: int = 1000,  # noqa: N803
+        ScanIndexForward: bool = True,  # noqa: FBT002, N803
+        FilterExpression: str = "",  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        values = ExpressionAttributeValues
+        partition = sorted(key for key in self.items if key[0] == values[":pk"])
+        if "begins_with" in KeyConditionExpression:
+            found = [key for key in partition if key[1].startswith(values[":member"])]
+        else:
+            found = [key for key in partition if values[":low"] <= key[1] <= values[":high"]]
+        items = [self.items[key] for key in (found if ScanIndexForward else found[::-1])[:Limit]]
+        if FilterExpression:
+            assert FilterExpression == "attribute_not_exists(left_at)"
+            items = [item for item in items if "left_at" not in item]
+        return {"Items": items}
+
+    def put_item(
+        self,
+        Item: keys.Item,  # noqa: N803
+        ConditionExpression: str = "",  # noqa: N803
+        ExpressionAttributeValues: dict[str, Any] | None = None,  # noqa: N803
+        **_: Any,
+    ) -> None:
+        self.before_put()
+        stored = self.items.get((Item["pk"], Item["sk"]))
+        if ConditionExpression == "#cursor = :before":
+            held = stored is not None and stored["cursor"] == (ExpressionAttributeValues or {})[":before"]
+        else:
+            assert ConditionExpression in {"", "attribute_not_exists(pk)"}
+            held = not ConditionExpression or stored is None
+        if not held:
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "PutItem")
+        self.put(Item)
+
+    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
+        self.before_transaction()
+        puts = [item["Put"] for item in TransactItems if "Put" in item]
+        reasons = [{"Code": "None" if self._holds(put) else "ConditionalCheckFailed"} for put in puts]
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise cancelled(reasons)
+        self.put(*(put["Item"] for put in puts))
+        for item in TransactItems:
+            if "Update" in item:
+                self.update_item(**item["Update"])
+
+    def update_item(
+        self,
+        Key: keys.Item,  # noqa: N803
+        UpdateExpression: str,  # noqa: N803
+        ExpressionAttributeValues: dict[str, Any],  # noqa: N803
+        **_: Any,
+    ) -> None:
+        assert UpdateExpression == "SET previous = if_not_exists(generation, :first), generation = :next"
+        stored = self.items.get((Key["pk"], Key["sk"]), {})
+        values = ExpressionAttributeValues
+        self.put(Key | {"previous": stored.get("generation", values[":first"]), "generation": values[":next"]})
+
+    def _holds(self, put: dict[str, Any]) -> bool:
+        stored = self.items.get((put["Item"]["pk"], put["Item"]["sk"]))
+        if put["ConditionExpression"] == "attribute_not_exists(pk)":
+            return stored is None
+        if put["ConditionExpression"] == "attribute_exists(pk) AND attribute_not_exists(left_at)":
+            return stored is not None and "left_at" not in stored
+        assert put["ConditionExpression"] == "#sequence = :before"
+        return stored is not None and stored["sequence"] == put["ExpressionAttributeValues"][":before"]
+
+
+def cancelled(reasons: list[dict[str, str]]) -> ClientError:
+    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+    return ClientError(response, "TransactWriteItems")
