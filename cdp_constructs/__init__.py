@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cdp_constructs._defaults.validation import InvalidOptionError
     from cdp_constructs.api.authorized_api import AuthorizedApi
     from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
+    from cdp_constructs.data.state_sharing import StateSharing
     from cdp_constructs.data.storage_index import StorageIndex
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
@@ -35,6 +36,7 @@ _MODULE_OF = {
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
+    "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
@@ -53,6 +55,7 @@ __all__ = [
     "PrivateCacheDistribution",
     "SignInUserPool",
     "SnsSqsFanout",
+    "StateSharing",
     "StorageIndex",
     "TokenIssuer",
     "WebhookAutomation",
