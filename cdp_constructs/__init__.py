@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cdp_constructs.data.storage_index import StorageIndex
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
+    from cdp_constructs.realtime.realtime_channels import ChannelNamespace, RealtimeChannels
     from cdp_constructs.routing.deep_health_check import DeepHealthCheck
     from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting
     from cdp_constructs.upload.direct_object_upload import DirectObjectUpload
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # Where each public name lives. A test keeps this table, __all__ and the type view above equal.
 _MODULE_OF = {
     "AuthorizedApi": "cdp_constructs.api.authorized_api",
+    "ChannelNamespace": "cdp_constructs.realtime.realtime_channels",
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
     "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
@@ -34,6 +36,7 @@ _MODULE_OF = {
     "InvalidOptionError": "cdp_constructs._defaults.validation",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
+    "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
     "StateSharing": "cdp_constructs.data.state_sharing",
@@ -46,6 +49,7 @@ _MODULE_OF = {
 
 __all__ = [
     "AuthorizedApi",
+    "ChannelNamespace",
     "DeepHealthCheck",
     "DirectObjectUpload",
     "FanoutSubscriber",
@@ -53,6 +57,7 @@ __all__ = [
     "InvalidOptionError",
     "MultiRegionLatencyRouting",
     "PrivateCacheDistribution",
+    "RealtimeChannels",
     "SignInUserPool",
     "SnsSqsFanout",
     "StateSharing",
