@@ -174,7 +174,7 @@ def test_the_api_may_read_and_write_its_table_and_call_three_functions(templates
 @pytest.mark.parametrize("stack", [HOME, AWAY])
 def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) -> None:
     template = templates[stack]
-    assert allowed(template, "AttachmentsRecorderFunctionRole", "dynamodb") == {"dynamodb:PutItem"}
+    assert allowed(template, "AttachmentsRecorderFunctionRole", "dynamodb") == {"dynamodb:UpdateItem"}
     assert allowed(template, "MessagesArchiverRole", "s3") == {"s3:PutObject"}
     assert allowed(template, "MessagesPublisherRole", "sns") == {"sns:Publish"}
     assert allowed(template, "MessagesPublisherRole", "dynamodb") == {
