@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import permutations
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -30,6 +29,11 @@ MESSAGE = {
     "attachments": ["u-1"],
     "posted_at": "2026-01-02T23:59:59.000+00:00",
 }
+REALTIME = {
+    "transport": "appsync-events",
+    "http": "https://a.example/event",
+    "websocket": "wss://a.example/event/realtime",
+}
 EVENT = {"kind": "message", "message": MESSAGE}
 Load = Callable[[str], ModuleType]
 
@@ -48,6 +52,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         "BUCKET_NAME": "archive",
         "TOPIC_ARN": "arn:aws:sns:us-west-2:000000000000:messages",
         "LOG_REGIONS": "ap-northeast-1,us-west-2",
+        "REALTIME": json.dumps(REALTIME),
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": json.dumps({"us-west-2": "Chat-us-west-2-SignDownload"}),
     }
@@ -192,6 +197,11 @@ def test_presence_and_typing_become_events(publisher: Publisher, kind: str, chan
     assert publisher.see(entry) == [("/rooms/room-1/0", event)]
 
 
+def test_a_thumbnail_is_announced(publisher: Publisher) -> None:
+    item = {"pk": ROOM, "sk": "ATTACHMENT#u-1", "name": "cat.jpg"}
+    assert publisher.see(item) == [("/rooms/room-1/0", {"kind": "attachment", "id": "u-1", "thumbnail": True})]
+
+
 def subscription(channel: str, user: str = "anna") -> dict[str, Any]:
     segments = channel.strip("/").split("/")
     return {
@@ -251,68 +261,39 @@ def test_the_archive_fails_only_what_it_could_not_keep(load: Load) -> None:
     assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
 
 
-ACCEPTED = {
-    "upload_id": "u-1",
-    "owner": "anna",
-    "bucket": "b",
-    "region": "us-west-2",
-    "key": "accepted/anna/u-1/\uff23at.jpg",
-    "size": 12,
-    "content_type": "image/jpeg",
-    "name": "\uff23at.jpg",
-    "metadata": {"room": "room-1"},
-    "accepted_at": "2026-01-02T03:04:05+00:00",
-}
-WITH_THUMBNAIL = {**ACCEPTED, "thumbnail": {"key": "accepted/anna/u-1/thumbnail/320.webp", "size": 3}}
-
-
-class Items:
-    """Stands for a table that is only updated with SET."""
-
-    def __init__(self) -> None:
-        self.stored: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def update_item(self, **update: Any) -> None:
-        changes = [change.split(" = ") for change in update["UpdateExpression"].removeprefix("SET ").split(", ")]
-        item = self.stored.setdefault((update["Key"]["pk"], update["Key"]["sk"]), {})
-        for name, value in changes:
-            item[update["ExpressionAttributeNames"][name]] = update["ExpressionAttributeValues"][value]
-
-
 def test_the_recorder_puts_an_upload_into_its_room(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = load("attachment_recorder")
-    monkeypatch.setattr(recorder, "table", Items())
-    without_room = {**ACCEPTED, "metadata": {}}
-    result = recorder.handler(queued(json.dumps(ACCEPTED), json.dumps(without_room)), CONTEXT)
+    stored: list[dict[str, Any]] = []
+    monkeypatch.setattr(recorder, "table", SimpleNamespace(put_item=lambda **put: stored.append(put["Item"])))
+    accepted = {
+        "upload_id": "u-1",
+        "owner": "anna",
+        "bucket": "b",
+        "region": "us-west-2",
+        "key": "accepted/anna/u-1/cat.jpg",
+        "size": 12,
+        "content_type": "image/jpeg",
+        "name": "cat.jpg",
+        "metadata": {"room": "room-1"},
+        "accepted_at": "2026-01-02T03:04:05+00:00",
+    }
+    without_room = {**accepted, "metadata": {}}
+    result = recorder.handler(queued(json.dumps(accepted), json.dumps(without_room)), CONTEXT)
     assert result == {"batchItemFailures": [{"itemIdentifier": "1"}]}
-    ((key, item),) = recorder.table.stored.items()
-    assert (*key, item["region"]) == ("ROOM#room-1", "ATTACHMENT#u-1", "us-west-2")
-    assert (item["search_name"], "thumbnail" in item) == ("cat.jpg", False)
+    (item,) = stored
+    assert (item["pk"], item["sk"], item["region"]) == ("ROOM#room-1", "ATTACHMENT#u-1", "us-west-2")
     # The index of memberships holds every item that has both.
     assert not {"user", "room"} <= set(item)
 
 
-@pytest.mark.parametrize("order", list(permutations([ACCEPTED, WITH_THUMBNAIL, ACCEPTED])))
-def test_upload_and_thumbnail_may_be_recorded_in_any_order(
-    load: Load, monkeypatch: pytest.MonkeyPatch, order: tuple[dict[str, Any], ...]
-) -> None:
-    recorder = load("attachment_recorder")
-    monkeypatch.setattr(recorder, "table", Items())
-    recorder.handler(queued(*map(json.dumps, order)), CONTEXT)
-    (item,) = recorder.table.stored.values()
-    assert item["thumbnail"] is True
-    assert item["thumbnail_file"] == WITH_THUMBNAIL["thumbnail"]
-    assert item["key"] == ACCEPTED["key"]
-
-
-def request(method: str, path: str, body: object = None, **query: str) -> dict[str, Any]:
+def request(method: str, path: str, body: object = None) -> dict[str, Any]:
     return {
         "version": "2.0",
-        "rawPath": path,
-        "queryStringParameters": query,
+        "rawPath": path.partition("?")[0],
+        "queryStringParameters": dict(part.split("=") for part in path.partition("?")[2].split("&") if part),
         "headers": {"content-type": "application/json"},
         "requestContext": {
-            "http": {"method": method, "path": path},
+            "http": {"method": method, "path": path.partition("?")[0]},
             "stage": "$default",
             "authorizer": {"jwt": {"claims": {"sub": "anna"}}},
         },
@@ -329,10 +310,8 @@ def api(load: Load, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def call(
-    api: ModuleType, method: str, path: str, body: object = None, **query: str
-) -> tuple[int, dict[str, Any], dict[str, str]]:
-    answer = api.handler(request(method, path, body, **query), CONTEXT)
+def call(api: ModuleType, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any], dict[str, str]]:
+    answer = api.handler(request(method, path, body), CONTEXT)
     return int(answer["statusCode"]), json.loads(answer["body"]), answer["headers"]
 
 
@@ -344,6 +323,47 @@ def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: 
     status, body, headers = call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
     assert (status, headers["Retry-After"]) == (503, "1")
     assert "nothing was stored" in body["message"]
+
+
+def test_a_session_tells_a_client_all_that_it_needs(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "table", MemoryTable())
+    first = call(api, "POST", "/session", {"name": " Anna "})[1]
+    assert first == {
+        "region": "us-west-2",
+        "user": "anna",
+        "name": "Anna",
+        "realtime": REALTIME,
+        "heartbeat_seconds": 60,
+        "away_seconds": 150,
+    }
+    assert call(api, "POST", "/session", {})[1] == first
+    assert call(api, "POST", "/session", {"name": "  "})[0] == 422
+
+
+def test_a_cursor_of_somebody_else_is_refused_with_a_reason(api: ModuleType) -> None:
+    for method, path, body in (
+        ("GET", "/rooms/r/messages?after=mars:1", None),
+        ("GET", "/rooms/r/messages?before=mars:1", None),
+        ("PUT", "/rooms/r/read", {"cursor": "mars:1"}),
+    ):
+        status, answer, _ = call(api, method, path, body)
+        assert (status, "is not one of this API" in answer["message"]) == (400, True)
+
+
+def test_what_changed_at_the_same_moment_may_be_asked_again(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(*_: object) -> None:
+        raise api.rooms.RoomChangedError
+
+    def busy(*_: object) -> None:
+        raise api.MarkerBusyError
+
+    monkeypatch.setattr(api.rooms, "leave", changed)
+    monkeypatch.setattr(api.markers, "mark", busy)
+    for answer in (
+        call(api, "DELETE", "/rooms/r/members/me"),
+        call(api, "PUT", "/rooms/r/read", {"cursor": ""}),
+    ):
+        assert (answer[0], answer[2]["Retry-After"]) == (503, "1")
 
 
 def invoked(api: ModuleType, payload: object, *, error: bool = False) -> Stubber:
@@ -395,77 +415,3 @@ def test_a_download_is_signed_where_the_file_is(api: ModuleType, monkeypatch: py
 def test_an_attachment_of_a_region_that_is_gone_is_not_found(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.attachments.keys, "get", lambda *_: {"region": "eu-west-1"})
     assert call(api, "GET", "/rooms/r/attachments/u-1")[0] == 404
-
-
-def test_a_thumbnail_is_signed_by_its_own_key(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    thumbnail = {"key": "accepted/anna/u-1/thumbnail/320.webp", "content_type": "image/webp", "size": Decimal(3)}
-    item = {"region": "us-west-2", "key": "accepted/anna/u-1/cat.jpg", "name": "cat.jpg", "thumbnail_file": thumbnail}
-    monkeypatch.setattr(api.attachments.keys, "get", lambda *_: item)
-    asked: list[dict[str, Any]] = []
-    with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}) as stubber:
-        stubber.client.meta.events.register(
-            "provide-client-params.lambda.Invoke", lambda params, **_: asked.append(dict(params))
-        )
-        status, answer, _ = call(api, "GET", "/rooms/r/attachments/u-1", variant="thumbnail")
-    assert (status, answer["content_type"], answer["size"]) == (200, "image/webp", 3)
-    assert json.loads(asked[0]["Payload"])["path"] == "anna/u-1/thumbnail/320.webp"
-    del item["thumbnail_file"]
-    assert call(api, "GET", "/rooms/r/attachments/u-1", variant="thumbnail")[0] == 404
-
-
-class Found:
-    """Stands for a table that answers one query."""
-
-    def __init__(self, count: int, last: str | None) -> None:
-        self.asked: dict[str, Any] = {}
-        self._answer: dict[str, Any] = {
-            "Items": [
-                {
-                    "sk": f"ATTACHMENT#u-{number}",
-                    "name": "cat.jpg",
-                    "content_type": "image/jpeg",
-                    "size": Decimal(1),
-                    "owner": "anna",
-                    "accepted_at": "2026-01-02T03:04:05+00:00",
-                }
-                for number in range(count)
-            ]
-        }
-        if last:
-            self._answer["LastEvaluatedKey"] = {"pk": "ROOM#r", "sk": f"ATTACHMENT#{last}"}
-
-    def query(self, **asked: Any) -> dict[str, Any]:
-        self.asked = asked
-        return self._answer
-
-
-@pytest.mark.parametrize(
-    ("count", "last", "shown", "after"),
-    [(3, None, 2, "u-1"), (2, None, 2, None), (0, "u-999", 0, "u-999"), (1, "u-999", 1, "u-999")],
-    ids=["more than asked for", "exactly all", "a page without a match", "more to look through"],
-)
-def test_a_search_looks_at_so_many_and_says_where_to_go_on(
-    api: ModuleType, monkeypatch: pytest.MonkeyPatch, count: int, last: str | None, shown: int, after: str | None
-) -> None:
-    table = Found(count, last)
-    monkeypatch.setattr(api, "table", table)
-    status, answer, _ = call(api, "GET", "/rooms/r/attachments", name="\uff23AT", limit="2", after="u-9")
-    assert (status, len(answer["attachments"]), answer["after"]) == (200, shown, after)
-    assert table.asked["ExpressionAttributeValues"] == {
-        ":room": "ROOM#r",
-        ":attachments": "ATTACHMENT#",
-        ":name": "cat",
-    }
-    assert table.asked["ExclusiveStartKey"] == {"pk": "ROOM#r", "sk": "ATTACHMENT#u-9"}
-    assert (table.asked["ScanIndexForward"], table.asked["Limit"]) == (False, 1000)
-
-
-def test_a_list_without_a_filter_reads_no_more_than_it_shows(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "table", Found(2, "u-1"))
-    _, answer, _ = call(api, "GET", "/rooms/r/attachments", limit="2")
-    assert (api.table.asked["Limit"], answer["after"]) == (2, "u-1")
-    assert "FilterExpression" not in api.table.asked
-
-
-def test_a_search_for_nothing_is_the_clients_mistake(api: ModuleType) -> None:
-    assert call(api, "GET", "/rooms/r/attachments", name="")[0] == 422
