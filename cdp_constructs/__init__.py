@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from cdp_constructs._defaults.validation import InvalidOptionError
     from cdp_constructs.api.authorized_api import AuthorizedApi
     from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
-    from cdp_constructs.data.state_sharing import StateSharing
     from cdp_constructs.data.storage_index import StorageIndex
+    from cdp_constructs.delivery.cache_distribution import CacheDistribution
+    from cdp_constructs.delivery.direct_hosting import DirectHosting
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
-    from cdp_constructs.realtime.realtime_channels import ChannelNamespace, RealtimeChannels
     from cdp_constructs.routing.deep_health_check import DeepHealthCheck
     from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting
     from cdp_constructs.upload.direct_object_upload import DirectObjectUpload
@@ -28,18 +28,17 @@ if TYPE_CHECKING:
 # Where each public name lives. A test keeps this table, __all__ and the type view above equal.
 _MODULE_OF = {
     "AuthorizedApi": "cdp_constructs.api.authorized_api",
-    "ChannelNamespace": "cdp_constructs.realtime.realtime_channels",
+    "CacheDistribution": "cdp_constructs.delivery.cache_distribution",
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
+    "DirectHosting": "cdp_constructs.delivery.direct_hosting",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
     "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
     "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
     "InvalidOptionError": "cdp_constructs._defaults.validation",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
-    "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
-    "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
@@ -49,18 +48,17 @@ _MODULE_OF = {
 
 __all__ = [
     "AuthorizedApi",
-    "ChannelNamespace",
+    "CacheDistribution",
     "DeepHealthCheck",
+    "DirectHosting",
     "DirectObjectUpload",
     "FanoutSubscriber",
     "ImageThumbnails",
     "InvalidOptionError",
     "MultiRegionLatencyRouting",
     "PrivateCacheDistribution",
-    "RealtimeChannels",
     "SignInUserPool",
     "SnsSqsFanout",
-    "StateSharing",
     "StorageIndex",
     "TokenIssuer",
     "WebhookAutomation",

@@ -61,7 +61,7 @@ def test_importing_one_pattern_imports_no_other(name: str) -> None:
 
 
 # The patterns that always make a Lambda function are not here: aws_cdk.aws_lambda itself imports aws_ec2.
-@pytest.mark.parametrize("name", ["MultiRegionLatencyRouting", "SnsSqsFanout", "StateSharing"])
+@pytest.mark.parametrize("name", ["MultiRegionLatencyRouting", "SnsSqsFanout"])
 def test_a_pattern_that_needs_no_aws_ec2_does_not_import_it(name: str) -> None:
     assert "aws_cdk.aws_ec2" not in modules_after(f"from cdp_constructs import {name}")
 
@@ -70,6 +70,7 @@ def composed_by(module: str) -> set[str]:
     """Return the patterns that a pattern is made of; those it may import."""
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
+        "cdp_constructs.delivery.direct_hosting": {"cdp_constructs.delivery.cache_distribution"},
         "cdp_constructs.upload.direct_object_upload": {"cdp_constructs.messaging.sns_sqs_fanout"},
     }.get(module, set())
 

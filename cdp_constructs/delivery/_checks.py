@@ -1,5 +1,6 @@
-"""What PrivateCacheDistribution refuses; each raises InvalidOptionError."""
+"""What the distributions refuse; each raises InvalidOptionError."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ from constructs import Construct
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_cdk import aws_certificatemanager as certificatemanager
+    from aws_cdk import aws_route53 as route53
 
 # Where CloudFront looks for certificates and web ACLs, whatever the stack's Region is.
 _CLOUDFRONT_REGION = "us-east-1"
@@ -103,3 +107,46 @@ def check_web_acl(scope: Construct, web_acl_arn: str) -> None:
         raise InvalidOptionError(
             scope, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1 with scope CLOUDFRONT"
         )
+
+
+def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHostedZone | None") -> None:
+    """Refuse a zone that cannot hold the records of the names."""
+    if zone is None:
+        return
+    if not domain_names:
+        raise InvalidOptionError(scope, "zone", "was given without domain_names", "Give both, or neither")
+    zone_name = zone.zone_name
+    for name in domain_names:
+        if Token.is_unresolved(name) or Token.is_unresolved(zone_name):
+            continue
+        if name != zone_name and not name.endswith(f".{zone_name}"):
+            fix = "Give the public hosted zone that holds every one of the names, or make their records yourself"
+            raise InvalidOptionError(scope, "domain_names", f"has {name!r}, which is not in zone {zone_name!r}", fix)
+
+
+def check_path_prefix(scope: Construct, path: str) -> None:
+    """Refuse what is no folder of a site."""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        fix = "Begin with a slash, end without one, and use letters, digits and ._~- only, such as /api"
+        raise InvalidOptionError(scope, "path", f"is {path!r}", fix)
+
+
+_DIRECTIVE = re.compile(r"[a-z]+(?:-[a-z]+)*")
+_SOURCE = re.compile(r"'self'|'none'|'(?:sha256|sha384|sha512)-[A-Za-z0-9+/=]+'|data:|blob:|(?:https|wss)://[^\s;,*]+")
+_WILD_HOST = re.compile(r"(?:https|wss)://\*\.[^\s;,*]+\.[^\s;,*]+")
+
+
+def check_content_security_policy(scope: Construct, sources: "Mapping[str, Sequence[str]]") -> None:
+    """Refuse sources that would take the point out of a policy: inline code, whole schemes, everything."""
+    for directive, names in sources.items():
+        if not _DIRECTIVE.fullmatch(directive) or isinstance(names, str):
+            fix = 'Give lists by directive, such as {"connect-src": ["https://api.example.com"]}'
+            raise InvalidOptionError(scope, "content_security_policy", f"has {directive!r}: {names!r}", fix)
+        for source in names:
+            if Token.is_unresolved(source) or _SOURCE.fullmatch(source) or _WILD_HOST.fullmatch(source):
+                continue
+            fix = (
+                "Name hosts, such as https://api.example.com or wss://live.example.com; scripts and styles belong into "
+                "files of their own (or by hash), so that injected ones do not run"
+            )
+            raise InvalidOptionError(scope, "content_security_policy", f"has {source!r} in {directive}", fix)

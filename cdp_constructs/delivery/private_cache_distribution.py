@@ -12,9 +12,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.buckets import access_log_bucket, add_private_bucket
+from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs.delivery._checks import (
     check_bucket,
@@ -24,6 +23,7 @@ from cdp_constructs.delivery._checks import (
     check_user_prefix,
     check_web_acl,
 )
+from cdp_constructs.delivery._distributions import add_distribution, add_security_headers
 from cdp_constructs.delivery._signing_keys import SigningKeys
 
 if TYPE_CHECKING:
@@ -189,45 +189,32 @@ class PrivateCacheDistribution(Construct):
         domain_names: Sequence[str],
         certificate: "certificatemanager.ICertificate | None",
     ) -> cloudfront.Distribution:
-        distribution = cloudfront.Distribution(
+        return add_distribution(
             self,
-            "Distribution",
-            comment=self.node.path[-128:],
-            default_behavior=cloudfront.BehaviorOptions(
+            cloudfront.BehaviorOptions(
                 origin=origins.S3BucketOrigin.with_origin_access_control(self.bucket, origin_path=origin_path),
                 allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
                 # Neither cookies nor the query string reach the cache key, so a signature does not split the cache.
                 cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
                 compress=True,
-                response_headers_policy=_security_headers(self),
+                response_headers_policy=add_security_headers(
+                    self,
+                    # The query string is the permission: no other site may learn it from a Referer header.
+                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER,
+                    # An uploaded HTML or SVG file opens without scripts and in an origin of its own.
+                    content_security_policy="default-src 'none'; img-src 'self'; media-src 'self'; "
+                    "style-src 'unsafe-inline'; sandbox",
+                ),
                 trusted_key_groups=[key_group],
                 # Not a redirect: the first request would already have shown the signature to everyone on the way.
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             ),
-            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            minimum_protocol_version=None if certificate is None else cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
-            domain_names=list(domain_names) or None,
+            domain_names=domain_names,
             certificate=certificate,
-            enable_logging=True,
-            log_bucket=access_log_bucket(self),
-            log_file_prefix=f"cloudfront/{self.node.addr[-8:]}/",
+            any_country="Every request is signed for one user, whichever country it comes from.",
+            without_web_acl="Only GET and HEAD requests with a valid signature reach the origin, a bucket; "
+            "add_web_acl() adds more.",
         )
-        acknowledge(
-            distribution, "AwsSolutions-CFR1", "Every request is signed for one user, whichever country it comes from."
-        )
-        acknowledge(
-            distribution,
-            "AwsSolutions-CFR2",
-            "Only GET and HEAD requests with a valid signature reach the origin, a bucket; add_web_acl() adds more.",
-        )
-        if certificate is None:
-            acknowledge(
-                distribution,
-                "AwsSolutions-CFR4",
-                "The certificate of cloudfront.net fixes the oldest protocol; with a certificate of one's own it is "
-                "TLS 1.2.",
-            )
-        return distribution
 
     def _add_signing_function(self, domain_names: Sequence[str], user_prefix: str) -> lambda_.Function:
         environment = {
@@ -250,31 +237,3 @@ class PrivateCacheDistribution(Construct):
         )
         self.grant_sign(function)
         return function
-
-
-def _security_headers(scope: Construct) -> cloudfront.ResponseHeadersPolicy:
-    """Headers that keep a served file from acting as a web page of ours, and its URL from reaching others."""
-    return cloudfront.ResponseHeadersPolicy(
-        scope,
-        "SecurityHeaders",
-        comment=f"{scope.node.path}"[-128:],
-        security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
-            strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
-                access_control_max_age=Duration.days(365), include_subdomains=True, override=True
-            ),
-            content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
-            frame_options=cloudfront.ResponseHeadersFrameOptions(
-                frame_option=cloudfront.HeadersFrameOption.DENY, override=True
-            ),
-            # The query string is the permission: no other site may learn it from a Referer header.
-            referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
-                referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
-            ),
-            # An uploaded HTML or SVG file opens without scripts and in an origin of its own.
-            content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
-                content_security_policy="default-src 'none'; img-src 'self'; media-src 'self'; "
-                "style-src 'unsafe-inline'; sandbox",
-                override=True,
-            ),
-        ),
-    )

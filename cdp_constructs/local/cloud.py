@@ -168,6 +168,14 @@ class LocalCloud:
         """Return where to get what a distribution's URL names, signed or not: `https://<domain>/<path>?<query>`."""
         return viewers.viewer_url(self.endpoint, url)
 
+    def browser_url(self, url: str) -> str:
+        """Return where a browser finds what a URL of AWS names, of a site, an API or a service alike.
+
+        Args:
+            url: For example `https://d111111abcdef8.cloudfront.net/rooms/7`, `wss://…`, or one of an own domain name.
+        """
+        return viewers.browser_url(self.endpoint, url)
+
     def inject_fault(
         self,
         service: str,

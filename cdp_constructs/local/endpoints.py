@@ -43,7 +43,9 @@ def _rest_api(cloud: LocalCloud, api_id: str, region: str) -> Iterator[tuple[str
 
 def _distribution(cloud: LocalCloud, distribution_id: str, region: str) -> Iterator[tuple[str, str]]:
     found = cloud.client("cloudfront", region=region).get_distribution(Id=distribution_id)
-    yield "CloudFront distribution", cloud.distribution_url(found["Distribution"]["DomainName"])
+    domain = found["Distribution"]["DomainName"]
+    yield "CloudFront distribution", cloud.distribution_url(domain)
+    yield "the same, for a browser", cloud.browser_url(f"https://{domain}")
 
 
 def _function_url(cloud: LocalCloud, function: str, region: str) -> Iterator[tuple[str, str]]:

@@ -60,6 +60,7 @@ def _serve(gateway: socket.socket) -> None:
     from ministack.app import app
 
     from cdp_constructs.local import extensions
+    from cdp_constructs.local.extensions.browsers import LocalNames
 
     # Connections and pipes of workers come to more than the 256 files that macOS allows at first.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -72,7 +73,7 @@ def _serve(gateway: socket.socket) -> None:
     config.graceful_timeout = 0.1
     config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
     with asyncio.Runner(loop_factory=_LoopbackEventLoop) as runner:
-        runner.run(serve(app, config))
+        runner.run(serve(LocalNames(app), config))
 
 
 def _group_exists(group: int) -> bool:

@@ -1,27 +1,31 @@
-"""CloudFront: public keys and key groups in CloudFormation; signed URLs and cookies enforced; reachable without DNS.
+"""CloudFront: key groups in CloudFormation; signatures enforced; origins of this cloud; reachable without DNS.
 
 A distribution answers at `/_aws/cloudfront/<domain>/<path>`, where the domain is its own or one of its aliases, and to
 any request with its domain as Host. Both count as HTTPS, since loopback needs no TLS; a request with
 `X-Forwarded-Proto: http` is taken for plain HTTP.
 """
 
+import sys
 from collections.abc import Callable
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from cdp_constructs.local.extensions import _ministack
+from cdp_constructs.local.extensions import _cloudfront_origins, _ministack
 from cdp_constructs.local.extensions._cloudfront_signatures import Refused, Viewer, authorise, without_signature
 from cdp_constructs.local.extensions._types import Attributes, Properties, ResourceType
 
-__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
+__all__ = ["PREFIX", "PRIVATE_NAMES", "RESOURCE_TYPES", "distribution_of", "install"]
 
 PREFIX = "/_aws/cloudfront/"
 
 PRIVATE_NAMES = (
+    *_cloudfront_origins.PRIVATE_NAMES,
     "ministack.app:_handle_pre_body_request",
     "ministack.app:_handle_special_data_plane_request",
     "ministack.app:_parse_cloudfront_dataplane_host",
+    "ministack.core.node_pool:_NODE_BINARY",
     "ministack.services.cloudformation.provisioners:_cf_props_to_element",
     "ministack.services.cloudfront:_add_cloudfront_headers",
     "ministack.services.cloudfront:_check_viewer_protocol_policy",
@@ -40,6 +44,7 @@ PRIVATE_NAMES = (
 
 _app: Any = _ministack.module("app")
 _cloudfront: Any = _ministack.module("services.cloudfront")
+_node_pool: Any = _ministack.module("core.node_pool")
 _provisioners: Any = _ministack.module("services.cloudformation.provisioners")
 
 
@@ -208,7 +213,8 @@ def _checked(handle: Callable[..., Any]) -> Callable[..., Any]:
     return handle_viewer_request
 
 
-def _distribution_of(domain: str) -> dict[str, Any] | None:
+def distribution_of(domain: str) -> dict[str, Any] | None:
+    """Return the distribution that answers to a domain name or alias."""
     distributions: list[dict[str, Any]] = list(_cloudfront._distributions.values())
     return next((item for item in distributions if domain in {item["DomainName"], *_aliases(item)}), None)
 
@@ -224,7 +230,12 @@ def _addressed(path: str) -> tuple[str, str]:
 
 
 def install() -> None:
-    """Enforce signatures and serve distributions by path."""
+    """Enforce signatures, reach origins of this cloud, run functions, and serve distributions by path."""
+    _cloudfront_origins.install()
+    # CloudFront Functions run on Node: that of this environment when it has one, else whatever the machine has.
+    node = Path(sys.executable).parent / "node"
+    if node.exists():
+        _node_pool._NODE_BINARY = str(node)
     _cloudfront._dataplane_behavior = _with_trusted_key_groups(_cloudfront._dataplane_behavior)
     _cloudfront.handle_viewer_request = _checked(_cloudfront.handle_viewer_request)
     before_body, data_plane = _app._handle_pre_body_request, _app._handle_special_data_plane_request
@@ -241,7 +252,7 @@ def install() -> None:
         if not path.startswith(PREFIX):
             return await data_plane(method, path, headers, body, query, request_id, **raw)
         domain, viewer_path = _addressed(path)
-        distribution = _distribution_of(domain)
+        distribution = distribution_of(domain)
         if distribution is None:
             return 404, {"Content-Type": "text/plain"}, f"no distribution answers for {domain}\n".encode()
         headers["host"] = domain

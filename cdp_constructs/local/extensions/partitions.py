@@ -15,7 +15,7 @@ from typing import Any
 
 from cdp_constructs.local.extensions import _admin, _ministack
 
-__all__ = ["PRIVATE_NAMES", "install"]
+__all__ = ["PRIVATE_NAMES", "install", "is_cut_off"]
 
 PRIVATE_NAMES = (
     "ministack.app:_extract_s3_vhost_bucket",
@@ -54,6 +54,11 @@ _closing: dict[str, asyncio.Event] = {}
 """By Region, what its open connections wait for."""
 _region_of_caller: dict[str, str] = {}
 """Region of the function that an access key was made for."""
+
+
+def is_cut_off(region: str | None) -> bool:
+    """Whether nothing from outside reaches a Region, global services such as CloudFront included."""
+    return region in _cut
 
 
 def _region_of_api(api_id: str) -> str | None:

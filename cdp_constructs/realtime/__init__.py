@@ -1,1 +1,0 @@
-"""Realtime patterns: what happens now reaches the clients that are connected now."""
