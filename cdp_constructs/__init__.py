@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from cdp_constructs._defaults.validation import InvalidOptionError
     from cdp_constructs.api.authorized_api import AuthorizedApi
     from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
+    from cdp_constructs.data.state_sharing import StateSharing
     from cdp_constructs.data.storage_index import StorageIndex
     from cdp_constructs.delivery.cache_distribution import CacheDistribution
     from cdp_constructs.delivery.direct_hosting import DirectHosting
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
+    from cdp_constructs.realtime.realtime_channels import ChannelNamespace, RealtimeChannels
     from cdp_constructs.routing.deep_health_check import DeepHealthCheck
     from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting
     from cdp_constructs.upload.direct_object_upload import DirectObjectUpload
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "AuthorizedApi": "cdp_constructs.api.authorized_api",
     "CacheDistribution": "cdp_constructs.delivery.cache_distribution",
+    "ChannelNamespace": "cdp_constructs.realtime.realtime_channels",
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
     "DirectHosting": "cdp_constructs.delivery.direct_hosting",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
@@ -37,8 +40,10 @@ _MODULE_OF = {
     "InvalidOptionError": "cdp_constructs._defaults.validation",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
+    "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
+    "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
@@ -49,6 +54,7 @@ _MODULE_OF = {
 __all__ = [
     "AuthorizedApi",
     "CacheDistribution",
+    "ChannelNamespace",
     "DeepHealthCheck",
     "DirectHosting",
     "DirectObjectUpload",
@@ -57,8 +63,10 @@ __all__ = [
     "InvalidOptionError",
     "MultiRegionLatencyRouting",
     "PrivateCacheDistribution",
+    "RealtimeChannels",
     "SignInUserPool",
     "SnsSqsFanout",
+    "StateSharing",
     "StorageIndex",
     "TokenIssuer",
     "WebhookAutomation",

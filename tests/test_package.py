@@ -61,7 +61,7 @@ def test_importing_one_pattern_imports_no_other(name: str) -> None:
 
 
 # The patterns that always make a Lambda function are not here: aws_cdk.aws_lambda itself imports aws_ec2.
-@pytest.mark.parametrize("name", ["MultiRegionLatencyRouting", "SnsSqsFanout"])
+@pytest.mark.parametrize("name", ["MultiRegionLatencyRouting", "SnsSqsFanout", "StateSharing"])
 def test_a_pattern_that_needs_no_aws_ec2_does_not_import_it(name: str) -> None:
     assert "aws_cdk.aws_ec2" not in modules_after(f"from cdp_constructs import {name}")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import TokenIssuer
+    from cdp_constructs import RealtimeChannels, StateSharing, TokenIssuer
 
 # Requests per second and burst of what calls further functions: what those can take. The rest share the API's own.
 _ROUTES: dict[str, tuple[int, int] | None] = {
@@ -31,6 +31,8 @@ _ROUTES: dict[str, tuple[int, int] | None] = {
     "GET /rooms/{room}": (2000, 1000),
     "POST /rooms/{room}/members": (500, 250),
     "DELETE /rooms/{room}/members/me": (500, 250),
+    "PUT /rooms/{room}/presence": None,
+    "DELETE /rooms/{room}/presence": None,
     "POST /rooms/{room}/messages": None,
     "GET /rooms/{room}/messages": None,
     "PUT /rooms/{room}/read": None,
@@ -98,6 +100,19 @@ class Api(Construct):
         for names, resource in ((actions, table.table_arn), (["Query"], index_arn)):
             statement = iam.PolicyStatement(actions=[f"dynamodb:{name}" for name in names], resources=[resource])
             self.function.add_to_role_policy(statement)
+
+    def use_state(self, state: "StateSharing") -> None:
+        """Let the API keep presence, in the rooms' partitions of the replica."""
+        state.share_with(self.function, groups=["ROOM"])
+
+    def use_live(self, channels: "RealtimeChannels") -> None:
+        """Let the API tell clients where this Region's live channels are."""
+        where = {
+            "transport": channels.transport,
+            "http": channels.http_endpoint,
+            "websocket": channels.realtime_endpoint,
+        }
+        self.function.add_environment("REALTIME", Stack.of(self).to_json_string(where))
 
     def use_attachments(self, form_function: "lambda_.IFunction", signing_functions: "Mapping[str, str]") -> None:
         """Let the API have uploads and downloads signed.

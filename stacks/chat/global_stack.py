@@ -51,6 +51,9 @@ class GlobalStack(Stack):
             ],
             replicas=[dynamodb.ReplicaTableProps(region=region) for region in replicas],
             billing=dynamodb.Billing.on_demand(),
+            # Presence and typing end by themselves; nothing else has an expiry.
+            time_to_live_attribute="expires_at",
+            # The new image says all that the publisher tells, so the old one is not paid for in each of its records.
             dynamo_stream=dynamodb.StreamViewType.NEW_IMAGE,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

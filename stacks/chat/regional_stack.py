@@ -7,9 +7,10 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting
+from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
 from stacks.chat.api import Api
 from stacks.chat.attachments import Attachments
+from stacks.chat.live import Live
 from stacks.chat.messages import Messages
 from stacks.chat.operations import Alarms, add_dashboard
 
@@ -26,7 +27,9 @@ class RegionalStack(Stack):
     Attributes:
         table: This Region's replica.
         alarms: Where this Region's alarms go.
-        messages: Fan-out and archive of messages.
+        messages: Fan-out of what happens in rooms, and archive of messages.
+        live: Live channels, and what brings events to them.
+        state: Presence and typing.
         attachments: Uploads and downloads.
         api: The HTTP API.
         health: Tells whether the Region can serve.
@@ -63,6 +66,18 @@ class RegionalStack(Stack):
             alarm_topic=self.alarms.topic,
         )
         self.api.use_table(self.table, configuration.log_regions)
+        self.live = Live(
+            self,
+            "Live",
+            table=self.table,
+            fanout=self.messages.fanout,
+            user_pool=shared.user_pool,
+            user_pool_client=shared.user_pool_client,
+            alarm_topic=self.alarms.topic,
+        )
+        self.api.use_live(self.live.channels)
+        self.state = StateSharing(self, "State", table=self.table, alarm_topic=self.alarms.topic)
+        self.api.use_state(self.state)
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
         add_dashboard(self)

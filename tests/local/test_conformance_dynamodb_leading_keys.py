@@ -38,7 +38,7 @@ TEMPLATE = {
                             "Statement": [
                                 {
                                     "Effect": "Allow",
-                                    "Action": "dynamodb:*Item",
+                                    "Action": ["dynamodb:*Item", "dynamodb:Query"],
                                     "Resource": {"Fn::GetAtt": ["Table", "Arn"]},
                                     "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mine"]}},
                                 }
@@ -60,6 +60,14 @@ TEMPLATE = {
         ("put_item", lambda owner: {"Item": {"owner": {"S": owner}, "note": {"S": "x"}}}),
         ("update_item", lambda owner: {"Key": {"owner": {"S": owner}}, "UpdateExpression": "REMOVE note"}),
         ("delete_item", lambda owner: {"Key": {"owner": {"S": owner}}}),
+        (
+            "query",
+            lambda owner: {
+                "KeyConditionExpression": "#key = :owner",
+                "ExpressionAttributeNames": {"#key": "owner"},
+                "ExpressionAttributeValues": {":owner": {"S": owner}},
+            },
+        ),
     ],
 )
 def test_only_the_own_partition_key_is_allowed(

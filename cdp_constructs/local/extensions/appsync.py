@@ -1,4 +1,4 @@
-"""AppSync Events: the API, its channel namespaces and its keys. Publishing and subscribing work."""
+"""AppSync Events: the API, its channel namespaces and its keys. What clients meet is in `appsync_channels`."""
 
 from cdp_constructs.local.extensions._sdk import Api, resource_type
 from cdp_constructs.local.extensions._types import ResourceType
@@ -49,6 +49,6 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             attributes={"ChannelNamespaceArn": "Id"},
             replacing=("ApiId", "Name"),
         ),
-        reason="handlers of a channel namespace are stored, not run",
+        reason="handlers in JavaScript are stored, not run; functions with DIRECT integration run",
     ),
 )

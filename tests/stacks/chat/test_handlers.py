@@ -29,6 +29,11 @@ MESSAGE = {
     "attachments": ["u-1"],
     "posted_at": "2026-01-02T23:59:59.000+00:00",
 }
+REALTIME = {
+    "transport": "appsync-events",
+    "http": "https://a.example/event",
+    "websocket": "wss://a.example/event/realtime",
+}
 EVENT = {"kind": "message", "message": MESSAGE}
 Load = Callable[[str], ModuleType]
 
@@ -47,6 +52,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         "BUCKET_NAME": "archive",
         "TOPIC_ARN": "arn:aws:sns:us-west-2:000000000000:messages",
         "LOG_REGIONS": "ap-northeast-1,us-west-2",
+        "REALTIME": json.dumps(REALTIME),
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": json.dumps({"us-west-2": "Chat-us-west-2-SignDownload"}),
     }
@@ -191,6 +197,11 @@ def test_presence_and_typing_become_events(publisher: Publisher, kind: str, chan
     assert publisher.see(entry) == [("/rooms/room-1/0", event)]
 
 
+def test_a_thumbnail_is_announced(publisher: Publisher) -> None:
+    item = {"pk": ROOM, "sk": "ATTACHMENT#u-1", "name": "cat.jpg"}
+    assert publisher.see(item) == [("/rooms/room-1/0", {"kind": "attachment", "id": "u-1", "thumbnail": True})]
+
+
 def subscription(channel: str, user: str = "anna") -> dict[str, Any]:
     segments = channel.strip("/").split("/")
     return {
@@ -278,10 +289,11 @@ def test_the_recorder_puts_an_upload_into_its_room(load: Load, monkeypatch: pyte
 def request(method: str, path: str, body: object = None) -> dict[str, Any]:
     return {
         "version": "2.0",
-        "rawPath": path,
+        "rawPath": path.partition("?")[0],
+        "queryStringParameters": dict(part.split("=") for part in path.partition("?")[2].split("&") if part),
         "headers": {"content-type": "application/json"},
         "requestContext": {
-            "http": {"method": method, "path": path},
+            "http": {"method": method, "path": path.partition("?")[0]},
             "stage": "$default",
             "authorizer": {"jwt": {"claims": {"sub": "anna"}}},
         },
@@ -311,6 +323,47 @@ def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: 
     status, body, headers = call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
     assert (status, headers["Retry-After"]) == (503, "1")
     assert "nothing was stored" in body["message"]
+
+
+def test_a_session_tells_a_client_all_that_it_needs(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "table", MemoryTable())
+    first = call(api, "POST", "/session", {"name": " Anna "})[1]
+    assert first == {
+        "region": "us-west-2",
+        "user": "anna",
+        "name": "Anna",
+        "realtime": REALTIME,
+        "heartbeat_seconds": 60,
+        "away_seconds": 150,
+    }
+    assert call(api, "POST", "/session", {})[1] == first
+    assert call(api, "POST", "/session", {"name": "  "})[0] == 422
+
+
+def test_a_cursor_of_somebody_else_is_refused_with_a_reason(api: ModuleType) -> None:
+    for method, path, body in (
+        ("GET", "/rooms/r/messages?after=mars:1", None),
+        ("GET", "/rooms/r/messages?before=mars:1", None),
+        ("PUT", "/rooms/r/read", {"cursor": "mars:1"}),
+    ):
+        status, answer, _ = call(api, method, path, body)
+        assert (status, "is not one of this API" in answer["message"]) == (400, True)
+
+
+def test_what_changed_at_the_same_moment_may_be_asked_again(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(*_: object) -> None:
+        raise api.rooms.RoomChangedError
+
+    def busy(*_: object) -> None:
+        raise api.MarkerBusyError
+
+    monkeypatch.setattr(api.rooms, "leave", changed)
+    monkeypatch.setattr(api.markers, "mark", busy)
+    for answer in (
+        call(api, "DELETE", "/rooms/r/members/me"),
+        call(api, "PUT", "/rooms/r/read", {"cursor": ""}),
+    ):
+        assert (answer[0], answer[2]["Retry-After"]) == (503, "1")
 
 
 def invoked(api: ModuleType, payload: object, *, error: bool = False) -> Stubber:

@@ -96,6 +96,7 @@ def test_every_region_has_a_replica_that_can_be_restored_and_not_be_deleted(temp
         assert replica["DeletionProtectionEnabled"]
         assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     # Eventually consistent between Regions: the ordering rule is made for that, and each Region writes by itself.
     assert table.get("MultiRegionConsistency", "EVENTUAL") == "EVENTUAL"
 
@@ -188,6 +189,48 @@ def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) 
         item for item in statements(template, "MessagesPublisherRole") if "dynamodb:UpdateItem" in item["Action"]
     ]
     assert channels["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}}
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_live_channels_are_for_members_with_a_token_and_the_publisher_alone(
+    templates: dict[str, Any], stack: str
+) -> None:
+    template = templates[stack]
+    api = only(template, "AWS::AppSync::Api")["EventConfig"]
+    assert api["ConnectionAuthModes"] == [{"AuthType": "AMAZON_COGNITO_USER_POOLS"}]
+    (users,) = [item["CognitoConfig"] for item in api["AuthProviders"] if "CognitoConfig" in item]
+    assert users["AwsRegion"] == "ap-northeast-1"
+    namespace = only(template, "AWS::AppSync::ChannelNamespace")
+    assert (namespace["Name"], namespace["PublishAuthModes"]) == ("rooms", [{"AuthType": "AWS_IAM"}])
+    assert "OnSubscribe" in namespace["HandlerConfigs"]
+    assert allowed(template, "LiveSubscriptionsRole", "dynamodb") == {"dynamodb:GetItem"}
+    (read,) = [item for item in statements(template, "LiveSubscriptionsRole") if item["Action"] == "dynamodb:GetItem"]
+    assert read["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}}
+    assert allowed(template, "LiveChannelsPublisherRole", "appsync") == {"appsync:EventPublish"}
+    # Everybody who may publish at all.
+    may_publish = [
+        logical_id
+        for logical_id, policy in resources(template, "AWS::IAM::Policy").items()
+        if "appsync:EventPublish" in json.dumps(policy)
+    ]
+    assert len(may_publish) == 1
+    assert may_publish[0].startswith("LiveChannelsPublisherRole")
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_clients_are_told_the_live_api_of_the_region_that_answers(templates: dict[str, Any], stack: str) -> None:
+    template = templates[stack]
+    (api,) = resources(template, "AWS::AppSync::Api")
+    environment = only(template, "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]
+    assert api in json.dumps(environment["REALTIME"])
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_somebody_is_told_when_members_get_messages_late(templates: dict[str, Any], stack: str) -> None:
+    alarm = only(templates[stack], "AWS::CloudWatch::Alarm", "LiveLateAlarm")
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateAgeOfOldestMessage", 60)
+    (queue,) = [item["Value"]["Fn::GetAtt"][0] for item in alarm["Dimensions"]]
+    assert "FanoutLiveQueue" in queue
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])

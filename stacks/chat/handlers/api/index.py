@@ -1,5 +1,6 @@
 """The chat's HTTP API in one Region. The JWT authorizer in front of it has checked who the caller is."""
 
+import json
 import os
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -13,8 +14,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from chat_api import attachments, channels, people, rooms
 from chat_api.log import RoomBusyError, RoomLog
-from chat_api.models import LONGEST_PAGE, Identifier, Invitation, NewMessage, NewRoom, NewUpload, Reading, Session
+from chat_api.models import (
+    LONGEST_PAGE,
+    Heartbeat,
+    Identifier,
+    Invitation,
+    NewMessage,
+    NewRoom,
+    NewUpload,
+    Reading,
+    Session,
+)
 from chat_api.ordering import Cursor, format_cursor, parse_cursor
+from chat_api.presence import AWAY_SECONDS, HEARTBEAT_SECONDS, RoomPresence
 from chat_api.reading import MarkerBusyError, ReadMarkers
 from chat_api.table import connect
 
@@ -25,6 +37,7 @@ app = APIGatewayHttpResolver(enable_validation=True)
 table = connect()
 log = RoomLog(table, os.environ["AWS_REGION"], os.environ["LOG_REGIONS"].split(","))
 markers = ReadMarkers(table, log.region, log.regions)
+presence = RoomPresence(table)
 
 Answer = tuple[dict[str, Any], int]
 Room = Annotated[Identifier, Path()]
@@ -39,7 +52,15 @@ def start_session(body: Session) -> Answer:
     if body.name is not None:
         people.rename(table, user, body.name)
     name = body.name if body.name is not None else people.names_of(table, [user])[user]
-    return {"region": log.region, "user": user, "name": name}, HTTPStatus.OK
+    described = {
+        "region": log.region,
+        "user": user,
+        "name": name,
+        "realtime": json.loads(os.environ["REALTIME"]),
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "away_seconds": AWAY_SECONDS,
+    }
+    return described, HTTPStatus.OK
 
 
 @app.post("/rooms")
@@ -68,12 +89,16 @@ def describe_room(room: Room) -> Answer:
     rooms.require_member(table, _user(), room)
     members = rooms.members_of(table, room)
     names = people.names_of(table, members)
+    present = presence.look(room)
     described = {
         "room": room,
         "name": rooms.name_of(table, room),
         "channel": channels.look_up(table, room, log.region),
         "cursor": format_cursor(markers.heads([room])[room]),
-        "members": [{"user": user, "name": names[user]} for user in members],
+        "members": [
+            {"user": user, "name": names[user], "online": user in present.online, "typing": user in present.typing}
+            for user in members
+        ],
     }
     return described, HTTPStatus.OK
 
@@ -91,6 +116,27 @@ def join_room(room: Room, body: Invitation) -> Answer:
 def leave_room(room: Room) -> Answer:
     """Leave a room; its messages and attachments cannot be read any more, and its live channel goes on without them."""
     rooms.leave(table, _user(), room, log.region)
+    presence.leave(room, _user())
+    return {"room": room}, HTTPStatus.OK
+
+
+@app.put("/rooms/<room>/presence")
+def be_present(room: Room, body: Heartbeat) -> Answer:
+    """Note that the caller has the room open, and tell what a client may have missed."""
+    rooms.require_member(table, _user(), room)
+    here = presence.heartbeat(room, _user(), typing=body.typing).to_dict()
+    place = {
+        "channel": channels.look_up(table, room, log.region),
+        "cursor": format_cursor(markers.heads([room])[room]),
+    }
+    return {**place, **here}, HTTPStatus.OK
+
+
+@app.delete("/rooms/<room>/presence")
+def be_absent(room: Room) -> Answer:
+    """Note that the caller has closed the room."""
+    rooms.require_member(table, _user(), room)
+    presence.leave(room, _user())
     return {"room": room}, HTTPStatus.OK
 
 

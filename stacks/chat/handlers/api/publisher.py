@@ -96,12 +96,18 @@ def typing_event(image: Item, user: str, room: str, rooms: Channels) -> Iterator
     yield rooms.of(room), {"kind": "typing", "user": user, "typing": image["change"] != "left"}
 
 
+def attachment_event(_image: Item, attachment: str, room: str, rooms: Channels) -> Iterator[tuple[str, Event]]:
+    """Tell that an attachment has a thumbnail now."""
+    yield rooms.of(room), {"kind": "attachment", "id": attachment, "thumbnail": True}
+
+
 EVENTS: dict[str, Callable[[Item, str, str, Channels], Iterator[tuple[str, Event]]]] = {
     "MESSAGE": message_event,
     "MEMBER": member_event,
     "CHANNEL": channel_event,
     "PRESENCE": presence_event,
     "TYPING": typing_event,
+    "ATTACHMENT": attachment_event,
 }
 
 

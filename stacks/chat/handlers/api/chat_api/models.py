@@ -35,6 +35,12 @@ class Session(_Body):
     """How others see the user from now on; by default as before."""
 
 
+class Heartbeat(_Body):
+    """The room is open in front of the user."""
+
+    typing: bool = False
+
+
 class Reading(_Body):
     """How far the user has read a room."""
 

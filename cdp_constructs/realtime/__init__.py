@@ -1,0 +1,1 @@
+"""Realtime patterns: what happens now reaches the clients that are connected now."""

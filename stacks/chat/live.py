@@ -1,0 +1,84 @@
+"""What happens in rooms, pushed to their members while they are connected."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdp_constructs import RealtimeChannels
+from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.functions import Invocation, add_function
+from stacks.chat import HANDLERS
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cognito as cognito
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
+
+    from cdp_constructs import SnsSqsFanout
+
+# The first segment of every channel; the handlers know it too (chat_api/channels.py).
+_NAMESPACE = "rooms"
+
+
+class Live(Construct):
+    """The live channels of this Region, and what brings the Region's events to them.
+
+    Attributes:
+        channels: The Events API; its clients learn the address from ``POST /session``.
+        subscriptions: Decides who may listen to a room.
+        delivery: The subscriber of the fan-out that publishes to the channels.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        table: dynamodb.ITableV2,
+        fanout: "SnsSqsFanout",
+        user_pool: "cognito.IUserPool",
+        user_pool_client: "cognito.IUserPoolClient",
+        alarm_topic: "sns.ITopic",
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.channels = RealtimeChannels(
+            self, "Channels", user_pool=user_pool, user_pool_clients=[user_pool_client], alarm_topic=alarm_topic
+        )
+        self.subscriptions = self._add_subscriptions(table)
+        self.channels.add_namespace(_NAMESPACE, subscribe_handler=self.subscriptions)
+        # At once, not in a window: a person waits. Under load batches fill by themselves.
+        self.delivery = fanout.add_subscriber("Live", handler=self.channels.add_publisher("Publisher"))
+        add_alarm(
+            self,
+            "LateAlarm",
+            self.delivery.metric_oldest_message(),
+            alarm_topic=alarm_topic,
+            threshold=Duration.minutes(1).to_seconds(),
+            evaluation_periods=3,
+            description=f"{self.node.path}: members get messages a minute late or more. Look at the publisher's errors "
+            "and throttles, and at the quotas of AppSync.",
+        )
+
+    def _add_subscriptions(self, table: dynamodb.ITableV2) -> "lambda_.Function":
+        function = add_function(
+            self,
+            "Subscriptions",
+            handler=HANDLERS / "api",
+            module="subscriptions",
+            description="Decides who may listen to a room of the chat",
+            invocation=Invocation.REQUEST,
+            environment={"TABLE_NAME": table.table_name},
+            memory_size=512,
+            timeout=Duration.seconds(10),
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:GetItem"],
+                resources=[table.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}},
+            )
+        )
+        return function

@@ -1,0 +1,348 @@
+"""What RealtimeChannels promises in its templates."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Stack, Stage, Token
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import InvalidOptionError, RealtimeChannels, SnsSqsFanout
+from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.realtime_channels import build as example
+
+MEMBERSHIP = Path(__file__).parents[2] / "docs/examples/room_membership"
+TOKYO = Environment(region="ap-northeast-1")
+OREGON = Environment(region="us-west-2")
+FUNCTION_ARN = "arn:aws:lambda:us-west-2:111122223333:function:membership"
+
+
+def membership(scope: Stack, construct_id: str = "Membership") -> lambda_.Function:
+    return add_function(
+        scope,
+        construct_id,
+        handler=MEMBERSHIP,
+        description="Knows the members of rooms",
+        invocation=Invocation.REQUEST,
+        environment={"TABLE_NAME": "members"},
+    )
+
+
+def users(scope: Stack) -> dict[str, Any]:
+    """Options for a brought pool: making one is not what is tested, and nag has its own opinion of user pools."""
+    return {
+        "user_pool": cognito.UserPool.from_user_pool_id(scope, "Users", "us-west-2_Example"),
+        "user_pool_clients": [cognito.UserPoolClient.from_user_pool_client_id(scope, "Client", "client1")],
+    }
+
+
+@architecture
+def defaults(stack: Stack) -> RealtimeChannels:
+    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    return channels
+
+
+@architecture(env=OREGON)
+def all_options(stack: Stack) -> RealtimeChannels:
+    alarms = sns.Topic(stack, "Alarms", enforce_ssl=True)
+    brought = users(stack)
+    second = cognito.UserPoolClient.from_user_pool_client_id(stack, "Mobile", "client2")
+    brought["user_pool_clients"].append(second)
+    channels = RealtimeChannels(
+        stack,
+        "Channels",
+        **brought,
+        user_pool_region="ap-northeast-1",
+        alarm_topic=alarms,
+        log_retention=logs.RetentionDays.ONE_YEAR,
+    )
+    rooms = channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    channels.add_namespace("breaking-news", subscribe_handler=membership(stack, "Readers"))
+    messages = SnsSqsFanout(stack, "Messages", alarm_topic=alarms)
+    messages.add_subscriber("Live", handler=channels.add_publisher("Publisher"))
+    rooms.grant_publish(iam.Role(stack, "Moderators", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
+    channels.grant_publish(iam.Role(stack, "Editors", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
+    return channels
+
+
+@architecture(env=OREGON)
+def brought_by_arn(stack: Stack) -> RealtimeChannels:
+    pool = cognito.UserPool.from_user_pool_arn(
+        stack, "Users", "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
+    )
+    client = cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "client1")
+    alarms = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-west-2:111122223333:alarms")
+    channels = RealtimeChannels(stack, "Channels", user_pool=pool, user_pool_clients=[client], alarm_topic=alarms)
+    handler = lambda_.Function.from_function_arn(stack, "Handler", FUNCTION_ARN)
+    rooms = channels.add_namespace("rooms", subscribe_handler=handler)
+    rooms.grant_publish(iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/back-end"))
+    return channels
+
+
+@architecture
+def two_in_one_stack(stack: Stack) -> list[RealtimeChannels]:
+    brought, handler = users(stack), membership(stack)
+    made = [RealtimeChannels(stack, name, **brought) for name in ("Public", "Staff")]
+    for channels in made:
+        channels.add_namespace("rooms", subscribe_handler=handler)
+    return made
+
+
+@architecture
+def in_a_stage(app: App) -> None:
+    stack = Stack(Stage(app, "RealtimeStage"), "Rooms")
+    RealtimeChannels(stack, "Channels", **users(stack)).add_namespace("rooms", subscribe_handler=membership(stack))
+
+
+@architecture
+def users_of_another_region(app: App) -> None:
+    home = Stack(app, "RealtimeHome", env=TOKYO)
+    pool = cognito.UserPool(home, "Users")
+    client = pool.add_client("Client")
+    stack = Stack(app, "RealtimeAway", env=OREGON)
+    channels = RealtimeChannels(stack, "Channels", user_pool=pool, user_pool_clients=[client])
+    channels.add_namespace("rooms", subscribe_handler=membership(stack))
+
+
+@architecture
+def documented(stack: Stack) -> RealtimeChannels:
+    brought = users(stack)
+    operators = sns.Topic(stack, "Operators", enforce_ssl=True)
+    return example(stack, brought["user_pool"], brought["user_pool_clients"][0], operators)
+
+
+REVIEWED = [all_options, brought_by_arn, defaults]
+EVERY = [*REVIEWED, two_in_one_stack, in_a_stage]
+
+
+@pytest.mark.parametrize("build", REVIEWED)
+def test_template_is_reviewed(
+    build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
+) -> None:
+    assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", EVERY)
+def test_rule_packs_have_nothing_to_say(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_the_documented_example_synthesises(synthesis: Synthesis) -> None:
+    assert len(synthesis(documented).resources("AWS::AppSync::ChannelNamespace")) == 1
+
+
+def test_users_connect_and_subscribe_and_roles_publish(synthesis: Synthesis) -> None:
+    (api,) = synthesis(defaults).resources("AWS::AppSync::Api").values()
+    config = api["Properties"]["EventConfig"]
+    user, role = [{"AuthType": "AMAZON_COGNITO_USER_POOLS"}], [{"AuthType": "AWS_IAM"}]
+    assert config["ConnectionAuthModes"] == config["DefaultSubscribeAuthModes"] == user
+    assert config["DefaultPublishAuthModes"] == role
+    for namespace in synthesis(all_options).resources("AWS::AppSync::ChannelNamespace").values():
+        assert namespace["Properties"]["SubscribeAuthModes"] == user
+        assert namespace["Properties"]["PublishAuthModes"] == role
+
+
+@pytest.mark.parametrize(("build", "clients"), [(defaults, "^(client1)$"), (all_options, "^(client1|client2)$")])
+def test_only_tokens_of_the_named_clients_are_accepted(
+    build: Callable[..., Any], clients: str, synthesis: Synthesis
+) -> None:
+    assert _cognito(synthesis(build))["AppIdClientRegex"] == clients
+
+
+@pytest.mark.parametrize("build", [all_options, brought_by_arn])
+def test_the_users_may_be_of_another_region(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    assert _cognito(synthesis(build))["AwsRegion"] == "ap-northeast-1"
+
+
+def test_users_of_another_stack_and_region_are_found_at_deployment(synthesis: Synthesis) -> None:
+    config = _cognito(synthesis(users_of_another_region))
+    assert config["AwsRegion"] == "ap-northeast-1"
+    assert "Ref" not in config["UserPoolId"]
+
+
+def test_every_subscription_is_checked_by_the_handler(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    sources = built.resources("AWS::AppSync::DataSource")
+    names = {source["Properties"]["Name"] for source in sources.values()}
+    assert names == {"subscribe_rooms", "subscribe_breaking_news"}
+    for namespace in built.resources("AWS::AppSync::ChannelNamespace").values():
+        handler = namespace["Properties"]["HandlerConfigs"]["OnSubscribe"]
+        assert handler["Behavior"] == "DIRECT"
+        assert handler["Integration"]["LambdaConfig"] == {"InvokeType": "REQUEST_RESPONSE"}
+        assert handler["Integration"]["DataSourceName"] in names
+        assert set(namespace["DependsOn"]) <= set(sources)
+
+
+def test_appsync_may_call_the_handler_for_this_api_and_nothing_else(synthesis: Synthesis) -> None:
+    built = synthesis(brought_by_arn)
+    role = _one(built, "AWS::IAM::Role", "ChannelsroomsHandlerRole")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "appsync.amazonaws.com"}
+    assert set(trust["Condition"]) == {"StringEquals", "ArnEquals"}
+    policy = _one(built, "AWS::IAM::Policy", "ChannelsroomsHandlerPolicy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("lambda:InvokeFunction", FUNCTION_ARN)
+
+
+def test_a_role_may_publish_where_it_was_granted(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    for role, namespaces in (("Moderators", 1), ("Editors", 2), ("ChannelsPublisherRole", 2)):
+        policy = _one(built, "AWS::IAM::Policy", f"{role}DefaultPolicy")
+        granted = [
+            statement["Resource"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            if statement["Action"] == "appsync:EventPublish"
+        ]
+        resources = granted[0] if isinstance(granted[0], list) else granted
+        assert len(resources) == namespaces
+        assert all(resource["Fn::GetAtt"][1] == "ChannelNamespaceArn" for resource in resources)
+
+
+@pytest.mark.parametrize("build", EVERY)
+def test_nobody_but_the_granted_may_publish_connect_or_subscribe(
+    build: Callable[..., Any], synthesis: Synthesis
+) -> None:
+    actions = {
+        action
+        for policy in synthesis(build).resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+        if action.startswith("appsync:")
+    }
+    assert actions <= {"appsync:EventPublish"}
+
+
+def test_the_publisher_consumes_the_fanouts_queue(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    (mapping,) = built.resources("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    publisher = _one(built, "AWS::Lambda::Function", "ChannelsPublisher")
+    assert publisher["Environment"]["Variables"]["HTTP_DOMAIN"]["Fn::GetAtt"][1] == "Dns.Http"
+
+
+@pytest.mark.parametrize(("build", "days"), [(defaults, 90), (all_options, 365)])
+def test_the_log_is_kept_and_appsync_may_only_write_it(
+    build: Callable[..., Any], days: int, synthesis: Synthesis
+) -> None:
+    built = synthesis(build)
+    log = _one(built, "AWS::Logs::LogGroup", "ChannelsLogs")
+    assert log["RetentionInDays"] == days
+    policy = _one(built, "AWS::IAM::Policy", "ChannelsLogPolicy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert "ChannelsLogs" in statement["Resource"]["Fn::GetAtt"][0]
+
+
+def test_errors_of_appsync_and_of_the_handlers_raise_alarms(synthesis: Synthesis) -> None:
+    alarms = synthesis(all_options).resources("AWS::CloudWatch::Alarm").values()
+    watched = [
+        alarm["Properties"]["MetricName"] for alarm in alarms if alarm["Properties"]["Namespace"] == "AWS/AppSync"
+    ]
+    assert sorted(watched) == ["5XXError", "ConnectServerError", "SubscribeServerError", "SubscribeServerError"]
+    assert all(alarm["Properties"]["AlarmActions"] for alarm in alarms)
+
+
+def test_no_alarms_without_somebody_to_notify(synthesis: Synthesis) -> None:
+    synthesis(defaults).template.resource_count_is("AWS::CloudWatch::Alarm", 0)
+
+
+def test_clients_get_the_addresses_of_the_api(synthesis: Synthesis) -> None:
+    built = synthesis(defaults)
+    channels: RealtimeChannels = built.result
+    stack = Stack.of(channels)
+    assert channels.transport == "appsync-events"
+    for value, attribute, start, end in (
+        (channels.http_endpoint, "Dns.Http", "https://", "/event"),
+        (channels.realtime_endpoint, "Dns.Realtime", "wss://", "/event/realtime"),
+    ):
+        first, domain, last = stack.resolve(value)["Fn::Join"][1]
+        assert (first, domain["Fn::GetAtt"][1], last) == (start, attribute, end)
+
+
+def test_metrics_are_of_this_api(synthesis: Synthesis) -> None:
+    channels: RealtimeChannels = synthesis(all_options).result
+    rooms = channels.namespaces["rooms"]
+    of_api = [
+        channels.metric_connections(),
+        channels.metric_connected(),
+        channels.metric_connect_errors(),
+        channels.metric_published(),
+        channels.metric_publish_refused(),
+        channels.metric_publish_errors(),
+    ]
+    of_namespace = [rooms.metric_subscribed(), rooms.metric_subscribe_refused(), rooms.metric_subscribe_errors()]
+    assert all(set(metric.dimensions or {}) == {"EventAPIId"} for metric in of_api)
+    assert all((metric.dimensions or {})["ChannelNamespaceName"] == "rooms" for metric in of_namespace)
+    assert len({metric.metric_name for metric in [*of_api, *of_namespace]}) == 9
+
+
+@pytest.mark.parametrize("name", ["", "a room", "-rooms", "rooms-", "rooms/one", "*", "x" * 51])
+def test_a_name_that_is_no_segment_is_refused(name: str, cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    with pytest.raises(InvalidOptionError, match="1 to 50 letters"):
+        channels.add_namespace(name, subscribe_handler=membership(stack))
+
+
+def test_a_name_known_only_at_deployment_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    with pytest.raises(InvalidOptionError, match="1 to 50 letters"):
+        channels.add_namespace(Token.as_string({"Ref": "Name"}), subscribe_handler=membership(stack))
+
+
+def test_a_name_that_is_taken_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    channels, handler = RealtimeChannels(stack, "Channels", **users(stack)), membership(stack)
+    channels.add_namespace("rooms", subscribe_handler=handler)
+    with pytest.raises(InvalidOptionError, match="there already"):
+        channels.add_namespace("rooms", subscribe_handler=handler)
+
+
+def test_no_client_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    with pytest.raises(InvalidOptionError, match="user_pool_clients is empty"):
+        RealtimeChannels(stack, "Channels", **{**users(stack), "user_pool_clients": []})
+
+
+def test_a_region_that_is_not_the_pools_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused", env=OREGON)
+    pool = cognito.UserPool(stack, "Pool")
+    with pytest.raises(InvalidOptionError, match="made in us-west-2"):
+        RealtimeChannels(
+            stack,
+            "Channels",
+            user_pool=pool,
+            user_pool_clients=[pool.add_client("Client")],
+            user_pool_region="eu-west-1",
+        )
+
+
+@pytest.mark.parametrize("what", ["grant_publish", "add_publisher"])
+def test_publishing_to_no_namespace_is_refused(what: str, cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    with pytest.raises(InvalidOptionError, match=rf"{what} was called before any namespace"):
+        channels.grant_publish(role) if what == "grant_publish" else channels.add_publisher("Publisher")
+
+
+def _cognito(built: Any) -> dict[str, Any]:
+    (api,) = built.resources("AWS::AppSync::Api").values()
+    providers = api["Properties"]["EventConfig"]["AuthProviders"]
+    (found,) = [provider["CognitoConfig"] for provider in providers if "CognitoConfig" in provider]
+    return dict(found)
+
+
+def _one(built: Any, resource_type: str, beginning: str) -> dict[str, Any]:
+    found = built.resources(resource_type)
+    (name,) = [name for name in found if name[:-8] == beginning]
+    return dict(found[name]["Properties"])
