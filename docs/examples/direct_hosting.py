@@ -6,7 +6,7 @@ from aws_cdk import Stack
 
 from cdp_constructs import AuthorizedApi, DirectHosting
 
-SITE = Path(__file__).parent / "site"
+SITE = Path(__file__).parent / "orders_site"
 
 
 def build(stack: Stack) -> DirectHosting:
