@@ -37,6 +37,7 @@ _ROUTES: dict[str, tuple[int, int] | None] = {
     "GET /rooms/{room}/messages": None,
     "PUT /rooms/{room}/read": None,
     "POST /rooms/{room}/uploads": (500, 250),
+    "GET /rooms/{room}/attachments": (500, 250),
     "GET /rooms/{room}/attachments/{attachment}": (1000, 500),
 }
 

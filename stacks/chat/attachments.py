@@ -1,5 +1,6 @@
 """Attachments of one Region: uploaded straight to its bucket, checked, recorded, and delivered to members only."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Stack
@@ -7,7 +8,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs import DirectObjectUpload, PrivateCacheDistribution, SnsSqsFanout, StorageIndex
+from cdp_constructs import DirectObjectUpload, ImageThumbnails, PrivateCacheDistribution, SnsSqsFanout, StorageIndex
 from cdp_constructs._defaults.functions import Invocation, add_function
 from stacks.chat import HANDLERS
 
@@ -22,6 +23,8 @@ LARGEST_MB = 10
 
 # What the API gives out names an object below this folder; nothing above it is reachable from outside.
 _ACCEPTED = "accepted"
+# `make install` puts Pillow for Lambda there.
+_PILLOW = Path(__file__).parents[2] / "build" / "layers" / "pillow"
 
 
 class Attachments(Construct):
@@ -29,8 +32,10 @@ class Attachments(Construct):
 
     Attributes:
         upload: Hands out forms, checks what was uploaded, and publishes what it accepts.
-        accepted: Where consumers of accepted uploads subscribe, such as a thumbnail maker.
+        accepted: Where consumers of accepted uploads subscribe.
         recorder: The subscriber that makes an accepted upload an attachment of its room.
+        thumbnails: The subscriber that makes thumbnails of images.
+        thumbnail_recorder: The subscriber that notes them with the attachment; its item then has ``thumbnail``.
         index: What is in the bucket, by owner and by time.
         delivery: Serves accepted uploads to holders of a signed URL.
         signing_function_name: Name of the function that signs them.
@@ -59,7 +64,19 @@ class Attachments(Construct):
             self, "Index", bucket=self.upload.bucket, prefix=f"{_ACCEPTED}/", alarm_topic=alarm_topic
         )
         self.accepted = SnsSqsFanout(self, "Accepted", topic=self.upload.accepted_topic, alarm_topic=alarm_topic)
-        self.recorder = self.accepted.add_subscriber("Recorder", handler=self._add_recorder(table))
+        recorder = self._add_recorder(table)
+        self.recorder = self.accepted.add_subscriber("Recorder", handler=recorder)
+        self.thumbnails = ImageThumbnails(
+            self,
+            "Thumbnails",
+            fanout=self.accepted,
+            bucket=self.upload.bucket,
+            prefix=f"{_ACCEPTED}/",
+            pillow_layer=ImageThumbnails.layer_from_folder(self, "Pillow", _PILLOW),
+            alarm_topic=alarm_topic,
+        )
+        made = SnsSqsFanout(self, "Made", topic=self.thumbnails.thumbnail_topic, alarm_topic=alarm_topic)
+        self.thumbnail_recorder = made.add_subscriber("Recorder", handler=recorder)
         self.delivery = PrivateCacheDistribution(
             self, "Delivery", bucket=self.upload.bucket, origin_path=f"/{_ACCEPTED}", alarm_topic=alarm_topic
         )
@@ -73,9 +90,9 @@ class Attachments(Construct):
             self,
             "RecorderFunction",
             handler=HANDLERS / "attachment_recorder",
-            description="Records accepted uploads as attachments of their rooms",
+            description="Records accepted uploads and their thumbnails as attachments of their rooms",
             invocation=Invocation.POLLED,
             environment={"TABLE_NAME": table.table_name},
         )
-        recorder.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[table.table_arn]))
+        recorder.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[table.table_arn]))
         return recorder

@@ -38,7 +38,8 @@ def _events(region: str) -> list[dict[str, object]]:
     entries = [of(changed, {"prefix": kind}, NewImage={"change": {"S": seen}}) for kind, seen in _SEEN.items()]
     # Each Region has channels of its own, and tells of no other's.
     members = of(changed, {"prefix": "MEMBER#"}, f"CHANNEL#{region}")
-    return [of(["INSERT"], {"prefix": "MESSAGE#"}), members, *entries]
+    thumbnails = of(changed, {"prefix": "ATTACHMENT#"}, NewImage={"thumbnail": {"BOOL": [True]}})
+    return [of(["INSERT"], {"prefix": "MESSAGE#"}), members, *entries, thumbnails]
 
 
 class Messages(Construct):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import RFC_4122, UUID
 
 import pytest
 from botocore.stub import Stubber
@@ -193,3 +194,13 @@ def test_first_region_has_a_host_of_its_own_too(monkeypatch: pytest.MonkeyPatch,
     assert index.__spec__.loader is not None
     index.__spec__.loader.exec_module(index)
     assert index.handler(PICTURE, CONTEXT)["url"] == "https://files.s3.us-east-1.amazonaws.com/"
+
+
+def test_upload_ids_are_uuids_that_sort_by_time(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for milliseconds in (0, 1, 1_800_000_000_000, 1_800_000_000_001, 2**48 - 1):
+        monkeypatch.setattr(index.time, "time_ns", lambda milliseconds=milliseconds: milliseconds * 1_000_000)
+        made.append(index.new_id())
+    assert sorted(made) == made
+    assert {(UUID(item).version, UUID(item).variant) for item in made} == {(7, RFC_4122)}
+    assert index.new_id() != index.new_id()

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import permutations
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -261,39 +262,68 @@ def test_the_archive_fails_only_what_it_could_not_keep(load: Load) -> None:
     assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
 
 
+ACCEPTED = {
+    "upload_id": "u-1",
+    "owner": "anna",
+    "bucket": "b",
+    "region": "us-west-2",
+    "key": "accepted/anna/u-1/\uff23at.jpg",
+    "size": 12,
+    "content_type": "image/jpeg",
+    "name": "\uff23at.jpg",
+    "metadata": {"room": "room-1"},
+    "accepted_at": "2026-01-02T03:04:05+00:00",
+}
+WITH_THUMBNAIL = {**ACCEPTED, "thumbnail": {"key": "accepted/anna/u-1/thumbnail/320.webp", "size": 3}}
+
+
+class Items:
+    """Stands for a table that is only updated with SET."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def update_item(self, **update: Any) -> None:
+        changes = [change.split(" = ") for change in update["UpdateExpression"].removeprefix("SET ").split(", ")]
+        item = self.stored.setdefault((update["Key"]["pk"], update["Key"]["sk"]), {})
+        for name, value in changes:
+            item[update["ExpressionAttributeNames"][name]] = update["ExpressionAttributeValues"][value]
+
+
 def test_the_recorder_puts_an_upload_into_its_room(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = load("attachment_recorder")
-    stored: list[dict[str, Any]] = []
-    monkeypatch.setattr(recorder, "table", SimpleNamespace(put_item=lambda **put: stored.append(put["Item"])))
-    accepted = {
-        "upload_id": "u-1",
-        "owner": "anna",
-        "bucket": "b",
-        "region": "us-west-2",
-        "key": "accepted/anna/u-1/cat.jpg",
-        "size": 12,
-        "content_type": "image/jpeg",
-        "name": "cat.jpg",
-        "metadata": {"room": "room-1"},
-        "accepted_at": "2026-01-02T03:04:05+00:00",
-    }
-    without_room = {**accepted, "metadata": {}}
-    result = recorder.handler(queued(json.dumps(accepted), json.dumps(without_room)), CONTEXT)
+    monkeypatch.setattr(recorder, "table", Items())
+    without_room = {**ACCEPTED, "metadata": {}}
+    result = recorder.handler(queued(json.dumps(ACCEPTED), json.dumps(without_room)), CONTEXT)
     assert result == {"batchItemFailures": [{"itemIdentifier": "1"}]}
-    (item,) = stored
-    assert (item["pk"], item["sk"], item["region"]) == ("ROOM#room-1", "ATTACHMENT#u-1", "us-west-2")
+    ((key, item),) = recorder.table.stored.items()
+    assert (*key, item["region"]) == ("ROOM#room-1", "ATTACHMENT#u-1", "us-west-2")
+    assert (item["search_name"], "thumbnail" in item) == ("cat.jpg", False)
     # The index of memberships holds every item that has both.
     assert not {"user", "room"} <= set(item)
 
 
-def request(method: str, path: str, body: object = None) -> dict[str, Any]:
+@pytest.mark.parametrize("order", list(permutations([ACCEPTED, WITH_THUMBNAIL, ACCEPTED])))
+def test_upload_and_thumbnail_may_be_recorded_in_any_order(
+    load: Load, monkeypatch: pytest.MonkeyPatch, order: tuple[dict[str, Any], ...]
+) -> None:
+    recorder = load("attachment_recorder")
+    monkeypatch.setattr(recorder, "table", Items())
+    recorder.handler(queued(*map(json.dumps, order)), CONTEXT)
+    (item,) = recorder.table.stored.values()
+    assert item["thumbnail"] is True
+    assert item["thumbnail_file"] == WITH_THUMBNAIL["thumbnail"]
+    assert item["key"] == ACCEPTED["key"]
+
+
+def request(method: str, path: str, body: object = None, **query: str) -> dict[str, Any]:
     return {
         "version": "2.0",
-        "rawPath": path.partition("?")[0],
-        "queryStringParameters": dict(part.split("=") for part in path.partition("?")[2].split("&") if part),
+        "rawPath": path,
+        "queryStringParameters": query,
         "headers": {"content-type": "application/json"},
         "requestContext": {
-            "http": {"method": method, "path": path.partition("?")[0]},
+            "http": {"method": method, "path": path},
             "stage": "$default",
             "authorizer": {"jwt": {"claims": {"sub": "anna"}}},
         },
@@ -310,8 +340,10 @@ def api(load: Load, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def call(api: ModuleType, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any], dict[str, str]]:
-    answer = api.handler(request(method, path, body), CONTEXT)
+def call(
+    api: ModuleType, method: str, path: str, body: object = None, **query: str
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    answer = api.handler(request(method, path, body, **query), CONTEXT)
     return int(answer["statusCode"]), json.loads(answer["body"]), answer["headers"]
 
 
@@ -341,13 +373,12 @@ def test_a_session_tells_a_client_all_that_it_needs(api: ModuleType, monkeypatch
 
 
 def test_a_cursor_of_somebody_else_is_refused_with_a_reason(api: ModuleType) -> None:
-    for method, path, body in (
-        ("GET", "/rooms/r/messages?after=mars:1", None),
-        ("GET", "/rooms/r/messages?before=mars:1", None),
-        ("PUT", "/rooms/r/read", {"cursor": "mars:1"}),
+    for answer in (
+        call(api, "GET", "/rooms/r/messages", after="mars:1"),
+        call(api, "GET", "/rooms/r/messages", before="mars:1"),
+        call(api, "PUT", "/rooms/r/read", {"cursor": "mars:1"}),
     ):
-        status, answer, _ = call(api, method, path, body)
-        assert (status, "is not one of this API" in answer["message"]) == (400, True)
+        assert (answer[0], "is not one of this API" in answer[1]["message"]) == (400, True)
 
 
 def test_what_changed_at_the_same_moment_may_be_asked_again(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,3 +446,77 @@ def test_a_download_is_signed_where_the_file_is(api: ModuleType, monkeypatch: py
 def test_an_attachment_of_a_region_that_is_gone_is_not_found(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.attachments.keys, "get", lambda *_: {"region": "eu-west-1"})
     assert call(api, "GET", "/rooms/r/attachments/u-1")[0] == 404
+
+
+def test_a_thumbnail_is_signed_by_its_own_key(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    thumbnail = {"key": "accepted/anna/u-1/thumbnail/320.webp", "content_type": "image/webp", "size": Decimal(3)}
+    item = {"region": "us-west-2", "key": "accepted/anna/u-1/cat.jpg", "name": "cat.jpg", "thumbnail_file": thumbnail}
+    monkeypatch.setattr(api.attachments.keys, "get", lambda *_: item)
+    asked: list[dict[str, Any]] = []
+    with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}) as stubber:
+        stubber.client.meta.events.register(
+            "provide-client-params.lambda.Invoke", lambda params, **_: asked.append(dict(params))
+        )
+        status, answer, _ = call(api, "GET", "/rooms/r/attachments/u-1", variant="thumbnail")
+    assert (status, answer["content_type"], answer["size"]) == (200, "image/webp", 3)
+    assert json.loads(asked[0]["Payload"])["path"] == "anna/u-1/thumbnail/320.webp"
+    del item["thumbnail_file"]
+    assert call(api, "GET", "/rooms/r/attachments/u-1", variant="thumbnail")[0] == 404
+
+
+class Found:
+    """Stands for a table that answers one query."""
+
+    def __init__(self, count: int, last: str | None) -> None:
+        self.asked: dict[str, Any] = {}
+        self._answer: dict[str, Any] = {
+            "Items": [
+                {
+                    "sk": f"ATTACHMENT#u-{number}",
+                    "name": "cat.jpg",
+                    "content_type": "image/jpeg",
+                    "size": Decimal(1),
+                    "owner": "anna",
+                    "accepted_at": "2026-01-02T03:04:05+00:00",
+                }
+                for number in range(count)
+            ]
+        }
+        if last:
+            self._answer["LastEvaluatedKey"] = {"pk": "ROOM#r", "sk": f"ATTACHMENT#{last}"}
+
+    def query(self, **asked: Any) -> dict[str, Any]:
+        self.asked = asked
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("count", "last", "shown", "after"),
+    [(3, None, 2, "u-1"), (2, None, 2, None), (0, "u-999", 0, "u-999"), (1, "u-999", 1, "u-999")],
+    ids=["more than asked for", "exactly all", "a page without a match", "more to look through"],
+)
+def test_a_search_looks_at_so_many_and_says_where_to_go_on(
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch, count: int, last: str | None, shown: int, after: str | None
+) -> None:
+    table = Found(count, last)
+    monkeypatch.setattr(api, "table", table)
+    status, answer, _ = call(api, "GET", "/rooms/r/attachments", name="\uff23AT", limit="2", after="u-9")
+    assert (status, len(answer["attachments"]), answer["after"]) == (200, shown, after)
+    assert table.asked["ExpressionAttributeValues"] == {
+        ":room": "ROOM#r",
+        ":attachments": "ATTACHMENT#",
+        ":name": "cat",
+    }
+    assert table.asked["ExclusiveStartKey"] == {"pk": "ROOM#r", "sk": "ATTACHMENT#u-9"}
+    assert (table.asked["ScanIndexForward"], table.asked["Limit"]) == (False, 1000)
+
+
+def test_a_list_without_a_filter_reads_no_more_than_it_shows(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "table", Found(2, "u-1"))
+    _, answer, _ = call(api, "GET", "/rooms/r/attachments", limit="2")
+    assert (api.table.asked["Limit"], answer["after"]) == (2, "u-1")
+    assert "FilterExpression" not in api.table.asked
+
+
+def test_a_search_for_nothing_is_the_clients_mistake(api: ModuleType) -> None:
+    assert call(api, "GET", "/rooms/r/attachments", name="")[0] == 422

@@ -175,7 +175,7 @@ def test_the_api_may_read_and_write_its_table_and_call_three_functions(templates
 @pytest.mark.parametrize("stack", [HOME, AWAY])
 def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) -> None:
     template = templates[stack]
-    assert allowed(template, "AttachmentsRecorderFunctionRole", "dynamodb") == {"dynamodb:PutItem"}
+    assert allowed(template, "AttachmentsRecorderFunctionRole", "dynamodb") == {"dynamodb:UpdateItem"}
     assert allowed(template, "MessagesArchiverRole", "s3") == {"s3:PutObject"}
     assert allowed(template, "MessagesPublisherRole", "sns") == {"sns:Publish"}
     assert allowed(template, "MessagesPublisherRole", "dynamodb") == {
@@ -264,6 +264,7 @@ def test_only_news_reach_the_publisher(templates: dict[str, Any], stack: str) ->
         # Heartbeats of somebody who is there already are no news; typing lapses at clients, so its renewals are.
         of(changed, {"prefix": "PRESENCE#"}, NewImage=news("joined", "left")),
         of(changed, {"prefix": "TYPING#"}, NewImage=news("joined", "renewed", "left")),
+        of(changed, {"prefix": "ATTACHMENT#"}, NewImage={"thumbnail": {"BOOL": [True]}}),
     ]
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -179,11 +179,27 @@ def request_upload(room: Room, body: NewUpload) -> Answer:
     return form, HTTPStatus.CREATED
 
 
-@app.get("/rooms/<room>/attachments/<attachment>")
-def request_download(room: Room, attachment: Annotated[Identifier, Path()]) -> Answer:
-    """Return an address from which an attachment can be fetched for five minutes."""
+@app.get("/rooms/<room>/attachments")
+def search_attachments(
+    room: Room,
+    name: Annotated[str | None, Query(min_length=1, max_length=255)] = None,
+    content_type: Annotated[str | None, Query(min_length=1, max_length=127)] = None,
+    after: Identifier | None = None,
+    limit: Limit = 50,
+) -> Answer:
+    """List a room's attachments, the newest first, by part of the name and by content type."""
     rooms.require_member(table, _user(), room)
-    return attachments.request_download(table, room, attachment), HTTPStatus.OK
+    page, following = attachments.search(table, room, name=name, content_type=content_type, after=after, limit=limit)
+    return {"attachments": page, "after": following}, HTTPStatus.OK
+
+
+@app.get("/rooms/<room>/attachments/<attachment>")
+def request_download(
+    room: Room, attachment: Annotated[Identifier, Path()], variant: Literal["original", "thumbnail"] = "original"
+) -> Answer:
+    """Return an address from which an attachment, or its thumbnail, can be fetched for five minutes."""
+    rooms.require_member(table, _user(), room)
+    return attachments.request_download(table, room, attachment, variant), HTTPStatus.OK
 
 
 PROBLEMS = {
@@ -193,7 +209,7 @@ PROBLEMS = {
     ),
     attachments.AttachmentNotFoundError: (
         HTTPStatus.NOT_FOUND,
-        "the room has no such attachment, or it is still being checked",
+        "the room has no such attachment, or it is still being checked, or it has no thumbnail",
     ),
     RoomBusyError: (
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,7 +1,13 @@
-"""Records an accepted upload as an attachment of its room, in the Region whose bucket holds it."""
+"""Records an accepted upload as an attachment of its room, in the Region whose bucket holds it.
+
+It hears of an upload when it was accepted, and once more, with ``thumbnail`` beside, when its thumbnail was made; in
+any order, and of each maybe twice. Each message has everything about the upload, so whichever is first makes the item,
+and none takes away what the other wrote.
+"""
 
 import json
 import os
+import unicodedata
 from typing import Any
 
 import boto3
@@ -18,22 +24,32 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 
 
 def record_attachment(record: SQSRecord) -> None:
-    """Record one upload. The same upload gives the same item, so a second delivery changes nothing."""
+    """Record what one message says. The same message again changes nothing, and so is no change in the stream."""
     upload = json.loads(record.body)
-    table.put_item(
-        Item={
-            "pk": f"ROOM#{upload['metadata']['room']}",
-            "sk": f"ATTACHMENT#{upload['upload_id']}",
-            # Not "user": the index of memberships is made of items that have it.
-            "owner": upload["owner"],
-            "region": upload["region"],
-            "key": upload["key"],
-            "name": upload["name"],
-            "content_type": upload["content_type"],
-            "size": int(upload["size"]),
-            "accepted_at": upload["accepted_at"],
-        }
+    item = {
+        # Not "user": the index of memberships is made of items that have it.
+        "owner": upload["owner"],
+        "region": upload["region"],
+        "key": upload["key"],
+        "name": upload["name"],
+        "search_name": searchable(upload["name"]),
+        "content_type": upload["content_type"],
+        "size": int(upload["size"]),
+        "accepted_at": upload["accepted_at"],
+    }
+    if "thumbnail" in upload:
+        item |= {"thumbnail": True, "thumbnail_file": upload["thumbnail"]}
+    table.update_item(
+        Key={"pk": f"ROOM#{upload['metadata']['room']}", "sk": f"ATTACHMENT#{upload['upload_id']}"},
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in item),
+        ExpressionAttributeNames={f"#{name}": name for name in item},
+        ExpressionAttributeValues={f":{name}": value for name, value in item.items()},
     )
+
+
+def searchable(text: str) -> str:
+    """Return a text as the API's search compares it: without case, and without width of Japanese characters."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 @logger.inject_lambda_context

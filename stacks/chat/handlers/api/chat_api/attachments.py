@@ -1,7 +1,8 @@
-"""Attachments: asking for an upload in this Region, and for a download from the Region that holds the file."""
+"""Attachments: asking for an upload in this Region, for a download from the Region that holds the file, and search."""
 
 import json
 import os
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _URL_SECONDS = 300
 # The distribution shows this folder of the bucket, and nothing beside it.
 _ROOT = "accepted/"
+# Attachments that one search looks through, about half a kilobyte each: a page ends there, and the next goes on.
+_MOST_READ = 1000
 
 
 class AttachmentNotFoundError(Exception):
@@ -43,27 +46,81 @@ def request_upload(user: str, room: str, name: str, content_type: str, size: int
     return _invoke(_functions(os.environ["AWS_REGION"]), os.environ["UPLOAD_FUNCTION"], request)
 
 
-def request_download(table: "Table", room: str, upload_id: str) -> dict[str, Any]:
-    """Return a short-lived address of an attachment.
+def request_download(table: "Table", room: str, upload_id: str, variant: str = "original") -> dict[str, Any]:
+    """Return a short-lived address of an attachment, or of its thumbnail.
 
     Raises:
-        AttachmentNotFoundError: when the room has no such attachment.
+        AttachmentNotFoundError: when the room has no such attachment, or the attachment no (or not yet a) thumbnail.
     """
     item = keys.get(table, keys.attachment_key(room, upload_id))
     # Each Region's signing key stays in that Region, so that Region's function signs.
     signing_functions: dict[str, str] = json.loads(os.environ["SIGNING_FUNCTIONS"])
     if item is None or item["region"] not in signing_functions:
         raise AttachmentNotFoundError
+    file = item if variant == "original" else item.get("thumbnail_file")
+    if file is None:
+        raise AttachmentNotFoundError
     region = str(item["region"])
-    request = {"path": str(item["key"]).removeprefix(_ROOT), "expires_in": _URL_SECONDS}
+    request = {"path": str(file["key"]).removeprefix(_ROOT), "expires_in": _URL_SECONDS}
     signed = _invoke(_functions(region), signing_functions[region], request)
     return {
         "id": upload_id,
         "name": str(item["name"]),
-        "content_type": str(item["content_type"]),
-        "size": int(item["size"]),
+        "content_type": str(file["content_type"]),
+        "size": int(file["size"]),
         "url": signed["url"],
         "expires_at": signed["expires_at"],
+    }
+
+
+def search(
+    table: "Table", room: str, *, name: str | None, content_type: str | None, after: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """List the attachments of a room, the newest first: ids of uploads sort by time.
+
+    Args:
+        table: The table.
+        room: The room.
+        name: Part of the file's name; case, and the width of Japanese characters, do not matter.
+        content_type: Beginning of the content type, such as ``image/`` or ``image/png``.
+        after: Attachment that the page before ended with.
+        limit: Longest page. A page can be shorter and still have more behind it.
+
+    Returns:
+        The attachments, and what to pass as ``after`` for the next page, if there is one.
+    """
+    partition, prefix = keys.attachment_key(room, "")
+    values, conditions = {":room": partition, ":attachments": prefix}, []
+    if name:
+        values[":name"] = unicodedata.normalize("NFKC", name).casefold()
+        conditions.append("contains(search_name, :name)")
+    if content_type:
+        values[":type"] = content_type
+        conditions.append("begins_with(content_type, :type)")
+    answer = table.query(
+        KeyConditionExpression="pk = :room AND begins_with(sk, :attachments)",
+        ExpressionAttributeValues=values,
+        ScanIndexForward=False,
+        Limit=_MOST_READ if conditions else limit,
+        **({"FilterExpression": " AND ".join(conditions)} if conditions else {}),
+        **({"ExclusiveStartKey": keys.as_key(keys.attachment_key(room, after))} if after else {}),
+    )
+    page = [_described(item) for item in answer["Items"][:limit]]
+    if len(answer["Items"]) > limit:
+        return page, str(page[-1]["id"])
+    last = answer.get("LastEvaluatedKey")
+    return page, str(last["sk"]).removeprefix(prefix) if last else None
+
+
+def _described(item: keys.Item) -> dict[str, Any]:
+    return {
+        "id": str(item["sk"]).partition("#")[2],
+        "name": str(item["name"]),
+        "content_type": str(item["content_type"]),
+        "size": int(item["size"]),
+        "owner": str(item["owner"]),
+        "uploaded_at": str(item["accepted_at"]),
+        "thumbnail": "thumbnail_file" in item,
     }
 
 
