@@ -1,7 +1,8 @@
 """Steps of a demonstration: run one after the other, shown while they run, and as a table at the end."""
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -58,10 +59,18 @@ class Report:
         Returns:
             Whether it passed.
         """
+
+        async def act() -> str:
+            return action()
+
+        return asyncio.run(self.step_async(title, expected, act))
+
+    async def step_async(self, title: str, expected: str, action: Callable[[], Awaitable[str]]) -> bool:
+        """Run one step of something that goes on beside it; see ``step``."""
         started = time.perf_counter()
         with self.console.status(escape(title)):
             try:
-                seen, passed = action(), True
+                seen, passed = await action(), True
             except StepFailed as failure:
                 seen, passed = str(failure), False
             except Exception as error:  # noqa: BLE001 - a demonstration reports every failure in its table

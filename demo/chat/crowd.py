@@ -1,0 +1,237 @@
+"""Many people in many rooms at once, what they say to each other, and what of it arrived where and when."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from demo.chat.live import LiveClient, until
+from demo.chat.people import Person, sign_up
+from demo.chat.system import Chat
+from demo.report import eventually
+
+# The machine has few cores, and every post runs functions on them.
+_SIGN_UPS, _POSTS = 8, 8
+
+
+@dataclass
+class Sent:
+    """A message that was accepted."""
+
+    message: dict[str, Any]
+    at: float
+    """``time.monotonic()`` when its author began to send it."""
+    author: LiveClient
+    taken_in: str
+    """The Region that accepted it."""
+
+
+@dataclass
+class Outcome:
+    """What became of what was sent."""
+
+    sent: int = 0
+    deliveries: int = 0
+    lost: int = 0
+    """Messages that a member of the room does not have."""
+    doubled: int = 0
+    """Messages that a member sees twice."""
+    renumbered: int = 0
+    """Messages that a member sees under another number than their author."""
+    reordered: int = 0
+    """Members who see a room in another order than the others."""
+    inside: list[float] = field(default_factory=list)
+    """Seconds from sending to seeing, in the Region of the author, live only."""
+    across: list[float] = field(default_factory=list)
+    """The same in another Region."""
+    caught_up: int = 0
+    """Deliveries that reading brought, and not the live channel."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether everybody has everything, once, under its number and in one order."""
+        return not (self.lost or self.doubled or self.renumbered or self.reordered)
+
+    def figures(self) -> str:
+        """Say in one line what was counted."""
+        return (
+            f"{self.sent:,} sent, {self.deliveries:,} delivered, {self.lost} lost, {self.doubled} doubled, "
+            f"{self.renumbered} renumbered, {self.reordered} reordered; {self.caught_up:,} by catching up"
+        )
+
+
+class Crowd:
+    """People with an open room each, some near every Region."""
+
+    def __init__(self, chat: Chat, *, heartbeat: float | None = None) -> None:
+        """Use this system; ``heartbeat`` is the seconds between two heartbeats of a client."""
+        self.chat = chat
+        self.rooms: dict[str, list[LiveClient]] = {}
+        self.sent: dict[str, list[Sent]] = {}
+        self._heartbeat = heartbeat
+        self._open = AsyncExitStack()
+
+    @property
+    def clients(self) -> list[LiveClient]:
+        """Everybody."""
+        return [client for members in self.rooms.values() for client in members]
+
+    async def __aenter__(self) -> Self:
+        """Return it; its rooms are closed at the end of the block."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Close every room."""
+        await self._open.aclose()
+
+    def gather(self, *, people: int, rooms: int) -> None:
+        """Sign people up and put them into rooms, each room with people near every Region."""
+        pool, client = self.chat.user_pool
+
+        def new_person(number: int) -> Person:
+            name = f"Person{number}"
+            apis = self.chat.apis
+            return sign_up(self.chat.cloud, self.chat.home, client_id=client, user_pool_id=pool, apis=apis, name=name)
+
+        with ThreadPoolExecutor(_SIGN_UPS) as threads:
+            everybody = list(threads.map(new_person, range(people)))
+            groups = [everybody[number::rooms] for number in range(rooms)]
+            for room, members in threads.map(self._make_room, groups):
+                self.rooms[room] = members
+                self.sent[room] = []
+
+    async def open_rooms(self, *, within: float = 120) -> None:
+        """Let everybody open the room, and wait until all are live."""
+        for client in self.clients:
+            await self._open.enter_async_context(client)
+        await asyncio.gather(*(client.ready(within=within) for client in self.clients))
+
+    async def talk(self, messages: int, *, at_half: Callable[[], Awaitable[None]] | None = None) -> float:
+        """Post messages, everybody in turn, a few at a time; return the seconds that it took.
+
+        Args:
+            messages: How many in all.
+            at_half: Awaited, beside the talk, when half of them were accepted.
+        """
+        turns = asyncio.Semaphore(_POSTS)
+        authors = self.clients
+        accepted = 0
+        halfway = asyncio.Event()
+
+        async def say(number: int) -> None:
+            nonlocal accepted
+            async with turns:
+                await self.say(authors[number % len(authors)], f"{number}")
+            accepted += 1
+            if accepted * 2 >= messages:
+                halfway.set()
+
+        async def disturb() -> None:
+            await halfway.wait()
+            if at_half is not None:
+                await at_half()
+
+        began = time.monotonic()
+        await asyncio.gather(disturb(), *(say(number) for number in range(messages)))
+        return time.monotonic() - began
+
+    async def say(self, author: LiveClient, text: str) -> dict[str, Any]:
+        """Post one message and remember that it was accepted."""
+        at = time.monotonic()
+        message = await author.post(text)
+        self.sent[author.room].append(Sent(message, at, author, message["region"]))
+        return message
+
+    async def settle(self, *, within: float) -> bool:
+        """Wait until everybody has everything; False when time runs out."""
+
+        def everybody_has_everything() -> bool:
+            return all(
+                len(client.arrivals) >= len(self.sent[room])
+                for room, members in self.rooms.items()
+                for client in members
+            )
+
+        try:
+            await until(everybody_has_everything, within=within)
+        except TimeoutError:
+            return False
+        return True
+
+    def outcome(self) -> Outcome:
+        """Compare what everybody sees with what was accepted."""
+        result = Outcome(sent=sum(map(len, self.sent.values())))
+        for room, members in self.rooms.items():
+            accepted = {one.message["id"]: one for one in self.sent[room]}
+            orders = [client.shown() for client in members]
+            result.reordered += sum(order != orders[0] for order in orders)
+            for client in members:
+                result.lost += len(accepted.keys() - client.arrivals.keys())
+                self._add(result, client, accepted)
+        return result
+
+    def _add(self, result: Outcome, client: LiveClient, accepted: dict[str, Sent]) -> None:
+        texts: dict[str, int] = {}
+        for identity, arrival in client.arrivals.items():
+            sent = accepted.get(identity)
+            if sent is None:
+                continue
+            message = arrival.message
+            texts[message["text"]] = texts.get(message["text"], 0) + 1
+            same = all(message[name] == sent.message[name] for name in ("region", "sequence", "clock", "text"))
+            result.renumbered += not same
+            if client is sent.author:
+                continue
+            result.deliveries += 1
+            if not arrival.live:
+                result.caught_up += 1
+                continue
+            seconds = arrival.at - sent.at
+            (result.inside if client.regions[0] == sent.taken_in else result.across).append(seconds)
+        result.doubled += sum(count - 1 for count in texts.values())
+
+    def _make_room(self, members: Sequence[Person]) -> tuple[str, list[LiveClient]]:
+        regions = self.chat.regions
+        owner, *others = members
+        made = (
+            owner.call(regions[0], "POST", "/rooms", json={"name": f"Room of {owner.name}"}).raise_for_status().json()
+        )
+        clients = []
+        for number, person in enumerate(members):
+            nearest = regions[number % len(regions)]
+            order = (nearest, *(region for region in regions if region != nearest))
+            clients.append(LiveClient(person, made["room"], self.chat.cloud.endpoint, order, heartbeat=self._heartbeat))
+            if person in others:
+                self._join(person, nearest, made)
+        for person in members:
+            self._known_everywhere(person, made["room"])
+        return made["room"], clients
+
+    def _join(self, person: Person, region: str, made: dict[str, str]) -> None:
+        path, code = f"/rooms/{made['room']}/members", {"invite_code": made["invite_code"]}
+
+        def joined() -> bool | None:
+            # The room itself has to reach the other Region first.
+            return True if person.call(region, "POST", path, json=code).status_code == 200 else None
+
+        eventually(joined, within=20, what=f"{person.name}'s way into the room")
+
+    def _known_everywhere(self, person: Person, room: str) -> None:
+        def known() -> bool | None:
+            statuses = {person.call(region, "GET", f"/rooms/{room}").status_code for region in self.chat.regions}
+            return True if statuses == {200} else None
+
+        eventually(known, within=20, what=f"{person.name}'s membership in every Region")
+
+
+def percentiles(seconds: Sequence[float]) -> str:
+    """Say median, 99th percentile and maximum in milliseconds."""
+    if len(seconds) < 2:
+        return "none"
+    cuts = statistics.quantiles(seconds, n=100)
+    middle, high, most = (round(1000 * value) for value in (cuts[49], cuts[98], max(seconds)))
+    return f"median {middle:,} ms, p99 {high:,} ms, most {most:,} ms"

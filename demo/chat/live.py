@@ -1,0 +1,306 @@
+"""A client of the live chat: what it does so that its user misses nothing and sees nothing twice.
+
+History is the truth and the live channel only its tail. The client subscribes first and reads afterwards, goes on from
+its cursor, and reads the gap whenever an event is not the next one. When its Region fails it goes to another.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+from demo.chat.people import Person, new_id
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_PAGE = 100
+_ANSWER_WITHIN = 20
+_WRONG, _FAILED = 400, 500
+_TOO_MANY = 429
+
+
+class LostError(Exception):
+    """The Region does not serve at the moment; another one may."""
+
+
+class RefusedError(Exception):
+    """The request is refused; trying again would not help."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message as a client first saw it."""
+
+    message: dict[str, Any]
+    at: float
+    """``time.monotonic()`` of the moment."""
+    live: bool
+    """Whether the live channel brought it, or reading."""
+
+
+class Live:
+    """A connection to a Region's live API with a subscription."""
+
+    def __init__(self, socket: ClientConnection, authorization: Mapping[str, str]) -> None:
+        """Speak over a connection that was acknowledged."""
+        self._socket = socket
+        self._authorization = authorization
+
+    async def subscribe(self, channel: str) -> None:
+        """Subscribe to a channel.
+
+        Raises:
+            RefusedError: when the user may not.
+        """
+        request = {"type": "subscribe", "id": uuid4().hex, "channel": channel, "authorization": self._authorization}
+        await self._socket.send(json.dumps(request))
+        answer = await self._next()
+        if answer["type"] != "subscribe_success":
+            raise RefusedError(f"subscription to {channel}: {answer}")
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield events until the connection ends."""
+        while True:
+            frame = await self._next()
+            if frame["type"] == "data":
+                yield json.loads(frame["event"])
+
+    async def _next(self) -> dict[str, Any]:
+        while True:
+            frame: dict[str, Any] = json.loads(await self._socket.recv())
+            if frame["type"] != "ka":
+                return frame
+
+
+@contextlib.asynccontextmanager
+async def connected(endpoint: str, realtime: Mapping[str, str], token: str) -> AsyncIterator[Live]:
+    """Connect to the live API that a session named.
+
+    Args:
+        endpoint: Where the embedded cloud listens; the names of its APIs do not resolve.
+        realtime: ``realtime`` of the session's answer.
+        token: Access token.
+
+    Raises:
+        LostError: when the API cannot be reached or ends the connection.
+    """
+    authorization = {"host": urlsplit(realtime["http"]).netloc, "Authorization": token}
+    encoded = base64.urlsafe_b64encode(json.dumps(authorization).encode()).decode().rstrip("=")
+    address, api = urlsplit(endpoint), urlsplit(realtime["websocket"])
+    try:
+        async with connect(
+            f"ws://{api.netloc}{api.path}",
+            host=address.hostname,
+            port=address.port,
+            proxy=None,
+            subprotocols=[Subprotocol("aws-appsync-event-ws"), Subprotocol(f"header-{encoded}")],
+        ) as socket:
+            await socket.send(json.dumps({"type": "connection_init"}))
+            answer = json.loads(await socket.recv())
+            if answer["type"] != "connection_ack":
+                raise RefusedError(f"connection: {answer}")
+            yield Live(socket, authorization)
+    except (OSError, TimeoutError, WebSocketException) as lost:
+        raise LostError(str(lost)) from lost
+
+
+@dataclass
+class LiveClient:
+    """One person's open room on one device."""
+
+    person: Person
+    room: str
+    endpoint: str
+    """Where the embedded cloud listens."""
+    regions: Sequence[str]
+    """The person's Regions, the nearest first."""
+    heartbeat: float | None = None
+    """Seconds between two heartbeats; as the session says by default."""
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
+    """By message id, in the order in which they came."""
+    other_events: list[dict[str, Any]] = field(default_factory=list)
+    """Presence, typing, attachments, members."""
+    repeated: int = 0
+    """Live events of messages that were there already. They are not shown again."""
+    region: str | None = None
+    """The Region that serves now; None while there is none."""
+    ready_at: list[float] = field(default_factory=list)
+    """``time.monotonic()`` of each moment from which the room was live and read up to its end."""
+    _cursor: dict[str, int] = field(default_factory=dict)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the room and keep it open until the end of the block."""
+        self._http = httpx.AsyncClient(timeout=_ANSWER_WITHIN)
+        self._tasks = [asyncio.create_task(self._stay_connected())]
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        """Close the room."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def ready(self, *, within: float = 60) -> None:
+        """Wait until the room is live.
+
+        Raises:
+            RefusedError: when the person may not.
+            TimeoutError: when it is not in time.
+        """
+        await until(lambda: self.region is not None or self._tasks[0].done(), within=within)
+        if self._tasks[0].done():
+            self._tasks[0].result()
+
+    async def post(self, text: str) -> dict[str, Any]:
+        """Post a message, again until a Region has taken it; however often, it is one message."""
+        body = {"client_message_id": new_id(), "text": text}
+        attempt = 0
+        while True:
+            # The Region that serves, or each in turn.
+            region = self.region or self.regions[attempt % len(self.regions)]
+            try:
+                return await self._call(region, "POST", f"/rooms/{self.room}/messages", json=body)
+            except LostError:
+                await asyncio.sleep(_pause(attempt))
+                attempt += 1
+
+    def shown(self) -> list[str]:
+        """Return the ids of the room's messages in the order in which a client shows them."""
+        return sorted(self.arrivals, key=lambda one: place(self.arrivals[one].message))
+
+    async def _stay_connected(self) -> None:
+        attempt = 0
+        while True:
+            region = self.regions[attempt % len(self.regions)]
+            with contextlib.suppress(LostError):
+                await self._live_in(region)
+            # Once it was live, the next failure is a first one.
+            attempt, self.region = (1, None) if self.region else (attempt + 1, None)
+            await asyncio.sleep(_pause(attempt))
+
+    async def _live_in(self, region: str) -> None:
+        """Be live in a Region until it is lost, or the room moves to another channel."""
+        session = await self._call(region, "POST", "/session", json={})
+        channel = (await self._call(region, "GET", f"/rooms/{self.room}"))["channel"]
+        async with connected(self.endpoint, session["realtime"], self.person.token) as live:
+            await live.subscribe(channel)
+            await self._read(region)
+            self.region = region
+            self.ready_at.append(time.monotonic())
+            work = [
+                asyncio.create_task(self._listen(region, live, channel)),
+                asyncio.create_task(self._beat(region, channel, self.heartbeat or session["heartbeat_seconds"])),
+            ]
+            try:
+                ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()
+            finally:
+                for task in work:
+                    task.cancel()
+                await asyncio.gather(*work, return_exceptions=True)
+
+    async def _listen(self, region: str, live: Live, channel: str) -> None:
+        async for event in live.events():
+            if event["kind"] == "message":
+                await self._take(region, event["message"])
+                continue
+            self.other_events.append(event)
+            if event["kind"] == "members" and await self._moved(region, channel):
+                return
+
+    async def _moved(self, region: str, channel: str) -> bool:
+        opened = await self._call(region, "GET", f"/rooms/{self.room}")
+        return bool(opened["channel"] != channel)
+
+    async def _beat(self, region: str, channel: str, seconds: float) -> None:
+        """Say that the room is open, and find out what the live channel did not bring."""
+        while True:
+            await asyncio.sleep(seconds)
+            answer = await self._call(region, "PUT", f"/rooms/{self.room}/presence", json={"typing": False})
+            if answer["channel"] != channel:
+                return
+            if any(number > self._cursor.get(name, 0) for name, number in _cursor(answer["cursor"]).items()):
+                await self._read(region)
+
+    async def _take(self, region: str, message: dict[str, Any]) -> None:
+        self.repeated += message["id"] in self.arrivals
+        known = self._cursor.get(message["region"], 0)
+        if message["sequence"] == known + 1:
+            self._show(message, live=True)
+            self._cursor[message["region"]] = message["sequence"]
+        elif message["sequence"] > known:
+            await self._read(region)
+
+    async def _read(self, region: str) -> None:
+        """Read from the cursor to the end of the room."""
+        more = True
+        while more:
+            cursor = ",".join(f"{name}:{number}" for name, number in self._cursor.items())
+            path = f"/rooms/{self.room}/messages"
+            page = await self._call(region, "GET", path, params={"after": cursor, "limit": _PAGE})
+            for message in page["messages"]:
+                self._show(message, live=False)
+            # What came live meanwhile stays known.
+            for name, number in _cursor(page["cursor"]).items():
+                self._cursor[name] = max(number, self._cursor.get(name, 0))
+            more = page["more"]
+
+    def _show(self, message: dict[str, Any], *, live: bool) -> None:
+        self.arrivals.setdefault(message["id"], Arrival(message, time.monotonic(), live))
+
+    async def _call(self, region: str, method: str, path: str, **options: Any) -> dict[str, Any]:
+        if self._http is None:
+            raise RuntimeError("the client is used outside of its async with block")
+        headers = {"authorization": f"Bearer {self.person.token}"}
+        try:
+            answer = await self._http.request(method, self.person.apis[region] + path, headers=headers, **options)
+        except httpx.HTTPError as lost:
+            raise LostError(str(lost)) from lost
+        if answer.status_code >= _FAILED or answer.status_code == _TOO_MANY:
+            raise LostError(f"{method} {path} in {region}: {answer.status_code}")
+        if answer.status_code >= _WRONG:
+            raise RefusedError(f"{method} {path} in {region}: {answer.status_code} {answer.text}")
+        document: dict[str, Any] = answer.json()
+        return document
+
+
+def place(message: Mapping[str, Any]) -> tuple[int, str, int]:
+    """Return where a message stands in its room, the same for everybody."""
+    return message["clock"], message["region"], message["sequence"]
+
+
+def _cursor(text: str) -> dict[str, int]:
+    parts = (part.split(":") for part in text.split(",") if part)
+    return {name: int(number) for name, number in parts}
+
+
+async def until(condition: Callable[[], bool], *, within: float) -> None:
+    """Wait until a condition holds.
+
+    Raises:
+        TimeoutError: when it does not in time.
+    """
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - conditions span clients, and looking costs nothing
+            await asyncio.sleep(0.02)
+
+
+def _pause(attempt: int) -> float:
+    """Full jitter, so that the clients of a lost Region do not all come at once."""
+    return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))  # noqa: S311 - no secret

@@ -1,0 +1,70 @@
+"""How long the chat takes to serve everybody again when a Region is lost: AWS's part of it, computed.
+
+The dojo's goal is one hour. What the chat itself does (going to another Region, reading what was missed) takes seconds
+and is measured by the drill. The rest is AWS's: noticing, spreading the news by DNS, and letting a million clients in
+at the default quotas. Sources: the quota pages of Route 53, API Gateway, AppSync and Cognito, read in November 2026.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+GOAL_SECONDS = 3600.0
+PEOPLE = 1_000_000
+
+# Route 53: a failed check counts after this many in a row, that far apart (30 s; 10 s costs more).
+_FAILURES, _INTERVAL = 3, 30.0
+# A resolver may go on for this long with the answer that it has (alias records to API Gateway live a minute).
+_DNS_SECONDS = 60.0
+# What the clients spread their return over, so that they do not all come in the same second.
+_JITTER_SECONDS = 2.0
+
+# AppSync Events, new connections per second and API (soft); API Gateway WebSocket, new connections per second (soft).
+APPSYNC_CONNECTIONS, WEBSOCKET_CONNECTIONS = 2_000.0, 500.0
+# HTTP APIs of an account and Region, requests per second; the chat's stage stops at half of it.
+API_REQUESTS = 5_000.0
+# POST /session, GET /rooms/{room}, and one page of history.
+_REQUESTS_TO_RETURN = 3
+# Cognito, sign-ins per second (soft).
+SIGN_INS = 120.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the recovery."""
+
+    name: str
+    seconds: float
+    source: str
+    """Which quota or setting it follows from."""
+
+
+def stages(people: int = PEOPLE, *, connections_per_second: float = APPSYNC_CONNECTIONS) -> Sequence[Stage]:
+    """Return AWS's stages, one after the other; the two of letting people in run side by side and the slower counts.
+
+    Args:
+        people: Clients that have to come to the other Region.
+        connections_per_second: New live connections that it takes.
+    """
+    connecting = people / connections_per_second
+    asking = people * _REQUESTS_TO_RETURN / API_REQUESTS
+    return (
+        Stage("Route 53 notices", _FAILURES * _INTERVAL, f"{_FAILURES} failed checks, {_INTERVAL:.0f} s apart"),
+        Stage("DNS forgets the old answer", _DNS_SECONDS, "a record's life of 60 s"),
+        Stage("Clients spread their return", _JITTER_SECONDS, "full jitter of the client"),
+        Stage(
+            f"{people:,} clients come in",
+            max(connecting, asking),
+            f"{connections_per_second:,.0f} connections/s take {connecting:,.0f} s; "
+            f"{_REQUESTS_TO_RETURN} requests each at {API_REQUESTS:,.0f}/s take {asking:,.0f} s",
+        ),
+    )
+
+
+def total_seconds(people: int = PEOPLE, *, connections_per_second: float = APPSYNC_CONNECTIONS) -> float:
+    """Return the sum of the stages."""
+    return sum(stage.seconds for stage in stages(people, connections_per_second=connections_per_second))
+
+
+def seconds_to_sign_in_again(people: int = PEOPLE) -> float:
+    """Return what it would take if nobody's session outlasted the outage: why sessions must."""
+    return people / SIGN_INS
