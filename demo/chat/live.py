@@ -1,7 +1,8 @@
 """A client of the live chat: what it does so that its user misses nothing and sees nothing twice.
 
 History is the truth and the live channel only its tail. The client subscribes first and reads afterwards, goes on from
-its cursor, and reads the gap whenever an event is not the next one. When its Region fails it goes to another.
+its cursor, and reads the gap when an event is not the next one and what is between does not come by itself. When its
+Region fails it goes to another.
 """
 
 import asyncio
@@ -25,6 +26,9 @@ from demo.chat.people import Person, new_id
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PAGE = 100
+# Events of one log may overtake each other on their way; reading at once would bring every member of a busy room to the
+# API for each of them.
+_PATIENCE = 0.5
 _ANSWER_WITHIN = 20
 _WRONG, _FAILED = 400, 500
 _TOO_MANY = 429
@@ -138,6 +142,8 @@ class LiveClient:
     ready_at: list[float] = field(default_factory=list)
     """``time.monotonic()`` of each moment from which the room was live and read up to its end."""
     _cursor: dict[str, int] = field(default_factory=dict)
+    _ahead: dict[str, set[int]] = field(default_factory=dict)
+    """Numbers beyond the cursor that came live, by log."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _http: httpx.AsyncClient | None = None
 
@@ -204,6 +210,7 @@ class LiveClient:
             self.ready_at.append(time.monotonic())
             work = [
                 asyncio.create_task(self._listen(region, live, channel)),
+                asyncio.create_task(self._mend_gaps(region)),
                 asyncio.create_task(self._beat(region, channel, self.heartbeat or session["heartbeat_seconds"])),
             ]
             try:
@@ -218,7 +225,7 @@ class LiveClient:
     async def _listen(self, region: str, live: Live, channel: str) -> None:
         async for event in live.events():
             if event["kind"] == "message":
-                await self._take(region, event["message"])
+                self._take(event["message"])
                 continue
             self.other_events.append(event)
             if event["kind"] == "members" and await self._moved(region, channel):
@@ -238,14 +245,31 @@ class LiveClient:
             if any(number > self._cursor.get(name, 0) for name, number in _cursor(answer["cursor"]).items()):
                 await self._read(region)
 
-    async def _take(self, region: str, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any]) -> None:
+        """Show a message at its place. One that is not the next of its log leaves a gap that may fill by itself."""
         self.repeated += message["id"] in self.arrivals
-        known = self._cursor.get(message["region"], 0)
-        if message["sequence"] == known + 1:
-            self._show(message, live=True)
-            self._cursor[message["region"]] = message["sequence"]
-        elif message["sequence"] > known:
-            await self._read(region)
+        self._show(message, live=True)
+        log = message["region"]
+        ahead = self._ahead.setdefault(log, set())
+        if message["sequence"] > self._cursor.get(log, 0):
+            ahead.add(message["sequence"])
+        self._close_up(log)
+
+    def _close_up(self, log: str) -> None:
+        """Move the cursor over what has come without a gap."""
+        ahead = self._ahead.setdefault(log, set())
+        while self._cursor.get(log, 0) + 1 in ahead:
+            self._cursor[log] = self._cursor.get(log, 0) + 1
+        self._ahead[log] = {number for number in ahead if number > self._cursor.get(log, 0)}
+
+    async def _mend_gaps(self, region: str) -> None:
+        """Read what stands before a message that came live, when it does not come by itself."""
+        while True:
+            await asyncio.sleep(_PATIENCE)
+            waited_for = {log for log, ahead in self._ahead.items() if ahead}
+            await asyncio.sleep(_PATIENCE)
+            if any(self._ahead[log] for log in waited_for):
+                await self._read(region)
 
     async def _read(self, region: str) -> None:
         """Read from the cursor to the end of the room."""
@@ -257,12 +281,16 @@ class LiveClient:
             for message in page["messages"]:
                 self._show(message, live=False)
             # What came live meanwhile stays known.
-            for name, number in _cursor(page["cursor"]).items():
-                self._cursor[name] = max(number, self._cursor.get(name, 0))
+            for log, number in _cursor(page["cursor"]).items():
+                self._cursor[log] = max(number, self._cursor.get(log, 0))
+                self._close_up(log)
             more = page["more"]
 
     def _show(self, message: dict[str, Any], *, live: bool) -> None:
-        self.arrivals.setdefault(message["id"], Arrival(message, time.monotonic(), live))
+        there = self.arrivals.setdefault(message["id"], Arrival(message, time.monotonic(), live))
+        if place(message) < place(there.message):
+            # Two Regions accepted it before either knew of the other; everybody shows the one that sorts first.
+            self.arrivals[message["id"]] = Arrival(message, there.at, there.live)
 
     async def _call(self, region: str, method: str, path: str, **options: Any) -> dict[str, Any]:
         if self._http is None:

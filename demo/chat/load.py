@@ -44,7 +44,7 @@ async def play(report: Report, chat: Chat, *, people: int, rooms: int, messages:
 
                 async def kill() -> None:
                     region = chat.regions[-1]
-                    name = chat.in_region(region, chat.live_publisher)
+                    name = chat.in_region(region, "LiveChannelsPublisher")
                     for _ in range(_CRASHES):
                         killed.append(await asyncio.to_thread(chat.cloud.crash_function, name, region))
                         await asyncio.sleep(0.2)
