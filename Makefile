@@ -15,7 +15,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo test synth review lint format types docs bench clean
+.PHONY: help install lock demo load drill test synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,12 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 
 demo: $(INSTALLED) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
 	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)
+
+load: $(INSTALLED) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way (LOAD="--messages 500" for less)
+	$(BIN)/python -m demo.chat.load $(LOAD)
+
+drill: $(INSTALLED) ## lose a Region in the middle of a conversation, and get it back (LOSE=other for the one that is not home)
+	$(BIN)/python -m demo.chat.drill --lose $(or $(LOSE),home)
 
 # A worker per core, up to four: each has a synthesis and an embedded cloud of its own, shared by the tests of a file.
 test: $(INSTALLED) ## all tests, the embedded cloud included (PYTEST_ARGS="tests/upload -n 0" runs a part)

@@ -136,7 +136,8 @@ async def play(report: Report, chat: Chat, lost: str) -> float:
         async def open_rooms() -> str:
             await asyncio.to_thread(crowd.gather, people=_PEOPLE, rooms=_ROOMS)
             await crowd.open_rooms()
-            return f"{_PEOPLE} people live in {_ROOMS} rooms, half of them in {lost}"
+            there = sum(client.region == lost for client in crowd.clients)
+            return f"{_PEOPLE} people live in {_ROOMS} rooms, {there} of them in {lost}"
 
         if not await report.step_async("People near both Regions open their rooms", "everybody live", open_rooms):
             return 0.0
