@@ -54,9 +54,6 @@ _CONTROL_PLANE_ONLY = {
 _RECORD_ONLY = {
     "request bodies and parameters are not checked": "ApiGateway::RequestValidator",
     "no metric is made from the log": "Logs::MetricFilter",
-    "the policy is answered by the API, but nothing is cached": (
-        "CloudFront::CachePolicy CloudFront::OriginRequestPolicy"
-    ),
     "stored for reading back; it is drawn in the AWS console only": "CloudWatch::Dashboard",
     "it states to the AWS console which constructs made the template": "CDK::Metadata",
 }
