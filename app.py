@@ -12,11 +12,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdp_constructs.startup import load_template_validator, tune_node
+
 if TYPE_CHECKING:
     import aws_cdk as cdk
 
 # Imported by name when chosen, so that one system does not pay for the CDK modules of another.
 SYSTEMS = {"chat": "stacks.chat.system"}
+
+# What takes long to import and every system needs, imported while Node makes the template validator.
+_IMPORTED_MEANWHILE = (
+    "pydantic",
+    "aws_cdk.aws_lambda_event_sources",
+    "aws_cdk.aws_cloudfront_origins",
+    "aws_cdk.aws_cloudwatch",
+    "aws_cdk.aws_cognito",
+    "aws_cdk.aws_apigatewayv2_authorizers",
+    "aws_cdk.aws_apigatewayv2_integrations",
+    "aws_cdk.custom_resources",
+)
 
 
 def chosen_systems(value: object) -> list[str]:
@@ -50,16 +64,18 @@ def new_app() -> "cdk.App":
 def main() -> None:
     """Build the chosen systems, check them, and write the assembly."""
     import aws_cdk as cdk
-    import cdk_nag
 
     app = new_app()
+    validator = load_template_validator(*_IMPORTED_MEANWHILE)
+    import cdk_nag
+
     for name in chosen_systems(app.node.try_get_context("systems")):
         system = import_module(SYSTEMS[name])
         try:
             system.add_to(app, app.node.try_get_context(name))
         except system.ConfigurationError as error:
             sys.exit(str(error))
-    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app))
+    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app), validator)
     app.synth()
 
 
@@ -67,6 +83,7 @@ if __name__ == "__main__":
     # This process makes one assembly and ends, so it neither collects garbage while it imports and builds, nor takes
     # half a million objects apart when it is done: together an eighth of its time. jsii's own clean-up does run.
     gc.disable()
+    tune_node()
     main()
     atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter itself calls first at its end
     sys.stdout.flush()

@@ -1,10 +1,12 @@
 """Time ``python app.py`` of the chat, and say where its time goes.
 
-Three processes run in turn (A B C A B C …), so that a machine that gets slower in between slows all of them:
+Four processes run in turn (A B C D A B C D …), so that a machine that gets slower in between slows all of them:
 
 - *chat*: ``python app.py``.
 - *empty*: imports the CDK modules that the chat's process ends up with and synthesises an empty stack per Region and a
   global one, with the same checks. No app of these modules can be faster. The goal is at most 1.5 times this one.
+- *empty, started alike*: the same, started as ``app.py`` is (``cdp_constructs.startup``, no garbage collection, a short
+  end): what is left between this one and the chat is the chat itself.
 - *included*: the chat's finished templates, read back resource by resource with ``CfnInclude``, with the same checks:
   what the CDK itself takes for these resources, without a line of this library and with hardly a call from Python.
 """
@@ -57,6 +59,20 @@ for name, region in [("Global", regions[0]), *((r, r) for r in regions)]:
 app.synth()
 """
 )
+
+_STARTED_ALIKE = """
+import atexit, gc, os, sys
+gc.disable()
+from cdp_constructs.startup import load_template_validator, tune_node
+tune_node()
+import aws_cdk
+from app import _IMPORTED_MEANWHILE
+validator = load_template_validator(*_IMPORTED_MEANWHILE)
+{empty}
+atexit._run_exitfuncs()
+sys.stdout.flush()
+os._exit(0)
+"""
 
 _INCLUDED = (
     _APP
@@ -135,8 +151,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as assembly:
         imports = imports_of_the_chat(assembly)
+        empty = _EMPTY.format(imports=imports)
+        with_validator = empty.replace("ServerlessChecks(app)", "ServerlessChecks(app), validator")
         scripts = {
-            "empty": _EMPTY.format(imports=imports),
+            "empty": empty,
+            "empty, started alike": _STARTED_ALIKE.format(empty=with_validator),
             "included": _INCLUDED.format(imports=imports, assembly=assembly),
         }
         commands = {name: [sys.executable, "-c", script] for name, script in scripts.items()}
