@@ -12,7 +12,7 @@ from stacks.chat.api import Api
 from stacks.chat.attachments import Attachments
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
-from stacks.chat.operations import Alarms, add_dashboard
+from stacks.chat.operations import Alarms, add_operations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,18 +80,18 @@ class RegionalStack(Stack):
         self.api.use_state(self.state)
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
-        add_dashboard(self)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
         CfnOutput(self, "DeliveryDomain", value=self.attachments.delivery.domain_name)
 
     def connect(self, regions: "Mapping[str, RegionalStack]") -> None:
-        """Let this Region's API deliver the attachments that any Region holds.
+        """Let this Region's API deliver the attachments that any Region holds; nothing comes into the stack after this.
 
         Args:
             regions: All Regions' stacks by Region, this one included.
         """
         signing_functions = {region: stack.attachments.signing_function_name for region, stack in regions.items()}
         self.api.use_attachments(self.attachments.upload.form_function, signing_functions)
+        add_operations(self)
 
     def _add_health_check(self) -> DeepHealthCheck:
         health = DeepHealthCheck(self, "Health", api=self.api.api, alarm_topic=self.alarms.topic)
