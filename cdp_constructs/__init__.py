@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
     from cdp_constructs.realtime.realtime_channels import ChannelNamespace, RealtimeChannels
+    from cdp_constructs.realtime.web_socket_channels import WebSocketChannels
     from cdp_constructs.routing.deep_health_check import DeepHealthCheck
     from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting
     from cdp_constructs.upload.direct_object_upload import DirectObjectUpload
@@ -46,6 +47,7 @@ _MODULE_OF = {
     "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
+    "WebSocketChannels": "cdp_constructs.realtime.web_socket_channels",
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
     "WebhookSource": "cdp_constructs.workflow.webhook_automation",
     "use_access_log_bucket": "cdp_constructs._defaults.buckets",
@@ -69,6 +71,7 @@ __all__ = [
     "StateSharing",
     "StorageIndex",
     "TokenIssuer",
+    "WebSocketChannels",
     "WebhookAutomation",
     "WebhookSource",
     "__version__",

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cognito as cognito
     from constructs import Construct
 
-    from cdp_constructs.realtime.realtime_channels import ChannelNamespace
-
 # A segment of a channel: https://docs.aws.amazon.com/appsync/latest/eventapi/channel-namespaces.html
 _SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
 _NAMESPACES = "https://docs.aws.amazon.com/appsync/latest/eventapi/channel-namespaces.html"
@@ -36,7 +34,7 @@ def check_namespace(construct: "Construct", name: str, namespaces: Mapping[str, 
         raise InvalidOptionError(construct, "name", f"{name!r} is there already", "Give each namespace its own name")
 
 
-def check_has_namespaces(construct: "Construct", what: str, namespaces: "Mapping[str, ChannelNamespace]") -> None:
+def check_has_namespaces(construct: "Construct", what: str, namespaces: Mapping[str, object]) -> None:
     """Refuse to grant what does not exist yet: a grant that covers nothing is a mistake in the order of calls.
 
     Raises:

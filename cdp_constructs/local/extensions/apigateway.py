@@ -1,9 +1,12 @@
-"""API Gateway: CORS of an HTTP API from CloudFormation, and every path of an API that is addressed by its host.
+"""API Gateway: CORS of an HTTP API, every path of an API that is addressed by its host, sub-protocols of WebSockets.
 
-MiniStack keeps the CORS configuration under the template's names, while what answers preflights looks for its own; and
-it answers some paths itself, `/health` among them, before it looks at the host.
+MiniStack keeps the CORS configuration under the template's names, while what answers preflights looks for its own; it
+answers some paths itself, `/health` among them, before it looks at the host; and it leaves the sub-protocol out that
+the integration of `$connect` chose, without which browsers end a connection that they offered sub-protocols for.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from cdp_constructs.local.extensions import _ministack, _refine
@@ -16,6 +19,7 @@ PRIVATE_NAMES = (
     "ministack.app:_parse_execute_api_url",
     "ministack.app:_resolve_custom_domain_request",
     "ministack.services.apigateway:_apis",
+    "ministack.services.apigateway:_invoke_ws_lambda",
 )
 
 _app: Any = _ministack.module("app")
@@ -32,8 +36,39 @@ def _rename_cors(api_id: str, properties: Properties, _attributes: Attributes) -
         _apigateway._apis[api_id]["corsConfiguration"] = renamed
 
 
+_Call = Callable[..., Awaitable[Any]]
+
+# The sub-protocol that the integration of $connect chose, between its answer and the answer to the handshake.
+_subprotocol: ContextVar[str | None] = ContextVar("subprotocol", default=None)
+
+
+def _choosing(invoke: _Call) -> _Call:
+    async def invoke_integration(*arguments: Any, **options: Any) -> Any:
+        answer = await invoke(*arguments, **options)
+        headers: Mapping[str, str] = (answer or {}).get("headers") or {}
+        chosen = (value for name, value in headers.items() if name.lower() == "sec-websocket-protocol")
+        _subprotocol.set(next(chosen, None))
+        return answer
+
+    return invoke_integration
+
+
+def _answering(serve: _Call) -> _Call:
+    async def serve_websocket(scope: Any, receive: _Call, send: _Call, *arguments: Any, **options: Any) -> None:
+        async def send_chosen(message: dict[str, Any]) -> None:
+            if message["type"] == "websocket.accept" and (chosen := _subprotocol.get()):
+                message = {**message, "subprotocol": chosen}
+            await send(message)
+
+        await serve(scope, receive, send_chosen, *arguments, **options)
+
+    return serve_websocket
+
+
 def install() -> None:
-    """Mend the CORS configuration of HTTP APIs, and leave their paths to them."""
+    """Mend the CORS configuration of HTTP APIs and the handshake of WebSockets, and leave APIs their paths."""
+    _apigateway._invoke_ws_lambda = _choosing(_apigateway._invoke_ws_lambda)
+    _apigateway.handle_websocket = _answering(_apigateway.handle_websocket)
     _refine.after("AWS::ApiGatewayV2::Api", _rename_cors)
     before_body = _app._handle_pre_body_request
 

@@ -43,6 +43,9 @@ class _Fault:
         return (self.service, self.region) == (service, region) and self.operation in {None, operation}
 
 
+# Services that MiniStack tells apart although requests to them are signed under one name.
+_SIGNED_AS = {"appsync-events": "appsync"}
+
 _faults: dict[tuple[str, str, str | None], _Fault] = {}
 
 
@@ -83,7 +86,7 @@ def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> _Fau
     service = _router.detect_service(method, path, headers, parameters)
     region = _router.extract_region(headers, query)
     action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
-    operation = action.rpartition(":")[2]
+    service, operation = _SIGNED_AS.get(service, service), action.rpartition(":")[2]
     return next((fault for fault in _faults.values() if fault.meets(service, region, operation)), None)
 
 

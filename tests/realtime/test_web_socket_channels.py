@@ -1,0 +1,259 @@
+"""What WebSocketChannels promises in its templates."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import InvalidOptionError, RealtimeChannels, SnsSqsFanout, WebSocketChannels
+from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.web_socket_channels import build as example
+
+OREGON = Environment(region="us-west-2")
+FUNCTION_ARN = "arn:aws:lambda:us-west-2:111122223333:function:membership"
+TABLE_ARN = "arn:aws:dynamodb:us-west-2:111122223333:table/subscriptions"
+ROUTES = {"$connect", "$disconnect", "$default", "subscribe", "unsubscribe", "ping"}
+
+
+def users(scope: Stack) -> dict[str, Any]:
+    return {
+        "user_pool": cognito.UserPool.from_user_pool_id(scope, "Users", "us-west-2_Example"),
+        "user_pool_clients": [cognito.UserPoolClient.from_user_pool_client_id(scope, "Client", "client1")],
+    }
+
+
+def membership(scope: Stack) -> lambda_.IFunction:
+    return lambda_.Function.from_function_arn(scope, "Membership", FUNCTION_ARN)
+
+
+@architecture
+def defaults(stack: Stack) -> WebSocketChannels:
+    channels = WebSocketChannels(stack, "Channels", **users(stack))
+    channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    return channels
+
+
+@architecture(env=OREGON)
+def all_options(stack: Stack) -> WebSocketChannels:
+    alarms = sns.Topic(stack, "Alarms", enforce_ssl=True)
+    brought, handler = users(stack), membership(stack)
+    brought["user_pool_clients"].append(cognito.UserPoolClient.from_user_pool_client_id(stack, "Mobile", "client2"))
+    channels = WebSocketChannels(
+        stack,
+        "Channels",
+        **brought,
+        user_pool_region="ap-northeast-1",
+        alarm_topic=alarms,
+        log_retention=logs.RetentionDays.ONE_YEAR,
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    channels.add_namespace("rooms", subscribe_handler=handler)
+    channels.add_namespace("news", subscribe_handler=handler)
+    SnsSqsFanout(stack, "Messages", alarm_topic=alarms).add_subscriber(
+        "Live", handler=channels.add_publisher("Publisher")
+    )
+    return channels
+
+
+@architecture(env=OREGON)
+def brought_by_arn(stack: Stack) -> WebSocketChannels:
+    pool = cognito.UserPool.from_user_pool_arn(
+        stack, "Users", "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
+    )
+    channels = WebSocketChannels(
+        stack,
+        "Channels",
+        user_pool=pool,
+        user_pool_clients=[cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "client1")],
+        table=dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN),
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-west-2:111122223333:alarms"),
+    )
+    channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    channels.add_publisher("Publisher")
+    return channels
+
+
+@architecture
+def two_in_one_stack(stack: Stack) -> None:
+    brought, handler = users(stack), membership(stack)
+    for name in ("Public", "Staff"):
+        WebSocketChannels(stack, name, **brought).add_namespace("rooms", subscribe_handler=handler)
+
+
+@architecture
+def in_a_stage(app: App) -> None:
+    stack = Stack(Stage(app, "WebSocketStage"), "Rooms")
+    WebSocketChannels(stack, "Channels", **users(stack)).add_namespace("rooms", subscribe_handler=membership(stack))
+
+
+@architecture
+def granted(stack: Stack) -> None:
+    channels = WebSocketChannels(stack, "Channels", **users(stack))
+    channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    channels.grant_publish(iam.Role(stack, "BackEnd", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
+
+
+@architecture
+def documented(stack: Stack) -> WebSocketChannels:
+    brought = users(stack)
+    operators = sns.Topic(stack, "Operators", enforce_ssl=True)
+    return example(stack, brought["user_pool"], brought["user_pool_clients"][0], membership(stack), operators)
+
+
+REVIEWED = [all_options, brought_by_arn, defaults]
+EVERY = [*REVIEWED, two_in_one_stack, in_a_stage, documented]
+
+
+@pytest.mark.parametrize("build", REVIEWED)
+def test_template_is_reviewed(
+    build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
+) -> None:
+    assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", EVERY)
+def test_rule_packs_have_nothing_to_say(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_who_connects_is_verified_and_nobody_else_gets_to_a_route(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    routes = {
+        r["Properties"]["RouteKey"]: r["Properties"] for r in built.resources("AWS::ApiGatewayV2::Route").values()
+    }
+    assert set(routes) == ROUTES
+    assert routes["$connect"]["AuthorizationType"] == "CUSTOM"
+    (authorizer,) = built.resources("AWS::ApiGatewayV2::Authorizer").values()
+    assert authorizer["Properties"]["IdentitySource"] == ["route.request.header.Sec-WebSocket-Protocol"]
+    variables = _one(built, "AWS::Lambda::Function", "ChannelsAuthorizer")["Environment"]["Variables"]
+    assert variables["CLIENT_IDS"] == "client1,client2"
+    assert "cognito-idp.ap-northeast-1." in str(variables["ISSUER"])
+
+
+def test_clients_are_answered(synthesis: Synthesis) -> None:
+    routes = synthesis(defaults).resources("AWS::ApiGatewayV2::Route").values()
+    answered = {
+        route["Properties"]["RouteKey"]
+        for route in routes
+        if route["Properties"].get("RouteResponseSelectionExpression") == "$default"
+    }
+    assert answered == ROUTES - {"$connect", "$disconnect"}
+
+
+def test_subscriptions_are_found_by_channel_and_by_connection_and_expire(synthesis: Synthesis) -> None:
+    for build, kept in ((defaults, "Delete"), (all_options, "Retain")):
+        (table,) = synthesis(build).resources("AWS::DynamoDB::GlobalTable").values()
+        properties = table["Properties"]
+        assert [key["AttributeName"] for key in properties["KeySchema"]] == ["channel", "connection"]
+        (index,) = properties["GlobalSecondaryIndexes"]
+        assert [key["AttributeName"] for key in index["KeySchema"]] == ["connection"]
+        assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+        assert table["DeletionPolicy"] == kept
+
+
+@pytest.mark.parametrize("build", EVERY)
+def test_nothing_may_scan(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    actions = {action for statement in _statements(synthesis(build)) for action in statement["Action"]}
+    assert not {action for action in actions if "Scan" in action or action.endswith("*")}
+
+
+def test_the_publisher_may_post_to_this_api_and_use_the_table(synthesis: Synthesis) -> None:
+    built = synthesis(brought_by_arn)
+    policy = _one(built, "AWS::IAM::Policy", "ChannelsPublisherPublish")
+    posting, table = policy["PolicyDocument"]["Statement"]
+    assert posting["Action"] == "execute-api:ManageConnections"
+    assert posting["Resource"]["Fn::Join"][1][-1] == "/live/POST/@connections/*"
+    assert (table["Action"], table["Resource"]) == (["dynamodb:DeleteItem", "dynamodb:Query"], TABLE_ARN)
+
+
+def test_a_role_is_granted_the_same(synthesis: Synthesis) -> None:
+    built = synthesis(granted)
+    policy = _one(built, "AWS::IAM::Policy", "BackEndDefaultPolicy")
+    posting, table = policy["PolicyDocument"]["Statement"]
+    assert posting["Action"] == "execute-api:ManageConnections"
+    assert posting["Resource"]["Fn::Join"][1][-1] == "/live/POST/@connections/*"
+    assert table["Action"] == ["dynamodb:DeleteItem", "dynamodb:Query"]
+    assert len(built.findings("AwsSolutions", "Serverless")) == 1  # the *, which is the user's to acknowledge
+
+
+def test_subscribing_asks_the_handlers_of_the_namespaces(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    variables = _one(built, "AWS::Lambda::Function", "ChannelsSubscriptions")["Environment"]["Variables"]
+    assert variables["SUBSCRIBE_HANDLERS"] == f'{{"rooms":"{FUNCTION_ARN}","news":"{FUNCTION_ARN}"}}'
+    policy = _one(built, "AWS::IAM::Policy", "ChannelsSubscriptionsRoleDefaultPolicy")
+    invoking = [s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "lambda:InvokeFunction"]
+    assert [statement["Resource"] for statement in invoking] == [FUNCTION_ARN]
+
+
+def test_logs_are_kept_as_asked(synthesis: Synthesis) -> None:
+    kept = {
+        log["Properties"]["RetentionInDays"] for log in synthesis(all_options).resources("AWS::Logs::LogGroup").values()
+    }
+    assert kept == {365}
+
+
+def test_failing_functions_raise_alarms(synthesis: Synthesis) -> None:
+    alarms = synthesis(brought_by_arn).resources("AWS::CloudWatch::Alarm").values()
+    assert sorted(alarm["Properties"]["MetricName"] for alarm in alarms) == ["Errors", "Errors", "IntegrationError"]
+    assert all(alarm["Properties"]["AlarmActions"] for alarm in alarms)
+    synthesis(defaults).template.resource_count_is("AWS::CloudWatch::Alarm", 0)
+
+
+def test_it_has_the_interface_of_the_first_transport(synthesis: Synthesis) -> None:
+    channels: WebSocketChannels = synthesis(defaults).result
+    assert channels.transport == "apigateway-websocket"
+    stack = Stack.of(channels)
+    for value, scheme in ((channels.http_endpoint, "https://"), (channels.realtime_endpoint, "wss://")):
+        parts = stack.resolve(value)["Fn::Join"][1]
+        assert (parts[0], parts[-1]) == (scheme, "/live")
+    shared = ("add_namespace", "add_publisher", "grant_publish", "metric_connected", "metric_connect_errors")
+    for name in (*shared, "metric_published", "namespaces"):
+        assert hasattr(RealtimeChannels, name)
+        assert hasattr(WebSocketChannels, name)
+    metrics = [channels.metric_connected(), channels.metric_connect_errors(), channels.metric_published()]
+    assert [metric.metric_name for metric in metrics] == ["ConnectCount", "IntegrationError", "MessageCount"]
+    assert {metric.statistic for metric in metrics} == {"Sum"}
+
+
+def test_an_option_of_a_new_table_beside_a_brought_one_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    table = dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN)
+    with pytest.raises(InvalidOptionError, match="removal_policy was given together with table"):
+        WebSocketChannels(stack, "Channels", **users(stack), table=table, removal_policy=RemovalPolicy.RETAIN)
+
+
+def test_bad_namespaces_clients_and_order_are_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    with pytest.raises(InvalidOptionError, match="user_pool_clients is empty"):
+        WebSocketChannels(stack, "None", **{**users(stack), "user_pool_clients": []})
+    channels = WebSocketChannels(stack, "Channels", **users(Stack(cdk_app, "Other")))
+    with pytest.raises(InvalidOptionError, match="before any namespace"):
+        channels.add_publisher("Publisher")
+    with pytest.raises(InvalidOptionError, match="before any namespace"):
+        channels.grant_publish(iam.AccountRootPrincipal())
+    handler = membership(stack)
+    with pytest.raises(InvalidOptionError, match="1 to 50 letters"):
+        channels.add_namespace("rooms/*", subscribe_handler=handler)
+    channels.add_namespace("rooms", subscribe_handler=handler)
+    with pytest.raises(InvalidOptionError, match="there already"):
+        channels.add_namespace("rooms", subscribe_handler=handler)
+
+
+def _statements(built: Any) -> list[dict[str, Any]]:
+    policies = built.resources("AWS::IAM::Policy").values()
+    found = [s for policy in policies for s in policy["Properties"]["PolicyDocument"]["Statement"]]
+    return [{**s, "Action": [s["Action"]] if isinstance(s["Action"], str) else s["Action"]} for s in found]
+
+
+def _one(built: Any, resource_type: str, beginning: str) -> dict[str, Any]:
+    found = built.resources(resource_type)
+    (name,) = [name for name in found if name[:-8] == beginning]
+    return dict(found[name]["Properties"])
