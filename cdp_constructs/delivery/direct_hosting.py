@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations, RemovalPolicy, Stack
+from aws_cdk import Annotations
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import check_bucket
+from cdp_constructs.delivery._site_deployment import deploy_files
 from cdp_constructs.delivery.cache_distribution import CacheDistribution
 
 if TYPE_CHECKING:
@@ -164,8 +163,24 @@ class DirectHosting(Construct):
         source = s3_deployment.Source.asset(str(folder))
         for number, bucket in enumerate(self._buckets):
             suffix = "Failover" if number else ""
-            assets = self._deploy(f"Assets{suffix}", bucket, source, _YEAR, prune=False, only=immutable)
-            pages = self._deploy(f"Site{suffix}", bucket, source, _ASK_AGAIN, prune=True, without=immutable)
+            assets = deploy_files(
+                self,
+                f"Assets{suffix}",
+                bucket=bucket,
+                source=source,
+                cache_control=_YEAR,
+                prune=False,
+                only=immutable,
+            )
+            pages = deploy_files(
+                self,
+                f"Site{suffix}",
+                bucket=bucket,
+                source=source,
+                cache_control=_ASK_AGAIN,
+                prune=True,
+                without=immutable,
+            )
             pages.node.add_dependency(assets)
             self._pages.append(pages)
         for name, values in self._configurations.items():
@@ -224,71 +239,3 @@ class DirectHosting(Construct):
     def _write(self, name: str, values: Mapping[str, Any]) -> None:
         for pages in self._pages:
             pages.add_source(s3_deployment.Source.json_data(name, dict(values)))
-
-    def _deploy(
-        self,
-        construct_id: str,
-        bucket: s3.IBucket,
-        source: s3_deployment.ISource,
-        cache_control: str,
-        *,
-        prune: bool,
-        only: str | None = None,
-        without: str | None = None,
-    ) -> s3_deployment.BucketDeployment:
-        deployment = s3_deployment.BucketDeployment(
-            self,
-            construct_id,
-            sources=[source],
-            destination_bucket=bucket,
-            cache_control=[s3_deployment.CacheControl.from_string(cache_control)],
-            prune=prune,
-            exclude=["*"] if only is not None else [str(without)],
-            include=None if only is None else [only],
-            log_group=_log_group(self),
-            output_object_keys=False,
-        )
-        _acknowledge_deployment(self, deployment, bucket)
-        return deployment
-
-
-def _log_group(scope: Construct) -> logs.ILogGroup:
-    """Return where the function of the CDK that deploys files logs, one per stack as the function is."""
-    stack = Stack.of(scope)
-    made = stack.node.try_find_child("SiteDeploymentLogs")
-    if made is not None:
-        return made  # type: ignore[return-value]  # made below
-    return logs.LogGroup(
-        stack, "SiteDeploymentLogs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
-    )
-
-
-def _acknowledge_deployment(scope: Construct, deployment: s3_deployment.BucketDeployment, bucket: s3.IBucket) -> None:
-    """Accept how the CDK makes the one function per stack that deploys files."""
-    role = deployment.handler_role
-    function = role.node.scope
-    stack = Stack.of(scope)
-    acknowledge(
-        function,  # type: ignore[arg-type]  # a role has a scope
-        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
-        "CDK's own function: it may write its logs.",
-    )
-    acknowledge(
-        function,  # type: ignore[arg-type]
-        ["Serverless-LambdaDLQ", "Serverless-LambdaTracing", "AwsSolutions-L1", "Serverless-LambdaLatestVersion"],
-        "CDK's own function and its runtime; CloudFormation calls it during a deployment, waits for its answer, and "
-        "fails the deployment without one.",
-    )
-    assets = f"cdk-{stack.synthesizer.bootstrap_qualifier}-assets-{stack.account}-{stack.region}"
-    policy: iam.Policy = role.node.find_child("DefaultPolicy")  # type: ignore[assignment]  # made by the grants
-    actions = ["Abort*", "DeleteObject*", "GetBucket*", "GetObject*", "List*"]
-    acknowledge(
-        policy,
-        [f"AwsSolutions-IAM5[Action::s3:{action}]" for action in actions],
-        "The CDK's grants: variants of reading and writing on the site's buckets, and of reading the staged assets.",
-    )
-    acknowledge_resources(
-        policy,
-        [bucket.arn_for_objects("*"), f"arn:{stack.partition}:s3:::{assets}/*"],
-        "The function writes the files of the site, whose names the build chooses, and reads the staged assets.",
-    )

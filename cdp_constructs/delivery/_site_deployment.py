@@ -1,0 +1,91 @@
+"""How files get into a bucket at deployment: by the CDK's own function, one per stack."""
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_deployment as s3_deployment
+from constructs import Construct
+
+from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
+
+
+def deploy_files(
+    scope: Construct,
+    construct_id: str,
+    *,
+    bucket: s3.IBucket,
+    source: s3_deployment.ISource,
+    cache_control: str,
+    prune: bool,
+    only: str | None = None,
+    without: str | None = None,
+) -> s3_deployment.BucketDeployment:
+    """Put files of a source into a bucket. No distribution is told, so that nothing needs to be allowed on any.
+
+    Args:
+        scope: The pattern that owns the files.
+        construct_id: Id of the deployment inside ``scope``.
+        bucket: Where they go.
+        source: Where they come from.
+        cache_control: How long readers keep them.
+        prune: Whether files of the bucket that the source lacks are removed; those left out are not looked at.
+        only: Pattern of the files that are taken; all by default.
+        without: Pattern of the files that are left out; none by default.
+    """
+    deployment = s3_deployment.BucketDeployment(
+        scope,
+        construct_id,
+        sources=[source],
+        destination_bucket=bucket,
+        cache_control=[s3_deployment.CacheControl.from_string(cache_control)],
+        prune=prune,
+        exclude=["*"] if only is not None else without and [without],
+        include=None if only is None else [only],
+        log_group=_log_group(scope),
+        output_object_keys=False,
+    )
+    _acknowledge_deployment(scope, deployment, bucket)
+    return deployment
+
+
+def _log_group(scope: Construct) -> logs.ILogGroup:
+    """Return where the function of the CDK that deploys files logs, one per stack as the function is."""
+    stack = Stack.of(scope)
+    made = stack.node.try_find_child("SiteDeploymentLogs")
+    if made is not None:
+        return made  # type: ignore[return-value]  # made below
+    return logs.LogGroup(
+        stack, "SiteDeploymentLogs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
+    )
+
+
+def _acknowledge_deployment(scope: Construct, deployment: s3_deployment.BucketDeployment, bucket: s3.IBucket) -> None:
+    """Accept how the CDK makes the one function per stack that deploys files."""
+    role = deployment.handler_role
+    function = role.node.scope
+    stack = Stack.of(scope)
+    acknowledge(
+        function,  # type: ignore[arg-type]  # a role has a scope
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
+        "CDK's own function: it may write its logs.",
+    )
+    acknowledge(
+        function,  # type: ignore[arg-type]
+        ["Serverless-LambdaDLQ", "Serverless-LambdaTracing", "AwsSolutions-L1", "Serverless-LambdaLatestVersion"],
+        "CDK's own function and its runtime; CloudFormation calls it during a deployment, waits for its answer, and "
+        "fails the deployment without one.",
+    )
+    assets = f"cdk-{stack.synthesizer.bootstrap_qualifier}-assets-{stack.account}-{stack.region}"
+    policy: iam.Policy = role.node.find_child("DefaultPolicy")  # type: ignore[assignment]  # made by the grants
+    actions = ["Abort*", "DeleteObject*", "GetBucket*", "GetObject*", "List*"]
+    acknowledge(
+        policy,
+        [f"AwsSolutions-IAM5[Action::s3:{action}]" for action in actions],
+        "The CDK's grants: variants of reading and writing on the site's buckets, and of reading the staged assets.",
+    )
+    acknowledge_resources(
+        policy,
+        [bucket.arn_for_objects("*"), f"arn:{stack.partition}:s3:::{assets}/*"],
+        "The function writes the files of the site, whose names the build chooses, and reads the staged assets.",
+    )
