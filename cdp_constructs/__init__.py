@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cdp_constructs.delivery.cache_distribution import CacheDistribution
     from cdp_constructs.delivery.direct_hosting import DirectHosting
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
+    from cdp_constructs.messaging.notifications import Notifications
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
     from cdp_constructs.realtime.realtime_channels import ChannelNamespace, RealtimeChannels
     from cdp_constructs.realtime.web_socket_channels import WebSocketChannels
@@ -40,6 +41,7 @@ _MODULE_OF = {
     "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
     "InvalidOptionError": "cdp_constructs._defaults.validation",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
+    "Notifications": "cdp_constructs.messaging.notifications",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
     "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
@@ -64,6 +66,7 @@ __all__ = [
     "ImageThumbnails",
     "InvalidOptionError",
     "MultiRegionLatencyRouting",
+    "Notifications",
     "PrivateCacheDistribution",
     "RealtimeChannels",
     "SignInUserPool",

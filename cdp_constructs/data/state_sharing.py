@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.layers import share_module
+from cdp_constructs._defaults.tables import add_item_table, leading_keys
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
@@ -71,13 +72,15 @@ class StateSharing(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        table: dynamodb.ITable | None = None,
+        table: "dynamodb.ITable | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
         removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        self.table: dynamodb.ITable = table or self._make_table(removal_policy or RemovalPolicy.RETAIN)
+        self.table: dynamodb.ITable = table or add_item_table(
+            self, "Table", removal_policy=removal_policy or RemovalPolicy.RETAIN
+        )
         add_alarm(
             self,
             "ThrottledAlarm",
@@ -119,7 +122,7 @@ class StateSharing(Construct):
         statement = iam.PolicyStatement(
             actions=[*_READ, *([] if read_only else _WRITE)],
             resources=[self.table.table_arn],
-            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{group}#*" for group in groups]}},
+            conditions=leading_keys(*groups),
         )
         share_module(
             self,
@@ -142,19 +145,4 @@ class StateSharing(Construct):
             dimensions_map={"TableName": self.table.table_name},
             statistic="sum",
             period=period or Duration.minutes(1),
-        )
-
-    def _make_table(self, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
-        return dynamodb.TableV2(
-            self,
-            "Table",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            billing=dynamodb.Billing.on_demand(),
-            time_to_live_attribute="expires_at",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=removal_policy is not RemovalPolicy.DESTROY,
-            removal_policy=removal_policy,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cdp_constructs.local import faults, launcher, schedules, viewers
+from cdp_constructs.local import faults, launcher, notices, schedules, viewers
 from cdp_constructs.local.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 from cdp_constructs.local.clients import Clients, Credentials
 from cdp_constructs.local.deployer import Deployment, Progress, deploy
@@ -109,6 +109,14 @@ class LocalCloud:
             httpx.HTTPStatusError: there is no such rule or schedule, or it is disabled.
         """
         schedules.fire_schedule(self.endpoint, name, region)
+
+    def sent_mails(self, region: str = DEFAULT_REGION) -> list[notices.SentMail]:
+        """Return the mails that SES sent in a Region, oldest first; none of them left the machine."""
+        return notices.sent_mails(self.endpoint, region)
+
+    def pushes(self, region: str = DEFAULT_REGION) -> list[notices.Push]:
+        """Return what SNS pushed to mobile devices in a Region, oldest first; no platform was called."""
+        return notices.pushes(self.endpoint, region)
 
     def suspend_replication(self, region: str) -> AbstractContextManager[None]:
         """Cut a Region off from the replication of global tables inside a `with` block; it catches up afterwards.

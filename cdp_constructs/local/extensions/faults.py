@@ -18,16 +18,19 @@ __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
     "ministack.app:_dispatch_service_request",
+    "ministack.app:_handle_ses_v2_request",
     "ministack.app:_routing_params",
     "ministack.core.iam_actions:access_denied_response",
     "ministack.core.iam_actions:extract_iam_action",
     "ministack.core.router:detect_service",
     "ministack.core.router:extract_region",
+    "ministack.services.ses_v2:_json_err",
 )
 
 _app: Any = _ministack.module("app")
 _iam_actions: Any = _ministack.module("core.iam_actions")
 _router: Any = _ministack.module("core.router")
+_ses_v2: Any = _ministack.module("services.ses_v2")
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> _Fau
 
 def install() -> None:
     """Let the faults meet every request to a service, and serve their administration."""
-    dispatch = _app._dispatch_service_request
+    dispatch, mail = _app._dispatch_service_request, _app._handle_ses_v2_request
 
     async def faulty(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
         # Without faults, which is nearly always, requests are not routed twice.
@@ -105,7 +108,14 @@ def install() -> None:
         )
         return fault.status, response_headers, response_body
 
-    _app._dispatch_service_request = faulty
+    async def faulty_mail(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
+        # Version 2 of SES is answered before other services are looked for.
+        fault = _find(method, path, headers, body, query) if _faults and path.startswith("/v2/email/") else None
+        if fault is None:
+            return await mail(method, path, headers, body, query, request_id)
+        return _ses_v2._json_err(fault.error, fault.message, fault.status)
+
+    _app._dispatch_service_request, _app._handle_ses_v2_request = faulty, faulty_mail
     _admin.route("POST", "faults", _inject)
     _admin.route("DELETE", "faults", _clear)
     _admin.route("GET", "faults", _list)

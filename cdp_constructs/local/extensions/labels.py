@@ -39,7 +39,8 @@ _CONTROL_PLANE_ONLY = {
     ),
     "builds are recorded as succeeded, and not run": "CodeBuild::Project",
     "no recovery point is made of what it names": "Backup::BackupVault Backup::BackupPlan",
-    "messages are kept in memory; none leaves the machine, and no event is published": (
+    "identities are verified at once; mails are kept to be read and none leaves the machine; what becomes of them, and "
+    "what the mailbox simulator answers, is published to EventBridge and SNS": (
         "SES::EmailIdentity SES::ConfigurationSet SES::ConfigurationSetEventDestination"
     ),
     "records go only to S3 and HTTP destinations, one object for each record, without buffering or compression": (

@@ -1,0 +1,290 @@
+"""What Notifications promises in its templates."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, CfnParameter, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ses as ses
+from aws_cdk import aws_sns as sns
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import InvalidOptionError, Notifications
+from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.notifications import build as example
+
+SETTINGS = Path(__file__).parents[2] / "docs/examples/notice_settings"
+FCM = "arn:aws:sns:us-east-1:111122223333:app/GCM/chat"
+APNS = "arn:aws:sns:us-east-1:111122223333:app/APNS/chat"
+
+
+def back_end(stack: Stack) -> lambda_.Function:
+    return add_function(stack, "BackEnd", handler=SETTINGS, description="Keeps choices", invocation=Invocation.REQUEST)
+
+
+def notifications(stack: Stack, construct_id: str = "Notices", **options: Any) -> Notifications:
+    given: dict[str, Any] = {"sender": "Chat <notices@example.com>", "unsubscribe_url": "https://example.com/stop"}
+    if "identity" not in options:
+        identity = f"{construct_id}Identity"
+        given["identity"] = ses.EmailIdentity.from_email_identity_name(stack, identity, "example.com")
+    return Notifications(stack, construct_id, **{**given, **options})
+
+
+@architecture
+def defaults(stack: Stack) -> Notifications:
+    return notifications(stack)
+
+
+@architecture
+def all_options(stack: Stack) -> Notifications:
+    made = notifications(
+        stack,
+        platform_applications={"apns": APNS, "fcm": FCM},
+        alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    made.grant_notify(iam.Role(stack, "Sender", assumed_by=iam.AccountRootPrincipal()))
+    made.share_with(back_end(stack))
+    return made
+
+
+@architecture
+def everything_brought(stack: Stack) -> Notifications:
+    made = notifications(
+        stack,
+        identity=ses.EmailIdentity.from_email_identity_arn(
+            stack, "Identity", "arn:aws:ses:us-east-1:111122223333:identity/example.com"
+        ),
+        platform_applications={"fcm": FCM},
+        table=dynamodb.TableV2.from_table_arn(stack, "Table", "arn:aws:dynamodb:us-east-1:111122223333:table/brought"),
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
+    )
+    made.share_with(back_end(stack))
+    return made
+
+
+@architecture
+def known_at_deployment(stack: Stack) -> Notifications:
+    return notifications(
+        stack,
+        identity=ses.EmailIdentity(stack, "Identity", identity=ses.Identity.domain("example.com")),
+        sender=CfnParameter(stack, "From").value_as_string,
+        unsubscribe_url=f"{CfnParameter(stack, 'Api').value_as_string}/stop",
+        platform_applications={"fcm": CfnParameter(stack, "Fcm").value_as_string},
+    )
+
+
+@architecture
+def table_with_a_key(stack: Stack) -> Notifications:
+    table = dynamodb.Table(
+        stack,
+        "Table",
+        partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
+        time_to_live_attribute="expires_at",
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+    )
+    return notifications(stack, table=table)
+
+
+@architecture
+def two_in_one_stack(stack: Stack) -> list[Notifications]:
+    return [notifications(stack, "Chat"), notifications(stack, "Shop")]
+
+
+@architecture
+def in_a_stage(app: App) -> Notifications:
+    return notifications(Stack(Stage(app, "NotificationsStage"), "Service", env=Environment(region="ap-northeast-1")))
+
+
+architecture(example)
+REVIEWED = [defaults, all_options, everything_brought]
+EVERY = [*REVIEWED, known_at_deployment, table_with_a_key, two_in_one_stack, in_a_stage]
+
+
+def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in synthesised.resources("AWS::IAM::Policy").values()
+        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def allowed(synthesised: Any, role: str, service: str) -> set[tuple[str, str]]:
+    """Actions of a service, each with the keys of items that it is bound to."""
+    found = set()
+    for statement in statements(synthesised, role):
+        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", "")
+        names = [keys] if isinstance(keys, str) else keys
+        found |= {(action, name) for action in actions for name in names if action.startswith(service)}
+    return found
+
+
+@pytest.mark.parametrize("build", REVIEWED, ids=lambda build: build.__name__)
+def test_template_is_reviewed(
+    build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
+) -> None:
+    assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", EVERY, ids=lambda build: build.__name__)
+def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_documented_example_synthesises(synthesis: Synthesis) -> None:
+    assert len(synthesis(example).resources("AWS::SES::ConfigurationSet")) == 1
+
+
+@pytest.mark.parametrize("build", EVERY, ids=lambda build: build.__name__)
+def test_no_failure_is_dropped(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    synthesised = synthesis(build)
+    queues = synthesised.resources("AWS::SQS::Queue")
+    dead_letters = {name for name, queue in queues.items() if "RedrivePolicy" not in queue["Properties"]}
+    work = {name: queue["Properties"] for name, queue in queues.items() if name not in dead_letters}
+    assert len(work) == len(dead_letters) == (6 if build is two_in_one_stack else 3)
+    for properties in work.values():
+        assert properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in dead_letters
+        # Six times the functions' timeout.
+        assert properties["VisibilityTimeout"] == 180
+    for rule in synthesised.resources("AWS::Events::Rule").values():
+        for target in rule["Properties"]["Targets"]:
+            assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in dead_letters
+
+
+def test_every_place_for_failures_and_the_reputation_have_alarms(synthesis: Synthesis) -> None:
+    alarms = [item["Properties"] for item in synthesis(all_options).resources("AWS::CloudWatch::Alarm").values()]
+    assert sorted(alarm["MetricName"] for alarm in alarms) == [
+        *3 * ["ApproximateNumberOfMessagesVisible"],
+        "Reputation.BounceRate",
+        "Reputation.ComplaintRate",
+    ]
+    assert all(alarm["AlarmActions"] for alarm in alarms)
+    assert not synthesis(defaults).resources("AWS::CloudWatch::Alarm")
+
+
+def test_mail_is_encrypted_on_its_way_and_its_feedback_is_heard(synthesis: Synthesis) -> None:
+    synthesised = synthesis(defaults)
+    ((name, configuration_set),) = synthesised.resources("AWS::SES::ConfigurationSet").items()
+    assert configuration_set["Properties"]["DeliveryOptions"] == {"TlsPolicy": "REQUIRE"}
+    assert configuration_set["Properties"]["SuppressionOptions"] == {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
+    ((_, destination),) = synthesised.resources("AWS::SES::ConfigurationSetEventDestination").items()
+    assert destination["Properties"]["EventDestination"]["MatchingEventTypes"] == ["bounce", "complaint"]
+    ((_, rule),) = synthesised.resources("AWS::Events::Rule").items()
+    # Mails of others in the account are none of our business.
+    assert rule["Properties"]["EventPattern"]["detail"] == {
+        "mail": {"tags": {"ses:configuration-set": [{"Ref": name}]}}
+    }
+
+
+def test_sender_may_only_send_notices(synthesis: Synthesis) -> None:
+    (statement,) = statements(synthesis(all_options), "Sender")
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Resource"]["Fn::GetAtt"][0].startswith("NoticesQueue")
+
+
+def test_back_end_works_on_users_and_devices_and_only_reads_addresses(synthesis: Synthesis) -> None:
+    actions = {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"}
+    expected = {(f"dynamodb:{action}", key) for action in actions for key in ("USER#*", "DEVICE#*")}
+    synthesised = synthesis(all_options)
+    assert allowed(synthesised, "BackEnd", "dynamodb:") == expected | {("dynamodb:GetItem", "ADDRESS#*")}
+    assert not allowed(synthesised, "BackEnd", "sns:")
+    assert not allowed(synthesised, "BackEnd", "ses:")
+
+
+def test_each_function_may_do_its_own_work_only(synthesis: Synthesis) -> None:
+    synthesised = synthesis(all_options)
+    assert allowed(synthesised, "NoticesFeedback", "dynamodb:") == {("dynamodb:PutItem", "ADDRESS#*")}
+    assert allowed(synthesised, "NoticesUnsubscribe", "dynamodb:") == {("dynamodb:UpdateItem", "USER#*")}
+    assert {action for action, _ in allowed(synthesised, "NoticesIntake", "dynamodb:")} == {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+    }
+    for role in ("NoticesFeedback", "NoticesUnsubscribe", "NoticesIntake"):
+        assert not allowed(synthesised, role, "ses:")
+        assert not allowed(synthesised, role, "sns:")
+
+
+def test_delivery_mails_from_the_identity_and_pushes_to_the_applications_only(synthesis: Synthesis) -> None:
+    found = statements(synthesis(all_options), "NoticesDelivery")
+    (mail,) = (statement for statement in found if statement["Action"] == "ses:SendEmail")
+    ends = [resource["Fn::Join"][1][-1] for resource in mail["Resource"]]
+    assert len(ends) == 2
+    ((configuration_set, _),) = synthesis(all_options).resources("AWS::SES::ConfigurationSet").items()
+    assert ":identity/example.com" in ends
+    assert {"Ref": configuration_set} in ends
+    (push,) = (statement for statement in found if "sns:Publish" in statement["Action"])
+    assert push["Resource"] == [
+        APNS,
+        FCM,
+        "arn:aws:sns:us-east-1:111122223333:endpoint/APNS/chat/*",
+        "arn:aws:sns:us-east-1:111122223333:endpoint/GCM/chat/*",
+    ]
+    assert not allowed(synthesis(defaults), "NoticesDelivery", "sns:")
+
+
+def test_tables_outlive_mistakes_and_what_waits_is_this_regions_own(synthesis: Synthesis) -> None:
+    tables = synthesis(defaults).resources("AWS::DynamoDB::GlobalTable")
+    assert len(tables) == 2
+    for table in tables.values():
+        assert table["DeletionPolicy"] == "Retain"
+        assert table["Properties"]["Replicas"][0]["DeletionProtectionEnabled"] is True
+        assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    # Preferences were brought; what waits is still made here, because two Regions must not write one state.
+    ((name, _),) = synthesis(everything_brought).resources("AWS::DynamoDB::GlobalTable").items()
+    assert name.startswith("NoticesWaitingTable")
+    assert {
+        table["DeletionPolicy"] for table in synthesis(all_options).resources("AWS::DynamoDB::GlobalTable").values()
+    } == {"Delete"}
+
+
+def test_functions_know_the_platforms(synthesis: Synthesis) -> None:
+    functions = synthesis(all_options).resources("AWS::Lambda::Function").values()
+    shared = [function["Properties"]["Environment"]["Variables"] for function in functions]
+    platforms = [json.loads(variables["NOTICES_PLATFORMS"]) for variables in shared]
+    assert platforms == 5 * [{"apns": APNS, "fcm": FCM}]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sender": "Chat"}, "sender is 'Chat'. Use an address"),
+        ({"sender": "Chat <通知@example.com>"}, "Use an address in ASCII"),
+        ({"sender": "Chat <notices@example.com>\nBcc: x@y.z"}, "sender is"),
+        ({"sender": "notices@other.example"}, "notices@other.example is not of the identity example.com"),
+        ({"sender": "notices@notexample.com"}, "not of the identity"),
+        ({"unsubscribe_url": "http://example.com"}, "unsubscribe_url is 'http://example.com'. Use an https address"),
+        ({"unsubscribe_url": "https://example.com/?a=b"}, "without query"),
+        ({"platform_applications": {"fcm": "arn:aws:sns:us-east-1:111122223333:topic"}}, "Use ARNs of platform"),
+        ({"platform_applications": {"adm": FCM.replace("GCM", "ADM")}}, "has 'arn.*ADM/chat' as 'adm'"),
+    ],
+)
+def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        notifications(Stack(), **options)
+
+
+@pytest.mark.parametrize("sender", ["notices@example.com", "チャット <a@mail.example.com>"])
+def test_address_of_the_domain_and_of_its_subdomains_is_taken(sender: str) -> None:
+    assert notifications(Stack(), sender=sender).configuration_set_name
+
+
+def test_back_end_that_shares_already_is_refused() -> None:
+    stack = Stack()
+    function = back_end(stack)
+    notifications(stack, "Chat").share_with(function)
+    with pytest.raises(InvalidOptionError, match="shares something as NOTICES_TABLE already"):
+        notifications(stack, "Shop").share_with(function)
