@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from cdp_constructs.delivery.cache_distribution import CacheDistribution
     from cdp_constructs.delivery.direct_hosting import DirectHosting
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
+    from cdp_constructs.iot.device_fleet import DeviceFleet
+    from cdp_constructs.iot.iot_account_settings import IotAccountSettings
+    from cdp_constructs.iot.topic_rule import TopicRule
+    from cdp_constructs.iot.topics import InvalidTopicError, TopicSpace
     from cdp_constructs.messaging.notifications import Notifications
     from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
     from cdp_constructs.realtime.realtime_channels import ChannelNamespace, RealtimeChannels
@@ -35,11 +39,14 @@ _MODULE_OF = {
     "CacheDistribution": "cdp_constructs.delivery.cache_distribution",
     "ChannelNamespace": "cdp_constructs.realtime.realtime_channels",
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
+    "DeviceFleet": "cdp_constructs.iot.device_fleet",
     "DirectHosting": "cdp_constructs.delivery.direct_hosting",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
     "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
     "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
     "InvalidOptionError": "cdp_constructs._defaults.validation",
+    "InvalidTopicError": "cdp_constructs.iot.topics",
+    "IotAccountSettings": "cdp_constructs.iot.iot_account_settings",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "Notifications": "cdp_constructs.messaging.notifications",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
@@ -49,6 +56,8 @@ _MODULE_OF = {
     "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
+    "TopicRule": "cdp_constructs.iot.topic_rule",
+    "TopicSpace": "cdp_constructs.iot.topics",
     "WebSocketChannels": "cdp_constructs.realtime.web_socket_channels",
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
     "WebhookSource": "cdp_constructs.workflow.webhook_automation",
@@ -60,11 +69,14 @@ __all__ = [
     "CacheDistribution",
     "ChannelNamespace",
     "DeepHealthCheck",
+    "DeviceFleet",
     "DirectHosting",
     "DirectObjectUpload",
     "FanoutSubscriber",
     "ImageThumbnails",
     "InvalidOptionError",
+    "InvalidTopicError",
+    "IotAccountSettings",
     "MultiRegionLatencyRouting",
     "Notifications",
     "PrivateCacheDistribution",
@@ -74,6 +86,8 @@ __all__ = [
     "StateSharing",
     "StorageIndex",
     "TokenIssuer",
+    "TopicRule",
+    "TopicSpace",
     "WebSocketChannels",
     "WebhookAutomation",
     "WebhookSource",

@@ -71,6 +71,8 @@ def composed_by(module: str) -> set[str]:
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
         "cdp_constructs.delivery.direct_hosting": {"cdp_constructs.delivery.cache_distribution"},
+        "cdp_constructs.iot.device_fleet": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
+        "cdp_constructs.iot.topic_rule": {"cdp_constructs.iot.topics"},
         "cdp_constructs.upload.direct_object_upload": {"cdp_constructs.messaging.sns_sqs_fanout"},
     }.get(module, set())
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cdp_constructs.local.cloud import LocalCloud
     from cdp_constructs.local.deployer import Deployment, NotExecuted
+    from cdp_constructs.local.devices import MqttEndpoint
     from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError, StartError
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FailedEvent",
     "LocalCloud",
     "LocalCloudError",
+    "MqttEndpoint",
     "NotExecuted",
     "StartError",
 ]
@@ -31,6 +33,7 @@ _MODULES = {
     "FailedEvent": "errors",
     "LocalCloud": "cloud",
     "LocalCloudError": "errors",
+    "MqttEndpoint": "devices",
     "NotExecuted": "deployer",
     "StartError": "errors",
 }

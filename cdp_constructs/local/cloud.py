@@ -8,10 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cdp_constructs.local import faults, launcher, notices, schedules, viewers
+from cdp_constructs.local import devices, faults, launcher, notices, schedules, viewers
 from cdp_constructs.local.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 from cdp_constructs.local.clients import Clients, Credentials
 from cdp_constructs.local.deployer import Deployment, Progress, deploy
+from cdp_constructs.local.devices import MqttEndpoint
 from cdp_constructs.local.errors import StartError
 
 __all__ = ["LocalCloud"]
@@ -183,6 +184,14 @@ class LocalCloud:
             url: For example `https://d111111abcdef8.cloudfront.net/rooms/7`, `wss://…`, or one of an own domain name.
         """
         return viewers.browser_url(self.endpoint, url)
+
+    def mqtt(self) -> MqttEndpoint:
+        """Return where devices connect: MQTT over TLS with client certificates, and the CA that vouches for the server.
+
+        Raises:
+            httpx.HTTPStatusError: an attached endpoint is a MiniStack without the extensions of this package.
+        """
+        return devices.mqtt_endpoint(self.endpoint)
 
     def inject_fault(
         self,

@@ -1,4 +1,4 @@
-"""IoT Core: a published message reaches every action of the rules that select it, under the key its template makes."""
+"""IoT Core: a published message reaches every action of the rules that select it, as far as the rule's role may."""
 
 import base64
 import json
@@ -22,7 +22,25 @@ TEMPLATE: dict[str, Any] = {
                             "Action": "sts:AssumeRole",
                         }
                     ],
-                }
+                },
+                "Policies": [
+                    {
+                        "PolicyName": "Actions",
+                        "PolicyDocument": {
+                            "Version": "2012-10-17",
+                            "Statement": [
+                                {
+                                    "Effect": "Allow",
+                                    "Action": [
+                                        *("s3:PutObject", "kinesis:PutRecord", "firehose:PutRecord"),
+                                        *("dynamodb:PutItem", "sqs:SendMessage"),
+                                    ],
+                                    "Resource": "*",
+                                }
+                            ],
+                        },
+                    }
+                ],
             },
         },
         "Bucket": {"Type": "AWS::S3::Bucket"},
@@ -132,3 +150,48 @@ def test_a_rule_performs_all_its_actions(cloud: LocalCloud, stacks: Any, eventua
     error = eventually(lambda: message("Failed"))
     assert error["failures"][0]["failedAction"] == "S3Action"
     assert json.loads(base64.b64decode(error["base64OriginalPayload"]))["site"] == "hall"
+
+
+def test_action_that_the_role_may_not_do_fails(cloud: LocalCloud, stacks: Any, eventually: Callable[..., Any]) -> None:
+    trust = TEMPLATE["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]
+    sending = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Failed", "Arn"]}}],
+    }
+    outputs = stacks.deploy(
+        {
+            "Resources": {
+                "Role": {
+                    "Type": "AWS::IAM::Role",
+                    "Properties": {
+                        "AssumeRolePolicyDocument": trust,
+                        "Policies": [{"PolicyName": "Errors", "PolicyDocument": sending}],
+                    },
+                },
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "Failed": {"Type": "AWS::SQS::Queue"},
+                "Topic": {"Type": "AWS::SNS::Topic"},
+                "Rule": {
+                    "Type": "AWS::IoT::TopicRule",
+                    "Properties": {
+                        "TopicRulePayload": {
+                            "Sql": "SELECT * FROM 'refused/+'",
+                            "Actions": [
+                                {"Sqs": {"QueueUrl": {"Ref": "Queue"}, "RoleArn": ROLE}},
+                                {"Sns": {"TargetArn": {"Ref": "Topic"}, "RoleArn": ROLE}},
+                            ],
+                            "ErrorAction": {"Sqs": {"QueueUrl": {"Ref": "Failed"}, "RoleArn": ROLE}},
+                        }
+                    },
+                },
+            },
+            "Outputs": {name: {"Value": {"Ref": name}} for name in ("Queue", "Failed")},
+        }
+    )
+    cloud.client("iot-data").publish(topic="refused/1", payload="{}")
+    sqs = cloud.client("sqs")
+    [failed] = eventually(lambda: sqs.receive_message(QueueUrl=outputs["Failed"]).get("Messages"))
+    failures = json.loads(failed["Body"])["failures"]
+    assert [failure["failedAction"] for failure in failures] == ["SqsAction", "SnsAction"]
+    assert "sqs:SendMessage" in failures[0]["errorMessage"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=outputs["Queue"])

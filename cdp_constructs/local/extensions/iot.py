@@ -1,6 +1,6 @@
 """IoT Core: rule actions that MiniStack passes over, and substitution templates in every action.
 
-The actions run as the account's root, not under the role that the rule names: a missing permission is not found here.
+An action is performed only if the role that the rule names may do it; then it is performed by the account's root.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from cdp_constructs.local.extensions import _ministack
 from cdp_constructs.local.extensions._sdk import client
+from cdp_constructs.local.extensions.iot_rule_roles import check_role
 
 __all__ = ["PRIVATE_NAMES", "install"]
 
@@ -145,6 +146,7 @@ def install() -> None:
     async def dispatch(account: str, region: str, rule_name: str, action: dict[str, Any], event: Any) -> None:
         evaluate = _evaluator.get()
         filled = _substitute(action, evaluate) if evaluate else action
+        check_role(filled, region, account)
         known = next((name for name in filled if name in _ACTIONS), None)
         if known is None:
             await dispatch_rule_action(account, region, rule_name, filled, event)

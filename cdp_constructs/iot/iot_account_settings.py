@@ -1,0 +1,223 @@
+"""IotAccountSettings: what AWS IoT has once per account and Region: logging, audits, the index, refused requests."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_iot as iot
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.validation import InvalidOptionError
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_sns as sns
+
+LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG"]
+
+_CHILD_OF_STACK = "IotAccountSettingsMade"
+_LOG_GROUP = "AWSIotLogsV2"
+_CHECKS = {
+    "ca_certificate_expiring_check": "CA_CERTIFICATE_EXPIRING_CHECK",
+    "ca_certificate_key_quality_check": "CA_CERTIFICATE_KEY_QUALITY_CHECK",
+    "conflicting_client_ids_check": "CONFLICTING_CLIENT_IDS_CHECK",
+    "device_certificate_expiring_check": "DEVICE_CERTIFICATE_EXPIRING_CHECK",
+    "device_certificate_key_quality_check": "DEVICE_CERTIFICATE_KEY_QUALITY_CHECK",
+    "device_certificate_shared_check": "DEVICE_CERTIFICATE_SHARED_CHECK",
+    "iot_policy_overly_permissive_check": "IOT_POLICY_OVERLY_PERMISSIVE_CHECK",
+    "logging_disabled_check": "LOGGING_DISABLED_CHECK",
+    "revoked_ca_certificate_still_active_check": "REVOKED_CA_CERTIFICATE_STILL_ACTIVE_CHECK",
+    "revoked_device_certificate_still_active_check": "REVOKED_DEVICE_CERTIFICATE_STILL_ACTIVE_CHECK",
+}
+_REFUSED = {"Connect": "connections", "PublishIn": "messages", "Subscribe": "subscriptions"}
+_REFUSALS_THAT_ALARM = 10
+
+
+class IotAccountSettings(Construct):
+    """Turn on what AWS IoT has only once per account and Region; two fleets share it.
+
+    Problem: logging, audits and the index are settings of the account. A fleet that made them would take them away from
+    the next one, and two stacks that make them fail. Solution: they are made apart, once; leave this out where they
+    exist already, or turn the parts off that do.
+
+    It makes the log group ``AWSIotLogsV2`` (AWS chose the name) with an end to its retention; a daily Device Defender
+    audit of certificates, policies and logging; the fleet index of things, shadows, groups and connectivity; and alarms
+    for connections, messages and subscriptions that were refused.
+
+    When the stack goes, logging and audits go with it; the index stays as it is.
+
+    Cost: audits $0.0011 per certificate and month; the index $2.25 per million updates and $0.05 per 10,000 queries
+    (AWS IoT price list, us-east-1).
+
+    Args:
+        scope: The stack or construct that it becomes part of.
+        construct_id: Id inside ``scope``.
+        log_level: What is logged for every thing, ``ERROR`` by default; None leaves logging as it is.
+        audit: Whether to configure and run audits.
+        indexing: Whether to configure the index.
+        alarm_topic: Receives the alarms and what audits find; by default there are neither.
+
+    Attributes:
+        log_group: The log group, None without logging.
+
+    Raises:
+        InvalidOptionError: for a second one in a stack.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        log_level: LogLevel | None = "ERROR",
+        audit: bool = True,
+        indexing: bool = True,
+        alarm_topic: "sns.ITopic | None" = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        if stack.node.try_find_child(_CHILD_OF_STACK) is not None:
+            raise InvalidOptionError(
+                self, "scope", "has account-wide settings already", "Make them once per account and Region"
+            )
+        Construct(stack, _CHILD_OF_STACK)
+        self.log_group = self._log(log_level) if log_level is not None else None
+        if audit:
+            self._audit(alarm_topic)
+        if indexing:
+            self._index()
+        for operation, what in _REFUSED.items():
+            self._alarm(operation, what, alarm_topic)
+
+    def _log(self, level: LogLevel) -> logs.LogGroup:
+        stack = Stack.of(self)
+        group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=_LOG_GROUP,
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        role = self._role("LoggingRole")
+        group.grant_write(role)
+        iot.CfnLogging(
+            self, "Logging", account_id=stack.account, default_log_level=level, role_arn=role.role_arn
+        ).node.add_dependency(role)
+        return group
+
+    def _audit(self, alarm_topic: "sns.ITopic | None") -> None:
+        role = self._role("AuditRole")
+        policy = "service-role/AWSIoTDeviceDefenderAudit"
+        role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(policy))
+        acknowledge(
+            role,
+            f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]",
+            "Reads what audits check; AWS extends it when it adds checks.",
+        )
+        checks: dict[str, Any] = {check: {"enabled": True} for check in _CHECKS}
+        configuration = iot.CfnAccountAuditConfiguration(
+            self,
+            "Audit",
+            account_id=Stack.of(self).account,
+            role_arn=role.role_arn,
+            audit_check_configurations=iot.CfnAccountAuditConfiguration.AuditCheckConfigurationsProperty(**checks),
+            audit_notification_target_configurations=self._notify(alarm_topic),
+        )
+        daily = iot.CfnScheduledAudit(
+            self, "DailyAudit", frequency="DAILY", target_check_names=sorted(_CHECKS.values())
+        )
+        daily.node.add_dependency(configuration)
+
+    def _notify(
+        self, alarm_topic: "sns.ITopic | None"
+    ) -> iot.CfnAccountAuditConfiguration.AuditNotificationTargetConfigurationsProperty | None:
+        if alarm_topic is None:
+            return None
+        role = self._role("NotificationRole")
+        role.add_to_policy(iam.PolicyStatement(actions=["sns:Publish"], resources=[alarm_topic.topic_arn]))
+        if alarm_topic.master_key is not None:
+            alarm_topic.master_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+        target = iot.CfnAccountAuditConfiguration.AuditNotificationTargetProperty(
+            enabled=True, role_arn=role.role_arn, target_arn=alarm_topic.topic_arn
+        )
+        return iot.CfnAccountAuditConfiguration.AuditNotificationTargetConfigurationsProperty(sns=target)
+
+    def _index(self) -> None:
+        # CloudFormation has no type for it.
+        from aws_cdk import custom_resources as cr
+
+        call = cr.AwsSdkCall(
+            service="iot",
+            action="UpdateIndexingConfiguration",
+            parameters={
+                "thingIndexingConfiguration": {
+                    "thingIndexingMode": "REGISTRY_AND_SHADOW",
+                    "thingConnectivityIndexingMode": "STATUS",
+                },
+                "thingGroupIndexingConfiguration": {"thingGroupIndexingMode": "ON"},
+            },
+            physical_resource_id=cr.PhysicalResourceId.of("IndexingConfiguration"),
+        )
+        resource = cr.AwsCustomResource(
+            self,
+            "Index",
+            resource_type="Custom::IotIndexing",
+            on_create=call,
+            on_update=call,
+            policy=cr.AwsCustomResourcePolicy.from_statements(
+                [iam.PolicyStatement(actions=["iot:UpdateIndexingConfiguration"], resources=["*"])]
+            ),
+            install_latest_aws_sdk=False,
+            memory_size=256,
+            timeout=Duration.minutes(1),
+            log_group=logs.LogGroup(
+                self,
+                "IndexLogs",
+                retention=logs.RetentionDays.THREE_MONTHS,
+                removal_policy=RemovalPolicy.DESTROY,
+            ),
+        )
+        acknowledge(
+            resource,
+            "AwsSolutions-IAM5[Resource::*]",
+            "The index is the account's; the action has no resources to name.",
+        )
+        _acknowledge_provider(Stack.of(self))
+
+    def _alarm(self, operation: str, what: str, alarm_topic: "sns.ITopic | None") -> None:
+        from aws_cdk import aws_cloudwatch as cloudwatch
+
+        add_alarm(
+            self,
+            f"Refused{operation}Alarm",
+            cloudwatch.Metric(
+                namespace="AWS/IoT",
+                metric_name=f"{operation}.AuthError",
+                dimensions_map={"Protocol": "MQTT"},
+                statistic="sum",
+                period=Duration.minutes(5),
+            ),
+            alarm_topic=alarm_topic,
+            threshold=_REFUSALS_THAT_ALARM,
+            description=f"{self.node.path}: many {what} were refused within 5 minutes. Look for the client ids in "
+            f"the log group {_LOG_GROUP}: a policy is wrong, or a device is not what it seems.",
+        )
+
+    def _role(self, construct_id: str) -> iam.Role:
+        service = iam.ServicePrincipal("iot.amazonaws.com").with_conditions(
+            {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+        )
+        return iam.Role(self, construct_id, assumed_by=service)
+
+
+def _acknowledge_provider(stack: Stack) -> None:
+    """Accept how CDK makes the function behind every AwsCustomResource of a stack."""
+    from aws_cdk import custom_resources as cr
+
+    provider = stack.node.find_child(f"AWS{cr.AwsCustomResource.PROVIDER_FUNCTION_UUID.replace('-', '')}")
+    managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    acknowledge(provider, f"AwsSolutions-IAM4[{managed}]", "CDK's own function: it may write its logs, nothing else.")
+    reason = "CloudFormation calls it during a deployment, waits for its answer, and fails the deployment without one."
+    acknowledge(provider, ["Serverless-LambdaDLQ", "Serverless-LambdaTracing"], reason)

@@ -1,0 +1,305 @@
+"""The program: measure always, tell what was measured when there is a connection, and do as one is told."""
+
+import asyncio
+import logging
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiomqtt
+
+from cdp_device.identity import Identity, IdentityStore
+from cdp_device.outbox import Outbox
+from cdp_device.provisioning import claim, request_identity
+from cdp_device.sensors import Hardware
+from cdp_device.session import RejectedError, Session, connect
+from cdp_device.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Command = Callable[[Session, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+_CERTIFICATE = "certificate"
+_SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.05, 86_400.0
+_LONGEST_PAUSE = 60.0
+_RENEWAL_CHECK_SECONDS = 3600.0
+
+
+class NotPossibleError(Exception):
+    """A command or a desired state that the device cannot carry out; the message is for the operator."""
+
+
+class Device:
+    """A device; ``run`` does everything until it is cancelled.
+
+    Attributes:
+        settings: As given.
+        store: Its identity.
+        outbox: What it could not send yet.
+        commands: What it can be told to do, by name; add your own.
+        connected: Set while it has a connection on which it hears commands.
+    """
+
+    def __init__(self, settings: Settings, hardware: Hardware, *, first_pause: float = 1.0) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            settings: Where and who.
+            hardware: What it is made of.
+            first_pause: Seconds until it tries to connect again; doubled each time, up to a minute, and spread so that
+                a fleet does not come back all at once.
+        """
+        self.settings = settings
+        self.store = IdentityStore(settings.state_folder)
+        self.outbox = Outbox(settings.state_folder / "outbox.sqlite", settings.most_unsent)
+        self.connected = asyncio.Event()
+        self.commands: dict[str, Command] = {
+            "ping": self._ping,
+            "measure": self._measure_now,
+            "rotate": self._rotate,
+        }
+        self._hardware = hardware
+        self._first_pause = first_pause
+        self._interval = settings.interval_seconds
+        self._interval_changed = asyncio.Event()
+        self._filled = asyncio.Event()
+        self._reconnect = asyncio.Event()
+
+    async def run(self) -> None:
+        """Join if need be, then measure and obey, until cancelled.
+
+        Raises:
+            RejectedError: the cloud gives it no identity, or takes it away.
+        """
+        measuring = asyncio.create_task(self._measure_always())
+        try:
+            await self._stay_connected()
+        finally:
+            measuring.cancel()
+            await asyncio.gather(measuring, return_exceptions=True)
+            self.outbox.close()
+
+    async def identity(self) -> Identity:
+        """Return the identity, claiming it first if there is none.
+
+        Raises:
+            RejectedError: the cloud gives it none.
+        """
+        current = self.store.current()
+        if current is None:
+            current = await claim(self.settings)
+            self.store.keep(current)
+            logger.info("%s joined as certificate %s", current.thing, current.certificate_id)
+        return current
+
+    async def _stay_connected(self) -> None:
+        pause = self._first_pause
+        while True:
+            try:
+                identity = await self.identity()
+                newer = self.store.next()
+                if newer is not None:
+                    identity = await self._try_next(identity, newer)
+                await self._work(identity)
+            except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+                if self.connected.is_set():
+                    pause = self._first_pause
+                logger.info("No connection (%s); next try in about %g s", error, pause)
+            finally:
+                self.connected.clear()
+            if self._reconnect.is_set():
+                self._reconnect.clear()
+                continue
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnections
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _try_next(self, current: Identity, newer: Identity) -> Identity:
+        """Return the newer identity if the cloud lets it in; otherwise drop it and go on with the current one."""
+        try:
+            async with connect(self.settings, newer.thing, self.store.pem_file(newer)):
+                self.store.promote()
+                return newer
+        except (aiomqtt.MqttError, OSError) as error:
+            logger.warning("The new certificate of %s does not work yet (%s)", newer.thing, error)
+            if time.time() - newer.issued_at > _RENEWAL_CHECK_SECONDS:
+                self.store.drop_next()
+            return current
+
+    async def _work(self, identity: Identity) -> None:
+        """Do everything on one connection, until it ends or there is a better certificate."""
+        async with connect(self.settings, identity.thing, self.store.pem_file(identity)) as session:
+            identity = await self._confirm(session, identity)
+            await self._obey(session, identity)
+            self.connected.set()
+            jobs = [
+                asyncio.create_task(self._send_always(session, identity)),
+                asyncio.create_task(self._renew_in_time(session, identity)),
+                asyncio.create_task(self._reconnect.wait()),
+            ]
+            try:
+                done, _ = await asyncio.wait([*jobs, session.ended], return_when=asyncio.FIRST_COMPLETED)
+                for job in done:
+                    job.result()
+                await session.finish()
+            finally:
+                for job in jobs:
+                    job.cancel()
+                await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _confirm(self, session: Session, identity: Identity) -> Identity:
+        """Tell the cloud once that this certificate is in use, so that those before it are retired."""
+        if identity.confirmed:
+            return identity
+        topic = identity.configuration.telemetry_topic(identity.thing, _CERTIFICATE)
+        await session.publish(topic, {"certificate_id": identity.certificate_id})
+        confirmed = identity.model_copy(update={"confirmed": True})
+        self.store.keep(confirmed)
+        return confirmed
+
+    # --- what it measures
+
+    async def _measure_always(self) -> None:
+        while True:
+            try:
+                self.measure()
+            except OSError as error:
+                logger.warning("The sensor does not answer: %s", error)
+            self._interval_changed.clear()
+            try:
+                await asyncio.wait_for(self._interval_changed.wait(), self._interval)
+            except TimeoutError:
+                continue
+
+    def measure(self) -> Mapping[str, Any]:
+        """Measure once and put it into the outbox; return the message."""
+        message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **self._hardware.read()}
+        self.tell(self._hardware.kind, message)
+        return message
+
+    def tell(self, kind: str, message: Mapping[str, Any]) -> None:
+        """Send a message of a type, now or as soon as there is a connection."""
+        self.outbox.put(kind, dict(message))
+        self._filled.set()
+
+    async def _send_always(self, session: Session, identity: Identity) -> None:
+        while True:
+            self._filled.clear()
+            for number, kind, message in self.outbox.first():
+                await session.publish(identity.configuration.telemetry_topic(identity.thing, kind), message)
+                self.outbox.remove(number)
+            if not len(self.outbox):
+                await self._filled.wait()
+
+    # --- what it is told
+
+    async def _obey(self, session: Session, identity: Identity) -> None:
+        topics, context, thing = identity.configuration.topics(), identity.configuration.context, identity.thing
+
+        async def command(request: Any) -> None:
+            await session.publish(topics.response(context, thing), await self._carry_out(session, request))
+
+        for topic in (topics.command(context, thing), topics.broadcast(context), topics.broadcast()):
+            await session.subscribe(topic, command)
+        shadow, jobs = f"$aws/things/{thing}/shadow", f"$aws/things/{thing}/jobs"
+
+        async def delta(document: Any) -> None:
+            await self._apply(session, shadow, document.get("state", {}))
+
+        async def next_job(document: Any) -> None:
+            if document.get("execution"):
+                await self._work_on_jobs(session, jobs)
+
+        await session.subscribe(f"{shadow}/update/delta", delta)
+        await session.subscribe(f"{jobs}/notify-next", next_job)
+        await self._catch_up(session, shadow)
+        await self._work_on_jobs(session, jobs)
+
+    async def _carry_out(self, session: Session, request: Any) -> dict[str, Any]:
+        """Carry out a command and return its answer: ``succeeded``, ``failed``, ``rejected`` or ``expired``."""
+        answer: dict[str, Any] = {"session": request.get("session") if isinstance(request, dict) else None}
+        if not isinstance(request, dict) or not isinstance(request.get("command"), str):
+            return answer | {"status": "rejected", "reason": "a command is an object with session and command"}
+        if request.get("expires_at", time.time() + 1) < time.time():
+            return answer | {"status": "expired", "reason": "it came too late"}
+        command = self.commands.get(request["command"])
+        if command is None:
+            return answer | {"status": "rejected", "reason": f"unknown; there are {', '.join(sorted(self.commands))}"}
+        try:
+            result = await command(session, request.get("arguments") or {})
+        except (NotPossibleError, RejectedError) as error:
+            return answer | {"status": "rejected", "reason": str(error)}
+        except Exception as error:
+            logger.exception("The command %s failed", request["command"])
+            return answer | {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        return answer | {"status": "succeeded", "result": dict(result)}
+
+    async def _catch_up(self, session: Session, shadow: str) -> None:
+        """Ask for what was desired while the device was away."""
+        try:
+            document = await session.ask(f"{shadow}/get", {})
+        except RejectedError as error:
+            if error.code != "404":
+                raise
+            await self._report(session, shadow, {})  # there is no shadow yet
+            return
+        await self._apply(session, shadow, document["state"].get("delta", {}))
+
+    async def _apply(self, session: Session, shadow: str, desired: Mapping[str, Any]) -> None:
+        changed: dict[str, Any] = dict(self._hardware.switch(desired))
+        interval = desired.get("interval_seconds")
+        if isinstance(interval, int | float) and _SHORTEST_INTERVAL <= interval <= _LONGEST_INTERVAL:
+            self._interval = float(interval)
+            self._interval_changed.set()
+        await self._report(session, shadow, changed)
+
+    async def _report(self, session: Session, shadow: str, changed: Mapping[str, Any]) -> None:
+        await session.publish(
+            f"{shadow}/update", {"state": {"reported": {"interval_seconds": self._interval, **changed}}}
+        )
+
+    async def _work_on_jobs(self, session: Session, jobs: str) -> None:
+        """Work on jobs until there is none; a job's document is a command."""
+        while True:
+            execution = (await session.ask(f"{jobs}/start-next", {})).get("execution")
+            if not execution:
+                return
+            answer = await self._carry_out(session, execution["jobDocument"])
+            status = {"succeeded": "SUCCEEDED", "failed": "FAILED"}.get(answer["status"], "REJECTED")
+            details = {"reason": str(answer.get("reason", ""))[:1024]} if status != "SUCCEEDED" else {}
+            await session.ask(f"{jobs}/{execution['jobId']}/update", {"status": status, "statusDetails": details})
+
+    # --- its commands
+
+    async def _ping(self, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        del session
+        return {**arguments, "unsent": len(self.outbox), "dropped": self.outbox.dropped}
+
+    async def _measure_now(self, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        del session, arguments
+        return self.measure()
+
+    async def _rotate(self, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        del arguments
+        renewed = await self._renew(session)
+        return {"certificate_id": renewed.certificate_id}
+
+    # --- its certificate
+
+    async def _renew_in_time(self, session: Session, identity: Identity) -> None:
+        while True:
+            if identity.is_due():
+                try:
+                    await self._renew(session)
+                except RejectedError as error:
+                    logger.warning("The certificate of %s is due and was not renewed: %s", identity.thing, error)
+            await asyncio.sleep(_RENEWAL_CHECK_SECONDS)
+
+    async def _renew(self, session: Session) -> Identity:
+        """Fetch the next certificate on this connection; the connection is made anew with it."""
+        identity = await self.identity()
+        renewed = await request_identity(session, identity.thing, identity.configuration.template)
+        self.store.keep_next(renewed)
+        asyncio.get_running_loop().call_later(0.2, self._reconnect.set)  # after the answer to the command
+        return renewed

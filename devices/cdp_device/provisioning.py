@@ -1,0 +1,55 @@
+"""How a device gets its identity, the first one by a claim and each later one by the one before."""
+
+import time
+from typing import Any
+
+from cdp_device.identity import Identity, make_key, signing_request
+from cdp_device.session import Session, connect
+from cdp_device.settings import Configuration, Settings
+
+CREATE = "$aws/certificates/create-from-csr/json"
+
+
+async def claim(settings: Settings) -> Identity:
+    """Ask for the first identity with the claim certificate.
+
+    Raises:
+        RejectedError: the allow-list does not have the serial number, or has it in use.
+        aiomqtt.MqttError: there is no connection.
+        TimeoutError: there was no answer.
+    """
+    async with connect(settings, f"claim-{settings.serial_number}", settings.claim_file) as session:
+        return await request_identity(session, settings.serial_number, settings.template)
+
+
+async def request_identity(session: Session, serial_number: str, template: str) -> Identity:
+    """Make a key, have a certificate signed for it, and register the thing.
+
+    Args:
+        session: A connection with the claim certificate, or with the certificate that is to be renewed.
+        serial_number: Of the device.
+        template: Name of the provisioning template.
+
+    Raises:
+        RejectedError: it was refused.
+        TimeoutError: there was no answer.
+    """
+    key = make_key()
+    issued: dict[str, Any] = await session.ask(
+        CREATE, {"certificateSigningRequest": signing_request(key, serial_number)}
+    )
+    registered: dict[str, Any] = await session.ask(
+        f"$aws/provisioning-templates/{template}/provision/json",
+        {
+            "certificateOwnershipToken": issued["certificateOwnershipToken"],
+            "parameters": {"SerialNumber": serial_number},
+        },
+    )
+    return Identity(
+        thing=registered["thingName"],
+        certificate_id=issued["certificateId"],
+        certificate=issued["certificatePem"],
+        key=key,
+        issued_at=time.time(),
+        configuration=Configuration.model_validate(registered["deviceConfiguration"]),
+    )

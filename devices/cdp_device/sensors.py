@@ -1,0 +1,109 @@
+"""What a device is made of: one class between the program and the hardware, and a simulated one beside it."""
+
+import math
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Hardware(Protocol):
+    """A sensor, with what it can switch."""
+
+    kind: str
+    """Type of its measurements, the last level of their topic."""
+
+    def read(self) -> Mapping[str, float]:
+        """Measure.
+
+        Raises:
+            OSError: the sensor does not answer; the program tries again at the next interval.
+        """
+        ...
+
+    def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take the part of a desired state that it knows, and return that part as it is now."""
+        ...
+
+
+class Hygrometer:
+    """A DHT11, DHT22 or BME280 of a Raspberry Pi, by the kernel's industrial I/O (``dtoverlay=dht11``).
+
+    A humidifier may hang at a pin that the kernel shows as an LED (``dtoverlay=gpio-led``).
+    """
+
+    kind = "climate"
+
+    def __init__(
+        self,
+        device: Path = Path("/sys/bus/iio/devices/iio:device0"),
+        humidifier: Path = Path("/sys/class/leds/humidifier/brightness"),
+    ) -> None:
+        """Use the files of the kernel.
+
+        Args:
+            device: Folder of the sensor.
+            humidifier: File that switches the humidifier.
+        """
+        self._device = device
+        self._humidifier = humidifier
+
+    def read(self) -> Mapping[str, float]:
+        """Measure temperature in degrees Celsius and relative humidity in per cent."""
+        return {"temperature": self._value("in_temp_input"), "humidity": self._value("in_humidityrelative_input")}
+
+    def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Switch the humidifier."""
+        if not isinstance(state.get("humidifier"), bool):
+            return {}
+        self._humidifier.write_text("1" if state["humidifier"] else "0")
+        return {"humidifier": state["humidifier"]}
+
+    def _value(self, name: str) -> float:
+        return int((self._device / name).read_text()) / 1000
+
+
+class SimulatedHygrometer:
+    """A room whose climate swings over the day; a humidifier makes it damp."""
+
+    kind = "climate"
+
+    def __init__(self, seed: str = "") -> None:
+        """Make a room; the same seed gives the same noise."""
+        self._noise = random.Random(seed)  # noqa: S311 - a simulation
+        self._humidifier = False
+
+    def read(self) -> Mapping[str, float]:
+        """Measure temperature in degrees Celsius and relative humidity in per cent."""
+        swing = math.sin(time.time() / 86_400 * math.tau)
+        temperature = 21 + 3 * swing + self._noise.gauss(0, 0.2)
+        humidity = 45 - 5 * swing + self._noise.gauss(0, 0.5) + (20 if self._humidifier else 0)
+        return {"temperature": round(temperature, 2), "humidity": round(humidity, 2)}
+
+    def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Switch the humidifier."""
+        if not isinstance(state.get("humidifier"), bool):
+            return {}
+        self._humidifier = state["humidifier"]
+        return {"humidifier": self._humidifier}
+
+
+class SimulatedChair:
+    """A chair that notices when somebody moves on it, and how bright it is."""
+
+    kind = "seat"
+
+    def __init__(self, seed: str = "") -> None:
+        """Make a chair; the same seed gives the same guests."""
+        self._noise = random.Random(seed)  # noqa: S311 - a simulation
+
+    def read(self) -> Mapping[str, float]:
+        """Measure movement, 0 to 1, and illuminance in lux."""
+        movement = max(0.0, min(1.0, self._noise.gauss(0.2, 0.2)))
+        return {"movement": round(movement, 3), "illuminance": round(abs(self._noise.gauss(300, 80)), 1)}
+
+    def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """There is nothing to switch."""
+        del state
+        return {}

@@ -1,0 +1,1 @@
+../../cdp_constructs/iot/topics.py
