@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import AuthorizedApi
+from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.http_apis import throttle_route
 from stacks.chat import HANDLERS
 from stacks.chat.global_stack import ROOMS_OF_USER
 
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import RealtimeChannels, StateSharing, TokenIssuer
+    from cdp_constructs import Notifications, RealtimeChannels, StateSharing, TokenIssuer
+
+UNSUBSCRIBE_PATH = "/unsubscribe"
 
 # Requests per second and burst of what calls further functions: what those can take. The rest share the API's own.
 _ROUTES: dict[str, tuple[int, int] | None] = {
@@ -36,6 +41,10 @@ _ROUTES: dict[str, tuple[int, int] | None] = {
     "POST /rooms/{room}/messages": None,
     "GET /rooms/{room}/messages": None,
     "PUT /rooms/{room}/read": None,
+    "GET /me/notifications": (500, 250),
+    "PUT /me/notifications": (100, 50),
+    "POST /me/devices": (200, 100),
+    "DELETE /me/devices/{device}": (200, 100),
     "POST /rooms/{room}/uploads": (500, 250),
     "GET /rooms/{room}/attachments": (500, 250),
     "GET /rooms/{room}/attachments/{attachment}": (1000, 500),
@@ -114,6 +123,32 @@ class Api(Construct):
             "websocket": channels.realtime_endpoint,
         }
         self.function.add_environment("REALTIME", Stack.of(self).to_json_string(where))
+
+    def use_notices(self, notifications: "Notifications", user_pool_region: str) -> None:
+        """Let the API keep what users decide about notices, and let everybody who has a mail's link stop these mails.
+
+        Args:
+            notifications: Who tells them.
+            user_pool_region: Where the API asks for the verified address of an account.
+        """
+        notifications.share_with(self.function)
+        self.function.add_environment("USER_POOL_REGION", user_pool_region)
+        limits = apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=50)
+        for method in (apigatewayv2.HttpMethod.GET, apigatewayv2.HttpMethod.POST):
+            (route,) = self.api.add_routes(
+                path=UNSUBSCRIBE_PATH,
+                methods=[method],
+                integration=integrations.HttpLambdaIntegration("Unsubscribe", notifications.unsubscribe_function),
+                # Explicit, because the API's default authorizer would ask readers of mails to sign in.
+                authorizer=apigatewayv2.HttpNoneAuthorizer(),
+            )
+            throttle_route(self.api, f"{method.value} {UNSUBSCRIBE_PATH}", limits, after=[route])
+            acknowledge(
+                route,
+                "AwsSolutions-APIG4",
+                "Public, because mail programs follow the link: it switches off the mails of the user whose token "
+                "it carries, and nothing else.",
+            )
 
     def use_attachments(self, form_function: "lambda_.IFunction", signing_functions: "Mapping[str, str]") -> None:
         """Let the API have uploads and downloads signed.

@@ -3,6 +3,7 @@
 import json
 import re
 from difflib import get_close_matches
+from email.utils import parseaddr
 from typing import Any, Self
 
 from aws_cdk.region_info import RegionInfo
@@ -12,9 +13,63 @@ from cdp_constructs._defaults.validation import InvalidOptionError, check_origin
 
 KEY = "chat"
 
+# What SNS calls the push services of a platform: https://docs.aws.amazon.com/sns/latest/api/API_CreatePlatformApplication.html
+_PLATFORMS = {"apns": "APNS|APNS_SANDBOX", "fcm": "GCM"}
+
 
 class ConfigurationError(Exception):
     """The context holds something the chat cannot be built from; one line per mistake: key, value, fix."""
+
+
+class NoticesConfiguration(BaseModel):
+    """What must be brought so that members who are away can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    identity: str
+    """Domain or address that SES has verified, in every Region of the chat."""
+    sender: str
+    """Where mails come from: an address of the identity, perhaps with a name, as ``Chat <notices@example.com>``."""
+    platform_applications: dict[str, dict[str, str]] = {}
+    """For push: by Region, and there by platform (``apns``, ``fcm``), the ARN of the SNS platform application."""
+
+    @field_validator("identity")
+    @classmethod
+    def _is_identity(cls, identity: str) -> str:
+        if not re.fullmatch(r"([^@\s<>]+@)?[a-z0-9-]+(\.[a-z0-9-]+)+", identity):
+            fix = "Use a domain or an address that SES has verified, such as example.com"
+            raise InvalidOptionError(KEY, "notices.identity", f"is {identity!r}", fix)
+        return identity
+
+    @field_validator("sender")
+    @classmethod
+    def _is_of_the_identity(cls, sender: str, info: ValidationInfo) -> str:
+        address, identity = parseaddr(sender)[1], str(info.data.get("identity", ""))
+        domain = address.rpartition("@")[2]
+        example = identity if "@" in identity else f"notices@{identity or 'example.com'}"
+        if "@" not in address:
+            fix = f"Use an address, perhaps with a name: Chat <{example}>"
+            raise InvalidOptionError(KEY, "notices.sender", f"is {sender!r}", fix)
+        if identity and identity not in {address, domain} and not domain.endswith(f".{identity}"):
+            problem = f"is {sender!r}, which is not of the identity {identity!r}"
+            raise InvalidOptionError(KEY, "notices.sender", problem, f"Use an address such as {example}")
+        return sender
+
+    @field_validator("platform_applications")
+    @classmethod
+    def _are_of_their_region(cls, applications: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for region, by_platform in applications.items():
+            for platform, arn in by_platform.items():
+                option = f"notices.platform_applications.{region}.{platform}"
+                kinds = _PLATFORMS.get(platform)
+                if kinds is None:
+                    fix = f"Use one of {', '.join(_PLATFORMS)}"
+                    raise InvalidOptionError(KEY, option, f"names the platform {platform!r}", fix)
+                if not re.fullmatch(rf"arn:aws:sns:{re.escape(region)}:\d{{12}}:app/({kinds})/[\w.-]+", arn):
+                    shape = f"arn:aws:sns:{region}:<account>:app/{kinds}/<name>"
+                    fix = f"Use the ARN of an SNS platform application there, {shape}"
+                    raise InvalidOptionError(KEY, option, f"is {arn!r}", fix)
+        return applications
 
 
 class ChatConfiguration(BaseModel):
@@ -39,6 +94,8 @@ class ChatConfiguration(BaseModel):
     """Name of that zone."""
     alarm_email: str | None = None
     """Receives every alarm of every Region, after confirming one mail from each."""
+    notices: NoticesConfiguration | None = None
+    """Mail and push for members who are away; without it the chat works, and tells only who is there."""
 
     @property
     def home_region(self) -> str:
@@ -113,6 +170,17 @@ class ChatConfiguration(BaseModel):
             raise InvalidOptionError(KEY, "alarm_email", f"is {address!r}", "Use an address such as ops@example.com")
         return address
 
+    @field_validator("notices")
+    @classmethod
+    def _are_for_our_regions(cls, notices: NoticesConfiguration | None, info: ValidationInfo) -> Any:
+        regions = info.data.get("regions", ())
+        for region in notices.platform_applications if notices else ():
+            if regions and region not in regions:
+                problem = f"names {region!r}, where the chat is not"
+                fix = f"Use {', '.join(regions)}, each with platform applications of its own"
+                raise InvalidOptionError(KEY, "notices.platform_applications", problem, fix)
+        return notices
+
     @classmethod
     def from_context(cls, value: object) -> Self:
         """Read the value of the context key.
@@ -146,8 +214,11 @@ def _explain(detail: dict[str, Any]) -> str:
     if detail["type"] == "missing":
         return _line(f"lacks {option!r}", f"Add {option!r} to it")
     if detail["type"] == "extra_forbidden":
-        near = get_close_matches(option, ChatConfiguration.model_fields, n=1)
-        known = ", ".join(ChatConfiguration.model_fields)
+        fields = ChatConfiguration.model_fields
+        if len(detail["loc"]) > 1:
+            fields = {f"notices.{field}": value for field, value in NoticesConfiguration.model_fields.items()}
+        near = get_close_matches(option, fields, n=1)
+        known = ", ".join(fields)
         return _line(f"has {option!r}, which nothing reads", f"Use {near[0]!r}" if near else f"Its keys are {known}")
     return f"{KEY}: {option or 'the value'} is {detail['input']!r}. {detail['msg']}."
 

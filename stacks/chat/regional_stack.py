@@ -8,10 +8,11 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
-from stacks.chat.api import Api
+from stacks.chat.api import UNSUBSCRIBE_PATH, Api
 from stacks.chat.attachments import Attachments
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
+from stacks.chat.notices import Notices
 from stacks.chat.operations import Alarms, add_operations
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class RegionalStack(Stack):
         messages: Fan-out of what happens in rooms, and archive of messages.
         live: Live channels, and what brings events to them.
         state: Presence and typing.
+        notices: Tells members who are away; None without the key ``notices``.
         attachments: Uploads and downloads.
         api: The HTTP API.
         health: Tells whether the Region can serve.
@@ -78,6 +80,7 @@ class RegionalStack(Stack):
         self.api.use_live(self.live.channels)
         self.state = StateSharing(self, "State", table=self.table, alarm_topic=self.alarms.topic)
         self.api.use_state(self.state)
+        self.notices = self._add_notices(configuration, shared.region)
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
@@ -92,6 +95,25 @@ class RegionalStack(Stack):
         signing_functions = {region: stack.attachments.signing_function_name for region, stack in regions.items()}
         self.api.use_attachments(self.attachments.upload.form_function, signing_functions)
         add_operations(self)
+
+    def _add_notices(self, configuration: "ChatConfiguration", user_pool_region: str) -> Notices | None:
+        if configuration.notices is None:
+            return None
+        address = f"https://{configuration.domain_name}" if configuration.domain_name else self.api.api.api_endpoint
+        notices = Notices(
+            self,
+            "Notices",
+            configuration=configuration.notices,
+            # Where the web client is, so that a notice leads to its room.
+            web_address=configuration.allowed_origins[0],
+            unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
+            table=self.table,
+            state=self.state,
+            fanout=self.messages.fanout,
+            alarm_topic=self.alarms.topic,
+        )
+        self.api.use_notices(notices.notifications, user_pool_region)
+        return notices
 
     def _add_health_check(self) -> DeepHealthCheck:
         health = DeepHealthCheck(self, "Health", api=self.api.api, alarm_topic=self.alarms.topic)

@@ -11,6 +11,7 @@ import pytest
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
+from tests.behaviour.test_chat import Attachment, jpeg
 from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, live
 
@@ -255,6 +256,48 @@ def test_unread_messages_are_counted_over_both_regions_and_marks_never_go_back(r
     cara = chat.user()
     assert room.join(HOME, cara).status_code == 200
     assert unread(cara, HOME) == 0, "what was said before somebody joined does not wait"
+
+
+def test_a_thumbnail_is_announced_in_every_region(room: Room) -> None:
+    with live(room.anna, HOME, room.id) as anna, live(room.ben, AWAY, room.id) as ben:
+        anna.open()
+        ben.open()
+        sent = Attachment(room, HOME, jpeg())
+        for client in (anna, ben):
+            client.wait_for(kind="attachment", id=sent.id, thumbnail=True, within=40)
+        shown = room.ben.call(AWAY, "GET", f"/rooms/{room.id}/attachments/{sent.id}", variant="thumbnail")
+        assert shown.status_code == 200
+
+
+def test_who_is_away_gets_a_mail_and_who_is_there_does_not(room: Room, chat: Chat) -> None:
+    # What an operator brings: a verified identity, out of the sandbox.
+    mails = chat.cloud.client("sesv2", AWAY)
+    mails.create_email_identity(EmailIdentity="example.com")
+    mails.put_account_details(
+        ProductionAccessEnabled=True, MailType="TRANSACTIONAL", WebsiteURL="https://chat.example.com"
+    )
+    cara = chat.user()
+    assert room.join(HOME, cara).status_code == 200
+    eventually(lambda: cara.call(AWAY, "GET", f"/rooms/{room.id}").status_code == 200)
+    room.anna.call(AWAY, "POST", "/session", {"name": "Anna"})
+    choice = {"mail": True, "push": False, "quiet_minutes": 5, "language": "en"}
+    for user in (room.anna, room.ben, cara):
+        assert user.call(AWAY, "PUT", "/me/notifications", choice).status_code == 200
+    heartbeat(room.ben, AWAY, room)
+    assert room.anna.post(AWAY, room.id, "Are you there?").status_code == 201
+
+    def noticed(region: str, user: User) -> list[str]:
+        # Cognito mails its codes too.
+        mails = [mail for mail in chat.cloud.sent_mails(region) if mail.sender == "Chat <notices@example.com>"]
+        return [mail.text for mail in mails if mail.to == [user.mail]]
+
+    (text,) = eventually(lambda: noticed(AWAY, cara), within=40)
+    assert "Anna: Are you there?" in text
+    assert f"https://chat.example.com/rooms/{room.id}" in text
+    # Neither the author nor who has the room open, and only the Region that accepted the message tells.
+    assert [noticed(region, user) for region in REGIONS for user in (room.anna, room.ben)] == [[]] * 4
+    assert noticed(HOME, cara) == []
+    assert cara.call(AWAY, "PUT", "/me/notifications", {**choice, "mail": False}).json()["mail"] is False
 
 
 def test_nothing_is_lost_while_the_live_api_refuses_to_publish(room: Room, chat: Chat) -> None:

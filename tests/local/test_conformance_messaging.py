@@ -367,3 +367,24 @@ def test_a_queue_refuses_who_is_not_allowed(cloud: LocalCloud, fanout: dict[str,
         stranger.send_message(QueueUrl=fanout["All"], MessageBody="no")
     iam.delete_access_key(UserName="nobody", AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName="nobody")
+
+
+def test_batches_are_allowed_by_the_permission_for_one(cloud: LocalCloud) -> None:
+    operator = cloud.client("sqs", region=TOKYO)
+    url = operator.create_queue(QueueName="batches")["QueueUrl"]
+    attributes = operator.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": attributes["QueueArn"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam = cloud.client("iam")
+    iam.create_user(UserName="sender")
+    iam.put_user_policy(UserName="sender", PolicyName="send", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="sender")["AccessKey"]
+    sender = cloud.client("sqs", region=TOKYO, credentials=key)
+    sent = sender.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "yes"}])
+    assert [entry["Id"] for entry in sent["Successful"]] == ["1"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sender.delete_message_batch(QueueUrl=url, Entries=[{"Id": "1", "ReceiptHandle": "x"}])
+    iam.delete_access_key(UserName="sender", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(UserName="sender", PolicyName="send")
+    iam.delete_user(UserName="sender")
+    operator.delete_queue(QueueUrl=url)

@@ -1,4 +1,7 @@
-"""SQS: messages of a dead-letter queue can be moved back, which MiniStack's API lacks."""
+"""SQS: messages of a dead-letter queue can be moved back, which MiniStack's API lacks; batches need no permission more.
+
+On AWS the batch operations are no IAM actions: whoever may send, delete or hide a message may do so with ten of them.
+"""
 
 import json
 import time
@@ -11,6 +14,7 @@ from cdp_constructs.local.extensions import _ministack
 __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
+    "ministack.core.iam_actions:extract_iam_action",
     "ministack.core.iam_actions:extract_resource_arn",
     "ministack.services.sqs:_Err",
     "ministack.services.sqs:_HANDLERS",
@@ -91,7 +95,16 @@ def _naming_source(extract: Callable[..., str]) -> Callable[..., str]:
     return extract_resource_arn
 
 
+def _as_one(extract: Callable[..., str | None]) -> Callable[..., str | None]:
+    def extract_iam_action(service: str, *rest: Any, **more: Any) -> str | None:
+        action = extract(service, *rest, **more)
+        return action.removesuffix("Batch") if service == "sqs" and action else action
+
+    return extract_iam_action
+
+
 def install() -> None:
-    """Add the operations on move tasks."""
+    """Add the operations on move tasks, and judge batches as what they are made of."""
+    _iam_actions.extract_iam_action = _as_one(_iam_actions.extract_iam_action)
     _sqs._HANDLERS |= {"StartMessageMoveTask": _start, "ListMessageMoveTasks": _list}
     _iam_actions.extract_resource_arn = _naming_source(_iam_actions.extract_resource_arn)

@@ -7,9 +7,14 @@ from stacks.chat import system
 from stacks.chat.regional_stack import RegionalStack
 
 ORIGIN = "https://chat.example.com"
+NOTICES = {
+    "identity": "example.com",
+    "sender": "Chat <notices@example.com>",
+    "platform_applications": {"us-west-2": {"fcm": "arn:aws:sns:us-west-2:123456789012:app/GCM/chat"}},
+}
 
 
 @architecture
 def two_regions(app: App) -> dict[str, RegionalStack]:
-    """The chat as cdk.json configures it."""
-    return system.add_to(app, app.node.try_get_context("chat"))
+    """The chat as cdk.json configures it, with notices."""
+    return system.add_to(app, {**app.node.try_get_context("chat"), "notices": NOTICES})

@@ -56,20 +56,24 @@ class Chat:
         mail = f"{uuid4().hex}@example.com"
         sub = cognito.sign_up(ClientId=client, Username=mail, Password=PASSWORD)["UserSub"]
         cognito.admin_confirm_sign_up(UserPoolId=pool, Username=mail)
+        # The user would type the code that Cognito mailed.
+        verified = [{"Name": "email", "Value": mail}, {"Name": "email_verified", "Value": "true"}]
+        cognito.admin_update_user_attributes(UserPoolId=pool, Username=mail, UserAttributes=verified)
         signed_in = cognito.initiate_auth(
             ClientId=client,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": mail, "PASSWORD": PASSWORD},
         )
-        return User(self, sub, signed_in["AuthenticationResult"]["AccessToken"])
+        return User(self, sub, mail, signed_in["AuthenticationResult"]["AccessToken"])
 
 
 class User:
     """Somebody who is signed in."""
 
-    def __init__(self, chat: Chat, sub: str, token: str) -> None:
+    def __init__(self, chat: Chat, sub: str, mail: str, token: str) -> None:
         self.chat = chat
         self.sub = sub
+        self.mail = mail
         self.token = token
 
     def call(self, region: str, method: str, path: str, body: object = None, **query: object) -> httpx.Response:

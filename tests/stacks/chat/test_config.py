@@ -20,6 +20,13 @@ ROUTED = GOOD | {
     "hosted_zone_name": "chat.example.com",
 }
 
+PUSH = {"us-west-2": {"fcm": "arn:aws:sns:us-west-2:123456789012:app/GCM/chat"}}
+NOTICES = {"identity": "example.com", "sender": "Chat <notices@mail.example.com>", "platform_applications": PUSH}
+
+
+def noticing(**changed: Any) -> dict[str, Any]:
+    return GOOD | {"notices": NOTICES | changed}
+
 
 def without(configuration: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in configuration.items() if name != key}
@@ -36,7 +43,16 @@ def test_the_command_line_passes_json_text() -> None:
 
 
 def test_everything_switched_on_is_taken() -> None:
-    assert ChatConfiguration.from_context(ROUTED | {"alarm_email": "ops@example.com"}).latency_routing
+    everything = ROUTED | {"alarm_email": "ops@example.com", "notices": NOTICES}
+    assert ChatConfiguration.from_context(everything).latency_routing
+
+
+def test_mail_may_come_from_an_address_and_push_may_be_left_out() -> None:
+    address = {"identity": "notices@example.com", "sender": "notices@example.com"}
+    configuration = ChatConfiguration.from_context(GOOD | {"notices": address})
+    assert configuration.notices is not None
+    assert configuration.notices.platform_applications == {}
+    assert ChatConfiguration.from_context(GOOD).notices is None
 
 
 @pytest.mark.parametrize(
@@ -80,6 +96,32 @@ def test_everything_switched_on_is_taken() -> None:
         ),
         (GOOD | {"latency_routing": "yes"}, "chat: latency_routing is 'yes'"),
         (GOOD | {"alarm_email": "ops"}, "chat: alarm_email is 'ops'. Use an address such as ops@example.com."),
+        (noticing(identity="Example"), "chat: notices.identity is 'Example'. Use a domain or an address that SES"),
+        (
+            noticing(sender="Chat"),
+            "chat: notices.sender is 'Chat'. Use an address, perhaps with a name: Chat <notices@",
+        ),
+        (
+            noticing(sender="Chat <chat@example.org>"),
+            "is 'Chat <chat@example.org>', which is not of the identity 'example.com'. Use an address such as notices@",
+        ),
+        (
+            noticing(platform_applications={"us-west-2": {"sms": "arn"}}),
+            "chat: notices.platform_applications.us-west-2.sms names the platform 'sms'. Use one of apns, fcm.",
+        ),
+        (
+            noticing(platform_applications={"ap-northeast-1": PUSH["us-west-2"]}),
+            "us-west-2:123456789012:app/GCM/chat'. Use the ARN of an SNS platform application there, arn:aws:sns:ap-",
+        ),
+        (
+            noticing(platform_applications={"eu-west-1": {"apns": "arn:aws:sns:eu-west-1:123456789012:app/APNS/chat"}}),
+            "platform_applications names 'eu-west-1', where the chat is not. Use ap-northeast-1, us-west-2, each with",
+        ),
+        (GOOD | {"notices": {"identity": "example.com"}}, "context key 'chat' lacks 'notices.sender'. Add"),
+        (
+            noticing(from_address="x"),
+            "context key 'chat' has 'notices.from_address', which nothing reads. Its keys are",
+        ),
         (GOOD | {"region": []}, "context key 'chat' has 'region', which nothing reads. Use 'regions'."),
     ],
 )

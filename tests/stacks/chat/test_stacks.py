@@ -127,10 +127,10 @@ def test_sessions_outlast_an_outage_and_passwords_are_strong(templates: dict[str
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])
-def test_only_health_answers_without_a_token(templates: dict[str, Any], stack: str) -> None:
+def test_only_health_and_mails_links_answer_without_a_token(templates: dict[str, Any], stack: str) -> None:
     routes = resources(templates[stack], "AWS::ApiGatewayV2::Route").values()
     public = {route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"}
-    assert public == {"GET /health", "GET /health/deep"}
+    assert public == {"GET /health", "GET /health/deep", "GET /unsubscribe", "POST /unsubscribe"}
     assert {route["AuthorizationType"] for route in routes if route["RouteKey"] not in public} == {"JWT"}
     authorizer = only(templates[stack], "AWS::ApiGatewayV2::Authorizer")["JwtConfiguration"]
     assert "cognito-idp.ap-northeast-1" in json.dumps(authorizer["Issuer"])
@@ -157,18 +157,22 @@ def test_the_api_may_read_and_write_its_table_and_call_three_functions(templates
     template = templates[stack]
     assert allowed(template, "ChatFunctionRole", "dynamodb") == {
         "dynamodb:BatchGetItem",
+        "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
     }
+    # Only a user's devices are ever deleted; what is said stays.
+    (delete,) = [item for item in statements(template, "ChatFunctionRole") if "dynamodb:DeleteItem" in item["Action"]]
+    assert delete["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "DEVICE#*"]}}
     (invoke,) = [item for item in statements(template, "ChatFunctionRole") if item["Action"] == "lambda:InvokeFunction"]
     named = sorted(json.dumps(resource) for resource in invoke["Resource"])
     assert len(named) == 3
     for region in ("ap-northeast-1", "us-west-2"):
         assert any(f":lambda:{region}:" in name and f"Chat-{region}-SignDownload" in name for name in named)
     assert {
-        service for service in ("s3", "sns", "sqs", "kms") if allowed(template, "ChatFunctionRole", service)
+        service for service in ("s3", "sns", "sqs", "kms", "ses") if allowed(template, "ChatFunctionRole", service)
     } == set()
 
 
@@ -231,6 +235,39 @@ def test_somebody_is_told_when_members_get_messages_late(templates: dict[str, An
     assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateAgeOfOldestMessage", 60)
     (queue,) = [item["Value"]["Fn::GetAtt"][0] for item in alarm["Dimensions"]]
     assert "FanoutLiveQueue" in queue
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_the_region_that_accepted_a_message_tells_who_is_away(templates: dict[str, Any], stack: str) -> None:
+    template = templates[stack]
+    (subscription,) = [
+        item
+        for logical_id, item in resources(template, "AWS::SNS::Subscription").items()
+        if logical_id.startswith("MessagesFanoutNotices")
+    ]
+    assert subscription["FilterPolicy"] == {"kind": ["message"], "region": [stack.removeprefix("Chat-")]}
+    assert allowed(template, "NoticesNotifierRole", "sqs") >= {"sqs:SendMessage"}
+    (send,) = [item for item in statements(template, "NoticesNotifierRole") if item["Action"] == "sqs:SendMessage"]
+    assert "NoticesNotificationsQueue" in json.dumps(send["Resource"])
+    for statement in statements(template, "NoticesNotifierRole"):
+        if "dynamodb:" in json.dumps(statement["Action"]):
+            assert "dynamodb:LeadingKeys" in json.dumps(statement["Condition"])
+    assert not {"dynamodb:PutItem", "dynamodb:UpdateItem"} & allowed(template, "NoticesNotifierRole", "dynamodb")
+
+
+def test_push_goes_through_applications_of_the_same_region_only(templates: dict[str, Any]) -> None:
+    application = "arn:aws:sns:us-west-2:123456789012:app/GCM/chat"
+    assert application in json.dumps(templates[AWAY])
+    assert application not in json.dumps(templates[HOME])
+
+
+def test_without_notices_there_is_nothing_that_mails(templates: dict[str, Any]) -> None:
+    template = templates["RoutedChat-us-west-2"]
+    assert not resources(template, "AWS::SES::ConfigurationSet")
+    keys = {route["RouteKey"] for route in resources(template, "AWS::ApiGatewayV2::Route").values()}
+    assert not {key for key in keys if "unsubscribe" in key}
+    environment = only(template, "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]
+    assert "NOTICES_TABLE" not in environment
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])

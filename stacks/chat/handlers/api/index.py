@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chat_api import attachments, channels, people, rooms
+from chat_api import attachments, channels, me, people, rooms
 from chat_api.log import RoomBusyError, RoomLog
 from chat_api.models import (
     LONGEST_PAGE,
@@ -33,6 +33,7 @@ from chat_api.table import connect
 logger = Logger()
 tracer = Tracer()
 app = APIGatewayHttpResolver(enable_validation=True)
+app.include_router(me.router)
 
 table = connect()
 log = RoomLog(table, os.environ["AWS_REGION"], os.environ["LOG_REGIONS"].split(","))
@@ -168,7 +169,10 @@ def read_messages(room: Room, after: CursorText = "", before: CursorText | None 
 def mark_read(room: Room, body: Reading) -> Answer:
     """Note how far the caller has read; what was read before stays read."""
     rooms.require_member(table, _user(), room)
-    return {"unread": markers.mark(_user(), room, _cursor(body.cursor))}, HTTPStatus.OK
+    unread = markers.mark(_user(), room, _cursor(body.cursor))
+    if not unread:
+        me.seen(_user(), room)
+    return {"unread": unread}, HTTPStatus.OK
 
 
 @app.post("/rooms/<room>/uploads")

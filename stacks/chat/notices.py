@@ -1,0 +1,89 @@
+"""Messages for members who are away: by mail and push, as each of them chose."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ses as ses
+from constructs import Construct
+
+from cdp_constructs import Notifications
+from cdp_constructs._defaults.functions import Invocation, add_function
+from stacks.chat import HANDLERS
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
+
+    from cdp_constructs import SnsSqsFanout, StateSharing
+    from stacks.chat.config import NoticesConfiguration
+
+
+class Notices(Construct):
+    """Tells absent members of the messages that this Region accepts; the other Regions tell of theirs.
+
+    Attributes:
+        notifications: Sends, at once or as a digest.
+        notifier: Finds out who is absent.
+        subscriber: The subscriber of the fan-out that the notifier works for.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        configuration: "NoticesConfiguration",
+        web_address: str,
+        unsubscribe_url: str,
+        table: dynamodb.ITableV2,
+        state: "StateSharing",
+        fanout: "SnsSqsFanout",
+        alarm_topic: "sns.ITopic",
+    ) -> None:
+        super().__init__(scope, construct_id)
+        region = Stack.of(self).region
+        self.notifications = Notifications(
+            self,
+            "Notifications",
+            identity=ses.EmailIdentity.from_email_identity_name(self, "Identity", configuration.identity),
+            sender=configuration.sender,
+            unsubscribe_url=unsubscribe_url,
+            platform_applications=configuration.platform_applications.get(region),
+            table=table,
+            alarm_topic=alarm_topic,
+        )
+        self.notifier = self._add_notifier(table, web_address)
+        state.share_with(self.notifier, groups=["ROOM"], read_only=True)
+        self.notifications.grant_notify(self.notifier)
+        # Every Region publishes every message; the one that accepted it tells who is away.
+        self.subscriber = fanout.add_subscriber(
+            "Notices", handler=self.notifier, filter_policy={"kind": ["message"], "region": [region]}
+        )
+
+    def _add_notifier(self, table: dynamodb.ITableV2, web_address: str) -> "lambda_.Function":
+        function = add_function(
+            self,
+            "Notifier",
+            handler=HANDLERS / "api",
+            module="notifier",
+            description="Finds the members who are away when a message comes",
+            invocation=Invocation.POLLED,
+            environment={
+                "TABLE_NAME": table.table_name,
+                "WEB_ADDRESS": web_address,
+                "NOTICES_QUEUE": self.notifications.queue.queue_url,
+            },
+            memory_size=512,
+            timeout=Duration.seconds(30),
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"],
+                resources=[table.table_arn],
+                # Rooms with their members, and the authors' names.
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*", "USER#*"]}},
+            )
+        )
+        return function

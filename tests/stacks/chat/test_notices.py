@@ -1,0 +1,233 @@
+"""Who is told of a message, and what a user decides about it: the functions by themselves."""
+
+import importlib
+import json
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
+from botocore.exceptions import ClientError
+
+from notices import Notices, Preferences
+from tests.stacks.chat.memory import MemoryTable
+
+CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_REGION": "us-west-2",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "made-up",
+        "AWS_SECRET_ACCESS_KEY": "made-up",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "TABLE_NAME": "chat",
+        "WEB_ADDRESS": "https://chat.example.com",
+        "NOTICES_QUEUE": "https://sqs.example/notices",
+        "USER_POOL_REGION": "ap-northeast-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+class Notifier:
+    """The notifier, a room with many members, and what it sends."""
+
+    def __init__(self, module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.module = module
+        self.table: Any = MemoryTable()
+        self.sent: list[dict[str, Any]] = []
+        self.refused: list[dict[str, Any]] = []
+        self.online = {"ben"}
+        made = module.rooms.create(self.table, "anna", "Lobby")
+        self.room = made["room"]
+        for user in ("ben", *(f"absent-{number}" for number in range(12))):
+            module.rooms.join(self.table, user, self.room, made["invite_code"])
+        look = lambda _room: SimpleNamespace(online=frozenset(self.online))  # noqa: E731
+        monkeypatch.setattr(module, "table", self.table)
+        monkeypatch.setattr(module, "presence", SimpleNamespace(look=look))
+        monkeypatch.setattr(module, "sqs", SimpleNamespace(send_message_batch=self._send))
+
+    def _send(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
+        assert QueueUrl == "https://sqs.example/notices"
+        assert len(Entries) <= 10
+        self.sent += [json.loads(entry["MessageBody"]) for entry in Entries]
+        return {"Failed": self.refused}
+
+    def tell(self, text: str = "hello") -> dict[str, Any]:
+        message = {"id": "m-1", "room": self.room, "author": "anna", "text": text}
+        body = json.dumps({"kind": "message", "message": message})
+        answer: dict[str, Any] = self.module.handler({"Records": [{"messageId": "1", "body": body}]}, CONTEXT)
+        return answer
+
+
+@pytest.fixture
+def notifier(monkeypatch: pytest.MonkeyPatch) -> Notifier:
+    return Notifier(importlib.import_module("notifier"), monkeypatch)
+
+
+def test_who_is_away_is_told_and_neither_the_author_nor_who_is_there(notifier: Notifier) -> None:
+    notifier.module.people.rename(notifier.table, "anna", "Anna")
+    assert notifier.tell() == {"batchItemFailures": []}
+    assert sorted(notice["user"] for notice in notifier.sent) == sorted(f"absent-{number}" for number in range(12))
+    assert notifier.sent[0] == {
+        "notice_id": "m-1",
+        "user": notifier.sent[0]["user"],
+        "topic": notifier.room,
+        "title": "Lobby",
+        "body": "Anna: hello",
+        "link": f"https://chat.example.com/rooms/{notifier.room}",
+    }
+
+
+def test_a_long_text_is_cut_and_an_author_without_a_name_is_left_out(notifier: Notifier) -> None:
+    notifier.tell("x" * 4000)
+    assert {notice["body"] for notice in notifier.sent} == {"x" * 300}
+
+
+def test_nobody_is_told_when_everybody_is_there(notifier: Notifier) -> None:
+    notifier.online |= {f"absent-{number}" for number in range(12)}
+    assert notifier.tell() == {"batchItemFailures": []}
+    assert notifier.sent == []
+
+
+def test_notices_that_the_queue_did_not_take_are_sent_again(notifier: Notifier) -> None:
+    notifier.refused = [{"Id": "3", "Code": "InternalError", "SenderFault": False}]
+    with pytest.raises(BatchProcessingError, match="InternalError"):  # Lambda then delivers the whole batch again
+        notifier.tell()
+
+
+class People:
+    """Stands for preferences and devices."""
+
+    def __init__(self) -> None:
+        self.chosen = Preferences()
+        self.seen_rooms: list[tuple[str, str]] = []
+
+    def preferences(self, _user: str) -> Preferences:
+        return self.chosen
+
+    def choose(self, _user: str, **choice: Any) -> Preferences:
+        self.chosen = Preferences(**choice)
+        return self.chosen
+
+    def add_device(self, _user: str, _platform: str, token: str) -> str:
+        if token == "one too many":
+            raise ValueError("you have 20 devices; remove one")
+        return "d-1"
+
+    def remove_device(self, _user: str, device: str) -> bool:
+        return device == "d-1"
+
+
+class Me:
+    """The routes of a user, behind the HTTP API."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+        self.module = importlib.import_module("chat_api.me")
+        self.people = People()
+        self.account: Any = {"email": "anna@example.com", "email_verified": "true"}
+        self.tokens: list[str] = []
+        self.app = APIGatewayHttpResolver(enable_validation=True)
+        self.app.include_router(self.module.router)
+        monkeypatch.setattr(self.module, "connect", lambda: self.people)
+        monkeypatch.setattr(self.module, "_user_pool", lambda: SimpleNamespace(get_user=self._get_user))
+
+    def _get_user(self, AccessToken: str) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
+        self.tokens.append(AccessToken)
+        if isinstance(self.account, Exception):
+            raise self.account
+        return {"UserAttributes": [{"Name": name, "Value": value} for name, value in self.account.items()]}
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "headers": {"content-type": "application/json", "authorization": "Bearer the-token"},
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "stage": "$default",
+                "authorizer": {"jwt": {"claims": {"sub": "anna"}}},
+            },
+            "body": None if body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        answer = self.app.resolve(event, CONTEXT)
+        return int(answer["statusCode"]), json.loads(answer["body"])
+
+
+@pytest.fixture
+def me(monkeypatch: pytest.MonkeyPatch) -> Me:
+    return Me(monkeypatch)
+
+
+CHOICE = {"mail": True, "push": False, "quiet_minutes": 30, "language": "ja"}
+
+
+def test_mail_goes_to_the_verified_address_of_the_account(me: Me) -> None:
+    assert me.call("GET", "/me/notifications") == (
+        200,
+        {"mail": False, "push": True, "quiet_minutes": 15, "language": "en", "mail_off": None},
+    )
+    assert me.call("PUT", "/me/notifications", CHOICE) == (200, {**CHOICE, "mail_off": None})
+    assert (me.people.chosen.address, me.tokens) == ("anna@example.com", ["the-token"])
+
+
+def test_without_mail_nobody_asks_for_an_address(me: Me) -> None:
+    me.account = AssertionError("asked")
+    assert me.call("PUT", "/me/notifications", {**CHOICE, "mail": False})[0] == 200
+    assert me.people.chosen.address is None
+
+
+@pytest.mark.parametrize(
+    ("account", "status"),
+    [
+        ({"email": "anna@example.com", "email_verified": "false"}, 409),
+        ({}, 409),
+        (ClientError({"Error": {"Code": "InternalErrorException"}}, "GetUser"), 503),
+    ],
+    ids=["not verified", "none", "the home Region is down"],
+)
+def test_without_a_proven_address_nothing_is_changed(me: Me, account: Any, status: int) -> None:
+    me.account = account
+    assert me.call("PUT", "/me/notifications", CHOICE)[0] == status
+    assert me.people.chosen == Preferences()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"quiet_minutes": 4}, {"quiet_minutes": 1441}, {"language": "fr"}, {"address": "x@example.com"}]
+)
+def test_a_choice_that_is_none_is_refused(me: Me, wrong: dict[str, Any]) -> None:
+    assert me.call("PUT", "/me/notifications", CHOICE | wrong)[0] == 422
+
+
+def test_devices_come_and_go(me: Me) -> None:
+    assert me.call("POST", "/me/devices", {"platform": "fcm", "token": "t"}) == (201, {"device": "d-1"})
+    assert me.call("DELETE", "/me/devices/d-1") == (200, {"device": "d-1"})
+    assert me.call("DELETE", "/me/devices/d-2")[0] == 404
+    assert me.call("POST", "/me/devices", {"platform": "sms", "token": "t"})[0] == 422
+    status, answer = me.call("POST", "/me/devices", {"platform": "apns", "token": "one too many"})
+    assert (status, "remove one" in answer["message"]) == (400, True)
+
+
+def test_a_chat_without_notices_says_so_and_works_on(me: Me, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(me.module, "connect", lambda: None)
+    assert me.call("GET", "/me/notifications") == (
+        404,
+        {"statusCode": 404, "message": "this chat sends no notices"},
+    )
+    me.module.seen("anna", "room")
+
+
+def test_the_environment_tells_whether_there_are_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("chat_api.me")
+    module.connect.cache_clear()
+    assert module.connect() is None
+    monkeypatch.setenv("NOTICES_TABLE", "chat")
+    monkeypatch.setenv("NOTICES_PLATFORMS", "{}")
+    module.connect.cache_clear()
+    assert isinstance(module.connect(), Notices)
+    module.connect.cache_clear()
