@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from cdp_constructs.delivery.cache_distribution import CacheDistribution
     from cdp_constructs.delivery.direct_hosting import DirectHosting
     from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution
+    from cdp_constructs.iot.aggregation import Aggregation
+    from cdp_constructs.iot.broadcast import Broadcast
     from cdp_constructs.iot.device_fleet import DeviceFleet
+    from cdp_constructs.iot.fanout_notification import FanoutNotification
     from cdp_constructs.iot.iot_account_settings import IotAccountSettings
+    from cdp_constructs.iot.point_to_point import PointToPoint
     from cdp_constructs.iot.topic_rule import TopicRule
     from cdp_constructs.iot.topics import InvalidTopicError, TopicSpace
     from cdp_constructs.messaging.notifications import Notifications
@@ -35,13 +39,16 @@ if TYPE_CHECKING:
 
 # Where each public name lives. A test keeps this table, __all__ and the type view above equal.
 _MODULE_OF = {
+    "Aggregation": "cdp_constructs.iot.aggregation",
     "AuthorizedApi": "cdp_constructs.api.authorized_api",
+    "Broadcast": "cdp_constructs.iot.broadcast",
     "CacheDistribution": "cdp_constructs.delivery.cache_distribution",
     "ChannelNamespace": "cdp_constructs.realtime.realtime_channels",
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
     "DeviceFleet": "cdp_constructs.iot.device_fleet",
     "DirectHosting": "cdp_constructs.delivery.direct_hosting",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
+    "FanoutNotification": "cdp_constructs.iot.fanout_notification",
     "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
     "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
     "InvalidOptionError": "cdp_constructs._defaults.validation",
@@ -49,6 +56,7 @@ _MODULE_OF = {
     "IotAccountSettings": "cdp_constructs.iot.iot_account_settings",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "Notifications": "cdp_constructs.messaging.notifications",
+    "PointToPoint": "cdp_constructs.iot.point_to_point",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
     "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
@@ -65,13 +73,16 @@ _MODULE_OF = {
 }
 
 __all__ = [
+    "Aggregation",
     "AuthorizedApi",
+    "Broadcast",
     "CacheDistribution",
     "ChannelNamespace",
     "DeepHealthCheck",
     "DeviceFleet",
     "DirectHosting",
     "DirectObjectUpload",
+    "FanoutNotification",
     "FanoutSubscriber",
     "ImageThumbnails",
     "InvalidOptionError",
@@ -79,6 +90,7 @@ __all__ = [
     "IotAccountSettings",
     "MultiRegionLatencyRouting",
     "Notifications",
+    "PointToPoint",
     "PrivateCacheDistribution",
     "RealtimeChannels",
     "SignInUserPool",

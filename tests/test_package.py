@@ -71,6 +71,14 @@ def composed_by(module: str) -> set[str]:
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
         "cdp_constructs.delivery.direct_hosting": {"cdp_constructs.delivery.cache_distribution"},
+        "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
+        "cdp_constructs.iot.broadcast": {"cdp_constructs.iot.topics"},
+        "cdp_constructs.iot.fanout_notification": {
+            "cdp_constructs.iot.topic_rule",
+            "cdp_constructs.iot.topics",
+            "cdp_constructs.messaging.sns_sqs_fanout",
+        },
+        "cdp_constructs.iot.point_to_point": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.device_fleet": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.topic_rule": {"cdp_constructs.iot.topics"},
         "cdp_constructs.upload.direct_object_upload": {"cdp_constructs.messaging.sns_sqs_fanout"},
