@@ -1,0 +1,97 @@
+"""The arithmetic of a million devices, against figures worked out by hand, and the page that quotes it."""
+
+from dataclasses import replace
+
+import pytest
+
+from stacks.iot import scale
+from stacks.iot.scale import BatchSource, Choice, Fleet, Table, monthly_cost, quotas
+
+FLEET = Fleet()
+AS_IT_IS = Choice()
+
+
+def cost(**changes: object) -> dict[str, float]:
+    return dict(monthly_cost(FLEET, replace(AS_IT_IS, **changes)))  # type: ignore[arg-type]
+
+
+def test_the_page_has_the_tables_of_the_code() -> None:
+    assert scale.PAGE.read_text() == scale.page_with_tables(), "run `python -m stacks.iot.scale`"
+    assert scale.page_with_tables().count("| ---") > 3
+
+
+def test_a_month_is_43_billion_measurements() -> None:
+    assert FLEET.measurements == 43_200_000_000
+    assert round(scale.publishes_per_second(FLEET, AS_IT_IS)) == 16_667
+
+
+def test_connections_and_rules_by_hand() -> None:
+    as_it_is = cost()
+    assert as_it_is["Connections"] == pytest.approx(43_200 * 0.08)
+    assert as_it_is["Rule"] == pytest.approx(43_200 * 0.15)
+    assert as_it_is["Actions"] == pytest.approx(2 * 43_200 * 0.15)
+
+
+def test_messages_get_cheaper_and_basic_ingest_saves_them_all() -> None:
+    # 1 billion at $1.00, 4 at $0.80, 38.2 at $0.70 a million.
+    assert cost(basic_ingest=False)["Messages"] == pytest.approx(1_000 + 3_200 + 26_740)
+    assert cost()["Messages"] == 0
+
+
+def test_quality_of_service_of_telemetry_is_free() -> None:
+    assert cost(qos=0) == cost(qos=1)
+
+
+def test_gathered_measurements_count_in_parts_of_5_kb() -> None:
+    # 10 are 2,000 bytes, one part; 60 are 12,000 bytes, three parts.
+    assert cost(measurements_per_publish=10)["Rule"] == pytest.approx(cost()["Rule"] / 10)
+    assert cost(measurements_per_publish=60)["Rule"] == pytest.approx(cost()["Rule"] / 60 * 3)
+
+
+def test_a_shadow_costs_its_update_and_a_message_that_cannot_be_ingested() -> None:
+    with_shadow = cost(shadow=True)
+    assert with_shadow["Shadow updates"] == pytest.approx(43_200 * 1.25)
+    assert with_shadow["Messages"] == cost(basic_ingest=False)["Messages"]
+
+
+def test_firehose_counts_5_kb_for_every_record() -> None:
+    raw = 43.2e9 * 200 / 1024**3
+    assert cost()["Batch layer: Firehose"] == pytest.approx(43.2e9 * 5120 / 1024**3 * 0.029 + raw * 0.018)
+
+
+def test_provisioned_writes_cost_less_for_even_load() -> None:
+    on_demand, provisioned = cost()["Speed layer: writes"], cost(table=Table.PROVISIONED)["Speed layer: writes"]
+    assert on_demand == pytest.approx(2 * 43_200 * 0.625)
+    assert provisioned == pytest.approx(2 * 43.2e9 / 2_592_000 / 0.7 * 0.00065 * 720)
+    assert cost(windows=False)["Speed layer: writes"] == on_demand / 2
+
+
+def test_no_choice_costs_less_than_nothing() -> None:
+    for choice in (AS_IT_IS, Choice(windows=False, measurements_per_publish=60, batch_source=BatchSource.STREAM)):
+        assert all(amount >= 0 for amount in monthly_cost(FLEET, choice).values())
+    assert sum(monthly_cost(Fleet(devices=0), AS_IT_IS).values()) == 0
+
+
+def test_which_quotas_have_to_be_raised() -> None:
+    raised = {quota.name: quota.fits for quota in quotas(FLEET, AS_IT_IS)}
+    assert raised == {
+        "IoT Core: connections at once": False,
+        "IoT Core: publishes/s from devices": False,
+        "IoT Core: rule evaluations/s": False,
+        "Firehose: PutRecord requests/s of a stream": False,
+        "DynamoDB: writes/s of a table": False,
+        "Kinesis: shards": True,
+    }
+    gathered = Choice(measurements_per_publish=10, batch_source=BatchSource.STREAM)
+    assert [quota.name for quota in quotas(FLEET, gathered) if not quota.fits] == ["IoT Core: connections at once"]
+
+
+def test_a_small_fleet_needs_nothing_raised() -> None:
+    assert all(quota.fits for quota in quotas(Fleet(devices=50_000), AS_IT_IS))
+
+
+def test_times_of_the_whole_fleet() -> None:
+    assert scale.reconnect_seconds(FLEET) == pytest.approx(333.3, abs=0.1)
+    assert scale.join_seconds(FLEET) == 100_000
+    assert scale.catch_up_seconds(FLEET, AS_IT_IS, 3600) == pytest.approx(5 * 3600)
+    assert scale.catch_up_seconds(FLEET, AS_IT_IS, 3600, publishes_a_second=10_000) == float("inf")
