@@ -42,6 +42,7 @@ def synthesise(cloud: LocalCloud, directory: Path) -> Checked:
         RuntimeError: with what the app printed.
     """
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    context["systems"] = ["chat"]
     context["chat"] |= {
         "latency_routing": True,
         "domain_name": f"api.{ZONE}",

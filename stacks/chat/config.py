@@ -1,24 +1,20 @@
 """The chat's configuration: the key ``chat`` of the CDK context, checked before anything is built."""
 
-import json
 import re
-from difflib import get_close_matches
 from email.utils import parseaddr
-from typing import Any, Self
+from typing import Any, ClassVar
 
-from aws_cdk.region_info import RegionInfo
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from cdp_constructs._defaults.validation import InvalidOptionError, check_origins
+from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_region
+
+__all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
 
 KEY = "chat"
 
 # What SNS calls the push services of a platform: https://docs.aws.amazon.com/sns/latest/api/API_CreatePlatformApplication.html
 _PLATFORMS = {"apns": "APNS|APNS_SANDBOX", "fcm": "GCM"}
-
-
-class ConfigurationError(Exception):
-    """The context holds something the chat cannot be built from; one line per mistake: key, value, fix."""
 
 
 class NoticesConfiguration(BaseModel):
@@ -72,10 +68,11 @@ class NoticesConfiguration(BaseModel):
         return applications
 
 
-class ChatConfiguration(BaseModel):
+class ChatConfiguration(SystemConfiguration):
     """What an operator decides about the chat."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    KEY: ClassVar[str] = KEY
+    EXAMPLE: ClassVar[str] = '{"regions": […], "allowed_origins": […]}'
 
     regions: tuple[str, ...] = Field(strict=False)
     """Regions that serve users. The first is the home Region: it holds the user pool and owns the table's definition,
@@ -117,16 +114,7 @@ class ChatConfiguration(BaseModel):
             )
         taken = list(info.data.get("regions", ()))
         for region in regions:
-            # CDK's own table of Regions. Cognito's and CloudFront's names in other partitions are others.
-            if RegionInfo.get(region).partition != "aws":
-                names = [known.name for known in RegionInfo.regions if known.partition == "aws"]
-                near = get_close_matches(region, names, n=1) or ["ap-northeast-1"]
-                raise InvalidOptionError(
-                    KEY,
-                    option,
-                    f"contains {region!r}, which is no Region of the partition 'aws'",
-                    f"Use a name such as {near[0]!r}",
-                )
+            check_region(KEY, option, region)
             if region in taken:
                 raise InvalidOptionError(KEY, option, f"contains {region!r} twice", "Name every Region once")
             taken.append(region)
@@ -166,9 +154,7 @@ class ChatConfiguration(BaseModel):
     @field_validator("alarm_email")
     @classmethod
     def _is_an_address(cls, address: str | None) -> str | None:
-        if address is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
-            raise InvalidOptionError(KEY, "alarm_email", f"is {address!r}", "Use an address such as ops@example.com")
-        return address
+        return check_address(KEY, "alarm_email", address)
 
     @field_validator("notices")
     @classmethod
@@ -180,48 +166,3 @@ class ChatConfiguration(BaseModel):
                 fix = f"Use {', '.join(regions)}, each with platform applications of its own"
                 raise InvalidOptionError(KEY, "notices.platform_applications", problem, fix)
         return notices
-
-    @classmethod
-    def from_context(cls, value: object) -> Self:
-        """Read the value of the context key.
-
-        Args:
-            value: An object from ``cdk.json``, or the JSON text that ``-c chat='{…}'`` passes.
-
-        Raises:
-            ConfigurationError: with one line per mistake.
-        """
-        if value is None:
-            raise ConfigurationError(_line("is missing", 'Add "chat": {"regions": […], "allowed_origins": […]} to it'))
-        if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except json.JSONDecodeError as error:
-                problem = f"is {value!r}, which is not JSON ({error})"
-                raise ConfigurationError(_line(problem, """Write -c chat='{"regions": ["us-west-2"], …}'""")) from None
-        try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            raise ConfigurationError("\n".join(_explain(dict(detail)) for detail in error.errors())) from None
-
-
-def _explain(detail: dict[str, Any]) -> str:
-    """Turn one of pydantic's errors into our shape of message."""
-    cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, InvalidOptionError):
-        return str(cause)
-    option = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "missing":
-        return _line(f"lacks {option!r}", f"Add {option!r} to it")
-    if detail["type"] == "extra_forbidden":
-        fields = ChatConfiguration.model_fields
-        if len(detail["loc"]) > 1:
-            fields = {f"notices.{field}": value for field, value in NoticesConfiguration.model_fields.items()}
-        near = get_close_matches(option, fields, n=1)
-        known = ", ".join(fields)
-        return _line(f"has {option!r}, which nothing reads", f"Use {near[0]!r}" if near else f"Its keys are {known}")
-    return f"{KEY}: {option or 'the value'} is {detail['input']!r}. {detail['msg']}."
-
-
-def _line(problem: str, fix: str) -> str:
-    return f"context key {KEY!r} {problem}. {fix}."

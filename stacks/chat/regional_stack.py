@@ -13,7 +13,8 @@ from stacks.chat.attachments import Attachments
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
 from stacks.chat.notices import Notices
-from stacks.chat.operations import Alarms, add_operations
+from stacks.chat.operations import add_operations
+from stacks.operations import Alarms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Stack
 from constructs import Construct
 
-from stacks.chat.operations import Alarms, name_runbooks
+from stacks.chat.operations import RUNBOOKS
+from stacks.operations import Alarms, name_runbooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,4 +35,4 @@ class RoutingAlarmsStack(Stack):
         for region, stack in regions.items():
             if stack.routing is not None:
                 stack.routing.add_alarm(self, f"{region}-Unhealthy", alarm_topic=alarms.topic)
-        name_runbooks(self)
+        name_runbooks(self, RUNBOOKS)

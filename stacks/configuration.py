@@ -1,0 +1,114 @@
+"""How a system reads its configuration: a key of the CDK context, checked before anything is built."""
+
+import json
+import re
+from difflib import get_close_matches
+from typing import Any, ClassVar, Self, get_args
+
+from aws_cdk.region_info import RegionInfo
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cdp_constructs._defaults.validation import InvalidOptionError
+
+__all__ = ["ConfigurationError", "SystemConfiguration", "check_address", "check_region"]
+
+
+class ConfigurationError(Exception):
+    """The context holds something the system cannot be built from; one line per mistake: key, value, fix."""
+
+
+class SystemConfiguration(BaseModel):
+    """What an operator decides about a system."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+    KEY: ClassVar[str]
+    """Its key of the context."""
+    EXAMPLE: ClassVar[str]
+    """The least that it may hold, as JSON with … for values."""
+
+    @classmethod
+    def from_context(cls, value: object) -> Self:
+        """Read the value of the context key.
+
+        Args:
+            value: An object from ``cdk.json``, or the JSON text that ``-c <key>='{…}'`` passes.
+
+        Raises:
+            ConfigurationError: with one line per mistake.
+        """
+        if value is None:
+            raise ConfigurationError(cls._line("is missing", f'Add "{cls.KEY}": {cls.EXAMPLE} to it'))
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except json.JSONDecodeError as error:
+                problem = f"is {value!r}, which is not JSON ({error})"
+                raise ConfigurationError(cls._line(problem, f"Write -c {cls.KEY}='{cls.EXAMPLE}'")) from None
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise ConfigurationError("\n".join(cls._explain(dict(detail)) for detail in error.errors())) from None
+
+    @classmethod
+    def _explain(cls, detail: dict[str, Any]) -> str:
+        """Turn one of pydantic's errors into our shape of message."""
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, InvalidOptionError):
+            return str(cause)
+        option = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "missing":
+            return cls._line(f"lacks {option!r}", f"Add {option!r} to it")
+        if detail["type"] == "extra_forbidden":
+            known = cls._known_beside(detail["loc"])
+            near = get_close_matches(option, known, n=1)
+            fix = f"Use {near[0]!r}" if near else f"Its keys are {', '.join(known)}"
+            return cls._line(f"has {option!r}, which nothing reads", fix)
+        return f"{cls.KEY}: {option or 'the value'} is {detail['input']!r}. {detail['msg']}."
+
+    @classmethod
+    def _known_beside(cls, location: tuple[str | int, ...]) -> list[str]:
+        """Return the keys that could stand where an unknown one does, written as the unknown one is."""
+        model: type[BaseModel] = cls
+        for part in location[:-1]:
+            if isinstance(part, str):
+                model = _model_in(model.model_fields[part].annotation)
+        prefix = "".join(f"{part}." for part in location[:-1])
+        return [f"{prefix}{field}" for field in model.model_fields]
+
+    @classmethod
+    def _line(cls, problem: str, fix: str) -> str:
+        return f"context key {cls.KEY!r} {problem}. {fix}."
+
+
+def _model_in(annotation: Any) -> type[BaseModel]:
+    """Return the model in an annotation such as ``tuple[Threshold, ...]`` or ``Notices | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(_model_in(part) for part in get_args(annotation) if part not in (Ellipsis, type(None)))
+
+
+def check_region(key: str, option: str, region: str, *, verb: str = "contains") -> str:
+    """Return the name of a Region of the partition ``aws``, or refuse it.
+
+    Raises:
+        InvalidOptionError: naming a Region that is spelled alike.
+    """
+    # CDK's own table of Regions. Cognito's and CloudFront's names in other partitions are others.
+    if RegionInfo.get(region).partition != "aws":
+        names = [known.name for known in RegionInfo.regions if known.partition == "aws"]
+        near = get_close_matches(region, names, n=1) or ["ap-northeast-1"]
+        problem = f"{verb} {region!r}, which is no Region of the partition 'aws'"
+        raise InvalidOptionError(key, option, problem, f"Use a name such as {near[0]!r}")
+    return region
+
+
+def check_address(key: str, option: str, address: str | None) -> str | None:
+    """Return a mail address, or refuse it.
+
+    Raises:
+        InvalidOptionError: for anything else.
+    """
+    if address is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
+        raise InvalidOptionError(key, option, f"is {address!r}", "Use an address such as ops@example.com")
+    return address

@@ -1,0 +1,181 @@
+"""What systems have in common for whoever is woken up: a topic, a page for every alarm, one state, and graphs.
+
+Everything but the topic is put together last, from the finished stack: an alarm, a queue or a function that it gets
+tomorrow is on its dashboard and in its composite alarm without a line here. Tests hold that it also has its place in
+the system's runbooks.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdp_constructs import SnsSqsFanout
+from cdp_constructs._defaults.queues import add_dead_letter_queue
+
+if TYPE_CHECKING:
+    from constructs import IConstruct
+
+__all__ = [
+    "MINUTE",
+    "Alarms",
+    "add_any_alarm",
+    "alarm_row",
+    "function_row",
+    "graph",
+    "name_runbooks",
+    "queue_graphs",
+    "runbook_of",
+]
+
+MINUTE = Duration.minutes(1)
+
+
+class Alarms(Construct):
+    """The topic that a system's alarms in a Region go to, encrypted with a key that CloudWatch may use.
+
+    Attributes:
+        topic: Give it to patterns as ``alarm_topic``.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, email: str | None) -> None:
+        super().__init__(scope, construct_id)
+        fanout = SnsSqsFanout(self, "Fanout")
+        stack = Stack.of(self)
+        alarms = stack.format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        fanout.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"), source_arn=alarms)
+        self.topic = fanout.topic
+        if email is not None:
+            sns.Subscription(
+                self,
+                "Mail",
+                topic=self.topic,
+                protocol=sns.SubscriptionProtocol.EMAIL,
+                endpoint=email,
+                dead_letter_queue=add_dead_letter_queue(
+                    self, "MailFailures", alarm_topic=self.topic, holds="alarms that could not be mailed"
+                ),
+            )
+
+
+def name_runbooks(stack: Stack, folder: str) -> list[cloudwatch.Alarm]:
+    """Name in the description of every alarm of a stack the page that says what to do, and return the alarms.
+
+    Args:
+        stack: The finished stack.
+        folder: Where the pages are, such as ``docs/runbooks``.
+    """
+    alarms = [item for item in stack.node.find_all() if isinstance(item, cloudwatch.Alarm)]
+    for alarm in alarms:
+        resource = cast("cloudwatch.CfnAlarm", alarm.node.default_child)
+        resource.alarm_description = f"{resource.alarm_description} Runbook: {runbook_of(alarm.node.id, folder)}"
+    return alarms
+
+
+def runbook_of(construct_id: str, folder: str) -> str:
+    """Return the page of an alarm, by its construct id: ``DeadLetterQueueAlarm`` has ``dead-letter-queue.md``."""
+    kind = construct_id.rpartition("-")[2].removesuffix("Alarm")
+    return f"{folder}/{re.sub(r'(?<!^)(?=[A-Z])', '-', kind).lower()}.md"
+
+
+def add_any_alarm(
+    stack: Stack,
+    construct_id: str,
+    alarms: Sequence[cloudwatch.Alarm],
+    *,
+    alarm_topic: sns.ITopic,
+    what: str,
+    folder: str,
+) -> cloudwatch.CompositeAlarm:
+    """Add one alarm that is on while any other is: its second mail is the all-clear.
+
+    Args:
+        stack: The finished stack.
+        construct_id: Id inside it, which also names its page.
+        alarms: All others.
+        alarm_topic: Receives it.
+        what: What the alarms are of, such as "this Region".
+        folder: Where the pages are.
+    """
+    # Imported here, as it is in the patterns: whoever has no alarm topic never needs it.
+    from aws_cdk import aws_cloudwatch_actions as actions
+
+    description = f"{stack.stack_name}: something in {what} needs somebody; the other alarms say what. It is over "
+    composite = cloudwatch.CompositeAlarm(
+        stack,
+        construct_id,
+        alarm_rule=cloudwatch.AlarmRule.any_of(*alarms),
+        alarm_description=f"{description}when all of them are. Runbook: {runbook_of(construct_id, folder)}",
+    )
+    action = actions.SnsAction(alarm_topic)
+    composite.add_alarm_action(action)
+    composite.add_ok_action(action)
+    return composite
+
+
+def alarm_row(alarms: Sequence[cloudwatch.Alarm]) -> cloudwatch.IWidget:
+    """Return the row of all alarms, the last change first."""
+    return cloudwatch.AlarmStatusWidget(
+        title="Alarms",
+        alarms=list(alarms),
+        width=24,
+        height=4,
+        sort_by=cloudwatch.AlarmStatusWidgetSortBy.STATE_UPDATED_TIMESTAMP,
+    )
+
+
+def queue_graphs(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+    """Return how old what waits in the stack's queues is, and how much waits in those for failures."""
+    # By their place in the stack, as alarms and runbooks name it.
+    queues = [(place, item) for place, item in _found(stack) if isinstance(item, sqs.Queue)]
+    return (
+        graph(
+            "Oldest waiting, s",
+            *(
+                queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="max", label=place)
+                for place, queue in queues
+                if queue.dead_letter_queue is not None
+            ),
+        ),
+        graph(
+            "Failed, waiting for a person",
+            *(
+                queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="max", label=place)
+                for place, queue in queues
+                if queue.dead_letter_queue is None
+            ),
+        ),
+    )
+
+
+def function_row(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+    """Return the row of errors and throttles of the stack's functions."""
+    functions = [(place, item) for place, item in _found(stack) if isinstance(item, lambda_.Function)]
+
+    def all_of(metric: str) -> "list[cloudwatch.Metric]":
+        return [function.metric(metric, period=MINUTE, statistic="sum", label=place) for place, function in functions]
+
+    return (
+        graph("Functions: errors", *all_of("Errors"), width=12),
+        graph("Functions: throttles", *all_of("Throttles"), width=12),
+    )
+
+
+def graph(title: str, *metrics: cloudwatch.IMetric, width: int = 8) -> cloudwatch.GraphWidget:
+    """Return a graph of a dashboard; a row is 24 wide."""
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=width, height=6)
+
+
+def _found(stack: Stack) -> "Iterator[tuple[str, IConstruct]]":
+    path = f"{stack.node.path}/"
+    for item in stack.node.find_all():
+        yield item.node.path.removeprefix(path), item

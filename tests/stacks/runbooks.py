@@ -1,0 +1,119 @@
+"""What every system owes to whoever is woken up: a page for every alarm, one state, everything on a dashboard."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from stacks.operations import runbook_of
+
+ROOT = Path(__file__).parents[2]
+Template = dict[str, Any]
+ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+# What a composite alarm's rule may hold: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+LONGEST_RULE, LONGEST_ARN, MOST_CHILDREN = 10_240, 140, 100
+
+
+def pages(folder: str) -> set[str]:
+    """Return the pages of a system, without their index."""
+    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob("*.md")}
+    return found - {f"{folder}/index.md"}
+
+
+def resources(template: Template, resource_type: str) -> dict[str, dict[str, Any]]:
+    return {
+        logical_id: resource.get("Properties", {})
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == resource_type
+    }
+
+
+def only(template: Template, resource_type: str) -> dict[str, Any]:
+    (found,) = resources(template, resource_type).values()
+    return found
+
+
+def check_that_alarms_and_pages_name_each_other(templates: Mapping[str, Template], folder: str) -> None:
+    texts = {
+        f"{stack}/{logical_id}": properties["AlarmDescription"]
+        for stack, template in templates.items()
+        for kind in ALARMS
+        for logical_id, properties in resources(template, kind).items()
+    }
+    named = {
+        alarm: found[1] if (found := re.search(r" Runbook: (\S+\.md)$", text)) else text
+        for alarm, text in texts.items()
+    }
+    assert {alarm: page for alarm, page in named.items() if page not in pages(folder)} == {}, "write these pages"
+    assert sorted(pages(folder) - set(named.values())) == [], "no alarm has these pages"
+
+
+def check_that_pages_have_a_row_for_each_place(stacks: Iterable[Stack], folder: str) -> None:
+    missing = []
+    for stack in stacks:
+        for alarm in stack.node.find_all():
+            if not isinstance(alarm, cloudwatch.Alarm):
+                continue
+            place = alarm.node.path.removeprefix(f"{Stack.of(alarm).node.path}/").rpartition("/")[0]
+            page = runbook_of(alarm.node.id, folder)
+            if f"| `{place}` |" not in (ROOT / page).read_text():
+                missing.append(f"{page}: add a row that begins with | `{place}` |")
+    assert sorted(set(missing)) == []
+
+
+def check_that_a_page_is_whole(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert text.startswith("# ")
+    assert "**Alarm** `" in text
+    assert "\n## What it means\n" in text
+    assert "\n## How to see\n" in text
+    assert "\n## What to do\n" in text or "\n## How to replay\n" in text
+    assert "replay" in text.lower(), "say how, or that nothing is to be replayed"
+
+
+def check_that_commands_name_one_resource_each(page: str, template: Template) -> None:
+    text = (ROOT / page).read_text()
+    functions, queues = (resources(template, f"AWS::{kind}") for kind in ("Lambda::Function", "SQS::Queue"))
+    named = [
+        (part, functions)
+        for part in re.findall(r"(?:`|\n)logs\s(\w+)|\$\(function (\w+)\)", text)
+        for part in part
+        if part
+    ]
+    named += [(part, queues) for part in re.findall(r"(?:show|replay) --stack \$STACK (\w+)", text)]
+    fitting = {part: [name for name in found if part in name] for part, found in named}
+    assert {part: names for part, names in fitting.items() if len(names) != 1} == {}
+
+
+def check_that_one_alarm_goes_off_with_any_other(template: Template) -> None:
+    composite = only(template, "AWS::CloudWatch::CompositeAlarm")
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    parts = composite["AlarmRule"]["Fn::Join"][1]
+    children = {part["Fn::GetAtt"][0] for part in parts if isinstance(part, dict)}
+    assert children == set(alarms)
+    written = "".join(part for part in parts if isinstance(part, str))
+    assert set(re.findall(r"[A-Z]+", written)) == {"ALARM", "OR"}
+    actions = {json.dumps(alarm["AlarmActions"]) for alarm in alarms.values()}
+    assert {json.dumps(composite["AlarmActions"]), json.dumps(composite["OKActions"])} == actions
+    assert len(children) <= MOST_CHILDREN
+    assert len(written) + len(children) * LONGEST_ARN <= LONGEST_RULE, "nest: a composite may hold composites"
+
+
+def check_that_everything_is_on_the_dashboard(template: Template) -> str:
+    """Return the dashboard's body, for what else it must have."""
+    body = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
+    # Those that CloudFormation calls during a deployment have nothing to say at night.
+    functions = {
+        logical_id: properties
+        for logical_id, properties in resources(template, "AWS::Lambda::Function").items()
+        if "Description" in properties
+    }
+    shown = (*resources(template, "AWS::CloudWatch::Alarm"), *resources(template, "AWS::SQS::Queue"), *functions)
+    assert [name for name in shown if f'"{name}"' not in body] == []
+    for metric in ("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "IteratorAge", "Throttles"):
+        assert metric in body
+    return body
