@@ -51,7 +51,7 @@ drill: $(INSTALLED) ## lose a Region in the middle of a conversation, and get it
 
 # A worker per core, up to four: each has a synthesis and an embedded cloud of its own, shared by the tests of a file.
 test: $(INSTALLED) ## all tests, the embedded cloud included (PYTEST_ARGS="tests/upload -n 0" runs a part)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 synth: $(INSTALLED) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out

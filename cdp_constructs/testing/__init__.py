@@ -1,4 +1,4 @@
-"""A testing kit for CDK applications: one synthesis per session, nag findings, snapshots, the local cloud.
+"""A testing kit for CDK applications: one synthesis per module, nag findings, snapshots, the local cloud.
 
 Installing ``cdp-constructs[testing]`` registers the pytest plugin. Mark what is to be synthesised, then ask for it::
 

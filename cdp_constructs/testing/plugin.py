@@ -5,7 +5,6 @@ CDK and the packs are imported inside the fixtures, so that a test run without C
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,7 +32,7 @@ def cdk_context(pytestconfig: pytest.Config) -> dict[str, Any]:
 
 @pytest.fixture
 def cdk_app(cdk_context: dict[str, Any]) -> "App":
-    """Return a fresh app with the context of ``cdk.json``, for what must not be in the session's synthesis."""
+    """Return a fresh app with the context of ``cdk.json``, for what must not be in a common synthesis."""
     from aws_cdk import App
 
     return App(context=cdk_context)
@@ -63,10 +62,10 @@ def synthesis(
     nag_packs: "Callable[[App], list[Any]]",
     tmp_path_factory: pytest.TempPathFactory,
 ) -> "Synthesis":
-    """Return the session's only synthesis; call it with a function marked ``@architecture``."""
+    """Return the session's synthesis; call it with a function marked ``@architecture``."""
     from cdp_constructs.testing.synthesis import Synthesis
 
-    return Synthesis(cdk_context, nag_packs, tmp_path_factory.mktemp("assembly") / "cdk.out")
+    return Synthesis(cdk_context, nag_packs, tmp_path_factory.mktemp("assemblies"))
 
 
 @pytest.fixture
@@ -93,8 +92,8 @@ def deployed(local_cloud: "LocalCloud", synthesis: "Synthesis") -> "Callable[[Ca
 
     def deploy(build: Callable[..., Any]) -> "Deployment":
         if build not in deployments:
-            names = list(synthesis(build).template_files)
-            deployments[build] = local_cloud.deploy(Path(synthesis.directory), stacks=names)
+            synthesised = synthesis(build)
+            deployments[build] = local_cloud.deploy(synthesised.assembly, stacks=list(synthesised.template_files))
         return deployments[build]
 
     return deploy

@@ -1,4 +1,4 @@
-"""Builds every marked architecture into one app and synthesises it once."""
+"""Builds the marked architectures of a module into one app, and synthesises it when a test asks for one of them."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -32,6 +32,8 @@ class SynthesisedArchitecture:
     """Template file by stack name."""
     paths: tuple[str, ...]
     """Construct paths of its stacks."""
+    assembly: Path
+    """Directory of the cloud assembly that it is part of."""
     _findings: tuple[Finding, ...]
     _acknowledged: tuple[AcknowledgedFinding, ...]
 
@@ -81,23 +83,58 @@ class SynthesisedArchitecture:
 
 
 class Synthesis:
-    """The session's only synthesis; call it with a marked function."""
+    """What the session synthesises, a module's architectures together; call it with a marked function."""
 
     def __init__(self, context: Mapping[str, Any], packs: Callable[[App], list[Any]], directory: Path) -> None:
-        """Build and synthesise everything that is registered.
+        """Synthesise nothing yet.
 
         Args:
-            context: The app's context, as in ``cdk.json``.
-            packs: Makes the nag packs for the app.
-            directory: Where the assembly goes.
+            context: The apps' context, as in ``cdk.json``.
+            packs: Makes the nag packs for an app.
+            directory: Where the assemblies go.
         """
-        self.directory = directory
-        app = App(context={**context, **_READ_THE_REPORT}, outdir=str(directory))
-        Validations.of(app).add_plugins(*packs(app))
+        self._context = {**context, **_READ_THE_REPORT}
+        self._packs = packs
+        self._directory = directory
+        self._assemblies: dict[str, _Assembly | Exception] = {}
+
+    def __call__(self, build: Callable[..., Any]) -> SynthesisedArchitecture:
+        """Return what a marked function became.
+
+        Raises:
+            LookupError: when the function is not marked with ``@architecture``.
+            Exception: what the function raised while it built, or the CDK while it synthesised.
+        """
+        module = build.__module__
+        members = [item for item in architectures.registered if item.build.__module__ == module]
+        if build not in [item.build for item in members]:
+            message = f"{build.__qualname__} is not an architecture; mark it with @architecture"
+            raise LookupError(message)
+        if module not in self._assemblies:
+            try:
+                self._assemblies[module] = self._synthesise(module, members)
+            except Exception as error:  # noqa: BLE001 - it is raised below, now and for every test that asks again
+                self._assemblies[module] = error
+        assembly = self._assemblies[module]
+        if isinstance(assembly, Exception):
+            raise assembly
+        return assembly.part(build)
+
+    def _synthesise(self, module: str, members: list[architectures.Architecture]) -> "_Assembly":
+        directory = self._directory / f"{len(self._assemblies)}-{module.rpartition('.')[2]}" / "cdk.out"
+        app = App(context=self._context, outdir=str(directory))
+        Validations.of(app).add_plugins(*self._packs(app))
+        return _Assembly(app, members)
+
+
+class _Assembly:
+    """The architectures of one module, built into one app and synthesised."""
+
+    def __init__(self, app: App, members: list[architectures.Architecture]) -> None:
         self._results: dict[Callable[..., Any], Any] = {}
         self._errors: dict[Callable[..., Any], Exception] = {}
         self._stacks: dict[Callable[..., Any], list[Stack]] = {}
-        for item in architectures.registered:
+        for item in members:
             before = {child.node.id for child in app.node.children}
             try:
                 self._results[item.build] = item.add_to(app)
@@ -109,27 +146,20 @@ class Synthesis:
                 continue
             added = [child for child in app.node.children if child.node.id not in before]
             self._stacks[item.build] = [stack for child in added for stack in _stacks_of(child)]
-        assembly = app.synth()
-        self._findings, self._acknowledged = read_findings(Path(assembly.directory))
+        self._directory = Path(app.synth().directory)
+        self._findings, self._acknowledged = read_findings(self._directory)
 
-    def __call__(self, build: Callable[..., Any]) -> SynthesisedArchitecture:
-        """Return what a marked function became.
-
-        Raises:
-            LookupError: when the function is not marked with ``@architecture``.
-            Exception: what the function raised while it built.
-        """
+    def part(self, build: Callable[..., Any]) -> SynthesisedArchitecture:
+        """Return what one of the functions became, or raise what it raised."""
         if build in self._errors:
             raise self._errors[build]
-        if build not in self._stacks:
-            message = f"{build.__qualname__} is not an architecture; mark it with @architecture"
-            raise LookupError(message)
         stacks = self._stacks[build]
         paths = tuple(stack.node.path for stack in stacks)
         return SynthesisedArchitecture(
             self._results[build],
             {stack.stack_name: _template_file(stack) for stack in stacks},
             paths,
+            self._directory,
             tuple(finding for finding in self._findings if _inside(finding.construct_path, paths)),
             tuple(finding for finding in self._acknowledged if _inside(finding.construct_path, paths)),
         )

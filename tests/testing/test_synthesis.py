@@ -1,9 +1,12 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
-from aws_cdk import App, Environment, Stack, Stage
+from aws_cdk import App, CfnResource, Environment, Stack, Stage
 from aws_cdk import aws_sns as sns
 
 from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs.testing import Synthesis, architecture, normalise
+from cdp_constructs.testing import Synthesis, architecture, architectures, normalise
 
 
 @architecture
@@ -68,6 +71,35 @@ def test_stacks_inside_a_stage_are_found_by_their_names(synthesis: Synthesis) ->
 def test_one_template_of_several_is_refused_with_their_names(synthesis: Synthesis) -> None:
     with pytest.raises(ValueError, match=r"has 2 stacks: TestingKitStage-eu-west-1, .*; use \.templates"):
         _ = synthesis(two_regions_of_a_stage).template_json
+
+
+def test_architectures_of_a_module_share_an_assembly_and_others_are_not_in_it(synthesis: Synthesis) -> None:
+    assembly = synthesis(plain_topic).assembly
+    assert synthesis(acknowledged_topic).assembly == assembly
+    assert {file.name.partition(".")[0] for file in assembly.glob("*.template.json")} == {
+        "SynthesisPlainTopic",
+        "SynthesisAcknowledgedTopic",
+    }
+
+
+def test_what_the_cdk_refuses_to_synthesise_is_told_to_each_who_asks_and_built_once(
+    cdk_context: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def circle(app: App) -> None:
+        built.append(app)
+        first, second = (CfnResource(Stack(app, name), "Topic", type="AWS::SNS::Topic") for name in ("One", "Two"))
+        first.add_property_override("DisplayName", second.ref)
+        second.add_property_override("DisplayName", first.ref)
+
+    monkeypatch.setattr(architectures, "registered", [])
+    architecture(circle)
+    synthesis = Synthesis(cdk_context, lambda _: [], tmp_path)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="cyclic"):
+            synthesis(circle)
+    assert len(built) == 1
 
 
 def test_an_unmarked_function_is_refused(synthesis: Synthesis) -> None:

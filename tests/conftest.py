@@ -1,0 +1,46 @@
+"""How several workers share the tests: which files stay together, and which come first."""
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+# Files that look at the same deployment: one worker takes them all, and deploys once.
+_TOGETHER = {"tests/behaviour/test_chat": "chat", "tests/stacks/chat/test_stacks": "chat"}
+
+# Those that take longest first, so that no worker is left with one at the end: deployments, then the embedded cloud,
+# then what is synthesised. Handlers as plain Python take next to nothing.
+_LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local")
+_LAST = "tests/handlers"
+
+
+def group(test_id: str) -> str:
+    """Return what stays on one worker: the test's file, or the name of several."""
+    file = test_id.partition("::")[0]
+    return next((name for start, name in _TOGETHER.items() if file.startswith(start)), file)
+
+
+def place(item: pytest.Item) -> int:
+    """Return where the test's group comes, by how long it takes, as far as its folder tells."""
+    name = group(item.nodeid)
+    if name.startswith(_LAST):
+        return len(_LONGEST_FIRST) + 1
+    return next((at for at, start in enumerate(_LONGEST_FIRST) if name.startswith(start)), len(_LONGEST_FIRST))
+
+
+class GroupScheduling(LoadFileScheduling):
+    """Gives a worker a whole group at a time. ``--dist loadgroup`` does nothing with pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling | None:
+    """Take the place of ``--dist loadfile``."""
+    return GroupScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort the tests of workers; who runs them in one process reads them in the order of the files."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=place)
