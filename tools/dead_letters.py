@@ -213,7 +213,9 @@ def list_queues(
     table = Table("queue", "messages", "replay puts them into")
     for queue in queues:
         table.add_row(queue.name, str(queue.messages), (queue.destination or "nothing; see the runbook").split(":")[-1])
-    console.print(table)
+    # A name that is cut is no name: whoever copies it needs all of it, also from a pipe or a narrow window.
+    needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    Console(width=max(needed, console.width)).print(table, crop=False)
 
 
 @app.command()
