@@ -42,7 +42,9 @@ class Device:
         connected: Set while it has a connection on which it hears commands.
     """
 
-    def __init__(self, settings: Settings, hardware: Hardware, *, first_pause: float = 1.0) -> None:
+    def __init__(
+        self, settings: Settings, hardware: Hardware, *, first_pause: float = 1.0, patience: float = 10.0
+    ) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
@@ -50,6 +52,7 @@ class Device:
             hardware: What it is made of.
             first_pause: Seconds until it tries to connect again; doubled each time, up to a minute, and spread so that
                 a fleet does not come back all at once.
+            patience: Seconds to wait for a connection and for each answer.
         """
         self.settings = settings
         self.store = IdentityStore(settings.state_folder)
@@ -62,16 +65,18 @@ class Device:
         }
         self._hardware = hardware
         self._first_pause = first_pause
+        self._patience = patience
         self._interval = settings.interval_seconds
         self._interval_changed = asyncio.Event()
         self._filled = asyncio.Event()
         self._reconnect = asyncio.Event()
+        self._working = asyncio.Lock()
 
     async def run(self) -> None:
         """Join if need be, then measure and obey, until cancelled.
 
         Raises:
-            RejectedError: the cloud gives it no identity, or takes it away.
+            RejectedError: the cloud gives it no identity.
         """
         measuring = asyncio.create_task(self._measure_always())
         try:
@@ -89,7 +94,7 @@ class Device:
         """
         current = self.store.current()
         if current is None:
-            current = await claim(self.settings)
+            current = await claim(self.settings, patience=self._patience)
             self.store.keep(current)
             logger.info("%s joined as certificate %s", current.thing, current.certificate_id)
         return current
@@ -103,7 +108,9 @@ class Device:
                 if newer is not None:
                     identity = await self._try_next(identity, newer)
                 await self._work(identity)
-            except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+            except (aiomqtt.MqttError, OSError, TimeoutError, RejectedError) as error:
+                if isinstance(error, RejectedError) and self.store.current() is None:
+                    raise
                 if self.connected.is_set():
                     pause = self._first_pause
                 logger.info("No connection (%s); next try in about %g s", error, pause)
@@ -118,7 +125,7 @@ class Device:
     async def _try_next(self, current: Identity, newer: Identity) -> Identity:
         """Return the newer identity if the cloud lets it in; otherwise drop it and go on with the current one."""
         try:
-            async with connect(self.settings, newer.thing, self.store.pem_file(newer)):
+            async with connect(self.settings, newer.thing, self.store.pem_file(newer), patience=self._patience):
                 self.store.promote()
                 return newer
         except (aiomqtt.MqttError, OSError) as error:
@@ -129,7 +136,9 @@ class Device:
 
     async def _work(self, identity: Identity) -> None:
         """Do everything on one connection, until it ends or there is a better certificate."""
-        async with connect(self.settings, identity.thing, self.store.pem_file(identity)) as session:
+        async with connect(
+            self.settings, identity.thing, self.store.pem_file(identity), patience=self._patience
+        ) as session:
             identity = await self._confirm(session, identity)
             await self._obey(session, identity)
             self.connected.set()
@@ -221,7 +230,8 @@ class Device:
         answer: dict[str, Any] = {"session": request.get("session") if isinstance(request, dict) else None}
         if not isinstance(request, dict) or not isinstance(request.get("command"), str):
             return answer | {"status": "rejected", "reason": "a command is an object with session and command"}
-        if request.get("expires_at", time.time() + 1) < time.time():
+        expires_at = request.get("expires_at")
+        if isinstance(expires_at, int | float) and expires_at < time.time():
             return answer | {"status": "expired", "reason": "it came too late"}
         command = self.commands.get(request["command"])
         if command is None:
@@ -260,15 +270,13 @@ class Device:
         )
 
     async def _work_on_jobs(self, session: Session, jobs: str) -> None:
-        """Work on jobs until there is none; a job's document is a command."""
-        while True:
-            execution = (await session.ask(f"{jobs}/start-next", {})).get("execution")
-            if not execution:
-                return
-            answer = await self._carry_out(session, execution["jobDocument"])
-            status = {"succeeded": "SUCCEEDED", "failed": "FAILED"}.get(answer["status"], "REJECTED")
-            details = {"reason": str(answer.get("reason", ""))[:1024]} if status != "SUCCEEDED" else {}
-            await session.ask(f"{jobs}/{execution['jobId']}/update", {"status": status, "statusDetails": details})
+        """Work on jobs, one after the other, until there is none; a job's document is a command."""
+        async with self._working:
+            while execution := (await session.ask(f"{jobs}/start-next", {})).get("execution"):
+                answer = await self._carry_out(session, execution["jobDocument"])
+                status = {"succeeded": "SUCCEEDED", "failed": "FAILED"}.get(answer["status"], "REJECTED")
+                details = {"reason": str(answer.get("reason", ""))[:1024]} if status != "SUCCEEDED" else {}
+                await session.ask(f"{jobs}/{execution['jobId']}/update", {"status": status, "statusDetails": details})
 
     # --- its commands
 

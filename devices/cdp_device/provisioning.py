@@ -10,15 +10,19 @@ from cdp_device.settings import Configuration, Settings
 CREATE = "$aws/certificates/create-from-csr/json"
 
 
-async def claim(settings: Settings) -> Identity:
+async def claim(settings: Settings, *, patience: float = 10) -> Identity:
     """Ask for the first identity with the claim certificate.
+
+    Args:
+        settings: Where and who.
+        patience: Seconds to wait for the connection and for each answer.
 
     Raises:
         RejectedError: the allow-list does not have the serial number, or has it in use.
         aiomqtt.MqttError: there is no connection.
         TimeoutError: there was no answer.
     """
-    async with connect(settings, f"claim-{settings.serial_number}", settings.claim_file) as session:
+    async with connect(settings, f"claim-{settings.serial_number}", settings.claim_file, patience=patience) as session:
         return await request_identity(session, settings.serial_number, settings.template)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import ssl
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,6 +54,7 @@ class Session:
         self._asked: set[str] = set()
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def subscribe(self, topic: str, handler: Handler) -> None:
         """Call a handler with the JSON document of every message of a topic; handlers run beside each other."""
@@ -75,6 +77,10 @@ class Session:
             TimeoutError: there was no answer.
             aiomqtt.MqttError: there is no connection any more.
         """
+        async with self._asking[topic]:  # an answer does not say which request it is for
+            return await self._ask(topic, request)
+
+    async def _ask(self, topic: str, request: Any) -> Any:
         topics = [f"{topic}/accepted", f"{topic}/rejected"]
         if topic not in self._asked:
             for name in topics:

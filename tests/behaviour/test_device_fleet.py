@@ -323,6 +323,21 @@ def test_rotated_certificate_works_and_the_old_one_does_not(place: Sites) -> Non
     )
 
 
+def test_new_certificate_that_does_not_work_changes_nothing(place: Sites) -> None:
+    current = join(place, "careful")
+
+    async def wake_with_a_bad_one() -> Identity:
+        device = Device(place.settings("careful"), SimulatedHygrometer(), first_pause=0.1, patience=3)
+        device.store.keep(current)
+        cert, key = vendor_device(place, "nobody").read_text().split("-----BEGIN PRIVATE KEY-----")
+        bad = {"certificate_id": "bad", "certificate": cert, "key": f"-----BEGIN PRIVATE KEY-----{key}"}
+        device.store.keep_next(current.model_copy(update=bad))
+        async with running(device):
+            return await device.identity()
+
+    assert asyncio.run(wake_with_a_bad_one()).certificate_id == current.certificate_id
+
+
 def test_sleeping_device_gets_its_desired_state_and_its_measurements_are_kept(place: Sites) -> None:
     place.allow("sleeper")
     data = place.cloud.client("iot-data")
