@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  build: {
+    target: ["chrome123", "edge123", "firefox121", "safari17.5"],
+    // Everything is a file of its own with a hashed name: the content security policy allows no data: or inline source.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+  },
+  test: { include: ["test/**/*.test.ts"], environment: "node" },
+});
