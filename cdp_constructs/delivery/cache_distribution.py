@@ -160,7 +160,14 @@ class CacheDistribution(Construct):
         self._take(path_pattern)
         self.distribution.add_behavior(path_pattern, origin, **self._reading(cache_policy))
 
-    def add_api(self, api: "apigatewayv2.IHttpApi", *, path: str = "/api", region: str | None = None) -> None:
+    def add_api(
+        self,
+        api: "apigatewayv2.IHttpApi",
+        *,
+        path: str = "/api",
+        region: str | None = None,
+        domain_name: str | None = None,
+    ) -> None:
         """Let an HTTP API answer below a path: never cached, with the caller's ``Authorization``, without the path.
 
         ``GET /api/orders?open=1`` reaches the API as ``GET /orders?open=1``; all methods pass. The API's own address
@@ -170,13 +177,15 @@ class CacheDistribution(Construct):
             api: The API, served from its default stage.
             path: Begins with a slash and ends without one.
             region: Region of the API when it is not that of its stack, as for an imported one.
+            domain_name: A name of the API's own at which it is asked instead, such as the one that
+                ``MultiRegionLatencyRouting`` gives it in every Region.
 
         Raises:
             InvalidOptionError: when the path is malformed or was added before.
         """
         check_path_prefix(self, path)
         self._take(f"{path}/*")
-        host = f"{api.api_id}.execute-api.{region or api.env.region}.{Stack.of(self).url_suffix}"
+        host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{Stack.of(self).url_suffix}"
         strip = cloudfront.Function(
             self,
             f"Strip{path.replace('/', '-')}",

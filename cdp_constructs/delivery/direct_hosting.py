@@ -203,9 +203,16 @@ class DirectHosting(Construct):
         self._configurations[name] = values
         self._write(name, values)
 
-    def add_api(self, api: "apigatewayv2.IHttpApi", *, path: str = "/api", region: str | None = None) -> None:
+    def add_api(
+        self,
+        api: "apigatewayv2.IHttpApi",
+        *,
+        path: str = "/api",
+        region: str | None = None,
+        domain_name: str | None = None,
+    ) -> None:
         """Let an HTTP API answer below a path of the site; see ``CacheDistribution.add_api``."""
-        self.cache.add_api(api, path=path, region=region)
+        self.cache.add_api(api, path=path, region=region, domain_name=domain_name)
 
     def add_web_acl(self, web_acl_arn: str) -> None:
         """Let AWS WAF judge every request before it is answered; see ``CacheDistribution.add_web_acl``."""

@@ -29,5 +29,7 @@ def browser_url(endpoint: str, url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in _LOCAL_SCHEMES:
         return url
-    netloc = f"{parts.netloc}.localhost:{urlsplit(endpoint).port}"
+    # A name that MiniStack chose, as that of a live channel, is local already and lacks only the scheme.
+    own = (parts.hostname or "").endswith(".localhost")
+    netloc = parts.netloc if own else f"{parts.netloc}.localhost:{urlsplit(endpoint).port}"
     return parts._replace(scheme=_LOCAL_SCHEMES[parts.scheme], netloc=netloc).geturl()

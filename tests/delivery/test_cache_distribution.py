@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import CacheDistribution, InvalidOptionError
@@ -216,6 +217,15 @@ def test_paths_of_an_api_that_cannot_work_are_refused(path: str) -> None:
     api = apigatewayv2.HttpApi.from_http_api_attributes(news, "Api", http_api_id="abc123")
     with pytest.raises(InvalidOptionError, match=r"Begin with a slash, end without one"):
         news.add_api(api, path=path)
+
+
+def test_an_api_is_asked_at_a_name_of_its_own() -> None:
+    news = cache()
+    api = apigatewayv2.HttpApi.from_http_api_attributes(news, "Api", http_api_id="abc123")
+    news.add_api(api, domain_name="api.example.com")
+    (distribution,) = Template.from_stack(Stack.of(news)).find_resources("AWS::CloudFront::Distribution").values()
+    read_from = distribution["Properties"]["DistributionConfig"]["Origins"]
+    assert "api.example.com" in [origin["DomainName"] for origin in read_from]
 
 
 def test_a_path_has_one_origin() -> None:

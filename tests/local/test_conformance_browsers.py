@@ -363,6 +363,12 @@ def test_policies_of_pages_allow_the_local_names_of_what_they_allow() -> None:
     )
 
 
+def test_names_that_ministack_chose_lack_only_the_scheme(cloud: LocalCloud) -> None:
+    assert cloud.browser_url("wss://x.localhost:80/event") == "ws://x.localhost:80/event"
+    policy = "connect-src wss://x.localhost:80/event"
+    assert with_local_sources(policy, 80) == f"{policy} ws://x.localhost:80/event ws://127.0.0.1:80"
+
+
 def test_local_addresses_stay_as_they_are(cloud: LocalCloud) -> None:
     assert cloud.browser_url(f"{cloud.endpoint}/x?y#z") == f"{cloud.endpoint}/x?y#z"
     port = httpx.URL(cloud.endpoint).port

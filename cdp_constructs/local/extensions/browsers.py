@@ -62,7 +62,10 @@ def with_local_sources(policy: str, port: int) -> str:
 
     def local(source: re.Match[str]) -> str:
         scheme = _SCHEMES[source[1]]
-        names = f"{scheme}://{source[2]}{_SUFFIX}:{port}{source[3]} {scheme}://127.0.0.1:{port}"
+        # MiniStack's own names, as those of live channels, are local already.
+        own = source[2].partition(":")[0].endswith(_SUFFIX)
+        host = source[2] if own else f"{source[2]}{_SUFFIX}:{port}"
+        names = f"{scheme}://{host}{source[3]} {scheme}://127.0.0.1:{port}"
         return f"{source[0]} {names}"
 
     return _SOURCE.sub(local, policy)
