@@ -7,6 +7,12 @@ INSTALLED := $(VENV)/.installed
 # Pillow as Lambda runs it, whatever this machine is: Python and processor of cdp_constructs/_defaults/functions.py.
 PILLOW_LAYER := build/layers/pillow
 PILLOW_TARGET := --only-binary :all: --python-version 3.14 --python-platform aarch64-manylinux_2_28
+# The chat's web client; its build is not committed.
+WEB := stacks/chat/web
+WEB_TOOLS := $(WEB)/node_modules/.installed
+WEB_BUILT := $(WEB)/dist/index.html
+WEB_SOURCES := $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/tsconfig.json $(shell find $(WEB)/src $(WEB)/public -type f)
+CHROMIUM ?= /usr/bin/chromium
 
 # Byte code is cached and jsii runs on Node 24 of the virtual environment, not on whatever the machine has.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,12 +21,12 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo load drill test synth review lint format types docs bench clean
+.PHONY: help install web lock demo demo-web load drill test test-web chromium synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(INSTALLED) ## set up .venv, node_modules and the layer with Pillow from the lock files
+install: $(INSTALLED) $(WEB_BUILT) ## set up everything from the lock files: .venv, node_modules, the layer with Pillow, the built web client
 
 $(INSTALLED): requirements/dev.lock requirements/pillow-layer.lock package-lock.json pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,49 +40,75 @@ $(INSTALLED): requirements/dev.lock requirements/pillow-layer.lock package-lock.
 	$(BIN)/npm ci --silent
 	@touch $@
 
+web: $(WEB_BUILT) ## build the chat's web client into stacks/chat/web/dist
+
+$(WEB_TOOLS): $(WEB)/package-lock.json | $(INSTALLED)
+	cd $(WEB) && $(CURDIR)/$(BIN)/npm ci --silent
+	@touch $@
+
+$(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
+	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent build -- --logLevel warn
+	@touch $@
+
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra testing --group dev --universal --upgrade \
 		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
 	echo pillow | $(BIN)/uv pip compile --quiet - --constraint requirements/dev.lock $(PILLOW_TARGET) --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock
 
-demo: $(INSTALLED) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
+demo: $(INSTALLED) $(WEB_BUILT) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
 	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)
 
-load: $(INSTALLED) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way (LOAD="--messages 500" for less)
+demo-web: $(INSTALLED) $(WEB_BUILT) ## the chat's web client on the embedded cloud, for your own browser; Ctrl-C ends it
+	$(BIN)/python -m demo.chat.web
+
+load: $(INSTALLED) $(WEB_BUILT) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way (LOAD="--messages 500" for less)
 	$(BIN)/python -m demo.chat.load $(LOAD)
 
-drill: $(INSTALLED) ## lose a Region in the middle of a conversation, and get it back (LOSE=other for the one that is not home)
+drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversation, and get it back (LOSE=other for the one that is not home)
 	$(BIN)/python -m demo.chat.drill --lose $(or $(LOSE),home)
 
 # A worker per core, up to four: each has a synthesis and an embedded cloud of its own, shared by the tests of a file.
-test: $(INSTALLED) ## all tests, the embedded cloud included (PYTEST_ARGS="tests/upload -n 0" runs a part)
+test: $(INSTALLED) $(WEB_BUILT) ## all tests, the embedded cloud included (PYTEST_ARGS="tests/upload -n 0" runs a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-synth: $(INSTALLED) ## cdk synth into a clean cdk.out
+# Chromium of the distribution; Debian and Ubuntu get it here when this may install, others name theirs.
+chromium:
+	@test -x $(CHROMIUM) || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-ipafont-gothic >/dev/null; } || \
+		{ echo "There is no browser at $(CHROMIUM). Install Chromium, or name one: make test-web CHROMIUM=/path/to/chromium"; exit 1; }
+
+test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
+	cd $(WEB) && $(CURDIR)/$(BIN)/npm test --silent
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests_web -n 0 $(PYTEST_ARGS)
+
+synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out
 	cdk synth --quiet
 
 review: $(INSTALLED) ## what changed in the architecture since a revision: make review BASE=main
 	@$(BIN)/node tools/review.mjs $(or $(BASE),HEAD)
 
-lint: $(INSTALLED) ## ruff: rules and formatting
+lint: $(INSTALLED) $(WEB_TOOLS) ## ruff and, for the web client, biome: rules and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent lint
 
-format: $(INSTALLED) ## let ruff rewrite what it can
+format: $(INSTALLED) $(WEB_TOOLS) ## let ruff and biome rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent format
 
-types: $(INSTALLED) ## mypy --strict
+types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
 	$(BIN)/mypy
+	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent types
 
 docs: $(INSTALLED) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet
 
-bench: $(INSTALLED) ## whole-process medians: the chat against an empty app with the same imports
+bench: $(INSTALLED) $(WEB_BUILT) ## whole-process medians: the chat against an empty app with the same imports
 	$(BIN)/python -m benchmarks.synth
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) node_modules cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules $(WEB)/node_modules $(WEB)/dist cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

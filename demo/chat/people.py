@@ -75,14 +75,23 @@ class Person:
 
 
 def sign_up(
-    cloud: LocalCloud, region: str, *, client_id: str, user_pool_id: str, apis: Mapping[str, str], name: str
+    cloud: LocalCloud,
+    region: str,
+    *,
+    client_id: str,
+    user_pool_id: str,
+    apis: Mapping[str, str],
+    name: str,
+    email: str = "",
+    password: str = "",
 ) -> Person:
     """Sign a person up and in. Each run makes new accounts, so that a system that was left up can be used again.
 
     Cognito mails a code on AWS; nothing mails here, so an administrator confirms instead.
     """
     cognito = cloud.client("cognito-idp", region=region)
-    email, password = f"{name.lower()}-{secrets.token_hex(4)}@example.com", f"Aa1!{secrets.token_urlsafe(16)}"
+    email = email or f"{name.lower()}-{secrets.token_hex(4)}@example.com"
+    password = password or f"Aa1!{secrets.token_urlsafe(16)}"
     attributes = [{"Name": "email", "Value": email}]
     account = cognito.sign_up(ClientId=client_id, Username=email, Password=password, UserAttributes=attributes)
     cognito.admin_confirm_sign_up(UserPoolId=user_pool_id, Username=email)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,20 @@ def hosted_zone(cloud: LocalCloud) -> str:
     return str(made["HostedZone"]["Id"]).rpartition("/")[2]
 
 
-def synthesise(cloud: LocalCloud, directory: Path) -> Checked:
-    """Run ``app.py`` as the CDK CLI does, with latency routing on; nag packs and template rules are errors there.
+def synthesise(cloud: LocalCloud, directory: Path, options: Mapping[str, Any] | None = None) -> Checked:
+    """Run ``app.py`` as the CDK CLI does; nag packs and template rules are errors there.
+
+    Args:
+        cloud: Where it will be deployed.
+        directory: Where the assembly goes.
+        options: What to change in the chat's configuration; by default latency routing is on.
 
     Raises:
         RuntimeError: with what the app printed.
     """
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     context["systems"] = ["chat"]
-    context["chat"] |= {
+    context["chat"] |= options or {
         "latency_routing": True,
         "domain_name": f"api.{ZONE}",
         "hosted_zone_id": hosted_zone(cloud),

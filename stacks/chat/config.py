@@ -83,6 +83,12 @@ class ChatConfiguration(SystemConfiguration):
     """Web origins whose pages may call the API and upload attachments, such as ``https://chat.example.com``."""
     latency_routing: bool = False
     """Whether users reach the nearest healthy Region by one name, ``domain_name``."""
+    web_domain_name: str | None = None
+    """The web client's own name. Its origin may call every API and upload, beside ``allowed_origins``."""
+    web_certificate_arn: str | None = None
+    """ACM certificate of us-east-1 for ``web_domain_name``; only with it."""
+    web_acl_arn: str | None = None
+    """AWS WAF web ACL of scope CLOUDFRONT that judges every request to the web client and, through it, the API."""
     domain_name: str | None = None
     """The one name of the API, inside the hosted zone. Only with ``latency_routing``."""
     hosted_zone_id: str | None = None
@@ -98,6 +104,17 @@ class ChatConfiguration(SystemConfiguration):
     def home_region(self) -> str:
         """Region of the user pool and of the table's definition."""
         return self.regions[0]
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Every web origin whose pages may call the API and upload attachments."""
+        own = () if self.web_domain_name is None else (f"https://{self.web_domain_name}",)
+        return tuple(dict.fromkeys((*self.allowed_origins, *own)))
+
+    @property
+    def web_address(self) -> str:
+        """Where people find the web client: its own name, or the first origin that is allowed."""
+        return self.allowed_origins[0] if self.web_domain_name is None else f"https://{self.web_domain_name}"
 
     @property
     def log_regions(self) -> tuple[str, ...]:
@@ -129,6 +146,9 @@ class ChatConfiguration(SystemConfiguration):
     @classmethod
     def _belongs_to_routing(cls, value: str | None, info: ValidationInfo) -> str | None:
         option, routing = str(info.field_name), info.data.get("latency_routing", False)
+        # The web client's name can be in a zone too, and then its records are made there.
+        if not routing and value and option != "domain_name" and info.data.get("web_domain_name"):
+            return value
         examples = {
             "domain_name": "api.chat.example.com",
             "hosted_zone_id": "Z0123456789EXAMPLE",
@@ -141,6 +161,39 @@ class ChatConfiguration(SystemConfiguration):
             fix = f"Set latency_routing to true, or leave {option} out"
             raise InvalidOptionError(KEY, option, f"is {value!r} while latency_routing is false", fix)
         return value
+
+    @field_validator("web_domain_name")
+    @classmethod
+    def _is_a_host_name(cls, name: str | None) -> str | None:
+        label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+        if name is not None and not re.fullmatch(rf"(?=.{{1,253}}$)({label}\.)+[a-z]{{2,63}}", name):
+            fix = "Use a host name without scheme and path, such as 'chat.example.com'"
+            raise InvalidOptionError(KEY, "web_domain_name", f"is {name!r}", fix)
+        return name
+
+    @field_validator("web_certificate_arn")
+    @classmethod
+    def _covers_the_web_name(cls, arn: str | None, info: ValidationInfo) -> str | None:
+        name, option = info.data.get("web_domain_name"), "web_certificate_arn"
+        example = "arn:aws:acm:us-east-1:123456789012:certificate/…"
+        if name and not arn:
+            fix = f'Add "{option}": "{example}", or leave web_domain_name out'
+            raise InvalidOptionError(KEY, option, f"is {arn!r} while web_domain_name is {name!r}", fix)
+        if arn and not name:
+            fix = "Name what it is for, or leave it out"
+            raise InvalidOptionError(KEY, option, f"is {arn!r} without web_domain_name", fix)
+        if arn and not re.fullmatch(r"arn:aws:acm:us-east-1:\d{12}:certificate/[A-Za-z0-9-]+", arn):
+            fix = f"CloudFront takes certificates of us-east-1 only: use one such as {example}"
+            raise InvalidOptionError(KEY, option, f"is {arn!r}", fix)
+        return arn
+
+    @field_validator("web_acl_arn")
+    @classmethod
+    def _is_a_global_web_acl(cls, arn: str | None) -> str | None:
+        if arn is not None and not re.fullmatch(r"arn:aws:wafv2:us-east-1:\d{12}:global/webacl/[\w-]+/[0-9a-f-]+", arn):
+            fix = "Use one of scope CLOUDFRONT, such as arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/…"
+            raise InvalidOptionError(KEY, "web_acl_arn", f"is {arn!r}", fix)
+        return arn
 
     @field_validator("hosted_zone_name")
     @classmethod

@@ -58,13 +58,13 @@ class RegionalStack(Stack):
             self,
             "Attachments",
             table=self.table,
-            allowed_origins=configuration.allowed_origins,
+            allowed_origins=configuration.origins,
             alarm_topic=self.alarms.topic,
         )
         self.api = Api(
             self,
             "Chat",
-            allowed_origins=configuration.allowed_origins,
+            allowed_origins=configuration.origins,
             issuer=shared.issuer,
             alarm_topic=self.alarms.topic,
         )
@@ -106,7 +106,7 @@ class RegionalStack(Stack):
             "Notices",
             configuration=configuration.notices,
             # Where the web client is, so that a notice leads to its room.
-            web_address=configuration.allowed_origins[0],
+            web_address=configuration.web_address,
             unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
             table=self.table,
             state=self.state,

@@ -1,4 +1,4 @@
-"""The chat as a whole: one stack for what is global, one for each Region, and one for the alarms of the routing."""
+"""The chat as a whole: what is global, each Region, the web client, and the alarms of the routing."""
 
 from aws_cdk import Environment
 from constructs import Construct
@@ -8,6 +8,7 @@ from stacks.chat.config import ChatConfiguration, ConfigurationError
 from stacks.chat.global_stack import GlobalStack
 from stacks.chat.regional_stack import RegionalStack
 from stacks.chat.routing_alarms_stack import RoutingAlarmsStack
+from stacks.chat.web_stack import WebCopyStack, WebStack
 
 __all__ = ["ConfigurationError", "add_to"]
 
@@ -24,7 +25,7 @@ def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str
         The regional stacks by Region.
 
     Raises:
-        ConfigurationError: when the context cannot be used.
+        ConfigurationError: when the context cannot be used, or the web client is not built.
     """
     configuration = ChatConfiguration.from_context(context)
     shared = GlobalStack(
@@ -38,6 +39,19 @@ def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str
     }
     for stack in regions.values():
         stack.connect(regions)
+    # The site has a second home where there is a second Region.
+    copy = None
+    if len(configuration.regions) > 1:
+        copy = WebCopyStack(scope, f"{name}WebCopy", env=Environment(region=configuration.regions[1]))
+    WebStack(
+        scope,
+        f"{name}Web",
+        env=Environment(region=configuration.home_region),
+        configuration=configuration,
+        shared=shared,
+        regions=regions,
+        copy=copy,
+    )
     if configuration.latency_routing:
         RoutingAlarmsStack(
             scope,

@@ -22,6 +22,8 @@ ROUTED = GOOD | {
 
 PUSH = {"us-west-2": {"fcm": "arn:aws:sns:us-west-2:123456789012:app/GCM/chat"}}
 NOTICES = {"identity": "example.com", "sender": "Chat <notices@mail.example.com>", "platform_applications": PUSH}
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000"
+NAMED = GOOD | {"web_domain_name": "talk.example.com", "web_certificate_arn": CERTIFICATE}
 
 
 def noticing(**changed: Any) -> dict[str, Any]:
@@ -53,6 +55,17 @@ def test_mail_may_come_from_an_address_and_push_may_be_left_out() -> None:
     assert configuration.notices is not None
     assert configuration.notices.platform_applications == {}
     assert ChatConfiguration.from_context(GOOD).notices is None
+
+
+def test_the_web_clients_own_origin_is_allowed_without_being_listed() -> None:
+    configuration = ChatConfiguration.from_context(NAMED)
+    assert configuration.origins == ("https://chat.example.com", "https://talk.example.com")
+    assert ChatConfiguration.from_context(GOOD).origins == ("https://chat.example.com",)
+
+
+def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
+    zone = {"hosted_zone_id": "Z0123456789EXAMPLE", "hosted_zone_name": "example.com"}
+    assert ChatConfiguration.from_context(NAMED | zone).hosted_zone_name == "example.com"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +106,26 @@ def test_mail_may_come_from_an_address_and_push_may_be_left_out() -> None:
         (
             ROUTED | {"hosted_zone_name": "example.org"},
             "chat: hosted_zone_name is 'example.org', outside domain_name 'api.chat.example.com'. Use the zone",
+        ),
+        (
+            GOOD | {"web_domain_name": "https://chat.example.com"},
+            "chat: web_domain_name is 'https://chat.example.com'. Use a host name without scheme and path",
+        ),
+        (
+            GOOD | {"web_domain_name": "chat.example.com"},
+            "chat: web_certificate_arn is None while web_domain_name is 'chat.example.com'. Add",
+        ),
+        (
+            GOOD | {"web_certificate_arn": CERTIFICATE},
+            f"chat: web_certificate_arn is {CERTIFICATE!r} without web_domain_name. Name what it is for",
+        ),
+        (
+            NAMED | {"web_certificate_arn": CERTIFICATE.replace("us-east-1", "us-west-2")},
+            "CloudFront takes certificates of us-east-1 only",
+        ),
+        (
+            GOOD | {"web_acl_arn": "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/chat/0a"},
+            "chat: web_acl_arn is 'arn:aws:wafv2:us-west-2:123456789012:regional/webacl/chat/0a'. Use one of scope",
         ),
         (GOOD | {"latency_routing": "yes"}, "chat: latency_routing is 'yes'"),
         (GOOD | {"alarm_email": "ops"}, "chat: alarm_email is 'ops'. Use an address such as ops@example.com."),

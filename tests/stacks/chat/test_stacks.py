@@ -15,7 +15,8 @@ from tests.stacks.chat.architectures import ORIGIN, two_regions
 
 HOME, AWAY = "Chat-ap-northeast-1", "Chat-us-west-2"
 STACKS = ("ChatGlobal", HOME, AWAY)
-ROUTED_STACKS = ("RoutedChat-us-west-2", "RoutedChatRoutingAlarms")
+WEB_STACKS = ("ChatWeb", "ChatWebCopy")
+ROUTED_STACKS = ("RoutedChat-us-west-2", "RoutedChatWeb", "RoutedChatRoutingAlarms")
 
 
 ROUTING = {
@@ -24,6 +25,9 @@ ROUTING = {
     "hosted_zone_id": "Z0123456789EXAMPLE",
     "hosted_zone_name": "chat.example.com",
     "alarm_email": "ops@example.com",
+    "web_domain_name": "chat.example.com",
+    "web_certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000",
+    "web_acl_arn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/00000000-0000-4000-8000-000000000000",
 }
 
 
@@ -74,7 +78,7 @@ def allowed(template: dict[str, Any], role: str, service: str) -> set[str]:
     return {action for action in actions if action.startswith(f"{service}:")}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", STACKS + WEB_STACKS)
 def test_stack(stack: str, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(two_regions).normalised[stack] == template_snapshot
 
@@ -103,7 +107,7 @@ def test_every_region_has_a_replica_that_can_be_restored_and_not_be_deleted(temp
 
 def test_what_cannot_be_made_again_is_retained(templates: dict[str, Any]) -> None:
     kept = ("AWS::DynamoDB::GlobalTable", "AWS::Cognito::UserPool", "AWS::S3::Bucket", "AWS::KMS::Key")
-    for stack in STACKS:
+    for stack in STACKS + WEB_STACKS:
         for logical_id, resource in templates[stack]["Resources"].items():
             if resource["Type"] in kept:
                 assert resource["DeletionPolicy"] == "Retain", logical_id

@@ -1,0 +1,161 @@
+"""The web client: its files, its name, and the way from its pages to every Region."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Annotations, CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdp_constructs import DirectHosting
+from cdp_constructs._defaults.buckets import add_private_bucket
+from stacks.chat.config import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import aws_certificatemanager as acm
+    from aws_cdk import aws_route53 as route53
+
+    from stacks.chat.config import ChatConfiguration
+    from stacks.chat.global_stack import GlobalStack
+    from stacks.chat.regional_stack import RegionalStack
+
+DIST = Path(__file__).parent / "web" / "dist"
+NEAREST = "nearest"
+"""What the client's configuration calls the Region behind the routed name."""
+
+
+class WebCopyStack(Stack):
+    """The bucket of another Region from which the site is served while that of the home Region fails.
+
+    Attributes:
+        bucket: Empty until the web client's stack puts the same files into it.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, **kwargs: Any) -> None:
+        super().__init__(scope, construct_id, description="Chat: copy of the web client", **kwargs)
+        self.bucket = add_private_bucket(self, "Bucket")
+        reads = {"s3:GetObject": self.bucket.arn_for_objects("*"), "s3:ListBucket": self.bucket.bucket_arn}
+        # The distribution is made after this bucket, so any of this account may read what everybody may read anyway.
+        ours = {"ArnLike": {"AWS:SourceArn": f"arn:{self.partition}:cloudfront::{self.account}:distribution/*"}}
+        for action, resource in reads.items():
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
+                    actions=[action],
+                    resources=[resource],
+                    conditions=ours,
+                )
+            )
+
+
+class WebStack(Stack):
+    """The site in the home Region, served everywhere by CloudFront; ``/api`` leads to the chat's API.
+
+    Attributes:
+        hosting: Bucket, distribution and files.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        configuration: "ChatConfiguration",
+        shared: "GlobalStack",
+        regions: "Mapping[str, RegionalStack]",
+        copy: WebCopyStack | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, description="Chat: web client", **kwargs)
+        if not (DIST / "index.html").is_file():
+            message = f"the web client is not built ({DIST} has no index.html). Run: make web"
+            raise ConfigurationError(message)
+        domain_names, certificate, zone = self._own_name(configuration)
+        sign_in = f"https://cognito-idp.{shared.region}.{self.url_suffix}"
+        self.hosting = DirectHosting(
+            self,
+            "Web",
+            failover_bucket=None if copy is None else self._copy_of(copy),
+            domain_names=domain_names,
+            certificate=certificate,
+            zone=zone,
+            content_security_policy={
+                "connect-src": [
+                    sign_in,
+                    *(self._api_url(stack) for stack in regions.values()),
+                    *(stack.live.channels.realtime_endpoint for stack in regions.values()),
+                    *(f"https://{self._upload_host(stack)}" for stack in regions.values()),
+                ],
+                "img-src": [f"https://{stack.attachments.delivery.domain_name}" for stack in regions.values()],
+            },
+        )
+        if copy is not None:
+            Annotations.of(self.hosting.distribution).acknowledge_warning(
+                "@aws-cdk/aws-cloudfront-origins:updateImportedBucketPolicyOac",
+                "The copy's own stack lets CloudFront read it.",
+            )
+        self.hosting.add_site(DIST)
+        home = regions[configuration.home_region]
+        if configuration.latency_routing:
+            self.hosting.add_api(home.api.api, domain_name=configuration.domain_name)
+        else:
+            self.hosting.add_api(home.api.api)
+        first = NEAREST if configuration.latency_routing else home.region
+        others = [stack for stack in regions.values() if stack.region != first]
+        self.hosting.add_configuration(
+            {
+                "apis": [
+                    # Through the page's own name, without CORS; then each Region by itself, for when that one fails.
+                    {"region": first, "url": "/api"},
+                    *({"region": stack.region, "url": self._api_url(stack)} for stack in others),
+                ],
+                "userPool": {
+                    "region": shared.region,
+                    "clientId": shared.user_pool_client.user_pool_client_id,
+                    "endpoint": f"{sign_in}/",
+                },
+            }
+        )
+        if configuration.web_acl_arn is not None:
+            self.hosting.add_web_acl(configuration.web_acl_arn)
+        CfnOutput(self, "WebUrl", value=self.hosting.url)
+
+    def _copy_of(self, copy: WebCopyStack) -> s3.IBucket:
+        return s3.Bucket.from_bucket_attributes(
+            self, "Copy", bucket_name=_name_everywhere(copy.bucket), region=copy.region
+        )
+
+    def _own_name(
+        self, configuration: "ChatConfiguration"
+    ) -> "tuple[list[str], acm.ICertificate | None, route53.IHostedZone | None]":
+        name = configuration.web_domain_name
+        if name is None:
+            return [], None, None
+        # Imported here: most configurations have no name of their own.
+        from aws_cdk import aws_certificatemanager as acm
+        from aws_cdk import aws_route53 as route53
+
+        certificate = acm.Certificate.from_certificate_arn(self, "Certificate", str(configuration.web_certificate_arn))
+        zone_name = configuration.hosted_zone_name
+        if zone_name is None or (name != zone_name and not name.endswith(f".{zone_name}")):
+            return [name], certificate, None
+        zone = route53.HostedZone.from_hosted_zone_attributes(
+            self, "Zone", hosted_zone_id=str(configuration.hosted_zone_id), zone_name=zone_name
+        )
+        return [name], certificate, zone
+
+    def _api_url(self, stack: "RegionalStack") -> str:
+        return f"https://{stack.api.api.api_id}.execute-api.{stack.region}.{self.url_suffix}"
+
+    def _upload_host(self, stack: "RegionalStack") -> str:
+        # As the upload form names it.
+        return f"{_name_everywhere(stack.attachments.upload.bucket)}.s3.{stack.region}.{self.url_suffix}"
+
+
+def _name_everywhere(bucket: s3.IBucket) -> str:
+    """Return a bucket's name for stacks of other Regions; the construct's own property would want an account id."""
+    resource: s3.CfnBucket = bucket.node.default_child  # type: ignore[assignment]  # its L1
+    return resource.ref

@@ -1,0 +1,124 @@
+"""What the web client's template promises."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from cdp_constructs.testing import Synthesis
+from stacks.chat import system, web_stack
+from tests.stacks.chat.architectures import two_regions
+from tests.stacks.chat.test_stacks import only, resources, routed
+
+
+@pytest.fixture
+def web(synthesis: Synthesis) -> dict[str, Any]:
+    return synthesis(two_regions).templates["ChatWeb"]
+
+
+@pytest.fixture
+def named(synthesis: Synthesis) -> dict[str, Any]:
+    return synthesis(routed).templates["RoutedChatWeb"]
+
+
+def flat(value: Any) -> str:
+    """Write a value with what it refers to by the other stack's name and the resource's."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        return "".join(flat(part) for part in value["Fn::Join"][1])
+    if "Fn::GetStackOutput" in value:
+        output = value["Fn::GetStackOutput"]
+        return f"<{output['StackName']}.{output['OutputName']}>"
+    return {"AWS::URLSuffix": "amazonaws.com"}.get(value.get("Ref", ""), f"<{json.dumps(value)}>")
+
+
+def policy(template: dict[str, Any]) -> dict[str, list[str]]:
+    headers = only(template, "AWS::CloudFront::ResponseHeadersPolicy")["ResponseHeadersPolicyConfig"]
+    text = flat(headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"])
+    return {name: sources for name, *sources in (directive.split() for directive in text.split("; "))}
+
+
+def configuration(template: dict[str, Any]) -> list[str]:
+    """The values of config.json that are known at deployment only."""
+    (site,) = resources(template, "Custom::CDKBucketDeployment", "WebSiteCustomResource").values()
+    return [flat(value).strip('"') for markers in site["SourceMarkers"] for value in markers.values()]
+
+
+def test_pages_may_call_exactly_what_the_chat_has(web: dict[str, Any]) -> None:
+    allowed = policy(web)
+    assert allowed["script-src"] == allowed["style-src"] == ["'self'"]
+    hosts = allowed["connect-src"]
+    assert hosts[0:2] == ["'self'", "https://cognito-idp.ap-northeast-1.amazonaws.com"]
+    for region in ("ap-northeast-1", "us-west-2"):
+        own = [host for host in hosts if f"<Chat-{region}." in host]
+        kinds = [
+            f".execute-api.{region}.amazonaws.com" in host or "wss://" in host or f".s3.{region}.amazonaws.com" in host
+            for host in own
+        ]
+        assert kinds == [True, True, True], own
+    assert len(hosts) == 8
+    assert len(allowed["img-src"]) == len(["'self'", "data:", "blob:"]) + 2
+    assert "unsafe" not in json.dumps(allowed)
+
+
+def test_the_api_answers_under_the_pages_own_name_and_each_region_by_itself(web: dict[str, Any]) -> None:
+    distribution = only(web, "AWS::CloudFront::Distribution")["DistributionConfig"]
+    (behavior,) = distribution["CacheBehaviors"]
+    assert behavior["PathPattern"] == "/api/*"
+    (origin,) = [one for one in distribution["Origins"] if one["Id"] == behavior["TargetOriginId"]]
+    assert ".execute-api.ap-northeast-1." in flat(origin["DomainName"])
+    # The home Region's own API is behind /api already.
+    values = configuration(web)
+    assert sum("execute-api.us-west-2" in value for value in values) == 1
+    assert not any("execute-api.ap-northeast-1" in value for value in values)
+    assert "https://cognito-idp.ap-northeast-1.amazonaws.com/" in values
+
+
+def test_with_routing_the_nearest_region_answers_and_a_name_of_ones_own_is_in_the_zone(named: dict[str, Any]) -> None:
+    distribution = only(named, "AWS::CloudFront::Distribution")["DistributionConfig"]
+    assert distribution["Aliases"] == ["chat.example.com"]
+    assert distribution["WebACLId"].startswith("arn:aws:wafv2:us-east-1:")
+    assert "api.chat.example.com" in [flat(one["DomainName"]) for one in distribution["Origins"]]
+    values = configuration(named)
+    for region in ("ap-northeast-1", "us-west-2"):
+        assert sum(f"execute-api.{region}" in value for value in values) == 1
+    records = resources(named, "AWS::Route53::RecordSet").values()
+    assert {(record["Name"], record["Type"]) for record in records} == {
+        ("chat.example.com.", "A"),
+        ("chat.example.com.", "AAAA"),
+    }
+
+
+def test_the_own_name_may_upload_and_call_every_region(synthesis: Synthesis) -> None:
+    template = synthesis(routed).templates["RoutedChat-us-west-2"]
+    (cors,) = [
+        one["CorsConfiguration"]
+        for one in resources(template, "AWS::S3::Bucket").values()
+        if "CorsConfiguration" in one
+    ]
+    assert cors["CorsRules"][0]["AllowedOrigins"] == ["https://chat.example.com"]
+    assert only(template, "AWS::ApiGatewayV2::Api")["CorsConfiguration"]["AllowOrigins"] == ["https://chat.example.com"]
+
+
+def test_the_site_is_read_from_another_region_when_home_fails(web: dict[str, Any], synthesis: Synthesis) -> None:
+    distribution = only(web, "AWS::CloudFront::Distribution")["DistributionConfig"]
+    assert distribution["OriginGroups"]["Quantity"] == 1
+    # Both buckets get the assets first and then the pages.
+    assert len(resources(web, "Custom::CDKBucketDeployment")) == 4
+    copy = synthesis(two_regions).templates["ChatWebCopy"]
+    statements = only(copy, "AWS::S3::BucketPolicy", "BucketPolicy")["PolicyDocument"]["Statement"]
+    reads = [one for one in statements if one["Effect"] == "Allow"]
+    assert {one["Action"] for one in reads} == {"s3:GetObject", "s3:ListBucket"}
+    for one in reads:
+        assert one["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+        assert "AWS:SourceArn" in one["Condition"]["ArnLike"]
+
+
+def test_a_client_that_is_not_built_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_stack, "DIST", tmp_path)
+    context = {"regions": ["eu-west-1"], "allowed_origins": ["https://chat.example.com"]}
+    with pytest.raises(system.ConfigurationError, match=r"web client is not built .*Run: make web$"):
+        system.add_to(App(), context)
