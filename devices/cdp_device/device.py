@@ -109,7 +109,7 @@ class Device:
                     identity = await self._try_next(identity, newer)
                 await self._work(identity)
             except (aiomqtt.MqttError, OSError, TimeoutError, RejectedError) as error:
-                if isinstance(error, RejectedError) and self.store.current() is None:
+                if isinstance(error, RejectedError) and error.is_final and self.store.current() is None:
                     raise
                 if self.connected.is_set():
                     pause = self._first_pause

@@ -24,11 +24,17 @@ _KEEP_ALIVE_SECONDS = 60
 
 
 class RejectedError(Exception):
-    """AWS IoT rejected a request; ``code`` is its error code, such as ``AccessDenied``."""
+    """AWS IoT rejected a request; ``code`` is its error code, such as ``AccessDenied``.
+
+    Attributes:
+        code: The error code.
+        is_final: Whether asking again is useless. Everything else passes: a hook that was slow, throttling, an outage.
+    """
 
     def __init__(self, topic: str, answer: dict[str, Any]) -> None:
         """Keep the code; the message has all."""
         self.code = str(answer.get("errorCode", answer.get("code", "")))
+        self.is_final = self.code == "AccessDenied"
         super().__init__(f"{topic}: {self.code} {answer.get('errorMessage', answer.get('message', ''))}".strip())
 
 

@@ -15,6 +15,7 @@ from cdp_device.device import Device
 from cdp_device.identity import Identity, IdentityStore, make_key, signing_request
 from cdp_device.outbox import Outbox
 from cdp_device.sensors import Hygrometer, SimulatedChair, SimulatedHygrometer
+from cdp_device.session import RejectedError
 from cdp_device.settings import Configuration, Settings
 
 CONFIGURATION = {
@@ -181,3 +182,17 @@ def test_commands_are_answered_whatever_they_are(tmp_path: Path) -> None:
         return [answer["status"] for answer in found]
 
     assert asyncio.run(answers()) == ["succeeded", "rejected", "expired", "rejected", "rejected", "failed"]
+
+
+def test_device_asks_again_until_it_is_refused_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["InvocationError", "RequestThrottled", "AccessDenied"]
+
+    async def claim(_settings: Settings, *, patience: float) -> Identity:
+        del patience
+        raise RejectedError("provision", {"errorCode": answers.pop(0)})
+
+    monkeypatch.setattr("cdp_device.device.claim", claim)
+    device = Device(settings(tmp_path), SimulatedHygrometer(), first_pause=0.01)
+    with pytest.raises(RejectedError, match="AccessDenied"):
+        asyncio.run(device.run())
+    assert answers == []
