@@ -324,6 +324,23 @@ def test_japanese_by_the_browser_and_english_by_choice(visitors: Visitors) -> No
     expect(page.get_by_role("heading", name="サインイン")).to_be_visible()
 
 
+def test_notices_are_each_persons_own_choice(visitors: Visitors) -> None:
+    hanako = visitors.person("Hanako", HOME)
+    page = hanako.page
+    hanako.go()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("By mail").check()
+    page.get_by_label("At most one for a room every").select_option("1 hour")
+    page.get_by_label("Your name").fill("Hanako S.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".toasts")).to_contain_text("Saved")
+    expect(page.get_by_role("heading", name="Welcome, Hanako S.")).to_be_visible()
+    chosen = hanako.account.call(HOME, "GET", "/me/notifications").raise_for_status().json()
+    assert (chosen["mail"], chosen["quiet_minutes"], chosen["language"]) == (True, 60, "en")
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_label("By mail")).to_be_checked()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(visitors: Visitors, violations: Violations, theme: str) -> None:
     hanako, liam = visitors.person("Hanako", HOME, color_scheme=theme), visitors.person("Liam", AWAY)

@@ -95,6 +95,8 @@ def sign_up(
     attributes = [{"Name": "email", "Value": email}]
     account = cognito.sign_up(ClientId=client_id, Username=email, Password=password, UserAttributes=attributes)
     cognito.admin_confirm_sign_up(UserPoolId=user_pool_id, Username=email)
+    verified = [{"Name": "email_verified", "Value": "true"}]
+    cognito.admin_update_user_attributes(UserPoolId=user_pool_id, Username=email, UserAttributes=verified)
     signed_in = cognito.initiate_auth(
         ClientId=client_id,
         AuthFlow="USER_PASSWORD_AUTH",

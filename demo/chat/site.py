@@ -10,6 +10,8 @@ OPTIONS = {
     "web_domain_name": DOMAIN,
     # An operator has one; the embedded cloud checks no certificate.
     "web_certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000",
+    # So that people can choose; who has chosen nothing gets no mail.
+    "notices": {"identity": DOMAIN, "sender": f"Chat <notices@{DOMAIN}>"},
 }
 """The chat's configuration for a site with a name of its own, whose origin is known before it is deployed."""
 

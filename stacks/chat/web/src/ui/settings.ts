@@ -1,7 +1,7 @@
 /** Settings: name, look, language, notices. What was changed is kept when the dialog is saved. */
 
 import type { NoticeSettings } from "../core/model.ts";
-import type { ChatApi } from "../net/api.ts";
+import { ApiError, type ChatApi } from "../net/api.ts";
 import { type Child, h, uniqueId } from "./dom.ts";
 import { field, form, openDialog, toast } from "./feedback.ts";
 import { currentLanguage, t } from "./i18n.ts";
@@ -82,8 +82,10 @@ export function openSettings({ api, name, email, onSaved, onSignOut }: SettingsO
         toast(t("saved"));
         onSaved(wanted);
       };
-      const explain = (error: unknown): string =>
-        t("errorOther", { reason: error instanceof Error ? error.message : "" });
+      const explain = (error: unknown): string => {
+        if (!(error instanceof ApiError)) return t("errorUnavailable");
+        return error.status === 409 ? t("noticesNoAddress") : t("errorOther", { reason: error.message });
+      };
       const sections: Child[] = [
         group(t("profile"), displayName.root),
         group(t("appearance"), theme.root, language.root),
@@ -128,6 +130,7 @@ function noticeFields(api: ChatApi): { root: HTMLElement; save: () => Promise<vo
     "15",
   );
   const note = h("p", { class: "field-hint", role: "status" }, t("loading"));
+  const root = h("div", {}, mail.root, push.root, quiet.root, note);
   const inputs = [mail.input, push.input, quiet.input];
   for (const input of inputs) input.disabled = true;
   let known: NoticeSettings | undefined;
@@ -142,12 +145,15 @@ function noticeFields(api: ChatApi): { root: HTMLElement; save: () => Promise<vo
       for (const input of inputs) input.disabled = false;
       note.remove();
     },
-    () => {
+    (error: unknown) => {
       note.textContent = t("noticesUnavailable");
+      // This chat sends none: there is nothing to choose.
+      const fieldset = root.closest("fieldset");
+      if (fieldset !== null && error instanceof ApiError && error.status === 404) fieldset.hidden = true;
     },
   );
   return {
-    root: h("div", {}, mail.root, push.root, quiet.root, note),
+    root,
     save: async () => {
       if (known === undefined) return;
       const settings: NoticeSettings = {
@@ -157,6 +163,7 @@ function noticeFields(api: ChatApi): { root: HTMLElement; save: () => Promise<vo
         // Mails come in the language that the page has.
         language: currentLanguage(),
       };
+      if (Object.entries(settings).every(([key, value]) => known?.[key as keyof NoticeSettings] === value)) return;
       await api.setNotices(settings);
       known = settings;
     },
