@@ -51,7 +51,7 @@ $(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra testing --group dev --universal --upgrade \
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra analytics --extra local --extra testing --group dev --universal --upgrade \
 		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
 	echo pillow | $(BIN)/uv pip compile --quiet - --constraint requirements/dev.lock $(PILLOW_TARGET) --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cdp_constructs._defaults.validation import InvalidOptionError
     from cdp_constructs.api.authorized_api import AuthorizedApi
     from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
+    from cdp_constructs.data.batch_layer import BatchLayer
+    from cdp_constructs.data.speed_layer import SpeedLayer
     from cdp_constructs.data.state_sharing import StateSharing
     from cdp_constructs.data.storage_index import StorageIndex
     from cdp_constructs.delivery.cache_distribution import CacheDistribution
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "Aggregation": "cdp_constructs.iot.aggregation",
     "AuthorizedApi": "cdp_constructs.api.authorized_api",
+    "BatchLayer": "cdp_constructs.data.batch_layer",
     "Broadcast": "cdp_constructs.iot.broadcast",
     "CacheDistribution": "cdp_constructs.delivery.cache_distribution",
     "ChannelNamespace": "cdp_constructs.realtime.realtime_channels",
@@ -61,6 +64,7 @@ _MODULE_OF = {
     "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
+    "SpeedLayer": "cdp_constructs.data.speed_layer",
     "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
@@ -75,6 +79,7 @@ _MODULE_OF = {
 __all__ = [
     "Aggregation",
     "AuthorizedApi",
+    "BatchLayer",
     "Broadcast",
     "CacheDistribution",
     "ChannelNamespace",
@@ -95,6 +100,7 @@ __all__ = [
     "RealtimeChannels",
     "SignInUserPool",
     "SnsSqsFanout",
+    "SpeedLayer",
     "StateSharing",
     "StorageIndex",
     "TokenIssuer",

@@ -119,6 +119,20 @@ class LocalCloud:
         """Return what SNS pushed to mobile devices in a Region, oldest first; no platform was called."""
         return notices.pushes(self.endpoint, region)
 
+    def flush_delivery_stream(self, name: str, region: str) -> int:
+        """Let a Firehose delivery stream deliver what it has buffered, and return how many records that is.
+
+        They are in S3 a moment later.
+
+        Args:
+            name: Name of the delivery stream.
+            region: Its Region.
+
+        Raises:
+            httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+        """
+        return schedules.flush_delivery_stream(self.endpoint, name, region)
+
     def suspend_replication(self, region: str) -> AbstractContextManager[None]:
         """Cut a Region off from the replication of global tables inside a `with` block; it catches up afterwards.
 

@@ -1,8 +1,8 @@
-"""Schedules of the embedded cloud, fired when a test wants it."""
+"""Schedules and buffers of the embedded cloud, whose time comes when a test wants it."""
 
 import httpx
 
-__all__ = ["fire_schedule"]
+__all__ = ["fire_schedule", "flush_delivery_stream"]
 
 
 def fire_schedule(endpoint: str, name: str, region: str) -> None:
@@ -18,3 +18,18 @@ def fire_schedule(endpoint: str, name: str, region: str) -> None:
     """
     url = f"{endpoint}/_cdp/schedules/fire"
     httpx.post(url, params={"name": name, "region": region}).raise_for_status()
+
+
+def flush_delivery_stream(endpoint: str, name: str, region: str) -> int:
+    """Let a Firehose delivery stream deliver what it has buffered, and return how many records that is.
+
+    Args:
+        endpoint: Address of the embedded cloud.
+        name: Name of the delivery stream.
+        region: Its Region.
+
+    Raises:
+        httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+    """
+    answer = httpx.post(f"{endpoint}/_cdp/firehose/flush", params={"name": name, "region": region})
+    return int(answer.raise_for_status().json()["records"])

@@ -52,6 +52,7 @@ TEMPLATE: dict[str, Any] = {
                 "ExtendedS3DestinationConfiguration": {
                     "BucketARN": {"Fn::GetAtt": ["Delivered", "Arn"]},
                     "RoleARN": ROLE,
+                    "BufferingHints": {"IntervalInSeconds": 0, "SizeInMBs": 1},
                 }
             },
         },

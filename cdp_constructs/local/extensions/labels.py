@@ -43,9 +43,6 @@ _CONTROL_PLANE_ONLY = {
     "what the mailbox simulator answers, is published to EventBridge and SNS": (
         "SES::EmailIdentity SES::ConfigurationSet SES::ConfigurationSetEventDestination"
     ),
-    "records go only to S3 and HTTP destinations, one object for each record, without buffering or compression": (
-        "KinesisFirehose::DeliveryStream"
-    ),
     "only DynamoDB streams are read, and only SNS and Step Functions are reached": "Pipes::Pipe",
     "jobs run as plain Python without Spark, and crawlers find nothing": (
         "Glue::Job Glue::Crawler Glue::Trigger Glue::Connection"

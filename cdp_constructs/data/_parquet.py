@@ -1,0 +1,185 @@
+"""How records become Parquet that Athena finds: a table that knows its partitions, and Firehose that writes them."""
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdp_constructs._defaults.acknowledgments import acknowledge_resources
+from cdp_constructs.data._records import PARTITION
+
+RECORDS = "telemetry/"
+ERRORS = "errors/"
+# Firehose asks for at least 64 MB where it converts; the interval ends most objects before.
+_BUFFER_MB = 128
+_PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+
+
+def add_parquet_table(
+    scope: Construct, *, bucket: s3.IBucket, database_name: str, table_name: str, columns: Mapping[str, str]
+) -> glue.CfnTable:
+    """Add a database and a table over what Firehose files by the hour; hours are computed, so no crawler is needed.
+
+    Args:
+        scope: The pattern.
+        bucket: Holds the records below ``telemetry/``.
+        database_name: Lower case.
+        table_name: Lower case.
+        columns: Types by name.
+    """
+    stack = Stack.of(scope)
+    database = glue.CfnDatabase(
+        scope,
+        "Database",
+        catalog_id=stack.account,
+        database_input=glue.CfnDatabase.DatabaseInputProperty(name=database_name),
+    )
+    location = f"s3://{bucket.bucket_name}/{RECORDS}"
+    column = glue.CfnTable.ColumnProperty
+    table = glue.CfnTable(
+        scope,
+        "Table",
+        catalog_id=stack.account,
+        database_name=database_name,
+        table_input=glue.CfnTable.TableInputProperty(
+            name=table_name,
+            table_type="EXTERNAL_TABLE",
+            partition_keys=[column(name=PARTITION, type="string", comment="Hour of arrival, UTC")],
+            parameters={
+                "classification": "parquet",
+                "projection.enabled": "true",
+                f"projection.{PARTITION}.type": "date",
+                f"projection.{PARTITION}.format": "yyyy-MM-dd-HH",
+                f"projection.{PARTITION}.range": "NOW-10YEARS,NOW",
+                f"projection.{PARTITION}.interval": "1",
+                f"projection.{PARTITION}.interval.unit": "HOURS",
+                "storage.location.template": f"{location}{PARTITION}=${{{PARTITION}}}/",
+            },
+            storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                columns=[column(name=name, type=kind) for name, kind in columns.items()],
+                location=location,
+                input_format=f"{_PARQUET}.MapredParquetInputFormat",
+                output_format=f"{_PARQUET}.MapredParquetOutputFormat",
+                serde_info=glue.CfnTable.SerdeInfoProperty(serialization_library=f"{_PARQUET}.serde.ParquetHiveSerDe"),
+            ),
+        ),
+    )
+    table.add_dependency(database)
+    return table
+
+
+def add_parquet_delivery(
+    scope: Construct, *, bucket: s3.IBucket, table: glue.CfnTable, interval: Duration
+) -> firehose.IDeliveryStream:
+    """Add a delivery stream that gathers JSON records and puts them into the bucket by the table's schema.
+
+    Args:
+        scope: The pattern.
+        bucket: Takes the records below ``telemetry/``, and what does not fit below ``errors/``.
+        table: Of ``add_parquet_table``.
+        interval: How long records are gathered.
+    """
+    stack = Stack.of(scope)
+    log_group = logs.LogGroup(scope, "Logs", retention=logs.RetentionDays.THREE_MONTHS)
+    log_stream = logs.LogStream(scope, "DeliveryLog", log_group=log_group, removal_policy=RemovalPolicy.DESTROY)
+    role = iam.Role(
+        scope,
+        "DeliveryRole",
+        assumed_by=iam.ServicePrincipal(
+            "firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+        ),
+    )
+    log_arn = f"{log_group.log_group_arn}:log-stream:{log_stream.log_stream_name}"
+    policy = _delivery_policy(scope, role, bucket, table, log_arn)
+    stream_type = firehose.CfnDeliveryStream
+    destination = stream_type.ExtendedS3DestinationConfigurationProperty(
+        bucket_arn=bucket.bucket_arn,
+        role_arn=role.role_arn,
+        prefix=f"{RECORDS}{PARTITION}=!{{timestamp:yyyy-MM-dd-HH}}/",
+        error_output_prefix=f"{ERRORS}!{{firehose:error-output-type}}/!{{timestamp:yyyy-MM-dd}}/",
+        buffering_hints=stream_type.BufferingHintsProperty(
+            interval_in_seconds=interval.to_seconds(), size_in_m_bs=_BUFFER_MB
+        ),
+        # Parquet is compressed in itself.
+        compression_format="UNCOMPRESSED",
+        cloud_watch_logging_options=stream_type.CloudWatchLoggingOptionsProperty(
+            enabled=True, log_group_name=log_group.log_group_name, log_stream_name=log_stream.log_stream_name
+        ),
+        data_format_conversion_configuration=stream_type.DataFormatConversionConfigurationProperty(
+            enabled=True,
+            input_format_configuration=stream_type.InputFormatConfigurationProperty(
+                deserializer=stream_type.DeserializerProperty(open_x_json_ser_de=stream_type.OpenXJsonSerDeProperty())
+            ),
+            output_format_configuration=stream_type.OutputFormatConfigurationProperty(
+                serializer=stream_type.SerializerProperty(
+                    parquet_ser_de=stream_type.ParquetSerDeProperty(compression="SNAPPY")
+                )
+            ),
+            schema_configuration=stream_type.SchemaConfigurationProperty(
+                catalog_id=stack.account,
+                database_name=table.database_name,
+                table_name=_name(table),
+                region=stack.region,
+                role_arn=role.role_arn,
+                version_id="LATEST",
+            ),
+        ),
+    )
+    stream = stream_type(
+        scope,
+        "DeliveryStream",
+        delivery_stream_type="DirectPut",
+        delivery_stream_encryption_configuration_input=(
+            stream_type.DeliveryStreamEncryptionConfigurationInputProperty(key_type="AWS_OWNED_CMK")
+        ),
+        extended_s3_destination_configuration=destination,
+    )
+    stream.add_dependency(table)
+    stream.node.add_dependency(policy)
+    return firehose.DeliveryStream.from_delivery_stream_attributes(
+        scope, "Deliveries", delivery_stream_arn=stream.attr_arn, delivery_stream_name=stream.ref
+    )
+
+
+def glue_arns(scope: Construct, table: glue.CfnTable) -> list[str]:
+    """Return what a reader of the table needs to be allowed: the catalog, the database, and the table."""
+    stack = Stack.of(scope)
+    name = f"{table.database_name}/{_name(table)}"
+    return [
+        stack.format_arn(service="glue", resource="catalog"),
+        stack.format_arn(service="glue", resource="database", resource_name=table.database_name),
+        stack.format_arn(service="glue", resource="table", resource_name=name),
+    ]
+
+
+def _name(table: glue.CfnTable) -> str:
+    return str(table.table_input.name)  # type: ignore[union-attr]  # given as a property above
+
+
+def _delivery_policy(
+    scope: Construct, role: iam.Role, bucket: s3.IBucket, table: glue.CfnTable, log_arn: str
+) -> iam.Policy:
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in (RECORDS, ERRORS)]
+    statements = [
+        iam.PolicyStatement(actions=["s3:PutObject", "s3:AbortMultipartUpload"], resources=objects),
+        iam.PolicyStatement(
+            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            resources=[bucket.bucket_arn],
+        ),
+        iam.PolicyStatement(
+            actions=["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
+            resources=glue_arns(scope, table),
+        ),
+        iam.PolicyStatement(actions=["logs:PutLogEvents"], resources=[log_arn]),
+    ]
+    policy = iam.Policy(scope, "DeliveryPolicy", roles=[role], statements=statements)
+    reason = "Firehose chooses the names of objects; it may put them below the prefixes of this layer only."
+    acknowledge_resources(policy, [*objects, log_arn], reason)
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+    return policy

@@ -1,0 +1,35 @@
+"""What SpeedLayer and BatchLayer agree on: what a record is."""
+
+import re
+from collections.abc import Iterable
+
+from constructs import Construct
+
+from cdp_constructs._defaults.validation import InvalidOptionError
+
+# Fields that every record may have beside its measures; ``thing`` and ``at`` are required.
+ABOUT = {"message_id": "string", "at": "bigint", "thing": "string", "context": "string", "type": "string"}
+PARTITION = "hour"
+
+# Lower case, because Hive and Athena know no other; of the length that Glue takes.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,254}")
+
+
+def check_names(construct: Construct, option: str, names: Iterable[str]) -> list[str]:
+    """Return the names of measures or columns as a list, or refuse what cannot be one in both layers.
+
+    Raises:
+        InvalidOptionError: for a string instead of a list, none, one that is taken or cannot be, and repetitions.
+    """
+    if isinstance(names, str) or not (listed := list(names)):
+        raise InvalidOptionError(construct, option, f"is {names!r}", 'Name each, such as ["temperature"]')
+    for name in listed:
+        if not _NAME.fullmatch(name):
+            fix = "Use lower-case letters, digits and _, as Athena's columns are written"
+            raise InvalidOptionError(construct, option, f"contains {name!r}", fix)
+        if name in ABOUT or name == PARTITION:
+            taken = ", ".join([*ABOUT, PARTITION])
+            raise InvalidOptionError(construct, option, f"contains {name!r}, which has a meaning", f"Not: {taken}")
+    if len(set(listed)) < len(listed):
+        raise InvalidOptionError(construct, option, f"repeats a name: {listed}", "Name each once")
+    return listed

@@ -1,0 +1,280 @@
+"""What BatchLayer promises in its templates."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import BatchLayer, InvalidOptionError
+from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.iot.topic_rule import TopicRule
+from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.batch_layer import build as example
+
+READER = Path(__file__).parents[2] / "docs/examples/minutes_of_a_thing"
+COLUMNS = {"temperature": "double", "count": "int", "moved": "boolean"}
+BUCKET_ARN = "arn:aws:s3:::brought"
+
+
+def reader(stack: Stack) -> lambda_.Function:
+    return add_function(stack, "Reader", handler=READER, description="Reads", invocation=Invocation.REQUEST)
+
+
+@architecture
+def defaults(stack: Stack) -> BatchLayer:
+    return BatchLayer(stack, "Batch", columns={"temperature": "double"})
+
+
+@architecture
+def all_options(stack: Stack) -> BatchLayer:
+    layer = BatchLayer(
+        stack,
+        "Batch",
+        columns=COLUMNS,  # type: ignore[arg-type]  # a literal elsewhere
+        buffering=Duration.minutes(15),
+        scan_limit_mb=100,
+        alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    layer.share_with(reader(stack))
+    layer.grant_put(iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal()))
+    sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
+    layer.add_rule(TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into the batch layer"))
+    return layer
+
+
+@architecture
+def everything_brought(stack: Stack) -> BatchLayer:
+    layer = BatchLayer(
+        stack,
+        "Batch",
+        columns={"temperature": "double"},
+        bucket=s3.Bucket.from_bucket_attributes(
+            stack,
+            "Bucket",
+            bucket_arn=BUCKET_ARN,
+            encryption_key=kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/1"),
+        ),
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
+    )
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
+def two_in_one_stack(stack: Stack) -> list[BatchLayer]:
+    home, factory = (BatchLayer(stack, name, columns={"temperature": "double"}) for name in ("Home", "Factory"))
+    function = reader(stack)
+    home.share_with(function)
+    factory.share_with(function, variable="FACTORY")
+    return [home, factory]
+
+
+@architecture
+def inside_a_stage(app: App) -> BatchLayer:
+    return defaults(Stack(Stage(app, "BatchStage"), "Service"))
+
+
+architecture(example)
+MAIN = [defaults, all_options, everything_brought]
+EVERY = [*MAIN, two_in_one_stack, inside_a_stage]
+
+
+@pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
+def test_template_is_reviewed(
+    build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
+) -> None:
+    assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", EVERY, ids=lambda build: build.__module__ + build.__name__)
+def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_documented_example_synthesises(synthesis: Synthesis) -> None:
+    built = synthesis(example)
+    assert len(built.resources("AWS::Lambda::LayerVersion")) == 1  # both layers share one module
+    assert len(built.resources("AWS::Athena::NamedQuery")) == 2
+
+
+def one(built: Any, resource_type: str) -> dict[str, Any]:
+    ((_, resource),) = built.resources(resource_type).items()
+    return resource["Properties"]  # type: ignore[no-any-return]
+
+
+def destination(built: Any) -> dict[str, Any]:
+    stream = one(built, "AWS::KinesisFirehose::DeliveryStream")
+    assert stream["DeliveryStreamEncryptionConfigurationInput"] == {"KeyType": "AWS_OWNED_CMK"}
+    return stream["ExtendedS3DestinationConfiguration"]  # type: ignore[no-any-return]
+
+
+def test_records_are_gathered_converted_and_filed_by_hour_and_failures_apart(synthesis: Synthesis) -> None:
+    settings = destination(synthesis(all_options))
+    assert settings["BufferingHints"] == {"IntervalInSeconds": 900, "SizeInMBs": 128}
+    assert settings["Prefix"] == "telemetry/hour=!{timestamp:yyyy-MM-dd-HH}/"
+    assert settings["ErrorOutputPrefix"] == "errors/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/"
+    conversion = settings["DataFormatConversionConfiguration"]
+    assert conversion["OutputFormatConfiguration"] == {"Serializer": {"ParquetSerDe": {"Compression": "SNAPPY"}}}
+    assert conversion["SchemaConfiguration"]["TableName"] == "telemetry"
+    # Firehose refuses a compression beside a conversion.
+    assert settings["CompressionFormat"] == "UNCOMPRESSED"
+    assert settings["CloudWatchLoggingOptions"]["Enabled"] is True
+
+
+def test_table_knows_where_each_hour_is(synthesis: Synthesis) -> None:
+    table = one(synthesis(all_options), "AWS::Glue::Table")["TableInput"]
+    assert {key: value for key, value in table["Parameters"].items() if key.startswith("projection")} == {
+        "projection.enabled": "true",
+        "projection.hour.type": "date",
+        "projection.hour.format": "yyyy-MM-dd-HH",
+        "projection.hour.range": "NOW-10YEARS,NOW",
+        "projection.hour.interval": "1",
+        "projection.hour.interval.unit": "HOURS",
+    }
+    assert table["Parameters"]["storage.location.template"]["Fn::Join"][1][2] == "/telemetry/hour=${hour}/"
+    columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert columns == {
+        "message_id": "string",
+        "at": "bigint",
+        "thing": "string",
+        "context": "string",
+        "type": "string",
+        **COLUMNS,
+    }
+
+
+def test_queries_are_bounded_and_their_results_encrypted_whatever_the_client_says(synthesis: Synthesis) -> None:
+    settings = one(synthesis(all_options), "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
+    assert settings["EnforceWorkGroupConfiguration"] is True
+    assert settings["BytesScannedCutoffPerQuery"] == 100_000_000
+    assert settings["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+    brought = one(synthesis(everything_brought), "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
+    assert brought["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+
+
+def statements(built: Any, role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in built.resources("AWS::IAM::Policy").values()
+        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def test_firehose_puts_records_and_errors_and_reads_the_schema(synthesis: Synthesis) -> None:
+    built = synthesis(defaults)
+    by_action = {action: statement for statement in statements(built, "BatchDelivery") for action in actions(statement)}
+    assert set(by_action) == {
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        "s3:GetBucketLocation",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "glue:GetTable",
+        "glue:GetTableVersion",
+        "glue:GetTableVersions",
+        "logs:PutLogEvents",
+    }
+    prefixes = {arn["Fn::Join"][1][1] for arn in by_action["s3:PutObject"]["Resource"]}
+    assert prefixes == {"/telemetry/*", "/errors/*"}
+
+
+def test_reader_queries_here_only(synthesis: Synthesis) -> None:
+    found = statements(synthesis(all_options), "ReaderRole")
+    anywhere = [action for statement in found if statement["Resource"] == "*" for action in actions(statement)]
+    assert anywhere == ["cloudwatch:GetMetricStatistics"]
+    writes = [statement for statement in found if "s3:PutObject" in actions(statement)]
+    assert writes[0]["Resource"]["Fn::Join"][1][1] == "/queries/*"
+
+
+def test_reader_is_told_the_names_and_which_columns_are_numbers(synthesis: Synthesis) -> None:
+    function = next(
+        resource["Properties"]
+        for name, resource in synthesis(all_options).resources("AWS::Lambda::Function").items()
+        if name.startswith("Reader")
+    )
+    written = function["Environment"]["Variables"]["BATCH_LAYER"]["Fn::Join"][1]
+    settings = json.loads("".join(part if isinstance(part, str) else "x" for part in written))
+    assert settings["measures"] == ["temperature", "count"]
+    assert set(settings) == {"database", "table", "workgroup", "delivery_stream", "measures"}
+
+
+def test_lateness_refusals_and_what_does_not_fit_alarm(synthesis: Synthesis) -> None:
+    alarms = synthesis(all_options).resources("AWS::CloudWatch::Alarm")
+    watched = {name[:-8]: alarm["Properties"] for name, alarm in alarms.items()}
+    assert {name: alarm["MetricName"] for name, alarm in watched.items()} == {
+        "BatchFreshnessAlarm": "DeliveryToS3.DataFreshness",
+        "BatchUnconvertedAlarm": "FailedConversion.Records",
+        "BatchThrottledAlarm": "ThrottledRecords",
+    }
+    assert watched["BatchFreshnessAlarm"]["Threshold"] == 900 + 600
+
+
+def test_rule_ends_each_record_with_a_line_end(synthesis: Synthesis) -> None:
+    (action,) = one(synthesis(all_options), "AWS::IoT::TopicRule")["TopicRulePayload"]["Actions"]
+    assert action["Firehose"]["Separator"] == "\n"
+
+
+def test_records_outlive_the_stack_and_results_do_not(synthesis: Synthesis) -> None:
+    ((_, bucket),) = (
+        (name, resource)
+        for name, resource in synthesis(defaults).resources("AWS::S3::Bucket").items()
+        if name.startswith("Batch")
+    )
+    assert bucket["DeletionPolicy"] == "Retain"
+    expiring = [rule for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in expiring] == [("queries/", 7)]
+
+
+def test_two_layers_have_names_of_their_own(synthesis: Synthesis) -> None:
+    built = synthesis(two_in_one_stack)
+    databases = built.resources("AWS::Glue::Database").values()
+    assert len({database["Properties"]["DatabaseInput"]["Name"] for database in databases}) == 2
+
+
+def test_metrics_name_the_delivery_stream(cdk_app: App) -> None:
+    layer = BatchLayer(Stack(cdk_app, "Metrics"), "Batch", columns={"temperature": "double"})
+    assert layer.metric_freshness().metric_name == "DeliveryToS3.DataFreshness"
+    assert layer.metric_unconverted(period=Duration.minutes(1)).period.to_minutes() == 1
+
+
+def _layer(**options: Any) -> Callable[[Stack], object]:
+    return lambda stack: BatchLayer(stack, "Batch", **({"columns": {"temperature": "double"}} | options))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (_layer(columns=["temperature"]), r"columns is \['temperature'\]. Give types"),
+        (_layer(columns={}), "columns is {}"),
+        (_layer(columns={"temperature": "float8"}), "columns says 'float8' of 'temperature'. Use one of bigint"),
+        (_layer(columns={"Temperature": "double"}), "columns contains 'Temperature'"),
+        (_layer(columns={"thing": "string"}), "columns contains 'thing', which has a meaning"),
+        (_layer(buffering=Duration.seconds(59)), "buffering is 59 seconds. Use 60 to 900 seconds"),
+        (_layer(buffering=Duration.minutes(16)), "buffering is 960 seconds"),
+        (_layer(scan_limit_mb=9), "scan_limit_mb is 9 MB. Use 10 to"),
+        (
+            lambda stack: _layer(
+                bucket=s3.Bucket.from_bucket_arn(stack, "Bucket", BUCKET_ARN), removal_policy=RemovalPolicy.DESTROY
+            )(stack),
+            "removal_policy was given together with bucket",
+        ),
+    ],
+)
+def test_bad_input_is_refused_where_it_is_given(cdk_app: App, build: Callable[[Stack], object], message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        build(Stack(cdk_app, "Refused"))

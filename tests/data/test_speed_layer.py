@@ -1,0 +1,317 @@
+"""What SpeedLayer promises in its templates."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs import InvalidOptionError, SpeedLayer
+from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.iot.topic_rule import TopicRule
+from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.speed_layer import build as example
+
+READER = Path(__file__).parents[2] / "docs/examples/minutes_of_a_thing"
+STREAM_ARN = "arn:aws:kinesis:us-east-1:111122223333:stream/brought"
+TABLE_ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/brought"
+TOPIC_ARN = "arn:aws:sns:us-east-1:111122223333:brought"
+
+
+def reader(stack: Stack) -> lambda_.Function:
+    return add_function(stack, "Reader", handler=READER, description="Reads", invocation=Invocation.REQUEST)
+
+
+@architecture
+def defaults(stack: Stack) -> SpeedLayer:
+    return SpeedLayer(stack, "Speed", measures=["temperature"])
+
+
+@architecture
+def all_options(stack: Stack) -> SpeedLayer:
+    layer = SpeedLayer(
+        stack,
+        "Speed",
+        measures=["temperature", "humidity"],
+        window_retention=Duration.days(7),
+        alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    layer.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
+    layer.add_threshold("TooDry", measure="humidity", below=20)
+    layer.share_with(reader(stack))
+    layer.grant_put(iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal()))
+    sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
+    layer.add_rule(TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into the speed layer"))
+    return layer
+
+
+@architecture
+def everything_brought(stack: Stack) -> SpeedLayer:
+    layer = SpeedLayer(
+        stack,
+        "Speed",
+        measures=["temperature"],
+        stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN),
+        table=dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN),
+        alert_topic=sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN),
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", TOPIC_ARN),
+    )
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
+def customer_keys(stack: Stack) -> SpeedLayer:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    table = dynamodb.Table(
+        stack,
+        "Table",
+        partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+        encryption_key=key,
+        time_to_live_attribute="expires_at",
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+    )
+    stream = kinesis.Stream(stack, "Stream", encryption_key=key)
+    acknowledge(stream, "AwsSolutions-KDS3", "The test brings a key of its own on purpose.")
+    layer = SpeedLayer(
+        stack,
+        "Speed",
+        measures=["temperature"],
+        stream=stream,
+        table=table,
+        alert_topic=sns.Topic(stack, "Topic", master_key=key, enforce_ssl=True),
+    )
+    layer.grant_put(iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal()))
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
+def two_in_one_stack(stack: Stack) -> list[SpeedLayer]:
+    home, factory = (SpeedLayer(stack, name, measures=["temperature"]) for name in ("Home", "Factory"))
+    function = reader(stack)
+    home.share_with(function)
+    factory.share_with(function, variable="FACTORY_TABLE")
+    return [home, factory]
+
+
+@architecture
+def inside_a_stage(app: App) -> SpeedLayer:
+    return defaults(Stack(Stage(app, "SpeedStage"), "Service"))
+
+
+architecture(example)
+MAIN = [defaults, all_options, everything_brought]
+EVERY = [*MAIN, customer_keys, two_in_one_stack, inside_a_stage, example]
+
+
+@pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
+def test_template_is_reviewed(
+    build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
+) -> None:
+    assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", EVERY, ids=lambda build: build.__module__ + build.__name__)
+def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def one(built: Any, resource_type: str) -> dict[str, Any]:
+    ((_, resource),) = built.resources(resource_type).items()
+    return resource  # type: ignore[no-any-return]
+
+
+def allowed(built: Any, role: str) -> dict[str, dict[str, Any]]:
+    """Statements of a role by their first action."""
+    return {
+        (statement["Action"] if isinstance(statement["Action"], str) else statement["Action"][0]): statement
+        for policy in built.resources("AWS::IAM::Policy").values()
+        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    }
+
+
+def test_stream_scales_is_encrypted_and_remembers_a_week(synthesis: Synthesis) -> None:
+    stream = one(synthesis(defaults), "AWS::Kinesis::Stream")
+    assert stream["Properties"]["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
+    assert stream["Properties"]["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+    assert stream["Properties"]["RetentionPeriodHours"] == 168
+    assert stream["DeletionPolicy"] == "Retain"
+
+
+def test_batches_are_bisected_failures_partial_and_what_is_given_up_has_a_place(synthesis: Synthesis) -> None:
+    built = synthesis(defaults)
+    mapping = one(built, "AWS::Lambda::EventSourceMapping")["Properties"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert 0 < mapping["MaximumRetryAttempts"] < 100
+    queue = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+    assert queue.startswith("SpeedDeadLetterQueue")
+    places = allowed(built, "SpeedFunctionRole")["sqs:SendMessage"]["Resource"]
+    assert {place["Fn::GetAtt"][0][:-8] for place in places} == {"SpeedErrorQueue", "SpeedDeadLetterQueue"}
+
+
+def test_function_may_touch_things_only(synthesis: Synthesis) -> None:
+    statements = allowed(synthesis(defaults), "SpeedFunctionRole")
+    table = statements["dynamodb:BatchGetItem"]
+    assert table["Action"] == ["dynamodb:BatchGetItem", "dynamodb:PutItem"]
+    assert table["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["THING#*"]}}
+    assert statements["sns:Publish"]["Resource"]["Ref"].startswith("SpeedAlertTopic")
+    assert not any(statement["Resource"] == "*" for statement in statements.values())
+
+
+def test_reader_only_reads(synthesis: Synthesis) -> None:
+    statements = allowed(synthesis(all_options), "ReaderRole")
+    assert statements["dynamodb:GetItem"]["Action"] == ["dynamodb:GetItem", "dynamodb:Query"]
+    function = next(
+        resource["Properties"]
+        for name, resource in synthesis(all_options).resources("AWS::Lambda::Function").items()
+        if name.startswith("Reader")
+    )
+    assert set(function["Environment"]["Variables"]) >= {"SPEED_TABLE"}
+    assert len(function["Layers"]) == 2
+
+
+def test_thresholds_reach_the_function(synthesis: Synthesis) -> None:
+    variables = [
+        resource["Properties"]["Environment"]["Variables"]
+        for name, resource in synthesis(all_options).resources("AWS::Lambda::Function").items()
+        if name.startswith("SpeedFunction")
+    ]
+    assert json.loads(variables[0]["THRESHOLDS"]) == [
+        {"name": "TooHot", "measure": "temperature", "limit": 30, "above": True, "recovers_at": 28},
+        {"name": "TooDry", "measure": "humidity", "limit": 20, "above": False, "recovers_at": 20},
+    ]
+    assert json.loads(variables[0]["MEASURES"]) == ["temperature", "humidity"]
+    assert variables[0]["WINDOW_RETENTION_S"] == "604800"
+
+
+def test_windows_lapse_and_the_table_outlives_mistakes(synthesis: Synthesis) -> None:
+    table = one(synthesis(defaults), "AWS::DynamoDB::GlobalTable")
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    (replica,) = table["Properties"]["Replicas"]
+    assert replica["DeletionProtectionEnabled"] is True
+    assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["DeletionPolicy"] == "Retain"
+
+
+def test_every_place_for_failures_and_every_delay_alarms(synthesis: Synthesis) -> None:
+    alarms = synthesis(all_options).resources("AWS::CloudWatch::Alarm")
+    watched = {name[:-8]: alarm["Properties"]["MetricName"] for name, alarm in alarms.items()}
+    assert watched == {
+        "SpeedErrorQueueAlarm": "ApproximateNumberOfMessagesVisible",
+        "SpeedDeadLetterQueueAlarm": "ApproximateNumberOfMessagesVisible",
+        "SpeedBehindAlarm": "IteratorAge",
+        "SpeedThrottledAlarm": "WriteProvisionedThroughputExceeded",
+    }
+    behind = next(alarm for name, alarm in alarms.items() if name.startswith("SpeedBehind"))["Properties"]
+    assert (behind["Threshold"], behind["EvaluationPeriods"]) == (300_000, 3)
+
+
+def test_rule_puts_by_thing(synthesis: Synthesis) -> None:
+    rule = one(synthesis(all_options), "AWS::IoT::TopicRule")["Properties"]["TopicRulePayload"]
+    (action,) = rule["Actions"]
+    assert action["Kinesis"]["PartitionKey"] == "${topic(4)}"
+
+
+def test_nothing_is_made_of_what_was_brought(synthesis: Synthesis) -> None:
+    template = synthesis(everything_brought).template
+    for made in ("AWS::Kinesis::Stream", "AWS::DynamoDB::GlobalTable", "AWS::SNS::Topic", "AWS::KMS::Key"):
+        template.resource_count_is(made, 0)
+
+
+def test_own_keys_let_function_producer_and_reader_in(synthesis: Synthesis) -> None:
+    built = synthesis(customer_keys)
+    used = {
+        role: {
+            action
+            for policy in built.resources("AWS::IAM::Policy").values()
+            if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+            for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+            if action.startswith("kms:")
+        }
+        for role in ("SpeedFunctionRole", "Producer", "ReaderRole")
+    }
+    assert {"kms:Decrypt", "kms:Encrypt"} <= used["SpeedFunctionRole"]
+    assert used["Producer"] == {"kms:GenerateDataKey"}
+    assert used["ReaderRole"] == {"kms:Decrypt"}
+
+
+def test_metrics_name_the_function(cdk_app: App) -> None:
+    layer = SpeedLayer(Stack(cdk_app, "Metrics"), "Speed", measures=["temperature"])
+    assert layer.metric_iterator_age().metric_name == "IteratorAge"
+    names = {metric().metric_name for metric in (layer.metric_unreadable, layer.metric_duplicates)}
+    assert names == {"UnreadableRecords", "DuplicateRecords"}
+    assert layer.metric_too_late(period=Duration.minutes(1)).period.to_minutes() == 1
+
+
+def _layer(**options: Any) -> Callable[[Stack], object]:
+    return lambda stack: SpeedLayer(stack, "Speed", **({"measures": ["temperature"]} | options))
+
+
+def _threshold(name: str = "TooHot", **options: Any) -> Callable[[Stack], object]:
+    limits = {"measure": "temperature", "above": 30} | options
+    return lambda stack: SpeedLayer(stack, "Speed", measures=["temperature"]).add_threshold(name, **limits)
+
+
+def _repeated(stack: Stack) -> None:
+    layer = SpeedLayer(stack, "Speed", measures=["temperature"])
+    for _ in range(2):
+        layer.add_threshold("TooHot", measure="temperature", above=30)
+
+
+def _many(stack: Stack) -> None:
+    layer = SpeedLayer(stack, "Speed", measures=["temperature"])
+    for number in range(50):
+        layer.add_threshold(f"Threshold{number}", measure="temperature", above=30)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (_layer(measures="temperature"), "measures is 'temperature'. Name each"),
+        (_layer(measures=[]), r"measures is \[\]"),
+        (_layer(measures=["Temperature"]), "measures contains 'Temperature'. Use lower-case"),
+        (_layer(measures=["at"]), "measures contains 'at', which has a meaning"),
+        (_layer(measures=["hour"]), "measures contains 'hour', which has a meaning"),
+        (_layer(measures=["a", "a"]), "measures repeats a name"),
+        (_layer(window_retention=Duration.minutes(59)), "window_retention is 3540 seconds. Use 3,600 to 2,592,000"),
+        (_layer(window_retention=Duration.days(31)), "window_retention is .* seconds. Use 3,600 to 2,592,000"),
+        (
+            lambda stack: _layer(
+                stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN),
+                table=dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN),
+                removal_policy=RemovalPolicy.DESTROY,
+            )(stack),
+            "removal_policy was given together with stream",
+        ),
+        (_threshold(""), "name is ''"),
+        (_repeated, "name is 'TooHot'. Give each threshold a name of its own"),
+        (_threshold(measure="pressure"), "Speed/TooHot: measure is 'pressure'. Use one of temperature"),
+        (_threshold(below=1), "above and below are given both or neither"),
+        (_threshold(above=None), "above and below are given both or neither"),
+        (_threshold(recovers_at=31), "recovers_at is 31. Use 30 or a value below it"),
+        (_threshold(above=None, below=10, recovers_at=9), "recovers_at is 9. Use 10 or a value above it"),
+        (_many, "bytes of thresholds. Use at most 3,000 bytes"),
+    ],
+)
+def test_bad_input_is_refused_where_it_is_given(cdk_app: App, build: Callable[[Stack], object], message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        build(Stack(cdk_app, "Refused"))
