@@ -1,6 +1,7 @@
 """``python -m demo.chat``: bring the chat up in two Regions, play the conversation, print what was seen."""
 
 import argparse
+import asyncio
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from rich.table import Table
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.local.kept import start_or_attach
 from demo.chat.conversation import EACH, WRITERS, Conversation
+from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.system import Chat, synthesise
 from demo.report import Report, expect
 
@@ -38,9 +40,32 @@ def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
     return made.get("chat") if brought else None
 
 
-def play(report: Report, chat: Chat) -> None:
-    """Play every step."""
-    scene = Conversation(chat)
+async def play_live(report: Report, live: LiveScene) -> None:
+    """Play the steps of people who are connected."""
+    async with live.playing():
+        with report.chapter("Live"):
+            if not await report.step_async(
+                "Three people open the room, and a stranger tries", "3 live; the stranger 404", live.open_the_room
+            ):
+                return
+            await report.step_async("Messages from both sides", "seen by everybody at once", live.talk)
+            await report.step_async("Somebody types, and goes", "seen in the other Region", live.presence_and_typing)
+            await report.step_async("What waits unread", "counted, and 0 after reading", live.unread)
+            await report.step_async(
+                "A connection is lost and comes back", "nothing missed, nothing twice, one order", live.catch_up
+            )
+            await report.step_async("A thumbnail, and search", "a small picture; found by its name", live.picture)
+            await report.step_async("Somebody is away", "one mail, and none to who is there", live.notice)
+            await report.step_async("Somebody leaves", "nothing more reaches who left", live.leave)
+            await report.step_async(
+                f"{CROWD_MESSAGES:,} messages of {CROWD} people in {CROWD_ROOMS} rooms",
+                "0 lost, doubled, renumbered or reordered",
+                live.many,
+            )
+
+
+def play(report: Report, scene: Conversation) -> None:
+    """Play every step that asks and answers."""
     with report.chapter("People talk"):
         if not report.step("Three people and a stranger sign up and in", "tokens; 401 without", scene.sign_up_and_in):
             return
@@ -95,10 +120,17 @@ def main() -> int:
         directory = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-demo-"))) / "cdk.out"
         cloud = start_or_attach() if options.keep else ending.enter_context(LocalCloud.start())
         chat = bring_up(report, cloud, directory)
+        live: LiveScene | None = None
         if chat is not None:
-            play(report, chat)
+            scene = Conversation(chat)
+            play(report, scene)
+            if scene.room:
+                live = LiveScene(scene)
+                asyncio.run(play_live(report, live))
         console.print()
         console.print(report.table())
+        for line in live.latencies() if live is not None else ():
+            console.print(line)
         if chat is not None:
             console.print(not_executed(chat.deployment))
         if options.keep and chat is not None:

@@ -155,11 +155,14 @@ class LiveClient:
 
     async def __aexit__(self, *_exception: object) -> None:
         """Close the room."""
+        await self._stop()
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._http is not None:
-            await self._http.aclose()
 
     async def ready(self, *, within: float = 60) -> None:
         """Wait until the room is live.
@@ -168,9 +171,23 @@ class LiveClient:
             RefusedError: when the person may not.
             TimeoutError: when it is not in time.
         """
-        await until(lambda: self.region is not None or self._tasks[0].done(), within=within)
-        if self._tasks[0].done():
+        await until(lambda: self.region is not None or self.ended, within=within)
+        if self.ended:
             self._tasks[0].result()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client has given up, because the person may no longer."""
+        return self._tasks[0].done()
+
+    async def pause(self) -> None:
+        """Lose the connection, as on a train that enters a tunnel."""
+        await self._stop()
+        self.region = None
+
+    def resume(self) -> None:
+        """Connect again, and go on from the cursor."""
+        self._tasks = [asyncio.create_task(self._stay_connected())]
 
     async def post(self, text: str) -> dict[str, Any]:
         """Post a message, again until a Region has taken it; however often, it is one message."""

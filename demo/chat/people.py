@@ -37,6 +37,8 @@ class Person:
     token: str
     apis: Mapping[str, str]
     """Base address of the API by Region."""
+    mail: str = ""
+    """The account's address."""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=20))
 
     def call(self, region: str, method: str, path: str, **options: Any) -> httpx.Response:
@@ -102,4 +104,4 @@ def sign_up(
         AuthFlow="USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": email, "PASSWORD": password},
     )
-    return Person(name, account["UserSub"], signed_in["AuthenticationResult"]["AccessToken"], apis)
+    return Person(name, account["UserSub"], signed_in["AuthenticationResult"]["AccessToken"], apis, email)
