@@ -14,6 +14,7 @@ from cdp_constructs.local import Deployment, LocalCloud
 
 ROOT = Path(__file__).parents[2]
 ZONE = "chat.example.com"
+MAIL_DOMAIN = "example.com"
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,35 @@ def hosted_zone(cloud: LocalCloud) -> str:
     return str(made["HostedZone"]["Id"]).rpartition("/")[2]
 
 
+def let_mail_out(cloud: LocalCloud, region: str) -> None:
+    """Verify the domain that mail is sent from, out of the sandbox, as an operator has done before."""
+    mails = cloud.client("sesv2", region)
+    if MAIL_DOMAIN not in {one["IdentityName"] for one in mails.list_email_identities()["EmailIdentities"]}:
+        mails.create_email_identity(EmailIdentity=MAIL_DOMAIN)
+    mails.put_account_details(ProductionAccessEnabled=True, MailType="TRANSACTIONAL", WebsiteURL=f"https://{ZONE}")
+
+
 def synthesise(cloud: LocalCloud, directory: Path, options: Mapping[str, Any] | None = None) -> Checked:
     """Run ``app.py`` as the CDK CLI does; nag packs and template rules are errors there.
 
     Args:
         cloud: Where it will be deployed.
         directory: Where the assembly goes.
-        options: What to change in the chat's configuration; by default latency routing is on.
+        options: What to change in the chat's configuration; by default latency routing and notices are on.
 
     Raises:
         RuntimeError: with what the app printed.
     """
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     context["systems"] = ["chat"]
+    for region in context["chat"]["regions"]:
+        let_mail_out(cloud, region)
     context["chat"] |= options or {
         "latency_routing": True,
         "domain_name": f"api.{ZONE}",
         "hosted_zone_id": hosted_zone(cloud),
         "hosted_zone_name": ZONE,
+        "notices": {"identity": MAIL_DOMAIN, "sender": f"Chat <notices@{MAIL_DOMAIN}>"},
     }
     done = subprocess.run(
         [sys.executable, "app.py"],
