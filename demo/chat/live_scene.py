@@ -133,14 +133,17 @@ class LiveScene:
 
     async def notice(self) -> str:
         """Tell somebody who is away by mail, and nobody who is there."""
-        room, author, absent = self.hanako.room, self.scene.hanako, self.scene.mei
+        room, author = self.hanako.room, self.scene.hanako
+        absent, present = self.scene.mei, self.scene.liam
         choice = {"mail": True, "push": False, "quiet_minutes": 5, "language": "ja"}
-        for person in (absent, self.scene.liam):
+        # Present before any choice: what was said before is perhaps still on its way.
+        answer = await asyncio.to_thread(
+            present.call, self.scene.here, "PUT", f"/rooms/{room}/presence", json={"typing": False}
+        )
+        answer.raise_for_status()
+        for person in (absent, present):
             answer = await asyncio.to_thread(person.call, self.scene.here, "PUT", "/me/notifications", json=choice)
             answer.raise_for_status()
-        await asyncio.to_thread(
-            self.scene.liam.call, self.scene.here, "PUT", f"/rooms/{room}/presence", json={"typing": False}
-        )
         answer = await asyncio.to_thread(author.post, self.scene.here, room, "メイさん、どこ?")
         answer.raise_for_status()
 
@@ -150,8 +153,8 @@ class LiveScene:
         await self._comes(lambda: any(mail.to == [absent.mail] for mail in mails()), "the mail")
         addresses = [address for mail in mails() for address in mail.to]
         expect(addresses.count(absent.mail) == 1, f"{addresses.count(absent.mail)} mails to {absent.name}")
-        expect(self.scene.liam.mail not in addresses, f"{self.scene.liam.name}, who is there, gets a mail")
-        return f"1 mail to {absent.name}, none to {self.scene.liam.name}"
+        expect(present.mail not in addresses, f"{present.name}, who is there, gets a mail")
+        return f"1 mail to {absent.name}, none to {present.name}"
 
     async def leave(self) -> str:
         """Leave the room, and hear nothing more."""
