@@ -255,12 +255,12 @@ class LiveClient:
     async def _beat(self, region: str, channel: str, seconds: float) -> None:
         """Say that the room is open, and find out what the live channel did not bring."""
         while True:
-            await asyncio.sleep(seconds)
             answer = await self._call(region, "PUT", f"/rooms/{self.room}/presence", json={"typing": False})
             if answer["channel"] != channel:
                 return
             if any(number > self._cursor.get(name, 0) for name, number in _cursor(answer["cursor"]).items()):
                 await self._read(region)
+            await asyncio.sleep(seconds)
 
     def _take(self, message: dict[str, Any]) -> None:
         """Show a message at its place. One that is not the next of its log leaves a gap that may fill by itself."""

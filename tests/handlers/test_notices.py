@@ -181,13 +181,15 @@ class People:
         return (user, token) == ("ann", "right")
 
 
-def deliver(load: Load, people: People, **changes: Any) -> list[dict[str, Any]]:
+def deliver(load: Load, people: People, *, quiet: list[int] | None = None, **changes: Any) -> list[dict[str, Any]]:
     module = load("notice_delivery")
     module.ses, module.people = Mailbox(), people  # type: ignore[attr-defined]
     module.waiting = SimpleNamespace(done=lambda *_: None)  # type: ignore[attr-defined]
     notices = [{**notice(body=f"n{number}"), "at_ms": number} for number in (1, 2, 3)]
     values = {"timer": Timer("ann", "room", "t1", 0), "notices": notices, "count": 5, "last_ms": 9, "done": frozenset()}
-    module.deliver(Batch(**{**values, **changes}))
+    minutes = module.deliver(Batch(**{**values, **changes}))
+    if quiet is not None:
+        quiet.append(minutes)
     mails: list[dict[str, Any]] = module.ses.mails
     return mails
 
@@ -224,6 +226,20 @@ def test_only_what_was_not_seen_is_counted_and_named(load: Load) -> None:
 )
 def test_no_mail_is_sent(load: Load, preferences: Preferences, changes: dict[str, Any]) -> None:
     assert deliver(load, People(preferences), **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("preferences", "minutes"),
+    [
+        (Preferences(mail=True, address="ann@example.org", quiet_minutes=30), 30),
+        (Preferences(mail=False, push=True, quiet_minutes=30), 0),
+        (Preferences(mail=True, address="ann@example.org", mail_off="bounce", quiet_minutes=30), 0),
+    ],
+)
+def test_only_who_was_disturbed_is_left_in_peace(load: Load, preferences: Preferences, minutes: int) -> None:
+    quiet: list[int] = []
+    deliver(load, People(preferences), quiet=quiet)
+    assert quiet == [minutes]
 
 
 def test_push_has_the_form_of_its_platform(load: Load) -> None:

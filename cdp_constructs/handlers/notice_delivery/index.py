@@ -111,7 +111,8 @@ def deliver(batch: Batch) -> int:
             waiting.done(batch, "mail")
         except (BotoCoreError, ClientError) as error:
             failures.append(error)
-    for device in people.devices(user) if preferences.push else []:
+    devices = people.devices(user) if preferences.push else []
+    for device in devices:
         if device.device in batch.done:
             continue
         try:
@@ -121,7 +122,8 @@ def deliver(batch: Batch) -> int:
             failures.append(error)
     if failures:
         raise failures[0]
-    return preferences.quiet_minutes
+    # Who chose no channel was not disturbed either, and hears at once after choosing one.
+    return preferences.quiet_minutes if wanted or devices else 0
 
 
 def send_mail(user: str, address: str, message: Message) -> None:
