@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cdp_constructs.api.authorized_api import AuthorizedApi
     from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
     from cdp_constructs.data.batch_layer import BatchLayer
+    from cdp_constructs.data.batch_warehouse import BatchWarehouse
     from cdp_constructs.data.speed_layer import SpeedLayer
     from cdp_constructs.data.state_sharing import StateSharing
     from cdp_constructs.data.storage_index import StorageIndex
@@ -44,6 +45,7 @@ _MODULE_OF = {
     "Aggregation": "cdp_constructs.iot.aggregation",
     "AuthorizedApi": "cdp_constructs.api.authorized_api",
     "BatchLayer": "cdp_constructs.data.batch_layer",
+    "BatchWarehouse": "cdp_constructs.data.batch_warehouse",
     "Broadcast": "cdp_constructs.iot.broadcast",
     "CacheDistribution": "cdp_constructs.delivery.cache_distribution",
     "ChannelNamespace": "cdp_constructs.realtime.realtime_channels",
@@ -80,6 +82,7 @@ __all__ = [
     "Aggregation",
     "AuthorizedApi",
     "BatchLayer",
+    "BatchWarehouse",
     "Broadcast",
     "CacheDistribution",
     "ChannelNamespace",

@@ -1,0 +1,89 @@
+"""Loads what Firehose delivered in the last hours into Redshift; the same records again change nothing.
+
+The event is that of a schedule, or ``{"hours": ["2027-01-15-06"]}`` to load other hours again. All statements are one
+transaction under a lock: either everything is merged or nothing, and two loads do not see each other half way. Redshift
+tells EventBridge when one failed.
+"""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+tracer = Tracer()
+s3 = boto3.client("s3")
+redshift = boto3.client("redshift-data")
+
+# Firehose files by the arrival of an object's oldest record and delivers up to 15 minutes later, so the hour before the
+# current one may still grow; one more for deliveries that were tried again.
+HOURS = 3
+# The names of the types in Redshift where they differ; a text of a record may be of any length that Redshift takes.
+TYPES = {"double": "double precision", "string": "varchar(65535)"}
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Start a load; return its statement id, None when nothing was delivered."""
+    del context
+    hours = [hour for hour in event.get("hours") or last_hours(datetime.now(UTC)) if _has_objects(hour)]
+    if not hours:
+        logger.info("Nothing was delivered")
+        return {"statement": None, "hours": []}
+    answer = redshift.batch_execute_statement(
+        WorkgroupName=os.environ["WORKGROUP"],
+        Database=os.environ["DATABASE"],
+        StatementName=os.environ["WORKGROUP"],
+        Sqls=statements(hours),
+        WithEvent=True,
+    )
+    logger.info("Load started", statement=answer["Id"], hours=hours)
+    return {"statement": answer["Id"], "hours": hours}
+
+
+def last_hours(now: datetime) -> list[str]:
+    """Return the hours that may have grown, oldest first."""
+    return [f"{now - timedelta(hours=back):%Y-%m-%d-%H}" for back in reversed(range(HOURS))]
+
+
+def statements(hours: list[str]) -> list[str]:
+    """Return the SQL that merges these hours.
+
+    Raises:
+        ValueError: for an hour that is none.
+    """
+    for hour in hours:
+        datetime.strptime(hour, "%Y-%m-%d-%H").replace(tzinfo=UTC)
+    columns = json.loads(os.environ["COLUMNS"])
+    table = os.environ["TABLE"]
+    definition = ", ".join(f'"{name}" {TYPES.get(kind, kind)}' for name, kind in columns.items())
+    source = f"s3://{os.environ['BUCKET']}/{os.environ['PREFIX']}"
+    copies = [
+        f"COPY loaded FROM '{source}hour={hour}/' IAM_ROLE '{os.environ['COPY_ROLE']}' FORMAT AS PARQUET"
+        for hour in hours
+    ]
+    # Records without an id are told apart by their time only.
+    same = (
+        f'loaded.thing = {table}.thing AND loaded."at" = {table}."at" '
+        f"AND coalesce(loaded.message_id, '') = coalesce({table}.message_id, '')"
+    )
+    return [
+        f'CREATE TABLE IF NOT EXISTS {table} ({definition}) DISTKEY (thing) SORTKEY ("at")',
+        f"LOCK TABLE {table}",
+        f"CREATE TEMP TABLE loaded (LIKE {table})",
+        *copies,
+        f"DELETE FROM loaded USING {table} WHERE {same}",  # noqa: S608 - the pattern's own names
+        f"INSERT INTO {table} SELECT DISTINCT * FROM loaded",  # noqa: S608
+        "DROP TABLE loaded",
+    ]
+
+
+def _has_objects(hour: str) -> bool:
+    # COPY fails on a prefix without objects.
+    prefix = f"{os.environ['PREFIX']}hour={hour}/"
+    return bool(s3.list_objects_v2(Bucket=os.environ["BUCKET"], Prefix=prefix, MaxKeys=1)["KeyCount"])
