@@ -49,7 +49,7 @@ class BatchWarehouse(Construct):
     warehouse awake, 8 RPU at $0.375 an hour each are $2,190 a month.
 
     Limits: 8 to 512 RPU in steps of 8 (https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html);
-    three subnets in three zones. The table is made with the first load: a column that is added later has to be added to it
+    three subnets in three zones. The table is made with the first load: a column that comes later has to be added to it
     (``ALTER TABLE telemetry ADD COLUMN``), and hours that have objects with and without it cannot be loaded at once.
 
     Args:

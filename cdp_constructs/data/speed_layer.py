@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _LAMBDA_QUOTAS = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 # Lambda allows 4 KB for all variables; the others take less than 1 KB.
 _MOST_THRESHOLD_BYTES = 3_000
-_BATCH_SIZE = 100
+# Readings of one thing in one batch are one write, so a backlog costs less.
+_BATCH_SIZE = 500
 # Batches of one shard that are worked on at a time; a partition key stays with one of them, so in order.
 _PARALLELIZATION = 5
 # A function that is taken down by one record halves its batch down to that one, which costs no retries, and then tries

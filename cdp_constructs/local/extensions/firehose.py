@@ -1,15 +1,16 @@
 """Firehose: records for S3 are buffered by size and time, and delivered together, compressed or as one Parquet object.
 
-MiniStack writes an object per record. Its prefixes, partition keys, conversion (with DuckDB) and error documents are
-used as they are; error documents stay one to an object. Nothing is delivered that the stream's role may not put;
-it is tried again, as Firehose does. Metrics `DeliveryToS3.DataFreshness`, `DeliveryToS3.Records` and
-`FailedConversion.Records` are published at each delivery.
+MiniStack writes an object per record. Its prefixes, partition keys and error documents are used as they are; error
+documents stay one to an object. Nothing is delivered that the stream's role may not put; it is tried again, as Firehose
+does. Metrics `DeliveryToS3.DataFreshness`, `DeliveryToS3.Records` and `FailedConversion.Records` are published at each
+delivery.
 
 `POST /_cdp/firehose/flush?region=us-east-1&name=<delivery stream>` delivers at once what the buffer has.
 """
 
 import gzip
 import logging
+import tempfile
 import threading
 import time
 import uuid
@@ -17,6 +18,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.extensions import _admin, _ministack
@@ -32,16 +35,17 @@ PRIVATE_NAMES = (
     "ministack.core.iam_evaluator:evaluate",
     "ministack.services.firehose:_DeliveryError",
     "ministack.services.firehose:_apply_lambda_processors",
-    "ministack.services.firehose:_convert_to_parquet",
     "ministack.services.firehose:_deliver_records_to_s3",
     "ministack.services.firehose:_deliver_to_s3",
     "ministack.services.firehose:_evaluate_prefix",
+    "ministack.services.firehose:_hive_to_duckdb_type",
     "ministack.services.firehose:_java_time",
     "ministack.services.firehose:_json_documents",
     "ministack.services.firehose:_metadata_extraction_keys",
     "ministack.services.firehose:_put_s3_object",
     "ministack.services.firehose:_s3_bucket_from_arn",
     "ministack.services.firehose:_streams",
+    "ministack.services.glue:_tables",
     "ministack.services.iam:_roles",
 )
 
@@ -54,6 +58,7 @@ RESOURCE_TYPES = (
 )
 
 _firehose: Any = _ministack.module("services.firehose")
+_glue: Any = _ministack.module("services.glue")
 _evaluator: Any = _ministack.module("core.iam_evaluator")
 _iam: Any = _ministack.module("services.iam")
 _responses: Any = _ministack.module("core.responses")
@@ -152,9 +157,9 @@ def _deliver(stream: Mapping[str, Any], destination: Mapping[str, Any], records:
         else:
             groups[prefix].append(data)
     for prefix, group in groups.items():
-        body, extension, unconverted = _body(config, group)
+        bodies, extension, unconverted = _bodies(config, group)
         failed += unconverted
-        if body:
+        for body in bodies:
             when = _firehose._java_time("yyyy-MM-dd-HH-mm-ss", oldest)
             name = f"{stream['name']}-{stream.get('version', 1)}-{when}-{uuid.uuid4()}"
             _firehose._put_s3_object(bucket, f"{prefix}{name}{config.get('FileExtension') or extension}", body)
@@ -163,33 +168,58 @@ def _deliver(stream: Mapping[str, Any], destination: Mapping[str, Any], records:
     return len(failed)
 
 
-def _body(config: Mapping[str, Any], group: list[bytes]) -> tuple[bytes, str, list[bytes]]:
-    """Return the object's content, its extension, and the records that could not be converted."""
+def _bodies(config: Mapping[str, Any], group: list[bytes]) -> tuple[list[bytes], str, list[bytes]]:
+    """Return the contents of objects, their extension, and the records that could not be converted."""
     conversion = config.get("DataFormatConversionConfiguration") or {}
     if conversion and conversion.get("Enabled", True):
         good, bad = _convertible(conversion, group)
-        body = _firehose._convert_to_parquet(conversion, b"\n".join(good)) if good else b""
-        return body, ".parquet", bad
+        body = _parquet(conversion, good) if good else None
+        return [body] if body else [], ".parquet", bad
     if config.get("CompressionFormat") == "GZIP":
-        return gzip.compress(b"".join(group)), ".gz", []
-    return b"".join(group), "", []
+        return [gzip.compress(b"".join(group))], ".gz", []
+    return [b"".join(group)], "", []
 
 
 def _convertible(conversion: Mapping[str, Any], group: list[bytes]) -> tuple[list[bytes], list[bytes]]:
     """Tell the records that fit the table from those that do not, by halves: most batches have none that do not."""
+    if _parquet(conversion, group) is not None:
+        return group, []
+    if len(group) == 1:
+        return [], group
+    middle = len(group) // 2
+    halves = [_convertible(conversion, half) for half in (group[:middle], group[middle:])]
+    return [data for good, _ in halves for data in good], [data for _, bad in halves for data in bad]
+
+
+def _parquet(conversion: Mapping[str, Any], group: list[bytes]) -> bytes | None:
+    """Return records as one Parquet object, None if one does not fit; MiniStack says why when it is delivered alone.
+
+    MiniStack's own conversion inserts row by row, which takes more than a millisecond each.
+    """
+    serializer = ((conversion.get("OutputFormatConfiguration") or {}).get("Serializer") or {}).get("ParquetSerDe")
+    schema = conversion.get("SchemaConfiguration") or {}
+    table = _glue._tables.get(f"{schema.get('DatabaseName')}/{schema.get('TableName')}") or {}
+    columns = (table.get("StorageDescriptor") or {}).get("Columns") or []
+    if serializer is None or not columns or find_spec("duckdb") is None:
+        return None
+    import duckdb
+
     try:
-        for data in group:
-            _firehose._json_documents(data)
-        _firehose._convert_to_parquet(conversion, b"\n".join(group))
-    except _firehose._DeliveryError:
-        if len(group) == 1:
-            return [], group
-        middle = len(group) // 2
-        (good, bad), (more_good, more_bad) = (
-            _convertible(conversion, half) for half in (group[:middle], group[middle:])
+        documents = [
+            {key.lower(): value for key, value in document.items()}
+            for data in group
+            for document in _firehose._json_documents(data)
+        ]
+        selected = ", ".join(
+            f'unnest(?::{_firehose._hive_to_duckdb_type(column["Type"])}[]) AS "{column["Name"]}"' for column in columns
         )
-        return good + more_good, bad + more_bad
-    return group, []
+        values = [[document.get(column["Name"].lower()) for document in documents] for column in columns]
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+            file = Path(folder) / "out.parquet"
+            connection.execute(f"COPY (SELECT {selected}) TO '{file}' (FORMAT PARQUET, COMPRESSION snappy)", values)
+            return file.read_bytes()
+    except (duckdb.Error, _firehose._DeliveryError):
+        return None
 
 
 def _start(config: Mapping[str, Any]) -> str:
