@@ -248,6 +248,20 @@ def test_duplicates_count_once_and_late_ones_where_they_belong(deployed_telemetr
     assert latest.fields["temperature"].value in {20, 21}
 
 
+def test_window_that_expired_is_left_out_before_dynamodb_deletes_it(deployed_telemetry: Telemetry) -> None:
+    thing = next(things)
+    deployed_telemetry.publish(thing, temperature=20)
+    (window,) = deployed_telemetry.counted(thing, 1)
+    deployed_telemetry.client("dynamodb").update_item(
+        TableName=deployed_telemetry.outputs["Table"],
+        Key={"pk": {"S": f"THING#{thing}"}, "sk": {"S": f"WINDOW#{window.start:%Y-%m-%dT%H:%MZ}"}},
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
+    )
+    assert deployed_telemetry.windows(thing) == []
+    assert deployed_telemetry.speed.latest(thing) is not None
+
+
 def test_operator_hears_once_of_a_crossing_and_once_of_the_recovery(deployed_telemetry: Telemetry) -> None:
     thing, start = next(things), milliseconds(datetime.now(UTC))
     values = [29, 31, 33, 29, 31, 27, 29]

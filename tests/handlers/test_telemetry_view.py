@@ -224,4 +224,5 @@ def test_speed_view_asks_for_whole_minutes_and_reads_all_pages() -> None:
     assert found[0].arrived == datetime.fromtimestamp(1, UTC)
     values = table.requests[0]["ExpressionAttributeValues"]
     assert (values[":first"], values[":last"]) == ("WINDOW#2027-01-15T12:01Z", "WINDOW#2027-01-15T12:01Z")
+    assert table.requests[0]["FilterExpression"] == "expires_at > :now"
     assert SpeedView(table).windows("a", NOON, NOON) == []

@@ -147,7 +147,10 @@ class SpeedView:
                 ":pk": f"THING#{thing}",
                 ":first": f"WINDOW#{_ceiling(start):%Y-%m-%dT%H:%MZ}",
                 ":last": f"WINDOW#{last:%Y-%m-%dT%H:%MZ}",
+                ":now": int(time.time()),
             },
+            # DynamoDB deletes what expired days later; a record that was worked on after that would begin it anew.
+            "FilterExpression": "expires_at > :now",
             # The ids in it are the larger part of a window and nobody's business here.
             "ProjectionExpression": "sk, #state",
             "ExpressionAttributeNames": {"#state": "state"},
