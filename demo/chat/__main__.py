@@ -9,35 +9,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.kept import start_or_attach
+from demo.bring_up import bring_up as system_of
+from demo.bring_up import not_executed
 from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.system import Chat, synthesise
-from demo.report import Report, expect
+from demo.report import Report
 
 
 def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
     """Synthesise, check and deploy; None when that failed."""
-    made: dict[str, Chat] = {}
-
-    def check() -> str:
-        checked = synthesise(cloud, directory)
-        expect(checked.findings == 0, f"{checked.findings} findings")
-        return f"{checked.stacks} stacks, 0 findings, {checked.acknowledged} acknowledged with a reason"
-
-    def deploy() -> str:
-        deployment = cloud.deploy(directory)
-        made["chat"] = Chat(cloud, deployment)
-        resources = sum(len(one) for one in deployment.resources.values())
-        return f"{len(deployment.resources)} stacks, {resources} resources"
-
-    with report.chapter("The system"):
-        brought = report.step("Synthesise and check", "no finding of nag, no error of the template rules", check)
-        brought = brought and report.step("Deploy", "every stack complete in its Region", deploy)
-    return made.get("chat") if brought else None
+    deployment = system_of(report, lambda: synthesise(cloud, directory), lambda: cloud.deploy(directory))
+    return Chat(cloud, deployment) if deployment is not None else None
 
 
 async def play_live(report: Report, live: LiveScene) -> None:
@@ -94,18 +80,6 @@ def play(report: Report, scene: Conversation) -> None:
         )
         report.step("A Region's table fails", "its deep health 503, the other's 200", scene.lose_the_table)
         report.step("One name for all Regions", "latency records with health checks", scene.one_name)
-
-
-def not_executed(deployment: Deployment) -> Table:
-    """Return what the embedded cloud could not do, by kind of resource."""
-    table = Table(title="What the embedded cloud could not do")
-    for column in ("Resource type", "Count", "How far it goes", "What is missing"):
-        table.add_column(column)
-    kinds = sorted({(one.resource_type, str(one.support), one.reason) for one in deployment.not_executed})
-    for kind, support, reason in kinds:
-        count = sum(one.resource_type == kind for one in deployment.not_executed)
-        table.add_row(kind, str(count), support, reason)
-    return table
 
 
 def main() -> int:

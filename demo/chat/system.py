@@ -1,30 +1,17 @@
 """Brings the chat up: synthesis with its checks, deployment of every Region, and the way to its parts."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from cdp_constructs.local import Deployment, LocalCloud
+from demo import bring_up
+from demo.bring_up import ROOT, Checked
 
-ROOT = Path(__file__).parents[2]
 ZONE = "chat.example.com"
 MAIL_DOMAIN = "example.com"
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What the synthesis said."""
-
-    directory: Path
-    stacks: int
-    findings: int
-    acknowledged: int
 
 
 def hosted_zone(cloud: LocalCloud) -> str:
@@ -56,34 +43,16 @@ def synthesise(cloud: LocalCloud, directory: Path, options: Mapping[str, Any] | 
     Raises:
         RuntimeError: with what the app printed.
     """
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    context["systems"] = ["chat"]
-    for region in context["chat"]["regions"]:
+    for region in json.loads((ROOT / "cdk.json").read_text())["context"]["chat"]["regions"]:
         let_mail_out(cloud, region)
-    context["chat"] |= options or {
+    settings = options or {
         "latency_routing": True,
         "domain_name": f"api.{ZONE}",
         "hosted_zone_id": hosted_zone(cloud),
         "hosted_zone_name": ZONE,
         "notices": {"identity": MAIL_DOMAIN, "sender": f"Chat <notices@{MAIL_DOMAIN}>"},
     }
-    done = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env={**os.environ, "CDK_OUTDIR": str(directory), "CDK_CONTEXT_JSON": json.dumps(context)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError((done.stderr or done.stdout)[-2000:])
-    plugins = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
-    return Checked(
-        directory,
-        len(list(directory.glob("*.template.json"))),
-        sum(len(plugin.get("violations", [])) for plugin in plugins),
-        sum(len(plugin.get("suppressedViolations", [])) for plugin in plugins),
-    )
+    return bring_up.synthesise(directory, "chat", settings)
 
 
 class Chat:
@@ -117,13 +86,7 @@ class Chat:
         Raises:
             LookupError: when there is none, or several.
         """
-        resources = self.deployment.resources[stack]
-        # The CDK ends a logical id with eight hexadecimal digits.
-        found = [physical for logical, physical in resources.items() if logical[:-8] == prefix]
-        if len(found) != 1:
-            message = f"{stack} has {len(found)} resources {prefix}: {', '.join(resources)}"
-            raise LookupError(message)
-        return found[0]
+        return bring_up.physical_id(self.deployment, stack, prefix)
 
     def in_region(self, region: str, prefix: str) -> str:
         """Return the physical id of a resource of a Region's stack."""

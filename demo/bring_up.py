@@ -1,0 +1,109 @@
+"""Brings a reference system up: synthesis with its checks, deployment, and what the embedded cloud could not do."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from cdp_constructs.local import Deployment
+from demo.report import Report, expect
+
+__all__ = ["ROOT", "Checked", "bring_up", "not_executed", "physical_id", "synthesise"]
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the synthesis said."""
+
+    directory: Path
+    stacks: int
+    findings: int
+    acknowledged: int
+
+
+def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Checked:
+    """Run ``app.py`` as the CDK CLI does; nag packs and template rules are errors there.
+
+    Args:
+        directory: Gets the assembly.
+        system: The one system that is built.
+        settings: What differs from its configuration in ``cdk.json``.
+
+    Raises:
+        RuntimeError: with what the app printed.
+    """
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    context["systems"] = [system]
+    context[system] |= settings
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDK_OUTDIR": str(directory), "CDK_CONTEXT_JSON": json.dumps(context)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError((done.stderr or done.stdout)[-2000:])
+    plugins = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
+    return Checked(
+        directory,
+        len(list(directory.glob("*.template.json"))),
+        sum(len(plugin.get("violations", [])) for plugin in plugins),
+        sum(len(plugin.get("suppressedViolations", [])) for plugin in plugins),
+    )
+
+
+def bring_up(report: Report, check: Callable[[], Checked], deploy: Callable[[], Deployment]) -> Deployment | None:
+    """Synthesise, check and deploy as steps of a report; None when that failed."""
+    made: list[Deployment] = []
+
+    def checked() -> str:
+        done = check()
+        expect(done.findings == 0, f"{done.findings} findings")
+        return f"{done.stacks} stacks, 0 findings, {done.acknowledged} acknowledged with a reason"
+
+    def deployed() -> str:
+        made.append(deploy())
+        resources = sum(len(one) for one in made[0].resources.values())
+        return f"{len(made[0].resources)} stacks, {resources} resources"
+
+    with report.chapter("The system"):
+        brought = report.step("Synthesise and check", "no finding of nag, no error of the template rules", checked)
+        brought = brought and report.step("Deploy", "every stack complete in its Region", deployed)
+    return made[0] if brought else None
+
+
+def physical_id(deployment: Deployment, stack: str, prefix: str) -> str:
+    """Return the physical id of the one resource whose logical id starts with ``prefix`` and a hash.
+
+    Raises:
+        LookupError: when there is none, or several.
+    """
+    resources = deployment.resources[stack]
+    # The CDK ends a logical id with eight hexadecimal digits.
+    found = [physical for logical, physical in resources.items() if logical[:-8] == prefix]
+    if len(found) != 1:
+        message = f"{stack} has {len(found)} resources {prefix}: {', '.join(resources)}"
+        raise LookupError(message)
+    return found[0]
+
+
+def not_executed(deployment: Deployment) -> Table:
+    """Return what the embedded cloud could not do, by kind of resource."""
+    table = Table(title="What the embedded cloud could not do")
+    for column in ("Resource type", "Count", "How far it goes", "What is missing"):
+        table.add_column(column)
+    kinds = sorted({(one.resource_type, str(one.support), one.reason) for one in deployment.not_executed})
+    for kind, support, reason in kinds:
+        count = sum(one.resource_type == kind for one in deployment.not_executed)
+        table.add_row(kind, str(count), support, reason)
+    return table
