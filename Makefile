@@ -21,7 +21,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock demo demo-web load drill test test-web chromium synth review lint format types docs bench clean
+.PHONY: help install web lock demo demo-web demo-iot load load-iot drill test test-web chromium synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,12 @@ demo-web: $(INSTALLED) $(WEB_BUILT) ## the chat's web client on the embedded clo
 
 load: $(INSTALLED) $(WEB_BUILT) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way (LOAD="--messages 500" for less)
 	$(BIN)/python -m demo.chat.load $(LOAD)
+
+demo-iot: $(INSTALLED) ## 50 devices in a home and a factory, on the embedded cloud (KEEP=1 leaves it running)
+	PYTHONPATH=devices $(BIN)/python -m demo.iot $(if $(KEEP),--keep)
+
+load-iot: $(INSTALLED) ## 200 devices and 20,000 measurements, counted in both layers (LOAD="--messages 2000" for less)
+	PYTHONPATH=devices $(BIN)/python -m demo.iot.load $(LOAD)
 
 drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversation, and get it back (LOSE=other for the one that is not home)
 	$(BIN)/python -m demo.chat.drill --lose $(or $(LOSE),home)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import aws_cdk as cdk
 
 # Imported by name when chosen, so that one system does not pay for the CDK modules of another.
-SYSTEMS = {"chat": "stacks.chat.system"}
+SYSTEMS = {"chat": "stacks.chat.system", "iot": "stacks.iot.system"}
 
 # What takes long to import and every system needs, imported while Node makes the template validator.
 _IMPORTED_MEANWHILE = (

@@ -24,6 +24,7 @@ __all__ = [
     "MINUTE",
     "Alarms",
     "add_any_alarm",
+    "add_mail",
     "alarm_row",
     "function_row",
     "graph",
@@ -52,16 +53,29 @@ class Alarms(Construct):
         fanout.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"), source_arn=alarms)
         self.topic = fanout.topic
         if email is not None:
-            sns.Subscription(
-                self,
-                "Mail",
-                topic=self.topic,
-                protocol=sns.SubscriptionProtocol.EMAIL,
-                endpoint=email,
-                dead_letter_queue=add_dead_letter_queue(
-                    self, "MailFailures", alarm_topic=self.topic, holds="alarms that could not be mailed"
-                ),
-            )
+            add_mail(self, topic=self.topic, email=email, alarm_topic=self.topic, holds="alarms")
+
+
+def add_mail(scope: Construct, *, topic: sns.ITopic, email: str, alarm_topic: sns.ITopic, holds: str) -> None:
+    """Mail what a topic says to an address, once its owner has confirmed; what could not be mailed is kept.
+
+    Args:
+        scope: Gets the subscription ``Mail`` and the queue ``MailFailures``.
+        topic: What is mailed.
+        email: Where to.
+        alarm_topic: Hears of what could not be mailed.
+        holds: What the mails are, such as "alarms".
+    """
+    sns.Subscription(
+        scope,
+        "Mail",
+        topic=topic,
+        protocol=sns.SubscriptionProtocol.EMAIL,
+        endpoint=email,
+        dead_letter_queue=add_dead_letter_queue(
+            scope, "MailFailures", alarm_topic=alarm_topic, holds=f"{holds} that could not be mailed"
+        ),
+    )
 
 
 def name_runbooks(stack: Stack, folder: str) -> list[cloudwatch.Alarm]:

@@ -15,10 +15,10 @@ from pathlib import Path
 __all__ = [
     "PAGE",
     "BatchSource",
+    "Capacity",
     "Choice",
     "Fleet",
     "Quota",
-    "Table",
     "catch_up_seconds",
     "join_seconds",
     "monthly_cost",
@@ -46,6 +46,9 @@ _SHADOW = 1.25
 _SHARD_HOUR = 0.015
 _PUT_PAYLOAD_UNITS = 0.014
 _PUT_PAYLOAD_BYTES = 25 * 1024
+_STREAM_HOUR = 0.04
+_STREAM_GB_IN = 0.08
+_STREAM_GB_OUT = 0.04
 # https://aws.amazon.com/firehose/pricing/: each record counts as full parts of 5 KB.
 _FIREHOSE_GB = 0.029
 _CONVERSION_GB = 0.018
@@ -54,7 +57,9 @@ _CALLS = 0.20
 _GB_SECOND = 0.0000133334
 # https://aws.amazon.com/dynamodb/pricing/
 _ON_DEMAND_WRITES = 0.625
+_ON_DEMAND_READS = 0.125
 _WRITE_UNIT_HOUR = 0.00065
+_READ_UNIT_HOUR = 0.00013
 _DYNAMODB_GB_MONTH = 0.25
 # https://aws.amazon.com/s3/pricing/
 _S3_GB_MONTH = 0.023
@@ -76,8 +81,8 @@ class BatchSource(StrEnum):
     """It reads the stream that the speed layer reads."""
 
 
-class Table(StrEnum):
-    """How the speed layer's table is paid for."""
+class Capacity(StrEnum):
+    """How the speed layer's stream and table are paid for."""
 
     ON_DEMAND = "on demand"
     PROVISIONED = "provisioned"
@@ -111,14 +116,15 @@ class Choice:
     shadow: bool = False
     """Whether each publish also updates the device's shadow."""
     batch_source: BatchSource = BatchSource.RULE
-    table: Table = Table.ON_DEMAND
+    stream: Capacity = Capacity.ON_DEMAND
+    table: Capacity = Capacity.ON_DEMAND
     windows: bool = True
     """Whether each measurement is also added to its one-minute window."""
     milliseconds_per_write: float = 2
     """What the function of the speed layer takes for one write, with several under way at once."""
     records_per_call: int = 500
     function_gigabytes: float = 0.5
-    window_days: float = 1
+    window_days: float = 2
     """How long windows are kept in the table."""
 
 
@@ -159,18 +165,28 @@ def shards(fleet: Fleet, choice: Choice) -> int:
     return ceil(max(by_records, by_bytes) / _UTILISATION)
 
 
+def _stream(fleet: Fleet, choice: Choice) -> float:
+    number, size = publishes(fleet, choice), _bytes(fleet, choice)
+    if choice.stream is Capacity.PROVISIONED:
+        units = number * ceil(size / _PUT_PAYLOAD_BYTES)
+        return shards(fleet, choice) * _SHARD_HOUR * _HOURS_A_MONTH + units / _MILLION * _PUT_PAYLOAD_UNITS
+    # On demand each record counts as full kilobytes on its way in.
+    gigabytes_in, gigabytes_out = number * ceil(size / 1024) * 1024 / _GIGABYTE, number * size / _GIGABYTE
+    return _STREAM_HOUR * _HOURS_A_MONTH + gigabytes_in * _STREAM_GB_IN + gigabytes_out * _STREAM_GB_OUT
+
+
 def writes(fleet: Fleet, choice: Choice) -> float:
     """Return the writes of the speed layer's table a month, each up to 1 KB."""
     state = publishes(fleet, choice)
     return state + (fleet.measurements if choice.windows else 0)
 
 
-def _table(fleet: Fleet, choice: Choice) -> float:
-    number = writes(fleet, choice)
-    if choice.table is Table.ON_DEMAND:
-        return number / _MILLION * _ON_DEMAND_WRITES
+def _table(number: float, choice: Choice, on_demand: float, unit_hour: float) -> float:
+    """Return the price of writes or consistent reads a month, each of one unit."""
+    if choice.table is Capacity.ON_DEMAND:
+        return number / _MILLION * on_demand
     units = number / _MINUTES_A_MONTH / 60 / _UTILISATION
-    return units * _WRITE_UNIT_HOUR * _HOURS_A_MONTH
+    return units * unit_hour * _HOURS_A_MONTH
 
 
 def _table_storage(fleet: Fleet, choice: Choice) -> float:
@@ -200,10 +216,11 @@ def monthly_cost(fleet: Fleet, choice: Choice) -> Mapping[str, float]:
         "Shadow updates": shadow_messages / _MILLION * _SHADOW,
         "Rule": metered / _MILLION * _RULES,
         "Actions": metered * actions / _MILLION * _ACTIONS,
-        "Stream": shards(fleet, choice) * _SHARD_HOUR * _HOURS_A_MONTH
-        + publishes(fleet, choice) * ceil(_bytes(fleet, choice) / _PUT_PAYLOAD_BYTES) / _MILLION * _PUT_PAYLOAD_UNITS,
+        "Stream": _stream(fleet, choice),
         "Speed layer: function": _function(fleet, choice),
-        "Speed layer: writes": _table(fleet, choice),
+        "Speed layer: writes": _table(writes(fleet, choice), choice, _ON_DEMAND_WRITES, _WRITE_UNIT_HOUR),
+        # What is written is read before, consistently.
+        "Speed layer: reads": _table(writes(fleet, choice), choice, _ON_DEMAND_READS, _READ_UNIT_HOUR),
         "Speed layer: storage": _table_storage(fleet, choice),
         "Batch layer: Firehose": publishes(fleet, choice) * record / _GIGABYTE * _FIREHOSE_GB + raw * _CONVERSION_GB,
         "Batch layer: a month in S3": stored * _S3_GB_MONTH,
@@ -296,17 +313,16 @@ def catch_up_seconds(
 
 # --- the page
 
+_STEADY = Choice(batch_source=BatchSource.STREAM, stream=Capacity.PROVISIONED, table=Capacity.PROVISIONED)
 _COLUMNS: Mapping[str, Choice] = {
     "as the system is": Choice(),
     "through the broker": Choice(basic_ingest=False),
     "and a shadow each": Choice(basic_ingest=False, shadow=True),
     "Firehose reads the stream": Choice(batch_source=BatchSource.STREAM),
-    "and provisioned table": Choice(batch_source=BatchSource.STREAM, table=Table.PROVISIONED),
-    "and 10 per publish": Choice(batch_source=BatchSource.STREAM, table=Table.PROVISIONED, measurements_per_publish=10),
-    "and 60 per publish": Choice(batch_source=BatchSource.STREAM, table=Table.PROVISIONED, measurements_per_publish=60),
-    "and no windows": Choice(
-        batch_source=BatchSource.STREAM, table=Table.PROVISIONED, measurements_per_publish=60, windows=False
-    ),
+    "and provisioned capacity": _STEADY,
+    "and 10 per publish": replace(_STEADY, measurements_per_publish=10),
+    "and 60 per publish": replace(_STEADY, measurements_per_publish=60),
+    "and no windows": replace(_STEADY, measurements_per_publish=60, windows=False),
 }
 
 
@@ -331,7 +347,8 @@ def single_table(fleet: Fleet) -> str:
         "QoS 0 instead of 1": Choice(qos=0),
         "each publish updates the shadow": Choice(shadow=True),
         "Firehose reads the stream": Choice(batch_source=BatchSource.STREAM),
-        "provisioned table": Choice(table=Table.PROVISIONED),
+        "provisioned table": Choice(table=Capacity.PROVISIONED),
+        "provisioned stream": Choice(stream=Capacity.PROVISIONED),
         "no windows, latest state only": Choice(windows=False),
     }
     rows = []

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stacks.iot import scale
-from stacks.iot.scale import BatchSource, Choice, Fleet, Table, monthly_cost, quotas
+from stacks.iot.scale import BatchSource, Capacity, Choice, Fleet, monthly_cost, quotas
 
 FLEET = Fleet()
 AS_IT_IS = Choice()
@@ -60,16 +60,31 @@ def test_firehose_counts_5_kb_for_every_record() -> None:
 
 
 def test_provisioned_writes_cost_less_for_even_load() -> None:
-    on_demand, provisioned = cost()["Speed layer: writes"], cost(table=Table.PROVISIONED)["Speed layer: writes"]
+    on_demand, provisioned = cost()["Speed layer: writes"], cost(table=Capacity.PROVISIONED)["Speed layer: writes"]
     assert on_demand == pytest.approx(2 * 43_200 * 0.625)
     assert provisioned == pytest.approx(2 * 43.2e9 / 2_592_000 / 0.7 * 0.00065 * 720)
     assert cost(windows=False)["Speed layer: writes"] == on_demand / 2
+    assert cost()["Speed layer: reads"] == pytest.approx(2 * 43_200 * 0.125)
+
+
+def test_a_stream_on_demand_counts_full_kilobytes() -> None:
+    on_demand, provisioned = cost()["Stream"], cost(stream=Capacity.PROVISIONED)["Stream"]
+    assert on_demand == pytest.approx(0.04 * 720 + 43.2e9 / 1024**2 * 0.08 + 43.2e9 * 200 / 1024**3 * 0.04)
+    # 16,667 records a second on shards that are 70 % full: 24 of them.
+    assert provisioned == pytest.approx(24 * 0.015 * 720 + 43_200 * 0.014)
 
 
 def test_no_choice_costs_less_than_nothing() -> None:
     for choice in (AS_IT_IS, Choice(windows=False, measurements_per_publish=60, batch_source=BatchSource.STREAM)):
         assert all(amount >= 0 for amount in monthly_cost(FLEET, choice).values())
-    assert sum(monthly_cost(Fleet(devices=0), AS_IT_IS).values()) == 0
+    assert sum(monthly_cost(Fleet(devices=0), AS_IT_IS).values()) == pytest.approx(0.04 * 720), "an hour of a stream"
+
+
+def test_what_the_page_says_in_words() -> None:
+    words = " ".join(scale.PAGE.read_text().split())
+    assert f"${round(sum(monthly_cost(Fleet(devices=50_000), AS_IT_IS).values()), -3):,.0f} a month" in words
+    saved = cost()["Stream"] - cost(stream=Capacity.PROVISIONED)["Stream"]
+    assert f"${round(saved, -2):,.0f} a month for not having to count shards" in words
 
 
 def test_which_quotas_have_to_be_raised() -> None:

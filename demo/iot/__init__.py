@@ -1,0 +1,1 @@
+"""The IoT system, played through: `make demo-iot`, `make load-iot`."""

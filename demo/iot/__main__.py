@@ -1,0 +1,87 @@
+"""``python -m demo.iot``: bring the IoT system up, let 50 devices live in it for half a minute, print what was seen."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.kept import start_or_attach
+from demo.bring_up import bring_up, not_executed, synthesise
+from demo.iot.operator import Operator
+from demo.iot.scene import DEVICES, LIVE_SECONDS, Scene
+from demo.report import Report
+
+
+async def play(report: Report, operator: Operator, folder: Path) -> None:
+    """Play every step."""
+    async with Scene(operator, folder) as scene:
+        with report.chapter("Devices join"):
+            expected = "an identity each, and the allow-list knows"
+            if not await report.step_async(
+                f"{DEVICES} devices claim over MQTT, each with its key", expected, scene.join
+            ):
+                return
+            await report.step_async("A serial number that is not on the list", "refused", scene.join_unlisted)
+            await report.step_async(
+                "A device publishes on another's topic", "cut off, nothing heard", scene.impersonate
+            )
+        with report.chapter("Devices live"):
+            if not await report.step_async("All connect and measure", "all connected, one sleeps", scene.start):
+                return
+            await report.step_async("A command", "answered by the device", scene.command)
+            await report.step_async("A command to a dead device", "accepted, and pending", scene.command_the_dead)
+            await report.step_async("A broadcast to the factory", "all of it, nobody at home", scene.broadcast)
+            await report.step_async("Desired state for a device that sleeps", "waits", scene.desire)
+            await report.step_async(
+                "A room gets too hot", "the operator, a ticket and the archive hear of it, once each", scene.heat
+            )
+            await report.step_async("It cools down", "the ticket is closed", scene.cool)
+            await report.step_async(
+                "Malformed measurements", "set aside with the reason, what is behind them goes on", scene.send_malformed
+            )
+            await report.step_async("The sleeping device wakes", "it has the desired state", scene.wake)
+            await report.step_async("The command to the dead device", "timed out", scene.command_timed_out)
+            await report.step_async(f"{LIVE_SECONDS} s are over", "everything measured has been sent", scene.rest)
+        with report.chapter("What is known"):
+            await report.step_async("Measurements in both layers", "equal for each device, none lost", scene.count)
+            await report.step_async("The history of a device", "one answer from both layers", scene.history)
+        with report.chapter("The issue tracker"):
+            await report.step_async(
+                "A webhook delivered twice", "one ticket; closed by the next event", scene.webhook_twice
+            )
+
+
+def main() -> int:
+    """Run the demonstration; 1 when a step failed."""
+    parser = argparse.ArgumentParser(prog="make demo-iot", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the system up and print its address")
+    options = parser.parse_args()
+    console = Console(soft_wrap=False)
+    report = Report(console)
+    started = time.perf_counter()
+    with ExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-iot-")))
+        cloud = start_or_attach() if options.keep else ending.enter_context(LocalCloud.start())
+        assembly = folder / "cdk.out"
+        deployment = bring_up(report, lambda: synthesise(assembly, "iot", {}), lambda: cloud.deploy(assembly))
+        if deployment is not None:
+            asyncio.run(play(report, Operator(cloud, deployment), folder))
+        console.print()
+        console.print(report.table())
+        if deployment is not None:
+            console.print(not_executed(deployment))
+        if options.keep and deployment is not None:
+            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
+    failed = sum(not result.passed for result in report.results)
+    console.print(f"{len(report.results)} steps, {failed} failed, {time.perf_counter() - started:.0f} s")
+    return 0 if report.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

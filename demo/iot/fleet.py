@@ -1,0 +1,178 @@
+"""Many devices in one process: the real device program, each with sensors that are simulated."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from cdp_constructs.local import MqttEndpoint
+from cdp_device import Device, Settings
+from cdp_device.sensors import Hardware, SimulatedChair, SimulatedHygrometer
+from cdp_device.session import Session
+
+# Each claim is a certificate to be signed and a function to be asked.
+_AT_A_TIME = 4
+
+
+class Room(SimulatedHygrometer):
+    """A room that somebody can heat."""
+
+    heat = 0.0
+    """Degrees more than usual."""
+
+    def read(self) -> Mapping[str, float]:
+        """Measure."""
+        measured = super().read()
+        return {**measured, "temperature": round(measured["temperature"] + self.heat, 2)}
+
+
+@dataclass
+class Diary:
+    """What a device did, whatever became of its process."""
+
+    measured: list[str] = field(default_factory=list)
+    """The ids of its measurements."""
+    told: list[str] = field(default_factory=list)
+    """Why it was to identify itself, each time that it was."""
+
+
+class Member(Device):
+    """A device that keeps a diary, knows one command more, and can be made to rest."""
+
+    def __init__(self, settings: Settings, hardware: Hardware, diary: Diary) -> None:
+        """Prepare; see ``Device``."""
+        super().__init__(settings, hardware, first_pause=0.2)
+        self.hardware = hardware
+        self.resting = False
+        self.most: int | None = None
+        """After so many measurements it rests."""
+        self._diary = diary
+        self.commands["identify"] = self._identify
+
+    def measure(self) -> Mapping[str, Any]:
+        """Measure once, unless it rests."""
+        if self.resting or len(self._diary.measured) == self.most:
+            return {}
+        message = super().measure()
+        self._diary.measured.append(message["message_id"])
+        return message
+
+    async def _identify(self, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        del session
+        self._diary.told.append(str(arguments.get("why", "")))
+        return {"thing": self.settings.serial_number}
+
+
+class Fleet:
+    """Devices of some sites; a context manager that stops them.
+
+    Attributes:
+        members: The devices by serial number, running or not.
+        diaries: What they did.
+    """
+
+    def __init__(
+        self, folder: Path, endpoint: MqttEndpoint, template: str, claim: str, *, interval_seconds: float
+    ) -> None:
+        """Prepare; no device is made yet.
+
+        Args:
+            folder: Keeps what the devices keep.
+            endpoint: Where they connect.
+            template: Name of the provisioning template.
+            claim: PEM of the claim certificate and its key.
+            interval_seconds: Between measurements.
+        """
+        self._folder = folder
+        self._common: dict[str, Any] = {
+            "endpoint": endpoint.host,
+            "port": endpoint.port,
+            "ca_file": folder / "ca.pem",
+            "claim_file": folder / "claim.pem",
+            "template": template,
+            "interval_seconds": interval_seconds,
+        }
+        (folder / "ca.pem").write_text(endpoint.ca)
+        (folder / "claim.pem").write_text(claim)
+        (folder / "claim.pem").chmod(0o600)
+        # A device says in its log that it found no connection; here that is part of the play.
+        logging.getLogger("cdp_device").setLevel(logging.ERROR)
+        self.members: dict[str, Member] = {}
+        self.diaries: dict[str, Diary] = defaultdict(Diary)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop all devices."""
+        await self.stop(list(self._running))
+
+    @property
+    def running(self) -> set[str]:
+        """The devices that run."""
+        return set(self._running)
+
+    def settings(self, serial_number: str) -> Settings:
+        """Return the settings that a device leaves the factory with."""
+        return Settings(**self._common, serial_number=serial_number, state_folder=self._folder / serial_number)
+
+    def make(self, serial_number: str, kind: str) -> Member:
+        """Make a device, or make it anew as after a power cut; ``kind`` is ``hygrometer`` or ``chair``."""
+        hardware: Hardware = Room(serial_number) if kind == "hygrometer" else SimulatedChair(serial_number)
+        member = Member(self.settings(serial_number), hardware, self.diaries[serial_number])
+        self.members[serial_number] = member
+        return member
+
+    async def join(self, serial_numbers: Iterable[str]) -> None:
+        """Let devices claim their identities, some at a time.
+
+        Raises:
+            ExceptionGroup: of what came of those that were refused or got no answer.
+        """
+        limit = asyncio.Semaphore(_AT_A_TIME)
+
+        async def one(member: Member) -> None:
+            async with limit:
+                await member.identity()
+
+        async with asyncio.TaskGroup() as joining:
+            for serial_number in serial_numbers:
+                joining.create_task(one(self.members[serial_number]))
+
+    async def start(self, serial_numbers: Iterable[str], *, within: float = 60) -> None:
+        """Run devices, and wait until all are connected.
+
+        Raises:
+            TimeoutError: when they are not in time.
+        """
+        started = list(serial_numbers)
+        for serial_number in started:
+            self._running[serial_number] = asyncio.create_task(self.members[serial_number].run())
+        connected = asyncio.gather(*(self.members[serial_number].connected.wait() for serial_number in started))
+        await asyncio.wait_for(connected, within)
+
+    async def rest(self, serial_numbers: Iterable[str], *, within: float = 60) -> None:
+        """Let devices measure no more, and wait until the broker has all that they measured.
+
+        Raises:
+            TimeoutError: when it has not in time.
+        """
+        resting = [self.members[serial_number] for serial_number in serial_numbers]
+        for member in resting:
+            member.resting = True
+        async with asyncio.timeout(within):
+            # Devices are not changed for the sake of being watched, so they are asked.
+            while any(len(member.outbox) for member in resting):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+    async def stop(self, serial_numbers: Iterable[str]) -> None:
+        """Stop devices, as if their power were cut."""
+        tasks = [self._running.pop(serial_number) for serial_number in serial_numbers]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,194 @@
+"""What the people of the fleet do and see: the allow-list, commands, alerts, tickets, and what both layers hold."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from cdp_constructs.local import Deployment, LocalCloud
+from demo.bring_up import physical_id
+
+STACK = "Iot"
+
+
+class Operator:
+    """The deployed system, as its operators reach it."""
+
+    def __init__(self, cloud: LocalCloud, deployment: Deployment) -> None:
+        """Find the parts by the stack's outputs and resources."""
+        self.cloud = cloud
+        self.deployment = deployment
+        self.outputs = deployment.outputs[STACK]
+        self.region = deployment.regions[STACK]
+        self._clients: dict[str, Any] = {}
+        self._alerts: list[dict[str, Any]] = []
+        self._set_aside: list[dict[str, Any]] = []
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the system's Region."""
+        if service not in self._clients:
+            self._clients[service] = self.cloud.client(service, region=self.region)
+        return self._clients[service]
+
+    def part(self, prefix: str) -> str:
+        """Return the physical id of a resource of the stack."""
+        return physical_id(self.deployment, STACK, prefix)
+
+    # --- devices
+
+    def issue_claim(self) -> str:
+        """Return a claim certificate with its key, as a production line gets one (PEM)."""
+        iot = self.client("iot")
+        made = iot.create_keys_and_certificate(setAsActive=True)
+        iot.attach_policy(policyName=self.outputs["ClaimPolicy"], target=made["certificateArn"])
+        return str(made["certificatePem"] + made["keyPair"]["PrivateKey"])
+
+    def allow(self, devices: Mapping[str, tuple[str, str]]) -> None:
+        """Put serial numbers with their site and kind on the allow-list."""
+        for serial_number, (site, kind) in devices.items():
+            item = {"serial_number": {"S": serial_number}, "context": {"S": site}, "kind": {"S": kind}}
+            self.client("dynamodb").put_item(TableName=self.outputs["AllowListName"], Item=item)
+
+    def statuses(self) -> Counter[str]:
+        """Count the devices of the allow-list by their status."""
+        items = self._scan(self.outputs["AllowListName"])
+        return Counter(item.get("status", {}).get("S", "allowed") for item in items)
+
+    # --- commands
+
+    def tell(self, **request: Any) -> dict[str, Any]:
+        """Use the function of commands: ``operation`` is send, status, desire or state."""
+        return self._invoke(self.outputs["CommandFunctionName"], request)
+
+    def broadcast(self, **request: Any) -> dict[str, Any]:
+        """Use the function of broadcasts."""
+        return self._invoke(self.outputs["BroadcastFunctionName"], request)
+
+    def history(self, thing: str, minutes: int) -> dict[str, Any]:
+        """Ask both layers what a thing measured."""
+        return self._invoke(self.outputs["HistoryFunctionName"], {"thing": thing, "minutes": minutes})
+
+    # --- alerts
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that have come to the operators' queue so far."""
+        self._alerts += (json.loads(body) for body in self._take(self.outputs["OperatorsQueueUrl"]))
+        return self._alerts
+
+    def tickets(self) -> dict[str, dict[str, Any]]:
+        """Return the tickets by what they are about."""
+        items = self._scan(self.part("AlertsTicketTable"))
+        plain = ({name: next(iter(value.values())) for name, value in item.items()} for item in items)
+        return {item["ticket"]: item for item in plain}
+
+    def archived(self) -> list[dict[str, Any]]:
+        """Return the alerts in the archive."""
+        bucket, s3 = self.part("AlertsArchiveBucket"), self.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="alerts/")
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+
+    def set_aside(self) -> list[dict[str, Any]]:
+        """Return what came to the error queue of the speed layer so far, with the reason."""
+        url = self.part("TelemetrySpeedErrorQueue")
+        self._set_aside += (json.loads(body) for body in self._take(url))
+        return self._set_aside
+
+    # --- telemetry
+
+    def speed_counts(self, things: Iterable[str]) -> dict[str, int]:
+        """Return how many messages the windows of each thing have counted."""
+        return {thing: sum(self._windows(thing)) for thing in things}
+
+    def latest(self, things: Iterable[str]) -> dict[str, int]:
+        """Return when the newest measurement in the latest state of things was made, epoch milliseconds."""
+        table = self.part("TelemetrySpeedTable")
+        keys = [{"pk": {"S": f"THING#{thing}"}, "sk": {"S": "LATEST"}} for thing in things]
+        answer = self.client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys}})
+        items = answer["Responses"][table]
+        return {item["thing"]["S"]: int(json.loads(item["state"]["S"])["at_ms"]) for item in items}
+
+    def deliver(self) -> None:
+        """Let Firehose deliver what it still gathers, instead of waiting for the end of its five minutes."""
+        self.cloud.flush_delivery_stream(self.part("TelemetryBatchDeliveryStream"), self.region)
+
+    def batch_counts(self) -> dict[str, int]:
+        """Ask Athena how many records of each thing there are, each message id once."""
+        athena = self.client("athena")
+        # The saved query RecordsPerThing without its function of dates, which DuckDB has under another name.
+        saved = athena.get_named_query(NamedQueryId=self.part("TelemetryBatchRecordsPerThing"))["NamedQuery"]
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        query = athena.start_query_execution(
+            QueryString="SELECT thing, count(DISTINCT message_id) AS records FROM telemetry "  # noqa: S608 - a date
+            f"WHERE hour >= '{yesterday:%Y-%m-%d-%H}' GROUP BY thing",
+            QueryExecutionContext={"Database": saved["Database"]},
+            WorkGroup=saved["WorkGroup"],
+        )["QueryExecutionId"]
+        while (status := self._status(query))["State"] in {"QUEUED", "RUNNING"}:
+            time.sleep(0.1)
+        if status["State"] != "SUCCEEDED":
+            raise RuntimeError(f"Athena: {status['State']} {status.get('StateChangeReason', '')}")
+        pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query)
+        rows = [[cell["VarCharValue"] for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
+        return {thing: int(records) for thing, records in rows[1:]}
+
+    def _status(self, query: str) -> dict[str, str]:
+        answer = self.client("athena").get_query_execution(QueryExecutionId=query)
+        return dict(answer["QueryExecution"]["Status"])
+
+    # --- the issue tracker
+
+    def webhook(self, delivery: str, event: Mapping[str, Any]) -> int:
+        """Send what an issue tracker sends, signed with the shared secret; return the status."""
+        host = urlsplit(self.outputs["WebhookUrl"])
+        base = self.cloud.http_api_url((host.hostname or "").partition(".")[0], self.region)
+        secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs["WebhookSecretArn"])
+        body = json.dumps(event).encode()
+        signature = hmac.new(secret["SecretString"].encode(), body, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-GitHub-Delivery": delivery,
+            "X-Hub-Signature-256": f"sha256={signature}",
+        }
+        return httpx.post(f"{base.rstrip('/')}{host.path}", content=body, headers=headers, timeout=20).status_code
+
+    # --- how
+
+    def _invoke(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(request))
+        document = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise RuntimeError(f"{function}: {document}")
+        return dict(document)
+
+    def _take(self, queue_url: str) -> list[str]:
+        sqs, taken = self.client("sqs"), []
+        while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                taken.append(message["Body"])
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
+
+    def _scan(self, table: str) -> list[dict[str, Any]]:
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def _windows(self, thing: str) -> list[int]:
+        pages = (
+            self.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.part("TelemetrySpeedTable"),
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :windows)",
+                ExpressionAttributeValues={":pk": {"S": f"THING#{thing}"}, ":windows": {"S": "WINDOW#"}},
+                ConsistentRead=True,
+            )
+        )
+        return [json.loads(item["state"]["S"])["messages"] for page in pages for item in page["Items"]]

@@ -1,0 +1,121 @@
+"""Who hears of a crossed threshold: an operator, a ticket, an archive. And of the tickets, the issue tracker."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdp_constructs import SnsSqsFanout, WebhookAutomation, WebhookSource
+from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.buckets import add_private_bucket
+from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
+from stacks.iot import HANDLERS
+from stacks.operations import add_mail
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
+
+_ARCHIVE = "alerts/"
+
+
+class Alerts(Construct):
+    """Fans alerts out, and keeps tickets as alerts and the webhook of an issue tracker say.
+
+    Attributes:
+        fanout: Where others subscribe. A body is an alert of ``SpeedLayer``; message attributes: ``threshold``,
+            ``state``, ``thing``, ``context``.
+        operators: The queue that the operators' screen reads.
+        archive_bucket: Keeps every alert.
+        tickets: The table of tickets, None when a tracker keeps them.
+        tickets_function: Opens, updates and closes tickets.
+        webhook: Takes what the issue tracker says.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        topic: "sns.ITopic",
+        tracker_url: str | None,
+        operator_email: str | None,
+        alarm_topic: "sns.ITopic",
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.fanout = SnsSqsFanout(self, "Fanout", topic=topic, alarm_topic=alarm_topic)
+        self.operators = self.fanout.add_subscriber("Operators")
+        if operator_email is not None:
+            add_mail(self, topic=topic, email=operator_email, alarm_topic=alarm_topic, holds="alerts")
+        self.archive_bucket = add_private_bucket(self, "ArchiveBucket")
+        self.fanout.add_subscriber("Archive", handler=self._make_archiver())
+        self.tickets: dynamodb.ITableV2 | None = None if tracker_url else self._make_table()
+        self.tickets_function = self._make_tickets_function(tracker_url)
+        self.fanout.add_subscriber("Tickets", handler=self.tickets_function)
+        self.webhook = WebhookAutomation(
+            self,
+            "Tracker",
+            handler=self.tickets_function,
+            # Deliveries about one issue are worked on one after the other.
+            source=WebhookSource.hmac_sha256(path="/webhooks/tracker", group_by="/issue/id"),
+            alarm_topic=alarm_topic,
+        )
+
+    def _make_archiver(self) -> "lambda_.Function":
+        archiver = add_function(
+            self,
+            "Archiver",
+            handler=HANDLERS / "alert_archive",
+            description="Keeps every alert as an object",
+            invocation=Invocation.POLLED,
+            environment={"BUCKET_NAME": self.archive_bucket.bucket_name},
+        )
+        objects = self.archive_bucket.arn_for_objects(f"{_ARCHIVE}*")
+        allow_on_prefixes(
+            archiver,
+            "Archive",
+            [iam.PolicyStatement(actions=["s3:PutObject"], resources=[objects])],
+            prefixes=[objects],
+            reason=f"The archiver may write any alert, and alerts only: their keys start with {_ARCHIVE}.",
+        )
+        return archiver
+
+    def _make_table(self) -> dynamodb.TableV2:
+        return dynamodb.TableV2(
+            self,
+            "TicketTable",
+            partition_key=dynamodb.Attribute(name="ticket", type=dynamodb.AttributeType.STRING),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _make_tickets_function(self, tracker_url: str | None) -> "lambda_.Function":
+        function = add_function(
+            self,
+            "TicketsFunction",
+            handler=HANDLERS / "tickets",
+            description="Opens, updates and closes tickets",
+            invocation=Invocation.POLLED,
+            timeout=Duration.seconds(60),
+        )
+        if self.tickets is not None:
+            function.add_environment("TICKETS", self.tickets.table_name)
+            function.add_to_role_policy(
+                iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[self.tickets.table_arn])
+            )
+            return function
+        from aws_cdk import aws_secretsmanager as secretsmanager
+
+        token = secretsmanager.Secret(
+            self, "TrackerToken", description=f"Token for {tracker_url}; put the tracker's own here after deploying"
+        )
+        acknowledge(token, "AwsSolutions-SMG4", "The tracker issues it and AWS cannot change it there.")
+        function.add_environment("TRACKER_URL", str(tracker_url))
+        function.add_environment("TRACKER_TOKEN", token.secret_arn)
+        token.grant_read(function)
+        return function

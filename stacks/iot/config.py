@@ -1,0 +1,132 @@
+"""The IoT system's configuration: the key ``iot`` of the CDK context, checked before anything is built."""
+
+import re
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from cdp_constructs._defaults.validation import InvalidOptionError
+from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_region
+
+__all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
+
+KEY = "iot"
+
+MEASURES = ("temperature", "humidity", "movement", "illuminance")
+"""What hygrometers (°C, %) and chairs (0 to 1, lux) measure."""
+
+
+class Threshold(BaseModel):
+    """A limit of a measure, whose crossing is an alert."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str
+    """Such as ``TooHot``; it names alerts and tickets."""
+    measure: str
+    above: float | None = None
+    """The limit that must not be exceeded; or"""
+    below: float | None = None
+    """the limit that must not be fallen short of."""
+    recovers_at: float | None = None
+    """Where it is over; by default at the limit. Some room keeps a value that sways from alerting again and again."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        option = f"thresholds ({self.name})"
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,39}", self.name):
+            raise InvalidOptionError(KEY, "thresholds", f"has the name {self.name!r}", "Use letters, such as TooHot")
+        if self.measure not in MEASURES:
+            fix = f"Use one of {', '.join(MEASURES)}"
+            raise InvalidOptionError(KEY, option, f"has the measure {self.measure!r}", fix)
+        if (self.above is None) == (self.below is None):
+            raise InvalidOptionError(KEY, option, "has above and below, or neither", "Give one of them")
+        limit, side = (self.above, "below") if self.above is not None else (self.below, "above")
+        over = self.recovers_at
+        wrong = over is not None and limit is not None and (over > limit if side == "below" else over < limit)
+        if wrong:
+            raise InvalidOptionError(KEY, option, f"recovers_at {over:g}", f"Use {limit:g} or a value {side} it")
+        return self
+
+
+_THRESHOLDS = (
+    Threshold(name="TooHot", measure="temperature", above=35, recovers_at=33),
+    Threshold(name="TooDry", measure="humidity", below=20, recovers_at=25),
+    Threshold(name="TooDark", measure="illuminance", below=50, recovers_at=80),
+)
+
+
+class IotConfiguration(SystemConfiguration):
+    """What an operator decides about the IoT system."""
+
+    KEY: ClassVar[str] = KEY
+    EXAMPLE: ClassVar[str] = '{"region": …}'
+
+    region: str
+    """Where it runs."""
+    sites: tuple[str, ...] = Field(default=("home", "factory"), strict=False)
+    """Where devices are; each has a group, a level of the topics and broadcasts of its own."""
+    thresholds: tuple[Threshold, ...] = Field(default=_THRESHOLDS, strict=False)
+    """What raises alerts."""
+    account_settings: bool = True
+    """Whether to make what AWS IoT has once per account and Region: logging, audits, index. False where it is there."""
+    claim_certificate_arns: tuple[str, ...] = Field(default=(), strict=False)
+    """Registered certificates whose holders may ask for identities, one for each production line."""
+    tracker_url: str | None = None
+    """API of an issue tracker that keeps the tickets, ``https://…``; by default a table keeps them."""
+    operator_email: str | None = None
+    """Receives the alerts of devices, after confirming one mail. They wait in the operators' queue in any case."""
+    alarm_email: str | None = None
+    """Receives the alarms of the system itself, after confirming one mail."""
+
+    @field_validator("region")
+    @classmethod
+    def _is_a_region(cls, region: str) -> str:
+        return check_region(KEY, "region", region, verb="is")
+
+    @field_validator("sites")
+    @classmethod
+    def _are_levels(cls, sites: tuple[str, ...]) -> tuple[str, ...]:
+        if not sites:
+            raise InvalidOptionError(KEY, "sites", "is empty", 'Name at least one, such as ["home", "factory"]')
+        for site in sites:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", site) or site == "all" or sites.count(site) > 1:
+                fix = "Use each name once: 1 to 64 letters, digits, _ and -, other than 'all'"
+                raise InvalidOptionError(KEY, "sites", f"contains {site!r}", fix)
+        return sites
+
+    @field_validator("thresholds")
+    @classmethod
+    def _have_names_of_their_own(cls, thresholds: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
+        names = [threshold.name for threshold in thresholds]
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidOptionError(KEY, "thresholds", f"has {name!r} twice", "Give each a name of its own")
+        return thresholds
+
+    @field_validator("claim_certificate_arns")
+    @classmethod
+    def _are_certificates(cls, arns: tuple[str, ...]) -> tuple[str, ...]:
+        for arn in arns:
+            if not re.fullmatch(r"arn:aws:iot:[a-z0-9-]+:\d{12}:cert/[0-9a-f]+", arn):
+                fix = "Use the ARN of a registered certificate, arn:aws:iot:<region>:<account>:cert/<id>"
+                raise InvalidOptionError(KEY, "claim_certificate_arns", f"contains {arn!r}", fix)
+        return arns
+
+    @field_validator("tracker_url")
+    @classmethod
+    def _is_encrypted(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?(/[^\s?#]*)?", url):
+            fix = "Use an address such as https://tracker.example.com/api"
+            raise InvalidOptionError(KEY, "tracker_url", f"is {url!r}", fix)
+        return url
+
+    @field_validator("operator_email")
+    @classmethod
+    def _is_an_operator(cls, address: str | None) -> str | None:
+        return check_address(KEY, "operator_email", address)
+
+    @field_validator("alarm_email")
+    @classmethod
+    def _is_an_address(cls, address: str | None) -> str | None:
+        return check_address(KEY, "alarm_email", address)

@@ -1,0 +1,50 @@
+"""Keeps every alert as an object of its own: ``alerts/<yyyy>/<mm>/<dd>/<thing>/<threshold>/<at>/<state>.json``."""
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+logger = Logger()
+tracer = Tracer()
+processor = BatchProcessor(event_type=EventType.SQS)
+s3 = boto3.client("s3")
+
+
+def archive(record: SQSRecord) -> None:
+    """Write one alert, unless it has been written before."""
+    alert = json.loads(record.body)
+    try:
+        s3.put_object(
+            Bucket=os.environ["BUCKET_NAME"],
+            Key=key_of(alert),
+            Body=json.dumps(alert, ensure_ascii=False).encode(),
+            ContentType="application/json",
+            IfNoneMatch="*",
+        )
+    except ClientError as error:
+        # Delivered a second time. What is archived is never written over.
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise
+        logger.info("archived before", alert_id=alert["alert_id"])
+
+
+def key_of(alert: dict[str, Any]) -> str:
+    """Return where an alert is kept; its id is thing, threshold, time and state."""
+    day = datetime.fromtimestamp(alert["at"] / 1000, UTC)
+    return f"alerts/{day:%Y/%m/%d}/{alert['alert_id']}.json"
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Archive a batch of the queue; only what failed is delivered again."""
+    return process_partial_response(event=event, record_handler=archive, processor=processor, context=context)

@@ -1,0 +1,44 @@
+"""Tells what a thing measures: ``{"thing": "A-0001", "minutes": 60}``, by direct invocation.
+
+The answer has its state now, and its last minutes, each from one layer: exact up to the last load, live after it.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from telemetry_view import ServingView, SpeedView, Window
+
+logger = Logger()
+tracer = Tracer()
+speed = SpeedView.connect()
+serving = ServingView.connect()
+
+MOST_MINUTES = 7 * 24 * 60
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer for one thing; a mistake of the caller is answered with ``{"error"}``."""
+    del context
+    thing, minutes = event.get("thing"), event.get("minutes", 60)
+    if not isinstance(thing, str) or not isinstance(minutes, int) or not 1 <= minutes <= MOST_MINUTES:
+        return {"error": f"thing is a name, and minutes 1 to {MOST_MINUTES:,}"}
+    now = datetime.now(UTC)
+    latest = speed.latest(thing)
+    windows = serving.windows(thing, now - timedelta(minutes=minutes), now)
+    return {
+        "thing": thing,
+        "at": latest.at.isoformat() if latest else None,
+        "now": {name: field.value for name, field in latest.fields.items()} if latest else {},
+        "crossed": sorted(latest.crossed) if latest else [],
+        "minutes": [_minute(window) for window in windows],
+    }
+
+
+def _minute(window: Window) -> dict[str, Any]:
+    means = {name: round(total.mean, 3) for name, total in window.measures.items()}
+    return {"start": window.start.isoformat(), "messages": window.messages, "layer": window.layer, **means}

@@ -1,0 +1,41 @@
+"""Opens, updates and closes tickets: as alerts say, and as the webhook of an issue tracker says."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    SqsFifoPartialProcessor,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from ticketing.changes import read
+from ticketing.trackers import connect
+
+logger = Logger()
+tracer = Tracer()
+
+
+def work(record: SQSRecord) -> None:
+    """Bring one ticket up to date; the same again changes nothing."""
+    change = read(record.body, from_webhook=_is_fifo(record.event_source_arn))
+    changed = connect().take(change)
+    logger.info("ticket" if changed else "nothing new", ticket=change.key, status=change.status, event=change.event)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Work on a batch: alerts come in any order, deliveries of the webhook one after the other for each issue."""
+    fifo = any(_is_fifo(record["eventSourceARN"]) for record in event["Records"])
+    processor = SqsFifoPartialProcessor() if fifo else BatchProcessor(event_type=EventType.SQS)
+    return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
+
+
+def _is_fifo(queue: str) -> bool:
+    # Only the webhook's queue is FIFO; SNS delivers to the other.
+    return queue.endswith(".fifo")

@@ -1,0 +1,1 @@
+"""Tickets: what changes them, and where they are kept."""

@@ -1,0 +1,76 @@
+"""What alerts and webhooks say about tickets, in one form for every tracker."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Status = Literal["open", "closed"]
+# https://docs.github.com/en/webhooks/webhook-events-and-payloads#issues; other trackers send the same words.
+_STATUS: Mapping[str, Status] = {"opened": "open", "reopened": "open", "edited": "open", "closed": "closed"}
+
+
+class UnreadableError(ValueError):
+    """What came is neither an alert nor an event of the tracker; it ends in the dead-letter queue."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a ticket is from now on."""
+
+    key: str
+    """What the ticket is about; one ticket for each."""
+    status: Status
+    title: str
+    text: str
+    at: str
+    """When it changed, UTC, ISO 8601 with milliseconds: what is older than the ticket changes nothing."""
+    event: str
+    """Id of what said so, the same when it is delivered again."""
+
+
+def read(body: str, *, from_webhook: bool) -> Change:
+    """Return what the body of a queue's message says.
+
+    Raises:
+        UnreadableError: naming what is missing.
+    """
+    reader: Callable[[Any], Change] = of_delivery if from_webhook else of_alert
+    try:
+        return reader(json.loads(body))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}") from error
+
+
+def of_alert(alert: Mapping[str, Any]) -> Change:
+    """A thing's crossed threshold opens a ticket, and its recovery closes it."""
+    crossed = {"crossed": True, "recovered": False}[alert["state"]]
+    what = f"{alert['measure']} {alert['value']}, limit {alert['limit']}"
+    return Change(
+        key=f"alert/{alert['thing']}/{alert['threshold']}",
+        status="open" if crossed else "closed",
+        title=f"{alert['threshold']}: {alert['thing']} in {alert['context']}",
+        text=f"{what} ({alert['state']})",
+        at=_moment(alert["at"] / 1000),
+        event=str(alert["alert_id"]),
+    )
+
+
+def of_delivery(delivery: Mapping[str, Any]) -> Change:
+    """An issue of the tracker opens, changes and closes its ticket."""
+    event = json.loads(delivery["body"])
+    issue = event["issue"]
+    return Change(
+        key=f"issue/{issue['id']}",
+        status=_STATUS[event["action"]],
+        title=str(issue["title"]),
+        text=str(issue.get("body") or ""),
+        at=_moment(datetime.fromisoformat(delivery["received_at"]).timestamp()),
+        # A replay says the same again on purpose; it is no other event.
+        event=str(delivery["id"]),
+    )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

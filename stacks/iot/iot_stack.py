@@ -1,0 +1,106 @@
+"""The IoT system in its Region."""
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdp_constructs import Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
+from cdp_constructs.iot.device_fleet import group_name
+from stacks.iot.alerts import Alerts
+from stacks.iot.operations import add_operations
+from stacks.iot.telemetry import Telemetry
+from stacks.operations import Alarms
+
+if TYPE_CHECKING:
+    from stacks.iot.config import IotConfiguration
+
+APP = "sensors"
+"""The application level of the devices' topics."""
+
+
+class IotStack(Stack):
+    """Devices of some sites, what they measure, what they are told, and who hears when something is wrong.
+
+    Attributes:
+        alarms: Where the alarms of the system itself go.
+        account_settings: What AWS IoT has once per account and Region; None without ``account_settings``.
+        fleet: The devices.
+        telemetry: Both layers.
+        alerts: The fan-out of crossed thresholds, tickets, and the webhook.
+        commands: Tells one device something.
+        broadcasts: Tells a site, or all.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, configuration: "IotConfiguration", **kwargs: Any
+    ) -> None:
+        super().__init__(scope, construct_id, description="IoT", termination_protection=True, **kwargs)
+        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email)
+        alarm_topic = self.alarms.topic
+        self.account_settings = (
+            IotAccountSettings(self, "AccountSettings", alarm_topic=alarm_topic)
+            if configuration.account_settings
+            else None
+        )
+        self.fleet = DeviceFleet(self, "Fleet", app=APP, contexts=configuration.sites, alarm_topic=alarm_topic)
+        for arn in configuration.claim_certificate_arns:
+            self.fleet.add_claim_certificate(f"Claim{arn[-8:]}", certificate_arn=arn)
+        self.telemetry = Telemetry(
+            self, "Telemetry", fleet=self.fleet, thresholds=configuration.thresholds, alarm_topic=alarm_topic
+        )
+        self.alerts = Alerts(
+            self,
+            "Alerts",
+            topic=self.telemetry.speed.alert_topic,
+            tracker_url=configuration.tracker_url,
+            operator_email=configuration.operator_email,
+            alarm_topic=alarm_topic,
+        )
+        self.commands = PointToPoint(self, "Commands", fleet=self.fleet, alarm_topic=alarm_topic)
+        self.broadcasts = Broadcast(self, "Broadcasts", fleet=self.fleet)
+        operators = self._add_operators()
+        add_operations(self)
+        self._add_outputs(operators)
+
+    def _add_operators(self) -> iam.ManagedPolicy:
+        """Add what people who run the fleet may do; attach it to their role."""
+        queue = self.alerts.operators.queue
+        statements = [
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[
+                    self.commands.command_function.function_arn,
+                    self.broadcasts.function.function_arn,
+                    self.telemetry.history_function.function_arn,
+                ],
+            ),
+            iam.PolicyStatement(
+                actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
+                resources=[queue.queue_arn],
+            ),
+        ]
+        if self.alerts.fanout.encryption_key is not None:
+            key = self.alerts.fanout.encryption_key.key_arn
+            statements.append(iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key]))
+        return iam.ManagedPolicy(
+            self, "OperatorsPolicy", description="Tell devices something, and take alerts", statements=statements
+        )
+
+    def _add_outputs(self, operators: iam.ManagedPolicy) -> None:
+        outputs = {
+            "AllowListName": self.fleet.allow_list.table_name,
+            "ProvisioningTemplate": self.fleet.provisioning_template.ref,
+            "ClaimPolicy": self.fleet.claim_policy.ref,
+            "WebhookUrl": self.alerts.webhook.url,
+            "WebhookSecretArn": self.alerts.webhook.secret.secret_arn,
+            "OperatorsPolicyArn": operators.managed_policy_arn,
+            "OperatorsQueueUrl": self.alerts.operators.queue.queue_url,
+            "CommandFunctionName": self.commands.command_function.function_name,
+            "BroadcastFunctionName": self.broadcasts.function.function_name,
+            "HistoryFunctionName": self.telemetry.history_function.function_name,
+            **{f"Group{site}": group_name(group) for site, group in self.fleet.groups.items()},
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=str(value))

@@ -1,0 +1,72 @@
+"""Whom the IoT system tells when something is wrong, where they look first, and which page tells them what to do."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from stacks import operations
+from stacks.operations import MINUTE, graph
+
+if TYPE_CHECKING:
+    from stacks.iot.iot_stack import IotStack
+
+RUNBOOKS = "docs/runbooks/iot"
+
+
+def add_operations(stack: "IotStack") -> None:
+    """Give the finished system its composite alarm and its dashboard, and every alarm its page."""
+    alarms = operations.name_runbooks(stack, RUNBOOKS)
+    operations.add_any_alarm(
+        stack, "SystemAlarm", alarms, alarm_topic=stack.alarms.topic, what="this system", folder=RUNBOOKS
+    )
+    dashboard = cloudwatch.Dashboard(stack, "Dashboard", default_interval=Duration.hours(3))
+    dashboard.add_widgets(operations.alarm_row(alarms))
+    dashboard.add_widgets(
+        graph("Devices: connections", _iot("Connect.Success"), _iot("Connect.AuthError")),
+        graph("Devices: messages in, out", _iot("PublishIn.Success"), _iot("PublishOut.Success")),
+        graph(
+            "Devices: refused", _iot("PublishIn.AuthError"), _iot("Subscribe.AuthError"), stack.fleet.metric_refused()
+        ),
+    )
+    speed, batch = stack.telemetry.speed, stack.telemetry.batch
+    dashboard.add_widgets(
+        graph(
+            "Measurements, by rule",
+            *(_matched(rule.rule.rule_name, kind) for kind, rule in stack.telemetry.rules.items()),
+        ),
+        graph("Speed layer: behind, ms", speed.metric_iterator_age()),
+        graph("Batch layer: oldest not in S3, s", batch.metric_freshness()),
+    )
+    dashboard.add_widgets(
+        graph(
+            "Speed layer: set aside, doubled, late",
+            speed.metric_unreadable(),
+            speed.metric_duplicates(),
+            speed.metric_too_late(),
+        ),
+        graph("Commands: nobody answered", stack.commands.metric_timed_out()),
+        graph("Webhook", stack.alerts.webhook.metric_accepted(), stack.alerts.webhook.metric_rejected()),
+    )
+    dashboard.add_widgets(
+        *operations.queue_graphs(stack), graph("Batch layer: does not fit the schema", batch.metric_unconverted())
+    )
+    dashboard.add_widgets(*operations.function_row(stack))
+
+
+def _iot(name: str) -> cloudwatch.Metric:
+    """Return what AWS IoT counts of all MQTT clients of the account and Region, per minute."""
+    return cloudwatch.Metric(
+        namespace="AWS/IoT", metric_name=name, dimensions_map={"Protocol": "MQTT"}, statistic="sum", period=MINUTE
+    )
+
+
+def _matched(rule_name: str, kind: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/IoT",
+        metric_name="TopicMatch",
+        dimensions_map={"RuleName": rule_name},
+        statistic="sum",
+        period=MINUTE,
+        label=kind,
+    )

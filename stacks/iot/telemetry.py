@@ -1,0 +1,75 @@
+"""What devices measure, in both layers: known within seconds, and kept exactly."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from constructs import Construct
+
+from cdp_constructs import Aggregation, BatchLayer, SpeedLayer
+from cdp_constructs._defaults.functions import Invocation, add_function
+from stacks.iot import HANDLERS
+from stacks.iot.config import MEASURES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_sns as sns
+
+    from cdp_constructs import DeviceFleet
+    from stacks.iot.config import Threshold
+
+KINDS = {"Climate": "climate", "Seat": "seat"}
+"""The types of measurements, by the id of what hears them: hygrometers send climate, chairs what they feel."""
+
+
+class Telemetry(Construct):
+    """Brings measurements into both layers, by one rule for each type: it is where devices publish straight to.
+
+    Attributes:
+        speed: The latest state, the last minutes, and the alerts.
+        batch: All of it.
+        rules: What hears the measurements, by their type.
+        history_function: Tells people what a thing measures, from both layers.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        fleet: "DeviceFleet",
+        thresholds: "Sequence[Threshold]",
+        alarm_topic: "sns.ITopic",
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.speed = SpeedLayer(self, "Speed", measures=MEASURES, alarm_topic=alarm_topic)
+        for threshold in thresholds:
+            self.speed.add_threshold(
+                threshold.name,
+                measure=threshold.measure,
+                above=threshold.above,
+                below=threshold.below,
+                recovers_at=threshold.recovers_at,
+            )
+        self.batch = BatchLayer(self, "Batch", columns=dict.fromkeys(MEASURES, "double"), alarm_topic=alarm_topic)
+        self.rules = {
+            kind: Aggregation(
+                self, construct_id, fleet=fleet, kind=kind, stream=self.speed.stream, alarm_topic=alarm_topic
+            )
+            for construct_id, kind in KINDS.items()
+        }
+        for aggregation in self.rules.values():
+            self.batch.add_rule(aggregation.rule)
+            aggregation.use_basic_ingest()
+        self.history_function = add_function(
+            self,
+            "HistoryFunction",
+            handler=HANDLERS / "history",
+            description="Tells what a thing measures, now and in the last minutes",
+            invocation=Invocation.REQUEST,
+            memory_size=512,
+            # A query of Athena takes seconds.
+            timeout=Duration.minutes(2),
+        )
+        self.speed.share_with(self.history_function)
+        self.batch.share_with(self.history_function)

@@ -1,0 +1,70 @@
+"""Every mistake in the IoT system's configuration is answered with one line: the key, the value, the fix."""
+
+from typing import Any
+
+import pytest
+
+from stacks.iot.config import ConfigurationError, IotConfiguration
+
+GOOD: dict[str, Any] = {"region": "ap-northeast-1"}
+HOT = {"name": "TooHot", "measure": "temperature", "above": 35}
+
+
+def threshold(**changes: Any) -> dict[str, Any]:
+    return GOOD | {"thresholds": [{**HOT, **changes}]}
+
+
+def test_a_region_is_enough() -> None:
+    configuration = IotConfiguration.from_context(GOOD)
+    assert configuration.sites == ("home", "factory")
+    assert [threshold.name for threshold in configuration.thresholds] == ["TooHot", "TooDry", "TooDark"]
+    assert configuration.account_settings
+
+
+def test_everything_that_can_be_set_is_taken() -> None:
+    configuration = IotConfiguration.from_context(
+        threshold(recovers_at=33)
+        | {
+            "sites": ["north", "south"],
+            "account_settings": False,
+            "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
+            "tracker_url": "https://tracker.example.com/api",
+            "operator_email": "operators@example.com",
+            "alarm_email": "ops@example.com",
+        }
+    )
+    assert configuration.thresholds[0].recovers_at == 33
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        (None, 'context key \'iot\' is missing. Add "iot": {"region": …} to it.'),
+        ({}, "context key 'iot' lacks 'region'. Add 'region' to it."),
+        ({"region": "ap-norteast-1"}, "iot: region is 'ap-norteast-1', which is no Region of the partition 'aws'. Use"),
+        (GOOD | {"sites": []}, "iot: sites is empty. Name at least one"),
+        (GOOD | {"sites": ["home", "home"]}, "iot: sites contains 'home'. Use each name once"),
+        (GOOD | {"sites": ["all"]}, "iot: sites contains 'all'. Use each name once"),
+        (GOOD | {"sites": ["first/floor"]}, "iot: sites contains 'first/floor'. Use each name once"),
+        (threshold(name="too hot"), "iot: thresholds has the name 'too hot'. Use letters, such as TooHot."),
+        (threshold(measure="noise"), "iot: thresholds (TooHot) has the measure 'noise'. Use one of temperature,"),
+        (threshold(below=3), "iot: thresholds (TooHot) has above and below, or neither. Give one of them."),
+        (threshold(above=None), "iot: thresholds (TooHot) has above and below, or neither. Give one of them."),
+        (threshold(recovers_at=40), "iot: thresholds (TooHot) recovers_at 40. Use 35 or a value below it."),
+        (
+            threshold(above=None, below=10, recovers_at=5),
+            "iot: thresholds (TooHot) recovers_at 5. Use 10 or a value above it.",
+        ),
+        (threshold(limit=3), "context key 'iot' has 'thresholds.0.limit', which nothing reads."),
+        (GOOD | {"thresholds": [HOT, HOT]}, "iot: thresholds has 'TooHot' twice. Give each a name of its own."),
+        (GOOD | {"claim_certificate_arns": ["cert"]}, "iot: claim_certificate_arns contains 'cert'. Use the ARN of"),
+        (GOOD | {"tracker_url": "http://tracker"}, "iot: tracker_url is 'http://tracker'. Use an address such as"),
+        (GOOD | {"operator_email": "me"}, "iot: operator_email is 'me'. Use an address such as ops@example.com."),
+        (GOOD | {"alarm_email": "me"}, "iot: alarm_email is 'me'. Use an address such as ops@example.com."),
+        (GOOD | {"regions": []}, "context key 'iot' has 'regions', which nothing reads. Use 'region'."),
+    ],
+)
+def test_a_mistake_names_key_value_and_fix(context: object, message: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        IotConfiguration.from_context(context)
+    assert message in str(raised.value)

@@ -1,0 +1,217 @@
+"""What the IoT system's template promises."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stage
+from syrupy.assertion import SnapshotAssertion
+
+from cdp_constructs.testing import Synthesis, architecture
+from stacks.iot import system
+from stacks.iot.iot_stack import IotStack
+from tests.stacks.iot.architectures import as_configured
+from tests.stacks.runbooks import resources
+
+EVERYTHING = {
+    "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
+    "tracker_url": "https://tracker.example.com/api",
+    "operator_email": "operators@example.com",
+    "alarm_email": "ops@example.com",
+}
+
+
+@architecture
+def everything(app: App) -> IotStack:
+    """The system with everything that can be switched on."""
+    return system.add_to(app, {**app.node.try_get_context("iot"), **EVERYTHING}, name="WholeIot")
+
+
+@architecture
+def least_in_a_stage(app: App) -> IotStack:
+    """The least there can be, in a stage, where stacks have longer names."""
+    context = {"region": "eu-west-1", "sites": ["attic"], "thresholds": [], "account_settings": False}
+    return system.add_to(Stage(app, "Production"), context)
+
+
+@pytest.fixture(scope="module")
+def template(synthesis: Synthesis) -> dict[str, Any]:
+    return synthesis(as_configured).templates["Iot"]
+
+
+@pytest.fixture(scope="module")
+def whole(synthesis: Synthesis) -> dict[str, Any]:
+    return synthesis(everything).templates["WholeIot"]
+
+
+def statements(template: dict[str, Any], role: str) -> Iterator[dict[str, Any]]:
+    """Yield what the one role whose logical id begins with a text is allowed to do."""
+    (role_id,) = [logical_id for logical_id in resources(template, "AWS::IAM::Role") if logical_id.startswith(role)]
+    for policy in resources(template, "AWS::IAM::Policy").values():
+        if {"Ref": role_id} in policy["Roles"]:
+            yield from policy["PolicyDocument"]["Statement"]
+
+
+def allowed(template: dict[str, Any], role: str) -> set[str]:
+    actions = (statement["Action"] for statement in statements(template, role))
+    found = {one for action in actions for one in ([action] if isinstance(action, str) else action)}
+    return {action for action in found if not action.startswith(("logs:", "xray:"))}
+
+
+CONSUMING = {
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+}
+
+
+def test_stack(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(as_configured).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [as_configured, everything, least_in_a_stage])
+def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build: Any) -> None:
+    assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_every_rule_has_a_place_for_failures_and_an_alarm_for_what_is_lost(template: dict[str, Any]) -> None:
+    rules = resources(template, "AWS::IoT::TopicRule")
+    assert len(rules) == 4
+    lost = {
+        dimension["Value"]["Ref"]
+        for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
+        if alarm.get("MetricName") == "ErrorActionFailure"
+        for dimension in alarm["Dimensions"]
+    }
+    for rule in rules.values():
+        assert "QueueUrl" in rule["TopicRulePayload"]["ErrorAction"]["Sqs"]
+        assert not rule["TopicRulePayload"].get("RuleDisabled")
+    assert lost == set(rules)
+
+
+def test_measurements_go_to_both_layers_by_one_rule_each(template: dict[str, Any]) -> None:
+    payloads = [rule["TopicRulePayload"] for rule in resources(template, "AWS::IoT::TopicRule").values()]
+    telemetry = [payload for payload in payloads if "/climate'" in payload["Sql"] or "/seat'" in payload["Sql"]]
+    assert len(telemetry) == 2
+    for payload in telemetry:
+        assert sorted(next(iter(action)) for action in payload["Actions"]) == ["Firehose", "Kinesis"]
+        assert [action["Kinesis"]["PartitionKey"] for action in payload["Actions"] if "Kinesis" in action] == [
+            "${topic(4)}"
+        ]
+        assert "topic(4) AS thing" in payload["Sql"]
+
+
+def test_devices_publish_straight_to_the_rules_below_their_own_topic_only(template: dict[str, Any]) -> None:
+    (policy,) = [
+        policy
+        for logical_id, policy in resources(template, "AWS::IoT::Policy").items()
+        if logical_id.startswith("FleetIngestPolicy")
+    ]
+    text = json.dumps(policy["PolicyDocument"])
+    own = "${iot:Connection.Thing.Attributes[context]}/${iot:Connection.Thing.ThingName}"
+    for kind in ("climate", "seat", "certificate"):
+        assert f"/dt/sensors/{own}/{kind}" in text
+    assert "*" not in text
+
+
+def test_alerts_reach_operator_ticket_and_archive(template: dict[str, Any]) -> None:
+    subscriptions = resources(template, "AWS::SNS::Subscription").values()
+    assert len(subscriptions) == 3
+    assert all("FilterPolicy" not in one and "deadLetterTargetArn" in one["RedrivePolicy"] for one in subscriptions)
+
+
+def test_thresholds_of_the_configuration_are_watched(template: dict[str, Any]) -> None:
+    (function,) = [
+        function
+        for logical_id, function in resources(template, "AWS::Lambda::Function").items()
+        if logical_id.startswith("TelemetrySpeedFunction")
+    ]
+    watched = json.loads(function["Environment"]["Variables"]["THRESHOLDS"])
+    assert {one["name"]: one["limit"] for one in watched} == {"TooHot": 35, "TooDry": 20, "TooDark": 50}
+
+
+def test_the_ticket_function_writes_tickets_and_nothing_else(template: dict[str, Any]) -> None:
+    assert allowed(template, "AlertsTicketsFunctionRole") == CONSUMING | {"dynamodb:UpdateItem", "kms:Decrypt"}
+
+
+def test_with_a_tracker_the_ticket_function_reads_its_token_and_nothing_else(whole: dict[str, Any]) -> None:
+    secret = {"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}
+    assert allowed(whole, "AlertsTicketsFunctionRole") == CONSUMING | secret | {"kms:Decrypt"}
+    assert not [one for one in resources(whole, "AWS::DynamoDB::GlobalTable") if one.startswith("AlertsTicketTable")]
+
+
+def test_the_archiver_puts_alerts_and_nothing_else(template: dict[str, Any]) -> None:
+    assert allowed(template, "AlertsArchiverRole") == CONSUMING | {"s3:PutObject", "kms:Decrypt"}
+    (puts,) = [one for one in statements(template, "AlertsArchiverRole") if one["Action"] == "s3:PutObject"]
+    assert json.dumps(puts["Resource"]).endswith('"/alerts/*"]]}')
+
+
+def test_the_history_function_reads_and_changes_nothing_but_query_results(template: dict[str, Any]) -> None:
+    changing = {
+        action
+        for action in allowed(template, "TelemetryHistoryFunctionRole")
+        if any(word in action for word in ("Put", "Update", "Delete", "Create", "Write"))
+    }
+    assert changing <= {"s3:PutObject"}
+
+
+def test_operators_may_tell_devices_something_and_take_alerts(template: dict[str, Any]) -> None:
+    (policy,) = [
+        policy
+        for logical_id, policy in resources(template, "AWS::IAM::ManagedPolicy").items()
+        if logical_id.startswith("OperatorsPolicy")
+    ]
+    invoke, take, decrypt = policy["PolicyDocument"]["Statement"]
+    assert invoke["Action"] == "lambda:InvokeFunction"
+    called = sorted(arn["Fn::GetAtt"][0].rstrip("0123456789ABCDEF") for arn in invoke["Resource"])
+    assert called == ["BroadcastsFunction", "CommandsCommandFunction", "TelemetryHistoryFunction"]
+    assert sorted(take["Action"]) == ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
+    assert decrypt["Action"] == "kms:Decrypt"
+
+
+def test_what_cannot_be_made_again_is_retained(template: dict[str, Any]) -> None:
+    kept = ("AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Kinesis::Stream")
+    gone = {
+        logical_id
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] in kept and resource["DeletionPolicy"] != "Retain"
+    }
+    # Delivery ids of webhooks, remembered for a week.
+    assert {logical_id.rstrip("0123456789ABCDEF") for logical_id in gone} == {"AlertsTrackerDeliveries"}
+
+
+def test_account_settings_and_mails_are_optional(
+    synthesis: Synthesis, template: dict[str, Any], whole: dict[str, Any]
+) -> None:
+    least = next(iter(synthesis(least_in_a_stage).templates.values()))
+    assert (len(resources(template, "AWS::IoT::Logging")), len(resources(least, "AWS::IoT::Logging"))) == (1, 0)
+
+    def mails(one: dict[str, Any]) -> list[str]:
+        found = resources(one, "AWS::SNS::Subscription").values()
+        return sorted(subscription["Endpoint"] for subscription in found if subscription["Protocol"] == "email")
+
+    assert mails(template) == []
+    assert mails(whole) == ["operators@example.com", "ops@example.com"]
+    assert len(resources(whole, "AWS::IoT::PolicyPrincipalAttachment")) == 1
+
+
+def test_everything_that_can_fail_has_a_queue_with_an_alarm(template: dict[str, Any]) -> None:
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+        for dimension in alarm["Dimensions"]
+    }
+    places = {
+        logical_id
+        for logical_id, queue in resources(template, "AWS::SQS::Queue").items()
+        if "RedrivePolicy" not in queue
+    }
+    assert watched == places
+
+
+def test_the_stack_cannot_be_deleted_by_mistake(synthesis: Synthesis) -> None:
+    assert synthesis(as_configured).result.termination_protection
