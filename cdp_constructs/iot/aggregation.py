@@ -98,7 +98,8 @@ class Aggregation(Construct):
             self,
             "ThrottledAlarm",
             self.stream.metric_write_provisioned_throughput_exceeded(period=Duration.minutes(1), statistic="sum"),
-            alarm_topic=alarm_topic,
+            # A brought stream is watched by who made it; several of these may share it.
+            alarm_topic=alarm_topic if stream is None else None,
             evaluation_periods=5,
             description=f"{self.node.path}: the stream refuses records for minutes. One device may say too much for "
             "its shard, or the fleet grew faster than the stream.",
