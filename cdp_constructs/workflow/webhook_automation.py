@@ -52,8 +52,8 @@ class WebhookAutomation(Construct):
 
     The handler gets an SQS batch. Each body is JSON with ``id``, ``received_at``, ``headers``, ``body`` (the sender's
     text), ``key`` (of the raw input in the bucket) and ``replay`` (a token, null for the first time). It returns
-    ``batchItemFailures`` (Powertools' ``SqsFifoPartialProcessor``) and must bear a delivery that comes twice: take
-    ``id`` and ``replay`` as its idempotency key.
+    ``batchItemFailures`` (Powertools' ``SqsFifoPartialProcessor(skip_group_on_error=True)``: a batch mixes groups) and
+    must bear a delivery that comes twice: take ``id`` and ``replay`` as its idempotency key.
 
     Not for: senders that want the result in the answer, and streams of more than 300 deliveries a second.
 

@@ -213,7 +213,7 @@ def test_a_role_publishes_only_where_it_was_granted(live: Live) -> None:
         assert client.event() == "yes"
 
 
-def test_events_of_a_room_come_in_order_and_all_of_them(live: Live) -> None:
+def test_all_events_of_a_room_come(live: Live) -> None:
     room = uuid4().hex
     user, token = live.token()
     live.join(room, user)
@@ -221,8 +221,12 @@ def test_events_of_a_room_come_in_order_and_all_of_them(live: Live) -> None:
         client.subscribe(f"/rooms/{room}")
         for number in range(23):
             live.publish(json.dumps(number), f"/rooms/{room}")
-        # A standard queue may mix what it delivers in several batches: order is the sequence numbers' affair.
-        assert sorted(client.event() for _ in range(23)) == list(range(23))
+        # A standard queue may mix what it delivers in several batches, and deliver it twice: order and doubles are the
+        # sequence numbers' affair.
+        received: set[int] = set()
+        while len(received) < 23:
+            received.add(client.event())
+        assert received == set(range(23))
 
 
 def test_what_an_outage_holds_up_is_published_when_it_is_over(live: Live, local_cloud: LocalCloud) -> None:

@@ -11,7 +11,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-processor = SqsFifoPartialProcessor()
+# What fails holds up what comes after it about the same issue, and nothing else of the batch.
+processor = SqsFifoPartialProcessor(skip_group_on_error=True)
 table = boto3.resource("dynamodb").Table(os.environ["TICKETS"])
 STATUS = {"opened": "open", "edited": "open", "reopened": "open", "closed": "closed"}
 
