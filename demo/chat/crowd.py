@@ -14,8 +14,8 @@ from demo.chat.people import Person, sign_up
 from demo.chat.system import Chat
 from demo.report import eventually
 
-# The machine has few cores, and every post runs functions on them.
-_SIGN_UPS, _POSTS = 8, 8
+# The machine has few cores, and every request runs a function on them, each in a process of its own.
+_SIGN_UPS, _OPENINGS, _POSTS = 8, 8, 8
 
 
 @dataclass
@@ -105,10 +105,15 @@ class Crowd:
                 self.sent[room] = []
 
     async def open_rooms(self, *, within: float = 120) -> None:
-        """Let everybody open the room, and wait until all are live."""
-        for client in self.clients:
-            await self._open.enter_async_context(client)
-        await asyncio.gather(*(client.ready(within=within) for client in self.clients))
+        """Let everybody open the room, a few at a time, and wait until all are live."""
+        turns = asyncio.Semaphore(_OPENINGS)
+
+        async def open_room(client: LiveClient) -> None:
+            async with turns:
+                await self._open.enter_async_context(client)
+                await client.ready(within=within)
+
+        await asyncio.gather(*map(open_room, self.clients))
 
     async def talk(self, messages: int, *, at_half: Callable[[], Awaitable[None]] | None = None) -> float:
         """Post messages, everybody in turn, a few at a time; return the seconds that it took.
