@@ -1,6 +1,7 @@
 """Many people in many rooms at once, what they say to each other, and what of it arrived where and when."""
 
 import asyncio
+import contextlib
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +16,8 @@ from demo.chat.system import Chat
 from demo.report import eventually
 
 # The machine has few cores, and every request runs a function on them, each in a process of its own.
-_SIGN_UPS, _OPENINGS, _POSTS = 8, 8, 8
+_SIGN_UPS, _OPENINGS, _UNDER_WAY = 8, 8, 24
+_SEEN_WITHIN = 5.0
 
 
 @dataclass
@@ -116,13 +118,16 @@ class Crowd:
         await asyncio.gather(*map(open_room, self.clients))
 
     async def talk(self, messages: int, *, at_half: Callable[[], Awaitable[None]] | None = None) -> float:
-        """Post messages, everybody in turn, a few at a time; return the seconds that it took.
+        """Post messages, everybody in turn; return the seconds that it took.
+
+        As many are under way as the machine can carry: another one is posted when everybody has seen one, or after a
+        while when somebody has to wait. So the times are those of messages, not of a queue in front of one machine.
 
         Args:
             messages: How many in all.
             at_half: Awaited, beside the talk, when half of them were accepted.
         """
-        turns = asyncio.Semaphore(_POSTS)
+        turns = asyncio.Semaphore(_UNDER_WAY)
         authors = self.clients
         accepted = 0
         halfway = asyncio.Event()
@@ -130,10 +135,14 @@ class Crowd:
         async def say(number: int) -> None:
             nonlocal accepted
             async with turns:
-                await self.say(authors[number % len(authors)], f"{number}")
-            accepted += 1
-            if accepted * 2 >= messages:
-                halfway.set()
+                author = authors[number % len(authors)]
+                message = await self.say(author, f"{number}")
+                accepted += 1
+                if accepted * 2 >= messages:
+                    halfway.set()
+                room = self.rooms[author.room]
+                with contextlib.suppress(TimeoutError):
+                    await until(lambda: all(message["id"] in one.arrivals for one in room), within=_SEEN_WITHIN)
 
         async def disturb() -> None:
             await halfway.wait()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from demo.chat.system import Chat
 
 _WITHIN = 20.0
-CROWD, CROWD_ROOMS, CROWD_MESSAGES = 8, 2, 1000
+CROWD, CROWD_ROOMS, CROWD_MESSAGES = 16, 8, 1000
 
 
 class LiveScene:
