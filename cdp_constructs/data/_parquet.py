@@ -69,7 +69,7 @@ def add_parquet_table(
             ),
         ),
     )
-    table.add_dependency(database)
+    table.node.add_dependency(database)
     return table
 
 
@@ -139,7 +139,7 @@ def add_parquet_delivery(
         ),
         extended_s3_destination_configuration=destination,
     )
-    stream.add_dependency(table)
+    stream.node.add_dependency(table)
     stream.node.add_dependency(policy)
     return firehose.DeliveryStream.from_delivery_stream_attributes(
         scope, "Deliveries", delivery_stream_arn=stream.attr_arn, delivery_stream_name=stream.ref

@@ -160,8 +160,8 @@ class BatchLayer(Construct):
             description=description,
             work_group=self.workgroup_name,
         )
-        query.add_dependency(self._workgroup)
-        query.add_dependency(self._table)
+        query.node.add_dependency(self._workgroup)
+        query.node.add_dependency(self._table)
         return query
 
     def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:

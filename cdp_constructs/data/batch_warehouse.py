@@ -138,7 +138,7 @@ class BatchWarehouse(Construct):
                 for key in ("require_ssl", "enable_user_activity_logging")
             ],
         )
-        self.workgroup.add_dependency(self.namespace)
+        self.workgroup.node.add_dependency(self.namespace)
         self.dead_letter_queue = add_dead_letter_queue(
             self, "DeadLetterQueue", alarm_topic=alarm_topic, holds="loads that failed; the next one repeats their work"
         )
