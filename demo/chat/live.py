@@ -260,7 +260,8 @@ class LiveClient:
                 return
             if any(number > self._cursor.get(name, 0) for name, number in _cursor(answer["cursor"]).items()):
                 await self._read(region)
-            await asyncio.sleep(seconds)
+            # Spread, so that the clients that came together do not go on coming together.
+            await asyncio.sleep(random.uniform(seconds / 2, seconds))  # noqa: S311 - no secret
 
     def _take(self, message: dict[str, Any]) -> None:
         """Show a message at its place. One that is not the next of its log leaves a gap that may fill by itself."""
