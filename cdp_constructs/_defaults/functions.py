@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -14,6 +15,9 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_s3 as s3
 
 HANDLERS = Path(__file__).parent.parent / "handlers"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
@@ -175,6 +179,34 @@ def consume_queue(
         "SQS sources take no destination: what fails stays in the queue and moves to its dead-letter queue.",
     )
     return mapping
+
+
+def allow_on_objects(
+    function: lambda_.Function,
+    construct_id: str,
+    bucket: "s3.IBucket",
+    actions: dict[str, list[str]],
+    *others: iam.PolicyStatement,
+    reason: str,
+) -> None:
+    """Let a function work on the objects below prefixes of a bucket, and use the bucket's key when it has one.
+
+    Args:
+        function: Made by ``add_function``.
+        construct_id: Id of the policy inside the function.
+        bucket: The bucket.
+        actions: What is allowed, by prefix.
+        others: Further statements of the same policy.
+        reason: Why a security reviewer would accept the ``*`` behind each prefix.
+
+    Raises:
+        ValueError: for an imported function without a role.
+    """
+    objects = {prefix: bucket.arn_for_objects(f"{prefix}*") for prefix in actions}
+    statements = [iam.PolicyStatement(actions=actions[prefix], resources=[objects[prefix]]) for prefix in actions]
+    allow_on_prefixes(function, construct_id, [*statements, *others], prefixes=list(objects.values()), reason=reason)
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant(function, "kms:Decrypt", "kms:GenerateDataKey")
 
 
 def allow_on_prefixes(

@@ -17,7 +17,7 @@ from cdp_constructs._defaults.functions import (
     HANDLERS,
     Invocation,
     add_function,
-    allow_on_prefixes,
+    allow_on_objects,
     consume_queue,
 )
 from cdp_constructs._defaults.keys import add_key
@@ -336,14 +336,11 @@ class DirectObjectUpload(Construct):
     def _allow_objects(
         self, function: "lambda_.Function", actions: dict[str, list[str]], *others: iam.PolicyStatement
     ) -> None:
-        objects = {prefix: self.bucket.arn_for_objects(f"{prefix}*") for prefix in actions}
-        statements = [iam.PolicyStatement(actions=actions[prefix], resources=[objects[prefix]]) for prefix in actions]
-        allow_on_prefixes(
+        allow_on_objects(
             function,
             "Objects",
-            [*statements, *others],
-            prefixes=list(objects.values()),
+            self.bucket,
+            actions,
+            *others,
             reason="Owner, upload and file name are not known before users upload; the prefix bounds what is reached.",
         )
-        if self.bucket.encryption_key is not None:
-            self.bucket.encryption_key.grant(function, *_USE_KEY)

@@ -13,7 +13,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_objects, consume_queue
 from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
@@ -256,17 +256,14 @@ class WebhookAutomation(Construct):
     def _allow_objects(
         self, function: "lambda_.Function", actions: dict[str, list[str]], *others: iam.PolicyStatement
     ) -> None:
-        objects = {prefix: self.bucket.arn_for_objects(f"{prefix}*") for prefix in actions}
-        statements = [iam.PolicyStatement(actions=actions[prefix], resources=[objects[prefix]]) for prefix in actions]
-        allow_on_prefixes(
+        allow_on_objects(
             function,
             "RawInputs",
-            [*statements, *others],
-            prefixes=list(objects.values()),
+            self.bucket,
+            actions,
+            *others,
             reason="The names of raw inputs are made of times and delivery ids; the prefix bounds what is reached.",
         )
-        if self.bucket.encryption_key is not None:
-            self.bucket.encryption_key.grant(function, "kms:Decrypt", "kms:GenerateDataKey")
 
     def _make_api(self, limits: apigatewayv2.ThrottleSettings) -> apigatewayv2.HttpApi:
         api = apigatewayv2.HttpApi(self, "Api", description=f"Receives the webhooks of {self.node.path}")
