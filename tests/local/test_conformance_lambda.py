@@ -41,12 +41,14 @@ def handler(event, context):
     changes = [record["dynamodb"] for record in event["Records"]]
     if any(change["Keys"]["id"]["S"] == "poison" for change in changes):
         raise ValueError("poison")
+    failed = []
     for change in changes:
         key = change["Keys"]["id"]["S"]
         if key == "partial":
-            return {"batchItemFailures": [{"itemIdentifier": change["SequenceNumber"]}]}
-        boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody=key)
-    return {"batchItemFailures": []}
+            failed.append({"itemIdentifier": change["SequenceNumber"]})
+        else:
+            boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody=key)
+    return {"batchItemFailures": failed}
 """
 
 
@@ -365,12 +367,13 @@ def test_a_stream_gets_past_a_poisonous_record(cloud: LocalCloud, stacks: Any, t
     items = [{"PutRequest": {"Item": {"id": {"S": key}}}} for key in keys]
     table.batch_write_item(RequestItems={outputs["Table"]: items})
     table.delete_item(TableName=outputs["Table"], Key={"id": {"S": "a"}})
-    seen = [message["Body"] for message in taken(outputs["Seen"], 4)]
-    assert sorted(set(seen)) == ["a", "b", "c", "d"]
+    assert {message["Body"] for message in taken(outputs["Seen"], 5)} == {"a", "b", "c", "d"}
     failed = [json.loads(message["Body"]) for message in taken(outputs["Failed"], 2)]
-    conditions = [record["requestContext"]["condition"] for record in failed]
+    assert [record["requestContext"]["condition"] for record in failed] == ["RetryAttemptsExhausted"] * 2
+    # What made a call fail is alone in the end; what was reported takes the rest of its batch along, as AWS says.
     sizes = [record["DDBStreamBatchInfo"]["batchSize"] for record in failed]
-    assert (conditions, sizes) == (["RetryAttemptsExhausted"] * 2, [1, 1])
+    assert sizes[0] == 1
+    assert sizes[1] > 1
 
 
 def test_a_crash_ends_the_call_that_is_under_way_and_the_next_one_starts_anew(cloud: LocalCloud, stacks: Any) -> None:

@@ -25,7 +25,7 @@ import boto3
 from botocore.config import Config
 def handler(event, context):
     sqs = boto3.client("sqs", region_name=event["region"], config=Config(retries={"total_max_attempts": 1}))
-    return sqs.list_queues().get("QueueUrls", [])
+    return sqs.list_queues(QueueNamePrefix="inside").get("QueueUrls", [])
 """
 
 

@@ -3,14 +3,11 @@
 MiniStack calls every error of a handler `Runtime.HandlerError`, so that nothing can retry or catch by name, and wraps
 what goes to a dead-letter queue like what goes to a destination; AWS sends the event as it came. Its CloudFormation
 drops the dead-letter queue, the reserved concurrency, the VPC and the key of a function, and accepts code that is not
-there. After each call it looks for log lines a thousand times a second, with a thread per call that is under way; here
-the thread sleeps until a line comes.
+there.
 """
 
 import json
-import queue
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +17,6 @@ from cdp_constructs.local.extensions._types import Attributes, Properties
 __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
-    "ministack.core.lambda_runtime:Worker._drain_stderr_bounded",
     "ministack.services.lambda_svc:_execute_function_warm",
     "ministack.services.lambda_svc:_fetch_code_from_s3",
     "ministack.services.lambda_svc:_functions",
@@ -32,27 +28,10 @@ PRIVATE_NAMES = (
 )
 
 _lambda: Any = _ministack.module("services.lambda_svc")
-_lambda_runtime: Any = _ministack.module("core.lambda_runtime")
 _sns: Any = _ministack.module("services.sns")
 _sqs: Any = _ministack.module("services.sqs")
 
 _UNNAMED = "Runtime.HandlerError"
-
-
-def _drain_log(
-    worker: Any, first_line_wait: float = 0.050, idle_confirm: float = 0.005, hard_cap: float = 0.250
-) -> str:
-    """Return the lines that a call logged: stands in for MiniStack's own, with the same bounds."""
-    lines: list[str] = []
-    end = time.monotonic() + hard_cap
-    wait = first_line_wait
-    while time.monotonic() < end:
-        try:
-            lines.append(worker._stderr_queue.get(timeout=wait))
-        except queue.Empty:
-            break
-        wait = idle_confirm
-    return "\n".join(lines)
 
 
 def _error_type(message: str, log: str) -> str | None:
@@ -110,7 +89,6 @@ def _require_code(properties: Properties) -> None:
 
 def install() -> None:
     """Name errors, send events to dead-letter queues as they came, and keep what templates say."""
-    _lambda_runtime.Worker._drain_stderr_bounded = _drain_log
     _refine.before("AWS::Lambda::Function", _require_code)
     _refine.after("AWS::Lambda::Function", _keep_properties)
     _lambda._execute_function_warm = _named_errors(_lambda._execute_function_warm)
