@@ -45,6 +45,9 @@ PRIVATE_NAMES = (
 _app: Any = _ministack.module("app")
 _cloudfront: Any = _ministack.module("services.cloudfront")
 _node_pool: Any = _ministack.module("core.node_pool")
+
+_known_aliases: dict[tuple[str, str], list[str]] = {}
+"""By the id of a distribution and the version of its configuration."""
 _provisioners: Any = _ministack.module("services.cloudformation.provisioners")
 
 
@@ -223,7 +226,11 @@ def distribution_of(domain: str) -> dict[str, Any] | None:
 
 
 def _aliases(distribution: dict[str, Any]) -> list[str]:
-    return list(_cloudfront._get_distribution_aliases(distribution))
+    """Return the alternate names, which are asked for with every request to a name of this cloud."""
+    key = (distribution["Id"], distribution["ETag"])
+    if key not in _known_aliases:
+        _known_aliases[key] = list(_cloudfront._get_distribution_aliases(distribution))
+    return _known_aliases[key]
 
 
 def _addressed(path: str) -> tuple[str, str]:
