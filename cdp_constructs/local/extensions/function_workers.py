@@ -2,7 +2,8 @@
 
 MiniStack starts a worker for every call that finds none free, so that a machine with more calls than it can serve ends
 up with a process for each and serves none of them. Here a function has a few workers, more than the machine has
-processors, and further calls wait for one. Calls that come from a function do not wait: it could be for themselves.
+processors, and further calls of APIs and event sources wait for one. The operation Invoke does not wait: a function may
+have called it, even for itself.
 
 After a call MiniStack waits for log lines for a while, because the log takes another way than the answer. Here the
 worker says in the log where a call ends.
