@@ -1,5 +1,7 @@
 """How several workers share the tests: which files stay together, and which come first."""
 
+import signal
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -32,6 +34,11 @@ class GroupScheduling(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return group(nodeid)
+
+
+def pytest_configure() -> None:
+    """Let what the tests start be interrupted: a shell that runs them in the background has all of it ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
