@@ -175,7 +175,9 @@ describe("conversation", () => {
     conversation.receive({ kind: "message", message: message(TOKYO, 1, 10) });
     expect(conversation.typing).toEqual([]);
     conversation.receive({ kind: "typing", user: "liam", typing: true });
-    vi.advanceTimersByTime(20_001);
+    vi.advanceTimersByTime(5_999);
+    expect(conversation.typing).toEqual(["liam"]);
+    vi.advanceTimersByTime(2);
     expect(conversation.typing).toEqual([]);
   });
 

@@ -25,8 +25,8 @@ export interface ConversationOptions {
 }
 
 const REREAD = { base: 500, cap: 15_000 };
-/** That somebody goes on typing is not told, that they stop is; this is for a browser that died meanwhile. */
-const TYPING_LASTS = 20_000;
+/** Who types on says so every few seconds, who stops says that too; this is for a browser that died meanwhile. */
+const TYPING_LASTS = 6_000;
 
 export class Conversation {
   readonly #options: ConversationOptions;
