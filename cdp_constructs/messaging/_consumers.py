@@ -21,8 +21,16 @@ _LARGEST_BATCH = 10_000
 _LARGEST_IMMEDIATE_BATCH = 10
 
 
-def visibility_timeout_for(path: str, handler: "lambda_.IFunction | None", requested: Duration | None) -> Duration:
+def visibility_timeout_for(
+    path: str,
+    handler: "lambda_.IFunction | None",
+    requested: Duration | None,
+    *,
+    batching_window: Duration | None = None,
+) -> Duration:
     """Return how long a received message stays hidden: as requested, or six times the handler's timeout.
+
+    The batching window comes on top: a message that was received waits for it before the handler is called.
 
     Raises:
         InvalidOptionError: when it is less than that or more than 12 hours, or neither is known.
@@ -32,7 +40,8 @@ def visibility_timeout_for(path: str, handler: "lambda_.IFunction | None", reque
     least = Duration.seconds(0)
     if known:
         timeout: Duration = getattr(handler, "timeout", None) or _LAMBDA_DEFAULT_TIMEOUT
-        least = Duration.seconds(timeout.to_seconds() * _VISIBILITY_PER_TIMEOUT)
+        window = batching_window.to_seconds() if batching_window else 0
+        least = Duration.seconds(timeout.to_seconds() * _VISIBILITY_PER_TIMEOUT + window)
     if requested is not None:
         check_duration(
             path,
@@ -50,7 +59,7 @@ def visibility_timeout_for(path: str, handler: "lambda_.IFunction | None", reque
             path,
             "visibility_timeout",
             "is not given, and the handler's timeout is not known",
-            f"Give six times the handler's timeout ({_SQS_SOURCE})",
+            f"Give six times the handler's timeout, and batching_window on top ({_SQS_SOURCE})",
         )
     return _SQS_DEFAULT_VISIBILITY
 

@@ -197,8 +197,8 @@ class SnsSqsFanout(Construct):
             max_receive_count: Deliveries before a message counts as failed, 1 to 1,000. Below 5 a throttled function
                 can lose messages to the dead-letter queue without having seen them.
             visibility_timeout: How long a received message stays hidden, up to 12 hours. By default six times the
-                handler's timeout, which is also the least; 30 seconds without a handler. Required for a handler whose
-                timeout is not known, such as an imported function.
+                handler's timeout and ``batching_window`` on top, which is also the least; 30 seconds without a handler.
+                Required for a handler whose timeout is not known, such as an imported function.
             batch_size: Most messages per call of the handler, 1 to 10,000; above 10 needs ``batching_window``. FIFO
                 takes at most 10.
             batching_window: How long to wait for a full batch, up to 5 minutes; not for FIFO. By default no wait.
@@ -218,7 +218,7 @@ class SnsSqsFanout(Construct):
         """
         remote = is_other_region(self, scope)
         path = f"{self.node.path}/{construct_id}"
-        visibility = visibility_timeout_for(path, handler, visibility_timeout)
+        visibility = visibility_timeout_for(path, handler, visibility_timeout, batching_window=batching_window)
         check_consumer(
             path,
             fifo=self.topic.fifo,

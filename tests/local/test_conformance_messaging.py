@@ -370,11 +370,14 @@ def test_a_queue_refuses_who_is_not_allowed(cloud: LocalCloud, fanout: dict[str,
 
 
 def test_batches_are_allowed_by_the_permission_for_one(cloud: LocalCloud) -> None:
-    operator = cloud.client("sqs", region=TOKYO)
-    url = operator.create_queue(QueueName="batches")["QueueUrl"]
+    operator, topics = cloud.client("sqs", region=TOKYO), cloud.client("sns", region=TOKYO)
+    url, topic = operator.create_queue(QueueName="batches")["QueueUrl"], topics.create_topic(Name="batches")["TopicArn"]
     attributes = operator.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": attributes["QueueArn"]}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    statements = [
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": attributes["QueueArn"]},
+        {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     iam = cloud.client("iam")
     iam.create_user(UserName="sender")
     iam.put_user_policy(UserName="sender", PolicyName="send", PolicyDocument=policy)
@@ -384,7 +387,16 @@ def test_batches_are_allowed_by_the_permission_for_one(cloud: LocalCloud) -> Non
     assert [entry["Id"] for entry in sent["Successful"]] == ["1"]
     with pytest.raises(ClientError, match="AccessDenied"):
         sender.delete_message_batch(QueueUrl=url, Entries=[{"Id": "1", "ReceiptHandle": "x"}])
+    publisher = cloud.client("sns", region=TOKYO, credentials=key)
+    entries = [{"Id": str(number), "Message": "yes"} for number in range(10)]
+    published = publisher.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    assert len(published["Successful"]) == len(entries)
+    other = topics.create_topic(Name="others")["TopicArn"]
+    with pytest.raises(ClientError, match="not authorized to perform: sns:Publish"):
+        publisher.publish_batch(TopicArn=other, PublishBatchRequestEntries=entries)
     iam.delete_access_key(UserName="sender", AccessKeyId=key["AccessKeyId"])
     iam.delete_user_policy(UserName="sender", PolicyName="send")
     iam.delete_user(UserName="sender")
     operator.delete_queue(QueueUrl=url)
+    for arn in (topic, other):
+        topics.delete_topic(TopicArn=arn)

@@ -524,6 +524,14 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
         ),
         (
             lambda stack: _add(
+                handler=consumer(stack),
+                batching_window=Duration.seconds(5),
+                visibility_timeout=Duration.seconds(124),
+            )(stack),
+            r"visibility_timeout is 124 seconds\. Use 125 to",
+        ),
+        (
+            lambda stack: _add(
                 handler=lambda_.Function.from_function_name(stack, "Imported", "imported"),
             )(stack),
             "visibility_timeout is not given, and the handler's timeout is not known",

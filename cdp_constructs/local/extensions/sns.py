@@ -2,7 +2,8 @@
 
 MiniStack's CloudFormation drops the attributes of a topic, FIFO among them, and a subscription whose topic is in
 another Region; what a queue or function cannot take is lost instead of going to the subscription's dead-letter queue.
-Functions are called once, without the retries and the failure destination of an asynchronous call.
+Functions are called once, without the retries and the failure destination of an asynchronous call. And a batch would
+need a permission of its own: on AWS whoever may publish a message may publish ten of them with one request.
 """
 
 import json
@@ -15,6 +16,7 @@ from cdp_constructs.local.extensions._types import Attributes, Properties
 __all__ = ["PRIVATE_NAMES", "install"]
 
 PRIVATE_NAMES = (
+    "ministack.core.iam_actions:extract_iam_action",
     "ministack.services.cloudformation.provisioners:_physical_name",
     "ministack.services.lambda_svc:_execution_record_for_config",
     "ministack.services.lambda_svc:_get_func_record_for_ref",
@@ -27,6 +29,7 @@ PRIVATE_NAMES = (
     "ministack.services.sqs:queue_policy_allows",
 )
 
+_iam_actions: Any = _ministack.module("core.iam_actions")
 _lambda: Any = _ministack.module("services.lambda_svc")
 _provisioners: Any = _ministack.module("services.cloudformation.provisioners")
 _responses: Any = _ministack.module("core.responses")
@@ -138,8 +141,17 @@ def _deliver_to_lambda(endpoint: str, envelope: str, topic_arn: str, subscriptio
         _originals["deliver_to_sqs"](queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
 
 
+def _as_one(extract: Callable[..., str | None]) -> Callable[..., str | None]:
+    def extract_iam_action(service: str, *rest: Any, **more: Any) -> str | None:
+        action = extract(service, *rest, **more)
+        return action.removesuffix("Batch") if service == "sns" and action else action
+
+    return extract_iam_action
+
+
 def install() -> None:
-    """Mend topics and subscriptions of CloudFormation, and deliver to dead-letter queues."""
+    """Mend topics and subscriptions of CloudFormation, deliver to dead-letter queues, and judge batches as messages."""
+    _iam_actions.extract_iam_action = _as_one(_iam_actions.extract_iam_action)
     handlers = _provisioners._RESOURCE_HANDLERS
     topic, subscription = handlers["AWS::SNS::Topic"], handlers["AWS::SNS::Subscription"]
     _originals["create_topic"], _originals["update_topic"] = topic["create"], topic["update"]
