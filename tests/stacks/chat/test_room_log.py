@@ -9,6 +9,7 @@ from chat_api import log as log_module
 from chat_api import table as keys
 from chat_api.log import RoomBusyError, RoomLog
 from chat_api.ordering import message_id
+from chat_api.rooms import RoomNotFoundError
 from tests.stacks.chat.memory import MemoryTable, cancelled
 
 HERE, THERE = "ap-northeast-1", "us-west-2"
@@ -17,7 +18,11 @@ REGIONS = (HERE, THERE)
 
 @pytest.fixture
 def table() -> MemoryTable:
-    return MemoryTable()
+    """Rooms with Anna and Ben in them."""
+    table = MemoryTable()
+    for room in ("room", "one", "two"):
+        table.put(*(keys.as_key(keys.member_key(room, user)) for user in ("anna", "ben")))
+    return table
 
 
 @pytest.fixture
@@ -60,6 +65,43 @@ def test_rooms_are_numbered_on_their_own(log: RoomLog) -> None:
     assert [log.append(room, "anna", "1", "hello")[0].sequence for room in ("one", "two")] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("room", "author"), [("room", "mallory"), ("nowhere", "anna")], ids=["a stranger", "no such room"]
+)
+def test_who_is_not_in_a_room_stores_nothing(log: RoomLog, table: MemoryTable, room: str, author: str) -> None:
+    before = dict(table.items)
+    with pytest.raises(RoomNotFoundError):
+        log.append(room, author, "1", "hello")
+    assert table.items == before
+
+
+def test_who_has_left_stores_nothing_and_learns_nothing(log: RoomLog, table: MemoryTable) -> None:
+    log.append("room", "anna", "1", "hello")
+    table.put(keys.as_key(keys.member_key("room", "anna")) | {"left_at": "now"})
+    before = dict(table.items)
+    for client_message_id in ("1", "2"):
+        with pytest.raises(RoomNotFoundError):
+            log.append("room", "anna", client_message_id, "hello")
+    assert table.items == before
+
+
+def test_everything_about_the_author_and_the_message_is_one_read(
+    log: RoomLog, table: MemoryTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    for name in ("get_item", "batch_get_item", "query"):
+        read = getattr(table, name)
+
+        def counted(*arguments: Any, _name: str = name, _read: Any = read, **options: Any) -> Any:
+            reads.append(_name)
+            return _read(*arguments, **options)
+
+        monkeypatch.setattr(table, name, counted)
+    log.append("room", "anna", "1", "hello")
+    # The query is for the clock of the other Region's log.
+    assert reads == ["batch_get_item", "query"]
+
+
 def test_the_first_acceptance_wins_whatever_is_sent_again(log: RoomLog) -> None:
     first, _ = log.append("room", "anna", "1", "hello")
     assert log.append("room", "anna", "1", "something else") == (first, False)
@@ -92,9 +134,10 @@ def test_a_room_that_stays_busy_is_given_up_after_a_bounded_time(
         raise cancelled([{"Code": "TransactionConflict"}, {"Code": "None"}, {"Code": "None"}])
 
     table.before_transaction = conflict
+    before = dict(table.items)
     with pytest.raises(RoomBusyError):
         log.append("room", "anna", "1", "hello")
-    assert table.items == {}
+    assert table.items == before
     assert 0 < len(pauses) < 20
     assert sum(pauses) < 5
 

@@ -144,7 +144,6 @@ def be_absent(room: Room) -> Answer:
 @app.post("/rooms/<room>/messages")
 def post_message(room: Room, body: NewMessage) -> Answer:
     """Post a message: 201 when this call stored it, 200 when it was stored before."""
-    rooms.require_member(table, _user(), room)
     message, new = log.append(room, _user(), body.client_message_id, body.text, body.attachments)
     return message.to_dict(), HTTPStatus.CREATED if new else HTTPStatus.OK
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
+from chat_api import rooms
 from chat_api import table as keys
 from chat_api.ordering import (
     Cursor,
@@ -66,8 +67,8 @@ class RoomLog:
         """Store a message once, as the next of this Region's log.
 
         Args:
-            room: The room; the author is known to be a member.
-            author: The user.
+            room: The room.
+            author: The user; only members may write.
             client_message_id: The client's own id of the message; the same id is the same message, whatever its text.
             text: What is said.
             attachments: Ids of uploads.
@@ -76,6 +77,7 @@ class RoomLog:
             The message as stored, and whether this call stored it.
 
         Raises:
+            RoomNotFoundError: when the author is not in the room, so also when there is none; nothing was stored.
             RoomBusyError: when other writers were faster every time.
         """
         for attempt in range(_TRIES):
@@ -142,10 +144,18 @@ class RoomLog:
         return without_duplicates(page, self._accepted_elsewhere(page)), cursor, oldest, more
 
     def _look(self, room: str, author: str, client_message_id: str) -> tuple[keys.Item | None, dict[str, keys.Item]]:
-        """Return this Region's head, and by Region the note that it accepted the message."""
-        head = keys.head_key(room, self.region)
+        """Return this Region's head, and by Region the note that it accepted the message.
+
+        The membership is read with them: one request says whether the message may be stored, and where.
+
+        Raises:
+            RoomNotFoundError: when the author is not in the room.
+        """
+        member, head = keys.member_key(room, author), keys.head_key(room, self.region)
         marker_of = {region: keys.marker_key(room, region, author, client_message_id) for region in self.regions}
-        found = keys.get_many(self._table, [head, *marker_of.values()])
+        found = keys.get_many(self._table, [member, head, *marker_of.values()])
+        if not rooms.lets_in(found.get(member)):
+            raise rooms.RoomNotFoundError
         return found.get(head), {region: found[key] for region, key in marker_of.items() if key in found}
 
     def _stored(self, room: str, markers: dict[str, keys.Item]) -> Message | None:

@@ -149,7 +149,11 @@ def name_of(table: "Table", room: str) -> str:
 
 def is_member(table: "Table", user: str, room: str) -> bool:
     """Tell whether a user is in a room, as far as this Region knows."""
-    item = keys.get(table, keys.member_key(room, user))
+    return lets_in(keys.get(table, keys.member_key(room, user)))
+
+
+def lets_in(item: keys.Item | None) -> bool:
+    """Tell whether an item of ``member_key`` (or its absence) stands for somebody who is in the room."""
     return item is not None and "left_at" not in item
 
 
