@@ -6,9 +6,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.exceptions import ClientError
 
+from chat_api import people
 from notices import Notices, Preferences
 from tests.stacks.chat.memory import MemoryTable
 
@@ -38,28 +38,43 @@ class Notifier:
         self.module = module
         self.table: Any = MemoryTable()
         self.sent: list[dict[str, Any]] = []
-        self.refused: list[dict[str, Any]] = []
+        self.requests = 0
+        self.refused: set[str] = set()
+        self.unreadable: set[str] = set()
         self.online = {"ben"}
+        self.looked: list[str] = []
         made = module.rooms.create(self.table, "anna", "Lobby")
         self.room = made["room"]
         for user in ("ben", *(f"absent-{number}" for number in range(12))):
             module.rooms.join(self.table, user, self.room, made["invite_code"])
-        look = lambda _room: SimpleNamespace(online=frozenset(self.online))  # noqa: E731
         monkeypatch.setattr(module, "table", self.table)
-        monkeypatch.setattr(module, "presence", SimpleNamespace(look=look))
+        monkeypatch.setattr(module, "presence", SimpleNamespace(online=self._online))
         monkeypatch.setattr(module, "sqs", SimpleNamespace(send_message_batch=self._send))
+
+    def _online(self, room: str) -> frozenset[str]:
+        self.looked.append(room)
+        if room in self.unreadable:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")
+        return frozenset(self.online)
 
     def _send(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
         assert QueueUrl == "https://sqs.example/notices"
-        assert len(Entries) <= 10
-        self.sent += [json.loads(entry["MessageBody"]) for entry in Entries]
-        return {"Failed": self.refused}
+        assert len({entry["Id"] for entry in Entries}) == len(Entries) <= 10
+        self.requests += 1
+        notices = {entry["Id"]: json.loads(entry["MessageBody"]) for entry in Entries}
+        refused = [number for number, notice in notices.items() if notice["notice_id"] in self.refused]
+        self.sent += [notice for number, notice in notices.items() if number not in refused]
+        return {"Failed": [{"Id": number, "Code": "InternalError", "SenderFault": False} for number in refused]}
 
-    def tell(self, text: str = "hello") -> dict[str, Any]:
-        message = {"id": "m-1", "room": self.room, "author": "anna", "text": text}
-        body = json.dumps({"kind": "message", "message": message})
-        answer: dict[str, Any] = self.module.handler({"Records": [{"messageId": "1", "body": body}]}, CONTEXT)
-        return answer
+    def message(self, identity: str = "m-1", text: str = "hello", **more: str) -> str:
+        message = {"id": identity, "room": self.room, "author": "anna", "text": text, **more}
+        return json.dumps({"kind": "message", "message": message})
+
+    def tell(self, *bodies: str) -> list[str]:
+        """Let a batch of the queue come; return which of its records are to be delivered again."""
+        records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+        answer = self.module.handler({"Records": records}, CONTEXT)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 @pytest.fixture
@@ -68,8 +83,8 @@ def notifier(monkeypatch: pytest.MonkeyPatch) -> Notifier:
 
 
 def test_who_is_away_is_told_and_neither_the_author_nor_who_is_there(notifier: Notifier) -> None:
-    notifier.module.people.rename(notifier.table, "anna", "Anna")
-    assert notifier.tell() == {"batchItemFailures": []}
+    people.rename(notifier.table, "anna", "Anna")
+    assert notifier.tell(notifier.message()) == []
     assert sorted(notice["user"] for notice in notifier.sent) == sorted(f"absent-{number}" for number in range(12))
     assert notifier.sent[0] == {
         "notice_id": "m-1",
@@ -82,20 +97,61 @@ def test_who_is_away_is_told_and_neither_the_author_nor_who_is_there(notifier: N
 
 
 def test_a_long_text_is_cut_and_an_author_without_a_name_is_left_out(notifier: Notifier) -> None:
-    notifier.tell("x" * 4000)
+    notifier.tell(notifier.message(text="x" * 4000))
     assert {notice["body"] for notice in notifier.sent} == {"x" * 300}
 
 
 def test_nobody_is_told_when_everybody_is_there(notifier: Notifier) -> None:
     notifier.online |= {f"absent-{number}" for number in range(12)}
-    assert notifier.tell() == {"batchItemFailures": []}
+    assert notifier.tell(notifier.message()) == []
     assert notifier.sent == []
 
 
-def test_notices_that_the_queue_did_not_take_are_sent_again(notifier: Notifier) -> None:
-    notifier.refused = [{"Id": "3", "Code": "InternalError", "SenderFault": False}]
-    with pytest.raises(BatchProcessingError, match="InternalError"):  # Lambda then delivers the whole batch again
-        notifier.tell()
+def test_a_room_is_read_once_for_all_messages_of_a_batch(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+    for name in ("get_item", "batch_get_item", "query"):
+        read = getattr(notifier.table, name)
+
+        def counted(*arguments: Any, _name: str = name, _read: Any = read, **options: Any) -> Any:
+            reads.append(_name)
+            return _read(*arguments, **options)
+
+        monkeypatch.setattr(notifier.table, name, counted)
+    made = notifier.module.rooms.create(notifier.table, "anna", "Tea")
+    notifier.module.rooms.join(notifier.table, "carl", made["room"], made["invite_code"])
+    reads.clear()
+    people.rename(notifier.table, "anna", "Anna")
+    here = [notifier.message(f"m-{number}", author=("anna", "ben")[number % 2]) for number in range(4)]
+    assert notifier.tell(*here, notifier.message("m-4", room=made["room"])) == []
+    # Members of each room, and once the titles and the names of all.
+    assert reads == ["query", "query", "batch_get_item"]
+    assert notifier.looked == [notifier.room, made["room"]]
+    told = {(notice["notice_id"], notice["title"], notice["body"]) for notice in notifier.sent}
+    assert told == {
+        ("m-0", "Lobby", "Anna: hello"),
+        ("m-1", "Lobby", "hello"),
+        ("m-2", "Lobby", "Anna: hello"),
+        ("m-3", "Lobby", "hello"),
+        ("m-4", "Tea", "Anna: hello"),
+    }
+    # Anna is away, too, when Ben writes.
+    assert {notice["user"] for notice in notifier.sent if notice["notice_id"] == "m-1"} >= {"anna", "absent-0"}
+    assert len(notifier.sent) == 12 * 4 + 2 + 1
+    assert notifier.requests == 6
+
+
+def test_only_messages_whose_notices_the_queue_did_not_take_come_again(notifier: Notifier) -> None:
+    notifier.refused = {"m-1"}
+    assert notifier.tell(notifier.message("m-0"), notifier.message("m-1"), notifier.message("m-2")) == ["1"]
+    assert {notice["notice_id"] for notice in notifier.sent} == {"m-0", "m-2"}
+
+
+def test_what_is_no_message_and_a_room_that_cannot_be_read_stop_no_other(notifier: Notifier) -> None:
+    notifier.unreadable = {"elsewhere"}
+    incomplete = json.dumps({"message": {"room": notifier.room}})
+    bodies = ["no JSON", incomplete, notifier.message("m-1", room="elsewhere"), notifier.message("m-2")]
+    assert notifier.tell(*bodies) == ["0", "1", "2"]
+    assert {notice["notice_id"] for notice in notifier.sent} == {"m-2"}
 
 
 class People:

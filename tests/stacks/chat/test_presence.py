@@ -75,6 +75,12 @@ def test_the_answer_knows_what_was_just_said_although_the_list_lags(room: Room) 
     assert seen.to_dict() == {"online": ["anna", "ben"], "typing": ["anna"]}
 
 
+def test_who_is_there_can_be_asked_without_who_types(room: Room) -> None:
+    room.presence.heartbeat("r", "anna", typing=True)
+    room.typing.members = None  # type: ignore[method-assign, assignment]
+    assert room.presence.online("r") == {"anna"}
+
+
 def test_who_is_away_does_not_type(room: Room) -> None:
     room.typing.entries.add("ben")
     assert room.presence.look("r") == Present()

@@ -59,12 +59,18 @@ class RoomPresence:
 
     def look(self, room: str) -> Present:
         """Return who is there now."""
-        online, typing = (
-            frozenset(entry.member for entry in state.members(room)) for state in (self._here, self._typing)
-        )
-        return Present(online, typing & online)
+        online = self.online(room)
+        return Present(online, _members(self._typing, room) & online)
+
+    def online(self, room: str) -> frozenset[str]:
+        """Return who has the room open now: half of the work of ``look``."""
+        return _members(self._here, room)
 
     def _stop_typing(self, room: str, user: str) -> None:
         # Asked first: it is a read, and most heartbeats come from people who were not typing.
         if self._typing.get(room, user):
             self._typing.leave(room, user)
+
+
+def _members(state: SharedState, room: str) -> frozenset[str]:
+    return frozenset(entry.member for entry in state.members(room))
