@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -195,19 +196,14 @@ def test_browsers_of_named_origins_only_may_call(chat: Chat) -> None:
 
 
 def test_a_message_reaches_the_archive_of_every_region(room: Room, chat: Chat) -> None:
-    message = room.anna.post(AWAY, room.id, "for the record").json()
-    day = message["posted_at"][:10].replace("-", "/")
-    key = f"rooms/{room.id}/{day}/{AWAY}-{message['sequence']:012}.json"
+    posted = [room.anna.post(AWAY, room.id, text).json() for text in ("for the record", "and this, too")]
     for region in REGIONS:
-        bucket = chat.resource(f"Chat-{region}", "AWS::S3::Bucket", "MessagesArchiveBucket")
-        assert archived(chat, region, bucket, key) == message
-
-
-def archived(chat: Chat, region: str, bucket: str, key: str) -> dict[str, Any]:
-    s3 = chat.cloud.client("s3", region)
-    eventually(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount"))
-    stored: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return stored
+        archive = Archive(chat, region)
+        eventually(lambda archive=archive: len(archive.messages(room.id)) == len(posted), within=30)
+        kept = archive.messages(room.id)
+        assert sorted((message for message, _ in kept), key=lambda one: int(one["sequence"])) == posted
+        for _, key in kept:
+            assert re.fullmatch(r"messages/\d{4}/\d\d/\d\d/\d\d/[0-9a-f]{32}\.jsonl", key)
 
 
 class Archive:
@@ -223,13 +219,26 @@ class Archive:
         self.role = chat.resource(stack, "AWS::IAM::Role", "MessagesArchiver")
         self.queue = chat.resource(stack, "AWS::SQS::Queue", "FanoutArchiveQueue")
         self.failed = chat.resource(stack, "AWS::SQS::Queue", "FanoutArchiveDeadLetterQueue")
-        # A minute between two deliveries is right for the chat and long for a test.
+        self.mapping = chat.resource(stack, "AWS::Lambda::EventSourceMapping", "FanoutArchive")
+        self.lambda_ = chat.cloud.client("lambda", region)
+
+    def hurry(self) -> None:
+        """Deliver at once and again soon: seconds to gather and a minute to wait are right for the chat, not here."""
+        self.lambda_.update_event_source_mapping(UUID=self.mapping, BatchSize=10, MaximumBatchingWindowInSeconds=0)
         self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"VisibilityTimeout": "1"})
 
+    def messages(self, room: str) -> list[tuple[dict[str, Any], str]]:
+        """Return a room's messages, each with the object that holds it."""
+        listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="messages/").get("Contents", [])
+        bodies = {
+            item["Key"]: self.s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read() for item in listed
+        }
+        lines = [(json.loads(line), key) for key, body in bodies.items() for line in body.splitlines()]
+        return [(message, key) for message, key in lines if message["room"] == room]
+
     def texts(self, room: str) -> list[str]:
-        listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"rooms/{room}/").get("Contents", [])
-        bodies = [self.s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read() for item in listed]
-        return [json.loads(body)["text"] for body in bodies]
+        # One that was delivered twice may be in two objects.
+        return sorted({str(message["text"]) for message, _ in self.messages(room)})
 
     def arn(self, url: str) -> str:
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
@@ -242,6 +251,7 @@ class Archive:
 
 def test_a_poison_message_is_set_aside_with_everything_behind_it_delivered(room: Room, chat: Chat) -> None:
     archive = Archive(chat, AWAY)
+    archive.hurry()
     attributes = {"kind": {"DataType": "String", "StringValue": "message"}}
     chat.cloud.client("sns", AWAY).publish(
         TopicArn=archive.topic, Message="not a message", MessageAttributes=attributes
@@ -257,21 +267,25 @@ def test_a_poison_message_is_set_aside_with_everything_behind_it_delivered(room:
 
 def test_what_was_set_aside_is_replayed_once_the_cause_is_mended(room: Room, chat: Chat) -> None:
     archive = Archive(chat, AWAY)
+    archive.hurry()
+    # Nothing of other tests is on its way any more when this has arrived.
+    room.anna.post(HOME, room.id, "before")
+    eventually(lambda: archive.texts(room.id) == ["before"], within=30)
     iam = chat.cloud.client("iam", AWAY)
-    denied = f"arn:aws:s3:::{archive.bucket}/rooms/{room.id}/*"
+    denied = f"arn:aws:s3:::{archive.bucket}/messages/*"
     statement = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": denied}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=archive.role, PolicyName="Cause", PolicyDocument=policy)
     try:
         room.anna.post(HOME, room.id, "held up")
         eventually(lambda: archive.count_failed() == 1, within=40)
-        assert archive.texts(room.id) == []
+        assert archive.texts(room.id) == ["before"]
     finally:
         iam.delete_role_policy(RoleName=archive.role, PolicyName="Cause")
     archive.sqs.start_message_move_task(
         SourceArn=archive.arn(archive.failed), DestinationArn=archive.arn(archive.queue)
     )
-    eventually(lambda: archive.texts(room.id) == ["held up"])
+    eventually(lambda: archive.texts(room.id) == ["before", "held up"])
     assert archive.count_failed() == 0
 
 

@@ -91,11 +91,13 @@ class MemoryTable:
         UpdateExpression: str,  # noqa: N803
         ExpressionAttributeValues: dict[str, Any],  # noqa: N803
         **_: Any,
-    ) -> None:
+    ) -> dict[str, Any]:
         assert UpdateExpression == "SET previous = if_not_exists(generation, :first), generation = :next"
         stored = self.items.get((Key["pk"], Key["sk"]), {})
         values = ExpressionAttributeValues
-        self.put(Key | {"previous": stored.get("generation", values[":first"]), "generation": values[":next"]})
+        updated = {"previous": stored.get("generation", values[":first"]), "generation": values[":next"]}
+        self.put(Key | updated)
+        return {"Attributes": updated}
 
     def _holds(self, put: dict[str, Any]) -> bool:
         stored = self.items.get((put["Item"]["pk"], put["Item"]["sk"]))

@@ -187,8 +187,8 @@ def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) 
     assert allowed(template, "MessagesArchiverRole", "s3") == {"s3:PutObject"}
     assert allowed(template, "MessagesPublisherRole", "sns") == {"sns:Publish"}
     assert allowed(template, "MessagesPublisherRole", "dynamodb") == {
+        "dynamodb:BatchGetItem",
         "dynamodb:DescribeStream",
-        "dynamodb:GetItem",
         "dynamodb:GetRecords",
         "dynamodb:GetShardIterator",
         "dynamodb:UpdateItem",
@@ -196,7 +196,26 @@ def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) 
     (channels,) = [
         item for item in statements(template, "MessagesPublisherRole") if "dynamodb:UpdateItem" in item["Action"]
     ]
+    assert sorted(channels["Action"]) == ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]
     assert channels["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}}
+    (put,) = [item for item in statements(template, "MessagesArchiverRole") if item["Action"] == "s3:PutObject"]
+    assert "/messages/*" in json.dumps(put["Resource"])
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_the_archive_gathers_messages_and_keeps_them_hidden_meanwhile(templates: dict[str, Any], stack: str) -> None:
+    template = templates[stack]
+    mapping = only(template, "AWS::Lambda::EventSourceMapping", "MessagesFanoutArchive")
+    window = mapping["MaximumBatchingWindowInSeconds"]
+    assert (window, mapping["BatchSize"]) == (10, 1000)
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queue = only(template, "AWS::SQS::Queue", "FanoutArchiveQueue")
+    function = only(template, "AWS::Lambda::Function", "MessagesArchiver")
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"] + window
+    # Members wait for what is live, and for what they are told.
+    for waited_for in ("MessagesFanoutLive", "MessagesFanoutNotices"):
+        mapping = only(template, "AWS::Lambda::EventSourceMapping", waited_for)
+        assert "MaximumBatchingWindowInSeconds" not in mapping
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])

@@ -1,49 +1,90 @@
-"""Keeps every message as an object of its own: ``rooms/<room>/<yyyy>/<mm>/<dd>/<region>-<sequence>.json``."""
+"""Keeps messages, all of a batch in one object of JSON lines: ``messages/<yyyy>/<mm>/<dd>/<hh>/<id>.jsonl``.
 
+The time is that of the earliest message in the object. The id follows from which messages there are, so a batch that is
+delivered again writes the same object again. A message that comes again in another batch is in two objects.
+"""
+
+import hashlib
 import json
 import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
 
 logger = Logger()
 tracer = Tracer()
-processor = BatchProcessor(event_type=EventType.SQS)
 s3 = boto3.client("s3")
 
 
-def archive(record: SQSRecord) -> None:
-    """Write one message, unless it has been written before."""
-    message = json.loads(record.body)["message"]
-    try:
-        s3.put_object(
-            Bucket=os.environ["BUCKET_NAME"],
-            Key=key_of(message),
-            Body=json.dumps(message, ensure_ascii=False).encode(),
-            ContentType="application/json",
-            IfNoneMatch="*",
+@dataclass(frozen=True, order=True)
+class Line:
+    """A message as it is kept, in the order of readers.
+
+    Room, region and sequence name it for ever. Its id does not: a message that two Regions accepted has one id, and
+    both are kept.
+    """
+
+    clock: int
+    region: str
+    sequence: int
+    room: str
+    posted_at: datetime
+    text: bytes
+
+    @classmethod
+    def of(cls, record: SQSRecord) -> "Line":
+        """Read a record of the queue."""
+        message = json.loads(record.body)["message"]
+        return cls(
+            clock=int(message["clock"]),
+            region=str(message["region"]),
+            sequence=int(message["sequence"]),
+            room=str(message["room"]),
+            posted_at=datetime.fromisoformat(message["posted_at"]).astimezone(UTC),
+            text=json.dumps(message, ensure_ascii=False).encode(),
         )
-    except ClientError as error:
-        # Delivered a second time. What is archived is never written over.
-        if error.response["Error"]["Code"] != "PreconditionFailed":
-            raise
-        logger.info("archived before", id=message["id"])
 
 
-def key_of(message: dict[str, Any]) -> str:
-    """Return where a message is kept. Region and sequence name it for ever."""
-    day = str(message["posted_at"])[:10].replace("-", "/")
-    return f"rooms/{message['room']}/{day}/{message['region']}-{int(message['sequence']):012}.json"
+def archive(lines: Collection[Line]) -> None:
+    """Write messages as one object, each once and in their order: the same messages are the same object."""
+    ordered = sorted(set(lines))
+    s3.put_object(
+        Bucket=os.environ["BUCKET_NAME"],
+        Key=key_of(ordered),
+        Body=b"".join(line.text + b"\n" for line in ordered),
+        ContentType="application/jsonl",
+    )
+
+
+def key_of(ordered: list[Line]) -> str:
+    """Return where messages are kept, which are in order."""
+    names = "\n".join(f"{line.room}/{line.region}/{line.sequence}" for line in ordered)
+    name = hashlib.sha256(names.encode()).hexdigest()[:32]
+    earliest = min(line.posted_at for line in ordered)
+    return f"messages/{earliest:%Y/%m/%d/%H}/{name}.jsonl"
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Archive a batch of the queue; only what failed is delivered again."""
-    return process_partial_response(event=event, record_handler=archive, processor=processor, context=context)
+    """Archive a batch of the queue; what is no message is delivered again alone, and ends in a queue of its own."""
+    del context
+    lines: list[Line] = []
+    failed: list[str] = []
+    for record in map(SQSRecord, event["Records"]):
+        try:
+            lines.append(Line.of(record))
+        except Exception:
+            logger.exception("not a message", message_id=record.message_id)
+            failed.append(record.message_id)
+    if lines:
+        # When S3 does not take them this raises, and all are delivered again.
+        archive(lines)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

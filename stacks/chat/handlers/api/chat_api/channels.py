@@ -9,6 +9,7 @@ into a new generation only once it knows itself who has left.
 
 import re
 import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chat_api import table as keys
@@ -43,6 +44,13 @@ def current(item: keys.Item | None, room: str) -> str:
 def look_up(table: "Table", room: str, region: str) -> str:
     """Return the room's channel in a Region as it is now."""
     return current(keys.get(table, keys.channel_key(room, region)), room)
+
+
+def look_up_many(table: "Table", rooms: Iterable[str], region: str) -> dict[str, str]:
+    """Return by room the channels in a Region as they are now."""
+    key_of = {room: keys.channel_key(room, region) for room in rooms}
+    found = keys.get_many(table, key_of.values())
+    return {room: current(found.get(key), room) for room, key in key_of.items()}
 
 
 def move(room: str, region: str) -> dict[str, Any]:
