@@ -218,18 +218,19 @@ class Conversation:
         try:
             poison = self.hanako.post(self.here, self.room, "locked out").raise_for_status().json()
             eventually(lambda: self._waiting(failed) or None, within=20, what="the failed message")
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
+            behind = self._others_in_a_room_of_their_own()
+            for message in behind:
+                self._archived(bucket, message)
+            expect(not self._is_archived(bucket, poison), "the locked message was archived all the same")
+            arn = sqs.get_queue_attributes(QueueUrl=failed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+            sqs.start_message_move_task(SourceArn=arn)
+            self._archived(bucket, poison)
         finally:
             s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
             sqs.set_queue_attributes(QueueUrl=queue, Attributes=hidden)
             batches = {name: gathered[name] for name in ("BatchSize", "MaximumBatchingWindowInSeconds")}
             functions.update_event_source_mapping(UUID=mapping, **batches)
-        behind = self._others_in_a_room_of_their_own()
-        for message in behind:
-            self._archived(bucket, message)
-        expect(not self._is_archived(bucket, poison), "the locked message was archived all the same")
-        arn = sqs.get_queue_attributes(QueueUrl=failed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        sqs.start_message_move_task(SourceArn=arn)
-        self._archived(bucket, poison)
         return f"1 in the dead-letter queue, {len(behind)} behind it delivered; archived after the replay"
 
     def lose_the_table(self) -> str:
