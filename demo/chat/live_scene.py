@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from demo.chat.system import Chat
 
 _WITHIN = 20.0
-CROWD, CROWD_ROOMS, CROWD_MESSAGES = 16, 8, 1000
+# Three people in each room, so that two of them are in one Region.
+CROWD, CROWD_ROOMS, CROWD_MESSAGES = 24, 8, 1000
 
 
 class LiveScene:
