@@ -98,9 +98,12 @@ class LiveScene:
         seen = len(away.arrivals)
         async with self._apart(away):
             missed = [await author.post(f"while away {number}") for number in range(3) for author in self._others(away)]
-        for message in missed:
-            await self._sees(away, message)
-        orders = {tuple(client.shown()) for client in (self.hanako, self.liam, self.mei)}
+        # Who comes back reads, and may be ahead of those who hear of each other.
+        everybody = (away, *self._others(away))
+        for client in everybody:
+            for message in missed:
+                await self._sees(client, message)
+        orders = {tuple(client.shown()) for client in everybody}
         expect(len(orders) == 1, f"{len(orders)} different orders")
         caught_up = sum(not away.arrivals[message["id"]].live for message in missed)
         return f"{len(missed)} missed, {caught_up} caught up, {len(away.arrivals) - seen} new in all, one order"
