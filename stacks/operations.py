@@ -7,7 +7,7 @@ the system's runbooks.
 
 import re
 from collections.abc import Sequence
-from typing import cast
+from typing import TypeVar
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 MINUTE = Duration.minutes(1)
+
+_Kind = TypeVar("_Kind", bound=Construct)
 
 
 class Alarms(Construct):
@@ -85,10 +87,13 @@ def name_runbooks(stack: Stack, folder: str) -> list[cloudwatch.Alarm]:
         stack: The finished stack.
         folder: Where the pages are, such as ``docs/runbooks``.
     """
-    alarms = [item for item in stack.node.find_all() if isinstance(item, cloudwatch.Alarm)]
-    for alarm in alarms:
-        resource = cast("cloudwatch.CfnAlarm", alarm.node.default_child)
-        resource.alarm_description = f"{resource.alarm_description} Runbook: {runbook_of(alarm.node.id, folder)}"
+    alarms = []
+    for item in stack.node.find_all():
+        if isinstance(item, cloudwatch.Alarm):
+            alarms.append(item)
+        elif isinstance(item, cloudwatch.CfnAlarm):
+            *_, construct_id, _ = item.node.path.split("/")
+            item.alarm_description = f"{item.alarm_description} Runbook: {runbook_of(construct_id, folder)}"
     return alarms
 
 
@@ -146,31 +151,20 @@ def alarm_row(alarms: Sequence[cloudwatch.Alarm]) -> cloudwatch.IWidget:
 
 def queue_graphs(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
     """Return how old what waits in the stack's queues is, and how much waits in those for failures."""
-    # By their place in the stack, as alarms and runbooks name it.
-    queues = [(_place(item, stack), item) for item in stack.node.find_all() if isinstance(item, sqs.Queue)]
-    return (
-        graph(
-            "Oldest waiting, s",
-            *(
-                queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="max", label=place)
-                for place, queue in queues
-                if queue.dead_letter_queue is not None
-            ),
-        ),
-        graph(
-            "Failed, waiting for a person",
-            *(
-                queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="max", label=place)
-                for place, queue in queues
-                if queue.dead_letter_queue is None
-            ),
-        ),
-    )
+    waiting, failed = [], []
+    for place, queue in _by_place(stack, sqs.Queue):
+        if queue.dead_letter_queue is None:
+            metric = queue.metric_approximate_number_of_messages_visible
+            failed.append(metric(period=MINUTE, statistic="max", label=place))
+        else:
+            metric = queue.metric_approximate_age_of_oldest_message
+            waiting.append(metric(period=MINUTE, statistic="max", label=place))
+    return graph("Oldest waiting, s", *waiting), graph("Failed, waiting for a person", *failed)
 
 
 def function_row(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
     """Return the row of errors and throttles of the stack's functions."""
-    functions = [(_place(item, stack), item) for item in stack.node.find_all() if isinstance(item, lambda_.Function)]
+    functions = _by_place(stack, lambda_.Function)
 
     def all_of(metric: str) -> "list[cloudwatch.Metric]":
         return [function.metric(metric, period=MINUTE, statistic="sum", label=place) for place, function in functions]
@@ -186,6 +180,10 @@ def graph(title: str, *metrics: cloudwatch.IMetric, width: int = 8) -> cloudwatc
     return cloudwatch.GraphWidget(title=title, left=list(metrics), width=width, height=6)
 
 
-def _place(item: Construct, stack: Stack) -> str:
-    """Return where a construct is inside its stack. It asks Node four times: not for each of a thousand constructs."""
-    return item.node.path.removeprefix(f"{stack.node.path}/")
+def _by_place(stack: Stack, kind: type[_Kind]) -> list[tuple[str, _Kind]]:
+    """Return the constructs of a kind by their place in the stack, as alarms and runbooks name it.
+
+    A place is two questions to Node: not for each of a thousand constructs.
+    """
+    prefix = f"{stack.node.path}/"
+    return [(item.node.path.removeprefix(prefix), item) for item in stack.node.find_all() if isinstance(item, kind)]

@@ -1,8 +1,16 @@
 """One way to make an alarm, so that every pattern pages in the same manner."""
 
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch_actions as actions
+
+_ACTIONS: "WeakKeyDictionary[sns.ITopic, actions.SnsAction]" = WeakKeyDictionary()
 
 
 def add_alarm(
@@ -33,9 +41,6 @@ def add_alarm(
     """
     if alarm_topic is None:
         return None
-    # Imported here: most applications of this library's data classes never make an alarm.
-    from aws_cdk import aws_cloudwatch_actions as actions
-
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
@@ -46,7 +51,18 @@ def add_alarm(
         treat_missing_data=missing_data,
         alarm_description=description,
     )
-    action = actions.SnsAction(alarm_topic)
+    action = _notifying(alarm_topic)
     alarm.add_alarm_action(action)
     alarm.add_ok_action(action)
     return alarm
+
+
+def _notifying(topic: sns.ITopic) -> "actions.SnsAction":
+    """Return the action that notifies a topic, one for all of its alarms."""
+    # Imported here: most applications of this library's data classes never make an alarm.
+    from aws_cdk import aws_cloudwatch_actions as actions
+
+    action = _ACTIONS.get(topic)
+    if action is None:
+        action = _ACTIONS[topic] = actions.SnsAction(topic)
+    return action

@@ -96,11 +96,12 @@ def add_function(
         encryption_key=log_encryption_key,
         removal_policy=removal_policy,
     )
+    stack = Stack.of(scope)
     role = iam.Role(
         scope,
         f"{construct_id}Role",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        managed_policies=[_tracing_policy(scope)],
+        managed_policies=[_tracing_policy(stack)],
     )
     log_group.grant_write(role)
     function = lambda_.Function(
@@ -111,7 +112,7 @@ def add_function(
         architecture=ARCHITECTURE,
         handler=f"{module}.handler",
         code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
-        layers=[powertools_layer(scope), *layers],
+        layers=[powertools_layer(stack), *layers],
         role=role,
         log_group=log_group,
         logging_format=lambda_.LoggingFormat.JSON,
@@ -131,9 +132,8 @@ def add_function(
     return function
 
 
-def powertools_layer(scope: Construct) -> lambda_.ILayerVersion:
+def powertools_layer(stack: Stack) -> lambda_.ILayerVersion:
     """Return the public Powertools layer of the stack's Region, one per stack."""
-    stack = Stack.of(scope)
     existing = stack.node.try_find_child("PowertoolsLayer")
     if existing is not None:
         return existing  # type: ignore[return-value]  # jsii cannot be asked for isinstance(ILayerVersion)
@@ -237,13 +237,12 @@ def allow_on_prefixes(
     acknowledge_resources(policy, prefixes, reason)
 
 
-def _tracing_policy(scope: Construct) -> iam.ManagedPolicy:
+def _tracing_policy(stack: Stack) -> iam.ManagedPolicy:
     """Return what lets functions send traces, one policy per stack.
 
     Function(tracing=ACTIVE) would put the permission into each role's own policy, and an acknowledgment of its * would
     then hide any other * that a user adds there. In a policy of its own it is reviewed once and covers only itself.
     """
-    stack = Stack.of(scope)
     existing = stack.node.try_find_child("FunctionTracing")
     if existing is not None:
         return existing  # type: ignore[return-value]  # made below

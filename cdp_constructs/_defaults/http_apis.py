@@ -61,10 +61,11 @@ def throttle_route(
         limits: Requests per second and burst, for all callers together. Beyond, API Gateway answers 429.
         after: The route itself: API Gateway refuses settings of a route that does not exist yet.
     """
-    if api.default_stage is None:
+    stage = api.default_stage
+    if stage is None:
         return
-    stage = cast("apigatewayv2.CfnStage", api.default_stage.node.default_child)
+    resource = cast("apigatewayv2.CfnStage", stage.node.default_child)
     escaped = route_key.replace(".", "\\.")  # a dot would start the next level of the override
-    stage.add_property_override(f"RouteSettings.{escaped}.ThrottlingRateLimit", limits.rate_limit)
-    stage.add_property_override(f"RouteSettings.{escaped}.ThrottlingBurstLimit", limits.burst_limit)
-    stage.node.add_dependency(*after)
+    settings = {"ThrottlingRateLimit": limits.rate_limit, "ThrottlingBurstLimit": limits.burst_limit}
+    resource.add_property_override(f"RouteSettings.{escaped}", settings)
+    resource.node.add_dependency(*after)

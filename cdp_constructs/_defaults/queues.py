@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.periods import minute
 
 # The longest that SQS keeps a message; an operator who was away for a long weekend still finds it.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -53,7 +54,7 @@ def add_dead_letter_queue(
     add_alarm(
         scope,
         f"{construct_id}Alarm",
-        queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="max"),
+        queue.metric_approximate_number_of_messages_visible(period=minute(), statistic="max"),
         alarm_topic=alarm_topic,
         description=f"{scope.node.path}: {construct_id} holds {holds}. Read one, mend the cause, then replay them.",
     )
@@ -101,7 +102,7 @@ def add_work_queue(
 
 def metric_oldest_message(queue: sqs.IQueue, *, period: Duration | None = None) -> cloudwatch.Metric:
     """Age in seconds of the oldest message that waits in the queue: how far its consumer is behind."""
-    return queue.metric_approximate_age_of_oldest_message(period=period or Duration.minutes(1), statistic="max")
+    return queue.metric_approximate_age_of_oldest_message(period=period or minute(), statistic="max")
 
 
 def _encryption(key: kms.IKey | None) -> sqs.QueueEncryption:

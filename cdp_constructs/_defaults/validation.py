@@ -44,7 +44,8 @@ def check_range(
     Raises:
         InvalidOptionError: naming the range and the AWS limit (``source``) that sets it.
     """
-    if Token.is_unresolved(value) or low <= value <= high:
+    # A token is a number far below every range: only what is outside is worth a question to Node.
+    if low <= value <= high or Token.is_unresolved(value):
         return
     raise InvalidOptionError(construct, option, f"is {value:g} {unit}", f"Use {low:,} to {high:,} {unit} ({source})")
 

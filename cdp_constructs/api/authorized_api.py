@@ -13,6 +13,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_origins, check_range
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 
@@ -102,7 +103,7 @@ class AuthorizedApi(Construct):
             "SignedIn", self.issuer.url, jwt_audience=list(self.issuer.audience)
         )
         self.api = self._add_api(origins)
-        self._integrations: dict[str, integrations.HttpLambdaIntegration] = {}
+        self._integrations: dict[lambda_.IFunction, integrations.HttpLambdaIntegration] = {}
         self._routes: set[str] = set()
         self._configure_stage(limits, log_retention)
         self._add_alarms(alarm_topic)
@@ -158,26 +159,26 @@ class AuthorizedApi(Construct):
 
     def metric_requests(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Requests; per minute by default."""
-        return self.api.metric_count(period=period or Duration.minutes(1), statistic="sum")
+        return self.api.metric_count(period=period or minute(), statistic="sum")
 
     def metric_client_errors(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Answers 4xx, throttled and unauthorized ones included; per minute by default."""
-        return self.api.metric_client_error(period=period or Duration.minutes(1), statistic="sum")
+        return self.api.metric_client_error(period=period or minute(), statistic="sum")
 
     def metric_server_errors(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Answers 5xx; per minute by default."""
-        return self.api.metric_server_error(period=period or Duration.minutes(1), statistic="sum")
+        return self.api.metric_server_error(period=period or minute(), statistic="sum")
 
     def metric_latency(self, statistic: str = "p99", *, period: Duration | None = None) -> cloudwatch.Metric:
         """Milliseconds from request to answer; per minute by default."""
-        return self.api.metric_latency(period=period or Duration.minutes(1), statistic=statistic)
+        return self.api.metric_latency(period=period or minute(), statistic=statistic)
 
     def _integration(self, function: "lambda_.IFunction") -> integrations.HttpLambdaIntegration:
         """Return the integration of a function, one for all of its routes."""
-        made = self._integrations.get(function.node.path)
+        made = self._integrations.get(function)
         if made is None:
             made = integrations.HttpLambdaIntegration(function.node.id, function)
-            self._integrations[function.node.path] = made
+            self._integrations[function] = made
         return made
 
     def _add_api(self, origins: list[str]) -> apigatewayv2.HttpApi:

@@ -14,6 +14,7 @@ from constructs import Construct
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.layers import share_module
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive, check_range
 from cdp_constructs.data._parquet import ERRORS, RECORDS, add_parquet_delivery, add_parquet_table, glue_arns
 from cdp_constructs.data._records import ABOUT, check_names
@@ -217,7 +218,7 @@ class BatchLayer(Construct):
 
     def metric_freshness(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Age in seconds of the oldest record that is not in S3 yet. Per minute by default."""
-        return self._metric("DeliveryToS3.DataFreshness", period or Duration.minutes(1), "max")
+        return self._metric("DeliveryToS3.DataFreshness", period or minute(), "max")
 
     def metric_unconverted(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Records that do not fit the schema and were put below ``errors/``. Per 5 minutes by default."""

@@ -17,6 +17,7 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.keys import add_key
 from cdp_constructs._defaults.layers import share_module
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive
 from cdp_constructs.data._records import check_names
@@ -247,7 +248,7 @@ class SpeedLayer(Construct):
 
     def metric_iterator_age(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Age in milliseconds of the last record that was worked on: how far behind it is. Per minute by default."""
-        return self.function.metric("IteratorAge", period=period or Duration.minutes(1), statistic="max")
+        return self.function.metric("IteratorAge", period=period or minute(), statistic="max")
 
     def metric_unreadable(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Records that were set aside in ``error_queue``, per 5 minutes by default."""

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.layers import share_module
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.tables import add_item_table, leading_keys
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
 
@@ -144,5 +145,5 @@ class StateSharing(Construct):
             metric_name="WriteThrottleEvents",
             dimensions_map={"TableName": self.table.table_name},
             statistic="sum",
-            period=period or Duration.minutes(1),
+            period=period or minute(),
         )

@@ -7,6 +7,7 @@ from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.iot.topic_rule import TopicRule, select
 from cdp_constructs.iot.topics import InvalidTopicError, check_level
@@ -97,7 +98,7 @@ class Aggregation(Construct):
         add_alarm(
             self,
             "ThrottledAlarm",
-            self.stream.metric_write_provisioned_throughput_exceeded(period=Duration.minutes(1), statistic="sum"),
+            self.stream.metric_write_provisioned_throughput_exceeded(period=minute(), statistic="sum"),
             # A brought stream is watched by who made it; several of these may share it.
             alarm_topic=alarm_topic if stream is None else None,
             evaluation_periods=5,

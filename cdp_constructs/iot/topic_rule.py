@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from cdp_constructs._defaults.validation import InvalidOptionError
 from cdp_constructs.iot.topics import InvalidTopicError, check_filter
@@ -212,7 +213,6 @@ class TopicRule(Construct):
     def _count_lost_messages(self, alarm_topic: "sns.ITopic | None") -> None:
         if alarm_topic is None:
             return
-        from aws_cdk import Duration
         from aws_cdk import aws_cloudwatch as cloudwatch
 
         from cdp_constructs._defaults.alarms import add_alarm
@@ -221,7 +221,7 @@ class TopicRule(Construct):
             namespace="AWS/IoT",
             metric_name="ErrorActionFailure",
             dimensions_map={"RuleName": self.rule_name},
-            period=Duration.minutes(1),
+            period=minute(),
             statistic="sum",
         )
         add_alarm(

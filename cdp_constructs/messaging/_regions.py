@@ -41,10 +41,12 @@ def check_region(construct: "Construct | str", option: str, topic: "sns.ITopic |
     Raises:
         InvalidOptionError: naming both Regions.
     """
-    if topic is None or Token.is_unresolved(region) or Token.is_unresolved(topic.env.region):
+    if topic is None:
         return
-    if topic.env.region != region:
-        raise InvalidOptionError(construct, option, f"is in {topic.env.region}, but the stack is in {region}", fix)
+    its_region = topic.env.region
+    if its_region == region or Token.is_unresolved(region) or Token.is_unresolved(its_region):
+        return
+    raise InvalidOptionError(construct, option, f"is in {its_region}, but the stack is in {region}", fix)
 
 
 def physical_name(construct: "Construct", *, fifo: bool) -> str:

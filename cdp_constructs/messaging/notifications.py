@@ -11,6 +11,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
 from cdp_constructs._defaults.layers import share_module
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.tables import add_item_table, leading_keys
 from cdp_constructs._defaults.validation import InvalidOptionError
@@ -178,7 +179,7 @@ class Notifications(Construct):
     def metric_failed(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Timers whose mail or push failed for half an hour and that wait for somebody, per minute by default."""
         return self.timer_dead_letter_queue.metric_approximate_number_of_messages_visible(
-            period=period or Duration.minutes(1), statistic="max"
+            period=period or minute(), statistic="max"
         )
 
     def _queues(self, name: str, alarm_topic: "sns.ITopic | None", holds: str) -> "tuple[sqs.Queue, sqs.Queue]":

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.keys import add_key
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.messaging._consumers import check_consumer, visibility_timeout_for
@@ -48,7 +49,7 @@ class FanoutSubscriber:
     def metric_failed(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Messages that the consumer failed on and that wait in the dead-letter queue. Per minute by default."""
         return self.dead_letter_queue.metric_approximate_number_of_messages_visible(
-            period=period or Duration.minutes(1), statistic="max"
+            period=period or minute(), statistic="max"
         )
 
 
@@ -161,7 +162,7 @@ class SnsSqsFanout(Construct):
         add_alarm(
             self,
             "LostMessagesAlarm",
-            self.topic.metric("NumberOfNotificationsFailedToRedriveToDlq", period=Duration.minutes(1), statistic="sum"),
+            self.topic.metric("NumberOfNotificationsFailedToRedriveToDlq", period=minute(), statistic="sum"),
             alarm_topic=alarm_topic,
             description=f"{self.node.path}: SNS lost messages: it could neither deliver them nor put them into the "
             "subscription's dead-letter queue. Look at that queue's policy and at its key's.",
@@ -322,11 +323,11 @@ class SnsSqsFanout(Construct):
 
     def metric_published(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Messages published to the topic, per minute by default."""
-        return self.topic.metric_number_of_messages_published(period=period or Duration.minutes(1), statistic="sum")
+        return self.topic.metric_number_of_messages_published(period=period or minute(), statistic="sum")
 
     def metric_failed(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Deliveries that SNS gave up, of all subscribers, per minute by default."""
-        return self.topic.metric_number_of_notifications_failed(period=period or Duration.minutes(1), statistic="sum")
+        return self.topic.metric_number_of_notifications_failed(period=period or minute(), statistic="sum")
 
     def _count(self, path: str, *, filtered: bool) -> None:
         self._subscriptions += 1

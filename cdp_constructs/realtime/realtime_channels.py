@@ -16,6 +16,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge_resources
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
 
 if TYPE_CHECKING:
@@ -356,5 +357,5 @@ def _metric(name: str, dimensions: dict[str, str], period: Duration | None) -> c
         metric_name=name,
         dimensions_map=dimensions,
         statistic="sum",
-        period=period or Duration.minutes(1),
+        period=period or minute(),
     )

@@ -17,6 +17,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import check_exclusive
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
 
@@ -231,7 +232,7 @@ class WebSocketChannels(Construct):
         return self._metric("MessageCount", period)
 
     def _metric(self, name: str, period: Duration | None) -> "cloudwatch.Metric":
-        return self.stage.metric(name, period=period or Duration.minutes(1), statistic="sum")
+        return self.stage.metric(name, period=period or minute(), statistic="sum")
 
     def _make_table(self, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
         key = dynamodb.Attribute(name="connection", type=dynamodb.AttributeType.STRING)
@@ -309,12 +310,12 @@ class WebSocketChannels(Construct):
             ),
             (
                 "AuthorizerErrorsAlarm",
-                self.authorizer_function.metric_errors(period=Duration.minutes(1)),
+                self.authorizer_function.metric_errors(period=minute()),
                 "tokens cannot be verified. Is the user pool's Region there?",
             ),
             (
                 "SubscriptionErrorsAlarm",
-                self.subscriptions_function.metric_errors(period=Duration.minutes(1)),
+                self.subscriptions_function.metric_errors(period=minute()),
                 "subscriptions fail. Look at its function's log, and at the table.",
             ),
         ):

@@ -13,6 +13,7 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.http_apis import throttle_route
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ class DeepHealthCheck(Construct):
             metric_name=name,
             dimensions_map={"service": self.function.function_name},
             statistic="Sum",
-            period=period or Duration.minutes(1),
+            period=period or minute(),
         )
 
     def _add_dependency(
@@ -292,7 +293,7 @@ class DeepHealthCheck(Construct):
             cloudwatch.MathExpression(
                 expression="FILL(own, 0) + FILL(crashes, 0)",
                 using_metrics={"own": self.metric_checker_errors(), "crashes": self.function.metric_errors()},
-                period=Duration.minutes(1),
+                period=minute(),
                 label="Errors of the checker",
             ),
             alarm_topic=alarm_topic,

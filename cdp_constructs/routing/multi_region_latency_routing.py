@@ -9,6 +9,7 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range, concrete_region
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class MultiRegionLatencyRouting(Construct):
             metric_name="HealthCheckStatus",
             dimensions_map={"HealthCheckId": self.health_check.health_check_id},
             statistic="Minimum",
-            period=period or Duration.minutes(1),
+            period=period or minute(),
             region=_METRICS_REGION,
         )
 

@@ -15,6 +15,7 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_objects, consume_queue
 from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 from cdp_constructs.messaging._consumers import visibility_timeout_for
@@ -295,7 +296,7 @@ class WebhookAutomation(Construct):
         add_alarm(
             self,
             "ReceiverErrorsAlarm",
-            self.receiver_function.metric_errors(period=Duration.minutes(1)),
+            self.receiver_function.metric_errors(period=minute()),
             alarm_topic=alarm_topic,
             description=f"{where}deliveries could not be kept or queued and were answered 5xx. Look at the receiver's "
             "log, mend the cause, then let the sender send them again.",
