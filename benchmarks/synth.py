@@ -69,8 +69,8 @@ gc.disable()
 from cdp_constructs.startup import load_template_validator, tune_node
 tune_node()
 import aws_cdk
-from app import _IMPORTED_MEANWHILE
-validator = load_template_validator(*_IMPORTED_MEANWHILE)
+from app import IMPORTED_MEANWHILE
+validator = load_template_validator(*IMPORTED_MEANWHILE["chat"])
 {empty}
 atexit._run_exitfuncs()
 sys.stdout.flush()
