@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import role
 
 TOKYO, OREGON = "ap-northeast-1", "us-west-2"
 ORIGIN = "https://chat.example.com"
@@ -109,20 +110,7 @@ def api_template(issuer: str, client: str, domain: str = DOMAIN) -> dict[str, An
             "Room": route("GET /rooms/{room}", **jwt),
             "Admin": route("GET /admin", **jwt, AuthorizationScopes=["chat/admin"]),
             "Health": route("GET /health"),
-            "Role": {
-                "Type": "AWS::IAM::Role",
-                "Properties": {
-                    "AssumeRolePolicyDocument": {
-                        "Statement": [
-                            {
-                                "Effect": "Allow",
-                                "Action": "sts:AssumeRole",
-                                "Principal": {"Service": "lambda.amazonaws.com"},
-                            }
-                        ]
-                    }
-                },
-            },
+            "Role": role(),
             "Function": {
                 "Type": "AWS::Lambda::Function",
                 "Properties": {

@@ -11,6 +11,7 @@ from websockets.sync.client import connect
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.extensions.browsers import with_local_sources
+from tests.local.resources import role
 
 SHOP = "https://shop.example.com"
 CACHED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
@@ -129,20 +130,7 @@ TEMPLATE: dict[str, Any] = {
         },
         "OnRequest": function("on-request", ON_REQUEST),
         "OnResponse": function("on-response", ON_RESPONSE),
-        "Role": {
-            "Type": "AWS::IAM::Role",
-            "Properties": {
-                "AssumeRolePolicyDocument": {
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Action": "sts:AssumeRole",
-                            "Principal": {"Service": "lambda.amazonaws.com"},
-                        }
-                    ]
-                }
-            },
-        },
+        "Role": role(),
         "Echo": {
             "Type": "AWS::Lambda::Function",
             "Properties": {

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import allow, arn, function, role
 
 TOKYO, OREGON, IRELAND = "ap-northeast-1", "us-west-2", "eu-west-1"
 STACK = "global-table"
@@ -219,38 +220,11 @@ def test_a_stream_of_the_other_region_calls_its_function(
 
 
 def consumer_template(stream_arn: str) -> dict[str, Any]:
-    statements = [
-        {"Effect": "Allow", "Action": ["dynamodb:*"], "Resource": stream_arn},
-        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}},
-    ]
     return {
         "Resources": {
             "Queue": {"Type": "AWS::SQS::Queue"},
-            "Role": {
-                "Type": "AWS::IAM::Role",
-                "Properties": {
-                    "AssumeRolePolicyDocument": {
-                        "Statement": [
-                            {
-                                "Effect": "Allow",
-                                "Action": "sts:AssumeRole",
-                                "Principal": {"Service": "lambda.amazonaws.com"},
-                            }
-                        ]
-                    },
-                    "Policies": [{"PolicyName": "consume", "PolicyDocument": {"Statement": statements}}],
-                },
-            },
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Runtime": "python3.14",
-                    "Handler": "index.handler",
-                    "Code": {"ZipFile": HANDLER},
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "Environment": {"Variables": {"QUEUE": {"Ref": "Queue"}}},
-                },
-            },
+            "Role": role(allow(["dynamodb:*"], stream_arn), allow(["sqs:SendMessage"], arn("Queue"))),
+            "Function": function(HANDLER, "Role", Environment={"Variables": {"QUEUE": {"Ref": "Queue"}}}),
             "Mapping": {
                 "Type": "AWS::Lambda::EventSourceMapping",
                 "Properties": {

@@ -10,6 +10,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
+from tests.local.resources import allow, function, role
 
 REGION = "us-west-2"
 
@@ -50,28 +51,6 @@ def handler(event, context):
             boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody=key)
     return {"batchItemFailures": failed}
 """
-
-
-def role(*statements: dict[str, Any]) -> dict[str, Any]:
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
-    policy = {"PolicyName": "own", "PolicyDocument": {"Statement": list(statements)}}
-    properties = {"AssumeRolePolicyDocument": {"Statement": [trust]}, "Policies": [policy]}
-    return {"Type": "AWS::IAM::Role", "Properties": properties}
-
-
-def allow(actions: list[str], *resources: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
-
-
-def function(code: str, role_name: str, **properties: Any) -> dict[str, Any]:
-    base = {
-        "Runtime": "python3.14",
-        "Handler": "index.handler",
-        "Timeout": 10,
-        "Code": {"ZipFile": code},
-        "Role": {"Fn::GetAtt": [role_name, "Arn"]},
-    }
-    return {"Type": "AWS::Lambda::Function", "Properties": {**base, **properties}}
 
 
 SEEN_ARN = {"Fn::GetAtt": ["Seen", "Arn"]}

@@ -14,6 +14,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.extensions.function_workers import _MOST_WORKERS
+from tests.local.resources import allow, arn, function, role
 
 REGION = "eu-west-1"
 
@@ -42,49 +43,13 @@ def handler(event, context):
     }
 """
 
+NAMES = ("One", "Other", "Busy", "Deep")
 TEMPLATE = {
     "Resources": {
-        "Role": {
-            "Type": "AWS::IAM::Role",
-            "Properties": {
-                "AssumeRolePolicyDocument": {
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Action": "sts:AssumeRole",
-                            "Principal": {"Service": "lambda.amazonaws.com"},
-                        }
-                    ]
-                },
-                "Policies": [
-                    {
-                        "PolicyName": "itself",
-                        "PolicyDocument": {
-                            "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}]
-                        },
-                    }
-                ],
-            },
-        },
-        **{
-            name: {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Runtime": "python3.14",
-                    "Handler": "index.handler",
-                    "Timeout": 60,
-                    "Code": {"ZipFile": CODE},
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "Environment": {"Variables": {"OWN": name}},
-                },
-            }
-            for name in ("One", "Other", "Busy", "Deep")
-        },
+        "Role": role(allow(["lambda:InvokeFunction"], "*")),
+        **{name: function(CODE, "Role", Timeout=60, Environment={"Variables": {"OWN": name}}) for name in NAMES},
     },
-    "Outputs": {
-        **{name: {"Value": {"Ref": name}} for name in ("One", "Other", "Busy", "Deep")},
-        "Role": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}},
-    },
+    "Outputs": {**{name: {"Value": {"Ref": name}} for name in NAMES}, "Role": {"Value": arn("Role")}},
 }
 
 Call = Callable[..., dict[str, Any]]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import allow, arn, function, role
 
 WINDOW = 2
 CODE = """
@@ -18,13 +19,9 @@ def handler(event, context):
 """
 
 
-def queue_arn(name: str) -> dict[str, Any]:
-    return {"Fn::GetAtt": [name, "Arn"]}
-
-
 def mapping(queue: str, batch_size: int, window: int) -> dict[str, Any]:
     properties = {
-        "EventSourceArn": queue_arn(queue),
+        "EventSourceArn": arn(queue),
         "FunctionName": {"Ref": "Function"},
         "BatchSize": batch_size,
         "MaximumBatchingWindowInSeconds": window,
@@ -35,46 +32,11 @@ def mapping(queue: str, batch_size: int, window: int) -> dict[str, Any]:
 TEMPLATE = {
     "Resources": {
         **{name: {"Type": "AWS::SQS::Queue"} for name in ("Seen", "Slow", "Full")},
-        "Role": {
-            "Type": "AWS::IAM::Role",
-            "Properties": {
-                "AssumeRolePolicyDocument": {
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Action": "sts:AssumeRole",
-                            "Principal": {"Service": "lambda.amazonaws.com"},
-                        }
-                    ]
-                },
-                "Policies": [
-                    {
-                        "PolicyName": "queues",
-                        "PolicyDocument": {
-                            "Statement": [
-                                {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arn("Seen")},
-                                {
-                                    "Effect": "Allow",
-                                    "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                                    "Resource": [queue_arn("Slow"), queue_arn("Full")],
-                                },
-                            ]
-                        },
-                    }
-                ],
-            },
-        },
-        "Function": {
-            "Type": "AWS::Lambda::Function",
-            "Properties": {
-                "Runtime": "python3.14",
-                "Handler": "index.handler",
-                "Timeout": 5,
-                "Code": {"ZipFile": CODE},
-                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                "Environment": {"Variables": {"SEEN": {"Ref": "Seen"}}},
-            },
-        },
+        "Role": role(
+            allow(["sqs:SendMessage"], arn("Seen")),
+            allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], arn("Slow"), arn("Full")),
+        ),
+        "Function": function(CODE, "Role", Timeout=5, Environment={"Variables": {"SEEN": {"Ref": "Seen"}}}),
         "SlowMapping": mapping("Slow", 100, WINDOW),
         "FullMapping": mapping("Full", 3, 300),
     },
