@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -18,10 +18,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 
 __all__ = [
-    "MINUTE",
     "Alarms",
     "add_any_alarm",
     "add_mail",
@@ -32,8 +32,6 @@ __all__ = [
     "queue_graphs",
     "runbook_of",
 ]
-
-MINUTE = Duration.minutes(1)
 
 _Kind = TypeVar("_Kind", bound=Construct)
 
@@ -155,10 +153,10 @@ def queue_graphs(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.Graph
     for place, queue in _by_place(stack, sqs.Queue):
         if queue.dead_letter_queue is None:
             metric = queue.metric_approximate_number_of_messages_visible
-            failed.append(metric(period=MINUTE, statistic="max", label=place))
+            failed.append(metric(period=minute(), statistic="max", label=place))
         else:
             metric = queue.metric_approximate_age_of_oldest_message
-            waiting.append(metric(period=MINUTE, statistic="max", label=place))
+            waiting.append(metric(period=minute(), statistic="max", label=place))
     return graph("Oldest waiting, s", *waiting), graph("Failed, waiting for a person", *failed)
 
 
@@ -167,7 +165,7 @@ def function_row(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.Graph
     functions = _by_place(stack, lambda_.Function)
 
     def all_of(metric: str) -> "list[cloudwatch.Metric]":
-        return [function.metric(metric, period=MINUTE, statistic="sum", label=place) for place, function in functions]
+        return [function.metric(metric, period=minute(), statistic="sum", label=place) for place, function in functions]
 
     return (
         graph("Functions: errors", *all_of("Errors"), width=12),

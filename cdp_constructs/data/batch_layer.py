@@ -257,7 +257,7 @@ class BatchLayer(Construct):
         add_alarm(
             self,
             "ThrottledAlarm",
-            self._metric("ThrottledRecords", Duration.minutes(1), "sum"),
+            self._metric("ThrottledRecords", minute(), "sum"),
             alarm_topic=alarm_topic,
             evaluation_periods=3,
             description=f"{self.node.path}: the delivery stream refuses records; producers have to repeat them. Ask "

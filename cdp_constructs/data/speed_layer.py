@@ -151,7 +151,7 @@ class SpeedLayer(Construct):
         add_alarm(
             self,
             "ThrottledAlarm",
-            self._stream_metric("WriteProvisionedThroughputExceeded", Duration.minutes(1), "sum"),
+            self._stream_metric("WriteProvisionedThroughputExceeded", minute(), "sum"),
             alarm_topic=alarm_topic,
             evaluation_periods=3,
             description=f"{self.node.path}: the stream refuses records; producers have to repeat them. Look for one "

@@ -15,7 +15,8 @@ from cdp_constructs import SnsSqsFanout
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from stacks.chat import HANDLERS
 
@@ -88,7 +89,7 @@ class Messages(Construct):
         add_alarm(
             self,
             "StreamAgeAlarm",
-            self.publisher.metric("IteratorAge", period=Duration.minutes(1), statistic="max"),
+            self.publisher.metric("IteratorAge", period=minute(), statistic="max"),
             alarm_topic=alarm_topic,
             threshold=Duration.minutes(1).to_milliseconds(),
             evaluation_periods=3,
@@ -106,15 +107,14 @@ class Messages(Construct):
             # A batch is up to 6 MB, and is in memory as text, as messages and as the object.
             memory_size=512,
         )
-        # Not grant_put(): it would also allow retention settings, legal holds and s3:Abort*.
-        archiver.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:PutObject"], resources=[self.archive_bucket.arn_for_objects("messages/*")])
-        )
-        bucket_id = Stack.of(self).get_logical_id(self.archive_bucket.node.default_child)  # type: ignore[arg-type]
-        acknowledge(
-            archiver.role.node.find_child("DefaultPolicy"),  # type: ignore[union-attr]  # add_function made the role
-            f"AwsSolutions-IAM5[Resource::<{bucket_id}.Arn>/messages/*]",
-            "The archiver may write messages of any time, and messages only: their keys start with messages/.",
+        objects = self.archive_bucket.arn_for_objects("messages/*")
+        allow_on_prefixes(
+            archiver,
+            "Archive",
+            # Not grant_put(): it would also allow retention settings, legal holds and s3:Abort*.
+            [iam.PolicyStatement(actions=["s3:PutObject"], resources=[objects])],
+            prefixes=[objects],
+            reason="The archiver may write messages of any time, and messages only: their keys start with messages/.",
         )
         self.archive = self.fanout.add_subscriber(
             "Archive",

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from cdp_constructs._defaults.periods import minute
 from stacks import operations
-from stacks.operations import MINUTE, graph
+from stacks.operations import graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +47,8 @@ def _add_dashboard(stack: "RegionalStack", alarms: "Sequence[cloudwatch.Alarm]")
         ),
     )
     dashboard.add_widgets(
-        graph("Events published", stack.messages.fanout.metric_published(period=MINUTE)),
-        graph("Behind the table, ms", stack.messages.publisher.metric("IteratorAge", period=MINUTE, statistic="max")),
+        graph("Events published", stack.messages.fanout.metric_published(period=minute())),
+        graph("Behind the table, ms", stack.messages.publisher.metric("IteratorAge", period=minute(), statistic="max")),
         graph(
             "Uploads",
             stack.attachments.upload.metric_accepted(),

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from cdp_constructs._defaults.periods import minute
 from stacks import operations
-from stacks.operations import MINUTE, graph
+from stacks.operations import graph
 
 if TYPE_CHECKING:
     from stacks.iot.iot_stack import IotStack
@@ -57,7 +58,7 @@ def add_operations(stack: "IotStack") -> None:
 def _iot(name: str) -> cloudwatch.Metric:
     """Return what AWS IoT counts of all MQTT clients of the account and Region, per minute."""
     return cloudwatch.Metric(
-        namespace="AWS/IoT", metric_name=name, dimensions_map={"Protocol": "MQTT"}, statistic="sum", period=MINUTE
+        namespace="AWS/IoT", metric_name=name, dimensions_map={"Protocol": "MQTT"}, statistic="sum", period=minute()
     )
 
 
@@ -67,6 +68,6 @@ def _matched(rule_name: str, kind: str) -> cloudwatch.Metric:
         metric_name="TopicMatch",
         dimensions_map={"RuleName": rule_name},
         statistic="sum",
-        period=MINUTE,
+        period=minute(),
         label=kind,
     )

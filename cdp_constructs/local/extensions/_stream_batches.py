@@ -5,13 +5,13 @@ functions of streams on the one thread that also serves every queue, so that a s
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cdp_constructs.local.extensions import _ministack
 
-__all__ = ["PRIVATE_NAMES", "Shard", "poll"]
+__all__ = ["PRIVATE_NAMES", "Shard", "mappings_of", "poll"]
 
 PRIVATE_NAMES = (
     "ministack.core.concurrency:esm_wake",
@@ -25,6 +25,7 @@ PRIVATE_NAMES = (
 
 _concurrency: Any = _ministack.module("core.concurrency")
 _lambda: Any = _ministack.module("services.lambda_svc")
+_responses: Any = _ministack.module("core.responses")
 
 _FOREVER = -1  # MaximumRetryAttempts and MaximumRecordAgeInSeconds without a limit
 _DEFAULT_BATCH_SIZE = 100
@@ -61,6 +62,19 @@ class Shard:
     """Tells the failure destination of records, function, its last result, the condition, and the number of tries."""
 
 
+def mappings_of(service: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give the mappings that are on, with the ARN of their stream, each inside its account and Region.
+
+    Args:
+        service: Whose streams, such as ``kinesis``.
+    """
+    for account, region, mapping in _lambda._iter_all_esms():
+        stream = mapping.get("EventSourceArn", "")
+        if mapping.get("Enabled", True) and stream.split(":")[2:5] == [service, region, account]:
+            with _responses.request_scope(account, region):
+                yield mapping, stream
+
+
 def poll(shards: Iterable[Shard]) -> bool:
     """Start a batch of every shard that has records and no batch under way; tell whether there was any.
 
@@ -86,6 +100,10 @@ def _start(shard: Shard) -> bool:
     def run() -> None:
         try:
             _run(shard, progress, function, records)
+        except Exception:
+            # Not of the function, which has an answer for it: without a pause it would come again at once, for ever.
+            progress.not_before = time.time() + _lambda._ESM_BACKOFF_SECONDS
+            raise
         finally:
             progress.under_way = False
             _concurrency.esm_wake.set()

@@ -20,20 +20,14 @@ PRIVATE_NAMES = (
 
 _ddb: Any = _ministack.module("services.dynamodb")
 _lambda: Any = _ministack.module("services.lambda_svc")
-_responses: Any = _ministack.module("core.responses")
 
 
 def _shards() -> Iterator[_stream_batches.Shard]:
     """Give the streams that exist, each inside its account and Region."""
-    for account, region, mapping in _lambda._iter_all_esms():
-        stream = mapping.get("EventSourceArn", "")
-        service_region = stream.split(":")[2:4]
-        if not mapping.get("Enabled", True) or service_region != ["dynamodb", region]:
-            continue
-        with _responses.request_scope(account, region):
-            table = stream.split("/")[1]
-            if (_ddb._tables.get(table) or {}).get("LatestStreamArn") == stream:
-                yield _shard(mapping, stream, table)
+    for mapping, stream in _stream_batches.mappings_of("dynamodb"):
+        table = stream.split("/")[1]
+        if (_ddb._tables.get(table) or {}).get("LatestStreamArn") == stream:
+            yield _shard(mapping, stream, table)
 
 
 def _shard(mapping: dict[str, Any], stream: str, table: str) -> _stream_batches.Shard:

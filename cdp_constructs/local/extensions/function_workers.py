@@ -36,6 +36,8 @@ _lambda_runtime: Any = _ministack.module("core.lambda_runtime")
 _MOST_WORKERS = max(8, 2 * (os.cpu_count() or 1))
 _LONGEST_WAIT = 30.0
 """Seconds that a call waits for a worker; then it gets one of its own, so that nothing waits for itself for ever."""
+_LATEST_LOG = 0.25
+"""Seconds after its answer within which a worker's log has come."""
 
 _CALL = "            result = handler_fn(event, context)\n"
 _END_OF_CALL = "\x1e end of call"
@@ -86,7 +88,7 @@ def _log_until_end(drain: Callable[[Any], str]) -> Callable[[Any], str]:
             return drain(worker)
         lines: list[str] = []
         # A worker that was killed, or whose handler never returned, says nothing.
-        deadline = time.monotonic() + 0.25
+        deadline = time.monotonic() + _LATEST_LOG
         while (left := deadline - time.monotonic()) > 0:
             try:
                 line: str = worker._stderr_queue.get(timeout=left)

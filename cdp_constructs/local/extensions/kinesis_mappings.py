@@ -29,16 +29,12 @@ _responses: Any = _ministack.module("core.responses")
 
 def _shards() -> Iterator[_stream_batches.Shard]:
     """Give the shards of the streams that exist, each inside its account and Region."""
-    for account, region, mapping in _lambda._iter_all_esms():
-        arn = mapping.get("EventSourceArn", "")
-        if not mapping.get("Enabled", True) or arn.split(":")[2:5] != ["kinesis", region, account]:
-            continue
-        with _responses.request_scope(account, region):
-            stream = _kinesis._streams.get(arn.partition("/")[2])
-            if stream and stream["StreamStatus"] == "ACTIVE":
-                _begin(mapping, stream)
-                for name, shard in list(stream["shards"].items()):
-                    yield _shard(mapping, name, shard["records"])
+    for mapping, arn in _stream_batches.mappings_of("kinesis"):
+        stream = _kinesis._streams.get(arn.partition("/")[2])
+        if stream and stream["StreamStatus"] == "ACTIVE":
+            _begin(mapping, stream)
+            for name, shard in list(stream["shards"].items()):
+                yield _shard(mapping, name, shard["records"])
 
 
 def _begin(mapping: Mapping[str, Any], stream: Mapping[str, Any]) -> None:
