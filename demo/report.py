@@ -100,6 +100,12 @@ class Report:
             )
         return table
 
+    def conclude(self, seconds: float) -> int:
+        """Say how many steps there were, how many failed and how long all took; return the exit code."""
+        failed = sum(not result.passed for result in self.results)
+        self.console.print(f"{len(self.results)} steps, {failed} failed, {seconds:.0f} s")
+        return 0 if self.passed else 1
+
 
 def expect(condition: object, seen: str) -> None:
     """Fail the running step with what was seen, unless the condition holds.

@@ -103,12 +103,21 @@ def check_region(key: str, option: str, region: str, *, verb: str = "contains") 
     return region
 
 
+def check_form(key: str, option: str, value: str | None, pattern: str, fix: str) -> str | None:
+    """Return a value that has a form, or None where it is left out.
+
+    Raises:
+        InvalidOptionError: for anything else; ``fix`` says what to write.
+    """
+    if value is not None and not re.fullmatch(pattern, value):
+        raise InvalidOptionError(key, option, f"is {value!r}", fix)
+    return value
+
+
 def check_address(key: str, option: str, address: str | None) -> str | None:
     """Return a mail address, or refuse it.
 
     Raises:
         InvalidOptionError: for anything else.
     """
-    if address is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
-        raise InvalidOptionError(key, option, f"is {address!r}", "Use an address such as ops@example.com")
-    return address
+    return check_form(key, option, address, r"[^@\s]+@[^@\s]+\.[^@\s]+", "Use an address such as ops@example.com")

@@ -111,9 +111,7 @@ def main() -> int:
             console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
             for region, address in chat.apis.items():
                 console.print(f"  API in {region}: {address}", soft_wrap=True)
-    failed = sum(not result.passed for result in report.results)
-    console.print(f"{len(report.results)} steps, {failed} failed, {time.perf_counter() - started:.0f} s")
-    return 0 if report.passed else 1
+    return report.conclude(time.perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from cdp_constructs._defaults.validation import InvalidOptionError, check_origins
-from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_region
+from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_form, check_region
 
 __all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
 
@@ -190,10 +190,9 @@ class ChatConfiguration(SystemConfiguration):
     @field_validator("web_acl_arn")
     @classmethod
     def _is_a_global_web_acl(cls, arn: str | None) -> str | None:
-        if arn is not None and not re.fullmatch(r"arn:aws:wafv2:us-east-1:\d{12}:global/webacl/[\w-]+/[0-9a-f-]+", arn):
-            fix = "Use one of scope CLOUDFRONT, such as arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/…"
-            raise InvalidOptionError(KEY, "web_acl_arn", f"is {arn!r}", fix)
-        return arn
+        fix = "Use one of scope CLOUDFRONT, such as arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/…"
+        pattern = r"arn:aws:wafv2:us-east-1:\d{12}:global/webacl/[\w-]+/[0-9a-f-]+"
+        return check_form(KEY, "web_acl_arn", arn, pattern, fix)
 
     @field_validator("hosted_zone_name")
     @classmethod

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cdp_constructs._defaults.validation import InvalidOptionError
-from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_region
+from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_form, check_region
 
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
@@ -116,10 +116,8 @@ class IotConfiguration(SystemConfiguration):
     @field_validator("tracker_url")
     @classmethod
     def _is_encrypted(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?(/[^\s?#]*)?", url):
-            fix = "Use an address such as https://tracker.example.com/api"
-            raise InvalidOptionError(KEY, "tracker_url", f"is {url!r}", fix)
-        return url
+        fix = "Use an address such as https://tracker.example.com/api"
+        return check_form(KEY, "tracker_url", url, r"https://[A-Za-z0-9.-]+(:\d+)?(/[^\s?#]*)?", fix)
 
     @field_validator("operator_email")
     @classmethod
