@@ -13,6 +13,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_origins, check_range
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
@@ -96,7 +97,7 @@ class AuthorizedApi(Construct):
         if issuer is not None:
             self._check_issuer(issuer)
         # Another construct that is an API and more keeps this one under the id Default, which says nothing to people.
-        self._name = self.node.path.removesuffix("/Default")
+        self._name = path_of(self).removesuffix("/Default")
         self.users = SignInUserPool(self, "Users") if issuer is None else None
         self.issuer = issuer if self.users is None else self.users.issuer  # type: ignore[assignment]  # one of them is
         self.authorizer = authorizers.HttpJwtAuthorizer(

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.buckets import access_log_bucket
+from cdp_constructs._defaults.paths import path_of
 
 if TYPE_CHECKING:
     from aws_cdk import aws_certificatemanager as certificatemanager
@@ -38,7 +39,7 @@ def add_distribution(
     distribution = cloudfront.Distribution(
         scope,
         "Distribution",
-        comment=scope.node.path[-128:],
+        comment=path_of(scope)[-128:],
         default_behavior=default_behavior,
         http_version=cloudfront.HttpVersion.HTTP2_AND_3,
         minimum_protocol_version=None if certificate is None else cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
@@ -74,7 +75,7 @@ def add_security_headers(
     return cloudfront.ResponseHeadersPolicy(
         scope,
         "SecurityHeaders",
-        comment=f"{scope.node.path}"[-128:],
+        comment=path_of(scope)[-128:],
         security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
             strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
                 access_control_max_age=Duration.days(365), include_subdomains=True, override=True

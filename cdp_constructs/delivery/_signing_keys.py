@@ -12,6 +12,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.paths import path_of
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -51,8 +52,9 @@ class SigningKeys(Construct):
         self, scope: Construct, construct_id: str, *, rotate_every_days: int, alarm_topic: "sns.ITopic | None"
     ) -> None:
         super().__init__(scope, construct_id)
+        where = path_of(scope)
         self.secret = secretsmanager.Secret(
-            self, "Secret", description=f"{scope.node.path}: private key that signs CloudFront URLs and cookies"
+            self, "Secret", description=f"{where}: private key that signs CloudFront URLs and cookies"
         )
         function = add_function(
             self,
@@ -94,7 +96,7 @@ class SigningKeys(Construct):
             "RotationAlarm",
             function.metric_errors(period=Duration.minutes(5), statistic="sum"),
             alarm_topic=alarm_topic,
-            description=f"{scope.node.path}: the signing key could not be rotated; the current key still signs. Read "
+            description=f"{where}: the signing key could not be rotated; the current key still signs. Read "
             "the log of the rotation function, mend the cause, and rotate the secret again.",
         )
 

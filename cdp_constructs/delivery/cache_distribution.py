@@ -8,6 +8,7 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
     check_content_security_policy,
@@ -189,7 +190,7 @@ class CacheDistribution(Construct):
         strip = cloudfront.Function(
             self,
             f"Strip{path.replace('/', '-')}",
-            comment=f"{self.node.path}: {path}"[-128:],
+            comment=f"{path_of(self)}: {path}"[-128:],
             code=cloudfront.FunctionCode.from_inline(_STRIP_PREFIX % len(path)),
             runtime=cloudfront.FunctionRuntime.JS_2_0,
         )

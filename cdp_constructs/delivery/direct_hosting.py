@@ -13,6 +13,7 @@ from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
 from cdp_constructs._defaults.buckets import add_private_bucket
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import deploy_files
@@ -121,7 +122,7 @@ class DirectHosting(Construct):
             viewer_request=cloudfront.Function(
                 self,
                 "Pages",
-                comment=self.node.path[-128:],
+                comment=path_of(self)[-128:],
                 code=cloudfront.FunctionCode.from_inline(_SINGLE_PAGE if single_page else _FOLDERS),
                 runtime=cloudfront.FunctionRuntime.JS_2_0,
             ),

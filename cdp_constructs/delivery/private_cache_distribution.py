@@ -15,6 +15,7 @@ from constructs import Construct
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs.delivery._checks import (
     check_bucket,
     check_domain,
@@ -132,7 +133,7 @@ class PrivateCacheDistribution(Construct):
             "SigningAlarm",
             self.signing_function.metric_errors(period=Duration.minutes(5), statistic="sum"),
             alarm_topic=alarm_topic,
-            description=f"{self.node.path}: downloads could not be signed. Read the log of the signing function.",
+            description=f"{path_of(self)}: downloads could not be signed. Read the log of the signing function.",
         )
 
     def grant_sign(self, grantee: iam.IGrantable) -> iam.Grant:

@@ -16,6 +16,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge_resources
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
 
@@ -208,7 +209,7 @@ class RealtimeChannels(Construct):
             alarm_topic=self._alarm_topic,
             threshold=5,
             evaluation_periods=2,
-            description=f"{scope.node.path}: clients cannot subscribe. Look at the errors, throttles and "
+            description=f"{path_of(scope)}: clients cannot subscribe. Look at the errors, throttles and "
             "duration of the subscribe handler, then at the API's log.",
         )
         return namespace
@@ -231,7 +232,7 @@ class RealtimeChannels(Construct):
             self,
             construct_id,
             handler="channel_publishing",
-            description=f"Publishes to the channels of {self.node.path}",
+            description=f"Publishes to the channels of {path_of(self)}",
             invocation=Invocation.POLLED,
             environment={"HTTP_DOMAIN": self.api.attr_dns_http},
             memory_size=512,
@@ -326,7 +327,7 @@ class RealtimeChannels(Construct):
         return source
 
     def _add_alarms(self) -> None:
-        where = f"{self.node.path}: "
+        where = f"{path_of(self)}: "
         for construct_id, metric, description in (
             (
                 "ConnectErrorsAlarm",

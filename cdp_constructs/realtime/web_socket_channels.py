@@ -17,6 +17,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import check_exclusive
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
@@ -117,7 +118,7 @@ class WebSocketChannels(Construct):
             self,
             "Authorizer",
             handler="web_socket_authorization",
-            description=f"Verifies who connects to {self.node.path}",
+            description=f"Verifies who connects to {path_of(self)}",
             invocation=Invocation.REQUEST,
             environment={"ISSUER": issuer, "CLIENT_IDS": clients},
             memory_size=512,
@@ -127,7 +128,7 @@ class WebSocketChannels(Construct):
             self,
             "Subscriptions",
             handler="web_socket_subscriptions",
-            description=f"Keeps who is subscribed to which channel of {self.node.path}",
+            description=f"Keeps who is subscribed to which channel of {path_of(self)}",
             invocation=Invocation.REQUEST,
             environment={"TABLE_NAME": self.table.table_name},
             memory_size=512,
@@ -187,7 +188,7 @@ class WebSocketChannels(Construct):
             self,
             construct_id,
             handler="web_socket_publishing",
-            description=f"Publishes to the channels of {self.node.path}",
+            description=f"Publishes to the channels of {path_of(self)}",
             invocation=Invocation.POLLED,
             environment={"TABLE_NAME": self.table.table_name, "CALLBACK_URL": self.stage.callback_url},
             memory_size=1024,
@@ -283,7 +284,7 @@ class WebSocketChannels(Construct):
         api = apigatewayv2.WebSocketApi(
             self,
             "Api",
-            description=f"Live channels of {self.node.path}",
+            description=f"Live channels of {path_of(self)}",
             connect_route_options=route(
                 integration=integration,
                 authorizer=authorizers.WebSocketLambdaAuthorizer(
@@ -302,6 +303,7 @@ class WebSocketChannels(Construct):
         return api
 
     def _add_alarms(self) -> None:
+        where = f"{path_of(self)}: "
         for construct_id, metric, description in (
             (
                 "ConnectErrorsAlarm",
@@ -326,5 +328,5 @@ class WebSocketChannels(Construct):
                 alarm_topic=self._alarm_topic,
                 threshold=5,
                 evaluation_periods=2,
-                description=f"{self.node.path}: {description}",
+                description=where + description,
             )

@@ -13,6 +13,7 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.http_apis import throttle_route
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 
@@ -271,7 +272,7 @@ class DeepHealthCheck(Construct):
             return
         from aws_cdk import aws_cloudwatch as cloudwatch
 
-        where = f"{self.node.path}: {{}} The log of its function has the details."
+        where = f"{path_of(self)}: {{}} The log of its function has the details."
         add_alarm(
             self,
             "HardFailureAlarm",

@@ -15,6 +15,7 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_objects, consume_queue
 from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
@@ -112,7 +113,7 @@ class WebhookAutomation(Construct):
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100)
         self._check(limits)
         # An imported function does not tell its timeout; six times the longest is right for any.
-        visibility = visibility_timeout_for(self.node.path, handler, None if hasattr(handler, "timeout") else _LONGEST)
+        visibility = visibility_timeout_for(path_of(self), handler, None if hasattr(handler, "timeout") else _LONGEST)
         self.secret: secretsmanager.ISecret = secret or self._make_secret()
         self.bucket: s3.IBucket = bucket or self._make_bucket()
         self.table = dynamodb.TableV2(
@@ -178,7 +179,7 @@ class WebhookAutomation(Construct):
         secret = secretsmanager.Secret(
             self,
             "Secret",
-            description=f"Shared with the sender of {self.node.path}",
+            description=f"Shared with the sender of {path_of(self)}",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=48, exclude_punctuation=True, include_space=False
             ),
@@ -267,7 +268,7 @@ class WebhookAutomation(Construct):
         )
 
     def _make_api(self, limits: apigatewayv2.ThrottleSettings) -> apigatewayv2.HttpApi:
-        api = apigatewayv2.HttpApi(self, "Api", description=f"Receives the webhooks of {self.node.path}")
+        api = apigatewayv2.HttpApi(self, "Api", description=f"Receives the webhooks of {path_of(self)}")
         add_access_logs(self, api)
         stage = cast("apigatewayv2.CfnStage", api.default_stage.node.default_child)  # type: ignore[union-attr]
         stage.default_route_settings = apigatewayv2.CfnStage.RouteSettingsProperty(
@@ -292,7 +293,7 @@ class WebhookAutomation(Construct):
         throttle_route(self.api, f"POST {self._source.path}", limits, after=[route])
 
     def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
-        where = f"{self.node.path}: "
+        where = f"{path_of(self)}: "
         add_alarm(
             self,
             "ReceiverErrorsAlarm",

@@ -14,6 +14,7 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.http_apis import throttle_route
+from cdp_constructs._defaults.paths import path_of
 from stacks.chat import HANDLERS
 from stacks.chat.global_stack import ROOMS_OF_USER
 
@@ -92,8 +93,7 @@ class Api(Construct):
             "ThrottlesAlarm",
             self.function.metric_throttles(period=Duration.minutes(1)),
             alarm_topic=alarm_topic,
-            description=f"{self.node.path}: Lambda turns requests away. Raise the account's concurrency in this "
-            "Region.",
+            description=f"{path_of(self)}: Lambda turns requests away. Raise the account's concurrency in this Region.",
         )
 
     def use_table(self, table: "dynamodb.ITableV2", log_regions: "Sequence[str]") -> None:

@@ -10,6 +10,7 @@ from constructs import Construct
 from cdp_constructs import RealtimeChannels
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.paths import path_of
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Live(Construct):
             alarm_topic=alarm_topic,
             threshold=Duration.minutes(1).to_seconds(),
             evaluation_periods=3,
-            description=f"{self.node.path}: members get messages a minute late or more. Look at the publisher's errors "
+            description=f"{path_of(self)}: members get messages a minute late or more. Look at the publisher's errors "
             "and throttles, and at the quotas of AppSync.",
         )
 

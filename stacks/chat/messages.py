@@ -16,6 +16,7 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from stacks.chat import HANDLERS
@@ -93,7 +94,7 @@ class Messages(Construct):
             alarm_topic=alarm_topic,
             threshold=Duration.minutes(1).to_milliseconds(),
             evaluation_periods=3,
-            description=f"{self.node.path}: consumers get messages a minute late or more. Look at the publisher's "
+            description=f"{path_of(self)}: consumers get messages a minute late or more. Look at the publisher's "
             "errors and throttles.",
         )
         self.archive_bucket = add_private_bucket(self, "ArchiveBucket")
