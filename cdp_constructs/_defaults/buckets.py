@@ -1,6 +1,6 @@
 """One way to make a bucket: private, versioned, TLS only, encrypted, logged; one log bucket per stack."""
 
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
@@ -8,13 +8,17 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs._defaults.periods import days
 from cdp_constructs._defaults.validation import InvalidOptionError
 
 _LOG_BUCKET_ID = "AccessLogs"
 _LOG_RETENTION = Duration.days(365)
+_BLOCK_ALL = s3.BlockPublicAccess.BLOCK_ALL
 
-# jsii hands out one Python object per construct, so a stack can be a key; weak, so that apps of a test session go away.
-_brought_log_buckets: WeakKeyDictionary[Stack, s3.IBucket] = WeakKeyDictionary()
+# jsii hands out one Python object per construct, so one can be a key; weak, so that apps of a test session go away.
+_log_buckets: WeakKeyDictionary[Stack, s3.IBucket] = WeakKeyDictionary()
+_sending_events: WeakSet[s3.IBucket] = WeakSet()
 
 
 def use_access_log_bucket(scope: IConstruct, bucket: s3.IBucket) -> None:
@@ -39,22 +43,19 @@ def use_access_log_bucket(scope: IConstruct, bucket: s3.IBucket) -> None:
             "was already made by an earlier pattern of this stack",
             "Call use_access_log_bucket() before the first pattern",
         )
-    _brought_log_buckets[stack] = bucket
+    _log_buckets[stack] = bucket
 
 
-def access_log_bucket(scope: IConstruct) -> s3.IBucket:
+def access_log_bucket(scope: Construct) -> s3.IBucket:
     """Return the stack's log bucket: the brought one, or one that is made on first use and keeps logs for a year."""
-    stack = Stack.of(scope)
-    brought = _brought_log_buckets.get(stack)
-    if brought is not None:
-        return brought
-    made = stack.node.try_find_child(_LOG_BUCKET_ID)
-    if made is not None:
-        return made  # type: ignore[return-value]  # jsii cannot be asked for isinstance(IBucket)
-    bucket = s3.Bucket(
+    stack = stack_of(scope)
+    known = _log_buckets.get(stack)
+    if known is not None:
+        return known
+    _log_buckets[stack] = bucket = s3.Bucket(
         stack,
         _LOG_BUCKET_ID,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        block_public_access=_BLOCK_ALL,
         encryption=s3.BucketEncryption.S3_MANAGED,
         enforce_ssl=True,
         # CloudFront's standard logging writes with an ACL; "preferred" still makes the bucket owner own every log.
@@ -92,7 +93,7 @@ def add_private_bucket(
     bucket = s3.Bucket(
         scope,
         construct_id,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        block_public_access=_BLOCK_ALL,
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         encryption=s3.BucketEncryption.KMS if encryption_key is not None else s3.BucketEncryption.S3_MANAGED,
         encryption_key=encryption_key,
@@ -104,9 +105,7 @@ def add_private_bucket(
         server_access_logs_prefix=f"s3/{scope.node.addr[-8:]}/{construct_id}/",
         cors=cors,
         lifecycle_rules=[
-            s3.LifecycleRule(
-                id="AbortIncompleteMultipartUploads", abort_incomplete_multipart_upload_after=Duration.days(1)
-            ),
+            s3.LifecycleRule(id="AbortIncompleteMultipartUploads", abort_incomplete_multipart_upload_after=days(1)),
             *(lifecycle_rules or []),
         ],
     )
@@ -117,4 +116,17 @@ def add_private_bucket(
         resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(  # type: ignore[union-attr]
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
+        _sending_events.add(bucket)
     return bucket
+
+
+def sends_events(bucket: s3.IBucket) -> bool:
+    """Tell whether a bucket sends its events to EventBridge; of an imported one it is taken for granted."""
+    if bucket in _sending_events:
+        return True
+    node = bucket.node
+    resource = node.default_child
+    if resource is None or getattr(resource, "notification_configuration", None) is not None:
+        return True
+    # The CDK's own switch is a custom resource of this id below the bucket.
+    return node.try_find_child("Notifications") is not None

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -15,6 +17,8 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs._defaults.periods import seconds
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -22,11 +26,23 @@ if TYPE_CHECKING:
 HANDLERS = Path(__file__).parent.parent / "handlers"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 ARCHITECTURE = lambda_.Architecture.ARM_64
+_LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 
 # AWS publishes Powertools as a layer in every Region and names it by a public parameter: nothing is bundled at synth.
 # The layer also carries pydantic, the X-Ray SDK and cryptography.
 POWERTOOLS_VERSION = "3.37.0"
 _POWERTOOLS_PARAMETER = f"/aws/service/powertools/python/arm64/python3.14/{POWERTOOLS_VERSION}"
+
+
+class _Parts(NamedTuple):
+    """What a function consists of beside itself."""
+
+    resource: lambda_.CfnFunction
+    role: iam.IRole
+
+
+# Kept from the making: a function would have to be asked for each, with a call to Node.
+_parts: WeakKeyDictionary[lambda_.Function, _Parts] = WeakKeyDictionary()
 
 
 class Invocation(Enum):
@@ -96,11 +112,11 @@ def add_function(
         encryption_key=log_encryption_key,
         removal_policy=removal_policy,
     )
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     role = iam.Role(
         scope,
         f"{construct_id}Role",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        assumed_by=_LAMBDA,
         managed_policies=[_tracing_policy(stack)],
     )
     log_group.grant_write(role)
@@ -117,12 +133,13 @@ def add_function(
         log_group=log_group,
         logging_format=lambda_.LoggingFormat.JSON,
         memory_size=memory_size,
-        timeout=timeout or Duration.seconds(10),
+        timeout=timeout or seconds(10),
         reserved_concurrent_executions=reserved_concurrency,
         environment={"POWERTOOLS_SERVICE_NAME": construct_id, **(environment or {})},
     )
-    resource = function.node.default_child
-    resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")  # type: ignore[union-attr]
+    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
+    resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
+    _parts[function] = _Parts(resource, role)
     if dead_letter_queue is not None:
         # Imported here: only asynchronous functions have destinations.
         from aws_cdk import aws_lambda_destinations as destinations
@@ -132,11 +149,9 @@ def add_function(
     return function
 
 
+@cache
 def powertools_layer(stack: Stack) -> lambda_.ILayerVersion:
     """Return the public Powertools layer of the stack's Region, one per stack."""
-    existing = stack.node.try_find_child("PowertoolsLayer")
-    if existing is not None:
-        return existing  # type: ignore[return-value]  # jsii cannot be asked for isinstance(ILayerVersion)
     arn = ssm.StringParameter.value_for_string_parameter(stack, _POWERTOOLS_PARAMETER)
     return lambda_.LayerVersion.from_layer_version_arn(stack, "PowertoolsLayer", arn)
 
@@ -205,8 +220,9 @@ def allow_on_objects(
     objects = {prefix: bucket.arn_for_objects(f"{prefix}*") for prefix in actions}
     statements = [iam.PolicyStatement(actions=actions[prefix], resources=[objects[prefix]]) for prefix in actions]
     allow_on_prefixes(function, construct_id, [*statements, *others], prefixes=list(objects.values()), reason=reason)
-    if bucket.encryption_key is not None:
-        bucket.encryption_key.grant(function, "kms:Decrypt", "kms:GenerateDataKey")
+    key = bucket.encryption_key
+    if key is not None:
+        key.grant(function, "kms:Decrypt", "kms:GenerateDataKey")
 
 
 def allow_on_prefixes(
@@ -220,7 +236,7 @@ def allow_on_prefixes(
     """Let a function do more, where some of the resources can only be named by the beginning of their ARNs.
 
     Args:
-        function: Made by ``add_function``.
+        function: The function.
         construct_id: Id of the policy inside the function. A policy of its own, so that the acknowledgment of these
             ARNs covers nothing that is granted elsewhere.
         statements: What is allowed.
@@ -230,22 +246,26 @@ def allow_on_prefixes(
     Raises:
         ValueError: for an imported function without a role.
     """
-    if function.role is None:
-        raise ValueError(f"{function.node.path} has no role to which permissions could be added")
-    policy = iam.Policy(function, construct_id, roles=[function.role], statements=statements)
-    function.node.default_child.node.add_dependency(policy)  # type: ignore[union-attr]
+    resource, role = _parts.get(function) or _ask_for_parts(function)
+    policy = iam.Policy(function, construct_id, roles=[role], statements=statements)
+    resource.node.add_dependency(policy)
     acknowledge_resources(policy, prefixes, reason)
 
 
+def _ask_for_parts(function: lambda_.Function) -> _Parts:
+    role = function.role
+    if role is None:
+        raise ValueError(f"{function.node.path} has no role to which permissions could be added")
+    return _Parts(function.node.default_child, role)  # type: ignore[arg-type]  # its only L1
+
+
+@cache
 def _tracing_policy(stack: Stack) -> iam.ManagedPolicy:
     """Return what lets functions send traces, one policy per stack.
 
     Function(tracing=ACTIVE) would put the permission into each role's own policy, and an acknowledgment of its * would
     then hide any other * that a user adds there. In a policy of its own it is reviewed once and covers only itself.
     """
-    existing = stack.node.try_find_child("FunctionTracing")
-    if existing is not None:
-        return existing  # type: ignore[return-value]  # made below
     policy = iam.ManagedPolicy(
         stack,
         "FunctionTracing",

@@ -1,20 +1,26 @@
 """One way to give functions a module of this library: a layer per stack, its environment, and its permissions."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Stack
-from constructs import Construct
 
+from cdp_constructs._defaults.paths import stack_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
+    from constructs import Construct
+
+# What functions have from here: ("layer", module) and ("variable", name).
+_shared: "WeakKeyDictionary[lambda_.Function, set[tuple[str, str]]]" = WeakKeyDictionary()
 
 
 def share_module(
-    construct: Construct,
+    construct: "Construct",
     function: "lambda_.Function",
     *,
     module: str,
@@ -41,31 +47,28 @@ def share_module(
     if function.runtime.family is not lambda_.RuntimeFamily.PYTHON:
         fix = "Give a function with a Python runtime and a zip package"
         raise InvalidOptionError(construct, "function", f"{function.node.path} runs {function.runtime.name}", fix)
+    shared = _shared.setdefault(function, set())
     for name in environment:
-        marker = f"Shared{name}"
-        if function.node.try_find_child(marker) is not None:
+        if ("variable", name) in shared:
             problem = f"{function.node.path} shares something as {name} already"
             raise InvalidOptionError(construct, "variable", problem, "Give another variable")
-        Construct(function, marker)
-    layer = _layer(Stack.of(function), module)
-    if function.node.try_find_child(layer.node.id) is None:
-        Construct(function, layer.node.id)  # Lambda refuses the same layer twice
-        function.add_layers(layer)
+        shared.add(("variable", name))
+    if ("layer", module) not in shared:  # Lambda refuses the same layer twice
+        shared.add(("layer", module))
+        function.add_layers(_layer(stack_of(function), module))
     for name, value in environment.items():
         function.add_environment(name, value)
     for statement in statements:
         function.add_to_role_policy(statement)
 
 
+@cache
 def _layer(stack: Stack, module: str) -> "lambda_.LayerVersion":
     from aws_cdk import aws_lambda as lambda_
 
     from cdp_constructs._defaults.functions import HANDLERS
 
     construct_id = "".join(word.capitalize() for word in module.split("_")) + "Layer"
-    existing = stack.node.try_find_child(construct_id)
-    if existing is not None:
-        return existing  # type: ignore[return-value]  # made below
     return lambda_.LayerVersion(
         stack,
         construct_id,

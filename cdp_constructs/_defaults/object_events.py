@@ -8,10 +8,13 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdp_constructs._defaults.buckets import sends_events
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 
 OBJECT_CREATED = "Object Created"
 OBJECT_DELETED = "Object Deleted"
+EVENTBRIDGE = iam.ServicePrincipal("events.amazonaws.com")
 
 
 def queue_object_events(
@@ -40,7 +43,13 @@ def queue_object_events(
         InvalidOptionError: when the bucket is defined in this app and sends no events to EventBridge. An imported
             bucket cannot be looked into.
     """
-    _check_sends_events(scope, bucket)
+    if not sends_events(bucket):
+        raise InvalidOptionError(
+            scope,
+            "bucket",
+            f"{bucket.node.path} does not send its events to EventBridge",
+            "Make it with event_bridge_enabled=True",
+        )
     pattern = {
         "source": ["aws.s3"],
         "detail-type": list(detail_types),
@@ -53,7 +62,7 @@ def queue_object_events(
     rule = events.CfnRule(
         scope,
         construct_id,
-        description=f"Objects of {scope.node.path} below {prefix or 'the root'}",
+        description=f"Objects of {path_of(scope)} below {prefix or 'the root'}",
         event_pattern=pattern,
         targets=[
             events.CfnRule.TargetProperty(
@@ -63,34 +72,14 @@ def queue_object_events(
             )
         ],
     )
-    let_rule_send(rule, queue)
-    let_rule_send(rule, dead_letter_queue)
+    let_rule_send(rule, queue, dead_letter_queue)
     return rule
 
 
-def let_rule_send(rule: events.CfnRule, queue: sqs.Queue) -> None:
-    """Let EventBridge put the events of one rule, and of no other, into a queue."""
-    queue.add_to_resource_policy(
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            actions=["sqs:SendMessage"],
-            resources=[queue.queue_arn],
-            conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+def let_rule_send(rule: events.CfnRule, *queues: sqs.Queue) -> None:
+    """Let EventBridge put the events of one rule, and of no other, into queues."""
+    service = EVENTBRIDGE.with_conditions({"ArnEquals": {"aws:SourceArn": rule.attr_arn}})
+    for queue in queues:
+        iam.Grant.add_to_principal_or_resource(
+            actions=["sqs:SendMessage"], grantee=service, resource_arns=[queue.queue_arn], resource=queue
         )
-    )
-
-
-def _check_sends_events(scope: Construct, bucket: s3.IBucket) -> None:
-    resource = bucket.node.default_child
-    if resource is None:
-        return
-    # The CDK's own switch is a custom resource of this id below the bucket.
-    switched_by_custom_resource = bucket.node.try_find_child("Notifications") is not None
-    if switched_by_custom_resource or getattr(resource, "notification_configuration", None) is not None:
-        return
-    raise InvalidOptionError(
-        scope,
-        "bucket",
-        f"{bucket.node.path} does not send its events to EventBridge",
-        "Make it with event_bridge_enabled=True",
-    )

@@ -1,16 +1,31 @@
-"""Where a construct is, asked once: every question is a call to Node."""
+"""Where a construct is, asked once: every question is a call to Node, and the answer never changes."""
 
-from typing import TYPE_CHECKING
+from functools import cache
 
-if TYPE_CHECKING:
-    from constructs import Construct
+from aws_cdk import Stack
+from constructs import Construct
 
-__all__ = ["path_of"]
+__all__ = ["path_of", "region_of", "stack_of"]
+
+# jsii hands out one Python object per construct and keeps it for as long as the process runs: it can be a key.
 
 
-def path_of(construct: "Construct") -> str:
+@cache
+def path_of(construct: Construct) -> str:
     """Return the path of a construct below an app: ``construct.node.path`` would be two questions to Node.
 
     Not for ``CfnResource``, which adds its type to what it is written as.
     """
     return construct.to_string()
+
+
+@cache
+def stack_of(construct: Construct) -> Stack:
+    """Return the stack that a construct is in."""
+    return Stack.of(construct)
+
+
+@cache
+def region_of(stack: Stack) -> str:
+    """Return the Region of a stack, a token when it is not known at synthesis."""
+    return stack.region

@@ -1,13 +1,30 @@
-"""The period of metrics, made once: every duration is a question to Node, and every metric names one."""
+"""Lengths of time, each made once: every duration is a question to Node, and many metrics and queues name the same."""
 
 from functools import cache
 
 from aws_cdk import Duration
 
-__all__ = ["minute"]
+__all__ = ["days", "minute", "minutes", "seconds"]
 
 
 @cache
+def seconds(number: float) -> Duration:
+    """Return a number of seconds."""
+    return Duration.seconds(number)
+
+
+@cache
+def minutes(number: float) -> Duration:
+    """Return a number of minutes."""
+    return Duration.minutes(number)
+
+
+@cache
+def days(number: float) -> Duration:
+    """Return a number of days."""
+    return Duration.days(number)
+
+
 def minute() -> Duration:
     """Return the finest period that alarms and graphs of this library use."""
-    return Duration.minutes(1)
+    return minutes(1)

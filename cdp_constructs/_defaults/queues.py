@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 
 # The longest that SQS keeps a message; an operator who was away for a long weekend still finds it.
@@ -56,7 +57,7 @@ def add_dead_letter_queue(
         f"{construct_id}Alarm",
         queue.metric_approximate_number_of_messages_visible(period=minute(), statistic="max"),
         alarm_topic=alarm_topic,
-        description=f"{scope.node.path}: {construct_id} holds {holds}. Read one, mend the cause, then replay them.",
+        description=f"{path_of(scope)}: {construct_id} holds {holds}. Read one, mend the cause, then replay them.",
     )
     return queue
 
