@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge_resources
+from cdp_constructs._defaults.paths import stack_of
 from cdp_constructs.data._records import PARTITION
 
 RECORDS = "telemetry/"
@@ -32,7 +33,7 @@ def add_parquet_table(
         table_name: Lower case.
         columns: Types by name.
     """
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     database = glue.CfnDatabase(
         scope,
         "Database",
@@ -84,7 +85,7 @@ def add_parquet_delivery(
         table: Of ``add_parquet_table``.
         interval: How long records are gathered.
     """
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     log_group = logs.LogGroup(scope, "Logs", retention=logs.RetentionDays.THREE_MONTHS)
     log_stream = logs.LogStream(scope, "DeliveryLog", log_group=log_group, removal_policy=RemovalPolicy.DESTROY)
     role = iam.Role(
@@ -148,7 +149,7 @@ def add_parquet_delivery(
 
 def glue_arns(scope: Construct, table: glue.CfnTable) -> list[str]:
     """Return what a reader of the table needs to be allowed: the catalog, the database, and the table."""
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     name = f"{table.database_name}/{_name(table)}"
     return [
         stack.format_arn(service="glue", resource="catalog"),

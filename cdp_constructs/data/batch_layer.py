@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from aws_cdk import Duration, Names, RemovalPolicy, Stack
+from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -14,7 +14,8 @@ from constructs import Construct
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.layers import share_module
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import days, minute, minutes
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive, check_range
 from cdp_constructs.data._parquet import ERRORS, RECORDS, add_parquet_delivery, add_parquet_table, glue_arns
 from cdp_constructs.data._records import ABOUT, check_names
@@ -96,13 +97,13 @@ class BatchLayer(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.columns = self._check_columns(columns)
-        interval = buffering or Duration.minutes(5)
+        interval = buffering or minutes(5)
         check_duration(
             self,
             "buffering",
             interval,
-            low=Duration.minutes(1),
-            high=Duration.minutes(15),
+            low=minutes(1),
+            high=minutes(15),
             source=_FIREHOSE_LIMITS,
         )
         check_range(
@@ -222,7 +223,7 @@ class BatchLayer(Construct):
 
     def metric_unconverted(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Records that do not fit the schema and were put below ``errors/``. Per 5 minutes by default."""
-        return self._metric("FailedConversion.Records", period or Duration.minutes(5), "sum")
+        return self._metric("FailedConversion.Records", period or minutes(5), "sum")
 
     def _metric(self, name: str, period: Duration, statistic: str) -> "cloudwatch.Metric":
         from aws_cdk import aws_cloudwatch as cloudwatch
@@ -243,7 +244,7 @@ class BatchLayer(Construct):
             alarm_topic=alarm_topic,
             threshold=interval.to_seconds() + _SLACK.to_seconds(),
             evaluation_periods=3,
-            description=f"{self.node.path}: records wait for S3 much longer than they are gathered. Look at the log "
+            description=f"{path_of(self)}: records wait for S3 much longer than they are gathered. Look at the log "
             "of the delivery stream and at its role; Firehose tries for 24 hours and then loses them.",
         )
         add_alarm(
@@ -251,7 +252,7 @@ class BatchLayer(Construct):
             "UnconvertedAlarm",
             self.metric_unconverted(),
             alarm_topic=alarm_topic,
-            description=f"{self.node.path}: records do not fit the schema. They are below {ERRORS} with the reason; "
+            description=f"{path_of(self)}: records do not fit the schema. They are below {ERRORS} with the reason; "
             "mend the sender or the columns, and put them again.",
         )
         add_alarm(
@@ -260,7 +261,7 @@ class BatchLayer(Construct):
             self._metric("ThrottledRecords", minute(), "sum"),
             alarm_topic=alarm_topic,
             evaluation_periods=3,
-            description=f"{self.node.path}: the delivery stream refuses records; producers have to repeat them. Ask "
+            description=f"{path_of(self)}: the delivery stream refuses records; producers have to repeat them. Ask "
             "for a higher quota.",
         )
 
@@ -285,8 +286,8 @@ class BatchLayer(Construct):
                 s3.LifecycleRule(
                     id="ExpireQueryResults",
                     prefix=_RESULTS,
-                    expiration=Duration.days(7),
-                    noncurrent_version_expiration=Duration.days(1),
+                    expiration=days(7),
+                    noncurrent_version_expiration=days(1),
                 )
             ],
         )
@@ -312,7 +313,7 @@ class BatchLayer(Construct):
         )
 
     def _query_statements(self) -> list[iam.PolicyStatement]:
-        workgroup = Stack.of(self).format_arn(service="athena", resource="workgroup", resource_name=self.workgroup_name)
+        workgroup = stack_of(self).format_arn(service="athena", resource="workgroup", resource_name=self.workgroup_name)
         actions = ["StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults", "GetWorkGroup"]
         return [
             iam.PolicyStatement(actions=[f"athena:{action}" for action in actions], resources=[workgroup]),

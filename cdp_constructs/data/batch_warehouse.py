@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Fn, Names, RemovalPolicy, Stack
+from aws_cdk import Fn, Names, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -15,6 +15,8 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge_resources
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.object_events import let_rule_send
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minutes
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 from cdp_constructs.data._parquet import RECORDS
@@ -106,7 +108,7 @@ class BatchWarehouse(Construct):
             self,
             "SecurityGroup",
             vpc=self.vpc,
-            description=f"Warehouse of {self.node.path}",
+            description=f"Warehouse of {path_of(self)}",
             # Redshift fetches objects through the endpoint of S3.
             allow_all_outbound=True,
         )
@@ -220,7 +222,7 @@ class BatchWarehouse(Construct):
             self,
             "ScheduleRole",
             assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack_of(self).account}}
             ),
         )
         for action, resource in (
@@ -241,7 +243,7 @@ class BatchWarehouse(Construct):
                 dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=self.dead_letter_queue.queue_arn),
                 # The next load does what a missed one would have done.
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=Duration.minutes(5).to_seconds(), maximum_retry_attempts=2
+                    maximum_event_age_in_seconds=minutes(5).to_seconds(), maximum_retry_attempts=2
                 ),
             ),
         )
@@ -252,7 +254,7 @@ class BatchWarehouse(Construct):
         rule = events.CfnRule(
             self,
             "FailedLoads",
-            description=f"Loads of {self.node.path} that failed",
+            description=f"Loads of {path_of(self)} that failed",
             event_pattern={
                 "source": ["aws.redshift-data"],
                 "detail-type": ["Redshift Data Statement Status Change"],

@@ -17,7 +17,8 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.keys import add_key
 from cdp_constructs._defaults.layers import share_module
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import days, minute, minutes
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive
 from cdp_constructs.data._records import check_names
@@ -108,13 +109,13 @@ class SpeedLayer(Construct):
         self._measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:
             check_exclusive(self, {"stream": stream}, {"removal_policy": removal_policy})
-        retention = window_retention or Duration.days(2)
+        retention = window_retention or days(2)
         check_duration(
             self,
             "window_retention",
             retention,
             low=Duration.hours(1),
-            high=Duration.days(30),
+            high=days(30),
             source="windows answer until the batch layer does; what is older is read there",
         )
         policy = removal_policy or RemovalPolicy.RETAIN
@@ -145,7 +146,7 @@ class SpeedLayer(Construct):
             alarm_topic=alarm_topic,
             threshold=_BEHIND_THAT_ALARMS.to_milliseconds(),
             evaluation_periods=3,
-            description=f"{self.node.path}: the latest state is minutes old. Look at the function's errors, throttles "
+            description=f"{path_of(self)}: the latest state is minutes old. Look at the function's errors, throttles "
             "and at the table's; a record that is tried again holds up its shard until it is set aside.",
         )
         add_alarm(
@@ -154,7 +155,7 @@ class SpeedLayer(Construct):
             self._stream_metric("WriteProvisionedThroughputExceeded", minute(), "sum"),
             alarm_topic=alarm_topic,
             evaluation_periods=3,
-            description=f"{self.node.path}: the stream refuses records; producers have to repeat them. Look for one "
+            description=f"{path_of(self)}: the stream refuses records; producers have to repeat them. Look for one "
             "thing that sends most of them: a partition key has 1,000 records and 1 MB a second.",
         )
 
@@ -194,7 +195,7 @@ class SpeedLayer(Construct):
             InvalidOptionError: for a name that is taken, an unknown measure, none or both limits, a recovery beyond
                 the limit, or more thresholds than the function's variables take (about 25).
         """
-        path = f"{self.node.path}/{name}"
+        path = f"{path_of(self)}/{name}"
         if not name or any(threshold["name"] == name for threshold in self._thresholds):
             raise InvalidOptionError(self, "name", f"is {name!r}", "Give each threshold a name of its own")
         if measure not in self._measures:
@@ -268,7 +269,7 @@ class SpeedLayer(Construct):
             metric_name=name,
             dimensions_map={"function_name": self.function.function_name},
             statistic="sum",
-            period=period or Duration.minutes(5),
+            period=period or minutes(5),
         )
 
     def _stream_metric(self, name: str, period: Duration, statistic: str) -> cloudwatch.Metric:
@@ -296,7 +297,7 @@ class SpeedLayer(Construct):
         )
 
     def _make_topic(self) -> sns.Topic:
-        self._alert_key = add_key(self, "EncryptionKey", description=f"Encrypts the alerts of {self.node.path}")
+        self._alert_key = add_key(self, "EncryptionKey", description=f"Encrypts the alerts of {path_of(self)}")
         return sns.Topic(self, "AlertTopic", master_key=self._alert_key, enforce_ssl=True)
 
     def _make_function(self, retention: Duration) -> lambda_.Function:

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.layers import share_module
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.tables import add_item_table, leading_keys
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
@@ -89,7 +90,7 @@ class StateSharing(Construct):
             alarm_topic=alarm_topic,
             threshold=_THROTTLED_THAT_ALARM,
             evaluation_periods=3,
-            description=f"{self.node.path}: DynamoDB refuses writes, so members may lapse although they are there. "
+            description=f"{path_of(self)}: DynamoDB refuses writes, so members may lapse although they are there. "
             "Look for a group that takes more than 1,000 writes a second, or for a lower limit of the account.",
         )
 

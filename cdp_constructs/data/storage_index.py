@@ -12,7 +12,15 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
-from cdp_constructs._defaults.object_events import OBJECT_CREATED, OBJECT_DELETED, let_rule_send, queue_object_events
+from cdp_constructs._defaults.object_events import (
+    EVENTBRIDGE,
+    OBJECT_CREATED,
+    OBJECT_DELETED,
+    let_rule_send,
+    queue_object_events,
+)
+from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import days, seconds
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive
 
@@ -21,12 +29,12 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-_WRITER_TIMEOUT = Duration.seconds(30)
+_WRITER_SECONDS = 30
 # The longest that a function runs; two runs at a time would do the same work.
 _RECONCILIATION_TIMEOUT = Duration.minutes(15)
 _LONGEST_INTERVAL = Duration.days(7)
 _INTERVALS = "a run may take 15 minutes, and drift should not stay longer than a week"
-_GRACE = Duration.minutes(15)
+_GRACE_SECONDS = 15 * 60
 _REPAIRS_THAT_ALARM = 10
 
 
@@ -97,7 +105,7 @@ class StorageIndex(Construct):
         removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        interval = reconcile_every or Duration.days(1)
+        interval = reconcile_every or days(1)
         check_duration(
             self,
             "reconcile_every",
@@ -120,7 +128,7 @@ class StorageIndex(Construct):
             self,
             "Queue",
             dead_letter_queue=self.dead_letter_queue,
-            visibility_timeout=Duration.seconds(6 * _WRITER_TIMEOUT.to_seconds()),
+            visibility_timeout=seconds(6 * _WRITER_SECONDS),
         )
         self.writer_function: lambda_.IFunction = self._make_writer()
         consume_queue(self, "Writer", self.writer_function, self.queue)
@@ -143,7 +151,7 @@ class StorageIndex(Construct):
             self.metric_repaired(),
             alarm_topic=alarm_topic,
             threshold=_REPAIRS_THAT_ALARM,
-            description=f"{self.node.path}: the reconciliation had to repair many items, so events were lost. Look at "
+            description=f"{path_of(self)}: the reconciliation had to repair many items, so events were lost. Look at "
             "the bucket's EventBridge setting and at the dead-letter queue.",
         )
 
@@ -204,7 +212,7 @@ class StorageIndex(Construct):
             handler="storage_index",
             description="Records S3 events in the storage index",
             invocation=Invocation.POLLED,
-            timeout=_WRITER_TIMEOUT,
+            timeout=seconds(_WRITER_SECONDS),
             environment=self._environment(),
         )
         self._allow(function, ["dynamodb:PutItem"])
@@ -227,13 +235,13 @@ class StorageIndex(Construct):
         rule = events.CfnRule(
             self,
             "ReconciliationSchedule",
-            description=f"Reconciles {self.node.path}",
+            description=f"Reconciles {path_of(self)}",
             schedule_expression=f"rate({interval.to_minutes():.0f} minutes)",
             targets=[
                 events.CfnRule.TargetProperty(
                     id="Reconciliation",
                     arn=function.function_arn,
-                    input=json.dumps({"grace_seconds": _GRACE.to_seconds()}),
+                    input=json.dumps({"grace_seconds": _GRACE_SECONDS}),
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
                         arn=self.reconciliation_dead_letter_queue.queue_arn
                     ),
@@ -241,9 +249,7 @@ class StorageIndex(Construct):
             ],
         )
         let_rule_send(rule, self.reconciliation_dead_letter_queue)
-        function.add_permission(
-            "Schedule", principal=iam.ServicePrincipal("events.amazonaws.com"), source_arn=rule.attr_arn
-        )
+        function.add_permission("Schedule", principal=EVENTBRIDGE, source_arn=rule.attr_arn)
         return function
 
     def _environment(self) -> dict[str, str]:

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs._defaults.paths import stack_of
 
 # https://docs.aws.amazon.com/general/latest/gr/iot-core.html
 LONGEST_BODY = 10_240
@@ -60,7 +60,7 @@ def add_provisioning_role(
     thing_type: iot.CfnThingType,
 ) -> iam.Role:
     """Add the role that fleet provisioning makes things, activates certificates and attaches policies with."""
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     things, certificates, all_groups = (
         stack.format_arn(service="iot", resource=resource, resource_name="*")
         for resource in ("thing", "cert", "thinggroup")

@@ -7,7 +7,8 @@ from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import days, minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.iot.topic_rule import TopicRule, select
 from cdp_constructs.iot.topics import InvalidTopicError, check_level
@@ -80,7 +81,7 @@ class Aggregation(Construct):
             "Stream",
             stream_mode=kinesis.StreamMode.ON_DEMAND,
             encryption=kinesis.StreamEncryption.MANAGED,
-            retention_period=retention or Duration.days(1),
+            retention_period=retention or days(1),
         )
         self._fleet = fleet
         self._kind = kind
@@ -91,7 +92,7 @@ class Aggregation(Construct):
                 "*, topic(3) AS context, topic(4) AS thing, topic(5) AS type, timestamp() AS received_at",
                 fleet.topics.telemetry_filter(kind=kind),
             ),
-            description=f"What devices say, for {self.node.path}",
+            description=f"What devices say, for {path_of(self)}",
             alarm_topic=alarm_topic,
         )
         self.rule.add_stream(self.stream, partition_key=_BY_THING)
@@ -102,7 +103,7 @@ class Aggregation(Construct):
             # A brought stream is watched by who made it; several of these may share it.
             alarm_topic=alarm_topic if stream is None else None,
             evaluation_periods=5,
-            description=f"{self.node.path}: the stream refuses records for minutes. One device may say too much for "
+            description=f"{path_of(self)}: the stream refuses records for minutes. One device may say too much for "
             "its shard, or the fleet grew faster than the stream.",
         )
 

@@ -3,11 +3,12 @@
 import json
 from typing import TYPE_CHECKING
 
-from aws_cdk import Names, Stack
+from aws_cdk import Names
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs._defaults.paths import stack_of
 from cdp_constructs.iot.topics import EVERYONE
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Broadcast(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, fleet: "DeviceFleet") -> None:
         super().__init__(scope, construct_id)
-        stack = Stack.of(self)
+        stack = stack_of(self)
         self.job_prefix = Names.unique_resource_name(self, max_length=27, allowed_special_characters="_-")
         groups = {EVERYONE: fleet.group, **fleet.groups}
         self.function: lambda_.IFunction

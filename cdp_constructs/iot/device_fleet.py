@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Fn, Names, RemovalPolicy, Stack
+from aws_cdk import Duration, Fn, Names, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
@@ -12,6 +12,8 @@ from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import days, minutes, seconds
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
 from cdp_constructs.iot import _device_policy as device_policy
@@ -106,12 +108,12 @@ class DeviceFleet(Construct):
         removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        lifetime = certificate_lifetime or Duration.days(365)
+        lifetime = certificate_lifetime or days(365)
         check_duration(
             self,
             "certificate_lifetime",
             lifetime,
-            low=Duration.days(1),
+            low=days(1),
             high=_LONGEST_LIFETIME,
             source=_LIFETIME_SOURCE,
         )
@@ -122,7 +124,7 @@ class DeviceFleet(Construct):
             self,
             "ThingType",
             thing_type_properties=iot.CfnThingType.ThingTypePropertiesProperty(
-                thing_type_description=f"Devices of {self.node.path}", searchable_attributes=["context", "kind"]
+                thing_type_description=f"Devices of {path_of(self)}", searchable_attributes=["context", "kind"]
             ),
         )
         self.group = iot.CfnThingGroup(self, "Group")
@@ -147,7 +149,7 @@ class DeviceFleet(Construct):
             self.metric_refused(),
             alarm_topic=alarm_topic,
             threshold=_REFUSALS_THAT_ALARM,
-            description=f"{self.node.path}: many devices were refused an identity within 5 minutes. Look at the logs "
+            description=f"{path_of(self)}: many devices were refused an identity within 5 minutes. Look at the logs "
             "of the registration function: the allow-list is behind, or somebody tries serial numbers.",
         )
 
@@ -218,7 +220,7 @@ class DeviceFleet(Construct):
             joining,
             "Registered",
             sql=select("*", f"$aws/events/certificates/registered/{authority.ref}"),
-            description=f"New certificates of a CA of {self.node.path}",
+            description=f"New certificates of a CA of {path_of(self)}",
             alarm_topic=self._alarm_topic,
         )
         rule.add_queue(self.queue)
@@ -276,7 +278,7 @@ class DeviceFleet(Construct):
         profile = iot.CfnSecurityProfile(
             self,
             construct_id,
-            security_profile_description=f"How devices of {self.node.path} behave",
+            security_profile_description=f"How devices of {path_of(self)} behave",
             target_arns=[self.group.attr_arn],
             behaviors=[
                 iot.CfnSecurityProfile.BehaviorProperty(
@@ -299,7 +301,7 @@ class DeviceFleet(Construct):
                 f"{construct_id}{name}Alarm",
                 _metric("AWS/IoT", "Violations", {"SecurityProfileName": profile.ref, "BehaviorName": name}, None),
                 alarm_topic=self._alarm_topic,
-                description=f"{self.node.path}: a device breaks the behaviour {name}. List the active violations of "
+                description=f"{path_of(self)}: a device breaks the behaviour {name}. List the active violations of "
                 "the security profile, deactivate that device's certificate if it is not its owner's doing.",
             )
         return profile
@@ -353,7 +355,7 @@ class DeviceFleet(Construct):
         return json.dumps({context: group_name(group) for context, group in self.groups.items()})
 
     def _make_policies(self, template: str) -> None:
-        stack = Stack.of(self)
+        stack = stack_of(self)
         self._prefix = f"arn:{stack.partition}:iot:{stack.region}:{stack.account}"
         self.claim_policy = iot.CfnPolicy(
             self, "ClaimPolicy", policy_document=device_policy.claiming(self._prefix, template)
@@ -374,7 +376,7 @@ class DeviceFleet(Construct):
                 f"topic({THING_LEVEL}) AS thing, principal() AS certificate_id",
                 self.topics.telemetry_filter(kind=_CERTIFICATE),
             ),
-            description=f"Which certificates the devices of {self.node.path} use",
+            description=f"Which certificates the devices of {path_of(self)} use",
             alarm_topic=self._alarm_topic,
         )
         self._ingest[_CERTIFICATE] = confirmation.rule_name
@@ -384,7 +386,7 @@ class DeviceFleet(Construct):
             self, "DeadLetterQueue", alarm_topic=self._alarm_topic, holds="messages about certificates that failed"
         )
         self.queue = add_work_queue(
-            self, "Queue", dead_letter_queue=self.dead_letter_queue, visibility_timeout=Duration.minutes(3)
+            self, "Queue", dead_letter_queue=self.dead_letter_queue, visibility_timeout=minutes(3)
         )
         confirmation.add_queue(self.queue)
         self.certificates_function: lambda_.Function = add_function(
@@ -393,7 +395,7 @@ class DeviceFleet(Construct):
             handler="device_certificates",
             description="Retires certificates that devices no longer use; registers devices of an own CA",
             invocation=Invocation.POLLED,
-            timeout=Duration.seconds(30),
+            timeout=seconds(30),
             environment={
                 "ALLOW_LIST": self.allow_list.table_name,
                 "CERTIFICATES": f"{self._prefix}:cert",
@@ -434,7 +436,7 @@ class DeviceFleet(Construct):
             description="Decides which devices get an identity",
             invocation=Invocation.REQUEST,
             # AWS IoT waits 5 seconds for the answer.
-            timeout=Duration.seconds(5),
+            timeout=seconds(5),
             memory_size=512,
             environment={
                 "ALLOW_LIST": self.allow_list.table_name,
@@ -447,7 +449,7 @@ class DeviceFleet(Construct):
     def _make_template(self, name: str) -> None:
         from aws_cdk import aws_lambda as lambda_
 
-        stack = Stack.of(self)
+        stack = stack_of(self)
         permission = lambda_.CfnPermission(
             self,
             "HookPermission",
@@ -468,7 +470,7 @@ class DeviceFleet(Construct):
             self,
             "Template",
             template_name=name,
-            description=f"Identities for devices of {self.node.path}"[:500],
+            description=f"Identities for devices of {path_of(self)}"[:500],
             enabled=True,
             provisioning_role_arn=role.role_arn,
             template_body=self._template_body(),
@@ -534,5 +536,5 @@ def _metric(namespace: str, name: str, dimensions: dict[str, str], period: Durat
         metric_name=name,
         dimensions_map=dimensions,
         statistic="sum",
-        period=period or Duration.minutes(5),
+        period=period or minutes(5),
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from constructs import Construct
 
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 from cdp_constructs.iot.topic_rule import TopicRule, select
 from cdp_constructs.iot.topics import InvalidTopicError, check_level, check_thing
@@ -70,7 +71,7 @@ class FanoutNotification(Construct):
             sql=select(
                 "*, topic(3) AS context, topic(4) AS thing, topic(5) AS type", fleet.topics.telemetry_filter(kind=kind)
             ),
-            description=f"Notifications of {self.node.path}",
+            description=f"Notifications of {path_of(self)}",
             alarm_topic=alarm_topic,
         )
         self.rule.add_topic(self.fanout.topic, encryption_key=self.fanout.encryption_key)

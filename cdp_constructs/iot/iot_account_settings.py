@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from aws_cdk import aws_logs as logs
@@ -10,6 +10,8 @@ from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minutes
 from cdp_constructs._defaults.validation import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class IotAccountSettings(Construct):
         alarm_topic: "sns.ITopic | None" = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        stack = Stack.of(self)
+        stack = stack_of(self)
         if stack.node.try_find_child(_CHILD_OF_STACK) is not None:
             raise InvalidOptionError(
                 self, "scope", "has account-wide settings already", "Make them once per account and Region"
@@ -92,7 +94,7 @@ class IotAccountSettings(Construct):
             self._alarm(operation, what, alarm_topic)
 
     def _log(self, level: LogLevel) -> logs.LogGroup:
-        stack = Stack.of(self)
+        stack = stack_of(self)
         group = logs.LogGroup(
             self,
             "Logs",
@@ -120,7 +122,7 @@ class IotAccountSettings(Construct):
         configuration = iot.CfnAccountAuditConfiguration(
             self,
             "Audit",
-            account_id=Stack.of(self).account,
+            account_id=stack_of(self).account,
             role_arn=role.role_arn,
             audit_check_configurations=iot.CfnAccountAuditConfiguration.AuditCheckConfigurationsProperty(**checks),
             audit_notification_target_configurations=self._notify(alarm_topic),
@@ -171,7 +173,7 @@ class IotAccountSettings(Construct):
             ),
             install_latest_aws_sdk=False,
             memory_size=256,
-            timeout=Duration.minutes(1),
+            timeout=minutes(1),
             log_group=logs.LogGroup(
                 self,
                 "IndexLogs",
@@ -184,7 +186,7 @@ class IotAccountSettings(Construct):
             "AwsSolutions-IAM5[Resource::*]",
             "The index is the account's; the action has no resources to name.",
         )
-        _acknowledge_provider(Stack.of(self))
+        _acknowledge_provider(stack_of(self))
 
     def _alarm(self, operation: str, what: str, alarm_topic: "sns.ITopic | None") -> None:
         from aws_cdk import aws_cloudwatch as cloudwatch
@@ -197,17 +199,17 @@ class IotAccountSettings(Construct):
                 metric_name=f"{operation}.AuthError",
                 dimensions_map={"Protocol": "MQTT"},
                 statistic="sum",
-                period=Duration.minutes(5),
+                period=minutes(5),
             ),
             alarm_topic=alarm_topic,
             threshold=_REFUSALS_THAT_ALARM,
-            description=f"{self.node.path}: many {what} were refused within 5 minutes. Look for the client ids in "
+            description=f"{path_of(self)}: many {what} were refused within 5 minutes. Look for the client ids in "
             f"the log group {_LOG_GROUP}: a policy is wrong, or a device is not what it seems.",
         )
 
     def _role(self, construct_id: str) -> iam.Role:
         service = iam.ServicePrincipal("iot.amazonaws.com").with_conditions(
-            {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+            {"StringEquals": {"aws:SourceAccount": stack_of(self).account}}
         )
         return iam.Role(self, construct_id, assumed_by=service)
 

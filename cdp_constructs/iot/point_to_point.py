@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minutes, seconds
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue
 from cdp_constructs._defaults.validation import check_duration
 from cdp_constructs.iot.topic_rule import TopicRule, select
@@ -81,10 +83,8 @@ class PointToPoint(Construct):
         removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        timeout = timeout or Duration.seconds(30)
-        check_duration(
-            self, "timeout", timeout, low=Duration.seconds(1), high=Duration.minutes(15), source=_DELAY_LIMIT
-        )
+        timeout = timeout or seconds(30)
+        check_duration(self, "timeout", timeout, low=seconds(1), high=minutes(15), source=_DELAY_LIMIT)
         policy = removal_policy or RemovalPolicy.RETAIN
         self.sessions: dynamodb.ITableV2 = dynamodb.TableV2(
             self,
@@ -101,7 +101,7 @@ class PointToPoint(Construct):
             self, "DeadLetterQueue", alarm_topic=alarm_topic, holds="answers of devices that could not be recorded"
         )
         self.queue = add_work_queue(
-            self, "Queue", dead_letter_queue=self.dead_letter_queue, visibility_timeout=Duration.minutes(1)
+            self, "Queue", dead_letter_queue=self.dead_letter_queue, visibility_timeout=minutes(1)
         )
         self.outcome_function: lambda_.IFunction = self._make_outcome_function()
         self.command_function: lambda_.IFunction = self._make_command_function(fleet, timeout)
@@ -110,7 +110,7 @@ class PointToPoint(Construct):
             "Answers",
             # What the topic says comes last, so that a device cannot say it.
             sql=select("*, topic(3) AS context, topic(4) AS thing", fleet.topics.response_filter()),
-            description=f"Answers to commands of {self.node.path}",
+            description=f"Answers to commands of {path_of(self)}",
             alarm_topic=alarm_topic,
         )
         answers.add_queue(self.queue)
@@ -120,7 +120,7 @@ class PointToPoint(Construct):
             self.metric_timed_out(),
             alarm_topic=alarm_topic,
             threshold=_TIMEOUTS_THAT_ALARM,
-            description=f"{self.node.path}: many commands timed out within 5 minutes. Look in the fleet index whether "
+            description=f"{path_of(self)}: many commands timed out within 5 minutes. Look in the fleet index whether "
             "the devices are connected, and at the logs of the outcome function.",
         )
 
@@ -158,7 +158,7 @@ class PointToPoint(Construct):
             metric_name="TimedOutCommands",
             dimensions_map={"function_name": self.outcome_function.function_name},
             statistic="sum",
-            period=period or Duration.minutes(5),
+            period=period or minutes(5),
         )
 
     def _make_outcome_function(self) -> "lambda_.Function":
@@ -192,7 +192,7 @@ class PointToPoint(Construct):
         self.sessions.grant(function, "dynamodb:PutItem", "dynamodb:GetItem")
         fleet.allow_list.grant(function, "dynamodb:GetItem")
         self.queue.grant(function, "sqs:SendMessage")
-        stack = Stack.of(self)
+        stack = stack_of(self)
         topics = [
             stack.format_arn(service="iot", resource="topic", resource_name=f"cmd/{fleet.topics.app}/{context}/*/req")
             for context in fleet.contexts

@@ -3,11 +3,12 @@
 import re
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack, Token
+from aws_cdk import Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
+from cdp_constructs._defaults.paths import path_of, stack_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from cdp_constructs._defaults.validation import InvalidOptionError
@@ -76,9 +77,9 @@ class TopicRule(Construct):
         self._sql = sql
         self._description = description
         self._actions: list[Action] = []
-        rules = Stack.of(self).format_arn(service="iot", resource="rule", resource_name="*")
+        rules = stack_of(self).format_arn(service="iot", resource="rule", resource_name="*")
         service = iam.ServicePrincipal("iot.amazonaws.com").with_conditions(
-            {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}, "ArnLike": {"aws:SourceArn": rules}}
+            {"StringEquals": {"aws:SourceAccount": stack_of(self).account}, "ArnLike": {"aws:SourceArn": rules}}
         )
         self.role = iam.Role(self, "Role", assumed_by=service)
         self.error_queue: sqs.IQueue = error_queue or add_dead_letter_queue(
@@ -156,7 +157,7 @@ class TopicRule(Construct):
             action="lambda:InvokeFunction",
             function_name=function.function_arn,
             principal="iot.amazonaws.com",
-            source_account=Stack.of(self).account,
+            source_account=stack_of(self).account,
             source_arn=self.rule.attr_arn,
         )
         del function_permission
@@ -229,7 +230,7 @@ class TopicRule(Construct):
             "LostMessagesAlarm",
             lost,
             alarm_topic=alarm_topic,
-            description=f"{self.node.path}: messages were lost: neither an action nor the error queue took them. Look "
+            description=f"{path_of(self)}: messages were lost: neither an action nor the error queue took them. Look "
             "at that queue's policy and at the rule's role.",
         )
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
 
+from cdp_constructs._defaults.periods import minutes, seconds
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_range
 
 if TYPE_CHECKING:
@@ -11,10 +12,10 @@ if TYPE_CHECKING:
 
 _SQS_LIMITS = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"
 _SQS_SOURCE = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"
-# What Lambda runs a function with that names no timeout.
-_LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
+# What Lambda runs a function with that names no timeout, in seconds.
+_LAMBDA_DEFAULT_TIMEOUT = 3
 _VISIBILITY_PER_TIMEOUT = 6
-_SQS_DEFAULT_VISIBILITY = Duration.seconds(30)
+_SQS_DEFAULT_VISIBILITY = 30
 _LONGEST_VISIBILITY = Duration.hours(12)
 _LARGEST_BATCH = 10_000
 # Without a batching window, and for FIFO always.
@@ -35,13 +36,9 @@ def visibility_timeout_for(
     Raises:
         InvalidOptionError: when it is less than that or more than 12 hours, or neither is known.
     """
-    # Only a function made in this app tells its timeout, and none when it has the default.
-    known = hasattr(handler, "timeout")
-    least = Duration.seconds(0)
-    if known:
-        timeout: Duration = getattr(handler, "timeout", None) or _LAMBDA_DEFAULT_TIMEOUT
-        window = batching_window.to_seconds() if batching_window else 0
-        least = Duration.seconds(timeout.to_seconds() * _VISIBILITY_PER_TIMEOUT + window)
+    timeout = _timeout_of(handler)
+    window = batching_window.to_seconds() if batching_window else 0
+    least = seconds(0) if timeout is None else seconds(timeout * _VISIBILITY_PER_TIMEOUT + window)
     if requested is not None:
         check_duration(
             path,
@@ -49,10 +46,10 @@ def visibility_timeout_for(
             requested,
             low=least,
             high=_LONGEST_VISIBILITY,
-            source=_SQS_SOURCE if known else _SQS_LIMITS,
+            source=_SQS_LIMITS if timeout is None else _SQS_SOURCE,
         )
         return requested
-    if known:
+    if timeout is not None:
         return least
     if handler is not None:
         raise InvalidOptionError(
@@ -61,7 +58,16 @@ def visibility_timeout_for(
             "is not given, and the handler's timeout is not known",
             f"Give six times the handler's timeout, and batching_window on top ({_SQS_SOURCE})",
         )
-    return _SQS_DEFAULT_VISIBILITY
+    return seconds(_SQS_DEFAULT_VISIBILITY)
+
+
+def _timeout_of(handler: "lambda_.IFunction | None") -> float | None:
+    """Return a function's timeout in seconds; only one made in this app tells it, and none when it has the default."""
+    try:
+        timeout: Duration | None = handler.timeout  # type: ignore[union-attr]
+    except AttributeError:
+        return None
+    return timeout.to_seconds() if timeout else _LAMBDA_DEFAULT_TIMEOUT
 
 
 def check_consumer(
@@ -97,6 +103,4 @@ def check_consumer(
     if fifo:
         fix = "Leave it out: Lambda does not wait for a full batch of a FIFO queue"
         raise InvalidOptionError(path, "batching_window", "was given for a FIFO queue", fix)
-    check_duration(
-        path, "batching_window", batching_window, low=Duration.seconds(1), high=Duration.minutes(5), source=_SQS_SOURCE
-    )
+    check_duration(path, "batching_window", batching_window, low=seconds(1), high=minutes(5), source=_SQS_SOURCE)

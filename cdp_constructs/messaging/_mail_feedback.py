@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.object_events import let_rule_send
+from cdp_constructs._defaults.paths import path_of, stack_of
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -54,7 +55,7 @@ def add_configuration_set(scope: "Construct", alarm_topic: "sns.ITopic | None") 
             ),
             alarm_topic=alarm_topic,
             threshold=rate,
-            description=f"{scope.node.path}: the {name} of mails reached {rate:.1%}. Look where addresses come from; "
+            description=f"{path_of(scope)}: the {name} of mails reached {rate:.1%}. Look where addresses come from; "
             "AWS may stop the account's mail.",
         )
     return configuration_set.ref
@@ -82,7 +83,7 @@ def queue_mail_feedback(
             matching_event_types=["bounce", "complaint"],
             event_bridge_destination=ses.CfnConfigurationSetEventDestination.EventBridgeDestinationProperty(
                 # SES takes only the default bus.
-                event_bus_arn=Stack.of(scope).format_arn(
+                event_bus_arn=stack_of(scope).format_arn(
                     service="events", resource="event-bus", resource_name="default"
                 )
             ),
@@ -92,7 +93,7 @@ def queue_mail_feedback(
     rule = events.CfnRule(
         scope,
         "FeedbackRule",
-        description=f"Bounces and complaints about mails of {scope.node.path}",
+        description=f"Bounces and complaints about mails of {path_of(scope)}",
         event_pattern={
             "source": ["aws.ses"],
             "detail-type": ["Email Bounced", "Email Complaint Received"],
@@ -106,6 +107,5 @@ def queue_mail_feedback(
             )
         ],
     )
-    let_rule_send(rule, queue)
-    let_rule_send(rule, dead_letter_queue)
+    let_rule_send(rule, queue, dead_letter_queue)
     return rule

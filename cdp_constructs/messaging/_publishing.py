@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations, Stack
+from aws_cdk import Annotations
 from aws_cdk import aws_iam as iam
 
+from cdp_constructs._defaults.paths import region_of, stack_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # What it takes to put a message into an encrypted topic or queue.
 _USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+
+_SNS = iam.ServicePrincipal("sns.amazonaws.com")
 
 # EventBridge sends no source with what it publishes to a topic, so a condition on the source would refuse it.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
@@ -62,7 +65,7 @@ def _grant_service(
         )
     conditions: dict[str, dict[str, str]] = {}
     if service.service not in _SERVICES_WITHOUT_SOURCE:
-        conditions["StringEquals"] = {"aws:SourceAccount": Stack.of(construct).account}
+        conditions["StringEquals"] = {"aws:SourceAccount": stack_of(construct).account}
     elif source_arn is not None:
         raise InvalidOptionError(
             construct,
@@ -96,14 +99,15 @@ def sns_service(topic_region: str, queue_region: str) -> iam.ServicePrincipal:
         for region in (queue_region, topic_region):
             if RegionInfo.get(region).is_opt_in_region:
                 return iam.ServicePrincipal.from_static_service_principle_name(f"sns.{region}.amazonaws.com")
-    return iam.ServicePrincipal("sns.amazonaws.com")
+    return _SNS
 
 
 def let_sns_use_key(construct: "Construct", key: "kms.IKey", topic_region: str) -> None:
     """Let SNS put messages of this account's topics of a Region into queues that are encrypted with the key."""
     # Every topic of the account and Region, not the one: the topic names the key, so the key cannot name the topic.
-    topics = Stack.of(construct).format_arn(service="sns", region=topic_region, resource="*")
-    service = sns_service(topic_region, Stack.of(construct).region)
+    stack = stack_of(construct)
+    topics = stack.format_arn(service="sns", region=topic_region, resource="*")
+    service = sns_service(topic_region, region_of(stack))
     _allow_on_key(construct, key, service, {"ArnLike": {"aws:SourceArn": topics}})
 
 

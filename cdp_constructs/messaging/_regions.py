@@ -1,9 +1,11 @@
 """Where the parts of a fan-out are: Regions that must match, and names that two Regions can write down."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from aws_cdk import Names, Stack, Token
+from aws_cdk import Names, Token
 
+from cdp_constructs._defaults.paths import stack_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ def is_other_region(construct: "Construct", scope: "Construct | None") -> bool:
     """
     if scope is None:
         return False
-    here, there = Stack.of(construct), Stack.of(scope)
-    if here.region == there.region and here.account == there.account:
+    here, there = stack_of(construct), stack_of(scope)
+    if here is there or (here.region == there.region and here.account == there.account):
         return False
     unknown = Token.is_unresolved(here.region) or Token.is_unresolved(there.region)
     if unknown or here.account != there.account:
@@ -43,10 +45,16 @@ def check_region(construct: "Construct | str", option: str, topic: "sns.ITopic |
     """
     if topic is None:
         return
-    its_region = topic.env.region
+    its_region = _region_of(topic)  # type: ignore[arg-type]  # jsii's protocols do not say that they can be hashed
     if its_region == region or Token.is_unresolved(region) or Token.is_unresolved(its_region):
         return
     raise InvalidOptionError(construct, option, f"is in {its_region}, but the stack is in {region}", fix)
+
+
+@cache
+def _region_of(topic: "sns.ITopic") -> str:
+    # Asked once: the fan-outs of a system share an alarm topic.
+    return topic.env.region
 
 
 def physical_name(construct: "Construct", *, fifo: bool) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Fn, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, Fn, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
 from cdp_constructs._defaults.layers import share_module
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs._defaults.periods import minute, minutes
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.tables import add_item_table, leading_keys
 from cdp_constructs._defaults.validation import InvalidOptionError
@@ -169,7 +170,7 @@ class Notifications(Construct):
             metric_name={"mail": "SentMails", "push": "SentPushes"}[channel],
             dimensions_map={"function_name": self.delivery_function.function_name},
             statistic="sum",
-            period=period or Duration.minutes(5),
+            period=period or minutes(5),
         )
 
     def metric_oldest_notice(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
@@ -205,7 +206,7 @@ class Notifications(Construct):
                 "CONFIGURATION_SET": self.configuration_set_name,
             },
         )
-        configuration_set = Stack.of(self).format_arn(
+        configuration_set = stack_of(self).format_arn(
             service="ses", resource="configuration-set", resource_name=self.configuration_set_name
         )
         mail = iam.PolicyStatement(
@@ -256,7 +257,7 @@ class Notifications(Construct):
     def _share(self, function: "lambda_.Function", statements: Sequence[iam.PolicyStatement]) -> None:
         environment = {
             "NOTICES_TABLE": self.table.table_name,
-            "NOTICES_PLATFORMS": Stack.of(self).to_json_string(self._applications),
+            "NOTICES_PLATFORMS": stack_of(self).to_json_string(self._applications),
         }
         share_module(self, function, module="notices", environment=environment, statements=statements)
         if self.table.encryption_key is not None:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.keys import add_key
+from cdp_constructs._defaults.paths import path_of, region_of, stack_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
@@ -137,12 +138,13 @@ class SnsSqsFanout(Construct):
         self._made_topic: sns.Topic | None = None
         if topic is not None:
             self.topic = topic
+            self._fifo = topic.fifo
             self.encryption_key = encryption_key or topic.master_key
         else:
             self.encryption_key = encryption_key or add_key(
                 self,
                 "EncryptionKey",
-                description=f"Encrypts the topic and the queues of {self.node.path}",
+                description=f"Encrypts the topic and the queues of {path_of(self)}",
                 removal_policy=removal_policy or RemovalPolicy.RETAIN,
             )
             self.topic = self._made_topic = sns.Topic(
@@ -153,9 +155,10 @@ class SnsSqsFanout(Construct):
                 master_key=self.encryption_key,
                 enforce_ssl=True,
             )
-        region = Stack.of(self).region
+            self._fifo = bool(fifo)
+        region = region_of(stack_of(self))
         fix = "Make the fan-out in the topic's Region and give add_subscriber a scope in the other one"
-        check_region(self, "topic", self.topic, region, fix)
+        check_region(self, "topic", topic, region, fix)
         check_region(self, "alarm_topic", alarm_topic, region, f"Give one of {region}")
         if self.encryption_key is not None:
             let_sns_use_key(self, self.encryption_key, region)
@@ -164,7 +167,7 @@ class SnsSqsFanout(Construct):
             "LostMessagesAlarm",
             self.topic.metric("NumberOfNotificationsFailedToRedriveToDlq", period=minute(), statistic="sum"),
             alarm_topic=alarm_topic,
-            description=f"{self.node.path}: SNS lost messages: it could neither deliver them nor put them into the "
+            description=f"{path_of(self)}: SNS lost messages: it could neither deliver them nor put them into the "
             "subscription's dead-letter queue. Look at that queue's policy and at its key's.",
         )
 
@@ -218,11 +221,11 @@ class SnsSqsFanout(Construct):
                 Region or account.
         """
         remote = is_other_region(self, scope)
-        path = f"{self.node.path}/{construct_id}"
+        path = f"{path_of(self)}/{construct_id}"
         visibility = visibility_timeout_for(path, handler, visibility_timeout, batching_window=batching_window)
         check_consumer(
             path,
-            fifo=self.topic.fifo,
+            fifo=self._fifo,
             max_receive_count=max_receive_count,
             batch_size=batch_size,
             batching_window=batching_window,
@@ -233,8 +236,9 @@ class SnsSqsFanout(Construct):
 
         key = encryption_key or (None if remote else self.encryption_key)
         alarms = alarm_topic or (None if remote else self._alarm_topic)
-        here, there = Stack.of(self).region, Stack.of(scope or self).region
-        check_region(path, "alarm_topic", alarms, there, f"Give one of {there}")
+        here, there = region_of(stack_of(self)), region_of(stack_of(scope or self))
+        # This fan-out's own was checked when the fan-out was made.
+        check_region(path, "alarm_topic", alarm_topic, there, f"Give one of {there}")
         if remote and alarms is None and self._alarm_topic is not None:
             problem = f"of the fan-out is in {here}, out of reach of alarms of {there}"
             raise InvalidOptionError(path, "alarm_topic", problem, f"Give add_subscriber an alarm_topic of {there}")
@@ -246,7 +250,7 @@ class SnsSqsFanout(Construct):
             "DeadLetterQueue",
             alarm_topic=alarms,
             holds="messages that the consumer failed on",
-            fifo=self.topic.fifo,
+            fifo=self._fifo,
             encryption_key=key,
         )
         queue = add_work_queue(
@@ -255,41 +259,40 @@ class SnsSqsFanout(Construct):
             dead_letter_queue=dead_letter_queue,
             visibility_timeout=visibility,
             max_receive_count=max_receive_count,
-            fifo=self.topic.fifo,
+            fifo=self._fifo,
             encryption_key=key,
-            queue_name=physical_name(owner, fifo=self.topic.fifo) if remote else None,
+            queue_name=physical_name(owner, fifo=self._fifo) if remote else None,
         )
         subscription_dead_letter_queue = add_dead_letter_queue(
             delivery,
             "SubscriptionDeadLetterQueue",
             alarm_topic=self._alarm_topic if remote else alarms,
             holds="messages that SNS could not deliver",
-            fifo=self.topic.fifo,
+            fifo=self._fifo,
             encryption_key=self.encryption_key,
         )
         if key is not None and key is not self.encryption_key:
             let_sns_use_key(owner, key, here)
         topic_arn = self._topic_arn_in_other_region() if remote else self.topic.topic_arn
-        policy = queue.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[sns_service(here, there)],
-                actions=["sqs:SendMessage"],
-                resources=[queue.queue_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": topic_arn}},
-            )
+        queue_arn = queue.queue_arn
+        grant = iam.Grant.add_to_principal_or_resource(
+            actions=["sqs:SendMessage"],
+            grantee=sns_service(here, there).with_conditions({"ArnEquals": {"aws:SourceArn": topic_arn}}),
+            resource_arns=[queue_arn],
+            resource=queue,
         )
         subscription = sns.Subscription(
             delivery,
             "Subscription",
             topic=self.topic,
             protocol=sns.SubscriptionProtocol.SQS,
-            endpoint=queue.queue_arn,
+            endpoint=queue_arn,
             raw_message_delivery=raw_message_delivery,
             dead_letter_queue=subscription_dead_letter_queue,
             **filters,
         )
         if not remote:
-            subscription.node.add_dependency(policy.policy_dependable)
+            grant.apply_before(subscription)
         if handler is not None:
             # Imported here: aws_lambda imports aws_ec2, and whoever has a handler has paid for both already.
             from cdp_constructs._defaults.functions import consume_queue
@@ -332,7 +335,7 @@ class SnsSqsFanout(Construct):
     def _count(self, path: str, *, filtered: bool) -> None:
         self._subscriptions += 1
         self._filter_policies += filtered
-        if self.topic.fifo and self._subscriptions > _MOST_FIFO_SUBSCRIPTIONS:
+        if self._fifo and self._subscriptions > _MOST_FIFO_SUBSCRIPTIONS:
             raise InvalidOptionError(
                 path,
                 "fifo",
@@ -354,4 +357,4 @@ class SnsSqsFanout(Construct):
         resource: sns.CfnTopic = self._made_topic.node.default_child  # type: ignore[assignment]  # its only L1
         if Token.is_unresolved(resource.topic_name):
             resource.topic_name = physical_name(self._made_topic, fifo=False)
-        return Stack.of(self).format_arn(service="sns", resource=str(resource.topic_name))
+        return stack_of(self).format_arn(service="sns", resource=str(resource.topic_name))

@@ -22,6 +22,8 @@ from cdp_constructs._defaults.functions import (
 )
 from cdp_constructs._defaults.keys import add_key
 from cdp_constructs._defaults.object_events import OBJECT_CREATED, queue_object_events
+from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import days, minutes, seconds
 from cdp_constructs._defaults.queues import (
     LONGEST_RETENTION,
     add_dead_letter_queue,
@@ -137,10 +139,10 @@ class DirectObjectUpload(Construct):
         alarm_topic: sns.ITopic | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        expiry = expiry or Duration.minutes(5)
+        expiry = expiry or minutes(5)
         check_exclusive(self, {"bucket": bucket}, {"allowed_origins": allowed_origins})
         check_range(self, "max_size_mb", max_size_mb, low=1, high=_LARGEST_MB, unit="MB", source=_COPY_LIMIT)
-        check_duration(self, "expiry", expiry, low=Duration.seconds(1), high=_LONGEST_EXPIRY, source=_EXPIRY_LIMIT)
+        check_duration(self, "expiry", expiry, low=seconds(1), high=_LONGEST_EXPIRY, source=_EXPIRY_LIMIT)
         self._check_content_types(content_types)
         rules = {
             "CONTENT_TYPES": json.dumps(sorted(content_types)),
@@ -152,9 +154,9 @@ class DirectObjectUpload(Construct):
             raise InvalidOptionError(
                 self, "bucket", f"already receives the uploads of {_receiving[self.bucket]}", "Give each a bucket"
             )
-        _receiving[self.bucket] = self.node.path
+        _receiving[self.bucket] = path_of(self)
         self.encryption_key: kms.IKey = encryption_key or add_key(
-            self, "EncryptionKey", description=f"Encrypts the topic of {self.node.path}"
+            self, "EncryptionKey", description=f"Encrypts the topic of {path_of(self)}"
         )
         self.accepted_topic: sns.ITopic = sns.Topic(
             self, "AcceptedTopic", master_key=self.encryption_key, enforce_ssl=True
@@ -163,14 +165,14 @@ class DirectObjectUpload(Construct):
         self.dead_letter_queue = add_dead_letter_queue(
             self, "DeadLetterQueue", alarm_topic=alarm_topic, holds="events of uploads that were not decided about"
         )
-        timeout = Duration.seconds(30 if max_size_mb <= _LARGEST_POST_MB else 120)
+        timeout = 30 if max_size_mb <= _LARGEST_POST_MB else 120
         self.queue = add_work_queue(
             self,
             "Queue",
             dead_letter_queue=self.dead_letter_queue,
-            visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
+            visibility_timeout=seconds(6 * timeout),
         )
-        self.confirmation_function: lambda_.IFunction = self._make_confirmation_function(rules, timeout)
+        self.confirmation_function: lambda_.IFunction = self._make_confirmation_function(rules, seconds(timeout))
         consume_queue(self, "Confirmation", self.confirmation_function, self.queue, batch_size=5)
         queue_object_events(
             self,
@@ -187,7 +189,7 @@ class DirectObjectUpload(Construct):
             self.metric_rejected(),
             alarm_topic=alarm_topic,
             threshold=_REJECTIONS_THAT_ALARM,
-            description=f"{self.node.path}: many uploads were rejected within 5 minutes. Look at the tag 'reason' of "
+            description=f"{path_of(self)}: many uploads were rejected within 5 minutes. Look at the tag 'reason' of "
             f"the objects below {_QUARANTINE}: somebody tries, or a client sends wrong types.",
         )
 
@@ -241,7 +243,7 @@ class DirectObjectUpload(Construct):
             metric_name=name,
             dimensions_map={"function_name": self.confirmation_function.function_name},
             statistic="sum",
-            period=period or Duration.minutes(5),
+            period=period or minutes(5),
         )
 
     def _check_content_types(self, content_types: Sequence[str]) -> None:
@@ -278,15 +280,15 @@ class DirectObjectUpload(Construct):
                 s3.LifecycleRule(
                     id="ExpireUnconfirmed",
                     prefix=_INCOMING,
-                    expiration=Duration.days(1),
+                    expiration=days(1),
                     # A version stays readable for as long as its event can wait to be replayed.
                     noncurrent_version_expiration=LONGEST_RETENTION,
                 ),
                 s3.LifecycleRule(
                     id="ExpireQuarantined",
                     prefix=_QUARANTINE,
-                    expiration=Duration.days(30),
-                    noncurrent_version_expiration=Duration.days(1),
+                    expiration=days(30),
+                    noncurrent_version_expiration=days(1),
                 ),
                 s3.LifecycleRule(id="RemoveLoneDeleteMarkers", expired_object_delete_marker=True),
             ],

@@ -13,6 +13,8 @@ from constructs import Construct
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import ARCHITECTURE, RUNTIME, Invocation, add_function, allow_on_prefixes
 from cdp_constructs._defaults.keys import add_key
+from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import minutes
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class ImageThumbnails(Construct):
             raise InvalidOptionError(self, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
         key = encryption_key or fanout.encryption_key
         if key is None:
-            key = add_key(self, "EncryptionKey", description=f"Encrypts the topic of {self.node.path}")
+            key = add_key(self, "EncryptionKey", description=f"Encrypts the topic of {path_of(self)}")
         self.thumbnail_topic: sns.ITopic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         self.function: lambda_.IFunction = self._make_function(bucket, prefix, pixels, pillow_layer)
         key.grant(self.function, *_USE_KEY)
@@ -122,7 +124,7 @@ class ImageThumbnails(Construct):
             self.metric_unreadable(),
             alarm_topic=alarm_topic,
             threshold=_UNREADABLE_THAT_ALARM,
-            description=f"{self.node.path}: many images got no thumbnail within 5 minutes, because they could not be "
+            description=f"{path_of(self)}: many images got no thumbnail within 5 minutes, because they could not be "
             "read. Look at the reasons in the function's log: somebody tries, or a client sends broken files.",
         )
 
@@ -178,7 +180,7 @@ class ImageThumbnails(Construct):
             metric_name=name,
             dimensions_map={"function_name": self.function.function_name},
             statistic="sum",
-            period=period or Duration.minutes(5),
+            period=period or minutes(5),
         )
 
     def _make_function(

@@ -16,7 +16,7 @@ from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_objects, consume_queue
 from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
 from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.periods import days, minute, minutes
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 from cdp_constructs.messaging._consumers import visibility_timeout_for
@@ -163,7 +163,7 @@ class WebhookAutomation(Construct):
             metric_name=name,
             dimensions_map={"function_name": self.receiver_function.function_name},
             statistic="sum",
-            period=period or Duration.minutes(5),
+            period=period or minutes(5),
         )
 
     def _check(self, limits: apigatewayv2.ThrottleSettings) -> None:
@@ -197,9 +197,7 @@ class WebhookAutomation(Construct):
             self,
             "Bucket",
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    id=name, prefix=prefix, expiration=kept, noncurrent_version_expiration=Duration.days(1)
-                )
+                s3.LifecycleRule(id=name, prefix=prefix, expiration=kept, noncurrent_version_expiration=days(1))
                 for name, prefix, kept in (
                     ("ExpireAccepted", _ACCEPTED, _KEPT_ACCEPTED),
                     ("ExpireRejected", _REJECTED, _KEPT_REJECTED),
@@ -243,7 +241,7 @@ class WebhookAutomation(Construct):
             handler="webhook_replay",
             description="Puts kept webhooks into the queue again; an operator calls it",
             invocation=Invocation.REQUEST,
-            timeout=Duration.minutes(5),
+            timeout=minutes(5),
             environment={
                 "BUCKET": self.bucket.bucket_name,
                 "QUEUE_URL": self.queue.queue_url,
