@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
-from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.functions import HANDLERS, RUNTIME, Invocation, add_function, allow_on_prefixes
 from cdp_constructs.testing import Synthesis, architecture
 
 
@@ -20,6 +22,19 @@ def three_functions(stack: Stack) -> None:
             invocation=invocation,
             dead_letter_queue=queue,
         )
+
+
+@architecture
+def more_for_a_function_made_here_and_one_of_the_user(stack: Stack) -> None:
+    made = add_function(
+        stack, "Made", handler="deep_health_check", description="A function", invocation=Invocation.REQUEST
+    )
+    code = lambda_.Code.from_asset(str(HANDLERS / "deep_health_check"))
+    brought = lambda_.Function(stack, "Brought", runtime=RUNTIME, handler="index.handler", code=code)
+    for function in (made, brought):
+        objects = "arn:aws:s3:::bucket/incoming/*"
+        statement = iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects])
+        allow_on_prefixes(function, "Objects", [statement], prefixes=[objects], reason="A test")
 
 
 def test_every_function_is_arm_traced_logged_and_has_powertools(synthesis: Synthesis) -> None:
@@ -53,6 +68,16 @@ def test_a_failed_asynchronous_call_goes_to_the_queue_after_two_retries(synthesi
     [config] = synthesis(three_functions).resources("AWS::Lambda::EventInvokeConfig").values()
     assert config["Properties"]["MaximumRetryAttempts"] == 2
     assert config["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0].startswith("Failures")
+
+
+def test_a_function_waits_for_the_policy_that_lets_it_do_more(synthesis: Synthesis) -> None:
+    resources = synthesis(more_for_a_function_made_here_and_one_of_the_user).resources
+    for name in ("Made", "Brought"):
+        [policy] = [key for key in resources("AWS::IAM::Policy") if key.startswith(f"{name}Objects")]
+        [function] = [one for key, one in resources("AWS::Lambda::Function").items() if key.startswith(name)]
+        [role] = resources("AWS::IAM::Policy")[policy]["Properties"]["Roles"]
+        assert policy in function["DependsOn"]
+        assert function["Properties"]["Role"]["Fn::GetAtt"][0] == role["Ref"]
 
 
 def test_rule_packs_find_nothing_on_the_functions(synthesis: Synthesis) -> None:
