@@ -1,12 +1,12 @@
 """What systems have in common for whoever is woken up: a topic, a page for every alarm, one state, and graphs.
 
-Everything but the topic is put together last, from the finished stack: an alarm, a queue or a function that it gets
-tomorrow is on its dashboard and in its composite alarm without a line here. Tests hold that it also has its place in
-the system's runbooks.
+Alarms get their page as they are made; the rest is put together last, from the finished stack: an alarm, a queue or a
+function that it gets tomorrow is on its dashboard and in its composite alarm without a line here. Tests hold that it
+also has its place in the system's runbooks.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from aws_cdk import ArnFormat, Stack
@@ -18,17 +18,19 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
+from cdp_constructs._defaults.alarms import name_runbooks
+from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 
 __all__ = [
     "Alarms",
+    "Contents",
     "add_any_alarm",
     "add_mail",
     "alarm_row",
     "function_row",
     "graph",
-    "name_runbooks",
     "queue_graphs",
     "runbook_of",
 ]
@@ -39,11 +41,17 @@ _Kind = TypeVar("_Kind", bound=Construct)
 class Alarms(Construct):
     """The topic that a system's alarms in a Region go to, encrypted with a key that CloudWatch may use.
 
+    Args:
+        scope: The stack.
+        construct_id: Id inside it.
+        email: Who gets them by mail.
+        runbooks: The folder of the pages that the alarms' descriptions name, such as ``docs/runbooks``.
+
     Attributes:
         topic: Give it to patterns as ``alarm_topic``.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, email: str | None) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, email: str | None, runbooks: str) -> None:
         super().__init__(scope, construct_id)
         fanout = SnsSqsFanout(self, "Fanout")
         stack = Stack.of(self)
@@ -52,6 +60,7 @@ class Alarms(Construct):
         )
         fanout.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"), source_arn=alarms)
         self.topic = fanout.topic
+        name_runbooks(self.topic, lambda alarm_id: runbook_of(alarm_id, runbooks))
         if email is not None:
             add_mail(self, topic=self.topic, email=email, alarm_topic=self.topic, holds="alarms")
 
@@ -78,21 +87,25 @@ def add_mail(scope: Construct, *, topic: sns.ITopic, email: str, alarm_topic: sn
     )
 
 
-def name_runbooks(stack: Stack, folder: str) -> list[cloudwatch.Alarm]:
-    """Name in the description of every alarm of a stack the page that says what to do, and return the alarms.
+class Contents:
+    """What operators look at in a finished stack. Asked for at once: a stack is a thousand constructs.
 
-    Args:
-        stack: The finished stack.
-        folder: Where the pages are, such as ``docs/runbooks``.
+    Attributes:
+        alarms: All but composite ones.
+        queues: By their place in the stack, as alarms and runbooks name it.
+        functions: Likewise.
     """
-    alarms = []
-    for item in stack.node.find_all():
-        if isinstance(item, cloudwatch.Alarm):
-            alarms.append(item)
-        elif isinstance(item, cloudwatch.CfnAlarm):
-            *_, construct_id, _ = item.node.path.split("/")
-            item.alarm_description = f"{item.alarm_description} Runbook: {runbook_of(construct_id, folder)}"
-    return alarms
+
+    def __init__(self, stack: Stack) -> None:
+        constructs = stack.node.find_all()
+        within = f"{path_of(stack)}/"
+
+        def by_place(kind: type[_Kind]) -> dict[str, _Kind]:
+            return {path_of(item).removeprefix(within): item for item in constructs if isinstance(item, kind)}
+
+        self.alarms = [item for item in constructs if isinstance(item, cloudwatch.Alarm)]
+        self.queues = by_place(sqs.Queue)
+        self.functions = by_place(lambda_.Function)
 
 
 def runbook_of(construct_id: str, folder: str) -> str:
@@ -147,10 +160,10 @@ def alarm_row(alarms: Sequence[cloudwatch.Alarm]) -> cloudwatch.IWidget:
     )
 
 
-def queue_graphs(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
-    """Return how old what waits in the stack's queues is, and how much waits in those for failures."""
+def queue_graphs(queues: Mapping[str, sqs.Queue]) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+    """Return how old what waits in queues is, and how much waits in those for failures."""
     waiting, failed = [], []
-    for place, queue in _by_place(stack, sqs.Queue):
+    for place, queue in queues.items():
         if queue.dead_letter_queue is None:
             metric = queue.metric_approximate_number_of_messages_visible
             failed.append(metric(period=minute(), statistic="max", label=place))
@@ -160,12 +173,16 @@ def queue_graphs(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.Graph
     return graph("Oldest waiting, s", *waiting), graph("Failed, waiting for a person", *failed)
 
 
-def function_row(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
-    """Return the row of errors and throttles of the stack's functions."""
-    functions = _by_place(stack, lambda_.Function)
+def function_row(
+    functions: Mapping[str, lambda_.Function],
+) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+    """Return the row of errors and throttles of functions."""
 
     def all_of(metric: str) -> "list[cloudwatch.Metric]":
-        return [function.metric(metric, period=minute(), statistic="sum", label=place) for place, function in functions]
+        return [
+            function.metric(metric, period=minute(), statistic="sum", label=place)
+            for place, function in functions.items()
+        ]
 
     return (
         graph("Functions: errors", *all_of("Errors"), width=12),
@@ -176,12 +193,3 @@ def function_row(stack: Stack) -> tuple[cloudwatch.GraphWidget, cloudwatch.Graph
 def graph(title: str, *metrics: cloudwatch.IMetric, width: int = 8) -> cloudwatch.GraphWidget:
     """Return a graph of a dashboard; a row is 24 wide."""
     return cloudwatch.GraphWidget(title=title, left=list(metrics), width=width, height=6)
-
-
-def _by_place(stack: Stack, kind: type[_Kind]) -> list[tuple[str, _Kind]]:
-    """Return the constructs of a kind by their place in the stack, as alarms and runbooks name it.
-
-    A place is two questions to Node: not for each of a thousand constructs.
-    """
-    prefix = f"{stack.node.path}/"
-    return [(item.node.path.removeprefix(prefix), item) for item in stack.node.find_all() if isinstance(item, kind)]

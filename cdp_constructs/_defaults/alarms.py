@@ -8,9 +8,12 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_cdk import aws_cloudwatch_actions as actions
 
 _ACTIONS: "WeakKeyDictionary[sns.ITopic, actions.SnsAction]" = WeakKeyDictionary()
+_RUNBOOKS: "WeakKeyDictionary[sns.ITopic, Callable[[str], str]]" = WeakKeyDictionary()
 
 
 def add_alarm(
@@ -41,6 +44,9 @@ def add_alarm(
     """
     if alarm_topic is None:
         return None
+    runbook_of = _RUNBOOKS.get(alarm_topic)
+    if runbook_of is not None:
+        description = f"{description} Runbook: {runbook_of(construct_id)}"
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
@@ -55,6 +61,16 @@ def add_alarm(
     alarm.add_alarm_action(action)
     alarm.add_ok_action(action)
     return alarm
+
+
+def name_runbooks(alarm_topic: sns.ITopic, runbook_of: "Callable[[str], str]") -> None:
+    """Name in the description of every alarm that a topic will get the page that says what to do.
+
+    Args:
+        alarm_topic: Where the alarms go; those that it has already stay as they are.
+        runbook_of: Returns the page of an alarm by its construct id.
+    """
+    _RUNBOOKS[alarm_topic] = runbook_of
 
 
 def _notifying(topic: sns.ITopic) -> "actions.SnsAction":

@@ -10,27 +10,25 @@ from stacks import operations
 from stacks.operations import graph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stacks.chat.regional_stack import RegionalStack
 
 RUNBOOKS = "docs/runbooks"
 
 
 def add_operations(stack: "RegionalStack") -> None:
-    """Give a finished Region its composite alarm and its dashboard, and every alarm its page."""
-    alarms = operations.name_runbooks(stack, RUNBOOKS)
+    """Give a finished Region its composite alarm and its dashboard."""
+    contents = operations.Contents(stack)
     operations.add_any_alarm(
-        stack, "RegionAlarm", alarms, alarm_topic=stack.alarms.topic, what="this Region", folder=RUNBOOKS
+        stack, "RegionAlarm", contents.alarms, alarm_topic=stack.alarms.topic, what="this Region", folder=RUNBOOKS
     )
-    _add_dashboard(stack, alarms)
+    _add_dashboard(stack, contents)
 
 
-def _add_dashboard(stack: "RegionalStack", alarms: "Sequence[cloudwatch.Alarm]") -> None:
+def _add_dashboard(stack: "RegionalStack", contents: operations.Contents) -> None:
     """What users notice on top, what waits and what failed below, then what the functions say."""
     api, channels = stack.api.authorized, stack.live.channels
     dashboard = cloudwatch.Dashboard(stack, "Dashboard", default_interval=Duration.hours(3))
-    dashboard.add_widgets(operations.alarm_row(alarms))
+    dashboard.add_widgets(operations.alarm_row(contents.alarms))
     dashboard.add_widgets(
         graph("Requests", api.metric_requests()),
         graph("Errors", api.metric_server_errors(), api.metric_client_errors()),
@@ -58,7 +56,7 @@ def _add_dashboard(stack: "RegionalStack", alarms: "Sequence[cloudwatch.Alarm]")
         ),
     )
     dashboard.add_widgets(
-        *operations.queue_graphs(stack),
+        *operations.queue_graphs(contents.queues),
         graph("Health: failing dependencies", stack.health.metric_hard_failures(), stack.health.metric_soft_failures()),
     )
-    dashboard.add_widgets(*operations.function_row(stack))
+    dashboard.add_widgets(*operations.function_row(contents.functions))

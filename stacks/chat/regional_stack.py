@@ -13,7 +13,7 @@ from stacks.chat.attachments import Attachments
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
 from stacks.chat.notices import Notices
-from stacks.chat.operations import add_operations
+from stacks.chat.operations import RUNBOOKS, add_operations
 from stacks.operations import Alarms
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class RegionalStack(Stack):
         self.table = dynamodb.TableV2.from_table_arn(
             self, "Table", self.format_arn(service="dynamodb", resource="table", resource_name=shared.table_name)
         )
-        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email)
+        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email, runbooks=RUNBOOKS)
         self.messages = Messages(self, "Messages", table=self.table, alarm_topic=self.alarms.topic)
         self.attachments = Attachments(
             self,

@@ -6,7 +6,7 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from stacks.chat.operations import RUNBOOKS
-from stacks.operations import Alarms, name_runbooks
+from stacks.operations import Alarms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +31,7 @@ class RoutingAlarmsStack(Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: alarms of the latency routing", **kwargs)
-        alarms = Alarms(self, "Alarms", email=configuration.alarm_email)
+        alarms = Alarms(self, "Alarms", email=configuration.alarm_email, runbooks=RUNBOOKS)
         for region, stack in regions.items():
             if stack.routing is not None:
                 stack.routing.add_alarm(self, f"{region}-Unhealthy", alarm_topic=alarms.topic)
-        name_runbooks(self, RUNBOOKS)

@@ -9,7 +9,7 @@ from constructs import Construct
 from cdp_constructs import Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
 from cdp_constructs.iot.device_fleet import group_name
 from stacks.iot.alerts import Alerts
-from stacks.iot.operations import add_operations
+from stacks.iot.operations import RUNBOOKS, add_operations
 from stacks.iot.telemetry import Telemetry
 from stacks.operations import Alarms
 
@@ -37,7 +37,7 @@ class IotStack(Stack):
         self, scope: Construct, construct_id: str, *, configuration: "IotConfiguration", **kwargs: Any
     ) -> None:
         super().__init__(scope, construct_id, description="IoT", termination_protection=True, **kwargs)
-        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email)
+        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email, runbooks=RUNBOOKS)
         alarm_topic = self.alarms.topic
         self.account_settings = (
             IotAccountSettings(self, "AccountSettings", alarm_topic=alarm_topic)

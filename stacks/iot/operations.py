@@ -16,13 +16,13 @@ RUNBOOKS = "docs/runbooks/iot"
 
 
 def add_operations(stack: "IotStack") -> None:
-    """Give the finished system its composite alarm and its dashboard, and every alarm its page."""
-    alarms = operations.name_runbooks(stack, RUNBOOKS)
+    """Give the finished system its composite alarm and its dashboard."""
+    contents = operations.Contents(stack)
     operations.add_any_alarm(
-        stack, "SystemAlarm", alarms, alarm_topic=stack.alarms.topic, what="this system", folder=RUNBOOKS
+        stack, "SystemAlarm", contents.alarms, alarm_topic=stack.alarms.topic, what="this system", folder=RUNBOOKS
     )
     dashboard = cloudwatch.Dashboard(stack, "Dashboard", default_interval=Duration.hours(3))
-    dashboard.add_widgets(operations.alarm_row(alarms))
+    dashboard.add_widgets(operations.alarm_row(contents.alarms))
     dashboard.add_widgets(
         graph("Devices: connections", _iot("Connect.Success"), _iot("Connect.AuthError")),
         graph("Devices: messages in, out", _iot("PublishIn.Success"), _iot("PublishOut.Success")),
@@ -50,9 +50,10 @@ def add_operations(stack: "IotStack") -> None:
         graph("Webhook", stack.alerts.webhook.metric_accepted(), stack.alerts.webhook.metric_rejected()),
     )
     dashboard.add_widgets(
-        *operations.queue_graphs(stack), graph("Batch layer: does not fit the schema", batch.metric_unconverted())
+        *operations.queue_graphs(contents.queues),
+        graph("Batch layer: does not fit the schema", batch.metric_unconverted()),
     )
-    dashboard.add_widgets(*operations.function_row(stack))
+    dashboard.add_widgets(*operations.function_row(contents.functions))
 
 
 def _iot(name: str) -> cloudwatch.Metric:
