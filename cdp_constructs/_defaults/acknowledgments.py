@@ -1,8 +1,9 @@
 """Acknowledgments of cdk-nag findings: narrow, reasoned, and kept in the audit trail."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
@@ -10,6 +11,9 @@ from constructs import IConstruct, IValidation
 
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
+
+
+_ON_RESOURCES: "WeakKeyDictionary[Stack, _AcknowledgingResources]" = WeakKeyDictionary()
 
 
 def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) -> None:
@@ -21,10 +25,19 @@ def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) 
             ``AwsSolutions-SQS3`` or ``AwsSolutions-IAM5[Resource::*]``; or several with one reason.
         reason: Why a security reviewer would accept it.
     """
-    names = [rules] if isinstance(rules, str) else rules
+    acknowledge_each(construct, dict.fromkeys([rules] if isinstance(rules, str) else rules, reason))
+
+
+def acknowledge_each(construct: IConstruct, reasons: Mapping[str, str]) -> None:
+    """Accept findings on one construct, each with a reason of its own.
+
+    Args:
+        construct: The narrowest construct that has the findings.
+        reasons: By rule; see ``acknowledge``.
+    """
     # Only an id with its pack in front reaches the audit trail of the validation report.
     Validations.of(construct).acknowledge(
-        *(Acknowledgment(id=f"{name.partition('-')[0]}::{name}", reason=reason) for name in names)
+        *(Acknowledgment(id=f"{rule.partition('-')[0]}::{rule}", reason=reason) for rule, reason in reasons.items())
     )
 
 
@@ -36,23 +49,31 @@ def acknowledge_resources(policy: "iam.Policy", resources: list[str], reason: st
         resources: The ARNs as given to its statements.
         reason: Why a security reviewer would accept them.
     """
-    policy.node.add_validation(_Acknowledging(policy, resources, reason))
+    stack = Stack.of(policy)
+    acknowledging = _ON_RESOURCES.get(stack)
+    if acknowledging is None:
+        acknowledging = _ON_RESOURCES[stack] = _AcknowledgingResources(stack)
+        stack.node.add_validation(acknowledging)
+    acknowledging.accepted.append((policy, resources, reason))
 
 
 @jsii.implements(IValidation)
-class _Acknowledging:
-    """Acknowledges when the app is validated: only then is it known how a resource of another stack is written."""
+class _AcknowledgingResources:
+    """Acknowledges when the app is validated: only then is it known how a resource of another stack is written.
 
-    def __init__(self, policy: "iam.Policy", resources: list[str], reason: str) -> None:
-        self._policy = policy
-        self._resources = resources
-        self._reason = reason
+    One for all policies of a stack, which are then written with one question to Node.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.accepted: list[tuple[iam.Policy, list[str], str]] = []
 
     def validate(self) -> list[str]:
         """Report nothing; see the class."""
-        resolved = Stack.of(self._policy).resolve(self._resources)
-        rules = [f"AwsSolutions-IAM5[Resource::{_flatten(resource)}]" for resource in resolved]
-        acknowledge(self._policy, rules, self._reason)
+        written = self._stack.resolve([resources for _, resources, _ in self.accepted])
+        for (policy, _, reason), resources in zip(self.accepted, written, strict=True):
+            rules = [f"AwsSolutions-IAM5[Resource::{_flatten(resource)}]" for resource in resources]
+            acknowledge(policy, rules, reason)
         return []
 
 

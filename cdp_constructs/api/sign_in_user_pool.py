@@ -7,7 +7,7 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.acknowledgments import acknowledge_each
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
 
 if TYPE_CHECKING:
@@ -154,16 +154,14 @@ class SignInUserPool(Construct):
             deletion_protection=removal_policy != RemovalPolicy.DESTROY,
             removal_policy=removal_policy,
         )
-        acknowledge(
+        acknowledge_each(
             pool,
-            "AwsSolutions-COG2",
-            "A second factor (authenticator app) is offered, not forced: the public signs up here by itself. A service "
-            "that holds more than the users' own data sets mfa to REQUIRED.",
-        )
-        acknowledge(
-            pool,
-            "AwsSolutions-COG8",
-            "The Plus plan would multiply the price per user for threat protection; the Essentials plan with a strong "
-            "password policy is the choice until there is an abuse problem to pay for.",
+            {
+                "AwsSolutions-COG2": "A second factor (authenticator app) is offered, not forced: the public signs up "
+                "here by itself. A service that holds more than the users' own data sets mfa to REQUIRED.",
+                "AwsSolutions-COG8": "The Plus plan would multiply the price per user for threat protection; the "
+                "Essentials plan with a strong password policy is the choice until there is an abuse problem to pay "
+                "for.",
+            },
         )
         return pool

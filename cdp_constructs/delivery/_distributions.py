@@ -7,7 +7,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.acknowledgments import acknowledge_each
 from cdp_constructs._defaults.buckets import access_log_bucket
 from cdp_constructs._defaults.paths import path_of
 
@@ -50,15 +50,13 @@ def add_distribution(
         log_file_prefix=f"cloudfront/{scope.node.addr[-8:]}/",
         **options,
     )
-    acknowledge(distribution, "AwsSolutions-CFR1", any_country)
-    acknowledge(distribution, "AwsSolutions-CFR2", without_web_acl)
+    findings = {"AwsSolutions-CFR1": any_country, "AwsSolutions-CFR2": without_web_acl}
     if certificate is None:
-        acknowledge(
-            distribution,
-            "AwsSolutions-CFR4",
-            "The certificate of cloudfront.net fixes the oldest protocol; with a certificate of one's own it is "
-            "TLS 1.2.",
+        findings["AwsSolutions-CFR4"] = (
+            "The certificate of cloudfront.net fixes the oldest protocol; with a certificate of one's own it is TLS "
+            "1.2."
         )
+    acknowledge_each(distribution, findings)
     return distribution
 
 

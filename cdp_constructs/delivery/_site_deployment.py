@@ -1,5 +1,7 @@
 """How files get into a bucket at deployment: by the CDK's own function, one per stack."""
 
+from collections.abc import Sequence
+
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -7,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_each, acknowledge_resources
 
 
 def deploy_files(
@@ -16,6 +18,7 @@ def deploy_files(
     *,
     bucket: s3.IBucket,
     source: s3_deployment.ISource,
+    log_group: logs.ILogGroup,
     cache_control: str,
     prune: bool,
     only: str | None = None,
@@ -28,12 +31,13 @@ def deploy_files(
         construct_id: Id of the deployment inside ``scope``.
         bucket: Where they go.
         source: Where they come from.
+        log_group: That of the stack; see ``deployment_logs``.
         cache_control: How long readers keep them.
         prune: Whether files of the bucket that the source lacks are removed; those left out are not looked at.
         only: Pattern of the files that are taken; all by default.
         without: Pattern of the files that are left out; none by default.
     """
-    deployment = s3_deployment.BucketDeployment(
+    return s3_deployment.BucketDeployment(
         scope,
         construct_id,
         sources=[source],
@@ -42,14 +46,12 @@ def deploy_files(
         prune=prune,
         exclude=["*"] if only is not None else without and [without],
         include=None if only is None else [only],
-        log_group=_log_group(scope),
+        log_group=log_group,
         output_object_keys=False,
     )
-    _acknowledge_deployment(scope, deployment, bucket)
-    return deployment
 
 
-def _log_group(scope: Construct) -> logs.ILogGroup:
+def deployment_logs(scope: Construct) -> logs.ILogGroup:
     """Return where the function of the CDK that deploys files logs, one per stack as the function is."""
     stack = Stack.of(scope)
     made = stack.node.try_find_child("SiteDeploymentLogs")
@@ -60,21 +62,30 @@ def _log_group(scope: Construct) -> logs.ILogGroup:
     )
 
 
-def _acknowledge_deployment(scope: Construct, deployment: s3_deployment.BucketDeployment, bucket: s3.IBucket) -> None:
-    """Accept how the CDK makes the one function per stack that deploys files."""
-    role = deployment.handler_role
+def acknowledge_deployments(scope: Construct, role: iam.IRole, buckets: Sequence[s3.IBucket]) -> None:
+    """Accept how the CDK makes the one function per stack that deploys files.
+
+    Args:
+        scope: The pattern that owns the files.
+        role: The function's, as any deployment of the stack has it.
+        buckets: Where the files go.
+    """
     function = role.node.scope
     stack = Stack.of(scope)
-    acknowledge(
-        function,  # type: ignore[arg-type]  # a role has a scope
-        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
-        "CDK's own function: it may write its logs.",
-    )
-    acknowledge(
-        function,  # type: ignore[arg-type]
-        ["Serverless-LambdaDLQ", "Serverless-LambdaTracing", "AwsSolutions-L1", "Serverless-LambdaLatestVersion"],
+    called = (
         "CDK's own function and its runtime; CloudFormation calls it during a deployment, waits for its answer, and "
-        "fails the deployment without one.",
+        "fails the deployment without one."
+    )
+    managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    acknowledge_each(
+        function,  # type: ignore[arg-type]  # a role has a scope
+        {
+            f"AwsSolutions-IAM4[{managed}]": "CDK's own function: it may write its logs.",
+            "Serverless-LambdaDLQ": called,
+            "Serverless-LambdaTracing": called,
+            "AwsSolutions-L1": called,
+            "Serverless-LambdaLatestVersion": called,
+        },
     )
     assets = f"cdk-{stack.synthesizer.bootstrap_qualifier}-assets-{stack.account}-{stack.region}"
     policy: iam.Policy = role.node.find_child("DefaultPolicy")  # type: ignore[assignment]  # made by the grants
@@ -86,6 +97,6 @@ def _acknowledge_deployment(scope: Construct, deployment: s3_deployment.BucketDe
     )
     acknowledge_resources(
         policy,
-        [bucket.arn_for_objects("*"), f"arn:{stack.partition}:s3:::{assets}/*"],
+        [*(bucket.arn_for_objects("*") for bucket in buckets), f"arn:{stack.partition}:s3:::{assets}/*"],
         "The function writes the files of the site, whose names the build chooses, and reads the staged assets.",
     )

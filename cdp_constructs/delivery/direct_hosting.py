@@ -16,7 +16,7 @@ from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import check_bucket
-from cdp_constructs.delivery._site_deployment import deploy_files
+from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
 from cdp_constructs.delivery.cache_distribution import CacheDistribution
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ class DirectHosting(Construct):
         if self._pages:
             raise InvalidOptionError(self, "folder", f"is {str(folder)!r}, a second one", "Give a site one folder")
         source = s3_deployment.Source.asset(str(folder))
+        log_group = deployment_logs(self)
         for number, bucket in enumerate(self._buckets):
             suffix = "Failover" if number else ""
             assets = deploy_files(
@@ -169,6 +170,7 @@ class DirectHosting(Construct):
                 f"Assets{suffix}",
                 bucket=bucket,
                 source=source,
+                log_group=log_group,
                 cache_control=_YEAR,
                 prune=False,
                 only=immutable,
@@ -178,12 +180,14 @@ class DirectHosting(Construct):
                 f"Site{suffix}",
                 bucket=bucket,
                 source=source,
+                log_group=log_group,
                 cache_control=_ASK_AGAIN,
                 prune=True,
                 without=immutable,
             )
             pages.node.add_dependency(assets)
             self._pages.append(pages)
+        acknowledge_deployments(self, self._pages[0].handler_role, self._buckets)
         for name, values in self._configurations.items():
             self._write(name, values)
 

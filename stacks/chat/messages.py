@@ -12,7 +12,7 @@ from aws_cdk import custom_resources as cr
 from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
-from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs._defaults.acknowledgments import acknowledge_each
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
@@ -192,6 +192,12 @@ def _acknowledge_provider(stack: Stack) -> None:
     uuid = cr.AwsCustomResource.PROVIDER_FUNCTION_UUID.replace("-", "")
     provider = stack.node.find_child(f"AWS{uuid}")
     managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-    acknowledge(provider, f"AwsSolutions-IAM4[{managed}]", "CDK's own function: it may write its logs, nothing else.")
-    reason = "CloudFormation calls it during a deployment, waits for its answer, and fails the deployment without one."
-    acknowledge(provider, ["Serverless-LambdaDLQ", "Serverless-LambdaTracing"], reason)
+    called = "CloudFormation calls it during a deployment, waits for its answer, and fails the deployment without one."
+    acknowledge_each(
+        provider,
+        {
+            f"AwsSolutions-IAM4[{managed}]": "CDK's own function: it may write its logs, nothing else.",
+            "Serverless-LambdaDLQ": called,
+            "Serverless-LambdaTracing": called,
+        },
+    )
