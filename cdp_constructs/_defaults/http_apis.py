@@ -8,7 +8,7 @@ from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_logs as logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from constructs import Construct
 
@@ -46,26 +46,26 @@ def add_access_logs(
     )
 
 
-def throttle_route(
+def throttle_routes(
     api: apigatewayv2.IHttpApi,
-    route_key: str,
-    limits: apigatewayv2.ThrottleSettings,
+    limits: "Mapping[str, apigatewayv2.ThrottleSettings]",
     *,
     after: "Iterable[apigatewayv2.HttpRoute]",
 ) -> None:
-    """Let a route take fewer requests than the others; an imported API's stage is not ours to configure.
+    """Let routes take fewer requests than the others; an imported API's stage is not ours to configure.
 
     Args:
         api: The HTTP API, served from its default stage.
-        route_key: The route as API Gateway writes it, such as ``GET /orders/{order}``.
-        limits: Requests per second and burst, for all callers together. Beyond, API Gateway answers 429.
-        after: The route itself: API Gateway refuses settings of a route that does not exist yet.
+        limits: Requests per second and burst, for all callers together, by route as API Gateway writes it, such as
+            ``GET /orders/{order}``. Beyond, API Gateway answers 429.
+        after: The routes themselves: API Gateway refuses settings of a route that does not exist yet.
     """
     stage = api.default_stage
     if stage is None:
         return
     resource = cast("apigatewayv2.CfnStage", stage.node.default_child)
-    escaped = route_key.replace(".", "\\.")  # a dot would start the next level of the override
-    settings = {"ThrottlingRateLimit": limits.rate_limit, "ThrottlingBurstLimit": limits.burst_limit}
-    resource.add_property_override(f"RouteSettings.{escaped}", settings)
+    for route_key, limit in limits.items():
+        escaped = route_key.replace(".", "\\.")  # a dot would start the next level of the override
+        settings = {"ThrottlingRateLimit": limit.rate_limit, "ThrottlingBurstLimit": limit.burst_limit}
+        resource.add_property_override(f"RouteSettings.{escaped}", settings)
     resource.node.add_dependency(*after)

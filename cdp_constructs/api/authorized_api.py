@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
+from cdp_constructs._defaults.http_apis import add_access_logs, throttle_routes
 from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_origins, check_range
@@ -128,22 +128,9 @@ class AuthorizedApi(Construct):
         Raises:
             InvalidOptionError: for a malformed or repeated route, or throttling out of range.
         """
-        if not _ROUTE.fullmatch(route) or route in self._routes:
-            problem = f"is {route!r}, which is there already" if route in self._routes else f"is {route!r}"
-            fix = "Write a method, a space and a path that no other route has, such as GET /orders/{order}"
-            raise InvalidOptionError(self, "route", problem, fix)
+        added = self._add_route(route, function, throttle=throttle, scopes=scopes)
         if throttle is not None:
-            self._check_throttle(throttle)
-        self._routes.add(route)
-        method, _, path = route.partition(" ")
-        (added,) = self.api.add_routes(
-            path=path,
-            methods=[apigatewayv2.HttpMethod[method]],
-            integration=self._integration(function),
-            authorization_scopes=list(scopes) or None,
-        )
-        if throttle is not None:
-            throttle_route(self.api, route, throttle, after=[added])
+            throttle_routes(self.api, {route: throttle}, after=[added])
         return added
 
     def add_routes(
@@ -156,7 +143,11 @@ class AuthorizedApi(Construct):
         Raises:
             InvalidOptionError: see ``add_route``.
         """
-        return [self.add_route(route, function, throttle=throttle) for route, throttle in routes.items()]
+        added = {route: self._add_route(route, function, throttle=throttle) for route, throttle in routes.items()}
+        throttled = {route: throttle for route, throttle in routes.items() if throttle is not None}
+        if throttled:
+            throttle_routes(self.api, throttled, after=[added[route] for route in throttled])
+        return list(added.values())
 
     def metric_requests(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Requests; per minute by default."""
@@ -173,6 +164,31 @@ class AuthorizedApi(Construct):
     def metric_latency(self, statistic: str = "p99", *, period: Duration | None = None) -> cloudwatch.Metric:
         """Milliseconds from request to answer; per minute by default."""
         return self.api.metric_latency(period=period or minute(), statistic=statistic)
+
+    def _add_route(
+        self,
+        route: str,
+        function: "lambda_.IFunction",
+        *,
+        throttle: apigatewayv2.ThrottleSettings | None,
+        scopes: "Sequence[str]" = (),
+    ) -> apigatewayv2.HttpRoute:
+        """Add a route whose throttling, checked here, is yet to be set."""
+        if not _ROUTE.fullmatch(route) or route in self._routes:
+            problem = f"is {route!r}, which is there already" if route in self._routes else f"is {route!r}"
+            fix = "Write a method, a space and a path that no other route has, such as GET /orders/{order}"
+            raise InvalidOptionError(self, "route", problem, fix)
+        if throttle is not None:
+            self._check_throttle(throttle)
+        self._routes.add(route)
+        method, _, path = route.partition(" ")
+        (added,) = self.api.add_routes(
+            path=path,
+            methods=[apigatewayv2.HttpMethod[method]],
+            integration=self._integration(function),
+            authorization_scopes=list(scopes) or None,
+        )
+        return added
 
     def _integration(self, function: "lambda_.IFunction") -> integrations.HttpLambdaIntegration:
         """Return the integration of a function, one for all of its routes."""

@@ -12,7 +12,7 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.http_apis import throttle_route
+from cdp_constructs._defaults.http_apis import throttle_routes
 from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
@@ -111,8 +111,8 @@ class DeepHealthCheck(Construct):
             timeout=Duration.seconds(5),
         )
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
-        self._add_route("ShallowRoute", shallow_path, limits)
-        self._add_route("DeepRoute", path, limits)
+        routes = [self._add_route("ShallowRoute", shallow_path), self._add_route("DeepRoute", path)]
+        throttle_routes(api, {f"GET {shallow_path}": limits, f"GET {path}": limits}, after=routes)
         self._add_alarms(alarm_topic)
 
     def add_table(
@@ -236,22 +236,22 @@ class DeepHealthCheck(Construct):
         if len(self._names) == _MOST_DEPENDENCIES:
             fix = f"A check takes {_MOST_DEPENDENCIES}: leave out what the others depend on, or add a second check"
             raise InvalidOptionError(self, "name", f"is {name!r}, one dependency too many", fix)
-        region = Stack.of(self).region
-        if resource is not None and not Token.is_unresolved(region):
-            elsewhere = resource.env.region
-            if not Token.is_unresolved(elsewhere) and elsewhere != region:
+        stack = Stack.of(self)
+        if resource is not None:
+            here, elsewhere = stack.region, resource.env.region
+            if elsewhere != here and not Token.is_unresolved(here) and not Token.is_unresolved(elsewhere):
                 fix = "Check it in its own Region: a shared dependency that fails would take every Region out at once"
-                raise InvalidOptionError(self, kind, f"{name!r} is in {elsewhere}, the check in {region}", fix)
+                raise InvalidOptionError(self, kind, f"{name!r} is in {elsewhere}, the check in {here}", fix)
         self._names.append(name)
         entry = {"name": name, "kind": kind, "target": target, "hard": hard, **more}
-        self.function.add_environment(f"DEPENDENCY_{len(self._names):02}", Stack.of(self).to_json_string(entry))
+        self.function.add_environment(f"DEPENDENCY_{len(self._names):02}", stack.to_json_string(entry))
 
     def _allow(self, action: str, resource: str, conditions: "Mapping[str, Any] | None" = None) -> None:
         self.function.add_to_role_policy(
             iam.PolicyStatement(actions=[action], resources=[resource], conditions=conditions)
         )
 
-    def _add_route(self, construct_id: str, path: str, limits: apigatewayv2.ThrottleSettings) -> None:
+    def _add_route(self, construct_id: str, path: str) -> apigatewayv2.HttpRoute:
         from aws_cdk import aws_apigatewayv2_integrations as integrations
 
         route = apigatewayv2.HttpRoute(
@@ -265,7 +265,7 @@ class DeepHealthCheck(Construct):
         )
         reason = "Health checkers carry no token. The answer names no resource, is cached, and the route is throttled."
         acknowledge(route, "AwsSolutions-APIG4", reason)
-        throttle_route(self.api, f"GET {path}", limits, after=[route])
+        return route
 
     def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
         if alarm_topic is None:

@@ -14,7 +14,7 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_objects, consume_queue
-from cdp_constructs._defaults.http_apis import add_access_logs, throttle_route
+from cdp_constructs._defaults.http_apis import add_access_logs, throttle_routes
 from cdp_constructs._defaults.paths import path_of
 from cdp_constructs._defaults.periods import days, minute, minutes
 from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
@@ -288,7 +288,7 @@ class WebhookAutomation(Construct):
         )
         reason = "Senders of webhooks carry no token: the function verifies the signature of every delivery itself."
         acknowledge(route, "AwsSolutions-APIG4", reason)
-        throttle_route(self.api, f"POST {self._source.path}", limits, after=[route])
+        throttle_routes(self.api, {f"POST {self._source.path}": limits}, after=[route])
 
     def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
         where = f"{path_of(self)}: "

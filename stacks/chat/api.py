@@ -13,7 +13,7 @@ from cdp_constructs import AuthorizedApi
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.http_apis import throttle_route
+from cdp_constructs._defaults.http_apis import throttle_routes
 from cdp_constructs._defaults.paths import path_of
 from stacks.chat import HANDLERS
 from stacks.chat.global_stack import ROOMS_OF_USER
@@ -85,9 +85,11 @@ class Api(Construct):
             self, "Default", allowed_origins=allowed_origins, issuer=issuer, alarm_topic=alarm_topic
         )
         self.api = self.authorized.api
-        for route, throttle in _ROUTES.items():
-            limits = throttle and apigatewayv2.ThrottleSettings(rate_limit=throttle[0], burst_limit=throttle[1])
-            self.authorized.add_route(route, self.function, throttle=limits)
+        limits = {
+            route: throttle and apigatewayv2.ThrottleSettings(rate_limit=throttle[0], burst_limit=throttle[1])
+            for route, throttle in _ROUTES.items()
+        }
+        self.authorized.add_routes(limits, self.function)
         add_alarm(
             self,
             "ThrottlesAlarm",
@@ -134,6 +136,7 @@ class Api(Construct):
         notifications.share_with(self.function)
         self.function.add_environment("USER_POOL_REGION", user_pool_region)
         limits = apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=50)
+        routes = {}
         for method in (apigatewayv2.HttpMethod.GET, apigatewayv2.HttpMethod.POST):
             (route,) = self.api.add_routes(
                 path=UNSUBSCRIBE_PATH,
@@ -142,13 +145,14 @@ class Api(Construct):
                 # Explicit, because the API's default authorizer would ask readers of mails to sign in.
                 authorizer=apigatewayv2.HttpNoneAuthorizer(),
             )
-            throttle_route(self.api, f"{method.value} {UNSUBSCRIBE_PATH}", limits, after=[route])
             acknowledge(
                 route,
                 "AwsSolutions-APIG4",
                 "Public, because mail programs follow the link: it switches off the mails of the user whose token "
                 "it carries, and nothing else.",
             )
+            routes[f"{method.value} {UNSUBSCRIBE_PATH}"] = route
+        throttle_routes(self.api, dict.fromkeys(routes, limits), after=routes.values())
 
     def use_attachments(self, form_function: "lambda_.IFunction", signing_functions: "Mapping[str, str]") -> None:
         """Let the API have uploads and downloads signed.
