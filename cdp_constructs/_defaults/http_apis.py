@@ -31,8 +31,8 @@ def add_access_logs(
     api: apigatewayv2.HttpApi,
     *,
     log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
-) -> None:
-    """Keep a line of JSON for every request to the default stage.
+) -> apigatewayv2.CfnStage:
+    """Keep a line of JSON for every request to the default stage, and return the stage.
 
     Args:
         scope: The pattern that owns the API; the log group is its ``AccessLogs``.
@@ -44,6 +44,7 @@ def add_access_logs(
     stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
         destination_arn=log_group.log_group_arn, format=json.dumps(_LOGGED)
     )
+    return stage
 
 
 def throttle_routes(

@@ -1,7 +1,7 @@
 """AuthorizedApi: an HTTP API that only signed-in users reach."""
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -215,13 +215,12 @@ class AuthorizedApi(Construct):
         )
 
     def _configure_stage(self, limits: apigatewayv2.ThrottleSettings, log_retention: logs.RetentionDays) -> None:
-        stage = cast("apigatewayv2.CfnStage", self.api.default_stage.node.default_child)  # type: ignore[union-attr]
+        stage = add_access_logs(self, self.api, log_retention=log_retention)
         stage.default_route_settings = apigatewayv2.CfnStage.RouteSettingsProperty(
             throttling_rate_limit=limits.rate_limit,
             throttling_burst_limit=limits.burst_limit,
             detailed_metrics_enabled=True,
         )
-        add_access_logs(self, self.api, log_retention=log_retention)
 
     def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
         add_alarm(

@@ -22,6 +22,7 @@ _CLOUDFRONT_REGION = "us-east-1"
 _CERTIFICATE_SOURCE = (
     "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html"
 )
+_DAY = 24 * 60 * 60  # seconds
 _ROTATION_SOURCE = "https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html"
 
 
@@ -54,14 +55,14 @@ def check_rotation(scope: Construct, rotate_every: Duration) -> None:
     """Refuse an interval that Secrets Manager does not have."""
     if rotate_every.is_unresolved():
         return
-    if rotate_every.to_seconds() % Duration.days(1).to_seconds():
+    days, rest = divmod(rotate_every.to_seconds(), _DAY)
+    if rest:
         raise InvalidOptionError(
             scope,
             "rotate_every",
             f"is {rotate_every.to_human_string()}",
             "Secrets Manager counts whole days, such as Duration.days(30)",
         )
-    days = rotate_every.to_days()
     check_range(scope, "rotate_every", days, low=1, high=1000, unit="days", source=_ROTATION_SOURCE)
 
 
@@ -144,7 +145,7 @@ def check_content_security_policy(scope: Construct, sources: "Mapping[str, Seque
             fix = 'Give lists by directive, such as {"connect-src": ["https://api.example.com"]}'
             raise InvalidOptionError(scope, "content_security_policy", f"has {directive!r}: {names!r}", fix)
         for source in names:
-            if Token.is_unresolved(source) or _SOURCE.fullmatch(source) or _WILD_HOST.fullmatch(source):
+            if _SOURCE.fullmatch(source) or _WILD_HOST.fullmatch(source) or Token.is_unresolved(source):
                 continue
             fix = (
                 "Name hosts, such as https://api.example.com or wss://live.example.com; scripts and styles belong into "

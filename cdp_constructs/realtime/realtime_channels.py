@@ -147,11 +147,12 @@ class RealtimeChannels(Construct):
                 ),
             ),
         )
+        self._api_id = self.api.attr_api_id
         self.log_group = logs.LogGroup(
             self,
             "Logs",
             # AppSync writes to this name, and makes it without an expiry when it is not there.
-            log_group_name=f"/aws/appsync/apis/{self.api.attr_api_id}",
+            log_group_name=f"/aws/appsync/apis/{self._api_id}",
             retention=log_retention,
             removal_policy=RemovalPolicy.RETAIN,
         )
@@ -185,7 +186,7 @@ class RealtimeChannels(Construct):
         resource = appsync.CfnChannelNamespace(
             scope,
             "Namespace",
-            api_id=self.api.attr_api_id,
+            api_id=self._api_id,
             name=name,
             subscribe_auth_modes=[appsync.CfnChannelNamespace.AuthModeProperty(auth_type=_BY_USER)],
             publish_auth_modes=[appsync.CfnChannelNamespace.AuthModeProperty(auth_type=_BY_ROLE)],
@@ -200,7 +201,7 @@ class RealtimeChannels(Construct):
             ),
         )
         resource.add_resource_dependency(source)
-        namespace = ChannelNamespace(name, resource.attr_channel_namespace_arn, self.api.attr_api_id)
+        namespace = ChannelNamespace(name, resource.attr_channel_namespace_arn, self._api_id)
         self._namespaces[name] = namespace
         add_alarm(
             scope,
@@ -279,7 +280,7 @@ class RealtimeChannels(Construct):
         return self._metric("5XXError", period)
 
     def _metric(self, name: str, period: Duration | None) -> cloudwatch.Metric:
-        return _metric(name, {"EventAPIId": self.api.attr_api_id}, period)
+        return _metric(name, {"EventAPIId": self._api_id}, period)
 
     @staticmethod
     def _mode(auth_type: str) -> appsync.CfnApi.AuthModeProperty:
@@ -317,7 +318,7 @@ class RealtimeChannels(Construct):
         source = appsync.CfnDataSource(
             scope,
             "Handler",
-            api_id=self.api.attr_api_id,
+            api_id=self._api_id,
             name=f"subscribe_{scope.node.id.replace('-', '_')}",
             type="AWS_LAMBDA",
             lambda_config=appsync.CfnDataSource.LambdaConfigProperty(lambda_function_arn=handler.function_arn),

@@ -110,6 +110,7 @@ class DeepHealthCheck(Construct):
             memory_size=512,  # half a virtual CPU: a cold start must fit into Route 53's two seconds too
             timeout=Duration.seconds(5),
         )
+        self._service = self.function.function_name
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
         routes = [self._add_route("ShallowRoute", shallow_path), self._add_route("DeepRoute", path)]
         throttle_routes(api, {f"GET {shallow_path}": limits, f"GET {path}": limits}, after=routes)
@@ -221,7 +222,7 @@ class DeepHealthCheck(Construct):
         return cloudwatch.Metric(
             namespace=_NAMESPACE,
             metric_name=name,
-            dimensions_map={"service": self.function.function_name},
+            dimensions_map={"service": self._service},
             statistic="Sum",
             period=period or minute(),
         )

@@ -1,6 +1,6 @@
 """Webhook automation: another system's webhook becomes work that is done once and can be done again."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -267,8 +267,7 @@ class WebhookAutomation(Construct):
 
     def _make_api(self, limits: apigatewayv2.ThrottleSettings) -> apigatewayv2.HttpApi:
         api = apigatewayv2.HttpApi(self, "Api", description=f"Receives the webhooks of {path_of(self)}")
-        add_access_logs(self, api)
-        stage = cast("apigatewayv2.CfnStage", api.default_stage.node.default_child)  # type: ignore[union-attr]
+        stage = add_access_logs(self, api)
         stage.default_route_settings = apigatewayv2.CfnStage.RouteSettingsProperty(
             throttling_rate_limit=limits.rate_limit, throttling_burst_limit=limits.burst_limit
         )

@@ -15,6 +15,7 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.http_apis import throttle_routes
 from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import minute
 from stacks.chat import HANDLERS
 from stacks.chat.global_stack import ROOMS_OF_USER
 
@@ -93,7 +94,7 @@ class Api(Construct):
         add_alarm(
             self,
             "ThrottlesAlarm",
-            self.function.metric_throttles(period=Duration.minutes(1)),
+            self.function.metric_throttles(period=minute()),
             alarm_topic=alarm_topic,
             description=f"{path_of(self)}: Lambda turns requests away. Raise the account's concurrency in this Region.",
         )

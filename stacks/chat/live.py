@@ -57,7 +57,7 @@ class Live(Construct):
             "LateAlarm",
             self.delivery.metric_oldest_message(),
             alarm_topic=alarm_topic,
-            threshold=Duration.minutes(1).to_seconds(),
+            threshold=60,  # seconds
             evaluation_periods=3,
             description=f"{path_of(self)}: members get messages a minute late or more. Look at the publisher's errors "
             "and throttles, and at the quotas of AppSync.",

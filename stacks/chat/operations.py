@@ -27,36 +27,47 @@ def add_operations(stack: "RegionalStack") -> None:
 def _add_dashboard(stack: "RegionalStack", contents: operations.Contents) -> None:
     """What users notice on top, what waits and what failed below, then what the functions say."""
     api, channels = stack.api.authorized, stack.live.channels
-    dashboard = cloudwatch.Dashboard(stack, "Dashboard", default_interval=Duration.hours(3))
-    dashboard.add_widgets(operations.alarm_row(contents.alarms))
-    dashboard.add_widgets(
-        graph("Requests", api.metric_requests()),
-        graph("Errors", api.metric_server_errors(), api.metric_client_errors()),
-        graph("Latency, ms", api.metric_latency("p50"), api.metric_latency("p99")),
+    behind = stack.messages.publisher.metric("IteratorAge", period=minute(), statistic="max")
+    cloudwatch.Dashboard(
+        stack,
+        "Dashboard",
+        default_interval=Duration.hours(3),
+        widgets=[
+            [operations.alarm_row(contents.alarms)],
+            [
+                graph("Requests", api.metric_requests()),
+                graph("Errors", api.metric_server_errors(), api.metric_client_errors()),
+                graph("Latency, ms", api.metric_latency("p50"), api.metric_latency("p99")),
+            ],
+            [
+                graph("Connections", channels.metric_connections(), channels.metric_connected(), width=12),
+                graph(
+                    "Live: errors",
+                    channels.metric_connect_errors(),
+                    channels.metric_publish_refused(),
+                    channels.metric_publish_errors(),
+                    width=12,
+                ),
+            ],
+            [
+                graph("Events published", stack.messages.fanout.metric_published(period=minute())),
+                graph("Behind the table, ms", behind),
+                graph(
+                    "Uploads",
+                    stack.attachments.upload.metric_accepted(),
+                    stack.attachments.upload.metric_rejected(),
+                    stack.attachments.thumbnails.metric_made(),
+                    stack.attachments.thumbnails.metric_unreadable(),
+                ),
+            ],
+            [
+                *operations.queue_graphs(contents.queues),
+                graph(
+                    "Health: failing dependencies",
+                    stack.health.metric_hard_failures(),
+                    stack.health.metric_soft_failures(),
+                ),
+            ],
+            [*operations.function_row(contents.functions)],
+        ],
     )
-    dashboard.add_widgets(
-        graph("Connections", channels.metric_connections(), channels.metric_connected(), width=12),
-        graph(
-            "Live: errors",
-            channels.metric_connect_errors(),
-            channels.metric_publish_refused(),
-            channels.metric_publish_errors(),
-            width=12,
-        ),
-    )
-    dashboard.add_widgets(
-        graph("Events published", stack.messages.fanout.metric_published(period=minute())),
-        graph("Behind the table, ms", stack.messages.publisher.metric("IteratorAge", period=minute(), statistic="max")),
-        graph(
-            "Uploads",
-            stack.attachments.upload.metric_accepted(),
-            stack.attachments.upload.metric_rejected(),
-            stack.attachments.thumbnails.metric_made(),
-            stack.attachments.thumbnails.metric_unreadable(),
-        ),
-    )
-    dashboard.add_widgets(
-        *operations.queue_graphs(contents.queues),
-        graph("Health: failing dependencies", stack.health.metric_hard_failures(), stack.health.metric_soft_failures()),
-    )
-    dashboard.add_widgets(*operations.function_row(contents.functions))

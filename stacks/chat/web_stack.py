@@ -75,6 +75,10 @@ class WebStack(Stack):
             raise ConfigurationError(message)
         domain_names, certificate, zone = self._own_name(configuration)
         sign_in = f"https://cognito-idp.{shared.region}.{self.url_suffix}"
+        apis = {
+            region: f"https://{stack.api.api.api_id}.execute-api.{region}.{self.url_suffix}"
+            for region, stack in regions.items()
+        }
         self.hosting = DirectHosting(
             self,
             "Web",
@@ -85,9 +89,9 @@ class WebStack(Stack):
             content_security_policy={
                 "connect-src": [
                     sign_in,
-                    *(self._api_url(stack) for stack in regions.values()),
+                    *apis.values(),
                     *(stack.live.channels.realtime_endpoint for stack in regions.values()),
-                    *(f"https://{self._upload_host(stack)}" for stack in regions.values()),
+                    *(f"https://{self._upload_host(region, stack)}" for region, stack in regions.items()),
                 ],
                 "img-src": [f"https://{stack.attachments.delivery.domain_name}" for stack in regions.values()],
             },
@@ -98,19 +102,20 @@ class WebStack(Stack):
                 "The copy's own stack lets CloudFront read it.",
             )
         self.hosting.add_site(DIST)
-        home = regions[configuration.home_region]
+        home = configuration.home_region
+        api = regions[home].api.api
         if configuration.latency_routing:
-            self.hosting.add_api(home.api.api, domain_name=configuration.domain_name)
+            self.hosting.add_api(api, domain_name=configuration.domain_name)
         else:
-            self.hosting.add_api(home.api.api)
-        first = NEAREST if configuration.latency_routing else home.region
-        others = [stack for stack in regions.values() if stack.region != first]
+            self.hosting.add_api(api)
+        first = NEAREST if configuration.latency_routing else home
+        others = {region: url for region, url in apis.items() if region != first}
         self.hosting.add_configuration(
             {
                 "apis": [
                     # Through the page's own name, without CORS; then each Region by itself, for when that one fails.
                     {"region": first, "url": "/api"},
-                    *({"region": stack.region, "url": self._api_url(stack)} for stack in others),
+                    *({"region": region, "url": url} for region, url in others.items()),
                 ],
                 "userPool": {
                     "region": shared.region,
@@ -147,12 +152,9 @@ class WebStack(Stack):
         )
         return [name], certificate, zone
 
-    def _api_url(self, stack: "RegionalStack") -> str:
-        return f"https://{stack.api.api.api_id}.execute-api.{stack.region}.{self.url_suffix}"
-
-    def _upload_host(self, stack: "RegionalStack") -> str:
+    def _upload_host(self, region: str, stack: "RegionalStack") -> str:
         # As the upload form names it.
-        return f"{_name_everywhere(stack.attachments.upload.bucket)}.s3.{stack.region}.{self.url_suffix}"
+        return f"{_name_everywhere(stack.attachments.upload.bucket)}.s3.{region}.{self.url_suffix}"
 
 
 def _name_everywhere(bucket: s3.IBucket) -> str:

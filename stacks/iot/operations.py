@@ -21,39 +21,46 @@ def add_operations(stack: "IotStack") -> None:
     operations.add_any_alarm(
         stack, "SystemAlarm", contents.alarms, alarm_topic=stack.alarms.topic, what="this system", folder=RUNBOOKS
     )
-    dashboard = cloudwatch.Dashboard(stack, "Dashboard", default_interval=Duration.hours(3))
-    dashboard.add_widgets(operations.alarm_row(contents.alarms))
-    dashboard.add_widgets(
-        graph("Devices: connections", _iot("Connect.Success"), _iot("Connect.AuthError")),
-        graph("Devices: messages in, out", _iot("PublishIn.Success"), _iot("PublishOut.Success")),
-        graph(
-            "Devices: refused", _iot("PublishIn.AuthError"), _iot("Subscribe.AuthError"), stack.fleet.metric_refused()
-        ),
-    )
     speed, batch = stack.telemetry.speed, stack.telemetry.batch
-    dashboard.add_widgets(
-        graph(
-            "Measurements, by rule",
-            *(_matched(rule.rule.rule_name, kind) for kind, rule in stack.telemetry.rules.items()),
-        ),
-        graph("Speed layer: behind, ms", speed.metric_iterator_age()),
-        graph("Batch layer: oldest not in S3, s", batch.metric_freshness()),
+    rules = (_matched(rule.rule.rule_name, kind) for kind, rule in stack.telemetry.rules.items())
+    cloudwatch.Dashboard(
+        stack,
+        "Dashboard",
+        default_interval=Duration.hours(3),
+        widgets=[
+            [operations.alarm_row(contents.alarms)],
+            [
+                graph("Devices: connections", _iot("Connect.Success"), _iot("Connect.AuthError")),
+                graph("Devices: messages in, out", _iot("PublishIn.Success"), _iot("PublishOut.Success")),
+                graph(
+                    "Devices: refused",
+                    _iot("PublishIn.AuthError"),
+                    _iot("Subscribe.AuthError"),
+                    stack.fleet.metric_refused(),
+                ),
+            ],
+            [
+                graph("Measurements, by rule", *rules),
+                graph("Speed layer: behind, ms", speed.metric_iterator_age()),
+                graph("Batch layer: oldest not in S3, s", batch.metric_freshness()),
+            ],
+            [
+                graph(
+                    "Speed layer: set aside, doubled, late",
+                    speed.metric_unreadable(),
+                    speed.metric_duplicates(),
+                    speed.metric_too_late(),
+                ),
+                graph("Commands: nobody answered", stack.commands.metric_timed_out()),
+                graph("Webhook", stack.alerts.webhook.metric_accepted(), stack.alerts.webhook.metric_rejected()),
+            ],
+            [
+                *operations.queue_graphs(contents.queues),
+                graph("Batch layer: does not fit the schema", batch.metric_unconverted()),
+            ],
+            [*operations.function_row(contents.functions)],
+        ],
     )
-    dashboard.add_widgets(
-        graph(
-            "Speed layer: set aside, doubled, late",
-            speed.metric_unreadable(),
-            speed.metric_duplicates(),
-            speed.metric_too_late(),
-        ),
-        graph("Commands: nobody answered", stack.commands.metric_timed_out()),
-        graph("Webhook", stack.alerts.webhook.metric_accepted(), stack.alerts.webhook.metric_rejected()),
-    )
-    dashboard.add_widgets(
-        *operations.queue_graphs(contents.queues),
-        graph("Batch layer: does not fit the schema", batch.metric_unconverted()),
-    )
-    dashboard.add_widgets(*operations.function_row(contents.functions))
 
 
 def _iot(name: str) -> cloudwatch.Metric:
