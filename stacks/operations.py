@@ -19,7 +19,7 @@ from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
 from cdp_constructs._defaults.alarms import name_runbooks
-from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.paths import path_of, stack_of
 from cdp_constructs._defaults.periods import minute
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 
@@ -54,7 +54,7 @@ class Alarms(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, email: str | None, runbooks: str) -> None:
         super().__init__(scope, construct_id)
         fanout = SnsSqsFanout(self, "Fanout")
-        stack = Stack.of(self)
+        stack = stack_of(self)
         alarms = stack.format_arn(
             service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
         )

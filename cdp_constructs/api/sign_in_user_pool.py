@@ -8,6 +8,7 @@ from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge_each
+from cdp_constructs._defaults.periods import days, minutes
 from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class SignInUserPool(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         token = access_token_validity or Duration.hours(4)
-        session = refresh_token_validity or Duration.days(90)
+        session = refresh_token_validity or days(90)
         self._check_validity(token, session)
         self.user_pool = self._add_user_pool(self_sign_up=self_sign_up, email=email, removal_policy=removal_policy)
         self.user_pool_client = self.user_pool.add_client(
@@ -111,12 +112,8 @@ class SignInUserPool(Construct):
         self.issuer = TokenIssuer.of_user_pool(self.user_pool, self.user_pool_client)
 
     def _check_validity(self, token: Duration, session: Duration) -> None:
-        check_duration(
-            self, "access_token_validity", token, low=Duration.minutes(5), high=Duration.days(1), source=_TOKENS
-        )
-        check_duration(
-            self, "refresh_token_validity", session, low=Duration.hours(1), high=Duration.days(3650), source=_TOKENS
-        )
+        check_duration(self, "access_token_validity", token, low=minutes(5), high=days(1), source=_TOKENS)
+        check_duration(self, "refresh_token_validity", session, low=Duration.hours(1), high=days(3650), source=_TOKENS)
         if token.is_unresolved() or session.is_unresolved():
             return
         if session.to_seconds() <= token.to_seconds():
@@ -144,7 +141,7 @@ class SignInUserPool(Construct):
                 require_lowercase=True,
                 require_uppercase=True,
                 require_symbols=True,
-                temp_password_validity=Duration.days(3),
+                temp_password_validity=days(3),
             ),
             mfa=cognito.Mfa.OPTIONAL,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),

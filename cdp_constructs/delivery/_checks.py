@@ -8,7 +8,7 @@ from aws_cdk import Duration, Resource, Stack, Token
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.paths import path_of, stack_of
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_bucket(scope: Construct, bucket: s3.IBucket | None) -> None:
     """Refuse a bucket whose policy and this distribution would wait for each other across stacks."""
     if bucket is None or not Resource.is_owned_resource(bucket):
         return
-    theirs, ours = path_of(Stack.of(bucket)), path_of(Stack.of(scope))
+    theirs, ours = path_of(Stack.of(bucket)), path_of(stack_of(scope))
     if theirs != ours:
         raise InvalidOptionError(
             scope,

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge_each
 from cdp_constructs._defaults.buckets import access_log_bucket
 from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import days
 
 if TYPE_CHECKING:
     from aws_cdk import aws_certificatemanager as certificatemanager
@@ -76,7 +76,7 @@ def add_security_headers(
         comment=path_of(scope)[-128:],
         security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
             strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
-                access_control_max_age=Duration.days(365), include_subdomains=True, override=True
+                access_control_max_age=days(365), include_subdomains=True, override=True
             ),
             content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
             frame_options=cloudfront.ResponseHeadersFrameOptions(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, CustomResource, Duration
+from aws_cdk import Aws, CustomResource
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -13,6 +13,7 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import minutes
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -62,7 +63,7 @@ class SigningKeys(Construct):
             handler="signing_key_rotation",
             description="Makes, rotates and deletes the key pairs that sign CloudFront URLs and cookies",
             invocation=Invocation.REQUEST,
-            timeout=Duration.minutes(1),
+            timeout=minutes(1),
             memory_size=512,
         )
         self.rotation_function = function
@@ -72,7 +73,7 @@ class SigningKeys(Construct):
             "Keys",
             resource_type="Custom::CloudFrontSigningKeys",
             service_token=function.function_arn,
-            service_timeout=Duration.minutes(3),
+            service_timeout=minutes(3),
             properties={"SecretId": self.secret.secret_arn},
         )
         # The permissions come before the first key and go after the last one.
@@ -94,7 +95,7 @@ class SigningKeys(Construct):
         add_alarm(
             self,
             "RotationAlarm",
-            function.metric_errors(period=Duration.minutes(5), statistic="sum"),
+            function.metric_errors(period=minutes(5), statistic="sum"),
             alarm_topic=alarm_topic,
             description=f"{where}: the signing key could not be rotated; the current key still signs. Read "
             "the log of the rotation function, mend the cause, and rotate the secret again.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -10,6 +10,7 @@ from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
 from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_each, acknowledge_resources
+from cdp_constructs._defaults.paths import stack_of
 
 
 def deploy_files(
@@ -53,7 +54,7 @@ def deploy_files(
 
 def deployment_logs(scope: Construct) -> logs.ILogGroup:
     """Return where the function of the CDK that deploys files logs, one per stack as the function is."""
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     made = stack.node.try_find_child("SiteDeploymentLogs")
     if made is not None:
         return made  # type: ignore[return-value]  # made below
@@ -71,7 +72,7 @@ def acknowledge_deployments(scope: Construct, role: iam.IRole, buckets: Sequence
         buckets: Where the files go.
     """
     function = role.node.scope
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     called = (
         "CDK's own function and its runtime; CloudFormation calls it during a deployment, waits for its answer, and "
         "fails the deployment without one."

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Stack
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
-from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.paths import path_of, stack_of
 from cdp_constructs._defaults.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
     check_content_security_policy,
@@ -186,7 +185,7 @@ class CacheDistribution(Construct):
         """
         check_path_prefix(self, path)
         self._take(f"{path}/*")
-        host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{Stack.of(self).url_suffix}"
+        host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{stack_of(self).url_suffix}"
         strip = cloudfront.Function(
             self,
             f"Strip{path.replace('/', '-')}",

@@ -16,6 +16,7 @@ from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import days, minutes
 from cdp_constructs.delivery._checks import (
     check_bucket,
     check_domain,
@@ -112,7 +113,7 @@ class PrivateCacheDistribution(Construct):
         check_origin_path(self, origin_path)
         check_domain(self, domain_names, certificate)
         check_user_prefix(self, user_prefix)
-        rotate_every = rotate_every or Duration.days(90)
+        rotate_every = rotate_every or days(90)
         check_rotation(self, rotate_every)
 
         self.bucket = bucket if bucket is not None else add_private_bucket(self, "Bucket")
@@ -131,7 +132,7 @@ class PrivateCacheDistribution(Construct):
         add_alarm(
             self,
             "SigningAlarm",
-            self.signing_function.metric_errors(period=Duration.minutes(5), statistic="sum"),
+            self.signing_function.metric_errors(period=minutes(5), statistic="sum"),
             alarm_topic=alarm_topic,
             description=f"{path_of(self)}: downloads could not be signed. Read the log of the signing function.",
         )

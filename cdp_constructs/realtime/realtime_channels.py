@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, RemovalPolicy, Stack
+from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_appsync as appsync
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -16,8 +16,8 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge_resources
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minute, seconds
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class RealtimeChannels(Construct):
             invocation=Invocation.POLLED,
             environment={"HTTP_DOMAIN": self.api.attr_dns_http},
             memory_size=512,
-            timeout=Duration.seconds(30),
+            timeout=seconds(30),
         )
         self.grant_publish(publisher)
         return publisher
@@ -288,7 +288,7 @@ class RealtimeChannels(Construct):
 
     def _appsync(self, api_arn: str | None = None) -> iam.IPrincipal:
         """AppSync, working for this account, and where it is known already, for this API."""
-        conditions: dict[str, dict[str, str]] = {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+        conditions: dict[str, dict[str, str]] = {"StringEquals": {"aws:SourceAccount": stack_of(self).account}}
         if api_arn is not None:
             conditions["ArnEquals"] = {"aws:SourceArn": api_arn}
         return iam.ServicePrincipal(_APPSYNC, conditions=conditions)

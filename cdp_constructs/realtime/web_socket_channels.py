@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -17,8 +17,8 @@ from constructs import Construct
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minute, minutes, seconds
 from cdp_constructs._defaults.validation import check_exclusive
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
 
@@ -112,7 +112,7 @@ class WebSocketChannels(Construct):
         self._namespaces: dict[str, lambda_.IFunction] = {}
         clients = ",".join(client_ids(self, user_pool_clients))
         region = pool_region(self, user_pool, user_pool_region)
-        issuer = f"https://cognito-idp.{region}.{Stack.of(self).url_suffix}/{user_pool.user_pool_id}"
+        issuer = f"https://cognito-idp.{region}.{stack_of(self).url_suffix}/{user_pool.user_pool_id}"
         self.table = table or self._make_table(removal_policy or RemovalPolicy.DESTROY)
         self.authorizer_function = add_function(
             self,
@@ -132,7 +132,7 @@ class WebSocketChannels(Construct):
             invocation=Invocation.REQUEST,
             environment={"TABLE_NAME": self.table.table_name},
             memory_size=512,
-            timeout=Duration.seconds(20),
+            timeout=seconds(20),
             log_retention=log_retention,
         )
         self._let_subscribe()
@@ -164,7 +164,7 @@ class WebSocketChannels(Construct):
         check_namespace(self, name, self._namespaces)
         self._namespaces[name] = subscribe_handler
         handlers = {known: handler.function_arn for known, handler in self._namespaces.items()}
-        self.subscriptions_function.add_environment("SUBSCRIBE_HANDLERS", Stack.of(self).to_json_string(handlers))
+        self.subscriptions_function.add_environment("SUBSCRIBE_HANDLERS", stack_of(self).to_json_string(handlers))
         # Not grant_invoke(): it would also allow every version and alias of the function.
         self.subscriptions_function.add_to_role_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[subscribe_handler.function_arn])
@@ -192,7 +192,7 @@ class WebSocketChannels(Construct):
             invocation=Invocation.POLLED,
             environment={"TABLE_NAME": self.table.table_name, "CALLBACK_URL": self.stage.callback_url},
             memory_size=1024,
-            timeout=Duration.minutes(1),
+            timeout=minutes(1),
             log_retention=self._log_retention,
         )
         allow_on_prefixes(
@@ -268,7 +268,7 @@ class WebSocketChannels(Construct):
             )
 
     def _connections_arn(self) -> str:
-        return Stack.of(self).format_arn(
+        return stack_of(self).format_arn(
             service="execute-api", resource=self.api.api_id, resource_name=f"{_STAGE}/POST/@connections/*"
         )
 

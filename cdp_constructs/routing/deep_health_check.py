@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -13,8 +13,8 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.http_apis import throttle_routes
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minute, seconds
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class DeepHealthCheck(Construct):
         alarm_topic: "sns.ITopic | None" = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        budget = time_budget or Duration.seconds(1)
-        remembered = cache_for if cache_for is not None else Duration.seconds(5)
+        budget = time_budget or seconds(1)
+        remembered = cache_for if cache_for is not None else seconds(5)
         self._check_paths(path, shallow_path)
         self._check_times(budget, remembered)
         self.api = api
@@ -108,7 +108,7 @@ class DeepHealthCheck(Construct):
                 "SHALLOW_ROUTE": f"GET {shallow_path}",
             },
             memory_size=512,  # half a virtual CPU: a cold start must fit into Route 53's two seconds too
-            timeout=Duration.seconds(5),
+            timeout=seconds(5),
         )
         self._service = self.function.function_name
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
@@ -237,7 +237,7 @@ class DeepHealthCheck(Construct):
         if len(self._names) == _MOST_DEPENDENCIES:
             fix = f"A check takes {_MOST_DEPENDENCIES}: leave out what the others depend on, or add a second check"
             raise InvalidOptionError(self, "name", f"is {name!r}, one dependency too many", fix)
-        stack = Stack.of(self)
+        stack = stack_of(self)
         if resource is not None:
             here, elsewhere = stack.region, resource.env.region
             if elsewhere != here and not Token.is_unresolved(here) and not Token.is_unresolved(elsewhere):

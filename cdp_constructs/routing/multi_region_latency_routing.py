@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING, cast
 
-from aws_cdk import CrossStackReferences, Duration, ReferenceStrength, Stack, Tags, Token
+from aws_cdk import CrossStackReferences, Duration, ReferenceStrength, Tags, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs._defaults.periods import minute, seconds
 from cdp_constructs._defaults.validation import InvalidOptionError, check_range, concrete_region
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class MultiRegionLatencyRouting(Construct):
         self.zone = zone
         self.domain_name = domain_name
         self.api = api
-        interval = request_interval or Duration.seconds(30)
+        interval = request_interval or seconds(30)
         self._check_names()
         self._check_api()
         self._check_health(health_check_path, interval, failure_threshold)
@@ -117,7 +118,7 @@ class MultiRegionLatencyRouting(Construct):
             self,
             "HealthCheck",
             type=route53.HealthCheckType.HTTPS,
-            fqdn=f"{api.api_id}.execute-api.{self.region}.{Stack.of(self).url_suffix}",
+            fqdn=f"{api.api_id}.execute-api.{self.region}.{stack_of(self).url_suffix}",
             port=443,
             resource_path=health_check_path,
             request_interval=interval,

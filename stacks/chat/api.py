@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_iam as iam
@@ -14,8 +14,8 @@ from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.http_apis import throttle_routes
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minute, seconds
 from stacks.chat import HANDLERS
 from stacks.chat.global_stack import ROOMS_OF_USER
 
@@ -79,7 +79,7 @@ class Api(Construct):
             description="Answers the chat's API",
             invocation=Invocation.REQUEST,
             memory_size=1024,
-            timeout=Duration.seconds(15),
+            timeout=seconds(15),
         )
         # "Default" leaves no trace in logical ids: they are those of the time when the chat made its API by hand.
         self.authorized = AuthorizedApi(
@@ -125,7 +125,7 @@ class Api(Construct):
             "http": channels.http_endpoint,
             "websocket": channels.realtime_endpoint,
         }
-        self.function.add_environment("REALTIME", Stack.of(self).to_json_string(where))
+        self.function.add_environment("REALTIME", stack_of(self).to_json_string(where))
 
     def use_notices(self, notifications: "Notifications", user_pool_region: str) -> None:
         """Let the API keep what users decide about notices, and let everybody who has a mail's link stop these mails.
@@ -170,7 +170,7 @@ class Api(Construct):
         self.function.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=arns))
 
     def _function_arn(self, region: str, name: str) -> str:
-        return Stack.of(self).format_arn(
+        return stack_of(self).format_arn(
             service="lambda",
             region=region,
             resource="function",

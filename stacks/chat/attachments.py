@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import DirectObjectUpload, ImageThumbnails, PrivateCacheDistribution, SnsSqsFanout, StorageIndex
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs._defaults.periods import minutes
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Attachments(Construct):
             allowed_origins=allowed_origins,
             content_types=CONTENT_TYPES,
             max_size_mb=LARGEST_MB,
-            expiry=Duration.minutes(5),
+            expiry=minutes(5),
             alarm_topic=alarm_topic,
         )
         self.index = StorageIndex(
@@ -82,7 +83,7 @@ class Attachments(Construct):
         )
         signing: lambda_.CfnFunction = self.delivery.signing_function.node.default_child  # type: ignore[assignment]
         # The other Regions' APIs must name it before it exists. Stack names are unique in a Region, and so is this.
-        self.signing_function_name = f"{Stack.of(self).stack_name}-SignDownload"
+        self.signing_function_name = f"{stack_of(self).stack_name}-SignDownload"
         signing.function_name = self.signing_function_name
 
     def _add_recorder(self, table: dynamodb.ITableV2) -> "lambda_.Function":

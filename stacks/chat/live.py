@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -11,6 +10,7 @@ from cdp_constructs import RealtimeChannels
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs._defaults.paths import path_of
+from cdp_constructs._defaults.periods import seconds
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Live(Construct):
             invocation=Invocation.REQUEST,
             environment={"TABLE_NAME": table.table_name},
             memory_size=512,
-            timeout=Duration.seconds(10),
+            timeout=seconds(10),
         )
         function.add_to_role_policy(
             iam.PolicyStatement(

@@ -17,8 +17,8 @@ from cdp_constructs._defaults.acknowledgments import acknowledge_each
 from cdp_constructs._defaults.alarms import add_alarm
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs._defaults.periods import minute, minutes, seconds
 from cdp_constructs._defaults.queues import add_dead_letter_queue
 from stacks.chat import HANDLERS
 
@@ -73,7 +73,7 @@ class Messages(Construct):
             description="Publishes changes of the chat's table to the Region's topic",
             invocation=Invocation.POLLED,
             environment={"TOPIC_ARN": self.fanout.topic.topic_arn, "TABLE_NAME": table.table_name},
-            timeout=Duration.seconds(30),
+            timeout=seconds(30),
         )
         self.fanout.grant_publish(self.publisher)
         self.publisher.add_to_role_policy(
@@ -125,7 +125,7 @@ class Messages(Construct):
             # Each batch is an object, and objects are what an archive costs: nobody waits for it, so it gathers. Lambda
             # ends a batch earlier when it has 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
             batch_size=1000,
-            batching_window=Duration.seconds(10),
+            batching_window=seconds(10),
         )
 
     def _read_stream(self, table: dynamodb.ITableV2) -> None:
@@ -144,7 +144,7 @@ class Messages(Construct):
             event_source_arn=stream_arn,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             # As FilterCriteria.filter() would write them, one call to Node for each.
-            filters=[{"pattern": json.dumps(event, separators=(",", ":"))} for event in _events(Stack.of(self).region)],
+            filters=[{"pattern": json.dumps(event, separators=(",", ":"))} for event in _events(stack_of(self).region)],
             # A batch is read once and published ten at a time: the last of 100 waits for ten requests of about 15 ms,
             # less than the last of 25 did when each had its own. More would save little, because requests are full,
             # and a record that fails would have more of its neighbours published twice. Consumers order messages
@@ -177,7 +177,7 @@ class Messages(Construct):
             ),
             install_latest_aws_sdk=False,
             memory_size=256,
-            timeout=Duration.minutes(1),
+            timeout=minutes(1),
             log_group=logs.LogGroup(
                 self,
                 "TableStreamLogs",
@@ -185,7 +185,7 @@ class Messages(Construct):
                 removal_policy=RemovalPolicy.DESTROY,
             ),
         )
-        _acknowledge_provider(Stack.of(self))
+        _acknowledge_provider(stack_of(self))
         return lookup.get_response_field("Table.LatestStreamArn")
 
 

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
@@ -10,6 +9,8 @@ from constructs import Construct
 
 from cdp_constructs import Notifications
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs._defaults.periods import seconds
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Notices(Construct):
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
-        region = Stack.of(self).region
+        region = stack_of(self).region
         self.notifications = Notifications(
             self,
             "Notifications",
@@ -76,7 +77,7 @@ class Notices(Construct):
                 "NOTICES_QUEUE": self.notifications.queue.queue_url,
             },
             memory_size=512,
-            timeout=Duration.seconds(30),
+            timeout=seconds(30),
         )
         function.add_to_role_policy(
             iam.PolicyStatement(

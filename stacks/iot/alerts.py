@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -11,6 +11,7 @@ from cdp_constructs import SnsSqsFanout, WebhookAutomation, WebhookSource
 from cdp_constructs._defaults.acknowledgments import acknowledge
 from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs._defaults.periods import seconds
 from stacks.iot import HANDLERS
 from stacks.operations import add_mail
 
@@ -101,7 +102,7 @@ class Alerts(Construct):
             handler=HANDLERS / "tickets",
             description="Opens, updates and closes tickets",
             invocation=Invocation.POLLED,
-            timeout=Duration.seconds(60),
+            timeout=seconds(60),
         )
         if self.tickets is not None:
             function.add_environment("TICKETS", self.tickets.table_name)

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
 from constructs import Construct
 
 from cdp_constructs import Aggregation, BatchLayer, SpeedLayer
 from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs._defaults.periods import minutes
 from stacks.iot import HANDLERS
 from stacks.iot.config import MEASURES
 
@@ -69,7 +69,7 @@ class Telemetry(Construct):
             invocation=Invocation.REQUEST,
             memory_size=512,
             # A query of Athena takes seconds.
-            timeout=Duration.minutes(2),
+            timeout=minutes(2),
         )
         self.speed.share_with(self.history_function)
         self.batch.share_with(self.history_function)
