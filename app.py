@@ -12,35 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cdp_constructs.startup import load_template_validator, tune_node
+from cdp_constructs.startup import tune_node
 
 if TYPE_CHECKING:
     import aws_cdk as cdk
 
 # Imported by name when chosen, so that one system does not pay for the CDK modules of another.
 SYSTEMS = {"chat": "stacks.chat.system", "iot": "stacks.iot.system"}
-
-# What takes long to import and a system needs, imported while Node makes the template validator.
-IMPORTED_MEANWHILE = {
-    "chat": (
-        "pydantic",
-        "aws_cdk.aws_lambda_event_sources",
-        "aws_cdk.aws_cloudfront_origins",
-        "aws_cdk.aws_cloudwatch",
-        "aws_cdk.aws_cognito",
-        "aws_cdk.aws_apigatewayv2_authorizers",
-        "aws_cdk.aws_apigatewayv2_integrations",
-        "aws_cdk.custom_resources",
-    ),
-    "iot": (
-        "pydantic",
-        "aws_cdk.aws_lambda",
-        "aws_cdk.aws_cloudwatch",
-        "aws_cdk.aws_dynamodb",
-        "aws_cdk.aws_glue",
-        "aws_cdk.aws_iot",
-    ),
-}
 
 
 def chosen_systems(value: object) -> list[str]:
@@ -77,7 +55,8 @@ def main() -> None:
 
     app = new_app()
     systems = chosen_systems(app.node.try_get_context("systems"))
-    validator = load_template_validator(*(module for name in systems for module in IMPORTED_MEANWHILE[name]))
+    # Reads its rules in a thread, meanwhile.
+    validator = cdk.CloudFormationValidatePlugin()
     import cdk_nag
 
     for name in systems:

