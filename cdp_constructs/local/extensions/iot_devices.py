@@ -4,10 +4,12 @@ MiniStack makes keys for a device; one that keeps its key to itself sends a sign
 (`$aws/certificates/create-from-csr/json`). Attaching a policy asks for the permission on its target, as on AWS.
 """
 
+import asyncio
 import json
 import os
 import re
 import secrets
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +26,7 @@ PRIVATE_NAMES = (
     "ministack.services.iot:_create_certificate_from_csr",
     "ministack.services.iot:_fleet_provisioning_reply",
     "ministack.services.iot:_fleet_rejected",
+    "ministack.services.iot:_MtlsAcceptor",
     "ministack.services.iot:_mqtt_policy_context",
     "ministack.services.iot:_OWNERSHIP_TOKEN_SECONDS",
     "ministack.services.iot:_ownership_tokens",
@@ -98,6 +101,20 @@ def _address(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"port": int(os.environ["IOT_MTLS_PORT"])}
 
 
+def _keep_first_bytes() -> None:
+    """Leave what a device sends first to TLS.
+
+    The listener pauses reading as soon as it hears of a connection, which Python before 3.11.4 forgets in the same
+    round of the loop (gh-103607), so that the handshake waits for what was dropped. In the next round it holds.
+    """
+    connection_made = _iot._MtlsAcceptor.connection_made
+
+    def in_next_round(acceptor: Any, transport: asyncio.BaseTransport) -> None:
+        asyncio.get_running_loop().call_soon(connection_made, acceptor, transport)
+
+    _iot._MtlsAcceptor.connection_made = in_next_round
+
+
 def install() -> None:
     """Fill in the thing's attributes and type in policies, sign what devices ask for, and tell where MQTT is."""
     policy_context = _iot._mqtt_policy_context
@@ -133,4 +150,6 @@ def install() -> None:
     _iot._mqtt_policy_context = context
     _iot._parse_fleet_provisioning_topic = parse
     _iot._fleet_provisioning_reply = answer
+    if sys.version_info < (3, 11, 4):
+        _keep_first_bytes()
     _admin.route("GET", "iot/address", _address)
