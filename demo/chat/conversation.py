@@ -198,9 +198,6 @@ class Conversation:
         queue = self.chat.in_region(self.here, "MessagesFanoutArchiveQueue")
         failed = self.chat.in_region(self.here, "MessagesFanoutArchiveDeadLetterQueue")
         mapping = self.chat.in_region(self.here, "MessagesFanoutArchiveConsumer")
-        # What was said before has left the queue when this is archived: the lock will stop one message only.
-        last = self.hanako.post(self.here, self.room, "not locked out yet").raise_for_status().json()
-        self._archived(bucket, last)
         before = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
         hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
         gathered = functions.get_event_source_mapping(UUID=mapping)
@@ -211,13 +208,17 @@ class Conversation:
             "Resource": f"arn:aws:s3:::{bucket}/messages/*",
         }
         locked = {**before, "Statement": [*before["Statement"], mistake]}
-        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(locked))
         # Five tries more than a minute apart would take longer than anybody watches.
         functions.update_event_source_mapping(UUID=mapping, BatchSize=10, MaximumBatchingWindowInSeconds=0)
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
         try:
+            # What was said before has left the queue by then: the lock stops one message only.
+            last = self.hanako.post(self.here, self.room, "not locked out yet").raise_for_status().json()
+            self._archived(bucket, last)
+            eventually(lambda: self._in(queue) == 0 or None, within=20, what="an empty queue")
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(locked))
             poison = self.hanako.post(self.here, self.room, "locked out").raise_for_status().json()
-            eventually(lambda: self._waiting(failed) or None, within=20, what="the failed message")
+            eventually(lambda: self._in(failed) or None, within=20, what="the failed message")
             s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
             behind = self._others_in_a_room_of_their_own()
             for message in behind:
@@ -314,10 +315,11 @@ class Conversation:
             lambda: self._is_archived(bucket, message) or None, within=30, what=f"{message['text']!r} in the archive"
         )
 
-    def _waiting(self, queue: str) -> int:
-        name = "ApproximateNumberOfMessages"
-        attributes = self.chat.client("sqs", self.here).get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
-        return int(attributes["Attributes"][name])
+    def _in(self, queue: str) -> int:
+        """Count what waits in the queue and what a consumer has taken and not finished."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.chat.client("sqs", self.here).get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+        return sum(int(attributes["Attributes"][name]) for name in names)
 
     def _health_if(self, status: int) -> dict[str, Any] | None:
         answer = httpx.get(f"{self.chat.apis[self.here]}/health/deep", timeout=10)
