@@ -3,10 +3,12 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+PACKAGES := $(VENV)/.installed
 # Pillow as Lambda runs it, whatever this machine is: Python and processor of cdp_constructs/_defaults/functions.py.
 PILLOW_LAYER := build/layers/pillow
+PILLOW_MADE := build/layers/.pillow
 PILLOW_TARGET := --only-binary :all: --python-version 3.14 --python-platform aarch64-manylinux_2_28
+INSTALLED := $(PACKAGES) $(PILLOW_MADE)
 # The chat's web client; its build is not committed.
 WEB := stacks/chat/web
 WEB_TOOLS := $(WEB)/node_modules/.installed
@@ -28,16 +30,19 @@ help: ## list the targets
 
 install: $(INSTALLED) $(WEB_BUILT) ## set up everything from the lock files: .venv, node_modules, the layer with Pillow, the built web client
 
-$(INSTALLED): requirements/dev.lock requirements/pillow-layer.lock package-lock.json pyproject.toml
+$(PACKAGES): requirements/dev.lock package-lock.json pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"
 	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/npm ci --silent
+	@touch $@
+
+$(PILLOW_MADE): requirements/pillow-layer.lock | $(PACKAGES)
 	rm -rf $(PILLOW_LAYER)
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes $(PILLOW_TARGET) --target $(PILLOW_LAYER)/python \
 		-r requirements/pillow-layer.lock
 	rm -f $(PILLOW_LAYER)/python/.lock
-	$(BIN)/npm ci --silent
 	@touch $@
 
 web: $(WEB_BUILT) ## build the chat's web client into stacks/chat/web/dist
