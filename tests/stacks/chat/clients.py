@@ -161,6 +161,10 @@ class LiveClient:
             self.wait_for(kind="message")
         assert self.messages[posted["id"]] == posted
 
+    def hear_the_past(self) -> None:
+        """Wait for the news of everything that was written in this Region before, such as of who joined."""
+        self.wait_for_message(self.user.post(self.region, self.room, "What is new?").json())
+
     def settle(self) -> list[dict[str, Any]]:
         """Return all events, once what was sent to the connection before now has arrived: frames keep their order."""
         assert self.ask("/rooms/*") == "subscribe_error"
