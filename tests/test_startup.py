@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 
 from cdp_constructs import startup
 from cdp_constructs.startup import tune_node
+from cdp_constructs.testing import eventually
+from tests.processes import children, is_running
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = ROOT / "cdp_constructs/_node/settings.cjs"
@@ -41,7 +44,7 @@ directory = Path(app.synth().directory)
 report = json.loads(Path(directory, "validation-report.json").read_text())["pluginReports"]
 print("RESULT", json.dumps({
     "templates": [json.loads(file.read_text()) for file in sorted(directory.glob("*.template.json"))],
-    "findings": [(one["pluginName"], one["pluginVersion"] if "pluginVersion" in one else one.get("version"), [
+    "findings": [(one["pluginName"], one.get("pluginVersion"), [
         (found["ruleName"], found["description"], found["severity"]) for found in one["violations"]
     ]) for one in report],
 }))
@@ -133,53 +136,39 @@ def test_no_file_is_left_by_an_application_that_ended(tmp_path: Path, arguments:
     assert [file.name for file in tmp_path.iterdir()] == ["cdk.out"]
 
 
-def children(process: int) -> list[int]:
-    done = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False)
-    return [int(one) for one in done.stdout.split()]
-
-
-def is_left(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_node_is_left_when_an_application_is_ended(how: signal.Signals) -> None:
-    waiting = "\nprint('READY', flush=True)\nimport time\ntime.sleep(60)"
+@contextmanager
+def waiting_application() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start an application that synthesises when it is told, and find the Node in which its CDK is."""
     with subprocess.Popen(
-        [sys.executable, "-c", TUNED + APP + waiting],
+        [sys.executable, "-c", TUNED + APP + "\nprint('READY', flush=True)\nsys.stdin.readline()\napp.synth()"],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     ) as application:
         assert application.stdout is not None
         assert application.stdout.readline() == "READY\n"
         [first] = children(application.pid)
-        assert len(children(first)) == 1
+        [second] = children(first)
+        yield application, second
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_node_is_left_when_an_application_is_ended(how: signal.Signals) -> None:
+    with waiting_application() as (application, _):
         application.send_signal(how)
         application.wait(timeout=20)
-        end = time.monotonic() + 20
-        while is_left(application.pid) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert not is_left(application.pid)
+        eventually(lambda: not is_running(-application.pid))
 
 
 def test_an_application_hears_when_node_ends() -> None:
-    script = """
-import os, subprocess
-def child(process):
-    return int(subprocess.run(["pgrep", "-P", str(process)], capture_output=True, check=True).stdout)
-os.kill(child(child(os.getpid())), 9)
-app.synth()
-"""
-    done = run(TUNED + APP + script)
-    assert done.returncode == 1
-    assert "Error" in done.stderr.splitlines()[-1]
+    with waiting_application() as (application, cdk):
+        os.kill(cdk, signal.SIGKILL)
+        _, printed_to_error = application.communicate("\n", timeout=20)
+    assert application.returncode == 1
+    assert "Error" in printed_to_error.splitlines()[-1]
 
 
 def command_of_the_cdk(tmp_path: Path, options: str) -> list[str]:

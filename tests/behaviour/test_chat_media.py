@@ -12,6 +12,7 @@ from PIL import Image
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
 from tests.behaviour.test_chat import AWAY, HOME, REGIONS, Attachment, Chat, Room, User, jpeg
+from tests.queues import messages_in
 from tests.stacks.chat.architectures import two_regions
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -148,9 +149,7 @@ class Thumbnails:
         self.bucket = chat.resource(stack, "AWS::S3::Bucket", "AttachmentsUpload")
 
     def count(self, url: str) -> int:
-        wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]  # type: ignore[arg-type]
-        return sum(int(value) for value in found.values())
+        return messages_in(self.sqs, url)
 
     def arn(self, url: str) -> str:
         found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]

@@ -19,6 +19,7 @@ from PIL import Image
 from cdp_constructs import DirectObjectUpload, SnsSqsFanout
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
+from tests.queues import messages_in
 
 REGION = "us-east-1"
 ORIGIN = "https://www.example.com"
@@ -363,6 +364,4 @@ def head(s3: Any, bucket: str, key: str) -> Any:
 
 def waiting(place: Gallery, queue: str) -> int:
     """Messages in a queue, also those that are being worked on."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = place.sqs.get_queue_attributes(QueueUrl=place.outputs[queue], AttributeNames=names)
-    return sum(int(answer["Attributes"][name]) for name in names)
+    return messages_in(place.sqs, place.outputs[queue])

@@ -26,6 +26,7 @@ from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture
 from cdp_constructs.testing import eventually as seen_within
 from notices.waiting import Batch, BusyError, Timer, Waiting
+from tests.queues import messages_in
 
 REGION = "us-east-1"
 SETTINGS = Path(__file__).parents[2] / "docs/examples/notice_settings"
@@ -131,9 +132,7 @@ class Office:
 
     def messages(self, queue: str) -> int:
         """Messages that wait or are being worked on; delayed ones, the timers, are not counted."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
+        return messages_in(self.sqs, self.outputs[queue])
 
     def settled(self) -> None:
         """Wait until nothing is under way but timers."""
@@ -409,7 +408,7 @@ def test_link_of_a_mail_switches_mail_off_for_its_user_only(place: Office) -> No
     assert '<form method="post">' in request("GET")["body"]
     assert olga.choices()["mail"] is True
     assert request("POST", token="guessed")["statusCode"] == 403
-    assert request("POST", user="user-0")["statusCode"] == 403
+    assert request("POST", user=place.person().name)["statusCode"] == 403
     assert olga.choices()["mail"] is True
     assert request("POST")["statusCode"] == 200
     assert olga.choices()["mail"] is False

@@ -20,6 +20,7 @@ from cdp_constructs import SnsSqsFanout
 from cdp_constructs._defaults.functions import Invocation, add_function
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
+from tests.queues import messages_in
 
 ORDER_ARCHIVE = Path(__file__).parents[2] / "docs/examples/order_archive"
 REGION = "us-east-1"
@@ -157,9 +158,7 @@ class Shop:
 
     def waiting(self, queue: str) -> int:
         """How many messages the queue has, those that a consumer is working on included."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
+        return messages_in(self.sqs, self.outputs[queue])
 
     def archived(self, order_id: str) -> bool:
         answer = self.dynamodb.get_item(

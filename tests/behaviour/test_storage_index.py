@@ -17,6 +17,7 @@ from cdp_constructs._defaults.buckets import add_private_bucket
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from docs.examples.storage_index_queries import changed_between, newest_of_owner
+from tests.queues import messages_in
 
 REGION = "us-east-1"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -88,13 +89,7 @@ class Archive:
     def settled(self) -> None:
         """Wait until no event is under way; EventBridge has handed over the last one by then."""
         time.sleep(0.3)
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-
-        def empty() -> bool:
-            answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs["EventQueue"], AttributeNames=names)
-            return not sum(int(value) for value in answer["Attributes"].values())
-
-        eventually(empty)
+        eventually(lambda: not messages_in(self.sqs, self.outputs["EventQueue"]))
 
     def inject(self, key: str, sequencer: str, kind: str = "Object Created") -> None:
         """Send an event as S3 would have sent it."""

@@ -15,6 +15,7 @@ import pytest
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.extensions.function_workers import _MOST_WORKERS
 from tests.local.resources import allow, arn, function, role
+from tests.processes import is_running
 
 REGION = "eu-west-1"
 
@@ -78,14 +79,6 @@ def is_forked(result: dict[str, Any]) -> bool:
     # Of the two interpreters only that of the template runs with -P. A call that came to a worker which was just about
     # to end tells nothing.
     return bool(result.get("safe_path"))
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 forks = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="workers are forked on Linux only")

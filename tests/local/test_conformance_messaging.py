@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cdp_constructs.local import LocalCloud
+from tests.queues import messages_in
 
 TOKYO, OREGON = "ap-northeast-1", "us-west-2"
 
@@ -68,9 +69,7 @@ class Queues:
         return [message["Body"] for message in self.take(url, count, seconds)]
 
     def depth(self, url: str) -> int:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        attributes = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return sum(int(value) for value in attributes.values())
+        return messages_in(self.client, url)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud, StartError, launcher
 from cdp_constructs.local.launcher import ServerProcess
+from tests.processes import children
 
 _PATIENCE_SECONDS = 8.0
 
@@ -134,8 +135,7 @@ time.sleep(60)
 
 
 def test_a_server_that_is_killed_takes_its_folder_along(server: ServerProcess) -> None:
-    children = subprocess.run(["pgrep", "-P", str(server.pid)], check=True, capture_output=True, text=True).stdout
-    os.kill(int(children.split()[0]), signal.SIGKILL)
+    os.kill(children(server.pid)[0], signal.SIGKILL)
     _wait_until_gone(server)
 
 
