@@ -45,12 +45,12 @@ function inThreads(file, load) {
     askLatest = ask;
     return new Proxy(this, { get: (_engine, method) => (...args) => ask(method, args) });
   }
-  const standIn = {
+  const replaced = {
     CompositeEngine,
     TemplateFile,
     version: () => (askLatest ? askLatest("version", []) : load().version()),
   };
-  return new Proxy(standIn, { get: (_module, name) => standIn[name] ?? load()[name] });
+  return new Proxy(replaced, { get: (_module, name) => replaced[name] ?? load()[name] });
 }
 
 const { require: requireModule } = Module.prototype;
