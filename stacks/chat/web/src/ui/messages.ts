@@ -44,6 +44,8 @@ export class MessagesView {
   readonly #firstNew: string | undefined;
   #loading = false;
   #follows = true;
+  /** Where the list stood when that was last looked at. */
+  #top = 0;
   #missed = 0;
   #count = 0;
 
@@ -84,7 +86,7 @@ export class MessagesView {
     );
     // Pictures arrive later than their messages, and the composer grows: the end stays in sight.
     this.#resized = new ResizeObserver(() => {
-      if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+      if (this.#follows) this.#scrollToEnd();
     });
     this.#resized.observe(this.#list);
     this.#resized.observe(this.#scroller);
@@ -102,6 +104,8 @@ export class MessagesView {
   /** Draw what has changed. */
   update(): void {
     const { conversation, outbox, me } = this.#options;
+    // Somebody has scrolled up and the browser has not told yet.
+    if (this.#scroller.scrollTop < this.#top) this.#scrolled();
     const added = conversation.messages.length - this.#count;
     this.#count = conversation.messages.length;
     const rows = layout({
@@ -126,7 +130,7 @@ export class MessagesView {
   }
 
   toEnd(focus = false): void {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#scrollToEnd();
     this.#follows = true;
     this.#missed = 0;
     this.#jump.hidden = true;
@@ -143,8 +147,14 @@ export class MessagesView {
     this.#resized.disconnect();
   }
 
+  #scrollToEnd(): void {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#top = this.#scroller.scrollTop;
+  }
+
   #scrolled(): void {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    this.#top = scrollTop;
     const atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
     if (atEnd === this.#follows) return;
     this.#follows = atEnd;
