@@ -28,7 +28,6 @@ DirectObjectUpload(
 )
 app.synth()
 """
-TUNED = "from cdp_constructs.startup import tune_node; tune_node()"
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +67,8 @@ def test_the_wheel_has_types_and_handlers_and_nothing_compiled(wheel: Path) -> N
     assert not [name for name in names if name.endswith(".pyc") or name.startswith(("tests/", "stacks/"))]
 
 
-@pytest.mark.parametrize("start", ["", TUNED], ids=["plain", "tuned"])
-def test_their_application_synthesises_with_working_assets(their_python: Path, tmp_path: Path, start: str) -> None:
-    (tmp_path / "app.py").write_text(start + APPLICATION)
+def test_their_application_synthesises_with_working_assets(their_python: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APPLICATION)
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     subprocess.run(
         [their_python, "app.py"],
