@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(VENV)/.installed
-# Pillow as Lambda runs it, whatever this machine is: Python and processor of cdp_constructs/_defaults/functions.py.
+# Pillow as Lambda runs it, whatever this machine is: Python and processor of cdp_constructs/core/functions.py.
 PILLOW_LAYER := build/layers/pillow
 PILLOW_MADE := build/layers/.pillow
 PILLOW_TARGET := --only-binary :all: --python-version 3.14 --python-platform aarch64-manylinux_2_28
@@ -91,7 +91,7 @@ chromium:
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && $(CURDIR)/$(BIN)/npm test --silent
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests_web -n 0 $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web -m browser -n 0 $(PYTEST_ARGS)
 
 synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out

@@ -21,10 +21,11 @@ else:
     settings = json.loads(Path(__file__).with_name("cdk.json").read_text())
     app = cdk.App(context=settings["context"], outdir=os.environ.get("CDK_OUTDIR", settings["output"]))
 
-names = app.node.try_get_context("systems") or list(SYSTEMS)
-for name in names.split(",") if isinstance(names, str) else names:
-    if name not in SYSTEMS:
-        sys.exit(f"context key 'systems' names {name!r}. Use a list of {', '.join(map(repr, SYSTEMS))}.")
+systems = app.node.try_get_context("systems")
+names = list(SYSTEMS) if systems is None else systems.split(",") if isinstance(systems, str) else systems
+if not isinstance(names, list) or not names or any(str(name) not in SYSTEMS for name in names):
+    sys.exit(f"context key 'systems' is {names!r}. Use a list of {', '.join(map(repr, SYSTEMS))}.")
+for name in names:
     system = import_module(SYSTEMS[name])
     try:
         system.add_to(app, app.node.try_get_context(name))

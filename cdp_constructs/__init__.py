@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from cdp_constructs._version import __version__
 
 if TYPE_CHECKING:
-    from cdp_constructs._defaults.buckets import use_access_log_bucket
-    from cdp_constructs._defaults.validation import InvalidOptionError
     from cdp_constructs.api.authorized_api import AuthorizedApi
     from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
+    from cdp_constructs.core.buckets import use_access_log_bucket
+    from cdp_constructs.core.validation import InvalidOptionError
     from cdp_constructs.data.batch_layer import BatchLayer
     from cdp_constructs.data.batch_warehouse import BatchWarehouse
     from cdp_constructs.data.speed_layer import SpeedLayer
@@ -56,7 +56,7 @@ _MODULE_OF = {
     "FanoutNotification": "cdp_constructs.iot.fanout_notification",
     "FanoutSubscriber": "cdp_constructs.messaging.sns_sqs_fanout",
     "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
-    "InvalidOptionError": "cdp_constructs._defaults.validation",
+    "InvalidOptionError": "cdp_constructs.core.validation",
     "InvalidTopicError": "cdp_constructs.iot.topics",
     "IotAccountSettings": "cdp_constructs.iot.iot_account_settings",
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
@@ -75,7 +75,7 @@ _MODULE_OF = {
     "WebSocketChannels": "cdp_constructs.realtime.web_socket_channels",
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
     "WebhookSource": "cdp_constructs.workflow.webhook_automation",
-    "use_access_log_bucket": "cdp_constructs._defaults.buckets",
+    "use_access_log_bucket": "cdp_constructs.core.buckets",
 }
 
 __all__ = [

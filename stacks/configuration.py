@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, get_args
 from aws_cdk.region_info import RegionInfo
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["ConfigurationError", "SystemConfiguration", "check_address", "check_region"]
 

@@ -18,10 +18,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
-from cdp_constructs._defaults.alarms import name_runbooks
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minute
-from cdp_constructs._defaults.queues import add_dead_letter_queue
+from cdp_constructs.core.alarms import name_runbooks
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minute
+from cdp_constructs.core.queues import add_dead_letter_queue
 
 __all__ = [
     "Alarms",

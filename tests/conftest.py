@@ -7,12 +7,12 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 # Files that look at the same deployment: one worker takes them all, and deploys once.
-_TOGETHER = {"tests/behaviour/test_chat": "chat", "tests/stacks/chat/test_stacks": "chat"}
+_TOGETHER = {"tests/behaviour/stacks/chat": "chat", "tests/stacks/chat/test_stacks": "chat"}
 
 # Those that take longest first, so that no worker is left with one at the end: deployments, then the embedded cloud,
 # then what is synthesised. Handlers as plain Python take next to nothing.
 _LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local")
-_LAST = "tests/handlers"
+_LAST = "/handlers/"
 
 
 def group(test_id: str) -> str:
@@ -24,7 +24,7 @@ def group(test_id: str) -> str:
 def place(item: pytest.Item) -> int:
     """Return where the test's group comes, by how long it takes, as far as its folder tells."""
     name = group(item.nodeid)
-    if name.startswith(_LAST):
+    if _LAST in name:
         return len(_LONGEST_FIRST) + 1
     return next((at for at, start in enumerate(_LONGEST_FIRST) if name.startswith(start)), len(_LONGEST_FIRST))
 

@@ -11,12 +11,12 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.http_apis import add_access_logs, throttle_routes
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
-from cdp_constructs._defaults.validation import InvalidOptionError, check_origins, check_range
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.http_apis import add_access_logs, throttle_routes
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import minute
+from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,9 +7,9 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge_each
-from cdp_constructs._defaults.periods import days, minutes
-from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
+from cdp_constructs.core.acknowledgments import acknowledge_each
+from cdp_constructs.core.periods import days, minutes
+from cdp_constructs.core.validation import InvalidOptionError, check_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge_resources
-from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.paths import stack_of
 from cdp_constructs.data._records import PARTITION
 
 RECORDS = "telemetry/"

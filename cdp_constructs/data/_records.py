@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from constructs import Construct
 
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError
 
 # Fields that every record may have beside its measures; ``thing`` and ``at`` are required.
 ABOUT = {"message_id": "string", "at": "bigint", "thing": "string", "context": "string", "type": "string"}

@@ -11,12 +11,12 @@ from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.layers import share_module
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import days, minute, minutes
-from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive, check_range
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import days, minute, minutes
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
 from cdp_constructs.data._parquet import ERRORS, RECORDS, add_parquet_delivery, add_parquet_table, glue_arns
 from cdp_constructs.data._records import ABOUT, check_names
 
@@ -185,7 +185,7 @@ class BatchLayer(Construct):
         Raises:
             InvalidOptionError: for a function that does not run Python, or a variable that is taken.
         """
-        from cdp_constructs._defaults.functions import allow_on_prefixes
+        from cdp_constructs.core.functions import allow_on_prefixes
 
         settings = {
             "database": self.database_name,
@@ -197,7 +197,7 @@ class BatchLayer(Construct):
         share_module(
             self,
             function,
-            module="telemetry_view",
+            layer="data/telemetry_view",
             environment={variable: json.dumps(settings)},
             statements=self._query_statements(),
         )

@@ -12,13 +12,13 @@ from aws_cdk import aws_redshiftserverless as redshift
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge_resources
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.object_events import let_rule_send
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minutes
-from cdp_constructs._defaults.queues import add_dead_letter_queue
-from cdp_constructs._defaults.validation import InvalidOptionError, check_range
+from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.object_events import let_rule_send
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.data._parquet import RECORDS
 from cdp_constructs.data._records import ABOUT
 
@@ -188,7 +188,7 @@ class BatchWarehouse(Construct):
         function = add_function(
             self,
             "Function",
-            handler="warehouse_load",
+            handler="data/warehouse_load",
             description="Starts loads of the batch layer's records into Redshift",
             invocation=Invocation.EVENT,
             dead_letter_queue=self.dead_letter_queue,

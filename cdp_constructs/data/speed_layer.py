@@ -13,14 +13,14 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.keys import add_key
-from cdp_constructs._defaults.layers import share_module
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import days, minute, minutes
-from cdp_constructs._defaults.queues import add_dead_letter_queue
-from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days, minute, minutes
+from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive
 from cdp_constructs.data._records import check_names
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class SpeedLayer(Construct):
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["THING#*"]}},
         )
         environment = {variable: self.table.table_name}
-        share_module(self, function, module="telemetry_view", environment=environment, statements=[statement])
+        share_module(self, function, layer="data/telemetry_view", environment=environment, statements=[statement])
         if self.table.encryption_key is not None:
             self.table.encryption_key.grant_decrypt(function)
 
@@ -304,7 +304,7 @@ class SpeedLayer(Construct):
         function = add_function(
             self,
             "Function",
-            handler="speed_layer",
+            handler="data/speed_layer",
             description="Keeps the latest state and one-minute windows of things",
             invocation=Invocation.POLLED,
             memory_size=512,

@@ -7,12 +7,12 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.layers import share_module
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minute
-from cdp_constructs._defaults.tables import add_item_table, leading_keys
-from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import minute
+from cdp_constructs.core.tables import add_item_table, leading_keys
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -129,7 +129,7 @@ class StateSharing(Construct):
         share_module(
             self,
             function,
-            module="state_sharing",
+            layer="data/state_sharing",
             environment={variable: self.table.table_name},
             statements=[statement],
         )

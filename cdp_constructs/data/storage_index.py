@@ -10,19 +10,19 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
-from cdp_constructs._defaults.object_events import (
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.object_events import (
     EVENTBRIDGE,
     OBJECT_CREATED,
     OBJECT_DELETED,
     let_rule_send,
     queue_object_events,
 )
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import days, seconds
-from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
-from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_exclusive
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days, seconds
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -209,7 +209,7 @@ class StorageIndex(Construct):
         function = add_function(
             self,
             "WriterFunction",
-            handler="storage_index",
+            handler="data/storage_index",
             description="Records S3 events in the storage index",
             invocation=Invocation.POLLED,
             timeout=seconds(_WRITER_SECONDS),
@@ -222,7 +222,7 @@ class StorageIndex(Construct):
         function = add_function(
             self,
             "ReconciliationFunction",
-            handler="storage_index",
+            handler="data/storage_index",
             description="Compares the bucket with the storage index and repairs what differs",
             invocation=Invocation.EVENT,
             dead_letter_queue=self.reconciliation_dead_letter_queue,

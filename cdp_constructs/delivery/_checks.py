@@ -8,8 +8,8 @@ from aws_cdk import Duration, Resource, Stack, Token
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.validation import InvalidOptionError, check_range
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import aws_cloudfront as cloudfront
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge_each
-from cdp_constructs._defaults.buckets import access_log_bucket
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import days
+from cdp_constructs.core.acknowledgments import acknowledge_each
+from cdp_constructs.core.buckets import access_log_bucket
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days
 
 if TYPE_CHECKING:
     from aws_cdk import aws_certificatemanager as certificatemanager

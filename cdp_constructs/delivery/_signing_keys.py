@@ -9,11 +9,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minutes
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import minutes
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -60,7 +60,7 @@ class SigningKeys(Construct):
         function = add_function(
             self,
             "RotationFunction",
-            handler="signing_key_rotation",
+            handler="delivery/key_rotation",
             description="Makes, rotates and deletes the key pairs that sign CloudFront URLs and cookies",
             invocation=Invocation.REQUEST,
             timeout=minutes(1),

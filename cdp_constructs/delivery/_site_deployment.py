@@ -9,8 +9,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_each, acknowledge_resources
-from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_each, acknowledge_resources
+from cdp_constructs.core.paths import stack_of
 
 
 def deploy_files(

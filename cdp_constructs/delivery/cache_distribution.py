@@ -7,8 +7,8 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
     check_content_security_policy,
     check_domain,

@@ -12,9 +12,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
-from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
 from cdp_constructs.delivery.cache_distribution import CacheDistribution

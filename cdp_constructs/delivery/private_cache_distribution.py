@@ -12,11 +12,11 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import days, minutes
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.delivery._checks import (
     check_bucket,
     check_domain,
@@ -231,7 +231,7 @@ class PrivateCacheDistribution(Construct):
         function = add_function(
             self,
             "SigningFunction",
-            handler="url_signing",
+            handler="delivery/url_signing",
             description="Signs CloudFront URLs and cookies for those who may see the objects",
             invocation=Invocation.REQUEST,
             environment=environment,

@@ -8,8 +8,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge, acknowledge_resources
-from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs.core.paths import stack_of
 
 # https://docs.aws.amazon.com/general/latest/gr/iot-core.html
 LONGEST_BODY = 10_240

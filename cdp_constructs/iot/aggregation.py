@@ -6,10 +6,10 @@ from aws_cdk import Duration
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import days, minute
-from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days, minute
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.iot.topic_rule import TopicRule, select
 from cdp_constructs.iot.topics import InvalidTopicError, check_level
 

@@ -7,8 +7,8 @@ from aws_cdk import Names
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
-from cdp_constructs._defaults.paths import stack_of
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.paths import stack_of
 from cdp_constructs.iot.topics import EVERYONE
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Broadcast(Construct):
         self.function = function = add_function(
             self,
             "Function",
-            handler="device_broadcasts",
+            handler="iot/broadcasts",
             description="Tells many devices something, at once or staged",
             invocation=Invocation.REQUEST,
             environment={

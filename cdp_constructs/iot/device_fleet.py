@@ -10,12 +10,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import days, minutes, seconds
-from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue
-from cdp_constructs._defaults.validation import InvalidOptionError, check_duration
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import days, minutes, seconds
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
+from cdp_constructs.core.validation import InvalidOptionError, check_duration
 from cdp_constructs.iot import _device_policy as device_policy
 from cdp_constructs.iot._provisioning import add_provisioning_role, template_body
 from cdp_constructs.iot.topic_rule import TopicRule, select
@@ -392,7 +392,7 @@ class DeviceFleet(Construct):
         self.certificates_function: lambda_.Function = add_function(
             self,
             "CertificatesFunction",
-            handler="device_certificates",
+            handler="iot/certificates",
             description="Retires certificates that devices no longer use; registers devices of an own CA",
             invocation=Invocation.POLLED,
             timeout=seconds(30),
@@ -432,7 +432,7 @@ class DeviceFleet(Construct):
         function = add_function(
             self,
             "RegistrationFunction",
-            handler="device_registration",
+            handler="iot/registration",
             description="Decides which devices get an identity",
             invocation=Invocation.REQUEST,
             # AWS IoT waits 5 seconds for the answer.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from constructs import Construct
 
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot.topic_rule import TopicRule, select
 from cdp_constructs.iot.topics import InvalidTopicError, check_level, check_thing
 from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout

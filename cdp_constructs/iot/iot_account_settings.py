@@ -8,11 +8,11 @@ from aws_cdk import aws_iot as iot
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minutes
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns

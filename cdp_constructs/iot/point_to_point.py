@@ -7,12 +7,12 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minutes, seconds
-from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue
-from cdp_constructs._defaults.validation import check_duration
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
+from cdp_constructs.core.validation import check_duration
 from cdp_constructs.iot.topic_rule import TopicRule, select
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class PointToPoint(Construct):
         function = add_function(
             self,
             "OutcomeFunction",
-            handler="device_outcomes",
+            handler="iot/outcomes",
             description="Records what became of commands to devices",
             invocation=Invocation.POLLED,
             environment={"SESSIONS": self.sessions.table_name},
@@ -178,7 +178,7 @@ class PointToPoint(Construct):
         function = add_function(
             self,
             "CommandFunction",
-            handler="device_commands",
+            handler="iot/commands",
             description="Tells single devices something",
             invocation=Invocation.REQUEST,
             environment={

@@ -8,10 +8,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minute
-from cdp_constructs._defaults.queues import add_dead_letter_queue
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minute
+from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot.topics import InvalidTopicError, check_filter
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class TopicRule(Construct):
             return
         from aws_cdk import aws_cloudwatch as cloudwatch
 
-        from cdp_constructs._defaults.alarms import add_alarm
+        from cdp_constructs.core.alarms import add_alarm
 
         lost = cloudwatch.Metric(
             namespace="AWS/IoT",

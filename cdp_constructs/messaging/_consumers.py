@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
 
-from cdp_constructs._defaults.periods import minutes, seconds
-from cdp_constructs._defaults.validation import InvalidOptionError, check_duration, check_range
+from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError
 
 FilterOn = Literal["attributes", "body"]
 FilterPolicy = Mapping[str, Any]

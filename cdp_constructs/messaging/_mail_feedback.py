@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.object_events import let_rule_send
-from cdp_constructs._defaults.paths import path_of, stack_of
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.object_events import let_rule_send
+from cdp_constructs.core.paths import path_of, stack_of
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns

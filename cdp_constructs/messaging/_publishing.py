@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Annotations
 from aws_cdk import aws_iam as iam
 
-from cdp_constructs._defaults.paths import region_of, stack_of
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.paths import region_of, stack_of
+from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Names, Token
 
-from cdp_constructs._defaults.paths import stack_of
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns

@@ -9,13 +9,13 @@ from aws_cdk import Duration, Fn, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes, consume_queue
-from cdp_constructs._defaults.layers import share_module
-from cdp_constructs._defaults.paths import stack_of
-from cdp_constructs._defaults.periods import minute, minutes
-from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
-from cdp_constructs._defaults.tables import add_item_table, leading_keys
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.periods import minute, minutes
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
+from cdp_constructs.core.tables import add_item_table, leading_keys
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.messaging._mail_feedback import add_configuration_set, queue_mail_feedback
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Notifications(Construct):
         function = add_function(
             self,
             "UnsubscribeFunction",
-            handler="notice_unsubscribe",
+            handler="messaging/unsubscribe",
             description="Switches mail off for whoever follows the link of a mail",
             invocation=Invocation.REQUEST,
         )
@@ -247,7 +247,7 @@ class Notifications(Construct):
         return add_function(
             self,
             f"{name}Function",
-            handler=f"notice_{name.lower()}",
+            handler=f"messaging/{name.lower()}",
             description=description,
             invocation=Invocation.POLLED,
             timeout=_TIMEOUT,
@@ -259,7 +259,7 @@ class Notifications(Construct):
             "NOTICES_TABLE": self.table.table_name,
             "NOTICES_PLATFORMS": stack_of(self).to_json_string(self._applications),
         }
-        share_module(self, function, module="notices", environment=environment, statements=statements)
+        share_module(self, function, layer="messaging/notices", environment=environment, statements=statements)
         if self.table.encryption_key is not None:
             self.table.encryption_key.grant(function, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")
 

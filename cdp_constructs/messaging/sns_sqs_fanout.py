@@ -8,12 +8,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.keys import add_key
-from cdp_constructs._defaults.paths import path_of, region_of, stack_of
-from cdp_constructs._defaults.periods import minute
-from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
-from cdp_constructs._defaults.validation import InvalidOptionError, check_exclusive
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.paths import path_of, region_of, stack_of
+from cdp_constructs.core.periods import minute
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.messaging._consumers import check_consumer, visibility_timeout_for
 from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy, filter_options
 from cdp_constructs.messaging._publishing import grant_publish, let_sns_use_key, sns_service
@@ -295,7 +295,7 @@ class SnsSqsFanout(Construct):
             grant.apply_before(subscription)
         if handler is not None:
             # Imported here: aws_lambda imports aws_ec2, and whoever has a handler has paid for both already.
-            from cdp_constructs._defaults.functions import consume_queue
+            from cdp_constructs.core.functions import consume_queue
 
             consume_queue(
                 owner,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Token
 
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cognito as cognito

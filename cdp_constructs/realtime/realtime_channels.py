@@ -13,11 +13,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge_resources
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minute, seconds
+from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class RealtimeChannels(Construct):
         publisher = add_function(
             self,
             construct_id,
-            handler="channel_publishing",
+            handler="realtime/publishing",
             description=f"Publishes to the channels of {path_of(self)}",
             invocation=Invocation.POLLED,
             environment={"HTTP_DOMAIN": self.api.attr_dns_http},

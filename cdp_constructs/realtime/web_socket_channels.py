@@ -14,12 +14,12 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minute, minutes, seconds
-from cdp_constructs._defaults.validation import check_exclusive
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minute, minutes, seconds
+from cdp_constructs.core.validation import check_exclusive
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace, client_ids, pool_region
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class WebSocketChannels(Construct):
         self.authorizer_function = add_function(
             self,
             "Authorizer",
-            handler="web_socket_authorization",
+            handler="realtime/web_socket_authorization",
             description=f"Verifies who connects to {path_of(self)}",
             invocation=Invocation.REQUEST,
             environment={"ISSUER": issuer, "CLIENT_IDS": clients},
@@ -127,7 +127,7 @@ class WebSocketChannels(Construct):
         self.subscriptions_function = add_function(
             self,
             "Subscriptions",
-            handler="web_socket_subscriptions",
+            handler="realtime/web_socket_subscriptions",
             description=f"Keeps who is subscribed to which channel of {path_of(self)}",
             invocation=Invocation.REQUEST,
             environment={"TABLE_NAME": self.table.table_name},
@@ -187,7 +187,7 @@ class WebSocketChannels(Construct):
         publisher = add_function(
             self,
             construct_id,
-            handler="web_socket_publishing",
+            handler="realtime/web_socket_publishing",
             description=f"Publishes to the channels of {path_of(self)}",
             invocation=Invocation.POLLED,
             environment={"TABLE_NAME": self.table.table_name, "CALLBACK_URL": self.stage.callback_url},

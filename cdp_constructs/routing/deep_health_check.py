@@ -9,13 +9,13 @@ from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.http_apis import throttle_routes
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minute, seconds
-from cdp_constructs._defaults.validation import InvalidOptionError, check_range
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.http_apis import throttle_routes
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minute, seconds
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ class DeepHealthCheck(Construct):
         self.function = add_function(
             self,
             "Function",
-            handler="deep_health_check",
+            handler="routing/deep_health_check",
             description="Asks what this Region depends on and answers 200 or 503",
             invocation=Invocation.REQUEST,
             environment={

@@ -8,10 +8,10 @@ from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.paths import stack_of
-from cdp_constructs._defaults.periods import minute, seconds
-from cdp_constructs._defaults.validation import InvalidOptionError, check_range, concrete_region
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.periods import minute, seconds
+from cdp_constructs.core.validation import InvalidOptionError, check_range, concrete_region
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch

@@ -11,26 +11,26 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import (
-    HANDLERS,
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.functions import (
     Invocation,
     add_function,
     allow_on_objects,
     consume_queue,
+    handler_folder,
 )
-from cdp_constructs._defaults.keys import add_key
-from cdp_constructs._defaults.object_events import OBJECT_CREATED, queue_object_events
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import days, minutes, seconds
-from cdp_constructs._defaults.queues import (
+from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.object_events import OBJECT_CREATED, queue_object_events
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days, minutes, seconds
+from cdp_constructs.core.queues import (
     LONGEST_RETENTION,
     add_dead_letter_queue,
     add_work_queue,
     metric_oldest_message,
 )
-from cdp_constructs._defaults.validation import (
+from cdp_constructs.core.validation import (
     InvalidOptionError,
     check_duration,
     check_exclusive,
@@ -94,7 +94,7 @@ class DirectObjectUpload(Construct):
         scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
         content_types: The types that are accepted, each one whose first bytes are known
-            (``cdp_constructs/handlers/upload_confirmation/signatures.json``): images, video, audio, PDF, Office, zip,
+            (``cdp_constructs/upload/handlers/confirmation/signatures.json``): images, video, audio, PDF, Office, zip,
             text. Types that run scripts, such as HTML and SVG, are none of them.
         max_size_mb: Largest file in megabytes of 1,000,000 bytes, 1 to 5,000.
         allowed_origins: Web origins whose pages may upload, such as ``https://chat.example.com``. Required when the
@@ -247,7 +247,7 @@ class DirectObjectUpload(Construct):
         )
 
     def _check_content_types(self, content_types: Sequence[str]) -> None:
-        known = json.loads((HANDLERS / "upload_confirmation" / "signatures.json").read_text())
+        known = json.loads((handler_folder("upload/confirmation") / "signatures.json").read_text())
         if isinstance(content_types, str) or not content_types:
             raise InvalidOptionError(
                 self, "content_types", f"is {content_types!r}", 'Give a list, such as ["image/jpeg", "image/png"]'
@@ -298,7 +298,7 @@ class DirectObjectUpload(Construct):
         function = add_function(
             self,
             "FormFunction",
-            handler="upload_form",
+            handler="upload/form",
             description="Signs forms with which users upload files straight to S3",
             invocation=Invocation.REQUEST,
             environment={
@@ -315,7 +315,7 @@ class DirectObjectUpload(Construct):
         function = add_function(
             self,
             "ConfirmationFunction",
-            handler="upload_confirmation",
+            handler="upload/confirmation",
             description="Checks uploaded files by their bytes and moves them to accepted/ or quarantine/",
             invocation=Invocation.POLLED,
             timeout=timeout,

@@ -10,12 +10,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import ARCHITECTURE, RUNTIME, Invocation, add_function, allow_on_prefixes
-from cdp_constructs._defaults.keys import add_key
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import minutes
-from cdp_constructs._defaults.validation import InvalidOptionError, check_range
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -189,7 +189,7 @@ class ImageThumbnails(Construct):
         function = add_function(
             self,
             "Function",
-            handler="image_thumbnails",
+            handler="upload/thumbnails",
             description="Makes thumbnails of accepted images",
             invocation=Invocation.POLLED,
             layers=[pillow_layer],

@@ -10,15 +10,15 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_objects, consume_queue
-from cdp_constructs._defaults.http_apis import add_access_logs, throttle_routes
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import days, minute, minutes
-from cdp_constructs._defaults.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
-from cdp_constructs._defaults.validation import InvalidOptionError, check_range
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_objects, consume_queue
+from cdp_constructs.core.http_apis import add_access_logs, throttle_routes
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days, minute, minutes
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.messaging._consumers import visibility_timeout_for
 from cdp_constructs.workflow._webhook_source import WebhookSource
 
@@ -210,7 +210,7 @@ class WebhookAutomation(Construct):
         function = add_function(
             self,
             "ReceiverFunction",
-            handler="webhook_receiver",
+            handler="workflow/receiver",
             description="Verifies webhooks, keeps them, and queues each once",
             invocation=Invocation.REQUEST,
             memory_size=512,
@@ -238,7 +238,7 @@ class WebhookAutomation(Construct):
         function = add_function(
             self,
             "ReplayFunction",
-            handler="webhook_replay",
+            handler="workflow/replay",
             description="Puts kept webhooks into the queue again; an operator calls it",
             invocation=Invocation.REQUEST,
             timeout=minutes(5),

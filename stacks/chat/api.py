@@ -10,12 +10,12 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import AuthorizedApi
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.http_apis import throttle_routes
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minute, seconds
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.http_apis import throttle_routes
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minute, seconds
 from stacks.chat import HANDLERS
 from stacks.chat.global_stack import ROOMS_OF_USER
 

@@ -8,9 +8,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import DirectObjectUpload, ImageThumbnails, PrivateCacheDistribution, SnsSqsFanout, StorageIndex
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.paths import stack_of
-from cdp_constructs._defaults.periods import minutes
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.periods import minutes
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import RealtimeChannels
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.paths import path_of
-from cdp_constructs._defaults.periods import seconds
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import seconds
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:

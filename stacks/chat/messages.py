@@ -13,13 +13,13 @@ from aws_cdk import custom_resources as cr
 from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
-from cdp_constructs._defaults.acknowledgments import acknowledge_each
-from cdp_constructs._defaults.alarms import add_alarm
-from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
-from cdp_constructs._defaults.paths import path_of, stack_of
-from cdp_constructs._defaults.periods import minute, minutes, seconds
-from cdp_constructs._defaults.queues import add_dead_letter_queue
+from cdp_constructs.core.acknowledgments import acknowledge_each
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minute, minutes, seconds
+from cdp_constructs.core.queues import add_dead_letter_queue
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from cdp_constructs import Notifications
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.paths import stack_of
-from cdp_constructs._defaults.periods import seconds
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.periods import seconds
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:

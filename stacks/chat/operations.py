@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from cdp_constructs._defaults.periods import minute
+from cdp_constructs.core.periods import minute
 from stacks import operations
 from stacks.operations import graph
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs import DirectHosting
-from cdp_constructs._defaults.buckets import add_private_bucket
+from cdp_constructs.core.buckets import add_private_bucket
 from stacks.chat.config import ConfigurationError
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout, WebhookAutomation, WebhookSource
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.buckets import add_private_bucket
-from cdp_constructs._defaults.functions import Invocation, add_function, allow_on_prefixes
-from cdp_constructs._defaults.periods import seconds
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.periods import seconds
 from stacks.iot import HANDLERS
 from stacks.operations import add_mail
 

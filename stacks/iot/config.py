@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cdp_constructs._defaults.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError
 from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_form, check_region
 
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from cdp_constructs import Aggregation, BatchLayer, SpeedLayer
-from cdp_constructs._defaults.functions import Invocation, add_function
-from cdp_constructs._defaults.periods import minutes
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.periods import minutes
 from stacks.iot import HANDLERS
 from stacks.iot.config import MEASURES
 

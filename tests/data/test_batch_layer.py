@@ -15,7 +15,7 @@ from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import BatchLayer, InvalidOptionError
-from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.batch_layer import build as example

@@ -16,8 +16,8 @@ from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, SpeedLayer
-from cdp_constructs._defaults.acknowledgments import acknowledge
-from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.speed_layer import build as example

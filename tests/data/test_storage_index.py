@@ -13,7 +13,7 @@ from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DirectObjectUpload, InvalidOptionError, StorageIndex
-from cdp_constructs._defaults.buckets import add_private_bucket
+from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.storage_index import build as example
 

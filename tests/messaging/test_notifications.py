@@ -16,7 +16,7 @@ from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, Notifications
-from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.notifications import build as example
 

@@ -14,7 +14,7 @@ from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, RealtimeChannels, SnsSqsFanout
-from cdp_constructs._defaults.functions import Invocation, add_function
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.realtime_channels import build as example
 

@@ -5,7 +5,7 @@ import pytest
 from aws_cdk import App, CfnResource, Environment, Stack, Stage
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs._defaults.acknowledgments import acknowledge
+from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.testing import Synthesis, architecture, architectures, normalise
 
 

@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from typer.testing import CliRunner
 
 from cdp_constructs import SnsSqsFanout
-from cdp_constructs._defaults.queues import add_dead_letter_queue
+from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture
 from tools.dead_letters import app

@@ -15,7 +15,7 @@ from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, WebhookAutomation, WebhookSource
-from cdp_constructs._defaults.functions import HANDLERS, Invocation, add_function
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:111122223333:function:tickets"
@@ -28,7 +28,7 @@ def worker(stack: Stack, construct_id: str = "Worker") -> lambda_.Function:
     return add_function(
         stack,
         construct_id,
-        handler=HANDLERS / "webhook_receiver",
+        handler="workflow/receiver",
         description="Stands for a user's function",
         invocation=Invocation.POLLED,
         timeout=Duration.seconds(20),

@@ -1,0 +1,85 @@
+"""One way to work on what happens to a bucket's objects: S3, EventBridge, a queue, and a place for failures."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdp_constructs.core.buckets import sends_events
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.validation import InvalidOptionError
+
+OBJECT_CREATED = "Object Created"
+OBJECT_DELETED = "Object Deleted"
+EVENTBRIDGE = iam.ServicePrincipal("events.amazonaws.com")
+
+
+def queue_object_events(
+    scope: Construct,
+    construct_id: str,
+    *,
+    bucket: s3.IBucket,
+    prefix: str,
+    detail_types: Sequence[str],
+    queue: sqs.Queue,
+    dead_letter_queue: sqs.Queue,
+) -> events.CfnRule:
+    """Send the events of the objects below a prefix to a queue; any number of patterns can do so for one bucket.
+
+    Args:
+        scope: The pattern that works on the events.
+        construct_id: Id of the rule inside ``scope``.
+        bucket: A bucket of the stack's Region that sends its events to EventBridge.
+        prefix: Keys that matter; "" for all.
+        detail_types: ``OBJECT_CREATED``, ``OBJECT_DELETED``.
+        queue: Receives the events.
+        dead_letter_queue: Receives the events that EventBridge could not put into ``queue`` for 24 hours. They are
+            the same as in ``queue``, so this may be the queue's own.
+
+    Raises:
+        InvalidOptionError: when the bucket is defined in this app and sends no events to EventBridge. An imported
+            bucket cannot be looked into.
+    """
+    if not sends_events(bucket):
+        raise InvalidOptionError(
+            scope,
+            "bucket",
+            f"{bucket.node.path} does not send its events to EventBridge",
+            "Make it with event_bridge_enabled=True",
+        )
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": list(detail_types),
+        "detail": {
+            "bucket": {"name": [bucket.bucket_name]},
+            **({"object": {"key": [{"prefix": prefix}]}} if prefix else {}),
+        },
+    }
+    # Rule() and its targets would import aws_events_targets, which loads half of the CDK.
+    rule = events.CfnRule(
+        scope,
+        construct_id,
+        description=f"Objects of {path_of(scope)} below {prefix or 'the root'}",
+        event_pattern=pattern,
+        targets=[
+            events.CfnRule.TargetProperty(
+                id="Queue",
+                arn=queue.queue_arn,
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
+            )
+        ],
+    )
+    let_rule_send(rule, queue, dead_letter_queue)
+    return rule
+
+
+def let_rule_send(rule: events.CfnRule, *queues: sqs.Queue) -> None:
+    """Let EventBridge put the events of one rule, and of no other, into queues."""
+    service = EVENTBRIDGE.with_conditions({"ArnEquals": {"aws:SourceArn": rule.attr_arn}})
+    for queue in queues:
+        iam.Grant.add_to_principal_or_resource(
+            actions=["sqs:SendMessage"], grantee=service, resource_arns=[queue.queue_arn], resource=queue
+        )

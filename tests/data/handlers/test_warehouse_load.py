@@ -1,0 +1,101 @@
+"""What a load of the warehouse says to Redshift."""
+
+import importlib.util
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+HANDLER = Path(__file__).parents[3] / "cdp_constructs/data/handlers/warehouse_load/index.py"
+CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
+
+
+class Services:
+    """Stands for S3 and the Redshift Data API."""
+
+    def __init__(self) -> None:
+        self.hours: set[str] = set()
+        self.requests: list[dict[str, Any]] = []
+
+    def list_objects_v2(self, *, Prefix: str, **_: Any) -> dict[str, int]:  # noqa: N803
+        return {"KeyCount": int(any(Prefix == f"telemetry/hour={hour}/" for hour in self.hours))}
+
+    def batch_execute_statement(self, **request: Any) -> dict[str, str]:
+        self.requests.append(request)
+        return {"Id": "statement-1"}
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    environment = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "WORKGROUP": "warehouse",
+        "DATABASE": "telemetry",
+        "TABLE": "telemetry",
+        "COLUMNS": json.dumps({"message_id": "string", "at": "bigint", "temperature": "double"}),
+        "BUCKET": "records",
+        "PREFIX": "telemetry/",
+        "COPY_ROLE": "arn:aws:iam::1:role/copy",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    specification = importlib.util.spec_from_file_location("warehouse_load_index", HANDLER)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def services(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Services:
+    services = Services()
+    monkeypatch.setattr(index, "s3", services)
+    monkeypatch.setattr(index, "redshift", services)
+    return services
+
+
+def test_hours_that_may_have_grown_are_merged_in_one_transaction(index: ModuleType, services: Services) -> None:
+    services.hours = {"2027-01-15-06"}
+    answer = index.handler({"hours": ["2027-01-15-06", "2027-01-15-07"]}, CONTEXT)
+    assert answer == {"statement": "statement-1", "hours": ["2027-01-15-06"]}
+    (request,) = services.requests
+    assert (request["WorkgroupName"], request["StatementName"], request["WithEvent"]) == (
+        "warehouse",
+        "warehouse",
+        True,
+    )
+    create, lock, staging, copy, delete, insert, drop = request["Sqls"]
+    assert '("message_id" varchar(65535), "at" bigint, "temperature" double precision)' in create
+    assert lock == "LOCK TABLE telemetry"
+    assert staging == "CREATE TEMP TABLE loaded (LIKE telemetry)"
+    assert copy == (
+        "COPY loaded FROM 's3://records/telemetry/hour=2027-01-15-06/' IAM_ROLE 'arn:aws:iam::1:role/copy' "
+        "FORMAT AS PARQUET"
+    )
+    assert delete.startswith("DELETE FROM loaded USING telemetry WHERE loaded.thing = telemetry.thing")
+    assert insert == "INSERT INTO telemetry SELECT DISTINCT * FROM loaded"
+    assert drop == "DROP TABLE loaded"
+
+
+def test_nothing_delivered_starts_nothing(index: ModuleType, services: Services) -> None:
+    assert index.handler({}, CONTEXT) == {"statement": None, "hours": []}
+    assert services.requests == []
+
+
+def test_schedule_loads_the_last_three_hours(index: ModuleType) -> None:
+    assert index.last_hours(datetime(2027, 1, 1, 1, 5, tzinfo=UTC)) == [
+        "2026-12-31-23",
+        "2027-01-01-00",
+        "2027-01-01-01",
+    ]
+
+
+def test_hour_that_is_none_is_refused(index: ModuleType, services: Services) -> None:
+    services.hours = {"'; DROP TABLE telemetry"}
+    with pytest.raises(ValueError, match="does not match format"):
+        index.handler({"hours": ["'; DROP TABLE telemetry"]}, CONTEXT)

@@ -1,0 +1,107 @@
+"""How sessions end, as plain Python."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+HANDLER = Path(__file__).parents[3] / "cdp_constructs/iot/handlers/outcomes/index.py"
+
+
+class Table:
+    """Stands for the sessions; judges the two conditions that the handler has."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+
+    def Table(self, _name: str) -> "Table":  # noqa: N802 - boto3's name
+        return self
+
+    def update_item(self, **request: Any) -> None:
+        conditions = request["ConditionExpression"].get_expression()["values"]
+        wanted = [part.get_expression()["values"][1] for part in conditions]
+        item = self.items.get(request["Key"]["session"], {})
+        if [item.get("status"), item.get("thing")] != wanted:
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
+        for name, value in request["ExpressionAttributeValues"].items():
+            item["late" if name == ":yes" else name[1:]] = value
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table()
+    table.items["s1"] = {"session": "s1", "thing": "t1", "status": "pending"}
+    return table
+
+
+@pytest.fixture
+def outcomes(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
+    for name, value in {
+        "SESSIONS": "sessions",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "outcomes",
+    }.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("device_outcomes", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "database", table)
+    return module
+
+
+def record(outcomes: ModuleType, **message: Any) -> None:
+    outcomes.record_outcome(SimpleNamespace(body=json.dumps(message)))
+
+
+def answer(outcomes: ModuleType, **message: Any) -> None:
+    record(outcomes, **{"session": "s1", "thing": "t1", "context": "home", "status": "succeeded", **message})
+
+
+def time_out(outcomes: ModuleType) -> None:
+    record(outcomes, session="s1", thing="t1", status="timed_out")
+
+
+def test_answer_ends_the_session(outcomes: ModuleType, table: Table) -> None:
+    answer(outcomes, result={"pong": True})
+    assert table.items["s1"]["status"] == "succeeded"
+    assert json.loads(table.items["s1"]["result"]) == {"pong": True}
+
+
+def test_first_end_counts(outcomes: ModuleType, table: Table) -> None:
+    answer(outcomes)
+    time_out(outcomes)
+    answer(outcomes, status="failed")
+    assert table.items["s1"] == {"session": "s1", "thing": "t1", "status": "succeeded"}
+
+
+def test_late_answer_is_noted(outcomes: ModuleType, table: Table) -> None:
+    time_out(outcomes)
+    answer(outcomes)
+    assert table.items["s1"]["status"] == "timed_out"
+    assert table.items["s1"]["late"] is True
+
+
+@pytest.mark.parametrize("message", [{"thing": "other"}, {"session": "unknown"}])
+def test_answers_to_nobody_and_for_others_are_let_go(
+    outcomes: ModuleType, table: Table, message: dict[str, str]
+) -> None:
+    answer(outcomes, **message)
+    assert table.items["s1"]["status"] == "pending"
+
+
+def test_device_cannot_time_itself_out_and_says_no_unknown_status(outcomes: ModuleType, table: Table) -> None:
+    answer(outcomes, status="timed_out", reason="x" * 5000)
+    assert table.items["s1"]["status"] == "failed"
+    assert len(table.items["s1"]["reason"]) == 1024
+
+
+def test_message_that_is_none_is_tried_again(outcomes: ModuleType) -> None:
+    with pytest.raises(KeyError):
+        record(outcomes, nonsense=True)

@@ -1,0 +1,133 @@
+"""Which devices the pre-provisioning hook admits, as plain Python."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+HANDLER = Path(__file__).parents[3] / "cdp_constructs/iot/handlers/registration/index.py"
+
+
+class Table:
+    """Stands for the allow-list."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.changed_meanwhile = False
+
+    def Table(self, _name: str) -> "Table":  # noqa: N802 - boto3's name
+        return self
+
+    def get_item(self, *, Key: dict[str, str], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+        assert ConsistentRead
+        found = self.items.get(Key["serial_number"])
+        return {"Item": dict(found)} if found else {}
+
+    def update_item(self, *, Key: dict[str, str], ExpressionAttributeValues: dict[str, Any], **_: Any) -> None:  # noqa: N803
+        if self.changed_meanwhile:
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
+        item = self.items[Key["serial_number"]]
+        item["status"] = ExpressionAttributeValues[":status"]
+        item["next_certificate_id"] = ExpressionAttributeValues[":certificate"]
+        item.setdefault("certificates", set()).update(ExpressionAttributeValues[":certificates"])
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
+    for name, value in {
+        "ALLOW_LIST": "list",
+        "GROUPS": json.dumps({"home": "home-group"}),
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "hook",
+    }.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("device_registration", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "database", table)
+    return module
+
+
+CONTEXT = SimpleNamespace(
+    function_name="hook",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn",
+    aws_request_id="1",
+    get_remaining_time_in_millis=int,
+)
+
+
+def ask(
+    hook: ModuleType, serial_number: str = "s1", client: str = "claim-s1", by: str = "claim", new: str = "c2"
+) -> Any:
+    event = {
+        "claimCertificateId": by,
+        "certificateId": new,
+        "clientId": client,
+        "parameters": {"SerialNumber": serial_number},
+    }
+    return hook.handler(event, CONTEXT)
+
+
+def test_listed_device_gets_what_the_list_says(hook: ModuleType, table: Table) -> None:
+    table.items["s1"] = {"serial_number": "s1", "context": "home", "kind": "chair"}
+    assert ask(hook) == {
+        "allowProvisioning": True,
+        "parameterOverrides": {"SerialNumber": "s1", "Context": "home", "Kind": "chair", "Group": "home-group"},
+    }
+    assert table.items["s1"]["status"] == "pending"
+    assert table.items["s1"]["next_certificate_id"] == "c2"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        {"context": "elsewhere"},
+        {},
+        {"context": "home", "status": "blocked"},
+        {"context": "home", "status": "no such status"},
+        {"context": "home", "status": "active", "certificate_id": "c1"},
+    ],
+)
+def test_others_are_refused(hook: ModuleType, table: Table, item: dict[str, Any] | None) -> None:
+    if item is not None:
+        table.items["s1"] = {"serial_number": "s1", **item}
+    assert ask(hook) == {"allowProvisioning": False}
+
+
+@pytest.mark.parametrize("client", ["claim-other", "s1", "other", ""])
+def test_claim_for_somebody_else_is_refused(hook: ModuleType, table: Table, client: str) -> None:
+    table.items["s1"] = {"serial_number": "s1", "context": "home"}
+    assert ask(hook, client=client) == {"allowProvisioning": False}
+
+
+def test_active_device_renews_with_its_own_certificate_only(hook: ModuleType, table: Table) -> None:
+    table.items["s1"] = {"serial_number": "s1", "context": "home", "status": "active", "certificate_id": "c1"}
+    assert ask(hook, client="s1", by="stolen")["allowProvisioning"] is False
+    assert ask(hook, client="claim-s1", by="c1")["allowProvisioning"] is False
+    assert ask(hook, client="s1", by="c1")["allowProvisioning"] is True
+    assert table.items["s1"]["status"] == "active"
+
+
+def test_two_claims_at_once_are_not_both_admitted(hook: ModuleType, table: Table) -> None:
+    table.items["s1"] = {"serial_number": "s1", "context": "home"}
+    table.changed_meanwhile = True
+    assert ask(hook) == {"allowProvisioning": False}
+
+
+def test_missing_serial_number_is_refused(hook: ModuleType) -> None:
+    event = {"claimCertificateId": "claim", "certificateId": "c", "clientId": "claim-", "parameters": {}}
+    assert hook.handler(event, CONTEXT) == {"allowProvisioning": False}

@@ -1,0 +1,345 @@
+"""How notices are read, written as mails and pushes, and what feedback and unsubscribing do, as plain Python."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from notices import Device, Notices, Preferences
+from notices.mail import compose, subject
+from notices.timers import is_early, read, send
+from notices.waiting import Batch, Timer
+
+HANDLERS = Path(__file__).parents[3] / "cdp_constructs/messaging/handlers"
+FCM = "arn:aws:sns:us-east-1:111122223333:app/GCM/chat"
+APNS = "arn:aws:sns:us-east-1:111122223333:app/APNS_SANDBOX/chat"
+CONTEXT = SimpleNamespace(
+    function_name="notices",
+    memory_limit_in_mb=256,
+    invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:notices",
+    aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 10_000,
+)
+Load = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "notices",
+        "CONFIGURATION_SET": "set",
+        "NOTICES_PLATFORMS": json.dumps({"fcm": FCM}),
+        "NOTICES_TABLE": "people",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "SENDER": "チャット <notices@example.com>",
+        "TIMER_QUEUE": "https://queue",
+        "UNSUBSCRIBE_URL": "https://api.example.com/unsubscribe",
+        "WAITING_TABLE": "waiting",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def loaded(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"{name}_under_test", HANDLERS / name / "index.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return loaded
+
+
+def notice(**changes: Any) -> dict[str, Any]:
+    content = {
+        "notice_id": "1",
+        "user": "ann",
+        "topic": "room",
+        "title": "Lunch",
+        "body": "pizza?",
+        "link": "https://chat.example.com/rooms/room",
+    }
+    return content | changes
+
+
+def event(*bodies: Any) -> dict[str, Any]:
+    records = [
+        {
+            "messageId": str(number),
+            "body": body if isinstance(body, str) else json.dumps(body),
+            "eventSource": "aws:sqs",
+        }
+        for number, body in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+class Queue:
+    """Stands for SQS."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **message: Any) -> None:
+        self.sent.append(message)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"notice_id": ""},
+        {"user": "x" * 257},
+        {"title": ""},
+        {"link": "http://chat.example.com"},
+        {"link": "https://chat.example.com/ x"},
+        {"link": "javascript:alert(1)"},
+        {"language": "fr"},
+        {"surprise": 1},
+        {"body": 1},
+    ],
+)
+def test_what_is_no_notice_is_not_kept(load: Load, changes: dict[str, Any]) -> None:
+    module = load("intake")
+    kept: list[Any] = []
+    module.waiting = SimpleNamespace(accept=lambda *arguments: kept.append(arguments))  # type: ignore[attr-defined]
+    answer = module.handler(event(notice(**changes), notice(), "not json"), CONTEXT)
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["0", "2"]
+    assert [user for user, _, _ in kept] == ["ann"]
+
+
+def test_long_texts_are_cut_and_a_new_timer_gets_its_message(load: Load) -> None:
+    module = load("intake")
+    timer, kept, armed = Timer("ann", "room", "t1", 0), {}, []
+    module.sqs = Queue()  # type: ignore[attr-defined]
+    module.waiting = SimpleNamespace(  # type: ignore[attr-defined]
+        accept=lambda _user, _topic, content: kept.update(content) or timer, armed=armed.append
+    )
+    module.handler(event(notice(title="x" * 101, body="y" * 5000)), CONTEXT)
+    assert (len(kept["title"]), len(kept["body"]), kept["body"][-1]) == (100, 300, "…")
+    assert read(module.sqs.sent[0]["MessageBody"]) == timer
+    assert armed == [timer]
+
+
+@pytest.mark.parametrize(("due_in", "delay"), [(-5, 0), (0.2, 1), (300, 300), (86_400, 900)])
+def test_message_is_delayed_as_long_as_sqs_can(monkeypatch: pytest.MonkeyPatch, due_in: float, delay: int) -> None:
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    queue, timer = Queue(), Timer("ann", "room", "t1", int((1000 + due_in) * 1000))
+    send(queue, "https://queue", timer)  # type: ignore[arg-type]
+    assert queue.sent[0]["DelaySeconds"] == delay
+    assert is_early(timer) is (due_in > 0)
+
+
+def test_early_message_is_sent_again_without_a_look_at_the_table(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load("delivery")
+    module.sqs, module.waiting = Queue(), None  # type: ignore[attr-defined]
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    body = {"user": "ann", "topic": "room", "timer": "t1", "due_ms": 3_000_000}
+    assert module.handler(event(body), CONTEXT) == {"batchItemFailures": []}
+    assert (module.sqs.sent[0]["DelaySeconds"], json.loads(module.sqs.sent[0]["MessageBody"])) == (900, body)
+
+
+class Mailbox:
+    """Stands for SES."""
+
+    def __init__(self) -> None:
+        self.mails: list[dict[str, Any]] = []
+
+    def send_email(self, **mail: Any) -> None:
+        self.mails.append(mail)
+
+
+class People:
+    """Stands for the table of preferences and devices."""
+
+    def __init__(self, preferences: Preferences, seen_ms: int = 0) -> None:
+        self._preferences = preferences
+        self._seen_ms = seen_ms
+        self.off: list[tuple[str, str]] = []
+
+    def preferences(self, _user: str) -> Preferences:
+        return self._preferences
+
+    def seen_ms(self, _user: str, _topic: str) -> int:
+        return self._seen_ms
+
+    def devices(self, _user: str) -> list[Device]:
+        return []
+
+    def unsubscribe_token(self, _user: str) -> str:
+        return "a+b"
+
+    def switch_mail_off(self, address: str, reason: str) -> None:
+        self.off.append((address, reason))
+
+    def unsubscribe(self, user: str, token: str) -> bool:
+        return (user, token) == ("ann", "right")
+
+
+def deliver(load: Load, people: People, *, quiet: list[int] | None = None, **changes: Any) -> list[dict[str, Any]]:
+    module = load("delivery")
+    module.ses, module.people = Mailbox(), people  # type: ignore[attr-defined]
+    module.waiting = SimpleNamespace(done=lambda *_: None)  # type: ignore[attr-defined]
+    notices = [{**notice(body=f"n{number}"), "at_ms": number} for number in (1, 2, 3)]
+    values = {"timer": Timer("ann", "room", "t1", 0), "notices": notices, "count": 5, "last_ms": 9, "done": frozenset()}
+    minutes = module.deliver(Batch(**{**values, **changes}))
+    if quiet is not None:
+        quiet.append(minutes)
+    mails: list[dict[str, Any]] = module.ses.mails
+    return mails
+
+
+def test_mail_has_the_encoded_sender_and_the_way_out(load: Load) -> None:
+    (mail,) = deliver(load, People(Preferences(mail=True, address="ann@example.org", language="ja")))
+    assert mail["FromEmailAddress"].isascii()
+    assert mail["FromEmailAddress"].endswith("<notices@example.com>")
+    assert mail["ConfigurationSetName"] == "set"
+    simple = mail["Content"]["Simple"]
+    assert simple["Subject"]["Data"] == "Lunchに新着5件"
+    assert "ほか2件" in simple["Body"]["Text"]["Data"]
+    assert "チャットの通知" in simple["Body"]["Text"]["Data"]
+    assert simple["Headers"][0]["Value"] == "<https://api.example.com/unsubscribe?user=ann&token=a%2Bb>"
+
+
+def test_only_what_was_not_seen_is_counted_and_named(load: Load) -> None:
+    people = People(Preferences(mail=True, address="ann@example.org"), seen_ms=2)
+    (mail,) = deliver(load, people)
+    simple = mail["Content"]["Simple"]
+    assert simple["Subject"]["Data"] == "3 new in Lunch"
+    assert "n2" not in simple["Body"]["Text"]["Data"]
+    assert "n3" in simple["Body"]["Text"]["Data"]
+
+
+@pytest.mark.parametrize(
+    ("preferences", "changes"),
+    [
+        (Preferences(mail=False, address="ann@example.org"), {}),
+        (Preferences(mail=True), {}),
+        (Preferences(mail=True, address="ann@example.org", mail_off="bounce"), {}),
+        (Preferences(mail=True, address="ann@example.org"), {"done": frozenset({"mail"})}),
+    ],
+)
+def test_no_mail_is_sent(load: Load, preferences: Preferences, changes: dict[str, Any]) -> None:
+    assert deliver(load, People(preferences), **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("preferences", "minutes"),
+    [
+        (Preferences(mail=True, address="ann@example.org", quiet_minutes=30), 30),
+        (Preferences(mail=False, push=True, quiet_minutes=30), 0),
+        (Preferences(mail=True, address="ann@example.org", mail_off="bounce", quiet_minutes=30), 0),
+    ],
+)
+def test_only_who_was_disturbed_is_left_in_peace(load: Load, preferences: Preferences, minutes: int) -> None:
+    quiet: list[int] = []
+    deliver(load, People(preferences), quiet=quiet)
+    assert quiet == [minutes]
+
+
+def test_push_has_the_form_of_its_platform(load: Load) -> None:
+    module = load("delivery")
+    message = module.Message("room", "en", [notice(body="x" * 300)], 1)
+    apple = json.loads(module.push_content(APNS, message))
+    assert set(apple) == {"default", "APNS_SANDBOX"}
+    shown = json.loads(apple["APNS_SANDBOX"])
+    assert (shown["aps"]["alert"]["title"], shown["aps"]["thread-id"]) == ("Lunch", "room")
+    assert len(shown["aps"]["alert"]["body"]) == 200
+    firebase = json.loads(json.loads(module.push_content(FCM, message))["GCM"])["fcmV1Message"]["message"]
+    assert firebase["data"] == {"topic": "room", "link": "https://chat.example.com/rooms/room"}
+
+
+def test_title_cannot_end_the_subject_line() -> None:
+    line = subject("en", "Lunch\r\nBcc: everybody@example.org", 2)
+    assert "\n" not in line
+    message = EmailMessage()
+    message["Subject"] = line
+    assert message["Bcc"] is None
+    assert len(subject("en", "x" * 1000, 1)) == 150
+
+
+def test_texts_of_users_are_text_in_the_mail() -> None:
+    evil = '<img src=x onerror="alert(1)">\nnext'
+    content = notice(title=evil, body=evil, link='https://example.com/"><script>')
+    mail = compose("en", [content], 1, product="<Chat>", unsubscribe="https://example.com/?a=1&b=2")
+    assert "<img" not in mail.html
+    assert "<script" not in mail.html
+    assert "<Chat>" not in mail.html
+    assert "onerror=&quot;alert(1)&quot;&gt;<br>next" in mail.html
+    assert 'href="https://example.com/?a=1&amp;b=2"' in mail.html
+    assert evil in mail.text
+
+
+def test_only_lasting_bounces_and_real_complaints_switch_mail_off(load: Load) -> None:
+    module = load("feedback")
+    module.people = People(Preferences())  # type: ignore[attr-defined]
+
+    def bounce(kind: str) -> dict[str, Any]:
+        recipients = [{"emailAddress": f"{kind}@example.org"}]
+        return {"detail": {"eventType": "Bounce", "bounce": {"bounceType": kind, "bouncedRecipients": recipients}}}
+
+    def complaint(**more: str) -> dict[str, Any]:
+        content = {"complainedRecipients": [{"emailAddress": "c@example.org"}], **more}
+        return {"detail": {"eventType": "Complaint", "complaint": content}}
+
+    events = [
+        *(bounce(kind) for kind in ("Permanent", "Transient", "Undetermined")),
+        complaint(),
+        complaint(complaintFeedbackType="not-spam"),
+        {"detail": {"eventType": "Delivery"}},
+    ]
+    answer = module.handler(event(*events), CONTEXT)
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["5"]
+    assert module.people.off == [("Permanent@example.org", "bounce"), ("c@example.org", "complaint")]
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "status"),
+    [
+        ("GET", {"user": "ann", "token": "right"}, 200),
+        ("POST", {"user": "ann", "token": "right"}, 200),
+        ("POST", {"user": "ann", "token": "wrong"}, 403),
+        ("POST", None, 403),
+        ("DELETE", {"user": "ann", "token": "right"}, 405),
+    ],
+)
+def test_unsubscribing_is_answered_with_a_page(load: Load, method: str, query: Any, status: int) -> None:
+    module = load("unsubscribe")
+    module.people = People(Preferences())  # type: ignore[attr-defined]
+    request = {"requestContext": {"http": {"method": method}}, "queryStringParameters": query}
+    answer = module.handler(request, CONTEXT)
+    assert answer["statusCode"] == status
+    assert answer["headers"]["content-security-policy"].startswith("default-src 'none'")
+    assert ("<form" in answer["body"]) is (method == "GET")
+    assert "right" not in answer["body"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"quiet_minutes": 4}, "quiet_minutes is 4; use 5 to 1440"),
+        ({"quiet_minutes": 1441}, "use 5 to 1440"),
+        ({"language": "fr"}, "language is 'fr'; use one of en, ja"),
+        ({"mail": "yes"}, "mail and push are yes or no"),
+        ({"address": "ann@example.org\nBcc: x@y.z"}, "not a plain mail address"),
+        ({"address": "Ann <ann@example.org>"}, "not a plain mail address"),
+        ({"address": "a@b.c,d@e.f"}, "not a plain mail address"),
+        ({"address": "a,b@example.org"}, "not a plain mail address"),
+        ({"address": "x" * 250 + "@example.org"}, "not a plain mail address"),
+    ],
+)
+def test_wrong_choice_is_refused_before_the_table_is_asked(choice: dict[str, Any], message: str) -> None:
+    chosen: dict[str, Any] = {"mail": True, "push": True, "quiet_minutes": 15, "language": "en"}
+    with pytest.raises(ValueError, match=message):
+        Notices(None).choose("ann", **{**chosen, **choice})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("token", ["", "x" * 4097, "a\nb"])
+def test_wrong_token_is_refused_before_the_table_is_asked(token: str) -> None:
+    with pytest.raises(ValueError, match="token must be printable"):
+        Notices(None, platforms={"fcm": FCM}).add_device("ann", "fcm", token)  # type: ignore[arg-type]

@@ -1,0 +1,179 @@
+"""The publisher's decisions, with an AppSync that says what the test wants."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
+
+import pytest
+import urllib3
+
+from cdp_constructs.core.functions import handler_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOM = "/rooms/one/g1"
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+        patch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
+        spec = importlib.util.spec_from_file_location(
+            "channel_publishing", handler_folder("realtime/publishing") / "index.py"
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        loaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+        return loaded
+
+
+class AppSync:
+    """Takes events, unless told otherwise, and remembers the requests."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.url = ""
+        self.answer: Callable[[dict[str, Any]], Any] = lambda _request: (200, {"successful": [], "failed": []})
+
+    def request(self, _method: str, url: str, *, body: str, headers: dict[str, str]) -> Any:
+        self.url = url
+        self.requests.append(json.loads(body))
+        self.headers.append(headers)
+        status, answer = self.answer(self.requests[-1])
+        data = json.dumps(answer).encode()
+        return MagicMock(status=status, data=data, json=lambda: answer)
+
+    @property
+    def events(self) -> list[str]:
+        return [event for request in self.requests for event in request["events"]]
+
+
+@pytest.fixture
+def appsync(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> AppSync:
+    fake = AppSync()
+    monkeypatch.setattr(module, "http", fake)
+    monkeypatch.setenv("HTTP_DOMAIN", "abc.appsync-api.us-west-2.amazonaws.com")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    return fake
+
+
+def message(number: Any, channel: str | None = ROOM, body: str | None = None) -> dict[str, Any]:
+    attributes = {"channel": {"dataType": "String", "stringValue": channel}} if channel is not None else {}
+    return {
+        "messageId": f"m{number}",
+        "body": json.dumps(number) if body is None else body,
+        "messageAttributes": attributes,
+    }
+
+
+def failed(module: ModuleType, *records: dict[str, Any]) -> list[str]:
+    answer = module.handler({"Records": list(records)}, MagicMock())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_events_go_out_by_five_in_order(module: ModuleType, appsync: AppSync) -> None:
+    assert failed(module, *(message(number) for number in range(12))) == []
+    assert [len(request["events"]) for request in appsync.requests] == [5, 5, 2]
+    assert appsync.events == [json.dumps(number) for number in range(12)]
+    assert {request["channel"] for request in appsync.requests} == {ROOM}
+
+
+def test_each_channel_has_requests_of_its_own(module: ModuleType, appsync: AppSync) -> None:
+    records = [message(number, f"/rooms/{number % 2}") for number in range(6)]
+    assert failed(module, *records) == []
+    by_channel = {request["channel"]: request["events"] for request in appsync.requests}
+    assert by_channel == {"/rooms/0": ["0", "2", "4"], "/rooms/1": ["1", "3", "5"]}
+
+
+def test_requests_are_signed_for_the_api(module: ModuleType, appsync: AppSync) -> None:
+    failed(module, message(1))
+    (headers,) = appsync.headers
+    assert appsync.url == "https://abc.appsync-api.us-west-2.amazonaws.com/event"
+    assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert "/us-west-2/appsync/aws4_request" in headers["Authorization"]
+    assert "host" in headers["Authorization"]
+    assert headers["X-Amz-Security-Token"] == "token"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        message("bad", channel=None),
+        message("bad", channel=""),
+        message("bad", channel="/rooms/*"),
+        message("bad", channel="/rooms/-one"),
+        message("bad", channel="/rooms/" + "x" * 51),
+        message("bad", channel="/a/b/c/d/e/f"),
+        message("bad", body="no JSON"),
+        message("bad", body=json.dumps("x" * 240 * 1024)),
+        message("bad", body=json.dumps("é" * 130_000, ensure_ascii=False)),
+    ],
+)
+def test_what_can_never_be_published_fails_alone(module: ModuleType, appsync: AppSync, record: dict[str, Any]) -> None:
+    assert failed(module, message(1), record, message(2)) == ["mbad"]
+    assert appsync.events == ["1", "2"]
+
+
+def test_the_largest_event_goes_out(module: ModuleType, appsync: AppSync) -> None:
+    body = json.dumps("x" * (240 * 1024 - 2))
+    assert failed(module, message(1, body=body)) == []
+    assert appsync.events == [body]
+
+
+def test_only_the_events_that_appsync_names_fail(module: ModuleType, appsync: AppSync) -> None:
+    appsync.answer = lambda _: (200, {"successful": [], "failed": [{"index": 1, "code": 400, "message": "no"}]})
+    assert failed(module, *(message(number) for number in range(3))) == ["m1"]
+
+
+def test_one_bad_event_does_not_spoil_the_other_four(module: ModuleType, appsync: AppSync) -> None:
+    appsync.answer = lambda request: (400, {"errors": []}) if "3" in request["events"] else (200, {"failed": []})
+    assert failed(module, *(message(number) for number in range(7))) == ["m3"]
+    assert [request["events"] for request in appsync.requests[1:]] == [["0"], ["1"], ["2"], ["3"], ["4"], ["5", "6"]]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_after_a_failure_nothing_of_the_channel_overtakes(module: ModuleType, appsync: AppSync, status: int) -> None:
+    appsync.answer = lambda request: (status, {}) if "5" in request["events"] else (200, {})
+    records = [*(message(number) for number in range(12)), message("other", "/rooms/two")]
+    assert failed(module, *records) == [f"m{number}" for number in range(5, 12)]
+    assert '"other"' in appsync.events
+
+
+def test_an_unreachable_api_fails_the_messages(module: ModuleType, appsync: AppSync) -> None:
+    def unreachable(_request: dict[str, Any]) -> Any:
+        raise urllib3.exceptions.MaxRetryError(MagicMock(), "/event")
+
+    appsync.answer = unreachable
+    assert failed(module, message(1), message(2)) == ["m1", "m2"]
+
+
+def test_another_endpoint_gets_what_was_signed_for_the_apis_host(
+    module: ModuleType, appsync: AppSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    failed(module, message(1))
+    assert appsync.url == "http://127.0.0.1:4566/event"
+    assert appsync.headers[0]["Host"] == "abc.appsync-api.us-west-2.amazonaws.com"
+
+
+def test_throttles_are_tried_again_at_once(module: ModuleType) -> None:
+    retries = module.http.connection_pool_kw["retries"]
+    assert retries.total == 2
+    assert {429, 503} <= set(retries.status_forcelist)
+    assert retries.is_retry("POST", 503)
+
+
+def test_limits_are_those_of_the_package(module: ModuleType) -> None:
+    assert Path(module.__file__ or "").parent.name == "publishing"
+    assert (module.EVENTS_PER_PUBLISH, module.LARGEST_EVENT) == (5, 245_760)

@@ -1,0 +1,327 @@
+"""The handlers of WebSocketChannels: who is let in, what is remembered, and what is posted to whom."""
+
+import base64
+import importlib.util
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+HANDLERS = Path(__file__).parents[3] / "cdp_constructs/realtime/handlers"
+ISSUER = "https://cognito-idp.ap-northeast-1.amazonaws.com/ap-northeast-1_Example"
+ARN = "arn:aws:execute-api:us-west-2:111122223333:api/live/$connect"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, HANDLERS / name / "index.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_DEFAULT_REGION": "us-west-2",
+            "POWERTOOLS_TRACE_DISABLED": "1",
+            "ISSUER": ISSUER,
+            "CLIENT_IDS": "client1,client2",
+            "TABLE_NAME": "subscriptions",
+            "SUBSCRIBE_HANDLERS": json.dumps({"rooms": "arn:membership"}),
+            "CALLBACK_URL": "https://api1.execute-api.us-west-2.amazonaws.com/live",
+        }.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield
+
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def token(key: rsa.RSAPrivateKey = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    head = {"alg": "RS256", "kid": "k1", **(header or {})}
+    body = {
+        "iss": ISSUER,
+        "exp": time.time() + 60,
+        "token_use": "access",
+        "client_id": "client1",
+        "sub": "amy",
+        "username": "amy@example.com",
+        **claims,
+    }
+    signed = ".".join(encoded(json.dumps(part).encode()) for part in (head, body))
+    return f"{signed}.{encoded(key.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
+
+
+class Pool:
+    """Stands for Cognito: serves the pool's public key, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def request(self, _method: str, url: str) -> Any:
+        self.asked.append(url)
+        numbers = KEY.public_key().public_numbers()
+        key = {"kid": "k1", "n": encoded(numbers.n.to_bytes(256)), "e": encoded(numbers.e.to_bytes(3))}
+        return MagicMock(json=lambda: {"keys": [key]})
+
+
+@pytest.fixture
+def authorization(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load("web_socket_authorization")
+    monkeypatch.setattr(module, "http", Pool())
+    return module
+
+
+def decision(module: ModuleType, *protocols: str) -> dict[str, Any]:
+    event = {
+        "methodArn": ARN,
+        "headers": {"Sec-WebSocket-Protocol": ", ".join(protocols)} if protocols else {},
+        "requestContext": {"connectionId": "c1", "identity": {"sourceIp": "192.0.2.1"}},
+    }
+    answer: dict[str, Any] = module.handler(event, MagicMock())
+    (statement,) = answer["policyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("execute-api:Invoke", ARN)
+    return {"effect": statement["Effect"], **answer}
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{}, {"client_id": "client2"}, {"token_use": "id", "client_id": None, "aud": "client1"}],
+    ids=["access token", "other client", "id token"],
+)
+def test_a_token_of_the_pool_and_its_clients_is_let_in(authorization: ModuleType, claims: dict[str, Any]) -> None:
+    answer = decision(authorization, "channels", f"token-{token(**claims)}")
+    assert (answer["effect"], answer["principalId"]) == ("Allow", "amy")
+    assert answer["context"]["sub"] == "amy"
+    assert json.loads(answer["context"]["claims"])["iss"] == ISSUER
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "nonsense",
+        "a.b.c",
+        token(OTHER_KEY),
+        token(header={"kid": "unknown"}),
+        token(header={"alg": "none"}),
+        token(header={"alg": "HS256"}),
+        token(iss=ISSUER + "x"),
+        token(exp=time.time() - 1),
+        token(token_use="refresh"),
+        token(client_id="client3"),
+        token().rsplit(".", 1)[0] + ".",
+    ],
+)
+def test_any_other_token_is_refused(authorization: ModuleType, bad: str) -> None:
+    assert decision(authorization, "channels", f"token-{bad}")["effect"] == "Deny"
+
+
+def test_no_token_is_refused(authorization: ModuleType) -> None:
+    assert decision(authorization)["effect"] == "Deny"
+    assert decision(authorization, "channels")["effect"] == "Deny"
+
+
+def test_keys_are_read_once_and_unknown_ones_looked_for_once_a_minute(authorization: ModuleType) -> None:
+    for _ in range(3):
+        decision(authorization, f"token-{token()}")
+        decision(authorization, f"token-{token(header={'kid': 'unknown'})}")
+    assert authorization.http.asked == [f"{ISSUER}/.well-known/jwks.json"]
+    authorization.looked_at -= 61  # type: ignore[attr-defined]
+    decision(authorization, f"token-{token(header={'kid': 'unknown'})}")
+    assert len(authorization.http.asked) == 2
+
+
+@pytest.fixture
+def subscriptions(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load("web_socket_subscriptions")
+    monkeypatch.setattr(module, "table", MagicMock())
+    monkeypatch.setattr(module, "functions", MagicMock())
+    answers(module, None)
+    return module
+
+
+def answers(module: ModuleType, said: Any, **more: Any) -> None:
+    payload = MagicMock(read=lambda: json.dumps(said).encode())
+    module.functions.invoke.return_value = {"Payload": payload, **more}
+
+
+def ask(module: ModuleType, route: str, body: Any = None) -> dict[str, Any]:
+    event = {
+        "body": body if body is None or isinstance(body, str) else json.dumps(body),
+        "requestContext": {
+            "routeKey": route,
+            "connectionId": "c1",
+            "connectedAt": 1_000_000,
+            "identity": {"sourceIp": "192.0.2.1"},
+            "authorizer": {"sub": "amy", "username": "a", "issuer": ISSUER, "claims": '{"sub": "amy"}'},
+        },
+    }
+    answer: dict[str, Any] = module.handler(event, MagicMock())
+    assert answer["statusCode"] == 200
+    return {**answer, **json.loads(answer.get("body", "{}"))}
+
+
+def test_a_connection_gets_the_sub_protocol_that_it_offered(subscriptions: ModuleType) -> None:
+    assert ask(subscriptions, "$connect")["headers"] == {"Sec-WebSocket-Protocol": "channels"}
+
+
+def test_a_subscription_is_checked_as_appsync_would_and_kept_until_the_connection_must_end(
+    subscriptions: ModuleType,
+) -> None:
+    answer = ask(subscriptions, "subscribe", {"action": "subscribe", "channel": "rooms/one"})
+    assert (answer["type"], answer["channel"]) == ("subscribe_success", "/rooms/one")
+    question = json.loads(subscriptions.functions.invoke.call_args.kwargs["Payload"])
+    assert question["identity"]["sub"] == "amy"
+    assert question["info"] == {
+        "channel": {"path": "/rooms/one", "segments": ["rooms", "one"]},
+        "channelNamespace": {"name": "rooms"},
+        "operation": "SUBSCRIBE",
+    }
+    item = {"channel": "/rooms/one", "connection": "c1", "user": "amy", "expires_at": 1_000 + 7_200}
+    subscriptions.table.put_item.assert_called_once_with(Item=item)
+
+
+@pytest.mark.parametrize(
+    ("said", "more"), [({"error": "no"}, {}), ({"errorMessage": "broken"}, {"FunctionError": "Unhandled"})]
+)
+def test_who_the_handler_does_not_let_in_is_not_kept(
+    subscriptions: ModuleType, said: Any, more: dict[str, Any]
+) -> None:
+    answers(subscriptions, said, **more)
+    answer = ask(subscriptions, "subscribe", {"channel": "/rooms/one"})
+    assert answer["type"] == "subscribe_error"
+    assert "broken" not in answer["body"]
+    subscriptions.table.put_item.assert_not_called()
+
+
+@pytest.mark.parametrize("body", [None, "no JSON", "[]", {}, {"channel": "/rooms/*"}, {"channel": "/elsewhere/one"}])
+def test_what_is_no_channel_is_refused_without_asking(subscriptions: ModuleType, body: Any) -> None:
+    assert ask(subscriptions, "subscribe", body)["type"] == "subscribe_error"
+    subscriptions.functions.invoke.assert_not_called()
+
+
+def test_unsubscribing_pinging_and_nonsense_are_answered(subscriptions: ModuleType) -> None:
+    assert ask(subscriptions, "unsubscribe", {"channel": "rooms/one"})["type"] == "unsubscribe_success"
+    subscriptions.table.delete_item.assert_called_once_with(Key={"channel": "/rooms/one", "connection": "c1"})
+    assert ask(subscriptions, "ping")["type"] == "ka"
+    assert ask(subscriptions, "$default", "nonsense")["type"] == "error"
+
+
+def test_an_ended_connection_is_forgotten_page_by_page(subscriptions: ModuleType) -> None:
+    subscriptions.table.query.side_effect = [
+        {"Items": [{"channel": "/rooms/one"}], "LastEvaluatedKey": {"k": 1}},
+        {"Items": [{"channel": "/rooms/two"}]},
+    ]
+    ask(subscriptions, "$disconnect")
+    batch = subscriptions.table.batch_writer.return_value.__enter__.return_value
+    deleted = [call.kwargs["Key"]["channel"] for call in batch.delete_item.call_args_list]
+    assert deleted == ["/rooms/one", "/rooms/two"]
+
+
+class Connections:
+    """Stands for the callback API: remembers what it took, and fails for those it is told to."""
+
+    def __init__(self, real: Any) -> None:
+        self.exceptions = real.exceptions
+        self.posted: dict[str, list[Any]] = {}
+        self.failing: dict[str, Exception] = {}
+
+    def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> None:  # noqa: N803
+        if ConnectionId in self.failing:
+            raise self.failing[ConnectionId]
+        self.posted.setdefault(ConnectionId, []).append(json.loads(json.loads(Data)["event"]))
+
+
+@pytest.fixture
+def publishing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load("web_socket_publishing")
+    monkeypatch.setattr(module, "connections", Connections(module.connections))
+    monkeypatch.setattr(module, "table", MagicMock())
+    module.table.query.side_effect = [
+        {"Items": [{"connection": "c1"}, {"connection": "c2"}], "LastEvaluatedKey": {"k": 1}},
+        {"Items": [{"connection": "c3"}]},
+    ]
+    return module
+
+
+def message(number: Any, channel: str | None = "/rooms/one", body: str | None = None) -> dict[str, Any]:
+    attributes = {"channel": {"dataType": "String", "stringValue": channel}} if channel is not None else {}
+    text = json.dumps(number) if body is None else body
+    return {"messageId": f"m{number}", "body": text, "messageAttributes": attributes}
+
+
+def failed(module: ModuleType, *records: dict[str, Any]) -> list[str]:
+    answer = module.handler({"Records": list(records)}, MagicMock())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_each_connection_gets_all_messages_in_order(publishing: ModuleType) -> None:
+    assert failed(publishing, *(message(number) for number in range(7))) == []
+    assert publishing.connections.posted == {name: list(range(7)) for name in ("c1", "c2", "c3")}
+    assert publishing.table.query.call_count == 2
+
+
+def test_connections_are_queried_by_channel(publishing: ModuleType) -> None:
+    failed(publishing, message(1, channel="rooms/one/"))
+    arguments = publishing.table.query.call_args_list[0].kwargs
+    assert arguments["ExpressionAttributeValues"] == {":channel": "/rooms/one"}
+    publishing.table.scan.assert_not_called()
+
+
+def test_a_connection_that_is_gone_is_removed_and_fails_nothing(publishing: ModuleType) -> None:
+    gone = publishing.connections.exceptions.GoneException({"Error": {"Code": "GoneException"}}, "PostToConnection")
+    publishing.connections.failing["c2"] = gone
+    assert failed(publishing, message(1), message(2)) == []
+    publishing.table.delete_item.assert_called_once_with(Key={"channel": "/rooms/one", "connection": "c2"})
+    assert publishing.connections.posted["c3"] == [1, 2]
+
+
+def test_a_connection_that_cannot_be_posted_to_fails_the_messages(publishing: ModuleType) -> None:
+    throttled = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
+    publishing.connections.failing["c2"] = throttled
+    assert failed(publishing, message(1), message(2)) == ["m1", "m2"]
+    assert publishing.connections.posted["c3"] == [1, 2]
+
+
+def test_a_table_that_is_away_fails_its_messages(publishing: ModuleType) -> None:
+    publishing.table.query.side_effect = ClientError({"Error": {"Code": "ServiceUnavailable"}}, "Query")
+    assert failed(publishing, message(1)) == ["m1"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        message("bad", channel=None),
+        message("bad", channel="/rooms/*"),
+        message("bad", body="no JSON"),
+        message("bad", body=json.dumps("x" * 131_072)),
+    ],
+)
+def test_what_can_never_be_published_fails_alone(publishing: ModuleType, bad: dict[str, Any]) -> None:
+    assert failed(publishing, message(1), bad) == ["mbad"]
+    assert publishing.connections.posted["c1"] == [1]
+
+
+def test_posts_go_to_the_stage_and_with_another_endpoint_to_its_path_there(
+    publishing: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert publishing.endpoint() == "https://api1.execute-api.us-west-2.amazonaws.com/live"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert publishing.endpoint() == "http://127.0.0.1:4566/_aws/execute-api/api1/live"

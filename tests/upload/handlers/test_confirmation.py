@@ -1,0 +1,227 @@
+"""How uploaded objects are judged by their first bytes, and what happens to them."""
+
+import importlib.util
+import io
+import json
+import zipfile
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from PIL import Image
+
+HANDLER = Path(__file__).parents[3] / "cdp_constructs/upload/handlers/confirmation/index.py"
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class Bucket:
+    """Stands for S3: a versioned bucket that forgets nothing and can be asked for versions by number."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.copies: list[dict[str, Any]] = []
+
+    def put(self, key: str, body: bytes, content_type: str = "image/jpeg", version: str = "v1") -> None:
+        self.objects[key] = {
+            "body": body,
+            "ContentLength": len(body),
+            "ContentType": content_type,
+            "Metadata": {},
+            "ETag": f'"{hash(body)}"',
+            "VersionId": version,
+        }
+
+    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:  # noqa: N803
+        del Bucket
+        found = self.objects.get(Key)
+        if found is None or VersionId not in {None, found["VersionId"]}:
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+        return found
+
+    def get_object(self, *, Range: str, **target: Any) -> dict[str, Any]:  # noqa: N803
+        end = int(Range.partition("-")[2])
+        return {"Body": io.BytesIO(self.head_object(**target)["body"][: end + 1])}
+
+    def copy_object(self, *, Key: str, CopySource: dict[str, str], **options: Any) -> None:  # noqa: N803
+        source = self.head_object(**CopySource)
+        assert options["CopySourceIfMatch"] == source["ETag"]
+        self.copies.append({"Key": Key, **options})
+        self.objects[Key] = {**source, "Metadata": options["Metadata"], "VersionId": "copy"}
+
+    def delete_object(self, **target: Any) -> None:
+        self.head_object(**target)
+        del self.objects[target["Key"]]
+
+
+class Topic:
+    """Stands for SNS."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.failing = False
+
+    def publish(self, *, Message: str, **_options: Any) -> None:  # noqa: N803
+        if self.failing:
+            raise ClientError({"Error": {"Code": "InternalError"}}, "Publish")
+        self.messages.append(json.loads(Message))
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    environment = {
+        "AWS_DEFAULT_REGION": "ap-northeast-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "confirmation",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "CONTENT_TYPES": '["image/jpeg", "text/plain"]',
+        "MAX_BYTES": "100000",
+        "ACCEPTED_TOPIC": "arn:topic",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("upload_confirmation_index", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    vars(module).update(s3=Bucket(), sns=Topic())
+    return module
+
+
+def event(key: str, version: str | None = "v1") -> Any:
+    item = {"key": key, "sequencer": "01", **({"version-id": version} if version else {})}
+    detail = {"bucket": {"name": "files"}, "object": item}
+    return SimpleNamespace(body=json.dumps({"region": "ap-northeast-1", "detail": detail}))
+
+
+def picture(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, kind)
+    return file.getvalue()
+
+
+def package(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "<xml/>")
+    return file.getvalue()
+
+
+SAMPLES = {
+    "application/pdf": b"%PDF-1.7\n",
+    "application/gzip": b"\x1f\x8b\x08\x00",
+    "application/zip": package("a.txt"),
+    WORD: package("[Content_Types].xml", "_rels/.rels", "word/document.xml"),
+    SHEET: package("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml"),
+    "audio/mpeg": b"ID3\x04",
+    "audio/wav": b"RIFF\x24\x00\x00\x00WAVEfmt ",
+    "image/avif": b"\x00\x00\x00\x1cftypavif",
+    "image/gif": picture("GIF"),
+    "image/heic": b"\x00\x00\x00\x18ftypheic",
+    "image/jpeg": picture("JPEG"),
+    "image/png": picture("PNG"),
+    "image/webp": picture("WEBP"),
+    "video/mp4": b"\x00\x00\x00\x18ftypisom",
+    "video/quicktime": b"\x00\x00\x00\x14ftypqt  ",
+    "video/webm": b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm",
+    "text/plain": "今日は\r\n\tplain".encode(),
+}
+# A document of Word or Excel is a zip file too.
+ALSO = {(WORD, "application/zip"), (SHEET, "application/zip"), ("text/plain", "text/csv")}
+
+
+@pytest.mark.parametrize("content_type", SAMPLES)
+def test_each_type_is_known_by_its_first_bytes_and_is_no_other(index: ModuleType, content_type: str) -> None:
+    matching = {other for other in index.SIGNATURES if index.looks_like(other, SAMPLES[content_type])}
+    texts = {"text/plain", "text/csv", "application/json"}
+    if content_type == "text/plain":
+        assert matching == texts
+    elif content_type == "application/pdf":
+        assert matching - texts == {content_type}  # a header without its binary part reads as text
+    else:
+        assert matching - {content_type} == {other for kind, other in ALSO if kind == content_type}
+        assert content_type in matching
+
+
+@pytest.mark.parametrize(
+    "content", [b"MZ\x90\x00\x03", b"\x7fELF\x02", b"#!/bin/sh\n", b"<script>alert(1)</script>", b""]
+)
+def test_programs_are_no_pictures(index: ModuleType, content: bytes) -> None:
+    types = [name for name in index.SIGNATURES if name.startswith(("image/", "video/", "audio/"))]
+    assert [name for name in types if index.looks_like(name, content)] == []
+
+
+def test_text_may_be_cut_off_in_the_middle_of_a_character(index: ModuleType) -> None:
+    long = "é".encode() * index.FIRST_BYTES
+    assert index.is_text(b"x" + long[: index.FIRST_BYTES - 1])
+    assert not index.is_text(b"x" + long[:9])
+    assert not index.is_text(b"caf\xe9 au lait")
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "content_type", "reason"),
+    [
+        ("incoming/ann/1/a.jpg", b"MZ\x90\x00", "image/jpeg", "content-differs-from-type"),
+        ("incoming/ann/1/a.jpg", b"", "image/jpeg", "size"),
+        ("incoming/ann/1/a.jpg", b"\xff\xd8\xff" + bytes(100_000), "image/jpeg", "size"),
+        ("incoming/ann/1/a.png", SAMPLES["image/png"], "image/png", "content-type"),
+        ("incoming/by-hand.jpg", SAMPLES["image/jpeg"], "image/jpeg", "unknown-key"),
+    ],
+)
+def test_rejected_object_is_quarantined_with_the_reason(
+    index: ModuleType, key: str, content: bytes, content_type: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index.s3.put(key, content, content_type)
+    index.confirm(event(key))
+    assert list(index.s3.objects) == [key.replace("incoming/", "quarantine/")]
+    assert [copy.get("Tagging") for copy in index.s3.copies] == [f"reason={reason}"]
+    assert index.sns.messages == []
+    metric = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
+    assert metric["RejectedUploads"] == [1.0]
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["function_name"]]
+    assert metric["function_name"] == "confirmation"
+
+
+def test_too_large_for_a_copy_is_deleted(index: ModuleType) -> None:
+    index.s3.put("incoming/ann/1/a.jpg", b"")
+    index.s3.objects["incoming/ann/1/a.jpg"]["ContentLength"] = index.LARGEST_COPY + 1
+    index.confirm(event("incoming/ann/1/a.jpg"))
+    assert index.s3.objects == {}
+
+
+def test_failed_publish_is_repeated_without_another_copy(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    index.s3.put(key, SAMPLES["image/jpeg"])
+    index.sns.failing = True
+    with pytest.raises(ClientError):
+        index.confirm(event(key))
+    assert key in index.s3.objects
+    index.sns.failing = False
+    index.confirm(event(key))
+    assert (len(index.s3.copies), len(index.sns.messages)) == (1, 1)
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]
+
+
+def test_object_without_versions_is_known_by_its_etag(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    index.s3.put(key, SAMPLES["image/jpeg"])
+    index.confirm(event(key, version=None))
+    assert index.s3.objects["accepted/ann/1/a.jpg"]["Metadata"]["source"] == f'"{hash(SAMPLES["image/jpeg"])}"'
+    assert len(index.sns.messages) == 1
+
+
+def test_event_about_an_object_that_is_gone_is_done(index: ModuleType) -> None:
+    index.confirm(event("incoming/ann/1/a.jpg"))
+    assert (index.s3.copies, index.sns.messages) == ([], [])
+
+
+def test_denied_read_is_no_reason_to_forget_the_object(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(**_target: Any) -> None:
+        raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+
+    monkeypatch.setattr(index.s3, "head_object", denied)
+    with pytest.raises(ClientError, match="403"):
+        index.confirm(event("incoming/ann/1/a.jpg"))

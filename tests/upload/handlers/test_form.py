@@ -1,0 +1,206 @@
+"""What the form function signs, and what it refuses."""
+
+import base64
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import RFC_4122, UUID
+
+import pytest
+from botocore.stub import Stubber
+
+HANDLER = Path(__file__).parents[3] / "cdp_constructs/upload/handlers/form/index.py"
+CONTEXT = SimpleNamespace(
+    function_name="form", memory_limit_in_mb=256, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+)
+PICTURE = {"owner": "ann", "name": "cat.jpg", "content_type": "image/jpeg"}
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "ap-northeast-1",
+    "AWS_ACCESS_KEY_ID": "made-up",
+    "AWS_SECRET_ACCESS_KEY": "made-up",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+    "BUCKET": "files",
+    "CONTENT_TYPES": '["image/jpeg", "text/plain"]',
+    "MAX_BYTES": "200000000",
+    "EXPIRES_IN": "300",
+}
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    spec = importlib.util.spec_from_file_location("upload_form_index", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def conditions(form: dict[str, Any]) -> list[Any]:
+    policy: dict[str, Any] = json.loads(base64.b64decode(form["fields"]["policy"]))
+    return list(policy["conditions"])
+
+
+def user_event(body: str, claims: dict[str, str] | None) -> dict[str, Any]:
+    context = {} if claims is None else {"authorizer": {"jwt": {"claims": claims, "scopes": None}}}
+    return {"version": "2.0", "requestContext": context, "body": body, "isBase64Encoded": False}
+
+
+def test_policy_fixes_key_type_metadata_and_size(index: ModuleType) -> None:
+    form = index.handler({**PICTURE, "size": 1234, "metadata": {"room": "r-1"}}, CONTEXT)
+    signed = conditions(form)
+    assert form["key"] == f"incoming/ann/{form['upload_id']}/cat.jpg"
+    for condition in (
+        {"key": form["key"]},
+        {"bucket": "files"},
+        {"Content-Type": "image/jpeg"},
+        {"x-amz-meta-room": "r-1"},
+        ["content-length-range", 1, 1234],
+    ):
+        assert condition in signed
+    # Each is an equality: nothing is left to the client but the file.
+    assert [item for item in signed if isinstance(item, list)] == [["content-length-range", 1, 1234]]
+    assert form["expires_in"] == 300
+
+
+def test_form_names_the_host_of_its_region(index: ModuleType) -> None:
+    form = index.handler(PICTURE, CONTEXT)
+    assert form["url"] == "https://files.s3.ap-northeast-1.amazonaws.com/"
+    assert form["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+
+
+def test_without_a_size_a_post_ends_at_100_megabytes(index: ModuleType) -> None:
+    assert ["content-length-range", 1, 100_000_000] in conditions(index.handler(PICTURE, CONTEXT))
+
+
+def test_above_100_megabytes_each_part_has_its_signed_length(index: ModuleType) -> None:
+    with Stubber(index.s3) as s3:
+        s3.add_response("create_multipart_upload", {"UploadId": "m-1"})
+        answer = index.handler({**PICTURE, "size": 100_000_001}, CONTEXT)
+    assert [part["size"] for part in answer["parts"]] == [50_000_000, 50_000_000, 1]
+    for part in answer["parts"]:
+        query = parse_qs(urlsplit(part["url"]).query)
+        assert "content-length" in query["X-Amz-SignedHeaders"][0].split(";")
+        assert query["X-Amz-Expires"] == ["300"]
+        assert query["partNumber"] == [str(part["part_number"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("cat.jpg", "cat.jpg"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\ann\\cat.jpg", "cat.jpg"),
+        ("a\x00b\r\nc.jpg", "a_b__c.jpg"),
+        ('a"b;c?.jpg', "a_b_c_.jpg"),
+        ("議事録.txt", "議事録.txt"),
+        ("cafe\u0301.txt", "café.txt"),
+        ("photo\u202egpj.exe", "photo_gpj.exe"),
+        ("\uff0fhidden\uff0fcat.jpg", "cat.jpg"),
+        ("...", "file"),
+        ("a" * 300 + ".jpg", "a" * 96 + ".jpg"),
+    ],
+)
+def test_file_name_keeps_only_what_is_harmless(index: ModuleType, name: str, safe: str) -> None:
+    assert index.safe_name(name) == safe
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"owner": None}, "owner: needs"),
+        ({"owner": "a/b"}, "owner: needs"),
+        ({"owner": ".."}, "owner: needs"),
+        ({"name": ""}, "name: "),
+        ({"content_type": "text/html"}, "content_type: .*'text/html' is not accepted; use one of image/jpeg"),
+        ({"size": 0}, "size: "),
+        ({"size": 200_000_001}, "size: .*200,000,001 bytes are more than the 200,000,000"),
+        ({"metadata": {"Room": "1"}}, "metadata"),
+        ({"metadata": {"room": "部屋"}}, "metadata"),
+        ({"metadata": {"source": "x"}}, "'source' is kept"),
+        ({"metadata": {f"n-{number}": "x" * 1000 for number in range(2)}}, "longer than 1,800 bytes"),
+        ({"key": "accepted/x"}, "key: Extra inputs"),
+    ],
+)
+def test_wrong_request_is_refused_by_name(index: ModuleType, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(index.UploadRefusedError, match=message):
+        index.handler({**PICTURE, **change}, CONTEXT)
+
+
+@pytest.mark.parametrize("key", ["incoming/bob/1/a", "incoming/ann/../bob/a", "accepted/ann/1/a", "x/incoming/ann/1/a"])
+def test_only_own_uploads_can_be_completed(index: ModuleType, key: str) -> None:
+    request = {"key": key, "multipart_upload_id": "m", "parts": [{"part_number": 1, "etag": "e"}]}
+    with Stubber(index.s3), pytest.raises(index.UploadRefusedError, match="key: is not one of your uploads"):
+        index.handler({"owner": "ann", **request}, CONTEXT)
+
+
+def test_completion_sorts_the_parts_and_tells_the_user_what_is_missing(index: ModuleType) -> None:
+    key = "incoming/ann/12345678-1234-1234-1234-123456789012/film.mp4"
+    parts = [{"part_number": number, "etag": f"e{number}"} for number in (2, 1)]
+    request = {"owner": "ann", "key": key, "multipart_upload_id": "m", "parts": parts}
+    expected = {
+        "Bucket": "files",
+        "Key": key,
+        "UploadId": "m",
+        "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": "e1"}, {"PartNumber": 2, "ETag": "e2"}]},
+    }
+    with Stubber(index.s3) as s3:
+        s3.add_response("complete_multipart_upload", {}, expected)
+        assert index.handler(request, CONTEXT) == {"upload_id": key.split("/")[2], "key": key}
+        s3.add_client_error("complete_multipart_upload", "InvalidPart")
+        with pytest.raises(index.UploadRefusedError, match="S3 answers InvalidPart"):
+            index.handler(request, CONTEXT)
+        s3.add_client_error("complete_multipart_upload", "InternalError")
+        with pytest.raises(index.ClientError, match="InternalError"):
+            index.handler(request, CONTEXT)
+
+
+def test_user_is_who_the_token_names(index: ModuleType) -> None:
+    body = json.dumps({"name": "cat.jpg", "content_type": "image/jpeg"})
+    answer = index.handler(user_event(body, {"sub": "ann"}), CONTEXT)
+    assert answer["statusCode"] == 201
+    assert json.loads(answer["body"])["key"].startswith("incoming/ann/")
+    assert answer["headers"]["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("body", "claims", "status"),
+    [
+        ("{}", None, 401),
+        ("{}", {"sub": ""}, 401),
+        ("{", {"sub": "ann"}, 400),
+        ("", {"sub": "ann"}, 400),
+        ("[]", {"sub": "ann"}, 400),
+        ('{"name": "cat.jpg"}', {"sub": "ann"}, 400),
+        ('{"name": "a", "content_type": "image/jpeg", "owner": "bob"}', {"sub": "ann"}, 400),
+        ('{"name": "a", "content_type": "image/jpeg", "metadata": {"room": "1"}}', {"sub": "ann"}, 400),
+    ],
+)
+def test_user_gets_a_status_for_what_is_wrong(
+    index: ModuleType, body: str, claims: dict[str, str] | None, status: int
+) -> None:
+    assert index.handler(user_event(body, claims), CONTEXT)["statusCode"] == status
+
+
+def test_first_region_has_a_host_of_its_own_too(monkeypatch: pytest.MonkeyPatch, index: ModuleType) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert index.__spec__ is not None
+    assert index.__spec__.loader is not None
+    index.__spec__.loader.exec_module(index)
+    assert index.handler(PICTURE, CONTEXT)["url"] == "https://files.s3.us-east-1.amazonaws.com/"
+
+
+def test_upload_ids_are_uuids_that_sort_by_time(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for milliseconds in (0, 1, 1_800_000_000_000, 1_800_000_000_001, 2**48 - 1):
+        monkeypatch.setattr(index.time, "time_ns", lambda milliseconds=milliseconds: milliseconds * 1_000_000)
+        made.append(index.new_id())
+    assert sorted(made) == made
+    assert {(UUID(item).version, UUID(item).variant) for item in made} == {(7, RFC_4122)}
+    assert index.new_id() != index.new_id()

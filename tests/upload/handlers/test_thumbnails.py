@@ -1,0 +1,311 @@
+"""What becomes of images: upright, small, without metadata, and of what is no image nothing."""
+
+import importlib.util
+import io
+import json
+import struct
+import zlib
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+HANDLER = Path(__file__).parents[3] / "cdp_constructs/upload/handlers/thumbnails/index.py"
+CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
+ORIENTATION, GPS = 0x0112, 0x8825
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+class Bucket:
+    """Stands for S3."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.failing = False
+
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if self.failing:
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(self, *, Key: str, Body: bytes, IfNoneMatch: str, **options: Any) -> None:  # noqa: N803
+        assert IfNoneMatch == "*"
+        assert options["ContentType"] == "image/webp"
+        if Key in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+        self.objects[Key] = Body
+
+
+class Topic:
+    """Stands for SNS."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def publish(self, *, Message: str, MessageAttributes: dict[str, Any], **_: Any) -> None:  # noqa: N803
+        assert set(MessageAttributes) == {"owner", "content_type"}
+        self.messages.append(json.loads(Message))
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    environment = {
+        "AWS_DEFAULT_REGION": "ap-northeast-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "thumbnails",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "PIXELS": "320",
+        "TOPIC_ARN": "arn:topic",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("image_thumbnails_index", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    vars(module).update(s3=Bucket(), sns=Topic())
+    return module
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def two_halves(width: int = 800, height: int = 400, mode: str = "RGB") -> Image.Image:
+    """Return an image that is red on the left and blue on the right."""
+    image = Image.new("RGB", (width, height), RED)
+    image.paste(BLUE, (width // 2, 0, width, height))
+    return image.convert(mode)
+
+
+def photo(**options: Any) -> bytes:
+    """Return what a phone makes: stored sideways, with orientation and place in its EXIF."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif.get_ifd(GPS)[1] = "N"
+    exif.get_ifd(GPS)[2] = (35.0, 39.0, 31.0)
+    return saved(two_halves(), "JPEG", exif=exif.tobytes(), **options)
+
+
+def message(key: str = "accepted/ann/u1/cat.jpg", content_type: str = "image/jpeg", **others: Any) -> dict[str, Any]:
+    return {"upload_id": "u1", "owner": "ann", "bucket": "files", "key": key, "content_type": content_type} | (
+        {"size": 1000, "metadata": {"room": "r"}} | others
+    )
+
+
+def run(index: Any, *messages: dict[str, Any]) -> list[str]:
+    """Work on a batch, and return the ids of the records that failed."""
+    records = [{"messageId": str(number), "body": json.dumps(item)} for number, item in enumerate(messages)]
+    return [item["itemIdentifier"] for item in index.handler({"Records": records}, CONTEXT)["batchItemFailures"]]
+
+
+def opened(thumbnail: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(thumbnail))
+    assert image.format == "WEBP"
+    assert max(image.size) <= 320
+    return image.convert("RGBA")
+
+
+def is_close(colour: Any, expected: tuple[int, int, int]) -> bool:
+    return all(abs(one - other) < 40 for one, other in zip(colour, expected, strict=False))
+
+
+def test_a_photo_stands_upright_and_does_not_say_where_it_was_taken(index: Any) -> None:
+    index.s3.objects["accepted/ann/u1/cat.jpg"] = photo()
+    assert run(index, message()) == []
+    thumbnail = index.s3.objects["accepted/ann/u1/thumbnail/320.webp"]
+    image = opened(thumbnail)
+    # Orientation 6: what is stored on the left belongs to the top.
+    assert image.size == (160, 320)
+    assert is_close(image.getpixel((80, 40)), RED)
+    assert is_close(image.getpixel((80, 280)), BLUE)
+    assert not Image.open(io.BytesIO(thumbnail)).getexif()
+    assert b"EXIF" not in thumbnail
+
+
+def test_consumers_hear_of_the_upload_and_its_thumbnail(index: Any) -> None:
+    index.s3.objects["accepted/ann/u1/cat.jpg"] = photo()
+    run(index, message())
+    (published,) = index.sns.messages
+    thumbnail = published.pop("thumbnail")
+    assert published == message()
+    assert thumbnail == {
+        "key": "accepted/ann/u1/thumbnail/320.webp",
+        "content_type": "image/webp",
+        "size": len(index.s3.objects["accepted/ann/u1/thumbnail/320.webp"]),
+        "width": 160,
+        "height": 320,
+    }
+
+
+def test_a_second_delivery_writes_nothing_and_publishes_again(index: Any) -> None:
+    index.s3.objects["accepted/ann/u1/cat.jpg"] = photo()
+    assert run(index, message(), message()) == []
+    first, second = index.sns.messages
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind", "mode", "options"),
+    [
+        ("image/png", "PNG", "P", {}),
+        ("image/png", "PNG", "L", {}),
+        ("image/png", "PNG", "1", {}),
+        ("image/png", "PNG", "RGBA", {}),
+        ("image/gif", "GIF", "P", {}),
+        ("image/webp", "WEBP", "RGB", {}),
+        ("image/avif", "AVIF", "RGB", {}),
+        ("image/jpeg", "JPEG", "L", {}),
+        ("image/jpeg", "JPEG", "CMYK", {}),
+        ("image/jpeg", "JPEG", "RGB", {"progressive": True}),
+        ("image/jpeg", "MPO", "RGB", {"save_all": True, "append_images": [two_halves()]}),
+    ],
+)
+def test_every_kind_of_image_gets_one(index: Any, content_type: str, kind: str, mode: str, options: Any) -> None:
+    thumbnail, size = index.shrink(saved(two_halves(mode=mode), kind, **options), content_type, 320)
+    image = opened(thumbnail)
+    assert size == image.size == (320, 160)
+    left, right = image.getpixel((80, 80)), image.getpixel((240, 80))
+    if mode in {"L", "1"}:
+        assert max(left[:3]) - min(left[:3]) <= 3
+    else:
+        assert is_close(left, RED)
+        assert is_close(right, BLUE)
+
+
+def test_of_an_animation_the_first_frame(index: Any) -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in (RED, BLUE)]
+    for kind, content_type in (("GIF", "image/gif"), ("WEBP", "image/webp"), ("PNG", "image/png")):
+        animation = saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
+        thumbnail, _ = index.shrink(animation, content_type, 320)
+        assert is_close(opened(thumbnail).getpixel((20, 20)), RED)
+        assert getattr(Image.open(io.BytesIO(thumbnail)), "n_frames", 1) == 1
+
+
+def test_what_is_transparent_stays_so(index: Any) -> None:
+    image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
+    image.paste((*RED, 255), (0, 0, 200, 400))
+    for kind, content_type in (("PNG", "image/png"), ("GIF", "image/gif")):
+        thumbnail, _ = index.shrink(saved(image, kind), content_type, 320)
+        picture = opened(thumbnail)
+        assert is_close(picture.getpixel((80, 160)), RED)
+        assert picture.getpixel((240, 160))[3] == 0
+
+
+def test_sixteen_bits_of_grey_do_not_become_white(index: Any) -> None:
+    image = Image.new("I;16", (100, 100), 0x4000)
+    thumbnail, _ = index.shrink(saved(image, "PNG"), "image/png", 320)
+    assert abs(opened(thumbnail).getpixel((50, 50))[0] - 0x40) < 8
+
+
+def test_a_profile_stays_with_its_colours_only(index: Any) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for mode, kept in (("RGB", profile), ("CMYK", None)):
+        thumbnail, _ = index.shrink(saved(two_halves(mode=mode), "JPEG", icc_profile=profile), "image/jpeg", 320)
+        assert Image.open(io.BytesIO(thumbnail)).info.get("icc_profile") == kept
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000), (320, 320), (321, 10)])
+def test_odd_shapes_and_small_ones(index: Any, size: tuple[int, int]) -> None:
+    thumbnail, (width, height) = index.shrink(saved(Image.new("RGB", size), "PNG"), "image/png", 320)
+    assert opened(thumbnail).size == (width, height)
+    assert width <= size[0]
+    assert height <= max(size[1], 1)
+
+
+def bomb() -> bytes:
+    """Return a PNG of a few bytes that says it is 40,000 pixels wide and as high."""
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 6, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "reason"),
+    [
+        (bomb(), "image/png", "too-many-pixels"),
+        (photo()[:2000], "image/jpeg", "broken"),
+        (b"\xff\xd8\xff" + bytes(100), "image/jpeg", "broken"),
+        (b"", "image/jpeg", "broken"),
+        # A decoder of another type is never asked: PostScript would start a program.
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "image/jpeg", "broken"),
+        (saved(two_halves(), "PNG"), "image/gif", "broken"),
+    ],
+    ids=["bomb", "cut off", "header only", "empty", "postscript", "another type"],
+)
+def test_what_cannot_be_read_is_counted_and_not_tried_again(
+    index: Any, capsys: pytest.CaptureFixture[str], content: bytes, content_type: str, reason: str
+) -> None:
+    index.s3.objects["accepted/ann/u1/cat.jpg"] = content
+    index.s3.objects["accepted/ann/u2/cat.jpg"] = photo()
+    behind = message("accepted/ann/u2/cat.jpg", upload_id="u2")
+    assert run(index, message(content_type=content_type), behind) == []
+    assert [published["upload_id"] for published in index.sns.messages] == ["u2"]
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [(item["UnreadableImages"], item["reason"]) for item in metrics if "UnreadableImages" in item] == [
+        ([1.0], reason)
+    ]
+
+
+def test_a_file_that_memory_does_not_hold_is_not_even_fetched(index: Any) -> None:
+    index.s3.failing = True
+    assert run(index, message(size=50_000_001)) == []
+    assert index.sns.messages == []
+
+
+def test_an_image_that_was_deleted_meanwhile_needs_none(index: Any) -> None:
+    assert run(index, message()) == []
+    assert index.sns.messages == []
+
+
+@pytest.mark.parametrize("place", ["s3", "sns"])
+def test_what_failed_around_an_image_is_tried_again(index: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.s3.objects["accepted/ann/u1/cat.jpg"] = photo()
+
+    def fail(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "InternalError"}}, "Any")
+
+    monkeypatch.setattr(getattr(index, place), {"s3": "put_object", "sns": "publish"}[place], fail)
+    other = message("accepted/ann/u2/gone.jpg")
+    with pytest.raises(Exception, match="InternalError"):
+        run(index, message())
+    assert run(index, message(), other) == ["0"]
+
+
+SAMPLES = {
+    "image/jpeg": photo(),
+    "image/png": saved(two_halves(60, 40, "P"), "PNG"),
+    "image/gif": saved(two_halves(60, 40), "GIF", save_all=True, append_images=[two_halves(60, 40, "L")]),
+    "image/webp": saved(two_halves(60, 40), "WEBP"),
+    "image/avif": saved(two_halves(60, 40), "AVIF"),
+}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content_type=st.sampled_from(sorted(SAMPLES)),
+    damage=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20),
+    cut=st.floats(0.1, 1),
+)
+def test_damaged_bytes_give_a_thumbnail_or_a_reason(
+    index: Any, content_type: str, damage: list[tuple[float, int]], cut: float
+) -> None:
+    content = bytearray(SAMPLES[content_type])
+    for place, value in damage:
+        content[int(place * len(content))] = value
+    try:
+        thumbnail, _ = index.shrink(bytes(content[: int(cut * len(content))]), content_type, 32)
+    except index.UnreadableImageError:
+        return
+    assert Image.open(io.BytesIO(thumbnail)).format == "WEBP"

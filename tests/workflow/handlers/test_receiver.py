@@ -1,0 +1,289 @@
+"""How deliveries of webhooks are judged, kept and queued once."""
+
+import base64
+import hashlib
+import hmac
+import importlib.util
+import json
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.idempotency.persistence.base import DataRecord
+from botocore.exceptions import ClientError
+
+HANDLER = Path(__file__).parents[3] / "cdp_constructs/workflow/handlers/receiver/index.py"
+SECRET, OLD_SECRET = "shared", "former"
+CONTEXT = SimpleNamespace(
+    function_name="receiver",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:111122223333:function:receiver",
+    aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 10_000,
+)
+
+
+class Services:
+    """Stands for S3, SQS, Secrets Manager and the table of delivery ids."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.queued: list[dict[str, Any]] = []
+        self.secrets = {None: SECRET}
+        self.failing: set[str] = set()
+        self.remembered: dict[str, DataRecord] = {}
+
+    def put_object(self, *, Key: str, Body: bytes, **_options: Any) -> None:  # noqa: N803
+        self._fail_if("s3")
+        self.objects[Key] = json.loads(Body)
+
+    def send_message(self, **message: Any) -> None:
+        self._fail_if("sqs")
+        self.queued.append({**message, "body": json.loads(message["MessageBody"])})
+
+    def _fail_if(self, service: str) -> None:
+        if service in self.failing:
+            raise ClientError({"Error": {"Code": "InternalError"}}, service)
+
+
+@pytest.fixture
+def services() -> Services:
+    return Services()
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch, services: Services) -> ModuleType:
+    environment = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "receiver",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "BUCKET": "kept",
+        "QUEUE_URL": "https://queue",
+        "SECRET": "secret",
+        "TABLE": "deliveries",
+        "REMEMBERED_SECONDS": "604800",
+        "SCHEME": "hmac-sha256",
+        "SIGNATURE_HEADER": "x-hub-signature-256",
+        "SIGNATURE_PREFIX": "sha256=",
+        "DELIVERY_HEADER": "x-github-delivery",
+        "GROUP_BY": "/issue/id",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("webhook_receiver", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def get_secret(_name: str, *, max_age: int, VersionStage: str | None = None) -> str:  # noqa: N803
+        assert max_age <= 60
+        if VersionStage not in services.secrets:
+            raise module.parameters.GetParameterError("there is no such version")
+        return services.secrets[VersionStage]
+
+    monkeypatch.setattr(module, "s3", services)
+    monkeypatch.setattr(module, "sqs", services)
+    monkeypatch.setattr(module.parameters, "get_secret", get_secret)
+    Remembering(services).take_the_place_of(module.deliveries, monkeypatch)
+    return module
+
+
+class Remembering:
+    """Stands for the DynamoDB table behind Powertools' idempotency."""
+
+    def __init__(self, services: Services) -> None:
+        self.records = services.remembered
+
+    def take_the_place_of(self, layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        from aws_lambda_powertools.utilities.idempotency import exceptions
+
+        def put(data_record: DataRecord) -> None:
+            if data_record.idempotency_key in self.records:
+                raise exceptions.IdempotencyItemAlreadyExistsError
+            self.records[data_record.idempotency_key] = data_record
+
+        def get(idempotency_key: str) -> DataRecord:
+            return self.records[idempotency_key]
+
+        def update(data_record: DataRecord) -> None:
+            self.records[data_record.idempotency_key] = data_record
+
+        def delete(data_record: DataRecord) -> None:
+            self.records.pop(data_record.idempotency_key)
+
+        for name, replacement in {"_put_record": put, "_get_record": get, "_update_record": update}.items():
+            monkeypatch.setattr(layer, name, replacement)
+        monkeypatch.setattr(layer, "_delete_record", delete)
+
+
+def signed(body: bytes, secret: str = SECRET) -> str:
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def deliver(index: ModuleType, body: bytes | dict[str, Any], *, encoded: bool = False, **headers: str) -> Any:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    names = {"X-GitHub-Delivery": "d-1", "X-Hub-Signature-256": signed(raw)}
+    names |= {name.replace("_", "-"): value for name, value in headers.items()}
+    text = base64.b64encode(raw).decode() if encoded else raw.decode(errors="surrogateescape")
+    event = {
+        "headers": {name: value for name, value in names.items() if value},
+        "body": text,
+        "isBase64Encoded": encoded,
+        "requestContext": {"http": {"sourceIp": "203.0.113.7"}},
+    }
+    return index.handler(event, CONTEXT)
+
+
+def issue(number: int = 7, action: str = "opened") -> dict[str, Any]:
+    return {"action": action, "issue": {"id": number, "title": "It leaks"}}
+
+
+def test_a_delivery_is_kept_and_queued(index: ModuleType, services: Services) -> None:
+    answer = deliver(index, issue())
+    assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"delivery": "d-1"})
+    ((key, kept),) = services.objects.items()
+    assert key.startswith("accepted/20")
+    assert (kept["id"], json.loads(kept["body"]), kept["source_ip"]) == ("d-1", issue(), "203.0.113.7")
+    (queued,) = services.queued
+    assert queued["body"]["key"] == key
+    assert (queued["body"]["id"], queued["body"]["replay"]) == ("d-1", None)
+    assert json.loads(queued["body"]["body"]) == issue()
+
+
+def test_the_same_delivery_is_queued_once(index: ModuleType, services: Services) -> None:
+    assert [deliver(index, issue())["statusCode"] for _ in range(3)] == [202, 200, 200]
+    assert len(services.queued) == len(services.objects) == 1
+
+
+def test_what_could_not_be_queued_can_come_again(index: ModuleType, services: Services) -> None:
+    services.failing = {"sqs"}
+    with pytest.raises(ClientError):
+        deliver(index, issue())
+    services.failing = set()
+    assert deliver(index, issue())["statusCode"] == 202
+    assert len(services.queued) == 1
+
+
+def test_while_another_call_works_on_it_the_sender_is_asked_to_wait(index: ModuleType, services: Services) -> None:
+    in_the_meantime: list[Any] = []
+    send = services.send_message
+
+    def send_slowly(**message: Any) -> None:
+        in_the_meantime.append(deliver(index, issue()))
+        send(**message)
+
+    services.send_message = send_slowly  # type: ignore[method-assign]
+    assert deliver(index, issue())["statusCode"] == 202
+    (other,) = in_the_meantime
+    assert (other["statusCode"], other["headers"]["retry-after"]) == (503, "1")
+    assert len(services.queued) == 1
+
+
+def test_deliveries_about_one_thing_share_a_group_and_others_do_not(index: ModuleType, services: Services) -> None:
+    for number, body in enumerate((issue(7), issue(7, "closed"), issue(8), b"no json", b'{"issue": []}')):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        assert deliver(index, raw, X_GitHub_Delivery=f"d-{number}")["statusCode"] == 202
+    groups = [queued["MessageGroupId"] for queued in services.queued]
+    assert groups[0] == groups[1]
+    assert len(set(groups)) == 4
+
+
+def test_a_body_that_came_as_base64_is_the_same_body(index: ModuleType, services: Services) -> None:
+    assert deliver(index, issue(), encoded=True)["statusCode"] == 202
+    assert json.loads(services.queued[0]["body"]["body"]) == issue()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "reason"),
+    [
+        ({"X_Hub_Signature_256": ""}, 401, "no-signature"),
+        ({"X_Hub_Signature_256": "sha256=" + "0" * 64}, 401, "wrong-signature"),
+        ({"X_Hub_Signature_256": "sha1=abc"}, 401, "wrong-signature"),
+        ({"X_Hub_Signature_256": "sha256=é"}, 401, "wrong-signature"),
+    ],
+)
+def test_what_is_not_signed_is_kept_for_inspection_and_not_queued(
+    index: ModuleType, services: Services, headers: dict[str, str], status: int, reason: str
+) -> None:
+    answer = deliver(index, issue(), Authorization="Bearer secret-token", **headers)
+    assert (answer["statusCode"], json.loads(answer["body"])) == (status, {"message": "refused"})
+    ((key, kept),) = services.objects.items()
+    assert key.startswith("rejected/")
+    assert kept["reason"] == reason
+    assert "secret-token" not in json.dumps(kept)
+    assert services.queued == []
+
+
+def test_a_delivery_that_is_too_large_is_refused(index: ModuleType, services: Services) -> None:
+    assert deliver(index, b"x" * (256 * 1024 + 1))["statusCode"] == 413
+    assert services.queued == []
+    assert deliver(index, b"x" * (256 * 1024), X_GitHub_Delivery="d-2")["statusCode"] == 202
+
+
+def test_a_refused_delivery_is_answered_even_when_it_cannot_be_kept(index: ModuleType, services: Services) -> None:
+    services.failing = {"s3"}
+    assert deliver(index, issue(), X_Hub_Signature_256="sha256=0")["statusCode"] == 401
+
+
+def test_the_former_secret_is_accepted_while_it_is_changed_and_no_other(index: ModuleType, services: Services) -> None:
+    body = json.dumps(issue()).encode()
+    assert deliver(index, body, X_Hub_Signature_256=signed(body, OLD_SECRET))["statusCode"] == 401
+    services.secrets["AWSPREVIOUS"] = OLD_SECRET
+    assert deliver(index, body, X_Hub_Signature_256=signed(body, OLD_SECRET))["statusCode"] == 202
+    assert deliver(index, body, X_Hub_Signature_256=signed(body, "third"))["statusCode"] == 401
+
+
+def test_without_an_id_equal_bodies_are_one_delivery(
+    index: ModuleType, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELIVERY_HEADER", "")
+    assert [deliver(index, issue(number))["statusCode"] for number in (1, 1, 2)] == [202, 200, 202]
+    assert len(services.queued) == 2
+
+
+class TestStandardWebhooks:
+    """The scheme of https://www.standardwebhooks.com, with its own example of a secret."""
+
+    SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+    @pytest.fixture(autouse=True)
+    def _scheme(self, monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+        services.secrets[None] = self.SECRET
+        self.monkeypatch = monkeypatch
+
+    def deliver(
+        self, index: ModuleType, body: bytes, *, moment: float | None = None, message: str = "msg_1", sign_as: str = ""
+    ) -> int:
+        for name, value in {
+            "SCHEME": "standard-webhooks",
+            "SIGNATURE_HEADER": "webhook-signature",
+            "SIGNATURE_PREFIX": "v1,",
+            "DELIVERY_HEADER": "webhook-id",
+        }.items():
+            self.monkeypatch.setenv(name, value)
+        timestamp = str(int(time.time() if moment is None else moment))
+        key = base64.b64decode(self.SECRET.removeprefix("whsec_"))
+        content = f"{sign_as or message}.{timestamp}.".encode() + body
+        signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+        headers = {
+            "webhook-id": message,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": f"v1,AAAA v1,{signature}",
+        }
+        return int(deliver(index, body, **headers)["statusCode"])
+
+    def test_a_signed_delivery_is_accepted_once(self, index: ModuleType, services: Services) -> None:
+        assert [self.deliver(index, b"{}"), self.deliver(index, b"{}")] == [202, 200]
+        assert len(services.queued) == 1
+
+    @pytest.mark.parametrize("age", [301, -301])
+    def test_a_delivery_of_another_time_is_refused(self, index: ModuleType, services: Services, age: int) -> None:
+        assert self.deliver(index, b"{}", moment=time.time() - age) == 401
+        assert services.queued == []
+
+    def test_the_id_cannot_be_changed(self, index: ModuleType, services: Services) -> None:
+        assert self.deliver(index, b"{}", message="msg_2", sign_as="msg_1") == 401
+        assert services.queued == []
