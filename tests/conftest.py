@@ -11,7 +11,7 @@ _TOGETHER = {"tests/behaviour/stacks/chat": "chat", "tests/stacks/chat/test_stac
 
 # Those that take longest first, so that no worker is left with one at the end: deployments, then the embedded cloud,
 # then what is synthesised. Handlers as plain Python take next to nothing.
-_LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local")
+_LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local", "tests/cli")
 _LAST = "/handlers/"
 
 

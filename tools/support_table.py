@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from cdp_constructs.local.extensions import CATALOGUE
+from cdp_constructs.local.coverage.catalogue import CATALOGUE
 
 __all__ = ["BEGIN", "END", "PAGE", "page_with_table", "support_table"]
 

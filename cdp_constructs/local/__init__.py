@@ -11,9 +11,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cdp_constructs.local.clients.devices import MqttEndpoint
     from cdp_constructs.local.cloud import LocalCloud
-    from cdp_constructs.local.deployer import Deployment, NotExecuted
-    from cdp_constructs.local.devices import MqttEndpoint
+    from cdp_constructs.local.deployment.deployer import Deployment, NotExecuted
     from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError, StartError
 
 __all__ = [
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Deployment": "deployer",
+    "Deployment": "deployment.deployer",
     "DeploymentError": "errors",
     "FailedEvent": "errors",
     "LocalCloud": "cloud",
     "LocalCloudError": "errors",
-    "MqttEndpoint": "devices",
-    "NotExecuted": "deployer",
+    "MqttEndpoint": "clients.devices",
+    "NotExecuted": "deployment.deployer",
     "StartError": "errors",
 }
 

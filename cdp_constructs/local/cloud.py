@@ -8,12 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cdp_constructs.local import devices, faults, launcher, notices, schedules, viewers
-from cdp_constructs.local.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
-from cdp_constructs.local.clients import Clients, Credentials
-from cdp_constructs.local.deployer import Deployment, Progress, deploy
-from cdp_constructs.local.devices import MqttEndpoint
+from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
+from cdp_constructs.local.clients import devices, faults, notices, schedules, viewers
+from cdp_constructs.local.clients.aws import Clients, Credentials
+from cdp_constructs.local.clients.devices import MqttEndpoint
+from cdp_constructs.local.deployment.deployer import Deployment, Progress, deploy
 from cdp_constructs.local.errors import StartError
+from cdp_constructs.local.process import launcher
 
 __all__ = ["LocalCloud"]
 

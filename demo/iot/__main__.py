@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.kept import start_or_attach
+from cdp_constructs.local.process.kept import start_or_attach
 from demo.bring_up import bring_up, not_executed, synthesise
 from demo.iot.operator import Operator
 from demo.iot.scene import DEVICES, LIVE_SECONDS, Scene

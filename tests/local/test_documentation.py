@@ -2,8 +2,8 @@
 
 import re
 
-from cdp_constructs.local.commands import ExitCode
-from cdp_constructs.local.extensions import CATALOGUE
+from cdp_constructs.cli.local import ExitCode
+from cdp_constructs.local.coverage.catalogue import CATALOGUE
 from tools.support_table import PAGE, page_with_table, support_table
 
 

@@ -1,0 +1,16 @@
+"""Reads a cloud assembly, the folder that `cdk synth` writes."""
+
+from cdp_constructs.assembly.errors import AssemblyError
+from cdp_constructs.assembly.reading import read_assembly
+from cdp_constructs.assembly.selection import select
+from cdp_constructs.assembly.stacks import DEFAULT_ACCOUNT, DEFAULT_REGION, FileAsset, StackArtifact
+
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "DEFAULT_REGION",
+    "AssemblyError",
+    "FileAsset",
+    "StackArtifact",
+    "read_assembly",
+    "select",
+]

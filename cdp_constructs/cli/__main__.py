@@ -1,0 +1,6 @@
+"""`python -m cdp_constructs.cli` is `cdp`."""
+
+from cdp_constructs.cli.main import main
+
+if __name__ == "__main__":
+    main()

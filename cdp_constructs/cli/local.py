@@ -1,0 +1,160 @@
+"""The commands `cdp local up CDK_OUT` and `cdp local down`."""
+
+import contextlib
+import signal
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from cdp_constructs.assembly import AssemblyError, read_assembly, select
+from cdp_constructs.cli import report
+from cdp_constructs.cli.endpoints import endpoints
+from cdp_constructs.local.cloud import LocalCloud
+from cdp_constructs.local.deployment.deployer import Deployment
+from cdp_constructs.local.errors import DeploymentError, LocalCloudError, StartError
+from cdp_constructs.local.process import kept, launcher
+
+__all__ = ["ExitCode", "app"]
+
+
+class ExitCode(IntEnum):
+    """What the commands exit with."""
+
+    OK = 0
+    DEPLOYMENT_FAILED = 1
+    USAGE = 2
+    NOT_STARTED = 3
+    INTERRUPTED = 130
+
+
+_EXIT_CODES = (
+    "Exit codes: 0 done (Ctrl-C after the deployment included), 1 the deployment failed, 2 wrong usage or no cloud "
+    "assembly, 3 the embedded cloud could not be started or reached, 130 interrupted before the deployment was done."
+)
+
+app = typer.Typer(
+    name="cdp",
+    help="AWS Cloud Design Patterns: tools around the library.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+local = typer.Typer(help="Run a cloud assembly on this machine.", no_args_is_help=True)
+app.add_typer(local, name="local")
+
+_log = Console(stderr=True, highlight=False)
+"""Progress and errors; standard output has the result only."""
+
+
+@app.callback()
+def _cdp() -> None:
+    """Keep `local` a command of its own."""
+
+
+@contextlib.contextmanager
+def _explained(*, as_json: bool) -> Iterator[None]:
+    """Turn the errors of the embedded cloud into a message and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _log.print("interrupted")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except (AssemblyError, LocalCloudError) as error:
+        _log.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        if as_json:
+            report.print_json(report.failure(error))
+        if isinstance(error, StartError):
+            raise typer.Exit(ExitCode.NOT_STARTED) from None
+        raise typer.Exit(ExitCode.DEPLOYMENT_FAILED if isinstance(error, DeploymentError) else ExitCode.USAGE) from None
+
+
+def _parameters(texts: list[str]) -> Mapping[str, str]:
+    pairs = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
+        pairs[name] = value
+    return pairs
+
+
+def _deploy(cloud: LocalCloud, assembly: Path, stacks: list[str] | None, parameters: Mapping[str, str]) -> Deployment:
+    total = len(select(read_assembly(assembly), stacks))
+    with report.StackProgress(_log, total) as progress:
+        return cloud.deploy(assembly, stacks=stacks, parameters=parameters, progress=progress.update)
+
+
+def _hold() -> None:
+    _log.print("Press Ctrl-C to stop it and remove everything.")
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
+
+
+@local.command(epilog=_EXIT_CODES)
+def up(
+    assembly: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CDK_OUT", help="What `cdk synth` wrote, usually cdk.out.", exists=True, file_okay=False
+        ),
+    ],
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running when the command ends.")] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Deploy to an embedded cloud that runs already.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    stack: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Deploy this stack and what it depends on; * and ? allowed. Repeatable."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Value of a template parameter. Repeatable.")
+    ] = None,
+) -> None:
+    """Deploy a cloud assembly to an embedded cloud on this machine, and hold it until Ctrl-C.
+
+    A cloud that was kept (--keep) is used again, and brought up to date with the assembly; the command then ends
+    without stopping it. Progress goes to standard error, the result to standard output.
+    """
+    if keep and endpoint:
+        raise typer.BadParameter("--keep is for a cloud that this command starts; leave it out", param_hint="--keep")
+    parameters = _parameters(parameter or [])
+    with _explained(as_json=as_json), contextlib.ExitStack() as ending:
+        select(read_assembly(assembly), stack)  # what is wrong with it is said before anything starts
+        if endpoint:
+            cloud = LocalCloud.attach(endpoint)
+        elif keep or kept.find():
+            cloud = kept.start_or_attach()
+        else:
+            cloud = ending.enter_context(LocalCloud.start())
+        held = cloud.log_file is not None
+        deployment = _deploy(cloud, assembly, stack, parameters)
+        addresses = endpoints(cloud, deployment)
+        if as_json:
+            report.print_json(report.success(cloud, deployment, addresses, is_kept=not held))
+        else:
+            report.print_tables(Console(), cloud, deployment, addresses)
+        if held:
+            _hold()
+        else:
+            _log.print(f"{cloud.endpoint} stays up" + ("." if endpoint else "; `cdp local down` stops it."))
+
+
+@local.command(epilog="Exit codes: 0 done, or nothing was running.")
+def down(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False
+) -> None:
+    """Stop the embedded cloud that `up --keep` left running, and remove everything that it wrote."""
+    with kept.locked():
+        server = kept.find()
+        if server is not None:
+            launcher.stop(server)
+        kept.forget()
+    if as_json:
+        report.print_json({"stopped": server.endpoint if server else None})
+    _log.print(f"stopped {server.endpoint}" if server else "nothing was running")

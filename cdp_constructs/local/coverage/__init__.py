@@ -1,0 +1,1 @@
+"""How far the embedded cloud emulates each resource type of CloudFormation."""

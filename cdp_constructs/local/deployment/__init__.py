@@ -1,0 +1,1 @@
+"""Deploys a cloud assembly to the embedded cloud through CloudFormation."""

@@ -1,0 +1,73 @@
+"""Puts a stack's assets where its template expects them, without a bootstrap stack."""
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from cdp_constructs.assembly import DEFAULT_REGION, FileAsset, StackArtifact
+from cdp_constructs.local.clients.aws import Clients
+from cdp_constructs.local.errors import LocalCloudError
+
+__all__ = ["ensure_bucket", "publish"]
+
+_BOOTSTRAP_VERSION = "30"
+"""Newer than what any version of the CDK asks for."""
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def _zipped(folder: Path) -> bytes:
+    content = BytesIO()
+    # Not compressed: the way over loopback costs nothing, and a layer of 20 MB takes a second to compress.
+    with zipfile.ZipFile(content, "w") as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            # The same bytes for the same files, as the CDK does it, and the permissions that layers rely on.
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _ZIP_EPOCH)
+            entry.external_attr = file.stat().st_mode << 16
+            archive.writestr(entry, file.read_bytes())
+    return content.getvalue()
+
+
+def ensure_bucket(clients: Clients, account: str, region: str, bucket: str) -> None:
+    """Create a bucket of the account in the Region unless it is there."""
+    s3 = clients.get("s3", region=region, account=account)
+    where = {} if region == DEFAULT_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        s3.create_bucket(Bucket=bucket, **where)
+    except (s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+        return
+
+
+def _is_there(s3: object, asset: FileAsset) -> bool:
+    try:
+        s3.head_object(Bucket=asset.bucket, Key=asset.key)  # type: ignore[attr-defined]  # boto3 makes methods at run time
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004  # not found
+            return False
+        raise
+    return True
+
+
+def publish(clients: Clients, stack: StackArtifact) -> None:
+    """Upload the files of a stack that are not there yet, and answer its question for the bootstrap version.
+
+    Raises:
+        LocalCloudError: a file of the assembly is missing.
+    """
+    if stack.bootstrap_parameter is not None:
+        ssm = clients.get("ssm", region=stack.region, account=stack.account)
+        try:
+            ssm.get_parameter(Name=stack.bootstrap_parameter)
+        except ssm.exceptions.ParameterNotFound:
+            ssm.put_parameter(Name=stack.bootstrap_parameter, Value=_BOOTSTRAP_VERSION, Type="String", Overwrite=True)
+    for bucket, region in {(asset.bucket, asset.region) for asset in stack.assets}:
+        ensure_bucket(clients, stack.account, region, bucket)
+    for asset in stack.assets:
+        s3 = clients.get("s3", region=asset.region, account=stack.account)
+        if _is_there(s3, asset):  # the key has the hash of the content
+            continue
+        if not asset.source.exists():
+            raise LocalCloudError(f"{asset.source}, an asset of {stack.path}, does not exist; synthesise again")
+        body = _zipped(asset.source) if asset.is_folder else asset.source.read_bytes()
+        s3.put_object(Bucket=asset.bucket, Key=asset.key, Body=body)

@@ -1,0 +1,186 @@
+"""Deploys the stacks of a cloud assembly in dependency order, independent ones side by side."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
+
+from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
+from cdp_constructs.local.clients.aws import Clients
+from cdp_constructs.local.coverage.catalogue import CATALOGUE
+from cdp_constructs.local.deployment.assets import publish
+from cdp_constructs.local.deployment.stacks import DeployedStack, delete_stack, deploy_stack, unknown_types
+from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError
+from cdp_constructs.local.kit.types import Support
+
+__all__ = ["Deployment", "NotExecuted", "Progress", "deploy"]
+
+Progress: TypeAlias = Callable[[str, str], None]
+"""Called with a stack's label and what happens to it: `deploying`, `deployed`, `unchanged`, `failed`."""
+
+_STACKS_AT_ONCE = 4
+"""MiniStack provisions on one core; more threads than this only wait for each other."""
+
+
+@dataclass(frozen=True)
+class NotExecuted:
+    """A resource whose work the embedded cloud does not do, or not all of it.
+
+    Attributes:
+        stack: Label of the stack.
+        logical_id: Logical id; `Nested/Resource` for one of a nested stack.
+        resource_type: CloudFormation type.
+        support: How far the type is carried; *executed* here means that only what the reason names is missing.
+        reason: What is missing.
+    """
+
+    stack: str
+    logical_id: str
+    resource_type: str
+    support: Support
+    reason: str
+
+
+class Deployment:
+    """What a deployment left in the embedded cloud.
+
+    Stacks are named by their name, or by their path in the app (`Prod/Network`) when two of them share a name.
+
+    Attributes:
+        outputs: Stack -> output key -> value.
+        resources: Stack -> logical id -> physical id.
+        regions: Stack -> Region.
+        changed: Stacks that were created or updated; the others were up to date.
+        not_executed: Resources whose work the embedded cloud does not do, or not all of it, with the reason.
+    """
+
+    def __init__(self, clients: Clients, stacks: Sequence[DeployedStack]) -> None:
+        self._clients = clients
+        self.stacks = tuple(stacks)
+        self.outputs: Mapping[str, Mapping[str, str]] = MappingProxyType(
+            {stack.artifact.label: stack.outputs for stack in stacks}
+        )
+        self.resources: Mapping[str, Mapping[str, str]] = MappingProxyType(
+            {stack.artifact.label: {item.logical_id: item.physical_id for item in stack.resources} for stack in stacks}
+        )
+        self.regions: Mapping[str, str] = MappingProxyType(
+            {stack.artifact.label: stack.artifact.region for stack in stacks}
+        )
+        self.changed = tuple(stack.artifact.label for stack in stacks if stack.changed)
+        self.not_executed = tuple(
+            NotExecuted(
+                stack.artifact.label,
+                resource.logical_id,
+                resource.resource_type,
+                CATALOGUE[resource.resource_type].support,
+                CATALOGUE[resource.resource_type].reason,
+            )
+            for stack in stacks
+            for resource in stack.resources
+            if resource.resource_type in CATALOGUE and CATALOGUE[resource.resource_type].reason
+        )
+
+    def destroy(self) -> None:
+        """Delete the stacks, the last deployed first. Resources that are to be retained stay.
+
+        Raises:
+            DeploymentError: a resource could not be deleted; with the events that say why.
+        """
+        for stack in reversed(self.stacks):
+            delete_stack(self._clients, stack.artifact)
+
+
+def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
+    images = [f"{stack.label}: {image}" for stack in stacks for image in stack.docker_images]
+    if images:
+        raise DeploymentError(
+            f"the embedded cloud has no containers and cannot take these image assets: {', '.join(images)}; "
+            "deploy the other stacks by name, or give the resource an image by URI, of which it keeps the record"
+        )
+    unknown = [
+        FailedEvent(stack.label, logical_id, resource_type, "the embedded cloud does not know this type")
+        for stack in stacks
+        for logical_id, resource_type in unknown_types(clients, stack)
+    ]
+    if unknown:
+        raise DeploymentError("nothing was created, because nobody provides these resource types:", unknown)
+
+
+class _Run:
+    """One deployment: the stacks that are under way, and the wish to give up."""
+
+    def __init__(self, clients: Clients, parameters: Mapping[str, str], progress: Progress) -> None:
+        self._clients = clients
+        self._parameters = parameters
+        self._progress = progress
+        self._given_up = threading.Event()
+
+    def _deploy(self, stack: StackArtifact) -> DeployedStack:
+        self._progress(stack.label, "deploying")
+        try:
+            publish(self._clients, stack)
+            deployed = deploy_stack(self._clients, stack, self._parameters, self._given_up)
+        except BaseException:
+            self._progress(stack.label, "failed")
+            raise
+        self._progress(stack.label, "deployed" if deployed.changed else "unchanged")
+        return deployed
+
+    def deploy(self, stacks: Sequence[StackArtifact]) -> list[DeployedStack]:
+        """Deploy each stack once those it depends on are there; after a failure, only end what is under way."""
+        by_id = {stack.artifact_id: stack for stack in stacks}
+        order = TopologicalSorter({key: stack.dependencies & by_id.keys() for key, stack in by_id.items()})
+        order.prepare()
+        deployed: list[DeployedStack] = []
+        failed: list[BaseException] = []
+        running: dict[Future[DeployedStack], str] = {}
+        with ThreadPoolExecutor(_STACKS_AT_ONCE, thread_name_prefix="deploy") as pool:
+            try:
+                while running or (order.is_active() and not failed):
+                    for key in () if failed else order.get_ready():
+                        running[pool.submit(self._deploy, by_id[key])] = key
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        key = running.pop(future)
+                        if (error := future.exception()) is not None:
+                            failed.append(error)
+                        else:
+                            deployed.append(future.result())
+                            order.done(key)
+            except BaseException:  # Ctrl-C, mostly: do not wait for CloudFormation
+                self._given_up.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        _raise(failed)
+        return sorted(deployed, key=lambda stack: stacks.index(stack.artifact))
+
+
+def _raise(failed: Sequence[BaseException]) -> None:
+    """One error for all the stacks that failed side by side; what is no answer of CloudFormation, as it is."""
+    expected = [error for error in failed if isinstance(error, LocalCloudError)]
+    if not failed:
+        return
+    if len(failed) == 1 or len(expected) < len(failed):
+        raise next((error for error in failed if error not in expected), failed[0])
+    events = [event for error in expected if isinstance(error, DeploymentError) for event in error.events]
+    raise DeploymentError("; ".join(str(error).splitlines()[0] for error in expected), events)
+
+
+def deploy(
+    clients: Clients,
+    assembly: Path,
+    *,
+    stacks: Sequence[str] | None = None,
+    parameters: Mapping[str, str] | None = None,
+    progress: Progress = lambda _stack, _status: None,
+) -> Deployment:
+    """Deploy the assembly; see `LocalCloud.deploy`."""
+    try:
+        selected = select(read_assembly(assembly), stacks)
+    except AssemblyError as error:
+        raise LocalCloudError(str(error)) from error
+    _refuse_what_cannot_be_deployed(clients, selected)
+    return Deployment(clients, _Run(clients, parameters or {}, progress).deploy(selected))

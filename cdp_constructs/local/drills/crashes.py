@@ -1,0 +1,41 @@
+"""Kills what runs a function, in the middle of its work if it has some: for tests of what a crash loses.
+
+`POST /_cdp/functions/crash?region=us-west-2&name=<function>` kills every process that runs the function and tells how
+many there were. A call that was under way fails without an answer, as when Lambda runs out of memory; the next call
+starts a new process.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import admin, ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.core.lambda_runtime:_lock",
+    "ministack.core.lambda_runtime:_workers",
+)
+
+_lambda_runtime: Any = ministack.module("core.lambda_runtime")
+
+
+def _crash(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    region, name = request["region"], request["name"]
+    killed = 0
+    with _lambda_runtime._lock:
+        for key, workers in _lambda_runtime._workers.items():
+            # account:region:function:qualifier
+            if key.split(":")[1:3] != [region, name]:
+                continue
+            for worker in workers:
+                process = worker._proc
+                if process is not None and process.poll() is None:
+                    process.kill()
+                    killed += 1
+    return {"killed": killed}
+
+
+def install() -> None:
+    """Serve the administration of crashes."""
+    admin.route("POST", "functions/crash", _crash)

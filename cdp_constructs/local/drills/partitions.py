@@ -1,0 +1,182 @@
+"""Cuts a Region off from everybody outside it, as a lost network does: for drills of losing a Region.
+
+`POST /_cdp/partitions/cut?region=us-west-2` begins, `POST /_cdp/partitions/mend?region=us-west-2` ends it, `GET
+/_cdp/partitions` lists the Regions that are cut off. Inside the Region everything goes on: its functions reach its own
+services. From outside nothing gets in: requests are answered 503 and connections are closed, whoever asks, functions of
+other Regions included. Only the root user of the account gets through, so that a drill can look at what it cut off.
+Replication of global tables is held separately (`replication/suspend`).
+"""
+
+import asyncio
+import contextvars
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import admin, ministack
+
+__all__ = ["PRIVATE_NAMES", "install", "is_cut_off"]
+
+PRIVATE_NAMES = (
+    "ministack.app:_extract_s3_vhost_bucket",
+    "ministack.app:_handle_post_body_shortcuts",
+    "ministack.app:_parse_execute_api_url",
+    "ministack.core.iam_evaluator:is_root_access_key",
+    "ministack.core.lambda_runtime:_account_region_from_function_config",
+    "ministack.core.lambda_runtime:execution_credentials",
+    "ministack.core.router:extract_access_key_id",
+    "ministack.core.router:extract_signed_region",
+    "ministack.services.apigateway:find_api_scope",
+    "ministack.services.apigateway:handle_websocket",
+    "ministack.services.apigateway_v1:find_api_scope",
+    "ministack.services.appsync_events:_discover_api_scope",
+    "ministack.services.appsync_events:handle_websocket",
+    "ministack.services.cognito:_pin_unsigned_idp_scope",
+    "ministack.services.s3:bucket_region",
+)
+
+_app: Any = ministack.module("app")
+_apigateway: Any = ministack.module("services.apigateway")
+_apigateway_v1: Any = ministack.module("services.apigateway_v1")
+_appsync: Any = ministack.module("services.appsync_events")
+_cognito: Any = ministack.module("services.cognito")
+_evaluator: Any = ministack.module("core.iam_evaluator")
+_lambda_runtime: Any = ministack.module("core.lambda_runtime")
+_responses: Any = ministack.module("core.responses")
+_router: Any = ministack.module("core.router")
+_s3: Any = ministack.module("services.s3")
+
+_SIGN_IN = "AWSCognitoIdentityProviderService."
+_GOING_AWAY = 1001
+
+_cut: set[str] = set()
+_closing: dict[str, asyncio.Event] = {}
+"""By Region, what its open connections wait for."""
+_region_of_caller: dict[str, str] = {}
+"""Region of the function that an access key was made for."""
+
+
+def is_cut_off(region: str | None) -> bool:
+    """Whether nothing from outside reaches a Region, global services such as CloudFront included."""
+    return region in _cut
+
+
+def _region_of_api(api_id: str) -> str | None:
+    scope = _apigateway.find_api_scope(api_id) or _apigateway_v1.find_api_scope(api_id)
+    return scope[1] if scope else None
+
+
+def _region_of_events_api(host: str) -> str | None:
+    api_id, _, rest = host.partition(".")
+    scope = _appsync._discover_api_scope(api_id, _responses.get_account_id()) if rest.startswith("appsync-") else None
+    return scope[1] if scope else None
+
+
+def _region_of_sign_in(body: bytes) -> str | None:
+    try:
+        request = json.loads(body)
+    except ValueError:
+        return None
+
+    def region() -> str:
+        _cognito._pin_unsigned_idp_scope(request)
+        return str(_responses.get_region())
+
+    return contextvars.copy_context().run(region)
+
+
+def _region_of_unsigned(path: str, headers: Mapping[str, str], body: bytes) -> str | None:
+    """Return the Region that an unsigned request is for: a browser's or a mobile client's."""
+    host = headers.get("host", "")
+    if api := _app._parse_execute_api_url(host, path):
+        return _region_of_api(api[0])
+    if headers.get("x-amz-target", "").startswith(_SIGN_IN):
+        return _region_of_sign_in(body)
+    bucket = _app._extract_s3_vhost_bucket(host) or path.lstrip("/").partition("/")[0]
+    return _region_of_events_api(host) or (_s3.bucket_region(bucket) if bucket else None)
+
+
+def _refused(path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]) -> str | None:
+    """Return the Region when the request is for one that is cut off and comes from outside of it."""
+    signed = _router.extract_signed_region(headers, query)
+    region = signed or _region_of_unsigned(path, headers, body)
+    if region not in _cut:
+        return None
+    key = _router.extract_access_key_id(headers, query)
+    # A signature in the query is one that somebody else may use: a presigned address comes from outside.
+    inside = "authorization" in headers and _region_of_caller.get(key) == region
+    return None if signed and (inside or _evaluator.is_root_access_key(key)) else region
+
+
+def _while_connected(serve: Callable[..., Awaitable[None]], region_of: Callable[[str], str | None]) -> Any:
+    async def serve_until_cut(scope: Any, receive: Any, send: Any, api_id: str, **options: Any) -> None:
+        region = region_of(api_id) or ""
+        if region in _cut:
+            await send({"type": "websocket.close", "code": _GOING_AWAY})
+            return
+        serving = asyncio.ensure_future(serve(scope, receive, send, api_id, **options))
+        cutting = asyncio.ensure_future(_closing.setdefault(region, asyncio.Event()).wait())
+        await asyncio.wait({serving, cutting}, return_when=asyncio.FIRST_COMPLETED)
+        cutting.cancel()
+        if serving.done():
+            serving.result()
+            return
+        serving.cancel()
+        await asyncio.wait({serving})
+        await send({"type": "websocket.close", "code": _GOING_AWAY})
+
+    return serve_until_cut
+
+
+def _cut_off(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    region = str(request["region"])
+    _cut.add(region)
+    closing = _closing.pop(region, None)
+    if closing is not None:
+        closing.set()
+    return _list({})
+
+
+def _mend(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    _cut.discard(str(request["region"]))
+    return _list({})
+
+
+def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"regions": sorted(_cut)}
+
+
+def _remember_callers() -> None:
+    make = _lambda_runtime.execution_credentials
+
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        credentials: dict[str, str] = make(config)
+        _, region = _lambda_runtime._account_region_from_function_config(config)
+        _region_of_caller[credentials["AWS_ACCESS_KEY_ID"]] = region
+        return credentials
+
+    _lambda_runtime.execution_credentials = execution_credentials
+
+
+def install() -> None:
+    """Let the partitions meet every request and connection, and serve their administration."""
+    shortcuts = _app._handle_post_body_shortcuts
+
+    async def partitioned(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
+        # Without a partition, which is nearly always, requests cost nothing more.
+        if _cut and not path.startswith((admin.PREFIX, "/_ministack/")):
+            region = _refused(path, headers, body, query)
+            if region is not None:
+                message = f"{region} is cut off from the outside"
+                return 503, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
+        return await shortcuts(method, path, headers, body, query, request_id)
+
+    _app._handle_post_body_shortcuts = partitioned
+    _apigateway.handle_websocket = _while_connected(_apigateway.handle_websocket, _region_of_api)
+    _appsync.handle_websocket = _while_connected(
+        _appsync.handle_websocket, lambda api_id: _region_of_events_api(f"{api_id}.appsync-realtime-api")
+    )
+    _remember_callers()
+    admin.route("POST", "partitions/cut", _cut_off)
+    admin.route("POST", "partitions/mend", _mend)
+    admin.route("GET", "partitions", _list)

@@ -1,0 +1,1 @@
+"""What the emulated services are made with: access to MiniStack, resource types as data, administration over HTTP."""

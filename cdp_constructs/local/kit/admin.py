@@ -1,0 +1,64 @@
+"""Administration of the embedded cloud over HTTP, under `/_cdp/`: what a test or a drill needs and AWS has no API for.
+
+The paths are reachable on the loopback address only and ask for no credentials, like MiniStack's own `/_ministack/`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PREFIX", "PRIVATE_NAMES", "AdminError", "route"]
+
+PRIVATE_NAMES = ("ministack.app:_handle_post_body_shortcuts",)
+
+PREFIX = "/_cdp/"
+
+Action: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+_Response: TypeAlias = tuple[int, dict[str, str], bytes]
+
+_app: Any = ministack.module("app")
+_actions: dict[tuple[str, str], Action] = {}
+
+
+class AdminError(ValueError):
+    """A request to an administration path that cannot be carried out; the message is for its sender."""
+
+
+def route(method: str, path: str, action: Action) -> None:
+    """Answer `<method> /_cdp/<path>` with `action`.
+
+    The action gets the JSON body and the query parameters in one mapping, runs on the server's event loop, and returns
+    what is sent back as JSON.
+    """
+    if not _actions:
+        _hook()
+    _actions[method, PREFIX + path] = action
+
+
+def _answer(status: int, document: Mapping[str, Any]) -> _Response:
+    return status, {"Content-Type": "application/json"}, json.dumps(document).encode()
+
+
+def _serve(method: str, path: str, body: bytes, query: Mapping[str, list[str]]) -> _Response:
+    action = _actions.get((method, path))
+    if action is None:
+        known = ", ".join(sorted(f"{known_method} {known_path}" for known_method, known_path in _actions))
+        return _answer(404, {"message": f"no {method} {path}; there are {known}"})
+    try:
+        document = json.loads(body or b"{}")
+        return _answer(200, action({**document, **{name: values[-1] for name, values in query.items()}}))
+    except (AdminError, json.JSONDecodeError, KeyError, TypeError) as error:
+        return _answer(400, {"message": f"{type(error).__name__}: {error}"})
+
+
+def _hook() -> None:
+    shortcuts = _app._handle_post_body_shortcuts
+
+    async def administered(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
+        if path.startswith(PREFIX):
+            return _serve(method, path, body, query)
+        return await shortcuts(method, path, headers, body, query, request_id)
+
+    _app._handle_post_body_shortcuts = administered

@@ -1,0 +1,1 @@
+"""The server's processes: started, guarded, stopped, kept for later."""

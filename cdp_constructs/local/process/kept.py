@@ -1,0 +1,78 @@
+"""Remembers the server that `cdp local up --keep` left running, for `cdp local down` and the next `up`."""
+
+import fcntl
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from cdp_constructs.local.cloud import LocalCloud
+from cdp_constructs.local.process import launcher
+from cdp_constructs.local.process.launcher import ServerProcess
+
+__all__ = ["find", "forget", "locked", "remember", "start_or_attach", "state_file"]
+
+
+def state_file() -> Path:
+    """Where this user's kept server is recorded: `$XDG_STATE_HOME/cdp-constructs/local.json`."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "cdp-constructs" / "local.json"
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Keep other commands of this user from starting or stopping a kept server meanwhile."""
+    lock = state_file().with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_ours(server: ServerProcess) -> bool:
+    """Whether the process id still is the guardian's: ids are reused, and this one will be sent a signal."""
+    command = ["ps", "-ww", "-p", str(server.pid), "-o", "args="]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a number that we wrote
+    return str(server.folder) in listing.stdout
+
+
+def find() -> ServerProcess | None:
+    """Return the kept server, or None when there is none or it ended."""
+    try:
+        record = json.loads(state_file().read_text())
+        server = ServerProcess(record["endpoint"], record["mqtt_port"], record["pid"], Path(record["folder"]))
+    except (FileNotFoundError, ValueError, KeyError):  # never kept, or a file that a newer or older version wrote
+        return None
+    return server if _is_ours(server) else None
+
+
+def remember(server: ServerProcess) -> None:
+    """Record the server."""
+    file = state_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".new")
+    unfinished.write_text(json.dumps(asdict(server), default=str, indent=2))
+    unfinished.replace(file)
+
+
+def forget() -> None:
+    """Remove the record."""
+    state_file().unlink(missing_ok=True)
+
+
+def start_or_attach() -> LocalCloud:
+    """Return this user's kept cloud; it is started now when there is none.
+
+    Raises:
+        StartError: the server did not become ready.
+    """
+    with locked():
+        server = find()
+        if server is None:
+            server = launcher.launch()
+            remember(server)
+            launcher.detach(server)  # only now: a server that nobody knows of must not stay
+    return LocalCloud.attach(server.endpoint)

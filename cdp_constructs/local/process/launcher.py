@@ -1,0 +1,197 @@
+"""Starts and stops the embedded cloud's processes: own ports, own process group, own folder, nothing left behind."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from cdp_constructs.local.errors import StartError
+from cdp_constructs.local.process.server import DETACHED
+
+__all__ = ["ServerProcess", "detach", "is_ready", "launch", "stop"]
+
+_LOOPBACK = "127.0.0.1"
+_POLL_SECONDS = 0.02
+_STOP_SECONDS = 10.0
+_LOG_TAIL_LINES = 30
+_LOG_NAME = "server.log"
+_PACKAGE_ROOT = Path(__file__).parents[3]
+
+_guardians: dict[int, subprocess.Popen[bytes]] = {}
+"""The guardians that this process started, by process id; they must be reaped here."""
+
+# Functions inherit the server's environment. Keeping to these names keeps the user's credentials, profiles, proxies and
+# AWS_ENDPOINT_URL out of them, and settings meant for another MiniStack out of this one. A Redis of the user's own may
+# stand behind ElastiCache.
+_INHERITED = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
+    *("REDIS_HOST", "REDIS_PORT"),
+)
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """A running server.
+
+    Attributes:
+        endpoint: Base URL of the gateway, for example `http://127.0.0.1:41234`.
+        mqtt_port: Port of the MQTT listener (mutual TLS), on the loopback address too.
+        pid: Process id of the guardian; SIGTERM to it stops the server and removes the folder.
+        folder: Everything that the server writes, its log `server.log` included.
+    """
+
+    endpoint: str
+    mqtt_port: int
+    pid: int
+    folder: Path
+
+    @property
+    def log_file(self) -> Path:
+        """Log of the server."""
+        return self.folder / _LOG_NAME
+
+
+def _free_port() -> int:
+    with socket.create_server((_LOOPBACK, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _environment(folder: Path, port: int, mqtt_port: int) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | {
+        "AUTH": "true",
+        "BIND_HOST": _LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_PORT": str(mqtt_port),
+        "SFTP_ENABLED": "0",
+        "SFTP_HOST": _LOOPBACK,
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+        "TMPDIR": str(folder / "tmp"),
+        # The same behaviour everywhere, and no container that could outlive the server.
+        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+        "LAMBDA_EXECUTOR": "local",
+        "LOG_LEVEL": "WARNING",
+        # Functions inherit these: no X-Ray listens here, and recording for nobody is a fifth of a function's start.
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "AWS_XRAY_SDK_ENABLED": "false",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def is_ready(endpoint: str, timeout: float = 5.0) -> bool:
+    """Whether a MiniStack answers at the endpoint that it is ready.
+
+    Args:
+        endpoint: Base URL, for example `http://127.0.0.1:4566`.
+        timeout: Seconds to wait for the answer.
+    """
+    address = endpoint.removeprefix("http://").rstrip("/")
+    connection = http.client.HTTPConnection(address, timeout=timeout)
+    try:
+        connection.request("GET", "/_ministack/ready")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _wait_until_ready(guardian: subprocess.Popen[bytes], server: ServerProcess, timeout: float, log: TextIO) -> None:
+    deadline = time.monotonic() + timeout
+    while not is_ready(server.endpoint, timeout=max(0.1, deadline - time.monotonic())):
+        if guardian.poll() is not None or time.monotonic() > deadline:
+            tail = "".join(log.readlines()[-_LOG_TAIL_LINES:]).rstrip()
+            raise StartError(f"the embedded cloud did not start within {timeout:g} s; the end of its log:\n{tail}")
+        time.sleep(_POLL_SECONDS)
+
+
+def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
+    """Start a server and wait until it is ready. It ends with this process, whatever ends that, unless detached.
+
+    Args:
+        port: Port of the gateway, 1 to 65535; 0 takes a free one.
+        timeout: Seconds until a server that is not ready counts as failed.
+
+    Raises:
+        StartError: the port is taken, or the server did not become ready; the message has the end of its log.
+    """
+    try:
+        gateway = socket.create_server((_LOOPBACK, port))
+    except OSError as error:
+        raise StartError(f"port {port} of {_LOOPBACK} is not free ({error.strerror}); name another, or 0") from error
+    folder = Path(tempfile.mkdtemp(prefix="cdp-local-"))
+    (folder / "tmp").mkdir()
+    port, mqtt_port = gateway.getsockname()[1], _free_port()
+    command = [sys.executable, "-m", "cdp_constructs.local.process.server", "--folder", str(folder)]
+    command += ["--gateway-fd", str(gateway.fileno()), "--launcher", str(os.getpid())]
+    server_log = folder / _LOG_NAME
+    with gateway, server_log.open("wb") as log:
+        # Open from the start: the guardian removes the folder when the server ends by itself.
+        reader = server_log.open(errors="replace")
+        guardian = subprocess.Popen(  # noqa: S603  # our own module with our own arguments
+            command,
+            cwd=_PACKAGE_ROOT,  # found there by `-m`, installed or not
+            env=_environment(folder, port, mqtt_port),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[gateway.fileno()],
+            start_new_session=True,
+        )
+    _guardians[guardian.pid] = guardian
+    server = ServerProcess(f"http://{_LOOPBACK}:{port}", mqtt_port, guardian.pid, folder)
+    try:
+        _wait_until_ready(guardian, server, timeout, reader)
+    except BaseException:
+        stop(server)
+        raise
+    finally:
+        reader.close()
+    return server
+
+
+def detach(server: ServerProcess) -> None:
+    """Let the server outlive the process that launched it; from then on only `stop` ends it."""
+    (server.folder / DETACHED).touch()
+
+
+def _is_running(pid: int) -> bool:
+    """Whether there is such a process of this user."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _has_ended(server: ServerProcess) -> bool:
+    guardian = _guardians.get(server.pid)
+    if guardian is not None:
+        return guardian.poll() is not None
+    # Removing the folder is the last thing that the guardian of another program does; its process id may stay taken
+    # until some init reaps it.
+    return not server.folder.exists() or not _is_running(server.pid)
+
+
+def stop(server: ServerProcess) -> None:
+    """Stop the server with everything it started, and remove its folder. A server that is gone already is fine."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if _has_ended(server):
+            break
+        os.kill(server.pid, number)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while not _has_ended(server) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+    _guardians.pop(server.pid, None)
+    shutil.rmtree(server.folder, ignore_errors=True)

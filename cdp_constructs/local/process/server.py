@@ -1,0 +1,144 @@
+"""Entry point of the embedded cloud's processes, run by the launcher: `python -m cdp_constructs.local.process.server`.
+
+Two processes come of it. The *guardian*, small and single-threaded, owns the folder and the process group of the
+other one and ends both: when it is told to, when the server has gone, and when the process that launched it has gone,
+however that happened. The *server* is MiniStack with the extensions of this package, and with it the workers that run
+functions.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_POLL_SECONDS = 0.05
+_POLITE_STOP_SECONDS = 1.0
+"""How long the server may take to end by itself: it keeps nothing that a harder stop would lose, and a function or a
+custom resource that is under way can hold it for minutes."""
+
+DETACHED = "detached"
+"""File in the folder that lets the server outlive the process that launched it."""
+
+_LOOPBACK = "127.0.0.1"
+
+
+class _LoopbackEventLoop(asyncio.SelectorEventLoop):
+    """Lets listeners open on the loopback address only: MiniStack's MQTT broker and database proxies ask for all."""
+
+    async def create_server(
+        self, protocol_factory: Callable[[], asyncio.BaseProtocol], host: Any = None, port: Any = None, **options: Any
+    ) -> asyncio.Server:
+        del host
+        if options.get("sock") is not None:
+            return await super().create_server(protocol_factory, **options)
+        return await super().create_server(protocol_factory, _LOOPBACK, port, **options)
+
+
+def _end_with_guardian(guardian: int, folder: Path) -> None:
+    """Do in the server what the guardian would have done, in case it was killed."""
+    while os.getppid() == guardian:
+        time.sleep(_POLL_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _serve(gateway: socket.socket) -> None:
+    """Run MiniStack on a socket that listens already, until SIGTERM."""
+    # MiniStack reads its settings from the environment when it is imported, so nothing imports it earlier.
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    from cdp_constructs.local.process import extensions
+    from cdp_constructs.local.services.local_names import LocalNames
+
+    # Connections and pipes of workers come to more than the 256 files that macOS allows at first.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    extensions.install()
+    config = Config()
+    config.bind = [f"fd://{gateway.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.1
+    config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
+    with asyncio.Runner(loop_factory=_LoopbackEventLoop) as runner:
+        runner.run(serve(LocalNames(app), config))
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS says so of a group of which only the zombie is left
+        return False
+    return True
+
+
+def _end(server: int, folder: Path) -> None:
+    """Stop the server's process group, politely then for good, and remove the folder."""
+    for number, patience in ((signal.SIGTERM, _POLITE_STOP_SECONDS), (signal.SIGKILL, _POLITE_STOP_SECONDS)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(server, number)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(server, os.WNOHANG)
+            if not _group_exists(server):
+                break
+            time.sleep(_POLL_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _guard(server: int, folder: Path, launcher: int) -> int:
+    """Wait for a reason to end, end everything, and return the exit code."""
+    told = False
+
+    def tell(_number: int, _frame: object) -> None:
+        nonlocal told
+        told = True
+
+    signal.signal(signal.SIGTERM, tell)
+    signal.signal(signal.SIGINT, tell)
+    gone = 0
+    while not told and not gone and (os.getppid() == launcher or (folder / DETACHED).exists()):
+        gone, _ = os.waitpid(server, os.WNOHANG)
+        time.sleep(_POLL_SECONDS)
+    _end(server, folder)
+    return 1 if gone else 0
+
+
+def main() -> int:
+    """Fork the server, guard it, and return the exit code: 1 when the server ended by itself."""
+    parser = argparse.ArgumentParser(prog="python -m cdp_constructs.local.process.server", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="folder of this server; removed at the end")
+    parser.add_argument("--gateway-fd", type=int, required=True, help="inherited socket that listens already")
+    parser.add_argument("--launcher", type=int, required=True, help="process id whose end ends the server")
+    arguments = parser.parse_args()
+    gateway = socket.socket(fileno=arguments.gateway_fd)
+    guardian = os.getpid()
+    server = os.fork()
+    if server == 0:
+        os.setpgid(0, 0)
+        threading.Thread(target=_end_with_guardian, args=(guardian, arguments.folder), daemon=True).start()
+        _serve(gateway)
+        return 0
+    with contextlib.suppress(OSError):  # both sides set it, so that neither can act before it holds
+        os.setpgid(server, server)
+    gateway.close()
+    return _guard(server, arguments.folder, arguments.launcher)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

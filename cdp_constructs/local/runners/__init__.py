@@ -1,0 +1,1 @@
+"""Runs programs: the processes that execute functions."""

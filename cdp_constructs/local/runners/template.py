@@ -1,0 +1,128 @@
+"""A process with the modules that most functions import, which is forked for every worker: run by `processes`.
+
+Usage: `python -P template.py <file descriptor of a socket>`. It sends the names of the packages that it has
+imported, as a list in JSON, and then answers requests. A request is the path of a JSON file with the worker's script,
+folder and environment, together with three descriptors for its standard streams; the answer is the process id, with a
+descriptor of the process. It ends when the other end of the socket is closed.
+"""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import socket
+import sys
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_MODULES = (
+    "aws_lambda_powertools.event_handler.openapi.params",
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.batch",
+    "aws_lambda_powertools.utilities.data_classes",
+    "boto3.dynamodb.conditions",
+    "uuid",
+)
+_SERVICES = ("dynamodb", "lambda", "s3", "secretsmanager", "sns", "sqs")
+"""Whose descriptions are read from their files here, once, and not in every worker."""
+_REAP_SECONDS = 1.0
+
+
+def _preload() -> list[str]:
+    for name in _MODULES:
+        # What is not installed here is not imported by functions either, or comes with their code.
+        with suppress(ImportError):
+            importlib.import_module(name)
+    with suppress(ImportError):
+        _remember_descriptions()
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    return sorted(loaded - sys.stdlib_module_names - {"__main__"})
+
+
+def _remember_descriptions() -> None:
+    import boto3
+    from botocore.loaders import JSONFileLoader
+
+    load_file = JSONFileLoader.load_file
+
+    @cache
+    def remembered(path: str) -> Any:
+        return load_file(JSONFileLoader(), path)
+
+    setattr(JSONFileLoader, "load_file", lambda _self, file_path: remembered(file_path))  # noqa: B010  # see mypy
+    # Not the default session: functions make their own, from their own environment.
+    session: Any = boto3.session.Session("none", "none", region_name="us-east-1")
+    for service in _SERVICES:
+        session.client(service)
+    session.resource("dynamodb")
+
+
+def _become_worker(request: dict[str, Any], streams: list[int]) -> None:
+    """Do in the forked process what a new interpreter does with a script; never returns."""
+    code = 1
+    try:
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        sys.stdin = os.fdopen(0, closefd=False)
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        time.tzset()
+        os.chdir(request["folder"])
+        script = request["script"]
+        sys.argv = [script]
+        sys.path.insert(0, str(Path(script).parent))
+        runpy.run_path(script, run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001  # as an interpreter ends: the report goes where the server reads it
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+        os._exit(code)
+
+
+def _serve(channel: socket.socket) -> None:
+    while True:
+        ready, _, _ = select.select([channel], [], [], _REAP_SECONDS)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not ready:
+            continue
+        path, streams, _, _ = socket.recv_fds(channel, 4096, 3)
+        if not path:
+            return
+        request = json.loads(Path(path.decode()).read_bytes())
+        worker = os.fork()
+        if worker == 0:
+            channel.close()
+            _become_worker(request, streams)
+        for descriptor in streams:
+            os.close(descriptor)
+        handle = os.pidfd_open(worker)
+        socket.send_fds(channel, [str(worker).encode()], [handle])
+        os.close(handle)
+
+
+def main() -> None:
+    """Import, tell what was imported, and serve until the other end is closed."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    names = _preload()
+    gc.collect()
+    gc.freeze()  # so that collections in the workers leave alone, and shared, what all have
+    channel.sendall(json.dumps(names).encode())
+    _serve(channel)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,310 @@
+"""AppSync Events, as clients meet it: who may connect, subscribe and publish, and what a namespace's functions say.
+
+MiniStack takes any text as the token of a user pool and any signature as permission to publish, knows data sources of
+GraphQL APIs only, and stores the handlers of a channel namespace without running them. Here a token must be an access
+or id token of the API's own pool (of any Region) and app client, a role must be allowed `appsync:EventPublish` on the
+namespace, and functions that a namespace names with `DIRECT` integration are called as AppSync calls them, under the
+data source's role. Handlers written in AppSync's JavaScript are not run.
+"""
+
+import functools
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.core.concurrency:run_reentrant",
+    "ministack.core.iam_evaluator:EvalContext",
+    "ministack.core.iam_evaluator:_gather_role_policies",
+    "ministack.core.iam_evaluator:enforce",
+    "ministack.core.iam_evaluator:evaluate",
+    "ministack.core.responses:_request_account_id",
+    "ministack.core.responses:_request_region",
+    "ministack.core.router:extract_access_key_id",
+    "ministack.services.appsync:_create_data_source",
+    "ministack.services.appsync:_data_sources",
+    "ministack.services.appsync_events:_apis",
+    "ministack.services.appsync_events:_authorize_event_op",
+    "ministack.services.appsync_events:_channel_matches",
+    "ministack.services.appsync_events:_channel_namespace_arn",
+    "ministack.services.appsync_events:_channel_namespace_for",
+    "ministack.services.appsync_events:_channel_namespaces",
+    "ministack.services.appsync_events:_create_channel_namespace",
+    "ministack.services.appsync_events:_fanout_publish",
+    "ministack.services.appsync_events:_modes_accept",
+    "ministack.services.appsync_events:_split_channel",
+    "ministack.services.cognito:_signature_valid",
+    "ministack.services.cognito:_token_claims",
+    "ministack.services.lambda_svc:_execute_function_with_config_scope",
+    "ministack.services.lambda_svc:_execution_record_for_config",
+    "ministack.services.lambda_svc:_get_func_record_for_ref",
+)
+
+_appsync: Any = ministack.module("services.appsync")
+_cognito: Any = ministack.module("services.cognito")
+_concurrency: Any = ministack.module("core.concurrency")
+_evaluator: Any = ministack.module("core.iam_evaluator")
+_events: Any = ministack.module("services.appsync_events")
+_lambda: Any = ministack.module("services.lambda_svc")
+_responses: Any = ministack.module("core.responses")
+_router: Any = ministack.module("core.router")
+
+_SIGNED = "AWS4-"
+_BY_USER = "AMAZON_COGNITO_USER_POOLS"
+_BY_ROLE = "AWS_IAM"
+_REFUSED = "You are not authorized to make this call."
+_MATCHES_REMEMBERED = 100_000
+
+# Who publishes, for the handler that runs between the authorization of a request and its delivery.
+_publisher: ContextVar[tuple[dict[str, Any] | None, dict[str, str]]] = ContextVar("publisher", default=(None, {}))
+
+
+class _HandlerError(Exception):
+    """A namespace's function could not be called, failed, or refused."""
+
+
+def _authorization(auth: Any) -> str:
+    auth = auth if isinstance(auth, dict) else {}
+    return str(auth.get("Authorization") or auth.get("authorization") or "")
+
+
+def _user(api_id: str, authorization: str) -> dict[str, Any] | None:
+    """Return the identity behind a token, or None unless it is one of the API's user pool and app clients."""
+    token = authorization.removeprefix("Bearer ")
+    claims = _cognito._token_claims(token)
+    providers = ((_events._apis.get(api_id) or {}).get("eventConfig") or {}).get("authProviders") or []
+    for provider in providers:
+        pool = provider.get("cognitoConfig")
+        if provider.get("authType") != _BY_USER or not pool:
+            continue
+        issuer = f"https://cognito-idp.{pool['awsRegion']}.amazonaws.com/{pool['userPoolId']}"
+        client_id = str(claims.get("client_id") or claims.get("aud") or "")
+        if (
+            claims.get("iss") == issuer
+            and claims.get("token_use") in {"access", "id"}
+            and claims.get("exp", 0) > time.time()
+            and re.search(pool.get("appIdClientRegex") or "", client_id)
+            and _cognito_signed(token)
+        ):
+            return {
+                "claims": claims,
+                "defaultAuthStrategy": "ALLOW",
+                "groups": claims.get("cognito:groups"),
+                "issuer": issuer,
+                "sourceIp": ["127.0.0.1"],
+                "sub": claims.get("sub"),
+                "username": claims.get("username") or claims.get("cognito:username"),
+            }
+    return None
+
+
+def _cognito_signed(token: str) -> bool:
+    # Looking a pool up moves the request to the pool's Region, which may be another one than the API's.
+    account, region = _responses._request_account_id, _responses._request_region
+    tokens = account.set(account.get()), region.set(region.get())
+    try:
+        return bool(_cognito._signature_valid(token))
+    finally:
+        account.reset(tokens[0])
+        region.reset(tokens[1])
+
+
+def _verifying(modes_accept: Callable[..., Any]) -> Callable[..., Any]:
+    def accept(api_id: str, modes: set[str], auth: Any) -> tuple[bool, str | None]:
+        authorization = _authorization(auth)
+        if _BY_USER in modes and authorization and not authorization.startswith(_SIGNED):
+            if _user(api_id, authorization) is not None:
+                return True, None
+            if modes == {_BY_USER}:
+                return False, _REFUSED
+        accepted: tuple[bool, str | None] = modes_accept(api_id, modes - {_BY_USER}, auth)
+        return accepted
+
+    return accept
+
+
+def _may_publish(api_id: str, channel: str, headers: Mapping[str, str] | None) -> bool:
+    """Tell whether the signer of a request may publish. What a WebSocket signs is not verified, so it may not."""
+    if headers is None:
+        return False
+    namespace = _events._channel_namespace_arn(api_id, _events._channel_namespace_for(channel))
+    access_key = _router.extract_access_key_id(headers, {})
+    region = _responses.get_region()
+    return _evaluator.enforce(access_key, "appsync:EventPublish", "appsync", region, resource_arn=namespace) is None
+
+
+def _authorizing(authorize: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[tuple[bool, str | None]]]:
+    async def authorized(
+        api_id: str, channel: str, operation: str, auth: Any, headers: dict[str, str] | None = None
+    ) -> tuple[bool, str | None]:
+        accepted, message = await authorize(api_id, channel, operation, auth, headers)
+        if not accepted:
+            return False, message
+        authorization = _authorization(auth)
+        publishing = operation == _events.EVENT_PUBLISH
+        if authorization.startswith(_SIGNED) and not (publishing and _may_publish(api_id, channel, headers)):
+            return False, _REFUSED
+        identity = _user(api_id, authorization) if authorization and not authorization.startswith(_SIGNED) else None
+        if publishing:
+            _publisher.set((identity, headers or {}))
+            return True, None
+        try:
+            await _call_handler(api_id, channel, "onSubscribe", identity, auth or {}, None)
+        except _HandlerError as error:
+            return False, str(error)
+        return True, None
+
+    return authorized
+
+
+def _publishing(fan_out: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], list[Any]]]]:
+    async def publish(api_id: str, channel: str, events: list[Any]) -> tuple[list[Any], list[Any]]:
+        identity, headers = _publisher.get()
+        sent = [{"id": str(index), "payload": _json(event)} for index, event in enumerate(events)]
+        try:
+            answer = await _call_handler(api_id, channel, "onPublish", identity, headers, sent)
+        except _HandlerError as error:
+            return [], [_failure(index, str(error)) for index in range(len(events))]
+        if answer is None:
+            delivered: tuple[list[Any], list[Any]] = await fan_out(api_id, channel, events)
+            return delivered
+        successful: list[Any] = []
+        failed: list[Any] = []
+        for event in answer.get("events") or []:
+            index = int(event["id"])
+            if event.get("error"):
+                failed.append(_failure(index, event["error"]))
+                continue
+            done, _ = await fan_out(api_id, channel, [json.dumps(event.get("payload"))])
+            successful += [{**each, "index": index} for each in done]
+        return successful, failed
+
+    return publish
+
+
+def _json(event: Any) -> Any:
+    try:
+        return json.loads(event)
+    except (TypeError, ValueError):
+        return event
+
+
+def _failure(index: int, message: str) -> dict[str, Any]:
+    return {"identifier": _responses.new_uuid(), "index": index, "code": 400, "errorMessage": message}
+
+
+async def _call_handler(
+    api_id: str, channel: str, name: str, identity: dict[str, Any] | None, headers: Mapping[str, Any], events: Any
+) -> dict[str, Any] | None:
+    """Call the function that a namespace names for an operation; None when there is none or it has nothing to say.
+
+    Raises:
+        _HandlerError: it refused or failed, or the data source's role may not call it.
+    """
+    namespace = _events._channel_namespace_for(channel)
+    record = _events._channel_namespaces.get(api_id, {}).get(namespace) or {}
+    handler = (record.get("handlerConfigs") or {}).get(name) or {}
+    if handler.get("behavior") != "DIRECT":
+        return None
+    integration = handler.get("integration") or {}
+    source = _appsync._data_sources.get(api_id, {}).get(integration.get("dataSourceName")) or {}
+    event = {
+        "identity": identity,
+        "result": None,
+        "request": {"headers": dict(headers), "domainName": None},
+        "info": {
+            "channel": {"path": _path(channel), "segments": _events._split_channel(channel)},
+            "channelNamespace": {"name": namespace},
+            "operation": "SUBSCRIBE" if name == "onSubscribe" else "PUBLISH",
+        },
+        "error": None,
+        "prev": None,
+        "stash": {},
+        "outErrors": [],
+        "events": events,
+    }
+    answer = await _concurrency.run_reentrant(_invoke, source, event)
+    if (integration.get("lambdaConfig") or {}).get("invokeType") == "EVENT":
+        return None
+    if isinstance(answer, dict) and answer.get("error"):
+        raise _HandlerError(str(answer["error"]))
+    return answer if isinstance(answer, dict) else None
+
+
+def _path(channel: str) -> str:
+    return "/" + "/".join(_events._split_channel(channel))
+
+
+def _invoke(source: Mapping[str, Any], event: dict[str, Any]) -> Any:
+    arn = (source.get("lambdaConfig") or {}).get("lambdaFunctionArn", "")
+    if not _role_may_invoke(source.get("serviceRoleArn", ""), arn):
+        raise _HandlerError(f"the role of data source {source.get('name')} may not invoke {arn}")
+    function, config, _ = _lambda._get_func_record_for_ref(arn)
+    if not function or not config:
+        raise _HandlerError(f"function {arn} does not exist")
+    result = _lambda._execute_function_with_config_scope(_lambda._execution_record_for_config(function, config), event)
+    body = result.get("body")
+    body = _json(body) if isinstance(body, str | bytes) else body
+    if result.get("error"):
+        message = body.get("errorMessage") if isinstance(body, dict) else None
+        raise _HandlerError(message or "the handler failed")
+    return body
+
+
+def _role_may_invoke(role_arn: str, function_arn: str) -> bool:
+    account, name = _responses.get_account_id(), role_arn.rpartition("/")[2]
+    context = _evaluator.EvalContext(
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/appsync",
+        principal_type="AssumedRole",
+        principal_account=account,
+        action="lambda:InvokeFunction",
+        resource_arn=function_arn,
+        region=_responses.get_region(),
+    )
+    decision: str = _evaluator.evaluate(context, _evaluator._gather_role_policies(name, account)).decision
+    return decision == "Allow"
+
+
+def _knowing_event_apis(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_data_source(api_id: str, body: dict[str, Any]) -> Any:
+        api = _events._apis.get(api_id)
+        if api is None:
+            return create(api_id, body)
+        record = {**body, "dataSourceArn": f"{api['apiArn']}/datasources/{body['name']}"}
+        _appsync._data_sources.setdefault(api_id, {})[body["name"]] = record
+        return _responses.json_response({"dataSource": record})
+
+    return create_data_source
+
+
+def _inheriting(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a namespace that names no modes to subscribe have the API's, not the API's modes to publish."""
+
+    def create_namespace(api_id: str, body: bytes) -> Any:
+        response = create(api_id, body)
+        request = _json(body)
+        if response[0] == HTTPStatus.OK and not request.get("subscribeAuthModes"):
+            modes = _events._apis[api_id]["eventConfig"]["defaultSubscribeAuthModes"]
+            _events._channel_namespaces[api_id][request["name"]]["subscribeAuthModes"] = modes
+        return response
+
+    return create_namespace
+
+
+def install() -> None:
+    """Make AppSync Events verify its callers and run its handlers, and let many clients be served quickly."""
+    _events._modes_accept = _verifying(_events._modes_accept)
+    _events._authorize_event_op = _authorizing(_events._authorize_event_op)
+    _events._fanout_publish = _publishing(_events._fanout_publish)
+    _events._create_channel_namespace = _inheriting(_events._create_channel_namespace)
+    _appsync._create_data_source = _knowing_event_apis(_appsync._create_data_source)
+    # Each event is compared with each subscription of each connection; most comparisons repeat.
+    _events._channel_matches = functools.lru_cache(_MATCHES_REMEMBERED)(_events._channel_matches)

@@ -1,0 +1,185 @@
+"""Where a distribution's answers come from: buckets, APIs of this cloud, a second origin when the first one fails."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from cdp_constructs.local.drills import partitions
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.app:_handle_execute_api_request",
+    "ministack.core.iam_evaluator:EvalContext",
+    "ministack.core.iam_evaluator:evaluate_resource_policy",
+    "ministack.services.apigateway:find_api_scope",
+    "ministack.services.cloudfront:OriginTimeout",
+    "ministack.services.cloudfront:OriginUnreachable",
+    "ministack.services.cloudfront:_dist_config_el",
+    "ministack.services.cloudfront:_fetch_from_origin",
+    "ministack.services.cloudfront:_find",
+    "ministack.services.cloudfront:_multidict_from_pairs",
+    "ministack.services.cloudfront:_origin_request_headers",
+    "ministack.services.cloudfront:_s3_object_key",
+    "ministack.services.cloudfront:_serve_s3_origin",
+    "ministack.services.cloudfront:_text",
+    "ministack.services.cloudfront:parse_distribution_dataplane_config",
+    "ministack.services.s3:_bucket_owner_account",
+    "ministack.services.s3:_bucket_policies",
+    "ministack.services.s3:_ensure_bucket",
+    "ministack.services.s3:_error",
+    "ministack.services.s3:bucket_region",
+)
+
+_app: Any = ministack.module("app")
+_apigateway: Any = ministack.module("services.apigateway")
+_cloudfront: Any = ministack.module("services.cloudfront")
+_evaluator: Any = ministack.module("core.iam_evaluator")
+_s3: Any = ministack.module("services.s3")
+
+_API = re.compile(r"([a-z0-9]+)\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_FORBIDDEN, _NOT_FOUND = 403, 404
+_FAILS_OVER = {"GET", "HEAD", "OPTIONS"}
+
+
+# --- buckets --------------------------------------------------------------------------------------------------------
+
+
+def _may_list(bucket: str, distribution_arn: str) -> bool:
+    """Whether the bucket's policy lets the distribution list it: then S3 says that an object is not there."""
+    policy = _s3._bucket_policies.get_scoped(_s3._bucket_owner_account(bucket), None, bucket)
+    if not policy or not distribution_arn:
+        return False
+    context = _evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action="s3:ListBucket",
+        resource_arn=f"arn:aws:s3:::{bucket}",
+        region=_s3.bucket_region(bucket) or "",
+        service_context={"aws:sourcearn": distribution_arn},
+    )
+    decision = _evaluator.evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com").decision
+    return bool(decision == "Allow")
+
+
+def _from_bucket(serve: Callable[..., Any]) -> Callable[..., Any]:
+    def serve_s3_origin(
+        origin: dict[str, Any], method: str, uri: str, headers: dict[str, str], distribution_arn: str = ""
+    ) -> Any:
+        bucket, key = origin["s3_bucket"], _cloudfront._s3_object_key(origin, uri)
+        if partitions.is_cut_off(_s3.bucket_region(bucket)):
+            raise _cloudfront.OriginUnreachable(f"{bucket} is in a Region that is cut off")
+        answer = serve(origin, method, uri, headers, distribution_arn)
+        stored = _s3._ensure_bucket(bucket)
+        missing = stored is not None and key not in stored["objects"]
+        if answer[0] == _FORBIDDEN and missing and _may_list(bucket, distribution_arn):
+            return _s3._error("NoSuchKey", "The specified key does not exist.", _NOT_FOUND, f"/{bucket}/{key}")
+        return answer
+
+    return serve_s3_origin
+
+
+# --- APIs -----------------------------------------------------------------------------------------------------------
+
+
+async def _from_api(
+    api_id: str,
+    origin: dict[str, Any],
+    method: str,
+    path: str,
+    query: str,
+    headers: dict[str, Any],
+    body: bytes,
+    address: str,
+    forwarded_for: str,
+) -> Any:
+    scope = _apigateway.find_api_scope(api_id)
+    if scope and partitions.is_cut_off(scope[1]):
+        raise _cloudfront.OriginUnreachable(f"{api_id} is in a Region that is cut off")
+    sent = _cloudfront._origin_request_headers(origin, headers, address, forwarded_for)
+    raw_path = f"/_aws/execute-api/{api_id}{path}"
+    status, answered, content = await _app._handle_execute_api_request(
+        "localhost",
+        unquote(raw_path),
+        method,
+        {name.lower(): value for name, value in sent.items()},
+        body or b"",
+        parse_qs(query, keep_blank_values=True),
+        raw_path=raw_path,
+        raw_query_string=query,
+    )
+    pairs = [
+        (name, item) for name, value in answered.items() for item in (value if isinstance(value, list) else [value])
+    ]
+    return status, "", _cloudfront._multidict_from_pairs(pairs), content
+
+
+# --- groups of origins ----------------------------------------------------------------------------------------------
+
+
+def _groups(config: Any) -> list[Any]:
+    groups = _cloudfront._find(config, "OriginGroups")
+    items = _cloudfront._find(groups, "Items") if groups is not None else None
+    return list(items) if items is not None else []
+
+
+def _texts(group: Any, name: str) -> list[str]:
+    return [item.text for item in group.iter() if item.tag.rpartition("}")[2] == name and item.text]
+
+
+def _with_groups(parse: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def parse_distribution(distribution: dict[str, Any]) -> dict[str, Any]:
+        parsed = parse(distribution)
+        for group in _groups(_cloudfront._dist_config_el(distribution)):
+            members = [parsed["origins"][name] for name in _texts(group, "OriginId") if name in parsed["origins"]]
+            codes = {int(code) for code in _texts(group, "StatusCode")}
+            name = _cloudfront._text(group, "Id")
+            parsed["origins"][name] = {**members[0], "id": name, "members": members, "fails_over_on": codes}
+        return parsed
+
+    return parse_distribution
+
+
+def _from_any(fetch: Callable[..., Any]) -> Callable[..., Any]:
+    async def fetch_from_one(
+        origin: dict[str, Any],
+        method: str,
+        uri: str,
+        query: str,
+        headers: dict[str, Any],
+        body: bytes,
+        is_https: bool,
+        address: str,
+        forwarded_for: str,
+        distribution_arn: str,
+    ) -> Any:
+        api = _API.fullmatch(origin["domain_name"])
+        if api is not None:
+            path = f"{origin.get('origin_path') or ''}{uri}"
+            return await _from_api(api[1], origin, method, path, query, headers, body, address, forwarded_for)
+        return await fetch(
+            origin, method, uri, query, headers, body, is_https, address, forwarded_for, distribution_arn
+        )
+
+    async def fetch_from_origin(origin: dict[str, Any], method: str, *request: Any) -> Any:
+        for member in origin.get("members", [])[:-1] if method in _FAILS_OVER else []:
+            try:
+                answer = await fetch_from_one(member, method, *request)
+            except (_cloudfront.OriginTimeout, _cloudfront.OriginUnreachable):
+                continue
+            if answer[0] not in origin["fails_over_on"]:
+                return answer
+        last = origin["members"][-1] if method in _FAILS_OVER and "members" in origin else origin
+        return await fetch_from_one(last, method, *request)
+
+    return fetch_from_origin
+
+
+def install() -> None:
+    """Let distributions reach APIs of this cloud, fail over, and tell what is missing from what is forbidden."""
+    _cloudfront.parse_distribution_dataplane_config = _with_groups(_cloudfront.parse_distribution_dataplane_config)
+    _cloudfront._serve_s3_origin = _from_bucket(_cloudfront._serve_s3_origin)
+    _cloudfront._fetch_from_origin = _from_any(_cloudfront._fetch_from_origin)

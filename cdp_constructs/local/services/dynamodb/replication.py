@@ -1,0 +1,150 @@
+"""DynamoDB global tables: a write in one Region reaches the others as it does on AWS.
+
+MiniStack writes to all replicas in the same moment, which hides every race between Regions. Here a change reaches the
+other Regions some milliseconds later, in the order of its Region, and of two changes to one item the later one wins as
+a whole. A table with strong consistency is written everywhere at once, and suspending does not hold its writes back.
+
+`POST /_cdp/replication/suspend?region=us-west-2` holds back what leaves or enters that Region, `POST
+/_cdp/replication/resume?region=us-west-2` lets it catch up, `GET /_cdp/replication` tells what is held back.
+"""
+
+import asyncio
+import copy
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cdp_constructs.local.kit import admin, ministack
+
+__all__ = ["PRIVATE_NAMES", "REPLICATION_DELAY", "STRONG", "event_loop", "install", "item_key"]
+
+REPLICATION_DELAY = 0.02
+"""Seconds from a write to its arrival in the other Regions; AWS says usually less than one second."""
+
+PRIVATE_NAMES = (
+    "ministack.app:_MAIN_LOOP",
+    "ministack.services.dynamodb:_extract_key_val",
+    "ministack.services.dynamodb:_replica_group",
+    "ministack.services.dynamodb:_replicate_write",
+    "ministack.services.dynamodb:_tables",
+)
+
+_app: Any = ministack.module("app")
+_ddb: Any = ministack.module("services.dynamodb")
+_responses: Any = ministack.module("core.responses")
+
+STRONG = "_cdp_strong"  # in a table's record: a write is in every Region before it is answered
+_VERSIONS = "_cdp_versions"  # in a table's record: (partition key, sort key) -> version of its last change
+
+_Version = tuple[int, str]
+_Link = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Change:
+    account: str
+    table: str
+    event: str
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+    version: _Version
+
+
+_links: dict[_Link, deque[_Change]] = {}
+_suspended: set[str] = set()
+_originals: dict[str, Callable[..., Any]] = {}  # what install() replaced
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop on which requests are served, for what other threads start."""
+    loop: asyncio.AbstractEventLoop = _app._MAIN_LOOP
+    return loop
+
+
+def item_key(table: Mapping[str, Any], item: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the values of an item's partition key and sort key (None without one), as MiniStack indexes them."""
+    sort_key = table["sk_name"]
+    return (
+        _ddb._extract_key_val(item.get(table["pk_name"])),
+        _ddb._extract_key_val(item.get(sort_key)) if sort_key else None,
+    )
+
+
+def _queue_change(table: dict[str, Any], event: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+    """Stands in for MiniStack's replication: remembers the change for each other Region instead of applying it."""
+    regions = _ddb._replica_group(table)
+    if not regions:
+        return
+    if table.get(STRONG):
+        _originals["replicate"](table, event, old, new)
+        return
+    home = _responses.get_region()
+    change = _Change(
+        account=_responses.get_account_id(),
+        table=table["TableName"],
+        event=event,
+        old=copy.deepcopy(old),
+        new=copy.deepcopy(new),
+        version=(time.time_ns(), home),
+    )
+    table.setdefault(_VERSIONS, {})[item_key(table, new if new is not None else old or {})] = change.version
+    for region in regions:
+        if region != home:
+            _links.setdefault((home, region), deque()).append(change)
+            # Applied on the event loop, where requests are served: no write can fall between condition and effect.
+            event_loop().call_soon_threadsafe(event_loop().call_later, REPLICATION_DELAY, _deliver, (home, region))
+
+
+def _deliver(link: _Link) -> None:
+    """Apply the oldest change of a link; changes of one link stay in order."""
+    if _links[link] and _suspended.isdisjoint(link):
+        _apply(link, _links[link].popleft())
+
+
+def _apply(link: _Link, change: _Change) -> None:
+    origin, destination = link
+    replica = _ddb._tables.get_scoped(change.account, destination, change.table)
+    if replica is None:
+        return
+    versions: dict[tuple[Any, Any], _Version] = replica.setdefault(_VERSIONS, {})
+    key = item_key(replica, change.new if change.new is not None else change.old or {})
+    if versions.get(key, (0, "")) > change.version:
+        return
+    versions[key] = change.version
+    with _responses.request_scope(change.account, origin):
+        # MiniStack's own replication does the write and the stream record of one Region.
+        only_destination = {"TableName": change.table, "_global_regions": [destination]}
+        _originals["replicate"](only_destination, change.event, change.old, change.new)
+
+
+def _suspend(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    _suspended.add(request["region"])
+    return _status({})
+
+
+def _resume(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    _suspended.discard(request["region"])
+    held = [
+        (change.version, link) for link, changes in _links.items() if _suspended.isdisjoint(link) for change in changes
+    ]
+    for _, link in sorted(held):
+        _deliver(link)
+    return _status({})
+
+
+def _status(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "suspended": sorted(_suspended),
+        "pending": {f"{origin} -> {destination}": len(changes) for (origin, destination), changes in _links.items()},
+    }
+
+
+def install() -> None:
+    """Replace MiniStack's replication and serve its administration."""
+    _originals["replicate"] = _ddb._replicate_write
+    _ddb._replicate_write = _queue_change
+    admin.route("POST", "replication/suspend", _suspend)
+    admin.route("POST", "replication/resume", _resume)
+    admin.route("GET", "replication", _status)

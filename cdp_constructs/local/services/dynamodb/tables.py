@@ -1,0 +1,149 @@
+"""DynamoDB: CloudFormation makes the replicas of a global table, expired items are deleted, recovery is kept.
+
+Expired items are deleted once a minute, with the stream record of a deletion by the service;
+`POST /_cdp/dynamodb/expire` does it now.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import admin, ministack, refine
+from cdp_constructs.local.kit.types import Attributes, Properties
+from cdp_constructs.local.services.dynamodb.replication import STRONG, event_loop, item_key
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
+    "ministack.services.cloudformation.provisioners:_ddb_attrs",
+    "ministack.services.cloudformation.provisioners:_ddb_delete",
+    "ministack.services.dynamodb:_apply_replica_updates",
+    "ministack.services.dynamodb:_emit_stream_event",
+    "ministack.services.dynamodb:_pitr_settings",
+    "ministack.services.dynamodb:_remove_item",
+    "ministack.services.dynamodb:_replica_group",
+    "ministack.services.dynamodb:_stream_records",
+    "ministack.services.dynamodb:_tables",
+    "ministack.services.dynamodb:_tags",
+    "ministack.services.dynamodb:_ttl_settings",
+    "ministack.services.dynamodb:_update_ttl",
+)
+
+_ddb: Any = ministack.module("services.dynamodb")
+_provisioners: Any = ministack.module("services.cloudformation.provisioners")
+_responses: Any = ministack.module("core.responses")
+
+_REAPER = "dynamodb-ttl-reaper"  # the name of MiniStack's thread that deletes expired items
+# MiniStack serves one record to functions, which see lower case, and to the API of streams, which writes upper case.
+_SERVICE_IDENTITY = {
+    "type": "Service",
+    "principalId": "dynamodb.amazonaws.com",
+    "Type": "Service",
+    "PrincipalId": "dynamodb.amazonaws.com",
+}
+_originals: dict[str, Callable[..., Any]] = {}  # what install() replaced
+
+
+def _expire(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Delete what has expired, with the stream record of a deletion by the service."""
+    expired = 0
+    for (account, region, name), setting in list(_ddb._ttl_settings.all_items()):
+        table = _ddb._tables.get_scoped(account, region, name)
+        if table is None or setting.get("TimeToLiveStatus") != "ENABLED":
+            continue
+        with _responses.request_scope(account, region):
+            items = [item for by_sort_key in table["items"].values() for item in by_sort_key.values()]
+            for item in items:
+                if 0 < float(item.get(setting["AttributeName"], {}).get("N", 0)) <= time.time():
+                    _delete_expired(table, item)
+                    expired += 1
+    return {"expired": expired}
+
+
+def _delete_expired(table: dict[str, Any], item: dict[str, Any]) -> None:
+    name = table["TableName"]
+    partition, sort = item_key(table, item)
+    _originals["remove"](table, partition, "__no_sort__" if table["sk_name"] is None else sort)
+    _ddb._emit_stream_event(name, "REMOVE", item, None)
+    if (table.get("StreamSpecification") or {}).get("StreamEnabled"):
+        _ddb._stream_records[name][-1]["userIdentity"] = _SERVICE_IDENTITY
+
+
+def _remove_unless_reaping(table: dict[str, Any], partition: Any, sort: Any) -> Any:
+    """MiniStack's reaper deletes without a stream record; its round starts ours instead."""
+    if threading.current_thread().name != _REAPER:
+        return _originals["remove"](table, partition, sort)
+    event_loop().call_soon_threadsafe(_expire, {})
+    return None
+
+
+def _provisioned_table(name: str, properties: Properties, _attributes: Attributes) -> None:
+    time_to_live = properties.get("TimeToLiveSpecification")
+    if time_to_live:
+        enabled = str(time_to_live.get("Enabled", "true")).lower() == "true"
+        specification = {"AttributeName": time_to_live["AttributeName"], "Enabled": enabled}
+        _ddb._update_ttl({"TableName": name, "TimeToLiveSpecification": specification})
+    _recovery(name, properties, _responses.get_region())
+
+
+def _recovery(name: str, properties: Properties, region: str) -> None:
+    specification = properties.get("PointInTimeRecoverySpecification") or {}
+    enabled = str(specification.get("PointInTimeRecoveryEnabled", "false")).lower() == "true"
+    _ddb._pitr_settings.set_scoped(_responses.get_account_id(), region, name, enabled)
+
+
+def _deleted_table(name: str, _properties: Properties) -> None:
+    _ddb._ttl_settings.pop(name, None)
+    _ddb._pitr_settings.pop(name, None)
+
+
+def _provisioned_global_table(name: str, properties: Properties, attributes: Attributes) -> None:
+    """Make the replicas what the template says: MiniStack has provisioned the table of the stack's own Region."""
+    home = _responses.get_region()
+    table = _ddb._tables[name]
+    replicas = {replica["Region"]: replica for replica in properties.get("Replicas", [])}
+    if home not in replicas:
+        raise ValueError(f"Replicas of {name} are {sorted(replicas)} without the stack's own Region {home}; add it")
+    table[STRONG] = properties.get("MultiRegionConsistency") == "STRONG"
+    present = set(_ddb._replica_group(table)) - {home}
+    updates = [{"Delete": {"RegionName": region}} for region in sorted(present - set(replicas))]
+    updates += [{"Create": {"RegionName": region}} for region in sorted(set(replicas) - present - {home})]
+    if updates and (error := _ddb._apply_replica_updates(name, table, updates)):
+        raise ValueError(f"replicas of {name}: {error[2]!r}")
+    _provisioned_table(name, properties, {})
+    for region, replica in replicas.items():
+        member = _ddb._tables.get_scoped(_responses.get_account_id(), region, name)
+        member["DeletionProtectionEnabled"] = replica.get("DeletionProtectionEnabled", False)
+        _recovery(name, replica, region)
+        if replica.get("Tags"):
+            _ddb._tags.set_scoped(_responses.get_account_id(), region, member["TableArn"], replica["Tags"])
+    attributes |= {**_provisioners._ddb_attrs(table), "TableId": table["TableId"]}
+
+
+def _deleted_global_table(name: str, properties: Properties) -> None:
+    for replica in properties.get("Replicas", []):
+        with _responses.request_scope(_responses.get_account_id(), replica["Region"]):
+            _provisioners._ddb_delete(name, {})
+            _deleted_table(name, {})
+
+
+def _update_global_table(name: str, old: Properties, new: Properties, stack_name: str) -> tuple[str, Attributes]:
+    # The name is given, because MiniStack would generate another one from this handler's arguments and lose the items.
+    physical_id, attributes = _originals["update"](
+        name, {**old, "TableName": name}, {**new, "TableName": name}, stack_name
+    )
+    return physical_id, attributes
+
+
+def install() -> None:
+    """Delete expired items as AWS does, and let CloudFormation make the replicas."""
+    _originals["remove"] = _ddb._remove_item
+    _ddb._remove_item = _remove_unless_reaping
+    handlers = _provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::GlobalTable"]
+    _originals["update"] = handlers["update"]
+    handlers["update"] = _update_global_table
+    refine.after("AWS::DynamoDB::Table", _provisioned_table, _deleted_table)
+    refine.after("AWS::DynamoDB::GlobalTable", _provisioned_global_table, _deleted_global_table)
+    admin.route("POST", "dynamodb/expire", _expire)

@@ -1,0 +1,85 @@
+"""EventBridge: archives, connections and API destinations."""
+
+from cdp_constructs.local.kit.sdk import Api, resource_type
+from cdp_constructs.local.kit.types import Properties, ResourceType
+
+__all__ = ["RESOURCE_TYPES"]
+
+
+def _bus_policy(properties: Properties) -> Properties:
+    """A statement of the template becomes the bus's policy; without one the older form, by account, is passed on."""
+    if "Statement" not in properties:
+        return properties
+    statement = {"Sid": properties["StatementId"], **properties["Statement"]}
+    return {
+        "EventBusName": properties.get("EventBusName", "default"),
+        "Policy": {"Version": "2012-10-17", "Statement": [statement]},
+    }
+
+
+RESOURCE_TYPES: tuple[ResourceType, ...] = (
+    resource_type(
+        "AWS::Events::Archive",
+        Api(
+            service="events",
+            create="create_archive",
+            update="update_archive",
+            delete="delete_archive",
+            ref="Properties.ArchiveName",
+            key={"ArchiveName": "Id"},
+            attributes={"ArchiveName": "Id", "Arn": "arn:aws:events:{Region}:{Account}:archive/{Id}"},
+            renamed={"SourceArn": "EventSourceArn"},
+            named="ArchiveName",
+            replacing=("SourceArn",),
+            name_length=48,
+        ),
+    ),
+    resource_type(
+        "AWS::Events::Connection",
+        Api(
+            service="events",
+            create="create_connection",
+            read="describe_connection",
+            update="update_connection",
+            delete="delete_connection",
+            ref="Properties.Name",
+            key={"Name": "Id"},
+            attributes={
+                "Arn": "Response.ConnectionArn",
+                "SecretArn": "arn:aws:secretsmanager:{Region}:{Account}:secret:events!connection/{Id}",
+                "ArnForPolicy": "arn:aws:events:{Region}:{Account}:connection/{Id}",
+            },
+            named="Name",
+        ),
+    ),
+    resource_type(
+        "AWS::Events::ApiDestination",
+        Api(
+            service="events",
+            create="create_api_destination",
+            read="describe_api_destination",
+            update="update_api_destination",
+            delete="delete_api_destination",
+            ref="Properties.Name",
+            key={"Name": "Id"},
+            attributes={
+                "Arn": "Response.ApiDestinationArn",
+                "ArnForPolicy": "arn:aws:events:{Region}:{Account}:api-destination/{Id}",
+            },
+            named="Name",
+        ),
+    ),
+    resource_type(
+        "AWS::Events::EventBusPolicy",
+        Api(
+            service="events",
+            create="put_permission",
+            update="put_permission",
+            delete="remove_permission",
+            ref="{Properties.EventBusName || 'default'}|{Properties.StatementId}",
+            key={"EventBusName": "Parts[0]", "StatementId": "Parts[1]"},
+            adapt=_bus_policy,
+            replacing=("EventBusName", "StatementId"),
+        ),
+    ),
+)

@@ -1,0 +1,155 @@
+"""IoT Core, the devices' side: policy variables of the thing, certificates by signing request over MQTT, the address.
+
+MiniStack makes keys for a device; one that keeps its key to itself sends a signing request instead
+(`$aws/certificates/create-from-csr/json`). Attaching a policy asks for the permission on its target, as on AWS.
+"""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import admin, ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.core.iam_actions:extract_resource_arn",
+    "ministack.services.iot:_POLICY_VARIABLE_RE",
+    "ministack.services.iot:_certificate_record",
+    "ministack.services.iot:_certificates",
+    "ministack.services.iot:_create_certificate_from_csr",
+    "ministack.services.iot:_fleet_provisioning_reply",
+    "ministack.services.iot:_fleet_rejected",
+    "ministack.services.iot:_MtlsAcceptor",
+    "ministack.services.iot:_mqtt_policy_context",
+    "ministack.services.iot:_OWNERSHIP_TOKEN_SECONDS",
+    "ministack.services.iot:_ownership_tokens",
+    "ministack.services.iot:_parse_fleet_provisioning_topic",
+    "ministack.services.iot:_things",
+)
+
+_CSR_TOPIC = "$aws/certificates/create-from-csr/json"
+_CSR = "create-from-csr"
+
+_iam_actions: Any = ministack.module("core.iam_actions")
+_iot: Any = ministack.module("services.iot")
+_responses: Any = ministack.module("core.responses")
+
+
+def _thing_variables(thing: Mapping[str, Any]) -> dict[str, str]:
+    variables = {
+        f"iot:connection.thing.attributes[{name.lower()}]": value
+        for name, value in (thing.get("attributes") or {}).items()
+    }
+    if thing.get("thingTypeName"):
+        variables["iot:connection.thing.thingtypename"] = thing["thingTypeName"]
+    return variables
+
+
+def _sign(account: str, region: str, payload: bytes) -> tuple[str, dict[str, Any]]:
+    """Answer a signing request: a certificate that is not active yet, and the token that proves its ownership."""
+    try:
+        request = json.loads(payload)
+    except ValueError:
+        request = None
+    if not isinstance(request, dict) or not isinstance(request.get("certificateSigningRequest"), str):
+        return _rejected("InvalidPayload", "Message cannot be parsed", 400)
+    with _responses.request_scope(account, region):
+        status, _headers, body = _iot._create_certificate_from_csr(request, {})
+        answer = json.loads(body)
+        if status >= 400:  # noqa: PLR2004 - HTTP
+            return _rejected("InvalidCertificateSigningRequest", answer.get("message", ""), status)
+        certificate_id = answer["certificateId"]
+        _iot._certificates[certificate_id] = _iot._certificate_record(
+            certificate_id, answer["certificatePem"], "PENDING_ACTIVATION"
+        )
+        token = secrets.token_urlsafe(48)
+        _iot._ownership_tokens[token] = {
+            "certificateId": certificate_id,
+            "expiration": time.time() + _iot._OWNERSHIP_TOKEN_SECONDS,
+        }
+    return "accepted", {
+        "certificateId": certificate_id,
+        "certificatePem": answer["certificatePem"],
+        "certificateOwnershipToken": token,
+    }
+
+
+def _rejected(code: str, message: str, status: int) -> tuple[str, dict[str, Any]]:
+    answer: tuple[str, dict[str, Any]] = _iot._fleet_rejected(code, message, status)
+    return answer
+
+
+def _policy_target(path: str, body: bytes) -> str | None:
+    """Return what a policy is attached to or detached from: that is what the caller needs the permission on."""
+    if not path.startswith("/target-policies/"):
+        return None
+    try:
+        target = json.loads(body or b"{}").get("target")
+    except (ValueError, AttributeError):
+        return None
+    return target if isinstance(target, str) else None
+
+
+def _address(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"port": int(os.environ["IOT_MTLS_PORT"])}
+
+
+def _keep_first_bytes() -> None:
+    """Leave what a device sends first to TLS.
+
+    The listener pauses reading as soon as it hears of a connection, which Python before 3.11.4 forgets in the same
+    round of the loop (gh-103607), so that the handshake waits for what was dropped. In the next round it holds.
+    """
+    connection_made = _iot._MtlsAcceptor.connection_made
+
+    def in_next_round(acceptor: Any, transport: asyncio.BaseTransport) -> None:
+        asyncio.get_running_loop().call_soon(connection_made, acceptor, transport)
+
+    _iot._MtlsAcceptor.connection_made = in_next_round
+
+
+def install() -> None:
+    """Fill in the thing's attributes and type in policies, sign what devices ask for, and tell where MQTT is."""
+    policy_context = _iot._mqtt_policy_context
+    parse_topic = _iot._parse_fleet_provisioning_topic
+    reply = _iot._fleet_provisioning_reply
+
+    def context(account: str, region: str, certificate_id: str, client_id: str) -> dict[str, str]:
+        variables: dict[str, str] = policy_context(account, region, certificate_id, client_id)
+        if "iot:connection.thing.thingname" in variables:
+            with _responses.request_scope(account, region):
+                variables |= _thing_variables(_iot._things.get(client_id) or {})
+        return variables
+
+    def parse(topic: str) -> Any:
+        return (_CSR, None) if topic == _CSR_TOPIC else parse_topic(topic)
+
+    async def answer(
+        account: str, region: str, operation: str, template: str | None, payload: bytes, connection: dict[str, Any]
+    ) -> Any:
+        if operation == _CSR:
+            return _sign(account, region, payload)
+        return await reply(account, region, operation, template, payload, connection)
+
+    extract_resource = _iam_actions.extract_resource_arn
+
+    def resource(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **options: Any) -> str:
+        target = _policy_target(path, body) if service == "iot" else None
+        found: str = target or extract_resource(service, method, path, headers, body, *rest, **options)
+        return found
+
+    _iam_actions.extract_resource_arn = resource
+    _iot._POLICY_VARIABLE_RE = re.compile(r"\$\{(iot:[A-Za-z.]+(?:\[[^\]]+\])?)\}")
+    _iot._mqtt_policy_context = context
+    _iot._parse_fleet_provisioning_topic = parse
+    _iot._fleet_provisioning_reply = answer
+    if sys.version_info < (3, 11, 4):
+        _keep_first_bytes()
+    admin.route("GET", "iot/address", _address)

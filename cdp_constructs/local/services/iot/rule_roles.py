@@ -1,0 +1,61 @@
+"""IoT Core: an action of a rule is performed only if the role that it names may do it; otherwise it fails.
+
+So a permission that is missing on AWS is missing here, and its messages go the way of the rule's error action.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PRIVATE_NAMES", "check_role"]
+
+PRIVATE_NAMES = ("ministack.services.iot:_provisioning_role_allows",)
+
+_iot: Any = ministack.module("services.iot")
+_responses: Any = ministack.module("core.responses")
+
+
+class RoleRefusedError(Exception):
+    """The rule's role may not do what an action of the rule does."""
+
+
+def _queue(action: Mapping[str, Any], region: str, account: str) -> str:
+    return f"arn:aws:sqs:{region}:{account}:{action['queueUrl'].rpartition('/')[2]}"
+
+
+_NEEDS: Mapping[str, Callable[[Mapping[str, Any], str, str], tuple[str, str]]] = {
+    "s3": lambda a, _r, _c: ("s3:PutObject", f"arn:aws:s3:::{a['bucketName']}/{a['key']}"),
+    "kinesis": lambda a, r, c: ("kinesis:PutRecord", f"arn:aws:kinesis:{r}:{c}:stream/{a['streamName']}"),
+    "firehose": lambda a, r, c: (
+        "firehose:PutRecord",
+        f"arn:aws:firehose:{r}:{c}:deliverystream/{a['deliveryStreamName']}",
+    ),
+    "dynamoDB": lambda a, r, c: ("dynamodb:PutItem", f"arn:aws:dynamodb:{r}:{c}:table/{a['tableName']}"),
+    "dynamoDBv2": lambda a, r, c: ("dynamodb:PutItem", f"arn:aws:dynamodb:{r}:{c}:table/{a['putItem']['tableName']}"),
+    "cloudwatchLogs": lambda a, r, c: ("logs:PutLogEvents", f"arn:aws:logs:{r}:{c}:log-group:{a['logGroupName']}:*"),
+    "stepFunctions": lambda a, r, c: (
+        "states:StartExecution",
+        f"arn:aws:states:{r}:{c}:stateMachine:{a['stateMachineName']}",
+    ),
+    "sns": lambda a, _r, _c: ("sns:Publish", a["targetArn"]),
+    "sqs": lambda a, r, c: ("sqs:SendMessage", _queue(a, r, c)),
+    "republish": lambda a, r, c: ("iot:Publish", f"arn:aws:iot:{r}:{c}:topic/{a['topic']}"),
+}
+"""What an action needs, by its name: the permission and the resource, for the action, the Region and the account."""
+
+
+def check_role(action: Mapping[str, Any], region: str, account: str) -> None:
+    """Refuse an action whose templates are filled in and whose role may not do it.
+
+    Raises:
+        RoleRefusedError: naming the role, the permission and the resource.
+    """
+    name = next((name for name in action if name in _NEEDS), None)
+    if name is None:
+        return
+    permission, resource = _NEEDS[name](action[name], region, account)
+    role = action[name].get("roleArn") or ""
+    with _responses.request_scope(account, region):
+        if not _iot._provisioning_role_allows(role, [(permission, resource)]):
+            raise RoleRefusedError(f"{role or 'no role'} may not do {permission} on {resource}")

@@ -1,0 +1,136 @@
+"""Customer-managed keys: who uses an encrypted topic, queue or secret needs permission for its key as well.
+
+MiniStack keeps the key and asks for nothing, so a missing grant on the key would first be noticed on AWS. Callers are
+checked against their policies and that of the key, services that deliver (S3, SNS) against that of the key.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.core.iam_actions:access_denied_response",
+    "ministack.core.iam_evaluator:EvalContext",
+    "ministack.core.iam_evaluator:enforce",
+    "ministack.core.iam_evaluator:evaluate_resource_policy",
+    "ministack.services.kms:_resolve_key",
+    "ministack.services.secretsmanager:_resolve",
+    "ministack.services.sns:_topic_by_arn_any_scope",
+    "ministack.services.sns:topic_policy_allows",
+    "ministack.services.sqs:_queue_by_arn",
+    "ministack.services.sqs:queue_policy_allows",
+)
+
+_iam_actions: Any = ministack.module("core.iam_actions")
+_iam_evaluator: Any = ministack.module("core.iam_evaluator")
+_kms: Any = ministack.module("services.kms")
+_responses: Any = ministack.module("core.responses")
+_secrets: Any = ministack.module("services.secretsmanager")
+_sns: Any = ministack.module("services.sns")
+_sqs: Any = ministack.module("services.sqs")
+
+_WRITE, _READ = ("kms:GenerateDataKey", "kms:Decrypt"), ("kms:Decrypt",)
+_KEY_ACTIONS = {
+    "secretsmanager:GetSecretValue": _READ,
+    "secretsmanager:PutSecretValue": _WRITE,
+    "sns:Publish": _WRITE,
+    "sqs:ReceiveMessage": _READ,
+    "sqs:SendMessage": _WRITE,
+}
+_ERROR_CODES = {"secretsmanager": "AccessDeniedException", "sns": "KMSAccessDenied", "sqs": "KmsAccessDenied"}
+
+_denied: ContextVar[tuple[str, str] | None] = ContextVar("denied key", default=None)
+"""Action and key of the refusal that the current request is about to be answered with."""
+
+
+def _key_id(service: str, arn: str) -> str | None:
+    """Return the key of a topic, queue or secret, as it is configured; None when AWS owns the key."""
+    if service == "sns":
+        topic = _sns._topic_by_arn_any_scope(arn) or {"attributes": {}}
+        return topic["attributes"].get("KmsMasterKeyId") or None
+    if service == "sqs":
+        queue = _sqs._queue_by_arn(arn) or {"attributes": {}}
+        return queue["attributes"].get("KmsMasterKeyId") or None
+    _, secret = _secrets._resolve(arn)
+    return (secret or {}).get("KmsKeyId") or None
+
+
+def _key(service: str, arn: str) -> dict[str, Any] | None:
+    """Return the record of the customer's key, None when there is none or AWS manages it."""
+    key_id = _key_id(service, arn)
+    if not key_id or "alias/aws/" in key_id:
+        return None
+    _, _, _, region, account, *_ = arn.split(":")
+    with _responses.request_scope(account, region):
+        record: dict[str, Any] | None = _kms._resolve_key(key_id)
+        return record
+
+
+def _with_key(enforce: Callable[..., Any]) -> Callable[..., Any]:
+    def enforce_both(access_key: str, action: str, service: str, region: str, **options: Any) -> Any:
+        denial = enforce(access_key, action, service, region, **options)
+        if denial or action not in _KEY_ACTIONS or not (key := _key(service, options.get("resource_arn", ""))):
+            return denial
+        context = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
+        for key_action in _KEY_ACTIONS[action]:
+            denial = enforce(access_key, key_action, "kms", region, resource_arn=key["Arn"], service_context=context)
+            if denial:
+                _denied.set((key_action, key["Arn"]))
+                return denial
+        return None
+
+    return enforce_both
+
+
+def _naming_key(respond: Callable[..., Any]) -> Callable[..., Any]:
+    def access_denied_response(service: str, action: str, principal: str, request_id: str, **options: Any) -> Any:
+        denied, _ = _denied.get(), _denied.set(None)
+        if denied:
+            action, key = denied
+            options["error_code"] = _ERROR_CODES[service]
+            options["message"] = f"User: {principal} is not authorized to perform: {action} on resource: {key}"
+        return respond(service, action, principal, request_id, **options)
+
+    return access_denied_response
+
+
+def _delivery_allowed(service: str, allows: Callable[..., bool]) -> Callable[..., bool]:
+    """Wrap the check of a topic's or queue's policy for a delivery by another service."""
+
+    def policy_allows(arn: str, principal: str, source_arn: str, source_account: str) -> bool:
+        if not allows(arn, principal, source_arn, source_account):
+            return False
+        key_id = _key_id(service, arn)
+        if not key_id:
+            return True
+        key = _key(service, arn)
+        # The policy of a key that AWS manages names no service, and cannot be changed.
+        return key is not None and all(_key_allows(key, action, principal, source_arn) for action in _WRITE)
+
+    return policy_allows
+
+
+def _key_allows(key: dict[str, Any], action: str, principal: str, source_arn: str) -> bool:
+    context = _iam_evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=key["Arn"],
+        region=key["Arn"].split(":")[3],
+        service_context={"aws:sourcearn": source_arn, "aws:sourceaccount": key["Arn"].split(":")[4]},
+    )
+    decision = _iam_evaluator.evaluate_resource_policy(key.get("Policy"), context, service=principal).decision
+    return bool(decision == "Allow")
+
+
+def install() -> None:
+    """Check keys wherever policies are checked."""
+    _iam_evaluator.enforce = _with_key(_iam_evaluator.enforce)
+    _iam_actions.access_denied_response = _naming_key(_iam_actions.access_denied_response)
+    _sns.topic_policy_allows = _delivery_allowed("sns", _sns.topic_policy_allows)
+    _sqs.queue_policy_allows = _delivery_allowed("sqs", _sqs.queue_policy_allows)

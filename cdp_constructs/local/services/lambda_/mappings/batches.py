@@ -1,0 +1,179 @@
+"""What event source mappings of all streams have in common: batches are bisected, retries end, the rest waits its turn.
+
+A shard has one batch under way, whatever the parallelization factor says, on a thread of its own: MiniStack invokes
+functions of streams on the one thread that also serves every queue, so that a slow function holds up all others.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PRIVATE_NAMES", "Shard", "mappings_of", "poll"]
+
+PRIVATE_NAMES = (
+    "ministack.core.concurrency:esm_wake",
+    "ministack.core.concurrency:spawn_background",
+    "ministack.services.lambda_svc:_ESM_BACKOFF_SECONDS",
+    "ministack.services.lambda_svc:_apply_filter_criteria",
+    "ministack.services.lambda_svc:_execute_function",
+    "ministack.services.lambda_svc:_get_func_record_for_qualifier",
+    "ministack.services.lambda_svc:_iter_all_esms",
+)
+
+_concurrency: Any = ministack.module("core.concurrency")
+_lambda: Any = ministack.module("services.lambda_svc")
+_responses: Any = ministack.module("core.responses")
+
+_FOREVER = -1  # MaximumRetryAttempts and MaximumRecordAgeInSeconds without a limit
+_DEFAULT_BATCH_SIZE = 100
+
+
+@dataclass
+class _Progress:
+    """How the batch at the current position of a shard fares; a fresh one while batches succeed."""
+
+    size: int
+    tries: int = 0
+    not_before: float = 0
+    under_way: bool = False
+
+
+_progress: dict[tuple[str, str], _Progress] = {}
+"""By the id of the mapping and the shard."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard as one mapping reads it."""
+
+    mapping: dict[str, Any]
+    name: str
+    read: Callable[[int], list[Any]]
+    """Gives the next records, at most so many, as the function gets them."""
+    advance: Callable[[int], None]
+    """Moves on by so many records from where it was read."""
+    sequence_number: Callable[[Any], str]
+    created: Callable[[Any], float]
+    """Seconds since the epoch."""
+    give_up: Callable[[list[Any], Any, Mapping[str, Any], str, int], None]
+    """Tells the failure destination of records, function, its last result, the condition, and the number of tries."""
+
+
+def mappings_of(service: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give the mappings that are on, with the ARN of their stream, each inside its account and Region.
+
+    Args:
+        service: Whose streams, such as ``kinesis``.
+    """
+    for account, region, mapping in _lambda._iter_all_esms():
+        stream = mapping.get("EventSourceArn", "")
+        if mapping.get("Enabled", True) and stream.split(":")[2:5] == [service, region, account]:
+            with _responses.request_scope(account, region):
+                yield mapping, stream
+
+
+def poll(shards: Iterable[Shard]) -> bool:
+    """Start a batch of every shard that has records and no batch under way; tell whether there was any.
+
+    Args:
+        shards: Each is taken inside its account and Region.
+    """
+    started = [_start(shard) for shard in shards]
+    return any(started)
+
+
+def _start(shard: Shard) -> bool:
+    mapping = shard.mapping
+    function, _ = _lambda._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
+    key = (mapping["UUID"], shard.name)
+    progress = _progress.setdefault(key, _Progress(_batch_size(mapping)))
+    if function is None or progress.under_way or progress.not_before > time.time():
+        return False
+    records = shard.read(progress.size)
+    if not records:
+        return False
+    progress.under_way = True
+
+    def run() -> None:
+        try:
+            _run(shard, progress, function, records)
+        except Exception:
+            # Not of the function, which has an answer for it: without a pause it would come again at once, for ever.
+            progress.not_before = time.time() + _lambda._ESM_BACKOFF_SECONDS
+            raise
+        finally:
+            progress.under_way = False
+            _concurrency.esm_wake.set()
+
+    _concurrency.spawn_background(run, thread_name="ministack-esm")
+    return True
+
+
+def _run(shard: Shard, progress: _Progress, function: Any, records: list[Any]) -> None:
+    mapping = shard.mapping
+    batch = _lambda._apply_filter_criteria(records, mapping)
+    result = _lambda._execute_function(function, {"Records": batch}) if batch else {}
+    done = 0 if result.get("error") else len(records)
+    if not result.get("error") and (failed := _first_failure(shard, batch, result)) is not None:
+        done = records.index(failed)
+    if done == len(records):
+        mapping["LastProcessingResult"] = f"OK - {len(batch)} records"
+        _begin_anew(progress, _batch_size(mapping))
+    else:
+        mapping["LastProcessingResult"] = "FAILED"
+        if done:  # what follows is another batch, with tries of its own
+            _begin_anew(progress, progress.size)
+        done += _fail(shard, progress, records[done:], function, result)
+    shard.advance(done)
+
+
+def _begin_anew(progress: _Progress, size: int) -> None:
+    progress.size, progress.tries, progress.not_before = size, 0, 0
+
+
+def _batch_size(mapping: Mapping[str, Any]) -> int:
+    return int(mapping.get("BatchSize", _DEFAULT_BATCH_SIZE))
+
+
+def _first_failure(shard: Shard, batch: list[Any], result: Mapping[str, Any]) -> Any | None:
+    """Return the first record that the function reports as failed; AWS retries from there."""
+    body = result.get("body")
+    if "ReportBatchItemFailures" not in (shard.mapping.get("FunctionResponseTypes") or []) or not isinstance(
+        body, dict
+    ):
+        return None
+    failed = {item.get("itemIdentifier") for item in body.get("batchItemFailures") or []}
+    return next((record for record in batch if shard.sequence_number(record) in failed), None)
+
+
+def _fail(shard: Shard, progress: _Progress, records: list[Any], function: Any, result: Mapping[str, Any]) -> int:
+    """Decide what becomes of the records that failed; return how many of them are given up."""
+    # What a function reports is where the batch is cut already; only a batch that failed as a whole is split.
+    if shard.mapping.get("BisectBatchOnFunctionError") and result.get("error") and len(records) > 1:
+        progress.size = (len(records) + 1) // 2  # splitting does not count as a try
+        return 0
+    progress.tries += 1
+    condition = _exhausted(shard, progress, records)
+    if condition:
+        shard.give_up(records, function, result, condition, progress.tries)
+        _begin_anew(progress, _batch_size(shard.mapping))
+        return len(records)
+    progress.not_before = time.time() + _lambda._ESM_BACKOFF_SECONDS
+    return 0
+
+
+def _exhausted(shard: Shard, progress: _Progress, records: list[Any]) -> str | None:
+    retries = _limit(shard.mapping, "MaximumRetryAttempts")
+    if retries != _FOREVER and progress.tries > retries:
+        return "RetryAttemptsExhausted"
+    age = _limit(shard.mapping, "MaximumRecordAgeInSeconds")
+    oldest = min(map(shard.created, records))
+    return "MaxRecordAgeExceeded" if age > 0 and time.time() - oldest > age else None
+
+
+def _limit(mapping: Mapping[str, Any], name: str) -> int:
+    value = mapping.get(name)
+    return _FOREVER if value is None else int(value)

@@ -1,0 +1,31 @@
+"""S3: writes that ask for `aws:kms` without naming a key use the key that S3 manages, as the bootstrap bucket expects.
+
+MiniStack refuses such a write. Nothing is encrypted either way; the headers are kept and given back.
+"""
+
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = ("ministack.services.s3:_resolve_sse_write_headers",)
+
+_s3: Any = ministack.module("services.s3")
+_responses: Any = ministack.module("core.responses")
+
+_ALGORITHM = "x-amz-server-side-encryption"
+_KEY_ID = "x-amz-server-side-encryption-aws-kms-key-id"
+
+
+def install() -> None:
+    """Name the managed key where a write names none."""
+    resolve = _s3._resolve_sse_write_headers
+
+    def resolve_with_managed_key(headers: dict[str, str], bucket: str) -> Any:
+        if headers.get(_ALGORITHM) == "aws:kms" and not headers.get(_KEY_ID):
+            scope = f"{_responses.get_region()}:{_responses.get_account_id()}"
+            headers = {**headers, _KEY_ID: f"arn:aws:kms:{scope}:alias/aws/s3"}
+        return resolve(headers, bucket)
+
+    _s3._resolve_sse_write_headers = resolve_with_managed_key

@@ -1,0 +1,184 @@
+"""Secrets Manager: secrets rotate, their function being called with the four steps; `Ref` of a secret is its ARN.
+
+A schedule that lies in the future never fires by itself; call `RotateSecret`.
+"""
+
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
+
+__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
+    "ministack.services.lambda_svc:_execute_function_with_config_scope",
+    "ministack.services.lambda_svc:_execution_record_for_config",
+    "ministack.services.lambda_svc:_get_func_record_for_ref",
+    "ministack.services.secretsmanager:_find_stage_version",
+    "ministack.services.secretsmanager:_get_secret_value",
+    "ministack.services.secretsmanager:_remove_stage_everywhere",
+    "ministack.services.secretsmanager:_resolve",
+    "ministack.services.secretsmanager:_rotate_secret",
+)
+
+_Answer: TypeAlias = tuple[int, dict[str, str], bytes]
+
+_lambda: Any = ministack.module("services.lambda_svc")
+_provisioners: Any = ministack.module("services.cloudformation.provisioners")
+_responses: Any = ministack.module("core.responses")
+_secrets: Any = ministack.module("services.secretsmanager")
+_log = logging.getLogger(__name__)
+
+_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+_PENDING = "AWSPENDING"
+
+
+def _may_invoke(policy: Mapping[str, Any]) -> bool:
+    principals = [item.get("Principal") for item in policy.get("Statement", []) if item.get("Effect") == "Allow"]
+    return any(isinstance(item, dict) and item.get("Service") == "secretsmanager.amazonaws.com" for item in principals)
+
+
+def _invoke(arn: str, secret: Mapping[str, Any], version: str, step: str) -> None:
+    function, config, _ = _lambda._get_func_record_for_ref(arn)
+    event = {"SecretId": secret["ARN"], "ClientRequestToken": version, "Step": step}
+    record = _lambda._execution_record_for_config(function, config)
+    answer: Mapping[str, Any] = _lambda._execute_function_with_config_scope(record, event)
+    if answer.get("error") or answer.get("throttle"):
+        raise RuntimeError(f"{step} failed: {answer.get('body')!r}")
+
+
+def _run(arn: str, secret: dict[str, Any], version: str, *, rotate: bool) -> None:
+    """Carry out a rotation. When it fails, the label AWSPENDING stays, and the next rotation is refused, as on AWS."""
+    try:
+        for step in _STEPS if rotate else ("testSecret",):
+            _invoke(arn, secret, version, step)
+    except Exception:  # noqa: BLE001 - whatever a function does, the server goes on; the caller learns nothing, as on AWS
+        _log.exception("rotation of %s failed", secret["Name"])
+        if rotate:
+            return
+    if rotate:
+        secret["LastRotatedDate"] = int(time.time())
+        if "AWSCURRENT" in secret["Versions"][version]["Stages"]:
+            _secrets._remove_stage_everywhere(secret, _PENDING)
+    else:
+        del secret["Versions"][version]
+
+
+def _rotating(rotate_secret: Callable[[Mapping[str, Any]], _Answer]) -> Callable[[Mapping[str, Any]], _Answer]:
+    def rotate(data: Mapping[str, Any]) -> _Answer:
+        _, secret = _secrets._resolve(data.get("SecretId"))
+        arn = data.get("RotationLambdaARN") or (secret or {}).get("RotationLambdaARN")
+        if not secret or secret.get("DeletedDate") or not arn:
+            return rotate_secret(data)
+        function, _, _ = _lambda._get_func_record_for_ref(arn)
+        if function is None or not _may_invoke(function["policy"]):
+            message = f"Secrets Manager cannot invoke the specified Lambda function: {arn}"
+            return _error("AccessDeniedException", message)
+        pending, _ = _secrets._find_stage_version(secret, _PENDING)
+        if pending:
+            return _error("InvalidRequestException", "A previous rotation isn't complete; it will be tried again.")
+        secret |= {"RotationLambdaARN": arn, "RotationEnabled": True}
+        if data.get("RotationRules"):
+            secret["RotationRules"] = data["RotationRules"]
+        version = data.get("ClientRequestToken") or _responses.new_uuid()
+        secret["Versions"][version] = {
+            "SecretString": None,
+            "SecretBinary": None,
+            "CreatedDate": int(time.time()),
+            "Stages": [_PENDING],
+        }
+        context = contextvars.copy_context()
+        job = {"rotate": data.get("RotateImmediately", True)}
+        threading.Thread(
+            target=context.run, args=(_run, arn, secret, version), kwargs=job, name="rotation", daemon=True
+        ).start()
+        answer: _Answer = _responses.json_response({"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version})
+        return answer
+
+    return rotate
+
+
+def _refusing_empty_versions(
+    get_secret_value: Callable[[Mapping[str, Any]], _Answer],
+) -> Callable[[Mapping[str, Any]], _Answer]:
+    def get(data: Mapping[str, Any]) -> _Answer:
+        answer = get_secret_value(data)
+        if answer[0] == 200 and not any(part in answer[2] for part in (b'"SecretString"', b'"SecretBinary"')):  # noqa: PLR2004 - HTTP
+            stage = data.get("VersionStage", "AWSCURRENT")
+            message = f"Secrets Manager can't find the specified secret value for staging label: {stage}"
+            return _error("ResourceNotFoundException", message)
+        return answer
+
+    return get
+
+
+def _error(code: str, message: str) -> _Answer:
+    answer: _Answer = _responses.error_response_json(code, message, 400)
+    return answer
+
+
+def _schedule(properties: Properties) -> tuple[str, Attributes]:
+    answer = _secrets._rotate_secret(
+        {
+            "SecretId": properties["SecretId"],
+            "RotationLambdaARN": properties.get("RotationLambdaARN"),
+            "RotationRules": properties.get("RotationRules"),
+            # A template has the text "false" where the API has a boolean.
+            "RotateImmediately": str(properties.get("RotateImmediatelyOnUpdate", "true")).lower() != "false",
+        }
+    )
+    if answer[0] >= 400:  # noqa: PLR2004 - HTTP
+        raise ValueError(f"Secrets Manager refused the rotation: {answer[2].decode()}")
+    return properties["SecretId"], {}
+
+
+def _create(_logical_id: str, properties: Properties, _stack_name: str) -> tuple[str, Attributes]:
+    return _schedule(properties)
+
+
+def _update(_physical_id: str, _old: Properties, new: Properties, _stack_name: str) -> tuple[str, Attributes]:
+    return _schedule(new)
+
+
+def _delete(physical_id: str, _properties: Properties) -> None:
+    _, secret = _secrets._resolve(physical_id)
+    if secret:
+        secret["RotationEnabled"] = False
+        secret.pop("RotationRules", None)
+
+
+RESOURCE_TYPES = (
+    ResourceType(name="AWS::SecretsManager::RotationSchedule", create=_create, update=_update, delete=_delete),
+)
+
+
+def _identify_by_arn() -> None:
+    """Make the physical id of `AWS::SecretsManager::Secret`, and so `Ref`, the ARN; MiniStack's is the name."""
+    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+
+    def created(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Attributes]:
+        attributes: Attributes = create(logical_id, properties, stack_name)[1]
+        return attributes["Arn"], attributes
+
+    def updated(arn: str, old: Properties, new: Properties, *names: str) -> tuple[str, Attributes]:
+        attributes: Attributes = update(_secrets._resolve(arn)[0], old, new, *names)[1]
+        return attributes["Arn"], attributes
+
+    def deleted(arn: str, properties: Properties, *names: str) -> None:
+        delete(_secrets._resolve(arn)[0], properties, *names)
+
+    handlers |= {"create": created, "update": updated, "delete": deleted}
+
+
+def install() -> None:
+    """Let rotations call their function, and refer to secrets by ARN."""
+    _identify_by_arn()
+    _secrets._rotate_secret = _rotating(_secrets._rotate_secret)
+    _secrets._get_secret_value = _refusing_empty_versions(_secrets._get_secret_value)

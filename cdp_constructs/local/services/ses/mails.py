@@ -1,0 +1,169 @@
+"""SES: what was sent can be read, configuration sets are looked at, and their event destinations hear of mails.
+
+A mail to the mailbox simulator (`bounce@`, `complaint@`, `suppressionlist@simulator.amazonses.com`, also with `+label`)
+bounces or is complained about, every other one is delivered; nothing leaves the machine. Events go to the default bus
+of EventBridge and to SNS. Sending is authorised on the identity that the mail is sent from.
+
+`GET /_cdp/ses/mails?region=…` lists the mails of a Region, oldest first, with their headers.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from typing import Any
+
+from cdp_constructs.local.kit import admin, ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.core.iam_actions:_ses_v2_resource_arn",
+    "ministack.services.eventbridge:_put_events",
+    "ministack.services.ses:_SIMULATOR_DOMAIN",
+    "ministack.services.ses:_SIMULATOR_OUTCOMES",
+    "ministack.services.ses:_identities",
+    "ministack.services.ses:_notification_detail",
+    "ministack.services.ses:_publish_notification",
+    "ministack.services.ses:_sent_emails",
+    "ministack.services.ses:_sent_emails_list",
+    "ministack.services.ses_v2:_config_sets",
+    "ministack.services.ses_v2:_identities",
+    "ministack.services.ses_v2:_json_err",
+)
+
+_events: Any = ministack.module("services.eventbridge")
+_iam_actions: Any = ministack.module("core.iam_actions")
+_responses: Any = ministack.module("core.responses")
+_ses: Any = ministack.module("services.ses")
+_ses_v2: Any = ministack.module("services.ses_v2")
+
+_SEND = "/v2/email/outbound-emails"
+_DETAIL_TYPES = {
+    "Send": "Email Sent",
+    "Delivery": "Email Delivered",
+    "Bounce": "Email Bounced",
+    "Complaint": "Email Complaint Received",
+}
+
+
+def _identity_of(sender: str) -> str:
+    """Return the identity that a mail is sent from: its address, or else its domain."""
+    address = parseaddr(sender)[1]
+    known = address in _ses._identities or address in _ses_v2._identities
+    return address if known else address.rpartition("@")[2]
+
+
+def _resource_of_sending(resource: Callable[..., str]) -> Callable[..., str]:
+    def resource_arn(method: str, path: str, body: bytes, region: str, account: str) -> str:
+        if method == "POST" and path.rstrip("/") == _SEND:
+            try:
+                identity = _identity_of(json.loads(body)["FromEmailAddress"])
+            except (KeyError, TypeError, ValueError):
+                return "*"
+            return f"arn:aws:ses:{region}:{account}:identity/{identity}"
+        return resource(method, path, body, region, account)
+
+    return resource_arn
+
+
+def _headers(content: Mapping[str, Any]) -> dict[str, str]:
+    return {header["Name"]: header["Value"] for header in content.get("Simple", {}).get("Headers", [])}
+
+
+def _after_sending(handle: Callable[..., Any]) -> Callable[..., Any]:
+    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        if method != "POST" or path.rstrip("/") != _SEND:
+            return await handle(method, path, headers, body, query)
+        request = json.loads(body or b"{}")
+        name = request.get("ConfigurationSetName")
+        if name and name not in _ses_v2._config_sets:
+            return _ses_v2._json_err("NotFoundException", f"Configuration set <{name}> does not exist.", 404)
+        response = await handle(method, path, headers, body, query)
+        if response[0] == 200:  # noqa: PLR2004  # OK
+            record = _ses._sent_emails_list()[-1]
+            record["Headers"] = _headers(request.get("Content", {}))
+            record["ConfigurationSetName"] = name or ""
+            if name:
+                _publish(name, record, {tag["Name"]: [tag["Value"]] for tag in request.get("EmailTags", [])})
+        return response
+
+    return handle_request
+
+
+def _outcomes(recipient: str) -> tuple[tuple[str, str | None], ...]:
+    local, _, domain = recipient.lower().rpartition("@")
+    delivered: tuple[tuple[str, str | None], ...] = (("Delivery", None),)
+    if domain != _ses._SIMULATOR_DOMAIN:
+        return delivered
+    outcomes: tuple[tuple[str, str | None], ...] = _ses._SIMULATOR_OUTCOMES.get(local.split("+")[0], delivered)
+    return outcomes
+
+
+def _publish(configuration_set: str, record: Mapping[str, Any], tags: Mapping[str, list[str]]) -> None:
+    account, region = _responses.get_account_id(), _responses.get_region()
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    recipients = [parseaddr(address)[1] for address in (*record["To"], *record["CC"], *record["BCC"])]
+    mail = {
+        "timestamp": now,
+        "source": record["Source"],
+        "sourceArn": f"arn:aws:ses:{region}:{account}:identity/{_identity_of(record['Source'])}",
+        "sendingAccountId": account,
+        "messageId": record["MessageId"],
+        "destination": recipients,
+        "tags": {"ses:configuration-set": [configuration_set], "ses:operation": ["SendEmail"], **tags},
+    }
+    events: list[tuple[str, Mapping[str, Any]]] = [("Send", {"send": {}})]
+    for recipient in recipients:
+        for kind, subtype in _outcomes(recipient):
+            events.append((kind, _ses._notification_detail(kind, recipient, now, subtype)))
+    destinations = list((_ses_v2._config_sets[configuration_set].get("EventDestinations") or {}).values())
+    for kind, detail in events:
+        for destination in destinations:
+            if destination.get("Enabled") and kind.upper() in destination.get("MatchingEventTypes", []):
+                _deliver(destination, kind, {"eventType": kind, "mail": mail, **detail})
+
+
+def _deliver(destination: Mapping[str, Any], kind: str, detail: Mapping[str, Any]) -> None:
+    if "EventBridgeDestination" in destination:
+        entry = {
+            "Source": "aws.ses",
+            "DetailType": _DETAIL_TYPES[kind],
+            "Detail": json.dumps(detail),
+            "Resources": [detail["mail"]["sourceArn"]],
+        }
+        _events._put_events({"Entries": [entry]}, allow_aws_source=True)
+    if "SnsDestination" in destination:
+        _ses._publish_notification(destination["SnsDestination"]["TopicArn"], detail)
+
+
+def _mails(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    region = request["region"]
+    records = [
+        record
+        for (_, there, name), entries in _ses._sent_emails.all_items()
+        if there == region and name == "entries"
+        for record in entries
+    ]
+    mails = [
+        {
+            "id": record["MessageId"],
+            "sender": record["Source"],
+            "to": record["To"],
+            "subject": record.get("RenderedSubject") or record.get("Subject", ""),
+            "text": record.get("RenderedBodyText") or record.get("BodyText", ""),
+            "html": record.get("RenderedBodyHtml") or record.get("BodyHtml") or "",
+            "headers": record.get("Headers", {}),
+            "configuration_set": record.get("ConfigurationSetName", ""),
+            "sent_at": record["Timestamp"],
+        }
+        for record in sorted(records, key=lambda record: record["Timestamp"])
+    ]
+    return {"mails": mails}
+
+
+def install() -> None:
+    """Look at configuration sets, publish events, authorise sending, and serve what was sent."""
+    _iam_actions._ses_v2_resource_arn = _resource_of_sending(_iam_actions._ses_v2_resource_arn)
+    _ses_v2.handle_request = _after_sending(_ses_v2.handle_request)
+    admin.route("GET", "ses/mails", _mails)

@@ -1,0 +1,123 @@
+"""SNS mobile push: endpoints have the ARNs of AWS, disabled ones refuse, and what was pushed can be read.
+
+MiniStack answers every publish to an endpoint with success. Here an endpoint that is disabled (`SetEndpointAttributes`
+with `Enabled` `false`, which on AWS SNS does when the platform says so) or gone refuses as on AWS, and so does one
+whose application is disabled. What is done with an endpoint is authorised on its application, publishing on itself.
+
+`GET /_cdp/sns/pushes?region=…` lists what was pushed in a Region, oldest first; no platform is called.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import admin, ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.core.iam_actions:extract_resource_arn",
+    "ministack.services.sns:_create_platform_endpoint",
+    "ministack.services.sns:_error",
+    "ministack.services.sns:_p",
+    "ministack.services.sns:_platform_applications",
+    "ministack.services.sns:_platform_endpoints",
+    "ministack.services.sns:_publish",
+    "ministack.services.sns:_xml",
+)
+
+_iam_actions: Any = ministack.module("core.iam_actions")
+_responses: Any = ministack.module("core.responses")
+_sns: Any = ministack.module("services.sns")
+
+_ENDPOINT = re.compile(r"<EndpointArn>([^<]*)</EndpointArn>")
+
+_pushes: list[dict[str, Any]] = []
+
+
+def _application_of(endpoint: str) -> str:
+    """Return `…:app/GCM/chat` for `…:endpoint/GCM/chat/1234`."""
+    return endpoint.replace(":endpoint/", ":app/", 1).rpartition("/")[0]
+
+
+def _named_as_on_aws(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_platform_endpoint(parameters: Mapping[str, Any]) -> Any:
+        status, headers, body = create(parameters)
+        found = _ENDPOINT.search(body.decode())
+        if found and ":app/" in found[1]:
+            arn = found[1].replace(":app/", ":endpoint/", 1)
+            _sns._platform_endpoints[arn] = {**_sns._platform_endpoints.pop(found[1]), "arn": arn}
+            body = body.replace(found[1].encode(), arn.encode())
+        return status, headers, body
+
+    return create_platform_endpoint
+
+
+def _enabled(attributes: Mapping[str, str]) -> bool:
+    return attributes.get("Enabled", "true").lower() == "true"
+
+
+def _to_endpoints(publish: Callable[..., Any]) -> Callable[..., Any]:
+    def publish_to(parameters: Mapping[str, Any]) -> Any:
+        target = _sns._p(parameters, "TargetArn")
+        return _push(target, parameters) if ":endpoint/" in target else publish(parameters)
+
+    return publish_to
+
+
+def _push(target: str, parameters: Mapping[str, Any]) -> Any:
+    endpoint = _sns._platform_endpoints.get(target)
+    if endpoint is None:
+        message = "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
+        return _sns._error("InvalidParameter", message, 400)
+    application = _sns._platform_applications.get(endpoint["application_arn"], {"attributes": {"Enabled": "false"}})
+    if not _enabled(application["attributes"]):
+        return _sns._error("PlatformApplicationDisabled", "Platform application is disabled", 400)
+    if not _enabled(endpoint["attributes"]):
+        return _sns._error("EndpointDisabled", "Endpoint is disabled", 400)
+    message = _sns._p(parameters, "Message")
+    if _sns._p(parameters, "MessageStructure") == "json":
+        try:
+            forms = json.loads(message)
+            message = forms.get(endpoint["application_arn"].rpartition(":")[2].split("/")[1], forms["default"])
+        except (AttributeError, KeyError, ValueError):
+            reason = "Invalid parameter: Message Structure - No default entry in JSON message body"
+            return _sns._error("InvalidParameter", reason, 400)
+    identifier = _sns.new_uuid()
+    _pushes.append(
+        {
+            "id": identifier,
+            "region": _responses.get_region(),
+            "endpoint": target,
+            "token": endpoint["attributes"].get("Token", ""),
+            "message": message,
+        }
+    )
+    return _sns._xml(200, "PublishResponse", f"<PublishResult><MessageId>{identifier}</MessageId></PublishResult>")
+
+
+def _authorised_on_applications(resource: Callable[..., str]) -> Callable[..., str]:
+    def extract_resource_arn(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
+        arn = resource(service, method, path, headers, body, *rest)
+        if service != "sns" or arn != "*":
+            return arn
+        parameters = rest[0]
+        application = _sns._p(parameters, "PlatformApplicationArn")
+        endpoint = _sns._p(parameters, "EndpointArn")
+        named: str = application or (_application_of(endpoint) if endpoint else "*")
+        return named
+
+    return extract_resource_arn
+
+
+def _list(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"pushes": [push for push in _pushes if push["region"] == request["region"]]}
+
+
+def install() -> None:
+    """Mend endpoints, refuse for disabled ones, and serve what was pushed."""
+    _sns._create_platform_endpoint = _named_as_on_aws(_sns._create_platform_endpoint)
+    _sns._publish = _to_endpoints(_sns._publish)
+    _iam_actions.extract_resource_arn = _authorised_on_applications(_iam_actions.extract_resource_arn)
+    admin.route("GET", "sns/pushes", _list)

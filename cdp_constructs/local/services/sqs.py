@@ -1,0 +1,110 @@
+"""SQS: messages of a dead-letter queue can be moved back, which MiniStack's API lacks; batches need no permission more.
+
+On AWS the batch operations are no IAM actions: whoever may send, delete or hide a message may do so with ten of them.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["PRIVATE_NAMES", "install"]
+
+PRIVATE_NAMES = (
+    "ministack.core.iam_actions:extract_iam_action",
+    "ministack.core.iam_actions:extract_resource_arn",
+    "ministack.services.sqs:_Err",
+    "ministack.services.sqs:_HANDLERS",
+    "ministack.services.sqs:_queue_by_arn",
+    "ministack.services.sqs:_queues",
+    "ministack.services.sqs:esm_wake",
+)
+
+_iam_actions: Any = ministack.module("core.iam_actions")
+_sqs: Any = ministack.module("services.sqs")
+
+_TASKS_KEPT = 10  # what ListMessageMoveTasks gives at most
+_tasks: dict[str, list[dict[str, Any]]] = {}
+"""Move tasks by the ARN of their source, the last one first."""
+
+
+def _queue(arn: str) -> dict[str, Any]:
+    queue: dict[str, Any] | None = _sqs._queue_by_arn(arn)
+    if queue is None:
+        raise _sqs._Err("ResourceNotFoundException", f"The resource that you specified for {arn} doesn't exist.")
+    return queue
+
+
+def _is_dead_letter_queue(arn: str) -> bool:
+    policies = (queue["attributes"].get("RedrivePolicy") for queue in _sqs._queues.values())
+    return any(policy and json.loads(policy).get("deadLetterTargetArn") == arn for policy in policies)
+
+
+def _start(data: dict[str, Any], _url: str) -> dict[str, Any]:
+    source_arn, destination_arn = data["SourceArn"], data.get("DestinationArn")
+    source = _queue(source_arn)
+    if not _is_dead_letter_queue(source_arn):
+        raise _sqs._Err("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+    if destination_arn:
+        _queue(destination_arn)
+    now, moved, kept = time.time(), 0, []
+    for message in source["messages"]:
+        target = destination_arn or message.get("sys", {}).get("DeadLetterQueueSourceArn")
+        queue = _sqs._queue_by_arn(target) if target and message["visible_at"] <= now else None
+        if queue is None:
+            kept.append(message)
+            continue
+        # On AWS it is a new message with the old body: another id, never received yet.
+        fresh: dict[str, Any] = {"id": str(uuid.uuid4()), "sent_at": now, "visible_at": now, "enqueued_at": now}
+        fresh |= {"receipt_handle": None, "receive_count": 0, "first_receive_at": None}
+        system = {name: value for name, value in message.get("sys", {}).items() if name != "DeadLetterQueueSourceArn"}
+        queue["messages"].append({**message, **fresh, "sys": system})
+        moved += 1
+    source["messages"] = kept
+    _sqs.esm_wake.set()
+    task = {
+        "TaskHandle": str(uuid.uuid4()),
+        "Status": "COMPLETED",
+        "SourceArn": source_arn,
+        "ApproximateNumberOfMessagesMoved": moved,
+        "ApproximateNumberOfMessagesToMove": moved + len(kept),
+        "StartedTimestamp": int(now * 1000),
+    }
+    if destination_arn:
+        task["DestinationArn"] = destination_arn
+    _tasks[source_arn] = [task, *_tasks.get(source_arn, [])][:_TASKS_KEPT]
+    return {"TaskHandle": task["TaskHandle"]}
+
+
+def _list(data: dict[str, Any], _url: str) -> dict[str, Any]:
+    _queue(data["SourceArn"])
+    tasks = _tasks.get(data["SourceArn"], [])[: int(data.get("MaxResults", 1))]
+    # Only a running task can be cancelled, so only that has a handle; here none runs any more.
+    return {"Results": [{name: value for name, value in task.items() if name != "TaskHandle"} for task in tasks]}
+
+
+def _naming_source(extract: Callable[..., str]) -> Callable[..., str]:
+    def extract_resource_arn(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
+        if service == "sqs" and "MessageMoveTask" in headers.get("x-amz-target", ""):
+            return str(json.loads(body).get("SourceArn", "*"))
+        return extract(service, method, path, headers, body, *rest)
+
+    return extract_resource_arn
+
+
+def _as_one(extract: Callable[..., str | None]) -> Callable[..., str | None]:
+    def extract_iam_action(service: str, *rest: Any, **more: Any) -> str | None:
+        action = extract(service, *rest, **more)
+        return action.removesuffix("Batch") if service == "sqs" and action else action
+
+    return extract_iam_action
+
+
+def install() -> None:
+    """Add the operations on move tasks, and judge batches as what they are made of."""
+    _iam_actions.extract_iam_action = _as_one(_iam_actions.extract_iam_action)
+    _sqs._HANDLERS |= {"StartMessageMoveTask": _start, "ListMessageMoveTasks": _list}
+    _iam_actions.extract_resource_arn = _naming_source(_iam_actions.extract_resource_arn)

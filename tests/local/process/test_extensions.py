@@ -1,0 +1,82 @@
+"""The extensions as a whole: what they declare, and what they rely on."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cdp_constructs.local.coverage.catalogue import CATALOGUE
+from cdp_constructs.local.kit import discovery
+from cdp_constructs.local.kit.types import ResourceType, Support
+from cdp_constructs.local.process import extensions
+from cdp_constructs.local.process.extensions import IncompatibleMiniStackError
+
+ROOT = Path(extensions.__file__).parents[1]
+MODULES = [extensions, *discovery.modules()]
+
+
+def test_the_labels_are_read_without_loading_ministack() -> None:
+    program = (
+        "import sys; from cdp_constructs.local.coverage.catalogue import CATALOGUE; "
+        "print(len(CATALOGUE), any(name.startswith('ministack') for name in sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert answer.stdout.split() == [str(len(CATALOGUE)), "False"]
+
+
+def test_a_label_that_takes_something_away_needs_a_reason() -> None:
+    with pytest.raises(ValueError, match="without a reason"):
+        ResourceType(name="AWS::Some::Type", support=Support.RECORD_ONLY)
+
+
+def test_a_type_that_is_created_can_be_deleted() -> None:
+    with pytest.raises(ValueError, match="both create and delete"):
+        ResourceType(name="AWS::Some::Type", create=lambda _logical_id, _properties, _stack: ("id", {}))
+
+
+def test_another_ministack_is_one_readable_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ("ministack.app:_main_loop", "ministack.services.nowhere:_queues")
+    monkeypatch.setattr(extensions, "PRIVATE_NAMES", wanted)
+    with pytest.raises(IncompatibleMiniStackError) as failure:
+        extensions.install()
+    message = str(failure.value)
+    assert all(name in message for name in wanted)
+    assert "MiniStack 1." in message
+
+
+def private_uses(source: str) -> set[str]:
+    """Return the private names of MiniStack that a module's code uses, in the form of PRIVATE_NAMES."""
+    tree = ast.parse(source)
+    modules = {
+        node.target.id: f"ministack.{node.value.args[0].value!s}"
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr == "module"
+        and isinstance(node.value.args[0], ast.Constant)
+    }
+    return {
+        f"{modules[node.value.id]}:{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in modules
+        and node.attr.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.removeprefix("cdp_constructs.local."))
+def test_every_private_name_that_is_used_is_checked_at_start_up(module: ModuleType) -> None:
+    declared = set(getattr(module, "PRIVATE_NAMES", ()))
+    assert private_uses(Path(module.__file__ or "").read_text()) - declared == set()
+
+
+def test_only_modules_that_are_asked_for_their_private_names_use_ministack() -> None:
+    asked = {Path(module.__file__ or "") for module in MODULES}
+    users = {path for path in ROOT.rglob("*.py") if "ministack.module(" in path.read_text()}
+    assert users - asked == set()

@@ -1,0 +1,282 @@
+"""The server starts alone, listens on the loopback address only, and leaves nothing behind, however it ends."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cdp_constructs.local import LocalCloud, StartError
+from cdp_constructs.local.process import launcher
+from cdp_constructs.local.process.launcher import ServerProcess
+from tests.processes import children
+
+_PATIENCE_SECONDS = 8.0
+
+
+def _members(server: ServerProcess) -> dict[int, str]:
+    """Process id and command line of the processes that belong to a server: they name its folder."""
+    command = ["ps", "-e", "-ww", "-o", "pid=", "-o", "stat=", "-o", "args="]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
+    return {int(pid): args for pid, state, args in rows if str(server.folder) in args and not state.startswith("Z")}
+
+
+def _wait_until_gone(server: ServerProcess) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (members := _members(server)) or server.folder.exists():
+        assert time.monotonic() < deadline, f"left behind: {members}, folder there: {server.folder.exists()}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def server() -> Iterator[ServerProcess]:
+    running = launcher.launch()
+    yield running
+    launcher.stop(running)
+
+
+# What a user's process does with a cloud; each ends it in its own way. The first line of output describes the server.
+_PRELUDE = """
+import os, signal, sys, time
+from cdp_constructs.local import LocalCloud
+cloud = LocalCloud.start()
+print(cloud.endpoint, cloud.mqtt_port, cloud.log_file.parent, flush=True)
+sys.stdin.readline()
+"""
+
+
+def _child(body: str) -> tuple[subprocess.Popen[str], ServerProcess]:
+    child = subprocess.Popen(  # our own interpreter with our own program
+        [sys.executable, "-c", _PRELUDE + body],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    endpoint, mqtt_port, folder = child.stdout.readline().split()
+    server = ServerProcess(endpoint, int(mqtt_port), 0, Path(folder))
+    assert server.folder.exists()
+    assert _members(server)
+    child.stdin.write("go on\n")
+    child.stdin.flush()
+    return child, server
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("cloud.stop()", id="stop"),
+        pytest.param("", id="end of the program without stop"),
+        pytest.param("del cloud", id="object collected"),
+        pytest.param("raise SystemExit(3)", id="exit"),
+        pytest.param("with cloud: raise ValueError('boom')", id="exception in the block"),
+        pytest.param("raise ValueError('boom')", id="uncaught exception"),
+        pytest.param("os._exit(9)", id="exit without cleaning up"),
+    ],
+)
+def test_nothing_is_left_after_the_program_ends(body: str) -> None:
+    child, server = _child(body)
+    child.communicate(timeout=20)
+    _wait_until_gone(server)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_nothing_is_left_after_the_program_is_signalled(number: signal.Signals) -> None:
+    child, server = _child("time.sleep(60)")
+    child.send_signal(number)
+    child.communicate(timeout=20)
+    _wait_until_gone(server)
+
+
+def test_the_workers_of_functions_end_with_their_server(tmp_path: Path) -> None:
+    marker = tmp_path / "worker.pid"
+    body = f"""
+import io, json, zipfile
+code = io.BytesIO()
+with zipfile.ZipFile(code, "w") as archive:
+    archive.writestr("index.py", '''
+import os, pathlib, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def handler(event, context):
+    pathlib.Path({str(marker)!r}).write_text(str(os.getpid()))
+    time.sleep(60)
+''')
+role = cloud.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps({{
+    "Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "sts:AssumeRole",
+    "Principal": {{"Service": "lambda.amazonaws.com"}}}}]}}))["Role"]["Arn"]
+functions = cloud.client("lambda")
+functions.create_function(FunctionName="worker", Runtime="python3.14", Handler="index.handler", Role=role, Timeout=90,
+                          Code={{"ZipFile": code.getvalue()}})
+functions.invoke(FunctionName="worker", InvocationType="Event", Payload=b"{{}}")
+time.sleep(60)
+"""
+    child, server = _child(body)
+    deadline = time.monotonic() + 20
+    while not marker.exists() or not marker.read_text():
+        assert child.poll() is None, child.communicate()[1]
+        assert time.monotonic() < deadline, "the function did not start"
+        time.sleep(0.05)
+    assert int(marker.read_text()) in _members(server)
+    child.kill()
+    child.communicate(timeout=20)
+    _wait_until_gone(server)
+
+
+def test_a_server_that_is_killed_takes_its_folder_along(server: ServerProcess) -> None:
+    os.kill(children(server.pid)[0], signal.SIGKILL)
+    _wait_until_gone(server)
+
+
+def test_a_server_whose_guardian_is_killed_ends(server: ServerProcess) -> None:
+    os.kill(server.pid, signal.SIGKILL)
+    _wait_until_gone(server)
+
+
+def test_a_detached_server_outlives_the_program_and_ends_when_told() -> None:
+    program = (
+        "from cdp_constructs.local.process import launcher\n"
+        "server = launcher.launch()\n"
+        "launcher.detach(server)\n"
+        "print(server.endpoint, server.mqtt_port, server.pid, server.folder)"
+    )
+    root = Path(__file__).parents[3]
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=root)
+    endpoint, mqtt_port, pid, folder = ended.stdout.split()
+    server = ServerProcess(endpoint, int(mqtt_port), int(pid), Path(folder))
+    try:
+        time.sleep(0.3)  # longer than the guardian takes to notice
+        assert launcher.is_ready(endpoint)
+    finally:
+        launcher.stop(server)
+    _wait_until_gone(server)
+
+
+def test_everything_listens_on_the_loopback_address_only(server: ServerProcess) -> None:
+    for port in (int(server.endpoint.rsplit(":", 1)[1]), server.mqtt_port):
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while socket.socket().connect_ex(("127.0.0.1", port)) != 0:  # the MQTT listener comes up after the gateway
+            assert time.monotonic() < deadline, f"nothing listens on port {port}"
+            time.sleep(0.05)
+        # Taking the port on another address works only when nobody listens on every address.
+        with socket.create_server(("127.0.0.2", port)) as elsewhere:
+            assert elsewhere.getsockname() == ("127.0.0.2", port)
+
+
+def test_a_fork_of_the_program_does_not_take_the_server_along() -> None:
+    program = (
+        "import os, sys\n"
+        "from cdp_constructs.local import LocalCloud\n"
+        "from cdp_constructs.local.process import launcher\n"
+        "cloud = LocalCloud.start()\n"
+        "if (fork := os.fork()) == 0:\n"
+        "    sys.exit()\n"
+        "os.waitpid(fork, 0)\n"
+        "print(launcher.is_ready(cloud.endpoint))"
+    )
+    root = Path(__file__).parents[3]
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=root)
+    assert ended.stdout == "True\n"
+
+
+def test_two_servers_run_side_by_side(server: ServerProcess) -> None:
+    with LocalCloud.start() as other, LocalCloud.attach(server.endpoint) as first:
+        assert other.endpoint != first.endpoint
+        other.client("sqs").create_queue(QueueName="only-here")
+        assert not first.client("sqs").list_queues().get("QueueUrls")
+
+
+def test_it_is_ready_within_two_seconds() -> None:
+    def seconds_to_start() -> float:
+        started = time.monotonic()
+        with LocalCloud.start():
+            return time.monotonic() - started
+
+    # The best of three: what else the machine does meanwhile is not the server's doing.
+    assert min(seconds_to_start() for _ in range(3)) < 2.0
+
+
+def test_the_port_can_be_chosen_and_a_taken_one_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=f"port {port} of 127.0.0.1 is not free"):
+            LocalCloud.start(port=port)
+    with LocalCloud.start(port=port) as cloud:
+        assert cloud.endpoint == f"http://127.0.0.1:{port}"
+
+
+def test_a_server_that_cannot_start_shows_its_log_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "ministack.py").write_text("raise RuntimeError('broken on purpose')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: _folder(tmp_path / f"{prefix}x"))
+    with pytest.raises(StartError, match="broken on purpose"):
+        LocalCloud.start()
+    assert not (tmp_path / "cdp-local-x").exists()
+
+
+def _folder(path: Path) -> str:
+    path.mkdir()
+    return str(path)
+
+
+def test_attaching_to_nothing_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with pytest.raises(StartError, match=f"no embedded cloud answers at http://127.0.0.1:{port}"):
+        LocalCloud.attach(f"http://127.0.0.1:{port}")
+
+
+def test_the_users_aws_configuration_reaches_neither_clients_nor_server(
+    monkeypatch: pytest.MonkeyPatch, server: ServerProcess
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    with LocalCloud.start() as cloud:
+        assert cloud.client("sts").get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:root"
+    assert LocalCloud.attach(server.endpoint).client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_functions_see_nothing_of_the_users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = {"USERS_SECRET": "x", "HTTPS_PROXY": "http://127.0.0.1:1", "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "x"}
+    for name, value in (hidden | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}).items():
+        monkeypatch.setenv(name, value)
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", "import os\ndef handler(event, context):\n    return dict(os.environ)\n")
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    with LocalCloud.start() as cloud:
+        role = cloud.client("iam").create_role(
+            RoleName="looker", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        )
+        functions = cloud.client("lambda")
+        functions.create_function(
+            FunctionName="looker",
+            Runtime="python3.14",
+            Handler="index.handler",
+            Role=role["Role"]["Arn"],
+            Code={"ZipFile": code.getvalue()},
+        )
+        seen = json.load(functions.invoke(FunctionName="looker", Payload=b"{}")["Payload"])
+        assert seen["AWS_ENDPOINT_URL"] == cloud.endpoint
+    assert {name: seen[name] for name in hidden if seen.get(name) == hidden[name]} == {}
+
+
+def test_stop_leaves_an_attached_server_running(server: ServerProcess) -> None:
+    LocalCloud.attach(server.endpoint).stop()
+    assert httpx.get(f"{server.endpoint}/_ministack/ready", trust_env=False).is_success
