@@ -110,8 +110,16 @@ format: $(INSTALLED) $(WEB_TOOLS) ## let ruff and biome rewrite what they can
 	$(BIN)/ruff format .
 	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent format
 
+# What functions import from layers, and the program of a device, are top-level modules: found where they are.
+TOP_LEVEL_PATHS := $(wildcard cdp_constructs/*/layers/*/python) devices
+TOP_LEVEL_MODULES := $(notdir $(patsubst %/__init__.py,%,$(wildcard $(addsuffix /*/__init__.py,$(TOP_LEVEL_PATHS)))) \
+	$(basename $(wildcard $(addsuffix /*.py,$(TOP_LEVEL_PATHS)))))
+empty :=
+colon := $(empty):$(empty)
+
 types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
-	$(BIN)/mypy
+	MYPYPATH=$(subst $(empty) $(empty),$(colon),$(TOP_LEVEL_PATHS)) $(BIN)/mypy \
+		$(addprefix -p ,cdp_constructs stacks demo benchmarks tools $(TOP_LEVEL_MODULES))
 	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent types
 
 docs: $(INSTALLED) ## build the documentation site into site/

@@ -81,8 +81,9 @@ def test_their_application_synthesises_with_working_assets(their_python: Path, t
     folders = [tmp_path / "cdk.out" / file["source"]["path"] for file in files if file["source"]["packaging"] == "zip"]
     assert folders
     for folder in folders:
-        compile((folder / "index.py").read_text(), str(folder), "exec")
-        assert "def handler(" in (folder / "index.py").read_text()
+        [index] = folder.rglob("index.py")
+        compile(index.read_text(), str(index), "exec")
+        assert "def handler(" in index.read_text()
     assert str(ROOT) not in (tmp_path / "cdk.out/Theirs.template.json").read_text()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -60,7 +60,7 @@ def add_function(
     handler: str | Path,
     description: str,
     invocation: Invocation,
-    module: str = "index",
+    shares: Sequence[str] = (),
     environment: dict[str, str] | None = None,
     layers: Sequence[lambda_.ILayerVersion] = (),
     memory_size: int = 256,
@@ -77,11 +77,11 @@ def add_function(
         scope: The pattern that needs it.
         construct_id: Id of the function inside ``scope``; its role is ``<construct_id>Role``, its log group
             ``<construct_id>Logs``.
-        handler: ``<family>/<name>`` for ``cdp_constructs/<family>/handlers/<name>``, or the path of another folder.
+        handler: ``<family>/<name>`` for ``cdp_constructs/<family>/handlers/<name>``, or the path of another folder. Its
+            ``index.py`` defines ``handler(event, context)``.
         description: What it does, as shown in the console.
         invocation: Who calls it; ``EVENT`` (asynchronous) requires ``dead_letter_queue``.
-        module: The file of the folder, without ``.py``, that defines ``handler(event, context)``. Functions that share
-            code share a folder.
+        shares: Folders beside the handler's that it imports, as in ``from ..domain import rooms``.
         environment: Variables beside the Powertools ones.
         layers: Layers beside the Powertools one, for packages with compiled code.
         memory_size: MB, 128 to 10,240; CPU grows with it.
@@ -96,10 +96,8 @@ def add_function(
         ValueError: when an asynchronous function has no place for its failures, or the handler folder lacks the module.
     """
     folder = handler_folder(handler) if isinstance(handler, str) else handler
-    if not (folder / f"{module}.py").is_file():
-        message = (
-            f"{scope.node.path}/{construct_id}: handler {str(folder)!r} has no {module}.py; name a folder that has one"
-        )
+    if not (folder / "index.py").is_file():
+        message = f"{scope.node.path}/{construct_id}: handler {str(folder)!r} has no index.py; name another"
         raise ValueError(message)
     if invocation is Invocation.EVENT and dead_letter_queue is None:
         message = f"{scope.node.path}/{construct_id}: an asynchronous function needs dead_letter_queue for its failures"
@@ -126,8 +124,8 @@ def add_function(
         description=description,
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
-        handler=f"{module}.handler",
-        code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
+        handler=f"{folder.parent.name}.{folder.name}.index.handler",
+        code=handler_code(folder, shares=shares),
         layers=[powertools_layer(stack), *layers],
         role=role,
         log_group=log_group,
@@ -153,6 +151,26 @@ def handler_folder(name: str) -> Path:
     """Return the folder of a handler of this library: ``upload/form`` is ``cdp_constructs/upload/handlers/form``."""
     family, _, folder = name.partition("/")
     return _LIBRARY / family / "handlers" / folder
+
+
+def handler_code(folder: Path, *, shares: Sequence[str] = ()) -> lambda_.AssetCode:
+    """Return a handler's folder as a package inside its parent's, so that it imports its own files relatively.
+
+    In Lambda its modules have the name that they have here, less what stands above the parent folder. So no tool needs
+    a search path, and files of two handlers may have one name.
+
+    Args:
+        folder: ``…/handlers/form`` becomes ``handlers/form`` in the asset; the function's handler is then
+            ``handlers.form.index.handler``.
+        shares: Folders beside it that belong to the asset too.
+    """
+    parent = folder.parent
+    kept = [f"!/{parent.name}/{name}" for name in (folder.name, *shares)]
+    return lambda_.Code.from_asset(
+        str(parent.parent),
+        exclude=["/*", f"!/{parent.name}", f"/{parent.name}/*", *kept, "__pycache__", "*.pyc"],
+        ignore_mode=IgnoreMode.GIT,
+    )
 
 
 def layer_folder(name: str) -> Path:

@@ -76,6 +76,7 @@ class Api(Construct):
             self,
             "Function",
             handler=HANDLERS / "api",
+            shares=["domain"],
             description="Answers the chat's API",
             invocation=Invocation.REQUEST,
             memory_size=1024,

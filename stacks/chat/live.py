@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cdp_constructs import SnsSqsFanout
 
-# The first segment of every channel; the handlers know it too (chat_api/channels.py).
+# The first segment of every channel; the handlers know it too (handlers/domain/channels.py).
 _NAMESPACE = "rooms"
 
 
@@ -67,8 +67,8 @@ class Live(Construct):
         function = add_function(
             self,
             "Subscriptions",
-            handler=HANDLERS / "api",
-            module="subscriptions",
+            handler=HANDLERS / "subscriptions",
+            shares=["domain"],
             description="Decides who may listen to a room of the chat",
             invocation=Invocation.REQUEST,
             environment={"TABLE_NAME": table.table_name},

@@ -68,8 +68,8 @@ class Messages(Construct):
         self.publisher = add_function(
             self,
             "Publisher",
-            handler=HANDLERS / "api",
-            module="publisher",
+            handler=HANDLERS / "publisher",
+            shares=["domain"],
             description="Publishes changes of the chat's table to the Region's topic",
             invocation=Invocation.POLLED,
             environment={"TOPIC_ARN": self.fanout.topic.topic_arn, "TABLE_NAME": table.table_name},

@@ -67,8 +67,8 @@ class Notices(Construct):
         function = add_function(
             self,
             "Notifier",
-            handler=HANDLERS / "api",
-            module="notifier",
+            handler=HANDLERS / "notifier",
+            shares=["domain"],
             description="Finds the members who are away when a message comes",
             invocation=Invocation.POLLED,
             environment={

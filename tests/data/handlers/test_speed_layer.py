@@ -1,11 +1,9 @@
 """What becomes of records: windows and latest state, whatever the order, the repetitions and the failures."""
 
 import base64
-import importlib.util
 import json
 import random
 import threading
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +12,21 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speed_store import ChangedMeanwhileError, Store
-from speed_telemetry import Reading, Threshold, UnreadableRecordError, fold_latest, fold_window, read
+from cdp_constructs.data.handlers.speed_layer.store import ChangedMeanwhileError, Store
+from cdp_constructs.data.handlers.speed_layer.telemetry import (
+    Reading,
+    Threshold,
+    UnreadableRecordError,
+    fold_latest,
+    fold_window,
+    read,
+)
 from telemetry_view import SpeedView
+from tests.handlers import import_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/data/handlers/speed_layer/index.py"
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1")
 NOON = 1_800_000_000_000  # a full minute
 MINUTE = 60_000
@@ -120,12 +125,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    specification = importlib.util.spec_from_file_location("speed_layer_index", HANDLER)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return import_handler("cdp_constructs.data.handlers.speed_layer")
 
 
 @pytest.fixture(autouse=True)

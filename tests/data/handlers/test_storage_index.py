@@ -1,19 +1,18 @@
 """How reconciliation pages through bucket and index, stops in time, and leaves fresh objects to their events."""
 
-import importlib.util
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.handlers import import_handler
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/data/handlers/storage_index/index.py"
 PAGE = 2
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -88,11 +87,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("storage_index_index", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.data.handlers.storage_index")
     vars(module).update(s3=Bucket(), database=Table())
     return module
 

@@ -1,15 +1,14 @@
 """What a load of the warehouse says to Redshift."""
 
-import importlib.util
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/data/handlers/warehouse_load/index.py"
+from tests.handlers import import_handler
+
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 
 
@@ -43,12 +42,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    specification = importlib.util.spec_from_file_location("warehouse_load_index", HANDLER)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return import_handler("cdp_constructs.data.handlers.warehouse_load")
 
 
 @pytest.fixture

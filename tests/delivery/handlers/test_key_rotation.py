@@ -1,10 +1,8 @@
 """Keys are made once, two stay live, older ones go, and CloudFormation hears of every failure."""
 
-import importlib.util
 import json
 import time
 import uuid
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,7 +12,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/delivery/handlers/key_rotation/index.py"
+from tests.handlers import import_handler
+
 CONTEXT = SimpleNamespace(
     function_name="rotate", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
 )
@@ -173,11 +172,7 @@ class Account:
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
-    spec = importlib.util.spec_from_file_location("signing_key_rotation_index", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.delivery.handlers.key_rotation")
     return Account(module, monkeypatch)
 
 

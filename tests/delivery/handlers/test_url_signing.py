@@ -1,11 +1,9 @@
 """What the signer signs, for whom, and what it refuses."""
 
 import base64
-import importlib.util
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import ValidationError
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/delivery/handlers/url_signing/index.py"
+from tests.handlers import import_handler
+
 CONTEXT = SimpleNamespace(
     function_name="sign", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
 )
@@ -52,11 +51,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("url_signing_index", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.delivery.handlers.url_signing")
     monkeypatch.setattr(module, "current_key", Provider(secret("CURRENT")))
     monkeypatch.setattr(module, "previous_key", Provider(secret("PREVIOUS")))
     return module

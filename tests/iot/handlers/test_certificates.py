@@ -1,9 +1,7 @@
 """Which certificates are retired and which devices of an own CA are registered, as plain Python."""
 
 import datetime as dt
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/iot/handlers/certificates/index.py"
+from tests.handlers import import_handler
 
 
 class Table:
@@ -83,11 +81,7 @@ def keeper(monkeypatch: pytest.MonkeyPatch, table: Table, registry: Registry) ->
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("device_certificates", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.iot.handlers.certificates")
     monkeypatch.setattr(module, "database", table)
     monkeypatch.setattr(module, "iot", registry)
     return module

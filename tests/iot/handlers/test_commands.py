@@ -1,16 +1,15 @@
 """The commands' HTTP side, and what is told to whom, as plain Python."""
 
-import importlib.util
 import io
 import json
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/iot/handlers/commands/index.py"
+from tests.handlers import import_handler
+
 CONTEXT = SimpleNamespace(
     function_name="commands", memory_limit_in_mb=128, invoked_function_arn="arn", aws_request_id="1"
 )
@@ -68,11 +67,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> ModuleType:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("device_commands", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.iot.handlers.commands")
     for name in ("data", "sqs", "database"):
         monkeypatch.setattr(module, name, cloud)
     return module

@@ -1,15 +1,13 @@
 """How sessions end, as plain Python."""
 
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/iot/handlers/outcomes/index.py"
+from tests.handlers import import_handler
 
 
 class Table:
@@ -47,11 +45,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
         "AWS_LAMBDA_FUNCTION_NAME": "outcomes",
     }.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("device_outcomes", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.iot.handlers.outcomes")
     monkeypatch.setattr(module, "database", table)
     return module
 

@@ -1,15 +1,13 @@
 """Which devices the pre-provisioning hook admits, as plain Python."""
 
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/iot/handlers/registration/index.py"
+from tests.handlers import import_handler
 
 
 class Table:
@@ -51,11 +49,7 @@ def hook(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
         "AWS_LAMBDA_FUNCTION_NAME": "hook",
     }.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("device_registration", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.iot.handlers.registration")
     monkeypatch.setattr(module, "database", table)
     return module
 

@@ -1,10 +1,8 @@
 """How notices are read, written as mails and pushes, and what feedback and unsubscribing do, as plain Python."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from email.message import EmailMessage
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,8 +12,8 @@ from notices import Device, Notices, Preferences
 from notices.mail import compose, subject
 from notices.timers import is_early, read, send
 from notices.waiting import Batch, Timer
+from tests.handlers import import_handler
 
-HANDLERS = Path(__file__).parents[3] / "cdp_constructs/messaging/handlers"
 FCM = "arn:aws:sns:us-east-1:111122223333:app/GCM/chat"
 APNS = "arn:aws:sns:us-east-1:111122223333:app/APNS_SANDBOX/chat"
 CONTEXT = SimpleNamespace(
@@ -46,12 +44,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         monkeypatch.setenv(name, value)
 
     def loaded(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(f"{name}_under_test", HANDLERS / name / "index.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return import_handler(f"cdp_constructs.messaging.handlers.{name}")
 
     return loaded
 

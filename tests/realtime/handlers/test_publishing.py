@@ -1,6 +1,5 @@
 """The publisher's decisions, with an AppSync that says what the test wants."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +9,7 @@ from unittest.mock import MagicMock
 import pytest
 import urllib3
 
-from cdp_constructs.core.functions import handler_folder
+from tests.handlers import import_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +22,7 @@ def module() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-west-2")
         patch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
-        spec = importlib.util.spec_from_file_location(
-            "channel_publishing", handler_folder("realtime/publishing") / "index.py"
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        loaded = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(loaded)
-        return loaded
+        return import_handler("cdp_constructs.realtime.handlers.publishing")
 
 
 class AppSync:

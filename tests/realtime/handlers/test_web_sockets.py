@@ -1,11 +1,9 @@
 """The handlers of WebSocketChannels: who is let in, what is remembered, and what is posted to whom."""
 
 import base64
-import importlib.util
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest.mock import MagicMock
@@ -15,18 +13,14 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-HANDLERS = Path(__file__).parents[3] / "cdp_constructs/realtime/handlers"
+from tests.handlers import import_handler
+
 ISSUER = "https://cognito-idp.ap-northeast-1.amazonaws.com/ap-northeast-1_Example"
 ARN = "arn:aws:execute-api:us-west-2:111122223333:api/live/$connect"
 
 
 def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, HANDLERS / name / "index.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_handler(f"cdp_constructs.realtime.handlers.{name}")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,13 +1,10 @@
 """The checker by itself: what it asks, how it judges, and that nothing of its own turns the answer into 503."""
 
-import importlib.util
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -15,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ParamValidationError
 from botocore.stub import Stubber
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/routing/handlers/deep_health_check/index.py"
+from tests.handlers import import_handler
+
 CONTEXT = SimpleNamespace(
     function_name="check", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
 )
@@ -44,13 +42,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        spec = importlib.util.spec_from_file_location("deep_health_check_index", HANDLER)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up by name
-        spec.loader.exec_module(module)
-        return module
+        return import_handler("cdp_constructs.routing.handlers.deep_health_check")
 
     return import_anew
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chat_api import table as keys
+from stacks.chat.handlers.domain import table as keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable

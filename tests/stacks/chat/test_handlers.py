@@ -1,13 +1,11 @@
 """The chat's functions by themselves: one record, one request."""
 
-import importlib.util
 import io
 import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import permutations
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -16,9 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
-HANDLERS = Path(__file__).parents[3] / "stacks/chat/handlers"
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 MESSAGE = {
     "room": "room-1",
@@ -64,14 +62,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         monkeypatch.setenv(name, value)
 
     def import_anew(name: str) -> ModuleType:
-        folder, _, module = name.partition("/")
-        file = HANDLERS / folder / f"{module or 'index'}.py"
-        spec = importlib.util.spec_from_file_location(f"chat_{folder}_{module}", file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return import_handler(f"stacks.chat.handlers.{name}")
 
     return import_anew
 
@@ -163,7 +154,7 @@ class Publisher:
 
 @pytest.fixture
 def publisher(load: Load, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    return Publisher(load("api/publisher"), monkeypatch)
+    return Publisher(load("publisher"), monkeypatch)
 
 
 def test_the_publisher_tells_consumers_what_they_filter_by(publisher: Publisher) -> None:
@@ -357,7 +348,7 @@ def subscription(channel: str, user: str = "anna") -> dict[str, Any]:
 
 
 def test_members_may_listen_on_the_present_channel_only(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    handler = load("api/subscriptions")
+    handler = load("subscriptions")
     table = MemoryTable()
     monkeypatch.setattr(handler, "table", table)
     made = handler.rooms.create(table, "anna", "Lobby")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chat_api import people
 from notices import Notices, Preferences
+from stacks.chat.handlers.api import people
+from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
@@ -79,7 +80,7 @@ class Notifier:
 
 @pytest.fixture
 def notifier(monkeypatch: pytest.MonkeyPatch) -> Notifier:
-    return Notifier(importlib.import_module("notifier"), monkeypatch)
+    return Notifier(import_handler("stacks.chat.handlers.notifier"), monkeypatch)
 
 
 def test_who_is_away_is_told_and_neither_the_author_nor_who_is_there(notifier: Notifier) -> None:
@@ -183,7 +184,7 @@ class Me:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-        self.module = importlib.import_module("chat_api.me")
+        self.module = importlib.import_module("stacks.chat.handlers.api.me")
         self.people = People()
         self.account: Any = {"email": "anna@example.com", "email_verified": "true"}
         self.tokens: list[str] = []
@@ -279,7 +280,7 @@ def test_a_chat_without_notices_says_so_and_works_on(me: Me, monkeypatch: pytest
 
 
 def test_the_environment_tells_whether_there_are_notices(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("chat_api.me")
+    module = importlib.import_module("stacks.chat.handlers.api.me")
     module.connect.cache_clear()
     assert module.connect() is None
     monkeypatch.setenv("NOTICES_TABLE", "chat")

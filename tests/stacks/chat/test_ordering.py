@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from chat_api.ordering import (
+from stacks.chat.handlers.api.ordering import (
     Cursor,
     Message,
     Position,

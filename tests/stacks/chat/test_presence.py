@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from chat_api import presence
-from chat_api.presence import Present, RoomPresence
+from stacks.chat.handlers.domain import presence
+from stacks.chat.handlers.domain.presence import Present, RoomPresence
 
 
 class State:

@@ -4,9 +4,9 @@ from typing import Any, cast
 
 import pytest
 
-from chat_api import channels, rooms
-from chat_api import table as keys
-from chat_api.reading import MarkerBusyError, ReadMarkers
+from stacks.chat.handlers.api.reading import MarkerBusyError, ReadMarkers
+from stacks.chat.handlers.domain import channels, rooms
+from stacks.chat.handlers.domain import table as keys
 from tests.stacks.chat.memory import MemoryTable, cancelled
 
 HERE, THERE = "ap-northeast-1", "us-west-2"

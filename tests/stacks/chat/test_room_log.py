@@ -5,11 +5,11 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from chat_api import log as log_module
-from chat_api import table as keys
-from chat_api.log import RoomBusyError, RoomLog
-from chat_api.ordering import message_id
-from chat_api.rooms import RoomNotFoundError
+from stacks.chat.handlers.api import log as log_module
+from stacks.chat.handlers.api.log import RoomBusyError, RoomLog
+from stacks.chat.handlers.api.ordering import message_id
+from stacks.chat.handlers.domain import table as keys
+from stacks.chat.handlers.domain.rooms import RoomNotFoundError
 from tests.stacks.chat.memory import MemoryTable, cancelled
 
 HERE, THERE = "ap-northeast-1", "us-west-2"

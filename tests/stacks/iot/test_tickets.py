@@ -7,9 +7,9 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from ticketing import changes, trackers
-from ticketing.changes import Change, UnreadableError
-from ticketing.trackers import HttpTracker, TableTracker
+from stacks.iot.handlers.tickets import changes, trackers
+from stacks.iot.handlers.tickets.changes import Change, UnreadableError
+from stacks.iot.handlers.tickets.trackers import HttpTracker, TableTracker
 
 ALERT: dict[str, Any] = {
     "alert_id": "A-1/TooHot/1700000000123/crossed",

@@ -1,10 +1,8 @@
 """How uploaded objects are judged by their first bytes, and what happens to them."""
 
-import importlib.util
 import io
 import json
 import zipfile
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -12,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/upload/handlers/confirmation/index.py"
+from tests.handlers import import_handler
+
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -81,11 +80,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("upload_confirmation_index", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.upload.handlers.confirmation")
     vars(module).update(s3=Bucket(), sns=Topic())
     return module
 

@@ -1,9 +1,7 @@
 """What the form function signs, and what it refuses."""
 
 import base64
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +10,8 @@ from uuid import RFC_4122, UUID
 import pytest
 from botocore.stub import Stubber
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/upload/handlers/form/index.py"
+from tests.handlers import import_handler
+
 CONTEXT = SimpleNamespace(
     function_name="form", memory_limit_in_mb=256, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
 )
@@ -34,12 +33,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    spec = importlib.util.spec_from_file_location("upload_form_index", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_handler("cdp_constructs.upload.handlers.form")
 
 
 def conditions(form: dict[str, Any]) -> list[Any]:

@@ -1,11 +1,9 @@
 """What becomes of images: upright, small, without metadata, and of what is no image nothing."""
 
-import importlib.util
 import io
 import json
 import struct
 import zlib
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -15,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/upload/handlers/thumbnails/index.py"
+from tests.handlers import import_handler
+
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 ORIENTATION, GPS = 0x0112, 0x8825
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -65,11 +64,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("image_thumbnails_index", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.upload.handlers.thumbnails")
     vars(module).update(s3=Bucket(), sns=Topic())
     return module
 

@@ -3,10 +3,8 @@
 import base64
 import hashlib
 import hmac
-import importlib.util
 import json
 import time
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,7 +12,8 @@ import pytest
 from aws_lambda_powertools.utilities.idempotency.persistence.base import DataRecord
 from botocore.exceptions import ClientError
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/workflow/handlers/receiver/index.py"
+from tests.handlers import import_handler
+
 SECRET, OLD_SECRET = "shared", "former"
 CONTEXT = SimpleNamespace(
     function_name="receiver",
@@ -72,11 +71,7 @@ def index(monkeypatch: pytest.MonkeyPatch, services: Services) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("webhook_receiver", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.workflow.handlers.receiver")
 
     def get_secret(_name: str, *, max_age: int, VersionStage: str | None = None) -> str:  # noqa: N803
         assert max_age <= 60

@@ -1,16 +1,15 @@
 """How kept deliveries are found by time and queued again."""
 
-import importlib.util
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-HANDLER = Path(__file__).parents[3] / "cdp_constructs/workflow/handlers/replay/index.py"
+from tests.handlers import import_handler
+
 TEN = {"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"}
 
 
@@ -57,11 +56,7 @@ def index(monkeypatch: pytest.MonkeyPatch, services: Services) -> ModuleType:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("webhook_replay", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_handler("cdp_constructs.workflow.handlers.replay")
     monkeypatch.setattr(module, "s3", services)
     monkeypatch.setattr(module, "sqs", services)
     return module

@@ -2,7 +2,7 @@
 
 What cannot be read goes to the error queue at once, and so does a record on which the work itself fails; those behind
 it go on. When a service does not answer, the batch is tried again from the first record that it met. What takes the
-whole function down is isolated by Lambda, which halves the batch. See ``speed_telemetry`` for what a record is.
+whole function down is isolated by Lambda, which halves the batch. See ``telemetry.py`` for what a record is.
 """
 
 import json
@@ -18,8 +18,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from speed_store import LATEST, ChangedMeanwhileError, Store, window_key
-from speed_telemetry import Reading, Threshold, UnreadableRecordError, fold_latest, fold_window, read
+from .store import LATEST, ChangedMeanwhileError, Store, window_key
+from .telemetry import Reading, Threshold, UnreadableRecordError, fold_latest, fold_window, read
 
 logger = Logger()
 tracer = Tracer()

@@ -12,9 +12,12 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chat_api import attachments, channels, me, people, rooms
-from chat_api.log import RoomBusyError, RoomLog
-from chat_api.models import (
+from ..domain import channels, rooms
+from ..domain.presence import AWAY_SECONDS, HEARTBEAT_SECONDS, RoomPresence
+from ..domain.table import connect
+from . import attachments, me, people
+from .log import RoomBusyError, RoomLog
+from .models import (
     LONGEST_PAGE,
     Heartbeat,
     Identifier,
@@ -25,10 +28,8 @@ from chat_api.models import (
     Reading,
     Session,
 )
-from chat_api.ordering import Cursor, format_cursor, parse_cursor
-from chat_api.presence import AWAY_SECONDS, HEARTBEAT_SECONDS, RoomPresence
-from chat_api.reading import MarkerBusyError, ReadMarkers
-from chat_api.table import connect
+from .ordering import Cursor, format_cursor, parse_cursor
+from .reading import MarkerBusyError, ReadMarkers
 
 logger = Logger()
 tracer = Tracer()

@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ticketing.changes import read
-from ticketing.trackers import connect
+from .changes import read
+from .trackers import connect
 
 logger = Logger()
 tracer = Tracer()

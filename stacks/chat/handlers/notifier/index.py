@@ -17,10 +17,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chat_api import rooms
-from chat_api.batches import failing_alone
-from chat_api.presence import RoomPresence
-from chat_api.table import Item, connect, get_many, profile_key, room_key
+from ..domain import rooms
+from ..domain.batches import failing_alone
+from ..domain.presence import RoomPresence
+from ..domain.table import Item, connect, get_many, profile_key, room_key
 
 logger = Logger()
 tracer = Tracer()

@@ -6,8 +6,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from chat_api import channels, rooms
-from chat_api.table import connect
+from ..domain import channels, rooms
+from ..domain.table import connect
 
 logger = Logger()
 tracer = Tracer()

@@ -11,7 +11,7 @@ import urllib3
 from aws_lambda_powertools.utilities import parameters
 from botocore.exceptions import ClientError
 
-from ticketing.changes import Change
+from .changes import Change
 
 _TIMEOUT_SECONDS = 5
 _TOKEN_SECONDS = 300

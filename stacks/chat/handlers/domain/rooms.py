@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from chat_api import channels
-from chat_api import table as keys
+from . import channels
+from . import table as keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from chat_api import rooms
-from chat_api import table as keys
-from chat_api.ordering import (
+from ..domain import rooms
+from ..domain import table as keys
+from .ordering import (
     Cursor,
     Message,
     Position,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from chat_api import table as keys
+from ..domain import table as keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from chat_api import table as keys
-from chat_api.ordering import Cursor, format_cursor, furthest, parse_cursor, waiting
+from ..domain import table as keys
+from .ordering import Cursor, format_cursor, furthest, parse_cursor, waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -19,9 +19,9 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chat_api import channels
-from chat_api.batches import failing_alone
-from chat_api.table import Item, connect
+from ..domain import channels
+from ..domain.batches import failing_alone
+from ..domain.table import Item, connect
 
 logger = Logger()
 tracer = Tracer()

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
-from chat_api.models import Identifier
+from .models import Identifier
 
 if TYPE_CHECKING:
     from notices import Notices, Preferences

@@ -1,1 +1,0 @@
-"""The chat's API, without HTTP: rooms, logs of messages, attachments."""

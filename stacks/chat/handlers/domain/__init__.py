@@ -1,0 +1,1 @@
+"""What several of the chat's functions share: its table, rooms, channels and presence."""
