@@ -63,6 +63,15 @@ def add_alarm(
     return alarm
 
 
+def alarms_of(scope: Construct) -> "list[cloudwatch.Alarm]":
+    """Return the alarms below a construct, for a composite alarm or a dashboard.
+
+    Args:
+        scope: A pattern, or a whole stack.
+    """
+    return [child for child in scope.node.find_all() if isinstance(child, cloudwatch.Alarm)]
+
+
 def name_runbooks(alarm_topic: sns.ITopic, runbook_of: "Callable[[str], str]") -> None:
     """Name in the description of every alarm that a topic will get the page that says what to do.
 

@@ -17,6 +17,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs.core.metrics import NAMESPACE
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import seconds
 
@@ -61,6 +62,7 @@ def add_function(
     description: str,
     invocation: Invocation,
     shares: Sequence[str] = (),
+    publishes_metrics: bool = False,
     environment: dict[str, str] | None = None,
     layers: Sequence[lambda_.ILayerVersion] = (),
     memory_size: int = 256,
@@ -82,6 +84,7 @@ def add_function(
         description: What it does, as shown in the console.
         invocation: Who calls it; ``EVENT`` (asynchronous) requires ``dead_letter_queue``.
         shares: Folders beside the handler's that it imports, as in ``from ..domain import rooms``.
+        publishes_metrics: Whether the handler publishes metrics with Powertools; read them with ``function_metric``.
         environment: Variables beside the Powertools ones.
         layers: Layers beside the Powertools one, for packages with compiled code.
         memory_size: MB, 128 to 10,240; CPU grows with it.
@@ -133,7 +136,11 @@ def add_function(
         memory_size=memory_size,
         timeout=timeout or seconds(10),
         reserved_concurrent_executions=reserved_concurrency,
-        environment={"POWERTOOLS_SERVICE_NAME": construct_id, **(environment or {})},
+        environment={
+            "POWERTOOLS_SERVICE_NAME": construct_id,
+            **({"POWERTOOLS_METRICS_NAMESPACE": NAMESPACE} if publishes_metrics else {}),
+            **(environment or {}),
+        },
     )
     resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
     resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")

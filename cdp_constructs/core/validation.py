@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -78,26 +78,27 @@ def check_duration(
 
 
 def check_exclusive(construct: "Construct | str", given: dict[str, object], creation_only: dict[str, object]) -> None:
-    """Refuse options that configure a new resource when the resource was brought.
+    """Refuse options that configure a new resource when an existing one was given.
 
     Args:
         construct: The pattern.
-        given: The brought resource by option name; nothing is checked when its value is None.
-        creation_only: Options that only make sense for creation, by name; None means not given.
+        given: The existing resource by option name; nothing is checked when its value is None.
+        creation_only: Options that only make sense for creation, by name. None, and ``RemovalPolicy.RETAIN``, which is
+            what an existing resource gets anyway, count as not given.
 
     Raises:
-        InvalidOptionError: for the first creation-only option given beside a brought resource.
+        InvalidOptionError: for the first creation-only option given beside an existing resource.
     """
-    brought = [name for name, value in given.items() if value is not None]
-    if not brought:
+    existing = [name for name, value in given.items() if value is not None]
+    if not existing:
         return
     for name, value in creation_only.items():
-        if value is not None:
+        if value is not None and value is not RemovalPolicy.RETAIN:
             raise InvalidOptionError(
                 construct,
                 name,
-                f"was given together with {brought[0]}",
-                f"A brought resource is not reconfigured: leave {name} out, or leave {brought[0]} out to have one made",
+                f"was given together with {existing[0]}",
+                f"An existing resource is not reconfigured: leave {name} out, or leave {existing[0]} out to have one made",
             )
 
 
