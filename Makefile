@@ -23,7 +23,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock demo demo-web demo-iot load load-iot drill test test-web chromium synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-web chromium synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -96,6 +96,12 @@ test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then 
 synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out
 	cdk synth --quiet
+
+pattern: $(INSTALLED) ## the files of a new pattern, ready to fill: make pattern FAMILY=upload NAME=VirusScan
+	$(BIN)/python -m tools.new_pattern "$(FAMILY)" "$(NAME)"
+
+patterns: $(INSTALLED) ## write exports, stubs, tables and the catalogue from the patterns' docstrings; say what a pattern lacks
+	$(BIN)/python -m tools.patterns
 
 review: $(INSTALLED) ## what changed in the architecture since a revision: make review BASE=main
 	@$(BIN)/node tools/review.mjs $(or $(BASE),HEAD)

@@ -14,6 +14,8 @@ from cdp_constructs.core.validation import InvalidOptionError, check_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["SignInUserPool", "TokenIssuer"]
+
 _TOKENS = (
     "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-with-identity-"
     "providers.html"

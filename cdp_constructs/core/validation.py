@@ -98,7 +98,7 @@ def check_exclusive(construct: "Construct | str", given: dict[str, object], crea
                 construct,
                 name,
                 f"was given together with {existing[0]}",
-                f"An existing resource is not reconfigured: leave {name} out, or leave {existing[0]} out to have one made",
+                f"An existing resource is not reconfigured: leave out {name}, or {existing[0]} to have one made",
             )
 
 

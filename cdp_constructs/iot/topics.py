@@ -12,6 +12,8 @@ https://docs.aws.amazon.com/whitepapers/latest/designing-mqtt-topics-aws-iot-cor
 import re
 from dataclasses import dataclass
 
+__all__ = ["InvalidTopicError", "TopicSpace"]
+
 EVERYONE = "all"
 """In the place of a thing: every thing of the context. In the place of a context: every context of the application."""
 CONTEXT_LEVEL, THING_LEVEL, TYPE_LEVEL = 3, 4, 5

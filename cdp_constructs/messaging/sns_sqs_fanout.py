@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sqs as sqs
 
+__all__ = ["FanoutSubscriber", "SnsSqsFanout"]
+
 _SNS_QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/sns.html"
 _MOST_FILTER_POLICIES = 200
 _MOST_FIFO_SUBSCRIPTIONS = 100

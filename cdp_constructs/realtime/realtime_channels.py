@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cognito as cognito
     from aws_cdk import aws_sns as sns
 
+__all__ = ["ChannelNamespace", "RealtimeChannels"]
+
 _BY_USER = "AMAZON_COGNITO_USER_POOLS"
 _BY_ROLE = "AWS_IAM"
 _LONGEST_API_NAME = 50
