@@ -3,17 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct, IValidation
 
+from cdp_constructs.core.once import once
+
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
-
-
-_ON_RESOURCES: "WeakKeyDictionary[Stack, _AcknowledgingResources]" = WeakKeyDictionary()
 
 
 def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) -> None:
@@ -49,12 +47,14 @@ def acknowledge_resources(policy: "iam.Policy", resources: list[str], reason: st
         resources: The ARNs as given to its statements.
         reason: Why a security reviewer would accept them.
     """
-    stack = Stack.of(policy)
-    acknowledging = _ON_RESOURCES.get(stack)
-    if acknowledging is None:
-        acknowledging = _ON_RESOURCES[stack] = _AcknowledgingResources(stack)
-        stack.node.add_validation(acknowledging)
-    acknowledging.accepted.append((policy, resources, reason))
+    _acknowledging(Stack.of(policy)).accepted.append((policy, resources, reason))
+
+
+@once
+def _acknowledging(stack: Stack) -> "_AcknowledgingResources":
+    acknowledging = _AcknowledgingResources(stack)
+    stack.node.add_validation(acknowledging)
+    return acknowledging
 
 
 @jsii.implements(IValidation)

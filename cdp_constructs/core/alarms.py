@@ -7,12 +7,13 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from cdp_constructs.core.once import once
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_cdk import aws_cloudwatch_actions as actions
 
-_ACTIONS: "WeakKeyDictionary[sns.ITopic, actions.SnsAction]" = WeakKeyDictionary()
 _RUNBOOKS: "WeakKeyDictionary[sns.ITopic, Callable[[str], str]]" = WeakKeyDictionary()
 
 
@@ -82,12 +83,10 @@ def name_runbooks(alarm_topic: sns.ITopic, runbook_of: "Callable[[str], str]") -
     _RUNBOOKS[alarm_topic] = runbook_of
 
 
+@once
 def _notifying(topic: sns.ITopic) -> "actions.SnsAction":
     """Return the action that notifies a topic, one for all of its alarms."""
     # Imported here: most applications of this library's data classes never make an alarm.
     from aws_cdk import aws_cloudwatch_actions as actions
 
-    action = _ACTIONS.get(topic)
-    if action is None:
-        action = _ACTIONS[topic] = actions.SnsAction(topic)
-    return action
+    return actions.SnsAction(topic)

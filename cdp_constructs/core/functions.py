@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from enum import Enum
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -18,6 +16,7 @@ from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
 from cdp_constructs.core.metrics import NAMESPACE
+from cdp_constructs.core.once import once
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import seconds
 
@@ -33,17 +32,6 @@ _LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 # The layer also carries pydantic, the X-Ray SDK and cryptography.
 POWERTOOLS_VERSION = "3.37.0"
 _POWERTOOLS_PARAMETER = f"/aws/service/powertools/python/arm64/python3.14/{POWERTOOLS_VERSION}"
-
-
-class _Parts(NamedTuple):
-    """What a function consists of beside itself."""
-
-    resource: lambda_.CfnFunction
-    role: iam.IRole
-
-
-# Kept from the making: a function would have to be asked for each, with a call to Node.
-_parts: WeakKeyDictionary[lambda_.Function, _Parts] = WeakKeyDictionary()
 
 
 class Invocation(Enum):
@@ -144,7 +132,6 @@ def add_function(
     )
     resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
     resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
-    _parts[function] = _Parts(resource, role)
     if dead_letter_queue is not None:
         # Imported here: only asynchronous functions have destinations.
         from aws_cdk import aws_lambda_destinations as destinations
@@ -186,7 +173,7 @@ def layer_folder(name: str) -> Path:
     return _LIBRARY / family / "layers" / folder
 
 
-@cache
+@once
 def powertools_layer(stack: Stack) -> lambda_.ILayerVersion:
     """Return the public Powertools layer of the stack's Region, one per stack."""
     arn = ssm.StringParameter.value_for_string_parameter(stack, _POWERTOOLS_PARAMETER)
@@ -283,20 +270,16 @@ def allow_on_prefixes(
     Raises:
         ValueError: for an imported function without a role.
     """
-    resource, role = _parts.get(function) or _ask_for_parts(function)
+    role = function.role
+    if role is None:
+        raise ValueError(f"{function.node.path} has no role to which permissions could be added")
     policy = iam.Policy(function, construct_id, roles=[role], statements=statements)
+    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
     resource.node.add_dependency(policy)
     acknowledge_resources(policy, prefixes, reason)
 
 
-def _ask_for_parts(function: lambda_.Function) -> _Parts:
-    role = function.role
-    if role is None:
-        raise ValueError(f"{function.node.path} has no role to which permissions could be added")
-    return _Parts(function.node.default_child, role)  # type: ignore[arg-type]  # its only L1
-
-
-@cache
+@once
 def _tracing_policy(stack: Stack) -> iam.ManagedPolicy:
     """Return what lets functions send traces, one policy per stack.
 
