@@ -131,7 +131,7 @@ types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
 docs: $(INSTALLED) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet
 
-bench: $(INSTALLED) $(WEB_BUILT) ## whole-process medians: the chat against an empty app with the same imports
+bench: $(INSTALLED) $(WEB_BUILT) ## whole-process medians: a fan-out against the same resources by hand, and both systems
 	$(BIN)/python -m benchmarks.synth
 
 clean: ## remove everything that the other targets made

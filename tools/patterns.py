@@ -138,7 +138,8 @@ def _rows(found: Iterable[Pattern], folder: str) -> str:
     rows = []
     for pattern in found:
         name = f"{pattern.cdp} / {pattern.japanese}" if pattern.cdp else "none"
-        rows.append(f"| [`{pattern.name}`]({folder}{pattern.page}) | {name} | {pattern.summary} |")
+        summary = pattern.summary.replace("``", "`")
+        rows.append(f"| [`{pattern.name}`]({folder}{pattern.page}) | {name} | {summary} |")
     return "\n".join([*head, *rows])
 
 

@@ -1,7 +1,7 @@
 """Results that are kept for as long as a construct lives: the one place of the library that remembers constructs.
 
-Every question to the CDK is a call to Node. jsii hands out one Python object for each construct, so that it can be a key;
-keys are weak, so that the apps of a test session are freed.
+Every question to the CDK is a call to Node. jsii hands out one Python object for each construct, so that it can be a
+key; keys are weak, so that the apps of a test session are freed.
 """
 
 from collections.abc import Callable
