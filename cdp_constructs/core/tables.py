@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_dynamodb as dynamodb
+
+from cdp_constructs.core.paths import region_of, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +39,7 @@ def add_table(
         expires: Whether DynamoDB deletes items after ``expires_at`` (epoch seconds).
         encryption_key: A customer-managed key; by default DynamoDB encrypts with a key of its own.
     """
-    return dynamodb.TableV2(
+    table = dynamodb.TableV2(
         scope,
         construct_id,
         partition_key=string_attribute(partition_key),
@@ -48,12 +50,14 @@ def add_table(
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
-        encryption=(
-            dynamodb.TableEncryptionV2.customer_managed_key(encryption_key) if encryption_key is not None else None
-        ),
+        encryption=_encryption(scope, encryption_key) if encryption_key is not None else None,
         deletion_protection=removal_policy is not RemovalPolicy.DESTROY,
         removal_policy=removal_policy,
     )
+    if encryption_key is not None and _has_no_region(scope):
+        resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1
+        resource.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", encryption_key.key_arn)
+    return table
 
 
 def add_item_table(
@@ -79,6 +83,27 @@ def string_attribute(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
 
+def key_of(table: dynamodb.ITable, encryption_key: "kms.IKey | None") -> "kms.IKey | None":
+    """Return the customer-managed key of a table that was made with ``encryption_key``, or that exists already.
+
+    Args:
+        table: The table. One that ``add_table`` made for a stack without a Region does not know its key.
+        encryption_key: What the table was made with; None for an existing one.
+    """
+    return table.encryption_key or encryption_key
+
+
 def leading_keys(*prefixes: str) -> dict[str, dict[str, list[str]]]:
     """Return the condition that binds a statement to partition keys such as ``ROOM#…``."""
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{prefix}#*" for prefix in prefixes]}}
+
+
+def _encryption(scope: "Construct", encryption_key: "kms.IKey") -> dynamodb.TableEncryptionV2:
+    # TableV2 writes keys by Region and refuses them where the Region is not known: the key is written afterwards there.
+    if _has_no_region(scope):
+        return dynamodb.TableEncryptionV2.aws_managed_key()
+    return dynamodb.TableEncryptionV2.customer_managed_key(encryption_key)
+
+
+def _has_no_region(scope: "Construct") -> bool:
+    return Token.is_unresolved(region_of(stack_of(scope)))
