@@ -15,6 +15,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.metrics import NAMESPACE
 from cdp_constructs.core.once import once
 from cdp_constructs.core.paths import stack_of
@@ -80,7 +81,8 @@ def add_function(
         reserved_concurrency: Upper bound of concurrent executions, taken out of the account's pool (1,000, soft).
         dead_letter_queue: Receives the event and the error after the two retries of an asynchronous call.
         log_retention: How long logs are kept.
-        log_encryption_key: A customer-managed key for the logs; by default CloudWatch Logs encrypts with its own.
+        log_encryption_key: A customer-managed key for the logs, which CloudWatch Logs is then allowed to use; by
+            default it encrypts with its own.
         removal_policy: What happens to the log group when the stack goes.
 
     Raises:
@@ -94,10 +96,10 @@ def add_function(
         message = f"{scope.node.path}/{construct_id}: an asynchronous function needs dead_letter_queue for its failures"
         raise ValueError(message)
 
-    log_group = logs.LogGroup(
+    log_group = add_log_group(
         scope,
         f"{construct_id}Logs",
-        retention=log_retention,
+        log_retention=log_retention,
         encryption_key=log_encryption_key,
         removal_policy=removal_policy,
     )

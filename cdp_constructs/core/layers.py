@@ -1,31 +1,26 @@
 """One way to give functions a module of this library: a layer per stack, its environment, and its permissions."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
-from aws_cdk import Stack
+from constructs import Construct
 
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
+    from aws_cdk import Stack
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
-    from constructs import Construct
-
-# What functions have from here: ("layer", layer) and ("variable", name).
-_shared: "WeakKeyDictionary[lambda_.Function, set[tuple[str, str]]]" = WeakKeyDictionary()
 
 
 def share_module(
-    construct: "Construct",
+    construct: Construct,
     function: "lambda_.Function",
     *,
     layer: str,
     environment: Mapping[str, str],
-    statements: "Sequence[iam.PolicyStatement]",
+    statements: "Sequence[iam.PolicyStatement]" = (),
 ) -> None:
     """Let a function import a module of this library and do what the module does.
 
@@ -38,24 +33,22 @@ def share_module(
         layer: ``<family>/<module>`` for ``cdp_constructs/<family>/layers/<module>``, whose folder ``python`` has the
             module.
         environment: Variables that the module reads.
-        statements: What the module's calls need.
+        statements: What the module's calls need beside what the pattern grants.
 
     Raises:
-        InvalidOptionError: when the function does not run Python, or has one of the variables from here already.
+        InvalidOptionError: when the function does not run Python, or another pattern shared something under one of the
+            variables.
     """
     from aws_cdk import aws_lambda as lambda_
 
     if function.runtime.family is not lambda_.RuntimeFamily.PYTHON:
         fix = "Give a function with a Python runtime and a zip package"
         raise InvalidOptionError(construct, "function", f"{function.node.path} runs {function.runtime.name}", fix)
-    shared = _shared.setdefault(function, set())
     for name in environment:
-        if ("variable", name) in shared:
-            problem = f"{function.node.path} shares something as {name} already"
+        if not _is_first(function, f"Variable{name}"):
+            problem = f"{function.node.path} already has a shared {name}"
             raise InvalidOptionError(construct, "variable", problem, "Give another variable")
-        shared.add(("variable", name))
-    if ("layer", layer) not in shared:  # Lambda refuses the same layer twice
-        shared.add(("layer", layer))
+    if _is_first(function, _layer_id(layer)):  # Lambda refuses the same layer twice
         function.add_layers(_layer(stack_of(function), layer))
     for name, value in environment.items():
         function.add_environment(name, value)
@@ -63,17 +56,38 @@ def share_module(
         function.add_to_role_policy(statement)
 
 
-@cache
-def _layer(stack: Stack, name: str) -> "lambda_.LayerVersion":
+def _is_first(function: "lambda_.Function", name: str) -> bool:
+    """Whether this is the first time that something is shared with a function under a name.
+
+    What was shared is kept in the construct tree, as children without resources: no template shows them.
+    """
+    shared = function.node.try_find_child("Shared") or Construct(function, "Shared")
+    if shared.node.try_find_child(name) is not None:
+        return False
+    Construct(shared, name)  # type: ignore[arg-type]  # the construct that was made above
+    return True
+
+
+def _layer(stack: "Stack", name: str) -> "lambda_.ILayerVersion":
+    """Return the layer of a stack, which is made when it is first asked for."""
+    made = stack.node.try_find_child(_layer_id(name))
+    if made is not None:
+        return made  # type: ignore[return-value]  # made below
     from aws_cdk import aws_lambda as lambda_
 
     from cdp_constructs.core.functions import layer_folder
 
-    module = name.rpartition("/")[2]
-    construct_id = "".join(word.capitalize() for word in module.split("_")) + "Layer"
     return lambda_.LayerVersion(
         stack,
-        construct_id,
-        description=f"Module {module} of cdp-constructs",
+        _layer_id(name),
+        description=f"Module {_module(name)} of cdp-constructs",
         code=lambda_.Code.from_asset(str(layer_folder(name)), exclude=["**/__pycache__", "**/*.pyc"]),
     )
+
+
+def _layer_id(name: str) -> str:
+    return "".join(word.capitalize() for word in _module(name).split("_")) + "Layer"
+
+
+def _module(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -1,6 +1,7 @@
 """One way to work on what happens to a bucket's objects: S3, EventBridge, a queue, and a place for failures."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -9,12 +10,17 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs.core.buckets import sends_events
+from cdp_constructs.core.keys import let_service_use_key
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
 
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+
 OBJECT_CREATED = "Object Created"
 OBJECT_DELETED = "Object Deleted"
-EVENTBRIDGE = iam.ServicePrincipal("events.amazonaws.com")
+EVENTBRIDGE_SERVICE = "events.amazonaws.com"
+EVENTBRIDGE = iam.ServicePrincipal(EVENTBRIDGE_SERVICE)
 
 
 def queue_object_events(
@@ -26,6 +32,7 @@ def queue_object_events(
     detail_types: Sequence[str],
     queue: sqs.Queue,
     dead_letter_queue: sqs.Queue,
+    encryption_key: "kms.IKey | None" = None,
 ) -> events.CfnRule:
     """Send the events of the objects below a prefix to a queue; any number of patterns can do so for one bucket.
 
@@ -38,10 +45,11 @@ def queue_object_events(
         queue: Receives the events.
         dead_letter_queue: Receives the events that EventBridge could not put into ``queue`` for 24 hours. They are
             the same as in ``queue``, so this may be the queue's own.
+        encryption_key: The customer-managed key of both queues, if they have one.
 
     Raises:
         InvalidOptionError: when the bucket is defined in this app and sends no events to EventBridge. An imported
-            bucket cannot be looked into.
+            bucket is not checked.
     """
     if not sends_events(bucket):
         raise InvalidOptionError(
@@ -72,12 +80,21 @@ def queue_object_events(
             )
         ],
     )
-    let_rule_send(rule, queue, dead_letter_queue)
+    let_rule_send(rule, queue, dead_letter_queue, encryption_key=encryption_key)
     return rule
 
 
-def let_rule_send(rule: events.CfnRule, *queues: sqs.Queue) -> None:
-    """Let EventBridge put the events of one rule, and of no other, into queues."""
+def let_rule_send(rule: events.CfnRule, *queues: sqs.Queue, encryption_key: "kms.IKey | None" = None) -> None:
+    """Let EventBridge put the events of one rule, and of no other, into queues.
+
+    Args:
+        rule: The rule; its targets name the queues.
+        queues: Targets and dead-letter queues of the rule.
+        encryption_key: The customer-managed key of the queues, if they have one; EventBridge is then allowed to use it.
+    """
+    if encryption_key is not None:
+        # For this account's rules, not for the one: the rule names the queue, and the queue names the key.
+        let_service_use_key(rule, encryption_key, EVENTBRIDGE_SERVICE)
     service = EVENTBRIDGE.with_conditions({"ArnEquals": {"aws:SourceArn": rule.attr_arn}})
     for queue in queues:
         iam.Grant.add_to_principal_or_resource(

@@ -55,7 +55,7 @@ def add_dead_letter_queue(
     add_alarm(
         scope,
         f"{construct_id}Alarm",
-        queue.metric_approximate_number_of_messages_visible(period=minute(), statistic="max"),
+        metric_dead_letters(queue),
         alarm_topic=alarm_topic,
         description=f"{path_of(scope)}: {construct_id} holds {holds}. Read one, mend the cause, then replay them.",
     )
@@ -104,6 +104,11 @@ def add_work_queue(
 def metric_oldest_message(queue: sqs.IQueue, *, period: Duration | None = None) -> cloudwatch.Metric:
     """Age in seconds of the oldest message that waits in the queue: how far its consumer is behind."""
     return queue.metric_approximate_age_of_oldest_message(period=period or minute(), statistic="max")
+
+
+def metric_dead_letters(queue: sqs.IQueue, *, period: Duration | None = None) -> cloudwatch.Metric:
+    """Messages that wait in a dead-letter queue, per minute by default."""
+    return queue.metric_approximate_number_of_messages_visible(period=period or minute(), statistic="max")
 
 
 def _encryption(key: kms.IKey | None) -> sqs.QueueEncryption:

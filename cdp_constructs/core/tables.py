@@ -1,35 +1,109 @@
-"""One way to make a table of items of many kinds: keys ``pk`` and ``sk``, kept, recoverable, items may expire."""
+"""One way to make a table: on demand, recoverable, protected from deletion, encrypted, items may expire."""
 
-from aws_cdk import RemovalPolicy
+from typing import TYPE_CHECKING
+
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_dynamodb as dynamodb
-from constructs import Construct
+
+from cdp_constructs.core.paths import region_of, stack_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_kms as kms
+    from constructs import Construct
 
 EXPIRY = "expires_at"
 
 
-def add_item_table(scope: Construct, construct_id: str, *, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
-    """Add a table, on demand, with point-in-time recovery, and time to live by ``expires_at`` (epoch seconds).
+def add_table(
+    scope: "Construct",
+    construct_id: str,
+    *,
+    removal_policy: RemovalPolicy,
+    partition_key: str,
+    sort_key: str | None = None,
+    indexes: "Sequence[dynamodb.GlobalSecondaryIndexPropsV2]" = (),
+    expires: bool = True,
+    encryption_key: "kms.IKey | None" = None,
+) -> dynamodb.TableV2:
+    """Add a table, on demand and with point-in-time recovery, whose keys are strings.
 
     Args:
         scope: The pattern that owns the items.
         construct_id: Id of the table inside ``scope``.
         removal_policy: What happens to the table when the stack goes; unless ``DESTROY`` it is protected from deletion.
+        partition_key: Name of the attribute.
+        sort_key: Name of the attribute; by default there is none.
+        indexes: Global secondary indexes.
+        expires: Whether DynamoDB deletes items after ``expires_at`` (epoch seconds).
+        encryption_key: A customer-managed key; by default DynamoDB encrypts with a key of its own.
     """
-    return dynamodb.TableV2(
+    table = dynamodb.TableV2(
         scope,
         construct_id,
-        partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-        sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+        partition_key=string_attribute(partition_key),
+        sort_key=string_attribute(sort_key) if sort_key is not None else None,
         billing=dynamodb.Billing.on_demand(),
-        time_to_live_attribute=EXPIRY,
+        global_secondary_indexes=list(indexes) or None,
+        time_to_live_attribute=EXPIRY if expires else None,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
+        encryption=_encryption(scope, encryption_key) if encryption_key is not None else None,
         deletion_protection=removal_policy is not RemovalPolicy.DESTROY,
         removal_policy=removal_policy,
     )
+    if encryption_key is not None and _has_no_region(scope):
+        resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1
+        resource.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", encryption_key.key_arn)
+    return table
+
+
+def add_item_table(
+    scope: "Construct",
+    construct_id: str,
+    *,
+    removal_policy: RemovalPolicy,
+    encryption_key: "kms.IKey | None" = None,
+) -> dynamodb.TableV2:
+    """Add a table for items of many kinds, with the keys ``pk`` and ``sk``, that may expire; see ``add_table``."""
+    return add_table(
+        scope,
+        construct_id,
+        partition_key="pk",
+        sort_key="sk",
+        encryption_key=encryption_key,
+        removal_policy=removal_policy,
+    )
+
+
+def string_attribute(name: str) -> dynamodb.Attribute:
+    """Return a key attribute that is a string."""
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
+def key_of(table: dynamodb.ITable, encryption_key: "kms.IKey | None") -> "kms.IKey | None":
+    """Return the customer-managed key of a table that was made with ``encryption_key``, or that exists already.
+
+    Args:
+        table: The table. One that ``add_table`` made for a stack without a Region does not know its key.
+        encryption_key: What the table was made with; None for an existing one.
+    """
+    return table.encryption_key or encryption_key
 
 
 def leading_keys(*prefixes: str) -> dict[str, dict[str, list[str]]]:
     """Return the condition that binds a statement to partition keys such as ``ROOM#…``."""
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{prefix}#*" for prefix in prefixes]}}
+
+
+def _encryption(scope: "Construct", encryption_key: "kms.IKey") -> dynamodb.TableEncryptionV2:
+    # TableV2 writes keys by Region and refuses them where the Region is not known: the key is written afterwards there.
+    if _has_no_region(scope):
+        return dynamodb.TableEncryptionV2.aws_managed_key()
+    return dynamodb.TableEncryptionV2.customer_managed_key(encryption_key)
+
+
+def _has_no_region(scope: "Construct") -> bool:
+    return Token.is_unresolved(region_of(stack_of(scope)))

@@ -286,5 +286,5 @@ def test_back_end_that_shares_already_is_refused() -> None:
     stack = Stack()
     function = back_end(stack)
     notifications(stack, "Chat").share_with(function)
-    with pytest.raises(InvalidOptionError, match="shares something as NOTICES_TABLE already"):
+    with pytest.raises(InvalidOptionError, match="already has a shared NOTICES_TABLE"):
         notifications(stack, "Shop").share_with(function)

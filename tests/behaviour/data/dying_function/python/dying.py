@@ -5,7 +5,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-index = import_module("index")
+index = import_module("handlers.speed_layer.index")
 
 
 def handler(event: dict[str, Any], context: object) -> Any:

@@ -1,0 +1,37 @@
+"""One way to make a log group: it ends, follows the removal policy, and may be encrypted with a key."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_logs as logs
+
+if TYPE_CHECKING:
+    from aws_cdk import RemovalPolicy
+    from aws_cdk import aws_kms as kms
+    from constructs import Construct
+
+
+def add_log_group(
+    scope: "Construct",
+    construct_id: str,
+    *,
+    log_retention: logs.RetentionDays,
+    removal_policy: "RemovalPolicy",
+    encryption_key: "kms.IKey | None" = None,
+) -> logs.LogGroup:
+    """Add a log group.
+
+    Args:
+        scope: The pattern that logs.
+        construct_id: Id of the log group inside ``scope``.
+        log_retention: How long entries are kept.
+        removal_policy: What happens to the log group when the stack goes.
+        encryption_key: A customer-managed key, which CloudWatch Logs is then allowed to use; by default CloudWatch Logs
+            encrypts with a key of its own.
+    """
+    if encryption_key is not None:
+        from cdp_constructs.core.keys import let_logs_use_key
+
+        let_logs_use_key(scope, encryption_key)
+    return logs.LogGroup(
+        scope, construct_id, retention=log_retention, encryption_key=encryption_key, removal_policy=removal_policy
+    )
