@@ -41,7 +41,7 @@ def queue_object_events(
 
     Raises:
         InvalidOptionError: when the bucket is defined in this app and sends no events to EventBridge. An imported
-            bucket cannot be looked into.
+            bucket is assumed to.
     """
     if not sends_events(bucket):
         raise InvalidOptionError(
@@ -78,6 +78,10 @@ def queue_object_events(
 
 def let_rule_send(rule: events.CfnRule, *queues: sqs.Queue) -> None:
     """Let EventBridge put the events of one rule, and of no other, into queues."""
+    for queue in queues:
+        if queue.encryption_master_key is not None:
+            # EventBridge encrypts what it sends with the queue's key. It names no source when it asks KMS.
+            queue.encryption_master_key.grant(EVENTBRIDGE, "kms:Decrypt", "kms:GenerateDataKey")
     service = EVENTBRIDGE.with_conditions({"ArnEquals": {"aws:SourceArn": rule.attr_arn}})
     for queue in queues:
         iam.Grant.add_to_principal_or_resource(
