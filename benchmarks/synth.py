@@ -35,7 +35,7 @@ CONTEXTS = {"app.py, chat": {"systems": ["chat"]}}
 
 @dataclass(frozen=True)
 class Run:
-    """One finished process: seconds on the wall and in user code, jsii's Node included, and MB of its largest process."""
+    """One process: seconds on the wall and in user code, jsii's Node included, and MB of the largest part."""
 
     wall: float
     user: float

@@ -6,11 +6,11 @@ from types import ModuleType
 
 
 def import_handler(package: str) -> ModuleType:
-    """Import the module ``index`` of a handler anew, so that it reads the environment and makes its clients again.
+    """Import a handler's ``index`` and its other modules anew: they read the environment and make clients again.
 
     Args:
         package: The handler's package, such as ``cdp_constructs.upload.handlers.form``.
     """
-    name = f"{package}.index"
-    sys.modules.pop(name, None)
-    return import_module(name)
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
+    return import_module(f"{package}.index")

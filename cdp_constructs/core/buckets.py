@@ -1,58 +1,58 @@
 """One way to make a bucket: private, versioned, TLS only, encrypted, logged; one log bucket per stack."""
 
-from weakref import WeakKeyDictionary, WeakSet
+from typing import TYPE_CHECKING, cast
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import days
+from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError
 
+if TYPE_CHECKING:
+    from constructs import Construct, IConstruct
+
 _LOG_BUCKET_ID = "AccessLogs"
+_EXISTING_LOG_BUCKET = "ExistingAccessLogs"
 _LOG_RETENTION = Duration.days(365)
 _BLOCK_ALL = s3.BlockPublicAccess.BLOCK_ALL
 
-# jsii hands out one Python object per construct, so one can be a key; weak, so that apps of a test session go away.
-_log_buckets: WeakKeyDictionary[Stack, s3.IBucket] = WeakKeyDictionary()
-_sending_events: WeakSet[s3.IBucket] = WeakSet()
 
-
-def use_access_log_bucket(scope: IConstruct, bucket: s3.IBucket) -> None:
-    """Send the access logs of every bucket and distribution that this library makes in a stack to a bucket of yours.
+def use_access_log_bucket(scope: "IConstruct", bucket: s3.IBucket) -> None:
+    """Send the access logs of every bucket and distribution that this library makes in a stack to an existing bucket.
 
     Without this call the first pattern that needs one makes a single log bucket for the whole stack. Call it before the
     first pattern of the stack.
 
     Args:
         scope: The stack, or any construct of it.
-        bucket: An existing log bucket in the stack's Region. Its policy must let ``logging.s3.amazonaws.com`` put
-            objects, because an imported bucket is never changed from here.
+        bucket: A log bucket of the stack's Region. Its policy must let ``logging.s3.amazonaws.com`` put objects, and
+            for distributions its ACL must be enabled: an imported bucket is never changed from here.
 
     Raises:
-        InvalidOptionError: when the stack already made a log bucket of its own.
+        InvalidOptionError: when the stack has its log bucket already.
     """
     stack = Stack.of(scope)
-    if stack.node.try_find_child(_LOG_BUCKET_ID) is not None:
+    if stack.node.try_find_child(_LOG_BUCKET_ID) is not None or kept(stack, _EXISTING_LOG_BUCKET) is not None:
         raise InvalidOptionError(
-            stack,
+            cast("Construct", stack),
             "access log bucket",
-            "was already made by an earlier pattern of this stack",
-            "Call use_access_log_bucket() before the first pattern",
+            "was already made by an earlier pattern of this stack, or given",
+            "Call use_access_log_bucket() once, before the first pattern",
         )
-    _log_buckets[stack] = bucket
+    keep(stack, _EXISTING_LOG_BUCKET, bucket)
 
 
-def access_log_bucket(scope: Construct) -> s3.IBucket:
-    """Return the stack's log bucket: the brought one, or one that is made on first use and keeps logs for a year."""
+def access_log_bucket(scope: "Construct") -> s3.IBucket:
+    """Return the stack's log bucket: the existing one, or one that is made on first use and keeps logs for a year."""
     stack = stack_of(scope)
-    known = _log_buckets.get(stack)
-    if known is not None:
-        return known
-    _log_buckets[stack] = bucket = s3.Bucket(
+    existing: s3.IBucket | None = kept(stack, _EXISTING_LOG_BUCKET) or stack.node.try_find_child(_LOG_BUCKET_ID)  # type: ignore[assignment]  # made below
+    if existing is not None:
+        return existing
+    bucket = s3.Bucket(
         stack,
         _LOG_BUCKET_ID,
         block_public_access=_BLOCK_ALL,
@@ -70,7 +70,7 @@ def access_log_bucket(scope: Construct) -> s3.IBucket:
 
 
 def add_private_bucket(
-    scope: Construct,
+    scope: "Construct",
     construct_id: str,
     *,
     encryption_key: kms.IKey | None = None,
@@ -88,7 +88,7 @@ def add_private_bucket(
         removal_policy: What happens to the objects when the stack goes. ``DESTROY`` deletes an empty bucket only.
         cors: Browsers' origins that may use the bucket directly.
         lifecycle_rules: Expiry and transitions, beside the clean-up of incomplete multipart uploads after one day.
-        event_bridge_enabled: Whether S3 also tells EventBridge about every object.
+        event_bridge_enabled: Whether S3 also sends an event about every object to EventBridge.
     """
     bucket = s3.Bucket(
         scope,
@@ -116,14 +116,11 @@ def add_private_bucket(
         resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(  # type: ignore[union-attr]
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
-        _sending_events.add(bucket)
     return bucket
 
 
 def sends_events(bucket: s3.IBucket) -> bool:
-    """Tell whether a bucket sends its events to EventBridge; of an imported one it is taken for granted."""
-    if bucket in _sending_events:
-        return True
+    """Tell whether a bucket sends its events to EventBridge; an imported one is assumed to."""
     node = bucket.node
     resource = node.default_child
     if resource is None or getattr(resource, "notification_configuration", None) is not None:

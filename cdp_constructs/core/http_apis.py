@@ -1,4 +1,4 @@
-"""One way to bound how often the routes of an HTTP API are called, and to keep who called them."""
+"""One way to add routes to an HTTP API, to throttle them, and to keep a log of who called them."""
 
 import json
 from typing import TYPE_CHECKING, cast
@@ -7,10 +7,16 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_logs as logs
 
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.validation import InvalidOptionError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
+
+_LONGEST_NAME = 128
 
 _LOGGED = {
     "request_id": "$context.requestId",
@@ -26,11 +32,67 @@ _LOGGED = {
 }
 
 
+def name_of(scope: "Construct", suffix: str = "") -> str:
+    """Return the name that an API, or an authorizer of it, has in the console: the pattern's path.
+
+    Args:
+        scope: The pattern. A ``Default`` at the end of its path is left out, as in logical ids.
+        suffix: Tells what belongs to the API from the API itself, such as ``-SignedIn``.
+    """
+    path = path_of(scope).removesuffix("/Default").replace("/", "-")
+    return path[: _LONGEST_NAME - len(suffix)] + suffix
+
+
+def add_function_routes(
+    scope: "Construct",
+    api: apigatewayv2.IHttpApi,
+    function: "lambda_.IFunction",
+    routes: "Mapping[str, str]",
+    *,
+    integration_id: str,
+    authorizer: apigatewayv2.IHttpRouteAuthorizer | None,
+) -> list[apigatewayv2.HttpRoute]:
+    """Let a pattern's function answer routes of an API, for users whose token the API has verified.
+
+    Args:
+        scope: The pattern that owns the function.
+        api: The HTTP API. Its CORS settings are its own.
+        function: Answers.
+        routes: Method and path, such as ``POST /uploads``, by construct id of the route.
+        integration_id: Id of the integration.
+        authorizer: Verifies the users' tokens; None for the API's default authorizer.
+
+    Raises:
+        InvalidOptionError: when there is no authorizer: the function would refuse everybody.
+    """
+    # Imported here: a pattern that is not called through an API does not pay for it.
+    from aws_cdk import aws_apigatewayv2_integrations as integrations
+
+    authorizer = authorizer or api.default_authorizer
+    if authorizer is None:
+        fix = "Give one, such as HttpJwtAuthorizer(…), or an API with a default authorizer, as AuthorizedApi makes it"
+        raise InvalidOptionError(scope, "authorizer", "was not given, and the API has no default authorizer", fix)
+    integration = integrations.HttpLambdaIntegration(integration_id, function)
+    added = []
+    for construct_id, route in routes.items():
+        method, _, path = route.partition(" ")
+        if not path.startswith("/"):
+            raise InvalidOptionError(scope, "path", f"is {path!r}", "Begin with a slash, such as /uploads")
+        key = apigatewayv2.HttpRouteKey.with_(path, apigatewayv2.HttpMethod[method])
+        added.append(
+            apigatewayv2.HttpRoute(
+                scope, construct_id, http_api=api, route_key=key, integration=integration, authorizer=authorizer
+            )
+        )
+    return added
+
+
 def add_access_logs(
     scope: "Construct",
     api: apigatewayv2.HttpApi,
     *,
     log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
 ) -> apigatewayv2.CfnStage:
     """Keep a line of JSON for every request to the default stage, and return the stage.
 
@@ -38,8 +100,9 @@ def add_access_logs(
         scope: The pattern that owns the API; the log group is its ``AccessLogs``.
         api: The API.
         log_retention: How long the lines are kept.
+        removal_policy: What happens to them when the stack goes.
     """
-    log_group = logs.LogGroup(scope, "AccessLogs", retention=log_retention, removal_policy=RemovalPolicy.RETAIN)
+    log_group = logs.LogGroup(scope, "AccessLogs", retention=log_retention, removal_policy=removal_policy)
     stage = cast("apigatewayv2.CfnStage", api.default_stage.node.default_child)  # type: ignore[union-attr]
     stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
         destination_arn=log_group.log_group_arn, format=json.dumps(_LOGGED)
@@ -53,7 +116,7 @@ def throttle_routes(
     *,
     after: "Iterable[apigatewayv2.HttpRoute]",
 ) -> None:
-    """Let routes take fewer requests than the others; an imported API's stage is not ours to configure.
+    """Let routes take fewer requests than the others; the stage of an imported API is not changed.
 
     Args:
         api: The HTTP API, served from its default stage.

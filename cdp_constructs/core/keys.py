@@ -30,7 +30,7 @@ def add_key(
         scope: The pattern whose data it encrypts.
         construct_id: Id of the key inside ``scope``.
         description: What it encrypts, as shown in the console.
-        removal_policy: RETAIN by default: data without its key is lost.
+        removal_policy: What happens to the key when the stack goes; without the key its data is lost.
     """
     return kms.Key(
         scope, construct_id, description=description, enable_key_rotation=True, removal_policy=removal_policy

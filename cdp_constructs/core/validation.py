@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
 
+from cdp_constructs.core.paths import region_of, stack_of
+
 if TYPE_CHECKING:
+    from aws_cdk import IResource
     from constructs import Construct
 
 
@@ -100,6 +103,27 @@ def check_exclusive(construct: "Construct | str", given: dict[str, object], crea
                 f"was given together with {existing[0]}",
                 f"An existing resource is not reconfigured: leave out {name}, or {existing[0]} to have one made",
             )
+
+
+def check_region(construct: "Construct", option: str, resource: "IResource | None", *, fix: str | None = None) -> None:
+    """Refuse an existing resource that is known to be in another Region than the construct's stack.
+
+    Args:
+        construct: The pattern.
+        option: The option's name.
+        resource: What was given; None is nothing to check. One imported by ARN has the Region of its ARN or of its
+            stack, as the CDK's import method decides.
+        fix: What to give instead; by default one of the stack's Region.
+
+    Raises:
+        InvalidOptionError: naming both Regions.
+    """
+    if resource is None:
+        return
+    here, there = region_of(stack_of(construct)), resource.env.region
+    if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+        problem = f"is in {there}, but the stack is in {here}"
+        raise InvalidOptionError(construct, option, problem, fix or f"Give one of {here}")
 
 
 def check_origins(construct: "Construct | str", origins: Iterable[str]) -> list[str]:

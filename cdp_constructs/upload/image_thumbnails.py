@@ -1,25 +1,30 @@
-"""Image thumbnails: a small picture of every accepted image, with a queue between, so that none is missed."""
+"""ImageThumbnails: a small picture of every accepted image, with a queue between, so that none is missed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_range
+from cdp_constructs.core.periods import minute
+from cdp_constructs.core.queues import metric_oldest_message
+from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
+from cdp_constructs.upload._upload_bucket import ACCEPTED
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_sqs as sqs
 
     from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 
@@ -34,46 +39,55 @@ _USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
 class ImageThumbnails(Construct):
-    """Make a thumbnail of every image that ``DirectObjectUpload`` accepts.
-
-    Problem: a function that S3 calls for each new image sometimes misses one: the call fails, is throttled or times
-    out, and nobody notices. Solution: accepted uploads wait in a queue of their own until their thumbnail exists. What
-    failed around an image is tried five times and then kept in a dead-letter queue with an alarm; an image that cannot
-    be read is counted and holds up nobody, because every image is a call of its own.
-
-    The thumbnail of ``accepted/<owner>/<upload_id>/<name>`` is ``accepted/<owner>/<upload_id>/thumbnail/320.webp``:
-    beside the object, so whatever delivers or deletes the owner's files reaches it too, and where no upload can be. It
-    is a WebP that fits into a square, upright (EXIF orientation), of an animation the first frame, without EXIF and so
-    without the place where a photo was taken. It is written once. Then ``thumbnail_topic`` hears the message about the
-    upload with ``thumbnail`` beside (``key``, ``content_type``, ``size``, ``width``, ``height``), maybe twice.
-
-    Not for: previews of documents and videos, and sizes chosen per request (a resizer behind the distribution does
-    that).
+    """A queue of accepted uploads and a function that makes a small WebP of each image among them.
 
     CDP: Queuing Chain / キューイングチェーン パターン, behind Direct Object Upload.
 
-    Limits: files of 50 MB and 64 megapixels; JPEG, PNG, GIF, WebP and AVIF. Others are left without a thumbnail.
+    The thumbnail of ``accepted/<owner>/<upload_id>/<name>`` is ``accepted/<owner>/<upload_id>/thumbnail/320.webp``:
+    upright, without EXIF, of an animation the first frame. JPEG, PNG, GIF, WebP and AVIF up to 50 MB and 64 megapixels
+    get one.
+
+        thumbnails = ImageThumbnails(
+            self,
+            "Thumbnails",
+            fanout=SnsSqsFanout(self, "Accepted", topic=upload.topic),
+            bucket=upload.bucket,
+            pillow_layer=ImageThumbnails.layer_from_folder(self, "Pillow", "build/layers/pillow"),
+        )
+        SnsSqsFanout(self, "Made", topic=thumbnails.topic).add_subscriber("Gallery")
 
     Args:
         scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
-        fanout: Publishes accepted uploads: ``SnsSqsFanout(self, "Accepted", topic=upload.accepted_topic)``.
+        fanout: Publishes accepted uploads: ``SnsSqsFanout(self, "Accepted", topic=upload.topic)``.
         bucket: The bucket of the uploads; nothing on it is changed.
         pillow_layer: A layer with Pillow for the function's Python and architecture; ``layer_from_folder()`` makes one.
-        prefix: Folder of the accepted objects; ``accepted/`` by default.
+        prefix: Folder of the accepted objects; ``DirectObjectUpload.accepted_prefix`` by default.
         pixels: Longer side of a thumbnail, 16 to 2,048; 320 by default. Smaller images keep their size.
-        encryption_key: Encrypts ``thumbnail_topic``; by default the fan-out's key, and without that one is made.
+        topic: An existing topic of the stack's Region for the messages about thumbnails; by default one is made.
+        encryption_key: A customer-managed key for the topic, or the key of an existing topic. By default the existing
+            topic's own; for a new topic the fan-out's, and without that one is made. The queues have the fan-out's.
         alarm_topic: Receives the alarms; by default those of the queues go to the fan-out's, and there is no other.
-
-    Attributes:
-        thumbnail_topic: Hears of every thumbnail. Subscribe with ``SnsSqsFanout(self, "Made", topic=…)``.
-        function: Makes the thumbnails.
-        queue: Holds accepted images until they have one.
-        dead_letter_queue: Keeps those that failed.
+        log_retention: How long the function's logs are kept; 3 months by default.
+        removal_policy: What happens to a key that is made here and to the log group when the stack is deleted; they are
+            kept by default.
 
     Raises:
-        InvalidOptionError: for a prefix without ``/`` at its end, or a size out of range.
+        InvalidOptionError: for a prefix without ``/`` at its end, a size out of range, or resources of another Region.
     """
+
+    topic: sns.ITopic
+    """Receives a message for each thumbnail: the one about the upload, with ``thumbnail`` added."""
+    encryption_key: "kms.IKey | None"
+    """The topic's key; None for an existing topic whose key is not known."""
+    bucket: s3.IBucket
+    """Holds the images and their thumbnails."""
+    function: lambda_.Function
+    """Makes the thumbnails."""
+    queue: "sqs.IQueue"
+    """Holds accepted images until they have one."""
+    dead_letter_queue: "sqs.IQueue"
+    """Keeps those that failed, for 14 days."""
 
     def __init__(
         self,
@@ -83,10 +97,13 @@ class ImageThumbnails(Construct):
         fanout: "SnsSqsFanout",
         bucket: s3.IBucket,
         pillow_layer: lambda_.ILayerVersion,
-        prefix: str = "accepted/",
+        prefix: str = ACCEPTED,
         pixels: int = 320,
+        topic: sns.ITopic | None = None,
         encryption_key: "kms.IKey | None" = None,
         alarm_topic: sns.ITopic | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
         check_range(
@@ -98,14 +115,35 @@ class ImageThumbnails(Construct):
             unit="pixels",
             source="a larger one is no thumbnail, and the function's memory is made for these",
         )
+        for name, resource in {"bucket": bucket, "topic": topic, "alarm_topic": alarm_topic}.items():
+            check_region(self, name, resource)
         if not prefix.endswith("/"):
             raise InvalidOptionError(self, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
-        key = encryption_key or fanout.encryption_key
-        if key is None:
-            key = add_key(self, "EncryptionKey", description=f"Encrypts the topic of {path_of(self)}")
-        self.thumbnail_topic: sns.ITopic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
-        self.function: lambda_.IFunction = self._make_function(bucket, prefix, pixels, pillow_layer)
-        key.grant(self.function, *_USE_KEY)
+        self.bucket = bucket
+        self.encryption_key = encryption_key or (fanout.encryption_key if topic is None else topic.master_key)
+        if self.encryption_key is None and topic is None:
+            self.encryption_key = add_key(
+                self,
+                "EncryptionKey",
+                description=f"Encrypts the topic of {path_of(self)}",
+                removal_policy=removal_policy,
+            )
+        self.topic = topic or sns.Topic(self, "Topic", master_key=self.encryption_key, enforce_ssl=True)
+        self.function = add_function(
+            self,
+            "Function",
+            handler="upload/thumbnails",
+            description="Makes thumbnails of accepted images",
+            invocation=Invocation.POLLED,
+            publishes_metrics=True,
+            layers=[pillow_layer],
+            memory_size=_MEMORY,
+            timeout=_TIMEOUT,
+            environment={"PIXELS": str(pixels), "TOPIC_ARN": self.topic.topic_arn},
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
+        self._allow_images(self.function, prefix)
         subscriber = fanout.add_subscriber(
             "Images",
             scope=self,
@@ -117,16 +155,20 @@ class ImageThumbnails(Construct):
         )
         self.queue = subscriber.queue
         self.dead_letter_queue = subscriber.dead_letter_queue
-        self._subscriber = subscriber
         add_alarm(
             self,
             "UnreadableAlarm",
-            self.metric_unreadable(),
+            self.metric_rejected(),
             alarm_topic=alarm_topic,
             threshold=_UNREADABLE_THAT_ALARM,
             description=f"{path_of(self)}: many images got no thumbnail within 5 minutes, because they could not be "
             "read. Look at the reasons in the function's log: somebody tries, or a client sends broken files.",
         )
+
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms of this pattern, for a composite alarm or a dashboard."""
+        return alarms_of(self)
 
     @staticmethod
     def layer_from_folder(scope: Construct, construct_id: str, folder: str | Path) -> lambda_.LayerVersion:
@@ -161,49 +203,31 @@ class ImageThumbnails(Construct):
         )
 
     def metric_made(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Thumbnails that were made, per 5 minutes by default."""
-        return self._metric("MadeThumbnails", period)
+        """Thumbnails that were made. Sum over 5 minutes by default."""
+        return function_metric(self.function, "MadeThumbnails", period=period)
 
-    def metric_unreadable(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Images that got no thumbnail because they could not be read, per 5 minutes by default."""
-        return self._metric("UnreadableImages", period)
+    def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Images that got no thumbnail because they could not be read. Sum over 5 minutes by default."""
+        return function_metric(self.function, "UnreadableImages", period=period)
 
-    def metric_oldest_image(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Age in seconds of the oldest image that waits for its thumbnail, per minute by default."""
-        return self._subscriber.metric_oldest_message(period=period)
+    def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Age in seconds of the oldest image that waits for its thumbnail. Maximum per minute by default."""
+        return metric_oldest_message(self.queue, period=period)
 
-    def _metric(self, name: str, period: Duration | None) -> "cloudwatch.Metric":
-        from aws_cdk import aws_cloudwatch as cloudwatch
-
-        return cloudwatch.Metric(
-            namespace="CdpConstructs",
-            metric_name=name,
-            dimensions_map={"function_name": self.function.function_name},
-            statistic="sum",
-            period=period or minutes(5),
+    def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Uploads that wait in the dead-letter queue. Maximum per minute by default."""
+        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(
+            period=period or minute(), statistic="max"
         )
 
-    def _make_function(
-        self, bucket: s3.IBucket, prefix: str, pixels: int, pillow_layer: lambda_.ILayerVersion
-    ) -> lambda_.Function:
-        function = add_function(
-            self,
-            "Function",
-            handler="upload/thumbnails",
-            description="Makes thumbnails of accepted images",
-            invocation=Invocation.POLLED,
-            layers=[pillow_layer],
-            memory_size=_MEMORY,
-            timeout=_TIMEOUT,
-            environment={"PIXELS": str(pixels), "TOPIC_ARN": self.thumbnail_topic.topic_arn},
-        )
-        images, thumbnails = bucket.arn_for_objects(f"{prefix}*"), bucket.arn_for_objects(f"{prefix}*/thumbnail/*")
+    def _allow_images(self, function: lambda_.Function, prefix: str) -> None:
+        images, thumbnails = (self.bucket.arn_for_objects(f"{prefix}{end}") for end in ("*", "*/thumbnail/*"))
         statements = [
             iam.PolicyStatement(actions=["s3:GetObject"], resources=[images]),
             iam.PolicyStatement(actions=["s3:PutObject"], resources=[thumbnails]),
             # Without it S3 answers "denied" instead of "not found" for an object that is gone.
-            iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
-            iam.PolicyStatement(actions=["sns:Publish"], resources=[self.thumbnail_topic.topic_arn]),
+            iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]),
+            iam.PolicyStatement(actions=["sns:Publish"], resources=[self.topic.topic_arn]),
         ]
         allow_on_prefixes(
             function,
@@ -213,6 +237,6 @@ class ImageThumbnails(Construct):
             reason="Owner and upload are not known before users upload. It reads accepted objects, and writes only "
             "into the folders thumbnail/ beside them, where no upload can be.",
         )
-        if bucket.encryption_key is not None:
-            bucket.encryption_key.grant(function, *_USE_KEY)
-        return function
+        for key in (self.bucket.encryption_key, self.encryption_key):
+            if key is not None:
+                key.grant(function, *_USE_KEY)

@@ -1,4 +1,4 @@
-"""Signed-in users of a web application upload pictures; a consumer hears of each one that passed."""
+"""Signed-in users of a web application upload pictures; a consumer receives a message about each one that passed."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -13,7 +13,7 @@ def build(stack: Stack) -> DirectObjectUpload:
     upload = DirectObjectUpload(
         stack, "Pictures", content_types=["image/jpeg", "image/png"], max_size_mb=10, allowed_origins=origins
     )
-    accepted = SnsSqsFanout(stack, "Accepted", topic=upload.accepted_topic)
+    accepted = SnsSqsFanout(stack, "Accepted", topic=upload.topic)
     accepted.add_subscriber("Thumbnails", filter_policy={"content_type": ["image/jpeg"]})
 
     api = apigatewayv2.HttpApi(
@@ -26,5 +26,5 @@ def build(stack: Stack) -> DirectObjectUpload:
         ),
     )
     issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example"
-    upload.add_route(api, "/uploads", authorizers.HttpJwtAuthorizer("Users", issuer, jwt_audience=["web"]))
+    upload.add_routes(api, authorizer=authorizers.HttpJwtAuthorizer("Users", issuer, jwt_audience=["web"]))
     return upload

@@ -1,4 +1,4 @@
-"""Pictures that users upload get a thumbnail, and a consumer hears of each one."""
+"""Pictures that users upload get a thumbnail, and a consumer receives a message about each one."""
 
 from aws_cdk import Stack
 
@@ -17,9 +17,9 @@ def build(stack: Stack) -> ImageThumbnails:
     thumbnails = ImageThumbnails(
         stack,
         "Thumbnails",
-        fanout=SnsSqsFanout(stack, "Accepted", topic=upload.accepted_topic),
+        fanout=SnsSqsFanout(stack, "Accepted", topic=upload.topic),
         bucket=upload.bucket,
         pillow_layer=ImageThumbnails.layer_from_folder(stack, "Pillow", "build/layers/pillow"),
     )
-    SnsSqsFanout(stack, "Made", topic=thumbnails.thumbnail_topic).add_subscriber("Gallery")
+    SnsSqsFanout(stack, "Made", topic=thumbnails.topic).add_subscriber("Gallery")
     return thumbnails

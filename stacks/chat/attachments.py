@@ -23,7 +23,7 @@ CONTENT_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "applicat
 LARGEST_MB = 10
 
 # What the API gives out names an object below this folder; nothing above it is reachable from outside.
-_ACCEPTED = "accepted"
+_ORIGIN_PATH = f"/{DirectObjectUpload.accepted_prefix}".removesuffix("/")
 # `make install` puts Pillow for Lambda there.
 _PILLOW = Path(__file__).parents[2] / "build" / "layers" / "pillow"
 
@@ -62,9 +62,9 @@ class Attachments(Construct):
             alarm_topic=alarm_topic,
         )
         self.index = StorageIndex(
-            self, "Index", bucket=self.upload.bucket, prefix=f"{_ACCEPTED}/", alarm_topic=alarm_topic
+            self, "Index", bucket=self.upload.bucket, prefix=DirectObjectUpload.accepted_prefix, alarm_topic=alarm_topic
         )
-        self.accepted = SnsSqsFanout(self, "Accepted", topic=self.upload.accepted_topic, alarm_topic=alarm_topic)
+        self.accepted = SnsSqsFanout(self, "Accepted", topic=self.upload.topic, alarm_topic=alarm_topic)
         recorder = self._add_recorder(table)
         self.recorder = self.accepted.add_subscriber("Recorder", handler=recorder)
         self.thumbnails = ImageThumbnails(
@@ -72,14 +72,13 @@ class Attachments(Construct):
             "Thumbnails",
             fanout=self.accepted,
             bucket=self.upload.bucket,
-            prefix=f"{_ACCEPTED}/",
             pillow_layer=ImageThumbnails.layer_from_folder(self, "Pillow", _PILLOW),
             alarm_topic=alarm_topic,
         )
-        made = SnsSqsFanout(self, "Made", topic=self.thumbnails.thumbnail_topic, alarm_topic=alarm_topic)
+        made = SnsSqsFanout(self, "Made", topic=self.thumbnails.topic, alarm_topic=alarm_topic)
         self.thumbnail_recorder = made.add_subscriber("Recorder", handler=recorder)
         self.delivery = PrivateCacheDistribution(
-            self, "Delivery", bucket=self.upload.bucket, origin_path=f"/{_ACCEPTED}", alarm_topic=alarm_topic
+            self, "Delivery", bucket=self.upload.bucket, origin_path=_ORIGIN_PATH, alarm_topic=alarm_topic
         )
         signing: lambda_.CfnFunction = self.delivery.signing_function.node.default_child  # type: ignore[assignment]
         # The other Regions' APIs must name it before it exists. Stack names are unique in a Region, and so is this.

@@ -57,7 +57,7 @@ def _add_dashboard(stack: "RegionalStack", contents: operations.Contents) -> Non
                     stack.attachments.upload.metric_accepted(),
                     stack.attachments.upload.metric_rejected(),
                     stack.attachments.thumbnails.metric_made(),
-                    stack.attachments.thumbnails.metric_unreadable(),
+                    stack.attachments.thumbnails.metric_rejected(),
                 ),
             ],
             [

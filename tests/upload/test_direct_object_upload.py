@@ -5,8 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
@@ -52,6 +55,22 @@ def everything_brought(stack: Stack) -> DirectObjectUpload:
         ),
         encryption_key=key,
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
+    )
+
+
+@architecture
+def short_lived(stack: Stack) -> DirectObjectUpload:
+    """For a test: everything goes with the stack; messages go to an existing topic."""
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    return DirectObjectUpload(
+        stack,
+        "Pictures",
+        content_types=["image/jpeg"],
+        max_size_mb=10,
+        allowed_origins=ORIGINS,
+        topic=sns.Topic(stack, "Files", master_key=key, enforce_ssl=True),
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        removal_policy=RemovalPolicy.DESTROY,
     )
 
 
@@ -115,7 +134,7 @@ def test_template_is_reviewed(
 
 @pytest.mark.parametrize(
     "build",
-    [defaults, all_options, everything_brought, two_in_one_stack, inside_a_stage, bucket_of_another_stack],
+    [defaults, all_options, everything_brought, short_lived, two_in_one_stack, inside_a_stage, bucket_of_another_stack],
     ids=lambda build: build.__name__,
 )
 def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
@@ -259,9 +278,103 @@ def test_every_place_for_failures_has_an_alarm(synthesis: Synthesis) -> None:
     assert watched == {"ApproximateNumberOfMessagesVisible": True, "RejectedUploads": True}
 
 
+def test_alarms_and_metrics_are_found() -> None:
+    upload = all_options(Stack())
+    assert {alarm.node.id for alarm in upload.alarms} == {"DeadLetterQueueAlarm", "RejectedAlarm"}
+    metrics = (upload.metric_accepted, upload.metric_rejected, upload.metric_lag, upload.metric_dead_letters)
+    assert [metric().metric_name for metric in metrics] == [
+        "AcceptedUploads",
+        "RejectedUploads",
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesVisible",
+    ]
+    assert {metric(period=Duration.hours(1)).period.to_seconds() for metric in metrics} == {3600}
+
+
+def test_metric_of_the_alarm_is_that_of_the_function(synthesis: Synthesis) -> None:
+    synthesised = synthesis(all_options)
+    (alarm,) = [
+        item["Properties"]
+        for item in synthesised.resources("AWS::CloudWatch::Alarm").values()
+        if item["Properties"]["MetricName"] == "RejectedUploads"
+    ]
+    variables = environment(synthesised, "ConfirmationFunction")
+    dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert dimensions["service"] == variables["POWERTOOLS_SERVICE_NAME"]
+    assert dimensions["function_name"]["Ref"].startswith("PicturesConfirmationFunction")
+
+
+def test_given_key_encrypts_the_queues_and_eventbridge_may_use_it(synthesis: Synthesis) -> None:
+    synthesised = synthesis(all_options)
+    ((key_id, key),) = synthesised.resources("AWS::KMS::Key").items()
+    for queue in synthesised.resources("AWS::SQS::Queue").values():
+        assert queue["Properties"]["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
+    services = {
+        statement["Principal"].get("Service"): statement["Action"]
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+    }
+    assert services["events.amazonaws.com"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    used = [
+        statement
+        for statement in statements(synthesised, "ConfirmationFunctionRole")
+        if statement["Resource"] == {"Fn::GetAtt": [key_id, "Arn"]}
+    ]
+    assert any("kms:Decrypt" in statement["Action"] for statement in used)
+
+
+def test_messages_go_to_an_existing_topic(synthesis: Synthesis) -> None:
+    synthesised = synthesis(short_lived)
+    ((topic_id, _),) = synthesised.resources("AWS::SNS::Topic").items()
+    assert environment(synthesised, "ConfirmationFunction")["TOPIC_ARN"] == {"Ref": topic_id}
+    ((key_id, _),) = synthesised.resources("AWS::KMS::Key").items()
+    assert {"kms:Decrypt", "kms:GenerateDataKey"} <= {
+        action
+        for statement in statements(synthesised, "ConfirmationFunctionRole")
+        if statement["Resource"] == {"Fn::GetAtt": [key_id, "Arn"]}
+        for action in statement["Action"]
+    }
+
+
+def test_what_is_made_goes_with_the_stack_when_told_so(synthesis: Synthesis) -> None:
+    synthesised = synthesis(short_lived)
+    groups = synthesised.resources("AWS::Logs::LogGroup").values()
+    assert [(group["DeletionPolicy"], group["Properties"]["RetentionInDays"]) for group in groups] == [
+        ("Delete", 7)
+    ] * 2
+    buckets = {
+        name: item["DeletionPolicy"]
+        for name, item in synthesised.resources("AWS::S3::Bucket").items()
+        if name.startswith("Pictures")
+    }
+    assert list(buckets.values()) == ["Delete"]
+    kept = {item["DeletionPolicy"] for item in synthesis(defaults).resources("AWS::KMS::Key").values()}
+    assert kept == {"Retain"}
+
+
+def test_functions_get_the_prefixes_from_one_place(synthesis: Synthesis) -> None:
+    form, confirmation = (environment(synthesis(defaults), f"{name}Function") for name in ("Form", "Confirmation"))
+    assert form["INCOMING_PREFIX"] == DirectObjectUpload.incoming_prefix
+    assert confirmation["ACCEPTED_PREFIX"] == DirectObjectUpload.accepted_prefix
+    assert confirmation["QUARANTINE_PREFIX"] == DirectObjectUpload.quarantine_prefix
+
+
 def test_route_needs_a_token(synthesis: Synthesis) -> None:
     ((_, route),) = synthesis(example).resources("AWS::ApiGatewayV2::Route").items()
     assert (route["Properties"]["RouteKey"], route["Properties"]["AuthorizationType"]) == ("POST /uploads", "JWT")
+
+
+def test_route_without_an_authorizer_has_that_of_the_api_or_is_refused() -> None:
+    stack = Stack()
+    upload = defaults(stack)
+    users = authorizers.HttpJwtAuthorizer("Users", "https://issuer.example.com", jwt_audience=["web"])
+    api = apigatewayv2.HttpApi(stack, "Api", default_authorizer=users)
+    (route,) = upload.add_routes(api, path="/files")
+    assert route.path == "/files"
+    with pytest.raises(InvalidOptionError, match="authorizer was not given, and the API has no default authorizer"):
+        upload.add_routes(apigatewayv2.HttpApi(stack, "Open"), path="/open")
+    with pytest.raises(InvalidOptionError, match="path is 'files'"):
+        upload.add_routes(api, path="files")
 
 
 @pytest.mark.parametrize(
@@ -290,6 +403,35 @@ def test_origins_of_a_brought_bucket_are_refused() -> None:
         DirectObjectUpload(
             stack, "P", content_types=["image/png"], max_size_mb=1, allowed_origins=ORIGINS, bucket=bucket
         )
+
+
+def test_removal_policy_of_an_existing_bucket_is_refused() -> None:
+    stack = Stack()
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
+    with pytest.raises(InvalidOptionError, match="removal_policy was given together with bucket"):
+        DirectObjectUpload(
+            stack,
+            "P",
+            content_types=["image/png"],
+            max_size_mb=1,
+            bucket=bucket,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+
+def test_topic_of_another_region_is_refused() -> None:
+    stack = Stack(App(), "Tokyo", env=Environment(region="ap-northeast-1"))
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:111122223333:files")
+    for option in ("topic", "alarm_topic"):
+        with pytest.raises(InvalidOptionError, match=f"{option} is in us-east-1, but the stack is in ap-northeast-1"):
+            DirectObjectUpload(
+                stack,
+                f"P-{option}",
+                content_types=["image/png"],
+                max_size_mb=1,
+                allowed_origins=ORIGINS,
+                **{option: topic},
+            )
 
 
 def test_bucket_that_sends_no_events_is_refused() -> None:

@@ -36,7 +36,7 @@ def gallery(stack: Stack) -> None:
         max_size_mb=10,
         allowed_origins=[ORIGIN],
     )
-    accepted = SnsSqsFanout(stack, "Accepted", topic=upload.accepted_topic).add_subscriber("All")
+    accepted = SnsSqsFanout(stack, "Accepted", topic=upload.topic).add_subscriber("All")
     videos = DirectObjectUpload(stack, "Videos", content_types=["video/mp4"], max_size_mb=200, allowed_origins=[ORIGIN])
     brief = DirectObjectUpload(
         stack,
@@ -52,7 +52,7 @@ def gallery(stack: Stack) -> None:
     authorizer = authorizers.HttpJwtAuthorizer(
         "Users", users.user_pool_provider_url, jwt_audience=[web.user_pool_client_id]
     )
-    upload.add_route(api, "/uploads", authorizer)
+    upload.add_routes(api, authorizer=authorizer)
     application, stranger = (
         iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal()) for name in ("Application", "Stranger")
     )

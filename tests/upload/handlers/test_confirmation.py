@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,17 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
+from cdp_constructs.upload.handlers.confirmation import rules
 from tests.handlers import import_handler
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+CONTEXT = SimpleNamespace(
+    function_name="confirmation", memory_limit_in_mb=256, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+)
+PACKAGE = "cdp_constructs.upload.handlers.confirmation"
 
 
 class Bucket:
@@ -76,12 +84,18 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "POWERTOOLS_TRACE_DISABLED": "true",
         "CONTENT_TYPES": '["image/jpeg", "text/plain"]',
         "MAX_BYTES": "100000",
-        "ACCEPTED_TOPIC": "arn:topic",
+        "ACCEPTED_PREFIX": "accepted/",
+        "QUARANTINE_PREFIX": "quarantine/",
+        "TOPIC_ARN": "arn:topic",
+        "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
+        "POWERTOOLS_SERVICE_NAME": "ConfirmationFunction",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    module = import_handler("cdp_constructs.upload.handlers.confirmation")
+    module = import_handler(PACKAGE)
+    module.metrics.clear_metrics()
     vars(module).update(s3=Bucket(), sns=Topic())
+    monkeypatch.setattr(import_module(f"{PACKAGE}.objects"), "s3", module.s3)
     return module
 
 
@@ -129,8 +143,8 @@ ALSO = {(WORD, "application/zip"), (SHEET, "application/zip"), ("text/plain", "t
 
 
 @pytest.mark.parametrize("content_type", SAMPLES)
-def test_each_type_is_known_by_its_first_bytes_and_is_no_other(index: ModuleType, content_type: str) -> None:
-    matching = {other for other in index.SIGNATURES if index.looks_like(other, SAMPLES[content_type])}
+def test_each_type_is_known_by_its_first_bytes_and_is_no_other(content_type: str) -> None:
+    matching = {other for other in rules.SIGNATURES if rules.looks_like(other, SAMPLES[content_type])}
     texts = {"text/plain", "text/csv", "application/json"}
     if content_type == "text/plain":
         assert matching == texts
@@ -144,16 +158,16 @@ def test_each_type_is_known_by_its_first_bytes_and_is_no_other(index: ModuleType
 @pytest.mark.parametrize(
     "content", [b"MZ\x90\x00\x03", b"\x7fELF\x02", b"#!/bin/sh\n", b"<script>alert(1)</script>", b""]
 )
-def test_programs_are_no_pictures(index: ModuleType, content: bytes) -> None:
-    types = [name for name in index.SIGNATURES if name.startswith(("image/", "video/", "audio/"))]
-    assert [name for name in types if index.looks_like(name, content)] == []
+def test_programs_are_no_pictures(content: bytes) -> None:
+    types = [name for name in rules.SIGNATURES if name.startswith(("image/", "video/", "audio/"))]
+    assert [name for name in types if rules.looks_like(name, content)] == []
 
 
-def test_text_may_be_cut_off_in_the_middle_of_a_character(index: ModuleType) -> None:
-    long = "é".encode() * index.FIRST_BYTES
-    assert index.is_text(b"x" + long[: index.FIRST_BYTES - 1])
-    assert not index.is_text(b"x" + long[:9])
-    assert not index.is_text(b"caf\xe9 au lait")
+def test_text_may_be_cut_off_in_the_middle_of_a_character() -> None:
+    long = "é".encode() * rules.FIRST_BYTES
+    assert rules.is_text(b"x" + long[: rules.FIRST_BYTES - 1])
+    assert not rules.is_text(b"x" + long[:9])
+    assert not rules.is_text(b"caf\xe9 au lait")
 
 
 @pytest.mark.parametrize(
@@ -174,15 +188,19 @@ def test_rejected_object_is_quarantined_with_the_reason(
     assert list(index.s3.objects) == [key.replace("incoming/", "quarantine/")]
     assert [copy.get("Tagging") for copy in index.s3.copies] == [f"reason={reason}"]
     assert index.sns.messages == []
+    index.metrics.flush_metrics()
     metric = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
     assert metric["RejectedUploads"] == [1.0]
-    assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["function_name"]]
-    assert metric["function_name"] == "confirmation"
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CdpConstructs"
+    dimensions = metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert [{name: metric[name] for name in names} for names in dimensions] == [
+        {"function_name": "confirmation", "service": "ConfirmationFunction"}
+    ]
 
 
 def test_too_large_for_a_copy_is_deleted(index: ModuleType) -> None:
     index.s3.put("incoming/ann/1/a.jpg", b"")
-    index.s3.objects["incoming/ann/1/a.jpg"]["ContentLength"] = index.LARGEST_COPY + 1
+    index.s3.objects["incoming/ann/1/a.jpg"]["ContentLength"] = import_module(f"{PACKAGE}.objects").LARGEST_COPY + 1
     index.confirm(event("incoming/ann/1/a.jpg"))
     assert index.s3.objects == {}
 
@@ -220,3 +238,12 @@ def test_denied_read_is_no_reason_to_forget_the_object(index: ModuleType, monkey
     monkeypatch.setattr(index.s3, "head_object", denied)
     with pytest.raises(ClientError, match="403"):
         index.confirm(event("incoming/ann/1/a.jpg"))
+
+
+@pytest.mark.parametrize("body", ["{", "NaN", '{"detail": {}}', "\ud800"])
+def test_event_that_cannot_be_read_is_delivered_again_alone(index: ModuleType, body: str) -> None:
+    key = "incoming/ann/1/a.jpg"
+    index.s3.put(key, SAMPLES["image/jpeg"])
+    records = [{"messageId": name, "body": text} for name, text in (("bad", body), ("good", event(key).body))]
+    assert index.handler({"Records": records}, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from cdp_constructs.upload.handlers.thumbnails.images import UnreadableImageError, shrink
 from tests.handlers import import_handler
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
@@ -61,10 +62,13 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "POWERTOOLS_TRACE_DISABLED": "true",
         "PIXELS": "320",
         "TOPIC_ARN": "arn:topic",
+        "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
+        "POWERTOOLS_SERVICE_NAME": "Function",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     module = import_handler("cdp_constructs.upload.handlers.thumbnails")
+    module.metrics.clear_metrics()
     vars(module).update(s3=Bucket(), sns=Topic())
     return module
 
@@ -165,10 +169,10 @@ def test_a_second_delivery_writes_nothing_and_publishes_again(index: Any) -> Non
         ("image/jpeg", "MPO", "RGB", {"save_all": True, "append_images": [two_halves()]}),
     ],
 )
-def test_every_kind_of_image_gets_one(index: Any, content_type: str, kind: str, mode: str, options: Any) -> None:
-    thumbnail, size = index.shrink(saved(two_halves(mode=mode), kind, **options), content_type, 320)
-    image = opened(thumbnail)
-    assert size == image.size == (320, 160)
+def test_every_kind_of_image_gets_one(content_type: str, kind: str, mode: str, options: Any) -> None:
+    thumbnail = shrink(saved(two_halves(mode=mode), kind, **options), content_type, 320)
+    image = opened(thumbnail.content)
+    assert (thumbnail.width, thumbnail.height) == image.size == (320, 160)
     left, right = image.getpixel((80, 80)), image.getpixel((240, 80))
     if mode in {"L", "1"}:
         assert max(left[:3]) - min(left[:3]) <= 3
@@ -177,44 +181,44 @@ def test_every_kind_of_image_gets_one(index: Any, content_type: str, kind: str, 
         assert is_close(right, BLUE)
 
 
-def test_of_an_animation_the_first_frame(index: Any) -> None:
+def test_of_an_animation_the_first_frame() -> None:
     frames = [Image.new("RGB", (40, 40), colour) for colour in (RED, BLUE)]
     for kind, content_type in (("GIF", "image/gif"), ("WEBP", "image/webp"), ("PNG", "image/png")):
         animation = saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
-        thumbnail, _ = index.shrink(animation, content_type, 320)
+        thumbnail = shrink(animation, content_type, 320).content
         assert is_close(opened(thumbnail).getpixel((20, 20)), RED)
         assert getattr(Image.open(io.BytesIO(thumbnail)), "n_frames", 1) == 1
 
 
-def test_what_is_transparent_stays_so(index: Any) -> None:
+def test_what_is_transparent_stays_so() -> None:
     image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
     image.paste((*RED, 255), (0, 0, 200, 400))
     for kind, content_type in (("PNG", "image/png"), ("GIF", "image/gif")):
-        thumbnail, _ = index.shrink(saved(image, kind), content_type, 320)
+        thumbnail = shrink(saved(image, kind), content_type, 320).content
         picture = opened(thumbnail)
         assert is_close(picture.getpixel((80, 160)), RED)
         assert picture.getpixel((240, 160))[3] == 0
 
 
-def test_sixteen_bits_of_grey_do_not_become_white(index: Any) -> None:
+def test_sixteen_bits_of_grey_do_not_become_white() -> None:
     image = Image.new("I;16", (100, 100), 0x4000)
-    thumbnail, _ = index.shrink(saved(image, "PNG"), "image/png", 320)
+    thumbnail = shrink(saved(image, "PNG"), "image/png", 320).content
     assert abs(opened(thumbnail).getpixel((50, 50))[0] - 0x40) < 8
 
 
-def test_a_profile_stays_with_its_colours_only(index: Any) -> None:
+def test_a_profile_stays_with_its_colours_only() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for mode, kept in (("RGB", profile), ("CMYK", None)):
-        thumbnail, _ = index.shrink(saved(two_halves(mode=mode), "JPEG", icc_profile=profile), "image/jpeg", 320)
+        thumbnail = shrink(saved(two_halves(mode=mode), "JPEG", icc_profile=profile), "image/jpeg", 320).content
         assert Image.open(io.BytesIO(thumbnail)).info.get("icc_profile") == kept
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000), (320, 320), (321, 10)])
-def test_odd_shapes_and_small_ones(index: Any, size: tuple[int, int]) -> None:
-    thumbnail, (width, height) = index.shrink(saved(Image.new("RGB", size), "PNG"), "image/png", 320)
-    assert opened(thumbnail).size == (width, height)
-    assert width <= size[0]
-    assert height <= max(size[1], 1)
+def test_odd_shapes_and_small_ones(size: tuple[int, int]) -> None:
+    thumbnail = shrink(saved(Image.new("RGB", size), "PNG"), "image/png", 320)
+    assert opened(thumbnail.content).size == (thumbnail.width, thumbnail.height)
+    assert thumbnail.width <= size[0]
+    assert thumbnail.height <= max(size[1], 1)
 
 
 def bomb() -> bytes:
@@ -247,10 +251,11 @@ def test_what_cannot_be_read_is_counted_and_not_tried_again(
     behind = message("accepted/ann/u2/cat.jpg", upload_id="u2")
     assert run(index, message(content_type=content_type), behind) == []
     assert [published["upload_id"] for published in index.sns.messages] == ["u2"]
-    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    assert [(item["UnreadableImages"], item["reason"]) for item in metrics if "UnreadableImages" in item] == [
-        ([1.0], reason)
-    ]
+    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert (metrics["UnreadableImages"], metrics["MadeThumbnails"]) == ([1.0], [1.0])
+    assert (metrics["function_name"], metrics["service"]) == ("thumbnails", "Function")
+    with pytest.raises(UnreadableImageError, match=reason):
+        shrink(content, content_type, 320)
 
 
 def test_a_file_that_memory_does_not_hold_is_not_even_fetched(index: Any) -> None:
@@ -287,20 +292,20 @@ SAMPLES = {
 }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(
     content_type=st.sampled_from(sorted(SAMPLES)),
     damage=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20),
     cut=st.floats(0.1, 1),
 )
 def test_damaged_bytes_give_a_thumbnail_or_a_reason(
-    index: Any, content_type: str, damage: list[tuple[float, int]], cut: float
+    content_type: str, damage: list[tuple[float, int]], cut: float
 ) -> None:
     content = bytearray(SAMPLES[content_type])
     for place, value in damage:
         content[int(place * len(content))] = value
     try:
-        thumbnail, _ = index.shrink(bytes(content[: int(cut * len(content))]), content_type, 32)
-    except index.UnreadableImageError:
+        thumbnail = shrink(bytes(content[: int(cut * len(content))]), content_type, 32).content
+    except UnreadableImageError:
         return
     assert Image.open(io.BytesIO(thumbnail)).format == "WEBP"
