@@ -13,6 +13,7 @@ from ..domain import table as keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_dynamodb.type_defs import QueryInputTableQueryTypeDef
     from mypy_boto3_lambda import LambdaClient
 
 # How long a download may start after it was asked for.
@@ -90,21 +91,25 @@ def search(
         The attachments, and what to pass as ``after`` for the next page, if there is one.
     """
     partition, prefix = keys.attachment_key(room, "")
-    values, conditions = {":room": partition, ":attachments": prefix}, []
+    values = {":room": partition, ":attachments": prefix}
+    conditions: list[str] = []
     if name:
         values[":name"] = unicodedata.normalize("NFKC", name).casefold()
         conditions.append("contains(search_name, :name)")
     if content_type:
         values[":type"] = content_type
         conditions.append("begins_with(content_type, :type)")
-    answer = table.query(
-        KeyConditionExpression="pk = :room AND begins_with(sk, :attachments)",
-        ExpressionAttributeValues=values,
-        ScanIndexForward=False,
-        Limit=_MOST_READ if conditions else limit,
-        **({"FilterExpression": " AND ".join(conditions)} if conditions else {}),
-        **({"ExclusiveStartKey": keys.as_key(keys.attachment_key(room, after))} if after else {}),
-    )
+    request: QueryInputTableQueryTypeDef = {
+        "KeyConditionExpression": "pk = :room AND begins_with(sk, :attachments)",
+        "ExpressionAttributeValues": values,
+        "ScanIndexForward": False,
+        "Limit": _MOST_READ if conditions else limit,
+    }
+    if conditions:
+        request["FilterExpression"] = " AND ".join(conditions)
+    if after:
+        request["ExclusiveStartKey"] = keys.as_key(keys.attachment_key(room, after))
+    answer = table.query(**request)
     page = [_described(item) for item in answer["Items"][:limit]]
     if len(answer["Items"]) > limit:
         return page, str(page[-1]["id"])
@@ -134,7 +139,7 @@ def _functions(region: str) -> "LambdaClient":
 def _invoke(functions: "LambdaClient", name: str, request: dict[str, Any]) -> dict[str, Any]:
     answer = functions.invoke(FunctionName=name, Payload=json.dumps(request).encode())
     payload: dict[str, Any] = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
+    if answer.get("FunctionError"):
         if payload.get("errorType") == "UploadRefusedError":
             raise UploadRefusedError(payload["errorMessage"])
         message = f"{name}: {payload.get('errorType')}: {payload.get('errorMessage')}"

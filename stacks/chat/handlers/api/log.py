@@ -25,6 +25,7 @@ from .ordering import (
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
 logger = Logger(child=True)
 
@@ -207,7 +208,7 @@ class RoomLog:
         """Store head, message and marker together, or nothing. False when another writer was faster."""
         key = keys.as_key
         place = {"sequence": message.sequence, "clock": message.clock}
-        head: dict[str, Any] = {
+        head: PutTypeDef = {
             "TableName": self._table.name,
             "Item": key(keys.head_key(message.room, self.region)) | place,
             "ConditionExpression": "attribute_not_exists(pk)" if first else "#sequence = :before",
@@ -220,12 +221,18 @@ class RoomLog:
             key(keys.message_key(message.room, self.region, message.sequence)) | message.to_dict(),
             key(marker) | place,
         ]
-        puts = [
-            {"TableName": self._table.name, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        puts: list[TransactWriteItemTypeDef] = [
+            {
+                "Put": {
+                    "TableName": self._table.name,
+                    "Item": item,
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            }
             for item in new
         ]
         try:
-            self._table.meta.client.transact_write_items(TransactItems=[{"Put": head}, *({"Put": put} for put in puts)])
+            self._table.meta.client.transact_write_items(TransactItems=[{"Put": head}, *puts])
         except ClientError as error:
             if not _worth_a_retry(error):
                 raise

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .models import Identifier
 
 if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from notices import Notices, Preferences
 
 router = APIGatewayHttpRouter()
@@ -119,7 +120,7 @@ def _described(chosen: "Preferences") -> dict[str, Any]:
 
 def _user() -> str:
     authorizer = router.current_event.request_context.authorizer
-    return str(authorizer.jwt_claim["sub"])  # type: ignore[union-attr,index]  # there is no route without the authorizer
+    return str(authorizer.jwt_claim["sub"])
 
 
 def _verified_address() -> str:
@@ -138,7 +139,7 @@ def _verified_address() -> str:
 
 
 @cache
-def _user_pool() -> Any:
+def _user_pool() -> "CognitoIdentityProviderClient":
     # The token is the credential, so the function needs no permission; the pool is in the home Region.
     config = Config(signature_version=UNSIGNED, connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
     return boto3.client("cognito-idp", region_name=os.environ["USER_POOL_REGION"], config=config)

@@ -14,6 +14,7 @@ from . import table as keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, QueryInputTableQueryTypeDef
 
 ROOMS_OF_USER = "RoomsOfUser"
 LARGEST_ROOM = 500
@@ -99,7 +100,7 @@ def leave(table: "Table", user: str, room: str, region: str) -> None:
         RoomChangedError: when others left at the same moment, every time; the user is still in the room.
     """
     left = _membership(room, user, _now()) | {"left_at": _now(), "left_in": region}
-    mark: dict[str, Any] = {
+    mark: PutTypeDef = {
         "TableName": table.name,
         "Item": left,
         "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(left_at)",
@@ -179,16 +180,17 @@ def rooms_of(table: "Table", user: str, after: str | None, limit: int) -> tuple[
     Returns:
         The rooms, and what to pass as ``after`` for the next page, if there is one.
     """
-    start = {"user": user, "room": after} | keys.as_key(keys.member_key(after, user)) if after else None
-    answer = table.query(
-        IndexName=ROOMS_OF_USER,
-        KeyConditionExpression="#user = :user",
-        FilterExpression="attribute_not_exists(left_at)",
-        ExpressionAttributeNames={"#user": "user"},
-        ExpressionAttributeValues={":user": user},
-        Limit=limit,
-        **({"ExclusiveStartKey": start} if start else {}),
-    )
+    request: QueryInputTableQueryTypeDef = {
+        "IndexName": ROOMS_OF_USER,
+        "KeyConditionExpression": "#user = :user",
+        "FilterExpression": "attribute_not_exists(left_at)",
+        "ExpressionAttributeNames": {"#user": "user"},
+        "ExpressionAttributeValues": {":user": user},
+        "Limit": limit,
+    }
+    if after:
+        request["ExclusiveStartKey"] = {"user": user, "room": after} | keys.as_key(keys.member_key(after, user))
+    answer = table.query(**request)
     described = keys.get_many(table, [keys.room_key(str(item["room"])) for item in answer["Items"]])
     # A membership can be here before the room itself; it is listed once the room has arrived too.
     rooms = [

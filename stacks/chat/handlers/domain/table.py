@@ -11,6 +11,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
 Item = dict[str, Any]
 Key = tuple[str, str]
@@ -92,13 +93,13 @@ def get_many(table: "Table", keys: Iterable[Key]) -> dict[Key, Item]:
     rest = list(dict.fromkeys(keys))
     found: dict[Key, Item] = {}
     while rest:
-        request = {table.name: {"Keys": [as_key(key) for key in rest[:_BATCH]], "ConsistentRead": True}}
+        request: KeysAndAttributesTypeDef = {"Keys": [as_key(key) for key in rest[:_BATCH]], "ConsistentRead": True}
         rest = rest[_BATCH:]
-        answer = table.meta.client.batch_get_item(RequestItems=request)
+        answer = table.meta.client.batch_get_item(RequestItems={table.name: request})
         found |= {(str(item["pk"]), str(item["sk"])): item for item in answer["Responses"].get(table.name, [])}
-        unprocessed = answer["UnprocessedKeys"].get(table.name, {}).get("Keys", [])
-        if unprocessed:
+        unprocessed = answer["UnprocessedKeys"].get(table.name)
+        if unprocessed is not None:
             # The table throttles; the time limit of the request ends this if it goes on.
             time.sleep(random.uniform(0, _THROTTLED))  # noqa: S311 - jitter, not a secret
-            rest += [(str(key["pk"]), str(key["sk"])) for key in unprocessed]
+            rest += [(str(key["pk"]), str(key["sk"])) for key in unprocessed["Keys"]]
     return found
