@@ -1,0 +1,77 @@
+/** Modal dialogs: Escape, the close button and a click beside the dialog close it, and the focus returns to its origin. */
+
+import { signal } from "@preact/signals";
+import type { ComponentChildren, VNode } from "preact";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { t } from "../text/i18n.ts";
+import { IconButton } from "./icons.tsx";
+
+type View = (close: () => void) => VNode;
+
+const open = signal<readonly { id: number; view: View; close: () => void }[]>([]);
+let lastId = 0;
+
+export function openDialog(view: View): void {
+  lastId += 1;
+  const id = lastId;
+  const close = (): void => {
+    open.value = open.value.filter((one) => one.id !== id);
+  };
+  open.value = [...open.value, { id, view, close }];
+}
+
+export function closeDialogs(): void {
+  open.value = [];
+}
+
+/** The place of all dialogs on the page. */
+export function Dialogs(): VNode {
+  return (
+    <>
+      {open.value.map(({ id, view, close }) => (
+        <div key={id}>{view(close)}</div>
+      ))}
+    </>
+  );
+}
+
+interface DialogProps {
+  title: string;
+  class?: string;
+  close: () => void;
+  children?: ComponentChildren;
+}
+
+export function Dialog({ title, class: extra = "", close, children }: DialogProps): VNode {
+  const id = useId();
+  const ref = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("input, textarea, select")?.focus();
+    // An element that is removed while it is open would not give the focus back.
+    return () => dialog?.close();
+  }, []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
+    <dialog
+      ref={ref}
+      class={`dialog ${extra}`}
+      aria-labelledby={id}
+      onClose={close}
+      onClick={(event) => {
+        if (event.target === ref.current) ref.current?.close();
+      }}
+    >
+      <div class="dialog-content">
+        <header class="dialog-header">
+          <h2 id={id} class="dialog-title">
+            {title}
+          </h2>
+          <IconButton icon="close" label={t("close")} onClick={() => ref.current?.close()} />
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
