@@ -1,6 +1,6 @@
 /** The language of the page: the chosen one, else the first of the browser's languages that is available. */
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { LANGUAGES, type Language, type StringKey } from "./strings.ts";
 
 export type { Language, StringKey };
@@ -17,12 +17,16 @@ export function t(key: StringKey, values: Record<string, string | number> = {}):
   return LANGUAGES[language.value][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+// Making a formatter is slow, so all messages share one.
+const time = computed(() => new Intl.DateTimeFormat(language.value, { hour: "numeric", minute: "2-digit" }));
+const moment = computed(() => new Intl.DateTimeFormat(language.value, { dateStyle: "long", timeStyle: "short" }));
+
 export function formatTime(date: Date): string {
-  return new Intl.DateTimeFormat(language.value, { hour: "numeric", minute: "2-digit" }).format(date);
+  return time.value.format(date);
 }
 
 export function formatMoment(date: Date): string {
-  return new Intl.DateTimeFormat(language.value, { dateStyle: "long", timeStyle: "short" }).format(date);
+  return moment.value.format(date);
 }
 
 export function dayKey(date: Date): string {

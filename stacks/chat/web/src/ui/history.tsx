@@ -43,6 +43,7 @@ export class History extends Component<{ room: RoomStore }> {
 
   override getSnapshotBeforeUpdate(): Place | undefined {
     this.#noticeScrolling();
+    if (this.props.room.follows.peek()) return undefined;
     const edge = this.#scroller.current?.getBoundingClientRect().top ?? 0;
     const messages = this.#list.current?.querySelectorAll(".message") ?? [];
     const message = [...messages].find((one) => one.getBoundingClientRect().bottom > edge);

@@ -1,6 +1,7 @@
 /** The rows of a conversation: messages, those that wait to be sent, and what stands between them. */
 
 import type { VNode } from "preact";
+import { useMemo } from "preact/hooks";
 import type { Row } from "../core/layout.ts";
 import type { RoomStore } from "../state/room.ts";
 import { formatDay, formatMoment, formatTime, t } from "../text/i18n.ts";
@@ -11,7 +12,19 @@ import { Linked } from "./linked.tsx";
 
 type MessageRow = Extract<Row, { kind: "message" | "outgoing" }>;
 
-export function RowView({ row, room }: { row: Row; room: RoomStore }): VNode {
+interface RowProps {
+  row: Row;
+  room: RoomStore;
+}
+
+/** A row whose content is the same is not drawn again, however many there are. */
+export function RowView({ row, room }: RowProps): VNode {
+  const content = row.kind === "message" ? row.message : row.kind === "outgoing" ? row.outgoing : row.key;
+  const leads = "leads" in row && row.leads;
+  return useMemo(() => <RowContent row={row} room={room} />, [content, leads, room]);
+}
+
+function RowContent({ row, room }: RowProps): VNode {
   switch (row.kind) {
     case "start":
       return <li class="start">{t("historyStart", { room: room.name })}</li>;
