@@ -19,9 +19,9 @@ let lastId = 0;
 function add(lines: typeof toasts, text: string, kind: Line["kind"]): void {
   lastId += 1;
   const line = { id: lastId, text, kind };
-  lines.value = [...lines.value, line];
+  lines.value = [...lines.peek(), line];
   setTimeout(() => {
-    lines.value = lines.value.filter((one) => one !== line);
+    lines.value = lines.peek().filter((one) => one !== line);
   }, SHOWN);
 }
 

@@ -15,9 +15,9 @@ export function openDialog(view: View): void {
   lastId += 1;
   const id = lastId;
   const close = (): void => {
-    open.value = open.value.filter((one) => one.id !== id);
+    open.value = open.peek().filter((one) => one.id !== id);
   };
-  open.value = [...open.value, { id, view, close }];
+  open.value = [...open.peek(), { id, view, close }];
 }
 
 export function closeDialogs(): void {
