@@ -1,9 +1,16 @@
 /** The page starts: configuration, language, then either the forms for signing in or the rooms. */
 
 import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/forms.css";
+import "./styles/dialog.css";
 import "./styles/auth.css";
 import "./styles/shell.css";
+import "./styles/pages.css";
 import "./styles/room.css";
+import "./styles/messages.css";
+import "./styles/attachment.css";
+import "./styles/composer.css";
 import { render, type VNode } from "preact";
 import { type Configuration, ConfigurationError, parseConfiguration } from "./core/config.ts";
 import { App } from "./state/app.ts";

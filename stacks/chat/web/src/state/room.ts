@@ -1,15 +1,16 @@
-/** The state of one open room: its messages, its members, who types, and the heartbeat that reports presence. */
+/** The state of one open room: its messages, its members, who types, and what is being written. */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Conversation } from "../core/conversation.ts";
 import { layout, type Row } from "../core/layout.ts";
 import type { LiveEvent, Member, Message, Room } from "../core/model.ts";
 import type { OutgoingMessage } from "../core/outbox.ts";
-import { TypingNotice } from "../core/typing.ts";
 import { t } from "../text/i18n.ts";
 import { AttachmentStore } from "./attachment.ts";
 import { ComposerStore } from "./composer.ts";
 import { announce } from "./feedback.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { ReadingPosition } from "./reading.ts";
 import type { Services } from "./services.ts";
 
 export interface RoomOptions {
@@ -35,21 +36,14 @@ export class RoomStore {
   readonly typing = signal<readonly string[]>([]);
   readonly hasOlder = signal(false);
   readonly loadingOlder = signal(false);
-  /** Whether the view shows the newest messages and follows those to come. */
-  readonly follows = signal(true);
-  /** Messages that arrived since the newest ones were last on the screen. */
-  readonly missed = computed(() => (this.follows.value ? 0 : this.#arrived.value - this.#seen.value));
+  readonly position = new ReadingPosition();
+  readonly heartbeat: Heartbeat;
   readonly #options: RoomOptions;
   readonly #conversation: Conversation;
-  readonly #typing = new TypingNotice({ tell: () => void this.heartbeat() });
   readonly #attachments = new Map<string, AttachmentStore>();
   readonly #messages = signal<readonly Message[]>([]);
   readonly #outgoing = signal<readonly OutgoingMessage[]>([]);
-  readonly #arrived = signal(0);
-  readonly #seen = signal(0);
-  #beat: ReturnType<typeof setTimeout> | undefined;
   #announced = Date.now();
-  #closed = false;
 
   private constructor(options: RoomOptions, conversation: Conversation) {
     const { services, room, unread } = options;
@@ -71,21 +65,26 @@ export class RoomStore {
         firstNew,
       }),
     );
+    this.heartbeat = new Heartbeat({
+      services,
+      room: this.id,
+      onPresence: (presence) => conversation.present(presence),
+    });
     this.composer = new ComposerStore({
       services,
       room: this.id,
       onSend: (text, attachments) => {
-        this.follows.value = true;
+        this.position.follows.value = true;
         outbox.add(this.id, text, attachments);
       },
-      onKey: () => this.#typing.key(),
-      onStop: () => this.#typing.stop(),
+      onKey: () => this.heartbeat.typing.key(),
+      onStop: () => this.heartbeat.typing.stop(),
     });
     this.#takeMessages();
     this.#takePeople();
     this.outboxChanged();
     document.addEventListener("visibilitychange", this.#visible);
-    void this.heartbeat();
+    void this.heartbeat.beat();
   }
 
   /** Read the newest messages. */
@@ -133,7 +132,7 @@ export class RoomStore {
     if (this.loadingOlder.value || !this.hasOlder.value) return;
     batch(() => {
       this.loadingOlder.value = true;
-      this.follows.value = false;
+      this.position.follows.value = false;
     });
     try {
       await this.#conversation.older();
@@ -146,7 +145,7 @@ export class RoomStore {
 
   /** The newest messages are on the screen. */
   seen(): void {
-    this.#seen.value = this.#arrived.value;
+    this.position.seen();
     if (document.visibilityState !== "hidden") this.#options.onRead(this.#conversation.cursor);
   }
 
@@ -167,37 +166,18 @@ export class RoomStore {
     return store;
   }
 
-  /** Report that this user is here, and learn who else is. */
-  async heartbeat(): Promise<void> {
-    clearTimeout(this.#beat);
-    if (this.#closed || document.visibilityState === "hidden") return;
-    const { api, heartbeat, compareChannel } = this.services;
-    this.#beat = setTimeout(() => void this.heartbeat(), heartbeat());
-    try {
-      const presence = await api.presence(this.id, this.#typing.typing);
-      if (this.#closed) return;
-      this.#conversation.present(presence);
-      compareChannel(this.id, presence.channel);
-    } catch {
-      // The next heartbeat tries again; the banner reports a lost network.
-    }
-  }
-
   close(): void {
-    this.#closed = true;
     document.removeEventListener("visibilitychange", this.#visible);
-    this.#typing.stop();
-    clearTimeout(this.#beat);
+    this.heartbeat.close();
     this.#conversation.close();
     this.composer.close();
     for (const store of this.#attachments.values()) store.close();
-    this.services.api.absent(this.id).catch(() => undefined);
   }
 
   readonly #visible = (): void => {
     if (document.visibilityState === "hidden") return;
-    void this.heartbeat();
-    if (this.follows.value) this.seen();
+    void this.heartbeat.beat();
+    if (this.position.follows.value) this.seen();
   };
 
   #changed(what: "messages" | "people" | "attachment", attachment?: string): void {
@@ -213,12 +193,12 @@ export class RoomStore {
         this.#announceNew();
       }
     });
-    if (what === "people" && this.follows.value) this.seen();
+    if (what === "people" && this.position.follows.value) this.seen();
   }
 
   #takeMessages(): void {
     const messages = [...this.#conversation.messages];
-    if (!this.loadingOlder.value) this.#arrived.value += messages.length - this.#messages.value.length;
+    if (!this.loadingOlder.value) this.position.arrived(messages.length - this.#messages.value.length);
     this.#messages.value = messages;
     this.hasOlder.value = this.#conversation.hasOlder;
   }

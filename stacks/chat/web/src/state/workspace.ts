@@ -164,7 +164,7 @@ export class WorkspaceStore {
   #online(): void {
     this.#live.retryNow();
     void this.services.outbox.flush();
-    void this.navigation.opened()?.heartbeat();
+    void this.navigation.opened()?.heartbeat.beat();
     this.connection.networkChanged();
   }
 

@@ -1,7 +1,7 @@
 /** Modal dialogs: Escape, the close button and a click beside the dialog close it, and the focus returns to its origin. */
 
 import { signal } from "@preact/signals";
-import type { ComponentChildren, VNode } from "preact";
+import { type ComponentChildren, Fragment, type VNode } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../text/i18n.ts";
 import { IconButton } from "./icons.tsx";
@@ -29,7 +29,7 @@ export function Dialogs(): VNode {
   return (
     <>
       {open.value.map(({ id, view, close }) => (
-        <div key={id}>{view(close)}</div>
+        <Fragment key={id}>{view(close)}</Fragment>
       ))}
     </>
   );

@@ -24,7 +24,7 @@ export class History extends Component<{ room: RoomStore }> {
   /** Images arrive later than their messages, and the composer grows: the end stays on the screen. */
   readonly #resized = new ResizeObserver(() => {
     this.#noticeScrolling();
-    if (this.props.room.follows.peek()) this.#scrollToEnd();
+    if (this.props.room.position.follows.peek()) this.#scrollToEnd();
   });
   /** Where the list stood when that was last looked at. */
   #top = 0;
@@ -43,7 +43,7 @@ export class History extends Component<{ room: RoomStore }> {
 
   override getSnapshotBeforeUpdate(): Place | undefined {
     this.#noticeScrolling();
-    if (this.props.room.follows.peek()) return undefined;
+    if (this.props.room.position.follows.peek()) return undefined;
     const edge = this.#scroller.current?.getBoundingClientRect().top ?? 0;
     const messages = this.#list.current?.querySelectorAll(".message") ?? [];
     const message = [...messages].find((one) => one.getBoundingClientRect().bottom > edge);
@@ -52,7 +52,7 @@ export class History extends Component<{ room: RoomStore }> {
 
   override componentDidUpdate(_props: unknown, _state: unknown, place: Place | undefined): void {
     const { room } = this.props;
-    if (room.follows.peek()) {
+    if (room.position.follows.peek()) {
       this.#scrollToEnd();
       room.seen();
     } else if (place?.message.isConnected && this.#scroller.current) {
@@ -68,7 +68,8 @@ export class History extends Component<{ room: RoomStore }> {
   }
 
   override render({ room }: { room: RoomStore }): VNode {
-    const { follows, hasOlder, loadingOlder, missed, rows } = room;
+    const { hasOlder, loadingOlder, position, rows } = room;
+    const missed = position.missed.value;
     return (
       <div class="history">
         <section
@@ -95,16 +96,16 @@ export class History extends Component<{ room: RoomStore }> {
             ))}
           </ol>
         </section>
-        <button type="button" class="button small jump" hidden={follows.value} onClick={this.#jump}>
+        <button type="button" class="button small jump" hidden={position.follows.value} onClick={this.#jump}>
           <Icon name="down" />
-          {missed.value > 0 ? t("jumpCount", { count: missed.value }) : t("jump")}
+          {missed > 0 ? t("jumpCount", { count: missed }) : t("jump")}
         </button>
       </div>
     );
   }
 
   readonly #jump = (): void => {
-    this.props.room.follows.value = true;
+    this.props.room.position.follows.value = true;
     this.#scroller.current?.focus();
   };
 
@@ -114,7 +115,7 @@ export class History extends Component<{ room: RoomStore }> {
     if (scroller === null) return;
     this.#top = scroller.scrollTop;
     const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
-    if (!room.loadingOlder.peek()) room.follows.value = atEnd;
+    if (!room.loadingOlder.peek()) room.position.follows.value = atEnd;
   };
 
   /** Somebody may have scrolled up although the browser has not sent the event yet. */
