@@ -1,4 +1,4 @@
-/** The page starts: configuration, language, then either the forms for signing in or the rooms. */
+/** Entry point: reads the configuration and the preferences, then renders the sign-in page or the rooms. */
 
 import "./styles/base.css";
 import "./styles/controls.css";
@@ -51,12 +51,12 @@ async function start(): Promise<VNode> {
   }
 }
 
-function draw(view: VNode, selector: string): void {
+function mount(view: VNode, selector: string): void {
   const place = document.querySelector(selector);
   if (place !== null) render(view, place);
 }
 
 applyPreferences();
-draw(<Toasts />, "#toasts");
-draw(<Announcements />, "#announcements");
-start().then((view) => draw(view, "#app"));
+mount(<Toasts />, "#toasts");
+mount(<Announcements />, "#announcements");
+start().then((view) => mount(view, "#app"));

@@ -30,6 +30,6 @@ describe("web addresses in a text", () => {
     "//a.b",
     "ftp://a.b",
   ])("are not %s", (text) => {
-    expect(splitLinks(text)).toEqual([{ text }]);
+    expect(splitLinks(text)).toEqual([{ start: 0, text }]);
   });
 });

@@ -61,7 +61,7 @@ export class ComposerStore {
     this.waiting.value = attached.some(({ status }) => status.value === "uploading");
     if (this.waiting.value) return;
     const ready = attached.filter(({ uploadId }) => uploadId !== undefined);
-    // A message always has a text; one that has only files gets their names.
+    // The API requires a text; a message that has only files gets their names.
     const text = this.text.value.trim() || ready.map(({ file }) => file.name).join(", ");
     this.#options.onSend(
       text,

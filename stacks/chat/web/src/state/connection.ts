@@ -1,18 +1,18 @@
-/** The state of the network and of the live connection, and when the user is told about it. */
+/** The state of the network and of the live connection, and when the banner reports it. */
 
 import { computed, signal } from "@preact/signals";
 import type { LiveState } from "../core/live.ts";
 import { t } from "../text/i18n.ts";
 import { toast } from "./feedback.ts";
 
-export type Trouble = "offline" | "reconnecting";
+export type ConnectionProblem = "offline" | "reconnecting";
 
-/** A connection that comes back sooner than this is not worth a banner, in milliseconds. */
-const PATIENCE = 1_500;
+/** An interruption that is shorter than this is not reported, in milliseconds. */
+const BANNER_DELAY = 1_500;
 
 export class ConnectionStore {
   /** Shown as a banner. */
-  readonly trouble = signal<Trouble | undefined>();
+  readonly problem = signal<ConnectionProblem | undefined>();
   /** Whether messages can be sent now. */
   readonly online = computed(() => this.#network.value && this.#live.value !== "waiting");
   readonly #network = signal(navigator.onLine);
@@ -21,32 +21,32 @@ export class ConnectionStore {
 
   networkChanged(): void {
     this.#network.value = navigator.onLine;
-    this.#judge();
+    this.#update();
   }
 
   liveChanged(state: LiveState): void {
     this.#live.value = state;
-    this.#judge();
+    this.#update();
   }
 
   close(): void {
     clearTimeout(this.#timer);
   }
 
-  #judge(): void {
+  #update(): void {
     clearTimeout(this.#timer);
-    const wasAway = this.trouble.value !== undefined;
+    const wasAway = this.problem.value !== undefined;
     const live = this.#live.value;
     if (!this.#network.value) {
-      this.trouble.value = "offline";
+      this.problem.value = "offline";
     } else if (live === "waiting" || (live === "connecting" && wasAway)) {
       const tell = (): void => {
-        this.trouble.value = "reconnecting";
+        this.problem.value = "reconnecting";
       };
       if (wasAway) tell();
-      else this.#timer = setTimeout(tell, PATIENCE);
+      else this.#timer = setTimeout(tell, BANNER_DELAY);
     } else if (live === "live") {
-      this.trouble.value = undefined;
+      this.problem.value = undefined;
       if (wasAway) toast(t("back"));
     }
   }

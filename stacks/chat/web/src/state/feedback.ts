@@ -9,7 +9,7 @@ export interface Line {
 }
 
 /** How long a line is kept, in milliseconds. */
-const SHOWN = 5_000;
+const DURATION = 5_000;
 
 export const toasts = signal<readonly Line[]>([]);
 export const announcements = signal<readonly Line[]>([]);
@@ -22,7 +22,7 @@ function add(lines: typeof toasts, text: string, kind: Line["kind"]): void {
   lines.value = [...lines.peek(), line];
   setTimeout(() => {
     lines.value = lines.peek().filter((one) => one !== line);
-  }, SHOWN);
+  }, DURATION);
 }
 
 export function toast(text: string, kind: Line["kind"] = "info"): void {

@@ -1,4 +1,4 @@
-/** Reports that the user has a room open and whether he types, and learns the same of the others. */
+/** Reports that the user has a room open and is typing or not, and receives the presence of the others. */
 
 import type { Presence } from "../core/model.ts";
 import { TypingNotice } from "../core/typing.ts";

@@ -1,4 +1,4 @@
-/** The invite codes that this device knows: of rooms that were created or joined on it. */
+/** The invite codes of rooms that were created or joined on this device. */
 
 const INVITE = "chat.invite.";
 
@@ -6,7 +6,7 @@ export function inviteCode(room: string): string | undefined {
   return localStorage.getItem(INVITE + room) ?? undefined;
 }
 
-export function keepInviteCode(room: string, code: string): void {
+export function storeInviteCode(room: string, code: string): void {
   localStorage.setItem(INVITE + room, code);
 }
 

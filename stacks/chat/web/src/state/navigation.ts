@@ -1,4 +1,4 @@
-/** Which page is shown: the address decides, and what the back end says about the room in it. */
+/** The page that is shown. It follows from the address and from the back end's answer for the room in it. */
 
 import { signal } from "@preact/signals";
 import type { Room } from "../core/model.ts";
@@ -11,7 +11,7 @@ import type { Services } from "./services.ts";
 export type Page =
   | { kind: "welcome" | "loading" | "unavailable" }
   | { kind: "room"; room: RoomStore }
-  /** The user is not in the room; an invite code lets him join. */
+  /** The user is not in the room; an invite code is needed to join. */
   | { kind: "join"; room: string; inviteCode: string | undefined };
 
 export interface NavigationOptions {
@@ -25,7 +25,7 @@ export class Navigation {
   readonly route = signal(currentRoute());
   readonly page = signal<Page>({ kind: "welcome" });
   readonly #options: NavigationOptions;
-  /** Changes with each page, so that an answer for an earlier one is dropped. */
+  /** Changes with each page, so that an answer for an earlier page is ignored. */
   #turn = 0;
 
   constructor(options: NavigationOptions) {

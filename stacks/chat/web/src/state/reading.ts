@@ -1,4 +1,4 @@
-/** Where the reader of a room is: at the newest messages, or above them while others arrive. */
+/** The position of the reader of a room: at the newest messages, or above them while others arrive. */
 
 import { computed, signal } from "@preact/signals";
 

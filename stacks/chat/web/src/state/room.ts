@@ -1,4 +1,4 @@
-/** The state of one open room: its messages, its members, who types, and what is being written. */
+/** The state of one open room: messages, members, typing notices, the composer. */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Conversation } from "../core/conversation.ts";
@@ -22,7 +22,7 @@ export interface RoomOptions {
   onRead: (cursor: string) => void;
 }
 
-/** An older message is not announced, whatever its clock says, in milliseconds. */
+/** Messages that were posted longer ago than this are not announced, in milliseconds. */
 const RECENT = 60_000;
 
 export class RoomStore {
@@ -110,7 +110,7 @@ export class RoomStore {
     this.#conversation.receive(event);
   }
 
-  /** The answer to a message of this user. */
+  /** A message of this user has been stored. */
   sent(message: Message): void {
     this.#conversation.receiveMessage(message);
   }
@@ -208,7 +208,7 @@ export class RoomStore {
     this.typing.value = this.#conversation.typing.filter((user) => user !== this.services.me);
   }
 
-  /** A message that is in the room needs not be sent again, whatever became of the answer. */
+  /** A message that is in the room has been stored, even if the answer was lost: do not send it again. */
   #settle(): void {
     const { outbox, me } = this.services;
     for (const { author, client_message_id } of this.#conversation.messages) {

@@ -1,4 +1,4 @@
-/** The user's rooms with their unread counts, those with the newest messages first. */
+/** The user's rooms with their unread counts, sorted by their newest message. */
 
 import { computed, signal } from "@preact/signals";
 import type { Message, RoomSummary } from "../core/model.ts";
@@ -14,8 +14,8 @@ export interface RoomsOptions {
   onLoaded: () => void;
 }
 
-const LIST_EVERY = 60_000;
-const READ_AFTER = 500;
+const REFRESH_INTERVAL = 60_000;
+const READ_DELAY = 500;
 
 export class RoomsStore {
   /** Undefined until the list has been read. */
@@ -43,12 +43,12 @@ export class RoomsStore {
     return this.#list.value?.find((one) => one.room === room);
   }
 
-  /** Read the list, now and then every minute while the page is visible. */
+  /** Read the list now, and every minute while the page is visible. */
   async refresh(): Promise<void> {
     clearTimeout(this.#listTimer);
     this.#listTimer = setTimeout(() => {
       if (document.visibilityState === "visible") void this.refresh();
-    }, LIST_EVERY);
+    }, REFRESH_INTERVAL);
     let rooms: RoomSummary[];
     try {
       rooms = await this.#options.api.rooms();
@@ -70,7 +70,7 @@ export class RoomsStore {
   }
 
   /**
-   * The newest messages have been seen: the count is zero at once, and the back end learns it a little later.
+   * The newest messages have been seen: the count becomes zero at once, and the back end is notified after a short delay.
    *
    * @param cursor empty when there is nothing to report
    */
@@ -83,7 +83,7 @@ export class RoomsStore {
         () => this.#marked.set(room, cursor),
         () => undefined,
       );
-    }, READ_AFTER);
+    }, READ_DELAY);
   }
 
   /** The user is not a member of the room any more. */

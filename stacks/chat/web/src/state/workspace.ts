@@ -11,7 +11,7 @@ import { ApiError, ChatApi } from "../net/api.ts";
 import { t } from "../text/i18n.ts";
 import { ConnectionStore } from "./connection.ts";
 import { toast } from "./feedback.ts";
-import { forgetInviteCode, keepInviteCode } from "./invites.ts";
+import { forgetInviteCode, storeInviteCode } from "./invites.ts";
 import { Navigation } from "./navigation.ts";
 import { chosenName, forgetName } from "./preferences.ts";
 import { RoomsStore } from "./rooms.ts";
@@ -24,8 +24,8 @@ export interface WorkspaceOptions {
   account: Account;
 }
 
-/** So many rooms beside the open one are followed live; the counts of the others come with the list. */
-const FOLLOWED = 20;
+/** Live events are received for so many rooms; the unread counts of the others come with the list. */
+const MAX_FOLLOWED = 20;
 /** A room that was created a moment ago may not have been replicated to this Region yet. */
 const JOIN = { tries: 3, pause: 700 };
 
@@ -35,8 +35,8 @@ export class WorkspaceStore {
   readonly connection = new ConnectionStore();
   readonly rooms: RoomsStore;
   readonly name = signal("");
-  /** The user has no name yet: it is asked for. */
-  readonly nameless = signal(false);
+  /** The user has no name yet and must enter one. */
+  readonly needsName = signal(false);
   /** The Region that answers. */
   readonly region = signal("");
   readonly navigation: Navigation;
@@ -79,7 +79,7 @@ export class WorkspaceStore {
       me,
       opened: () => this.navigation.opened()?.id,
       onLoaded: () => {
-        for (const { room } of this.rooms.sorted.value.slice(0, FOLLOWED)) this.#live.follow(room);
+        for (const { room } of this.rooms.sorted.value.slice(0, MAX_FOLLOWED)) this.#live.follow(room);
       },
     });
     this.navigation = new Navigation({
@@ -127,12 +127,12 @@ export class WorkspaceStore {
   async setName(name: string): Promise<void> {
     const session = await this.services.api.session(name);
     this.name.value = session.name ?? name;
-    this.nameless.value = false;
+    this.needsName.value = false;
   }
 
   async createRoom(name: string): Promise<void> {
     const { room, invite_code } = await this.services.api.createRoom(name);
-    keepInviteCode(room, invite_code);
+    storeInviteCode(room, invite_code);
     await this.rooms.refresh();
     navigate(room);
   }
@@ -147,7 +147,7 @@ export class WorkspaceStore {
         await new Promise((resolve) => setTimeout(resolve, JOIN.pause));
       }
     }
-    keepInviteCode(room, code);
+    storeInviteCode(room, code);
     await this.rooms.refresh();
     if (currentRoute().room === room) void this.navigation.show(true);
     else navigate(room);
@@ -169,7 +169,7 @@ export class WorkspaceStore {
   }
 
   #offline(): void {
-    // The socket does not notice for minutes.
+    // The WebSocket detects a lost network only after minutes.
     this.#live.drop();
     this.connection.networkChanged();
   }
@@ -180,7 +180,7 @@ export class WorkspaceStore {
     if (given !== undefined) forgetName();
     this.region.value = session.region;
     this.name.value = session.name ?? "";
-    this.nameless.value = !session.name;
+    this.needsName.value = !session.name;
     return session;
   }
 
@@ -208,7 +208,7 @@ export class WorkspaceStore {
     this.connection.liveChanged(state);
   }
 
-  /** The user is not in a room any more, for example because he left it on another device. */
+  /** The user is not a member of a room any more, for example after leaving it on another device. */
   #lost(room: string): void {
     this.rooms.forget(room);
     if (this.navigation.opened(room) !== undefined) void this.navigation.show(true);

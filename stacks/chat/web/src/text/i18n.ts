@@ -10,7 +10,7 @@ export function chooseLanguage(chosen: string | null, preferred: readonly string
   return wanted.find((one): one is Language => one !== undefined && one in LANGUAGES) ?? "en";
 }
 
-/** A view that has called one of the functions below is drawn again when this changes. */
+/** A view that has called one of the functions below is rendered again when this changes. */
 export const language = signal<Language>("en");
 
 export function t(key: StringKey, values: Record<string, string | number> = {}): string {

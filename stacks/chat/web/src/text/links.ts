@@ -3,6 +3,8 @@
 import { LinkifyIt } from "linkify-it";
 
 export interface Piece {
+  /** Its place in the whole text. */
+  start: number;
   text: string;
   /** Set when this piece is a web address. */
   href?: string;
@@ -12,13 +14,13 @@ export interface Piece {
 const finder = new LinkifyIt({ fuzzyLink: false, fuzzyEmail: false });
 for (const scheme of ["ftp:", "mailto:", "//"]) finder.add(scheme, null);
 
-/** Split a text into web addresses and what stands between them. */
+/** Split a text into web addresses and what is between them. */
 export function splitLinks(text: string): Piece[] {
   const pieces: Piece[] = [];
   let end = 0;
   for (const { index, lastIndex, raw, url } of finder.match(text) ?? []) {
-    pieces.push({ text: text.slice(end, index) }, { text: raw, href: url });
+    pieces.push({ start: end, text: text.slice(end, index) }, { start: index, text: raw, href: url });
     end = lastIndex;
   }
-  return [...pieces, { text: text.slice(end) }].filter((piece) => piece.text !== "");
+  return [...pieces, { start: end, text: text.slice(end) }].filter((piece) => piece.text !== "");
 }

@@ -11,9 +11,8 @@ export function Composer({ store, room }: { store: ComposerStore; room: string }
   const id = useId();
   const text = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const draft = store.text.value;
-  useLayoutEffect(() => adjustHeight(text.current), [draft]);
-  useLayoutEffect(() => text.current?.focus(), [store]);
+  useLayoutEffect(() => adjustHeight(text.current));
+  useLayoutEffect(() => text.current?.focus(), []);
   const submit = (): void => {
     store.submit();
     text.current?.focus();
@@ -66,7 +65,7 @@ export function Composer({ store, room }: { store: ComposerStore; room: string }
           placeholder={t("writePlaceholder")}
           autocomplete="off"
           enterkeyhint="send"
-          value={draft}
+          value={store.text.value}
           onInput={({ currentTarget }) => store.edit(currentTarget.value)}
           onKeyDown={(event) => {
             if (!isSend(event)) return;

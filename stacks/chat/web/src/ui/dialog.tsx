@@ -1,4 +1,4 @@
-/** Modal dialogs: Escape, the close button and a click beside the dialog close it, and the focus returns to its origin. */
+/** Modal dialogs. Escape, the close button and a click outside close a dialog, and the focus returns to where it was. */
 
 import { signal } from "@preact/signals";
 import { type ComponentChildren, Fragment, type VNode } from "preact";
@@ -24,7 +24,7 @@ export function closeDialogs(): void {
   open.value = [];
 }
 
-/** The place of all dialogs on the page. */
+/** Renders all open dialogs. */
 export function Dialogs(): VNode {
   return (
     <>
@@ -49,7 +49,7 @@ export function Dialog({ title, class: extra = "", close, children }: DialogProp
     const dialog = ref.current;
     dialog?.showModal();
     dialog?.querySelector<HTMLElement>("input, textarea, select")?.focus();
-    // An element that is removed while it is open would not give the focus back.
+    // A dialog that is removed while it is open does not return the focus.
     return () => dialog?.close();
   }, []);
   return (

@@ -2,7 +2,7 @@
 
 import { type Signal, signal, useSignal } from "@preact/signals";
 import { type ComponentChildren, createRef, type RefObject, type VNode } from "preact";
-import { useId, useMemo } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import { type StringKey, t } from "../text/i18n.ts";
 
 /** What was entered into a field, and what is wrong with it. */
@@ -13,7 +13,8 @@ export interface FieldState {
 }
 
 export function useField(initial = ""): FieldState {
-  return useMemo(() => ({ value: signal(initial), problem: signal(), input: createRef() }), []);
+  const [field] = useState<FieldState>(() => ({ value: signal(initial), problem: signal(), input: createRef() }));
+  return field;
 }
 
 /** Show what is wrong with each field, and go to the first of those; return whether all are right. */

@@ -6,16 +6,16 @@ import { t } from "../text/i18n.ts";
 import { Icon } from "./icons.tsx";
 import { RowView } from "./message.tsx";
 
-/** So close to its end the list counts as at its end, in pixels. */
+/** The list is at its end when the end is closer than this, in pixels. */
 const NEAR = 80;
 
-/** The first message on the screen, and where it stands. */
+/** The first visible message, and its position. */
 interface Place {
   message: Element;
   top: number;
 }
 
-/** A class, because only classes are told right before the page changes. */
+/** A class component: only those have a method that is called right before the page changes. */
 export class History extends Component<{ room: RoomStore }> {
   readonly #scroller = createRef<HTMLDivElement>();
   readonly #list = createRef<HTMLOListElement>();
@@ -26,7 +26,7 @@ export class History extends Component<{ room: RoomStore }> {
     this.#noticeScrolling();
     if (this.props.room.position.follows.peek()) this.#scrollToEnd();
   });
-  /** Where the list stood when that was last looked at. */
+  /** The scroll position when it was last read. */
   #top = 0;
 
   override componentDidMount(): void {
@@ -56,7 +56,7 @@ export class History extends Component<{ room: RoomStore }> {
       this.#scrollToEnd();
       room.seen();
     } else if (place?.message.isConnected && this.#scroller.current) {
-      // What came in above must not move what is being read.
+      // Messages that were added above must not move what is being read.
       this.#scroller.current.scrollTop += place.message.getBoundingClientRect().top - place.top;
       this.#scrolled();
     }

@@ -11,14 +11,14 @@ export function LinkButton({ onClick, children }: { onClick: () => void; childre
   );
 }
 
-interface WayProps {
+interface StepLinkProps {
   question?: StringKey;
   label: StringKey;
   onClick: () => void;
 }
 
-/** The way to another step, after a question that it answers. */
-export function Way({ question, label, onClick }: WayProps): VNode {
+/** A link to another step, after the question that it answers. */
+export function StepLink({ question, label, onClick }: StepLinkProps): VNode {
   return (
     <p class="auth-switch">
       {question && `${t(question)} `}

@@ -6,10 +6,10 @@ import { splitLinks } from "../text/links.ts";
 export function Linked({ text }: { text: string }): VNode {
   return (
     <>
-      {splitLinks(text).map(({ text: piece, href }) => {
+      {splitLinks(text).map(({ start, text: piece, href }) => {
         if (href === undefined) return piece;
         return (
-          <a href={href} target="_blank" rel="noopener noreferrer">
+          <a key={start} href={href} target="_blank" rel="noopener noreferrer">
             {piece}
           </a>
         );

@@ -1,8 +1,10 @@
-/** The rows of a conversation: messages, those that wait to be sent, and what stands between them. */
+/** The rows of a conversation: messages, messages that wait to be sent, and what is between them. */
 
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Row } from "../core/layout.ts";
+import type { Message } from "../core/model.ts";
+import type { OutgoingMessage } from "../core/outbox.ts";
 import type { RoomStore } from "../state/room.ts";
 import { formatDay, formatMoment, formatTime, t } from "../text/i18n.ts";
 import { AttachmentView } from "./attachment.tsx";
@@ -10,21 +12,15 @@ import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
 import { Linked } from "./linked.tsx";
 
-type MessageRow = Extract<Row, { kind: "message" | "outgoing" }>;
-
-interface RowProps {
-  row: Row;
+interface MessageProps {
+  message: Message | OutgoingMessage;
+  mine: boolean;
+  /** Whether it is the first of a group of messages of one author. */
+  leads: boolean;
   room: RoomStore;
 }
 
-/** A row whose content is the same is not drawn again, however many there are. */
-export function RowView({ row, room }: RowProps): VNode {
-  const content = row.kind === "message" ? row.message : row.kind === "outgoing" ? row.outgoing : row.key;
-  const leads = "leads" in row && row.leads;
-  return useMemo(() => <RowContent row={row} room={room} />, [content, leads, room]);
-}
-
-function RowContent({ row, room }: RowProps): VNode {
+export function RowView({ row, room }: { row: Row; room: RoomStore }): VNode {
   switch (row.kind) {
     case "start":
       return <li class="start">{t("historyStart", { room: room.name })}</li>;
@@ -40,37 +36,44 @@ function RowContent({ row, room }: RowProps): VNode {
           <span>{t("newMessages")}</span>
         </li>
       );
-    default:
-      return <MessageView row={row} room={room} />;
+    case "message":
+      return <MessageRow message={row.message} mine={row.mine} leads={row.leads} room={room} />;
+    case "outgoing":
+      return <MessageRow message={row.outgoing} mine={true} leads={row.leads} room={room} />;
   }
 }
 
-/** A message that has been stored keeps the elements, and so the loaded images, of the one that waited. */
-function MessageView({ row, room }: { row: MessageRow; room: RoomStore }): VNode {
-  const waits = row.kind === "outgoing";
-  const { text, attachments } = waits ? row.outgoing : row.message;
-  const mine = waits || row.mine;
-  const author = waits ? room.services.me : row.message.author;
-  const state = waits ? `outgoing ${row.outgoing.refused === undefined ? "" : "failed"}` : "";
+/** Renders a message again only when one of its properties changes: a conversation may have hundreds of them. */
+function MessageRow({ message, mine, leads, room }: MessageProps): VNode {
+  return useMemo(
+    () => <MessageView message={message} mine={mine} leads={leads} room={room} />,
+    [message, mine, leads, room],
+  );
+}
+
+/** A stored message keeps the elements, and so the loaded images, that it had while it waited to be sent. */
+function MessageView({ message, mine, leads, room }: MessageProps): VNode {
+  const stored = "id" in message ? message : undefined;
+  const outgoing = "id" in message ? undefined : message;
+  const author = stored?.author ?? room.services.me;
+  const state = outgoing && `outgoing ${outgoing.refused === undefined ? "" : "failed"}`;
   return (
-    <li
-      class={`message ${mine ? "mine" : "other"} ${row.leads ? "leads" : "follows"} ${state}`}
-      data-id={waits ? undefined : row.message.id}
-    >
-      {row.leads && !mine && <Avatar name={room.nameOf(author)} id={author} />}
+    <li class={`message ${mine ? "mine" : "other"} ${leads ? "leads" : "follows"} ${state ?? ""}`} data-id={stored?.id}>
+      {leads && !mine && <Avatar name={room.nameOf(author)} id={author} />}
       <div class="message-body">
-        <p class={row.leads ? "message-author" : "visually-hidden"}>{mine ? t("you") : room.nameOf(author)}</p>
+        <p class={leads ? "message-author" : "visually-hidden"}>{mine ? t("you") : room.nameOf(author)}</p>
         <div class="bubble">
           <p class="message-text">
-            <Linked text={text} />
+            <Linked text={message.text} />
           </p>
-          {attachments.map((id) => (
+          {message.attachments.map((id) => (
             <AttachmentView key={id} store={room.attachment(id)} />
           ))}
         </div>
       </div>
       <p class="message-meta">
-        {waits ? <OutgoingState outgoing={row.outgoing} room={room} /> : <Time posted={row.message.posted_at} />}
+        {stored && <Time posted={stored.posted_at} />}
+        {outgoing && <OutgoingState outgoing={outgoing} room={room} />}
       </p>
     </li>
   );
@@ -85,7 +88,10 @@ function Time({ posted }: { posted: string }): VNode {
   );
 }
 
-type OutgoingProps = Pick<Extract<Row, { kind: "outgoing" }>, "outgoing"> & { room: RoomStore };
+interface OutgoingProps {
+  outgoing: OutgoingMessage;
+  room: RoomStore;
+}
 
 function OutgoingState({ outgoing: { client_message_id: id, refused }, room }: OutgoingProps): VNode {
   const { online, outbox } = room.services;

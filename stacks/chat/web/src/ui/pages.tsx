@@ -1,4 +1,4 @@
-/** The pages beside the list of rooms that are no open room. */
+/** The pages that are shown while no room is open. */
 
 import type { ComponentChildren, VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
@@ -73,12 +73,12 @@ export function Unavailable({ workspace }: PageProps): VNode {
       <button type="button" class="button primary" onClick={() => void workspace.navigation.show(true)}>
         {t("retry")}
       </button>
-      <WayBack />
+      <BackToRooms />
     </Frame>
   );
 }
 
-/** Somebody who is not in the room learns nothing about it, not even whether it exists. */
+/** Who is not a member of the room learns nothing about it, not even whether it exists. */
 export function Join({ workspace, room, inviteCode }: JoinProps): VNode {
   const code = useField(inviteCode);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -96,13 +96,13 @@ export function Join({ workspace, room, inviteCode }: JoinProps): VNode {
       <Form submit={t("join")} action={action} explain={joinProblem}>
         {!invited && <Field state={code} label={t("inviteCode")} autocomplete="off" maxLength={64} />}
       </Form>
-      <WayBack />
+      <BackToRooms />
     </Frame>
   );
 }
 
 /** On a small screen the list of rooms is a page of its own. */
-function WayBack(): VNode {
+function BackToRooms(): VNode {
   return (
     <p class="way-back">
       <LinkButton onClick={() => navigate(undefined)}>{t("backToRooms")}</LinkButton>

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
-import { useMemo } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { ApiError } from "../net/api.ts";
 import { toast } from "../state/feedback.ts";
 import { NoticesStore } from "../state/notices.ts";
@@ -26,7 +26,7 @@ export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode 
   const name = useField(workspace.name.value);
   const theme = useSignal(chosenTheme());
   const language = useSignal(chosenLanguage());
-  const notices = useMemo(() => new NoticesStore(workspace.services.api), []);
+  const [notices] = useState(() => new NoticesStore(workspace.services.api));
   const save = async (): Promise<void> => {
     if (!validate(required(name))) return;
     rememberLanguage(language.value);

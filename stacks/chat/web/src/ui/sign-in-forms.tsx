@@ -8,7 +8,7 @@ import { chosenName } from "../state/preferences.ts";
 import { explain, type SignInStore } from "../state/sign-in.ts";
 import { type StringKey, t } from "../text/i18n.ts";
 import { Field, type FieldState, Form, required, useField, validate } from "./form.tsx";
-import { Way } from "./link-button.tsx";
+import { StepLink } from "./link-button.tsx";
 import { PasswordField, strong } from "./password-field.tsx";
 
 interface StepProps {
@@ -75,7 +75,7 @@ export function ConfirmForm({ store, password }: StepProps & { password: string 
       <Form submit={t("confirm")} action={action} explain={explain}>
         <CodeField state={code} />
       </Form>
-      <Way label="resend" onClick={() => void resend()} />
+      <StepLink label="resend" onClick={() => void resend()} />
       {note.value !== "" && <p class="auth-note">{note.value}</p>}
     </>
   );

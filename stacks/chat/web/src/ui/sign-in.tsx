@@ -6,7 +6,7 @@ import type { SignInStore } from "../state/sign-in.ts";
 import { type StringKey, t } from "../text/i18n.ts";
 import { Icon } from "./icons.tsx";
 import { LanguageSwitch } from "./language-switch.tsx";
-import { Way } from "./link-button.tsx";
+import { StepLink } from "./link-button.tsx";
 import { ConfirmForm, ForgotForm, ResetForm, SecondFactorForm, SignInForm, SignUpForm } from "./sign-in-forms.tsx";
 
 export function SignInPage({ store }: { store: SignInStore }): VNode {
@@ -33,21 +33,21 @@ export function SignInPage({ store }: { store: SignInStore }): VNode {
 function StepView({ store }: { store: SignInStore }): VNode {
   const step = store.step.value;
   const email = store.email.value;
-  const backToSignIn = <Way label="backToSignIn" onClick={() => store.go("signIn")} />;
+  const backToSignIn = <StepLink label="backToSignIn" onClick={() => store.go("signIn")} />;
   switch (step.name) {
     case "signIn":
       return (
         <Card key={step.name} title="signIn" intro={t(store.notice.value ?? "signInIntro")}>
           <SignInForm store={store} />
-          <Way label="forgot" onClick={() => store.go("forgot")} />
-          <Way question="noAccount" label="signUp" onClick={() => store.go("signUp")} />
+          <StepLink label="forgot" onClick={() => store.go("forgot")} />
+          <StepLink question="noAccount" label="signUp" onClick={() => store.go("signUp")} />
         </Card>
       );
     case "signUp":
       return (
         <Card key={step.name} title="signUp" intro={t("signUpIntro")}>
           <SignUpForm store={store} />
-          <Way question="haveAccount" label="signIn" onClick={() => store.go("signIn")} />
+          <StepLink question="haveAccount" label="signIn" onClick={() => store.go("signIn")} />
         </Card>
       );
     case "confirm":

@@ -26,7 +26,7 @@ export function WorkspaceView({ workspace, onSignOut }: WorkspaceProps): VNode {
     document.title = titleOf(workspace);
   });
   useSignalEffect(() => {
-    if (workspace.nameless.value) openDialog((close) => <NameDialog workspace={workspace} close={close} />);
+    if (workspace.needsName.value) openDialog((close) => <NameDialog workspace={workspace} close={close} />);
   });
   useEffect(() => closeDialogs, []);
   const skip = (event: Event): void => {
@@ -35,7 +35,7 @@ export function WorkspaceView({ workspace, onSignOut }: WorkspaceProps): VNode {
   };
   return (
     <div class="shell" data-pane={workspace.navigation.route.value.room === undefined ? "list" : "room"}>
-      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place of this page */}
+      {/* biome-ignore lint/a11y/useValidAnchor: a skip link leads to a part of its own page */}
       <a class="skip-link" href="#main" onClick={skip}>
         {t("skip")}
       </a>
@@ -63,14 +63,14 @@ function titleOf({ navigation, rooms }: WorkspaceStore): string {
 }
 
 function Banner({ connection, onRetry }: { connection: ConnectionStore; onRetry: () => void }): VNode {
-  const trouble = connection.trouble.value;
+  const problem = connection.problem.value;
   return (
-    <div class="banner" role="status" hidden={trouble === undefined}>
-      {trouble && (
+    <div class="banner" role="status" hidden={problem === undefined}>
+      {problem && (
         <>
           <Icon name="offline" />
-          <span>{t(trouble)}</span>
-          {trouble === "reconnecting" && <LinkButton onClick={onRetry}>{t("connectNow")}</LinkButton>}
+          <span>{t(problem)}</span>
+          {problem === "reconnecting" && <LinkButton onClick={onRetry}>{t("connectNow")}</LinkButton>}
         </>
       )}
     </div>
