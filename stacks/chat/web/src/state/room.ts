@@ -40,6 +40,7 @@ export class RoomStore {
   readonly heartbeat: Heartbeat;
   readonly #options: RoomOptions;
   readonly #conversation: Conversation;
+  readonly #names = new Map<string, ReadonlySignal<string>>();
   readonly #attachments = new Map<string, AttachmentStore>();
   readonly #messages = signal<readonly Message[]>([]);
   readonly #outgoing = signal<readonly OutgoingMessage[]>([]);
@@ -149,12 +150,14 @@ export class RoomStore {
     if (document.visibilityState !== "hidden") this.#options.onRead(this.#conversation.cursor);
   }
 
-  member(user: string): Member | undefined {
-    return this.members.value.find((one) => one.user === user);
-  }
-
+  /** A view that shows a name is rendered again when the name changes, and not with each change of presence. */
   nameOf(user: string): string {
-    return this.member(user)?.name ?? t("somebody");
+    let name = this.#names.get(user);
+    if (name === undefined) {
+      name = computed(() => this.members.value.find((one) => one.user === user)?.name ?? t("somebody"));
+      this.#names.set(user, name);
+    }
+    return name.value;
   }
 
   attachment(id: string): AttachmentStore {
