@@ -7,6 +7,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: false,
+    // The licenses of the bundled libraries ask for their text beside the copies.
+    license: { fileName: "licenses.md" },
   },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 });

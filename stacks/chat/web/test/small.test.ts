@@ -6,8 +6,8 @@ import { layout } from "../src/core/layout.ts";
 import { unmetRules } from "../src/core/password.ts";
 import { Regions } from "../src/core/regions.ts";
 import { TypingNotice } from "../src/core/typing.ts";
-import { chooseLanguage } from "../src/ui/i18n.ts";
-import { LANGUAGES } from "../src/ui/strings.ts";
+import { chooseLanguage } from "../src/text/i18n.ts";
+import { LANGUAGES } from "../src/text/strings.ts";
 import { message, TOKYO } from "./messages.ts";
 
 const valid = {

@@ -1,5 +1,6 @@
-/** What the views of a signed-in user share. */
+/** The services that the state of a signed-in user shares. */
 
+import type { ReadonlySignal } from "@preact/signals";
 import type { Outbox } from "../core/outbox.ts";
 import type { ChatApi } from "../net/api.ts";
 
@@ -8,10 +9,12 @@ export interface Services {
   outbox: Outbox;
   /** The user's id. */
   me: string;
+  /** Turns an address of AWS into one that can be reached from here. */
   address: (url: string) => string;
-  isOnline: () => boolean;
+  /** Whether messages can be sent now. */
+  online: ReadonlySignal<boolean>;
   /** Milliseconds between two heartbeats. */
   heartbeat: () => number;
-  /** A heartbeat told the room's channel: follow it if it is another one. */
+  /** A heartbeat returned the room's channel: subscribe again if it is another one. */
   compareChannel: (room: string, channel: string) => void;
 }

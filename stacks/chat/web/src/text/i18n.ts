@@ -1,5 +1,6 @@
-/** The language of the page: as chosen, else the first of the browser's that there is. */
+/** The language of the page: the chosen one, else the first of the browser's languages that is available. */
 
+import { computed, signal } from "@preact/signals";
 import { LANGUAGES, type Language, type StringKey } from "./strings.ts";
 
 export type { Language, StringKey };
@@ -9,27 +10,23 @@ export function chooseLanguage(chosen: string | null, preferred: readonly string
   return wanted.find((one): one is Language => one !== undefined && one in LANGUAGES) ?? "en";
 }
 
-let language: Language = "en";
-
-export function currentLanguage(): Language {
-  return language;
-}
-
-export function setLanguage(next: Language): void {
-  language = next;
-  document.documentElement.lang = next;
-}
+/** A view that has called one of the functions below is rendered again when this changes. */
+export const language = signal<Language>("en");
 
 export function t(key: StringKey, values: Record<string, string | number> = {}): string {
-  return LANGUAGES[language][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return LANGUAGES[language.value][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+// Making a formatter is slow, so all messages share one.
+const time = computed(() => new Intl.DateTimeFormat(language.value, { hour: "numeric", minute: "2-digit" }));
+const moment = computed(() => new Intl.DateTimeFormat(language.value, { dateStyle: "long", timeStyle: "short" }));
+
 export function formatTime(date: Date): string {
-  return new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" }).format(date);
+  return time.value.format(date);
 }
 
 export function formatMoment(date: Date): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }).format(date);
+  return moment.value.format(date);
 }
 
 export function dayKey(date: Date): string {
@@ -42,12 +39,14 @@ export function formatDay(date: Date, now: Date = new Date()): string {
   yesterday.setDate(now.getDate() - 1);
   if (dayKey(date) === dayKey(yesterday)) return t("yesterday");
   const year = date.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
-  return new Intl.DateTimeFormat(language, { weekday: "long", month: "long", day: "numeric", ...year }).format(date);
+  return new Intl.DateTimeFormat(language.value, { weekday: "long", month: "long", day: "numeric", ...year }).format(
+    date,
+  );
 }
 
 export function formatSize(bytes: number): string {
   const mega = bytes >= 1_000_000;
-  return new Intl.NumberFormat(language, {
+  return new Intl.NumberFormat(language.value, {
     style: "unit",
     unit: mega ? "megabyte" : "kilobyte",
     maximumFractionDigits: mega ? 1 : 0,

@@ -1,0 +1,90 @@
+/** The state of one attachment of a message. Its address is requested when it is needed. */
+
+import { type ReadonlySignal, signal } from "@preact/signals";
+import { delayAfter, sleep } from "../core/backoff.ts";
+import type { Attachment } from "../core/model.ts";
+import { ApiError } from "../net/api.ts";
+import type { Services } from "./services.ts";
+
+export type AttachmentState =
+  | { kind: "checking" | "unavailable" }
+  | { kind: "file"; file: Attachment }
+  | { kind: "image"; file: Attachment; source: string; variant: "original" | "thumbnail" };
+
+/** The bytes are checked after the upload, so it may take a moment until an attachment is available. */
+const TRIES = 12;
+const RETRY = { base: 500, cap: 8_000 };
+
+export class AttachmentStore {
+  readonly #services: Services;
+  readonly #room: string;
+  readonly #id: string;
+  readonly #state = signal<AttachmentState>({ kind: "checking" });
+  #file: Attachment | undefined;
+  #wake = new AbortController();
+  #closed = false;
+
+  constructor(services: Services, room: string, id: string) {
+    this.#services = services;
+    this.#room = room;
+    this.#id = id;
+    void this.#load();
+  }
+
+  get state(): ReadonlySignal<AttachmentState> {
+    return this.#state;
+  }
+
+  /** The back end has reported that the file, or its thumbnail, is ready. */
+  refresh(): void {
+    this.#wake.abort();
+    if (this.#file !== undefined) void this.#show(this.#file);
+  }
+
+  /** The browser cannot display the image: offer it as a file. */
+  displayFailed(file: Attachment): void {
+    this.#state.value = { kind: "file", file };
+  }
+
+  /** A signed address is valid for five minutes, so each use requests a new one. */
+  async current(): Promise<(Attachment & { href: string }) | undefined> {
+    const { api, address } = this.#services;
+    const file = await api.attachment(this.#room, this.#id).catch(() => undefined);
+    return file && { ...file, href: address(file.url) };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake.abort();
+  }
+
+  async #load(): Promise<void> {
+    for (let failures = 1; failures <= TRIES && !this.#closed; failures += 1) {
+      try {
+        this.#file = await this.#services.api.attachment(this.#room, this.#id);
+        await this.#show(this.#file);
+        return;
+      } catch (error) {
+        if (error instanceof ApiError && error.status !== 404 && error.status < 500) break;
+        this.#wake = new AbortController();
+        await sleep(250 + delayAfter(failures, RETRY), this.#wake.signal);
+      }
+    }
+    this.#state.value = { kind: "unavailable" };
+  }
+
+  async #show(file: Attachment): Promise<void> {
+    if (!file.content_type.startsWith("image/")) {
+      this.#state.value = { kind: "file", file };
+      return;
+    }
+    const { api, address } = this.#services;
+    const small = await api.attachment(this.#room, this.#id, "thumbnail").catch(() => undefined);
+    this.#state.value = {
+      kind: "image",
+      file,
+      source: address((small ?? file).url),
+      variant: small === undefined ? "original" : "thumbnail",
+    };
+  }
+}

@@ -1,0 +1,91 @@
+/** The page that is shown. It follows from the address and from the back end's answer for the room in it. */
+
+import { signal } from "@preact/signals";
+import type { Room } from "../core/model.ts";
+import { ApiError } from "../net/api.ts";
+import { RoomStore } from "./room.ts";
+import type { RoomsStore } from "./rooms.ts";
+import { currentRoute, pathOf } from "./router.ts";
+import type { Services } from "./services.ts";
+
+export type Page =
+  | { kind: "welcome" | "loading" | "unavailable" }
+  | { kind: "room"; room: RoomStore }
+  /** The user is not in the room; an invite code is needed to join. */
+  | { kind: "join"; room: string; inviteCode: string | undefined };
+
+export interface NavigationOptions {
+  services: Services;
+  rooms: RoomsStore;
+  /** Receive the room's live events. */
+  follow: (room: string) => void;
+}
+
+export class Navigation {
+  readonly route = signal(currentRoute());
+  readonly page = signal<Page>({ kind: "welcome" });
+  readonly #options: NavigationOptions;
+  /** Changes with each page, so that an answer for an earlier page is ignored. */
+  #turn = 0;
+
+  constructor(options: NavigationOptions) {
+    this.#options = options;
+  }
+
+  /** The room that is open. */
+  opened(): RoomStore | undefined;
+  /** The room that is open, if it is this one. */
+  opened(room: string): RoomStore | undefined;
+  opened(room?: string): RoomStore | undefined {
+    const page = this.page.peek();
+    if (page.kind !== "room") return undefined;
+    return room === undefined || page.room.id === room ? page.room : undefined;
+  }
+
+  /**
+   * Show the page of the address.
+   *
+   * @param again request it again even if it is shown already
+   */
+  async show(again = false): Promise<void> {
+    this.route.value = currentRoute();
+    const { room, inviteCode } = this.route.value;
+    if (!again && room !== undefined && this.opened(room) !== undefined) return;
+    this.#turn += 1;
+    const turn = this.#turn;
+    this.opened()?.close();
+    this.page.value = { kind: room === undefined ? "welcome" : "loading" };
+    if (room === undefined) return;
+    try {
+      const found = await this.#options.services.api.room(room);
+      if (turn === this.#turn) await this.#open(found, turn);
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      const refused = error instanceof ApiError && error.status < 500;
+      this.page.value = refused ? { kind: "join", room, inviteCode } : { kind: "unavailable" };
+    }
+  }
+
+  close(): void {
+    this.#turn += 1;
+    this.opened()?.close();
+  }
+
+  async #open(room: Room, turn: number): Promise<void> {
+    const { follow, rooms, services } = this.#options;
+    const id = room.room;
+    // A code in the address has served its purpose.
+    if (location.hash !== "") history.replaceState(null, "", pathOf(id));
+    const unread = rooms.find(id)?.unread ?? 0;
+    follow(id);
+    const store = await RoomStore.open({ services, room, unread, onRead: (cursor) => rooms.markRead(id, cursor) });
+    if (turn !== this.#turn) {
+      store.close();
+      return;
+    }
+    rooms.markRead(id, "");
+    this.page.value = { kind: "room", room: store };
+    // Messages that arrived between reading and following.
+    store.catchUp();
+  }
+}

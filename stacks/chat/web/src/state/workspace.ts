@@ -1,0 +1,216 @@
+/** The state of a signed-in user: the connection, the rooms, the page that is shown, and the actions. */
+
+import { signal } from "@preact/signals";
+import type { Account } from "../core/account.ts";
+import { type Api, type Configuration, reachable } from "../core/config.ts";
+import { Live, type LiveState } from "../core/live.ts";
+import type { LiveEvent, SessionInfo } from "../core/model.ts";
+import { Outbox } from "../core/outbox.ts";
+import { Regions } from "../core/regions.ts";
+import { ApiError, ChatApi } from "../net/api.ts";
+import { t } from "../text/i18n.ts";
+import { ConnectionStore } from "./connection.ts";
+import { toast } from "./feedback.ts";
+import { forgetInviteCode, storeInviteCode } from "./invites.ts";
+import { Navigation } from "./navigation.ts";
+import { chosenName, forgetName } from "./preferences.ts";
+import { RoomsStore } from "./rooms.ts";
+import { currentRoute, navigate } from "./router.ts";
+import type { Services } from "./services.ts";
+
+export interface WorkspaceOptions {
+  configuration: Configuration;
+  apis: Api[];
+  account: Account;
+}
+
+/** Live events are received for so many rooms; the unread counts of the others come with the list. */
+const MAX_FOLLOWED = 20;
+/** A room that was created a moment ago may not have been replicated to this Region yet. */
+const JOIN = { tries: 3, pause: 700 };
+
+export class WorkspaceStore {
+  readonly email: string;
+  readonly services: Services;
+  readonly connection = new ConnectionStore();
+  readonly rooms: RoomsStore;
+  readonly name = signal("");
+  /** The user has no name yet and must enter one. */
+  readonly needsName = signal(false);
+  /** The Region that answers. */
+  readonly region = signal("");
+  readonly navigation: Navigation;
+  readonly #live: Live;
+  readonly #listeners = new AbortController();
+
+  constructor({ configuration, apis, account }: WorkspaceOptions) {
+    const me = account.current?.user ?? "";
+    this.email = account.current?.email ?? "";
+    const address = (url: string): string => reachable(url, configuration.local);
+    const api = new ChatApi(new Regions(apis), account, (region) => toast(t("regionChanged", { region })));
+    const outbox = new Outbox({
+      user: me,
+      store: localStorage,
+      send: (message) => api.send(message),
+      onSent: (message) => this.navigation.opened(message.room)?.sent(message),
+      onChange: () => this.navigation.opened()?.outboxChanged(),
+    });
+    this.#live = new Live({
+      session: () => this.#startSession(),
+      channelOf: (room) => this.#channelOf(room),
+      accessToken: () => account.accessToken(),
+      address,
+      onEvent: (room, event) => this.#receive(room, event),
+      onState: (state) => this.#liveChanged(state),
+      onFollowed: (room) => this.navigation.opened(room)?.catchUp(),
+      onRefused: (room) => this.#lost(room),
+    });
+    this.services = {
+      api,
+      outbox,
+      me,
+      address,
+      online: this.connection.online,
+      heartbeat: () => (this.#live.session?.heartbeat_seconds ?? 60) * 1000,
+      compareChannel: (room, channel) => this.#live.compare(room, channel),
+    };
+    this.rooms = new RoomsStore({
+      api,
+      me,
+      opened: () => this.navigation.opened()?.id,
+      onLoaded: () => {
+        for (const { room } of this.rooms.sorted.value.slice(0, MAX_FOLLOWED)) this.#live.follow(room);
+      },
+    });
+    this.navigation = new Navigation({
+      services: this.services,
+      rooms: this.rooms,
+      follow: (room) => this.#live.follow(room),
+    });
+  }
+
+  start(): void {
+    const { signal: ended } = this.#listeners;
+    const { api, outbox } = this.services;
+    addEventListener("popstate", () => void this.navigation.show(), { signal: ended });
+    addEventListener("online", () => this.#online(), { signal: ended });
+    addEventListener("offline", () => this.#offline(), { signal: ended });
+    const hidden = (): void => {
+      const open = this.navigation.opened();
+      if (open !== undefined) api.absent(open.id).catch(() => undefined);
+    };
+    addEventListener("pagehide", hidden, { signal: ended });
+    const visible = (): void => {
+      if (document.visibilityState === "visible") void this.rooms.refresh();
+    };
+    document.addEventListener("visibilitychange", visible, { signal: ended });
+    this.#live.start();
+    void outbox.flush();
+    void this.rooms.refresh();
+    void this.navigation.show();
+    this.connection.networkChanged();
+  }
+
+  close(): void {
+    this.#listeners.abort();
+    this.navigation.close();
+    this.#live.stop();
+    this.services.outbox.stop();
+    this.rooms.close();
+    this.connection.close();
+  }
+
+  connectNow(): void {
+    this.#live.retryNow();
+  }
+
+  async setName(name: string): Promise<void> {
+    const session = await this.services.api.session(name);
+    this.name.value = session.name ?? name;
+    this.needsName.value = false;
+  }
+
+  async createRoom(name: string): Promise<void> {
+    const { room, invite_code } = await this.services.api.createRoom(name);
+    storeInviteCode(room, invite_code);
+    await this.rooms.refresh();
+    navigate(room);
+  }
+
+  async join(room: string, code: string): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.services.api.join(room, code);
+        break;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 404 || tries === JOIN.tries) throw error;
+        await new Promise((resolve) => setTimeout(resolve, JOIN.pause));
+      }
+    }
+    storeInviteCode(room, code);
+    await this.rooms.refresh();
+    if (currentRoute().room === room) void this.navigation.show(true);
+    else navigate(room);
+  }
+
+  async leave(room: string): Promise<void> {
+    await this.services.api.leave(room);
+    this.#live.unfollow(room);
+    forgetInviteCode(room);
+    this.rooms.forget(room);
+    navigate(undefined);
+  }
+
+  #online(): void {
+    this.#live.retryNow();
+    void this.services.outbox.flush();
+    void this.navigation.opened()?.heartbeat.beat();
+    this.connection.networkChanged();
+  }
+
+  #offline(): void {
+    // The WebSocket detects a lost network only after minutes.
+    this.#live.drop();
+    this.connection.networkChanged();
+  }
+
+  async #startSession(): Promise<SessionInfo> {
+    const given = chosenName();
+    const session = await this.services.api.session(given);
+    if (given !== undefined) forgetName();
+    this.region.value = session.region;
+    this.name.value = session.name ?? "";
+    this.needsName.value = !session.name;
+    return session;
+  }
+
+  async #channelOf(id: string): Promise<string | undefined> {
+    try {
+      const room = await this.services.api.room(id);
+      this.navigation.opened(id)?.update(room);
+      return room.channel;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  #receive(room: string, event: LiveEvent): void {
+    if (event.kind === "message") this.rooms.received(event.message);
+    this.navigation.opened(room)?.receive(event);
+  }
+
+  #liveChanged(state: LiveState): void {
+    if (state === "live") {
+      void this.services.outbox.flush();
+      void this.rooms.refresh();
+    }
+    this.connection.liveChanged(state);
+  }
+
+  /** The user is not a member of a room any more, for example after leaving it on another device. */
+  #lost(room: string): void {
+    this.rooms.forget(room);
+    if (this.navigation.opened(room) !== undefined) void this.navigation.show(true);
+  }
+}

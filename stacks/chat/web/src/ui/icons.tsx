@@ -1,0 +1,71 @@
+/** Lucide's icons as elements, and the button that shows one. */
+
+import {
+  ArrowDown,
+  ArrowLeft,
+  Check,
+  CircleAlert,
+  Clock,
+  File,
+  Lock,
+  LogIn,
+  LogOut,
+  Mail,
+  MessagesSquare,
+  Paperclip,
+  Plus,
+  Send,
+  SlidersHorizontal,
+  UserPlus,
+  WifiOff,
+  X,
+} from "lucide";
+import { h, type VNode } from "preact";
+
+const icons = {
+  alert: CircleAlert,
+  attach: Paperclip,
+  back: ArrowLeft,
+  check: Check,
+  clock: Clock,
+  close: X,
+  down: ArrowDown,
+  enter: LogIn,
+  file: File,
+  invite: UserPlus,
+  leave: LogOut,
+  lock: Lock,
+  mail: Mail,
+  messages: MessagesSquare,
+  offline: WifiOff,
+  plus: Plus,
+  send: Send,
+  settings: SlidersHorizontal,
+} as const;
+
+export type IconName = keyof typeof icons;
+
+/** An icon beside a text, or in a button with a label: assistive technology ignores it. */
+export function Icon({ name }: { name: IconName }): VNode {
+  return (
+    <svg viewBox="0 0 24 24" class="icon" aria-hidden="true">
+      {icons[name].map(([tag, attributes]) => h(tag, attributes))}
+    </svg>
+  );
+}
+
+interface IconButtonProps {
+  icon: IconName;
+  label: string;
+  onClick: () => void;
+  class?: string;
+}
+
+/** A button that shows only an icon; its label is read out and shown as a tooltip. */
+export function IconButton({ icon, label, onClick, class: extra = "" }: IconButtonProps): VNode {
+  return (
+    <button type="button" class={`icon-button ${extra}`} aria-label={label} title={label} onClick={onClick}>
+      <Icon name={icon} />
+    </button>
+  );
+}

@@ -1,0 +1,140 @@
+/** The settings: name, appearance, language, notices. They are stored when the dialog is saved. */
+
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren, VNode } from "preact";
+import { useState } from "preact/hooks";
+import { ApiError } from "../net/api.ts";
+import { toast } from "../state/feedback.ts";
+import { NoticesStore } from "../state/notices.ts";
+import { chooseTheme, chosenLanguage, chosenTheme, rememberLanguage, type Theme } from "../state/preferences.ts";
+import type { WorkspaceStore } from "../state/workspace.ts";
+import { t } from "../text/i18n.ts";
+import { Dialog } from "./dialog.tsx";
+import { Checkbox, Field, Form, required, Select, useField, validate } from "./form.tsx";
+import { LANGUAGE_NAMES } from "./language-switch.tsx";
+
+/** Minutes between two notices of a room. */
+const QUIET = [5, 15, 30, 60, 240, 1440];
+
+interface SettingsProps {
+  workspace: WorkspaceStore;
+  close: () => void;
+  onSignOut: () => void;
+}
+
+export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode {
+  const name = useField(workspace.name.value);
+  const theme = useSignal(chosenTheme());
+  const language = useSignal(chosenLanguage());
+  const [notices] = useState(() => new NoticesStore(workspace.services.api));
+  const save = async (): Promise<void> => {
+    if (!validate(required(name))) return;
+    rememberLanguage(language.value);
+    await notices.save();
+    const wanted = name.value.value.trim();
+    if (wanted !== workspace.name.value) await workspace.setName(wanted);
+    close();
+    toast(t("saved"));
+  };
+  return (
+    <Dialog title={t("settings")} class="settings" close={close}>
+      <Form submit={t("save")} action={save} explain={explain}>
+        <Group title={t("profile")}>
+          <Field state={name} label={t("displayName")} hint={t("displayNameHint")} maxLength={40} />
+        </Group>
+        <Group title={t("appearance")}>
+          <Select
+            label={t("theme")}
+            options={[
+              ["system", t("themeSystem")],
+              ["light", t("themeLight")],
+              ["dark", t("themeDark")],
+            ]}
+            value={theme.value}
+            onChange={(value) => {
+              theme.value = value as Theme;
+              chooseTheme(theme.value);
+            }}
+          />
+          <Select
+            label={t("language")}
+            options={[["", t("languageAuto")], ...LANGUAGE_NAMES]}
+            value={language.value}
+            onChange={(value) => {
+              language.value = value;
+            }}
+          />
+        </Group>
+        {notices.status.value !== "none" && <Notices store={notices} />}
+      </Form>
+      <footer class="settings-footer">
+        <p>{t("signedInAs", { email: workspace.email })}</p>
+        <button
+          type="button"
+          class="button danger"
+          onClick={() => {
+            close();
+            onSignOut();
+          }}
+        >
+          {t("signOut")}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof ApiError)) return t("errorUnavailable");
+  return error.status === 409 ? t("noticesNoAddress") : t("errorOther", { reason: error.message });
+}
+
+function Group({ title, children }: { title: string; children: ComponentChildren }): VNode {
+  return (
+    <fieldset>
+      <legend>{title}</legend>
+      {children}
+    </fieldset>
+  );
+}
+
+function Notices({ store }: { store: NoticesStore }): VNode {
+  const { mail, push, quiet_minutes: quiet } = store.settings.value;
+  const disabled = !store.ready.value;
+  const choices = QUIET.includes(quiet) ? QUIET : [...QUIET, quiet];
+  return (
+    <Group title={t("notices")}>
+      <div>
+        <Checkbox
+          label={t("noticesMail")}
+          checked={mail}
+          disabled={disabled}
+          onChange={(checked) => store.change({ mail: checked })}
+        />
+        <Checkbox
+          label={t("noticesPush")}
+          checked={push}
+          disabled={disabled}
+          onChange={(checked) => store.change({ push: checked })}
+        />
+        <Select
+          label={t("noticesQuiet")}
+          options={choices.map((minutes) => [String(minutes), duration(minutes)])}
+          value={String(quiet)}
+          disabled={disabled}
+          onChange={(value) => store.change({ quiet_minutes: Number(value) })}
+        />
+        {disabled && (
+          <p class="field-hint" role="status">
+            {t(store.status.value === "loading" ? "loading" : "noticesUnavailable")}
+          </p>
+        )}
+      </div>
+    </Group>
+  );
+}
+
+function duration(minutes: number): string {
+  if (minutes < 60) return t("minutes", { count: minutes });
+  return minutes === 60 ? t("oneHour") : t("hours", { count: minutes / 60 });
+}
