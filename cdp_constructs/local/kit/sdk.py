@@ -22,14 +22,11 @@ from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType, Support
 
-__all__ = ["PRIVATE_NAMES", "Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
+__all__ = ["Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
 
-PRIVATE_NAMES = (
-    "ministack.services.cloudformation.provisioners:_DEFERRED_PREDECESSOR_DELETES",
-    "ministack.services.cloudformation.provisioners:_RETAIN_REPLACED",
+_provisioners: Any = ministack.module(
+    "services.cloudformation.provisioners", "_DEFERRED_PREDECESSOR_DELETES", "_RETAIN_REPLACED"
 )
-
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
 _responses: Any = ministack.module("core.responses")
 
 _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "Unknown")

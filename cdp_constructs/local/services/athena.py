@@ -4,19 +4,13 @@ Queries run on DuckDB if that is installed (extra `analytics`); without it the a
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.iam_actions:extract_resource_arn",
-    "ministack.services.athena:_executions",
-)
-
-_actions: Any = ministack.module("core.iam_actions")
-_athena: Any = ministack.module("services.athena")
+_athena: Any = ministack.module("services.athena", "_executions")
 
 
 def _query_of(body: bytes) -> str:
@@ -27,18 +21,21 @@ def _query_of(body: bytes) -> str:
     return str(document.get("QueryExecutionId", "")) if isinstance(document, dict) else ""
 
 
-def install() -> None:
-    """Let a request that names a query be about its workgroup."""
-    extract = _actions.extract_resource_arn
-
-    def extract_resource_arn(
-        service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
-    ) -> str:
-        arn: str = extract(service, method, path, headers, body, query, region, account)
-        if service == "athena" and arn == "*" and (name := _query_of(body)):
-            execution = _athena._executions.get_scoped(account, region, name)
-            if execution:
-                return f"arn:aws:athena:{region}:{account}:workgroup/{execution['WorkGroup']}"
-        return arn
-
-    _actions.extract_resource_arn = extract_resource_arn
+@patch("ministack.core.iam_actions:extract_resource_arn")
+def _workgroup_of_query(
+    original: Callable[..., str],
+    service: str,
+    method: str,
+    path: str,
+    headers: Any,
+    body: bytes,
+    query: Any,
+    region: str,
+    account: str,
+) -> str:
+    arn = original(service, method, path, headers, body, query, region, account)
+    if service == "athena" and arn == "*" and (name := _query_of(body)):
+        execution = _athena._executions.get_scoped(account, region, name)
+        if execution:
+            return f"arn:aws:athena:{region}:{account}:workgroup/{execution['WorkGroup']}"
+    return arn

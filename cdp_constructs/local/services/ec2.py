@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from cdp_constructs.local.kit import refine
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType, Support
 
-__all__ = ["RESOURCE_TYPES", "install"]
+__all__ = ["RESOURCE_TYPES"]
 
 _NO_NETWORK = "the network is described, but no packet passes: functions and clients talk over loopback"
 _NO_MACHINE = "the instance is described, but no machine runs behind it"
@@ -255,6 +255,8 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
 )
 
 
+# Security groups of interface endpoints ask for these attributes, among others.
+@after("AWS::EC2::VPC")
 def _complete_vpc(vpc_id: str, properties: Properties, attributes: Attributes) -> None:
     attributes.setdefault("VpcId", vpc_id)
     attributes.setdefault("CidrBlock", properties.get("CidrBlock", ""))
@@ -262,14 +264,9 @@ def _complete_vpc(vpc_id: str, properties: Properties, attributes: Attributes) -
     attributes.setdefault("Ipv6CidrBlocks", [])
 
 
+@after("AWS::EC2::Subnet")
 def _complete_subnet(subnet_id: str, properties: Properties, attributes: Attributes) -> None:
     attributes.setdefault("SubnetId", subnet_id)
     attributes.setdefault("VpcId", properties.get("VpcId", ""))
     attributes.setdefault("CidrBlock", properties.get("CidrBlock", ""))
     attributes.setdefault("Ipv6CidrBlocks", [])
-
-
-def install() -> None:
-    """Complete the attributes, for example for the security groups of interface endpoints."""
-    refine.after("AWS::EC2::VPC", _complete_vpc)
-    refine.after("AWS::EC2::Subnet", _complete_subnet)

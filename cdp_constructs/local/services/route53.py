@@ -4,15 +4,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cdp_constructs.local.kit import ministack, refine
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.sdk import call, client, generated_name
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType, Support
 
-__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
+__all__ = ["RESOURCE_TYPES"]
 
-PRIVATE_NAMES = ("ministack.services.route53:_zones",)
-
-_route53: Any = ministack.module("services.route53")
+_route53: Any = ministack.module("services.route53", "_zones")
 
 _NEVER_CHECKED = "the check is stored, but its endpoint is never asked and its status never changes"
 _NO_DNS = "records are stored and listed by the API; no DNS server answers for them"
@@ -128,11 +127,8 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
 )
 
 
+@after("AWS::Route53::HostedZone")
 def _associate(zone_id: str, properties: Properties, _attributes: Attributes) -> None:
+    """Make a zone private that a template gives networks to; MiniStack's CloudFormation makes it public."""
     networks = properties.get("VPCs") or []
     _route53._zones[zone_id].update(private=bool(networks), vpcs=[dict(network) for network in networks])
-
-
-def install() -> None:
-    """Make a zone private that a template gives networks to; MiniStack's CloudFormation makes it public."""
-    refine.after("AWS::Route53::HostedZone", _associate)
