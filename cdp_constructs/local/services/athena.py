@@ -9,8 +9,38 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.sdk import Api, resource_type
+from cdp_constructs.local.kit.types import ResourceType
 
 _athena: Any = ministack.module("services.athena", "_executions")
+
+
+RESOURCE_TYPES: tuple[ResourceType, ...] = (
+    resource_type(
+        "AWS::Athena::NamedQuery",
+        Api(
+            service="athena",
+            create="create_named_query",
+            delete="delete_named_query",
+            ref="Response.NamedQueryId",
+            key={"NamedQueryId": "Id"},
+            attributes={"NamedQueryId": "Id"},
+            named="Name",
+        ),
+    ),
+    resource_type(
+        "AWS::Athena::DataCatalog",
+        Api(
+            service="athena",
+            create="create_data_catalog",
+            update="update_data_catalog",
+            delete="delete_data_catalog",
+            ref="Properties.Name",
+            key={"Name": "Id"},
+            replacing=("Name",),
+        ),
+    ),
+)
 
 
 def _query_of(body: bytes) -> str:

@@ -8,9 +8,7 @@ __all__ = ["RESOURCE_TYPES"]
 
 _NAME = "AWS::ElasticLoadBalancingV2::TargetGroup"
 
-RESOURCE_TYPES: tuple[ResourceType, ...] = (
-    ResourceType(name=_NAME, reason="only targets that are functions are called", blocking=True),
-)
+RESOURCE_TYPES: tuple[ResourceType, ...] = (ResourceType(name=_NAME, blocking=True),)
 
 
 @after(_NAME)

@@ -26,17 +26,6 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.kit.types import ResourceType
-
-__all__ = ["RESOURCE_TYPES"]
-
-RESOURCE_TYPES = (
-    ResourceType(
-        name="AWS::KinesisFirehose::DeliveryStream",
-        reason="S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra "
-        "`analytics`",
-    ),
-)
 
 _firehose: Any = ministack.module(
     "services.firehose",

@@ -11,12 +11,35 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.sdk import Api, resource_type
+from cdp_constructs.local.kit.types import ResourceType
 
 _sqs: Any = ministack.module("services.sqs", "_Err", "_queue_by_arn", "_queues", "esm_wake")
 
 _TASKS_KEPT = 10  # what ListMessageMoveTasks gives at most
 _tasks: dict[str, list[dict[str, Any]]] = {}
 """Move tasks by the ARN of their source, the last one first."""
+
+
+RESOURCE_TYPES: tuple[ResourceType, ...] = (
+    resource_type(
+        "AWS::SQS::QueueInlinePolicy",
+        Api(
+            service="sqs",
+            create="set_queue_attributes",
+            update="set_queue_attributes",
+            delete="set_queue_attributes",
+            ref="Properties.Queue",
+            key={"QueueUrl": "Id"},
+            delete_key={"Attributes": '`{"Policy": ""}`'},
+            adapt=lambda properties: {
+                "QueueUrl": properties["Queue"],
+                "Attributes": {"Policy": properties["PolicyDocument"]},
+            },
+            replacing=("Queue",),
+        ),
+    ),
+)
 
 
 def _queue(arn: str) -> dict[str, Any]:

@@ -49,6 +49,5 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             attributes={"ChannelNamespaceArn": "Id"},
             replacing=("ApiId", "Name"),
         ),
-        reason="handlers in JavaScript are stored, not run; functions with DIRECT integration run",
     ),
 )

@@ -133,9 +133,6 @@ RESOURCE_TYPES = (
         update=_update_key_group,
         delete=_delete_key_group,
     ),
-    ResourceType(
-        name="AWS::CloudFront::CachePolicy", reason="it decides what reaches the origin, but nothing is cached"
-    ),
 )
 
 

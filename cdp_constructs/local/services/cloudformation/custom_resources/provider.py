@@ -12,12 +12,9 @@ from botocore.exceptions import ClientError
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.kit.types import ResourceType
 from cdp_constructs.local.services.cloudformation.custom_resources.aws_calls import call_service, is_sdk_call
 from cdp_constructs.local.services.cloudformation.custom_resources.bucket_deployment import deploy_to_bucket
 from cdp_constructs.local.services.cloudformation.custom_resources.event import Event, Handler, is_true
-
-__all__ = ["RESOURCE_TYPES"]
 
 _custom_resource: Any = ministack.module("services.cloudformation.custom_resource", "_normalise_resource_properties")
 _lambda: Any = ministack.module("services.lambda_svc", "_get_func_record_for_ref")
@@ -160,9 +157,6 @@ _HANDLERS: Mapping[str, Handler] = {
     "Custom::Trigger": _trigger,
     "Custom::VpcRestrictDefaultSG": _restrict_default_security_group,
 }
-
-# MiniStack sends these types to a function, and so to `_invoke`; here they are only labelled.
-RESOURCE_TYPES = tuple(ResourceType(name=name) for name in sorted(_HANDLERS))
 
 
 @patch("ministack.services.cloudformation.custom_resource:invoke_custom_resource")

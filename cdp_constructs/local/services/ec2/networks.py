@@ -1,64 +1,11 @@
-"""EC2: the types that MiniStack's API has and its CloudFormation lacks, and attributes that templates ask for."""
-
-from collections.abc import Callable
-from typing import Any
+"""EC2: networks, which are described only, and attributes that templates ask for."""
 
 from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.sdk import Api, resource_type
-from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType, Support
+from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
+from cdp_constructs.local.services.ec2.tags import tagged
 
 __all__ = ["RESOURCE_TYPES"]
-
-_NO_NETWORK = "the network is described, but no packet passes: functions and clients talk over loopback"
-_NO_MACHINE = "the instance is described, but no machine runs behind it"
-_NO_PACKETS = "there is no traffic to log"
-
-
-def _tagged(kind: str) -> Callable[[Properties], Properties]:
-    """EC2 takes tags in the request that creates a resource, under the kind of resource."""
-
-    def adapt(properties: Properties) -> Properties:
-        tags = properties.get("Tags")
-        return {**properties, "TagSpecifications": [{"ResourceType": kind, "Tags": tags}]} if tags else properties
-
-    return adapt
-
-
-def _rule(properties: Properties) -> Properties:
-    """A rule of a security group is flat in a template and an IpPermission with one source in the API."""
-    described: dict[str, Any] = {"Description": properties["Description"]} if properties.get("Description") else {}
-    sources: dict[str, dict[str, Any]] = {
-        "IpRanges": {"CidrIp": properties.get("CidrIp")},
-        "Ipv6Ranges": {"CidrIpv6": properties.get("CidrIpv6")},
-        "PrefixListIds": {
-            "PrefixListId": properties.get("SourcePrefixListId") or properties.get("DestinationPrefixListId")
-        },
-        "UserIdGroupPairs": {
-            "GroupId": properties.get("SourceSecurityGroupId") or properties.get("DestinationSecurityGroupId")
-        },
-    }
-    named = {name: [{**source, **described}] for name, source in sources.items() if any(source.values())}
-    ports: Properties = {name: properties[name] for name in ("FromPort", "ToPort") if name in properties}
-    permission: Properties = {"IpProtocol": properties["IpProtocol"], **ports, **named}
-    return {"GroupId": properties["GroupId"], "IpPermissions": [permission]}
-
-
-def _instance(properties: Properties) -> Properties:
-    profile = properties.get("IamInstanceProfile")
-    named = {"IamInstanceProfile": {"Name": profile}} if isinstance(profile, str) else {}
-    return _tagged("instance")({**properties, **named, "MinCount": 1, "MaxCount": 1})
-
-
-def _group_rule(direction: str) -> Api:
-    return Api(
-        service="ec2",
-        create=f"authorize_security_group_{direction}",
-        delete=f"revoke_security_group_{direction}",
-        ref="Response.SecurityGroupRules[0].SecurityGroupRuleId",
-        attributes={"Id": "Id"},
-        key={"GroupId": "Properties.GroupId", "SecurityGroupRuleIds": "[Id]"},
-        adapt=_rule,
-    )
 
 
 def _simple(operation: str, result: str, kind: str, **attributes: str) -> Api:
@@ -70,7 +17,7 @@ def _simple(operation: str, result: str, kind: str, **attributes: str) -> Api:
         ref=f"Response.{result}.{result}Id",
         key={f"{result}Id": "Id"},
         attributes=attributes,
-        adapt=_tagged(kind),
+        adapt=tagged(kind),
     )
 
 
@@ -84,7 +31,7 @@ _APIS = {
         key={"PublicIps": "[Id]"},
         delete_key={"AllocationId": "Response.Addresses[0].AllocationId"},
         attributes={"PublicIp": "Id", "AllocationId": "Response.Addresses[0].AllocationId"},
-        adapt=_tagged("elastic-ip"),
+        adapt=tagged("elastic-ip"),
     ),
     "EIPAssociation": Api(
         service="ec2",
@@ -96,8 +43,6 @@ _APIS = {
         renamed={"EIP": "PublicIp"},
     ),
     "NatGateway": _simple("nat_gateway", "NatGateway", "natgateway", NatGatewayId="Id"),
-    "SecurityGroupIngress": _group_rule("ingress"),
-    "SecurityGroupEgress": _group_rule("egress"),
     "NetworkAcl": _simple("network_acl", "NetworkAcl", "network-acl", Id="Id"),
     "NetworkAclEntry": Api(
         service="ec2",
@@ -133,7 +78,7 @@ _APIS = {
         key={"NetworkInterfaceId": "Id"},
         attributes={"Id": "Id", "PrimaryPrivateIpAddress": "Response.NetworkInterface.PrivateIpAddress"},
         renamed={"GroupSet": "Groups"},
-        adapt=_tagged("network-interface"),
+        adapt=tagged("network-interface"),
     ),
     "PrefixList": Api(
         service="ec2",
@@ -143,41 +88,6 @@ _APIS = {
         key={"PrefixListId": "Id"},
         attributes={"PrefixListId": "Id", "Arn": "arn:aws:ec2:{Region}:{Account}:prefix-list/{Id}"},
         adapt=lambda properties: {"MaxEntries": len(properties.get("Entries", [])) or 1, **properties},
-    ),
-    "KeyPair": Api(
-        service="ec2",
-        create="create_key_pair",
-        delete="delete_key_pair",
-        ref="Properties.KeyName",
-        key={"KeyName": "Id"},
-        attributes={"KeyPairId": "Response.KeyPairId", "KeyFingerprint": "Response.KeyFingerprint"},
-        adapt=_tagged("key-pair"),
-    ),
-    "Volume": Api(
-        service="ec2",
-        create="create_volume",
-        delete="delete_volume",
-        ref="Response.VolumeId",
-        key={"VolumeId": "Id"},
-        attributes={"VolumeId": "Id"},
-        adapt=_tagged("volume"),
-    ),
-    "VolumeAttachment": Api(
-        service="ec2",
-        create="attach_volume",
-        delete="detach_volume",
-        ref="{Properties.VolumeId}|{Properties.InstanceId}",
-        key={"VolumeId": "Properties.VolumeId", "InstanceId": "Properties.InstanceId"},
-        defaults={"Device": "/dev/sdf"},
-    ),
-    "PlacementGroup": Api(
-        service="ec2",
-        create="create_placement_group",
-        delete="delete_placement_group",
-        ref="Properties.GroupName",
-        key={"GroupName": "Id"},
-        attributes={"GroupName": "Id"},
-        named="GroupName",
     ),
     "DHCPOptions": Api(
         service="ec2",
@@ -208,7 +118,7 @@ _APIS = {
 }
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = (
-    *(resource_type(f"AWS::EC2::{name}", api, Support.CONTROL_PLANE_ONLY, _NO_NETWORK) for name, api in _APIS.items()),
+    *(resource_type(f"AWS::EC2::{name}", api) for name, api in _APIS.items()),
     resource_type(
         "AWS::EC2::FlowLog",
         Api(
@@ -219,38 +129,8 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             key={"FlowLogIds": "[Id]"},
             attributes={"Id": "Id"},
             renamed={"ResourceId": "ResourceIds"},
-            adapt=_tagged("vpc-flow-log"),
+            adapt=tagged("vpc-flow-log"),
         ),
-        Support.CONTROL_PLANE_ONLY,
-        _NO_PACKETS,
-    ),
-    resource_type(
-        "AWS::EC2::Instance",
-        Api(
-            service="ec2",
-            create="run_instances",
-            read="describe_instances",
-            delete="terminate_instances",
-            ref="Response.Instances[0].InstanceId",
-            key={"InstanceIds": "[Id]"},
-            attributes={
-                "InstanceId": "Id",
-                "AvailabilityZone": "Response.Reservations[0].Instances[0].Placement.AvailabilityZone",
-                **{
-                    attribute: f"Response.Reservations[0].Instances[0].{member}"
-                    for attribute, member in {
-                        "PrivateIp": "PrivateIpAddress",
-                        "PublicIp": "PublicIpAddress",
-                        "PrivateDnsName": "PrivateDnsName",
-                        "PublicDnsName": "PublicDnsName",
-                        "VpcId": "VpcId",
-                    }.items()
-                },
-            },
-            adapt=_instance,
-        ),
-        Support.CONTROL_PLANE_ONLY,
-        _NO_MACHINE,
     ),
 )
 
