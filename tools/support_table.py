@@ -1,9 +1,9 @@
-"""Writes the table of docs/local-cloud.md from the catalogue of the embedded cloud: `python -m tools.support_table`."""
+"""Writes the table of docs/local-cloud.md from the labels of resource types: `python -m tools.support_table`."""
 
 from collections import defaultdict
 from pathlib import Path
 
-from cdp_constructs.local.coverage.catalogue import CATALOGUE
+from cdp_constructs.local.coverage.labels import LABELS
 
 __all__ = ["BEGIN", "END", "PAGE", "page_with_table", "support_table"]
 
@@ -18,9 +18,8 @@ _SUMMARISED = 100
 def support_table() -> str:
     """Return the table in Markdown: types that share a reason in one row, those of the same service together."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for resource_type in CATALOGUE.values():
-        if resource_type.reason:
-            groups[resource_type.support.value, resource_type.reason].append(resource_type.name)
+    for name, label in LABELS.items():
+        groups[label.support.value, label.reason].append(name)
     rows, sentences = [], []
     for (support, reason), names in sorted(groups.items(), key=lambda group: sorted(group[1])):
         if len(names) > _SUMMARISED:

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+import aws_cdk as cdk
 import jsii
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Stack
 from constructs import IConstruct, IValidation
 
 from cdp_constructs.core.once import once
@@ -13,6 +15,10 @@ from cdp_constructs.core.once import once
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
 
+# Earlier releases refuse the id of a granular finding, and those before 2.257 have no acknowledgments at all. There the
+# findings stay open: whoever runs cdk-nag on such a release sees them.
+_FIRST_RELEASE = (2, 269)
+_CAN_ACKNOWLEDGE = tuple(map(int, metadata.version("aws-cdk-lib").split(".")[:2])) >= _FIRST_RELEASE
 
 def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) -> None:
     """Accept findings on one construct.
@@ -27,15 +33,17 @@ def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) 
 
 
 def acknowledge_each(construct: IConstruct, reasons: Mapping[str, str]) -> None:
-    """Accept findings on one construct, each with a reason of its own.
+    """Accept findings on one construct, each with a reason of its own; below aws-cdk-lib 2.269 nothing is accepted.
 
     Args:
         construct: The narrowest construct that has the findings.
         reasons: By rule; see ``acknowledge``.
     """
+    if not _CAN_ACKNOWLEDGE:
+        return
     # Only an id with its pack in front reaches the audit trail of the validation report.
-    Validations.of(construct).acknowledge(
-        *(Acknowledgment(id=f"{rule.partition('-')[0]}::{rule}", reason=reason) for rule, reason in reasons.items())
+    cdk.Validations.of(construct).acknowledge(
+        *(cdk.Acknowledgment(id=f"{rule.partition('-')[0]}::{rule}", reason=reason) for rule, reason in reasons.items())
     )
 
 

@@ -1,4 +1,4 @@
-"""Every resource type that the embedded cloud adds or labels, by name. Reading it does not import MiniStack."""
+"""Every resource type that the embedded cloud adds to MiniStack, by name. Reading it does not import MiniStack."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,13 +1,60 @@
-"""How far the types go that MiniStack provides itself, where that is not all the way.
+"""How far each resource type is emulated: the one place that says so.
 
-A type that is named neither here nor by another module of the extensions is executed.
+A type that is not named here, and is not one of `recorded_types.txt`, is executed as a whole.
 """
 
-from cdp_constructs.local.kit.types import ResourceType, Support
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
 
-__all__ = ["RESOURCE_TYPES"]
+from cdp_constructs.local.coverage import records
+
+__all__ = ["LABELS", "Label", "Support"]
+
+
+class Support(StrEnum):
+    """How far the embedded cloud emulates a resource type."""
+
+    EXECUTED = "executed"
+    """It does what it does on AWS, as far as the conformance suite states."""
+    CONTROL_PLANE_ONLY = "control plane only"
+    """Its API answers and keeps state, but nothing runs behind it."""
+    RECORD_ONLY = "record only"
+    """Its properties are kept and its references resolve; no API, no behaviour."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a resource type lacks.
+
+    Attributes:
+        support: How far the type is emulated; *executed* means that only what the reason names is missing.
+        reason: What is missing, for the reader of a deployment's result.
+    """
+
+    support: Support
+    reason: str
+
+
+_DESCRIBED = "its API describes it, but nothing runs behind it"
+_NO_NETWORK = "the network is described, but no packet passes: functions and clients talk over loopback"
+
+_EXECUTED_IN_PART = {
+    "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
+    "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
+    "only targets that are functions are called": "ElasticLoadBalancingV2::TargetGroup",
+    "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
+        "KinesisFirehose::DeliveryStream"
+    ),
+}
 
 _CONTROL_PLANE_ONLY = {
+    _DESCRIBED: (
+        "Backup::BackupSelection Budgets::Budget CloudTrail::Trail Config::ConfigRule ECS::CapacityProvider "
+        "ECS::ClusterCapacityProviderAssociations Glue::SecurityConfiguration Glue::Workflow RDS::DBProxy "
+        "RDS::GlobalCluster RDS::OptionGroup ResourceGroups::Group"
+    ),
     "no database server runs behind it": (
         "RDS::DBCluster RDS::DBInstance RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
         "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
@@ -16,15 +63,22 @@ _CONTROL_PLANE_ONLY = {
         "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::SubnetGroup "
         "ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
     ),
-    "no container runs": ("ECS::Cluster ECS::Service ECS::TaskDefinition EKS::Cluster EKS::Nodegroup ECR::Repository"),
+    "the cache is described, but no server answers at its endpoint": "ElastiCache::ServerlessCache",
+    "no container runs": "ECS::Cluster ECS::Service ECS::TaskDefinition EKS::Cluster EKS::Nodegroup ECR::Repository",
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "
         "AutoScaling::LifecycleHook AutoScaling::ScheduledAction EC2::LaunchTemplate"
     ),
-    "the network is described, but no packet passes: functions and clients talk over loopback": (
-        "EC2::VPC EC2::VPCEndpoint EC2::Subnet EC2::SecurityGroup EC2::InternetGateway EC2::VPCGatewayAttachment "
-        "EC2::RouteTable EC2::Route EC2::SubnetRouteTableAssociation"
+    "the instance is described, but no machine runs behind it": "EC2::Instance",
+    _NO_NETWORK: (
+        "EC2::CustomerGateway EC2::DHCPOptions EC2::EIP EC2::EIPAssociation EC2::EgressOnlyInternetGateway "
+        "EC2::InternetGateway EC2::KeyPair EC2::NatGateway EC2::NetworkAcl EC2::NetworkAclEntry EC2::NetworkInterface "
+        "EC2::PlacementGroup EC2::PrefixList EC2::Route EC2::RouteTable EC2::SecurityGroup EC2::SecurityGroupEgress "
+        "EC2::SecurityGroupIngress EC2::Subnet EC2::SubnetRouteTableAssociation EC2::VPC "
+        "EC2::VPCDHCPOptionsAssociation EC2::VPCEndpoint EC2::VPCGatewayAttachment EC2::VPCPeeringConnection "
+        "EC2::VPNConnection EC2::VPNGateway EC2::Volume EC2::VolumeAttachment"
     ),
+    "there is no traffic to log": "EC2::FlowLog",
     "described, but nothing can be stored in it": "EFS::FileSystem EFS::MountTarget EFS::AccessPoint",
     "no search engine runs behind it": "OpenSearchService::Domain",
     "the application is described, but its job does not run": (
@@ -33,7 +87,11 @@ _CONTROL_PLANE_ONLY = {
     "names are registered and found by the API; no DNS server answers for them": (
         "ServiceDiscovery::PrivateDnsNamespace ServiceDiscovery::PublicDnsNamespace"
     ),
-    "the certificate is issued at once without a check, and no browser trusts it": ("CertificateManager::Certificate"),
+    "records are stored and listed by the API; no DNS server answers for them": (
+        "Route53::HostedZone Route53::RecordSet Route53::RecordSetGroup"
+    ),
+    "the check is stored, but its endpoint is never asked and its status never changes": "Route53::HealthCheck",
+    "the certificate is issued at once without a check, and no browser trusts it": "CertificateManager::Certificate",
     "the domain name is described, but no DNS server answers for it": (
         "ApiGateway::DomainName ApiGateway::BasePathMapping Cognito::UserPoolDomain IoT::DomainConfiguration"
     ),
@@ -43,9 +101,13 @@ _CONTROL_PLANE_ONLY = {
     "what the mailbox simulator answers, is published to EventBridge and SNS": (
         "SES::EmailIdentity SES::ConfigurationSet SES::ConfigurationSetEventDestination"
     ),
+    "stored; no mail arrives in the embedded cloud": "SES::ReceiptRule SES::ReceiptRuleSet",
     "only DynamoDB streams are read, and only SNS and Step Functions are reached": "Pipes::Pipe",
     "jobs run as plain Python without Spark, and crawlers find nothing": (
         "Glue::Job Glue::Crawler Glue::Trigger Glue::Connection"
+    ),
+    "rules are stored and answered by the API, but no request is checked against them": (
+        "WAFv2::IPSet WAFv2::RegexPatternSet WAFv2::RuleGroup WAFv2::WebACL WAFv2::WebACLAssociation"
     ),
 }
 
@@ -54,11 +116,27 @@ _RECORD_ONLY = {
     "no metric is made from the log": "Logs::MetricFilter",
     "stored for reading back; it is drawn in the AWS console only": "CloudWatch::Dashboard",
     "it states to the AWS console which constructs made the template": "CDK::Metadata",
+    "its properties are kept and references to it resolve, but no service of the embedded cloud sees it": " ".join(
+        resource_type.name.removeprefix("AWS::") for resource_type in records.RESOURCE_TYPES
+    ),
 }
 
-RESOURCE_TYPES: tuple[ResourceType, ...] = tuple(
-    ResourceType(name=f"AWS::{kind}", support=support, reason=reason)
-    for support, labels in ((Support.CONTROL_PLANE_ONLY, _CONTROL_PLANE_ONLY), (Support.RECORD_ONLY, _RECORD_ONLY))
-    for reason, kinds in labels.items()
-    for kind in kinds.split()
-)
+
+def _labels() -> Mapping[str, Label]:
+    tables = {
+        Support.EXECUTED: _EXECUTED_IN_PART,
+        Support.CONTROL_PLANE_ONLY: _CONTROL_PLANE_ONLY,
+        Support.RECORD_ONLY: _RECORD_ONLY,
+    }
+    labels: dict[str, Label] = {}
+    for support, table in tables.items():
+        for reason, kinds in table.items():
+            for name in (f"AWS::{kind}" for kind in kinds.split()):
+                if name in labels:
+                    raise ValueError(f"{name} has two labels: {labels[name].reason}; {reason}")
+                labels[name] = Label(support, reason)
+    return MappingProxyType(labels)
+
+
+LABELS: Mapping[str, Label] = _labels()
+"""What the types lack that are not executed as a whole, by name."""

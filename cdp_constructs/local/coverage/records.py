@@ -9,11 +9,9 @@ from importlib import resources
 from typing import Any
 
 from cdp_constructs.local.kit.sdk import generated_name, scope
-from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType, Support
+from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
 __all__ = ["RESOURCE_TYPES"]
-
-_REASON = "its properties are kept and references to it resolve, but no service of the embedded cloud sees it"
 
 _IDENTIFIED_BY_ARN = {
     "AWS::ApplicationAutoScaling::ScalingPolicy",
@@ -66,9 +64,7 @@ def _recorded(type_name: str) -> ResourceType:
     def delete(_physical_id: str, _properties: Properties) -> None:
         """Nothing was made."""
 
-    return ResourceType(
-        name=type_name, support=Support.RECORD_ONLY, reason=_REASON, create=create, update=update, delete=delete
-    )
+    return ResourceType(name=type_name, create=create, update=update, delete=delete)
 
 
 def _names() -> Iterator[str]:

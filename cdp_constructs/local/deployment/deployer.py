@@ -11,11 +11,10 @@ from typing import TypeAlias
 
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
 from cdp_constructs.local.clients.aws import Clients
-from cdp_constructs.local.coverage.catalogue import CATALOGUE
+from cdp_constructs.local.coverage.labels import LABELS, Support
 from cdp_constructs.local.deployment.assets import publish
 from cdp_constructs.local.deployment.stacks import DeployedStack, delete_stack, deploy_stack, unknown_types
 from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError
-from cdp_constructs.local.kit.types import Support
 
 __all__ = ["Deployment", "NotExecuted", "Progress", "deploy"]
 
@@ -34,7 +33,7 @@ class NotExecuted:
         stack: Label of the stack.
         logical_id: Logical id; `Nested/Resource` for one of a nested stack.
         resource_type: CloudFormation type.
-        support: How far the type is carried; *executed* here means that only what the reason names is missing.
+        support: How far the type is emulated; *executed* here means that only what the reason names is missing.
         reason: What is missing.
     """
 
@@ -76,12 +75,12 @@ class Deployment:
                 stack.artifact.label,
                 resource.logical_id,
                 resource.resource_type,
-                CATALOGUE[resource.resource_type].support,
-                CATALOGUE[resource.resource_type].reason,
+                LABELS[resource.resource_type].support,
+                LABELS[resource.resource_type].reason,
             )
             for stack in stacks
             for resource in stack.resources
-            if resource.resource_type in CATALOGUE and CATALOGUE[resource.resource_type].reason
+            if resource.resource_type in LABELS
         )
 
     def destroy(self) -> None:

@@ -8,18 +8,13 @@ starts a new process.
 from collections.abc import Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import admin, ministack
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.lambda_runtime:_lock",
-    "ministack.core.lambda_runtime:_workers",
-)
-
-_lambda_runtime: Any = ministack.module("core.lambda_runtime")
+_lambda_runtime: Any = ministack.module("core.lambda_runtime", "_lock", "_workers")
 
 
+@route("POST", "functions/crash")
 def _crash(request: Mapping[str, Any]) -> Mapping[str, Any]:
     region, name = request["region"], request["name"]
     killed = 0
@@ -34,8 +29,3 @@ def _crash(request: Mapping[str, Any]) -> Mapping[str, Any]:
                     process.kill()
                     killed += 1
     return {"killed": killed}
-
-
-def install() -> None:
-    """Serve the administration of crashes."""
-    admin.route("POST", "functions/crash", _crash)

@@ -8,29 +8,18 @@
 Faults are met after routing and before authorisation, by functions and by outside clients alike.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cdp_constructs.local.kit import admin, ministack
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.app:_dispatch_service_request",
-    "ministack.app:_handle_ses_v2_request",
-    "ministack.app:_routing_params",
-    "ministack.core.iam_actions:access_denied_response",
-    "ministack.core.iam_actions:extract_iam_action",
-    "ministack.core.router:detect_service",
-    "ministack.core.router:extract_region",
-    "ministack.services.ses_v2:_json_err",
-)
-
-_app: Any = ministack.module("app")
-_iam_actions: Any = ministack.module("core.iam_actions")
-_router: Any = ministack.module("core.router")
-_ses_v2: Any = ministack.module("services.ses_v2")
+_app: Any = ministack.module("app", "_routing_params")
+_iam_actions: Any = ministack.module("core.iam_actions", "access_denied_response", "extract_iam_action")
+_router: Any = ministack.module("core.router", "detect_service", "extract_region")
+_ses_v2: Any = ministack.module("services.ses_v2", "_json_err")
 
 
 @dataclass(frozen=True)
@@ -58,6 +47,7 @@ def _status(error: str) -> int:
     return 500 if error.startswith("Internal") else 400
 
 
+@route("POST", "faults")
 def _inject(request: Mapping[str, Any]) -> Mapping[str, Any]:
     error = request.get("error", "InternalServerError")
     fault = _Fault(
@@ -72,6 +62,7 @@ def _inject(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return asdict(fault)
 
 
+@route("DELETE", "faults")
 def _clear(request: Mapping[str, Any]) -> Mapping[str, Any]:
     if not request:
         _faults.clear()
@@ -80,6 +71,7 @@ def _clear(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return _list({})
 
 
+@route("GET", "faults")
 def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"faults": [asdict(fault) for fault in _faults.values()]}
 
@@ -93,29 +85,27 @@ def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> _Fau
     return next((fault for fault in _faults.values() if fault.meets(service, region, operation)), None)
 
 
-def install() -> None:
-    """Let the faults meet every request to a service, and serve their administration."""
-    dispatch, mail = _app._dispatch_service_request, _app._handle_ses_v2_request
+@patch("ministack.app:_dispatch_service_request")
+async def _fail(
+    original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
+) -> Any:
+    # Without faults, which is nearly always, requests are not routed twice.
+    fault = _find(method, path, headers, body, query) if _faults else None
+    if fault is None:
+        return await original(method, path, headers, body, query, request_id)
+    # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
+    _, response_headers, response_body = _iam_actions.access_denied_response(
+        fault.service, "", "", request_id, error_code=fault.error, message=fault.message, headers=headers
+    )
+    return fault.status, response_headers, response_body
 
-    async def faulty(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
-        # Without faults, which is nearly always, requests are not routed twice.
-        fault = _find(method, path, headers, body, query) if _faults else None
-        if fault is None:
-            return await dispatch(method, path, headers, body, query, request_id)
-        # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
-        _, response_headers, response_body = _iam_actions.access_denied_response(
-            fault.service, "", "", request_id, error_code=fault.error, message=fault.message, headers=headers
-        )
-        return fault.status, response_headers, response_body
 
-    async def faulty_mail(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
-        # Version 2 of SES is answered before other services are looked for.
-        fault = _find(method, path, headers, body, query) if _faults and path.startswith("/v2/email/") else None
-        if fault is None:
-            return await mail(method, path, headers, body, query, request_id)
-        return _ses_v2._json_err(fault.error, fault.message, fault.status)
-
-    _app._dispatch_service_request, _app._handle_ses_v2_request = faulty, faulty_mail
-    admin.route("POST", "faults", _inject)
-    admin.route("DELETE", "faults", _clear)
-    admin.route("GET", "faults", _list)
+@patch("ministack.app:_handle_ses_v2_request")
+async def _fail_mail(
+    original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
+) -> Any:
+    # Version 2 of SES is answered before other services are looked for.
+    fault = _find(method, path, headers, body, query) if _faults and path.startswith("/v2/email/") else None
+    if fault is None:
+        return await original(method, path, headers, body, query, request_id)
+    return _ses_v2._json_err(fault.error, fault.message, fault.status)

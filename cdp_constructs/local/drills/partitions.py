@@ -10,41 +10,26 @@ Replication of global tables is held separately (`replication/suspend`).
 import asyncio
 import contextvars
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from cdp_constructs.local.kit import admin, ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install", "is_cut_off"]
+__all__ = ["is_cut_off"]
 
-PRIVATE_NAMES = (
-    "ministack.app:_extract_s3_vhost_bucket",
-    "ministack.app:_handle_post_body_shortcuts",
-    "ministack.app:_parse_execute_api_url",
-    "ministack.core.iam_evaluator:is_root_access_key",
-    "ministack.core.lambda_runtime:_account_region_from_function_config",
-    "ministack.core.lambda_runtime:execution_credentials",
-    "ministack.core.router:extract_access_key_id",
-    "ministack.core.router:extract_signed_region",
-    "ministack.services.apigateway:find_api_scope",
-    "ministack.services.apigateway:handle_websocket",
-    "ministack.services.apigateway_v1:find_api_scope",
-    "ministack.services.appsync_events:_discover_api_scope",
-    "ministack.services.appsync_events:handle_websocket",
-    "ministack.services.cognito:_pin_unsigned_idp_scope",
-    "ministack.services.s3:bucket_region",
-)
-
-_app: Any = ministack.module("app")
-_apigateway: Any = ministack.module("services.apigateway")
-_apigateway_v1: Any = ministack.module("services.apigateway_v1")
-_appsync: Any = ministack.module("services.appsync_events")
-_cognito: Any = ministack.module("services.cognito")
-_evaluator: Any = ministack.module("core.iam_evaluator")
-_lambda_runtime: Any = ministack.module("core.lambda_runtime")
+_app: Any = ministack.module("app", "_extract_s3_vhost_bucket", "_parse_execute_api_url")
+_apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
+_apigateway_v1: Any = ministack.module("services.apigateway_v1", "find_api_scope")
+_appsync: Any = ministack.module("services.appsync_events", "_discover_api_scope")
+_cognito: Any = ministack.module("services.cognito", "_pin_unsigned_idp_scope")
+_evaluator: Any = ministack.module("core.iam_evaluator", "is_root_access_key")
+_lambda_runtime: Any = ministack.module("core.lambda_runtime", "_account_region_from_function_config")
 _responses: Any = ministack.module("core.responses")
-_router: Any = ministack.module("core.router")
-_s3: Any = ministack.module("services.s3")
+_router: Any = ministack.module("core.router", "extract_access_key_id", "extract_signed_region")
+_s3: Any = ministack.module("services.s3", "bucket_region")
 
 _SIGN_IN = "AWSCognitoIdentityProviderService."
 _GOING_AWAY = 1001
@@ -108,26 +93,41 @@ def _refused(path: str, headers: Mapping[str, str], body: bytes, query: Mapping[
     return None if signed and (inside or _evaluator.is_root_access_key(key)) else region
 
 
-def _while_connected(serve: Callable[..., Awaitable[None]], region_of: Callable[[str], str | None]) -> Any:
-    async def serve_until_cut(scope: Any, receive: Any, send: Any, api_id: str, **options: Any) -> None:
-        region = region_of(api_id) or ""
-        if region in _cut:
-            await send({"type": "websocket.close", "code": _GOING_AWAY})
-            return
-        serving = asyncio.ensure_future(serve(scope, receive, send, api_id, **options))
-        cutting = asyncio.ensure_future(_closing.setdefault(region, asyncio.Event()).wait())
-        await asyncio.wait({serving, cutting}, return_when=asyncio.FIRST_COMPLETED)
-        cutting.cancel()
-        if serving.done():
-            serving.result()
-            return
-        serving.cancel()
-        await asyncio.wait({serving})
+async def _serve_until_cut(
+    region: str, send: Callable[..., Awaitable[None]], serve: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    if region in _cut:
         await send({"type": "websocket.close", "code": _GOING_AWAY})
+        return
+    serving = asyncio.ensure_future(serve())
+    cutting = asyncio.ensure_future(_closing.setdefault(region, asyncio.Event()).wait())
+    await asyncio.wait({serving, cutting}, return_when=asyncio.FIRST_COMPLETED)
+    cutting.cancel()
+    if serving.done():
+        serving.result()
+        return
+    serving.cancel()
+    await asyncio.wait({serving})
+    await send({"type": "websocket.close", "code": _GOING_AWAY})
 
-    return serve_until_cut
+
+@patch("ministack.services.apigateway:handle_websocket")
+async def _serve_api(
+    original: Callable[..., Coroutine[Any, Any, None]], scope: Any, receive: Any, send: Any, api_id: str, **options: Any
+) -> None:
+    region = _region_of_api(api_id) or ""
+    await _serve_until_cut(region, send, partial(original, scope, receive, send, api_id, **options))
 
 
+@patch("ministack.services.appsync_events:handle_websocket")
+async def _serve_channels(
+    original: Callable[..., Coroutine[Any, Any, None]], scope: Any, receive: Any, send: Any, api_id: str, **options: Any
+) -> None:
+    region = _region_of_events_api(f"{api_id}.appsync-realtime-api") or ""
+    await _serve_until_cut(region, send, partial(original, scope, receive, send, api_id, **options))
+
+
+@route("POST", "partitions/cut")
 def _cut_off(request: Mapping[str, Any]) -> Mapping[str, Any]:
     region = str(request["region"])
     _cut.add(region)
@@ -137,46 +137,33 @@ def _cut_off(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return _list({})
 
 
+@route("POST", "partitions/mend")
 def _mend(request: Mapping[str, Any]) -> Mapping[str, Any]:
     _cut.discard(str(request["region"]))
     return _list({})
 
 
+@route("GET", "partitions")
 def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"regions": sorted(_cut)}
 
 
-def _remember_callers() -> None:
-    make = _lambda_runtime.execution_credentials
-
-    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-        credentials: dict[str, str] = make(config)
-        _, region = _lambda_runtime._account_region_from_function_config(config)
-        _region_of_caller[credentials["AWS_ACCESS_KEY_ID"]] = region
-        return credentials
-
-    _lambda_runtime.execution_credentials = execution_credentials
+@patch("ministack.core.lambda_runtime:execution_credentials")
+def _remember_caller(original: Callable[..., dict[str, str]], config: dict[str, Any]) -> dict[str, str]:
+    credentials = original(config)
+    _, region = _lambda_runtime._account_region_from_function_config(config)
+    _region_of_caller[credentials["AWS_ACCESS_KEY_ID"]] = region
+    return credentials
 
 
-def install() -> None:
-    """Let the partitions meet every request and connection, and serve their administration."""
-    shortcuts = _app._handle_post_body_shortcuts
-
-    async def partitioned(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
-        # Without a partition, which is nearly always, requests cost nothing more.
-        if _cut and not path.startswith((admin.PREFIX, "/_ministack/")):
-            region = _refused(path, headers, body, query)
-            if region is not None:
-                message = f"{region} is cut off from the outside"
-                return 503, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
-        return await shortcuts(method, path, headers, body, query, request_id)
-
-    _app._handle_post_body_shortcuts = partitioned
-    _apigateway.handle_websocket = _while_connected(_apigateway.handle_websocket, _region_of_api)
-    _appsync.handle_websocket = _while_connected(
-        _appsync.handle_websocket, lambda api_id: _region_of_events_api(f"{api_id}.appsync-realtime-api")
-    )
-    _remember_callers()
-    admin.route("POST", "partitions/cut", _cut_off)
-    admin.route("POST", "partitions/mend", _mend)
-    admin.route("GET", "partitions", _list)
+@patch("ministack.app:_handle_post_body_shortcuts")
+async def _refuse_from_outside(
+    original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
+) -> Any:
+    # Without a partition, which is nearly always, requests cost nothing more.
+    if _cut and not path.startswith((admin.PREFIX, "/_ministack/")):
+        region = _refused(path, headers, body, query)
+        if region is not None:
+            message = f"{region} is cut off from the outside"
+            return 503, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
+    return await original(method, path, headers, body, query, request_id)

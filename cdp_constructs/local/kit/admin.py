@@ -7,18 +7,15 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import Change, patch
 
-__all__ = ["PREFIX", "PRIVATE_NAMES", "AdminError", "route"]
-
-PRIVATE_NAMES = ("ministack.app:_handle_post_body_shortcuts",)
+__all__ = ["PREFIX", "AdminError", "Route", "route"]
 
 PREFIX = "/_cdp/"
 
 Action: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _Response: TypeAlias = tuple[int, dict[str, str], bytes]
 
-_app: Any = ministack.module("app")
 _actions: dict[tuple[str, str], Action] = {}
 
 
@@ -26,15 +23,33 @@ class AdminError(ValueError):
     """A request to an administration path that cannot be carried out; the message is for its sender."""
 
 
-def route(method: str, path: str, action: Action) -> None:
-    """Answer `<method> /_cdp/<path>` with `action`.
+class Route(Change):
+    """Answers the requests of one method to one path; can be called like the function that it was made of."""
 
-    The action gets the JSON body and the query parameters in one mapping, runs on the server's event loop, and returns
-    what is sent back as JSON.
+    def __init__(self, method: str, path: str, action: Action) -> None:
+        self._key = (method, PREFIX + path)
+        self._action = action
+
+    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Carry out a request."""
+        return self._action(request)
+
+    def apply(self) -> None:
+        """Answer from now on."""
+        _actions[self._key] = self._action
+
+    def undo(self) -> None:
+        """Answer no more."""
+        del _actions[self._key]
+
+
+def route(method: str, path: str) -> Callable[[Action], Route]:
+    """Answer `<method> /_cdp/<path>` with the decorated function.
+
+    It gets the JSON body and the query parameters in one mapping, runs on the server's event loop, and returns what is
+    sent back as JSON.
     """
-    if not _actions:
-        _hook()
-    _actions[method, PREFIX + path] = action
+    return lambda action: Route(method, path, action)
 
 
 def _answer(status: int, document: Mapping[str, Any]) -> _Response:
@@ -53,12 +68,10 @@ def _serve(method: str, path: str, body: bytes, query: Mapping[str, list[str]]) 
         return _answer(400, {"message": f"{type(error).__name__}: {error}"})
 
 
-def _hook() -> None:
-    shortcuts = _app._handle_post_body_shortcuts
-
-    async def administered(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
-        if path.startswith(PREFIX):
-            return _serve(method, path, body, query)
-        return await shortcuts(method, path, headers, body, query, request_id)
-
-    _app._handle_post_body_shortcuts = administered
+@patch("ministack.app:_handle_post_body_shortcuts")
+async def _administered(
+    original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
+) -> Any:
+    if path.startswith(PREFIX):
+        return _serve(method, path, body, query)
+    return await original(method, path, headers, body, query, request_id)

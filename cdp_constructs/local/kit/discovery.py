@@ -1,10 +1,10 @@
-"""Finds the modules that extend MiniStack.
+"""Finds the modules that extend MiniStack, and what they declare.
 
-Each module of the packages `kit`, `coverage`, `runners`, `services` and `drills` may have:
+A module of the packages `kit`, `coverage`, `runners`, `services` and `drills` declares at its top level:
 
-- `RESOURCE_TYPES`, a tuple of `ResourceType`;
-- `install()`, which changes behaviour of MiniStack in the process that serves;
-- `PRIVATE_NAMES`, every private name of MiniStack that the module relies on, as `"ministack.module:attribute"`.
+- `RESOURCE_TYPES`, a tuple of `ResourceType`: types that CloudFormation can make, or their labels;
+- changes of MiniStack: functions with `@patch`, `@replace`, `@before`, `@after`, `@after_deletion` and `@route`;
+- stand-ins for MiniStack's modules, with the private names that the module uses.
 
 Importing them does not import MiniStack.
 """
@@ -14,11 +14,14 @@ import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
 
-__all__ = ["modules"]
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import Change
+
+__all__ = ["changes", "modules", "needs"]
 
 _ROOT = "cdp_constructs.local"
 _PACKAGES = ("kit", "coverage", "runners", "services", "drills")
-"""In the order of installation: a drill acts on what the services have become."""
+"""In the order in which their changes are applied: a drill acts on what the services have become."""
 _APART = {f"{_ROOT}.coverage.catalogue"}
 """It collects what the others declare."""
 
@@ -31,3 +34,14 @@ def modules() -> Iterator[ModuleType]:
         for module in sorted(info.name for info in found if not info.ispkg):
             if module not in _APART:
                 yield importlib.import_module(module)
+
+
+def changes(module: ModuleType) -> list[Change]:
+    """Return the changes that a module declares, in their order."""
+    return [value for value in vars(module).values() if isinstance(value, Change)]
+
+
+def needs(module: ModuleType) -> set[str]:
+    """Return the names of MiniStack that a module cannot do without, as `"ministack.module:attribute"`."""
+    used = {name for value in vars(module).values() for name in ministack.needs(value)}
+    return used | {name for change in changes(module) for name in change.needs}

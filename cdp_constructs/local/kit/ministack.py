@@ -6,16 +6,21 @@ it needs with `module`, and the import happens when the server uses it.
 """
 
 import importlib
+import re
 from typing import Any
 
-__all__ = ["module", "resolve"]
+__all__ = ["Place", "module", "needs"]
+
+_STEP = re.compile(r"([^.\[\]]+)|\[([^\]]+)]")
+_REQUIRED: Any = object()
 
 
 class _LazyModule:
     """Stands for a module of MiniStack; getting or setting an attribute imports it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, names: tuple[str, ...]) -> None:
         object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_needs", names)
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(importlib.import_module(object.__getattribute__(self, "_name")), attribute)
@@ -24,20 +29,61 @@ class _LazyModule:
         setattr(importlib.import_module(object.__getattribute__(self, "_name")), attribute, value)
 
 
-def module(name: str) -> Any:
-    """Return a stand-in for the module `ministack.<name>` that is imported at first use."""
-    return _LazyModule(f"ministack.{name}")
+def module(name: str, *names: str) -> Any:
+    """Return a stand-in for a module of MiniStack that is imported at first use.
 
-
-def resolve(private_name: str) -> object:
-    """Return what `"package.module:attribute.path"` names.
-
-    Raises:
-        AttributeError: an attribute on the path does not exist.
-        ImportError: the module does not exist.
+    Args:
+        name: The module, without `ministack.`.
+        names: What is used of it that is private, or that another version of MiniStack could lack. The server does not
+            start without these names.
     """
-    module_name, _, path = private_name.partition(":")
-    target: object = importlib.import_module(module_name)
-    for attribute in path.split("."):
-        target = getattr(target, attribute)
-    return target
+    return _LazyModule(f"ministack.{name}", names)
+
+
+def needs(stand_in: object) -> tuple[str, ...]:
+    """Return the names that a stand-in was given, as `"ministack.module:attribute"`; none for anything else."""
+    if not isinstance(stand_in, _LazyModule):
+        return ()
+    name, names = object.__getattribute__(stand_in, "_name"), object.__getattribute__(stand_in, "_needs")
+    return tuple(f"{name}:{each}" for each in names)
+
+
+class Place:
+    """Where a name of MiniStack is kept: an attribute of a module or class, or an item of a mapping."""
+
+    def __init__(self, owner: Any, key: str, *, is_item: bool) -> None:
+        self._owner, self._key, self._is_item = owner, key, is_item
+
+    @classmethod
+    def find(cls, name: str) -> "Place":
+        """Return the place of `"package.module:attribute.path"`; a step in brackets is an item of a mapping.
+
+        Raises:
+            AttributeError, KeyError: a step before the last one does not exist.
+            ImportError: the module does not exist.
+        """
+        module_name, _, path = name.partition(":")
+        place: Place | None = None
+        for attribute, item in _STEP.findall(path):
+            owner = importlib.import_module(module_name) if place is None else place.get()
+            place = cls(owner, attribute or item, is_item=bool(item))
+        if place is None:
+            raise ValueError(f"{name!r} names a module; add a colon and an attribute")
+        return place
+
+    def get(self, default: Any = _REQUIRED) -> Any:
+        """Return what is there.
+
+        Raises:
+            AttributeError, KeyError: nothing is, and there is no default.
+        """
+        if default is not _REQUIRED:
+            return self._owner.get(self._key, default) if self._is_item else getattr(self._owner, self._key, default)
+        return self._owner[self._key] if self._is_item else getattr(self._owner, self._key)
+
+    def set(self, value: object) -> None:
+        """Put something else there."""
+        if self._is_item:
+            self._owner[self._key] = value
+        else:
+            setattr(self._owner, self._key, value)

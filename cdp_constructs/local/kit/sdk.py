@@ -20,16 +20,13 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType, Support
+from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
-__all__ = ["PRIVATE_NAMES", "Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
+__all__ = ["Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
 
-PRIVATE_NAMES = (
-    "ministack.services.cloudformation.provisioners:_DEFERRED_PREDECESSOR_DELETES",
-    "ministack.services.cloudformation.provisioners:_RETAIN_REPLACED",
+_provisioners: Any = ministack.module(
+    "services.cloudformation.provisioners", "_DEFERRED_PREDECESSOR_DELETES", "_RETAIN_REPLACED"
 )
-
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
 _responses: Any = ministack.module("core.responses")
 
 _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "Unknown")
@@ -214,13 +211,11 @@ def _delete(api: Api, physical_id: str, properties: Properties) -> None:
             raise
 
 
-def resource_type(name: str, api: Api, support: Support = Support.EXECUTED, reason: str = "") -> ResourceType:
+def resource_type(name: str, api: Api) -> ResourceType:
     """Return the resource type whose handlers call the API."""
     bind: Callable[..., Any] = functools.partial
     return ResourceType(
         name=name,
-        support=support,
-        reason=reason,
         create=bind(_create, api),
         update=bind(_update, api),
         delete=bind(_delete, api),

@@ -6,29 +6,31 @@ from typing import Any
 
 from cdp_constructs.local.coverage.catalogue import CATALOGUE
 from cdp_constructs.local.kit import discovery, ministack
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.types import ResourceType
 
-__all__ = ["PRIVATE_NAMES", "IncompatibleMiniStackError", "install"]
+__all__ = ["IncompatibleMiniStackError", "install"]
 
-PRIVATE_NAMES = (
-    "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
-    "ministack.services.cloudformation.stacks:_runs_on_worker_thread",
-)
+_provisioners: Any = ministack.module("services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
 
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
-_stacks: Any = ministack.module("services.cloudformation.stacks")
+_BLOCKING = frozenset(resource_type.name for resource_type in CATALOGUE.values() if resource_type.blocking)
 
 
 class IncompatibleMiniStackError(RuntimeError):
-    """The installed MiniStack lacks private names that the extensions rely on."""
+    """The installed MiniStack lacks names that the extensions rely on."""
 
 
-def _require(private_names: Iterable[str]) -> None:
+@patch("ministack.services.cloudformation.stacks:_runs_on_worker_thread")
+def _on_worker_threads(original: Callable[[str], bool], type_name: str) -> bool:
+    return type_name in _BLOCKING or original(type_name)
+
+
+def _require(names: Iterable[str]) -> None:
     missing = []
-    for name in private_names:
+    for name in names:
         try:
-            ministack.resolve(name)
-        except (AttributeError, ImportError):
+            ministack.Place.find(name).get()
+        except (AttributeError, ImportError, KeyError):
             missing.append(name)
     if missing:
         raise IncompatibleMiniStackError(
@@ -42,13 +44,8 @@ def _handlers(resource_type: ResourceType) -> dict[str, Callable[..., Any]]:
     return {verb: handler for verb, handler in handlers.items() if handler is not None}
 
 
-def _let_through_worker_threads(names: frozenset[str]) -> None:
-    runs_on_worker_thread: Callable[[str], bool] = _stacks._runs_on_worker_thread
-    _stacks._runs_on_worker_thread = lambda name: name in names or runs_on_worker_thread(name)
-
-
 def install() -> None:
-    """Add the types to MiniStack's CloudFormation and mend its services, in the process that will serve them.
+    """Add the types to MiniStack's CloudFormation and change its services, in the process that will serve them.
 
     Call it once, before MiniStack serves.
 
@@ -56,12 +53,11 @@ def install() -> None:
         IncompatibleMiniStackError: the installed MiniStack is not the one that the extensions were written for.
     """
     modules = list(discovery.modules())
-    _require([*PRIVATE_NAMES, *(name for module in modules for name in getattr(module, "PRIVATE_NAMES", ()))])
+    needed = {name for module in modules for name in discovery.needs(module)}
+    _require(needed | set(ministack.needs(_provisioners)) | set(_on_worker_threads.needs))
     registry: dict[str, dict[str, Callable[..., Any]]] = _provisioners._RESOURCE_HANDLERS
     for resource_type in CATALOGUE.values():
         if resource_type.create is not None:
             registry[resource_type.name] = _handlers(resource_type)
-    _let_through_worker_threads(frozenset(item.name for item in CATALOGUE.values() if item.blocking))
-    for module in modules:
-        if hasattr(module, "install"):
-            module.install()
+    for change in [_on_worker_threads, *(change for module in modules for change in discovery.changes(module))]:
+        change.apply()

@@ -9,23 +9,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from cdp_constructs.local.kit import ministack, refine
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.app:_handle_pre_body_request",
-    "ministack.app:_parse_execute_api_url",
-    "ministack.app:_resolve_custom_domain_request",
-    "ministack.services.apigateway:_apis",
-    "ministack.services.apigateway:_invoke_ws_lambda",
-)
-
-_app: Any = ministack.module("app")
-_apigateway: Any = ministack.module("services.apigateway")
+_app: Any = ministack.module("app", "_parse_execute_api_url", "_resolve_custom_domain_request")
+_apigateway: Any = ministack.module("services.apigateway", "_apis")
 
 
+@after("AWS::ApiGatewayV2::Api")
 def _rename_cors(api_id: str, properties: Properties, _attributes: Attributes) -> None:
     configuration = properties.get("CorsConfiguration")
     if configuration:
@@ -42,40 +35,32 @@ _Call = Callable[..., Awaitable[Any]]
 _subprotocol: ContextVar[str | None] = ContextVar("subprotocol", default=None)
 
 
-def _choosing(invoke: _Call) -> _Call:
-    async def invoke_integration(*arguments: Any, **options: Any) -> Any:
-        answer = await invoke(*arguments, **options)
-        headers: Mapping[str, str] = (answer or {}).get("headers") or {}
-        chosen = (value for name, value in headers.items() if name.lower() == "sec-websocket-protocol")
-        _subprotocol.set(next(chosen, None))
-        return answer
-
-    return invoke_integration
+@patch("ministack.services.apigateway:_invoke_ws_lambda")
+async def _remember_subprotocol(original: _Call, *arguments: Any, **options: Any) -> Any:
+    answer = await original(*arguments, **options)
+    headers: Mapping[str, str] = (answer or {}).get("headers") or {}
+    chosen = (value for name, value in headers.items() if name.lower() == "sec-websocket-protocol")
+    _subprotocol.set(next(chosen, None))
+    return answer
 
 
-def _answering(serve: _Call) -> _Call:
-    async def serve_websocket(scope: Any, receive: _Call, send: _Call, *arguments: Any, **options: Any) -> None:
-        async def send_chosen(message: dict[str, Any]) -> None:
-            if message["type"] == "websocket.accept" and (chosen := _subprotocol.get()):
-                message = {**message, "subprotocol": chosen}
-            await send(message)
+@patch("ministack.services.apigateway:handle_websocket")
+async def _answer_subprotocol(
+    original: _Call, scope: Any, receive: _Call, send: _Call, *arguments: Any, **options: Any
+) -> None:
+    async def send_chosen(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.accept" and (chosen := _subprotocol.get()):
+            message = {**message, "subprotocol": chosen}
+        await send(message)
 
-        await serve(scope, receive, send_chosen, *arguments, **options)
-
-    return serve_websocket
+    await original(scope, receive, send_chosen, *arguments, **options)
 
 
-def install() -> None:
-    """Mend the CORS configuration of HTTP APIs and the handshake of WebSockets, and leave APIs their paths."""
-    _apigateway._invoke_ws_lambda = _choosing(_apigateway._invoke_ws_lambda)
-    _apigateway.handle_websocket = _answering(_apigateway.handle_websocket)
-    refine.after("AWS::ApiGatewayV2::Api", _rename_cors)
-    before_body = _app._handle_pre_body_request
-
-    async def pre_body(method: str, path: str, headers: dict[str, str], query: Any, request_id: str) -> Any:
-        host = headers.get("host", "")
-        if _app._parse_execute_api_url(host, path) or _app._resolve_custom_domain_request(host, path):
-            return None
-        return await before_body(method, path, headers, query, request_id)
-
-    _app._handle_pre_body_request = pre_body
+@patch("ministack.app:_handle_pre_body_request")
+async def _leave_paths_to_apis(
+    original: _Call, method: str, path: str, headers: dict[str, str], query: Any, request_id: str
+) -> Any:
+    host = headers.get("host", "")
+    if _app._parse_execute_api_url(host, path) or _app._resolve_custom_domain_request(host, path):
+        return None
+    return await original(method, path, headers, query, request_id)

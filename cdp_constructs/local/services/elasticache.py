@@ -1,7 +1,7 @@
 """ElastiCache: serverless caches."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
-from cdp_constructs.local.kit.types import ResourceType, Support
+from cdp_constructs.local.kit.types import ResourceType
 
 __all__ = ["RESOURCE_TYPES"]
 
@@ -28,7 +28,5 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             named="ServerlessCacheName",
             name_length=40,
         ),
-        Support.CONTROL_PLANE_ONLY,
-        "the cache is described, but no server answers at its endpoint",
     ),
 )

@@ -1,18 +1,17 @@
 """Load balancers: the targets that a template gives to a target group are registered."""
 
-from cdp_constructs.local.kit import refine
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.sdk import client, request
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
-__all__ = ["RESOURCE_TYPES", "install"]
+__all__ = ["RESOURCE_TYPES"]
 
 _NAME = "AWS::ElasticLoadBalancingV2::TargetGroup"
 
-RESOURCE_TYPES: tuple[ResourceType, ...] = (
-    ResourceType(name=_NAME, reason="only targets that are functions are called", blocking=True),
-)
+RESOURCE_TYPES: tuple[ResourceType, ...] = (ResourceType(name=_NAME, blocking=True),)
 
 
+@after(_NAME)
 def _register(target_group: str, properties: Properties, _attributes: Attributes) -> None:
     elbv2 = client("elbv2")
     wanted = request("elbv2", "register_targets", {"Targets": properties.get("Targets", [])})["Targets"]
@@ -22,8 +21,3 @@ def _register(target_group: str, properties: Properties, _attributes: Attributes
         elbv2.deregister_targets(TargetGroupArn=target_group, Targets=obsolete)
     if wanted:
         elbv2.register_targets(TargetGroupArn=target_group, Targets=wanted)
-
-
-def install() -> None:
-    """Register targets after MiniStack has made or changed a target group."""
-    refine.after(_NAME, _register)

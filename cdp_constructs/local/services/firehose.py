@@ -15,52 +15,37 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cdp_constructs.local.kit import admin, ministack
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.kit.types import ResourceType
 
-__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.iam_evaluator:EvalContext",
-    "ministack.core.iam_evaluator:_gather_role_policies",
-    "ministack.core.iam_evaluator:_permissions_boundary",
-    "ministack.core.iam_evaluator:evaluate",
-    "ministack.services.firehose:_DeliveryError",
-    "ministack.services.firehose:_apply_lambda_processors",
-    "ministack.services.firehose:_deliver_records_to_s3",
-    "ministack.services.firehose:_deliver_to_s3",
-    "ministack.services.firehose:_evaluate_prefix",
-    "ministack.services.firehose:_hive_to_duckdb_type",
-    "ministack.services.firehose:_java_time",
-    "ministack.services.firehose:_json_documents",
-    "ministack.services.firehose:_metadata_extraction_keys",
-    "ministack.services.firehose:_put_s3_object",
-    "ministack.services.firehose:_s3_bucket_from_arn",
-    "ministack.services.firehose:_streams",
-    "ministack.services.glue:_tables",
-    "ministack.services.iam:_roles",
+_firehose: Any = ministack.module(
+    "services.firehose",
+    "_DeliveryError",
+    "_apply_lambda_processors",
+    "_deliver_to_s3",
+    "_evaluate_prefix",
+    "_hive_to_duckdb_type",
+    "_java_time",
+    "_json_documents",
+    "_metadata_extraction_keys",
+    "_put_s3_object",
+    "_s3_bucket_from_arn",
+    "_streams",
 )
-
-RESOURCE_TYPES = (
-    ResourceType(
-        name="AWS::KinesisFirehose::DeliveryStream",
-        reason="S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra "
-        "`analytics`",
-    ),
+_glue: Any = ministack.module("services.glue", "_tables")
+_evaluator: Any = ministack.module(
+    "core.iam_evaluator", "EvalContext", "_gather_role_policies", "_permissions_boundary", "evaluate"
 )
-
-_firehose: Any = ministack.module("services.firehose")
-_glue: Any = ministack.module("services.glue")
-_evaluator: Any = ministack.module("core.iam_evaluator")
-_iam: Any = ministack.module("services.iam")
+_iam: Any = ministack.module("services.iam", "_roles")
 _responses: Any = ministack.module("core.responses")
 
 _logger = logging.getLogger(__name__)
@@ -87,8 +72,14 @@ _buffers: dict[_Key, _Buffer] = {}
 _lock = threading.Lock()
 
 
-def _buffer(stream: Mapping[str, Any], destination: Mapping[str, Any], records: list[tuple[str, bytes]]) -> None:
-    """Stand in for MiniStack's delivery of records: keep them until the buffer is full or its time is over."""
+@patch("ministack.services.firehose:_deliver_records_to_s3")
+def _buffer(
+    _original: Callable[..., None],
+    stream: Mapping[str, Any],
+    destination: Mapping[str, Any],
+    records: list[tuple[str, bytes]],
+) -> None:
+    """Keep records until the buffer is full or its interval is over."""
     key = (_responses.get_account_id(), _responses.get_region(), stream["name"], destination["id"])
     hints = destination["config"].get("BufferingHints") or {}
     now = time.time()
@@ -265,6 +256,7 @@ def _publish_metrics(name: str, delivered: int, failed: int) -> None:
     )
 
 
+@route("POST", "firehose/flush")
 def _flush_now(request: Mapping[str, Any]) -> Mapping[str, Any]:
     with _lock:
         found = {
@@ -275,9 +267,3 @@ def _flush_now(request: Mapping[str, Any]) -> Mapping[str, Any]:
     for key in found:
         threading.Thread(target=_flush, args=(key,), daemon=True).start()  # not on the event loop, which puts objects
     return {"records": sum(found.values())}
-
-
-def install() -> None:
-    """Buffer the records of S3 destinations, and serve the administration of buffers."""
-    _firehose._deliver_records_to_s3 = _buffer
-    admin.route("POST", "firehose/flush", _flush_now)

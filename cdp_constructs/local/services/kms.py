@@ -9,29 +9,14 @@ from contextvars import ContextVar
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.iam_actions:access_denied_response",
-    "ministack.core.iam_evaluator:EvalContext",
-    "ministack.core.iam_evaluator:enforce",
-    "ministack.core.iam_evaluator:evaluate_resource_policy",
-    "ministack.services.kms:_resolve_key",
-    "ministack.services.secretsmanager:_resolve",
-    "ministack.services.sns:_topic_by_arn_any_scope",
-    "ministack.services.sns:topic_policy_allows",
-    "ministack.services.sqs:_queue_by_arn",
-    "ministack.services.sqs:queue_policy_allows",
-)
-
-_iam_actions: Any = ministack.module("core.iam_actions")
-_iam_evaluator: Any = ministack.module("core.iam_evaluator")
-_kms: Any = ministack.module("services.kms")
+_iam_evaluator: Any = ministack.module("core.iam_evaluator", "EvalContext", "evaluate_resource_policy")
+_kms: Any = ministack.module("services.kms", "_resolve_key")
 _responses: Any = ministack.module("core.responses")
-_secrets: Any = ministack.module("services.secretsmanager")
-_sns: Any = ministack.module("services.sns")
-_sqs: Any = ministack.module("services.sqs")
+_secrets: Any = ministack.module("services.secretsmanager", "_resolve")
+_sns: Any = ministack.module("services.sns", "_topic_by_arn_any_scope")
+_sqs: Any = ministack.module("services.sqs", "_queue_by_arn")
 
 _WRITE, _READ = ("kms:GenerateDataKey", "kms:Decrypt"), ("kms:Decrypt",)
 _KEY_ACTIONS = {
@@ -70,48 +55,56 @@ def _key(service: str, arn: str) -> dict[str, Any] | None:
         return record
 
 
-def _with_key(enforce: Callable[..., Any]) -> Callable[..., Any]:
-    def enforce_both(access_key: str, action: str, service: str, region: str, **options: Any) -> Any:
-        denial = enforce(access_key, action, service, region, **options)
-        if denial or action not in _KEY_ACTIONS or not (key := _key(service, options.get("resource_arn", ""))):
+@patch("ministack.core.iam_evaluator:enforce")
+def _enforce(
+    original: Callable[..., Any], access_key: str, action: str, service: str, region: str, **options: Any
+) -> Any:
+    denial = original(access_key, action, service, region, **options)
+    if denial or action not in _KEY_ACTIONS or not (key := _key(service, options.get("resource_arn", ""))):
+        return denial
+    context = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
+    for key_action in _KEY_ACTIONS[action]:
+        denial = original(access_key, key_action, "kms", region, resource_arn=key["Arn"], service_context=context)
+        if denial:
+            _denied.set((key_action, key["Arn"]))
             return denial
-        context = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
-        for key_action in _KEY_ACTIONS[action]:
-            denial = enforce(access_key, key_action, "kms", region, resource_arn=key["Arn"], service_context=context)
-            if denial:
-                _denied.set((key_action, key["Arn"]))
-                return denial
-        return None
-
-    return enforce_both
+    return None
 
 
-def _naming_key(respond: Callable[..., Any]) -> Callable[..., Any]:
-    def access_denied_response(service: str, action: str, principal: str, request_id: str, **options: Any) -> Any:
-        denied, _ = _denied.get(), _denied.set(None)
-        if denied:
-            action, key = denied
-            options["error_code"] = _ERROR_CODES[service]
-            options["message"] = f"User: {principal} is not authorized to perform: {action} on resource: {key}"
-        return respond(service, action, principal, request_id, **options)
+@patch("ministack.core.iam_actions:access_denied_response")
+def _name_key(
+    original: Callable[..., Any], service: str, action: str, principal: str, request_id: str, **options: Any
+) -> Any:
+    denied, _ = _denied.get(), _denied.set(None)
+    if denied:
+        action, key = denied
+        options["error_code"] = _ERROR_CODES[service]
+        options["message"] = f"User: {principal} is not authorized to perform: {action} on resource: {key}"
+    return original(service, action, principal, request_id, **options)
 
-    return access_denied_response
+
+@patch("ministack.services.sns:topic_policy_allows")
+def _topic_allows(
+    original: Callable[..., bool], arn: str, principal: str, source_arn: str, source_account: str
+) -> bool:
+    return original(arn, principal, source_arn, source_account) and _may_deliver("sns", arn, principal, source_arn)
 
 
-def _delivery_allowed(service: str, allows: Callable[..., bool]) -> Callable[..., bool]:
-    """Wrap the check of a topic's or queue's policy for a delivery by another service."""
+@patch("ministack.services.sqs:queue_policy_allows")
+def _queue_allows(
+    original: Callable[..., bool], arn: str, principal: str, source_arn: str, source_account: str
+) -> bool:
+    return original(arn, principal, source_arn, source_account) and _may_deliver("sqs", arn, principal, source_arn)
 
-    def policy_allows(arn: str, principal: str, source_arn: str, source_account: str) -> bool:
-        if not allows(arn, principal, source_arn, source_account):
-            return False
-        key_id = _key_id(service, arn)
-        if not key_id:
-            return True
-        key = _key(service, arn)
-        # The policy of a key that AWS manages names no service, and cannot be changed.
-        return key is not None and all(_key_allows(key, action, principal, source_arn) for action in _WRITE)
 
-    return policy_allows
+def _may_deliver(service: str, arn: str, principal: str, source_arn: str) -> bool:
+    """Whether another service may use the key of a topic or queue that it delivers to."""
+    key_id = _key_id(service, arn)
+    if not key_id:
+        return True
+    key = _key(service, arn)
+    # The policy of a key that AWS manages names no service, and cannot be changed.
+    return key is not None and all(_key_allows(key, action, principal, source_arn) for action in _WRITE)
 
 
 def _key_allows(key: dict[str, Any], action: str, principal: str, source_arn: str) -> bool:
@@ -126,11 +119,3 @@ def _key_allows(key: dict[str, Any], action: str, principal: str, source_arn: st
     )
     decision = _iam_evaluator.evaluate_resource_policy(key.get("Policy"), context, service=principal).decision
     return bool(decision == "Allow")
-
-
-def install() -> None:
-    """Check keys wherever policies are checked."""
-    _iam_evaluator.enforce = _with_key(_iam_evaluator.enforce)
-    _iam_actions.access_denied_response = _naming_key(_iam_actions.access_denied_response)
-    _sns.topic_policy_allows = _delivery_allowed("sns", _sns.topic_policy_allows)
-    _sqs.queue_policy_allows = _delivery_allowed("sqs", _sqs.queue_policy_allows)

@@ -14,11 +14,9 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.cloudfront import distributions as cloudfront
 
-__all__ = ["PRIVATE_NAMES", "LocalNames"]
+__all__ = ["LocalNames"]
 
-PRIVATE_NAMES = ("ministack.app:_resolve_custom_domain_request",)
-
-_app: Any = ministack.module("app")
+_app: Any = ministack.module("app", "_resolve_custom_domain_request")
 
 _Headers = list[tuple[bytes, bytes]]
 

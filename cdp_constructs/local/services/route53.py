@@ -4,18 +4,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cdp_constructs.local.kit import ministack, refine
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.sdk import call, client, generated_name
-from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType, Support
+from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
-__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
+__all__ = ["RESOURCE_TYPES"]
 
-PRIVATE_NAMES = ("ministack.services.route53:_zones",)
-
-_route53: Any = ministack.module("services.route53")
-
-_NEVER_CHECKED = "the check is stored, but its endpoint is never asked and its status never changes"
-_NO_DNS = "records are stored and listed by the API; no DNS server answers for them"
+_route53: Any = ministack.module("services.route53", "_zones")
 
 _FIXED_AT_CREATION = ("Type", "MeasureLatency", "RequestInterval", "RoutingControlArn")
 """Members of a health check's configuration whose change replaces it."""
@@ -107,8 +103,6 @@ def _delete_record_set_group(_physical_id: str, properties: Properties) -> None:
 RESOURCE_TYPES: tuple[ResourceType, ...] = (
     ResourceType(
         name="AWS::Route53::HealthCheck",
-        support=Support.CONTROL_PLANE_ONLY,
-        reason=_NEVER_CHECKED,
         create=_create_health_check,
         update=_update_health_check,
         delete=_delete_health_check,
@@ -116,23 +110,16 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
     ),
     ResourceType(
         name="AWS::Route53::RecordSetGroup",
-        support=Support.CONTROL_PLANE_ONLY,
-        reason=_NO_DNS,
         create=_create_record_set_group,
         update=_update_record_set_group,
         delete=_delete_record_set_group,
         blocking=True,
     ),
-    ResourceType(name="AWS::Route53::RecordSet", support=Support.CONTROL_PLANE_ONLY, reason=_NO_DNS),
-    ResourceType(name="AWS::Route53::HostedZone", support=Support.CONTROL_PLANE_ONLY, reason=_NO_DNS),
 )
 
 
+@after("AWS::Route53::HostedZone")
 def _associate(zone_id: str, properties: Properties, _attributes: Attributes) -> None:
+    """Make a zone private that a template gives networks to; MiniStack's CloudFormation makes it public."""
     networks = properties.get("VPCs") or []
     _route53._zones[zone_id].update(private=bool(networks), vpcs=[dict(network) for network in networks])
-
-
-def install() -> None:
-    """Make a zone private that a template gives networks to; MiniStack's CloudFormation makes it public."""
-    refine.after("AWS::Route53::HostedZone", _associate)

@@ -10,25 +10,36 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.sdk import Api, resource_type
+from cdp_constructs.local.kit.types import ResourceType
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.iam_actions:extract_iam_action",
-    "ministack.core.iam_actions:extract_resource_arn",
-    "ministack.services.sqs:_Err",
-    "ministack.services.sqs:_HANDLERS",
-    "ministack.services.sqs:_queue_by_arn",
-    "ministack.services.sqs:_queues",
-    "ministack.services.sqs:esm_wake",
-)
-
-_iam_actions: Any = ministack.module("core.iam_actions")
-_sqs: Any = ministack.module("services.sqs")
+_sqs: Any = ministack.module("services.sqs", "_Err", "_queue_by_arn", "_queues", "esm_wake")
 
 _TASKS_KEPT = 10  # what ListMessageMoveTasks gives at most
 _tasks: dict[str, list[dict[str, Any]]] = {}
 """Move tasks by the ARN of their source, the last one first."""
+
+
+RESOURCE_TYPES: tuple[ResourceType, ...] = (
+    resource_type(
+        "AWS::SQS::QueueInlinePolicy",
+        Api(
+            service="sqs",
+            create="set_queue_attributes",
+            update="set_queue_attributes",
+            delete="set_queue_attributes",
+            ref="Properties.Queue",
+            key={"QueueUrl": "Id"},
+            delete_key={"Attributes": '`{"Policy": ""}`'},
+            adapt=lambda properties: {
+                "QueueUrl": properties["Queue"],
+                "Attributes": {"Policy": properties["PolicyDocument"]},
+            },
+            replacing=("Queue",),
+        ),
+    ),
+)
 
 
 def _queue(arn: str) -> dict[str, Any]:
@@ -86,25 +97,21 @@ def _list(data: dict[str, Any], _url: str) -> dict[str, Any]:
     return {"Results": [{name: value for name, value in task.items() if name != "TaskHandle"} for task in tasks]}
 
 
-def _naming_source(extract: Callable[..., str]) -> Callable[..., str]:
-    def extract_resource_arn(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
-        if service == "sqs" and "MessageMoveTask" in headers.get("x-amz-target", ""):
-            return str(json.loads(body).get("SourceArn", "*"))
-        return extract(service, method, path, headers, body, *rest)
-
-    return extract_resource_arn
+@replace("ministack.services.sqs:_HANDLERS")
+def _with_move_tasks(original: dict[str, Any]) -> dict[str, Any]:
+    return {**original, "StartMessageMoveTask": _start, "ListMessageMoveTasks": _list}
 
 
-def _as_one(extract: Callable[..., str | None]) -> Callable[..., str | None]:
-    def extract_iam_action(service: str, *rest: Any, **more: Any) -> str | None:
-        action = extract(service, *rest, **more)
-        return action.removesuffix("Batch") if service == "sqs" and action else action
+@patch("ministack.core.iam_actions:extract_resource_arn")
+def _source_of_task(
+    original: Callable[..., str], service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any
+) -> str:
+    if service == "sqs" and "MessageMoveTask" in headers.get("x-amz-target", ""):
+        return str(json.loads(body).get("SourceArn", "*"))
+    return original(service, method, path, headers, body, *rest)
 
-    return extract_iam_action
 
-
-def install() -> None:
-    """Add the operations on move tasks, and judge batches as what they are made of."""
-    _iam_actions.extract_iam_action = _as_one(_iam_actions.extract_iam_action)
-    _sqs._HANDLERS |= {"StartMessageMoveTask": _start, "ListMessageMoveTasks": _list}
-    _iam_actions.extract_resource_arn = _naming_source(_iam_actions.extract_resource_arn)
+@patch("ministack.core.iam_actions:extract_iam_action")
+def _action_of_batch(original: Callable[..., str | None], service: str, *rest: Any, **more: Any) -> str | None:
+    action = original(service, *rest, **more)
+    return action.removesuffix("Batch") if service == "sqs" and action else action

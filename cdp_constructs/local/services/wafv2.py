@@ -1,11 +1,9 @@
 """WAF: what a web ACL refers to, and which resource it guards."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
-from cdp_constructs.local.kit.types import ResourceType, Support
+from cdp_constructs.local.kit.types import ResourceType
 
 __all__ = ["RESOURCE_TYPES"]
-
-_NOT_EVALUATED = "rules are stored and answered by the API, but no request is checked against them"
 
 
 def _guarded_by_lock_token(noun: str) -> Api:
@@ -37,9 +35,8 @@ def _guarded_by_lock_token(noun: str) -> Api:
 
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = (
-    ResourceType(name="AWS::WAFv2::WebACL", support=Support.CONTROL_PLANE_ONLY, reason=_NOT_EVALUATED),
     *(
-        resource_type(f"AWS::WAFv2::{name}", _guarded_by_lock_token(noun), Support.CONTROL_PLANE_ONLY, _NOT_EVALUATED)
+        resource_type(f"AWS::WAFv2::{name}", _guarded_by_lock_token(noun))
         for name, noun in {
             "IPSet": "ip_set",
             "RegexPatternSet": "regex_pattern_set",
@@ -55,7 +52,5 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             ref="{Properties.ResourceArn}|{Properties.WebACLArn}",
             key={"ResourceArn": "Properties.ResourceArn"},
         ),
-        Support.CONTROL_PLANE_ONLY,
-        _NOT_EVALUATED,
     ),
 )

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import DeploymentError, LocalCloud, LocalCloudError
-from cdp_constructs.local.coverage.catalogue import CATALOGUE
-from cdp_constructs.local.kit.types import Support
+from cdp_constructs.local.coverage.labels import LABELS, Support
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
 
 ROLE = {
@@ -398,13 +397,13 @@ def test_what_is_not_executed_is_listed_with_its_reason(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     stack = name("labelled")
-    resource_type = CATALOGUE["AWS::XRay::Group"]
-    group = {"Type": resource_type.name, "Properties": {"GroupName": stack}}
+    label = LABELS["AWS::XRay::Group"]
+    group = {"Type": "AWS::XRay::Group", "Properties": {"GroupName": stack}}
     writer.stack(stack, template({**QUEUE["Resources"], "Group": group}))
     (listed,) = cloud.deploy(writer.folder).not_executed
     assert (listed.stack, listed.logical_id, listed.resource_type) == (stack, "Group", "AWS::XRay::Group")
-    assert listed.support is resource_type.support is not Support.EXECUTED
-    assert listed.reason == resource_type.reason
+    assert listed.support is label.support is not Support.EXECUTED
+    assert listed.reason == label.reason
 
 
 def test_destroy_deletes_in_reverse_order_and_can_be_repeated(

@@ -121,8 +121,12 @@ def test_records_of_an_interval_are_one_compressed_object(
     content = cloud.client("s3").get_object(Bucket=outputs["Bucket"], Key=key)["Body"].read()
     assert gzip.decompress(content) == b"".join(lines)
     dimensions = [{"Name": "DeliveryStreamName", "Value": outputs["Brief"]}]
-    metrics = cloud.client("cloudwatch").list_metrics(Namespace="AWS/Firehose", Dimensions=dimensions)["Metrics"]
-    assert "DeliveryToS3.DataFreshness" in {metric["MetricName"] for metric in metrics}
+
+    def published() -> bool:  # a moment after the object
+        metrics = cloud.client("cloudwatch").list_metrics(Namespace="AWS/Firehose", Dimensions=dimensions)["Metrics"]
+        return "DeliveryToS3.DataFreshness" in {metric["MetricName"] for metric in metrics}
+
+    eventually(published)
 
 
 def test_full_buffer_does_not_wait(outputs: dict[str, str], cloud: LocalCloud, eventually: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""AppSync Events: the API, its channel namespaces and its keys. What clients meet is in `appsync_channels`."""
+"""AppSync Events: the API, its channel namespaces and its keys. How channels answer is in `channels`."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
@@ -49,6 +49,5 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             attributes={"ChannelNamespaceArn": "Id"},
             replacing=("ApiId", "Name"),
         ),
-        reason="handlers in JavaScript are stored, not run; functions with DIRECT integration run",
     ),
 )

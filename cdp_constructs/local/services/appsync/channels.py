@@ -17,51 +17,34 @@ from http import HTTPStatus
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch, replace
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.concurrency:run_reentrant",
-    "ministack.core.iam_evaluator:EvalContext",
-    "ministack.core.iam_evaluator:_gather_role_policies",
-    "ministack.core.iam_evaluator:enforce",
-    "ministack.core.iam_evaluator:evaluate",
-    "ministack.core.responses:_request_account_id",
-    "ministack.core.responses:_request_region",
-    "ministack.core.router:extract_access_key_id",
-    "ministack.services.appsync:_create_data_source",
-    "ministack.services.appsync:_data_sources",
-    "ministack.services.appsync_events:_apis",
-    "ministack.services.appsync_events:_authorize_event_op",
-    "ministack.services.appsync_events:_channel_matches",
-    "ministack.services.appsync_events:_channel_namespace_arn",
-    "ministack.services.appsync_events:_channel_namespace_for",
-    "ministack.services.appsync_events:_channel_namespaces",
-    "ministack.services.appsync_events:_create_channel_namespace",
-    "ministack.services.appsync_events:_fanout_publish",
-    "ministack.services.appsync_events:_modes_accept",
-    "ministack.services.appsync_events:_split_channel",
-    "ministack.services.cognito:_signature_valid",
-    "ministack.services.cognito:_token_claims",
-    "ministack.services.lambda_svc:_execute_function_with_config_scope",
-    "ministack.services.lambda_svc:_execution_record_for_config",
-    "ministack.services.lambda_svc:_get_func_record_for_ref",
+_appsync: Any = ministack.module("services.appsync", "_data_sources")
+_cognito: Any = ministack.module("services.cognito", "_signature_valid", "_token_claims")
+_concurrency: Any = ministack.module("core.concurrency", "run_reentrant")
+_evaluator: Any = ministack.module("core.iam_evaluator", "EvalContext", "_gather_role_policies", "enforce", "evaluate")
+_events: Any = ministack.module(
+    "services.appsync_events",
+    "_apis",
+    "_channel_namespace_arn",
+    "_channel_namespace_for",
+    "_channel_namespaces",
+    "_split_channel",
 )
-
-_appsync: Any = ministack.module("services.appsync")
-_cognito: Any = ministack.module("services.cognito")
-_concurrency: Any = ministack.module("core.concurrency")
-_evaluator: Any = ministack.module("core.iam_evaluator")
-_events: Any = ministack.module("services.appsync_events")
-_lambda: Any = ministack.module("services.lambda_svc")
-_responses: Any = ministack.module("core.responses")
-_router: Any = ministack.module("core.router")
+_lambda: Any = ministack.module(
+    "services.lambda_svc",
+    "_execute_function_with_config_scope",
+    "_execution_record_for_config",
+    "_get_func_record_for_ref",
+)
+_responses: Any = ministack.module("core.responses", "_request_account_id", "_request_region")
+_router: Any = ministack.module("core.router", "extract_access_key_id")
 
 _SIGNED = "AWS4-"
 _BY_USER = "AMAZON_COGNITO_USER_POOLS"
 _BY_ROLE = "AWS_IAM"
 _REFUSED = "You are not authorized to make this call."
-_MATCHES_REMEMBERED = 100_000
+_MATCHES_CACHED = 100_000
 
 # Who publishes, for the handler that runs between the authorization of a request and its delivery.
 _publisher: ContextVar[tuple[dict[str, Any] | None, dict[str, str]]] = ContextVar("publisher", default=(None, {}))
@@ -117,18 +100,16 @@ def _cognito_signed(token: str) -> bool:
         region.reset(tokens[1])
 
 
-def _verifying(modes_accept: Callable[..., Any]) -> Callable[..., Any]:
-    def accept(api_id: str, modes: set[str], auth: Any) -> tuple[bool, str | None]:
-        authorization = _authorization(auth)
-        if _BY_USER in modes and authorization and not authorization.startswith(_SIGNED):
-            if _user(api_id, authorization) is not None:
-                return True, None
-            if modes == {_BY_USER}:
-                return False, _REFUSED
-        accepted: tuple[bool, str | None] = modes_accept(api_id, modes - {_BY_USER}, auth)
-        return accepted
-
-    return accept
+@patch("ministack.services.appsync_events:_modes_accept")
+def _accept(original: Callable[..., Any], api_id: str, modes: set[str], auth: Any) -> tuple[bool, str | None]:
+    authorization = _authorization(auth)
+    if _BY_USER in modes and authorization and not authorization.startswith(_SIGNED):
+        if _user(api_id, authorization) is not None:
+            return True, None
+        if modes == {_BY_USER}:
+            return False, _REFUSED
+    accepted: tuple[bool, str | None] = original(api_id, modes - {_BY_USER}, auth)
+    return accepted
 
 
 def _may_publish(api_id: str, channel: str, headers: Mapping[str, str] | None) -> bool:
@@ -141,53 +122,55 @@ def _may_publish(api_id: str, channel: str, headers: Mapping[str, str] | None) -
     return _evaluator.enforce(access_key, "appsync:EventPublish", "appsync", region, resource_arn=namespace) is None
 
 
-def _authorizing(authorize: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[tuple[bool, str | None]]]:
-    async def authorized(
-        api_id: str, channel: str, operation: str, auth: Any, headers: dict[str, str] | None = None
-    ) -> tuple[bool, str | None]:
-        accepted, message = await authorize(api_id, channel, operation, auth, headers)
-        if not accepted:
-            return False, message
-        authorization = _authorization(auth)
-        publishing = operation == _events.EVENT_PUBLISH
-        if authorization.startswith(_SIGNED) and not (publishing and _may_publish(api_id, channel, headers)):
-            return False, _REFUSED
-        identity = _user(api_id, authorization) if authorization and not authorization.startswith(_SIGNED) else None
-        if publishing:
-            _publisher.set((identity, headers or {}))
-            return True, None
-        try:
-            await _call_handler(api_id, channel, "onSubscribe", identity, auth or {}, None)
-        except _HandlerError as error:
-            return False, str(error)
+@patch("ministack.services.appsync_events:_authorize_event_op")
+async def _authorize(
+    original: Callable[..., Awaitable[Any]],
+    api_id: str,
+    channel: str,
+    operation: str,
+    auth: Any,
+    headers: dict[str, str] | None = None,
+) -> tuple[bool, str | None]:
+    accepted, message = await original(api_id, channel, operation, auth, headers)
+    if not accepted:
+        return False, message
+    authorization = _authorization(auth)
+    publishing = operation == _events.EVENT_PUBLISH
+    if authorization.startswith(_SIGNED) and not (publishing and _may_publish(api_id, channel, headers)):
+        return False, _REFUSED
+    identity = _user(api_id, authorization) if authorization and not authorization.startswith(_SIGNED) else None
+    if publishing:
+        _publisher.set((identity, headers or {}))
         return True, None
+    try:
+        await _call_handler(api_id, channel, "onSubscribe", identity, auth or {}, None)
+    except _HandlerError as error:
+        return False, str(error)
+    return True, None
 
-    return authorized
 
-
-def _publishing(fan_out: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], list[Any]]]]:
-    async def publish(api_id: str, channel: str, events: list[Any]) -> tuple[list[Any], list[Any]]:
-        identity, headers = _publisher.get()
-        sent = [{"id": str(index), "payload": _json(event)} for index, event in enumerate(events)]
-        try:
-            answer = await _call_handler(api_id, channel, "onPublish", identity, headers, sent)
-        except _HandlerError as error:
-            return [], [_failure(index, str(error)) for index in range(len(events))]
-        if answer is None:
-            delivered: tuple[list[Any], list[Any]] = await fan_out(api_id, channel, events)
-            return delivered
-        successful: list[Any] = []
-        failed: list[Any] = []
-        for event in answer.get("events") or []:
-            index = int(event["id"])
-            if event.get("error"):
-                failed.append(_failure(index, event["error"]))
-                continue
-            done, _ = await fan_out(api_id, channel, [json.dumps(event.get("payload"))])
-            successful += [{**each, "index": index} for each in done]
-        return successful, failed
-
-    return publish
+@patch("ministack.services.appsync_events:_fanout_publish")
+async def _publish(
+    original: Callable[..., Awaitable[tuple[list[Any], list[Any]]]], api_id: str, channel: str, events: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    identity, headers = _publisher.get()
+    sent = [{"id": str(index), "payload": _json(event)} for index, event in enumerate(events)]
+    try:
+        answer = await _call_handler(api_id, channel, "onPublish", identity, headers, sent)
+    except _HandlerError as error:
+        return [], [_failure(index, str(error)) for index in range(len(events))]
+    if answer is None:
+        return await original(api_id, channel, events)
+    successful: list[Any] = []
+    failed: list[Any] = []
+    for event in answer.get("events") or []:
+        index = int(event["id"])
+        if event.get("error"):
+            failed.append(_failure(index, event["error"]))
+            continue
+        done, _ = await original(api_id, channel, [json.dumps(event.get("payload"))])
+        successful += [{**each, "index": index} for each in done]
+    return successful, failed
 
 
 def _json(event: Any) -> Any:
@@ -273,38 +256,29 @@ def _role_may_invoke(role_arn: str, function_arn: str) -> bool:
     return decision == "Allow"
 
 
-def _knowing_event_apis(create: Callable[..., Any]) -> Callable[..., Any]:
-    def create_data_source(api_id: str, body: dict[str, Any]) -> Any:
-        api = _events._apis.get(api_id)
-        if api is None:
-            return create(api_id, body)
-        record = {**body, "dataSourceArn": f"{api['apiArn']}/datasources/{body['name']}"}
-        _appsync._data_sources.setdefault(api_id, {})[body["name"]] = record
-        return _responses.json_response({"dataSource": record})
+@patch("ministack.services.appsync:_create_data_source")
+def _create_data_source(original: Callable[..., Any], api_id: str, body: dict[str, Any]) -> Any:
+    """Let Events APIs have data sources too."""
+    api = _events._apis.get(api_id)
+    if api is None:
+        return original(api_id, body)
+    record = {**body, "dataSourceArn": f"{api['apiArn']}/datasources/{body['name']}"}
+    _appsync._data_sources.setdefault(api_id, {})[body["name"]] = record
+    return _responses.json_response({"dataSource": record})
 
-    return create_data_source
 
-
-def _inheriting(create: Callable[..., Any]) -> Callable[..., Any]:
+@patch("ministack.services.appsync_events:_create_channel_namespace")
+def _create_channel_namespace(original: Callable[..., Any], api_id: str, body: bytes) -> Any:
     """Let a namespace that names no modes to subscribe have the API's, not the API's modes to publish."""
-
-    def create_namespace(api_id: str, body: bytes) -> Any:
-        response = create(api_id, body)
-        request = _json(body)
-        if response[0] == HTTPStatus.OK and not request.get("subscribeAuthModes"):
-            modes = _events._apis[api_id]["eventConfig"]["defaultSubscribeAuthModes"]
-            _events._channel_namespaces[api_id][request["name"]]["subscribeAuthModes"] = modes
-        return response
-
-    return create_namespace
+    response = original(api_id, body)
+    request = _json(body)
+    if response[0] == HTTPStatus.OK and not request.get("subscribeAuthModes"):
+        modes = _events._apis[api_id]["eventConfig"]["defaultSubscribeAuthModes"]
+        _events._channel_namespaces[api_id][request["name"]]["subscribeAuthModes"] = modes
+    return response
 
 
-def install() -> None:
-    """Make AppSync Events verify its callers and run its handlers, and let many clients be served quickly."""
-    _events._modes_accept = _verifying(_events._modes_accept)
-    _events._authorize_event_op = _authorizing(_events._authorize_event_op)
-    _events._fanout_publish = _publishing(_events._fanout_publish)
-    _events._create_channel_namespace = _inheriting(_events._create_channel_namespace)
-    _appsync._create_data_source = _knowing_event_apis(_appsync._create_data_source)
+@replace("ministack.services.appsync_events:_channel_matches")
+def _cached_matches(original: Callable[..., Any]) -> Callable[..., Any]:
     # Each event is compared with each subscription of each connection; most comparisons repeat.
-    _events._channel_matches = functools.lru_cache(_MATCHES_REMEMBERED)(_events._channel_matches)
+    return functools.lru_cache(_MATCHES_CACHED)(original)

@@ -3,20 +3,14 @@
 MiniStack hands them to the update of a resource in a stack of its own, and not in a nested one.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.types import Attributes, Properties
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.cloudformation:_stacks",
-    "ministack.services.cloudformation.provisioners:_update_resource",
-)
-
-_cloudformation: Any = ministack.module("services.cloudformation")
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
+_cloudformation: Any = ministack.module("services.cloudformation", "_stacks")
 
 
 def _known(stack_name: str, logical_id: str) -> Attributes:
@@ -25,23 +19,16 @@ def _known(stack_name: str, logical_id: str) -> Attributes:
     return known
 
 
-def install() -> None:
-    """Look up the attributes when they are not handed over."""
-    update_resource = _provisioners._update_resource
-
-    def update(
-        resource_type: str,
-        physical_id: str,
-        old: Properties,
-        new: Properties,
-        stack_name: str,
-        logical_id: str,
-        attributes: Attributes | None = None,
-    ) -> tuple[str, Attributes]:
-        known = _known(stack_name, logical_id) if attributes is None else attributes
-        updated: tuple[str, Attributes] = update_resource(
-            resource_type, physical_id, old, new, stack_name, logical_id, known
-        )
-        return updated
-
-    _provisioners._update_resource = update
+@patch("ministack.services.cloudformation.provisioners:_update_resource")
+def _with_known_attributes(
+    original: Callable[..., tuple[str, Attributes]],
+    resource_type: str,
+    physical_id: str,
+    old: Properties,
+    new: Properties,
+    stack_name: str,
+    logical_id: str,
+    attributes: Attributes | None = None,
+) -> tuple[str, Attributes]:
+    known = _known(stack_name, logical_id) if attributes is None else attributes
+    return original(resource_type, physical_id, old, new, stack_name, logical_id, known)

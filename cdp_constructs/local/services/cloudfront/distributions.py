@@ -13,41 +13,34 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch, replace
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.cloudfront.signatures import Refused, Viewer, authorise, without_signature
 
-__all__ = ["PREFIX", "PRIVATE_NAMES", "RESOURCE_TYPES", "distribution_of", "install"]
+__all__ = ["PREFIX", "RESOURCE_TYPES", "distribution_of"]
 
 PREFIX = "/_aws/cloudfront/"
 
-PRIVATE_NAMES = (
-    "ministack.app:_handle_pre_body_request",
-    "ministack.app:_handle_special_data_plane_request",
-    "ministack.app:_parse_cloudfront_dataplane_host",
-    "ministack.core.node_pool:_NODE_BINARY",
-    "ministack.services.cloudformation.provisioners:_cf_props_to_element",
-    "ministack.services.cloudfront:_add_cloudfront_headers",
-    "ministack.services.cloudfront:_check_viewer_protocol_policy",
-    "ministack.services.cloudfront:_create_key_group",
-    "ministack.services.cloudfront:_create_public_key",
-    "ministack.services.cloudfront:_dataplane_behavior",
-    "ministack.services.cloudfront:_distributions",
-    "ministack.services.cloudfront:_get_distribution_aliases",
-    "ministack.services.cloudfront:_key_groups",
-    "ministack.services.cloudfront:_match_behavior",
-    "ministack.services.cloudfront:_public_keys",
-    "ministack.services.cloudfront:_render_headers",
-    "ministack.services.cloudfront:_update_key_group",
-    "ministack.services.cloudfront:_update_public_key",
+_app: Any = ministack.module("app", "_parse_cloudfront_dataplane_host")
+_cloudfront: Any = ministack.module(
+    "services.cloudfront",
+    "_add_cloudfront_headers",
+    "_check_viewer_protocol_policy",
+    "_create_key_group",
+    "_create_public_key",
+    "_distributions",
+    "_get_distribution_aliases",
+    "_key_groups",
+    "_match_behavior",
+    "_public_keys",
+    "_render_headers",
+    "_update_key_group",
+    "_update_public_key",
 )
-
-_app: Any = ministack.module("app")
-_cloudfront: Any = ministack.module("services.cloudfront")
-_node_pool: Any = ministack.module("core.node_pool")
 
 _known_aliases: dict[tuple[str, str], list[str]] = {}
 """By the id of a distribution and the version of its configuration."""
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
+_provisioners: Any = ministack.module("services.cloudformation.provisioners", "_cf_props_to_element")
 
 
 # --- public keys and key groups -------------------------------------------------------------------------------------
@@ -140,9 +133,6 @@ RESOURCE_TYPES = (
         update=_update_key_group,
         delete=_delete_key_group,
     ),
-    ResourceType(
-        name="AWS::CloudFront::CachePolicy", reason="it decides what reaches the origin, but nothing is cached"
-    ),
 )
 
 
@@ -159,19 +149,19 @@ def _trusted_keys(behavior: Any) -> dict[str, str]:
     }
 
 
-def _with_trusted_key_groups(parse: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    def parse_behavior(element: Element, path_pattern: str | None = None) -> dict[str, Any]:
-        # Only below TrustedKeyGroups: the elements carry the API's namespace or, from a template, none.
-        groups = [
-            group.text
-            for trusted in element
-            if trusted.tag.endswith("TrustedKeyGroups")
-            for group in trusted.iter()
-            if group.tag.rpartition("}")[2] == "KeyGroup" and group.text
-        ]
-        return {**parse(element, path_pattern), "trusted_key_groups": groups}
-
-    return parse_behavior
+@patch("ministack.services.cloudfront:_dataplane_behavior")
+def _with_trusted_key_groups(
+    original: Callable[..., dict[str, Any]], element: Element, path_pattern: str | None = None
+) -> dict[str, Any]:
+    # Only below TrustedKeyGroups: the elements carry the API's namespace or, from a template, none.
+    groups = [
+        group.text
+        for trusted in element
+        if trusted.tag.endswith("TrustedKeyGroups")
+        for group in trusted.iter()
+        if group.tag.rpartition("}")[2] == "KeyGroup" and group.text
+    ]
+    return {**original(element, path_pattern), "trusted_key_groups": groups}
 
 
 def _refusal(refused: Refused) -> tuple[int, dict[str, str], bytes]:
@@ -182,40 +172,38 @@ def _refusal(refused: Refused) -> tuple[int, dict[str, str], bytes]:
     return 403, _cloudfront._render_headers(headers, title_case=True), tostring(root, xml_declaration=True)
 
 
-def _checked(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the handler of viewers' requests: check the signature where the behaviour trusts key groups."""
-
-    async def handle_viewer_request(
-        distribution: dict[str, Any],
-        method: str,
-        path: str,
-        raw_uri: str,
-        query: str,
-        headers: dict[str, str],
-        body: bytes,
-        parameters: dict[str, list[str]],
-        address: str = "127.0.0.1",
-    ) -> Any:
-        headers.setdefault("x-forwarded-proto", "https")
-        behavior = _cloudfront._match_behavior(_cloudfront.parse_distribution_dataplane_config(distribution), path)
-        scheme = headers["x-forwarded-proto"]
-        # The protocol policy comes first: a redirect to HTTPS is not refused.
-        redirected = behavior and _cloudfront._check_viewer_protocol_policy(
-            behavior, method, scheme == "https", raw_uri, query, headers
-        )
-        if behavior and behavior["trusted_key_groups"] and not redirected:
-            cookies = {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
-            viewer = Viewer(f"{scheme}://{headers['host']}{raw_uri}", query, cookies, address)
-            try:
-                authorise(viewer, _trusted_keys(behavior))
-            except Refused as refused:
-                return _refusal(refused)
-            query = without_signature(query)
-            names = {part.partition("=")[0] for part in query.split("&")}
-            parameters = {name: values for name, values in parameters.items() if name in names}
-        return await handle(distribution, method, path, raw_uri, query, headers, body, parameters, address)
-
-    return handle_viewer_request
+@patch("ministack.services.cloudfront:handle_viewer_request")
+async def _check_signature(
+    original: Callable[..., Any],
+    distribution: dict[str, Any],
+    method: str,
+    path: str,
+    raw_uri: str,
+    query: str,
+    headers: dict[str, str],
+    body: bytes,
+    parameters: dict[str, list[str]],
+    address: str = "127.0.0.1",
+) -> Any:
+    """Check the signature of a viewer's request where the behaviour trusts key groups."""
+    headers.setdefault("x-forwarded-proto", "https")
+    behavior = _cloudfront._match_behavior(_cloudfront.parse_distribution_dataplane_config(distribution), path)
+    scheme = headers["x-forwarded-proto"]
+    # The protocol policy comes first: a redirect to HTTPS is not refused.
+    redirected = behavior and _cloudfront._check_viewer_protocol_policy(
+        behavior, method, scheme == "https", raw_uri, query, headers
+    )
+    if behavior and behavior["trusted_key_groups"] and not redirected:
+        cookies = {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+        viewer = Viewer(f"{scheme}://{headers['host']}{raw_uri}", query, cookies, address)
+        try:
+            authorise(viewer, _trusted_keys(behavior))
+        except Refused as refused:
+            return _refusal(refused)
+        query = without_signature(query)
+        names = {part.partition("=")[0] for part in query.split("&")}
+        parameters = {name: values for name, values in parameters.items() if name in names}
+    return await original(distribution, method, path, raw_uri, query, headers, body, parameters, address)
 
 
 def distribution_of(domain: str) -> dict[str, Any] | None:
@@ -238,43 +226,49 @@ def _addressed(path: str) -> tuple[str, str]:
     return domain, f"/{rest}"
 
 
-def install() -> None:
-    """Enforce signatures, run functions, and serve distributions by path."""
-    # CloudFront Functions run on Node: that of this environment when it has one, else whatever the machine has.
+@patch("ministack.app:_handle_pre_body_request")
+async def _leave_paths_to_distributions(
+    original: Callable[..., Any], method: str, path: str, headers: dict[str, str], query: Any, request_id: str
+) -> Any:
+    # MiniStack answers preflights and some paths itself before it looks at the host; these are the distribution's.
+    if path.startswith(PREFIX) or _app._parse_cloudfront_dataplane_host(headers.get("host", "")):
+        return None
+    return await original(method, path, headers, query, request_id)
+
+
+@patch("ministack.app:_handle_special_data_plane_request")
+async def _serve_by_path(
+    original: Callable[..., Any],
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: Any,
+    request_id: str,
+    **raw: Any,
+) -> Any:
+    if not path.startswith(PREFIX):
+        return await original(method, path, headers, body, query, request_id, **raw)
+    domain, viewer_path = _addressed(path)
+    distribution = distribution_of(domain)
+    if distribution is None:
+        return 404, {"Content-Type": "text/plain"}, f"no distribution answers for {domain}\n".encode()
+    headers["host"] = domain
+    return await _cloudfront.handle_viewer_request(
+        distribution,
+        method,
+        viewer_path,
+        _addressed(raw["raw_path"] or path)[1],
+        raw["raw_query_string"],
+        headers,
+        body,
+        query,
+        raw["client_ip"],
+    )
+
+
+@replace("ministack.core.node_pool:_NODE_BINARY")
+def _node(original: str) -> str:
+    """Run CloudFront Functions on the Node of this environment when it has one, else on the machine's."""
     node = Path(sys.executable).parent / "node"
-    if node.exists():
-        _node_pool._NODE_BINARY = str(node)
-    _cloudfront._dataplane_behavior = _with_trusted_key_groups(_cloudfront._dataplane_behavior)
-    _cloudfront.handle_viewer_request = _checked(_cloudfront.handle_viewer_request)
-    before_body, data_plane = _app._handle_pre_body_request, _app._handle_special_data_plane_request
-
-    async def pre_body(method: str, path: str, headers: dict[str, str], query: Any, request_id: str) -> Any:
-        # MiniStack answers preflights and some paths itself before it looks at the host; these are the distribution's.
-        if path.startswith(PREFIX) or _app._parse_cloudfront_dataplane_host(headers.get("host", "")):
-            return None
-        return await before_body(method, path, headers, query, request_id)
-
-    async def special(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: Any, request_id: str, **raw: Any
-    ) -> Any:
-        if not path.startswith(PREFIX):
-            return await data_plane(method, path, headers, body, query, request_id, **raw)
-        domain, viewer_path = _addressed(path)
-        distribution = distribution_of(domain)
-        if distribution is None:
-            return 404, {"Content-Type": "text/plain"}, f"no distribution answers for {domain}\n".encode()
-        headers["host"] = domain
-        return await _cloudfront.handle_viewer_request(
-            distribution,
-            method,
-            viewer_path,
-            _addressed(raw["raw_path"] or path)[1],
-            raw["raw_query_string"],
-            headers,
-            body,
-            query,
-            raw["client_ip"],
-        )
-
-    _app._handle_pre_body_request = pre_body
-    _app._handle_special_data_plane_request = special
+    return str(node) if node.exists() else original

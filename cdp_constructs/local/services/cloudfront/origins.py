@@ -7,37 +7,25 @@ from urllib.parse import parse_qs, unquote
 
 from cdp_constructs.local.drills import partitions
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.app:_handle_execute_api_request",
-    "ministack.core.iam_evaluator:EvalContext",
-    "ministack.core.iam_evaluator:evaluate_resource_policy",
-    "ministack.services.apigateway:find_api_scope",
-    "ministack.services.cloudfront:OriginTimeout",
-    "ministack.services.cloudfront:OriginUnreachable",
-    "ministack.services.cloudfront:_dist_config_el",
-    "ministack.services.cloudfront:_fetch_from_origin",
-    "ministack.services.cloudfront:_find",
-    "ministack.services.cloudfront:_multidict_from_pairs",
-    "ministack.services.cloudfront:_origin_request_headers",
-    "ministack.services.cloudfront:_s3_object_key",
-    "ministack.services.cloudfront:_serve_s3_origin",
-    "ministack.services.cloudfront:_text",
-    "ministack.services.cloudfront:parse_distribution_dataplane_config",
-    "ministack.services.s3:_bucket_owner_account",
-    "ministack.services.s3:_bucket_policies",
-    "ministack.services.s3:_ensure_bucket",
-    "ministack.services.s3:_error",
-    "ministack.services.s3:bucket_region",
+_app: Any = ministack.module("app", "_handle_execute_api_request")
+_apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
+_cloudfront: Any = ministack.module(
+    "services.cloudfront",
+    "OriginTimeout",
+    "OriginUnreachable",
+    "_dist_config_el",
+    "_find",
+    "_multidict_from_pairs",
+    "_origin_request_headers",
+    "_s3_object_key",
+    "_text",
 )
-
-_app: Any = ministack.module("app")
-_apigateway: Any = ministack.module("services.apigateway")
-_cloudfront: Any = ministack.module("services.cloudfront")
-_evaluator: Any = ministack.module("core.iam_evaluator")
-_s3: Any = ministack.module("services.s3")
+_evaluator: Any = ministack.module("core.iam_evaluator", "EvalContext", "evaluate_resource_policy")
+_s3: Any = ministack.module(
+    "services.s3", "_bucket_owner_account", "_bucket_policies", "_ensure_bucket", "_error", "bucket_region"
+)
 
 _API = re.compile(r"([a-z0-9]+)\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 _FORBIDDEN, _NOT_FOUND = 403, 404
@@ -65,21 +53,25 @@ def _may_list(bucket: str, distribution_arn: str) -> bool:
     return bool(decision == "Allow")
 
 
-def _from_bucket(serve: Callable[..., Any]) -> Callable[..., Any]:
-    def serve_s3_origin(
-        origin: dict[str, Any], method: str, uri: str, headers: dict[str, str], distribution_arn: str = ""
-    ) -> Any:
-        bucket, key = origin["s3_bucket"], _cloudfront._s3_object_key(origin, uri)
-        if partitions.is_cut_off(_s3.bucket_region(bucket)):
-            raise _cloudfront.OriginUnreachable(f"{bucket} is in a Region that is cut off")
-        answer = serve(origin, method, uri, headers, distribution_arn)
-        stored = _s3._ensure_bucket(bucket)
-        missing = stored is not None and key not in stored["objects"]
-        if answer[0] == _FORBIDDEN and missing and _may_list(bucket, distribution_arn):
-            return _s3._error("NoSuchKey", "The specified key does not exist.", _NOT_FOUND, f"/{bucket}/{key}")
-        return answer
-
-    return serve_s3_origin
+@patch("ministack.services.cloudfront:_serve_s3_origin")
+def _from_bucket(
+    original: Callable[..., Any],
+    origin: dict[str, Any],
+    method: str,
+    uri: str,
+    headers: dict[str, str],
+    distribution_arn: str = "",
+) -> Any:
+    """Answer 404 for a missing object where the distribution may list the bucket, and 403 otherwise, as S3 does."""
+    bucket, key = origin["s3_bucket"], _cloudfront._s3_object_key(origin, uri)
+    if partitions.is_cut_off(_s3.bucket_region(bucket)):
+        raise _cloudfront.OriginUnreachable(f"{bucket} is in a Region that is cut off")
+    answer = original(origin, method, uri, headers, distribution_arn)
+    stored = _s3._ensure_bucket(bucket)
+    missing = stored is not None and key not in stored["objects"]
+    if answer[0] == _FORBIDDEN and missing and _may_list(bucket, distribution_arn):
+        return _s3._error("NoSuchKey", "The specified key does not exist.", _NOT_FOUND, f"/{bucket}/{key}")
+    return answer
 
 
 # --- APIs -----------------------------------------------------------------------------------------------------------
@@ -130,56 +122,45 @@ def _texts(group: Any, name: str) -> list[str]:
     return [item.text for item in group.iter() if item.tag.rpartition("}")[2] == name and item.text]
 
 
-def _with_groups(parse: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    def parse_distribution(distribution: dict[str, Any]) -> dict[str, Any]:
-        parsed = parse(distribution)
-        for group in _groups(_cloudfront._dist_config_el(distribution)):
-            members = [parsed["origins"][name] for name in _texts(group, "OriginId") if name in parsed["origins"]]
-            codes = {int(code) for code in _texts(group, "StatusCode")}
-            name = _cloudfront._text(group, "Id")
-            parsed["origins"][name] = {**members[0], "id": name, "members": members, "fails_over_on": codes}
-        return parsed
-
-    return parse_distribution
+@patch("ministack.services.cloudfront:parse_distribution_dataplane_config")
+def _with_groups(original: Callable[..., dict[str, Any]], distribution: dict[str, Any]) -> dict[str, Any]:
+    parsed = original(distribution)
+    for group in _groups(_cloudfront._dist_config_el(distribution)):
+        members = [parsed["origins"][name] for name in _texts(group, "OriginId") if name in parsed["origins"]]
+        codes = {int(code) for code in _texts(group, "StatusCode")}
+        name = _cloudfront._text(group, "Id")
+        parsed["origins"][name] = {**members[0], "id": name, "members": members, "fails_over_on": codes}
+    return parsed
 
 
-def _from_any(fetch: Callable[..., Any]) -> Callable[..., Any]:
-    async def fetch_from_one(
-        origin: dict[str, Any],
-        method: str,
-        uri: str,
-        query: str,
-        headers: dict[str, Any],
-        body: bytes,
-        is_https: bool,
-        address: str,
-        forwarded_for: str,
-        distribution_arn: str,
-    ) -> Any:
-        api = _API.fullmatch(origin["domain_name"])
-        if api is not None:
-            path = f"{origin.get('origin_path') or ''}{uri}"
-            return await _from_api(api[1], origin, method, path, query, headers, body, address, forwarded_for)
-        return await fetch(
-            origin, method, uri, query, headers, body, is_https, address, forwarded_for, distribution_arn
-        )
-
-    async def fetch_from_origin(origin: dict[str, Any], method: str, *request: Any) -> Any:
-        for member in origin.get("members", [])[:-1] if method in _FAILS_OVER else []:
-            try:
-                answer = await fetch_from_one(member, method, *request)
-            except (_cloudfront.OriginTimeout, _cloudfront.OriginUnreachable):
-                continue
-            if answer[0] not in origin["fails_over_on"]:
-                return answer
-        last = origin["members"][-1] if method in _FAILS_OVER and "members" in origin else origin
-        return await fetch_from_one(last, method, *request)
-
-    return fetch_from_origin
+async def _fetch_from_one(
+    fetch: Callable[..., Any],
+    origin: dict[str, Any],
+    method: str,
+    uri: str,
+    query: str,
+    headers: dict[str, Any],
+    body: bytes,
+    is_https: bool,
+    address: str,
+    forwarded_for: str,
+    distribution_arn: str,
+) -> Any:
+    api = _API.fullmatch(origin["domain_name"])
+    if api is not None:
+        path = f"{origin.get('origin_path') or ''}{uri}"
+        return await _from_api(api[1], origin, method, path, query, headers, body, address, forwarded_for)
+    return await fetch(origin, method, uri, query, headers, body, is_https, address, forwarded_for, distribution_arn)
 
 
-def install() -> None:
-    """Let distributions reach APIs of this cloud, fail over, and tell what is missing from what is forbidden."""
-    _cloudfront.parse_distribution_dataplane_config = _with_groups(_cloudfront.parse_distribution_dataplane_config)
-    _cloudfront._serve_s3_origin = _from_bucket(_cloudfront._serve_s3_origin)
-    _cloudfront._fetch_from_origin = _from_any(_cloudfront._fetch_from_origin)
+@patch("ministack.services.cloudfront:_fetch_from_origin")
+async def _fetch_from_group(original: Callable[..., Any], origin: dict[str, Any], method: str, *request: Any) -> Any:
+    for member in origin.get("members", [])[:-1] if method in _FAILS_OVER else []:
+        try:
+            answer = await _fetch_from_one(original, member, method, *request)
+        except (_cloudfront.OriginTimeout, _cloudfront.OriginUnreachable):
+            continue
+        if answer[0] not in origin["fails_over_on"]:
+            return answer
+    last = origin["members"][-1] if method in _FAILS_OVER and "members" in origin else origin
+    return await _fetch_from_one(original, last, method, *request)

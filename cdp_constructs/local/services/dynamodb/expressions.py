@@ -4,24 +4,23 @@ MiniStack splits a condition into tokens and checks its grammar anew for every i
 partitions that is most of the work of a query, and with it of everything else, because one loop serves all requests.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import replace
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.dynamodb:_condition_syntax_error",
-    "ministack.services.dynamodb:_tokenize",
-)
-
-_ddb: Any = ministack.module("services.dynamodb")
-
-_REMEMBERED = 1024
+_CACHED = 1024
 
 
-def install() -> None:
-    """Remember what both functions, which look at nothing but their arguments, found out."""
-    _ddb._condition_syntax_error = lru_cache(_REMEMBERED)(_ddb._condition_syntax_error)
-    _ddb._tokenize = lru_cache(_REMEMBERED)(_ddb._tokenize)
+# Both functions look at nothing but their arguments.
+
+
+@replace("ministack.services.dynamodb:_condition_syntax_error")
+def _condition_syntax_error(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lru_cache(_CACHED)(original)
+
+
+@replace("ministack.services.dynamodb:_tokenize")
+def _tokenize(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lru_cache(_CACHED)(original)

@@ -7,18 +7,13 @@ of an index still lack the key.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-PRIVATE_NAMES = (
-    "ministack.core.iam_actions:dynamodb_service_context",
-    "ministack.services.dynamodb:_tables",
-)
-
-_iam_actions: Any = ministack.module("core.iam_actions")
-_dynamodb: Any = ministack.module("services.dynamodb")
+_dynamodb: Any = ministack.module("services.dynamodb", "_tables")
 
 
 def _queried(request: Mapping[str, Any], name: str) -> Any:
@@ -45,7 +40,6 @@ def _leading_keys(body: bytes) -> dict[str, list[str]]:
     return {"dynamodb:LeadingKeys": [str(value)]}
 
 
-def install() -> None:
-    """Add the partition key of the item to what policies are evaluated with."""
-    service_context = _iam_actions.dynamodb_service_context
-    _iam_actions.dynamodb_service_context = lambda body: {**service_context(body), **_leading_keys(body)}
+@patch("ministack.core.iam_actions:dynamodb_service_context")
+def _with_leading_keys(original: Callable[[bytes], dict[str, Any]], body: bytes) -> dict[str, Any]:
+    return {**original(body), **_leading_keys(body)}

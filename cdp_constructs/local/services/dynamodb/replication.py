@@ -16,23 +16,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cdp_constructs.local.kit import admin, ministack
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "REPLICATION_DELAY", "STRONG", "event_loop", "install", "item_key"]
+__all__ = ["REPLICATION_DELAY", "STRONG", "event_loop", "item_key"]
 
 REPLICATION_DELAY = 0.02
 """Seconds from a write to its arrival in the other Regions; AWS says usually less than one second."""
 
-PRIVATE_NAMES = (
-    "ministack.app:_MAIN_LOOP",
-    "ministack.services.dynamodb:_extract_key_val",
-    "ministack.services.dynamodb:_replica_group",
-    "ministack.services.dynamodb:_replicate_write",
-    "ministack.services.dynamodb:_tables",
-)
-
-_app: Any = ministack.module("app")
-_ddb: Any = ministack.module("services.dynamodb")
+_app: Any = ministack.module("app", "_MAIN_LOOP")
+_ddb: Any = ministack.module("services.dynamodb", "_extract_key_val", "_replica_group", "_tables")
 _responses: Any = ministack.module("core.responses")
 
 STRONG = "_cdp_strong"  # in a table's record: a write is in every Region before it is answered
@@ -54,7 +48,6 @@ class _Change:
 
 _links: dict[_Link, deque[_Change]] = {}
 _suspended: set[str] = set()
-_originals: dict[str, Callable[..., Any]] = {}  # what install() replaced
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -72,13 +65,20 @@ def item_key(table: Mapping[str, Any], item: Mapping[str, Any]) -> tuple[Any, An
     )
 
 
-def _queue_change(table: dict[str, Any], event: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
-    """Stands in for MiniStack's replication: remembers the change for each other Region instead of applying it."""
+@patch("ministack.services.dynamodb:_replicate_write")
+def _replicate(
+    original: Callable[..., None],
+    table: dict[str, Any],
+    event: str,
+    old: dict[str, Any] | None,
+    new: dict[str, Any] | None,
+) -> None:
+    """Queue the change for each other Region instead of applying it."""
     regions = _ddb._replica_group(table)
     if not regions:
         return
     if table.get(STRONG):
-        _originals["replicate"](table, event, old, new)
+        original(table, event, old, new)
         return
     home = _responses.get_region()
     change = _Change(
@@ -116,14 +116,16 @@ def _apply(link: _Link, change: _Change) -> None:
     with _responses.request_scope(change.account, origin):
         # MiniStack's own replication does the write and the stream record of one Region.
         only_destination = {"TableName": change.table, "_global_regions": [destination]}
-        _originals["replicate"](only_destination, change.event, change.old, change.new)
+        _replicate.original(only_destination, change.event, change.old, change.new)
 
 
+@route("POST", "replication/suspend")
 def _suspend(request: Mapping[str, Any]) -> Mapping[str, Any]:
     _suspended.add(request["region"])
     return _status({})
 
 
+@route("POST", "replication/resume")
 def _resume(request: Mapping[str, Any]) -> Mapping[str, Any]:
     _suspended.discard(request["region"])
     held = [
@@ -134,17 +136,9 @@ def _resume(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return _status({})
 
 
+@route("GET", "replication")
 def _status(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "suspended": sorted(_suspended),
         "pending": {f"{origin} -> {destination}": len(changes) for (origin, destination), changes in _links.items()},
     }
-
-
-def install() -> None:
-    """Replace MiniStack's replication and serve its administration."""
-    _originals["replicate"] = _ddb._replicate_write
-    _ddb._replicate_write = _queue_change
-    admin.route("POST", "replication/suspend", _suspend)
-    admin.route("POST", "replication/resume", _resume)
-    admin.route("GET", "replication", _status)

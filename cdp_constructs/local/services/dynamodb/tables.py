@@ -9,30 +9,26 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import admin, ministack, refine
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.refine import after, after_deletion, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.dynamodb.replication import STRONG, event_loop, item_key
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
-    "ministack.services.cloudformation.provisioners:_ddb_attrs",
-    "ministack.services.cloudformation.provisioners:_ddb_delete",
-    "ministack.services.dynamodb:_apply_replica_updates",
-    "ministack.services.dynamodb:_emit_stream_event",
-    "ministack.services.dynamodb:_pitr_settings",
-    "ministack.services.dynamodb:_remove_item",
-    "ministack.services.dynamodb:_replica_group",
-    "ministack.services.dynamodb:_stream_records",
-    "ministack.services.dynamodb:_tables",
-    "ministack.services.dynamodb:_tags",
-    "ministack.services.dynamodb:_ttl_settings",
-    "ministack.services.dynamodb:_update_ttl",
+_ddb: Any = ministack.module(
+    "services.dynamodb",
+    "_apply_replica_updates",
+    "_emit_stream_event",
+    "_pitr_settings",
+    "_replica_group",
+    "_stream_records",
+    "_tables",
+    "_tags",
+    "_ttl_settings",
+    "_update_ttl",
 )
-
-_ddb: Any = ministack.module("services.dynamodb")
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
+_provisioners: Any = ministack.module("services.cloudformation.provisioners", "_ddb_attrs", "_ddb_delete")
 _responses: Any = ministack.module("core.responses")
 
 _REAPER = "dynamodb-ttl-reaper"  # the name of MiniStack's thread that deletes expired items
@@ -43,9 +39,9 @@ _SERVICE_IDENTITY = {
     "Type": "Service",
     "PrincipalId": "dynamodb.amazonaws.com",
 }
-_originals: dict[str, Callable[..., Any]] = {}  # what install() replaced
 
 
+@route("POST", "dynamodb/expire")
 def _expire(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Delete what has expired, with the stream record of a deletion by the service."""
     expired = 0
@@ -65,21 +61,27 @@ def _expire(_request: Mapping[str, Any]) -> Mapping[str, Any]:
 def _delete_expired(table: dict[str, Any], item: dict[str, Any]) -> None:
     name = table["TableName"]
     partition, sort = item_key(table, item)
-    _originals["remove"](table, partition, "__no_sort__" if table["sk_name"] is None else sort)
+    _remove_item.original(table, partition, "__no_sort__" if table["sk_name"] is None else sort)
     _ddb._emit_stream_event(name, "REMOVE", item, None)
     if (table.get("StreamSpecification") or {}).get("StreamEnabled"):
         _ddb._stream_records[name][-1]["userIdentity"] = _SERVICE_IDENTITY
 
 
-def _remove_unless_reaping(table: dict[str, Any], partition: Any, sort: Any) -> Any:
-    """MiniStack's reaper deletes without a stream record; its round starts ours instead."""
+@patch("ministack.services.dynamodb:_remove_item")
+def _remove_item(original: Callable[..., Any], table: dict[str, Any], partition: Any, sort: Any) -> Any:
+    """MiniStack's reaper deletes without a stream record; its round starts `_expire` instead."""
     if threading.current_thread().name != _REAPER:
-        return _originals["remove"](table, partition, sort)
+        return original(table, partition, sort)
     event_loop().call_soon_threadsafe(_expire, {})
     return None
 
 
+@after("AWS::DynamoDB::Table")
 def _provisioned_table(name: str, properties: Properties, _attributes: Attributes) -> None:
+    _configure(name, properties)
+
+
+def _configure(name: str, properties: Properties) -> None:
     time_to_live = properties.get("TimeToLiveSpecification")
     if time_to_live:
         enabled = str(time_to_live.get("Enabled", "true")).lower() == "true"
@@ -94,11 +96,25 @@ def _recovery(name: str, properties: Properties, region: str) -> None:
     _ddb._pitr_settings.set_scoped(_responses.get_account_id(), region, name, enabled)
 
 
+@after_deletion("AWS::DynamoDB::Table")
 def _deleted_table(name: str, _properties: Properties) -> None:
+    _forget_settings(name)
+
+
+def _forget_settings(name: str) -> None:
     _ddb._ttl_settings.pop(name, None)
     _ddb._pitr_settings.pop(name, None)
 
 
+@patch(handler("AWS::DynamoDB::GlobalTable", "update"))
+def _update_global_table(
+    original: Callable[..., tuple[str, Attributes]], name: str, old: Properties, new: Properties, stack_name: str
+) -> tuple[str, Attributes]:
+    # The name is given, because MiniStack would generate another one from the handler's arguments and lose the items.
+    return original(name, {**old, "TableName": name}, {**new, "TableName": name}, stack_name)
+
+
+@after("AWS::DynamoDB::GlobalTable")
 def _provisioned_global_table(name: str, properties: Properties, attributes: Attributes) -> None:
     """Make the replicas what the template says: MiniStack has provisioned the table of the stack's own Region."""
     home = _responses.get_region()
@@ -112,7 +128,7 @@ def _provisioned_global_table(name: str, properties: Properties, attributes: Att
     updates += [{"Create": {"RegionName": region}} for region in sorted(set(replicas) - present - {home})]
     if updates and (error := _ddb._apply_replica_updates(name, table, updates)):
         raise ValueError(f"replicas of {name}: {error[2]!r}")
-    _provisioned_table(name, properties, {})
+    _configure(name, properties)
     for region, replica in replicas.items():
         member = _ddb._tables.get_scoped(_responses.get_account_id(), region, name)
         member["DeletionProtectionEnabled"] = replica.get("DeletionProtectionEnabled", False)
@@ -122,28 +138,9 @@ def _provisioned_global_table(name: str, properties: Properties, attributes: Att
     attributes |= {**_provisioners._ddb_attrs(table), "TableId": table["TableId"]}
 
 
+@after_deletion("AWS::DynamoDB::GlobalTable")
 def _deleted_global_table(name: str, properties: Properties) -> None:
     for replica in properties.get("Replicas", []):
         with _responses.request_scope(_responses.get_account_id(), replica["Region"]):
             _provisioners._ddb_delete(name, {})
-            _deleted_table(name, {})
-
-
-def _update_global_table(name: str, old: Properties, new: Properties, stack_name: str) -> tuple[str, Attributes]:
-    # The name is given, because MiniStack would generate another one from this handler's arguments and lose the items.
-    physical_id, attributes = _originals["update"](
-        name, {**old, "TableName": name}, {**new, "TableName": name}, stack_name
-    )
-    return physical_id, attributes
-
-
-def install() -> None:
-    """Delete expired items as AWS does, and let CloudFormation make the replicas."""
-    _originals["remove"] = _ddb._remove_item
-    _ddb._remove_item = _remove_unless_reaping
-    handlers = _provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::GlobalTable"]
-    _originals["update"] = handlers["update"]
-    handlers["update"] = _update_global_table
-    refine.after("AWS::DynamoDB::Table", _provisioned_table, _deleted_table)
-    refine.after("AWS::DynamoDB::GlobalTable", _provisioned_global_table, _deleted_global_table)
-    admin.route("POST", "dynamodb/expire", _expire)
+            _forget_settings(name)

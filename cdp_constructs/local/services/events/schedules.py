@@ -10,21 +10,11 @@ from typing import Any
 
 from cdp_constructs.local.kit import admin, ministack
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.eventbridge:_rule_last_fired",
-    "ministack.services.eventbridge:_rules",
-    "ministack.services.eventbridge:_tick_scheduled_rules",
-    "ministack.services.scheduler:_schedule_last_fired",
-    "ministack.services.scheduler:_schedules",
-    "ministack.services.scheduler:_tick_schedules",
-)
-
-_events: Any = ministack.module("services.eventbridge")
-_scheduler: Any = ministack.module("services.scheduler")
+_events: Any = ministack.module("services.eventbridge", "_rule_last_fired", "_rules", "_tick_scheduled_rules")
+_scheduler: Any = ministack.module("services.scheduler", "_schedule_last_fired", "_schedules", "_tick_schedules")
 
 
+@admin.route("POST", "schedules/fire")
 def _fire(request: Mapping[str, Any]) -> Mapping[str, Any]:
     region, name = request["region"], request["name"]
     stores: tuple[tuple[Any, dict[Any, Any], Callable[[], None]], ...] = (
@@ -45,8 +35,3 @@ def _fire(request: Mapping[str, Any]) -> Mapping[str, Any]:
     if not fired:
         raise admin.AdminError(f"there is no rule or schedule {name} with a rate or cron expression in {region}")
     return {"fired": fired}
-
-
-def install() -> None:
-    """Serve the administration of schedules."""
-    admin.route("POST", "schedules/fire", _fire)

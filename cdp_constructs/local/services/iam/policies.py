@@ -4,32 +4,36 @@ MiniStack parses all policies of the caller twice for each request: for the deci
 needs none of them. With the policies of a topic, a queue and a key that is a fifth of what a request costs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch, replace
 
-__all__ = ["PRIVATE_NAMES", "install"]
+_iam_evaluator: Any = ministack.module("core.iam_evaluator", "CredentialResolutionError", "resolve_credential")
+_responses: Any = ministack.module("core.responses", "_account_from_sts_session")
+_router: Any = ministack.module("core.router", "extract_access_key_id")
 
-PRIVATE_NAMES = (
-    "ministack.core.iam_evaluator:CredentialResolutionError",
-    "ministack.core.iam_evaluator:parse_policy_document",
-    "ministack.core.iam_evaluator:request_caller_arn",
-    "ministack.core.iam_evaluator:resolve_credential",
-    "ministack.core.responses:_account_from_sts_session",
-    "ministack.core.router:extract_access_key_id",
-)
-
-_iam_evaluator: Any = ministack.module("core.iam_evaluator")
-_responses: Any = ministack.module("core.responses")
-_router: Any = ministack.module("core.router")
-
-_REMEMBERED = 1024
+_CACHED = 1024
 
 
-def _caller_arn(headers: Mapping[str, str], query: Mapping[str, Any] | None = None) -> str:
-    """Stands in for MiniStack's own: names the caller, or the root of the account, without reading policies."""
+@replace("ministack.core.iam_evaluator:parse_policy_document")
+def _parse_once(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Cache what policies say; they are replaced, never changed."""
+    parse_text = lru_cache(_CACHED)(original)
+
+    def parse(document: str | dict[str, Any]) -> Any:
+        return parse_text(document) if isinstance(document, str) else original(document)
+
+    return parse
+
+
+@patch("ministack.core.iam_evaluator:request_caller_arn")
+def _caller_arn(
+    _original: Callable[..., str], headers: Mapping[str, str], query: Mapping[str, Any] | None = None
+) -> str:
+    """Name the caller, or the root of the account, without reading policies."""
     account = _responses.get_account_id()
     key = _router.extract_access_key_id(headers or {}, query or {})
     if key:
@@ -37,15 +41,3 @@ def _caller_arn(headers: Mapping[str, str], query: Mapping[str, Any] | None = No
         if not isinstance(credential, _iam_evaluator.CredentialResolutionError) and credential.principal_arn:
             return str(credential.principal_arn)
     return f"arn:aws:iam::{account}:root"
-
-
-def install() -> None:
-    """Remember what policies say; they are replaced, never changed."""
-    parse = _iam_evaluator.parse_policy_document
-    parse_text = lru_cache(_REMEMBERED)(parse)
-
-    def parse_policy_document(document: str | dict[str, Any]) -> Any:
-        return parse_text(document) if isinstance(document, str) else parse(document)
-
-    _iam_evaluator.parse_policy_document = parse_policy_document
-    _iam_evaluator.request_caller_arn = _caller_arn

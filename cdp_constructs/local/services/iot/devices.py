@@ -11,34 +11,26 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import admin, ministack
-
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.iam_actions:extract_resource_arn",
-    "ministack.services.iot:_POLICY_VARIABLE_RE",
-    "ministack.services.iot:_certificate_record",
-    "ministack.services.iot:_certificates",
-    "ministack.services.iot:_create_certificate_from_csr",
-    "ministack.services.iot:_fleet_provisioning_reply",
-    "ministack.services.iot:_fleet_rejected",
-    "ministack.services.iot:_MtlsAcceptor",
-    "ministack.services.iot:_mqtt_policy_context",
-    "ministack.services.iot:_OWNERSHIP_TOKEN_SECONDS",
-    "ministack.services.iot:_ownership_tokens",
-    "ministack.services.iot:_parse_fleet_provisioning_topic",
-    "ministack.services.iot:_things",
-)
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch, replace
 
 _CSR_TOPIC = "$aws/certificates/create-from-csr/json"
 _CSR = "create-from-csr"
 
-_iam_actions: Any = ministack.module("core.iam_actions")
-_iot: Any = ministack.module("services.iot")
+_iot: Any = ministack.module(
+    "services.iot",
+    "_OWNERSHIP_TOKEN_SECONDS",
+    "_certificate_record",
+    "_certificates",
+    "_create_certificate_from_csr",
+    "_fleet_rejected",
+    "_ownership_tokens",
+    "_things",
+)
 _responses: Any = ministack.module("core.responses")
 
 
@@ -97,59 +89,73 @@ def _policy_target(path: str, body: bytes) -> str | None:
     return target if isinstance(target, str) else None
 
 
+@route("GET", "iot/address")
 def _address(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"port": int(os.environ["IOT_MTLS_PORT"])}
 
 
-def _keep_first_bytes() -> None:
+@patch("ministack.core.iam_actions:extract_resource_arn")
+def _resource(
+    original: Callable[..., str],
+    service: str,
+    method: str,
+    path: str,
+    headers: Any,
+    body: bytes,
+    *rest: Any,
+    **options: Any,
+) -> str:
+    target = _policy_target(path, body) if service == "iot" else None
+    return target or original(service, method, path, headers, body, *rest, **options)
+
+
+@replace("ministack.services.iot:_POLICY_VARIABLE_RE")
+def _variables_with_attributes(_original: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(r"\$\{(iot:[A-Za-z.]+(?:\[[^\]]+\])?)\}")
+
+
+@patch("ministack.services.iot:_mqtt_policy_context")
+def _policy_context(
+    original: Callable[..., dict[str, str]], account: str, region: str, certificate_id: str, client_id: str
+) -> dict[str, str]:
+    """Add the attributes and the type of the thing to what policies can name."""
+    variables = original(account, region, certificate_id, client_id)
+    if "iot:connection.thing.thingname" in variables:
+        with _responses.request_scope(account, region):
+            variables |= _thing_variables(_iot._things.get(client_id) or {})
+    return variables
+
+
+@patch("ministack.services.iot:_parse_fleet_provisioning_topic")
+def _parse_topic(original: Callable[[str], Any], topic: str) -> Any:
+    return (_CSR, None) if topic == _CSR_TOPIC else original(topic)
+
+
+@patch("ministack.services.iot:_fleet_provisioning_reply")
+async def _reply(
+    original: Callable[..., Any],
+    account: str,
+    region: str,
+    operation: str,
+    template: str | None,
+    payload: bytes,
+    connection: dict[str, Any],
+) -> Any:
+    if operation == _CSR:
+        return _sign(account, region, payload)
+    return await original(account, region, operation, template, payload, connection)
+
+
+@patch("ministack.services.iot:_MtlsAcceptor.connection_made")
+def _in_next_round(
+    original: Callable[[Any, asyncio.BaseTransport], None], acceptor: Any, transport: asyncio.BaseTransport
+) -> None:
     """Leave what a device sends first to TLS.
 
     The listener pauses reading as soon as it hears of a connection, which Python before 3.11.4 forgets in the same
     round of the loop (gh-103607), so that the handshake waits for what was dropped. In the next round it holds.
     """
-    connection_made = _iot._MtlsAcceptor.connection_made
-
-    def in_next_round(acceptor: Any, transport: asyncio.BaseTransport) -> None:
-        asyncio.get_running_loop().call_soon(connection_made, acceptor, transport)
-
-    _iot._MtlsAcceptor.connection_made = in_next_round
-
-
-def install() -> None:
-    """Fill in the thing's attributes and type in policies, sign what devices ask for, and tell where MQTT is."""
-    policy_context = _iot._mqtt_policy_context
-    parse_topic = _iot._parse_fleet_provisioning_topic
-    reply = _iot._fleet_provisioning_reply
-
-    def context(account: str, region: str, certificate_id: str, client_id: str) -> dict[str, str]:
-        variables: dict[str, str] = policy_context(account, region, certificate_id, client_id)
-        if "iot:connection.thing.thingname" in variables:
-            with _responses.request_scope(account, region):
-                variables |= _thing_variables(_iot._things.get(client_id) or {})
-        return variables
-
-    def parse(topic: str) -> Any:
-        return (_CSR, None) if topic == _CSR_TOPIC else parse_topic(topic)
-
-    async def answer(
-        account: str, region: str, operation: str, template: str | None, payload: bytes, connection: dict[str, Any]
-    ) -> Any:
-        if operation == _CSR:
-            return _sign(account, region, payload)
-        return await reply(account, region, operation, template, payload, connection)
-
-    extract_resource = _iam_actions.extract_resource_arn
-
-    def resource(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any, **options: Any) -> str:
-        target = _policy_target(path, body) if service == "iot" else None
-        found: str = target or extract_resource(service, method, path, headers, body, *rest, **options)
-        return found
-
-    _iam_actions.extract_resource_arn = resource
-    _iot._POLICY_VARIABLE_RE = re.compile(r"\$\{(iot:[A-Za-z.]+(?:\[[^\]]+\])?)\}")
-    _iot._mqtt_policy_context = context
-    _iot._parse_fleet_provisioning_topic = parse
-    _iot._fleet_provisioning_reply = answer
     if sys.version_info < (3, 11, 4):
-        _keep_first_bytes()
-    admin.route("GET", "iot/address", _address)
+        asyncio.get_running_loop().call_soon(original, acceptor, transport)
+    else:
+        original(acceptor, transport)

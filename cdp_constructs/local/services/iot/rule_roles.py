@@ -8,11 +8,9 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 
-__all__ = ["PRIVATE_NAMES", "check_role"]
+__all__ = ["check_role"]
 
-PRIVATE_NAMES = ("ministack.services.iot:_provisioning_role_allows",)
-
-_iot: Any = ministack.module("services.iot")
+_iot: Any = ministack.module("services.iot", "_provisioning_role_allows")
 _responses: Any = ministack.module("core.responses")
 
 

@@ -9,26 +9,17 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.iot.rule_roles import check_role
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.iot:_MISSING",
-    "ministack.services.iot:_dispatch_rule_action",
-    "ministack.services.iot:_eval_select_expr",
-    "ministack.services.iot:_rule_message",
-    "ministack.services.iot:_run_rule_actions",
-)
-
 _Parameters: TypeAlias = dict[str, Any]
 
-_iot: Any = ministack.module("services.iot")
+_iot: Any = ministack.module("services.iot", "_MISSING", "_eval_select_expr", "_rule_message")
 _responses: Any = ministack.module("core.responses")
 
 _TEMPLATE = re.compile(r"\$\{([^{}]+)\}")
@@ -124,34 +115,42 @@ def _perform(name: str, action: Mapping[str, str], event: Any, account: str, reg
         getattr(client(service), method)(**parameters(action, _body(event)))
 
 
-def install() -> None:
-    """Fill in the templates of a rule's actions, and perform the actions that MiniStack does not know."""
-    run_rule_actions = _iot._run_rule_actions
-    dispatch_rule_action = _iot._dispatch_rule_action
+@patch("ministack.services.iot:_run_rule_actions")
+async def _run_actions(
+    original: Callable[..., Awaitable[None]],
+    account: str,
+    region: str,
+    rule: Any,
+    payload: bytes,
+    topic: str = "",
+    client_id: str | None = None,
+) -> None:
+    message = _iot._rule_message(payload or b"")
 
-    async def run(
-        account: str, region: str, rule: Any, payload: bytes, topic: str = "", client_id: str | None = None
-    ) -> None:
-        message = _iot._rule_message(payload or b"")
+    def evaluate(expression: str) -> Any:
+        return _iot._eval_select_expr(expression, topic, payload, message, client_id)
 
-        def evaluate(expression: str) -> Any:
-            return _iot._eval_select_expr(expression, topic, payload, message, client_id)
+    token = _evaluator.set(evaluate)
+    try:
+        await original(account, region, rule, payload, topic, client_id)
+    finally:
+        _evaluator.reset(token)
 
-        token = _evaluator.set(evaluate)
-        try:
-            await run_rule_actions(account, region, rule, payload, topic, client_id)
-        finally:
-            _evaluator.reset(token)
 
-    async def dispatch(account: str, region: str, rule_name: str, action: dict[str, Any], event: Any) -> None:
-        evaluate = _evaluator.get()
-        filled = _substitute(action, evaluate) if evaluate else action
-        check_role(filled, region, account)
-        known = next((name for name in filled if name in _ACTIONS), None)
-        if known is None:
-            await dispatch_rule_action(account, region, rule_name, filled, event)
-        else:
-            await asyncio.to_thread(_perform, known, filled[known], event, account, region)
-
-    _iot._run_rule_actions = run
-    _iot._dispatch_rule_action = dispatch
+@patch("ministack.services.iot:_dispatch_rule_action")
+async def _dispatch(
+    original: Callable[..., Awaitable[None]],
+    account: str,
+    region: str,
+    rule_name: str,
+    action: dict[str, Any],
+    event: Any,
+) -> None:
+    evaluate = _evaluator.get()
+    filled = _substitute(action, evaluate) if evaluate else action
+    check_role(filled, region, account)
+    known = next((name for name in filled if name in _ACTIONS), None)
+    if known is None:
+        await original(account, region, rule_name, filled, event)
+    else:
+        await asyncio.to_thread(_perform, known, filled[known], event, account, region)

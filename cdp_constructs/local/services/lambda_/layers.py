@@ -11,17 +11,14 @@ import io
 import re
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install", "without_foreign_code"]
-
-PRIVATE_NAMES = ("ministack.services.lambda_svc:_resolve_layer_zip",)
-
-_lambda: Any = ministack.module("services.lambda_svc")
+__all__ = ["without_foreign_code"]
 
 # python/<package>/… or python/lib/python3.14/site-packages/<package>/…
 _PACKAGE = re.compile(r"(?:^|.*/)python/(?:lib/python[\d.]+/site-packages/)?(?P<package>[^/]+)(?:/|$)")
@@ -73,18 +70,16 @@ def without_foreign_code(layer: bytes) -> bytes:
     return rest.getvalue()
 
 
-def install() -> None:
-    """Give functions the layers without what this machine cannot run."""
-    resolve: Any = _lambda._resolve_layer_zip
-    cleaned: dict[bytes, bytes] = {}
+_cleaned: dict[bytes, bytes] = {}
+"""By the digest of the original."""
 
-    def resolve_layer_zip(attachment: Any) -> bytes | None:
-        layer: bytes | None = resolve(attachment)
-        if not layer:
-            return layer
-        digest = hashlib.sha256(layer).digest()
-        if digest not in cleaned:
-            cleaned[digest] = without_foreign_code(layer)
-        return cleaned[digest]
 
-    _lambda._resolve_layer_zip = resolve_layer_zip
+@patch("ministack.services.lambda_svc:_resolve_layer_zip")
+def _resolve(original: Callable[[Any], bytes | None], attachment: Any) -> bytes | None:
+    layer = original(attachment)
+    if not layer:
+        return layer
+    digest = hashlib.sha256(layer).digest()
+    if digest not in _cleaned:
+        _cleaned[digest] = without_foreign_code(layer)
+    return _cleaned[digest]

@@ -18,20 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch, replace
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.lambda_runtime:Worker._drain_stderr_bounded",
-    "ministack.core.lambda_runtime:_PYTHON_WORKER_SCRIPT",
-    "ministack.core.lambda_runtime:_worker_key",
-    "ministack.services.lambda_svc:_invoke_depth",
-    "ministack.services.lambda_svc:acquire_worker",
-    "ministack.services.lambda_svc:release_worker",
-)
-
-_lambda: Any = ministack.module("services.lambda_svc")
-_lambda_runtime: Any = ministack.module("core.lambda_runtime")
+_lambda: Any = ministack.module("services.lambda_svc", "_invoke_depth")
+_lambda_runtime: Any = ministack.module("core.lambda_runtime", "_worker_key")
 
 _MOST_WORKERS = max(8, 2 * (os.cpu_count() or 1))
 _LONGEST_WAIT = 30.0
@@ -49,71 +39,63 @@ _MARKED_CALL = f"""\
 """
 
 
-class _Pools:
-    """The workers of all functions, with a place to wait in front of each pool."""
-
-    def __init__(self, acquire: Callable[..., tuple[Any, str]], release: Callable[[Any], None]) -> None:
-        self._acquire, self._release = acquire, release
-        self._freed: defaultdict[str, threading.Condition] = defaultdict(threading.Condition)
-
-    def acquire(self, name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST") -> tuple[Any, str]:
-        """Stands in for MiniStack's own: waits where that would start one worker more than a function may have."""
-        call = (name, config, code, qualifier)
-        if _lambda._invoke_depth.get():
-            return self._acquire(*call)
-        freed = self._freed[_lambda_runtime._worker_key(name, config, qualifier)]
-        deadline = time.monotonic() + _LONGEST_WAIT
-        with freed:
-            while (left := deadline - time.monotonic()) > 0:
-                worker, reason = self._acquire(*call, max_concurrency=_MOST_WORKERS)
-                if worker is not None:
-                    return worker, reason
-                # Workers that were killed free their place without a word.
-                freed.wait(min(left, 1))
-        return self._acquire(*call)
-
-    def release(self, worker: Any) -> None:
-        """Stands in for MiniStack's own: tells one call that waits."""
-        self._release(worker)
-        if worker is not None:
-            qualifier = worker.config.get("Version", "$LATEST")
-            freed = self._freed[_lambda_runtime._worker_key(worker.func_name, worker.config, qualifier)]
-            with freed:
-                freed.notify()
+_freed: defaultdict[str, threading.Condition] = defaultdict(threading.Condition)
+"""By function and version, where calls wait for a worker."""
 
 
-def _log_until_end(drain: Callable[[Any], str]) -> Callable[[Any], str]:
-    def log_of_call(worker: Any) -> str:
-        if not str(worker.config.get("Runtime", "python")).startswith("python"):
-            return drain(worker)
-        lines: list[str] = []
-        # A worker that was killed, or whose handler never returned, says nothing.
-        deadline = time.monotonic() + _LATEST_LOG
+@patch("ministack.services.lambda_svc:acquire_worker")
+def _acquire(
+    original: Callable[..., tuple[Any, str]], name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST"
+) -> tuple[Any, str]:
+    """Wait where MiniStack would start one worker more than a function may have."""
+    call = (name, config, code, qualifier)
+    if _lambda._invoke_depth.get():
+        return original(*call)
+    freed = _freed[_lambda_runtime._worker_key(name, config, qualifier)]
+    deadline = time.monotonic() + _LONGEST_WAIT
+    with freed:
         while (left := deadline - time.monotonic()) > 0:
-            try:
-                line: str = worker._stderr_queue.get(timeout=left)
-            except queue.Empty:
-                break
-            rest, end, _ = line.partition(_END_OF_CALL)
-            if rest or not end:
-                lines.append(rest)
-            if end:
-                break
-        return "\n".join(lines)
-
-    return log_of_call
+            worker, reason = original(*call, max_concurrency=_MOST_WORKERS)
+            if worker is not None:
+                return worker, reason
+            # Workers that were killed free their place without a notification.
+            freed.wait(min(left, 1))
+    return original(*call)
 
 
-def install() -> None:
-    """Bound the workers of a function, and read its log up to the end of a call.
+@patch("ministack.services.lambda_svc:release_worker")
+def _release(original: Callable[[Any], None], worker: Any) -> None:
+    """Notify one call that waits."""
+    original(worker)
+    if worker is not None:
+        qualifier = worker.config.get("Version", "$LATEST")
+        freed = _freed[_lambda_runtime._worker_key(worker.func_name, worker.config, qualifier)]
+        with freed:
+            freed.notify()
 
-    Raises:
-        RuntimeError: when the worker's script does not have the line that this looks for.
-    """
-    script: str = _lambda_runtime._PYTHON_WORKER_SCRIPT
-    if script.count(_CALL) != 1:
+
+@replace("ministack.core.lambda_runtime:_PYTHON_WORKER_SCRIPT")
+def _script(original: str) -> str:
+    if original.count(_CALL) != 1:
         raise RuntimeError(f"MiniStack's worker does not have the line {_CALL.strip()!r} once")
-    _lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_CALL, _MARKED_CALL)
-    _lambda_runtime.Worker._drain_stderr_bounded = _log_until_end(_lambda_runtime.Worker._drain_stderr_bounded)
-    pools = _Pools(_lambda.acquire_worker, _lambda.release_worker)
-    _lambda.acquire_worker, _lambda.release_worker = pools.acquire, pools.release
+    return original.replace(_CALL, _MARKED_CALL)
+
+
+@patch("ministack.core.lambda_runtime:Worker._drain_stderr_bounded")
+def _log_of_call(original: Callable[[Any], str], worker: Any) -> str:
+    if not str(worker.config.get("Runtime", "python")).startswith("python"):
+        return original(worker)
+    lines: list[str] = []
+    # A worker that was killed, or whose handler never returned, says nothing.
+    deadline = time.monotonic() + _LATEST_LOG
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            line: str = worker._stderr_queue.get(timeout=left)
+        except queue.Empty:
+            break
+        rest, end, _ = line.partition(_END_OF_CALL)
+        if rest or not end:
+            lines.append(rest)
+        if end:
+            break
+    return "\n".join(lines)

@@ -9,19 +9,17 @@ from typing import Any
 import botocore.session
 from botocore.serialize import create_serializer
 
-from cdp_constructs.local.kit import ministack, refine, sdk
+from cdp_constructs.local.kit import ministack, sdk
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.s3:_put_bucket_encryption",
-    "ministack.services.s3:_put_bucket_lifecycle",
-    "ministack.services.s3:_put_bucket_logging",
-    "ministack.services.s3:_put_bucket_ownership_controls",
+_s3: Any = ministack.module(
+    "services.s3",
+    "_put_bucket_encryption",
+    "_put_bucket_lifecycle",
+    "_put_bucket_logging",
+    "_put_bucket_ownership_controls",
 )
-
-_s3: Any = ministack.module("services.s3")
 
 
 def _lifecycle(configuration: Properties) -> Properties:
@@ -107,6 +105,7 @@ def _body(method: str, parameters: Properties) -> bytes:
     return body
 
 
+@after("AWS::S3::Bucket")
 def _configure(bucket: str, properties: Properties, _attributes: Attributes) -> None:
     for name, method, adapt in _CONFIGURATIONS:
         if name in properties:
@@ -116,8 +115,3 @@ def _configure(bucket: str, properties: Properties, _attributes: Attributes) -> 
             answer = put(bucket, _body(method, adapt(configuration)))
             if answer[0] >= 400:  # noqa: PLR2004 - HTTP
                 raise ValueError(f"{name} of {bucket}: {answer[2]!r}")
-
-
-def install() -> None:
-    """Keep the configurations that MiniStack's CloudFormation drops."""
-    refine.after("AWS::S3::Bucket", _configure)

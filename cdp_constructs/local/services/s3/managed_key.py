@@ -3,29 +3,21 @@
 MiniStack refuses such a write. Nothing is encrypted either way; the headers are kept and given back.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = ("ministack.services.s3:_resolve_sse_write_headers",)
-
-_s3: Any = ministack.module("services.s3")
 _responses: Any = ministack.module("core.responses")
 
 _ALGORITHM = "x-amz-server-side-encryption"
 _KEY_ID = "x-amz-server-side-encryption-aws-kms-key-id"
 
 
-def install() -> None:
-    """Name the managed key where a write names none."""
-    resolve = _s3._resolve_sse_write_headers
-
-    def resolve_with_managed_key(headers: dict[str, str], bucket: str) -> Any:
-        if headers.get(_ALGORITHM) == "aws:kms" and not headers.get(_KEY_ID):
-            scope = f"{_responses.get_region()}:{_responses.get_account_id()}"
-            headers = {**headers, _KEY_ID: f"arn:aws:kms:{scope}:alias/aws/s3"}
-        return resolve(headers, bucket)
-
-    _s3._resolve_sse_write_headers = resolve_with_managed_key
+@patch("ministack.services.s3:_resolve_sse_write_headers")
+def _name_managed_key(original: Callable[..., Any], headers: dict[str, str], bucket: str) -> Any:
+    if headers.get(_ALGORITHM) == "aws:kms" and not headers.get(_KEY_ID):
+        scope = f"{_responses.get_region()}:{_responses.get_account_id()}"
+        headers = {**headers, _KEY_ID: f"arn:aws:kms:{scope}:alias/aws/s3"}
+    return original(headers, bucket)

@@ -1,17 +1,13 @@
 """Secrets Manager in templates: values are generated as the template says, and secrets have resource policies."""
 
 import string
-from typing import Any
+from collections.abc import Callable
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import Properties, ResourceType
 
-__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
-
-PRIVATE_NAMES = ("ministack.services.cloudformation.provisioners:_sm_secret_string",)
-
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
+__all__ = ["RESOURCE_TYPES"]
 
 _CLASSES = {
     "ExcludeLowercase": string.ascii_lowercase,
@@ -47,14 +43,9 @@ def _explicit(rule: Properties) -> Properties:
     }
 
 
-def install() -> None:
-    """Generate values by the whole rule; MiniStack leaves the secret empty when the rule is `{}`."""
-    secret_string = _provisioners._sm_secret_string
-
-    def generated(properties: Properties) -> str:
-        rule = properties.get("GenerateSecretString")
-        explicit = {} if rule is None else {"GenerateSecretString": _explicit(rule)}
-        value: str = secret_string({**properties, **explicit})
-        return value
-
-    _provisioners._sm_secret_string = generated
+@patch("ministack.services.cloudformation.provisioners:_sm_secret_string")
+def _generate(original: Callable[[Properties], str], properties: Properties) -> str:
+    """Generate a value by the whole rule; MiniStack leaves the secret empty when the rule is `{}`."""
+    rule = properties.get("GenerateSecretString")
+    explicit = {} if rule is None else {"GenerateSecretString": _explicit(rule)}
+    return original({**properties, **explicit})

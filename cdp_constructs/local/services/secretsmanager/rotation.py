@@ -8,31 +8,28 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
-__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
-    "ministack.services.lambda_svc:_execute_function_with_config_scope",
-    "ministack.services.lambda_svc:_execution_record_for_config",
-    "ministack.services.lambda_svc:_get_func_record_for_ref",
-    "ministack.services.secretsmanager:_find_stage_version",
-    "ministack.services.secretsmanager:_get_secret_value",
-    "ministack.services.secretsmanager:_remove_stage_everywhere",
-    "ministack.services.secretsmanager:_resolve",
-    "ministack.services.secretsmanager:_rotate_secret",
-)
+__all__ = ["RESOURCE_TYPES"]
 
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 
-_lambda: Any = ministack.module("services.lambda_svc")
-_provisioners: Any = ministack.module("services.cloudformation.provisioners")
+_lambda: Any = ministack.module(
+    "services.lambda_svc",
+    "_execute_function_with_config_scope",
+    "_execution_record_for_config",
+    "_get_func_record_for_ref",
+)
 _responses: Any = ministack.module("core.responses")
-_secrets: Any = ministack.module("services.secretsmanager")
+_secrets: Any = ministack.module(
+    "services.secretsmanager", "_find_stage_version", "_remove_stage_everywhere", "_resolve", "_rotate_secret"
+)
 _log = logging.getLogger(__name__)
 
 _STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -70,52 +67,47 @@ def _run(arn: str, secret: dict[str, Any], version: str, *, rotate: bool) -> Non
         del secret["Versions"][version]
 
 
-def _rotating(rotate_secret: Callable[[Mapping[str, Any]], _Answer]) -> Callable[[Mapping[str, Any]], _Answer]:
-    def rotate(data: Mapping[str, Any]) -> _Answer:
-        _, secret = _secrets._resolve(data.get("SecretId"))
-        arn = data.get("RotationLambdaARN") or (secret or {}).get("RotationLambdaARN")
-        if not secret or secret.get("DeletedDate") or not arn:
-            return rotate_secret(data)
-        function, _, _ = _lambda._get_func_record_for_ref(arn)
-        if function is None or not _may_invoke(function["policy"]):
-            message = f"Secrets Manager cannot invoke the specified Lambda function: {arn}"
-            return _error("AccessDeniedException", message)
-        pending, _ = _secrets._find_stage_version(secret, _PENDING)
-        if pending:
-            return _error("InvalidRequestException", "A previous rotation isn't complete; it will be tried again.")
-        secret |= {"RotationLambdaARN": arn, "RotationEnabled": True}
-        if data.get("RotationRules"):
-            secret["RotationRules"] = data["RotationRules"]
-        version = data.get("ClientRequestToken") or _responses.new_uuid()
-        secret["Versions"][version] = {
-            "SecretString": None,
-            "SecretBinary": None,
-            "CreatedDate": int(time.time()),
-            "Stages": [_PENDING],
-        }
-        context = contextvars.copy_context()
-        job = {"rotate": data.get("RotateImmediately", True)}
-        threading.Thread(
-            target=context.run, args=(_run, arn, secret, version), kwargs=job, name="rotation", daemon=True
-        ).start()
-        answer: _Answer = _responses.json_response({"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version})
-        return answer
-
-    return rotate
+@patch("ministack.services.secretsmanager:_rotate_secret")
+def _rotate(original: Callable[[Mapping[str, Any]], _Answer], data: Mapping[str, Any]) -> _Answer:
+    _, secret = _secrets._resolve(data.get("SecretId"))
+    arn = data.get("RotationLambdaARN") or (secret or {}).get("RotationLambdaARN")
+    if not secret or secret.get("DeletedDate") or not arn:
+        return original(data)
+    function, _, _ = _lambda._get_func_record_for_ref(arn)
+    if function is None or not _may_invoke(function["policy"]):
+        message = f"Secrets Manager cannot invoke the specified Lambda function: {arn}"
+        return _error("AccessDeniedException", message)
+    pending, _ = _secrets._find_stage_version(secret, _PENDING)
+    if pending:
+        return _error("InvalidRequestException", "A previous rotation isn't complete; it will be tried again.")
+    secret |= {"RotationLambdaARN": arn, "RotationEnabled": True}
+    if data.get("RotationRules"):
+        secret["RotationRules"] = data["RotationRules"]
+    version = data.get("ClientRequestToken") or _responses.new_uuid()
+    secret["Versions"][version] = {
+        "SecretString": None,
+        "SecretBinary": None,
+        "CreatedDate": int(time.time()),
+        "Stages": [_PENDING],
+    }
+    context = contextvars.copy_context()
+    job = {"rotate": data.get("RotateImmediately", True)}
+    threading.Thread(
+        target=context.run, args=(_run, arn, secret, version), kwargs=job, name="rotation", daemon=True
+    ).start()
+    answer: _Answer = _responses.json_response({"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": version})
+    return answer
 
 
-def _refusing_empty_versions(
-    get_secret_value: Callable[[Mapping[str, Any]], _Answer],
-) -> Callable[[Mapping[str, Any]], _Answer]:
-    def get(data: Mapping[str, Any]) -> _Answer:
-        answer = get_secret_value(data)
-        if answer[0] == 200 and not any(part in answer[2] for part in (b'"SecretString"', b'"SecretBinary"')):  # noqa: PLR2004 - HTTP
-            stage = data.get("VersionStage", "AWSCURRENT")
-            message = f"Secrets Manager can't find the specified secret value for staging label: {stage}"
-            return _error("ResourceNotFoundException", message)
-        return answer
-
-    return get
+@patch("ministack.services.secretsmanager:_get_secret_value")
+def _get_value(original: Callable[[Mapping[str, Any]], _Answer], data: Mapping[str, Any]) -> _Answer:
+    """Refuse a version that has no value yet, as the one that a rotation has made but not filled."""
+    answer = original(data)
+    if answer[0] == HTTPStatus.OK and not any(part in answer[2] for part in (b'"SecretString"', b'"SecretBinary"')):
+        stage = data.get("VersionStage", "AWSCURRENT")
+        message = f"Secrets Manager can't find the specified secret value for staging label: {stage}"
+        return _error("ResourceNotFoundException", message)
+    return answer
 
 
 def _error(code: str, message: str) -> _Answer:
@@ -133,7 +125,7 @@ def _schedule(properties: Properties) -> tuple[str, Attributes]:
             "RotateImmediately": str(properties.get("RotateImmediatelyOnUpdate", "true")).lower() != "false",
         }
     )
-    if answer[0] >= 400:  # noqa: PLR2004 - HTTP
+    if answer[0] >= HTTPStatus.BAD_REQUEST:
         raise ValueError(f"Secrets Manager refused the rotation: {answer[2].decode()}")
     return properties["SecretId"], {}
 
@@ -158,27 +150,25 @@ RESOURCE_TYPES = (
 )
 
 
-def _identify_by_arn() -> None:
-    """Make the physical id of `AWS::SecretsManager::Secret`, and so `Ref`, the ARN; MiniStack's is the name."""
-    handlers: dict[str, Any] = _provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
-    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
-
-    def created(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Attributes]:
-        attributes: Attributes = create(logical_id, properties, stack_name)[1]
-        return attributes["Arn"], attributes
-
-    def updated(arn: str, old: Properties, new: Properties, *names: str) -> tuple[str, Attributes]:
-        attributes: Attributes = update(_secrets._resolve(arn)[0], old, new, *names)[1]
-        return attributes["Arn"], attributes
-
-    def deleted(arn: str, properties: Properties, *names: str) -> None:
-        delete(_secrets._resolve(arn)[0], properties, *names)
-
-    handlers |= {"create": created, "update": updated, "delete": deleted}
+# The physical id of `AWS::SecretsManager::Secret`, and so `Ref`, is the ARN; MiniStack's is the name.
 
 
-def install() -> None:
-    """Let rotations call their function, and refer to secrets by ARN."""
-    _identify_by_arn()
-    _secrets._rotate_secret = _rotating(_secrets._rotate_secret)
-    _secrets._get_secret_value = _refusing_empty_versions(_secrets._get_secret_value)
+@patch(handler("AWS::SecretsManager::Secret", "create"))
+def _created(
+    original: Callable[..., tuple[str, Attributes]], logical_id: str, properties: Properties, stack_name: str
+) -> tuple[str, Attributes]:
+    attributes = original(logical_id, properties, stack_name)[1]
+    return attributes["Arn"], attributes
+
+
+@patch(handler("AWS::SecretsManager::Secret", "update"))
+def _updated(
+    original: Callable[..., tuple[str, Attributes]], arn: str, old: Properties, new: Properties, *names: str
+) -> tuple[str, Attributes]:
+    attributes = original(_secrets._resolve(arn)[0], old, new, *names)[1]
+    return attributes["Arn"], attributes
+
+
+@patch(handler("AWS::SecretsManager::Secret", "delete"))
+def _deleted(original: Callable[..., None], arn: str, properties: Properties, *names: str) -> None:
+    original(_secrets._resolve(arn)[0], properties, *names)

@@ -11,32 +11,26 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from http import HTTPStatus
 from typing import Any
 
-from cdp_constructs.local.kit import admin, ministack
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.iam_actions:_ses_v2_resource_arn",
-    "ministack.services.eventbridge:_put_events",
-    "ministack.services.ses:_SIMULATOR_DOMAIN",
-    "ministack.services.ses:_SIMULATOR_OUTCOMES",
-    "ministack.services.ses:_identities",
-    "ministack.services.ses:_notification_detail",
-    "ministack.services.ses:_publish_notification",
-    "ministack.services.ses:_sent_emails",
-    "ministack.services.ses:_sent_emails_list",
-    "ministack.services.ses_v2:_config_sets",
-    "ministack.services.ses_v2:_identities",
-    "ministack.services.ses_v2:_json_err",
-)
-
-_events: Any = ministack.module("services.eventbridge")
-_iam_actions: Any = ministack.module("core.iam_actions")
+_events: Any = ministack.module("services.eventbridge", "_put_events")
 _responses: Any = ministack.module("core.responses")
-_ses: Any = ministack.module("services.ses")
-_ses_v2: Any = ministack.module("services.ses_v2")
+_ses: Any = ministack.module(
+    "services.ses",
+    "_SIMULATOR_DOMAIN",
+    "_SIMULATOR_OUTCOMES",
+    "_identities",
+    "_notification_detail",
+    "_publish_notification",
+    "_sent_emails",
+    "_sent_emails_list",
+)
+_ses_v2: Any = ministack.module("services.ses_v2", "_config_sets", "_identities", "_json_err")
 
 _SEND = "/v2/email/outbound-emails"
 _DETAIL_TYPES = {
@@ -54,41 +48,38 @@ def _identity_of(sender: str) -> str:
     return address if known else address.rpartition("@")[2]
 
 
-def _resource_of_sending(resource: Callable[..., str]) -> Callable[..., str]:
-    def resource_arn(method: str, path: str, body: bytes, region: str, account: str) -> str:
-        if method == "POST" and path.rstrip("/") == _SEND:
-            try:
-                identity = _identity_of(json.loads(body)["FromEmailAddress"])
-            except (KeyError, TypeError, ValueError):
-                return "*"
-            return f"arn:aws:ses:{region}:{account}:identity/{identity}"
-        return resource(method, path, body, region, account)
-
-    return resource_arn
+@patch("ministack.core.iam_actions:_ses_v2_resource_arn")
+def _resource(original: Callable[..., str], method: str, path: str, body: bytes, region: str, account: str) -> str:
+    if method == "POST" and path.rstrip("/") == _SEND:
+        try:
+            identity = _identity_of(json.loads(body)["FromEmailAddress"])
+        except (KeyError, TypeError, ValueError):
+            return "*"
+        return f"arn:aws:ses:{region}:{account}:identity/{identity}"
+    return original(method, path, body, region, account)
 
 
 def _headers(content: Mapping[str, Any]) -> dict[str, str]:
     return {header["Name"]: header["Value"] for header in content.get("Simple", {}).get("Headers", [])}
 
 
-def _after_sending(handle: Callable[..., Any]) -> Callable[..., Any]:
-    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-        if method != "POST" or path.rstrip("/") != _SEND:
-            return await handle(method, path, headers, body, query)
-        request = json.loads(body or b"{}")
-        name = request.get("ConfigurationSetName")
-        if name and name not in _ses_v2._config_sets:
-            return _ses_v2._json_err("NotFoundException", f"Configuration set <{name}> does not exist.", 404)
-        response = await handle(method, path, headers, body, query)
-        if response[0] == 200:  # noqa: PLR2004  # OK
-            record = _ses._sent_emails_list()[-1]
-            record["Headers"] = _headers(request.get("Content", {}))
-            record["ConfigurationSetName"] = name or ""
-            if name:
-                _publish(name, record, {tag["Name"]: [tag["Value"]] for tag in request.get("EmailTags", [])})
-        return response
-
-    return handle_request
+@patch("ministack.services.ses_v2:handle_request")
+async def _send(original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+    if method != "POST" or path.rstrip("/") != _SEND:
+        return await original(method, path, headers, body, query)
+    request = json.loads(body or b"{}")
+    name = request.get("ConfigurationSetName")
+    if name and name not in _ses_v2._config_sets:
+        message = f"Configuration set <{name}> does not exist."
+        return _ses_v2._json_err("NotFoundException", message, HTTPStatus.NOT_FOUND)
+    response = await original(method, path, headers, body, query)
+    if response[0] == HTTPStatus.OK:
+        record = _ses._sent_emails_list()[-1]
+        record["Headers"] = _headers(request.get("Content", {}))
+        record["ConfigurationSetName"] = name or ""
+        if name:
+            _publish(name, record, {tag["Name"]: [tag["Value"]] for tag in request.get("EmailTags", [])})
+    return response
 
 
 def _outcomes(recipient: str) -> tuple[tuple[str, str | None], ...]:
@@ -137,6 +128,7 @@ def _deliver(destination: Mapping[str, Any], kind: str, detail: Mapping[str, Any
         _ses._publish_notification(destination["SnsDestination"]["TopicArn"], detail)
 
 
+@route("GET", "ses/mails")
 def _mails(request: Mapping[str, Any]) -> Mapping[str, Any]:
     region = request["region"]
     records = [
@@ -160,10 +152,3 @@ def _mails(request: Mapping[str, Any]) -> Mapping[str, Any]:
         for record in sorted(records, key=lambda record: record["Timestamp"])
     ]
     return {"mails": mails}
-
-
-def install() -> None:
-    """Look at configuration sets, publish events, authorise sending, and serve what was sent."""
-    _iam_actions._ses_v2_resource_arn = _resource_of_sending(_iam_actions._ses_v2_resource_arn)
-    _ses_v2.handle_request = _after_sending(_ses_v2.handle_request)
-    admin.route("GET", "ses/mails", _mails)

@@ -1,11 +1,9 @@
 """SES: e-mail templates and receipt rules."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
-from cdp_constructs.local.kit.types import Properties, ResourceType, Support
+from cdp_constructs.local.kit.types import Properties, ResourceType
 
 __all__ = ["RESOURCE_TYPES"]
-
-_NO_MAIL = "stored; no mail arrives in the embedded cloud"
 
 
 def _template(properties: Properties) -> Properties:
@@ -39,8 +37,6 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             key={"RuleSetName": "Id"},
             named="RuleSetName",
         ),
-        Support.CONTROL_PLANE_ONLY,
-        _NO_MAIL,
     ),
     resource_type(
         "AWS::SES::ReceiptRule",
@@ -53,7 +49,5 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             adapt=lambda properties: {**properties, "Rule": {"Name": properties["Name"], **properties["Rule"]}},
             named="Name",
         ),
-        Support.CONTROL_PLANE_ONLY,
-        _NO_MAIL,
     ),
 )

@@ -12,24 +12,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import admin, ministack
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.iam_actions:extract_resource_arn",
-    "ministack.services.sns:_create_platform_endpoint",
-    "ministack.services.sns:_error",
-    "ministack.services.sns:_p",
-    "ministack.services.sns:_platform_applications",
-    "ministack.services.sns:_platform_endpoints",
-    "ministack.services.sns:_publish",
-    "ministack.services.sns:_xml",
-)
-
-_iam_actions: Any = ministack.module("core.iam_actions")
 _responses: Any = ministack.module("core.responses")
-_sns: Any = ministack.module("services.sns")
+_sns: Any = ministack.module("services.sns", "_error", "_p", "_platform_applications", "_platform_endpoints", "_xml")
 
 _ENDPOINT = re.compile(r"<EndpointArn>([^<]*)</EndpointArn>")
 
@@ -41,29 +29,25 @@ def _application_of(endpoint: str) -> str:
     return endpoint.replace(":endpoint/", ":app/", 1).rpartition("/")[0]
 
 
-def _named_as_on_aws(create: Callable[..., Any]) -> Callable[..., Any]:
-    def create_platform_endpoint(parameters: Mapping[str, Any]) -> Any:
-        status, headers, body = create(parameters)
-        found = _ENDPOINT.search(body.decode())
-        if found and ":app/" in found[1]:
-            arn = found[1].replace(":app/", ":endpoint/", 1)
-            _sns._platform_endpoints[arn] = {**_sns._platform_endpoints.pop(found[1]), "arn": arn}
-            body = body.replace(found[1].encode(), arn.encode())
-        return status, headers, body
-
-    return create_platform_endpoint
+@patch("ministack.services.sns:_create_platform_endpoint")
+def _create_endpoint(original: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    status, headers, body = original(parameters)
+    found = _ENDPOINT.search(body.decode())
+    if found and ":app/" in found[1]:
+        arn = found[1].replace(":app/", ":endpoint/", 1)
+        _sns._platform_endpoints[arn] = {**_sns._platform_endpoints.pop(found[1]), "arn": arn}
+        body = body.replace(found[1].encode(), arn.encode())
+    return status, headers, body
 
 
 def _enabled(attributes: Mapping[str, str]) -> bool:
     return attributes.get("Enabled", "true").lower() == "true"
 
 
-def _to_endpoints(publish: Callable[..., Any]) -> Callable[..., Any]:
-    def publish_to(parameters: Mapping[str, Any]) -> Any:
-        target = _sns._p(parameters, "TargetArn")
-        return _push(target, parameters) if ":endpoint/" in target else publish(parameters)
-
-    return publish_to
+@patch("ministack.services.sns:_publish")
+def _publish(original: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    target = _sns._p(parameters, "TargetArn")
+    return _push(target, parameters) if ":endpoint/" in target else original(parameters)
 
 
 def _push(target: str, parameters: Mapping[str, Any]) -> Any:
@@ -97,27 +81,20 @@ def _push(target: str, parameters: Mapping[str, Any]) -> Any:
     return _sns._xml(200, "PublishResponse", f"<PublishResult><MessageId>{identifier}</MessageId></PublishResult>")
 
 
-def _authorised_on_applications(resource: Callable[..., str]) -> Callable[..., str]:
-    def extract_resource_arn(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
-        arn = resource(service, method, path, headers, body, *rest)
-        if service != "sns" or arn != "*":
-            return arn
-        parameters = rest[0]
-        application = _sns._p(parameters, "PlatformApplicationArn")
-        endpoint = _sns._p(parameters, "EndpointArn")
-        named: str = application or (_application_of(endpoint) if endpoint else "*")
-        return named
+@patch("ministack.core.iam_actions:extract_resource_arn")
+def _resource(
+    original: Callable[..., str], service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any
+) -> str:
+    arn = original(service, method, path, headers, body, *rest)
+    if service != "sns" or arn != "*":
+        return arn
+    parameters = rest[0]
+    application = _sns._p(parameters, "PlatformApplicationArn")
+    endpoint = _sns._p(parameters, "EndpointArn")
+    named: str = application or (_application_of(endpoint) if endpoint else "*")
+    return named
 
-    return extract_resource_arn
 
-
+@route("GET", "sns/pushes")
 def _list(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"pushes": [push for push in _pushes if push["region"] == request["region"]]}
-
-
-def install() -> None:
-    """Mend endpoints, refuse for disabled ones, and serve what was pushed."""
-    _sns._create_platform_endpoint = _named_as_on_aws(_sns._create_platform_endpoint)
-    _sns._publish = _to_endpoints(_sns._publish)
-    _iam_actions.extract_resource_arn = _authorised_on_applications(_iam_actions.extract_resource_arn)
-    admin.route("GET", "sns/pushes", _list)

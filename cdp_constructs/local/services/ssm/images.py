@@ -5,13 +5,11 @@ The image has no content, because no machine runs; its id is the same for the sa
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = ("ministack.services.ssm:_public_parameter",)
+from cdp_constructs.local.kit.patch import patch
 
 _ssm: Any = ministack.module("services.ssm")
 
@@ -34,7 +32,6 @@ def _parameter(name: str) -> dict[str, Any] | None:
     }
 
 
-def install() -> None:
-    """Answer the public parameters after those that MiniStack answers itself."""
-    public_parameter = _ssm._public_parameter
-    _ssm._public_parameter = lambda name: public_parameter(name) or _parameter(name)
+@patch("ministack.services.ssm:_public_parameter")
+def _public_parameter(original: Callable[[str], dict[str, Any] | None], name: str) -> dict[str, Any] | None:
+    return original(name) or _parameter(name)

@@ -5,16 +5,13 @@ accepts and leaves empty: the package itself comes from the environment that run
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-PRIVATE_NAMES = (
-    "ministack.services.ssm:_public_parameter",
-    "ministack.services.ssm:get_region",
-)
-
-_ssm: Any = ministack.module("services.ssm")
+_ssm: Any = ministack.module("services.ssm", "get_region")
 
 _PUBLISHER = "017000801446"
 """Account of AWS that publishes the layer in the commercial Regions."""
@@ -48,7 +45,6 @@ def _parameter(name: str) -> dict[str, Any] | None:
     }
 
 
-def install() -> None:
-    """Answer the public parameters in addition to those that MiniStack answers."""
-    public_parameter = _ssm._public_parameter
-    _ssm._public_parameter = lambda name: _parameter(name) or public_parameter(name)
+@patch("ministack.services.ssm:_public_parameter")
+def _public_parameter(original: Callable[[str], dict[str, Any] | None], name: str) -> dict[str, Any] | None:
+    return _parameter(name) or original(name)

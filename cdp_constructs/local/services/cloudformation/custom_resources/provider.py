@@ -11,23 +11,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.types import ResourceType
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.cloudformation.custom_resources.aws_calls import call_service, is_sdk_call
 from cdp_constructs.local.services.cloudformation.custom_resources.bucket_deployment import deploy_to_bucket
 from cdp_constructs.local.services.cloudformation.custom_resources.event import Event, Handler, is_true
 
-__all__ = ["PRIVATE_NAMES", "RESOURCE_TYPES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.core.lambda_runtime:execution_credentials",
-    "ministack.services.cloudformation.custom_resource:_normalise_resource_properties",
-    "ministack.services.cloudformation.custom_resource:invoke_custom_resource",
-    "ministack.services.lambda_svc:_get_func_record_for_ref",
-)
-
-_custom_resource: Any = ministack.module("services.cloudformation.custom_resource")
-_lambda: Any = ministack.module("services.lambda_svc")
-_lambda_runtime: Any = ministack.module("core.lambda_runtime")
+_custom_resource: Any = ministack.module("services.cloudformation.custom_resource", "_normalise_resource_properties")
+_lambda: Any = ministack.module("services.lambda_svc", "_get_func_record_for_ref")
+_lambda_runtime: Any = ministack.module("core.lambda_runtime", "execution_credentials")
 _responses: Any = ministack.module("core.responses")
 
 
@@ -167,13 +158,10 @@ _HANDLERS: Mapping[str, Handler] = {
     "Custom::VpcRestrictDefaultSG": _restrict_default_security_group,
 }
 
-# MiniStack sends these types to a function, and so to `_invoke`; here they are only labelled.
-RESOURCE_TYPES = tuple(ResourceType(name=name) for name in sorted(_HANDLERS))
 
-_originals: dict[str, Callable[..., tuple[str, dict[str, Any]]]] = {}
-
-
+@patch("ministack.services.cloudformation.custom_resource:invoke_custom_resource")
 def _invoke(
+    original: Callable[..., tuple[str, dict[str, Any]]],
     request_type: str,
     logical_id: str,
     properties: dict[str, Any],
@@ -183,11 +171,11 @@ def _invoke(
     physical_id: str | None = None,
     old_props: dict[str, Any] | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Stands in for MiniStack's invocation of the function, on the worker thread of the resource."""
+    """Carry out what has a handler here, on the worker thread of the resource; MiniStack invokes other functions."""
     handler = call_service if is_sdk_call(properties) else _HANDLERS.get(resource_type)
     if handler is None:
         arguments = (request_type, logical_id, properties, stack_name, stack_id, resource_type)
-        return _originals["invoke"](*arguments, physical_id=physical_id, old_props=old_props)
+        return original(*arguments, physical_id=physical_id, old_props=old_props)
     _, config, name = _lambda._get_func_record_for_ref(properties.get("ServiceToken", ""))
     if config is None:
         raise ValueError(f"the function {name} that {logical_id} names as its provider does not exist")
@@ -202,9 +190,3 @@ def _invoke(
         credentials=_lambda_runtime.execution_credentials(config),
     )
     return handler(event)
-
-
-def install() -> None:
-    """Carry out the custom resources that have a handler here."""
-    _originals["invoke"] = _custom_resource.invoke_custom_resource
-    _custom_resource.invoke_custom_resource = _invoke

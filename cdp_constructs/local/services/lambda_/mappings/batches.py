@@ -11,20 +11,17 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 
-__all__ = ["PRIVATE_NAMES", "Shard", "mappings_of", "poll"]
+__all__ = ["Shard", "mappings_of", "poll"]
 
-PRIVATE_NAMES = (
-    "ministack.core.concurrency:esm_wake",
-    "ministack.core.concurrency:spawn_background",
-    "ministack.services.lambda_svc:_ESM_BACKOFF_SECONDS",
-    "ministack.services.lambda_svc:_apply_filter_criteria",
-    "ministack.services.lambda_svc:_execute_function",
-    "ministack.services.lambda_svc:_get_func_record_for_qualifier",
-    "ministack.services.lambda_svc:_iter_all_esms",
+_concurrency: Any = ministack.module("core.concurrency", "esm_wake", "spawn_background")
+_lambda: Any = ministack.module(
+    "services.lambda_svc",
+    "_ESM_BACKOFF_SECONDS",
+    "_apply_filter_criteria",
+    "_execute_function",
+    "_get_func_record_for_qualifier",
+    "_iter_all_esms",
 )
-
-_concurrency: Any = ministack.module("core.concurrency")
-_lambda: Any = ministack.module("services.lambda_svc")
 _responses: Any = ministack.module("core.responses")
 
 _FOREVER = -1  # MaximumRetryAttempts and MaximumRecordAgeInSeconds without a limit

@@ -3,23 +3,15 @@
 MiniStack's own poller repeats a failing batch for ever and ignores these settings.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.lambda_.mappings import batches
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.dynamodb:_tables",
-    "ministack.services.lambda_svc:_dynamodb_stream_positions",
-    "ministack.services.lambda_svc:_poll_dynamodb_streams",
-    "ministack.services.lambda_svc:_send_ddb_stream_failure_record",
-)
-
-_ddb: Any = ministack.module("services.dynamodb")
-_lambda: Any = ministack.module("services.lambda_svc")
+_ddb: Any = ministack.module("services.dynamodb", "_tables")
+_lambda: Any = ministack.module("services.lambda_svc", "_dynamodb_stream_positions", "_send_ddb_stream_failure_record")
 
 
 def _shards() -> Iterator[batches.Shard]:
@@ -66,6 +58,6 @@ def _position(mapping: Mapping[str, Any], table: str) -> int:
     return position
 
 
-def install() -> None:
-    """Replace the round of MiniStack's poller over the mappings of DynamoDB streams."""
-    _lambda._poll_dynamodb_streams = lambda: batches.poll(_shards())
+@patch("ministack.services.lambda_svc:_poll_dynamodb_streams")
+def _poll(_original: Callable[[], None]) -> None:
+    batches.poll(_shards())

@@ -7,23 +7,16 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.lambda_.mappings import batches
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.kinesis:_streams",
-    "ministack.services.lambda_svc:_kinesis_positions",
-    "ministack.services.lambda_svc:_poll_kinesis",
-)
-
-_kinesis: Any = ministack.module("services.kinesis")
-_lambda: Any = ministack.module("services.lambda_svc")
+_kinesis: Any = ministack.module("services.kinesis", "_streams")
+_lambda: Any = ministack.module("services.lambda_svc", "_kinesis_positions")
 _responses: Any = ministack.module("core.responses")
 
 
@@ -127,6 +120,6 @@ def _iso(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(seconds)))
 
 
-def install() -> None:
-    """Replace the round of MiniStack's poller over the mappings of Kinesis streams."""
-    _lambda._poll_kinesis = lambda: batches.poll(_shards())
+@patch("ministack.services.lambda_svc:_poll_kinesis")
+def _poll(_original: Callable[[], None]) -> None:
+    batches.poll(_shards())

@@ -9,21 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["PRIVATE_NAMES", "install"]
-
-PRIVATE_NAMES = (
-    "ministack.services.lambda_svc:_sqs_esm_concurrency",
-    "ministack.services.sqs:_collect_msgs",
-    "ministack.services.sqs:_dlq_sweep",
-    "ministack.services.sqs:_expire_retained",
-    "ministack.services.sqs:_get_q",
-    "ministack.services.sqs:_queues_lock",
-    "ministack.services.sqs:_receive_messages_for_esm",
+_sqs: Any = ministack.module(
+    "services.sqs", "_collect_msgs", "_dlq_sweep", "_expire_retained", "_get_q", "_queues_lock"
 )
-
-_lambda: Any = ministack.module("services.lambda_svc")
-_sqs: Any = ministack.module("services.sqs")
 
 _DEFAULT_BATCH_SIZE = 10
 _DEFAULT_VISIBILITY = 30
@@ -41,19 +31,22 @@ def _is_due(mapping: Mapping[str, Any], queue: Mapping[str, Any]) -> bool:
     return full or (bool(waiting) and now - min(waiting) >= window)
 
 
-def _with_window(concurrency: Callable[..., int]) -> Callable[..., int]:
-    def batches_at_once(
-        mapping: Mapping[str, Any], function: Any, config: Any, queue: Mapping[str, Any] | None = None
-    ) -> int:
-        if queue and not _is_due(mapping, queue):
-            return 0
-        return concurrency(mapping, function, config, queue)
+@patch("ministack.services.lambda_svc:_sqs_esm_concurrency")
+def _batches_at_once(
+    original: Callable[..., int],
+    mapping: Mapping[str, Any],
+    function: Any,
+    config: Any,
+    queue: Mapping[str, Any] | None = None,
+) -> int:
+    if queue and not _is_due(mapping, queue):
+        return 0
+    return original(mapping, function, config, queue)
 
-    return batches_at_once
 
-
-def _receive(queue_url: str, most: int) -> list[dict[str, Any]]:
-    """Stands in for MiniStack's own, without its limit of ten."""
+@patch("ministack.services.sqs:_receive_messages_for_esm")
+def _receive(_original: Callable[..., Any], queue_url: str, most: int) -> list[dict[str, Any]]:
+    """Receive without MiniStack's limit of ten messages."""
     with _sqs._queues_lock:
         queue = _sqs._get_q(queue_url)
         visibility = int(queue["attributes"].get("VisibilityTimeout", _DEFAULT_VISIBILITY))
@@ -61,9 +54,3 @@ def _receive(queue_url: str, most: int) -> list[dict[str, Any]]:
         _sqs._dlq_sweep(queue)
         messages: list[dict[str, Any]] = _sqs._collect_msgs(queue, most or 1, visibility)
         return messages
-
-
-def install() -> None:
-    """Let batches wait and grow."""
-    _lambda._sqs_esm_concurrency = _with_window(_lambda._sqs_esm_concurrency)
-    _sqs._receive_messages_for_esm = _receive
