@@ -10,8 +10,8 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
-_iam_evaluator: Any = ministack.module("core.iam_evaluator", "EvalContext", "evaluate_resource_policy")
 _kms: Any = ministack.module("services.kms", "_resolve_key")
 _responses: Any = ministack.module("core.responses")
 _secrets: Any = ministack.module("services.secretsmanager", "_resolve")
@@ -108,14 +108,6 @@ def _may_deliver(service: str, arn: str, principal: str, source_arn: str) -> boo
 
 
 def _key_allows(key: dict[str, Any], action: str, principal: str, source_arn: str) -> bool:
-    context = _iam_evaluator.EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action=action,
-        resource_arn=key["Arn"],
-        region=key["Arn"].split(":")[3],
-        service_context={"aws:sourcearn": source_arn, "aws:sourceaccount": key["Arn"].split(":")[4]},
-    )
-    decision = _iam_evaluator.evaluate_resource_policy(key.get("Policy"), context, service=principal).decision
-    return bool(decision == "Allow")
+    _, _, _, region, account, *_ = key["Arn"].split(":")
+    conditions = {"aws:sourcearn": source_arn, "aws:sourceaccount": account}
+    return policy_allows_service(key.get("Policy"), principal, action, key["Arn"], region, conditions)

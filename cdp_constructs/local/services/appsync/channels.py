@@ -1,10 +1,8 @@
-"""AppSync Events, as clients meet it: who may connect, subscribe and publish, and what a namespace's functions say.
+"""AppSync Events, as clients use it: who may connect, subscribe and publish, and what is delivered.
 
-MiniStack takes any text as the token of a user pool and any signature as permission to publish, knows data sources of
-GraphQL APIs only, and stores the handlers of a channel namespace without running them. Here a token must be an access
-or id token of the API's own pool (of any Region) and app client, a role must be allowed `appsync:EventPublish` on the
-namespace, and functions that a namespace names with `DIRECT` integration are called as AppSync calls them, under the
-data source's role. Handlers written in AppSync's JavaScript are not run.
+MiniStack takes any text as the token of a user pool and any signature as permission to publish. Here a token must be an
+access or id token of the API's own pool (of any Region) and app client, a role must be allowed `appsync:EventPublish`
+on the namespace, and the functions of a namespace decide about subscriptions and events.
 """
 
 import functools
@@ -18,40 +16,22 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.services.appsync.handlers import HandlerError, call_handler, parsed
 
-_appsync: Any = ministack.module("services.appsync", "_data_sources")
 _cognito: Any = ministack.module("services.cognito", "_signature_valid", "_token_claims")
-_concurrency: Any = ministack.module("core.concurrency", "run_reentrant")
-_evaluator: Any = ministack.module("core.iam_evaluator", "EvalContext", "_gather_role_policies", "enforce", "evaluate")
+_evaluator: Any = ministack.module("core.iam_evaluator", "enforce")
 _events: Any = ministack.module(
-    "services.appsync_events",
-    "_apis",
-    "_channel_namespace_arn",
-    "_channel_namespace_for",
-    "_channel_namespaces",
-    "_split_channel",
-)
-_lambda: Any = ministack.module(
-    "services.lambda_svc",
-    "_execute_function_with_config_scope",
-    "_execution_record_for_config",
-    "_get_func_record_for_ref",
+    "services.appsync_events", "_apis", "_channel_namespace_arn", "_channel_namespace_for", "_channel_namespaces"
 )
 _responses: Any = ministack.module("core.responses", "_request_account_id", "_request_region")
 _router: Any = ministack.module("core.router", "extract_access_key_id")
 
 _SIGNED = "AWS4-"
 _BY_USER = "AMAZON_COGNITO_USER_POOLS"
-_BY_ROLE = "AWS_IAM"
 _REFUSED = "You are not authorized to make this call."
 _MATCHES_CACHED = 100_000
-
 # Who publishes, for the handler that runs between the authorization of a request and its delivery.
 _publisher: ContextVar[tuple[dict[str, Any] | None, dict[str, str]]] = ContextVar("publisher", default=(None, {}))
-
-
-class _HandlerError(Exception):
-    """A namespace's function could not be called, failed, or refused."""
 
 
 def _authorization(auth: Any) -> str:
@@ -143,8 +123,8 @@ async def _authorize(
         _publisher.set((identity, headers or {}))
         return True, None
     try:
-        await _call_handler(api_id, channel, "onSubscribe", identity, auth or {}, None)
-    except _HandlerError as error:
+        await call_handler(api_id, channel, "onSubscribe", identity, auth or {}, None)
+    except HandlerError as error:
         return False, str(error)
     return True, None
 
@@ -154,10 +134,10 @@ async def _publish(
     original: Callable[..., Awaitable[tuple[list[Any], list[Any]]]], api_id: str, channel: str, events: list[Any]
 ) -> tuple[list[Any], list[Any]]:
     identity, headers = _publisher.get()
-    sent = [{"id": str(index), "payload": _json(event)} for index, event in enumerate(events)]
+    sent = [{"id": str(index), "payload": parsed(event)} for index, event in enumerate(events)]
     try:
-        answer = await _call_handler(api_id, channel, "onPublish", identity, headers, sent)
-    except _HandlerError as error:
+        answer = await call_handler(api_id, channel, "onPublish", identity, headers, sent)
+    except HandlerError as error:
         return [], [_failure(index, str(error)) for index in range(len(events))]
     if answer is None:
         return await original(api_id, channel, events)
@@ -173,105 +153,15 @@ async def _publish(
     return successful, failed
 
 
-def _json(event: Any) -> Any:
-    try:
-        return json.loads(event)
-    except (TypeError, ValueError):
-        return event
-
-
 def _failure(index: int, message: str) -> dict[str, Any]:
     return {"identifier": _responses.new_uuid(), "index": index, "code": 400, "errorMessage": message}
-
-
-async def _call_handler(
-    api_id: str, channel: str, name: str, identity: dict[str, Any] | None, headers: Mapping[str, Any], events: Any
-) -> dict[str, Any] | None:
-    """Call the function that a namespace names for an operation; None when there is none or it has nothing to say.
-
-    Raises:
-        _HandlerError: it refused or failed, or the data source's role may not call it.
-    """
-    namespace = _events._channel_namespace_for(channel)
-    record = _events._channel_namespaces.get(api_id, {}).get(namespace) or {}
-    handler = (record.get("handlerConfigs") or {}).get(name) or {}
-    if handler.get("behavior") != "DIRECT":
-        return None
-    integration = handler.get("integration") or {}
-    source = _appsync._data_sources.get(api_id, {}).get(integration.get("dataSourceName")) or {}
-    event = {
-        "identity": identity,
-        "result": None,
-        "request": {"headers": dict(headers), "domainName": None},
-        "info": {
-            "channel": {"path": _path(channel), "segments": _events._split_channel(channel)},
-            "channelNamespace": {"name": namespace},
-            "operation": "SUBSCRIBE" if name == "onSubscribe" else "PUBLISH",
-        },
-        "error": None,
-        "prev": None,
-        "stash": {},
-        "outErrors": [],
-        "events": events,
-    }
-    answer = await _concurrency.run_reentrant(_invoke, source, event)
-    if (integration.get("lambdaConfig") or {}).get("invokeType") == "EVENT":
-        return None
-    if isinstance(answer, dict) and answer.get("error"):
-        raise _HandlerError(str(answer["error"]))
-    return answer if isinstance(answer, dict) else None
-
-
-def _path(channel: str) -> str:
-    return "/" + "/".join(_events._split_channel(channel))
-
-
-def _invoke(source: Mapping[str, Any], event: dict[str, Any]) -> Any:
-    arn = (source.get("lambdaConfig") or {}).get("lambdaFunctionArn", "")
-    if not _role_may_invoke(source.get("serviceRoleArn", ""), arn):
-        raise _HandlerError(f"the role of data source {source.get('name')} may not invoke {arn}")
-    function, config, _ = _lambda._get_func_record_for_ref(arn)
-    if not function or not config:
-        raise _HandlerError(f"function {arn} does not exist")
-    result = _lambda._execute_function_with_config_scope(_lambda._execution_record_for_config(function, config), event)
-    body = result.get("body")
-    body = _json(body) if isinstance(body, str | bytes) else body
-    if result.get("error"):
-        message = body.get("errorMessage") if isinstance(body, dict) else None
-        raise _HandlerError(message or "the handler failed")
-    return body
-
-
-def _role_may_invoke(role_arn: str, function_arn: str) -> bool:
-    account, name = _responses.get_account_id(), role_arn.rpartition("/")[2]
-    context = _evaluator.EvalContext(
-        principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/appsync",
-        principal_type="AssumedRole",
-        principal_account=account,
-        action="lambda:InvokeFunction",
-        resource_arn=function_arn,
-        region=_responses.get_region(),
-    )
-    decision: str = _evaluator.evaluate(context, _evaluator._gather_role_policies(name, account)).decision
-    return decision == "Allow"
-
-
-@patch("ministack.services.appsync:_create_data_source")
-def _create_data_source(original: Callable[..., Any], api_id: str, body: dict[str, Any]) -> Any:
-    """Let Events APIs have data sources too."""
-    api = _events._apis.get(api_id)
-    if api is None:
-        return original(api_id, body)
-    record = {**body, "dataSourceArn": f"{api['apiArn']}/datasources/{body['name']}"}
-    _appsync._data_sources.setdefault(api_id, {})[body["name"]] = record
-    return _responses.json_response({"dataSource": record})
 
 
 @patch("ministack.services.appsync_events:_create_channel_namespace")
 def _create_channel_namespace(original: Callable[..., Any], api_id: str, body: bytes) -> Any:
     """Let a namespace that names no modes to subscribe have the API's, not the API's modes to publish."""
     response = original(api_id, body)
-    request = _json(body)
+    request = parsed(body)
     if response[0] == HTTPStatus.OK and not request.get("subscribeAuthModes"):
         modes = _events._apis[api_id]["eventConfig"]["defaultSubscribeAuthModes"]
         _events._channel_namespaces[api_id][request["name"]]["subscribeAuthModes"] = modes

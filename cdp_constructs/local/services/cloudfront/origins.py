@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote
 from cdp_constructs.local.drills import partitions
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
 _app: Any = ministack.module("app", "_handle_execute_api_request")
 _apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
@@ -22,7 +23,6 @@ _cloudfront: Any = ministack.module(
     "_s3_object_key",
     "_text",
 )
-_evaluator: Any = ministack.module("core.iam_evaluator", "EvalContext", "evaluate_resource_policy")
 _s3: Any = ministack.module(
     "services.s3", "_bucket_owner_account", "_bucket_policies", "_ensure_bucket", "_error", "bucket_region"
 )
@@ -40,17 +40,9 @@ def _may_list(bucket: str, distribution_arn: str) -> bool:
     policy = _s3._bucket_policies.get_scoped(_s3._bucket_owner_account(bucket), None, bucket)
     if not policy or not distribution_arn:
         return False
-    context = _evaluator.EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action="s3:ListBucket",
-        resource_arn=f"arn:aws:s3:::{bucket}",
-        region=_s3.bucket_region(bucket) or "",
-        service_context={"aws:sourcearn": distribution_arn},
-    )
-    decision = _evaluator.evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com").decision
-    return bool(decision == "Allow")
+    arn, region = f"arn:aws:s3:::{bucket}", _s3.bucket_region(bucket) or ""
+    conditions = {"aws:sourcearn": distribution_arn}
+    return policy_allows_service(policy, "cloudfront.amazonaws.com", "s3:ListBucket", arn, region, conditions)
 
 
 @patch("ministack.services.cloudfront:_serve_s3_origin")

@@ -15,17 +15,13 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
+from cdp_constructs.local.services.lambda_.invocation import invoke
 
 __all__ = ["RESOURCE_TYPES"]
 
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 
-_lambda: Any = ministack.module(
-    "services.lambda_svc",
-    "_execute_function_with_config_scope",
-    "_execution_record_for_config",
-    "_get_func_record_for_ref",
-)
+_lambda: Any = ministack.module("services.lambda_svc", "_get_func_record_for_ref")
 _responses: Any = ministack.module("core.responses")
 _secrets: Any = ministack.module(
     "services.secretsmanager", "_find_stage_version", "_remove_stage_everywhere", "_resolve", "_rotate_secret"
@@ -42,10 +38,7 @@ def _may_invoke(policy: Mapping[str, Any]) -> bool:
 
 
 def _invoke(arn: str, secret: Mapping[str, Any], version: str, step: str) -> None:
-    function, config, _ = _lambda._get_func_record_for_ref(arn)
-    event = {"SecretId": secret["ARN"], "ClientRequestToken": version, "Step": step}
-    record = _lambda._execution_record_for_config(function, config)
-    answer: Mapping[str, Any] = _lambda._execute_function_with_config_scope(record, event)
+    answer = invoke(arn, {"SecretId": secret["ARN"], "ClientRequestToken": version, "Step": step})
     if answer.get("error") or answer.get("throttle"):
         raise RuntimeError(f"{step} failed: {answer.get('body')!r}")
 

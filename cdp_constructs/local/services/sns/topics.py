@@ -14,10 +14,8 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import Group, Patch, calling, patch
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
+from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke_async
 
-_lambda: Any = ministack.module(
-    "services.lambda_svc", "_execution_record_for_config", "_get_func_record_for_ref", "invoke_async_with_retry"
-)
 _provisioners: Any = ministack.module("services.cloudformation.provisioners", "_physical_name")
 _responses: Any = ministack.module("core.responses")
 _sns: Any = ministack.module("services.sns", "_topic_by_arn_any_scope", "_topics")
@@ -133,13 +131,12 @@ def _deliver_to_lambda(
     _original: Callable[..., None], endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, *_rest: Any
 ) -> None:
     """Call a function as AWS does: asynchronously, with its retries and its failure destination."""
-    function, config, _ = _lambda._get_func_record_for_ref(endpoint)
-    if function:
-        record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn}
-        event = {"Records": [{**record, "Sns": json.loads(envelope)}]}
-        _lambda.invoke_async_with_retry(_lambda._execution_record_for_config(function, config), event)
-    elif queue := _dead_letter_queue(topic_arn, endpoint):
-        _deliver_to_sqs.original(queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
+    record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn}
+    try:
+        invoke_async(endpoint, {"Records": [{**record, "Sns": json.loads(envelope)}]})
+    except FunctionNotFoundError:
+        if queue := _dead_letter_queue(topic_arn, endpoint):
+            _deliver_to_sqs.original(queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
 
 
 @patch("ministack.core.iam_actions:extract_iam_action")
