@@ -4,4 +4,4 @@ __all__ = ["AssemblyError"]
 
 
 class AssemblyError(Exception):
-    """The cloud assembly cannot be read, or lacks what is asked of it; the message says what and how to mend it."""
+    """The cloud assembly cannot be read, or lacks what is asked of it; the message says why and how to fix it."""

@@ -40,7 +40,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    # The server's processes import this package on their way, and need none of it.
+    # The server's processes import this package on their way, and use none of it.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

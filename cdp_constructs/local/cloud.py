@@ -1,4 +1,4 @@
-"""The embedded cloud as its user sees it."""
+"""The embedded cloud's interface for tests and tools."""
 
 import os
 import weakref
@@ -25,7 +25,7 @@ def _stop_own(server: launcher.ServerProcess, owner: int) -> None:
 
 
 class LocalCloud:
-    """An AWS of your own on the loopback address: MiniStack with IAM evaluation on, and the extensions.
+    """An AWS on the loopback address of this machine: MiniStack with IAM evaluation, and our extensions.
 
     Make one with `start` or `attach`. It is a context manager; leaving it stops what `start` started.
 
@@ -45,7 +45,7 @@ class LocalCloud:
 
     @classmethod
     def start(cls, *, port: int = 0, timeout: float = 30.0) -> Self:
-        """Start a server of your own; it ends at `stop`, or with this process however that ends.
+        """Start a server; it ends at `stop`, or with this process, however that ends.
 
         Args:
             port: Port of the gateway, 1 to 65535; 0 takes a free one.
@@ -59,7 +59,7 @@ class LocalCloud:
 
     @classmethod
     def attach(cls, endpoint: str) -> Self:
-        """Use a server that runs already, for example one of `cdp local up --keep`; `stop` leaves it running.
+        """Use a running server, for example one of `cdp local up --keep`; `stop` leaves it running.
 
         Args:
             endpoint: Base URL, for example `http://127.0.0.1:4566`.
@@ -135,7 +135,7 @@ class LocalCloud:
         return schedules.flush_delivery_stream(self.endpoint, name, region)
 
     def suspend_replication(self, region: str) -> AbstractContextManager[None]:
-        """Cut a Region off from the replication of global tables inside a `with` block; it catches up afterwards.
+        """Suspend replication of global tables to and from a Region inside a `with` block; it catches up afterwards.
 
         Args:
             region: The Region that is cut off; its tables keep answering.
@@ -143,7 +143,7 @@ class LocalCloud:
         return faults.suspend_replication(self.endpoint, region)
 
     def cut_off(self, region: str) -> AbstractContextManager[None]:
-        """Cut a Region off from everybody outside it inside a `with` block; see `faults.cut_off`.
+        """Isolate a Region from the outside inside a `with` block; see `clients.faults.cut_off`.
 
         Args:
             region: The Region that is lost for its users and for the other Regions.
@@ -162,10 +162,10 @@ class LocalCloud:
         parameters: Mapping[str, str] | None = None,
         progress: Progress = lambda _stack, _status: None,
     ) -> Deployment:
-        """Deploy a cloud assembly, or bring what is deployed up to date with it.
+        """Deploy a cloud assembly, or update what is deployed.
 
         Stacks are deployed in dependency order, each in its own Region (`us-east-1` when it names none); independent
-        ones side by side.
+        ones in parallel.
 
         Args:
             assembly: What `cdk synth` wrote, usually `cdk.out`.
@@ -189,11 +189,11 @@ class LocalCloud:
         return viewers.distribution_url(self.endpoint, domain_name)
 
     def viewer_url(self, url: str) -> str:
-        """Return where to get what a distribution's URL names, signed or not: `https://<domain>/<path>?<query>`."""
+        """Return the local URL for a distribution's URL, signed or not: `https://<domain>/<path>?<query>`."""
         return viewers.viewer_url(self.endpoint, url)
 
     def browser_url(self, url: str) -> str:
-        """Return where a browser finds what a URL of AWS names, of a site, an API or a service alike.
+        """Return the local URL, for a browser, of a site, an API or a service.
 
         Args:
             url: For example `https://d111111abcdef8.cloudfront.net/rooms/7`, `wss://…`, or one of an own domain name.
@@ -201,7 +201,7 @@ class LocalCloud:
         return viewers.browser_url(self.endpoint, url)
 
     def mqtt(self) -> MqttEndpoint:
-        """Return where devices connect: MQTT over TLS with client certificates, and the CA that vouches for the server.
+        """Return the endpoint for devices: MQTT over TLS with client certificates, and the CA of the server.
 
         Raises:
             httpx.HTTPStatusError: an attached endpoint is a MiniStack without the extensions of this package.
@@ -217,7 +217,7 @@ class LocalCloud:
         status: int | None = None,
         operation: str | None = None,
     ) -> AbstractContextManager[None]:
-        """Make requests to one service of one Region fail inside a `with` block; see `faults.inject_fault`."""
+        """Make requests to one service of one Region fail inside a `with` block; see `clients.faults.inject_fault`."""
         return faults.inject_fault(self.endpoint, service, region, error=error, status=status, operation=operation)
 
     def stop(self) -> None:

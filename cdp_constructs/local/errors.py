@@ -7,16 +7,16 @@ __all__ = ["DeploymentError", "FailedEvent", "LocalCloudError", "StartError"]
 
 
 class LocalCloudError(Exception):
-    """The embedded cloud could not do what was asked; the message says what and how to mend it."""
+    """The embedded cloud could not do what was asked; the message says why and how to fix it."""
 
 
 class StartError(LocalCloudError):
-    """The server did not start, or nothing of ours answers at the endpoint."""
+    """The server did not start, or no embedded cloud answers at the endpoint."""
 
 
 @dataclass(frozen=True)
 class FailedEvent:
-    """A stack event that tells of a failure.
+    """A stack event that reports a failure.
 
     Attributes:
         stack: Name of the stack.

@@ -1,1 +1,1 @@
-"""What tests and tools ask the embedded cloud for: AWS clients, faults, sent messages, schedules, addresses."""
+"""Clients of the embedded cloud for tests and tools: AWS clients, faults, sent messages, schedules, addresses."""

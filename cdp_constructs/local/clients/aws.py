@@ -1,4 +1,4 @@
-"""boto3 clients of an endpoint, apart from the user's own AWS configuration."""
+"""boto3 clients for an endpoint, independent of the user's own AWS configuration."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 __all__ = ["Clients", "Credentials"]
 
 Credentials = Mapping[str, Any] | tuple[str, str] | tuple[str, str, str]
-"""What STS and IAM answer (`AccessKeyId`, `SecretAccessKey`, `SessionToken`), or the same as a tuple."""
+"""What STS and IAM return (`AccessKeyId`, `SecretAccessKey`, `SessionToken`), or the same as a tuple."""
 
 _ROOT = ("test", "test")
 
@@ -22,7 +22,7 @@ _ROOT = ("test", "test")
 def _triple(credentials: Credentials) -> tuple[str, str, str | None]:
     if isinstance(credentials, Mapping):
         key = credentials["AccessKeyId"]
-        # Cognito calls it SecretKey, everybody else SecretAccessKey.
+        # Cognito calls it SecretKey, other services SecretAccessKey.
         secret = credentials.get("SecretAccessKey") or credentials["SecretKey"]
         return key, secret, credentials.get("SessionToken")
     key, secret, *token = credentials
@@ -30,7 +30,7 @@ def _triple(credentials: Credentials) -> tuple[str, str, str | None]:
 
 
 class Clients:
-    """Makes clients and keeps them; safe to use from several threads.
+    """Creates clients and caches them; safe to use from several threads.
 
     Args:
         endpoint: Base URL of the embedded cloud.
@@ -40,7 +40,7 @@ class Clients:
         self._endpoint = endpoint
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str, tuple[str, str, str | None]], Any] = {}
-        # The user's profiles and credentials must neither be needed nor used here.
+        # The user's profiles and credentials are neither needed nor used.
         core = botocore.session.Session(
             session_vars={
                 "profile": (None, None, None, None),
@@ -78,7 +78,7 @@ class Clients:
 
 
 def _config(service: str) -> Config:
-    # An error is what a test wants to see, so one retry at most, for connections that the server closed meanwhile.
+    # Tests check for errors, so there is one retry at most, for connections that the server has closed.
     options: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 2}, "max_pool_connections": 50}
     if service == "s3":
         # Host names per bucket do not resolve here, and presigned URLs of AWS are version 4 in new Regions anyway.

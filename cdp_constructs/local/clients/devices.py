@@ -1,4 +1,4 @@
-"""Where devices find the embedded cloud."""
+"""The address at which IoT devices connect."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ __all__ = ["MqttEndpoint", "mqtt_endpoint"]
 
 @dataclass(frozen=True)
 class MqttEndpoint:
-    """Where devices connect.
+    """The MQTT endpoint for devices.
 
     Attributes:
-        host: Name of the server, which its certificate is for; devices send it in TLS (SNI), as AWS asks them to.
+        host: Host name in the server's certificate; devices send it as the TLS server name (SNI), as AWS requires.
         port: Port of MQTT over TLS; 8883 on AWS.
         ca: PEM of the CA that signed the server's certificate; Amazon Root CA 1 on AWS.
     """
@@ -23,7 +23,7 @@ class MqttEndpoint:
 
 
 def mqtt_endpoint(endpoint: str) -> MqttEndpoint:
-    """Ask an embedded cloud for the address and the CA of its MQTT listener.
+    """Return the address and the CA of the MQTT listener of an embedded cloud.
 
     Args:
         endpoint: Address of the embedded cloud.

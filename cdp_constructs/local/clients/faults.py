@@ -46,7 +46,7 @@ def inject_fault(
 
 @contextmanager
 def suspend_replication(endpoint: str, region: str) -> Iterator[None]:
-    """Hold back what DynamoDB's global tables send to and from a Region; it catches up after the block.
+    """Suspend the replication of DynamoDB global tables to and from a Region; it catches up after the block.
 
     Args:
         endpoint: Address of the embedded cloud.
@@ -65,10 +65,10 @@ def suspend_replication(endpoint: str, region: str) -> Iterator[None]:
 
 @contextmanager
 def cut_off(endpoint: str, region: str) -> Iterator[None]:
-    """Cut a Region off from everybody outside it, replication included, as a lost network does.
+    """Isolate a Region from the outside, replication included, as a network partition does.
 
     Inside the block requests from outside are answered 503 and open connections are closed; functions of the Region
-    reach its own services as ever, and so does the root user, who may look inside. After it, replication catches up.
+    still reach its services, and so does the root user, for inspection. After the block, replication catches up.
 
     Args:
         endpoint: Address of the embedded cloud.
@@ -83,7 +83,7 @@ def cut_off(endpoint: str, region: str) -> Iterator[None]:
         try:
             yield
         finally:
-            httpx.post(f"{url}/mend", params={"region": region}).raise_for_status()
+            httpx.post(f"{url}/heal", params={"region": region}).raise_for_status()
 
 
 def crash_function(endpoint: str, name: str, region: str) -> int:

@@ -1,4 +1,4 @@
-"""What the embedded cloud sent instead of letting it leave the machine: mails and pushes."""
+"""Mails and mobile push notifications that the embedded cloud accepted; none leaves the machine."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Schedules and buffers of the embedded cloud, whose time comes when a test wants it."""
+"""Triggers schedules and flushes buffers of the embedded cloud at once, instead of waiting for them."""
 
 import httpx
 

@@ -1,4 +1,4 @@
-"""How far each resource type is emulated: the one place that says so.
+"""How far each resource type is emulated.
 
 A type that is not named here, and is not one of `recorded_types.txt`, is executed as a whole.
 """

@@ -26,7 +26,7 @@ _NAME_PROPERTIES = ("Name", "{}Name", "{}Id", "{}Identifier")
 
 
 class RecordedAttributes(dict[str, Any]):
-    """Answers any attribute in its usual form, because the templates of the CDK ask for no attribute that is not there.
+    """Answers any attribute in its usual form, because the templates of the CDK ask only for attributes that exist.
 
     An attribute whose name ends in `Arn` is the ARN; every other one is the physical id.
     """

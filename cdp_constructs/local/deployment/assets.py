@@ -1,4 +1,4 @@
-"""Puts a stack's assets where its template expects them, without a bootstrap stack."""
+"""Uploads a stack's assets to the buckets that its template expects, without a bootstrap stack."""
 
 import zipfile
 from io import BytesIO
@@ -19,7 +19,7 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def _zipped(folder: Path) -> bytes:
     content = BytesIO()
-    # Not compressed: the way over loopback costs nothing, and a layer of 20 MB takes a second to compress.
+    # Not compressed: the transfer over loopback is cheap, and a layer of 20 MB takes a second to compress.
     with zipfile.ZipFile(content, "w") as archive:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             # The same bytes for the same files, as the CDK does it, and the permissions that layers rely on.
@@ -30,7 +30,7 @@ def _zipped(folder: Path) -> bytes:
 
 
 def ensure_bucket(clients: Clients, account: str, region: str, bucket: str) -> None:
-    """Create a bucket of the account in the Region unless it is there."""
+    """Create a bucket of the account in the Region if it does not exist."""
     s3 = clients.get("s3", region=region, account=account)
     where = {} if region == DEFAULT_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     try:
@@ -50,7 +50,7 @@ def _is_there(s3: object, asset: FileAsset) -> bool:
 
 
 def publish(clients: Clients, stack: StackArtifact) -> None:
-    """Upload the files of a stack that are not there yet, and answer its question for the bootstrap version.
+    """Upload the assets of a stack that do not exist yet, and provide the bootstrap version that its template reads.
 
     Raises:
         LocalCloudError: a file of the assembly is missing.

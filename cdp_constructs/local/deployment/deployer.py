@@ -1,4 +1,4 @@
-"""Deploys the stacks of a cloud assembly in dependency order, independent ones side by side."""
+"""Deploys the stacks of a cloud assembly in dependency order, independent ones in parallel."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ _STACKS_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class NotExecuted:
-    """A resource whose work the embedded cloud does not do, or not all of it.
+    """A resource that the embedded cloud does not execute, or not completely.
 
     Attributes:
         stack: Label of the stack.
@@ -45,7 +45,7 @@ class NotExecuted:
 
 
 class Deployment:
-    """What a deployment left in the embedded cloud.
+    """The result of a deployment.
 
     Stacks are named by their name, or by their path in the app (`Prod/Network`) when two of them share a name.
 
@@ -54,7 +54,7 @@ class Deployment:
         resources: Stack -> logical id -> physical id.
         regions: Stack -> Region.
         changed: Stacks that were created or updated; the others were up to date.
-        not_executed: Resources whose work the embedded cloud does not do, or not all of it, with the reason.
+        not_executed: Resources that the embedded cloud does not execute, or not completely, with the reason.
     """
 
     def __init__(self, clients: Clients, stacks: Sequence[DeployedStack]) -> None:
@@ -106,11 +106,13 @@ def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArti
         for logical_id, resource_type in unknown_types(clients, stack)
     ]
     if unknown:
-        raise DeploymentError("nothing was created, because nobody provides these resource types:", unknown)
+        raise DeploymentError(
+            "nothing was created, because the embedded cloud does not have these resource types:", unknown
+        )
 
 
 class _Run:
-    """One deployment: the stacks that are under way, and the wish to give up."""
+    """One deployment: the stacks in progress, and a request to cancel."""
 
     def __init__(self, clients: Clients, parameters: Mapping[str, str], progress: Progress) -> None:
         self._clients = clients
@@ -130,7 +132,7 @@ class _Run:
         return deployed
 
     def deploy(self, stacks: Sequence[StackArtifact]) -> list[DeployedStack]:
-        """Deploy each stack once those it depends on are there; after a failure, only end what is under way."""
+        """Deploy each stack once those it depends on are there; after a failure, only finish those in progress."""
         by_id = {stack.artifact_id: stack for stack in stacks}
         order = TopologicalSorter({key: stack.dependencies & by_id.keys() for key, stack in by_id.items()})
         order.prepare()
@@ -158,7 +160,7 @@ class _Run:
 
 
 def _raise(failed: Sequence[BaseException]) -> None:
-    """One error for all the stacks that failed side by side; what is no answer of CloudFormation, as it is."""
+    """Raise one error for all stacks that failed; an unexpected error is raised as it is."""
     expected = [error for error in failed if isinstance(error, LocalCloudError)]
     if not failed:
         return

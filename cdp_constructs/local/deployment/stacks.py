@@ -83,7 +83,7 @@ def unknown_types(clients: Clients, stack: StackArtifact) -> list[tuple[str, str
             _cloudformation(clients, stack).validate_template(**_template(clients, stack, file))
         except ClientError as error:
             found = re.search(r"Unrecognized resource types: \[(.*)]", error.response["Error"]["Message"])
-            # Anything else is said better by the deployment itself, with the stack's parameters at hand.
+            # Other errors are reported by the deployment itself, which has the stack's parameters.
             types = found[1].split(", ") if found else []
             unknown += [
                 (prefix + logical_id, resource["Type"])
@@ -104,7 +104,7 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
 
 
 def _settled(cloudformation: Any, name_or_id: str, given_up: threading.Event) -> dict[str, Any] | None:
-    """The stack once nothing is under way; None when there is none, or it was deleted."""
+    """The stack once no operation is in progress; None when there is none, or it was deleted."""
     while True:
         found = _describe(cloudformation, name_or_id)
         if found is None or found["StackStatus"] == "DELETE_COMPLETE":
@@ -112,7 +112,9 @@ def _settled(cloudformation: Any, name_or_id: str, given_up: threading.Event) ->
         if not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
             return found
         if given_up.wait(_POLL_SECONDS):
-            raise DeploymentError(f"nobody waits any more for {name_or_id}, which may still be under way")
+            raise DeploymentError(
+                f"the deployment of {name_or_id} is no longer waited for; it may still be in progress"
+            )
 
 
 def _event_ids(cloudformation: Any, stack_id: str) -> frozenset[str]:
@@ -126,7 +128,7 @@ def _failures(cloudformation: Any, stack_id: str, label: str, before: frozenset[
     failures = []
     for event in reversed([event for page in pages for event in page["StackEvents"]]):
         reason = event.get("ResourceStatusReason", "no reason given")
-        # CloudFormation cancels what ran beside the failure; that explains nothing.
+        # CloudFormation cancels resources in progress after a failure; they are not its cause.
         if event["EventId"] in before or not event["ResourceStatus"].endswith("FAILED") or "cancelled" in reason:
             continue
         nested = event.get("PhysicalResourceId", "")
@@ -164,19 +166,19 @@ def _refused(stack: StackArtifact, what: str, error: ClientError) -> DeploymentE
 def deploy_stack(
     clients: Clients, stack: StackArtifact, parameters: Mapping[str, str], given_up: threading.Event
 ) -> DeployedStack:
-    """Create the stack, or update it when it is there, and wait.
+    """Create the stack, or update the existing one, and wait.
 
     Args:
         clients: Clients of the embedded cloud.
         stack: What to deploy.
         parameters: Values for the template's parameters; names that the template does not have are for other stacks.
-        given_up: Ends the wait when it is set; CloudFormation goes on.
+        given_up: Ends the wait when it is set; CloudFormation continues.
 
     Raises:
         DeploymentError: CloudFormation refused or rolled back; with the events that say why.
     """
     cloudformation = _cloudformation(clients, stack)
-    # An earlier deployment that nobody waited for may be under way.
+    # An earlier deployment that was cancelled may still be in progress.
     existing = _settled(cloudformation, stack.name, given_up)
     if existing is not None and existing["StackStatus"] in _NOT_UPDATABLE:
         delete_stack(clients, stack, given_up)
@@ -216,7 +218,7 @@ def deploy_stack(
 
 
 def delete_stack(clients: Clients, stack: StackArtifact, given_up: threading.Event | None = None) -> None:
-    """Delete the stack and wait; one that is not there is fine.
+    """Delete the stack and wait; a stack that does not exist is no error.
 
     Raises:
         DeploymentError: a resource could not be deleted; with the events that say why.

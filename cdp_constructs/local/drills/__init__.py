@@ -1,1 +1,1 @@
-"""Failures on demand: failing services, Regions that are cut off, functions that crash."""
+"""Failures on demand: failing services, isolated Regions, functions that crash."""

@@ -1,8 +1,8 @@
-"""Kills what runs a function, in the middle of its work if it has some: for tests of what a crash loses.
+"""Kills the processes that run a function, also during an invocation, so that tests see what a crash loses.
 
-`POST /_cdp/functions/crash?region=us-west-2&name=<function>` kills every process that runs the function and tells how
-many there were. A call that was under way fails without an answer, as when Lambda runs out of memory; the next call
-starts a new process.
+`POST /_cdp/functions/crash?region=us-west-2&name=<function>` kills every process that runs the function and returns
+their number. An invocation in progress fails without a response, as when Lambda runs out of memory; the next one starts
+a new process.
 """
 
 from collections.abc import Mapping

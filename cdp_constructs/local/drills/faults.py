@@ -1,11 +1,11 @@
-"""Makes a service of one Region fail on demand, so that failure paths can be tested with real clients.
+"""Makes a service of one Region fail on demand, to test failure paths with real clients.
 
 - `POST /_cdp/faults` takes `service` (as in credential scopes: `monitoring` for CloudWatch) and `region`, optionally
   `operation` (as in its API, for example `GetItem`), `error` (an error code), `status` and `message`.
 - `DELETE /_cdp/faults` with the same `service`, `region` and `operation` ends that fault, without them every fault.
 - `GET /_cdp/faults` lists them.
 
-Faults are met after routing and before authorisation, by functions and by outside clients alike.
+Faults apply after routing and before authorisation, to functions and to other clients.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ class _Fault:
         return (self.service, self.region) == (service, region) and self.operation in {None, operation}
 
 
-# Services that MiniStack tells apart although requests to them are signed under one name.
+# Services that MiniStack distinguishes although requests to them are signed under one name.
 _SIGNED_AS = {"appsync-events": "appsync"}
 
 _faults: dict[tuple[str, str, str | None], _Fault] = {}
@@ -89,7 +89,7 @@ def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> _Fau
 async def _fail(
     original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
 ) -> Any:
-    # Without faults, which is nearly always, requests are not routed twice.
+    # Without faults, the usual case, requests are not routed twice.
     fault = _find(method, path, headers, body, query) if _faults else None
     if fault is None:
         return await original(method, path, headers, body, query, request_id)

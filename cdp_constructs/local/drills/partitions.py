@@ -1,10 +1,10 @@
-"""Cuts a Region off from everybody outside it, as a lost network does: for drills of losing a Region.
+"""Isolates a Region, as a network partition does, for drills of losing a Region.
 
-`POST /_cdp/partitions/cut?region=us-west-2` begins, `POST /_cdp/partitions/mend?region=us-west-2` ends it, `GET
-/_cdp/partitions` lists the Regions that are cut off. Inside the Region everything goes on: its functions reach its own
-services. From outside nothing gets in: requests are answered 503 and connections are closed, whoever asks, functions of
-other Regions included. Only the root user of the account gets through, so that a drill can look at what it cut off.
-Replication of global tables is held separately (`replication/suspend`).
+`POST /_cdp/partitions/cut?region=us-west-2` starts a partition, `POST /_cdp/partitions/heal?region=us-west-2` ends it,
+`GET /_cdp/partitions` lists the isolated Regions. Functions inside the Region still reach its services. Requests from
+outside are answered 503 and connections are closed, also for functions of other Regions. Only the root user of the
+account gets through, so that a drill can inspect the Region. Replication of global tables is suspended separately
+(`replication/suspend`).
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _GOING_AWAY = 1001
 
 _cut: set[str] = set()
 _closing: dict[str, asyncio.Event] = {}
-"""By Region, what its open connections wait for."""
+"""By Region, the event that closes its open connections."""
 _region_of_caller: dict[str, str] = {}
 """Region of the function that an access key was made for."""
 
@@ -88,7 +88,7 @@ def _refused(path: str, headers: Mapping[str, str], body: bytes, query: Mapping[
     if region not in _cut:
         return None
     key = _router.extract_access_key_id(headers, query)
-    # A signature in the query is one that somebody else may use: a presigned address comes from outside.
+    # A presigned URL can be used by any client, so it counts as a request from outside.
     inside = "authorization" in headers and _region_of_caller.get(key) == region
     return None if signed and (inside or _evaluator.is_root_access_key(key)) else region
 
@@ -137,8 +137,8 @@ def _cut_off(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return _list({})
 
 
-@route("POST", "partitions/mend")
-def _mend(request: Mapping[str, Any]) -> Mapping[str, Any]:
+@route("POST", "partitions/heal")
+def _heal(request: Mapping[str, Any]) -> Mapping[str, Any]:
     _cut.discard(str(request["region"]))
     return _list({})
 
@@ -160,7 +160,7 @@ def _remember_caller(original: Callable[..., dict[str, str]], config: dict[str, 
 async def _refuse_from_outside(
     original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
 ) -> Any:
-    # Without a partition, which is nearly always, requests cost nothing more.
+    # Without a partition, the usual case, requests are not inspected.
     if _cut and not path.startswith((admin.PREFIX, "/_ministack/")):
         region = _refused(path, headers, body, query)
         if region is not None:

@@ -1,1 +1,1 @@
-"""What the emulated services are made with: access to MiniStack, resource types as data, administration over HTTP."""
+"""Building blocks of the emulated services: access to MiniStack, patches, resource types as data, administration."""

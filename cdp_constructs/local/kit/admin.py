@@ -1,4 +1,4 @@
-"""Administration of the embedded cloud over HTTP, under `/_cdp/`: what a test or a drill needs and AWS has no API for.
+"""Administration of the embedded cloud over HTTP, under `/_cdp/`: for tests and drills, where AWS has no API.
 
 The paths are reachable on the loopback address only and ask for no credentials, like MiniStack's own `/_ministack/`.
 """
@@ -20,26 +20,26 @@ _actions: dict[tuple[str, str], Action] = {}
 
 
 class AdminError(ValueError):
-    """A request to an administration path that cannot be carried out; the message is for its sender."""
+    """An administration request that cannot be fulfilled; the message is returned to the client."""
 
 
 class Route(Change):
-    """Answers the requests of one method to one path; can be called like the function that it was made of."""
+    """Handles the requests of one method to one path; can be called like the decorated function."""
 
     def __init__(self, method: str, path: str, action: Action) -> None:
         self._key = (method, PREFIX + path)
         self._action = action
 
     def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Carry out a request."""
+        """Handle a request."""
         return self._action(request)
 
     def apply(self) -> None:
-        """Answer from now on."""
+        """Register the route."""
         _actions[self._key] = self._action
 
     def undo(self) -> None:
-        """Answer no more."""
+        """Remove the route."""
         del _actions[self._key]
 
 

@@ -2,7 +2,7 @@
 
 A module of the packages `kit`, `coverage`, `runners`, `services` and `drills` declares at its top level:
 
-- `RESOURCE_TYPES`, a tuple of `ResourceType`: types that CloudFormation can make, or their labels;
+- `RESOURCE_TYPES`, a tuple of `ResourceType`: types that the embedded cloud adds to CloudFormation;
 - changes of MiniStack: functions with `@patch`, `@replace`, `@before`, `@after`, `@after_deletion` and `@route`;
 - stand-ins for MiniStack's modules, with the private names that the module uses.
 
@@ -21,7 +21,7 @@ __all__ = ["changes", "modules", "needs"]
 
 _ROOT = "cdp_constructs.local"
 _PACKAGES = ("kit", "coverage", "runners", "services", "drills")
-"""In the order in which their changes are applied: a drill acts on what the services have become."""
+"""In the order in which their changes are applied: drills change what the services have changed."""
 _APART = {f"{_ROOT}.coverage.catalogue"}
 """It collects what the others declare."""
 
@@ -42,6 +42,6 @@ def changes(module: ModuleType) -> list[Change]:
 
 
 def needs(module: ModuleType) -> set[str]:
-    """Return the names of MiniStack that a module cannot do without, as `"ministack.module:attribute"`."""
+    """Return the names of MiniStack that a module requires, as `"ministack.module:attribute"`."""
     used = {name for value in vars(module).values() for name in ministack.needs(value)}
     return used | {name for change in changes(module) for name in change.needs}

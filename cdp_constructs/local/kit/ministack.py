@@ -1,8 +1,8 @@
 """Access to MiniStack's modules, loaded at first use.
 
-The labels of the extensions are read by processes that never run MiniStack (the deployer, the command line), and
-MiniStack's modules read their settings from the environment when they are imported. So an extension names the module
-it needs with `module`, and the import happens when the server uses it.
+Extensions are also imported by processes that do not run MiniStack, and MiniStack's modules read their settings from
+the environment when they are imported. So an extension names the module that it needs with `module`, and the import
+happens at first use.
 """
 
 import importlib
@@ -72,17 +72,17 @@ class Place:
         return place
 
     def get(self, default: Any = _REQUIRED) -> Any:
-        """Return what is there.
+        """Return the value.
 
         Raises:
-            AttributeError, KeyError: nothing is, and there is no default.
+            AttributeError, KeyError: there is no value and no default.
         """
         if default is not _REQUIRED:
             return self._owner.get(self._key, default) if self._is_item else getattr(self._owner, self._key, default)
         return self._owner[self._key] if self._is_item else getattr(self._owner, self._key)
 
     def set(self, value: object) -> None:
-        """Put something else there."""
+        """Set the value."""
         if self._is_item:
             self._owner[self._key] = value
         else:

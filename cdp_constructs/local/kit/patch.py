@@ -1,4 +1,4 @@
-"""The one way to change MiniStack: a function or a value of it is replaced, and can be put back.
+"""Replaces functions and values of MiniStack, and restores them.
 
 ```python
 @patch("ministack.services.sqs:_receive_messages_for_esm")
@@ -6,8 +6,7 @@ def _receive(original: Callable[..., Any], queue_url: str, most: int) -> Any: ..
 ```
 
 A change is declared at the top level of a module. Importing the module changes nothing, and does not import MiniStack;
-the process that serves applies all changes (`process/extensions.py`). What a change replaces must be there: a patch
-declares the name that it replaces, so nobody else has to.
+the server applies all changes when it starts (`process/extensions.py`). It requires the names that they replace.
 """
 
 import functools
@@ -35,7 +34,7 @@ class Change(ABC):
 
     @abstractmethod
     def undo(self) -> None:
-        """Put back what was there. Changes of the same name are undone in the reverse order of their application."""
+        """Restore the original. Changes of the same name are undone in the reverse order of their application."""
 
 
 class Patch(Change):
@@ -58,7 +57,7 @@ class Patch(Change):
 
     @property
     def original(self) -> Any:
-        """What was replaced, for those who need it outside of the replacement."""
+        """What was replaced, for callers outside of the replacement."""
         if self._place is None:
             raise RuntimeError(f"{self.target} is not replaced; the patch was not applied")
         return self._original
@@ -75,7 +74,7 @@ class Patch(Change):
         self._place = place
 
     def undo(self) -> None:
-        """Put the original back."""
+        """Restore the original."""
         if self._place is not None:
             self._place.set(self._original)
             self._place = self._original = None

@@ -1,4 +1,4 @@
-"""Adds to the handlers that MiniStack's CloudFormation has already for a type."""
+"""Extends the handlers of resource types that MiniStack's CloudFormation has."""
 
 from collections.abc import Callable
 from typing import Any

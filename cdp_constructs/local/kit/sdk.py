@@ -105,7 +105,7 @@ def call(service: str, operation: str, properties: Mapping[str, Any]) -> dict[st
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """How a service's own API carries a resource type.
+    """How the API of a service creates, updates and deletes a resource type.
 
     Expressions are JMESPath over `Id` (the physical id), `Parts` (the id, split at `|` and `/`), `Properties`,
     `Response`, `Account` and `Region`; one that has `{…}`, and is no literal, is a text with such paths in braces.

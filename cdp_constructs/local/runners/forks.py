@@ -1,4 +1,4 @@
-"""Runs Python programs as forks of a process that has imported already what most functions import.
+"""Runs Python programs as forks of a process that has already imported what most functions import.
 
 A new interpreter spends a third of a second, or several on a busy machine, on importing boto3 and Powertools and on
 reading the descriptions of services. A fork of a process that has done so takes a fifth of that. It is used on Linux,
@@ -80,7 +80,7 @@ class ForkedProcess:
 
 
 class ForkRunner:
-    """Forks programs from a template, on whose process all calls to it are made.
+    """Forks programs from a template process.
 
     Args:
         otherwise: Starts the programs that cannot be forked.

@@ -115,7 +115,7 @@ def _serve(channel: socket.socket) -> None:
 
 
 def main() -> None:
-    """Import, tell what was imported, and serve until the other end is closed."""
+    """Import, send the names of what was imported, and serve until the other end is closed."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     names = _preload()
     gc.collect()

@@ -1,8 +1,8 @@
 """API Gateway: CORS of an HTTP API, every path of an API that is addressed by its host, sub-protocols of WebSockets.
 
-MiniStack keeps the CORS configuration under the template's names, while what answers preflights looks for its own; it
-answers some paths itself, `/health` among them, before it looks at the host; and it leaves the sub-protocol out that
-the integration of `$connect` chose, without which browsers end a connection that they offered sub-protocols for.
+MiniStack stores the CORS configuration under the template's property names, but reads it under other names; it answers
+some paths itself, `/health` among them, before it looks at the host; and it omits the sub-protocol that the integration
+of `$connect` selected, without which browsers close a connection that they offered sub-protocols for.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

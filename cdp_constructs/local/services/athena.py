@@ -1,6 +1,6 @@
-"""Athena: permissions on a query are asked for on the workgroup that it runs in, as on AWS.
+"""Athena: a request about a query needs permission on the workgroup that it runs in, as on AWS.
 
-Queries run on DuckDB if that is installed (extra `analytics`); without it the answers of MiniStack are made up.
+Queries run on DuckDB if that is installed (extra `analytics`); without it MiniStack returns made-up results.
 """
 
 import json

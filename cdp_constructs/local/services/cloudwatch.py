@@ -1,4 +1,4 @@
-"""CloudWatch: composite alarms; alarms on metric math are taken, but nothing evaluates their expression."""
+"""CloudWatch: composite alarms, and alarms on metric math, whose expression is not evaluated."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ def _record(original: Callable[..., dict[str, Any]], name: str, properties: Prop
     metrics = properties.get("Metrics")
     if not metrics:
         return original(name, properties)
-    # A metric that nobody publishes: without data the alarm does what TreatMissingData says.
+    # A metric without data: the alarm does what TreatMissingData says.
     stand_in = {"MetricName": "expression", "Namespace": "MetricMath"}
     plain = {key: value for key, value in properties.items() if key != "Metrics"}
     # An alarm on an anomaly has a band for its threshold, and no number.

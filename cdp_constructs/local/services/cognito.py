@@ -1,4 +1,4 @@
-"""Cognito: the attribute of a user pool that names the issuer of its tokens."""
+"""Cognito: users, their groups and identity providers, and the attribute that names the issuer of tokens."""
 
 from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.sdk import Api, resource_type

@@ -1,7 +1,7 @@
-"""Customer-managed keys: who uses an encrypted topic, queue or secret needs permission for its key as well.
+"""KMS: callers that use an encrypted topic, queue or secret need permission for its customer-managed key as well.
 
-MiniStack keeps the key and asks for nothing, so a missing grant on the key would first be noticed on AWS. Callers are
-checked against their policies and that of the key, services that deliver (S3, SNS) against that of the key.
+MiniStack stores the key's id and requires no permission, so a missing grant on the key would first be noticed on AWS.
+Callers are checked against their policies and that of the key, services that deliver (S3, SNS) against that of the key.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _KEY_ACTIONS = {
 _ERROR_CODES = {"secretsmanager": "AccessDeniedException", "sns": "KMSAccessDenied", "sqs": "KmsAccessDenied"}
 
 _denied: ContextVar[tuple[str, str] | None] = ContextVar("denied key", default=None)
-"""Action and key of the refusal that the current request is about to be answered with."""
+"""Action and key because of which the current request is denied."""
 
 
 def _key_id(service: str, arn: str) -> str | None:

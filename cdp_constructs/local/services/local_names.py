@@ -1,10 +1,10 @@
-"""Lets a browser open what is deployed under the names that it has on AWS.
+"""Lets a browser open sites, APIs and services under the host names that they have on AWS.
 
 `https://<host>/…` of AWS is `http://<host>.localhost:<port>/…` here, and `wss` is `ws`: browsers resolve every name
 under `localhost` to the loopback address by themselves and count it as a secure context. It holds for the names of
-distributions and their aliases, of APIs and their custom domains, and for every host of AWS. A page that was opened so
-has that name as its origin; services see the origin that it has on AWS, so that lists of allowed origins hold as they
-are, and the browser gets back the one that it knows. A content security policy gets the local names beside its own.
+distributions and their aliases, of APIs and their custom domains, and for every host of AWS. A page that was opened
+this way has the local name as its origin; services see the origin on AWS, so that allowed origins need no change, and
+the response has the local origin again. Local names are added to a content security policy.
 """
 
 import re

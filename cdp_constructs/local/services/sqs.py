@@ -1,6 +1,7 @@
-"""SQS: messages of a dead-letter queue can be moved back, which MiniStack's API lacks; batches need no permission more.
+"""SQS: policies in templates, redrive of dead-letter queues, and the permission that batch operations need.
 
-On AWS the batch operations are no IAM actions: whoever may send, delete or hide a message may do so with ten of them.
+MiniStack lacks `StartMessageMoveTask`. On AWS batch operations are no IAM actions: `sqs:SendMessage` covers
+`SendMessageBatch`.
 """
 
 import json
@@ -68,7 +69,7 @@ def _start(data: dict[str, Any], _url: str) -> dict[str, Any]:
         if queue is None:
             kept.append(message)
             continue
-        # On AWS it is a new message with the old body: another id, never received yet.
+        # On AWS it is a new message with the same body: a new id, not received yet.
         fresh: dict[str, Any] = {"id": str(uuid.uuid4()), "sent_at": now, "visible_at": now, "enqueued_at": now}
         fresh |= {"receipt_handle": None, "receive_count": 0, "first_receive_at": None}
         system = {name: value for name, value in message.get("sys", {}).items() if name != "DeadLetterQueueSourceArn"}

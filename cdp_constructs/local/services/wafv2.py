@@ -1,4 +1,4 @@
-"""WAF: what a web ACL refers to, and which resource it guards."""
+"""WAF: IP sets, pattern sets, rule groups, and the association of a web ACL with a resource."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType

@@ -1,4 +1,4 @@
-"""AppSync Events: the API, its channel namespaces and its keys. How channels answer is in `channels`."""
+"""AppSync Events: the API, its channel namespaces and its keys. `channels` has the data plane."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType

@@ -30,7 +30,7 @@ class HandlerError(Exception):
 async def call_handler(
     api_id: str, channel: str, name: str, identity: dict[str, Any] | None, headers: Mapping[str, Any], events: Any
 ) -> dict[str, Any] | None:
-    """Call the function that a namespace names for an operation; None when there is none or it has nothing to say.
+    """Call the function that a namespace names for an operation; None when there is none or it returns nothing.
 
     Raises:
         HandlerError: it refused or failed, or the data source's role may not call it.

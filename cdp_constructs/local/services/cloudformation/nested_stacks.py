@@ -1,6 +1,6 @@
-"""Nested stacks: what an update leaves alone keeps its attributes, so that the rest of the stack can refer to them.
+"""Nested stacks: a resource that an update does not change keeps its attributes, for references from the same stack.
 
-MiniStack hands them to the update of a resource in a stack of its own, and not in a nested one.
+MiniStack passes them to the update of a resource in a top-level stack, but not in a nested one.
 """
 
 from collections.abc import Callable

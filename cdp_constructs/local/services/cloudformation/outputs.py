@@ -1,6 +1,6 @@
 """CloudFormation: a stack reads an output of a stack in another Region (`Fn::GetStackOutput` with `Region`).
 
-MiniStack looks for the producing stack in the consumer's own Region only.
+MiniStack looks for the producing stack in the Region of the consuming stack only.
 """
 
 from collections.abc import Callable

@@ -33,7 +33,7 @@ def distribution_of(domain: str) -> dict[str, Any] | None:
 
 
 def _aliases(distribution: dict[str, Any]) -> list[str]:
-    """Return the alternate names, which are asked for with every request to a name of this cloud."""
+    """Return the alternate domain names; cached, because every request with a host name asks for them."""
     key = (distribution["Id"], distribution["ETag"])
     if key not in _known_aliases:
         _known_aliases[key] = list(_cloudfront._get_distribution_aliases(distribution))

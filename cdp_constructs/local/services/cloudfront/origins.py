@@ -1,4 +1,4 @@
-"""Where a distribution's answers come from: buckets, APIs of this cloud, a second origin when the first one fails."""
+"""CloudFront: origins in this cloud (buckets and APIs), and failover in origin groups."""
 
 import re
 from collections.abc import Callable
@@ -36,7 +36,7 @@ _FAILS_OVER = {"GET", "HEAD", "OPTIONS"}
 
 
 def _may_list(bucket: str, distribution_arn: str) -> bool:
-    """Whether the bucket's policy lets the distribution list it: then S3 says that an object is not there."""
+    """Whether the bucket's policy lets the distribution list it, so that S3 answers 404 for a missing object."""
     policy = _s3._bucket_policies.get_scoped(_s3._bucket_owner_account(bucket), None, bucket)
     if not policy or not distribution_arn:
         return False

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 __all__ = ["Refused", "Viewer", "authorise", "without_signature"]
 
 _SIGNATURE_PARAMETERS = ("Expires", "Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm")
-# SHA-1 is what CloudFront takes when the viewer names none; the choice is not ours.
+# SHA-1 is CloudFront's default when the viewer names none.
 _HASH_ALGORITHMS: Mapping[str, type[hashes.HashAlgorithm]] = {"SHA1": hashes.SHA1, "SHA256": hashes.SHA256}
 
 
 class Refused(Exception):  # noqa: N818 - it becomes an answer to the viewer, not an error of ours
-    """The request is not let through.
+    """The request is refused.
 
     Attributes:
         code: The code of the answer, as CloudFront gives it.

@@ -1,7 +1,7 @@
-"""DynamoDB: an expression is read once, and not once for each item that it is held against.
+"""DynamoDB: an expression is parsed once, and not for each item that it is evaluated on.
 
-MiniStack splits a condition into tokens and checks its grammar anew for every item of a partition. In a table with long
-partitions that is most of the work of a query, and with it of everything else, because one loop serves all requests.
+MiniStack tokenizes a condition and checks its grammar for every item of a partition. In a table with long partitions
+that is most of the work of a query, and it delays all other requests, because one event loop serves them.
 """
 
 from collections.abc import Callable

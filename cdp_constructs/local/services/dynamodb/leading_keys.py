@@ -1,8 +1,8 @@
 """Policies that bind a role to some partition keys of a table (`dynamodb:LeadingKeys`) are evaluated.
 
-MiniStack's requests do not carry that condition key, and `ForAllValues` holds for a key that is absent: such a policy
-would allow everything. This covers the operations on one item and queries of a table; batches, transactions and queries
-of an index still lack the key.
+MiniStack does not provide that condition key, and `ForAllValues` is true for an absent key, so such a policy would
+allow everything. This covers the operations on one item and queries of a table; batches, transactions and queries of an
+index still lack the key.
 """
 
 import json

@@ -1,11 +1,11 @@
 """DynamoDB global tables: a write in one Region reaches the others as it does on AWS.
 
-MiniStack writes to all replicas in the same moment, which hides every race between Regions. Here a change reaches the
+MiniStack writes to all replicas at once, which hides race conditions between Regions. Here a change reaches the
 other Regions some milliseconds later, in the order of its Region, and of two changes to one item the later one wins as
-a whole. A table with strong consistency is written everywhere at once, and suspending does not hold its writes back.
+a whole. A table with strong consistency is written everywhere at once, and suspending replication does not affect it.
 
-`POST /_cdp/replication/suspend?region=us-west-2` holds back what leaves or enters that Region, `POST
-/_cdp/replication/resume?region=us-west-2` lets it catch up, `GET /_cdp/replication` tells what is held back.
+`POST /_cdp/replication/suspend?region=us-west-2` suspends replication to and from that Region, `POST
+/_cdp/replication/resume?region=us-west-2` resumes it, `GET /_cdp/replication` returns the pending changes.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""DynamoDB: CloudFormation makes the replicas of a global table, expired items are deleted, recovery is kept.
+"""DynamoDB: replicas of global tables from CloudFormation, expiry of items, and the recovery settings.
 
 Expired items are deleted once a minute, with the stream record of a deletion by the service;
 `POST /_cdp/dynamodb/expire` does it now.
@@ -69,7 +69,7 @@ def _delete_expired(table: dict[str, Any], item: dict[str, Any]) -> None:
 
 @patch("ministack.services.dynamodb:_remove_item")
 def _remove_item(original: Callable[..., Any], table: dict[str, Any], partition: Any, sort: Any) -> Any:
-    """MiniStack's reaper deletes without a stream record; its round starts `_expire` instead."""
+    """MiniStack's reaper deletes without a stream record; when it runs, start `_expire` instead."""
     if threading.current_thread().name != _REAPER:
         return original(table, partition, sort)
     event_loop().call_soon_threadsafe(_expire, {})

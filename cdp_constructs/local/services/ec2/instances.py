@@ -1,4 +1,4 @@
-"""EC2: instances and what belongs to them, which are described only."""
+"""EC2: instances, volumes, key pairs and placement groups; the API describes them, no machine runs."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import Properties, ResourceType

@@ -1,4 +1,4 @@
-"""EC2: networks, which are described only, and attributes that templates ask for."""
+"""EC2: networks, which the API only describes, and attributes that templates refer to."""
 
 from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.sdk import Api, resource_type

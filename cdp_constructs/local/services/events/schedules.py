@@ -1,7 +1,7 @@
-"""EventBridge rules and Scheduler schedules can be fired at once, instead of waiting for their time.
+"""EventBridge rules and EventBridge Scheduler schedules can be triggered at once.
 
 `POST /_cdp/schedules/fire?region=us-west-2&name=<rule or schedule>` does what the next occurrence of a `rate` or `cron`
-expression would do. MiniStack itself looks every ten seconds for what is due.
+expression would do. MiniStack itself checks every ten seconds which ones are due.
 """
 
 import threading

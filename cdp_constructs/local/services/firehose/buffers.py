@@ -101,7 +101,7 @@ def _flush(key: _Key) -> None:
 
 def _publish_metrics(name: str, delivered: int, failed: int) -> None:
     values = {
-        # Nothing older than this is left behind; the buffer was emptied just now.
+        # No older record is left; the buffer was just emptied.
         "DeliveryToS3.DataFreshness": 0,
         "DeliveryToS3.Records": delivered - failed,
         "FailedConversion.Records": failed,

@@ -27,7 +27,7 @@ def convert(conversion: Mapping[str, Any], group: list[bytes]) -> tuple[bytes | 
 
 
 def _convertible(conversion: Mapping[str, Any], group: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Tell the records that fit the table from those that do not, by halves: most batches have none that do not."""
+    """Separate the records that fit the table from those that do not, by bisection, as most batches have none."""
     if _parquet(conversion, group) is not None:
         return group, []
     if len(group) == 1:
@@ -38,7 +38,7 @@ def _convertible(conversion: Mapping[str, Any], group: list[bytes]) -> tuple[lis
 
 
 def _parquet(conversion: Mapping[str, Any], group: list[bytes]) -> bytes | None:
-    """Return records as one Parquet object, None if one does not fit; MiniStack says why when it is delivered alone.
+    """Return records as one Parquet object, None if one does not fit; MiniStack reports why if delivered alone.
 
     MiniStack's own conversion inserts row by row, which takes more than a millisecond each.
     """

@@ -1,4 +1,4 @@
-"""IAM: a policy document is read once, and not for every request that it is held against.
+"""IAM: a policy document is parsed once, and not for each request that it is evaluated for.
 
 MiniStack parses all policies of the caller twice for each request: for the decision, and for the caller's ARN, which
 needs none of them. With the policies of a topic, a queue and a key that is a fifth of what a request costs.

@@ -1,8 +1,8 @@
 """Policies that demand TLS (`aws:SecureTransport`) hold on the loopback address.
 
-The gateway speaks plain HTTP on 127.0.0.1, where nobody can listen in. MiniStack's policy evaluator would refuse every
-request to a bucket, queue or topic with a TLS-only policy, so it is told that the transport is secure. What this leaves
-unproven: that a plain HTTP request from elsewhere is refused. Assert the policy on the template for that.
+The gateway serves plain HTTP on 127.0.0.1, where traffic does not leave the machine. MiniStack's policy evaluator would
+refuse every request to a bucket, queue or topic with a TLS-only policy, so `aws:SecureTransport` is true for all
+requests. This does not prove that plain HTTP is refused on AWS; assert the policy on the template for that.
 """
 
 from collections.abc import Callable

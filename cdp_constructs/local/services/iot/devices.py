@@ -1,7 +1,7 @@
-"""IoT Core, the devices' side: policy variables of the thing, certificates by signing request over MQTT, the address.
+"""IoT Core for devices: policy variables of the thing, certificates by signing request over MQTT, the endpoint.
 
-MiniStack makes keys for a device; one that keeps its key to itself sends a signing request instead
-(`$aws/certificates/create-from-csr/json`). Attaching a policy asks for the permission on its target, as on AWS.
+MiniStack generates keys for a device; a device that generates its own key sends a signing request instead
+(`$aws/certificates/create-from-csr/json`). Attaching a policy needs permission on its target, as on AWS.
 """
 
 import asyncio
@@ -147,13 +147,13 @@ async def _reply(
 
 
 @patch("ministack.services.iot:_MtlsAcceptor.connection_made")
-def _in_next_round(
+def _in_next_iteration(
     original: Callable[[Any, asyncio.BaseTransport], None], acceptor: Any, transport: asyncio.BaseTransport
 ) -> None:
-    """Leave what a device sends first to TLS.
+    """Pass the first bytes of a connection to TLS.
 
-    The listener pauses reading as soon as it hears of a connection, which Python before 3.11.4 forgets in the same
-    round of the loop (gh-103607), so that the handshake waits for what was dropped. In the next round it holds.
+    The listener pauses reading when a connection is made, which Python before 3.11.4 ignores in the same iteration of
+    the event loop (gh-103607), so that the handshake waits for bytes that were dropped. In the next one it works.
     """
     if sys.version_info < (3, 11, 4):
         asyncio.get_running_loop().call_soon(original, acceptor, transport)

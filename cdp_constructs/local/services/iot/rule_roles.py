@@ -1,6 +1,6 @@
 """IoT Core: an action of a rule is performed only if the role that it names may do it; otherwise it fails.
 
-So a permission that is missing on AWS is missing here, and its messages go the way of the rule's error action.
+So a missing permission is found here too, and the message goes to the rule's error action.
 """
 
 from collections.abc import Callable, Mapping

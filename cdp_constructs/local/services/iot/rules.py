@@ -1,4 +1,4 @@
-"""IoT Core: rule actions that MiniStack passes over, and substitution templates in every action.
+"""IoT Core: rule actions that MiniStack ignores, and substitution templates in every action.
 
 An action is performed only if the role that the rule names may do it; then it is performed by the account's root.
 """

@@ -1,9 +1,9 @@
-"""Lambda: the type of a function's error, dead-letter queues, and properties that CloudFormation drops.
+"""Lambda: error types, dead-letter queues, and properties that MiniStack's CloudFormation drops.
 
-MiniStack calls every error of a handler `Runtime.HandlerError`, so that nothing can retry or catch by name, and wraps
-what goes to a dead-letter queue like what goes to a destination; AWS sends the event as it came. Its CloudFormation
-drops the dead-letter queue, the reserved concurrency, the VPC and the key of a function, and accepts code that is not
-there.
+MiniStack reports every error of a handler as `Runtime.HandlerError`, so that nothing can retry or catch by error name,
+and wraps events for a dead-letter queue like those for a destination; AWS sends the original event. Its CloudFormation
+drops the dead-letter queue, the reserved concurrency, the VPC and the key of a function, and accepts code that does not
+exist.
 """
 
 import json
@@ -31,7 +31,7 @@ def _error_type(message: str, log: str) -> str | None:
 
 @patch("ministack.services.lambda_svc:_execute_function_warm")
 def _execute(original: Callable[..., dict[str, Any]], *arguments: Any, **options: Any) -> dict[str, Any]:
-    """Name the error of a function by its exception."""
+    """Report the name of the exception as the error type."""
     result = original(*arguments, **options)
     body = result.get("body")
     if result.get("error") and isinstance(body, dict) and body.get("errorType") == _UNNAMED:
@@ -43,7 +43,7 @@ def _execute(original: Callable[..., dict[str, Any]], *arguments: Any, **options
 def _route_failure(
     original: Callable[..., None], target: str, name: str, event: Any, result: Mapping[str, Any]
 ) -> None:
-    """Send the event as it came to a dead-letter queue or topic."""
+    """Send the original event to a dead-letter queue or topic."""
     config = _lambda._functions.get(name, {}).get("config", {})
     if target != (config.get("DeadLetterConfig") or {}).get("TargetArn"):
         original(target, name, event, result)

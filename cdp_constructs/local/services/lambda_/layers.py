@@ -1,4 +1,4 @@
-"""Lambda layers: what was compiled for another machine stays out, and this machine's own package stands in for it.
+"""Lambda layers: packages compiled for another platform are left out, and the host's packages are used instead.
 
 Functions run on the Python and the processor of the host, whatever their runtime and architecture say. A layer puts its
 packages before those of the host, so one with code compiled for Lambda's arm64 would hide a package that works here

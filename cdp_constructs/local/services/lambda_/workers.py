@@ -1,12 +1,12 @@
 """Lambda: how many workers a function has, and when its log is complete.
 
-MiniStack starts a worker for every call that finds none free, so that a machine with more calls than it can serve ends
-up with a process for each and serves none of them. Here a function has a few workers, more than the machine has
-processors, and further calls of APIs and event sources wait for one. The operation Invoke does not wait: a function may
-have called it, even for itself.
+MiniStack starts a worker for every invocation that finds none free, so that an overloaded machine ends up with a
+process for each invocation and completes none of them. Here the number of workers of a function is limited, and further
+invocations by APIs and event sources wait for one. The operation Invoke does not wait: a function may have called it,
+even for itself.
 
-After a call MiniStack waits for log lines for a while, because the log takes another way than the answer. Here the
-worker says in the log where a call ends.
+After an invocation MiniStack waits for log lines, because log and response use different pipes. Here the worker marks
+the end of an invocation in the log.
 """
 
 import os
@@ -25,7 +25,7 @@ _lambda_runtime: Any = ministack.module("core.lambda_runtime", "_worker_key")
 
 _MOST_WORKERS = max(8, 2 * (os.cpu_count() or 1))
 _LONGEST_WAIT = 30.0
-"""Seconds that a call waits for a worker; then it gets one of its own, so that nothing waits for itself for ever."""
+"""Seconds that an invocation waits for a worker; then it gets a new one, so that nothing waits for itself forever."""
 _LATEST_LOG = 0.25
 """Seconds after its answer within which a worker's log has come."""
 

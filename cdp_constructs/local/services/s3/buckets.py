@@ -1,6 +1,6 @@
 """S3: the lifecycle rules, encryption, ownership and logging of a bucket from CloudFormation, which MiniStack drops.
 
-They are kept and given back; nothing expires, changes its storage class or is logged.
+They are stored and returned; no object expires or changes its storage class, and nothing is logged.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """S3: writes that ask for `aws:kms` without naming a key use the key that S3 manages, as the bootstrap bucket expects.
 
-MiniStack refuses such a write. Nothing is encrypted either way; the headers are kept and given back.
+MiniStack refuses such a write. Nothing is encrypted either way; the headers are stored and returned.
 """
 
 from collections.abc import Callable

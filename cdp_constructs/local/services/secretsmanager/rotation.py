@@ -1,6 +1,6 @@
-"""Secrets Manager: secrets rotate, their function being called with the four steps; `Ref` of a secret is its ARN.
+"""Secrets Manager: rotation calls the function with its four steps; `Ref` of a secret is its ARN.
 
-A schedule that lies in the future never fires by itself; call `RotateSecret`.
+Scheduled rotations do not run by themselves; call `RotateSecret`.
 """
 
 import contextvars
@@ -44,7 +44,7 @@ def _invoke(arn: str, secret: Mapping[str, Any], version: str, step: str) -> Non
 
 
 def _run(arn: str, secret: dict[str, Any], version: str, *, rotate: bool) -> None:
-    """Carry out a rotation. When it fails, the label AWSPENDING stays, and the next rotation is refused, as on AWS."""
+    """Rotate a secret. When it fails, the label AWSPENDING stays, and the next rotation is refused, as on AWS."""
     try:
         for step in _STEPS if rotate else ("testSecret",):
             _invoke(arn, secret, version, step)
@@ -94,7 +94,7 @@ def _rotate(original: Callable[[Mapping[str, Any]], _Answer], data: Mapping[str,
 
 @patch("ministack.services.secretsmanager:_get_secret_value")
 def _get_value(original: Callable[[Mapping[str, Any]], _Answer], data: Mapping[str, Any]) -> _Answer:
-    """Refuse a version that has no value yet, as the one that a rotation has made but not filled."""
+    """Refuse a version without a value, such as one that a rotation has created but not filled."""
     answer = original(data)
     if answer[0] == HTTPStatus.OK and not any(part in answer[2] for part in (b'"SecretString"', b'"SecretBinary"')):
         stage = data.get("VersionStage", "AWSCURRENT")

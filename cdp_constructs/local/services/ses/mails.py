@@ -1,7 +1,7 @@
-"""SES: what was sent can be read, configuration sets are looked at, and their event destinations hear of mails.
+"""SES: sent mails can be read, configuration sets are checked, and their event destinations are notified.
 
 A mail to the mailbox simulator (`bounce@`, `complaint@`, `suppressionlist@simulator.amazonses.com`, also with `+label`)
-bounces or is complained about, every other one is delivered; nothing leaves the machine. Events go to the default bus
+bounces or gets a complaint, every other one is delivered; nothing leaves the machine. Events go to the default bus
 of EventBridge and to SNS. Sending is authorised on the identity that the mail is sent from.
 
 `GET /_cdp/ses/mails?region=…` lists the mails of a Region, oldest first, with their headers.

@@ -1,8 +1,8 @@
 """SNS mobile push: endpoints have the ARNs of AWS, disabled ones refuse, and what was pushed can be read.
 
 MiniStack answers every publish to an endpoint with success. Here an endpoint that is disabled (`SetEndpointAttributes`
-with `Enabled` `false`, which on AWS SNS does when the platform says so) or gone refuses as on AWS, and so does one
-whose application is disabled. What is done with an endpoint is authorised on its application, publishing on itself.
+with `Enabled` `false`, which on AWS SNS does when the platform says so) or deleted refuses as on AWS, and so does
+one whose application is disabled. Operations on an endpoint are authorised on its application, publishing on itself.
 
 `GET /_cdp/sns/pushes?region=…` lists what was pushed in a Region, oldest first; no platform is called.
 """

@@ -1,9 +1,9 @@
-"""SNS: topics keep their attributes, subscriptions may be of another Region, and have a dead-letter queue that works.
+"""SNS: attributes of topics, subscriptions to topics of other Regions, dead-letter queues of subscriptions.
 
 MiniStack's CloudFormation drops the attributes of a topic, FIFO among them, and a subscription whose topic is in
-another Region; what a queue or function cannot take is lost instead of going to the subscription's dead-letter queue.
-Functions are called once, without the retries and the failure destination of an asynchronous call. And a batch would
-need a permission of its own: on AWS whoever may publish a message may publish ten of them with one request.
+another Region; a message that cannot be delivered is lost instead of being sent to the subscription's dead-letter
+queue. Functions are invoked once, without the retries and the failure destination of an asynchronous invocation. And
+`PublishBatch` would need a permission of its own: on AWS it needs `sns:Publish`.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Systems Manager: an operation on several parameters is authorised for each of them.
 
-MiniStack takes `GetParameters` and `DeleteParameters` for requests on every resource, so only a policy with `*` would
-let them through.
+MiniStack treats `GetParameters` and `DeleteParameters` as requests on every resource, so only a policy with `*` would
+allow them.
 """
 
 import json

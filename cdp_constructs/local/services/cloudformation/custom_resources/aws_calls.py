@@ -38,7 +38,7 @@ def is_sdk_call(properties: Mapping[str, Any]) -> bool:
 
 
 def call_service(event: Event) -> tuple[str, dict[str, Any]]:
-    """Carry out the call that the resource has for the kind of the event, if it has one."""
+    """Make the call that the resource has for the type of the event, if it has one."""
     calls = {
         kind: json.loads(event.properties[kind])
         for kind in ("Create", "Update", "Delete")
@@ -118,7 +118,7 @@ def _service(name: str) -> str:
     for service in services:
         if letters(service) == wanted:
             return service
-    for service in services:  # seconds, but only for the rest: the ids are in the models
+    for service in services:  # takes seconds, so only services that are not found otherwise: the ids are in the models
         if letters(str(session.get_service_model(service).service_id)) == wanted:
             return service
     raise ValueError(f"AwsCustomResource names the service {name!r}, which boto3 does not know")

@@ -37,7 +37,7 @@ _UPLOAD_ARGUMENTS = {
 
 
 def deploy_to_bucket(event: Event) -> tuple[str, dict[str, Any]]:
-    """Carry out an event of a bucket deployment."""
+    """Handle an event of a bucket deployment."""
     properties, old = event.properties, event.old_properties
     destination, before = _destination(properties), _destination(old)
     retained = is_true(properties.get("RetainOnDelete", "true"))

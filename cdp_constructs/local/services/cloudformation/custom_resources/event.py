@@ -1,4 +1,4 @@
-"""What a native handler of a custom resource gets."""
+"""The event that a native handler of a custom resource gets."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ class Event:
 
 
 Handler: TypeAlias = Callable[[Event], tuple[str, dict[str, Any]]]
-"""Carries an event out; returns the physical id and what Fn::GetAtt can ask for. An exception fails the resource."""
+"""Handles an event; returns the physical id and the attributes for Fn::GetAtt. An exception fails the resource."""
 
 
 def is_true(value: Any) -> bool:

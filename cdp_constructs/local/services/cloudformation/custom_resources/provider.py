@@ -1,4 +1,4 @@
-"""Custom resources of the CDK whose functions need Node with the JavaScript SDK, or the AWS CLI: carried out here.
+"""Custom resources of the CDK whose functions need Node with the JavaScript SDK, or the AWS CLI: handled natively.
 
 They run under the role of the function they stand for, so a missing permission fails as on AWS. Every other custom
 resource is sent to its function.
@@ -171,7 +171,7 @@ def _invoke(
     physical_id: str | None = None,
     old_props: dict[str, Any] | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Carry out what has a handler here, on the worker thread of the resource; MiniStack invokes other functions."""
+    """Handle the types above, on the worker thread of the resource; MiniStack invokes the functions of others."""
     handler = call_service if is_sdk_call(properties) else _HANDLERS.get(resource_type)
     if handler is None:
         arguments = (request_type, logical_id, properties, stack_name, stack_id, resource_type)

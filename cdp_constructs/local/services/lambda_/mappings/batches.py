@@ -1,7 +1,7 @@
-"""What event source mappings of all streams have in common: batches are bisected, retries end, the rest waits its turn.
+"""Batches of event source mappings for streams: bisection, limits of retries and age, partial failures.
 
-A shard has one batch under way, whatever the parallelization factor says, on a thread of its own: MiniStack invokes
-functions of streams on the one thread that also serves every queue, so that a slow function holds up all others.
+A shard has one batch in progress, whatever the parallelization factor, on its own thread: MiniStack invokes functions
+of streams on the thread that also serves every queue, so that a slow function delays all others.
 """
 
 import time
@@ -30,12 +30,12 @@ _DEFAULT_BATCH_SIZE = 100
 
 @dataclass
 class _Progress:
-    """How the batch at the current position of a shard fares; a fresh one while batches succeed."""
+    """The state of the batch at the current position of a shard; reset while batches succeed."""
 
     size: int
     tries: int = 0
     not_before: float = 0
-    under_way: bool = False
+    in_progress: bool = False
 
 
 _progress: dict[tuple[str, str], _Progress] = {}
@@ -56,11 +56,11 @@ class Shard:
     created: Callable[[Any], float]
     """Seconds since the epoch."""
     give_up: Callable[[list[Any], Any, Mapping[str, Any], str, int], None]
-    """Tells the failure destination of records, function, its last result, the condition, and the number of tries."""
+    """Notifies the failure destination: records, function, its last result, the condition, the number of attempts."""
 
 
 def mappings_of(service: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Give the mappings that are on, with the ARN of their stream, each inside its account and Region.
+    """Yield the enabled mappings with the ARN of their stream, each in the scope of its account and Region.
 
     Args:
         service: Whose streams, such as ``kinesis``.
@@ -73,7 +73,7 @@ def mappings_of(service: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def poll(shards: Iterable[Shard]) -> bool:
-    """Start a batch of every shard that has records and no batch under way; tell whether there was any.
+    """Start a batch of every shard that has records and no batch in progress; return whether there was any.
 
     Args:
         shards: Each is taken inside its account and Region.
@@ -87,22 +87,22 @@ def _start(shard: Shard) -> bool:
     function, _ = _lambda._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
     key = (mapping["UUID"], shard.name)
     progress = _progress.setdefault(key, _Progress(_batch_size(mapping)))
-    if function is None or progress.under_way or progress.not_before > time.time():
+    if function is None or progress.in_progress or progress.not_before > time.time():
         return False
     records = shard.read(progress.size)
     if not records:
         return False
-    progress.under_way = True
+    progress.in_progress = True
 
     def run() -> None:
         try:
             _run(shard, progress, function, records)
         except Exception:
-            # Not of the function, which has an answer for it: without a pause it would come again at once, for ever.
+            # An error outside of the function: without a pause it would repeat at once, without end.
             progress.not_before = time.time() + _lambda._ESM_BACKOFF_SECONDS
             raise
         finally:
-            progress.under_way = False
+            progress.in_progress = False
             _concurrency.esm_wake.set()
 
     _concurrency.spawn_background(run, thread_name="ministack-esm")
@@ -118,16 +118,16 @@ def _run(shard: Shard, progress: _Progress, function: Any, records: list[Any]) -
         done = records.index(failed)
     if done == len(records):
         mapping["LastProcessingResult"] = f"OK - {len(batch)} records"
-        _begin_anew(progress, _batch_size(mapping))
+        _reset(progress, _batch_size(mapping))
     else:
         mapping["LastProcessingResult"] = "FAILED"
         if done:  # what follows is another batch, with tries of its own
-            _begin_anew(progress, progress.size)
+            _reset(progress, progress.size)
         done += _fail(shard, progress, records[done:], function, result)
     shard.advance(done)
 
 
-def _begin_anew(progress: _Progress, size: int) -> None:
+def _reset(progress: _Progress, size: int) -> None:
     progress.size, progress.tries, progress.not_before = size, 0, 0
 
 
@@ -147,7 +147,7 @@ def _first_failure(shard: Shard, batch: list[Any], result: Mapping[str, Any]) ->
 
 
 def _fail(shard: Shard, progress: _Progress, records: list[Any], function: Any, result: Mapping[str, Any]) -> int:
-    """Decide what becomes of the records that failed; return how many of them are given up."""
+    """Bisect, retry or discard the records that failed; return how many are discarded."""
     # What a function reports is where the batch is cut already; only a batch that failed as a whole is split.
     if shard.mapping.get("BisectBatchOnFunctionError") and result.get("error") and len(records) > 1:
         progress.size = (len(records) + 1) // 2  # splitting does not count as a try
@@ -156,7 +156,7 @@ def _fail(shard: Shard, progress: _Progress, records: list[Any], function: Any, 
     condition = _exhausted(shard, progress, records)
     if condition:
         shard.give_up(records, function, result, condition, progress.tries)
-        _begin_anew(progress, _batch_size(shard.mapping))
+        _reset(progress, _batch_size(shard.mapping))
         return len(records)
     progress.not_before = time.time() + _lambda._ESM_BACKOFF_SECONDS
     return 0

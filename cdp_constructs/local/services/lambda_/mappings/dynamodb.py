@@ -1,6 +1,6 @@
-"""Event source mappings of DynamoDB streams: batches are bisected, retries end, partial failures are kept apart.
+"""Event source mappings of DynamoDB streams: bisection, limits of retries and age, partial failures.
 
-MiniStack's own poller repeats a failing batch for ever and ignores these settings.
+MiniStack's own poller retries a failing batch without end and ignores these settings.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ _lambda: Any = ministack.module("services.lambda_svc", "_dynamodb_stream_positio
 
 
 def _shards() -> Iterator[batches.Shard]:
-    """Give the streams that exist, each inside its account and Region."""
+    """Yield the existing streams, each in the scope of its account and Region."""
     for mapping, stream in batches.mappings_of("dynamodb"):
         table = stream.split("/")[1]
         if (_ddb._tables.get(table) or {}).get("LatestStreamArn") == stream:

@@ -1,6 +1,6 @@
-"""Event source mappings of Kinesis streams: batches are bisected, retries end, partial failures are kept apart.
+"""Event source mappings of Kinesis streams: bisection, limits of retries and age, partial failures.
 
-MiniStack's own poller repeats a failing batch for ever and ignores these settings.
+MiniStack's own poller retries a failing batch without end and ignores these settings.
 """
 
 import base64
@@ -21,7 +21,7 @@ _responses: Any = ministack.module("core.responses")
 
 
 def _shards() -> Iterator[batches.Shard]:
-    """Give the shards of the streams that exist, each inside its account and Region."""
+    """Yield the shards of the existing streams, each in the scope of its account and Region."""
     for mapping, arn in batches.mappings_of("kinesis"):
         stream = _kinesis._streams.get(arn.partition("/")[2])
         if stream and stream["StreamStatus"] == "ACTIVE":

@@ -1,7 +1,7 @@
 """Event source mappings of queues: batches wait for their window, and may be larger than ten messages.
 
-MiniStack hands over what is there at once, ten messages at most. Lambda waits until a batch is full or the window has
-passed since its first message, and fills batches of up to 10,000 messages.
+MiniStack passes the messages that are available at once, ten at most. Lambda waits until a batch is full or the window
+has passed since its first message, and fills batches of up to 10,000 messages.
 """
 
 import time
