@@ -79,7 +79,7 @@ def test_every_type_of_the_cdk_is_known_and_a_misspelt_one_is_not(cloud: LocalCl
     names = sorted(_cdk_types())
     assert len(names) > 1_500
 
-    # Whatever is missing here belongs into recorded_types.txt, or better, is carried.
+    # Types that are missing here belong into recorded_types.txt, or are emulated.
     assert _unknown(cloud.client("cloudformation"), [*names, "AWS::S3::Bukkit"]) == {"AWS::S3::Bukkit"}
 
 

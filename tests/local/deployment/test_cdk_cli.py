@@ -109,7 +109,7 @@ def test_bootstrap_deploy_diff_redeploy_and_destroy(cdk: Cdk, own_cloud: LocalCl
     assert attributes["Attributes"] == {"VisibilityTimeout": "45"}
     assert _stack(own_cloud)["StackStatus"] == "UPDATE_COMPLETE"
 
-    # The deployer goes on where the CLI stopped: the same stack, the bucket of the bootstrap.
+    # The deployer continues where the CLI stopped: the same stack, the bucket of the bootstrap.
     assert own_cloud.deploy(tmp_path / "cdk.out").outputs["Small"] == outputs
 
     cdk("destroy", "--force")

@@ -44,7 +44,7 @@ def _status(cloud: LocalCloud, stack: str, region: str = "us-east-1") -> str | N
     return statuses[0] if statuses else None
 
 
-def test_outputs_resources_and_regions_are_told_per_stack(
+def test_outputs_resources_and_regions_are_reported_per_stack(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     here, there = name("here"), name("there")
@@ -214,7 +214,7 @@ def test_a_template_that_asks_for_the_bootstrap_version_gets_one(
 BROKEN = template({"Broken": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 999_999}}})
 
 
-def test_a_failure_is_told_with_its_resource_and_reason_and_stops_what_depends_on_it(
+def test_a_failure_is_reported_with_its_resource_and_reason_and_stops_what_depends_on_it(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     broken, after, beside = name("broken"), name("after"), name("beside")
@@ -235,7 +235,7 @@ def test_a_failure_is_told_with_its_resource_and_reason_and_stops_what_depends_o
 def test_a_stack_whose_creation_failed_can_be_deployed_again(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
-    stack = name("mended")
+    stack = name("repaired")
     writer.stack(stack, BROKEN)
     with pytest.raises(DeploymentError):
         cloud.deploy(writer.folder)
@@ -259,7 +259,7 @@ def test_a_stack_that_is_still_under_way_is_waited_for(
     assert _status(cloud, stack) == "CREATE_COMPLETE"
 
 
-def test_two_failures_side_by_side_are_told_together(
+def test_two_failures_in_parallel_are_reported_together(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     one, other = name("one"), name("other")
@@ -305,7 +305,7 @@ def test_a_failed_update_is_rolled_back_and_tells_its_own_events_only(
     cloud.client("sqs").send_message(QueueUrl=url, MessageBody="still there")
 
 
-def test_types_that_nobody_provides_are_listed_before_anything_is_created(
+def test_unknown_types_are_listed_before_anything_is_created(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     first, second = name("first"), name("second")
@@ -436,7 +436,7 @@ def handler(event, context):
 """
 
 
-def test_a_resource_that_cannot_be_deleted_is_told(
+def test_a_resource_that_cannot_be_deleted_is_reported(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     stack = name("stubborn")
@@ -474,13 +474,13 @@ def test_a_stack_that_another_one_uses_is_not_deleted(
         deployment.destroy()
 
 
-def test_progress_is_told_per_stack(cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]) -> None:
+def test_progress_is_reported_per_stack(cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]) -> None:
     stack = name("progress")
     writer.stack(stack, QUEUE)
-    told: list[tuple[str, str]] = []
-    cloud.deploy(writer.folder, progress=lambda *news: told.append(news))
-    cloud.deploy(writer.folder, progress=lambda *news: told.append(news))
-    assert told == [(stack, "deploying"), (stack, "deployed"), (stack, "deploying"), (stack, "unchanged")]
+    reported: list[tuple[str, str]] = []
+    cloud.deploy(writer.folder, progress=lambda *step: reported.append(step))
+    cloud.deploy(writer.folder, progress=lambda *step: reported.append(step))
+    assert reported == [(stack, "deploying"), (stack, "deployed"), (stack, "deploying"), (stack, "unchanged")]
 
 
 def test_an_attached_cloud_deploys_too(cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]) -> None:

@@ -1,4 +1,4 @@
-"""A Region that is cut off: nobody outside reaches it, inside it goes on, and afterwards all is as before."""
+"""An isolated Region: requests from outside are refused, functions inside reach it, and it recovers."""
 
 import io
 import json
@@ -19,7 +19,7 @@ TRUST = {
     ],
 }
 MAY_LIST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*"}]}
-# Lists queues of the Region that it is told, without waiting long for one that is lost.
+# Lists queues of the Region in the event, without waiting long for an isolated one.
 CODE = """
 import boto3
 from botocore.config import Config
@@ -52,7 +52,7 @@ def ask(cloud: LocalCloud, here: str, there: str) -> Any:
     return json.loads(answer["Payload"].read())
 
 
-def test_inside_everything_goes_on_and_nobody_outside_gets_in(cloud: LocalCloud) -> None:
+def test_functions_inside_reach_the_region_and_requests_from_outside_are_refused(cloud: LocalCloud) -> None:
     cloud.client("sqs", LOST).create_queue(QueueName="inside")
     for region in (LOST, OTHER):
         make_function(cloud, "asks", region)
@@ -90,7 +90,7 @@ def test_presigned_forms_and_addresses_of_the_region_are_out_of_reach(cloud: Loc
     assert send() == 204
 
 
-def test_nobody_signs_in_with_a_user_pool_of_the_region(cloud: LocalCloud) -> None:
+def test_users_cannot_sign_in_with_a_user_pool_of_the_region(cloud: LocalCloud) -> None:
     cognito = cloud.client("cognito-idp", LOST)
     pool = cognito.create_user_pool(PoolName="users")["UserPool"]["Id"]
     client = cognito.create_user_pool_client(UserPoolId=pool, ClientName="web")["UserPoolClient"]["ClientId"]

@@ -329,8 +329,8 @@ def test_preflights_are_answered_for_named_origins_only(url: str) -> None:
     assert set(allowed.headers["access-control-allow-methods"].split(",")) == {"GET", "POST"}
     assert allowed.headers["access-control-allow-credentials"] == "true"
     assert allowed.headers["access-control-max-age"] == "600"
-    stranger = httpx.options(f"{url}/rooms/lobby", headers={"Origin": "https://evil.example", **asked})
-    assert "access-control-allow-origin" not in stranger.headers
+    other_origin = httpx.options(f"{url}/rooms/lobby", headers={"Origin": "https://evil.example", **asked})
+    assert "access-control-allow-origin" not in other_origin.headers
 
 
 def test_answers_carry_cors_headers(url: str) -> None:

@@ -279,7 +279,7 @@ def test_functions_change_requests_and_answers_and_answer_themselves(browser: Br
     assert browser.get("/broken").status_code == 503
 
 
-def test_what_is_missing_is_told_apart_only_where_the_bucket_may_be_listed(browser: Browser) -> None:
+def test_a_missing_object_is_404_only_where_the_bucket_may_be_listed(browser: Browser) -> None:
     assert browser.get("/none.txt").status_code == 404
     assert browser.get("/unlisted/none.txt").status_code == 403
 
@@ -306,7 +306,7 @@ def test_hosts_of_aws_have_local_names(browser: Browser) -> None:
     api = f"https://{browser.outputs['Api']}.execute-api.us-east-1.amazonaws.com"
     assert browser.ask("GET", f"{api}/carts").json()["path"] == "/carts"
     listed = browser.ask("GET", f"https://{browser.outputs['Site']}.s3.us-east-1.amazonaws.com/index.html")
-    assert listed.status_code == 403, "the bucket answers, and to nobody"
+    assert listed.status_code == 403, "the bucket answers without listing"
     target = "AWSCognitoIdentityProviderService.GetUser"
     sign_in = browser.ask("POST", "https://cognito-idp.us-east-1.amazonaws.com/", **{"X-Amz-Target": target})
     assert "__type" in sign_in.json()

@@ -361,9 +361,9 @@ def test_a_queue_refuses_who_is_not_allowed(cloud: LocalCloud, fanout: dict[str,
     iam = cloud.client("iam")
     iam.create_user(UserName="nobody")
     key = iam.create_access_key(UserName="nobody")["AccessKey"]
-    stranger = cloud.client("sqs", region=TOKYO, credentials=key)
+    unauthorised = cloud.client("sqs", region=TOKYO, credentials=key)
     with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):
-        stranger.send_message(QueueUrl=fanout["All"], MessageBody="no")
+        unauthorised.send_message(QueueUrl=fanout["All"], MessageBody="no")
     iam.delete_access_key(UserName="nobody", AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName="nobody")
 

@@ -1,4 +1,4 @@
-"""Nested stacks: a resource that an update replaces is gone afterwards, in a nested stack too."""
+"""Nested stacks: a resource that an update replaces is deleted, in a nested stack too."""
 
 import json
 from typing import Any

@@ -255,8 +255,8 @@ def test_canned_policy(site: Site) -> None:
 
 
 def test_a_signature_of_another_key_is_refused(site: Site) -> None:
-    _, stranger = key_pair()
-    signer = CloudFrontSigner(site.outputs["Key"], stranger)
+    _, other_key = key_pair()
+    signer = CloudFrontSigner(site.outputs["Key"], other_key)
     signed = signer.generate_presigned_url(f"{site.url}/private/cat.jpg", date_less_than=soon())
     assert site.get(signed).status_code == 403
 
@@ -316,7 +316,7 @@ def cookie_header(cookies: dict[str, str]) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
 
 
-def test_a_key_rotates_at_run_time_with_both_keys_live_meanwhile(cloud: LocalCloud, site: Site) -> None:
+def test_a_key_rotates_at_run_time_while_both_keys_are_valid(cloud: LocalCloud, site: Site) -> None:
     client = cloud.client("cloudfront")
     public, sign = key_pair()
     config = {"CallerReference": str(time.time_ns()), "Name": "second", "EncodedKey": public}

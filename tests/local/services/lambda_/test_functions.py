@@ -272,7 +272,7 @@ def test_reserved_concurrency_is_kept(cloud: LocalCloud, deployed: dict[str, str
 
 
 @pytest.mark.parametrize(("kind", "sent"), [("Rule", "rule"), ("Schedule", "schedule")])
-def test_schedules_fire_when_told_to(
+def test_schedules_fire_on_demand(
     cloud: LocalCloud, deployed: dict[str, str], taken: Callable[..., Any], kind: str, sent: str
 ) -> None:
     cloud.fire_schedule(deployed[kind], REGION)
@@ -355,7 +355,9 @@ def test_a_stream_gets_past_a_poisonous_record(cloud: LocalCloud, stacks: Any, t
     assert sizes[1] > 1
 
 
-def test_a_crash_ends_the_call_that_is_under_way_and_the_next_one_starts_anew(cloud: LocalCloud, stacks: Any) -> None:
+def test_a_crash_ends_the_invocation_in_progress_and_the_next_one_starts_a_new_process(
+    cloud: LocalCloud, stacks: Any
+) -> None:
     code = "import os, time\ndef handler(event, context):\n    time.sleep(event['sleep'])\n    return os.getpid()\n"
     template = {
         "Resources": {"Role": role(), "Sleeper": function(code, "Role")},
@@ -372,7 +374,7 @@ def test_a_crash_ends_the_call_that_is_under_way_and_the_next_one_starts_anew(cl
     first = sleep(0)["result"]
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(sleep, 8)
-        # The one process is at work, or about to be: either way the call has nobody to finish it.
+        # The one process is at work, or about to be: either way the invocation cannot complete.
         assert eventually(lambda: cloud.crash_function(name, REGION)) == 1
         ended = under_way.result()
     assert ended["error"] or ended["result"] != first

@@ -88,12 +88,12 @@ forks = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="workers are fo
 def forked(cloud: LocalCloud, names: dict[str, str], call: Call, eventually: Callable[..., Any]) -> dict[str, Any]:
     """Return the first answer of a worker that was forked: the template itself takes a moment to be ready."""
 
-    def anew() -> dict[str, Any] | None:
+    def forked() -> dict[str, Any] | None:
         cloud.crash_function(names["One"], REGION)
         result = call(names["One"])
         return result if is_forked(result) else None
 
-    result: dict[str, Any] = eventually(anew, within=20)
+    result: dict[str, Any] = eventually(forked, within=20)
     return result
 
 
@@ -128,13 +128,13 @@ def test_a_function_with_a_package_of_its_own_gets_that_and_not_the_template(
         archive.writestr("index.py", CODE)
         archive.writestr("boto3/__init__.py", "__version__ = 'of its own'\n")
     cloud.client("lambda", REGION).create_function(
-        FunctionName="brings-boto3",
+        FunctionName="own-boto3",
         Runtime="python3.14",
         Handler="index.handler",
         Role=names["Role"],
         Code={"ZipFile": code.getvalue()},
     )
-    result = call("brings-boto3")
+    result = call("own-boto3")
     assert (result["boto3"], is_forked(result)) == ("of its own", False)
     assert forked["boto3"] != result["boto3"]
 

@@ -1,4 +1,4 @@
-"""Secrets Manager: rotations call their function, whoever is allowed to be called; `Ref` of a secret is its ARN."""
+"""Secrets Manager: rotations call functions that Secrets Manager may invoke; `Ref` of a secret is its ARN."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Kinesis: event source mappings isolate what a function fails on, and the rest of the shard goes on."""
+"""Kinesis: event source mappings isolate the records that a function fails on, and continue with the shard."""
 
 import base64
 import json
