@@ -4,12 +4,14 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
+from tests.assembly.assemblies import AssemblyWriter
 
 Template = Mapping[str, Any]
 
@@ -84,3 +86,15 @@ def stacks(cloud: LocalCloud) -> Iterator[Stacks]:
 @pytest.fixture(scope="session", name="eventually")
 def _eventually() -> Callable[..., Any]:
     return eventually
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> AssemblyWriter:
+    return AssemblyWriter(tmp_path / "cdk.out")
+
+
+@pytest.fixture
+def name() -> Callable[[str], str]:
+    """Stack names that no other test of the session has."""
+    suffix = uuid.uuid4().hex[:8]
+    return lambda stem: f"{stem}-{suffix}"

@@ -2,18 +2,15 @@
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.testing import eventually
 from tests.local.resources import allow, function, role
 
 REGION = "us-west-2"
-
 HANDLER = """
 import boto3, json, os
 
@@ -35,29 +32,9 @@ def handler(event, context):
     boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody=json.dumps(event))
     return event
 """
-
-STREAM_HANDLER = """
-import boto3, json, os
-def handler(event, context):
-    changes = [record["dynamodb"] for record in event["Records"]]
-    if any(change["Keys"]["id"]["S"] == "poison" for change in changes):
-        raise ValueError("poison")
-    failed = []
-    for change in changes:
-        key = change["Keys"]["id"]["S"]
-        if key == "partial":
-            failed.append({"itemIdentifier": change["SequenceNumber"]})
-        else:
-            boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody=key)
-    return {"batchItemFailures": failed}
-"""
-
-
 SEEN_ARN = {"Fn::GetAtt": ["Seen", "Arn"]}
 ENVIRONMENT = {"Variables": {"SEEN": {"Ref": "Seen"}, "KEY": {"Ref": "Key"}}}
-
 OUTPUTS = ("Seen", "Failed", "Dead", "Function", "WithDeadLetters", "Rule", "Schedule", "Topic", "Wanted")
-
 TEMPLATE = {
     "Parameters": {"Wanted": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/conformance/wanted"}},
     "Resources": {
@@ -196,27 +173,6 @@ def deployed(cloud: LocalCloud, stacks: Any) -> dict[str, str]:
     return outputs
 
 
-@pytest.fixture
-def taken(cloud: LocalCloud, eventually: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
-    """Return a function that waits for messages of a queue and deletes them."""
-    sqs = cloud.client("sqs", region=REGION)
-
-    def take(url: str, count: int = 1) -> list[dict[str, Any]]:
-        messages: list[dict[str, Any]] = []
-
-        def enough() -> bool:
-            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-            for message in answer.get("Messages", []):
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                messages.append(message)
-            return len(messages) >= count
-
-        eventually(enough, within=20)
-        return messages
-
-    return take
-
-
 def invoke(cloud: LocalCloud, name: str, payload: dict[str, Any], kind: str = "RequestResponse") -> Any:
     client = cloud.client("lambda", region=REGION)
     answer = client.invoke(FunctionName=name, InvocationType=kind, Payload=json.dumps(payload))
@@ -300,82 +256,3 @@ def test_each_parameter_of_a_request_is_authorised(cloud: LocalCloud, deployed: 
 
 def test_template_parameters_come_from_parameter_store(deployed: dict[str, str]) -> None:
     assert deployed["Wanted"] == "found"
-
-
-STREAM = {
-    "Resources": {
-        "Seen": {"Type": "AWS::SQS::Queue"},
-        "Failed": {"Type": "AWS::SQS::Queue"},
-        "Table": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-                "BillingMode": "PAY_PER_REQUEST",
-                "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
-            },
-        },
-        "Role": role(
-            allow(["sqs:SendMessage"], SEEN_ARN, {"Fn::GetAtt": ["Failed", "Arn"]}),
-            allow(["dynamodb:GetRecords", "dynamodb:DescribeStream"], {"Fn::GetAtt": ["Table", "StreamArn"]}),
-        ),
-        "Function": function(STREAM_HANDLER, "Role", Environment={"Variables": {"SEEN": {"Ref": "Seen"}}}),
-        "Mapping": {
-            "Type": "AWS::Lambda::EventSourceMapping",
-            "Properties": {
-                "EventSourceArn": {"Fn::GetAtt": ["Table", "StreamArn"]},
-                "FunctionName": {"Ref": "Function"},
-                "StartingPosition": "TRIM_HORIZON",
-                "BatchSize": 10,
-                "BisectBatchOnFunctionError": True,
-                "MaximumRetryAttempts": 1,
-                "FunctionResponseTypes": ["ReportBatchItemFailures"],
-                "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["Failed", "Arn"]}}},
-                "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
-            },
-        },
-    },
-    "Outputs": {name: {"Value": {"Ref": name}} for name in ("Seen", "Failed", "Table")},
-}
-
-
-def test_a_stream_gets_past_a_poisonous_record(cloud: LocalCloud, stacks: Any, taken: Callable[..., Any]) -> None:
-    outputs = stacks.deploy(STREAM, region=REGION)
-    table = cloud.client("dynamodb", region=REGION)
-    keys = ["a", "b", "poison", "c", "partial", "d"]
-    items = [{"PutRequest": {"Item": {"id": {"S": key}}}} for key in keys]
-    table.batch_write_item(RequestItems={outputs["Table"]: items})
-    table.delete_item(TableName=outputs["Table"], Key={"id": {"S": "a"}})
-    assert {message["Body"] for message in taken(outputs["Seen"], 5)} == {"a", "b", "c", "d"}
-    failed = [json.loads(message["Body"]) for message in taken(outputs["Failed"], 2)]
-    assert [record["requestContext"]["condition"] for record in failed] == ["RetryAttemptsExhausted"] * 2
-    # What made a call fail is alone in the end; what was reported takes the rest of its batch along, as AWS says.
-    sizes = [record["DDBStreamBatchInfo"]["batchSize"] for record in failed]
-    assert sizes[0] == 1
-    assert sizes[1] > 1
-
-
-def test_a_crash_ends_the_invocation_in_progress_and_the_next_one_starts_a_new_process(
-    cloud: LocalCloud, stacks: Any
-) -> None:
-    code = "import os, time\ndef handler(event, context):\n    time.sleep(event['sleep'])\n    return os.getpid()\n"
-    template = {
-        "Resources": {"Role": role(), "Sleeper": function(code, "Role")},
-        "Outputs": {"Name": {"Value": {"Ref": "Sleeper"}}},
-    }
-    name = stacks.deploy(template, region=REGION)["Name"]
-
-    def sleep(seconds: float) -> dict[str, Any]:
-        payload = json.dumps({"sleep": seconds}).encode()
-        answer: dict[str, Any] = cloud.client("lambda", REGION).invoke(FunctionName=name, Payload=payload)
-        return {"error": answer.get("FunctionError"), "result": json.loads(answer["Payload"].read())}
-
-    assert cloud.crash_function(name, REGION) == 0
-    first = sleep(0)["result"]
-    with ThreadPoolExecutor(1) as pool:
-        under_way = pool.submit(sleep, 8)
-        # The one process is at work, or about to be: either way the invocation cannot complete.
-        assert eventually(lambda: cloud.crash_function(name, REGION)) == 1
-        ended = under_way.result()
-    assert ended["error"] or ended["result"] != first
-    assert sleep(0)["result"] != first
