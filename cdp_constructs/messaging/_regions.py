@@ -10,19 +10,17 @@ from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
-    from constructs import Construct
+    from constructs import Construct, IConstruct
 
 _LONGEST_QUEUE_NAME = 80
 
 
-def is_other_region(construct: "Construct", scope: "Construct | None") -> bool:
+def is_other_region(construct: "Construct", scope: "Construct") -> bool:
     """Tell whether ``scope`` is in another Region than ``construct``.
 
     Raises:
         InvalidOptionError: when that is not known at synthesis, or the accounts differ.
     """
-    if scope is None:
-        return False
     here, there = stack_of(construct), stack_of(scope)
     if here is there or (here.region == there.region and here.account == there.account):
         return False
@@ -57,7 +55,7 @@ def _region_of(topic: "sns.ITopic") -> str:
     return topic.env.region
 
 
-def physical_name(construct: "Construct", *, fifo: bool) -> str:
+def physical_name(construct: "IConstruct", *, fifo: bool) -> str:
     """Return a name for a queue or topic that only depends on the construct's path."""
     suffix = ".fifo" if fifo else ""
     return Names.unique_resource_name(construct, max_length=_LONGEST_QUEUE_NAME - len(suffix), separator="-") + suffix

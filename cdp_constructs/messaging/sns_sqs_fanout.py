@@ -1,9 +1,8 @@
 """Fanout: one message, and a queue of its own for everybody who wants it."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -12,48 +11,23 @@ from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
-from cdp_constructs.messaging._consumers import check_consumer, visibility_timeout_for
-from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy, filter_options
-from cdp_constructs.messaging._publishing import grant_publish, let_sns_use_key, sns_service
-from cdp_constructs.messaging._regions import check_region, is_other_region, physical_name
+from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy
+from cdp_constructs.messaging._publishing import grant_publish, let_sns_use_key
+from cdp_constructs.messaging._regions import check_region, is_other_region
+from cdp_constructs.messaging._remote_subscriptions import subscribe_from_other_region
+from cdp_constructs.messaging._subscriptions import SubscriberOptions, subscribe
+from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
+from cdp_constructs.messaging.queue_consumer import QueueConsumer
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sqs as sqs
 
-__all__ = ["FanoutSubscriber", "SnsSqsFanout"]
 
 _SNS_QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/sns.html"
 _MOST_FILTER_POLICIES = 200
 _MOST_FIFO_SUBSCRIPTIONS = 100
-
-
-@dataclass(frozen=True)
-class FanoutSubscriber:
-    """What ``SnsSqsFanout.add_subscriber`` made for one consumer."""
-
-    queue: "sqs.Queue"
-    """Receives the messages that match."""
-    dead_letter_queue: "sqs.Queue"
-    """Keeps what the consumer failed on; ``StartMessageMoveTask`` puts it back into ``queue``."""
-    subscription: sns.Subscription
-    """Connects the topic with ``queue``."""
-    subscription_dead_letter_queue: "sqs.Queue"
-    """Keeps what SNS could not put into ``queue``; it is in the topic's Region."""
-
-    def metric_oldest_message(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Age in seconds of the oldest message that waits: how far the consumer is behind. Per minute by default."""
-        return metric_oldest_message(self.queue, period=period)
-
-    def metric_failed(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Messages that the consumer failed on and that wait in the dead-letter queue. Per minute by default."""
-        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(
-            period=period or minute(), statistic="max"
-        )
 
 
 class SnsSqsFanout(Construct):
@@ -132,12 +106,11 @@ class SnsSqsFanout(Construct):
                 self, "content_based_deduplication", "was given for a standard topic", "Give fifo=True or leave it out"
             )
         check_exclusive(self, {"encryption_key": encryption_key}, {"removal_policy": removal_policy})
-        self._alarm_topic = alarm_topic
+        self.alarm_topic = alarm_topic
         self._filter_policies = 0
         self._subscriptions = 0
         self.topic: sns.ITopic
         self.encryption_key: kms.IKey | None
-        self._made_topic: sns.Topic | None = None
         if topic is not None:
             self.topic = topic
             self._fifo = topic.fifo
@@ -149,7 +122,7 @@ class SnsSqsFanout(Construct):
                 description=f"Encrypts the topic and the queues of {path_of(self)}",
                 removal_policy=removal_policy or RemovalPolicy.RETAIN,
             )
-            self.topic = self._made_topic = sns.Topic(
+            self.topic = sns.Topic(
                 self,
                 "Topic",
                 fifo=fifo,
@@ -159,7 +132,7 @@ class SnsSqsFanout(Construct):
             )
             self._fifo = bool(fifo)
         region = region_of(stack_of(self))
-        fix = "Make the fan-out in the topic's Region and give add_subscriber a scope in the other one"
+        fix = "Create the fan-out in the topic's Region and use add_remote_subscriber with a scope in the other one"
         check_region(self, "topic", topic, region, fix)
         check_region(self, "alarm_topic", alarm_topic, region, f"Give one of {region}")
         if self.encryption_key is not None:
@@ -177,138 +150,79 @@ class SnsSqsFanout(Construct):
         self,
         construct_id: str,
         *,
-        handler: "lambda_.IFunction | None" = None,
+        consumer: QueueConsumer | None = None,
         filter_policy: FilterPolicy | None = None,
         filter_on: FilterOn = "attributes",
         raw_message_delivery: bool = True,
-        max_receive_count: int = 5,
-        visibility_timeout: Duration | None = None,
-        batch_size: int = 10,
-        batching_window: Duration | None = None,
-        max_concurrency: int = 10,
-        scope: Construct | None = None,
         encryption_key: "kms.IKey | None" = None,
         alarm_topic: sns.ITopic | None = None,
     ) -> FanoutSubscriber:
-        """Give a consumer a queue of its own.
+        """Give a subscriber a queue of its own.
 
         Args:
-            construct_id: Id inside this fan-out (and inside ``scope``).
-            handler: Works on the queue in batches and returns ``batchItemFailures``; only those are delivered again.
-                By default nobody does: poll the queue yourself.
-            filter_policy: Which messages to take, in the JSON form of the SNS guide; by default all.
-            filter_on: Whether the policy looks at message attributes or at fields of a JSON body.
+            construct_id: Id inside this fan-out.
+            consumer: The function that works on the queue. Default: none; poll the queue yourself.
+            filter_policy: Which messages to take, in the JSON form of the SNS guide. Default: all.
+            filter_on: Whether the policy looks at message ``attributes`` or at fields of a JSON ``body``.
             raw_message_delivery: Whether the queue's messages are the published bodies (at most ten message
                 attributes; more go to the subscription's dead-letter queue) or SNS envelopes around them.
-            max_receive_count: Deliveries before a message counts as failed, 1 to 1,000. Below 5 a throttled function
-                can lose messages to the dead-letter queue without having seen them.
-            visibility_timeout: How long a received message stays hidden, up to 12 hours. By default six times the
-                handler's timeout and ``batching_window`` on top, which is also the least; 30 seconds without a handler.
-                Required for a handler whose timeout is not known, such as an imported function.
-            batch_size: Most messages per call of the handler, 1 to 10,000; above 10 needs ``batching_window``. FIFO
-                takes at most 10.
-            batching_window: How long to wait for a full batch, up to 5 minutes; not for FIFO. By default no wait.
-            max_concurrency: Most batches worked on at a time, 2 to 1,000.
-            scope: Where queue, dead-letter queue and handler live; by default here. In a stack of **another Region**
-                they get names made from their path, so that both Regions know each other without waiting for each
-                other, and so does the topic: the first such subscriber replaces a topic that is already deployed.
-                The subscription and its dead-letter queue stay in the topic's Region, as SNS requires.
-            encryption_key: A key of the queue's Region; by default this fan-out's, and in another Region one of SQS.
-            alarm_topic: Receives the alarms of this subscriber, in another Region only those that are there; by default
-                this fan-out's. Required in another Region when this fan-out has one, because an alarm notifies only
-                topics of its own Region.
+            encryption_key: A customer-managed key for the queues. Default: this fan-out's.
+            alarm_topic: Receives the alarms of this subscriber. Default: this fan-out's.
 
         Raises:
-            InvalidOptionError: for values that SNS, SQS or Lambda would refuse, and for what cannot work in another
-                Region or account.
+            InvalidOptionError: for values that SNS or SQS would refuse, and for an alarm topic of another Region.
+        """
+        options = self._check_subscriber(
+            f"{path_of(self)}/{construct_id}", consumer, filter_policy, filter_on, raw_message_delivery
+        )
+        self._check_alarm_topic(f"{path_of(self)}/{construct_id}", alarm_topic, self)
+        owner = Construct(self, construct_id)
+        return subscribe(self, owner, options, encryption_key=encryption_key, alarm_topic=alarm_topic)
+
+    def add_remote_subscriber(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        consumer: QueueConsumer | None = None,
+        filter_policy: FilterPolicy | None = None,
+        filter_on: FilterOn = "attributes",
+        raw_message_delivery: bool = True,
+        encryption_key: "kms.IKey | None" = None,
+        alarm_topic: sns.ITopic | None = None,
+    ) -> FanoutSubscriber:
+        """Give a subscriber in another construct, another stack or another **Region** a queue of its own there.
+
+        In another Region queue and topic get names made from their paths, so that neither stack waits for the other:
+        the first such subscriber replaces a topic that is already deployed. The subscription and its dead-letter queue
+        stay in the topic's Region, as SNS requires.
+
+        Args:
+            scope: Where queue, dead-letter queue and event source mapping live.
+            construct_id: Id inside ``scope``, and in another Region also inside this fan-out.
+            consumer: As for ``add_subscriber``; the function is of ``scope``'s Region.
+            filter_policy: As for ``add_subscriber``.
+            filter_on: As for ``add_subscriber``.
+            raw_message_delivery: As for ``add_subscriber``.
+            encryption_key: A customer-managed key of the queue's Region. Default: this fan-out's; in another Region a
+                key of SQS.
+            alarm_topic: Receives the alarms of this subscriber that are in ``scope``'s Region. Default: this fan-out's.
+                Required in another Region when this fan-out has one: an alarm notifies only topics of its own Region.
+
+        Raises:
+            InvalidOptionError: for values that SNS or SQS would refuse, for another account, and for stacks whose
+                Regions are not known at synthesis.
         """
         remote = is_other_region(self, scope)
         path = f"{path_of(self)}/{construct_id}"
-        visibility = visibility_timeout_for(path, handler, visibility_timeout, batching_window=batching_window)
-        check_consumer(
-            path,
-            fifo=self._fifo,
-            max_receive_count=max_receive_count,
-            batch_size=batch_size,
-            batching_window=batching_window,
-            max_concurrency=max_concurrency,
-        )
-        filters = filter_options(path, filter_policy, filter_on)
-        self._count(path, filtered=filter_policy is not None)
-
-        key = encryption_key or (None if remote else self.encryption_key)
-        alarms = alarm_topic or (None if remote else self._alarm_topic)
-        here, there = region_of(stack_of(self)), region_of(stack_of(scope or self))
-        # This fan-out's own was checked when the fan-out was made.
-        check_region(path, "alarm_topic", alarm_topic, there, f"Give one of {there}")
-        if remote and alarms is None and self._alarm_topic is not None:
-            problem = f"of the fan-out is in {here}, out of reach of alarms of {there}"
-            raise InvalidOptionError(path, "alarm_topic", problem, f"Give add_subscriber an alarm_topic of {there}")
-
-        owner = Construct(scope or self, construct_id)
-        delivery = Construct(self, construct_id) if remote else owner
-        dead_letter_queue = add_dead_letter_queue(
-            owner,
-            "DeadLetterQueue",
-            alarm_topic=alarms,
-            holds="messages that the consumer failed on",
-            fifo=self._fifo,
-            encryption_key=key,
-        )
-        queue = add_work_queue(
-            owner,
-            "Queue",
-            dead_letter_queue=dead_letter_queue,
-            visibility_timeout=visibility,
-            max_receive_count=max_receive_count,
-            fifo=self._fifo,
-            encryption_key=key,
-            queue_name=physical_name(owner, fifo=self._fifo) if remote else None,
-        )
-        subscription_dead_letter_queue = add_dead_letter_queue(
-            delivery,
-            "SubscriptionDeadLetterQueue",
-            alarm_topic=self._alarm_topic if remote else alarms,
-            holds="messages that SNS could not deliver",
-            fifo=self._fifo,
-            encryption_key=self.encryption_key,
-        )
-        if key is not None and key is not self.encryption_key:
-            let_sns_use_key(owner, key, here)
-        topic_arn = self._topic_arn_in_other_region() if remote else self.topic.topic_arn
-        queue_arn = queue.queue_arn
-        grant = iam.Grant.add_to_principal_or_resource(
-            actions=["sqs:SendMessage"],
-            grantee=sns_service(here, there).with_conditions({"ArnEquals": {"aws:SourceArn": topic_arn}}),
-            resource_arns=[queue_arn],
-            resource=queue,
-        )
-        subscription = sns.Subscription(
-            delivery,
-            "Subscription",
-            topic=self.topic,
-            protocol=sns.SubscriptionProtocol.SQS,
-            endpoint=queue_arn,
-            raw_message_delivery=raw_message_delivery,
-            dead_letter_queue=subscription_dead_letter_queue,
-            **filters,
-        )
-        if not remote:
-            grant.apply_before(subscription)
-        if handler is not None:
-            # Imported here: aws_lambda imports aws_ec2, and whoever has a handler has paid for both already.
-            from cdp_constructs.core.functions import consume_queue
-
-            consume_queue(
-                owner,
-                "Consumer",
-                handler,
-                queue,
-                batch_size=batch_size,
-                batching_window=batching_window,
-                max_concurrency=max_concurrency,
+        options = self._check_subscriber(path, consumer, filter_policy, filter_on, raw_message_delivery)
+        self._check_alarm_topic(path, alarm_topic, scope)
+        if remote:
+            return subscribe_from_other_region(
+                self, scope, construct_id, options, encryption_key=encryption_key, alarm_topic=alarm_topic
             )
-        return FanoutSubscriber(queue, dead_letter_queue, subscription, subscription_dead_letter_queue)
+        owner = Construct(scope, construct_id)
+        return subscribe(self, owner, options, encryption_key=encryption_key, alarm_topic=alarm_topic)
 
     def grant_publish(self, grantee: iam.IGrantable, *, source_arn: str | None = None) -> iam.Grant:
         """Let a role, a function or an AWS service publish to the encrypted topic.
@@ -334,6 +248,29 @@ class SnsSqsFanout(Construct):
         """Deliveries that SNS gave up, of all subscribers, per minute by default."""
         return self.topic.metric_number_of_notifications_failed(period=period or minute(), statistic="sum")
 
+    def _check_alarm_topic(self, path: str, alarm_topic: sns.ITopic | None, scope: Construct) -> None:
+        region = region_of(stack_of(scope))
+        check_region(path, "alarm_topic", alarm_topic, region, f"Give one of {region}")
+
+    def _check_subscriber(
+        self,
+        path: str,
+        consumer: QueueConsumer | None,
+        filter_policy: FilterPolicy | None,
+        filter_on: FilterOn,
+        raw_message_delivery: bool,
+    ) -> SubscriberOptions:
+        options = SubscriberOptions(
+            path,
+            fifo=self._fifo,
+            consumer=consumer,
+            filter_policy=filter_policy,
+            filter_on=filter_on,
+            raw_message_delivery=raw_message_delivery,
+        )
+        self._count(path, filtered=options.filtered)
+        return options
+
     def _count(self, path: str, *, filtered: bool) -> None:
         self._subscriptions += 1
         self._filter_policies += filtered
@@ -351,12 +288,3 @@ class SnsSqsFanout(Construct):
                 f"is number {self._filter_policies} of the topic",
                 f"A topic takes {_MOST_FILTER_POLICIES}; divide the messages between topics ({_SNS_QUOTAS})",
             )
-
-    def _topic_arn_in_other_region(self) -> str:
-        if self._made_topic is None:
-            return self.topic.topic_arn
-        # A template knows nothing of the other Region's, so the topic needs a name that both can write down.
-        resource: sns.CfnTopic = self._made_topic.node.default_child  # type: ignore[assignment]  # its only L1
-        if Token.is_unresolved(resource.topic_name):
-            resource.topic_name = physical_name(self._made_topic, fifo=False)
-        return stack_of(self).format_arn(service="sns", resource=str(resource.topic_name))

@@ -13,13 +13,13 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_objects, consume_queue
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_objects
 from cdp_constructs.core.http_apis import add_access_logs, throttle_routes
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute, minutes
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs.core.validation import InvalidOptionError, check_range
-from cdp_constructs.messaging._consumers import visibility_timeout_for
+from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.workflow._webhook_source import WebhookSource
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _ACCEPTED, _REJECTED = "accepted/", "rejected/"
 _KEPT_ACCEPTED, _KEPT_REJECTED = Duration.days(90), Duration.days(7)
 # A sender that sends again does so within days; GitHub lets people do so by hand for three.
 _REMEMBERED = Duration.days(7)
-_LONGEST = Duration.minutes(6 * 15)
 _REJECTIONS_THAT_ALARM = 10
 _HTTP_API_QUOTAS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
 
@@ -69,8 +68,8 @@ class WebhookAutomation(Construct):
     Args:
         scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
-        handler: Works on the deliveries, for example by opening, updating and closing tickets. A delivery that it fails
-            on comes again after six times its timeout, which for an imported function counts as 15 minutes.
+        consumer: The function that works on the deliveries, for example by opening, updating and closing tickets. A
+            delivery that it fails on comes again after the consumer's visibility timeout.
         source: How the sender signs, names and orders; GitHub's way by default.
         secret: The secret that is shared with the sender, as plain text. By default one is made; read it from Secrets
             Manager and give it to the sender. While it is changed, its previous version is accepted too.
@@ -100,7 +99,7 @@ class WebhookAutomation(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        handler: "lambda_.IFunction",
+        consumer: QueueConsumer,
         source: WebhookSource | None = None,
         secret: secretsmanager.ISecret | None = None,
         api: apigatewayv2.IHttpApi | None = None,
@@ -111,9 +110,7 @@ class WebhookAutomation(Construct):
         super().__init__(scope, construct_id)
         self._source = source or WebhookSource.hmac_sha256()
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100)
-        self._check(limits)
-        # An imported function does not tell its timeout; six times the longest is right for any.
-        visibility = visibility_timeout_for(path_of(self), handler, None if hasattr(handler, "timeout") else _LONGEST)
+        self._check(consumer, limits)
         self.secret: secretsmanager.ISecret = secret or self._make_secret()
         self.bucket: s3.IBucket = bucket or self._make_bucket()
         self.table = dynamodb.TableV2(
@@ -132,9 +129,14 @@ class WebhookAutomation(Construct):
             self, "DeadLetterQueue", alarm_topic=alarm_topic, holds="deliveries that the handler failed on", fifo=True
         )
         self.queue = add_work_queue(
-            self, "Queue", dead_letter_queue=self.dead_letter_queue, visibility_timeout=visibility, fifo=True
+            self,
+            "Queue",
+            dead_letter_queue=self.dead_letter_queue,
+            visibility_timeout=consumer.queue_visibility_timeout(),
+            max_receive_count=consumer.max_receive_count,
+            fifo=True,
         )
-        consume_queue(self, "Consumer", handler, self.queue)
+        consumer.bind(self, self.queue)
         self.receiver_function: lambda_.IFunction = self._make_receiver()
         self.replay_function: lambda_.IFunction = self._make_replay()
         self.api: apigatewayv2.IHttpApi = api or self._make_api(limits)
@@ -166,7 +168,12 @@ class WebhookAutomation(Construct):
             period=period or minutes(5),
         )
 
-    def _check(self, limits: apigatewayv2.ThrottleSettings) -> None:
+    def _check(self, consumer: QueueConsumer, limits: apigatewayv2.ThrottleSettings) -> None:
+        if consumer.function is None:
+            raise InvalidOptionError(
+                self, "consumer", "has no function", "Give QueueConsumer the function that works on deliveries"
+            )
+        consumer.check_fifo(path_of(self))
         problem = self._source.problem()
         if problem is not None:
             raise InvalidOptionError(self, "source", *problem)

@@ -14,7 +14,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, WebhookAutomation, WebhookSource
+from cdp_constructs import InvalidOptionError, QueueConsumer, WebhookAutomation, WebhookSource
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 
@@ -37,7 +37,7 @@ def worker(stack: Stack, construct_id: str = "Worker") -> lambda_.Function:
 
 @architecture
 def defaults(stack: Stack) -> WebhookAutomation:
-    return WebhookAutomation(stack, "Tracker", handler=worker(stack))
+    return WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)))
 
 
 @architecture
@@ -45,7 +45,7 @@ def all_options(stack: Stack) -> WebhookAutomation:
     return WebhookAutomation(
         stack,
         "Tracker",
-        handler=worker(stack),
+        consumer=QueueConsumer(worker(stack)),
         source=WebhookSource.standard_webhooks(path="/webhooks/v1-tracker", group_by="/issue/id"),
         throttle=apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10),
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
@@ -57,11 +57,14 @@ def everything_brought(stack: Stack) -> WebhookAutomation:
     return WebhookAutomation(
         stack,
         "Tracker",
-        handler=lambda_.Function.from_function_attributes(
-            stack,
-            "Worker",
-            function_arn=FUNCTION_ARN,
-            role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/tickets"),
+        consumer=QueueConsumer(
+            lambda_.Function.from_function_attributes(
+                stack,
+                "Worker",
+                function_arn=FUNCTION_ARN,
+                role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/tickets"),
+            ),
+            visibility_timeout=Duration.minutes(90),
         ),
         secret=secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", SECRET_ARN),
         api=apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="a1b2c3"),
@@ -77,9 +80,12 @@ def everything_brought(stack: Stack) -> WebhookAutomation:
 
 @architecture
 def two_on_one_api(stack: Stack) -> list[WebhookAutomation]:
-    first = WebhookAutomation(stack, "One", handler=worker(stack))
+    first = WebhookAutomation(stack, "One", consumer=QueueConsumer(worker(stack)))
     other = WebhookSource.hmac_sha256(path="/other", delivery_header=None)
-    return [first, WebhookAutomation(stack, "Two", handler=worker(stack, "Second"), api=first.api, source=other)]
+    return [
+        first,
+        WebhookAutomation(stack, "Two", consumer=QueueConsumer(worker(stack, "Second")), api=first.api, source=other),
+    ]
 
 
 @architecture
@@ -218,10 +224,26 @@ def test_what_is_brought_is_not_changed(synthesis: Synthesis) -> None:
 def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
     stack = Stack()
     with pytest.raises(InvalidOptionError, match=message):
-        WebhookAutomation(stack, "Tracker", handler=worker(stack), **options)
+        WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)), **options)
 
 
-def test_an_imported_handler_has_time_for_the_longest_run_of_a_function(synthesis: Synthesis) -> None:
+def test_deliveries_stay_hidden_as_long_as_the_consumer_says(synthesis: Synthesis) -> None:
     queues = synthesis(everything_brought).resources("AWS::SQS::Queue").values()
     (work,) = [queue["Properties"] for queue in queues if "RedrivePolicy" in queue["Properties"]]
     assert work["VisibilityTimeout"] == 6 * 15 * 60
+
+
+@pytest.mark.parametrize(
+    ("consumer", "message"),
+    [
+        (lambda _: QueueConsumer(), "consumer has no function"),
+        (
+            lambda stack: QueueConsumer(worker(stack), batching_window=Duration.seconds(5)),
+            "batching_window was given for a FIFO queue",
+        ),
+    ],
+)
+def test_wrong_consumer_is_refused(consumer: Callable[[Stack], QueueConsumer], message: str) -> None:
+    stack = Stack()
+    with pytest.raises(InvalidOptionError, match=message):
+        WebhookAutomation(stack, "Tracker", consumer=consumer(stack))
