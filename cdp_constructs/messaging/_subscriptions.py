@@ -1,5 +1,6 @@
 """A subscriber of a fan-out: its queue, the subscription, and a place for what fails at either."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_iam as iam
@@ -7,6 +8,7 @@ from aws_cdk import aws_sns as sns
 
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy, filter_options
 from cdp_constructs.messaging._publishing import let_sns_use_key, sns_service
 from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
@@ -18,6 +20,43 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
+
+
+_SNS_QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/sns.html"
+_MOST_FILTER_POLICIES = 200
+_MOST_FIFO_SUBSCRIPTIONS = 100
+
+
+@dataclass
+class TopicQuotas:
+    """How many subscriptions and filter policies one topic has of those that SNS allows."""
+
+    fifo: bool
+    subscriptions: int = 0
+    filter_policies: int = 0
+
+    def count(self, path: str, *, filtered: bool) -> None:
+        """Count one more subscription.
+
+        Raises:
+            InvalidOptionError: when the topic cannot take it.
+        """
+        self.subscriptions += 1
+        self.filter_policies += filtered
+        if self.fifo and self.subscriptions > _MOST_FIFO_SUBSCRIPTIONS:
+            raise InvalidOptionError(
+                path,
+                "fifo",
+                f"topic gets subscription number {self.subscriptions}",
+                f"A FIFO topic takes {_MOST_FIFO_SUBSCRIPTIONS}; divide the messages between topics ({_SNS_QUOTAS})",
+            )
+        if self.filter_policies > _MOST_FILTER_POLICIES:
+            raise InvalidOptionError(
+                path,
+                "filter_policy",
+                f"is number {self.filter_policies} of the topic",
+                f"A topic takes {_MOST_FILTER_POLICIES}; divide the messages between topics ({_SNS_QUOTAS})",
+            )
 
 
 class SubscriberOptions:
@@ -38,7 +77,6 @@ class SubscriberOptions:
         if fifo:
             self.consumer.check_fifo(path)
         self.fifo = fifo
-        self.filtered = filter_policy is not None
         self._delivery: dict[str, Any] = {
             "raw_message_delivery": raw_message_delivery,
             **filter_options(path, filter_policy, filter_on),

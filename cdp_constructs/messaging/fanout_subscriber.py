@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdp_constructs.core.periods import minute
-from cdp_constructs.core.queues import metric_oldest_message
+from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -34,6 +33,4 @@ class FanoutSubscriber:
 
     def metric_dead_letters(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
         """Messages in the dead-letter queue, on which the consumer failed. Per minute by default."""
-        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(
-            period=period or minute(), statistic="max"
-        )
+        return metric_dead_letters(self.dead_letter_queue, period=period)

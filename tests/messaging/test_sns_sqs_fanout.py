@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, QueueConsumer, SnsSqsFanout
@@ -98,7 +99,7 @@ def brought_by_arn(stack: Stack) -> SnsSqsFanout:
 
 
 @architecture
-def brought_from_the_same_app(stack: Stack) -> SnsSqsFanout:
+def existing_in_the_same_app(stack: Stack) -> SnsSqsFanout:
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     topic = sns.Topic(stack, "Topic", master_key=key, enforce_ssl=True)
     fanout = SnsSqsFanout(stack, "Messages", topic=topic)
@@ -170,7 +171,7 @@ def documented(stack: Stack) -> SnsSqsFanout:
 REVIEWED = [all_options, fifo, defaults, brought_by_arn, between_two_regions]
 EVERY_FANOUT = [
     *REVIEWED,
-    brought_from_the_same_app,
+    existing_in_the_same_app,
     two_in_one_stack,
     in_a_stage,
     in_another_stack_of_the_region,
@@ -324,12 +325,12 @@ def test_eventbridge_is_granted_without_the_conditions_that_it_cannot_meet(synth
 
 
 def test_a_service_is_granted_on_a_topic_of_the_same_app_and_its_key(synthesis: Synthesis) -> None:
-    built = synthesis(brought_from_the_same_app)
+    built = synthesis(existing_in_the_same_app)
     assert len(_services(built, "AWS::SNS::TopicPolicy", "ses.amazonaws.com")) == 1
     assert len(_services(built, "AWS::KMS::Key", "ses.amazonaws.com")) == 1
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, fifo, brought_from_the_same_app])
+@pytest.mark.parametrize("build", [defaults, all_options, fifo, existing_in_the_same_app])
 def test_sns_may_use_the_key_for_topics_of_this_account_only(build: Callable[..., Any], synthesis: Synthesis) -> None:
     ((actions, condition),) = _services(synthesis(build), "AWS::KMS::Key", "sns.amazonaws.com")
     assert actions == ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -477,6 +478,47 @@ def test_metrics_name_topic_and_queues(cdk_app: App) -> None:
     assert subscriber.metric_dead_letters().dimensions == {"QueueName": subscriber.dead_letter_queue.queue_name}
 
 
+def test_alarms_are_those_of_the_fanout_and_its_subscribers(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Alarmed")
+    fanout = SnsSqsFanout(stack, "Messages", alarm_topic=sns.Topic(stack, "Alarms"))
+    fanout.add_subscriber("Archive")
+    assert {alarm.node.path.removeprefix("Alarmed/Messages/") for alarm in fanout.alarms} == {
+        "LostMessagesAlarm",
+        "Archive/DeadLetterQueueAlarm",
+        "Archive/SubscriptionDeadLetterQueueAlarm",
+    }
+    assert SnsSqsFanout(stack, "Silent").alarms == []
+
+
+def test_a_subscriber_may_have_a_key_and_an_alarm_topic_of_its_own(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "OwnKey")
+    key = kms.Key(stack, "Key")
+    subscriber = SnsSqsFanout(stack, "Messages").add_subscriber(
+        "Archive", encryption_key=key, alarm_topic=sns.Topic(stack, "Alarms")
+    )
+    assert subscriber.queue.encryption_master_key is key
+    assert subscriber.subscription_dead_letter_queue.encryption_master_key is not key  # it is the topic's
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::CloudWatch::Alarm", 2)
+
+
+def test_a_key_that_is_created_here_follows_the_removal_policy(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Removed")
+    SnsSqsFanout(stack, "Messages", removal_policy=RemovalPolicy.DESTROY)
+    Template.from_stack(stack).has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
+
+
+def test_retain_beside_an_existing_topic_is_what_it_gets_anyway(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Retained")
+    fanout = SnsSqsFanout(
+        stack,
+        "Messages",
+        topic=sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN),
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    assert fanout.topic.topic_arn == TOPIC_ARN
+
+
 def _add(**options: Any) -> Callable[[Stack], object]:
     return lambda stack: SnsSqsFanout(stack, "Messages").add_subscriber("Archive", **options)
 
@@ -497,6 +539,7 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
     ("build", "message"),
     [
         (_with_topic(fifo=True), "Messages: fifo was given together with topic"),
+        (_with_topic(removal_policy=RemovalPolicy.DESTROY), "removal_policy was given together with topic"),
         (_with_topic(content_based_deduplication=True), "content_based_deduplication was given together with topic"),
         (
             lambda stack: SnsSqsFanout(stack, "Messages", content_based_deduplication=False),
@@ -568,7 +611,9 @@ def test_bad_input_is_refused_where_it_is_given(cdk_app: App, build: Callable[[S
 def test_a_topic_of_another_region_is_refused_with_the_way_to_do_it(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused", env=TOKYO)
     topic = sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN)
-    with pytest.raises(InvalidOptionError, match=r"topic is in us-east-1, but the stack is in ap-northeast-1\..*scope"):
+    with pytest.raises(
+        InvalidOptionError, match=r"is in us-east-1, but the stack is in ap-northeast-1\..*add_remote"
+    ):
         SnsSqsFanout(stack, "Messages", topic=topic)
 
 
@@ -584,7 +629,7 @@ def test_another_region_needs_an_alarm_topic_of_its_own(cdk_app: App) -> None:
 
 def test_a_topic_takes_200_filter_policies(cdk_app: App) -> None:
     fanout = SnsSqsFanout(Stack(cdk_app, "Full"), "Messages")
-    fanout._filter_policies = 199  # 200 subscribers would take a minute to make
+    fanout._quotas.filter_policies = 199  # 200 subscribers would take a minute to make
     fanout.add_subscriber("Last", filter_policy={"a": ["b"]})
     fanout.add_subscriber("Unfiltered")
     with pytest.raises(InvalidOptionError, match="filter_policy is number 201 of the topic"):
@@ -593,7 +638,7 @@ def test_a_topic_takes_200_filter_policies(cdk_app: App) -> None:
 
 def test_a_fifo_topic_takes_100_subscriptions(cdk_app: App) -> None:
     fanout = SnsSqsFanout(Stack(cdk_app, "Full"), "Messages", fifo=True)
-    fanout._subscriptions = 99  # 100 subscribers would take half a minute to make
+    fanout._quotas.subscriptions = 99  # 100 subscribers would take half a minute to make
     fanout.add_subscriber("Last")
     with pytest.raises(InvalidOptionError, match="FIFO topic takes 100"):
         fanout.add_subscriber("Refused")
