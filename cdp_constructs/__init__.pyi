@@ -24,8 +24,9 @@ from cdp_constructs.iot.point_to_point import PointToPoint as PointToPoint
 from cdp_constructs.iot.topic_rule import TopicRule as TopicRule
 from cdp_constructs.iot.topics import InvalidTopicError as InvalidTopicError
 from cdp_constructs.iot.topics import TopicSpace as TopicSpace
+from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber as FanoutSubscriber
 from cdp_constructs.messaging.notifications import Notifications as Notifications
-from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber as FanoutSubscriber
+from cdp_constructs.messaging.queue_consumer import QueueConsumer as QueueConsumer
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout as SnsSqsFanout
 from cdp_constructs.realtime.realtime_channels import ChannelNamespace as ChannelNamespace
 from cdp_constructs.realtime.realtime_channels import RealtimeChannels as RealtimeChannels

@@ -7,12 +7,14 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_logs as logs
 
+from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
@@ -93,6 +95,7 @@ def add_access_logs(
     *,
     log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
     removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    encryption_key: "kms.IKey | None" = None,
 ) -> apigatewayv2.CfnStage:
     """Keep a line of JSON for every request to the default stage, and return the stage.
 
@@ -101,8 +104,15 @@ def add_access_logs(
         api: The API.
         log_retention: How long the lines are kept.
         removal_policy: What happens to them when the stack goes.
+        encryption_key: A customer-managed key for them; by default CloudWatch Logs encrypts with a key of its own.
     """
-    log_group = logs.LogGroup(scope, "AccessLogs", retention=log_retention, removal_policy=removal_policy)
+    log_group = add_log_group(
+        scope,
+        "AccessLogs",
+        log_retention=log_retention,
+        removal_policy=removal_policy,
+        encryption_key=encryption_key,
+    )
     stage = cast("apigatewayv2.CfnStage", api.default_stage.node.default_child)  # type: ignore[union-attr]
     stage.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
         destination_arn=log_group.log_group_arn, format=json.dumps(_LOGGED)

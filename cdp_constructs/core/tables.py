@@ -25,6 +25,7 @@ def add_table(
     sort_key: str | None = None,
     indexes: "Sequence[dynamodb.GlobalSecondaryIndexPropsV2]" = (),
     expires: bool = True,
+    expiry_attribute: str = EXPIRY,
     encryption_key: "kms.IKey | None" = None,
 ) -> dynamodb.TableV2:
     """Add a table, on demand and with point-in-time recovery, whose keys are strings.
@@ -37,6 +38,7 @@ def add_table(
         sort_key: Name of the attribute; by default there is none.
         indexes: Global secondary indexes.
         expires: Whether DynamoDB deletes items after ``expires_at`` (epoch seconds).
+        expiry_attribute: Another name of that attribute, where a library decides it.
         encryption_key: A customer-managed key; by default DynamoDB encrypts with a key of its own.
     """
     table = dynamodb.TableV2(
@@ -46,7 +48,7 @@ def add_table(
         sort_key=string_attribute(sort_key) if sort_key is not None else None,
         billing=dynamodb.Billing.on_demand(),
         global_secondary_indexes=list(indexes) or None,
-        time_to_live_attribute=EXPIRY if expires else None,
+        time_to_live_attribute=expiry_attribute if expires else None,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),

@@ -9,10 +9,11 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot.topic_rule import TopicRule, select
 from cdp_constructs.iot.topics import InvalidTopicError, check_level, check_thing
-from cdp_constructs.messaging.sns_sqs_fanout import FanoutSubscriber, SnsSqsFanout
+from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
+from cdp_constructs.messaging.queue_consumer import QueueConsumer
+from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
     from cdp_constructs.iot.device_fleet import DeviceFleet
@@ -83,8 +84,8 @@ class FanoutNotification(Construct):
         *,
         contexts: Sequence[str] | None = None,
         things: Sequence[str] | None = None,
-        handler: "lambda_.IFunction | None" = None,
-        max_receive_count: int = 5,
+        consumer: QueueConsumer | None = None,
+        raw_message_delivery: bool = True,
     ) -> FanoutSubscriber:
         """Give somebody a queue of the notifications that matter to them.
 
@@ -94,8 +95,8 @@ class FanoutNotification(Construct):
             construct_id: Id inside the fan-out.
             contexts: Only these sites or groups; by default all.
             things: Only these devices; by default all.
-            handler: Works on the queue in batches and returns ``batchItemFailures``.
-            max_receive_count: Deliveries before a message counts as failed.
+            consumer: The function that works on the queue. Default: none; poll the queue yourself.
+            raw_message_delivery: Whether the queue's messages are the published bodies or SNS envelopes around them.
 
         Raises:
             InvalidOptionError: for a context that the fleet does not have, or a name that no thing can have.
@@ -114,10 +115,10 @@ class FanoutNotification(Construct):
             policy["thing"] = list(things)
         return self.fanout.add_subscriber(
             construct_id,
-            handler=handler,
+            consumer=consumer,
             filter_policy=policy or None,
             filter_on="body" if policy else "attributes",
-            max_receive_count=max_receive_count,
+            raw_message_delivery=raw_message_delivery,
         )
 
 

@@ -218,7 +218,7 @@ class RealtimeChannels(Construct):
         return namespace
 
     def add_publisher(self, construct_id: str) -> lambda_.Function:
-        """Add the consumer that publishes a fan-out's messages: give it to ``SnsSqsFanout.add_subscriber(handler=…)``.
+        """Add the consumer that publishes a fan-out's messages: for ``SnsSqsFanout.add_subscriber(consumer=…)``.
 
         The message attribute ``channel`` says where to, and the body, which must be JSON of at most 240 KB, is the
         event. Events of a channel keep the order of the batch. What AppSync does not take stays in the queue and moves

@@ -171,7 +171,7 @@ class WebSocketChannels(Construct):
         )
 
     def add_publisher(self, construct_id: str) -> lambda_.Function:
-        """Add the consumer that publishes a fan-out's messages: give it to ``SnsSqsFanout.add_subscriber(handler=…)``.
+        """Add the consumer that publishes a fan-out's messages: for ``SnsSqsFanout.add_subscriber(consumer=…)``.
 
         The message attribute ``channel`` says where to, and the body, which must be JSON of at most about 128 KB, is
         the event. What could not be posted to a connection stays in the queue and is published again to all of the

@@ -19,6 +19,7 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.queues import metric_oldest_message
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
+from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.upload._upload_bucket import ACCEPTED
 
 if TYPE_CHECKING:
@@ -144,13 +145,12 @@ class ImageThumbnails(Construct):
             removal_policy=removal_policy,
         )
         self._allow_images(self.function, prefix)
-        subscriber = fanout.add_subscriber(
+        subscriber = fanout.add_remote_subscriber(
+            self,
             "Images",
-            scope=self,
-            handler=self.function,
-            filter_policy={"content_type": list(_CONTENT_TYPES)},
             # An image that takes the function down with it must not take others along.
-            batch_size=1,
+            consumer=QueueConsumer(self.function, batch_size=1),
+            filter_policy={"content_type": list(_CONTENT_TYPES)},
             alarm_topic=alarm_topic,
         )
         self.queue = subscriber.queue

@@ -12,15 +12,15 @@ _HEADER = re.compile(r"[a-z0-9-]{1,64}")
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSource:
-    """What is known of a sender. Make one with ``hmac_sha256`` or ``standard_webhooks``.
+    """How a sender signs, names and orders its deliveries. Create one with ``hmac_sha256`` or ``standard_webhooks``.
 
     Attributes:
         path: Route of the API that the sender posts to.
         scheme: How it signs.
         signature_header: Header with the signature; lower case.
         signature_prefix: What stands before the signature in it.
-        delivery_header: Header with the sender's id of a delivery, which stays the same when it sends again; None when
-            it has none.
+        delivery_header: Header with the sender's id of a delivery, which stays the same when it sends it again; None
+            when it gives none.
         group_by: JSON pointer (RFC 6901) into the body to what the delivery is about; None when order does not matter.
     """
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
-from cdp_constructs import RealtimeChannels, SnsSqsFanout
+from cdp_constructs import QueueConsumer, RealtimeChannels, SnsSqsFanout
 
 POWERTOOLS = "/aws/service/powertools/python/arm64/python3.14/latest"
 
@@ -24,7 +24,7 @@ def build(
     channels.add_namespace("rooms", subscribe_handler=room_membership(stack))
 
     messages = SnsSqsFanout(stack, "Messages", alarm_topic=operators)
-    messages.add_subscriber("Live", handler=channels.add_publisher("Publisher"))
+    messages.add_subscriber("Live", consumer=QueueConsumer(channels.add_publisher("Publisher")))
     return channels
 
 

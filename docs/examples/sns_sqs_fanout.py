@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
-from cdp_constructs import SnsSqsFanout
+from cdp_constructs import QueueConsumer, SnsSqsFanout
 
 POWERTOOLS = "/aws/service/powertools/python/arm64/python3.14/latest"
 
@@ -20,7 +20,7 @@ def build(stack: Stack) -> SnsSqsFanout:
     operators.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
 
     orders = SnsSqsFanout(stack, "Orders", alarm_topic=operators)
-    orders.add_subscriber("Archive", handler=order_archive(stack))
+    orders.add_subscriber("Archive", consumer=QueueConsumer(order_archive(stack)))
     orders.add_subscriber("FraudCheck", filter_policy={"total": [{"numeric": [">=", 1000]}]}, filter_on="body")
     orders.grant_publish(iam.Role(stack, "Shop", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
     return orders

@@ -5,7 +5,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs import SnsSqsFanout, WebSocketChannels
+from cdp_constructs import QueueConsumer, SnsSqsFanout, WebSocketChannels
 
 
 def build(
@@ -22,5 +22,5 @@ def build(
     channels.add_namespace("rooms", subscribe_handler=room_membership)
 
     messages = SnsSqsFanout(stack, "Messages", alarm_topic=operators)
-    messages.add_subscriber("Live", handler=channels.add_publisher("Publisher"))
+    messages.add_subscriber("Live", consumer=QueueConsumer(channels.add_publisher("Publisher")))
     return channels

@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
-from cdp_constructs import WebhookAutomation, WebhookSource
+from cdp_constructs import QueueConsumer, WebhookAutomation, WebhookSource
 
 
 def build(stack: Stack) -> WebhookAutomation:
@@ -33,7 +33,7 @@ def build(stack: Stack) -> WebhookAutomation:
     webhook = WebhookAutomation(
         stack,
         "Tracker",
-        handler=handler,
+        consumer=QueueConsumer(handler),
         source=WebhookSource.hmac_sha256(path="/webhooks/tracker", group_by="/issue/id"),
     )
     CfnOutput(stack, "WebhookUrl", value=str(webhook.url))

@@ -7,7 +7,14 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs import DirectObjectUpload, ImageThumbnails, PrivateCacheDistribution, SnsSqsFanout, StorageIndex
+from cdp_constructs import (
+    DirectObjectUpload,
+    ImageThumbnails,
+    PrivateCacheDistribution,
+    QueueConsumer,
+    SnsSqsFanout,
+    StorageIndex,
+)
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minutes
@@ -66,7 +73,7 @@ class Attachments(Construct):
         )
         self.accepted = SnsSqsFanout(self, "Accepted", topic=self.upload.topic, alarm_topic=alarm_topic)
         recorder = self._add_recorder(table)
-        self.recorder = self.accepted.add_subscriber("Recorder", handler=recorder)
+        self.recorder = self.accepted.add_subscriber("Recorder", consumer=QueueConsumer(recorder))
         self.thumbnails = ImageThumbnails(
             self,
             "Thumbnails",
@@ -76,7 +83,7 @@ class Attachments(Construct):
             alarm_topic=alarm_topic,
         )
         made = SnsSqsFanout(self, "Made", topic=self.thumbnails.topic, alarm_topic=alarm_topic)
-        self.thumbnail_recorder = made.add_subscriber("Recorder", handler=recorder)
+        self.thumbnail_recorder = made.add_subscriber("Recorder", consumer=QueueConsumer(recorder))
         self.delivery = PrivateCacheDistribution(
             self, "Delivery", bucket=self.upload.bucket, origin_path=_ORIGIN_PATH, alarm_topic=alarm_topic
         )

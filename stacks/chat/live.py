@@ -6,7 +6,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs import RealtimeChannels
+from cdp_constructs import QueueConsumer, RealtimeChannels
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
@@ -51,11 +51,11 @@ class Live(Construct):
         self.subscriptions = self._add_subscriptions(table)
         self.channels.add_namespace(_NAMESPACE, subscribe_handler=self.subscriptions)
         # At once, not in a window: a person waits. Under load batches fill by themselves.
-        self.delivery = fanout.add_subscriber("Live", handler=self.channels.add_publisher("Publisher"))
+        self.delivery = fanout.add_subscriber("Live", consumer=QueueConsumer(self.channels.add_publisher("Publisher")))
         add_alarm(
             self,
             "LateAlarm",
-            self.delivery.metric_oldest_message(),
+            self.delivery.metric_lag(),
             alarm_topic=alarm_topic,
             threshold=60,  # seconds
             evaluation_periods=3,

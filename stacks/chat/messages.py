@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import custom_resources as cr
 from constructs import Construct
 
-from cdp_constructs import SnsSqsFanout
+from cdp_constructs import QueueConsumer, SnsSqsFanout
 from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.buckets import add_private_bucket
@@ -120,12 +120,10 @@ class Messages(Construct):
         )
         self.archive = self.fanout.add_subscriber(
             "Archive",
-            handler=archiver,
-            filter_policy={"kind": ["message"]},
             # Each batch is an object, and objects are what an archive costs: nobody waits for it, so it gathers. Lambda
             # ends a batch earlier when it has 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
-            batch_size=1000,
-            batching_window=seconds(10),
+            consumer=QueueConsumer(archiver, batch_size=1000, batching_window=seconds(10)),
+            filter_policy={"kind": ["message"]},
         )
 
     def _read_stream(self, table: dynamodb.ITableV2) -> None:

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
-from cdp_constructs import Notifications
+from cdp_constructs import Notifications, QueueConsumer
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import seconds
@@ -60,7 +60,7 @@ class Notices(Construct):
         self.notifications.grant_notify(self.notifier)
         # Every Region publishes every message; the one that accepted it tells who is away.
         self.subscriber = fanout.add_subscriber(
-            "Notices", handler=self.notifier, filter_policy={"kind": ["message"], "region": [region]}
+            "Notices", consumer=QueueConsumer(self.notifier), filter_policy={"kind": ["message"], "region": [region]}
         )
 
     def _add_notifier(self, table: dynamodb.ITableV2, web_address: str) -> "lambda_.Function":

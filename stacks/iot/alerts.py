@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs import SnsSqsFanout, WebhookAutomation, WebhookSource
+from cdp_constructs import QueueConsumer, SnsSqsFanout, WebhookAutomation, WebhookSource
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
@@ -51,14 +51,14 @@ class Alerts(Construct):
         if operator_email is not None:
             add_mail(self, topic=topic, email=operator_email, alarm_topic=alarm_topic, holds="alerts")
         self.archive_bucket = add_private_bucket(self, "ArchiveBucket")
-        self.fanout.add_subscriber("Archive", handler=self._make_archiver())
+        self.fanout.add_subscriber("Archive", consumer=QueueConsumer(self._make_archiver()))
         self.tickets: dynamodb.ITableV2 | None = None if tracker_url else self._make_table()
         self.tickets_function = self._make_tickets_function(tracker_url)
-        self.fanout.add_subscriber("Tickets", handler=self.tickets_function)
+        self.fanout.add_subscriber("Tickets", consumer=QueueConsumer(self.tickets_function))
         self.webhook = WebhookAutomation(
             self,
             "Tracker",
-            handler=self.tickets_function,
+            consumer=QueueConsumer(self.tickets_function),
             # Deliveries about one issue are worked on one after the other.
             source=WebhookSource.hmac_sha256(path="/webhooks/tracker", group_by="/issue/id"),
             alarm_topic=alarm_topic,

@@ -21,6 +21,7 @@ from cdp_constructs import (
     FanoutNotification,
     InvalidOptionError,
     PointToPoint,
+    QueueConsumer,
     SnsSqsFanout,
 )
 from cdp_constructs.testing import Synthesis, architecture
@@ -62,7 +63,7 @@ def all_options(stack: Stack) -> None:
         fanout=SnsSqsFanout(stack, "Fanout", alarm_topic=alarms),
         alarm_topic=alarms,
     )
-    alerts.add_subscriber("One", contexts=["home"], things=["sensor-1"], max_receive_count=3)
+    alerts.add_subscriber("One", contexts=["home"], things=["sensor-1"], consumer=QueueConsumer(max_receive_count=3))
     stream = kinesis.Stream.from_stream_arn(stack, "Stream", "arn:aws:kinesis:us-east-1:111122223333:stream/together")
     together = Aggregation(stack, "Together", fleet=fleet, kind="climate", stream=stream, alarm_topic=alarms)
     together.use_basic_ingest()

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, SnsSqsFanout
+from cdp_constructs import InvalidOptionError, QueueConsumer, SnsSqsFanout
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.sns_sqs_fanout import build as example
@@ -24,7 +25,7 @@ TOPIC_ARN = "arn:aws:sns:us-east-1:111122223333:brought"
 KEY_ARN = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
-def consumer(scope: Stack, construct_id: str = "Archiver") -> lambda_.Function:
+def archiver(scope: Stack, construct_id: str = "Archiver") -> lambda_.Function:
     return add_function(
         scope,
         construct_id,
@@ -50,14 +51,16 @@ def all_options(stack: Stack) -> SnsSqsFanout:
     fanout = SnsSqsFanout(stack, "Messages", encryption_key=key, alarm_topic=alarms)
     fanout.add_subscriber(
         "Archive",
-        handler=consumer(stack),
+        consumer=QueueConsumer(
+            archiver(stack),
+            batch_size=50,
+            batching_window=Duration.seconds(5),
+            max_concurrency=20,
+            visibility_timeout=Duration.minutes(5),
+            max_receive_count=7,
+        ),
         filter_policy={"kind": ["order", {"prefix": "return-"}], "total": [{"numeric": [">", 0]}]},
         raw_message_delivery=False,
-        max_receive_count=7,
-        visibility_timeout=Duration.minutes(5),
-        batch_size=50,
-        batching_window=Duration.seconds(5),
-        max_concurrency=20,
     )
     fanout.add_subscriber("Nested", filter_policy={"order": {"country": ["JP", "US"]}}, filter_on="body")
     fanout.grant_publish(iam.Role(stack, "Publisher", assumed_by=iam.ServicePrincipal("iot.amazonaws.com")))
@@ -70,7 +73,7 @@ def all_options(stack: Stack) -> SnsSqsFanout:
 def fifo(stack: Stack) -> SnsSqsFanout:
     alarms = sns.Topic(stack, "Alarms", enforce_ssl=True)
     fanout = SnsSqsFanout(stack, "Ledger", fifo=True, content_based_deduplication=True, alarm_topic=alarms)
-    fanout.add_subscriber("Booking", handler=consumer(stack, "Booker"), max_concurrency=2)
+    fanout.add_subscriber("Booking", consumer=QueueConsumer(archiver(stack, "Booker"), max_concurrency=2))
     return fanout
 
 
@@ -90,13 +93,13 @@ def brought_by_arn(stack: Stack) -> SnsSqsFanout:
         role=iam.Role.from_role_arn(stack, "HandlerRole", "arn:aws:iam::111122223333:role/archiver"),
         same_environment=True,
     )
-    fanout.add_subscriber("Archive", handler=handler, visibility_timeout=Duration.minutes(1))
+    fanout.add_subscriber("Archive", consumer=QueueConsumer(handler, visibility_timeout=Duration.minutes(1)))
     fanout.grant_publish(iam.Role.from_role_arn(stack, "Publisher", "arn:aws:iam::111122223333:role/publisher"))
     return fanout
 
 
 @architecture
-def brought_from_the_same_app(stack: Stack) -> SnsSqsFanout:
+def existing_in_the_same_app(stack: Stack) -> SnsSqsFanout:
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     topic = sns.Topic(stack, "Topic", master_key=key, enforce_ssl=True)
     fanout = SnsSqsFanout(stack, "Messages", topic=topic)
@@ -125,7 +128,7 @@ def in_another_stack_of_the_region(app: App) -> None:
     archive = Stack(app, "FanoutArchive")
     alarms = sns.Topic(shop, "Alarms", enforce_ssl=True)
     fanout = SnsSqsFanout(shop, "Messages", alarm_topic=alarms)
-    fanout.add_subscriber("Archive", scope=archive, handler=consumer(archive))
+    fanout.add_remote_subscriber(archive, "Archive", consumer=QueueConsumer(archiver(archive)))
 
 
 @architecture
@@ -135,10 +138,10 @@ def between_two_regions(app: App) -> None:
     for here, there in (("Tokyo", "Oregon"), ("Oregon", "Tokyo")):
         fanout = SnsSqsFanout(stacks[here], "Messages", alarm_topic=alarms[here])
         fanout.add_subscriber("Here")
-        fanout.add_subscriber(
+        fanout.add_remote_subscriber(
+            stacks[there],
             f"From{here}",
-            scope=stacks[there],
-            handler=consumer(stacks[there]),
+            consumer=QueueConsumer(archiver(stacks[there])),
             encryption_key=kms.Key(stacks[there], "RemoteKey", enable_key_rotation=True),
             alarm_topic=alarms[there],
         )
@@ -147,7 +150,7 @@ def between_two_regions(app: App) -> None:
 @architecture
 def fifo_into_another_region(app: App) -> None:
     fanout = SnsSqsFanout(Stack(app, "FanoutLedgerTokyo", env=TOKYO), "Ledger", fifo=True)
-    fanout.add_subscriber("Booking", scope=Stack(app, "FanoutLedgerOregon", env=OREGON))
+    fanout.add_remote_subscriber(Stack(app, "FanoutLedgerOregon", env=OREGON), "Booking")
 
 
 @architecture
@@ -157,7 +160,7 @@ def with_an_opt_in_region(app: App) -> None:
     for here, there in ((virginia, hong_kong), (hong_kong, virginia)):
         fanout = SnsSqsFanout(here, "Messages")
         fanout.add_subscriber("Here")
-        fanout.add_subscriber("There", scope=there)
+        fanout.add_remote_subscriber(there, "There")
 
 
 @architecture
@@ -168,7 +171,7 @@ def documented(stack: Stack) -> SnsSqsFanout:
 REVIEWED = [all_options, fifo, defaults, brought_by_arn, between_two_regions]
 EVERY_FANOUT = [
     *REVIEWED,
-    brought_from_the_same_app,
+    existing_in_the_same_app,
     two_in_one_stack,
     in_a_stage,
     in_another_stack_of_the_region,
@@ -322,12 +325,12 @@ def test_eventbridge_is_granted_without_the_conditions_that_it_cannot_meet(synth
 
 
 def test_a_service_is_granted_on_a_topic_of_the_same_app_and_its_key(synthesis: Synthesis) -> None:
-    built = synthesis(brought_from_the_same_app)
+    built = synthesis(existing_in_the_same_app)
     assert len(_services(built, "AWS::SNS::TopicPolicy", "ses.amazonaws.com")) == 1
     assert len(_services(built, "AWS::KMS::Key", "ses.amazonaws.com")) == 1
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, fifo, brought_from_the_same_app])
+@pytest.mark.parametrize("build", [defaults, all_options, fifo, existing_in_the_same_app])
 def test_sns_may_use_the_key_for_topics_of_this_account_only(build: Callable[..., Any], synthesis: Synthesis) -> None:
     ((actions, condition),) = _services(synthesis(build), "AWS::KMS::Key", "sns.amazonaws.com")
     assert actions == ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -469,18 +472,61 @@ def test_metrics_name_topic_and_queues(cdk_app: App) -> None:
     subscriber = fanout.add_subscriber("Archive")
     assert fanout.metric_published().metric_name == "NumberOfMessagesPublished"
     assert fanout.metric_failed().metric_name == "NumberOfNotificationsFailed"
-    oldest = subscriber.metric_oldest_message(period=Duration.minutes(5))
+    oldest = subscriber.metric_lag(period=Duration.minutes(5))
     assert (oldest.metric_name, oldest.period.to_minutes()) == ("ApproximateAgeOfOldestMessage", 5)
     assert oldest.dimensions == {"QueueName": subscriber.queue.queue_name}
-    assert subscriber.metric_failed().dimensions == {"QueueName": subscriber.dead_letter_queue.queue_name}
+    assert subscriber.metric_dead_letters().dimensions == {"QueueName": subscriber.dead_letter_queue.queue_name}
+
+
+def test_alarms_are_those_of_the_fanout_and_its_subscribers(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Alarmed")
+    fanout = SnsSqsFanout(stack, "Messages", alarm_topic=sns.Topic(stack, "Alarms"))
+    fanout.add_subscriber("Archive")
+    assert {alarm.node.path.removeprefix("Alarmed/Messages/") for alarm in fanout.alarms} == {
+        "LostMessagesAlarm",
+        "Archive/DeadLetterQueueAlarm",
+        "Archive/SubscriptionDeadLetterQueueAlarm",
+    }
+    assert SnsSqsFanout(stack, "Silent").alarms == []
+
+
+def test_a_subscriber_may_have_a_key_and_an_alarm_topic_of_its_own(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "OwnKey")
+    key = kms.Key(stack, "Key")
+    subscriber = SnsSqsFanout(stack, "Messages").add_subscriber(
+        "Archive", encryption_key=key, alarm_topic=sns.Topic(stack, "Alarms")
+    )
+    assert subscriber.queue.encryption_master_key is key
+    assert subscriber.subscription_dead_letter_queue.encryption_master_key is not key  # it is the topic's
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::CloudWatch::Alarm", 2)
+
+
+def test_a_key_that_is_created_here_follows_the_removal_policy(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Removed")
+    SnsSqsFanout(stack, "Messages", removal_policy=RemovalPolicy.DESTROY)
+    Template.from_stack(stack).has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
+
+
+def test_retain_beside_an_existing_topic_is_what_it_gets_anyway(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Retained")
+    fanout = SnsSqsFanout(
+        stack,
+        "Messages",
+        topic=sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN),
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    assert fanout.topic.topic_arn == TOPIC_ARN
 
 
 def _add(**options: Any) -> Callable[[Stack], object]:
     return lambda stack: SnsSqsFanout(stack, "Messages").add_subscriber("Archive", **options)
 
 
-def _add_fifo(**options: Any) -> Callable[[Stack], object]:
-    return lambda stack: SnsSqsFanout(stack, "Messages", fifo=True).add_subscriber("Archive", **options)
+def _consume(*, fifo: bool | None = None, **options: Any) -> Callable[[Stack], object]:
+    return lambda stack: SnsSqsFanout(stack, "Messages", fifo=fifo).add_subscriber(
+        "Archive", consumer=QueueConsumer(archiver(stack), **options)
+    )
 
 
 def _with_topic(**options: Any) -> Callable[[Stack], object]:
@@ -493,6 +539,7 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
     ("build", "message"),
     [
         (_with_topic(fifo=True), "Messages: fifo was given together with topic"),
+        (_with_topic(removal_policy=RemovalPolicy.DESTROY), "removal_policy was given together with topic"),
         (_with_topic(content_based_deduplication=True), "content_based_deduplication was given together with topic"),
         (
             lambda stack: SnsSqsFanout(stack, "Messages", content_based_deduplication=False),
@@ -510,31 +557,25 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
         (_add(filter_policy={"a": "b"}), r"filter_policy has 'b' for 'a'\. Give a list"),
         (_add(filter_on="body"), "filter_on is 'body' without a filter_policy"),
         (_add(filter_policy={"a": ["b"]}, filter_on="envelope"), "filter_on is 'envelope'. Use \"attributes\""),
-        (_add(max_receive_count=0), r"max_receive_count is 0 deliveries\. Use 1 to 1,000"),
-        (_add(max_concurrency=1), r"max_concurrency is 1 batches\. Use 2 to 1,000"),
-        (_add(batch_size=10_001, batching_window=Duration.seconds(1)), "batch_size is 10001 messages"),
-        (_add(batch_size=11), "batch_size is 11 without batching_window"),
-        (_add(batching_window=Duration.minutes(6)), "batching_window is 360 seconds"),
-        (_add(visibility_timeout=Duration.hours(13)), "visibility_timeout is 46800 seconds"),
-        (_add_fifo(batch_size=11), r"batch_size is 11 messages\. Use 1 to 10"),
-        (_add_fifo(batching_window=Duration.seconds(1)), "batching_window was given for a FIFO queue"),
+        (_consume(max_receive_count=0), r"max_receive_count is 0 deliveries\. Use 1 to 1,000"),
+        (_consume(max_concurrency=1), r"max_concurrency is 1 batches\. Use 2 to 1,000"),
+        (_consume(batch_size=10_001, batching_window=Duration.seconds(1)), "batch_size is 10001 messages"),
+        (_consume(batch_size=11), "batch_size is 11 without batching_window"),
+        (_consume(batching_window=Duration.minutes(6)), "batching_window is 360 seconds"),
+        (_consume(visibility_timeout=Duration.hours(13)), "visibility_timeout is 46800 seconds"),
+        (_consume(fifo=True, batch_size=11), r"batch_size is 11 without batching_window.*FIFO queue takes at most 10"),
+        (_consume(fifo=True, batching_window=Duration.seconds(1)), "batching_window was given for a FIFO queue"),
         (
-            lambda stack: _add(handler=consumer(stack), visibility_timeout=Duration.seconds(119))(stack),
+            _consume(visibility_timeout=Duration.seconds(119)),
             r"visibility_timeout is 119 seconds\. Use 120 to",
         ),
         (
-            lambda stack: _add(
-                handler=consumer(stack),
-                batching_window=Duration.seconds(5),
-                visibility_timeout=Duration.seconds(124),
-            )(stack),
+            _consume(batching_window=Duration.seconds(5), visibility_timeout=Duration.seconds(124)),
             r"visibility_timeout is 124 seconds\. Use 125 to",
         ),
         (
-            lambda stack: _add(
-                handler=lambda_.Function.from_function_name(stack, "Imported", "imported"),
-            )(stack),
-            "visibility_timeout is not given, and the handler's timeout is not known",
+            lambda stack: QueueConsumer(lambda_.Function.from_function_name(stack, "Imported", "imported")),
+            "QueueConsumer of Refused/Imported: visibility_timeout is not given",
         ),
         (
             lambda stack: SnsSqsFanout(stack, "Messages").grant_publish(
@@ -555,7 +596,9 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
             "topic was imported, so its policy cannot be extended for s3.amazonaws.com",
         ),
         (
-            lambda stack: _add(scope=Stack(stack.node.root, "Tokyo", env=TOKYO))(stack),
+            lambda stack: SnsSqsFanout(stack, "Messages").add_remote_subscriber(
+                Stack(stack.node.root, "Tokyo", env=TOKYO), "Archive"
+            ),
             "scope 'Tokyo' is in aws://unknown-account/ap-northeast-1",
         ),
     ],
@@ -568,7 +611,9 @@ def test_bad_input_is_refused_where_it_is_given(cdk_app: App, build: Callable[[S
 def test_a_topic_of_another_region_is_refused_with_the_way_to_do_it(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused", env=TOKYO)
     topic = sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN)
-    with pytest.raises(InvalidOptionError, match=r"topic is in us-east-1, but the stack is in ap-northeast-1\..*scope"):
+    with pytest.raises(
+        InvalidOptionError, match=r"is in us-east-1, but the stack is in ap-northeast-1\..*add_remote"
+    ):
         SnsSqsFanout(stack, "Messages", topic=topic)
 
 
@@ -577,14 +622,14 @@ def test_another_region_needs_an_alarm_topic_of_its_own(cdk_app: App) -> None:
     alarms = sns.Topic(tokyo, "Alarms")
     fanout = SnsSqsFanout(tokyo, "Messages", alarm_topic=alarms)
     with pytest.raises(InvalidOptionError, match="alarm_topic of us-west-2"):
-        fanout.add_subscriber("Oregon", scope=oregon)
+        fanout.add_remote_subscriber(oregon, "Oregon")
     with pytest.raises(InvalidOptionError, match="alarm_topic is in ap-northeast-1"):
-        fanout.add_subscriber("Oregon2", scope=oregon, alarm_topic=alarms)
+        fanout.add_remote_subscriber(oregon, "Oregon2", alarm_topic=alarms)
 
 
 def test_a_topic_takes_200_filter_policies(cdk_app: App) -> None:
     fanout = SnsSqsFanout(Stack(cdk_app, "Full"), "Messages")
-    fanout._filter_policies = 199  # 200 subscribers would take a minute to make
+    fanout._quotas.filter_policies = 199  # 200 subscribers would take a minute to make
     fanout.add_subscriber("Last", filter_policy={"a": ["b"]})
     fanout.add_subscriber("Unfiltered")
     with pytest.raises(InvalidOptionError, match="filter_policy is number 201 of the topic"):
@@ -593,7 +638,7 @@ def test_a_topic_takes_200_filter_policies(cdk_app: App) -> None:
 
 def test_a_fifo_topic_takes_100_subscriptions(cdk_app: App) -> None:
     fanout = SnsSqsFanout(Stack(cdk_app, "Full"), "Messages", fifo=True)
-    fanout._subscriptions = 99  # 100 subscribers would take half a minute to make
+    fanout._quotas.subscriptions = 99  # 100 subscribers would take half a minute to make
     fanout.add_subscriber("Last")
     with pytest.raises(InvalidOptionError, match="FIFO topic takes 100"):
         fanout.add_subscriber("Refused")

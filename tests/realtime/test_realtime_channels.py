@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, RealtimeChannels, SnsSqsFanout
+from cdp_constructs import InvalidOptionError, QueueConsumer, RealtimeChannels, SnsSqsFanout
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.realtime_channels import build as example
@@ -67,7 +67,7 @@ def all_options(stack: Stack) -> RealtimeChannels:
     rooms = channels.add_namespace("rooms", subscribe_handler=membership(stack))
     channels.add_namespace("breaking-news", subscribe_handler=membership(stack, "Readers"))
     messages = SnsSqsFanout(stack, "Messages", alarm_topic=alarms)
-    messages.add_subscriber("Live", handler=channels.add_publisher("Publisher"))
+    messages.add_subscriber("Live", consumer=QueueConsumer(channels.add_publisher("Publisher")))
     rooms.grant_publish(iam.Role(stack, "Moderators", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
     channels.grant_publish(iam.Role(stack, "Editors", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
     return channels

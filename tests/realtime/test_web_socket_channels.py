@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, RealtimeChannels, SnsSqsFanout, WebSocketChannels
+from cdp_constructs import InvalidOptionError, QueueConsumer, RealtimeChannels, SnsSqsFanout, WebSocketChannels
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.web_socket_channels import build as example
 
@@ -58,7 +58,7 @@ def all_options(stack: Stack) -> WebSocketChannels:
     channels.add_namespace("rooms", subscribe_handler=handler)
     channels.add_namespace("news", subscribe_handler=handler)
     SnsSqsFanout(stack, "Messages", alarm_topic=alarms).add_subscriber(
-        "Live", handler=channels.add_publisher("Publisher")
+        "Live", consumer=QueueConsumer(channels.add_publisher("Publisher"))
     )
     return channels
 

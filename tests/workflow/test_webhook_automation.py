@@ -4,17 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, WebhookAutomation, WebhookSource
+from cdp_constructs import InvalidOptionError, QueueConsumer, WebhookAutomation, WebhookSource
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 
@@ -37,7 +38,7 @@ def worker(stack: Stack, construct_id: str = "Worker") -> lambda_.Function:
 
 @architecture
 def defaults(stack: Stack) -> WebhookAutomation:
-    return WebhookAutomation(stack, "Tracker", handler=worker(stack))
+    return WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)))
 
 
 @architecture
@@ -45,7 +46,7 @@ def all_options(stack: Stack) -> WebhookAutomation:
     return WebhookAutomation(
         stack,
         "Tracker",
-        handler=worker(stack),
+        consumer=QueueConsumer(worker(stack)),
         source=WebhookSource.standard_webhooks(path="/webhooks/v1-tracker", group_by="/issue/id"),
         throttle=apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10),
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
@@ -57,11 +58,14 @@ def everything_brought(stack: Stack) -> WebhookAutomation:
     return WebhookAutomation(
         stack,
         "Tracker",
-        handler=lambda_.Function.from_function_attributes(
-            stack,
-            "Worker",
-            function_arn=FUNCTION_ARN,
-            role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/tickets"),
+        consumer=QueueConsumer(
+            lambda_.Function.from_function_attributes(
+                stack,
+                "Worker",
+                function_arn=FUNCTION_ARN,
+                role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/tickets"),
+            ),
+            visibility_timeout=Duration.minutes(90),
         ),
         secret=secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", SECRET_ARN),
         api=apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="a1b2c3"),
@@ -76,10 +80,27 @@ def everything_brought(stack: Stack) -> WebhookAutomation:
 
 
 @architecture
+def with_a_customer_managed_key(stack: Stack) -> WebhookAutomation:
+    webhook = WebhookAutomation(
+        stack,
+        "Tracker",
+        consumer=QueueConsumer(worker(stack)),
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    webhook.grant_replay(iam.Role(stack, "Operator", assumed_by=iam.AccountRootPrincipal()))
+    return webhook
+
+
+@architecture
 def two_on_one_api(stack: Stack) -> list[WebhookAutomation]:
-    first = WebhookAutomation(stack, "One", handler=worker(stack))
+    first = WebhookAutomation(stack, "One", consumer=QueueConsumer(worker(stack)))
     other = WebhookSource.hmac_sha256(path="/other", delivery_header=None)
-    return [first, WebhookAutomation(stack, "Two", handler=worker(stack, "Second"), api=first.api, source=other)]
+    return [
+        first,
+        WebhookAutomation(stack, "Two", consumer=QueueConsumer(worker(stack, "Second")), api=first.api, source=other),
+    ]
 
 
 @architecture
@@ -119,7 +140,7 @@ def test_template_is_reviewed(
 
 @pytest.mark.parametrize(
     "build",
-    [defaults, all_options, everything_brought, two_on_one_api, inside_a_stage],
+    [defaults, all_options, everything_brought, with_a_customer_managed_key, two_on_one_api, inside_a_stage],
     ids=lambda build: build.__name__,
 )
 def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
@@ -203,6 +224,79 @@ def test_what_is_brought_is_not_changed(synthesis: Synthesis) -> None:
     assert synthesised.result.url is None
 
 
+def test_all_that_is_created_is_encrypted_with_the_given_key(synthesis: Synthesis) -> None:
+    synthesised = synthesis(with_a_customer_managed_key)
+    key = {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
+    for kind, option in (
+        ("SecretsManager::Secret", "KmsKeyId"),
+        ("SQS::Queue", "KmsMasterKeyId"),
+        ("Logs::LogGroup", "KmsKeyId"),
+    ):
+        found = {name: r for name, r in synthesised.resources(f"AWS::{kind}").items() if name.startswith("Tracker")}
+        assert found
+        assert [resource["Properties"][option] for resource in found.values()] == [key] * len(found)
+    ((_, table),) = synthesised.resources("AWS::DynamoDB::GlobalTable").items()
+    (replica,) = table["Properties"]["Replicas"]
+    assert replica["SSESpecification"] == {"KMSMasterKeyId": key}
+    (bucket,) = [
+        resource
+        for name, resource in synthesised.resources("AWS::S3::Bucket").items()
+        if name.startswith("TrackerBucket")
+    ]
+    assert str(key) in str(bucket["Properties"]["BucketEncryption"])
+    for role in ("ReceiverFunctionRole", "ReplayFunctionRole"):
+        assert {"kms:Decrypt", "kms:GenerateDataKey"} <= {
+            action.removesuffix("*") for action in actions(synthesised, role) if action.startswith("kms:")
+        }
+    worker_policy = str([p for n, p in synthesised.resources("AWS::IAM::Policy").items() if n.startswith("Worker")])
+    assert "kms:Decrypt" in worker_policy
+
+
+def test_what_holds_data_follows_the_removal_policy(synthesis: Synthesis) -> None:
+    for build, policy in ((with_a_customer_managed_key, "Delete"), (defaults, "Retain")):
+        synthesised = synthesis(build)
+        for kind in ("S3::Bucket", "SecretsManager::Secret", "DynamoDB::GlobalTable", "Logs::LogGroup"):
+            found = synthesised.resources(f"AWS::{kind}").items()
+            own = [resource["DeletionPolicy"] for name, resource in found if name.startswith("Tracker")]
+            assert set(own) == {policy}, kind
+
+
+def test_log_retention_is_that_of_all_logs(synthesis: Synthesis) -> None:
+    groups = synthesis(with_a_customer_managed_key).resources("AWS::Logs::LogGroup").items()
+    assert {group["Properties"]["RetentionInDays"] for name, group in groups if name.startswith("Tracker")} == {7}
+
+
+def test_an_operator_may_invoke_the_replay_function_and_nothing_else(synthesis: Synthesis) -> None:
+    policies = synthesis(with_a_customer_managed_key).resources("AWS::IAM::Policy").items()
+    (policy,) = [resource for name, resource in policies if name.startswith("Operator")]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert statement["Resource"]["Fn::GetAtt"][0].startswith("TrackerReplayFunction")
+
+
+def test_metrics_and_alarms_are_those_of_this_webhook(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Measured")
+    webhook = WebhookAutomation(
+        stack, "Tracker", consumer=QueueConsumer(worker(stack)), alarm_topic=sns.Topic(stack, "Alarms")
+    )
+    assert webhook.metric_lag().metric_name == "ApproximateAgeOfOldestMessage"
+    assert webhook.metric_dead_letters().dimensions == {"QueueName": webhook.dead_letter_queue.queue_name}
+    for metric in (webhook.metric_accepted(), webhook.metric_rejected()):
+        assert set(metric.dimensions or {}) == {"function_name", "service"}
+    assert {alarm.node.id for alarm in webhook.alarms} == {
+        "DeadLetterQueueAlarm",
+        "ReceiverErrorsAlarm",
+        "RejectedAlarm",
+    }
+
+
+def test_existing_resources_of_another_region_are_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Tokyo", env=Environment(region="ap-northeast-1"))
+    secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", SECRET_ARN)
+    with pytest.raises(InvalidOptionError, match="secret is in us-east-1, but the stack is in ap-northeast-1"):
+        WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)), secret=secret)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -218,10 +312,26 @@ def test_what_is_brought_is_not_changed(synthesis: Synthesis) -> None:
 def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
     stack = Stack()
     with pytest.raises(InvalidOptionError, match=message):
-        WebhookAutomation(stack, "Tracker", handler=worker(stack), **options)
+        WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)), **options)
 
 
-def test_an_imported_handler_has_time_for_the_longest_run_of_a_function(synthesis: Synthesis) -> None:
+def test_deliveries_stay_hidden_as_long_as_the_consumer_says(synthesis: Synthesis) -> None:
     queues = synthesis(everything_brought).resources("AWS::SQS::Queue").values()
     (work,) = [queue["Properties"] for queue in queues if "RedrivePolicy" in queue["Properties"]]
     assert work["VisibilityTimeout"] == 6 * 15 * 60
+
+
+@pytest.mark.parametrize(
+    ("consumer", "message"),
+    [
+        (lambda _: QueueConsumer(), "consumer has no function"),
+        (
+            lambda stack: QueueConsumer(worker(stack), batching_window=Duration.seconds(5)),
+            "batching_window was given for a FIFO queue",
+        ),
+    ],
+)
+def test_wrong_consumer_is_refused(consumer: Callable[[Stack], QueueConsumer], message: str) -> None:
+    stack = Stack()
+    with pytest.raises(InvalidOptionError, match=message):
+        WebhookAutomation(stack, "Tracker", consumer=consumer(stack))

@@ -16,7 +16,7 @@ from aws_cdk import aws_iot as iot
 from aws_cdk import aws_sns as sns
 from botocore.exceptions import ClientError
 
-from cdp_constructs import SnsSqsFanout
+from cdp_constructs import QueueConsumer, SnsSqsFanout
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
@@ -48,7 +48,9 @@ def shop(stack: Stack) -> None:
     fanout = SnsSqsFanout(stack, "Messages", alarm_topic=alarms)
     subscribers = {
         "Archive": fanout.add_subscriber(
-            "Archive", handler=archiver, filter_policy={"kind": ["order"]}, max_receive_count=2
+            "Archive",
+            consumer=QueueConsumer(archiver, max_receive_count=2),
+            filter_policy={"kind": ["order"]},
         ),
         "All": fanout.add_subscriber("All"),
         "Returns": fanout.add_subscriber("Returns", filter_policy={"kind": [{"prefix": "return"}]}),
@@ -119,7 +121,7 @@ def two_regions(app: App) -> None:
         fanout = SnsSqsFanout(stack, "Messages")
         for place, scope in stacks.items():
             name = f"Of{region}In{place}".replace("-", "")
-            subscriber = fanout.add_subscriber(name, scope=scope)
+            subscriber = fanout.add_remote_subscriber(scope, name)
             CfnOutput(scope, f"Queue{name}", value=subscriber.queue.queue_url)
         CfnOutput(stack, "Topic", value=fanout.topic.topic_arn)
 

@@ -17,7 +17,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from cdp_constructs import RealtimeChannels, SnsSqsFanout
+from cdp_constructs import QueueConsumer, RealtimeChannels, SnsSqsFanout
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from docs.examples.realtime_channels import room_membership
@@ -44,7 +44,7 @@ def live_rooms(app: App) -> None:
     channels.add_namespace("news", subscribe_handler=membership)
     messages = SnsSqsFanout(stack, "Messages")
     publisher = channels.add_publisher("Publisher")
-    live = messages.add_subscriber("Live", handler=publisher, max_receive_count=3)
+    live = messages.add_subscriber("Live", consumer=QueueConsumer(publisher, max_receive_count=3))
     roles = {name: iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal()) for name in ("BackEnd", "Stranger")}
     rooms.grant_publish(roles["BackEnd"])
     for name, value in {

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from cdp_constructs import SnsSqsFanout, WebSocketChannels
+from cdp_constructs import QueueConsumer, SnsSqsFanout, WebSocketChannels
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from docs.examples.realtime_channels import room_membership
@@ -41,7 +41,7 @@ def web_socket_rooms(app: App) -> None:
     channels.add_namespace("rooms", subscribe_handler=room_membership(stack))
     messages = SnsSqsFanout(stack, "Messages")
     publisher = channels.add_publisher("Publisher")
-    live = messages.add_subscriber("Live", handler=publisher, max_receive_count=3)
+    live = messages.add_subscriber("Live", consumer=QueueConsumer(publisher, max_receive_count=3))
     stranger = iam.Role(stack, "Stranger", assumed_by=iam.AccountRootPrincipal())
     back_end = iam.Role(stack, "BackEnd", assumed_by=iam.AccountRootPrincipal())
     channels.grant_publish(back_end)

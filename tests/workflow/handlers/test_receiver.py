@@ -53,7 +53,19 @@ def services() -> Services:
 
 
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch, services: Services) -> ModuleType:
+def sender() -> dict[str, str]:
+    """Return how the sender signs, names and orders; GitHub's way."""
+    return {
+        "SCHEME": "hmac-sha256",
+        "SIGNATURE_HEADER": "x-hub-signature-256",
+        "SIGNATURE_PREFIX": "sha256=",
+        "DELIVERY_HEADER": "x-github-delivery",
+        "GROUP_BY": "/issue/id",
+    }
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch, services: Services, sender: dict[str, str]) -> ModuleType:
     environment = {
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_NAME": "receiver",
@@ -62,12 +74,12 @@ def index(monkeypatch: pytest.MonkeyPatch, services: Services) -> ModuleType:
         "QUEUE_URL": "https://queue",
         "SECRET": "secret",
         "TABLE": "deliveries",
+        "ACCEPTED_PREFIX": "accepted/",
+        "REJECTED_PREFIX": "rejected/",
         "REMEMBERED_SECONDS": "604800",
-        "SCHEME": "hmac-sha256",
-        "SIGNATURE_HEADER": "x-hub-signature-256",
-        "SIGNATURE_PREFIX": "sha256=",
-        "DELIVERY_HEADER": "x-github-delivery",
-        "GROUP_BY": "/issue/id",
+        "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
+        "POWERTOOLS_SERVICE_NAME": "ReceiverFunction",
+        **sender,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -76,12 +88,13 @@ def index(monkeypatch: pytest.MonkeyPatch, services: Services) -> ModuleType:
     def get_secret(_name: str, *, max_age: int, VersionStage: str | None = None) -> str:  # noqa: N803
         assert max_age <= 60
         if VersionStage not in services.secrets:
-            raise module.parameters.GetParameterError("there is no such version")
+            raise storage.parameters.GetParameterError("there is no such version")
         return services.secrets[VersionStage]
 
-    monkeypatch.setattr(module, "s3", services)
-    monkeypatch.setattr(module, "sqs", services)
-    monkeypatch.setattr(module.parameters, "get_secret", get_secret)
+    storage = module.storage
+    monkeypatch.setattr(storage, "s3", services)
+    monkeypatch.setattr(storage, "sqs", services)
+    monkeypatch.setattr(storage.parameters, "get_secret", get_secret)
     Remembering(services).take_the_place_of(module.deliveries, monkeypatch)
     return module
 
@@ -231,12 +244,36 @@ def test_the_former_secret_is_accepted_while_it_is_changed_and_no_other(index: M
     assert deliver(index, body, X_Hub_Signature_256=signed(body, "third"))["statusCode"] == 401
 
 
-def test_without_an_id_equal_bodies_are_one_delivery(
-    index: ModuleType, services: Services, monkeypatch: pytest.MonkeyPatch
+class TestWithoutAnId:
+    """A sender that gives its deliveries no ids."""
+
+    @pytest.fixture
+    def sender(self, sender: dict[str, str]) -> dict[str, str]:
+        return {**sender, "DELIVERY_HEADER": ""}
+
+    def test_equal_bodies_are_one_delivery(self, index: ModuleType, services: Services) -> None:
+        assert [deliver(index, issue(number))["statusCode"] for number in (1, 1, 2)] == [202, 200, 202]
+        assert len(services.queued) == 2
+
+
+def test_accepted_and_refused_deliveries_are_counted_under_the_functions_name(
+    index: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DELIVERY_HEADER", "")
-    assert [deliver(index, issue(number))["statusCode"] for number in (1, 1, 2)] == [202, 200, 202]
-    assert len(services.queued) == 2
+    for signature in (signed(json.dumps(issue()).encode()), "sha256=0"):
+        deliver(index, issue(), X_Hub_Signature_256=signature)
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for one in written] == [
+        "AcceptedDeliveries",
+        "RejectedDeliveries",
+    ]
+    for one in written:
+        (metric,) = one["_aws"]["CloudWatchMetrics"]
+        assert (metric["Namespace"], one["function_name"], one["service"]) == (
+            "CdpConstructs",
+            "receiver",
+            "ReceiverFunction",
+        )
+        assert [sorted(names) for names in metric["Dimensions"]] == [["function_name", "service"]]
 
 
 class TestStandardWebhooks:
@@ -244,21 +281,20 @@ class TestStandardWebhooks:
 
     SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-    @pytest.fixture(autouse=True)
-    def _scheme(self, monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+    @pytest.fixture
+    def sender(self, sender: dict[str, str], services: Services) -> dict[str, str]:
         services.secrets[None] = self.SECRET
-        self.monkeypatch = monkeypatch
-
-    def deliver(
-        self, index: ModuleType, body: bytes, *, moment: float | None = None, message: str = "msg_1", sign_as: str = ""
-    ) -> int:
-        for name, value in {
+        return {
+            **sender,
             "SCHEME": "standard-webhooks",
             "SIGNATURE_HEADER": "webhook-signature",
             "SIGNATURE_PREFIX": "v1,",
             "DELIVERY_HEADER": "webhook-id",
-        }.items():
-            self.monkeypatch.setenv(name, value)
+        }
+
+    def deliver(
+        self, index: ModuleType, body: bytes, *, moment: float | None = None, message: str = "msg_1", sign_as: str = ""
+    ) -> int:
         timestamp = str(int(time.time() if moment is None else moment))
         key = base64.b64decode(self.SECRET.removeprefix("whsec_"))
         content = f"{sign_as or message}.{timestamp}.".encode() + body

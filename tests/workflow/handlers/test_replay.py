@@ -52,6 +52,7 @@ def index(monkeypatch: pytest.MonkeyPatch, services: Services) -> ModuleType:
         "AWS_DEFAULT_REGION": "us-east-1",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "BUCKET": "kept",
+        "ACCEPTED_PREFIX": "accepted/",
         "QUEUE_URL": "https://queue",
     }
     for name, value in environment.items():

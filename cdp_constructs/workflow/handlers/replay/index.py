@@ -10,14 +10,16 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json
 
 logger = Logger()
 tracer = Tracer()
@@ -26,6 +28,27 @@ sqs = boto3.client("sqs")
 
 # Enough to finish one delivery and to answer.
 SPARE_MILLISECONDS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The function's environment variables."""
+
+    bucket: str
+    accepted_prefix: str
+    queue_url: str
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the variables that ``WebhookAutomation`` sets."""
+        return cls(
+            bucket=os.environ["BUCKET"],
+            accepted_prefix=os.environ["ACCEPTED_PREFIX"],
+            queue_url=os.environ["QUEUE_URL"],
+        )
+
+
+environment = Environment.read()
 
 
 class WrongRequestError(Exception):
@@ -79,7 +102,8 @@ def kept_between(since: datetime, until: datetime) -> Iterator[tuple[str, dateti
     hour = since.replace(minute=0, second=0, microsecond=0)
     pages = s3.get_paginator("list_objects_v2")
     while hour < until:
-        for page in pages.paginate(Bucket=os.environ["BUCKET"], Prefix=f"accepted/{hour:%Y/%m/%d/%H}/"):
+        prefix = f"{environment.accepted_prefix}{hour:%Y/%m/%d/%H}/"
+        for page in pages.paginate(Bucket=environment.bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 minute_second, milliseconds, _ = item["Key"].rpartition("/")[2].split("-")
                 received_at = hour + timedelta(
@@ -92,10 +116,10 @@ def kept_between(since: datetime, until: datetime) -> Iterator[tuple[str, dateti
 
 def queue(key: str, replay: str) -> None:
     """Queue one kept delivery."""
-    kept: dict[str, Any] = json.loads(s3.get_object(Bucket=os.environ["BUCKET"], Key=key)["Body"].read())
+    kept: dict[str, Any] = from_json(s3.get_object(Bucket=environment.bucket, Key=key)["Body"].read())
     message = {name: kept[name] for name in ("id", "received_at", "headers", "body")}
     sqs.send_message(
-        QueueUrl=os.environ["QUEUE_URL"],
+        QueueUrl=environment.queue_url,
         MessageBody=json.dumps({**message, "key": key, "replay": replay}),
         # One group: what is done again is done in the order in which it came.
         MessageGroupId=replay,

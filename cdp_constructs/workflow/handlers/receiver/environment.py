@@ -1,0 +1,55 @@
+"""What the function is configured with."""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """How the sender signs, names and orders its deliveries."""
+
+    standard_webhooks: bool
+    """Whether it signs as Standard Webhooks describes; otherwise the body alone."""
+    signature_header: str
+    signature_prefix: str
+    delivery_header: str
+    """Header with the id of a delivery; empty when the sender gives none."""
+    group_by: str
+    """JSON pointer into the body to what a delivery is about; empty when order does not matter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The function's environment variables."""
+
+    bucket: str
+    accepted_prefix: str
+    rejected_prefix: str
+    queue_url: str
+    secret: str
+    table: str
+    remembered_seconds: int
+    function_name: str
+    sender: Sender
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the variables that ``WebhookAutomation`` sets."""
+        return cls(
+            bucket=os.environ["BUCKET"],
+            accepted_prefix=os.environ["ACCEPTED_PREFIX"],
+            rejected_prefix=os.environ["REJECTED_PREFIX"],
+            queue_url=os.environ["QUEUE_URL"],
+            secret=os.environ["SECRET"],
+            table=os.environ["TABLE"],
+            remembered_seconds=int(os.environ["REMEMBERED_SECONDS"]),
+            function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
+            sender=Sender(
+                standard_webhooks=os.environ["SCHEME"] == "standard-webhooks",
+                signature_header=os.environ["SIGNATURE_HEADER"],
+                signature_prefix=os.environ["SIGNATURE_PREFIX"],
+                delivery_header=os.environ["DELIVERY_HEADER"],
+                group_by=os.environ["GROUP_BY"],
+            ),
+        )

@@ -1,0 +1,96 @@
+"""Which deliveries are accepted, what names them, and what they are about: no AWS."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from pydantic_core import from_json
+
+from .environment import Sender
+
+LARGEST_BODY = 256 * 1024
+LONGEST_ID = 128
+# What Standard Webhooks recommends: https://github.com/standard-webhooks/standard-webhooks
+OLDEST_SECONDS = 300
+
+
+class RejectedError(Exception):
+    """The delivery is refused; the message is the reason."""
+
+    def __init__(self, reason: str, status: HTTPStatus = HTTPStatus.UNAUTHORIZED) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def delivery_id(sender: Sender, headers: Mapping[str, str], raw: bytes) -> str:
+    """Return the sender's id of the delivery; without one, equal bodies are one delivery."""
+    given = headers.get(sender.delivery_header) if sender.delivery_header else None
+    return given if given and len(given) <= LONGEST_ID and given.isprintable() else hashlib.sha256(raw).hexdigest()
+
+
+def verify(sender: Sender, headers: Mapping[str, str], raw: bytes, secrets: Iterable[str], *, now: float) -> None:
+    """Check size, time and signature.
+
+    Args:
+        sender: How it signs.
+        headers: By name in lower case.
+        raw: The body.
+        secrets: Any of them may have signed it; they are only asked for when everything else is right.
+        now: Epoch seconds.
+
+    Raises:
+        RejectedError: with what is wrong.
+    """
+    if len(raw) > LARGEST_BODY:
+        raise RejectedError("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    given = headers.get(sender.signature_header, "")
+    if not given:
+        raise RejectedError("no-signature")
+    signed = raw
+    if sender.standard_webhooks:
+        moment = headers.get("webhook-timestamp", "")
+        if not (moment.isascii() and moment.isdigit()) or abs(now - int(moment)) > OLDEST_SECONDS:
+            raise RejectedError("too-old")
+        signed = b".".join((headers.get("webhook-id", "").encode(), moment.encode(), raw))
+    for secret in secrets:
+        expected = sender.signature_prefix + _signature(sender, secret, signed)
+        # Standard Webhooks allows several signatures, while the sender changes its secret.
+        if any(hmac.compare_digest(one.encode(), expected.encode()) for one in given.split()):
+            return
+    raise RejectedError("wrong-signature")
+
+
+def group_of(sender: Sender, body: str) -> str | None:
+    """Return what the delivery is about as text, so that such deliveries stay in order; None when nothing is found."""
+    if not sender.group_by:
+        return None
+    try:
+        value: Any = from_json(body, allow_inf_nan=False)
+        for part in sender.group_by.removeprefix("/").split("/"):
+            name = part.replace("~1", "/").replace("~0", "~")
+            value = value[int(name)] if isinstance(value, list) else value[name]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+    return None if value is None else json.dumps(value)
+
+
+def _signature(sender: Sender, secret: str, signed: bytes) -> str:
+    if sender.standard_webhooks:
+        return base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+def _key(secret: str) -> bytes:
+    """Return the key of a Standard Webhooks secret, which is base64 after ``whsec_``; any other text is the key."""
+    encoded = secret.removeprefix("whsec_")
+    if encoded == secret:
+        return secret.encode()
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return secret.encode()

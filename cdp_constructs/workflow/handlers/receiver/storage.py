@@ -1,0 +1,56 @@
+"""Where deliveries are kept and queued, and where the shared secret is."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities import parameters
+
+from .environment import Environment
+
+s3 = boto3.client("s3")
+sqs = boto3.client("sqs")
+
+# A secret that was just changed is read again after this time.
+SECRET_SECONDS = 60
+
+
+def keep(environment: Environment, prefix: str, delivery: dict[str, Any]) -> str:
+    """Write the raw input below a prefix, in the order of arrival, and return its key."""
+    moment = datetime.fromisoformat(delivery["received_at"])
+    key = f"{prefix}{moment:%Y/%m/%d/%H/%M%S}-{moment.microsecond // 1000:03}-{_digest(delivery['id'])[:32]}.json"
+    s3.put_object(
+        Bucket=environment.bucket,
+        Key=key,
+        Body=json.dumps(delivery, ensure_ascii=False).encode(),
+        ContentType="application/json",
+    )
+    return key
+
+
+def queue(environment: Environment, delivery: dict[str, Any], *, key: str, group: str | None) -> None:
+    """Queue a kept delivery; without a group it is a group of its own."""
+    message = {name: delivery[name] for name in ("id", "received_at", "headers", "body")}
+    sqs.send_message(
+        QueueUrl=environment.queue_url,
+        MessageBody=json.dumps({**message, "key": key, "replay": None}),
+        MessageGroupId=_digest(delivery["id"] if group is None else group),
+        MessageDeduplicationId=_digest(delivery["id"]),
+    )
+
+
+def secrets(environment: Environment) -> Iterator[str]:
+    """Return the shared secret and, while it is being changed, the one before."""
+    yield str(parameters.get_secret(environment.secret, max_age=SECRET_SECONDS))
+    try:
+        previous = parameters.get_secret(environment.secret, max_age=SECRET_SECONDS, VersionStage="AWSPREVIOUS")
+    except parameters.GetParameterError:  # there was never another
+        return
+    yield str(previous)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

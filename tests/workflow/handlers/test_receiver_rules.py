@@ -1,0 +1,78 @@
+"""The rules of the receiver, for any input that a sender can make up."""
+
+import base64
+import hashlib
+import hmac
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdp_constructs.workflow.handlers.receiver.environment import Sender
+from cdp_constructs.workflow.handlers.receiver.rules import RejectedError, delivery_id, group_of, verify
+
+NOW = 1_795_000_000
+GITHUB = Sender(
+    standard_webhooks=False,
+    signature_header="x-hub-signature-256",
+    signature_prefix="sha256=",
+    delivery_header="x-github-delivery",
+    group_by="/issue/id",
+)
+STANDARD = Sender(
+    standard_webhooks=True,
+    signature_header="webhook-signature",
+    signature_prefix="v1,",
+    delivery_header="webhook-id",
+    group_by="",
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(["x-hub-signature-256", "webhook-signature", "webhook-timestamp", "webhook-id"]),
+    st.text(max_size=40),
+)
+
+
+@given(headers=HEADERS, raw=st.binary(max_size=200), sender=st.sampled_from([GITHUB, STANDARD]))
+def test_what_is_not_signed_is_refused_with_a_reason(headers: dict[str, str], raw: bytes, sender: Sender) -> None:
+    with pytest.raises(RejectedError):
+        verify(sender, headers, raw, ["secret"], now=NOW)
+
+
+@given(raw=st.binary(max_size=200), secret=st.text(max_size=40))
+def test_what_is_signed_is_accepted_whatever_it_is(raw: bytes, secret: str) -> None:
+    digest = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+    verify(GITHUB, {"x-hub-signature-256": f"sha256={digest}"}, raw, ["other", secret], now=NOW)
+
+
+@given(raw=st.binary(max_size=200), key=st.binary(min_size=1, max_size=40))
+def test_a_standard_webhook_is_signed_with_the_key_in_its_secret(raw: bytes, key: bytes) -> None:
+    mac = hmac.new(key, b".".join((b"msg", str(NOW).encode(), raw)), hashlib.sha256)
+    headers = {
+        "webhook-id": "msg",
+        "webhook-timestamp": str(NOW),
+        "webhook-signature": f"v1,{base64.b64encode(mac.digest()).decode()}",
+    }
+    verify(STANDARD, headers, raw, [f"whsec_{base64.b64encode(key).decode()}"], now=NOW)
+
+
+@given(given_id=st.text(max_size=200), raw=st.binary(max_size=50))
+def test_an_id_can_be_written_into_keys_and_logs(given_id: str, raw: bytes) -> None:
+    found = delivery_id(GITHUB, {"x-github-delivery": given_id}, raw)
+    assert 1 <= len(found) <= 128
+    assert found.isprintable()
+
+
+@given(body=st.text(max_size=100))
+def test_any_body_has_a_group_or_none(body: str) -> None:
+    assert group_of(GITHUB, body) is None or isinstance(group_of(GITHUB, body), str)
+
+
+@pytest.mark.parametrize("number", [7, "7", 0, "", {"a": 1}, [1]])
+def test_the_group_is_what_the_pointer_finds(number: object) -> None:
+    assert group_of(GITHUB, json.dumps({"issue": {"id": number}})) == json.dumps(number)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"issue": 1}', '{"issue": {"id": null}}', '{"issue": {"id": NaN}}'])
+def test_what_the_pointer_does_not_find_is_no_group(body: str) -> None:
+    assert group_of(GITHUB, body) is None
