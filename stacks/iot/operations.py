@@ -41,13 +41,13 @@ def add_operations(stack: "IotStack") -> None:
             ],
             [
                 graph("Measurements, by rule", *rules),
-                graph("Speed layer: behind, ms", speed.metric_iterator_age()),
+                graph("Speed layer: behind, ms", speed.metric_lag()),
                 graph("Batch layer: oldest not in S3, s", batch.metric_freshness()),
             ],
             [
                 graph(
-                    "Speed layer: set aside, doubled, late",
-                    speed.metric_unreadable(),
+                    "Speed layer: rejected, duplicate, late",
+                    speed.metric_rejected(),
                     speed.metric_duplicates(),
                     speed.metric_too_late(),
                 ),
