@@ -2,16 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct, IValidation
 
 from cdp_constructs.core.once import once
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_iam as iam
 
 
 def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) -> None:
@@ -39,11 +36,11 @@ def acknowledge_each(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     )
 
 
-def acknowledge_resources(policy: "iam.Policy", resources: list[str], reason: str) -> None:
+def acknowledge_resources(policy: IConstruct, resources: list[str], reason: str) -> None:
     """Accept the ``*`` at the end of ARNs that a policy names, such as the objects below a prefix of one bucket.
 
     Args:
-        policy: The policy that names them.
+        policy: The policy that names them, or the role that it belongs to.
         resources: The ARNs as given to its statements.
         reason: Why a security reviewer would accept them.
     """
@@ -66,7 +63,7 @@ class _AcknowledgingResources:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self.accepted: list[tuple[iam.Policy, list[str], str]] = []
+        self.accepted: list[tuple[IConstruct, list[str], str]] = []
 
     def validate(self) -> list[str]:
         """Report nothing; see the class."""

@@ -42,7 +42,7 @@ def add_operations(stack: "IotStack") -> None:
             [
                 graph("Measurements, by rule", *rules),
                 graph("Speed layer: behind, ms", speed.metric_lag()),
-                graph("Batch layer: oldest not in S3, s", batch.metric_freshness()),
+                graph("Batch layer: oldest not in S3, s", batch.metric_lag()),
             ],
             [
                 graph(
@@ -56,7 +56,7 @@ def add_operations(stack: "IotStack") -> None:
             ],
             [
                 *operations.queue_graphs(contents.queues),
-                graph("Batch layer: does not fit the schema", batch.metric_unconverted()),
+                graph("Batch layer: does not fit the schema", batch.metric_rejected()),
             ],
             [*operations.function_row(contents.functions)],
         ],
