@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aws_cdk as cdk
 import jsii
@@ -12,13 +12,11 @@ from constructs import IConstruct, IValidation
 
 from cdp_constructs.core.once import once
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_iam as iam
-
 # Earlier releases refuse the id of a granular finding, and those before 2.257 have no acknowledgments at all. There the
 # findings stay open: whoever runs cdk-nag on such a release sees them.
 _FIRST_RELEASE = (2, 269)
 _CAN_ACKNOWLEDGE = tuple(map(int, metadata.version("aws-cdk-lib").split(".")[:2])) >= _FIRST_RELEASE
+
 
 def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) -> None:
     """Accept findings on one construct.
@@ -47,11 +45,11 @@ def acknowledge_each(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     )
 
 
-def acknowledge_resources(policy: "iam.Policy", resources: list[str], reason: str) -> None:
+def acknowledge_resources(policy: IConstruct, resources: list[str], reason: str) -> None:
     """Accept the ``*`` at the end of ARNs that a policy names, such as the objects below a prefix of one bucket.
 
     Args:
-        policy: The policy that names them.
+        policy: The policy that names them, or the role that it belongs to.
         resources: The ARNs as given to its statements.
         reason: Why a security reviewer would accept them.
     """
@@ -74,7 +72,7 @@ class _AcknowledgingResources:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self.accepted: list[tuple[iam.Policy, list[str], str]] = []
+        self.accepted: list[tuple[IConstruct, list[str], str]] = []
 
     def validate(self) -> list[str]:
         """Report nothing; see the class."""

@@ -6,11 +6,13 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.data._records import PARTITION
 
@@ -75,7 +77,14 @@ def add_parquet_table(
 
 
 def add_parquet_delivery(
-    scope: Construct, *, bucket: s3.IBucket, table: glue.CfnTable, interval: Duration
+    scope: Construct,
+    *,
+    bucket: s3.IBucket,
+    table: glue.CfnTable,
+    interval: Duration,
+    encryption_key: kms.IKey | None,
+    log_retention: logs.RetentionDays,
+    removal_policy: RemovalPolicy,
 ) -> firehose.IDeliveryStream:
     """Add a delivery stream that gathers JSON records and puts them into the bucket by the table's schema.
 
@@ -84,9 +93,14 @@ def add_parquet_delivery(
         bucket: Takes the records below ``telemetry/``, and what does not fit below ``errors/``.
         table: Of ``add_parquet_table``.
         interval: How long records are gathered.
+        encryption_key: Encrypts what Firehose holds and its log; None for keys of AWS.
+        log_retention: How long the log of deliveries is kept.
+        removal_policy: What happens to the log when the stack goes.
     """
     stack = stack_of(scope)
-    log_group = logs.LogGroup(scope, "Logs", retention=logs.RetentionDays.THREE_MONTHS)
+    log_group = add_log_group(
+        scope, "Logs", log_retention=log_retention, encryption_key=encryption_key, removal_policy=removal_policy
+    )
     log_stream = logs.LogStream(scope, "DeliveryLog", log_group=log_group, removal_policy=RemovalPolicy.DESTROY)
     role = iam.Role(
         scope,
@@ -136,7 +150,10 @@ def add_parquet_delivery(
         "DeliveryStream",
         delivery_stream_type="DirectPut",
         delivery_stream_encryption_configuration_input=(
-            stream_type.DeliveryStreamEncryptionConfigurationInputProperty(key_type="AWS_OWNED_CMK")
+            stream_type.DeliveryStreamEncryptionConfigurationInputProperty(
+                key_type="AWS_OWNED_CMK" if encryption_key is None else "CUSTOMER_MANAGED_CMK",
+                key_arn=encryption_key.key_arn if encryption_key is not None else None,
+            )
         ),
         extended_s3_destination_configuration=destination,
     )

@@ -10,7 +10,7 @@ def build(stack: Stack) -> SpeedLayer:
     """Add the layer, its thresholds, and who hears of them to a stack."""
     speed = SpeedLayer(stack, "Speed", measures=["temperature", "humidity"])
     speed.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
-    alerts = SnsSqsFanout(stack, "Alerts", topic=speed.alert_topic)
+    alerts = SnsSqsFanout(stack, "Alerts", topic=speed.topic)
     alerts.add_subscriber("Operator")
     alerts.add_subscriber("Ticket", filter_policy={"state": ["crossed"]})
     # With AWS IoT it is speed.add_rule(rule); any other producer puts records into the stream.

@@ -53,7 +53,7 @@ class IotStack(Stack):
         self.alerts = Alerts(
             self,
             "Alerts",
-            topic=self.telemetry.speed.alert_topic,
+            topic=self.telemetry.speed.topic,
             tracker_url=configuration.tracker_url,
             operator_email=configuration.operator_email,
             alarm_topic=alarm_topic,

@@ -41,13 +41,13 @@ def add_operations(stack: "IotStack") -> None:
             ],
             [
                 graph("Measurements, by rule", *rules),
-                graph("Speed layer: behind, ms", speed.metric_iterator_age()),
-                graph("Batch layer: oldest not in S3, s", batch.metric_freshness()),
+                graph("Speed layer: behind, ms", speed.metric_lag()),
+                graph("Batch layer: oldest not in S3, s", batch.metric_lag()),
             ],
             [
                 graph(
-                    "Speed layer: set aside, doubled, late",
-                    speed.metric_unreadable(),
+                    "Speed layer: rejected, duplicate, late",
+                    speed.metric_rejected(),
                     speed.metric_duplicates(),
                     speed.metric_too_late(),
                 ),
@@ -56,7 +56,7 @@ def add_operations(stack: "IotStack") -> None:
             ],
             [
                 *operations.queue_graphs(contents.queues),
-                graph("Batch layer: does not fit the schema", batch.metric_unconverted()),
+                graph("Batch layer: does not fit the schema", batch.metric_rejected()),
             ],
             [*operations.function_row(contents.functions)],
         ],

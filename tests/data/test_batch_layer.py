@@ -10,6 +10,7 @@ from aws_cdk import App, Duration, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
@@ -43,10 +44,12 @@ def all_options(stack: Stack) -> BatchLayer:
         buffering=Duration.minutes(15),
         scan_limit_mb=100,
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        log_retention=logs.RetentionDays.ONE_WEEK,
         removal_policy=RemovalPolicy.DESTROY,
     )
     layer.share_with(reader(stack))
     layer.grant_put(iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal()))
+    layer.grant_read(iam.Role(stack, "Analyst", assumed_by=iam.AccountRootPrincipal()))
     sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
     layer.add_rule(TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into the batch layer"))
     return layer
@@ -71,6 +74,15 @@ def everything_brought(stack: Stack) -> BatchLayer:
 
 
 @architecture
+def one_key_for_all(stack: Stack) -> BatchLayer:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    layer = BatchLayer(stack, "Batch", columns={"temperature": "double"}, encryption_key=key)
+    assert layer.encryption_key is key
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
 def two_in_one_stack(stack: Stack) -> list[BatchLayer]:
     home, factory = (BatchLayer(stack, name, columns={"temperature": "double"}) for name in ("Home", "Factory"))
     function = reader(stack)
@@ -86,7 +98,7 @@ def inside_a_stage(app: App) -> BatchLayer:
 
 architecture(example)
 MAIN = [defaults, all_options, everything_brought]
-EVERY = [*MAIN, two_in_one_stack, inside_a_stage]
+EVERY = [*MAIN, one_key_for_all, two_in_one_stack, inside_a_stage]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -201,6 +213,34 @@ def test_reader_queries_here_only(synthesis: Synthesis) -> None:
     assert writes[0]["Resource"]["Fn::Join"][1][1] == "/queries/*"
 
 
+def test_analyst_queries_here_and_reads_no_metrics(synthesis: Synthesis) -> None:
+    found = statements(synthesis(all_options), "Analyst")
+    assert {action.partition(":")[0] for each in found for action in actions(each)} == {"athena", "glue", "s3"}
+    assert not any(each["Resource"] == "*" for each in found)
+    written = [each["Resource"] for each in found if "s3:PutObject" in actions(each)]
+    assert [resource["Fn::Join"][1][1] for resource in written] == ["/queries/*"]
+
+
+def test_one_key_encrypts_all_that_is_made_and_readers_may_use_it(synthesis: Synthesis) -> None:
+    built = synthesis(one_key_for_all)
+    ((key, _),) = built.resources("AWS::KMS::Key").items()
+    arn = {"Fn::GetAtt": [key, "Arn"]}
+    stream = one(built, "AWS::KinesisFirehose::DeliveryStream")["DeliveryStreamEncryptionConfigurationInput"]
+    assert stream == {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": arn}
+    buckets = built.resources("AWS::S3::Bucket")
+    (bucket,) = (each["Properties"] for name, each in buckets.items() if name.startswith("Batch"))
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": arn}
+    results = one(built, "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]["ResultConfiguration"]
+    assert results["EncryptionConfiguration"] == {"EncryptionOption": "SSE_KMS", "KmsKey": arn}
+    groups = built.resources("AWS::Logs::LogGroup")
+    (group,) = (each["Properties"] for name, each in groups.items() if name.startswith("Batch"))
+    assert group["KmsKeyId"] == arn
+    for role in ("ReaderRole", "BatchDelivery"):
+        used = {action for each in statements(built, role) for action in actions(each) if action.startswith("kms:")}
+        assert used == {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
 def test_reader_is_told_the_names_and_which_columns_are_numbers(synthesis: Synthesis) -> None:
     function = next(
         resource["Properties"]
@@ -222,6 +262,18 @@ def test_lateness_refusals_and_what_does_not_fit_alarm(synthesis: Synthesis) -> 
         "BatchThrottledAlarm": "ThrottledRecords",
     }
     assert watched["BatchFreshnessAlarm"]["Threshold"] == 900 + 600
+
+
+def test_log_of_deliveries_ends_and_follows_the_removal_policy(synthesis: Synthesis) -> None:
+    groups = synthesis(all_options).resources("AWS::Logs::LogGroup")
+    (group,) = (each for name, each in groups.items() if name.startswith("Batch"))
+    assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (7, "Delete")
+
+
+def test_alarms_are_listed(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Alarmed")
+    layer = BatchLayer(stack, "Batch", columns={"a": "int"}, alarm_topic=sns.Topic(stack, "Alarms"))
+    assert sorted(alarm.node.id for alarm in layer.alarms) == ["FreshnessAlarm", "ThrottledAlarm", "UnconvertedAlarm"]
 
 
 def test_rule_ends_each_record_with_a_line_end(synthesis: Synthesis) -> None:
@@ -248,8 +300,9 @@ def test_two_layers_have_names_of_their_own(synthesis: Synthesis) -> None:
 
 def test_metrics_name_the_delivery_stream(cdk_app: App) -> None:
     layer = BatchLayer(Stack(cdk_app, "Metrics"), "Batch", columns={"temperature": "double"})
-    assert layer.metric_freshness().metric_name == "DeliveryToS3.DataFreshness"
-    assert layer.metric_unconverted(period=Duration.minutes(1)).period.to_minutes() == 1
+    assert layer.metric_lag().metric_name == "DeliveryToS3.DataFreshness"
+    assert layer.metric_rejected(period=Duration.minutes(1)).period.to_minutes() == 1
+    assert layer.alarms == []
 
 
 def _layer(**options: Any) -> Callable[[Stack], object]:

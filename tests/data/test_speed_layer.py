@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
@@ -45,12 +46,14 @@ def all_options(stack: Stack) -> SpeedLayer:
         measures=["temperature", "humidity"],
         window_retention=Duration.days(7),
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        log_retention=logs.RetentionDays.ONE_WEEK,
         removal_policy=RemovalPolicy.DESTROY,
     )
     layer.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
     layer.add_threshold("TooDry", measure="humidity", below=20)
     layer.share_with(reader(stack))
     layer.grant_put(iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal()))
+    layer.grant_read(iam.Role(stack, "Analyst", assumed_by=iam.AccountRootPrincipal()))
     sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
     layer.add_rule(TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into the speed layer"))
     return layer
@@ -64,7 +67,7 @@ def everything_brought(stack: Stack) -> SpeedLayer:
         measures=["temperature"],
         stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN),
         table=dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN),
-        alert_topic=sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN),
+        topic=sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", TOPIC_ARN),
     )
     layer.share_with(reader(stack))
@@ -86,15 +89,25 @@ def customer_keys(stack: Stack) -> SpeedLayer:
         ),
     )
     stream = kinesis.Stream(stack, "Stream", encryption_key=key)
-    acknowledge(stream, "AwsSolutions-KDS3", "The test brings a key of its own on purpose.")
+    acknowledge(stream, "AwsSolutions-KDS3", "The test uses a customer-managed key on purpose.")
     layer = SpeedLayer(
         stack,
         "Speed",
         measures=["temperature"],
         stream=stream,
         table=table,
-        alert_topic=sns.Topic(stack, "Topic", master_key=key, enforce_ssl=True),
+        topic=sns.Topic(stack, "Topic", master_key=key, enforce_ssl=True),
     )
+    layer.grant_put(iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal()))
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
+def one_key_for_all(stack: Stack) -> SpeedLayer:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    layer = SpeedLayer(stack, "Speed", measures=["temperature"], encryption_key=key)
+    assert layer.encryption_key is key
     layer.grant_put(iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal()))
     layer.share_with(reader(stack))
     return layer
@@ -116,7 +129,7 @@ def inside_a_stage(app: App) -> SpeedLayer:
 
 architecture(example)
 MAIN = [defaults, all_options, everything_brought]
-EVERY = [*MAIN, customer_keys, two_in_one_stack, inside_a_stage, example]
+EVERY = [*MAIN, customer_keys, one_key_for_all, two_in_one_stack, inside_a_stage, example]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -236,8 +249,11 @@ def test_nothing_is_made_of_what_was_brought(synthesis: Synthesis) -> None:
         template.resource_count_is(made, 0)
 
 
-def test_own_keys_let_function_producer_and_reader_in(synthesis: Synthesis) -> None:
-    built = synthesis(customer_keys)
+@pytest.mark.parametrize("build", [customer_keys, one_key_for_all], ids=lambda build: build.__name__)
+def test_customer_managed_keys_let_function_producer_and_reader_in(
+    build: Callable[..., Any], synthesis: Synthesis
+) -> None:
+    built = synthesis(build)
     used = {
         role: {
             action
@@ -254,12 +270,56 @@ def test_own_keys_let_function_producer_and_reader_in(synthesis: Synthesis) -> N
     assert used["ReaderRole"] == {"kms:Decrypt"}
 
 
-def test_metrics_name_the_function(cdk_app: App) -> None:
+def test_one_key_encrypts_all_that_is_made(synthesis: Synthesis) -> None:
+    built = synthesis(one_key_for_all)
+    ((key, resource),) = built.resources("AWS::KMS::Key").items()
+    arn = {"Fn::GetAtt": [key, "Arn"]}
+    assert one(built, "AWS::Kinesis::Stream")["Properties"]["StreamEncryption"]["KeyId"] == arn
+    assert one(built, "AWS::SNS::Topic")["Properties"]["KmsMasterKeyId"] in ({"Ref": key}, arn)
+    (replica,) = one(built, "AWS::DynamoDB::GlobalTable")["Properties"]["Replicas"]
+    assert replica["SSESpecification"]["KMSMasterKeyId"] == arn
+    queues = built.resources("AWS::SQS::Queue").values()
+    assert [queue["Properties"]["KmsMasterKeyId"] for queue in queues] == [arn, arn]
+    groups = built.resources("AWS::Logs::LogGroup")
+    assert next(group for name, group in groups.items() if name.startswith("Speed"))["Properties"]["KmsKeyId"] == arn
+    services = {
+        str(statement["Principal"].get("Service")) for statement in resource["Properties"]["KeyPolicy"]["Statement"]
+    }
+    assert any("logs." in service for service in services)
+
+
+def test_thresholds_are_returned_and_alarms_are_listed(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Returned")
+    layer = SpeedLayer(stack, "Speed", measures=["temperature"], alarm_topic=sns.Topic(stack, "Alarms"))
+    threshold = layer.add_threshold("Cold", measure="temperature", below=5)
+    assert (threshold.name, threshold.limit, threshold.above, threshold.recovers_at) == ("Cold", 5, False, 5)
+    assert sorted(alarm.node.id for alarm in layer.alarms) == [
+        "BehindAlarm",
+        "DeadLetterQueueAlarm",
+        "ErrorQueueAlarm",
+        "ThrottledAlarm",
+    ]
+
+
+def test_logs_end_and_follow_the_removal_policy(synthesis: Synthesis) -> None:
+    groups = synthesis(all_options).resources("AWS::Logs::LogGroup")
+    group = next(group for name, group in groups.items() if name.startswith("Speed"))
+    assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (7, "Delete")
+
+
+def test_metrics_name_the_function_and_the_queues(cdk_app: App) -> None:
     layer = SpeedLayer(Stack(cdk_app, "Metrics"), "Speed", measures=["temperature"])
-    assert layer.metric_iterator_age().metric_name == "IteratorAge"
-    names = {metric().metric_name for metric in (layer.metric_unreadable, layer.metric_duplicates)}
-    assert names == {"UnreadableRecords", "DuplicateRecords"}
+    assert layer.metric_lag().metric_name == "IteratorAge"
+    names = {metric().metric_name for metric in (layer.metric_rejected, layer.metric_duplicates)}
+    assert names == {"RejectedRecords", "DuplicateRecords"}
+    assert (layer.metric_rejected().dimensions or {})["service"] == "Function"
     assert layer.metric_too_late(period=Duration.minutes(1)).period.to_minutes() == 1
+    for metric, queue in (
+        (layer.metric_dead_letters(), layer.dead_letter_queue),
+        (layer.metric_record_dead_letters(), layer.record_dead_letter_queue),
+    ):
+        assert metric.metric_name == "ApproximateNumberOfMessagesVisible"
+        assert metric.dimensions == {"QueueName": queue.queue_name}
 
 
 def _layer(**options: Any) -> Callable[[Stack], object]:

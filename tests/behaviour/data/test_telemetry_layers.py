@@ -34,7 +34,7 @@ messages = (f"m-{number}" for number in itertools.count())
 def telemetry(stack: Stack) -> None:
     speed = SpeedLayer(stack, "Speed", measures=["temperature"], removal_policy=RemovalPolicy.DESTROY)
     speed.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
-    operator = SnsSqsFanout(stack, "Alerts", topic=speed.alert_topic).add_subscriber("Operator")
+    operator = SnsSqsFanout(stack, "Alerts", topic=speed.topic).add_subscriber("Operator")
     batch = BatchLayer(stack, "Batch", columns={"temperature": "double"}, removal_policy=RemovalPolicy.DESTROY)
     sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
     rule = TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into both layers")
@@ -60,7 +60,7 @@ def telemetry(stack: Stack) -> None:
     outputs = {
         "Stream": speed.stream.stream_name,
         "Table": speed.table.table_name,
-        "Errors": speed.error_queue.queue_url,
+        "Errors": speed.record_dead_letter_queue.queue_url,
         "Failed": speed.dead_letter_queue.queue_url,
         "RuleErrors": rule.error_queue.queue_url,
         "Operator": operator.queue.queue_url,

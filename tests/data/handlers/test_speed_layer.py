@@ -12,15 +12,12 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdp_constructs.data.handlers.speed_layer.alerts import Alerts
+from cdp_constructs.data.handlers.speed_layer.dead_letters import DeadLetters
+from cdp_constructs.data.handlers.speed_layer.folding import Threshold, fold_latest, fold_window
+from cdp_constructs.data.handlers.speed_layer.records import Reading, UnreadableRecordError, read
 from cdp_constructs.data.handlers.speed_layer.store import ChangedMeanwhileError, Store
-from cdp_constructs.data.handlers.speed_layer.telemetry import (
-    Reading,
-    Threshold,
-    UnreadableRecordError,
-    fold_latest,
-    fold_window,
-    read,
-)
+from cdp_constructs.data.handlers.speed_layer.things import Things
 from telemetry_view import SpeedView
 from tests.handlers import import_handler
 
@@ -93,7 +90,7 @@ class Services:
 
     def __init__(self) -> None:
         self.alerts: list[dict[str, Any]] = []
-        self.set_aside: list[dict[str, Any]] = []
+        self.dead_letters: list[dict[str, Any]] = []
         self.failing = ""
 
     def _fail(self, operation: str) -> None:
@@ -106,7 +103,7 @@ class Services:
 
     def send_message(self, *, MessageBody: str, **_: Any) -> None:  # noqa: N803
         self._fail("SendMessage")
-        self.set_aside.append(json.loads(MessageBody))
+        self.dead_letters.append(json.loads(MessageBody))
 
 
 @pytest.fixture
@@ -115,12 +112,14 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     environment = {
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_NAME": "f",
-        "SPEED_TABLE": "table",
-        "ALERT_TOPIC": "topic",
-        "ERROR_QUEUE": "queue",
+        "TABLE_NAME": "table",
+        "TOPIC_ARN": "topic",
+        "RECORD_DEAD_LETTER_QUEUE_URL": "queue",
         "MEASURES": '["temperature", "humidity"]',
         "THRESHOLDS": json.dumps(thresholds),
         "WINDOW_RETENTION_S": "172800",
+        "POWERTOOLS_METRICS_NAMESPACE": "Test",
+        "POWERTOOLS_SERVICE_NAME": "Function",
         "POWERTOOLS_TRACE_DISABLED": "true",
     }
     for name, value in environment.items():
@@ -128,19 +127,18 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return import_handler("cdp_constructs.data.handlers.speed_layer")
 
 
-@pytest.fixture(autouse=True)
-def services(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Services:
-    services = Services()
-    monkeypatch.setattr(index, "sns", services)
-    monkeypatch.setattr(index, "sqs", services)
-    return services
-
-
 @pytest.fixture
-def database(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Database:
-    database = Database()
-    monkeypatch.setattr(index, "store", Store(database, "table"))
-    return database
+def services() -> Services:
+    return Services()
+
+
+@pytest.fixture(autouse=True)
+def database(index: ModuleType, services: Services) -> Database:
+    database: Any = Database()
+    stubs: Any = services
+    things = Things(Store(database, "table"), Alerts(stubs, "topic"), index.environment)
+    vars(index).update(things=things, dead_letters=DeadLetters(stubs, "queue"))
+    return database  # type: ignore[no-any-return]
 
 
 def work(index: ModuleType, *records: dict[str, Any]) -> list[str]:
@@ -244,11 +242,15 @@ def test_alert_that_could_not_be_published_is_published_by_the_next_try(
         (record(2, raw=b"\xff\x00"), "no JSON"),
         (record(2, raw=b"[1]"), "JSON list and no object"),
         (record(2, raw=b"[" * 100_000), "no JSON"),
-        (record(2, raw=b'{"thing": "desk-7", "at": 1, "temperature": NaN}'), "it has NaN"),
-        (record(2, raw=b'{"thing": "desk-7", "at": 1, "temperature": 1e999}'), "temperature is inf"),
+        (record(2, raw=b'{"thing": "desk-7", "at": 1, "temperature": NaN}'), "it is no JSON"),
+        (record(2, raw=b'{"thing": "\\ud800", "at": 1}'), "it is no JSON"),
+        (record(2, temperature=10**400), "no finite number"),
+        (record(2, at=10**400), "s after its arrival"),
+        (record(2, raw=b'{"thing": "desk-7", "at": 1, "temperature": 1e999}'), "it is no JSON"),
+        (record(2, raw=b'{"thing": "desk-7", "at": 1, "note": [1e999]}'), "it is no JSON"),
         (record(2, thing=""), "thing is ''"),
         (record(2, thing="a#b"), "have no #"),
-        (record(2, thing=7), "thing is '7'"),
+        (record(2, thing=7), "thing is 7 and no text"),
         (record(2, at="noon"), "at is 'noon'"),
         (record(2, at=True), "at is True"),
         (record(2, at=NOON + MINUTE + 1), "60.001 s after its arrival"),
@@ -257,43 +259,52 @@ def test_alert_that_could_not_be_published_is_published_by_the_next_try(
         (record(2, message_id="x" * 257), "no text of up to 256"),
     ],
 )
-def test_unreadable_record_is_set_aside_and_those_behind_it_are_worked_on(
+def test_unreadable_record_goes_to_the_dead_letter_queue_and_those_behind_it_are_worked_on(
     index: ModuleType, database: Database, services: Services, poison: dict[str, Any], reason: str
 ) -> None:
     assert work(index, record(1, temperature=20), poison, record(3, temperature=22)) == []
     (window,) = database.windows().values()
     assert window["messages"] == 2
-    (message,) = services.set_aside
+    (message,) = services.dead_letters
     assert reason in message["reason"]
     assert message["event_id"] == "shardId-0:2"
     assert (message["data"], message["complete"]) == (poison["kinesis"]["data"], True)
 
 
-@pytest.mark.usefixtures("database")
-def test_long_record_is_set_aside_with_its_beginning(index: ModuleType, services: Services) -> None:
+def test_long_record_is_kept_with_its_beginning(index: ModuleType, services: Services) -> None:
     work(index, record(1, raw=b"x" * 1_000_000))
-    (message,) = services.set_aside
+    (message,) = services.dead_letters
     assert (len(message["data"]), message["complete"]) == (700_000, False)
 
 
-@pytest.mark.usefixtures("database")
-def test_unreadable_record_stays_in_the_stream_while_the_error_queue_takes_nothing(
+def test_unreadable_record_stays_in_the_stream_while_the_dead_letter_queue_takes_nothing(
     index: ModuleType, services: Services
 ) -> None:
     services.failing = "SendMessage"
     assert work(index, record(1, temperature=20), record(2, raw=b"?"), record(3, temperature=22)) == ["2"]
 
 
-def test_record_that_can_never_be_written_is_set_aside_alone(
+def test_record_that_can_never_be_written_goes_to_the_dead_letter_queue_alone(
     index: ModuleType, database: Database, services: Services
 ) -> None:
     database.failing = lambda item: "ValidationException" if "too much" in item["state"] else ""
     records = [record(1, temperature=20), record(2, temperature=21, note="too much"), record(3, temperature=22)]
     assert work(index, *records, record(4, thing="desk-8", temperature=1)) == []
-    assert [message["event_id"] for message in services.set_aside] == ["shardId-0:2"]
-    assert "ValidationException" in services.set_aside[0]["reason"]
+    assert [message["event_id"] for message in services.dead_letters] == ["shardId-0:2"]
+    assert "ValidationException" in services.dead_letters[0]["reason"]
     assert database.state("LATEST")["fields"]["temperature"] == {"value": 20, "at_ms": NOON}
     assert database.state("LATEST", "desk-8")["fields"]["temperature"]["value"] == 1
+
+
+def test_what_is_rejected_doubled_and_late_is_counted(index: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    late = record(4, at=NOON - 172_800_000)
+    work(index, record(1, temperature=20), record(2, temperature=20, message_id="m1"), record(3, raw=b"?"), late)
+    (published,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line)
+    counted = {name: published[name] for name in ("RejectedRecords", "DuplicateRecords", "TooLateRecords")}
+    assert counted == {"RejectedRecords": [1.0], "DuplicateRecords": [1.0], "TooLateRecords": [1.0]}
+    (metrics,) = published["_aws"]["CloudWatchMetrics"]
+    assert sorted(metrics["Dimensions"][0]) == ["function_name", "service"]
+    assert (published["function_name"], published["service"]) == ("f", "Function")
 
 
 def test_throttled_table_makes_lambda_try_again_from_the_first_failure_on(
@@ -302,7 +313,7 @@ def test_throttled_table_makes_lambda_try_again_from_the_first_failure_on(
     database.failing = lambda item: "ThrottlingException" if item["thing"] != "desk-7" else ""
     records = [record(9, temperature=20), record(10, thing="a", temperature=1), record(11, thing="b", temperature=1)]
     assert work(index, *records) == ["10"]
-    assert services.set_aside == []
+    assert services.dead_letters == []
     database.failing = lambda _item: ""
     assert work(index, *records[1:]) == []
     assert {window["messages"] for window in database.windows().values()} == {1}

@@ -1,67 +1,25 @@
-"""State that all servers share: who is here, who is typing, which sessions are open. It lapses unless it is renewed.
+"""Entries of one kind: heartbeats, leaving, and who is there."""
 
-An entry is one item of a table with the keys ``pk`` = ``<GROUP>#<group>`` and ``sk`` = ``<KIND>#<member>``, so that one
-query answers who is in a group. Entries lapse at ``expires_at``: readers leave them out from that second on, because
-DynamoDB deletes expired items only some time later, up to days.
-
-Every write says when it was made (``at``) and loses against a newer one, so heartbeats may come late, twice and in any
-order. Each Region decides by its own replica; between Regions the last write of an item wins.
-"""
-
-import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from boto3.dynamodb.types import TypeDeserializer
-from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from .entries import Entry, milliseconds, read_entry, text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-__all__ = ["Entry", "SharedState", "connect"]
+__all__ = ["SharedState"]
 
 _SEPARATOR = "#"
 
 # As names, not in the expressions themselves: some are reserved words of DynamoDB.
 _NAMES = {"#at": "at_ms", "#expires": "expires_at", "#change": "change", "#data": "data"}
 _LIVE = "#expires > :now AND #change <> :left"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One member of a group, as it was last heard of."""
-
-    group: str
-    member: str
-    data: dict[str, Any]
-    """What the member's heartbeats left here."""
-    since: float
-    """Epoch seconds of the heartbeat that began this stay; lapses and leaving end a stay."""
-    at: float
-    """Epoch seconds of the newest heartbeat."""
-    expires_at: int
-    """Epoch second at which the entry lapses."""
-    change: str
-    """What the newest write did: ``joined``, ``renewed``, ``updated`` (other data) or ``left``."""
-
-    def is_live(self, now: float) -> bool:
-        """Whether the member is still there."""
-        return self.change != "left" and self.expires_at > int(now)
-
-
-def connect(variable: str = "STATE_TABLE") -> "Table":
-    """Return the table that ``StateSharing.share_with`` named in the environment.
-
-    Calls end within a few seconds, so that a request fails instead of waiting for a table that does not answer.
-    """
-    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
-    return boto3.resource("dynamodb", config=config).Table(os.environ[variable])
 
 
 class SharedState:
@@ -119,7 +77,7 @@ class SharedState:
             ValueError: for an empty group or member, or a ``#`` in the group.
         """
         now = self._clock()
-        at_ms = _milliseconds(now if at is None else min(at, now))
+        at_ms = milliseconds(now if at is None else min(at, now))
         expires_at = math.ceil(at_ms / 1000 + self._lifetime)
         if expires_at <= int(now):
             return None
@@ -128,11 +86,11 @@ class SharedState:
         if isinstance(renewed, Entry):
             return renewed
         there = self.read(renewed) if renewed else None
-        if there is not None and _milliseconds(there.at) >= at_ms:
+        if there is not None and milliseconds(there.at) >= at_ms:
             return None
         # A stay begins, or goes on with other data.
         stay = there if there is not None and there.is_live(now) else None
-        since_ms = _milliseconds(stay.since) if stay else at_ms
+        since_ms = milliseconds(stay.since) if stay else at_ms
         change = "updated" if stay else "joined"
         item = self._item(
             group, member, data or {}, since_ms=since_ms, at_ms=at_ms, expires_at=expires_at, change=change
@@ -151,7 +109,7 @@ class SharedState:
             False when a newer heartbeat was there: the member has come back since and stays.
         """
         now = self._clock()
-        at_ms = _milliseconds(now if at is None else min(at, now))
+        at_ms = milliseconds(now if at is None else min(at, now))
         # As long as a heartbeat from before could count; after that it is refused for its age alone.
         expires_at = math.ceil(at_ms / 1000 + self._lifetime)
         item = self._item(group, member, {}, since_ms=at_ms, at_ms=at_ms, expires_at=expires_at, change="left")
@@ -193,15 +151,7 @@ class SharedState:
     @staticmethod
     def read(item: Mapping[str, Any]) -> Entry:
         """Return what an item says, whether it is live or not; also for images of the table's stream."""
-        return Entry(
-            group=str(item["group"]),
-            member=str(item["member"]),
-            data=json.loads(str(item["data"])),
-            since=int(item["since_ms"]) / 1000,
-            at=int(item["at_ms"]) / 1000,
-            expires_at=int(item["expires_at"]),
-            change=str(item["change"]),
-        )
+        return read_entry(item)
 
     def _renew(
         self, key: dict[str, str], at_ms: int, expires_at: int, data: Mapping[str, Any] | None, now: int
@@ -222,7 +172,7 @@ class SharedState:
         condition = f"#at < :at AND {_LIVE}"
         if data is not None:
             names.append("#data")
-            values[":data"] = _text(data)
+            values[":data"] = text(data)
             condition += " AND #data = :data"
         try:
             answer = self._table.update_item(
@@ -267,7 +217,7 @@ class SharedState:
             **self._key(group, member),
             "group": group,
             "member": member,
-            "data": _text(data),
+            "data": text(data),
             "since_ms": since_ms,
             "at_ms": at_ms,
             "expires_at": expires_at,
@@ -284,15 +234,6 @@ class SharedState:
         if not group or _SEPARATOR in group:
             raise ValueError(f"group is {group!r}; it must not be empty and have no {_SEPARATOR}")
         return f"{self._group}{_SEPARATOR}{group}"
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
-def _text(data: Mapping[str, Any]) -> str:
-    """Return data as JSON, equal for equal data: DynamoDB's own numbers would come back as Decimal."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _item_there(error: ClientError) -> dict[str, Any]:

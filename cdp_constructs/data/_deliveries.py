@@ -1,0 +1,79 @@
+"""What CloudWatch knows of the batch layer's deliveries, and when somebody should look."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import minute, minutes
+from cdp_constructs.data._parquet import ERRORS
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kinesisfirehose as firehose
+    from aws_cdk import aws_sns as sns
+    from constructs import Construct
+
+# Firehose itself may retry for some minutes before somebody should look.
+_SLACK = Duration.minutes(10)
+
+
+def metric_lag(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
+    """Age in seconds of the oldest record that is not in S3 yet, per minute by default."""
+    return _metric(stream, "DeliveryToS3.DataFreshness", period or minute(), "max")
+
+
+def metric_rejected(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
+    """Records that do not fit the schema, per 5 minutes by default."""
+    return _metric(stream, "FailedConversion.Records", period or minutes(5), "sum")
+
+
+def add_delivery_alarms(
+    scope: "Construct", stream: "firehose.IDeliveryStream", interval: Duration, alarm_topic: "sns.ITopic | None"
+) -> None:
+    """Add the alarms of records that are late, do not fit, or are refused.
+
+    Args:
+        scope: The batch layer.
+        stream: The delivery stream.
+        interval: How long it gathers records.
+        alarm_topic: Receives the alarms; None leaves them out.
+    """
+    add_alarm(
+        scope,
+        "FreshnessAlarm",
+        metric_lag(stream),
+        alarm_topic=alarm_topic,
+        threshold=interval.to_seconds() + _SLACK.to_seconds(),
+        evaluation_periods=3,
+        description=f"{path_of(scope)}: records wait for S3 much longer than they are gathered. Look at the log "
+        "of the delivery stream and at its role; Firehose retries for 24 hours and then loses them.",
+    )
+    add_alarm(
+        scope,
+        "UnconvertedAlarm",
+        metric_rejected(stream),
+        alarm_topic=alarm_topic,
+        description=f"{path_of(scope)}: records do not fit the schema. They are below {ERRORS} with the reason; "
+        "correct the sender or the columns, and put them again.",
+    )
+    add_alarm(
+        scope,
+        "ThrottledAlarm",
+        _metric(stream, "ThrottledRecords", minute(), "sum"),
+        alarm_topic=alarm_topic,
+        evaluation_periods=3,
+        description=f"{path_of(scope)}: the delivery stream refuses records; producers have to retry. Ask "
+        "for a higher quota.",
+    )
+
+
+def _metric(stream: "firehose.IDeliveryStream", name: str, period: Duration, statistic: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/Firehose",
+        metric_name=name,
+        dimensions_map={"DeliveryStreamName": stream.delivery_stream_name},
+        statistic=statistic,
+        period=period,
+    )

@@ -1,0 +1,111 @@
+"""What is done with the readings of one thing: fold them into its items, and publish the alerts that this makes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .alerts import Alerts
+from .environment import Environment
+from .folding import fold_latest, fold_window
+from .records import Reading
+from .store import LATEST, ChangedMeanwhileError, Store, window_key
+
+__all__ = ["Result", "Things"]
+
+logger = Logger(child=True)
+
+TRIES = 5
+# What DynamoDB answers for an item that it will never take, such as one of more than 400 KB.
+PERMANENT = {"ValidationException"}
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What became of readings."""
+
+    retry_from: str | None = None
+    """The sequence number from which on to try again, None when everything is done."""
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    """Reasons by the sequence numbers of readings that will never be recorded."""
+    duplicates: int = 0
+    too_late: int = 0
+
+
+class Things:
+    """The items of things, and the topic of their alerts."""
+
+    def __init__(self, store: Store, alerts: Alerts, environment: Environment) -> None:
+        """Threads may share this, each for another thing."""
+        self._store = store
+        self._alerts = alerts
+        self._environment = environment
+
+    def record(self, readings: Sequence[Reading]) -> Result:
+        """Work on readings of one thing, in their order."""
+        first = readings[0]
+        try:
+            return self._fold_until_written(readings)
+        except Exception as error:
+            if _may_pass(error):
+                logger.exception("Not recorded; tried again", thing=first.thing)
+                return Result(retry_from=first.sequence_number)
+            if len(readings) > 1:
+                return self._record_one_by_one(readings)
+            return Result(rejected={first.sequence_number: f"{type(error).__name__}: {error}"})
+
+    def _record_one_by_one(self, readings: Sequence[Reading]) -> Result:
+        """One of the readings is at fault: alone, only that one is rejected."""
+        total = Result()
+        for reading in readings:
+            result = self.record([reading])
+            total = Result(
+                retry_from=result.retry_from,
+                rejected={**total.rejected, **result.rejected},
+                duplicates=total.duplicates + result.duplicates,
+                too_late=total.too_late + result.too_late,
+            )
+            if result.retry_from is not None:
+                break
+        return total
+
+    def _fold_until_written(self, readings: Sequence[Reading]) -> Result:
+        for _ in range(TRIES):
+            try:
+                return self._fold(readings)
+            except ChangedMeanwhileError:
+                continue
+        raise TimeoutError(f"{readings[0].thing} is written by others all the time")
+
+    def _fold(self, readings: Sequence[Reading]) -> Result:
+        thing, measures = readings[0].thing, self._environment.measures
+        retention = self._environment.window_retention_ms
+        # A window that would have expired by now is not started again: it would be there in part only.
+        kept = [reading for reading in readings if reading.window_ms + retention > reading.arrived_ms]
+        states = self._store.read(thing, [LATEST, *dict.fromkeys(window_key(reading.window_ms) for reading in kept)])
+        changed: dict[str, int] = {}
+        duplicates = 0
+        for reading in kept:
+            if fold_window(states[window_key(reading.window_ms)], reading, measures):
+                changed[window_key(reading.window_ms)] = (reading.window_ms + retention) // 1000
+            else:
+                duplicates += 1
+        for key, expires_at in changed.items():
+            self._store.write(thing, key, states[key], expires_at=expires_at)
+        latest = states[LATEST]
+        thresholds = self._environment.thresholds
+        if any([fold_latest(latest, reading, thresholds) for reading in readings]):  # noqa: C419 - every one is folded
+            self._store.write(thing, LATEST, latest)
+        if latest.get("outbox"):
+            # Written before they are published: whatever happens in between, the next try finds and publishes them.
+            self._alerts.publish(latest["outbox"])
+            self._store.write(thing, LATEST, latest | {"outbox": []})
+        return Result(duplicates=duplicates, too_late=len(readings) - len(kept))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same work may succeed later."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] not in PERMANENT
+    return isinstance(error, BotoCoreError | TimeoutError)

@@ -1,0 +1,88 @@
+"""The latest state and the windows that SpeedLayer keeps."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+
+from .calls import CALLS
+from .times import full_minute, moment
+from .windows import Latest, Total, Value, Window
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+__all__ = ["SpeedView"]
+
+
+class SpeedView:
+    """The latest state and the windows of SpeedLayer, seconds after the records."""
+
+    def __init__(self, table: "Table") -> None:
+        """Read a table of SpeedLayer."""
+        self._table = table
+
+    @classmethod
+    def connect(cls, variable: str = "SPEED_TABLE") -> Self:
+        """Use the table that ``SpeedLayer.share_with`` named in the environment."""
+        return cls(boto3.resource("dynamodb", config=CALLS).Table(os.environ[variable]))
+
+    def latest(self, thing: str) -> Latest | None:
+        """Return a thing's state, None when there was no record of it yet."""
+        item = self._table.get_item(Key={"pk": f"THING#{thing}", "sk": "LATEST"}).get("Item")
+        if item is None:
+            return None
+        state = json.loads(str(item["state"]))
+        return Latest(
+            thing=thing,
+            context=state["context"],
+            type=state["type"],
+            at=moment(state["at_ms"]),
+            fields={
+                name: Value(value=field["value"], at=moment(field["at_ms"])) for name, field in state["fields"].items()
+            },
+            crossed={name: moment(since) for name, since in state.get("crossed", {}).items()},
+        )
+
+    def windows(self, thing: str, start: datetime, end: datetime) -> list[Window]:
+        """Return the windows that begin from ``start`` on and before ``end``, as far back as they are kept."""
+        last = end.astimezone(UTC) - timedelta(microseconds=1)
+        request: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":pk": f"THING#{thing}",
+                ":first": f"WINDOW#{full_minute(start):%Y-%m-%dT%H:%MZ}",
+                ":last": f"WINDOW#{last:%Y-%m-%dT%H:%MZ}",
+                ":now": int(time.time()),
+            },
+            # DynamoDB deletes what expired up to days later; a record that is worked on after that starts a new window.
+            "FilterExpression": "expires_at > :now",
+            # The ids in it are the larger part of a window, and readers do not need them.
+            "ProjectionExpression": "sk, #state",
+            "ExpressionAttributeNames": {"#state": "state"},
+        }
+        found: list[Window] = []
+        while start < end:
+            answer = self._table.query(**request)
+            found += [_window(thing, item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                break
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
+
+
+def _window(thing: str, item: Mapping[str, Any]) -> Window:
+    state = json.loads(item["state"])
+    start = datetime.strptime(item["sk"], "WINDOW#%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    return Window(
+        thing=thing,
+        start=start,
+        messages=state["messages"],
+        measures={name: Total(**total) for name, total in state["measures"].items()},
+        layer="speed",
+        arrived=moment(state["arrived_ms"]),
+    )
