@@ -15,13 +15,16 @@ app = APIGatewayHttpResolver()
 
 @app.post(".+")  # the path is the API's affair
 def ask() -> Response[str]:
-    """Answer 201 with a form, or 200 when an upload in parts is complete."""
+    """Answer 201 with a form, 200 when an upload in parts is complete, or 400 or 401 with a sentence for the user."""
     authorizer = app.current_event.request_context.authorizer
     subject = (authorizer.jwt_claim or {}).get("sub") if authorizer else None
     if not subject:
         raise UnauthorizedError("Sign in first")
     request = _request(app.current_event.decoded_body or "")
-    result = answer(subject, request, app.context["environment"])
+    try:
+        result = answer(subject, request, app.context["environment"])
+    except UploadRefusedError as error:
+        raise BadRequestError(str(error)) from error
     status = HTTPStatus.OK if "multipart_upload_id" in request else HTTPStatus.CREATED
     return Response(
         status_code=status,
@@ -30,12 +33,6 @@ def ask() -> Response[str]:
         headers={"Cache-Control": "no-store"},
         body=to_json(result).decode(),
     )
-
-
-@app.exception_handler(UploadRefusedError)
-def refuse(error: UploadRefusedError) -> Response[str]:
-    """Answer 400 with the sentence that is meant for the user."""
-    raise BadRequestError(str(error))
 
 
 def _request(body: str) -> dict[str, Any]:
