@@ -59,7 +59,7 @@ def all_options(stack: Stack) -> CacheDistribution:
     news.add_api(api, path="/api/v1", region="us-west-2")
     pictures = s3.Bucket.from_bucket_name(stack, "Pictures", "pictures")
     news.add_behavior("/pictures/*", origins.S3BucketOrigin.with_origin_access_control(pictures))
-    news.add_web_acl(WEB_ACL)
+    news.attach_web_acl(WEB_ACL)
     return news
 
 
@@ -240,4 +240,4 @@ def test_a_path_has_one_origin() -> None:
 
 def test_a_web_acl_of_another_scope_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match=r"Make the web ACL in us-east-1 with scope CLOUDFRONT"):
-        cache().add_web_acl(WEB_ACL.replace(":global/", ":regional/"))
+        cache().attach_web_acl(WEB_ACL.replace(":global/", ":regional/"))

@@ -45,7 +45,7 @@ def everything_brought(stack: Stack) -> DirectHosting:
     web.add_configuration({"api": f"https://api.{Aws.REGION}.example.com"}, name="settings/api.json")
     web.add_site(example.SITE, immutable="assets/*.js")
     web.add_api(apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="abc123"))
-    web.add_web_acl(WEB_ACL)
+    web.attach_web_acl(WEB_ACL)
     return web
 
 

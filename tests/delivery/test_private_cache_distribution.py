@@ -36,7 +36,7 @@ def all_options(stack: Stack) -> PrivateCacheDistribution:
         rotate_every=Duration.days(30),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Operations", "arn:aws:sns:us-east-1:111122223333:operations"),
     )
-    files.add_web_acl(WEB_ACL)
+    files.attach_web_acl(WEB_ACL)
     return files
 
 
@@ -44,7 +44,7 @@ def all_options(stack: Stack) -> PrivateCacheDistribution:
 def brought_by_arn(stack: Stack) -> PrivateCacheDistribution:
     bucket = s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::brought")
     files = PrivateCacheDistribution(stack, "Files", bucket=bucket, origin_path="/accepted")
-    CfnOutput(stack, "Statement", value=stack.to_json_string(files.origin_access_statement.to_statement_json()))
+    CfnOutput(stack, "Statement", value=stack.to_json_string(files.origin_access_statements[0].to_statement_json()))
     return files
 
 
@@ -393,4 +393,4 @@ def test_a_certificate_whose_region_is_not_known_yet_is_left_to_aws() -> None:
 @pytest.mark.parametrize("arn", [WEB_ACL.replace("us-east-1", "eu-west-1"), WEB_ACL.replace(":global/", ":regional/")])
 def test_a_web_acl_of_another_scope_is_refused(arn: str) -> None:
     with pytest.raises(InvalidOptionError, match=r"Make the web ACL in us-east-1 with scope CLOUDFRONT"):
-        options().add_web_acl(arn)
+        options().attach_web_acl(arn)
