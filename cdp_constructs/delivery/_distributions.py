@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # CloudFront publishes its metrics there and nowhere else
 # (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html).
-METRICS_REGION = "us-east-1"
+_METRICS_REGION = "us-east-1"
 # The hosted zone of every distribution, in all Regions
 # (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-route53-recordset-aliastarget.html).
 _CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
@@ -130,9 +130,20 @@ def add_records(
             )
 
 
+def metric_requests(distribution: cloudfront.Distribution, period: "Duration | None") -> "cloudwatch.Metric":
+    """Requests to a distribution."""
+    return distribution.metric_requests(**_metric_options(distribution, period))
+
+
 def metric_server_errors(distribution: cloudfront.Distribution, period: "Duration | None") -> "cloudwatch.Metric":
     """Percentage of answers 5xx."""
-    return distribution.metric5xx_error_rate(period=period or minutes(5), region=METRICS_REGION)
+    return distribution.metric5xx_error_rate(**_metric_options(distribution, period))
+
+
+def _metric_options(distribution: cloudfront.Distribution, period: "Duration | None") -> dict[str, Any]:
+    # The CDK leaves out the dimension Region, without which CloudFront publishes nothing.
+    dimensions = {"DistributionId": distribution.distribution_id, "Region": "Global"}
+    return {"dimensions_map": dimensions, "period": period or minutes(5), "region": _METRICS_REGION}
 
 
 def add_server_errors_alarm(

@@ -20,11 +20,11 @@ from cdp_constructs.delivery._checks import (
 )
 from cdp_constructs.delivery._content_security_policy import OF_PAGES, write_policy
 from cdp_constructs.delivery._distributions import (
-    METRICS_REGION,
     add_distribution,
     add_records,
     add_security_headers,
     add_server_errors_alarm,
+    metric_requests,
     metric_server_errors,
 )
 
@@ -217,7 +217,7 @@ class CacheDistribution(Construct):
 
     def metric_requests(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
         """Requests. Sum over 5 minutes by default; CloudFront's metrics exist in us-east-1 only."""
-        return self.distribution.metric_requests(period=period, region=METRICS_REGION)
+        return metric_requests(self.distribution, period)
 
     def metric_server_errors(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
         """Answers 5xx, in percent. Average over 5 minutes by default; see ``metric_requests``."""

@@ -30,10 +30,10 @@ from cdp_constructs.delivery._checks import (
 )
 from cdp_constructs.delivery._content_security_policy import OF_FILES, write_policy
 from cdp_constructs.delivery._distributions import (
-    METRICS_REGION,
     add_distribution,
     add_records,
     add_security_headers,
+    metric_requests,
     metric_server_errors,
 )
 from cdp_constructs.delivery._signing_keys import SigningKeys, add_signing_function
@@ -227,7 +227,7 @@ class PrivateCacheDistribution(Construct):
 
     def metric_requests(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Requests. Sum over 5 minutes by default; CloudFront's metrics exist in us-east-1 only."""
-        return self.distribution.metric_requests(period=period, region=METRICS_REGION)
+        return metric_requests(self.distribution, period)
 
     def metric_server_errors(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Answers 5xx, in percent. Average over 5 minutes by default; see ``metric_requests``."""
