@@ -1,4 +1,4 @@
-"""What the distributions refuse; each raises InvalidOptionError."""
+"""Checks of the distributions' options; each raises InvalidOptionError."""
 
 import re
 from collections.abc import Sequence
@@ -8,16 +8,17 @@ from aws_cdk import Duration, Resource, Stack, Token
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs.core.paths import path_of, stack_of
-from cdp_constructs.core.validation import InvalidOptionError, check_range
+from cdp_constructs.core.paths import path_of, region_of, stack_of
+from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_cdk import aws_certificatemanager as certificatemanager
     from aws_cdk import aws_route53 as route53
+    from aws_cdk import aws_sns as sns
 
-# Where CloudFront looks for certificates and web ACLs, whatever the stack's Region is.
+# Where CloudFront takes certificates and web ACLs from and publishes metrics, whatever the stack's Region is.
 _CLOUDFRONT_REGION = "us-east-1"
 _CERTIFICATE_SOURCE = (
     "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html"
@@ -69,7 +70,7 @@ def check_rotation(scope: Construct, rotate_every: Duration) -> None:
 def check_domain(
     scope: Construct, domain_names: Sequence[str], certificate: "certificatemanager.ICertificate | None"
 ) -> None:
-    """Refuse names without a certificate that CloudFront takes, and a certificate without names."""
+    """Refuse names without a certificate, a certificate without names, and one of another Region than us-east-1."""
     if isinstance(domain_names, str):
         raise InvalidOptionError(scope, "domain_names", f"is the string {domain_names!r}", "Give a list of names")
     if bool(domain_names) != (certificate is not None):
@@ -91,7 +92,7 @@ def check_domain(
 
 
 def check_user_prefix(scope: Construct, user_prefix: str) -> None:
-    """Refuse a prefix that would match more than meant, or nothing."""
+    """Refuse a prefix that would match other users' objects, or none."""
     plain = user_prefix.replace("{sub}", "")
     if user_prefix.startswith("/") or any(mark in plain for mark in "{}*") or not f"/{user_prefix}".endswith("/"):
         raise InvalidOptionError(
@@ -99,6 +100,19 @@ def check_user_prefix(scope: Construct, user_prefix: str) -> None:
             "user_prefix",
             f"is {user_prefix!r}",
             'End with a slash and begin without one, such as "accepted/{sub}/"; "" lets every user see every object',
+        )
+
+
+def check_alarm_topic(scope: Construct, alarm_topic: "sns.ITopic | None") -> None:
+    """Refuse alarms on CloudFront's metrics where there are none."""
+    check_region(scope, "alarm_topic", alarm_topic)
+    region = region_of(stack_of(scope))
+    if alarm_topic is not None and not Token.is_unresolved(region) and region != _CLOUDFRONT_REGION:
+        raise InvalidOptionError(
+            scope,
+            "alarm_topic",
+            f"was given in a stack of {region}, but CloudFront publishes its metrics in {_CLOUDFRONT_REGION} only",
+            f"Leave it out, and make an alarm on metric_server_errors() in a stack of {_CLOUDFRONT_REGION}",
         )
 
 
@@ -127,7 +141,7 @@ def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHo
 
 
 def check_path_prefix(scope: Construct, path: str) -> None:
-    """Refuse what is no folder of a site."""
+    """Refuse a path that is no folder of a site."""
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
         fix = "Begin with a slash, end without one, and use letters, digits and ._~- only, such as /api"
         raise InvalidOptionError(scope, "path", f"is {path!r}", fix)

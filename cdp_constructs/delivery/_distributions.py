@@ -1,4 +1,4 @@
-"""What the distributions of this library have in common: protocols, logs, security headers, names, findings."""
+"""What the distributions of this library have in common: protocols, logs, headers, names, metrics, findings."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,12 +7,25 @@ from aws_cdk import aws_cloudfront as cloudfront
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_each
+from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.buckets import access_log_bucket
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import days
+from cdp_constructs.core.periods import days, minutes
 
 if TYPE_CHECKING:
+    from aws_cdk import Duration
     from aws_cdk import aws_certificatemanager as certificatemanager
+    from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_route53 as route53
+    from aws_cdk import aws_sns as sns
+
+# CloudFront publishes its metrics there and nowhere else
+# (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html).
+_METRICS_REGION = "us-east-1"
+# The hosted zone of every distribution, in all Regions
+# (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-route53-recordset-aliastarget.html).
+_CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
+_SERVER_ERRORS_THAT_ALARM = 5  # percent
 
 
 def add_distribution(
@@ -87,4 +100,63 @@ def add_security_headers(
                 content_security_policy=content_security_policy, override=True
             ),
         ),
+    )
+
+
+def add_records(
+    scope: Construct,
+    distribution: cloudfront.Distribution,
+    zone: "route53.IHostedZone | None",
+    domain_names: Sequence[str],
+) -> None:
+    """Add A and AAAA records of a distribution's own names to their zone, when there is one."""
+    if zone is None:
+        return
+    # Imported here: most distributions have no zone.
+    from aws_cdk import aws_route53 as route53
+
+    target = route53.CfnRecordSet.AliasTargetProperty(
+        dns_name=distribution.distribution_domain_name, hosted_zone_id=_CLOUDFRONT_ZONE
+    )
+    for number, name in enumerate(domain_names):
+        for kind in ("A", "AAAA"):
+            route53.CfnRecordSet(
+                scope,
+                f"{kind}Record{number or ''}",
+                hosted_zone_id=zone.hosted_zone_id,
+                name=f"{name}.",
+                type=kind,
+                alias_target=target,
+            )
+
+
+def metric_requests(distribution: cloudfront.Distribution, period: "Duration | None") -> "cloudwatch.Metric":
+    """Requests to a distribution."""
+    return distribution.metric_requests(**_metric_options(distribution, period))
+
+
+def metric_server_errors(distribution: cloudfront.Distribution, period: "Duration | None") -> "cloudwatch.Metric":
+    """Percentage of answers 5xx."""
+    return distribution.metric5xx_error_rate(**_metric_options(distribution, period))
+
+
+def _metric_options(distribution: cloudfront.Distribution, period: "Duration | None") -> dict[str, Any]:
+    # The CDK leaves out the dimension Region, without which CloudFront publishes nothing.
+    dimensions = {"DistributionId": distribution.distribution_id, "Region": "Global"}
+    return {"dimensions_map": dimensions, "period": period or minutes(5), "region": _METRICS_REGION}
+
+
+def add_server_errors_alarm(
+    scope: Construct, distribution: cloudfront.Distribution, alarm_topic: "sns.ITopic | None"
+) -> None:
+    """Add an alarm for many answers 5xx, or nothing when there is nobody to notify."""
+    add_alarm(
+        scope,
+        "ServerErrorsAlarm",
+        metric_server_errors(distribution, None),
+        alarm_topic=alarm_topic,
+        threshold=_SERVER_ERRORS_THAT_ALARM,
+        evaluation_periods=2,
+        description=f"{path_of(scope)}: {_SERVER_ERRORS_THAT_ALARM} % of the answers are 5xx. Look whether the origin "
+        "answers, and at the distribution's log.",
     )

@@ -1,11 +1,12 @@
-"""The key pairs that sign URLs and cookies of one distribution: made, kept, rotated and deleted in the account."""
+"""The key pairs that sign URLs and cookies of one distribution, what rotates them, and the function that signs."""
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, CustomResource
+from aws_cdk import Aws, CustomResource, Duration, RemovalPolicy, Token
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -18,6 +19,8 @@ from cdp_constructs.core.periods import minutes
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
+# A rotation keeps the previous key trusted, so a function may sign with what it read minutes ago.
+_SECRET_CACHE = Duration.minutes(5)
 _SECRET_ACTIONS = ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
 _CLOUDFRONT_ACTIONS = (
     "CreateKeyGroup",
@@ -43,14 +46,23 @@ class SigningKeys(Construct):
         construct_id: Id inside ``scope``.
         rotate_every_days: Days between rotations, 1 to 1,000.
         alarm_topic: Receives an alarm when keys could not be made or rotated.
+        log_retention: How long the function's logs are kept.
+        removal_policy: What happens to the log group when the stack is deleted. Secret and keys are deleted with it.
     """
 
     secret: secretsmanager.ISecret
     key_group: cloudfront.IKeyGroup
-    rotation_function: lambda_.IFunction
+    rotation_function: lambda_.Function
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, rotate_every_days: int, alarm_topic: "sns.ITopic | None"
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        rotate_every_days: int,
+        alarm_topic: "sns.ITopic | None",
+        log_retention: logs.RetentionDays,
+        removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
         where = path_of(scope)
@@ -65,6 +77,8 @@ class SigningKeys(Construct):
             invocation=Invocation.REQUEST,
             timeout=minutes(1),
             memory_size=512,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
         self.rotation_function = function
         policy = self._add_permissions(function)
@@ -98,7 +112,7 @@ class SigningKeys(Construct):
             function.metric_errors(period=minutes(5), statistic="sum"),
             alarm_topic=alarm_topic,
             description=f"{where}: the signing key could not be rotated; the current key still signs. Read "
-            "the log of the rotation function, mend the cause, and rotate the secret again.",
+            "the log of the rotation function, fix the cause, and rotate the secret again.",
         )
 
     def _add_permissions(self, function: lambda_.Function) -> iam.Policy:
@@ -128,3 +142,48 @@ class SigningKeys(Construct):
             "CloudFront).",
         )
         return policy
+
+
+def add_signing_function(
+    scope: Construct,
+    secret: secretsmanager.ISecret,
+    *,
+    domain_name: str,
+    user_prefix: str,
+    own_name: bool,
+    log_retention: logs.RetentionDays,
+    removal_policy: RemovalPolicy,
+) -> lambda_.Function:
+    """Add the function that signs with the private key; its id inside ``scope`` is ``SigningFunction``.
+
+    Args:
+        scope: The distribution's pattern.
+        secret: Holds the private key.
+        domain_name: Host name of the signed URLs.
+        user_prefix: Paths that a user may see.
+        own_name: Whether the host is one of the user's domain, which an API of the same domain can set cookies for.
+        log_retention: How long its logs are kept.
+        removal_policy: What happens to its log group when the stack is deleted.
+    """
+    environment = {
+        "DOMAIN_NAME": domain_name,
+        "SIGNING_SECRET": secret.secret_arn,
+        "USER_PREFIX": user_prefix,
+        "POWERTOOLS_PARAMETERS_MAX_AGE": str(_SECRET_CACHE.to_seconds()),
+    }
+    if own_name and not Token.is_unresolved(domain_name):
+        # files.example.com gets cookies that api.example.com sets for example.com.
+        environment["COOKIE_DOMAIN"] = domain_name.partition(".")[2]
+    function = add_function(
+        scope,
+        "SigningFunction",
+        handler="delivery/url_signing",
+        description="Signs CloudFront URLs and cookies for those who may see the objects",
+        invocation=Invocation.REQUEST,
+        environment=environment,
+        memory_size=512,
+        log_retention=log_retention,
+        removal_policy=removal_policy,
+    )
+    secret.grant_read(function)
+    return function

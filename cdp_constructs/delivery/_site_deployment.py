@@ -25,7 +25,7 @@ def deploy_files(
     only: str | None = None,
     without: str | None = None,
 ) -> s3_deployment.BucketDeployment:
-    """Put files of a source into a bucket. No distribution is told, so that nothing needs to be allowed on any.
+    """Put files of a source into a bucket. Nothing is invalidated, so that no permission on a distribution is needed.
 
     Args:
         scope: The pattern that owns the files.
@@ -34,7 +34,7 @@ def deploy_files(
         source: Where they come from.
         log_group: That of the stack; see ``deployment_logs``.
         cache_control: How long readers keep them.
-        prune: Whether files of the bucket that the source lacks are removed; those left out are not looked at.
+        prune: Whether files of the bucket that the source lacks are removed; those that are left out stay.
         only: Pattern of the files that are taken; all by default.
         without: Pattern of the files that are left out; none by default.
     """

@@ -1,4 +1,4 @@
-"""CacheDistribution: what is read often is answered near the reader; the API answers under the same name."""
+"""CacheDistribution: answers from edge locations near the reader, and an API under the same name."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,16 +7,26 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
+from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
+    check_alarm_topic,
     check_content_security_policy,
     check_domain,
     check_path_prefix,
     check_web_acl,
     check_zone,
 )
-from cdp_constructs.delivery._distributions import add_distribution, add_security_headers
+from cdp_constructs.delivery._content_security_policy import OF_PAGES, write_policy
+from cdp_constructs.delivery._distributions import (
+    add_distribution,
+    add_records,
+    add_security_headers,
+    add_server_errors_alarm,
+    metric_requests,
+    metric_server_errors,
+)
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -24,27 +34,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_certificatemanager as certificatemanager
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_route53 as route53
-
-# The zone of every distribution, in all Regions
-# (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-route53-recordset-aliastarget.html).
-_CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
-_METRICS_REGION = "us-east-1"
-
-# What a page may do by default: load from its own origin, and nothing inline.
-_POLICY: Mapping[str, tuple[str, ...]] = {
-    "default-src": ("'none'",),
-    "script-src": ("'self'",),
-    "style-src": ("'self'",),
-    "img-src": ("'self'", "data:", "blob:"),
-    "font-src": ("'self'",),
-    "media-src": ("'self'",),
-    "connect-src": ("'self'",),
-    "manifest-src": ("'self'",),
-    "worker-src": ("'self'",),
-    "form-action": ("'self'",),
-    "base-uri": ("'none'",),
-    "frame-ancestors": ("'none'",),
-}
+    from aws_cdk import aws_sns as sns
 
 _STRIP_PREFIX = """\
 function handler(event) {
@@ -56,41 +46,41 @@ function handler(event) {
 
 
 class CacheDistribution(Construct):
-    """Answer readers near them, from a cache, and take their load off the servers.
-
-    **Problem.** Readers all over the world wait for a distant server, and many readers at once are too many for it.
-
-    **Solution.** A CloudFront distribution in front of any origin: a bucket, a load balancer, an API. It answers from
-    the edge location near the reader, compressed, over HTTP/3, with security headers, under a name of one's own. Paths
-    can have origins of their own (``add_behavior``), and an API answers under the same name (``add_api``): no CORS, one
-    certificate, one place for AWS WAF.
-
-    **When not.** Content for some readers only wants signatures: ``PrivateCacheDistribution``. A site of files in a
-    bucket is ``DirectHosting``, which makes one of these.
+    """A CloudFront distribution in front of any origin, with security headers, own names and APIs below a path.
 
     CDP: Cache Distribution / キャッシュディストリビューション パターン.
 
+    Readers get what is in the cache from the edge location near them, compressed, over HTTP/3. For content that only
+    some readers may see there is ``PrivateCacheDistribution``, for a site of files ``DirectHosting``.
+
+        site = CacheDistribution(self, "Site", origin=origins.HttpOrigin("www.example.com"))
+        site.add_behavior("/pictures/*", origins.S3BucketOrigin.with_origin_access_control(pictures))
+        site.add_api(api, path="/api")
+
     Args:
-        scope: The stack or construct that owns the distribution.
+        scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
         origin: Where answers come from that are not in the cache, such as ``origins.HttpOrigin("www.example.com")``
             or ``origins.S3BucketOrigin.with_origin_access_control(bucket)``.
         cache_policy: What makes two requests the same, and for how long an answer lives when the origin does not say.
             By default the path alone, and a day (the managed policy CachingOptimized).
-        viewer_request: A CloudFront Function that sees, and may change, each request for ``origin`` before the cache.
+        viewer_request: A CloudFront Function that may change each request for ``origin`` before the cache; by default
+            none. At most 10 KB of code.
         domain_names: Own host names, with ``certificate``; by default only the one that CloudFront gives. At most 100
             (soft; https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html).
         certificate: Covers ``domain_names``; in us-east-1. It also raises the oldest protocol from TLS 1.0, which
             cloudfront.net allows, to TLS 1.2.
-        zone: The public hosted zone of ``domain_names``; their A and AAAA records are made in it. Without it they are
-            yours to make.
+        zone: The public hosted zone of ``domain_names``, for their A and AAAA records. By default no record is made.
         content_security_policy: Sources by directive that pages may use **beside** the defaults, such as
             ``{"connect-src": ["https://api.example.com"]}``; tokens are taken. By default everything comes from the own
             origin (images also from ``data:`` and ``blob:``), nothing is inline, nobody may frame a page.
+        alarm_topic: Receives an alarm when 5 % of the answers are 5xx for 10 minutes; by default there is none. Only in
+            a stack of us-east-1, where CloudFront publishes its metrics.
 
     Raises:
         InvalidOptionError: for domain names without a certificate or the other way round, a certificate outside
-            us-east-1, names outside the zone, a source like ``'unsafe-inline'`` or ``*``, or a path that is taken.
+            us-east-1, names outside the zone, a source like ``'unsafe-inline'`` or ``*``, an alarm topic in a stack of
+            another Region than us-east-1, or a path that was added before.
     """
 
     distribution: cloudfront.Distribution
@@ -112,15 +102,17 @@ class CacheDistribution(Construct):
         certificate: "certificatemanager.ICertificate | None" = None,
         zone: "route53.IHostedZone | None" = None,
         content_security_policy: Mapping[str, Sequence[str]] | None = None,
+        alarm_topic: "sns.ITopic | None" = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        check_alarm_topic(self, alarm_topic)
         check_domain(self, domain_names, certificate)
         check_zone(self, domain_names, zone)
         check_content_security_policy(self, content_security_policy or {})
         self._headers = add_security_headers(
             self,
             referrer_policy=cloudfront.HeadersReferrerPolicy.STRICT_ORIGIN_WHEN_CROSS_ORIGIN,
-            content_security_policy=_policy(content_security_policy or {}),
+            content_security_policy=write_policy(OF_PAGES, content_security_policy),
         )
         self._paths: set[str] = set()
         self.distribution = add_distribution(
@@ -133,12 +125,17 @@ class CacheDistribution(Construct):
             domain_names=domain_names,
             certificate=certificate,
             any_country="What is public is for readers of every country.",
-            without_web_acl="What is served is public and cached; add_web_acl() adds AWS WAF, as for an API.",
+            without_web_acl="What is served is public and cached; attach_web_acl() adds AWS WAF, as for an API.",
         )
         self.domain_name = domain_names[0] if domain_names else self.distribution.distribution_domain_name
         self.url = f"https://{self.domain_name}"
-        if zone is not None:
-            self._add_records(zone, domain_names)
+        add_records(self, self.distribution, zone, domain_names)
+        add_server_errors_alarm(self, self.distribution, alarm_topic)
+
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms of this pattern, for a composite alarm or a dashboard."""
+        return alarms_of(self)
 
     def add_behavior(
         self,
@@ -146,7 +143,7 @@ class CacheDistribution(Construct):
         origin: cloudfront.IOrigin,
         *,
         cache_policy: cloudfront.ICachePolicy | None = None,
-    ) -> None:
+    ) -> cloudfront.BehaviorOptions:
         """Let some paths be read from another origin; patterns are tried in the order in which they were added.
 
         Args:
@@ -157,8 +154,7 @@ class CacheDistribution(Construct):
         Raises:
             InvalidOptionError: when the pattern was added before.
         """
-        self._take(path_pattern)
-        self.distribution.add_behavior(path_pattern, origin, **self._reading(cache_policy))
+        return self._add(path_pattern, origin, **self._reading(cache_policy))
 
     def add_api(
         self,
@@ -167,7 +163,7 @@ class CacheDistribution(Construct):
         path: str = "/api",
         region: str | None = None,
         domain_name: str | None = None,
-    ) -> None:
+    ) -> cloudfront.BehaviorOptions:
         """Let an HTTP API answer below a path: never cached, with the caller's ``Authorization``, without the path.
 
         ``GET /api/orders?open=1`` reaches the API as ``GET /orders?open=1``; all methods pass. The API's own address
@@ -184,7 +180,7 @@ class CacheDistribution(Construct):
             InvalidOptionError: when the path is malformed or was added before.
         """
         check_path_prefix(self, path)
-        self._take(f"{path}/*")
+        self._check_free(f"{path}/*")
         host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{stack_of(self).url_suffix}"
         strip = cloudfront.Function(
             self,
@@ -193,7 +189,7 @@ class CacheDistribution(Construct):
             code=cloudfront.FunctionCode.from_inline(_STRIP_PREFIX % len(path)),
             runtime=cloudfront.FunctionRuntime.JS_2_0,
         )
-        self.distribution.add_behavior(
+        return self._add(
             f"{path}/*",
             origins.HttpOrigin(host),
             allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
@@ -206,8 +202,8 @@ class CacheDistribution(Construct):
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         )
 
-    def add_web_acl(self, web_acl_arn: str) -> None:
-        """Let AWS WAF judge every request before it is answered.
+    def attach_web_acl(self, web_acl_arn: str) -> None:
+        """Let AWS WAF inspect every request before it is answered.
 
         Args:
             web_acl_arn: ARN of a web ACL of scope CLOUDFRONT, which lives in us-east-1; ``acl.attr_arn`` of a
@@ -220,12 +216,12 @@ class CacheDistribution(Construct):
         self.distribution.attach_web_acl_id(web_acl_arn)
 
     def metric_requests(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
-        """Requests; CloudFront's metrics exist in us-east-1 only, so make alarms on them there."""
-        return self.distribution.metric_requests(period=period, region=_METRICS_REGION)
+        """Requests. Sum over 5 minutes by default; CloudFront's metrics exist in us-east-1 only."""
+        return metric_requests(self.distribution, period)
 
     def metric_server_errors(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
-        """Percentage of answers 5xx; see ``metric_requests``."""
-        return self.distribution.metric5xx_error_rate(period=period, region=_METRICS_REGION)
+        """Answers 5xx, in percent. Average over 5 minutes by default; see ``metric_requests``."""
+        return metric_server_errors(self.distribution, period)
 
     def _reading(self, cache_policy: cloudfront.ICachePolicy | None) -> dict[str, Any]:
         return {
@@ -236,41 +232,16 @@ class CacheDistribution(Construct):
             "viewer_protocol_policy": cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
         }
 
-    def _take(self, path_pattern: str) -> None:
+    def _check_free(self, path_pattern: str) -> None:
         if path_pattern in self._paths:
             fix = "Give each path one origin"
             raise InvalidOptionError(self, "path", f"{path_pattern!r} was added before", fix)
+
+    def _add(self, path_pattern: str, origin: cloudfront.IOrigin, **options: Any) -> cloudfront.BehaviorOptions:
+        self._check_free(path_pattern)
         self._paths.add(path_pattern)
-
-    def _add_records(self, zone: "route53.IHostedZone", domain_names: Sequence[str]) -> None:
-        # Imported here: most distributions have no zone.
-        from aws_cdk import aws_route53 as route53
-
-        target = route53.CfnRecordSet.AliasTargetProperty(
-            dns_name=self.distribution.distribution_domain_name, hosted_zone_id=_CLOUDFRONT_ZONE
-        )
-        for number, name in enumerate(domain_names):
-            for kind in ("A", "AAAA"):
-                route53.CfnRecordSet(
-                    self,
-                    f"{kind}Record{number or ''}",
-                    hosted_zone_id=zone.hosted_zone_id,
-                    name=f"{name}.",
-                    type=kind,
-                    alias_target=target,
-                )
-
-
-def _policy(more: Mapping[str, Sequence[str]]) -> str:
-    """Write the policy: the defaults and, for each directive, what was added; 'none' only where it stays alone."""
-    directives: dict[str, list[str]] = {name: list(sources) for name, sources in _POLICY.items()}
-    for name, sources in more.items():
-        allowed = directives.setdefault(name, [])
-        allowed.extend(source for source in sources if source not in allowed)
-    for sources in directives.values():
-        if len(sources) > 1 and "'none'" in sources:
-            sources.remove("'none'")
-    return "; ".join(" ".join((name, *sources)) for name, sources in directives.items())
+        self.distribution.add_behavior(path_pattern, origin, **options)
+        return cloudfront.BehaviorOptions(origin=origin, **options)
 
 
 def _on_request(function: cloudfront.IFunction) -> cloudfront.FunctionAssociation:

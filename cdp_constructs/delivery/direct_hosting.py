@@ -4,80 +4,63 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, RemovalPolicy
 from aws_cdk import aws_cloudfront as cloudfront
-from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as s3_deployment
 from constructs import Construct
 
+from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
+from cdp_constructs.delivery._site_origin import add_page_function, site_origin
 from cdp_constructs.delivery.cache_distribution import CacheDistribution
 
 if TYPE_CHECKING:
+    from aws_cdk import Duration
     from aws_cdk import aws_apigatewayv2 as apigatewayv2
     from aws_cdk import aws_certificatemanager as certificatemanager
+    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_route53 as route53
+    from aws_cdk import aws_sns as sns
 
 _INDEX = "index.html"
 _YEAR = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 
-# Only what has no extension is a page: a missing file stays missing, and answers of an API are not touched, as error
-# pages of the distribution would.
-_SINGLE_PAGE = """\
-function handler(event) {
-  var request = event.request;
-  var name = request.uri.slice(request.uri.lastIndexOf("/") + 1);
-  if (name.indexOf(".") < 0) request.uri = "/index.html";
-  return request;
-}
-"""
-_FOLDERS = """\
-function handler(event) {
-  var request = event.request;
-  var name = request.uri.slice(request.uri.lastIndexOf("/") + 1);
-  if (name === "") request.uri += "index.html";
-  else if (name.indexOf(".") < 0) request.uri += "/index.html";
-  return request;
-}
-"""
-
 
 class DirectHosting(Construct):
-    """Serve a web site straight from a bucket: no server to run, to patch, or to fall over.
-
-    **Problem.** A web client is a folder of files; a server for them is work, is far from most readers, and is down
-    when everybody comes at once.
-
-    **Solution.** The files are in a private bucket that only a CloudFront distribution reads. Files whose name changes
-    with their content are kept by browsers for a year; the index and the configuration are asked for again each time,
-    so that a release is seen at once. Paths of a single-page application get the index. The pages come with security
-    headers, and calls to an API can go through the same name.
-
-    **When not.** Pages that a server makes for each request; content for some readers only
-    (``PrivateCacheDistribution``).
+    """A web site of files in a private bucket, served through CloudFront, without a server.
 
     CDP: Direct Hosting / ダイレクトホスティング パターン, with Cache Distribution.
 
+    Browsers keep files whose names change with their content for a year, and ask for the index and the configuration
+    again each time, so that a release is seen at once. Paths of a single-page application get the index.
+
+        web = DirectHosting(self, "Web")
+        web.add_site("web/dist")
+        web.add_configuration({"client": client_id})
+        web.add_api(api)
+
     Args:
-        scope: The stack or construct that owns the site.
+        scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
-        bucket: The bucket of the files, of the same stack or imported by name or ARN. By default a private, versioned
-            one is made. An imported bucket is not changed: add ``origin_access_statements`` to its policy yourself.
-        failover_bucket: A bucket of another Region that gets the same files and is read when the first one answers
-            5xx. It exists before this stack, and its policy lets CloudFront of this account read it.
+        bucket: An existing bucket of the files, of the same stack or imported by name or ARN. An imported bucket is not
+            changed: add ``origin_access_statements`` to its policy. By default a private, versioned one is made.
+        failover_bucket: An existing bucket of another Region that gets the same files and is read when the first one
+            answers 5xx; its policy must let CloudFront of this account read it. By default there is none.
         domain_names: See ``CacheDistribution``.
         certificate: See ``CacheDistribution``.
         zone: See ``CacheDistribution``.
         content_security_policy: See ``CacheDistribution``: the hosts that the pages call beside their own.
         single_page: Whether every path without an extension is the index of the site (``/rooms/7`` gets
             ``/index.html``); otherwise it is the index of its folder. True by default.
+        alarm_topic: See ``CacheDistribution``: only in a stack of us-east-1.
+        removal_policy: What happens to the bucket when the stack is deleted; it is kept by default. An error with an
+            existing bucket.
 
     Raises:
         InvalidOptionError: for a bucket of another stack of the app; for what ``CacheDistribution`` refuses.
@@ -108,28 +91,26 @@ class DirectHosting(Construct):
         zone: "route53.IHostedZone | None" = None,
         content_security_policy: Mapping[str, Sequence[str]] | None = None,
         single_page: bool = True,
+        alarm_topic: "sns.ITopic | None" = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
         check_bucket(self, bucket)
-        self.bucket = bucket if bucket is not None else add_private_bucket(self, "Bucket")
+        check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
+        self.bucket = bucket or add_private_bucket(self, "Bucket", removal_policy=removal_policy)
         self._buckets = [self.bucket] if failover_bucket is None else [self.bucket, failover_bucket]
         self._pages: list[s3_deployment.BucketDeployment] = []
-        self._configurations: dict[str, Mapping[str, Any]] = {}
+        self._configurations: dict[str, s3_deployment.ISource] = {}
         self.cache = CacheDistribution(
             self,
             "Cache",
-            origin=self._origin(failover_bucket),
-            viewer_request=cloudfront.Function(
-                self,
-                "Pages",
-                comment=path_of(self)[-128:],
-                code=cloudfront.FunctionCode.from_inline(_SINGLE_PAGE if single_page else _FOLDERS),
-                runtime=cloudfront.FunctionRuntime.JS_2_0,
-            ),
+            origin=site_origin(self._buckets),
+            viewer_request=add_page_function(self, single_page=single_page),
             domain_names=domain_names,
             certificate=certificate,
             zone=zone,
             content_security_policy=content_security_policy,
+            alarm_topic=alarm_topic,
         )
         self.distribution = self.cache.distribution
         Annotations.of(self.distribution).acknowledge_warning(
@@ -140,17 +121,27 @@ class DirectHosting(Construct):
         self.url = self.cache.url
         self.origin_access_statements = self._statements()
 
-    def add_site(self, folder: str | Path, *, immutable: str = "assets/*") -> None:
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms of this pattern, for a composite alarm or a dashboard."""
+        return alarms_of(self)
+
+    def add_site(
+        self, folder: str | Path, *, immutable: str = "assets/*"
+    ) -> tuple[s3_deployment.BucketDeployment, ...]:
         """Put the files of a folder into the bucket at deployment.
 
-        Files that match ``immutable`` go first and are never removed, because pages that are open load them still; then
-        go the others, and of those what the folder has no longer is removed. So a reader sees the old site or the new
-        one, whole.
+        Files that match ``immutable`` are uploaded first and are never removed, because pages that are open still load
+        them. Then the others are uploaded, and those that the folder no longer has are removed. So a reader sees the
+        old site or the new one, whole.
 
         Args:
             folder: The built site with its ``index.html``; it exists when the app is synthesised.
             immutable: Files whose names change with their content, as build tools make them; browsers keep them for a
                 year. ``*`` is any text, also slashes.
+
+        Returns:
+            The deployments of the pages, one for each bucket; depend on them to act after a release.
 
         Raises:
             InvalidOptionError: when the folder has no index, or the site has its files already.
@@ -188,10 +179,11 @@ class DirectHosting(Construct):
             pages.node.add_dependency(assets)
             self._pages.append(pages)
         acknowledge_deployments(self, self._pages[0].handler_role, self._buckets)
-        for name, values in self._configurations.items():
-            self._write(name, values)
+        for configuration in self._configurations.values():
+            self._write(configuration)
+        return tuple(self._pages)
 
-    def add_configuration(self, values: Mapping[str, Any], *, name: str = "config.json") -> None:
+    def add_configuration(self, values: Mapping[str, Any], *, name: str = "config.json") -> s3_deployment.ISource:
         """Put a JSON file beside the index with what is known only at deployment, such as addresses of APIs.
 
         Everybody can read it.
@@ -205,8 +197,9 @@ class DirectHosting(Construct):
         """
         if name in self._configurations:
             raise InvalidOptionError(self, "name", f"{name!r} was added before", "Put everything into one call")
-        self._configurations[name] = values
-        self._write(name, values)
+        configuration = self._configurations[name] = s3_deployment.Source.json_data(name, dict(values))
+        self._write(configuration)
+        return configuration
 
     def add_api(
         self,
@@ -215,27 +208,21 @@ class DirectHosting(Construct):
         path: str = "/api",
         region: str | None = None,
         domain_name: str | None = None,
-    ) -> None:
+    ) -> cloudfront.BehaviorOptions:
         """Let an HTTP API answer below a path of the site; see ``CacheDistribution.add_api``."""
-        self.cache.add_api(api, path=path, region=region, domain_name=domain_name)
+        return self.cache.add_api(api, path=path, region=region, domain_name=domain_name)
 
-    def add_web_acl(self, web_acl_arn: str) -> None:
-        """Let AWS WAF judge every request before it is answered; see ``CacheDistribution.add_web_acl``."""
-        self.cache.add_web_acl(web_acl_arn)
+    def attach_web_acl(self, web_acl_arn: str) -> None:
+        """Let AWS WAF inspect every request before it is answered; see ``CacheDistribution.attach_web_acl``."""
+        self.cache.attach_web_acl(web_acl_arn)
 
-    def _origin(self, failover_bucket: s3.IBucket | None) -> cloudfront.IOrigin:
-        def read(bucket: s3.IBucket) -> cloudfront.IOrigin:
-            # Without the permission to list, S3 answers 403 for a file that is not there, and 404 would be no answer.
-            levels = [cloudfront.AccessLevel.READ, cloudfront.AccessLevel.LIST]
-            return origins.S3BucketOrigin.with_origin_access_control(bucket, origin_access_levels=levels)
+    def metric_requests(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
+        """Requests; see ``CacheDistribution.metric_requests``."""
+        return self.cache.metric_requests(period=period)
 
-        if failover_bucket is None:
-            return read(self.bucket)
-        return origins.OriginGroup(
-            primary_origin=read(self.bucket),
-            fallback_origin=read(failover_bucket),
-            fallback_status_codes=[500, 502, 503, 504],
-        )
+    def metric_server_errors(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
+        """Answers 5xx, in percent; see ``CacheDistribution.metric_server_errors``."""
+        return self.cache.metric_server_errors(period=period)
 
     def _statements(self) -> tuple[iam.PolicyStatement, ...]:
         by_us = {"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}}
@@ -248,6 +235,6 @@ class DirectHosting(Construct):
             for action, resource in reads.items()
         )
 
-    def _write(self, name: str, values: Mapping[str, Any]) -> None:
+    def _write(self, configuration: s3_deployment.ISource) -> None:
         for pages in self._pages:
-            pages.add_source(s3_deployment.Source.json_data(name, dict(values)))
+            pages.add_source(configuration)

@@ -1,83 +1,90 @@
 """PrivateCacheDistribution: CloudFront over a private bucket, for those who hold a signed URL or signed cookies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
+from cdp_constructs.core.validation import check_exclusive, check_region
 from cdp_constructs.delivery._checks import (
     check_bucket,
+    check_content_security_policy,
     check_domain,
     check_origin_path,
     check_rotation,
     check_user_prefix,
     check_web_acl,
+    check_zone,
 )
-from cdp_constructs.delivery._distributions import add_distribution, add_security_headers
-from cdp_constructs.delivery._signing_keys import SigningKeys
+from cdp_constructs.delivery._content_security_policy import OF_FILES, write_policy
+from cdp_constructs.delivery._distributions import (
+    add_distribution,
+    add_records,
+    add_security_headers,
+    metric_requests,
+    metric_server_errors,
+)
+from cdp_constructs.delivery._signing_keys import SigningKeys, add_signing_function
 
 if TYPE_CHECKING:
     from aws_cdk import aws_apigatewayv2 as apigatewayv2
     from aws_cdk import aws_certificatemanager as certificatemanager
+    from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_route53 as route53
     from aws_cdk import aws_sns as sns
-
-# A rotation keeps the previous key live, so a function may sign with what it read minutes ago.
-_SECRET_CACHE = Duration.minutes(5)
 
 
 class PrivateCacheDistribution(Construct):
-    """Serve objects of a private bucket from edge locations, to those who were given a signed URL or signed cookies.
-
-    **Problem.** Files must reach users fast anywhere in the world, but only the users who may see them; a public bucket
-    shows them to everybody, and a server that checks every download is slow and dear.
-
-    **Solution.** A CloudFront distribution reads the bucket through origin access control, which nobody else can. It
-    serves only requests that are signed with a key of a key group. The private key is made in the account and stays in
-    Secrets Manager; rotation keeps the new and the previous public key live, so that URLs given out before it still
-    work. A function signs for users of an HTTP API and for other functions.
-
-    **When not.** Public content needs no signatures. A handful of downloads near the bucket's Region are simpler with
-    S3 presigned URLs. Content that must be revoked at once does not fit: a signed URL works until it expires.
+    """A CloudFront distribution over a private bucket that serves only signed URLs and signed cookies.
 
     CDP: Private Cache Distribution / プライベートキャッシュディストリビューション パターン.
 
+    The private key is made in the account and rotated; a function signs for users of an HTTP API, each for paths below
+    the own prefix, and for other functions. A signed URL works until it expires: it cannot be revoked.
+
+        files = PrivateCacheDistribution(self, "Files", bucket=upload.bucket, origin_path="/accepted")
+        files.add_routes(api, path="/downloads")
+
     Args:
-        scope: The stack or construct that owns the distribution.
+        scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
-        bucket: The bucket to serve, of the same stack or imported by name or ARN. By default a private, versioned one
-            is made. An imported bucket is not changed: add ``origin_access_statement`` to its policy yourself.
+        bucket: An existing bucket to serve, of the same stack or imported by name or ARN. An imported bucket is not
+            changed: add ``origin_access_statements`` to its policy. By default a private, versioned one is made.
         origin_path: Folder of the bucket that viewers see as the root, such as ``/accepted``; the whole bucket by
             default.
         domain_names: Own host names of the distribution, with ``certificate``; by default it has only the one that
-            CloudFront gives it. Their DNS records are yours. At most 100 (soft;
+            CloudFront gives it. At most 100 (soft;
             https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html).
         certificate: Covers ``domain_names``; in us-east-1. It also raises the oldest protocol from TLS 1.0, which
             cloudfront.net allows, to TLS 1.2.
+        zone: The public hosted zone of ``domain_names``, for their A and AAAA records. By default no record is made.
+        content_security_policy: Sources by directive that served files may use **beside** the defaults; see
+            ``CacheDistribution``. By default a file loads its own images and media, and runs no scripts.
         user_prefix: What a user of the HTTP API may see: paths that begin with it. ``{sub}`` is the subject of the
             user's token; ``{sub}/`` by default. Direct callers of the function are not bound to it.
-        rotate_every: Whole days between two rotations of the key pair, 1 to 1,000; 90 days by default.
-        alarm_topic: Receives alarms about rotations and signatures that failed; without it there are no alarms.
+        rotate_every: Whole days between two rotations of the key pair, 1 to 1,000; 90 days by default
+            (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html).
+        alarm_topic: Receives alarms about rotations and signatures that failed; by default there are none.
+        log_retention: How long the functions' logs are kept; 3 months by default.
+        removal_policy: What happens to the bucket and the log groups when the stack is deleted; they are kept by
+            default. An error with an existing bucket.
 
     Raises:
         InvalidOptionError: for a bucket of another stack of the app, an ``origin_path`` or ``user_prefix`` of the wrong
-            form, domain names without a certificate or the other way round, a certificate outside us-east-1, or a
-            rotation out of range.
-
-    Limits: 10 key groups per account (soft; one per instance), 5 public keys per key group (at most 3 are used, during
-    a rotation), see
-    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-key-groups.
+            form, domain names without a certificate or the other way round, a certificate outside us-east-1, names
+            outside the zone, a source like ``'unsafe-inline'``, or a rotation out of range.
     """
 
     bucket: s3.IBucket
@@ -86,13 +93,15 @@ class PrivateCacheDistribution(Construct):
     """The distribution; its metrics are in us-east-1."""
     domain_name: str
     """The host name of signed URLs: the first own one, or that of CloudFront."""
+    url: str
+    """``https://<domain_name>``."""
     signing_secret: secretsmanager.ISecret
     """JSON with ``key_pair_id``, ``private_key`` (PEM), ``usable_from`` (epoch seconds) and ``key_group_id``."""
-    signing_function: lambda_.IFunction
+    signing_function: lambda_.Function
     """Signs: called by an HTTP API with a JWT authorizer, or directly with ``{"path": …, "expires_in": seconds}``."""
-    rotation_function: lambda_.IFunction
+    rotation_function: lambda_.Function
     """Makes, rotates and deletes the key pairs."""
-    origin_access_statement: iam.PolicyStatement
+    origin_access_statements: tuple[iam.PolicyStatement, ...]
     """What the bucket's policy must allow; already there unless the bucket was imported."""
 
     def __init__(
@@ -104,31 +113,60 @@ class PrivateCacheDistribution(Construct):
         origin_path: str | None = None,
         domain_names: Sequence[str] = (),
         certificate: "certificatemanager.ICertificate | None" = None,
+        zone: "route53.IHostedZone | None" = None,
+        content_security_policy: Mapping[str, Sequence[str]] | None = None,
         user_prefix: str = "{sub}/",
         rotate_every: Duration | None = None,
         alarm_topic: "sns.ITopic | None" = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
         check_bucket(self, bucket)
+        check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
+        check_region(self, "alarm_topic", alarm_topic)
         check_origin_path(self, origin_path)
         check_domain(self, domain_names, certificate)
+        check_zone(self, domain_names, zone)
+        check_content_security_policy(self, content_security_policy or {})
         check_user_prefix(self, user_prefix)
         rotate_every = rotate_every or days(90)
         check_rotation(self, rotate_every)
 
-        self.bucket = bucket if bucket is not None else add_private_bucket(self, "Bucket")
-        keys = SigningKeys(self, "SigningKeys", rotate_every_days=int(rotate_every.to_days()), alarm_topic=alarm_topic)
+        self.bucket = bucket or add_private_bucket(self, "Bucket", removal_policy=removal_policy)
+        keys = SigningKeys(
+            self,
+            "SigningKeys",
+            rotate_every_days=int(rotate_every.to_days()),
+            alarm_topic=alarm_topic,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
         self.signing_secret = keys.secret
         self.rotation_function = keys.rotation_function
-        self.distribution = self._add_distribution(keys.key_group, origin_path, domain_names, certificate)
-        self.domain_name = domain_names[0] if domain_names else self.distribution.distribution_domain_name
-        self.origin_access_statement = iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
-            actions=["s3:GetObject"],
-            resources=[self.bucket.arn_for_objects(f"{(origin_path or '').lstrip('/')}/*".lstrip("/"))],
-            conditions={"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}},
+        self.distribution = self._add_distribution(
+            keys.key_group, origin_path, domain_names, certificate, content_security_policy
         )
-        self.signing_function = self._add_signing_function(domain_names, user_prefix)
+        self.domain_name = domain_names[0] if domain_names else self.distribution.distribution_domain_name
+        self.url = f"https://{self.domain_name}"
+        add_records(self, self.distribution, zone, domain_names)
+        self.origin_access_statements = (
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
+                actions=["s3:GetObject"],
+                resources=[self.bucket.arn_for_objects(f"{(origin_path or '').lstrip('/')}/*".lstrip("/"))],
+                conditions={"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}},
+            ),
+        )
+        self.signing_function = add_signing_function(
+            self,
+            self.signing_secret,
+            domain_name=self.domain_name,
+            user_prefix=user_prefix,
+            own_name=bool(domain_names),
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
         add_alarm(
             self,
             "SigningAlarm",
@@ -137,6 +175,11 @@ class PrivateCacheDistribution(Construct):
             description=f"{path_of(self)}: downloads could not be signed. Read the log of the signing function.",
         )
 
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms of this pattern, for a composite alarm or a dashboard."""
+        return alarms_of(self)
+
     def grant_sign(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a principal read the private key and so sign URLs and cookies itself.
 
@@ -144,35 +187,33 @@ class PrivateCacheDistribution(Construct):
         """
         return self.signing_secret.grant_read(grantee)
 
-    def add_route(
+    def add_routes(
         self,
         api: "apigatewayv2.IHttpApi",
         *,
-        authorizer: "apigatewayv2.IHttpRouteAuthorizer",
         path: str = "/downloads",
-    ) -> "apigatewayv2.HttpRoute":
+        authorizer: "apigatewayv2.IHttpRouteAuthorizer | None" = None,
+    ) -> "list[apigatewayv2.HttpRoute]":
         """Let signed-in users have their own paths signed by ``POST <path>``.
 
         Args:
             api: An HTTP API.
-            authorizer: A JWT authorizer; the user is the claim ``sub``.
             path: Path of the route.
+            authorizer: A JWT authorizer; the user is the claim ``sub``. The API's default authorizer by default.
+
+        Raises:
+            InvalidOptionError: when neither an authorizer was given nor the API has a default one.
         """
         # Imported here: many distributions are signed for without an API of their own.
-        from aws_cdk import aws_apigatewayv2 as apigatewayv2
-        from aws_cdk import aws_apigatewayv2_integrations as integrations
+        from cdp_constructs.core.http_apis import add_function_routes
 
-        return apigatewayv2.HttpRoute(
-            self,
-            f"Route{path}",
-            http_api=api,
-            route_key=apigatewayv2.HttpRouteKey.with_(path, apigatewayv2.HttpMethod.POST),
-            integration=integrations.HttpLambdaIntegration("Signing", self.signing_function),
-            authorizer=authorizer,
+        routes = {f"Route{path}": f"POST {path}"}
+        return add_function_routes(
+            self, api, self.signing_function, routes, integration_id="Signing", authorizer=authorizer
         )
 
-    def add_web_acl(self, web_acl_arn: str) -> None:
-        """Let AWS WAF judge every request before it is served.
+    def attach_web_acl(self, web_acl_arn: str) -> None:
+        """Let AWS WAF inspect every request before it is served.
 
         Args:
             web_acl_arn: ARN of a web ACL of scope CLOUDFRONT, which lives in us-east-1; ``acl.attr_arn`` of a
@@ -184,12 +225,21 @@ class PrivateCacheDistribution(Construct):
         check_web_acl(self, web_acl_arn)
         self.distribution.attach_web_acl_id(web_acl_arn)
 
+    def metric_requests(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Requests. Sum over 5 minutes by default; CloudFront's metrics exist in us-east-1 only."""
+        return metric_requests(self.distribution, period)
+
+    def metric_server_errors(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Answers 5xx, in percent. Average over 5 minutes by default; see ``metric_requests``."""
+        return metric_server_errors(self.distribution, period)
+
     def _add_distribution(
         self,
         key_group: cloudfront.IKeyGroup,
         origin_path: str | None,
         domain_names: Sequence[str],
         certificate: "certificatemanager.ICertificate | None",
+        content_security_policy: Mapping[str, Sequence[str]] | None,
     ) -> cloudfront.Distribution:
         return add_distribution(
             self,
@@ -203,9 +253,7 @@ class PrivateCacheDistribution(Construct):
                     self,
                     # The query string is the permission: no other site may learn it from a Referer header.
                     referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER,
-                    # An uploaded HTML or SVG file opens without scripts and in an origin of its own.
-                    content_security_policy="default-src 'none'; img-src 'self'; media-src 'self'; "
-                    "style-src 'unsafe-inline'; sandbox",
+                    content_security_policy=write_policy(OF_FILES, content_security_policy),
                 ),
                 trusted_key_groups=[key_group],
                 # Not a redirect: the first request would already have shown the signature to everyone on the way.
@@ -215,27 +263,5 @@ class PrivateCacheDistribution(Construct):
             certificate=certificate,
             any_country="Every request is signed for one user, whichever country it comes from.",
             without_web_acl="Only GET and HEAD requests with a valid signature reach the origin, a bucket; "
-            "add_web_acl() adds more.",
+            "attach_web_acl() adds more.",
         )
-
-    def _add_signing_function(self, domain_names: Sequence[str], user_prefix: str) -> lambda_.Function:
-        environment = {
-            "DOMAIN_NAME": self.domain_name,
-            "SIGNING_SECRET": self.signing_secret.secret_arn,
-            "USER_PREFIX": user_prefix,
-            "POWERTOOLS_PARAMETERS_MAX_AGE": str(_SECRET_CACHE.to_seconds()),
-        }
-        if domain_names and not Token.is_unresolved(domain_names[0]):
-            # files.example.com gets cookies that api.example.com sets for example.com.
-            environment["COOKIE_DOMAIN"] = domain_names[0].partition(".")[2]
-        function = add_function(
-            self,
-            "SigningFunction",
-            handler="delivery/url_signing",
-            description="Signs CloudFront URLs and cookies for those who may see the objects",
-            invocation=Invocation.REQUEST,
-            environment=environment,
-            memory_size=512,
-        )
-        self.grant_sign(function)
-        return function

@@ -124,7 +124,7 @@ class DirectObjectUpload(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         expiry = expiry or minutes(5)
-        creation_only = {"allowed_origins": allowed_origins, "removal_policy": removal_policy}
+        creation_only: dict[str, object] = {"allowed_origins": allowed_origins, "removal_policy": removal_policy}
         check_exclusive(self, {"bucket": bucket}, creation_only)
         for name, resource in {"bucket": bucket, "topic": topic, "alarm_topic": alarm_topic}.items():
             check_region(self, name, resource)

@@ -15,7 +15,7 @@ def build(stack: Stack) -> PrivateCacheDistribution:
     api = apigatewayv2.HttpApi(stack, "Api")
 
     files = PrivateCacheDistribution(stack, "Files")
-    files.add_route(
+    files.add_routes(
         api, authorizer=authorizers.HttpJwtAuthorizer("Users", issuer, jwt_audience=["web"]), path="/downloads"
     )
     return files

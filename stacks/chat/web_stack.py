@@ -125,7 +125,7 @@ class WebStack(Stack):
             }
         )
         if configuration.web_acl_arn is not None:
-            self.hosting.add_web_acl(configuration.web_acl_arn)
+            self.hosting.attach_web_acl(configuration.web_acl_arn)
         CfnOutput(self, "WebUrl", value=self.hosting.url)
 
     def _copy_of(self, copy: WebCopyStack) -> s3.IBucket:

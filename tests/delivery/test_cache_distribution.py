@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
@@ -59,7 +60,7 @@ def all_options(stack: Stack) -> CacheDistribution:
     news.add_api(api, path="/api/v1", region="us-west-2")
     pictures = s3.Bucket.from_bucket_name(stack, "Pictures", "pictures")
     news.add_behavior("/pictures/*", origins.S3BucketOrigin.with_origin_access_control(pictures))
-    news.add_web_acl(WEB_ACL)
+    news.attach_web_acl(WEB_ACL)
     return news
 
 
@@ -240,4 +241,46 @@ def test_a_path_has_one_origin() -> None:
 
 def test_a_web_acl_of_another_scope_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match=r"Make the web ACL in us-east-1 with scope CLOUDFRONT"):
-        cache().add_web_acl(WEB_ACL.replace(":global/", ":regional/"))
+        cache().attach_web_acl(WEB_ACL.replace(":global/", ":regional/"))
+
+
+# --- Alarms and metrics ----------------------------------------------------------------------------------------------
+
+
+@architecture(env=Environment(account="111122223333", region="us-east-1"))
+def with_an_alarm(stack: Stack) -> CacheDistribution:
+    return CacheDistribution(stack, "News", origin=servers(), alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True))
+
+
+def test_many_server_errors_raise_an_alarm(synthesis: Synthesis) -> None:
+    synthesised = synthesis(with_an_alarm)
+    ((_, alarm),) = synthesised.resources("AWS::CloudWatch::Alarm").items()
+    ((distribution_id, _),) = synthesised.resources("AWS::CloudFront::Distribution").items()
+    properties = alarm["Properties"]
+    assert (properties["MetricName"], properties["Threshold"], properties["Statistic"]) == (
+        "5xxErrorRate",
+        5,
+        "Average",
+    )
+    dimensions = {item["Name"]: item["Value"] for item in properties["Dimensions"]}
+    assert dimensions == {"DistributionId": {"Ref": distribution_id}, "Region": "Global"}
+    assert properties["AlarmActions"] == properties["OKActions"] != []
+    assert synthesised.findings("AwsSolutions", "Serverless") == []
+
+
+def test_an_alarm_where_cloudfront_has_no_metrics_is_refused() -> None:
+    stack = Stack(App(), "Tokyo", env=Environment(region="ap-northeast-1"))
+    topic = sns.Topic(stack, "Alarms")
+    with pytest.raises(InvalidOptionError, match=r"alarm_topic was given in a stack of ap-northeast-1.*us-east-1 only"):
+        CacheDistribution(stack, "News", origin=servers(), alarm_topic=topic)
+
+
+def test_alarms_metrics_and_what_was_added_are_found() -> None:
+    stack = Stack(App(), "Virginia", env=Environment(region="us-east-1"))
+    news = with_an_alarm(stack)
+    assert [alarm.node.id for alarm in news.alarms] == ["ServerErrorsAlarm"]
+    assert (news.metric_requests().region, news.metric_server_errors().region) == ("us-east-1", "us-east-1")
+    pictures = servers()
+    assert news.add_behavior("/pictures/*", pictures).origin is pictures
+    api = apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="abc123")
+    assert news.add_api(api).viewer_protocol_policy == cloudfront.ViewerProtocolPolicy.HTTPS_ONLY

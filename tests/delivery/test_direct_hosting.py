@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Aws, Environment, Stack, Stage
+from aws_cdk import App, Aws, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DirectHosting, InvalidOptionError
@@ -45,7 +46,7 @@ def everything_brought(stack: Stack) -> DirectHosting:
     web.add_configuration({"api": f"https://api.{Aws.REGION}.example.com"}, name="settings/api.json")
     web.add_site(example.SITE, immutable="assets/*.js")
     web.add_api(apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="abc123"))
-    web.add_web_acl(WEB_ACL)
+    web.attach_web_acl(WEB_ACL)
     return web
 
 
@@ -203,3 +204,44 @@ def test_a_bucket_of_another_stack_is_refused() -> None:
 def test_what_its_distribution_refuses_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match=r"Stack/Web/Cache: domain_names was given without certificate"):
         DirectHosting(Stack(App(), "Stack"), "Web", domain_names=["www.example.com"])
+
+
+# --- Options that every pattern has ----------------------------------------------------------------------------------
+
+
+@architecture(env=Environment(account="111122223333", region="us-east-1"))
+def short_lived(stack: Stack) -> DirectHosting:
+    return DirectHosting(
+        stack,
+        "Web",
+        alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def test_the_bucket_goes_with_the_stack_when_told_so(synthesis: Synthesis) -> None:
+    for build, policy in ((defaults, "Retain"), (short_lived, "Delete")):
+        buckets = synthesis(build).resources("AWS::S3::Bucket").items()
+        assert [item["DeletionPolicy"] for name, item in buckets if name.startswith("Web")] == [policy]
+
+
+def test_many_server_errors_raise_an_alarm(synthesis: Synthesis) -> None:
+    ((_, alarm),) = synthesis(short_lived).resources("AWS::CloudWatch::Alarm").items()
+    assert alarm["Properties"]["MetricName"] == "5xxErrorRate"
+    assert synthesis(short_lived).findings("AwsSolutions", "Serverless") == []
+
+
+def test_alarms_metrics_and_what_was_added_are_found() -> None:
+    web = short_lived(Stack(App(), "Virginia", env=Environment(region="us-east-1")))
+    assert [alarm.node.id for alarm in web.alarms] == ["ServerErrorsAlarm"]
+    assert (web.metric_requests().region, web.metric_server_errors().region) == ("us-east-1", "us-east-1")
+    (pages,) = web.add_site(example.SITE)
+    assert pages.node.scope is web
+    assert web.add_configuration({"api": "https://api.example.com"}) is not None
+
+
+def test_removal_policy_of_an_existing_bucket_is_refused() -> None:
+    stack = Stack()
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
+    with pytest.raises(InvalidOptionError, match="removal_policy was given together with bucket"):
+        DirectHosting(stack, "Web", bucket=bucket, removal_policy=RemovalPolicy.DESTROY)

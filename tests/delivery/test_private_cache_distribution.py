@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnOutput, Duration, Environment, Stack, Stage
+from aws_cdk import App, CfnOutput, Duration, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match
@@ -36,7 +40,7 @@ def all_options(stack: Stack) -> PrivateCacheDistribution:
         rotate_every=Duration.days(30),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Operations", "arn:aws:sns:us-east-1:111122223333:operations"),
     )
-    files.add_web_acl(WEB_ACL)
+    files.attach_web_acl(WEB_ACL)
     return files
 
 
@@ -44,7 +48,7 @@ def all_options(stack: Stack) -> PrivateCacheDistribution:
 def brought_by_arn(stack: Stack) -> PrivateCacheDistribution:
     bucket = s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::brought")
     files = PrivateCacheDistribution(stack, "Files", bucket=bucket, origin_path="/accepted")
-    CfnOutput(stack, "Statement", value=stack.to_json_string(files.origin_access_statement.to_statement_json()))
+    CfnOutput(stack, "Statement", value=stack.to_json_string(files.origin_access_statements[0].to_statement_json()))
     return files
 
 
@@ -393,4 +397,77 @@ def test_a_certificate_whose_region_is_not_known_yet_is_left_to_aws() -> None:
 @pytest.mark.parametrize("arn", [WEB_ACL.replace("us-east-1", "eu-west-1"), WEB_ACL.replace(":global/", ":regional/")])
 def test_a_web_acl_of_another_scope_is_refused(arn: str) -> None:
     with pytest.raises(InvalidOptionError, match=r"Make the web ACL in us-east-1 with scope CLOUDFRONT"):
-        options().add_web_acl(arn)
+        options().attach_web_acl(arn)
+
+
+# --- Options that every pattern has ----------------------------------------------------------------------------------
+
+
+@architecture
+def short_lived(stack: Stack) -> PrivateCacheDistribution:
+    return PrivateCacheDistribution(
+        stack,
+        "Files",
+        domain_names=["files.example.com"],
+        certificate=acm.Certificate.from_certificate_arn(stack, "Certificate", CERTIFICATE),
+        zone=route53.HostedZone.from_hosted_zone_attributes(
+            stack, "Zone", hosted_zone_id="Z0123456789EXAMPLE", zone_name="example.com"
+        ),
+        content_security_policy={"frame-ancestors": ["https://www.example.com"]},
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def test_bucket_and_logs_go_with_the_stack_when_told_so(synthesis: Synthesis) -> None:
+    groups = synthesis(short_lived).resources("AWS::Logs::LogGroup").values()
+    assert len(groups) == 2
+    assert {(group["DeletionPolicy"], group["Properties"]["RetentionInDays"]) for group in groups} == {("Delete", 7)}
+    for build, policy in ((defaults, "Retain"), (short_lived, "Delete")):
+        buckets = synthesis(build).resources("AWS::S3::Bucket").items()
+        assert [item["DeletionPolicy"] for name, item in buckets if name.startswith("Files")] == [policy]
+
+
+def test_own_names_get_their_records(synthesis: Synthesis) -> None:
+    records = [item["Properties"] for item in synthesis(short_lived).resources("AWS::Route53::RecordSet").values()]
+    assert {(record["Name"], record["Type"]) for record in records} == {
+        ("files.example.com.", "A"),
+        ("files.example.com.", "AAAA"),
+    }
+    assert synthesis(short_lived).findings("AwsSolutions", "Serverless") == []
+
+
+def test_sources_are_added_to_the_policy_of_files(synthesis: Synthesis) -> None:
+    def policy(build: Any) -> str:
+        (headers,) = synthesis(build).resources("AWS::CloudFront::ResponseHeadersPolicy").values()
+        config = headers["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+        return str(config["ContentSecurityPolicy"]["ContentSecurityPolicy"])
+
+    default = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+    assert policy(defaults) == default
+    assert policy(short_lived) == f"{default}; frame-ancestors https://www.example.com"
+
+
+def test_alarms_metrics_and_urls_are_found() -> None:
+    files = all_options(Stack(App(), "Virginia", env=Environment(region="us-east-1")))
+    assert {alarm.node.id for alarm in files.alarms} == {"RotationAlarm", "SigningAlarm"}
+    assert (files.metric_requests().region, files.metric_server_errors().region) == ("us-east-1", "us-east-1")
+    assert files.url == "https://files.example.com"
+
+
+def test_the_route_has_the_authorizer_of_the_api() -> None:
+    stack = Stack()
+    users = authorizers.HttpJwtAuthorizer("Users", "https://issuer.example.com", jwt_audience=["web"])
+    api = apigatewayv2.HttpApi(stack, "Api", default_authorizer=users)
+    files = PrivateCacheDistribution(stack, "Files")
+    (route,) = files.add_routes(api)
+    assert route.path == "/downloads"
+    with pytest.raises(InvalidOptionError, match="authorizer was not given, and the API has no default authorizer"):
+        files.add_routes(apigatewayv2.HttpApi(stack, "Open"), path="/open")
+
+
+def test_removal_policy_of_an_existing_bucket_is_refused() -> None:
+    stack = Stack()
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
+    with pytest.raises(InvalidOptionError, match="removal_policy was given together with bucket"):
+        PrivateCacheDistribution(stack, "Files", bucket=bucket, removal_policy=RemovalPolicy.DESTROY)

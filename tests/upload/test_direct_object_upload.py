@@ -423,6 +423,7 @@ def test_topic_of_another_region_is_refused() -> None:
     stack = Stack(App(), "Tokyo", env=Environment(region="ap-northeast-1"))
     topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:111122223333:files")
     for option in ("topic", "alarm_topic"):
+        given: dict[str, Any] = {option: topic}
         with pytest.raises(InvalidOptionError, match=f"{option} is in us-east-1, but the stack is in ap-northeast-1"):
             DirectObjectUpload(
                 stack,
@@ -430,7 +431,7 @@ def test_topic_of_another_region_is_refused() -> None:
                 content_types=["image/png"],
                 max_size_mb=1,
                 allowed_origins=ORIGINS,
-                **{option: topic},
+                **given,
             )
 
 

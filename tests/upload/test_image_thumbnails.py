@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
@@ -80,6 +81,23 @@ def fanout_without_a_known_key(stack: Stack) -> ImageThumbnails:
 
 
 @architecture
+def short_lived(stack: Stack) -> ImageThumbnails:
+    """For a test: everything goes with the stack; messages go to an existing topic."""
+    uploads = sns.Topic.from_topic_arn(stack, "Uploads", "arn:aws:sns:us-east-1:111122223333:uploads")
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    return ImageThumbnails(
+        stack,
+        "Thumbnails",
+        fanout=SnsSqsFanout(stack, "Accepted", topic=uploads),
+        bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "files"),
+        pillow_layer=layer(stack),
+        topic=sns.Topic(stack, "Made", master_key=key, enforce_ssl=True),
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+@architecture
 def two_in_one_stack(stack: Stack) -> list[ImageThumbnails]:
     fanout = SnsSqsFanout(stack, "Accepted")
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "files")
@@ -95,7 +113,15 @@ def inside_a_stage(app: App) -> ImageThumbnails:
 
 
 architecture(example)
-BUILDS = [defaults, all_options, everything_brought, fanout_without_a_known_key, two_in_one_stack, inside_a_stage]
+BUILDS = [
+    defaults,
+    all_options,
+    everything_brought,
+    fanout_without_a_known_key,
+    short_lived,
+    two_in_one_stack,
+    inside_a_stage,
+]
 
 
 def only(synthesised: Any, resource_type: str, beginning: str) -> dict[str, Any]:
@@ -166,6 +192,44 @@ def test_every_place_for_failures_and_many_unreadable_images_raise_an_alarm(synt
     unreadable = only(synthesised, "AWS::CloudWatch::Alarm", "ThumbnailsUnreadableAlarm")
     assert (unreadable["MetricName"], unreadable["Threshold"]) == ("UnreadableImages", 10)
     assert synthesis(defaults).resources("AWS::CloudWatch::Alarm") == {}
+
+
+def test_alarms_and_metrics_are_found() -> None:
+    thumbnails = all_options(Stack())
+    assert {"DeadLetterQueueAlarm", "UnreadableAlarm"} <= {alarm.node.id for alarm in thumbnails.alarms}
+    metrics = (
+        thumbnails.metric_made,
+        thumbnails.metric_rejected,
+        thumbnails.metric_lag,
+        thumbnails.metric_dead_letters,
+    )
+    assert [metric().metric_name for metric in metrics] == [
+        "MadeThumbnails",
+        "UnreadableImages",
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesVisible",
+    ]
+    assert {metric(period=Duration.hours(1)).period.to_seconds() for metric in metrics} == {3600}
+
+
+def test_messages_go_to_an_existing_topic_and_logs_go_with_the_stack(synthesis: Synthesis) -> None:
+    synthesised = synthesis(short_lived)
+    ((topic_id, _),) = synthesised.resources("AWS::SNS::Topic").items()
+    ((key_id, _),) = synthesised.resources("AWS::KMS::Key").items()
+    function = only(synthesised, "AWS::Lambda::Function", "ThumbnailsFunction")
+    assert function["Environment"]["Variables"]["TOPIC_ARN"] == {"Ref": topic_id}
+    (used,) = [item for item in statements(synthesised) if item["Resource"] == {"Fn::GetAtt": [key_id, "Arn"]}]
+    assert used["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    (group,) = synthesised.resources("AWS::Logs::LogGroup").values()
+    assert (group["DeletionPolicy"], group["Properties"]["RetentionInDays"]) == ("Delete", 7)
+
+
+def test_topic_of_another_region_is_refused() -> None:
+    stack = Stack(App(), "Tokyo", env=Environment(region="ap-northeast-1"))
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:111122223333:made")
+    fanout, bucket = SnsSqsFanout(stack, "Accepted"), s3.Bucket.from_bucket_name(stack, "Bucket", "files")
+    with pytest.raises(InvalidOptionError, match="topic is in us-east-1, but the stack is in ap-northeast-1"):
+        ImageThumbnails(stack, "T", fanout=fanout, bucket=bucket, pillow_layer=layer(stack), topic=topic)
 
 
 @pytest.mark.parametrize(

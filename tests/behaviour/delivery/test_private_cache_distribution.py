@@ -33,7 +33,7 @@ def private_files(stack: Stack) -> PrivateCacheDistribution:
     api = apigatewayv2.HttpApi(stack, "Api")
 
     files = PrivateCacheDistribution(stack, "Files")
-    files.add_route(
+    files.add_routes(
         api, authorizer=authorizers.HttpJwtAuthorizer("Users", issuer, jwt_audience=[client.user_pool_client_id])
     )
     for name in ("Signer", "Outsider"):

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.handlers import import_handler
 CONTEXT = SimpleNamespace(
     function_name="rotate", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
 )
+PACKAGE = "cdp_constructs.delivery.handlers.key_rotation"
 STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/Files/11111111-2222-3333-4444-555555555555"
 SECRET = "arn:secret"
 NAME = "FilesSigningKeys-11111111-2222-3333-4444-555555555555"
@@ -132,9 +134,9 @@ class Account:
     def __init__(self, index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         self.index, self.cloudfront, self.secrets = index, CloudFront(), Secrets()
         self.told: list[dict[str, Any]] = []
-        monkeypatch.setattr(index, "cloudfront", self.cloudfront)
-        monkeypatch.setattr(index, "secrets", self.secrets)
-        monkeypatch.setattr(index.urllib3, "PoolManager", lambda: SimpleNamespace(request=self._hear))
+        monkeypatch.setattr(import_module(f"{PACKAGE}.key_pairs"), "cloudfront", self.cloudfront)
+        monkeypatch.setattr(import_module(f"{PACKAGE}.secret"), "secrets", self.secrets)
+        monkeypatch.setattr("urllib3.PoolManager", lambda: SimpleNamespace(request=self._hear))
 
     def _hear(self, method: str, url: str, *, body: bytes, **_: Any) -> None:
         assert (method, url) == ("PUT", "https://response")
@@ -172,7 +174,7 @@ class Account:
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
-    module = import_handler("cdp_constructs.delivery.handlers.key_rotation")
+    module = import_handler(PACKAGE)
     return Account(module, monkeypatch)
 
 

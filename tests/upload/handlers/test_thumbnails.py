@@ -107,7 +107,7 @@ def run(index: Any, *messages: dict[str, Any]) -> list[str]:
     return [item["itemIdentifier"] for item in index.handler({"Records": records}, CONTEXT)["batchItemFailures"]]
 
 
-def opened(thumbnail: bytes) -> Image.Image:
+def opened(thumbnail: bytes) -> Any:
     image = Image.open(io.BytesIO(thumbnail))
     assert image.format == "WEBP"
     assert max(image.size) <= 320

@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import BadRequestError, UnauthorizedError
 from pydantic_core import from_json, to_json
 
 from .requests import UploadRefusedError
@@ -15,35 +14,30 @@ app = APIGatewayHttpResolver()
 
 @app.post(".+")  # the path is the API's affair
 def ask() -> Response[str]:
-    """Answer 201 with a form, or 200 when an upload in parts is complete."""
+    """Answer 201 with a form, 200 when an upload in parts is complete, or 400 or 401 with a sentence for the user."""
     authorizer = app.current_event.request_context.authorizer
     subject = (authorizer.jwt_claim or {}).get("sub") if authorizer else None
     if not subject:
-        raise UnauthorizedError("Sign in first")
-    request = _request(app.current_event.decoded_body or "")
-    result = answer(subject, request, app.context["environment"])
-    status = HTTPStatus.OK if "multipart_upload_id" in request else HTTPStatus.CREATED
-    return Response(
-        status_code=status,
-        content_type="application/json",
-        # The answer is a permission: no cache may keep it.
-        headers={"Cache-Control": "no-store"},
-        body=to_json(result).decode(),
-    )
-
-
-@app.exception_handler(UploadRefusedError)
-def refuse(error: UploadRefusedError) -> Response[str]:
-    """Answer 400 with the sentence that is meant for the user."""
-    raise BadRequestError(str(error))
-
-
-def _request(body: str) -> dict[str, Any]:
-    try:
-        request = from_json(body, allow_inf_nan=False)
-    except ValueError:
-        request = None
+        return _response(HTTPStatus.UNAUTHORIZED, {"message": "Sign in first"})
+    request = _read(app.current_event.decoded_body or "")
     # Metadata is the application's own: consumers may trust it.
     if not isinstance(request, dict) or "metadata" in request:
-        raise BadRequestError("Send a JSON object with name, content_type and size")
-    return request
+        return _response(HTTPStatus.BAD_REQUEST, {"message": "Send a JSON object with name, content_type and size"})
+    try:
+        result = answer(subject, request, app.context["environment"])
+    except UploadRefusedError as error:
+        return _response(HTTPStatus.BAD_REQUEST, {"message": str(error)})
+    return _response(HTTPStatus.OK if "multipart_upload_id" in request else HTTPStatus.CREATED, result)
+
+
+def _read(body: str) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None
+
+
+def _response(status: HTTPStatus, body: dict[str, Any]) -> Response[str]:
+    # A form is a permission: no cache may keep it.
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    return Response(status, content_type="application/json", headers=headers, body=to_json(body).decode())

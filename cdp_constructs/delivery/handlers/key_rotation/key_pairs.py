@@ -1,0 +1,107 @@
+"""Key pairs: their public keys and the key group at CloudFront, and a test that both halves belong together."""
+
+import time
+import uuid
+
+import boto3
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from .secret import SigningKey
+
+cloudfront = boto3.client("cloudfront")
+
+KEY_BITS = 2048  # the only RSA size that CloudFront takes
+PROPAGATION_SECONDS = 600  # CloudFront gives no event for it; its documentation speaks of a few minutes
+
+
+def make_key(group_name: str) -> SigningKey:
+    """Make a key pair and give CloudFront its public half."""
+    private_key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    public_pem = private_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    private_pem = private_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    name = f"{group_name}-{uuid.uuid4().hex}"
+    public_key = cloudfront.create_public_key(
+        PublicKeyConfig={"CallerReference": name, "Name": name, "EncodedKey": public_pem.decode()}
+    )["PublicKey"]
+    return {
+        "key_group_id": "",
+        "key_pair_id": public_key["Id"],
+        "private_key": private_pem.decode(),
+        "usable_from": int(time.time()) + PROPAGATION_SECONDS,
+    }
+
+
+def check_key(key: SigningKey) -> None:
+    """Sign with the private key and verify with the public key that CloudFront holds.
+
+    Raises:
+        ValueError: when the key group lacks the key.
+        TypeError: when it is no RSA key.
+        InvalidSignature: when the halves do not belong together.
+    """
+    group = cloudfront.get_key_group(Id=key["key_group_id"])["KeyGroup"]["KeyGroupConfig"]
+    if key["key_pair_id"] not in group["Items"]:
+        raise ValueError(f"public key {key['key_pair_id']} is not in key group {key['key_group_id']}")
+    encoded = cloudfront.get_public_key(Id=key["key_pair_id"])["PublicKey"]["PublicKeyConfig"]["EncodedKey"]
+    public_key = serialization.load_pem_public_key(encoded.encode())
+    private_key = serialization.load_pem_private_key(key["private_key"].encode(), password=None)
+    if not isinstance(public_key, rsa.RSAPublicKey) or not isinstance(private_key, rsa.RSAPrivateKey):
+        raise TypeError(f"key {key['key_pair_id']} is not an RSA key")
+    signature = private_key.sign(b"test", padding.PKCS1v15(), hashes.SHA256())
+    public_key.verify(signature, b"test", padding.PKCS1v15(), hashes.SHA256())
+
+
+def delete_keys(group_name: str, *, except_for: set[str]) -> None:
+    """Delete the public keys that were made for a key group, but some."""
+    for page in cloudfront.get_paginator("list_public_keys").paginate():
+        for key in page["PublicKeyList"].get("Items", []):
+            if key["Name"].rpartition("-")[0] == group_name and key["Id"] not in except_for:
+                cloudfront.delete_public_key(Id=key["Id"], IfMatch=cloudfront.get_public_key(Id=key["Id"])["ETag"])
+
+
+def trust(keys: list[SigningKey]) -> str:
+    """Let the key group hold exactly these keys, and return its name."""
+    group_id = keys[0]["key_group_id"]
+    answer = cloudfront.get_key_group(Id=group_id)
+    config = answer["KeyGroup"]["KeyGroupConfig"]
+    items = [key["key_pair_id"] for key in keys]
+    if items != config["Items"]:
+        cloudfront.update_key_group(Id=group_id, IfMatch=answer["ETag"], KeyGroupConfig={**config, "Items": items})
+    return config["Name"]
+
+
+def make_group(name: str, key: SigningKey) -> str:
+    """Make a key group with one key, and return its id."""
+    config = {"Name": name, "Items": [key["key_pair_id"]]}
+    return str(cloudfront.create_key_group(KeyGroupConfig=config)["KeyGroup"]["Id"])  # type: ignore[arg-type]
+
+
+def name_of_group(group_id: str) -> str:
+    """Return the name of a key group."""
+    return cloudfront.get_key_group(Id=group_id)["KeyGroup"]["KeyGroupConfig"]["Name"]
+
+
+def delete_group(name: str) -> None:
+    """Delete a key group, if it exists, and all of its keys."""
+    group_id = find_group(name)
+    if group_id:
+        cloudfront.delete_key_group(Id=group_id, IfMatch=cloudfront.get_key_group(Id=group_id)["ETag"])
+    delete_keys(name, except_for=set())
+
+
+def find_group(name: str) -> str | None:
+    """Return the id of a key group, or None when there is none of this name."""
+    marker: dict[str, str] = {}
+    while True:
+        page = cloudfront.list_key_groups(**marker)["KeyGroupList"]
+        for item in page.get("Items", []):
+            if item["KeyGroup"]["KeyGroupConfig"]["Name"] == name:
+                return str(item["KeyGroup"]["Id"])
+        if not page.get("NextMarker"):
+            return None
+        marker = {"Marker": page["NextMarker"]}

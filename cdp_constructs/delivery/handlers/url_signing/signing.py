@@ -1,0 +1,56 @@
+"""Signatures of CloudFront URLs and cookies, with the key that the secret holds."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from botocore.signers import CloudFrontSigner
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from .environment import Environment
+from .requests import SigningRequest
+
+# A provider caches by secret and not by version, so each version has a provider of its own.
+current_key = SecretsProvider()
+previous_key = SecretsProvider()
+
+# CloudFront assumes SHA-1 by default; with another one the answer must name the algorithm.
+HASH_ALGORITHM = "SHA256"
+
+
+def sign(request: SigningRequest, environment: Environment) -> dict[str, Any]:
+    """Return the signed URL, or for a folder the cookies that open it."""
+    key = _signing_key(environment.signing_secret)
+    signer = CloudFrontSigner(key["key_pair_id"], _rsa_signer(key["private_key"]))
+    expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=request.expires_in)
+    expiry = expires_at.isoformat()
+    folder = request.path.removesuffix("*")
+    url = f"https://{environment.domain_name}/{quote(folder)}"
+    if folder == request.path:
+        signed = signer.generate_presigned_url(url, date_less_than=expires_at)
+        return {"url": f"{signed}&Hash-Algorithm={HASH_ALGORITHM}", "expires_at": expiry}
+    url += "*"
+    # Only a custom policy can have a wildcard; in a cookie it has the same parts as in a URL.
+    parts = parse_qsl(urlsplit(signer.generate_presigned_url(url, policy=signer.build_policy(url, expires_at))).query)
+    cookies = {f"CloudFront-{name}": value for name, value in [*parts, ("Hash-Algorithm", HASH_ALGORITHM)]}
+    return {"url": url, "cookies": cookies, "expires_at": expiry}
+
+
+def _signing_key(secret: str) -> Any:
+    """Return the current key, or in the first minutes after a rotation the one that all edge locations know."""
+    key: Any = current_key.get(secret, transform="json")
+    if key["usable_from"] > datetime.now(UTC).timestamp():
+        key = previous_key.get(secret, transform="json", VersionStage="AWSPREVIOUS")
+    return key
+
+
+@lru_cache(maxsize=2)
+def _rsa_signer(pem: str) -> Callable[[bytes], bytes]:
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("the signing secret holds no RSA key")
+    return lambda message: key.sign(message, padding.PKCS1v15(), hashes.SHA256())
