@@ -14,11 +14,10 @@ from cdp_constructs.core.periods import seconds
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cognito as cognito
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import SnsSqsFanout
+    from cdp_constructs import SnsSqsFanout, TokenIssuer
 
 # The first segment of every channel; the handlers know it too (handlers/domain/channels.py).
 _NAMESPACE = "rooms"
@@ -40,14 +39,11 @@ class Live(Construct):
         *,
         table: dynamodb.ITableV2,
         fanout: "SnsSqsFanout",
-        user_pool: "cognito.IUserPool",
-        user_pool_client: "cognito.IUserPoolClient",
+        issuer: "TokenIssuer",
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
-        self.channels = RealtimeChannels(
-            self, "Channels", user_pool=user_pool, user_pool_clients=[user_pool_client], alarm_topic=alarm_topic
-        )
+        self.channels = RealtimeChannels(self, "Channels", issuer=issuer, alarm_topic=alarm_topic)
         self.subscriptions = self._add_subscriptions(table)
         self.channels.add_namespace(_NAMESPACE, subscribe_handler=self.subscriptions)
         # At once, not in a window: a person waits. Under load batches fill by themselves.

@@ -44,7 +44,7 @@ def _add_dashboard(stack: "RegionalStack", contents: operations.Contents) -> Non
                 graph(
                     "Live: errors",
                     channels.metric_connect_errors(),
-                    channels.metric_publish_refused(),
+                    channels.metric_rejected(),
                     channels.metric_publish_errors(),
                     width=12,
                 ),

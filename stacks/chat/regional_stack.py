@@ -74,8 +74,7 @@ class RegionalStack(Stack):
             "Live",
             table=self.table,
             fanout=self.messages.fanout,
-            user_pool=shared.user_pool,
-            user_pool_client=shared.user_pool_client,
+            issuer=shared.issuer,
             alarm_topic=self.alarms.topic,
         )
         self.api.use_live(self.live.channels)

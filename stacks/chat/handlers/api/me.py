@@ -18,6 +18,7 @@ from .models import Identifier
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
     from notices import Notices, Preferences
 
 router = APIGatewayHttpRouter()
