@@ -17,16 +17,15 @@ from cdp_constructs.core.http_apis import throttle_routes
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, seconds
 from stacks.chat import HANDLERS
-from stacks.chat.global_stack import ROOMS_OF_USER
+from stacks.chat.handlers.domain.names import ROOMS_OF_USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import Notifications, RealtimeChannels, StateSharing, TokenIssuer
+    from cdp_constructs import DirectObjectUpload, Notifications, RealtimeChannels, StateSharing, TokenIssuer
 
 UNSUBSCRIBE_PATH = "/unsubscribe"
 
@@ -156,13 +155,16 @@ class Api(Construct):
             routes[f"{method.value} {UNSUBSCRIBE_PATH}"] = route
         throttle_routes(self.api, dict.fromkeys(routes, limits), after=routes.values())
 
-    def use_attachments(self, form_function: "lambda_.IFunction", signing_functions: "Mapping[str, str]") -> None:
+    def use_attachments(self, upload: "DirectObjectUpload", signing_functions: "Mapping[str, str]") -> None:
         """Let the API have uploads and downloads signed.
 
         Args:
-            form_function: Hands out upload forms of this Region.
+            upload: Hands out upload forms of this Region.
             signing_functions: Name of the function that signs downloads of a Region's attachments, by Region.
         """
+        form_function = upload.form_function
+        # Addresses of downloads begin below this folder.
+        self.function.add_environment("ACCEPTED_PREFIX", upload.accepted_prefix)
         self.function.add_environment("UPLOAD_FUNCTION", form_function.function_name)
         self.function.add_environment("SIGNING_FUNCTIONS", json.dumps(signing_functions))
         arns = [self._function_arn(region, name) for region, name in signing_functions.items()]

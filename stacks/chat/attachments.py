@@ -97,6 +97,7 @@ class Attachments(Construct):
             self,
             "RecorderFunction",
             handler=HANDLERS / "attachment_recorder",
+            shares=["domain"],
             description="Records accepted uploads and their thumbnails as attachments of their rooms",
             invocation=Invocation.POLLED,
             environment={"TABLE_NAME": table.table_name},

@@ -9,9 +9,7 @@ from constructs import Construct
 
 from cdp_constructs import SignInUserPool
 from stacks.chat.config import ChatConfiguration
-
-ROOMS_OF_USER = "RoomsOfUser"
-"""Index: partition key ``user``, sort key ``room``; holds memberships only."""
+from stacks.chat.handlers.domain.names import ROOMS_OF_USER
 
 
 class GlobalStack(Stack):

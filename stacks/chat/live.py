@@ -12,15 +12,13 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
 from stacks.chat import HANDLERS
+from stacks.chat.handlers.domain.names import NAMESPACE
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
     from cdp_constructs import SnsSqsFanout, TokenIssuer
-
-# The first segment of every channel; the handlers know it too (handlers/domain/channels.py).
-_NAMESPACE = "rooms"
 
 
 class Live(Construct):
@@ -45,7 +43,7 @@ class Live(Construct):
         super().__init__(scope, construct_id)
         self.channels = RealtimeChannels(self, "Channels", issuer=issuer, alarm_topic=alarm_topic)
         self.subscriptions = self._add_subscriptions(table)
-        self.channels.add_namespace(_NAMESPACE, subscribe_handler=self.subscriptions)
+        self.channels.add_namespace(NAMESPACE, subscribe_handler=self.subscriptions)
         # At once, not in a window: a person waits. Under load batches fill by themselves.
         self.delivery = fanout.add_subscriber("Live", consumer=QueueConsumer(self.channels.add_publisher("Publisher")))
         add_alarm(

@@ -103,6 +103,7 @@ class Messages(Construct):
             self,
             "Archiver",
             handler=HANDLERS / "message_archive",
+            shares=["domain"],
             description="Keeps all messages of the chat, a batch in each object",
             invocation=Invocation.POLLED,
             environment={"BUCKET_NAME": self.archive_bucket.bucket_name},

@@ -93,7 +93,7 @@ class RegionalStack(Stack):
             regions: All Regions' stacks by Region, this one included.
         """
         signing_functions = {region: stack.attachments.signing_function_name for region, stack in regions.items()}
-        self.api.use_attachments(self.attachments.upload.form_function, signing_functions)
+        self.api.use_attachments(self.attachments.upload, signing_functions)
         add_operations(self)
 
     def _add_notices(self, configuration: "ChatConfiguration", user_pool_region: str) -> Notices | None:

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import table as keys
+from .names import NAMESPACE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-NAMESPACE = "rooms"
 # The generation of a room that nobody has left: it needs no item.
 _FIRST = "0"
 # Ten random bytes: long enough never to come twice. It is no secret, the subscription is checked.

@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 
 from . import channels
 from . import table as keys
+from .names import ROOMS_OF_USER
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, QueryInputTableQueryTypeDef
 
-ROOMS_OF_USER = "RoomsOfUser"
 LARGEST_ROOM = 500
 """Most members: every answer about a room names all of them, and every message may be a notice to each."""
 

@@ -1,6 +1,5 @@
 """Keys of the chat's table, and the reads that every part of the API needs."""
 
-import os
 import random
 import time
 from collections.abc import Iterable
@@ -21,10 +20,10 @@ _BATCH = 100
 _THROTTLED = 0.1
 
 
-def connect() -> "Table":
-    """Return the local replica of the table. Calls end within the API's own time limit."""
+def connect(table_name: str) -> "Table":
+    """Return this Region's replica of the table. Calls end within the API's own time limit."""
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
-    return boto3.resource("dynamodb", config=config).Table(os.environ["TABLE_NAME"])
+    return boto3.resource("dynamodb", config=config).Table(table_name)
 
 
 def room_key(room: str) -> Key:
