@@ -94,7 +94,15 @@ class RegionalStack(Stack):
         """
         signing_functions = {region: stack.attachments.signing_function_name for region, stack in regions.items()}
         self.api.use_attachments(self.attachments.upload, signing_functions)
-        add_operations(self)
+        add_operations(
+            self,
+            alarm_topic=self.alarms.topic,
+            api=self.api.authorized,
+            channels=self.live.channels,
+            messages=self.messages,
+            attachments=self.attachments,
+            health=self.health,
+        )
 
     def _add_notices(self, configuration: "ChatConfiguration", user_pool_region: str) -> Notices | None:
         if configuration.notices is None:
