@@ -96,7 +96,7 @@ def add_publishing_function(
         "Publish",
         [iam.PolicyStatement(actions=["execute-api:ManageConnections"], resources=[connections])],
         prefixes=[connections],
-        reason="Connections are made by clients; the publisher may post to those of this API's stage, no more.",
+        reason="Connections are made by clients; the publisher may post to those of this API's stage only.",
     )
     grant_finding(table, function)
     return function

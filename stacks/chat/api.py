@@ -53,7 +53,7 @@ _ROUTES: dict[str, tuple[int, int] | None] = {
 
 
 class Api(Construct):
-    """Signed-in users' way to rooms, messages and attachments.
+    """The HTTP API of one Region: rooms, messages and attachments of signed-in users.
 
     Attributes:
         authorized: The HTTP API with its authorizer, routes, logs and alarms.
@@ -81,7 +81,7 @@ class Api(Construct):
             memory_size=1024,
             timeout=seconds(15),
         )
-        # "Default" leaves no trace in logical ids: they are those of the time when the chat made its API by hand.
+        # "Default" is left out of logical ids, so that they stay as they were before this pattern existed.
         self.authorized = AuthorizedApi(
             self, "Default", allowed_origins=allowed_origins, issuer=issuer, alarm_topic=alarm_topic
         )
@@ -96,7 +96,7 @@ class Api(Construct):
             "ThrottlesAlarm",
             self.function.metric_throttles(period=minute()),
             alarm_topic=alarm_topic,
-            description=f"{path_of(self)}: Lambda turns requests away. Raise the account's concurrency in this Region.",
+            description=f"{path_of(self)}: Lambda throttles requests. Raise the account's concurrency in this Region.",
         )
 
     def use_table(self, table: "dynamodb.ITableV2", log_regions: "Sequence[str]") -> None:
@@ -119,7 +119,7 @@ class Api(Construct):
         state.share_with(self.function, groups=["ROOM"])
 
     def use_live(self, channels: "RealtimeChannels") -> None:
-        """Let the API tell clients where this Region's live channels are."""
+        """Let the API answer clients where this Region's live channels are."""
         where = {
             "transport": channels.transport,
             "http": channels.http_endpoint,
@@ -128,10 +128,10 @@ class Api(Construct):
         self.function.add_environment("REALTIME", stack_of(self).to_json_string(where))
 
     def use_notices(self, notifications: "Notifications", user_pool_region: str) -> None:
-        """Let the API keep what users decide about notices, and let everybody who has a mail's link stop these mails.
+        """Let the API store what users decide about notices, and let holders of a mail's link unsubscribe.
 
         Args:
-            notifications: Who tells them.
+            notifications: Sends the notices.
             user_pool_region: Where the API asks for the verified address of an account.
         """
         notifications.share_with(self.function)

@@ -1,4 +1,4 @@
-"""What happens in rooms, pushed to their members while they are connected."""
+"""Live delivery: events of rooms, pushed to their connected members."""
 
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Live(Construct):
-    """The live channels of this Region, and what brings the Region's events to them.
+    """The live channels of one Region, their publisher, and who may subscribe to them.
 
     Attributes:
         channels: The Events API; its clients learn the address from ``POST /session``.
-        subscriptions: Decides who may listen to a room.
+        subscriptions: Decides who may subscribe to a room's channel.
         delivery: The subscriber of the fan-out that publishes to the channels.
     """
 
@@ -63,7 +63,7 @@ class Live(Construct):
             "Subscriptions",
             handler=HANDLERS / "subscriptions",
             shares=["domain"],
-            description="Decides who may listen to a room of the chat",
+            description="Decides who may subscribe to a room of the chat",
             invocation=Invocation.REQUEST,
             environment={"TABLE_NAME": table.table_name},
             memory_size=512,

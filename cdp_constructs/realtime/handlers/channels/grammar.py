@@ -12,7 +12,7 @@ _CHANNEL = re.compile(rf"/?{_SEGMENT}(?:/{_SEGMENT}){{0,4}}/?")
 
 
 def is_segment(name: str) -> bool:
-    """Tell whether a name can be a segment: 1 to 50 letters, digits and dashes, with no dash at either end."""
+    """Return whether a name can be a segment: 1 to 50 letters, digits and dashes, with no dash at either end."""
     return re.fullmatch(_SEGMENT, name) is not None
 
 

@@ -32,5 +32,5 @@ def channel_of(record: SQSRecord) -> str:
 
 
 def failures(message_ids: Iterable[str]) -> PartialItemFailureResponse:
-    """Return what tells Lambda which messages are to be delivered again."""
+    """Return the answer that lets Lambda deliver only these messages again."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}

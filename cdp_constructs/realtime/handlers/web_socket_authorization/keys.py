@@ -5,7 +5,7 @@ import time
 import jwt
 import urllib3
 
-# A key that is not known may be a new one; tokens that somebody made up must not cause a request each.
+# A key that is not known may be a new one; made-up tokens must not cause a request each.
 SECONDS_BETWEEN_READS = 60
 
 

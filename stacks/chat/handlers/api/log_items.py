@@ -19,7 +19,7 @@ logger = Logger(child=True)
 # Above every number that a log can give: keys have twelve digits.
 _BEHIND = 10**12
 
-# Somebody else was first, or the table is busy: a retry can succeed.
+# Another writer was first, or the table is busy: a retry can succeed.
 _WORTH_A_RETRY = {"ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
@@ -129,7 +129,7 @@ class LogItems:
         except ClientError as error:
             if not _worth_a_retry(error):
                 raise
-            logger.debug("another writer was faster", room=message.room, sequence=message.sequence)
+            logger.debug("Another writer was faster", room=message.room, sequence=message.sequence)
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""Keys of the chat's table, and the reads that every part of the API needs."""
+"""Keys of the chat's table, and the reads that several functions need."""
 
 import random
 import time
@@ -37,12 +37,12 @@ def member_key(room: str, user: str) -> Key:
 
 
 def profile_key(user: str) -> Key:
-    """Key of what a user tells everybody, such as the name to show."""
+    """Key of what everybody may know of a user: the name to show."""
     return f"USER#{user}", "PROFILE"
 
 
 def read_key(user: str, room: str, region: str) -> Key:
-    """Key of how far a user has read a room, as told to one Region. Only that Region writes it."""
+    """Key of how far a user has read a room, as marked in one Region. Only that Region writes it."""
     return f"USER#{user}", f"READ#{room}#{region}"
 
 

@@ -66,9 +66,9 @@ def absent_from(messages: Iterable[Received], failed: set[str]) -> dict[str, set
 def notices_for(messages: Iterable[Received], absent: dict[str, set[str]]) -> Iterator[Notice]:
     """Return the notices of messages; names are read once for all."""
     receivers = [(received, receivers_of(received, absent)) for received in messages]
-    told = [(received, users) for received, users in receivers if users]
-    named = get_many(table, keys_of(received for received, _ in told))
-    for received, users in told:
+    wanted = [(received, users) for received, users in receivers if users]
+    named = get_many(table, keys_of(received for received, _ in wanted))
+    for received, users in wanted:
         yield from notices_of(received, users, named, environment.web_address)
 
 

@@ -21,7 +21,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Notice:
-    """What one member is told of one message."""
+    """The notice of one message for one member."""
 
     record: str
     body: str
