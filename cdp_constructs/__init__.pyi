@@ -28,7 +28,8 @@ from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber as Fanou
 from cdp_constructs.messaging.notifications import Notifications as Notifications
 from cdp_constructs.messaging.queue_consumer import QueueConsumer as QueueConsumer
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout as SnsSqsFanout
-from cdp_constructs.realtime.realtime_channels import ChannelNamespace as ChannelNamespace
+from cdp_constructs.realtime.channel_namespace import ChannelNamespace as ChannelNamespace
+from cdp_constructs.realtime.events_namespace import EventsNamespace as EventsNamespace
 from cdp_constructs.realtime.realtime_channels import RealtimeChannels as RealtimeChannels
 from cdp_constructs.realtime.web_socket_channels import WebSocketChannels as WebSocketChannels
 from cdp_constructs.routing.deep_health_check import DeepHealthCheck as DeepHealthCheck

@@ -102,6 +102,12 @@ def composed_by(module: str) -> set[str]:
         "cdp_constructs.iot.point_to_point": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.device_fleet": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.topic_rule": {"cdp_constructs.iot.topics"},
+        "cdp_constructs.realtime.events_namespace": {"cdp_constructs.realtime.channel_namespace"},
+        "cdp_constructs.realtime.realtime_channels": {
+            "cdp_constructs.realtime.channel_namespace",
+            "cdp_constructs.realtime.events_namespace",
+        },
+        "cdp_constructs.realtime.web_socket_channels": {"cdp_constructs.realtime.channel_namespace"},
         "cdp_constructs.upload.direct_object_upload": {"cdp_constructs.messaging.sns_sqs_fanout"},
     }.get(module, set())
 

@@ -30,6 +30,10 @@ class TokenIssuer:
     """What the claim ``iss`` of a token says; its keys are at ``<url>/.well-known/jwks.json``."""
     audience: "Sequence[str]"
     """What the claim ``aud``, or ``client_id`` of an access token, may say: ids of the pool's clients."""
+    user_pool_id: str | None = None
+    """Id of the user pool; None for another provider of OpenID Connect."""
+    region: str | None = None
+    """Region of the user pool."""
 
     @classmethod
     def of_user_pool(cls, user_pool: cognito.IUserPool, *clients: cognito.IUserPoolClient) -> "TokenIssuer":
@@ -39,8 +43,9 @@ class TokenIssuer:
             user_pool: Created or imported, of any Region: of an imported one the Region in its ARN counts.
             clients: The clients whose tokens are taken.
         """
-        url = f"https://cognito-idp.{user_pool.env.region}.{Stack.of(user_pool).url_suffix}/{user_pool.user_pool_id}"
-        return cls(url, [client.user_pool_client_id for client in clients])
+        region, pool_id = user_pool.env.region, user_pool.user_pool_id
+        url = f"https://cognito-idp.{region}.{Stack.of(user_pool).url_suffix}/{pool_id}"
+        return cls(url, [client.user_pool_client_id for client in clients], user_pool_id=pool_id, region=region)
 
 
 class SignInUserPool(Construct):

@@ -1,1 +1,1 @@
-"""Realtime patterns: what happens now reaches the clients that are connected now."""
+"""Realtime patterns: events reach the clients that are connected."""

@@ -1,19 +1,18 @@
-"""What both transports check: the names of namespaces, who signs in, and who may publish."""
+"""What both transports check: the names of namespaces, who signs in, and that there is something to publish to."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aws_cdk import Token
 
 from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.realtime.handlers.channels.grammar import is_segment
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cognito as cognito
     from constructs import Construct
 
-# A segment of a channel: https://docs.aws.amazon.com/appsync/latest/eventapi/channel-namespaces.html
-_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
+    from cdp_constructs.api.sign_in_user_pool import TokenIssuer
+
 _NAMESPACES = "https://docs.aws.amazon.com/appsync/latest/eventapi/channel-namespaces.html"
 
 
@@ -23,7 +22,7 @@ def check_namespace(construct: "Construct", name: str, namespaces: Mapping[str, 
     Raises:
         InvalidOptionError: naming the rule.
     """
-    if Token.is_unresolved(name) or not _SEGMENT.fullmatch(name):
+    if Token.is_unresolved(name) or not is_segment(name):
         raise InvalidOptionError(
             construct,
             "name",
@@ -44,32 +43,25 @@ def check_has_namespaces(construct: "Construct", what: str, namespaces: Mapping[
         raise InvalidOptionError(construct, what, "was called before any namespace", "Call add_namespace() first")
 
 
-def client_ids(construct: "Construct", clients: "Sequence[cognito.IUserPoolClient]") -> list[str]:
-    """Return the ids of the app clients whose tokens are accepted.
+def check_issuer(construct: "Construct", issuer: "TokenIssuer") -> tuple[str, str]:
+    """Return the id and the Region of the user pool behind an issuer.
 
     Raises:
-        InvalidOptionError: for no client at all, which would accept the tokens of any client of the pool.
+        InvalidOptionError: for an issuer that is no user pool, or that accepts tokens of no app client, which would
+            mean any.
     """
-    if not clients:
+    if issuer.user_pool_id is None or issuer.region is None:
         raise InvalidOptionError(
-            construct, "user_pool_clients", "is empty", "Name the app clients whose users may connect"
+            construct,
+            "issuer",
+            f"is {issuer.url}, which is not known to be a user pool",
+            "Give SignInUserPool(…).issuer or TokenIssuer.of_user_pool(user_pool, app_client)",
         )
-    return [client.user_pool_client_id for client in clients]
-
-
-def pool_region(construct: "Construct", pool: "cognito.IUserPool", region: str | None) -> str:
-    """Return where the user pool is.
-
-    Raises:
-        InvalidOptionError: when the Region that was given is not the one that the pool is known to be in.
-    """
-    known = pool.env.region
-    if region is None:
-        return known
-    unresolved = Token.is_unresolved(known) or Token.is_unresolved(region)
-    # Only what is made in this app has an L1 below it; an imported pool claims the Region of the stack that imports.
-    if not unresolved and known != region and pool.node.default_child is not None:
+    if not issuer.audience:
         raise InvalidOptionError(
-            construct, "user_pool_region", f"is {region}, but the user pool is made in {known}", "Leave it out"
+            construct,
+            "issuer",
+            "has an empty audience",
+            "Name the app clients whose users may connect: TokenIssuer.of_user_pool(user_pool, app_client)",
         )
-    return region
+    return issuer.user_pool_id, issuer.region

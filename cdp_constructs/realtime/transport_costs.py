@@ -1,4 +1,4 @@
-"""What a million users ask of each transport of Realtime Channels, and what it costs: the numbers of decision 0006.
+"""The load of a million users on each transport of Realtime Channels, and its cost: the figures of decision 0006.
 
 Prices are list prices of us-east-1, quotas the default ones of a Region; both as of 2026-11. The module imports nothing
 of the CDK, so that a notebook or a test can use it: ``monthly_cost(APPSYNC_EVENTS, Load(users=50_000))``.
@@ -33,11 +33,11 @@ class Transport:
     multicast: bool
     """Whether one publish reaches every subscriber; otherwise each is sent to on its own."""
     metered_kb: int
-    """A message counts once for each begun part of this size."""
+    """A message is counted once for each part of this size, rounded up."""
     dollars_per_million_messages: float
     dollars_per_million_connection_minutes: float
     keep_alives_per_hour: int
-    """Messages that clients must send and receive to stay connected, beside those that the service gives away."""
+    """Messages that clients must send and receive to stay connected, beside those that the service does not charge."""
 
 
 # https://docs.aws.amazon.com/general/latest/gr/appsync.html, https://aws.amazon.com/appsync/pricing/
@@ -132,7 +132,7 @@ def reconnect_seconds(transport: Transport, users: int) -> float:
 
 
 def renewals_per_second(transport: Transport, connected: int) -> float:
-    """Return how many connections of clients that never leave end by age and are made anew."""
+    """Return how many connections of clients that never leave end by age and are replaced by new ones."""
     return connected / (transport.longest_connection_hours * 3600)
 
 

@@ -3,24 +3,19 @@
 from pathlib import Path
 
 from aws_cdk import Stack
-from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
-from cdp_constructs import QueueConsumer, RealtimeChannels, SnsSqsFanout
+from cdp_constructs import QueueConsumer, RealtimeChannels, SnsSqsFanout, TokenIssuer
 
 POWERTOOLS = "/aws/service/powertools/python/arm64/python3.14/latest"
 
 
-def build(
-    stack: Stack, users: cognito.IUserPool, app_client: cognito.IUserPoolClient, operators: sns.ITopic
-) -> RealtimeChannels:
+def build(stack: Stack, issuer: TokenIssuer, operators: sns.ITopic) -> RealtimeChannels:
     """Add live rooms to a stack."""
-    channels = RealtimeChannels(
-        stack, "Channels", user_pool=users, user_pool_clients=[app_client], alarm_topic=operators
-    )
+    channels = RealtimeChannels(stack, "Channels", issuer=issuer, alarm_topic=operators)
     channels.add_namespace("rooms", subscribe_handler=room_membership(stack))
 
     messages = SnsSqsFanout(stack, "Messages", alarm_topic=operators)

@@ -1,24 +1,20 @@
 """Members of a room see its messages at once, over a WebSocket API."""
 
 from aws_cdk import Stack
-from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs import QueueConsumer, SnsSqsFanout, WebSocketChannels
+from cdp_constructs import QueueConsumer, SnsSqsFanout, TokenIssuer, WebSocketChannels
 
 
 def build(
     stack: Stack,
-    users: cognito.IUserPool,
-    app_client: cognito.IUserPoolClient,
+    issuer: TokenIssuer,
     room_membership: lambda_.IFunction,
     operators: sns.ITopic,
 ) -> WebSocketChannels:
     """Add live rooms to a stack; the function that knows their members is the same as for RealtimeChannels."""
-    channels = WebSocketChannels(
-        stack, "Channels", user_pool=users, user_pool_clients=[app_client], alarm_topic=operators
-    )
+    channels = WebSocketChannels(stack, "Channels", issuer=issuer, alarm_topic=operators)
     channels.add_namespace("rooms", subscribe_handler=room_membership)
 
     messages = SnsSqsFanout(stack, "Messages", alarm_topic=operators)

@@ -1,4 +1,4 @@
-"""The chat: one service in two or more Regions."""
+"""The chat: one service in two or more Regions, its functions and its web client."""
 
 from pathlib import Path
 

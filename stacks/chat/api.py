@@ -17,16 +17,15 @@ from cdp_constructs.core.http_apis import throttle_routes
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, seconds
 from stacks.chat import HANDLERS
-from stacks.chat.global_stack import ROOMS_OF_USER
+from stacks.chat.handlers.domain.names import ROOMS_OF_USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import Notifications, RealtimeChannels, StateSharing, TokenIssuer
+    from cdp_constructs import DirectObjectUpload, Notifications, RealtimeChannels, StateSharing, TokenIssuer
 
 UNSUBSCRIBE_PATH = "/unsubscribe"
 
@@ -54,7 +53,7 @@ _ROUTES: dict[str, tuple[int, int] | None] = {
 
 
 class Api(Construct):
-    """Signed-in users' way to rooms, messages and attachments.
+    """The HTTP API of one Region: rooms, messages and attachments of signed-in users.
 
     Attributes:
         authorized: The HTTP API with its authorizer, routes, logs and alarms.
@@ -82,7 +81,7 @@ class Api(Construct):
             memory_size=1024,
             timeout=seconds(15),
         )
-        # "Default" leaves no trace in logical ids: they are those of the time when the chat made its API by hand.
+        # "Default" is left out of logical ids, so that they stay as they were before this pattern existed.
         self.authorized = AuthorizedApi(
             self, "Default", allowed_origins=allowed_origins, issuer=issuer, alarm_topic=alarm_topic
         )
@@ -97,7 +96,7 @@ class Api(Construct):
             "ThrottlesAlarm",
             self.function.metric_throttles(period=minute()),
             alarm_topic=alarm_topic,
-            description=f"{path_of(self)}: Lambda turns requests away. Raise the account's concurrency in this Region.",
+            description=f"{path_of(self)}: Lambda throttles requests. Raise the account's concurrency in this Region.",
         )
 
     def use_table(self, table: "dynamodb.ITableV2", log_regions: "Sequence[str]") -> None:
@@ -120,7 +119,7 @@ class Api(Construct):
         state.share_with(self.function, groups=["ROOM"])
 
     def use_live(self, channels: "RealtimeChannels") -> None:
-        """Let the API tell clients where this Region's live channels are."""
+        """Let the API answer clients where this Region's live channels are."""
         where = {
             "transport": channels.transport,
             "http": channels.http_endpoint,
@@ -129,10 +128,10 @@ class Api(Construct):
         self.function.add_environment("REALTIME", stack_of(self).to_json_string(where))
 
     def use_notices(self, notifications: "Notifications", user_pool_region: str) -> None:
-        """Let the API keep what users decide about notices, and let everybody who has a mail's link stop these mails.
+        """Let the API store what users decide about notices, and let holders of a mail's link unsubscribe.
 
         Args:
-            notifications: Who tells them.
+            notifications: Sends the notices.
             user_pool_region: Where the API asks for the verified address of an account.
         """
         notifications.share_with(self.function)
@@ -156,13 +155,16 @@ class Api(Construct):
             routes[f"{method.value} {UNSUBSCRIBE_PATH}"] = route
         throttle_routes(self.api, dict.fromkeys(routes, limits), after=routes.values())
 
-    def use_attachments(self, form_function: "lambda_.IFunction", signing_functions: "Mapping[str, str]") -> None:
+    def use_attachments(self, upload: "DirectObjectUpload", signing_functions: "Mapping[str, str]") -> None:
         """Let the API have uploads and downloads signed.
 
         Args:
-            form_function: Hands out upload forms of this Region.
+            upload: Hands out upload forms of this Region.
             signing_functions: Name of the function that signs downloads of a Region's attachments, by Region.
         """
+        form_function = upload.form_function
+        # Addresses of downloads begin below this folder.
+        self.function.add_environment("ACCEPTED_PREFIX", upload.accepted_prefix)
         self.function.add_environment("UPLOAD_FUNCTION", form_function.function_name)
         self.function.add_environment("SIGNING_FUNCTIONS", json.dumps(signing_functions))
         arns = [self._function_arn(region, name) for region, name in signing_functions.items()]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf")
 LARGEST_MB = 10
 
-# What the API gives out names an object below this folder; nothing above it is reachable from outside.
+# Addresses of downloads begin below this folder; nothing beside it is reachable from outside.
 _ORIGIN_PATH = f"/{DirectObjectUpload.accepted_prefix}".removesuffix("/")
 # `make install` puts Pillow for Lambda there.
 _PILLOW = Path(__file__).parents[2] / "build" / "layers" / "pillow"
@@ -40,7 +40,7 @@ class Attachments(Construct):
 
     Attributes:
         upload: Hands out forms, checks what was uploaded, and publishes what it accepts.
-        accepted: Where consumers of accepted uploads subscribe.
+        accepted: The fan-out of accepted uploads.
         recorder: The subscriber that makes an accepted upload an attachment of its room.
         thumbnails: The subscriber that makes thumbnails of images.
         thumbnail_recorder: The subscriber that notes them with the attachment; its item then has ``thumbnail``.
@@ -88,7 +88,7 @@ class Attachments(Construct):
             self, "Delivery", bucket=self.upload.bucket, origin_path=_ORIGIN_PATH, alarm_topic=alarm_topic
         )
         signing: lambda_.CfnFunction = self.delivery.signing_function.node.default_child  # type: ignore[assignment]
-        # The other Regions' APIs must name it before it exists. Stack names are unique in a Region, and so is this.
+        # The other Regions' APIs name it before it exists. Stack names are unique in a Region, and so is this.
         self.signing_function_name = f"{stack_of(self).stack_name}-SignDownload"
         signing.function_name = self.signing_function_name
 
@@ -97,6 +97,7 @@ class Attachments(Construct):
             self,
             "RecorderFunction",
             handler=HANDLERS / "attachment_recorder",
+            shares=["domain"],
             description="Records accepted uploads and their thumbnails as attachments of their rooms",
             invocation=Invocation.POLLED,
             environment={"TABLE_NAME": table.table_name},

@@ -18,7 +18,7 @@ _PLATFORMS = {"apns": "APNS|APNS_SANDBOX", "fcm": "GCM"}
 
 
 class NoticesConfiguration(BaseModel):
-    """What must be brought so that members who are away can be told."""
+    """Existing resources for mail and push to members who are away."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -98,7 +98,7 @@ class ChatConfiguration(SystemConfiguration):
     alarm_email: str | None = None
     """Receives every alarm of every Region, after confirming one mail from each."""
     notices: NoticesConfiguration | None = None
-    """Mail and push for members who are away; without it the chat works, and tells only who is there."""
+    """Mail and push for members who are away; without it the chat notifies connected members only."""
 
     @property
     def home_region(self) -> str:

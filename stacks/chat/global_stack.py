@@ -9,9 +9,7 @@ from constructs import Construct
 
 from cdp_constructs import SignInUserPool
 from stacks.chat.config import ChatConfiguration
-
-ROOMS_OF_USER = "RoomsOfUser"
-"""Index: partition key ``user``, sort key ``room``; holds memberships only."""
+from stacks.chat.handlers.domain.names import ROOMS_OF_USER
 
 
 class GlobalStack(Stack):
@@ -53,7 +51,7 @@ class GlobalStack(Stack):
             billing=dynamodb.Billing.on_demand(),
             # Presence and typing end by themselves; nothing else has an expiry.
             time_to_live_attribute="expires_at",
-            # The new image says all that the publisher tells, so the old one is not paid for in each of its records.
+            # The publisher needs the new image only; records without the old one cost less.
             dynamo_stream=dynamodb.StreamViewType.NEW_IMAGE,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

@@ -1,4 +1,4 @@
-"""What happens in rooms, pushed to their members while they are connected."""
+"""Live delivery: events of rooms, pushed to their connected members."""
 
 from typing import TYPE_CHECKING
 
@@ -12,24 +12,21 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
 from stacks.chat import HANDLERS
+from stacks.chat.handlers.domain.names import NAMESPACE
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cognito as cognito
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import SnsSqsFanout
-
-# The first segment of every channel; the handlers know it too (handlers/domain/channels.py).
-_NAMESPACE = "rooms"
+    from cdp_constructs import SnsSqsFanout, TokenIssuer
 
 
 class Live(Construct):
-    """The live channels of this Region, and what brings the Region's events to them.
+    """The live channels of one Region, their publisher, and who may subscribe to them.
 
     Attributes:
         channels: The Events API; its clients learn the address from ``POST /session``.
-        subscriptions: Decides who may listen to a room.
+        subscriptions: Decides who may subscribe to a room's channel.
         delivery: The subscriber of the fan-out that publishes to the channels.
     """
 
@@ -40,16 +37,13 @@ class Live(Construct):
         *,
         table: dynamodb.ITableV2,
         fanout: "SnsSqsFanout",
-        user_pool: "cognito.IUserPool",
-        user_pool_client: "cognito.IUserPoolClient",
+        issuer: "TokenIssuer",
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
-        self.channels = RealtimeChannels(
-            self, "Channels", user_pool=user_pool, user_pool_clients=[user_pool_client], alarm_topic=alarm_topic
-        )
+        self.channels = RealtimeChannels(self, "Channels", issuer=issuer, alarm_topic=alarm_topic)
         self.subscriptions = self._add_subscriptions(table)
-        self.channels.add_namespace(_NAMESPACE, subscribe_handler=self.subscriptions)
+        self.channels.add_namespace(NAMESPACE, subscribe_handler=self.subscriptions)
         # At once, not in a window: a person waits. Under load batches fill by themselves.
         self.delivery = fanout.add_subscriber("Live", consumer=QueueConsumer(self.channels.add_publisher("Publisher")))
         add_alarm(
@@ -69,7 +63,7 @@ class Live(Construct):
             "Subscriptions",
             handler=HANDLERS / "subscriptions",
             shares=["domain"],
-            description="Decides who may listen to a room of the chat",
+            description="Decides who may subscribe to a room of the chat",
             invocation=Invocation.REQUEST,
             environment={"TABLE_NAME": table.table_name},
             memory_size=512,

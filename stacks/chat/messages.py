@@ -1,4 +1,4 @@
-"""From the table to everybody in the Region who wants to know of a message."""
+"""From the table's stream to the consumers of a Region: publisher, fan-out and archive."""
 
 import json
 from typing import TYPE_CHECKING
@@ -32,21 +32,21 @@ _SEEN = {"PRESENCE#": ["joined", "left"], "TYPING#": ["joined", "renewed", "left
 
 
 def _events(region: str) -> list[dict[str, object]]:
-    """Return which changes of the table are news in a Region; Lambda leaves out all others, free of charge."""
+    """Return the filters of the changes that are published in a Region; Lambda drops all others, free of charge."""
     changed = ["INSERT", "MODIFY"]
 
     def of(events: list[str], *names: object, **image: object) -> dict[str, object]:
         return {"eventName": events, "dynamodb": {"Keys": {"sk": {"S": list(names)}}, **image}}
 
     entries = [of(changed, {"prefix": kind}, NewImage={"change": {"S": seen}}) for kind, seen in _SEEN.items()]
-    # Each Region has channels of its own, and tells of no other's.
+    # Each Region has channels of its own, and announces no other's.
     members = of(changed, {"prefix": "MEMBER#"}, f"CHANNEL#{region}")
     thumbnails = of(changed, {"prefix": "ATTACHMENT#"}, NewImage={"thumbnail": {"BOOL": [True]}})
     return [of(["INSERT"], {"prefix": "MESSAGE#"}), members, *entries, thumbnails]
 
 
 class Messages(Construct):
-    """Publishes what happens in rooms as it reaches this Region's replica, and archives the messages.
+    """Publishes changes of rooms as they reach this Region's replica, and archives the messages.
 
     The stream of a replica carries local and replicated writes, so what happens in any Region reaches the consumers of
     every Region. A published body is what live clients get.
@@ -55,7 +55,7 @@ class Messages(Construct):
         fanout: Where consumers subscribe. Message attributes: ``kind``, ``room``, ``region`` (of a message: that
             accepted it) and ``channel`` (where it is live in this Region).
         publisher: Reads the stream and publishes.
-        failures: Says which part of the stream could not be published.
+        failures: The dead-letter queue: which parts of the stream could not be published.
         archive: The subscriber that keeps all messages.
         archive_bucket: Where it keeps them; every Region keeps all, so the loss of one loses nothing.
     """
@@ -103,6 +103,7 @@ class Messages(Construct):
             self,
             "Archiver",
             handler=HANDLERS / "message_archive",
+            shares=["domain"],
             description="Keeps all messages of the chat, a batch in each object",
             invocation=Invocation.POLLED,
             environment={"BUCKET_NAME": self.archive_bucket.bucket_name},
@@ -120,8 +121,8 @@ class Messages(Construct):
         )
         self.archive = self.fanout.add_subscriber(
             "Archive",
-            # Each batch is an object, and objects are what an archive costs: nobody waits for it, so it gathers. Lambda
-            # ends a batch earlier when it has 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
+            # Each batch is an object, and requests are what an archive costs, so it gathers messages. Lambda ends a
+            # batch earlier when it has 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
             consumer=QueueConsumer(archiver, batch_size=1000, batching_window=seconds(10)),
             filter_policy={"kind": ["message"]},
         )
@@ -158,7 +159,7 @@ class Messages(Construct):
         )
 
     def _stream_arn(self, table: dynamodb.ITableV2) -> str:
-        """Look the stream of this Region's replica up at deployment: CloudFormation tells only the home Region's."""
+        """Look up the stream of this Region's replica at deployment: CloudFormation returns the home Region's only."""
         lookup = cr.AwsCustomResource(
             self,
             "TableStream",

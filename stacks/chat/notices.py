@@ -1,4 +1,4 @@
-"""Messages for members who are away: by mail and push, as each of them chose."""
+"""Notices by mail and push for members who are away, as each of them chose."""
 
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Notices(Construct):
-    """Tells absent members of the messages that this Region accepts; the other Regions tell of theirs.
+    """Notifies absent members of the messages that this Region accepted; the other Regions do so for theirs.
 
     Attributes:
         notifications: Sends, at once or as a digest.
-        notifier: Finds out who is absent.
+        notifier: Finds the members who are absent.
         subscriber: The subscriber of the fan-out that the notifier works for.
     """
 
@@ -58,7 +58,7 @@ class Notices(Construct):
         self.notifier = self._add_notifier(table, web_address)
         state.share_with(self.notifier, groups=["ROOM"], read_only=True)
         self.notifications.grant_notify(self.notifier)
-        # Every Region publishes every message; the one that accepted it tells who is away.
+        # Every Region publishes every message; the one that accepted it notifies who is away.
         self.subscriber = fanout.add_subscriber(
             "Notices", consumer=QueueConsumer(self.notifier), filter_policy={"kind": ["message"], "region": [region]}
         )

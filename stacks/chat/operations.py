@@ -1,4 +1,4 @@
-"""Whom the chat tells when something is wrong, where they look first, and which page tells them what to do."""
+"""The operators' view of the chat: one alarm for a Region, and a dashboard."""
 
 from typing import TYPE_CHECKING
 
@@ -10,24 +10,35 @@ from stacks import operations
 from stacks.operations import graph
 
 if TYPE_CHECKING:
-    from stacks.chat.regional_stack import RegionalStack
+    from aws_cdk import Stack
+    from aws_cdk import aws_sns as sns
+
+    from cdp_constructs import AuthorizedApi, DeepHealthCheck, RealtimeChannels
+    from stacks.chat.attachments import Attachments
+    from stacks.chat.messages import Messages
 
 RUNBOOKS = "docs/runbooks"
 
 
-def add_operations(stack: "RegionalStack") -> None:
-    """Give a finished Region its composite alarm and its dashboard."""
+def add_operations(
+    stack: "Stack",
+    *,
+    alarm_topic: "sns.ITopic",
+    api: "AuthorizedApi",
+    channels: "RealtimeChannels",
+    messages: "Messages",
+    attachments: "Attachments",
+    health: "DeepHealthCheck",
+) -> None:
+    """Add the composite alarm and the dashboard to a Region's stack, which must be complete.
+
+    The dashboard has what users notice on top, what waits and what failed below, then the functions.
+    """
     contents = operations.Contents(stack)
     operations.add_any_alarm(
-        stack, "RegionAlarm", contents.alarms, alarm_topic=stack.alarms.topic, what="this Region", folder=RUNBOOKS
+        stack, "RegionAlarm", contents.alarms, alarm_topic=alarm_topic, what="this Region", folder=RUNBOOKS
     )
-    _add_dashboard(stack, contents)
-
-
-def _add_dashboard(stack: "RegionalStack", contents: operations.Contents) -> None:
-    """What users notice on top, what waits and what failed below, then what the functions say."""
-    api, channels = stack.api.authorized, stack.live.channels
-    behind = stack.messages.publisher.metric("IteratorAge", period=minute(), statistic="max")
+    behind = messages.publisher.metric("IteratorAge", period=minute(), statistic="max")
     cloudwatch.Dashboard(
         stack,
         "Dashboard",
@@ -44,28 +55,28 @@ def _add_dashboard(stack: "RegionalStack", contents: operations.Contents) -> Non
                 graph(
                     "Live: errors",
                     channels.metric_connect_errors(),
-                    channels.metric_publish_refused(),
+                    channels.metric_rejected(),
                     channels.metric_publish_errors(),
                     width=12,
                 ),
             ],
             [
-                graph("Events published", stack.messages.fanout.metric_published(period=minute())),
+                graph("Events published", messages.fanout.metric_published(period=minute())),
                 graph("Behind the table, ms", behind),
                 graph(
                     "Uploads",
-                    stack.attachments.upload.metric_accepted(),
-                    stack.attachments.upload.metric_rejected(),
-                    stack.attachments.thumbnails.metric_made(),
-                    stack.attachments.thumbnails.metric_rejected(),
+                    attachments.upload.metric_accepted(),
+                    attachments.upload.metric_rejected(),
+                    attachments.thumbnails.metric_made(),
+                    attachments.thumbnails.metric_rejected(),
                 ),
             ],
             [
                 *operations.queue_graphs(contents.queues),
                 graph(
                     "Health: failing dependencies",
-                    stack.health.metric_hard_failures(),
-                    stack.health.metric_soft_failures(),
+                    health.metric_hard_failures(),
+                    health.metric_soft_failures(),
                 ),
             ],
             [*operations.function_row(contents.functions)],

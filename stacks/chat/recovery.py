@@ -1,8 +1,8 @@
 """How long the chat takes to serve everybody again when a Region is lost: AWS's part of it, computed.
 
-The dojo's goal is one hour. What the chat itself does (going to another Region, reading what was missed) takes seconds
-and is measured by the drill. The rest is AWS's: noticing, spreading the news by DNS, and letting a million clients in
-at the default quotas. Sources: the quota pages of Route 53, API Gateway, AppSync and Cognito, read in November 2026.
+The goal is one hour. What the chat itself does (clients go to another Region and read what they missed) takes seconds
+and is measured by the drill. The rest is AWS's: detection, the change of DNS, and a million clients that connect at the
+default quotas. Sources: the quota pages of Route 53, API Gateway, AppSync and Cognito, read in November 2026.
 """
 
 from collections.abc import Sequence

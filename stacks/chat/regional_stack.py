@@ -1,4 +1,4 @@
-"""What the chat has in every Region."""
+"""The stack of one Region of the chat."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,13 @@ class RegionalStack(Stack):
         table: This Region's replica.
         alarms: Where this Region's alarms go.
         messages: Fan-out of what happens in rooms, and archive of messages.
-        live: Live channels, and what brings events to them.
+        live: Live channels and their publisher.
         state: Presence and typing.
-        notices: Tells members who are away; None without the key ``notices``.
+        notices: Mail and push for members who are away; None without the key ``notices``.
         attachments: Uploads and downloads.
         api: The HTTP API.
-        health: Tells whether the Region can serve.
-        routing: Brings users here when it is the nearest healthy Region; None without ``latency_routing``.
+        health: The deep health check of the Region.
+        routing: Routes users here when it is their nearest healthy Region; None without ``latency_routing``.
     """
 
     def __init__(
@@ -74,8 +74,7 @@ class RegionalStack(Stack):
             "Live",
             table=self.table,
             fanout=self.messages.fanout,
-            user_pool=shared.user_pool,
-            user_pool_client=shared.user_pool_client,
+            issuer=shared.issuer,
             alarm_topic=self.alarms.topic,
         )
         self.api.use_live(self.live.channels)
@@ -88,14 +87,22 @@ class RegionalStack(Stack):
         CfnOutput(self, "DeliveryDomain", value=self.attachments.delivery.domain_name)
 
     def connect(self, regions: "Mapping[str, RegionalStack]") -> None:
-        """Let this Region's API deliver the attachments that any Region holds; nothing comes into the stack after this.
+        """Let this Region's API deliver the attachments of every Region, and complete the stack.
 
         Args:
             regions: All Regions' stacks by Region, this one included.
         """
         signing_functions = {region: stack.attachments.signing_function_name for region, stack in regions.items()}
-        self.api.use_attachments(self.attachments.upload.form_function, signing_functions)
-        add_operations(self)
+        self.api.use_attachments(self.attachments.upload, signing_functions)
+        add_operations(
+            self,
+            alarm_topic=self.alarms.topic,
+            api=self.api.authorized,
+            channels=self.live.channels,
+            messages=self.messages,
+            attachments=self.attachments,
+            health=self.health,
+        )
 
     def _add_notices(self, configuration: "ChatConfiguration", user_pool_region: str) -> Notices | None:
         if configuration.notices is None:
@@ -105,7 +112,7 @@ class RegionalStack(Stack):
             self,
             "Notices",
             configuration=configuration.notices,
-            # Where the web client is, so that a notice leads to its room.
+            # Where the web client is: a notice links to its room.
             web_address=configuration.web_address,
             unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
             table=self.table,
@@ -118,7 +125,7 @@ class RegionalStack(Stack):
 
     def _add_health_check(self) -> DeepHealthCheck:
         health = DeepHealthCheck(self, "Health", api=self.api.api, alarm_topic=self.alarms.topic)
-        # Without its table a Region cannot serve; without the others, messages still come and go.
+        # Without its table a Region cannot serve; without the others, messages can still be posted and read.
         health.add_table(self.table)
         health.add_topic(self.messages.fanout.topic, hard=False)
         health.add_bucket(self.attachments.upload.bucket, hard=False)

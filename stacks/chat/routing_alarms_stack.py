@@ -1,4 +1,4 @@
-"""Tells when Route 53 sends users to a Region no more. It lives where Route 53 publishes its metrics."""
+"""Alarms when Route 53 routes no users to a Region. The stack is where Route 53 publishes its metrics."""
 
 from typing import TYPE_CHECKING, Any
 

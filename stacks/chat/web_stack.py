@@ -1,4 +1,4 @@
-"""The web client: its files, its name, and the way from its pages to every Region."""
+"""The web client: its files, its name, and the APIs that its pages may call."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ class WebCopyStack(Stack):
         super().__init__(scope, construct_id, description="Chat: copy of the web client", **kwargs)
         self.bucket = add_private_bucket(self, "Bucket")
         reads = {"s3:GetObject": self.bucket.arn_for_objects("*"), "s3:ListBucket": self.bucket.bucket_arn}
-        # The distribution is made after this bucket, so any of this account may read what everybody may read anyway.
+        # The distribution is created after this bucket, so any of this account may read: the files are public.
         ours = {"ArnLike": {"AWS:SourceArn": f"arn:{self.partition}:cloudfront::{self.account}:distribution/*"}}
         for action, resource in reads.items():
             self.bucket.add_to_resource_policy(

@@ -611,9 +611,7 @@ def test_bad_input_is_refused_where_it_is_given(cdk_app: App, build: Callable[[S
 def test_a_topic_of_another_region_is_refused_with_the_way_to_do_it(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused", env=TOKYO)
     topic = sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN)
-    with pytest.raises(
-        InvalidOptionError, match=r"is in us-east-1, but the stack is in ap-northeast-1\..*add_remote"
-    ):
+    with pytest.raises(InvalidOptionError, match=r"is in us-east-1, but the stack is in ap-northeast-1\..*add_remote"):
         SnsSqsFanout(stack, "Messages", topic=topic)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack, Stage, Token
+from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage, Token
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, QueueConsumer, RealtimeChannels, SnsSqsFanout
+from cdp_constructs import InvalidOptionError, QueueConsumer, RealtimeChannels, SnsSqsFanout, TokenIssuer
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.realtime_channels import build as example
@@ -35,17 +35,27 @@ def membership(scope: Stack, construct_id: str = "Membership") -> lambda_.Functi
     )
 
 
-def users(scope: Stack) -> dict[str, Any]:
-    """Options for a brought pool: making one is not what is tested, and nag has its own opinion of user pools."""
-    return {
-        "user_pool": cognito.UserPool.from_user_pool_id(scope, "Users", "us-west-2_Example"),
-        "user_pool_clients": [cognito.UserPoolClient.from_user_pool_client_id(scope, "Client", "client1")],
-    }
+def users(scope: Stack, *others: str) -> TokenIssuer:
+    """Return an existing pool: making one is not what is tested, and nag has its own opinion of user pools."""
+    pool = cognito.UserPool.from_user_pool_id(scope, "Users", "us-west-2_Example")
+    clients = [
+        cognito.UserPoolClient.from_user_pool_client_id(scope, f"Client{client}", client)
+        for client in ("client1", *others)
+    ]
+    return TokenIssuer.of_user_pool(pool, *clients)
+
+
+def users_of_tokyo(scope: Stack, *clients: str) -> TokenIssuer:
+    pool = cognito.UserPool.from_user_pool_arn(
+        scope, "Users", "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
+    )
+    imported = [cognito.UserPoolClient.from_user_pool_client_id(scope, client, client) for client in clients]
+    return TokenIssuer.of_user_pool(pool, *imported)
 
 
 @architecture
 def defaults(stack: Stack) -> RealtimeChannels:
-    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    channels = RealtimeChannels(stack, "Channels", issuer=users(stack))
     channels.add_namespace("rooms", subscribe_handler=membership(stack))
     return channels
 
@@ -53,16 +63,13 @@ def defaults(stack: Stack) -> RealtimeChannels:
 @architecture(env=OREGON)
 def all_options(stack: Stack) -> RealtimeChannels:
     alarms = sns.Topic(stack, "Alarms", enforce_ssl=True)
-    brought = users(stack)
-    second = cognito.UserPoolClient.from_user_pool_client_id(stack, "Mobile", "client2")
-    brought["user_pool_clients"].append(second)
     channels = RealtimeChannels(
         stack,
         "Channels",
-        **brought,
-        user_pool_region="ap-northeast-1",
+        issuer=users_of_tokyo(stack, "client1", "client2"),
         alarm_topic=alarms,
         log_retention=logs.RetentionDays.ONE_YEAR,
+        removal_policy=RemovalPolicy.DESTROY,
     )
     rooms = channels.add_namespace("rooms", subscribe_handler=membership(stack))
     channels.add_namespace("breaking-news", subscribe_handler=membership(stack, "Readers"))
@@ -74,13 +81,9 @@ def all_options(stack: Stack) -> RealtimeChannels:
 
 
 @architecture(env=OREGON)
-def brought_by_arn(stack: Stack) -> RealtimeChannels:
-    pool = cognito.UserPool.from_user_pool_arn(
-        stack, "Users", "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
-    )
-    client = cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "client1")
+def imported_by_arn(stack: Stack) -> RealtimeChannels:
     alarms = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-west-2:111122223333:alarms")
-    channels = RealtimeChannels(stack, "Channels", user_pool=pool, user_pool_clients=[client], alarm_topic=alarms)
+    channels = RealtimeChannels(stack, "Channels", issuer=users_of_tokyo(stack, "client1"), alarm_topic=alarms)
     handler = lambda_.Function.from_function_arn(stack, "Handler", FUNCTION_ARN)
     rooms = channels.add_namespace("rooms", subscribe_handler=handler)
     rooms.grant_publish(iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/back-end"))
@@ -89,8 +92,8 @@ def brought_by_arn(stack: Stack) -> RealtimeChannels:
 
 @architecture
 def two_in_one_stack(stack: Stack) -> list[RealtimeChannels]:
-    brought, handler = users(stack), membership(stack)
-    made = [RealtimeChannels(stack, name, **brought) for name in ("Public", "Staff")]
+    issuer, handler = users(stack), membership(stack)
+    made = [RealtimeChannels(stack, name, issuer=issuer) for name in ("Public", "Staff")]
     for channels in made:
         channels.add_namespace("rooms", subscribe_handler=handler)
     return made
@@ -99,7 +102,7 @@ def two_in_one_stack(stack: Stack) -> list[RealtimeChannels]:
 @architecture
 def in_a_stage(app: App) -> None:
     stack = Stack(Stage(app, "RealtimeStage"), "Rooms")
-    RealtimeChannels(stack, "Channels", **users(stack)).add_namespace("rooms", subscribe_handler=membership(stack))
+    RealtimeChannels(stack, "Channels", issuer=users(stack)).add_namespace("rooms", subscribe_handler=membership(stack))
 
 
 @architecture
@@ -108,18 +111,17 @@ def users_of_another_region(app: App) -> None:
     pool = cognito.UserPool(home, "Users")
     client = pool.add_client("Client")
     stack = Stack(app, "RealtimeAway", env=OREGON)
-    channels = RealtimeChannels(stack, "Channels", user_pool=pool, user_pool_clients=[client])
+    channels = RealtimeChannels(stack, "Channels", issuer=TokenIssuer.of_user_pool(pool, client))
     channels.add_namespace("rooms", subscribe_handler=membership(stack))
 
 
 @architecture
 def documented(stack: Stack) -> RealtimeChannels:
-    brought = users(stack)
     operators = sns.Topic(stack, "Operators", enforce_ssl=True)
-    return example(stack, brought["user_pool"], brought["user_pool_clients"][0], operators)
+    return example(stack, users(stack), operators)
 
 
-REVIEWED = [all_options, brought_by_arn, defaults]
+REVIEWED = [all_options, imported_by_arn, defaults]
 EVERY = [*REVIEWED, two_in_one_stack, in_a_stage]
 
 
@@ -157,7 +159,7 @@ def test_only_tokens_of_the_named_clients_are_accepted(
     assert _cognito(synthesis(build))["AppIdClientRegex"] == clients
 
 
-@pytest.mark.parametrize("build", [all_options, brought_by_arn])
+@pytest.mark.parametrize("build", [all_options, imported_by_arn])
 def test_the_users_may_be_of_another_region(build: Callable[..., Any], synthesis: Synthesis) -> None:
     assert _cognito(synthesis(build))["AwsRegion"] == "ap-northeast-1"
 
@@ -182,7 +184,7 @@ def test_every_subscription_is_checked_by_the_handler(synthesis: Synthesis) -> N
 
 
 def test_appsync_may_call_the_handler_for_this_api_and_nothing_else(synthesis: Synthesis) -> None:
-    built = synthesis(brought_by_arn)
+    built = synthesis(imported_by_arn)
     role = _one(built, "AWS::IAM::Role", "ChannelsroomsHandlerRole")
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "appsync.amazonaws.com"}
@@ -250,6 +252,22 @@ def test_errors_of_appsync_and_of_the_handlers_raise_alarms(synthesis: Synthesis
     assert all(alarm["Properties"]["AlarmActions"] for alarm in alarms)
 
 
+def test_alarms_are_a_property_and_what_was_given_an_attribute(synthesis: Synthesis) -> None:
+    channels: RealtimeChannels = synthesis(all_options).result
+    assert len(channels.alarms) == 4
+    assert list(channels.issuer.audience) == ["client1", "client2"]
+    assert channels.namespaces["rooms"].subscribe_handler.node.id == "Membership"
+    assert synthesis(defaults).result.alarms == []
+
+
+@pytest.mark.parametrize(("build", "policy"), [(defaults, "Retain"), (all_options, "Delete")])
+def test_logs_follow_the_removal_policy(build: Callable[..., Any], policy: str, synthesis: Synthesis) -> None:
+    groups = synthesis(build).resources("AWS::Logs::LogGroup")
+    made = {name: group["DeletionPolicy"] for name, group in groups.items() if name.startswith("Channels")}
+    assert made
+    assert set(made.values()) == {policy}
+
+
 def test_no_alarms_without_somebody_to_notify(synthesis: Synthesis) -> None:
     synthesis(defaults).template.resource_count_is("AWS::CloudWatch::Alarm", 0)
 
@@ -275,10 +293,10 @@ def test_metrics_are_of_this_api(synthesis: Synthesis) -> None:
         channels.metric_connected(),
         channels.metric_connect_errors(),
         channels.metric_published(),
-        channels.metric_publish_refused(),
+        channels.metric_rejected(),
         channels.metric_publish_errors(),
     ]
-    of_namespace = [rooms.metric_subscribed(), rooms.metric_subscribe_refused(), rooms.metric_subscribe_errors()]
+    of_namespace = [rooms.metric_subscribed(), rooms.metric_rejected(), rooms.metric_subscribe_errors()]
     assert all(set(metric.dimensions or {}) == {"EventAPIId"} for metric in of_api)
     assert all((metric.dimensions or {})["ChannelNamespaceName"] == "rooms" for metric in of_namespace)
     assert len({metric.metric_name for metric in [*of_api, *of_namespace]}) == 9
@@ -287,21 +305,21 @@ def test_metrics_are_of_this_api(synthesis: Synthesis) -> None:
 @pytest.mark.parametrize("name", ["", "a room", "-rooms", "rooms-", "rooms/one", "*", "x" * 51])
 def test_a_name_that_is_no_segment_is_refused(name: str, cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
-    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    channels = RealtimeChannels(stack, "Channels", issuer=users(stack))
     with pytest.raises(InvalidOptionError, match="1 to 50 letters"):
         channels.add_namespace(name, subscribe_handler=membership(stack))
 
 
 def test_a_name_known_only_at_deployment_is_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
-    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    channels = RealtimeChannels(stack, "Channels", issuer=users(stack))
     with pytest.raises(InvalidOptionError, match="1 to 50 letters"):
         channels.add_namespace(Token.as_string({"Ref": "Name"}), subscribe_handler=membership(stack))
 
 
 def test_a_name_that_is_taken_is_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
-    channels, handler = RealtimeChannels(stack, "Channels", **users(stack)), membership(stack)
+    channels, handler = RealtimeChannels(stack, "Channels", issuer=users(stack)), membership(stack)
     channels.add_namespace("rooms", subscribe_handler=handler)
     with pytest.raises(InvalidOptionError, match="there already"):
         channels.add_namespace("rooms", subscribe_handler=handler)
@@ -309,27 +327,21 @@ def test_a_name_that_is_taken_is_refused(cdk_app: App) -> None:
 
 def test_no_client_is_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
-    with pytest.raises(InvalidOptionError, match="user_pool_clients is empty"):
-        RealtimeChannels(stack, "Channels", **{**users(stack), "user_pool_clients": []})
+    pool = cognito.UserPool.from_user_pool_id(stack, "Users", "us-west-2_Example")
+    with pytest.raises(InvalidOptionError, match="issuer has an empty audience"):
+        RealtimeChannels(stack, "Channels", issuer=TokenIssuer.of_user_pool(pool))
 
 
-def test_a_region_that_is_not_the_pools_is_refused(cdk_app: App) -> None:
-    stack = Stack(cdk_app, "Refused", env=OREGON)
-    pool = cognito.UserPool(stack, "Pool")
-    with pytest.raises(InvalidOptionError, match="made in us-west-2"):
-        RealtimeChannels(
-            stack,
-            "Channels",
-            user_pool=pool,
-            user_pool_clients=[pool.add_client("Client")],
-            user_pool_region="eu-west-1",
-        )
+def test_an_issuer_that_is_no_user_pool_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    with pytest.raises(InvalidOptionError, match=r"issuer is https://issuer\.example\.com, which is not known to be"):
+        RealtimeChannels(stack, "Channels", issuer=TokenIssuer("https://issuer.example.com", ["client1"]))
 
 
 @pytest.mark.parametrize("what", ["grant_publish", "add_publisher"])
 def test_publishing_to_no_namespace_is_refused(what: str, cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
-    channels = RealtimeChannels(stack, "Channels", **users(stack))
+    channels = RealtimeChannels(stack, "Channels", issuer=users(stack))
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
     with pytest.raises(InvalidOptionError, match=rf"{what} was called before any namespace"):
         channels.grant_publish(role) if what == "grant_publish" else channels.add_publisher("Publisher")

@@ -8,12 +8,21 @@ from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, QueueConsumer, RealtimeChannels, SnsSqsFanout, WebSocketChannels
+from cdp_constructs import (
+    ChannelNamespace,
+    InvalidOptionError,
+    QueueConsumer,
+    RealtimeChannels,
+    SnsSqsFanout,
+    TokenIssuer,
+    WebSocketChannels,
+)
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.web_socket_channels import build as example
 
@@ -23,11 +32,17 @@ TABLE_ARN = "arn:aws:dynamodb:us-west-2:111122223333:table/subscriptions"
 ROUTES = {"$connect", "$disconnect", "$default", "subscribe", "unsubscribe", "ping"}
 
 
-def users(scope: Stack) -> dict[str, Any]:
-    return {
-        "user_pool": cognito.UserPool.from_user_pool_id(scope, "Users", "us-west-2_Example"),
-        "user_pool_clients": [cognito.UserPoolClient.from_user_pool_client_id(scope, "Client", "client1")],
-    }
+def users(scope: Stack) -> TokenIssuer:
+    pool = cognito.UserPool.from_user_pool_id(scope, "Users", "us-west-2_Example")
+    return TokenIssuer.of_user_pool(pool, cognito.UserPoolClient.from_user_pool_client_id(scope, "Client", "client1"))
+
+
+def users_of_tokyo(scope: Stack, *clients: str) -> TokenIssuer:
+    pool = cognito.UserPool.from_user_pool_arn(
+        scope, "Users", "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
+    )
+    imported = [cognito.UserPoolClient.from_user_pool_client_id(scope, client, client) for client in clients]
+    return TokenIssuer.of_user_pool(pool, *imported)
 
 
 def membership(scope: Stack) -> lambda_.IFunction:
@@ -36,7 +51,7 @@ def membership(scope: Stack) -> lambda_.IFunction:
 
 @architecture
 def defaults(stack: Stack) -> WebSocketChannels:
-    channels = WebSocketChannels(stack, "Channels", **users(stack))
+    channels = WebSocketChannels(stack, "Channels", issuer=users(stack))
     channels.add_namespace("rooms", subscribe_handler=membership(stack))
     return channels
 
@@ -44,16 +59,15 @@ def defaults(stack: Stack) -> WebSocketChannels:
 @architecture(env=OREGON)
 def all_options(stack: Stack) -> WebSocketChannels:
     alarms = sns.Topic(stack, "Alarms", enforce_ssl=True)
-    brought, handler = users(stack), membership(stack)
-    brought["user_pool_clients"].append(cognito.UserPoolClient.from_user_pool_client_id(stack, "Mobile", "client2"))
+    handler = membership(stack)
     channels = WebSocketChannels(
         stack,
         "Channels",
-        **brought,
-        user_pool_region="ap-northeast-1",
+        issuer=users_of_tokyo(stack, "client1", "client2"),
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
         alarm_topic=alarms,
         log_retention=logs.RetentionDays.ONE_YEAR,
-        removal_policy=RemovalPolicy.RETAIN,
+        removal_policy=RemovalPolicy.DESTROY,
     )
     channels.add_namespace("rooms", subscribe_handler=handler)
     channels.add_namespace("news", subscribe_handler=handler)
@@ -64,15 +78,11 @@ def all_options(stack: Stack) -> WebSocketChannels:
 
 
 @architecture(env=OREGON)
-def brought_by_arn(stack: Stack) -> WebSocketChannels:
-    pool = cognito.UserPool.from_user_pool_arn(
-        stack, "Users", "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
-    )
+def imported_by_arn(stack: Stack) -> WebSocketChannels:
     channels = WebSocketChannels(
         stack,
         "Channels",
-        user_pool=pool,
-        user_pool_clients=[cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "client1")],
+        issuer=users_of_tokyo(stack, "client1"),
         table=dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-west-2:111122223333:alarms"),
     )
@@ -83,32 +93,40 @@ def brought_by_arn(stack: Stack) -> WebSocketChannels:
 
 @architecture
 def two_in_one_stack(stack: Stack) -> None:
-    brought, handler = users(stack), membership(stack)
+    issuer, handler = users(stack), membership(stack)
     for name in ("Public", "Staff"):
-        WebSocketChannels(stack, name, **brought).add_namespace("rooms", subscribe_handler=handler)
+        WebSocketChannels(stack, name, issuer=issuer).add_namespace("rooms", subscribe_handler=handler)
 
 
 @architecture
 def in_a_stage(app: App) -> None:
     stack = Stack(Stage(app, "WebSocketStage"), "Rooms")
-    WebSocketChannels(stack, "Channels", **users(stack)).add_namespace("rooms", subscribe_handler=membership(stack))
+    channels = WebSocketChannels(stack, "Channels", issuer=users(stack))
+    channels.add_namespace("rooms", subscribe_handler=membership(stack))
 
 
 @architecture
 def granted(stack: Stack) -> None:
-    channels = WebSocketChannels(stack, "Channels", **users(stack))
-    channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    channels = WebSocketChannels(stack, "Channels", issuer=users(stack))
+    rooms = channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    channels.add_namespace("news", subscribe_handler=rooms.subscribe_handler)
     channels.grant_publish(iam.Role(stack, "BackEnd", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
+    rooms.grant_publish(iam.Role(stack, "RoomsOnly", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
+
+
+@architecture
+def of_the_first_transport(stack: Stack) -> ChannelNamespace:
+    channels = RealtimeChannels(stack, "Channels", issuer=users(stack))
+    return channels.add_namespace("rooms", subscribe_handler=membership(stack))
 
 
 @architecture
 def documented(stack: Stack) -> WebSocketChannels:
-    brought = users(stack)
     operators = sns.Topic(stack, "Operators", enforce_ssl=True)
-    return example(stack, brought["user_pool"], brought["user_pool_clients"][0], membership(stack), operators)
+    return example(stack, users(stack), membership(stack), operators)
 
 
-REVIEWED = [all_options, brought_by_arn, defaults]
+REVIEWED = [all_options, imported_by_arn, defaults]
 EVERY = [*REVIEWED, two_in_one_stack, in_a_stage, documented]
 
 
@@ -149,7 +167,7 @@ def test_clients_are_answered(synthesis: Synthesis) -> None:
 
 
 def test_subscriptions_are_found_by_channel_and_by_connection_and_expire(synthesis: Synthesis) -> None:
-    for build, kept in ((defaults, "Delete"), (all_options, "Retain")):
+    for build, kept in ((defaults, "Retain"), (all_options, "Delete")):
         (table,) = synthesis(build).resources("AWS::DynamoDB::GlobalTable").values()
         properties = table["Properties"]
         assert [key["AttributeName"] for key in properties["KeySchema"]] == ["channel", "connection"]
@@ -166,9 +184,10 @@ def test_nothing_may_scan(build: Callable[..., Any], synthesis: Synthesis) -> No
 
 
 def test_the_publisher_may_post_to_this_api_and_use_the_table(synthesis: Synthesis) -> None:
-    built = synthesis(brought_by_arn)
-    policy = _one(built, "AWS::IAM::Policy", "ChannelsPublisherPublish")
-    posting, table = policy["PolicyDocument"]["Statement"]
+    built = synthesis(imported_by_arn)
+    (posting,) = _one(built, "AWS::IAM::Policy", "ChannelsPublisherPublish")["PolicyDocument"]["Statement"]
+    others = _one(built, "AWS::IAM::Policy", "ChannelsPublisherRoleDefaultPolicy")["PolicyDocument"]["Statement"]
+    (table,) = [statement for statement in others if "dynamodb:Query" in statement["Action"]]
     assert posting["Action"] == "execute-api:ManageConnections"
     assert posting["Resource"]["Fn::Join"][1][-1] == "/live/POST/@connections/*"
     assert (table["Action"], table["Resource"]) == (["dynamodb:DeleteItem", "dynamodb:Query"], TABLE_ARN)
@@ -181,7 +200,39 @@ def test_a_role_is_granted_the_same(synthesis: Synthesis) -> None:
     assert posting["Action"] == "execute-api:ManageConnections"
     assert posting["Resource"]["Fn::Join"][1][-1] == "/live/POST/@connections/*"
     assert table["Action"] == ["dynamodb:DeleteItem", "dynamodb:Query"]
-    assert len(built.findings("AwsSolutions", "Serverless")) == 1  # the *, which is the user's to acknowledge
+    findings = built.findings("AwsSolutions", "Serverless")
+    assert len(findings) == 2  # the * of each role, which is the user's to acknowledge
+
+
+def test_a_role_of_one_namespace_finds_the_connections_of_its_channels_only(synthesis: Synthesis) -> None:
+    policy = _one(synthesis(granted), "AWS::IAM::Policy", "RoomsOnlyDefaultPolicy")
+    posting, table = policy["PolicyDocument"]["Statement"]
+    assert posting["Action"] == "execute-api:ManageConnections"
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["/rooms", "/rooms/*"]}}
+    assert table["Condition"] == condition
+
+
+def test_the_table_has_the_customers_key_and_its_functions_may_use_it(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    (table,) = built.resources("AWS::DynamoDB::GlobalTable").values()
+    assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    channels: WebSocketChannels = built.result
+    assert channels.encryption_key is not None
+    assert channels.encryption_key.node.id == "Key"
+    for role in ("Subscriptions", "Publisher"):
+        policy = _one(built, "AWS::IAM::Policy", f"Channels{role}RoleDefaultPolicy")
+        allowed = [s for s in policy["PolicyDocument"]["Statement"] if "kms:Decrypt" in s["Action"]]
+        assert allowed, role
+    (table,) = synthesis(defaults).resources("AWS::DynamoDB::GlobalTable").values()
+    assert "SSESpecification" not in table["Properties"]
+
+
+def test_operators_can_tell_apis_and_authorizers_apart(synthesis: Synthesis) -> None:
+    built = synthesis(two_in_one_stack)
+    names = [api["Properties"]["Name"] for api in built.resources("AWS::ApiGatewayV2::Api").values()]
+    assert [name.rpartition("-")[2] for name in names] == ["Public", "Staff"]
+    authorizers = built.resources("AWS::ApiGatewayV2::Authorizer").values()
+    assert [item["Properties"]["Name"] for item in authorizers] == [f"{name}-SignedIn" for name in names]
 
 
 def test_subscribing_asks_the_handlers_of_the_namespaces(synthesis: Synthesis) -> None:
@@ -201,7 +252,7 @@ def test_logs_are_kept_as_asked(synthesis: Synthesis) -> None:
 
 
 def test_failing_functions_raise_alarms(synthesis: Synthesis) -> None:
-    alarms = synthesis(brought_by_arn).resources("AWS::CloudWatch::Alarm").values()
+    alarms = synthesis(imported_by_arn).resources("AWS::CloudWatch::Alarm").values()
     assert sorted(alarm["Properties"]["MetricName"] for alarm in alarms) == ["Errors", "Errors", "IntegrationError"]
     assert all(alarm["Properties"]["AlarmActions"] for alarm in alarms)
     synthesis(defaults).template.resource_count_is("AWS::CloudWatch::Alarm", 0)
@@ -215,26 +266,38 @@ def test_it_has_the_interface_of_the_first_transport(synthesis: Synthesis) -> No
         parts = stack.resolve(value)["Fn::Join"][1]
         assert (parts[0], parts[-1]) == (scheme, "/live")
     shared = ("add_namespace", "add_publisher", "grant_publish", "metric_connected", "metric_connect_errors")
-    for name in (*shared, "metric_published", "namespaces"):
+    for name in (*shared, "metric_published", "metric_rejected", "namespaces", "alarms"):
         assert hasattr(RealtimeChannels, name)
         assert hasattr(WebSocketChannels, name)
+    assert isinstance(channels.namespaces["rooms"], ChannelNamespace)
+    assert isinstance(synthesis(of_the_first_transport).result, ChannelNamespace)
+    assert synthesis(defaults).result.log_group is channels.subscriptions_function.log_group
     metrics = [channels.metric_connected(), channels.metric_connect_errors(), channels.metric_published()]
-    assert [metric.metric_name for metric in metrics] == ["ConnectCount", "IntegrationError", "MessageCount"]
+    metrics.append(channels.metric_rejected())
+    names = [metric.metric_name for metric in metrics]
+    assert names == ["ConnectCount", "IntegrationError", "MessageCount", "ClientError"]
     assert {metric.statistic for metric in metrics} == {"Sum"}
 
 
-def test_an_option_of_a_new_table_beside_a_brought_one_is_refused(cdk_app: App) -> None:
+def test_an_option_of_a_new_table_beside_an_existing_one_is_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
     table = dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN)
+    issuer = users(stack)
     with pytest.raises(InvalidOptionError, match="removal_policy was given together with table"):
-        WebSocketChannels(stack, "Channels", **users(stack), table=table, removal_policy=RemovalPolicy.RETAIN)
+        WebSocketChannels(stack, "One", issuer=issuer, table=table, removal_policy=RemovalPolicy.DESTROY)
+    with pytest.raises(InvalidOptionError, match="encryption_key was given together with table"):
+        WebSocketChannels(stack, "Two", issuer=issuer, table=table, encryption_key=kms.Key(stack, "Key"))
+    WebSocketChannels(stack, "Three", issuer=issuer, table=table, removal_policy=RemovalPolicy.RETAIN)
 
 
 def test_bad_namespaces_clients_and_order_are_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
-    with pytest.raises(InvalidOptionError, match="user_pool_clients is empty"):
-        WebSocketChannels(stack, "None", **{**users(stack), "user_pool_clients": []})
-    channels = WebSocketChannels(stack, "Channels", **users(Stack(cdk_app, "Other")))
+    pool = cognito.UserPool.from_user_pool_id(stack, "NoClients", "us-west-2_Example")
+    with pytest.raises(InvalidOptionError, match="issuer has an empty audience"):
+        WebSocketChannels(stack, "None", issuer=TokenIssuer.of_user_pool(pool))
+    with pytest.raises(InvalidOptionError, match="not known to be a user pool"):
+        WebSocketChannels(stack, "Other", issuer=TokenIssuer("https://issuer.example.com", ["client1"]))
+    channels = WebSocketChannels(stack, "Channels", issuer=users(Stack(cdk_app, "Other")))
     with pytest.raises(InvalidOptionError, match="before any namespace"):
         channels.add_publisher("Publisher")
     with pytest.raises(InvalidOptionError, match="before any namespace"):

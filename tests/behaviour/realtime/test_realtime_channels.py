@@ -17,7 +17,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from cdp_constructs import QueueConsumer, RealtimeChannels, SnsSqsFanout
+from cdp_constructs import QueueConsumer, RealtimeChannels, SnsSqsFanout, TokenIssuer
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from docs.examples.realtime_channels import room_membership
@@ -38,7 +38,7 @@ def live_rooms(app: App) -> None:
     ]
     other_client = pools[0].add_client("Other", auth_flows=cognito.AuthFlow(user_password=True))
     stack = Stack(app, "LiveRooms", env=Environment(region=REGION))
-    channels = RealtimeChannels(stack, "Channels", user_pool=pools[0], user_pool_clients=[clients[0]])
+    channels = RealtimeChannels(stack, "Channels", issuer=TokenIssuer.of_user_pool(pools[0], clients[0]))
     membership = room_membership(stack)
     rooms = channels.add_namespace("rooms", subscribe_handler=membership)
     channels.add_namespace("news", subscribe_handler=membership)

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from cdp_constructs import QueueConsumer, SnsSqsFanout, WebSocketChannels
+from cdp_constructs import QueueConsumer, SnsSqsFanout, TokenIssuer, WebSocketChannels
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from docs.examples.realtime_channels import room_membership
@@ -37,7 +37,7 @@ def web_socket_rooms(app: App) -> None:
     ]
     other_client = pools[0].add_client("Other", auth_flows=cognito.AuthFlow(user_password=True))
     stack = Stack(app, "SocketRooms", env=Environment(region=REGION))
-    channels = WebSocketChannels(stack, "Channels", user_pool=pools[0], user_pool_clients=[clients[0]])
+    channels = WebSocketChannels(stack, "Channels", issuer=TokenIssuer.of_user_pool(pools[0], clients[0]))
     channels.add_namespace("rooms", subscribe_handler=room_membership(stack))
     messages = SnsSqsFanout(stack, "Messages")
     publisher = channels.add_publisher("Publisher")

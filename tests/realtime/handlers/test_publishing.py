@@ -22,6 +22,9 @@ def module() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-west-2")
         patch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
+        patch.setenv("HTTP_DOMAIN", "abc.appsync-api.us-west-2.amazonaws.com")
+        patch.setenv("AWS_REGION", "us-west-2")
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
         return import_handler("cdp_constructs.realtime.handlers.publishing")
 
 
@@ -50,13 +53,12 @@ class AppSync:
 @pytest.fixture
 def appsync(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> AppSync:
     fake = AppSync()
-    monkeypatch.setattr(module, "http", fake)
+    monkeypatch.setattr(module.api, "http", fake)
     monkeypatch.setenv("HTTP_DOMAIN", "abc.appsync-api.us-west-2.amazonaws.com")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     return fake
 
 
@@ -108,6 +110,8 @@ def test_requests_are_signed_for_the_api(module: ModuleType, appsync: AppSync) -
         message("bad", channel="/rooms/" + "x" * 51),
         message("bad", channel="/a/b/c/d/e/f"),
         message("bad", body="no JSON"),
+        message("bad", body="NaN"),
+        message("bad", body="[" * 100_000),
         message("bad", body=json.dumps("x" * 240 * 1024)),
         message("bad", body=json.dumps("é" * 130_000, ensure_ascii=False)),
     ],
@@ -154,13 +158,15 @@ def test_another_endpoint_gets_what_was_signed_for_the_apis_host(
     module: ModuleType, appsync: AppSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    monkeypatch.setattr(module, "api", module.EventsApi(module.Environment.read(), connections=1))
+    monkeypatch.setattr(module.api, "http", appsync)
     failed(module, message(1))
     assert appsync.url == "http://127.0.0.1:4566/event"
     assert appsync.headers[0]["Host"] == "abc.appsync-api.us-west-2.amazonaws.com"
 
 
 def test_throttles_are_tried_again_at_once(module: ModuleType) -> None:
-    retries = module.http.connection_pool_kw["retries"]
+    retries = module.api.http.connection_pool_kw["retries"]
     assert retries.total == 2
     assert {429, 503} <= set(retries.status_forcelist)
     assert retries.is_retry("POST", 503)

@@ -4,14 +4,17 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.handlers import import_handler
 
@@ -72,14 +75,14 @@ class Pool:
     def request(self, _method: str, url: str) -> Any:
         self.asked.append(url)
         numbers = KEY.public_key().public_numbers()
-        key = {"kid": "k1", "n": encoded(numbers.n.to_bytes(256)), "e": encoded(numbers.e.to_bytes(3))}
+        key = {"kty": "RSA", "kid": "k1", "n": encoded(numbers.n.to_bytes(256)), "e": encoded(numbers.e.to_bytes(3))}
         return MagicMock(json=lambda: {"keys": [key]})
 
 
 @pytest.fixture
 def authorization(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = load("web_socket_authorization")
-    monkeypatch.setattr(module, "http", Pool())
+    monkeypatch.setattr(module.keys, "http", Pool())
     return module
 
 
@@ -121,10 +124,52 @@ def test_a_token_of_the_pool_and_its_clients_is_let_in(authorization: ModuleType
         token(token_use="refresh"),
         token(client_id="client3"),
         token().rsplit(".", 1)[0] + ".",
+        token(header={"alg": ["RS256"]}),
+        token(header={"kid": {"k1": 1}}),
+        token(header={"kid": None}),
+        token(exp=None),
+        token(exp="soon"),
+        token(sub=None),
+        token(iss=[ISSUER]),
+        token(client_id=None),
+        token(client_id=None, aud=["client1"]),
+        token(nbf=time.time() + 60),
+        f"{encoded(b'[' * 100_000)}.e30.",
+        f"{encoded(bytes(range(256)))}.e30.",
     ],
 )
 def test_any_other_token_is_refused(authorization: ModuleType, bad: str) -> None:
     assert decision(authorization, "channels", f"token-{bad}")["effect"] == "Deny"
+
+
+def test_no_text_is_more_than_refused(authorization: ModuleType) -> None:
+    @settings(deadline=None)
+    @given(st.text())
+    def refused(text: str) -> None:
+        assert decision(authorization, "channels", f"token-{text}")["effect"] == "Deny"
+
+    refused()
+
+
+def test_a_token_that_cognito_issued_a_moment_ahead_of_our_clock_is_let_in(authorization: ModuleType) -> None:
+    assert decision(authorization, f"token-{token(iat=time.time() + 5)}")["effect"] == "Allow"
+
+
+def test_a_pool_whose_keys_cannot_be_read_refuses_nobody_but_fails(
+    authorization: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = SimpleNamespace(request=MagicMock(side_effect=urllib3.exceptions.HTTPError("no connection")))
+    monkeypatch.setattr(authorization.keys, "http", away)
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        decision(authorization, f"token-{token()}")
+
+
+def test_keys_are_read_from_the_pool_and_with_another_endpoint_from_its_path_there(
+    authorization: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    url = type(authorization.environment).read().keys_url
+    assert url == "http://127.0.0.1:4566/ap-northeast-1_Example/.well-known/jwks.json"
 
 
 def test_no_token_is_refused(authorization: ModuleType) -> None:
@@ -136,24 +181,24 @@ def test_keys_are_read_once_and_unknown_ones_looked_for_once_a_minute(authorizat
     for _ in range(3):
         decision(authorization, f"token-{token()}")
         decision(authorization, f"token-{token(header={'kid': 'unknown'})}")
-    assert authorization.http.asked == [f"{ISSUER}/.well-known/jwks.json"]
-    authorization.looked_at -= 61  # type: ignore[attr-defined]
+    assert authorization.keys.http.asked == [f"{ISSUER}/.well-known/jwks.json"]
+    authorization.keys.read_at -= 61
     decision(authorization, f"token-{token(header={'kid': 'unknown'})}")
-    assert len(authorization.http.asked) == 2
+    assert len(authorization.keys.http.asked) == 2
 
 
 @pytest.fixture
 def subscriptions(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = load("web_socket_subscriptions")
-    monkeypatch.setattr(module, "table", MagicMock())
-    monkeypatch.setattr(module, "functions", MagicMock())
+    monkeypatch.setattr(module.subscriptions, "table", MagicMock())
+    monkeypatch.setattr(module.handlers, "functions", MagicMock())
     answers(module, None)
     return module
 
 
 def answers(module: ModuleType, said: Any, **more: Any) -> None:
     payload = MagicMock(read=lambda: json.dumps(said).encode())
-    module.functions.invoke.return_value = {"Payload": payload, **more}
+    module.handlers.functions.invoke.return_value = {"Payload": payload, **more}
 
 
 def ask(module: ModuleType, route: str, body: Any = None) -> dict[str, Any]:
@@ -181,7 +226,7 @@ def test_a_subscription_is_checked_as_appsync_would_and_kept_until_the_connectio
 ) -> None:
     answer = ask(subscriptions, "subscribe", {"action": "subscribe", "channel": "rooms/one"})
     assert (answer["type"], answer["channel"]) == ("subscribe_success", "/rooms/one")
-    question = json.loads(subscriptions.functions.invoke.call_args.kwargs["Payload"])
+    question = json.loads(subscriptions.handlers.functions.invoke.call_args.kwargs["Payload"])
     assert question["identity"]["sub"] == "amy"
     assert question["info"] == {
         "channel": {"path": "/rooms/one", "segments": ["rooms", "one"]},
@@ -189,7 +234,7 @@ def test_a_subscription_is_checked_as_appsync_would_and_kept_until_the_connectio
         "operation": "SUBSCRIBE",
     }
     item = {"channel": "/rooms/one", "connection": "c1", "user": "amy", "expires_at": 1_000 + 7_200}
-    subscriptions.table.put_item.assert_called_once_with(Item=item)
+    subscriptions.subscriptions.table.put_item.assert_called_once_with(Item=item)
 
 
 @pytest.mark.parametrize(
@@ -202,29 +247,33 @@ def test_who_the_handler_does_not_let_in_is_not_kept(
     answer = ask(subscriptions, "subscribe", {"channel": "/rooms/one"})
     assert answer["type"] == "subscribe_error"
     assert "broken" not in answer["body"]
-    subscriptions.table.put_item.assert_not_called()
+    subscriptions.subscriptions.table.put_item.assert_not_called()
 
 
-@pytest.mark.parametrize("body", [None, "no JSON", "[]", {}, {"channel": "/rooms/*"}, {"channel": "/elsewhere/one"}])
+@pytest.mark.parametrize(
+    "body", [None, "no JSON", "[" * 100_000, "NaN", "[]", {}, {"channel": "/rooms/*"}, {"channel": "/elsewhere/one"}]
+)
 def test_what_is_no_channel_is_refused_without_asking(subscriptions: ModuleType, body: Any) -> None:
     assert ask(subscriptions, "subscribe", body)["type"] == "subscribe_error"
-    subscriptions.functions.invoke.assert_not_called()
+    subscriptions.handlers.functions.invoke.assert_not_called()
 
 
 def test_unsubscribing_pinging_and_nonsense_are_answered(subscriptions: ModuleType) -> None:
     assert ask(subscriptions, "unsubscribe", {"channel": "rooms/one"})["type"] == "unsubscribe_success"
-    subscriptions.table.delete_item.assert_called_once_with(Key={"channel": "/rooms/one", "connection": "c1"})
+    subscriptions.subscriptions.table.delete_item.assert_called_once_with(
+        Key={"channel": "/rooms/one", "connection": "c1"}
+    )
     assert ask(subscriptions, "ping")["type"] == "ka"
     assert ask(subscriptions, "$default", "nonsense")["type"] == "error"
 
 
 def test_an_ended_connection_is_forgotten_page_by_page(subscriptions: ModuleType) -> None:
-    subscriptions.table.query.side_effect = [
+    subscriptions.subscriptions.table.query.side_effect = [
         {"Items": [{"channel": "/rooms/one"}], "LastEvaluatedKey": {"k": 1}},
         {"Items": [{"channel": "/rooms/two"}]},
     ]
     ask(subscriptions, "$disconnect")
-    batch = subscriptions.table.batch_writer.return_value.__enter__.return_value
+    batch = subscriptions.subscriptions.table.batch_writer.return_value.__enter__.return_value
     deleted = [call.kwargs["Key"]["channel"] for call in batch.delete_item.call_args_list]
     assert deleted == ["/rooms/one", "/rooms/two"]
 
@@ -246,9 +295,9 @@ class Connections:
 @pytest.fixture
 def publishing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = load("web_socket_publishing")
-    monkeypatch.setattr(module, "connections", Connections(module.connections))
-    monkeypatch.setattr(module, "table", MagicMock())
-    module.table.query.side_effect = [
+    monkeypatch.setattr(module.subscribers, "api", Connections(module.subscribers.api))
+    monkeypatch.setattr(module.subscribers, "table", MagicMock())
+    module.subscribers.table.query.side_effect = [
         {"Items": [{"connection": "c1"}, {"connection": "c2"}], "LastEvaluatedKey": {"k": 1}},
         {"Items": [{"connection": "c3"}]},
     ]
@@ -268,34 +317,34 @@ def failed(module: ModuleType, *records: dict[str, Any]) -> list[str]:
 
 def test_each_connection_gets_all_messages_in_order(publishing: ModuleType) -> None:
     assert failed(publishing, *(message(number) for number in range(7))) == []
-    assert publishing.connections.posted == {name: list(range(7)) for name in ("c1", "c2", "c3")}
-    assert publishing.table.query.call_count == 2
+    assert publishing.subscribers.api.posted == {name: list(range(7)) for name in ("c1", "c2", "c3")}
+    assert publishing.subscribers.table.query.call_count == 2
 
 
 def test_connections_are_queried_by_channel(publishing: ModuleType) -> None:
     failed(publishing, message(1, channel="rooms/one/"))
-    arguments = publishing.table.query.call_args_list[0].kwargs
+    arguments = publishing.subscribers.table.query.call_args_list[0].kwargs
     assert arguments["ExpressionAttributeValues"] == {":channel": "/rooms/one"}
-    publishing.table.scan.assert_not_called()
+    publishing.subscribers.table.scan.assert_not_called()
 
 
 def test_a_connection_that_is_gone_is_removed_and_fails_nothing(publishing: ModuleType) -> None:
-    gone = publishing.connections.exceptions.GoneException({"Error": {"Code": "GoneException"}}, "PostToConnection")
-    publishing.connections.failing["c2"] = gone
+    gone = publishing.subscribers.api.exceptions.GoneException({"Error": {"Code": "GoneException"}}, "PostToConnection")
+    publishing.subscribers.api.failing["c2"] = gone
     assert failed(publishing, message(1), message(2)) == []
-    publishing.table.delete_item.assert_called_once_with(Key={"channel": "/rooms/one", "connection": "c2"})
-    assert publishing.connections.posted["c3"] == [1, 2]
+    publishing.subscribers.table.delete_item.assert_called_once_with(Key={"channel": "/rooms/one", "connection": "c2"})
+    assert publishing.subscribers.api.posted["c3"] == [1, 2]
 
 
 def test_a_connection_that_cannot_be_posted_to_fails_the_messages(publishing: ModuleType) -> None:
     throttled = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
-    publishing.connections.failing["c2"] = throttled
+    publishing.subscribers.api.failing["c2"] = throttled
     assert failed(publishing, message(1), message(2)) == ["m1", "m2"]
-    assert publishing.connections.posted["c3"] == [1, 2]
+    assert publishing.subscribers.api.posted["c3"] == [1, 2]
 
 
 def test_a_table_that_is_away_fails_its_messages(publishing: ModuleType) -> None:
-    publishing.table.query.side_effect = ClientError({"Error": {"Code": "ServiceUnavailable"}}, "Query")
+    publishing.subscribers.table.query.side_effect = ClientError({"Error": {"Code": "ServiceUnavailable"}}, "Query")
     assert failed(publishing, message(1)) == ["m1"]
 
 
@@ -305,17 +354,20 @@ def test_a_table_that_is_away_fails_its_messages(publishing: ModuleType) -> None
         message("bad", channel=None),
         message("bad", channel="/rooms/*"),
         message("bad", body="no JSON"),
+        message("bad", body="NaN"),
+        message("bad", body="[" * 100_000),
         message("bad", body=json.dumps("x" * 131_072)),
     ],
 )
 def test_what_can_never_be_published_fails_alone(publishing: ModuleType, bad: dict[str, Any]) -> None:
     assert failed(publishing, message(1), bad) == ["mbad"]
-    assert publishing.connections.posted["c1"] == [1]
+    assert publishing.subscribers.api.posted["c1"] == [1]
 
 
 def test_posts_go_to_the_stage_and_with_another_endpoint_to_its_path_there(
     publishing: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert publishing.endpoint() == "https://api1.execute-api.us-west-2.amazonaws.com/live"
+    environment = publishing.Environment
+    assert environment.read().endpoint == "https://api1.execute-api.us-west-2.amazonaws.com/live"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    assert publishing.endpoint() == "http://127.0.0.1:4566/_aws/execute-api/api1/live"
+    assert environment.read().endpoint == "http://127.0.0.1:4566/_aws/execute-api/api1/live"

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import permutations
@@ -14,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from stacks.chat.handlers.domain import channels, rooms
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
@@ -57,6 +59,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         "REALTIME": json.dumps(REALTIME),
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": json.dumps({"us-west-2": "Chat-us-west-2-SignDownload"}),
+        "ACCEPTED_PREFIX": "accepted/",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -114,7 +117,7 @@ class Publisher:
 
         monkeypatch.setattr(self.table, "batch_get_item", batch_get_item)
         monkeypatch.setattr(module, "table", self.table)
-        monkeypatch.setattr(module, "sns", SimpleNamespace(publish_batch=self._publish))
+        monkeypatch.setattr(module.topic, "client", SimpleNamespace(publish_batch=self._publish))
 
     def _publish(self, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         assert TopicArn == "arn:aws:sns:us-west-2:000000000000:messages"
@@ -148,7 +151,7 @@ class Publisher:
 
     @property
     def channel(self) -> str:
-        channel: str = self.module.channels.look_up(self.table, "room-1", "us-west-2")
+        channel: str = channels.look_up(self.table, "room-1", "us-west-2")
         return channel
 
 
@@ -533,8 +536,18 @@ def request(method: str, path: str, body: object = None, **query: str) -> dict[s
 def api(load: Load, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The API of somebody who is in every room."""
     module = load("api")
-    monkeypatch.setattr(module.rooms, "require_member", lambda *_: None)
+    monkeypatch.setattr(rooms, "require_member", lambda *_: None)
     return module
+
+
+def service(api: ModuleType) -> Any:
+    """Return what the routes of the API work with."""
+    return api.rooms.service
+
+
+def of_attachments(api: ModuleType) -> Any:
+    """Return the module behind the routes of attachments."""
+    return sys.modules[service(api).Attachments.__module__]
 
 
 def call(
@@ -548,7 +561,7 @@ def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: 
     def busy(*_: object) -> None:
         raise api.RoomBusyError
 
-    monkeypatch.setattr(api.log, "append", busy)
+    monkeypatch.setattr(service(api).log, "append", busy)
     status, body, headers = call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
     assert (status, headers["Retry-After"]) == (503, "1")
     assert "nothing was stored" in body["message"]
@@ -556,8 +569,9 @@ def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: 
 
 def test_posting_to_a_room_of_others_answers_as_if_there_were_none(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     api, table = load("api"), MemoryTable()
-    monkeypatch.setattr(api.log, "_table", table)
-    room = api.rooms.create(table, "ben", "Lobby")["room"]
+    monkeypatch.setattr(service(api).log.items, "table", table)
+    monkeypatch.setattr(service(api), "table", table)
+    room = rooms.create(table, "ben", "Lobby")["room"]
     before = dict(table.items)
     body = {"text": "x", "client_message_id": "1"}
     answers = [call(api, "POST", f"/rooms/{place}/messages", body)[:2] for place in (room, "nowhere")]
@@ -566,7 +580,7 @@ def test_posting_to_a_room_of_others_answers_as_if_there_were_none(load: Load, m
 
 
 def test_a_session_tells_a_client_all_that_it_needs(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "table", MemoryTable())
+    monkeypatch.setattr(service(api), "table", MemoryTable())
     first = call(api, "POST", "/session", {"name": " Anna "})[1]
     assert first == {
         "region": "us-west-2",
@@ -591,13 +605,13 @@ def test_a_cursor_of_somebody_else_is_refused_with_a_reason(api: ModuleType) -> 
 
 def test_what_changed_at_the_same_moment_may_be_asked_again(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def changed(*_: object) -> None:
-        raise api.rooms.RoomChangedError
+        raise rooms.RoomChangedError
 
     def busy(*_: object) -> None:
         raise api.MarkerBusyError
 
-    monkeypatch.setattr(api.rooms, "leave", changed)
-    monkeypatch.setattr(api.markers, "mark", busy)
+    monkeypatch.setattr(rooms, "leave", changed)
+    monkeypatch.setattr(service(api).markers, "mark", busy)
     for answer in (
         call(api, "DELETE", "/rooms/r/members/me"),
         call(api, "PUT", "/rooms/r/read", {"cursor": ""}),
@@ -607,8 +621,8 @@ def test_what_changed_at_the_same_moment_may_be_asked_again(api: ModuleType, mon
 
 def invoked(api: ModuleType, payload: object, *, error: bool = False) -> Stubber:
     """Let the function behind the API answer."""
-    api.attachments._functions.cache_clear()
-    stubber = Stubber(api.attachments._functions("us-west-2"))
+    of_attachments(api)._functions.cache_clear()
+    stubber = Stubber(of_attachments(api)._functions("us-west-2"))
     answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(payload).encode())}
     stubber.add_response("invoke", answer | ({"FunctionError": "Unhandled"} if error else {}))
     return stubber
@@ -626,7 +640,7 @@ def test_a_function_that_fails_is_our_mistake(api: ModuleType) -> None:
     body = {"name": "a.jpg", "content_type": "image/jpeg", "size": 3}
     with (
         invoked(api, {"errorType": "KeyError", "errorMessage": "'BUCKET'"}, error=True),
-        pytest.raises(api.attachments.FunctionFailedError, match="forms: KeyError"),
+        pytest.raises(of_attachments(api).FunctionFailedError, match="forms: KeyError"),
     ):
         call(api, "POST", "/rooms/r/uploads", body)
 
@@ -639,7 +653,7 @@ def test_a_download_is_signed_where_the_file_is(api: ModuleType, monkeypatch: py
         "content_type": "image/jpeg",
         "size": Decimal(12),
     }
-    monkeypatch.setattr(api.attachments.keys, "get", lambda *_: item)
+    monkeypatch.setattr(of_attachments(api).keys, "get", lambda *_: item)
     asked: list[dict[str, Any]] = []
     with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}) as stubber:
         stubber.client.meta.events.register(
@@ -652,14 +666,14 @@ def test_a_download_is_signed_where_the_file_is(api: ModuleType, monkeypatch: py
 
 
 def test_an_attachment_of_a_region_that_is_gone_is_not_found(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.attachments.keys, "get", lambda *_: {"region": "eu-west-1"})
+    monkeypatch.setattr(of_attachments(api).keys, "get", lambda *_: {"region": "eu-west-1"})
     assert call(api, "GET", "/rooms/r/attachments/u-1")[0] == 404
 
 
 def test_a_thumbnail_is_signed_by_its_own_key(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     thumbnail = {"key": "accepted/anna/u-1/thumbnail/320.webp", "content_type": "image/webp", "size": Decimal(3)}
     item = {"region": "us-west-2", "key": "accepted/anna/u-1/cat.jpg", "name": "cat.jpg", "thumbnail_file": thumbnail}
-    monkeypatch.setattr(api.attachments.keys, "get", lambda *_: item)
+    monkeypatch.setattr(of_attachments(api).keys, "get", lambda *_: item)
     asked: list[dict[str, Any]] = []
     with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}) as stubber:
         stubber.client.meta.events.register(
@@ -707,7 +721,7 @@ def test_a_search_looks_at_so_many_and_says_where_to_go_on(
     api: ModuleType, monkeypatch: pytest.MonkeyPatch, count: int, last: str | None, shown: int, after: str | None
 ) -> None:
     table = Found(count, last)
-    monkeypatch.setattr(api, "table", table)
+    monkeypatch.setattr(service(api), "table", table)
     status, answer, _ = call(api, "GET", "/rooms/r/attachments", name="\uff23AT", limit="2", after="u-9")
     assert (status, len(answer["attachments"]), answer["after"]) == (200, shown, after)
     assert table.asked["ExpressionAttributeValues"] == {
@@ -720,10 +734,10 @@ def test_a_search_looks_at_so_many_and_says_where_to_go_on(
 
 
 def test_a_list_without_a_filter_reads_no_more_than_it_shows(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "table", Found(2, "u-1"))
+    monkeypatch.setattr(service(api), "table", Found(2, "u-1"))
     _, answer, _ = call(api, "GET", "/rooms/r/attachments", limit="2")
-    assert (api.table.asked["Limit"], answer["after"]) == (2, "u-1")
-    assert "FilterExpression" not in api.table.asked
+    assert (service(api).table.asked["Limit"], answer["after"]) == (2, "u-1")
+    assert "FilterExpression" not in service(api).table.asked
 
 
 def test_a_search_for_nothing_is_the_clients_mistake(api: ModuleType) -> None:

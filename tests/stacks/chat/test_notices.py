@@ -13,6 +13,15 @@ from stacks.chat.handlers.api import people
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
+MESSAGE = {
+    "region": "us-west-2",
+    "sequence": 7,
+    "clock": 1_700_000_000_000,
+    "author": "anna",
+    "client_message_id": "c-1",
+    "attachments": [],
+    "posted_at": "2026-01-02T23:59:59.000+00:00",
+}
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 
 
@@ -68,7 +77,7 @@ class Notifier:
         return {"Failed": [{"Id": number, "Code": "InternalError", "SenderFault": False} for number in refused]}
 
     def message(self, identity: str = "m-1", text: str = "hello", **more: str) -> str:
-        message = {"id": identity, "room": self.room, "author": "anna", "text": text, **more}
+        message = {**MESSAGE, "id": identity, "room": self.room, "text": text, **more}
         return json.dumps({"kind": "message", "message": message})
 
     def tell(self, *bodies: str) -> list[str]:
@@ -184,7 +193,7 @@ class Me:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-        self.module = importlib.import_module("stacks.chat.handlers.api.me")
+        self.module = importlib.import_module("stacks.chat.handlers.api.routes.notifications")
         self.people = People()
         self.account: Any = {"email": "anna@example.com", "email_verified": "true"}
         self.tokens: list[str] = []
@@ -280,7 +289,7 @@ def test_a_chat_without_notices_says_so_and_works_on(me: Me, monkeypatch: pytest
 
 
 def test_the_environment_tells_whether_there_are_notices(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("stacks.chat.handlers.api.me")
+    module = importlib.import_module("stacks.chat.handlers.api.routes.notifications")
     module.connect.cache_clear()
     assert module.connect() is None
     monkeypatch.setenv("NOTICES_TABLE", "chat")

@@ -1,8 +1,6 @@
-"""Attachments: asking for an upload in this Region, for a download from the Region that holds the file, and search."""
+"""Attachments: uploads to this Region, downloads from the Region that holds the file, and search."""
 
 import json
-import os
-import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +8,8 @@ import boto3
 from botocore.config import Config
 
 from ..domain import table as keys
+from ..domain.search import searchable
+from .environment import Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 # How long a download may start after it was asked for.
 _URL_SECONDS = 300
-# The distribution shows this folder of the bucket, and nothing beside it.
-_ROOT = "accepted/"
 # Attachments that one search looks through, about half a kilobyte each: a page ends there, and the next goes on.
 _MOST_READ = 1000
 
@@ -36,42 +34,52 @@ class FunctionFailedError(Exception):
     """A function behind the API did not answer as agreed."""
 
 
-def request_upload(user: str, room: str, name: str, content_type: str, size: int) -> dict[str, Any]:
-    """Return a form with which the user may upload one file to this Region's bucket.
+class Attachments:
+    """The functions behind the API that sign uploads and downloads.
 
-    Raises:
-        UploadRefusedError: when the type or the size is not allowed.
+    Args:
+        environment: Names them.
     """
-    file = {"name": name, "content_type": content_type, "size": size}
-    request = {"owner": user, **file, "metadata": {"room": room}}
-    return _invoke(_functions(os.environ["AWS_REGION"]), os.environ["UPLOAD_FUNCTION"], request)
 
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
 
-def request_download(table: "Table", room: str, upload_id: str, variant: str = "original") -> dict[str, Any]:
-    """Return a short-lived address of an attachment, or of its thumbnail.
+    def request_upload(self, user: str, room: str, name: str, content_type: str, size: int) -> dict[str, Any]:
+        """Return a form with which the user may upload one file to this Region's bucket.
 
-    Raises:
-        AttachmentNotFoundError: when the room has no such attachment, or the attachment no (or not yet a) thumbnail.
-    """
-    item = keys.get(table, keys.attachment_key(room, upload_id))
-    # Each Region's signing key stays in that Region, so that Region's function signs.
-    signing_functions: dict[str, str] = json.loads(os.environ["SIGNING_FUNCTIONS"])
-    if item is None or item["region"] not in signing_functions:
-        raise AttachmentNotFoundError
-    file = item if variant == "original" else item.get("thumbnail_file")
-    if file is None:
-        raise AttachmentNotFoundError
-    region = str(item["region"])
-    request = {"path": str(file["key"]).removeprefix(_ROOT), "expires_in": _URL_SECONDS}
-    signed = _invoke(_functions(region), signing_functions[region], request)
-    return {
-        "id": upload_id,
-        "name": str(item["name"]),
-        "content_type": str(file["content_type"]),
-        "size": int(file["size"]),
-        "url": signed["url"],
-        "expires_at": signed["expires_at"],
-    }
+        Raises:
+            UploadRefusedError: when the type or the size is not allowed.
+        """
+        file = {"name": name, "content_type": content_type, "size": size}
+        request = {"owner": user, **file, "metadata": {"room": room}}
+        return _invoke(_functions(self._environment.region), self._environment.upload_function, request)
+
+    def request_download(self, table: "Table", room: str, upload_id: str, variant: str = "original") -> dict[str, Any]:
+        """Return a short-lived address of an attachment, or of its thumbnail.
+
+        Raises:
+            AttachmentNotFoundError: when the room has no such attachment, or the attachment no (or not yet a)
+                thumbnail.
+        """
+        item = keys.get(table, keys.attachment_key(room, upload_id))
+        # Each Region's signing key stays in that Region, so that Region's function signs.
+        signing_functions = self._environment.signing_functions
+        if item is None or item["region"] not in signing_functions:
+            raise AttachmentNotFoundError
+        file = item if variant == "original" else item.get("thumbnail_file")
+        if file is None:
+            raise AttachmentNotFoundError
+        region, path = str(item["region"]), str(file["key"]).removeprefix(self._environment.accepted_prefix)
+        request = {"path": path, "expires_in": _URL_SECONDS}
+        signed = _invoke(_functions(region), signing_functions[region], request)
+        return {
+            "id": upload_id,
+            "name": str(item["name"]),
+            "content_type": str(file["content_type"]),
+            "size": int(file["size"]),
+            "url": signed["url"],
+            "expires_at": signed["expires_at"],
+        }
 
 
 def search(
@@ -94,7 +102,7 @@ def search(
     values = {":room": partition, ":attachments": prefix}
     conditions: list[str] = []
     if name:
-        values[":name"] = unicodedata.normalize("NFKC", name).casefold()
+        values[":name"] = searchable(name)
         conditions.append("contains(search_name, :name)")
     if content_type:
         values[":type"] = content_type

@@ -6,54 +6,16 @@ the logs together: by clock, then Region, then sequence. A message's place never
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from heapq import merge
-from typing import Any
 from uuid import UUID, uuid5
+
+from ..domain.messages import Message, Position
 
 Cursor = dict[str, int]
 """For each Region the sequence of the last message that the reader has."""
 
 # Any fixed UUID does; it must never change, because message ids are derived from it.
 _NAMESPACE = UUID("5f3ae1f2-7a34-4c0f-9a0e-6d1c3f0b8f6e")
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class Position:
-    """Where a message stands in its room, the same for every reader in every Region."""
-
-    clock: int
-    region: str
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A message as it is stored and as clients see it."""
-
-    room: str
-    region: str
-    """The Region that accepted it."""
-    sequence: int
-    """Its number in that Region's log, from 1, without gaps."""
-    clock: int
-    """Hybrid logical clock: milliseconds since 1970, or one more than the newest message known at the time."""
-    id: str
-    author: str
-    client_message_id: str
-    text: str
-    attachments: list[str] = field(default_factory=list)
-    posted_at: str
-    """Wall clock of the accepting Region, for people; it does not decide the order."""
-
-    @property
-    def position(self) -> Position:
-        """Where it stands in the room."""
-        return Position(self.clock, self.region, self.sequence)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
 
 
 def message_id(room: str, author: str, client_message_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What users tell about themselves: the name to show."""
+"""The names that users chose to be shown."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING

@@ -15,7 +15,7 @@ from .ordering import Cursor, format_cursor, furthest, parse_cursor, waiting
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-# The same user marks the same room from two places at once: rare, and the second try sees what the first did.
+# The same user marks the same room from two places at once: rare, and a retry sees what the other call wrote.
 _TRIES = 5
 
 
@@ -75,7 +75,7 @@ class ReadMarkers:
         return self.unread(user, {room: head})[room]
 
     def _grow(self, user: str, room: str, seen: Cursor) -> bool:
-        """Put the marker of this Region forward. False when somebody else wrote it in between."""
+        """Advance the marker of this Region. False when another call wrote it in between."""
         key = keys.read_key(user, room, self._region)
         marker = keys.get(self._table, key)
         grown = furthest(self._cursor(marker), seen)

@@ -1,31 +1,32 @@
 """Records an accepted upload as an attachment of its room, in the Region whose bucket holds it.
 
-It hears of an upload when it was accepted, and once more, with ``thumbnail`` beside, when its thumbnail was made; in
-any order, and of each maybe twice. Each message has everything about the upload, so whichever is first makes the item,
-and none takes away what the other wrote.
+It receives a message when an upload was accepted, and another one, with ``thumbnail``, when its thumbnail was made; in
+any order, and each perhaps twice. Each message has everything about the upload, so whichever is first creates the item,
+and none removes what the other wrote.
 """
 
-import json
 import os
-import unicodedata
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic_core import from_json
+
+from ..domain.search import searchable
+from ..domain.table import as_key, attachment_key, connect
 
 logger = Logger()
 tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
-table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+table = connect(os.environ["TABLE_NAME"])
 
 
 def record_attachment(record: SQSRecord) -> None:
     """Record what one message says. The same message again changes nothing, and so is no change in the stream."""
-    upload = json.loads(record.body)
+    upload = from_json(record.body, allow_inf_nan=False)
     item = {
         # Not "user": the index of memberships is made of items that have it.
         "owner": upload["owner"],
@@ -40,16 +41,11 @@ def record_attachment(record: SQSRecord) -> None:
     if "thumbnail" in upload:
         item |= {"thumbnail": True, "thumbnail_file": upload["thumbnail"]}
     table.update_item(
-        Key={"pk": f"ROOM#{upload['metadata']['room']}", "sk": f"ATTACHMENT#{upload['upload_id']}"},
+        Key=as_key(attachment_key(upload["metadata"]["room"], upload["upload_id"])),
         UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in item),
         ExpressionAttributeNames={f"#{name}": name for name in item},
         ExpressionAttributeValues={f":{name}": value for name, value in item.items()},
     )
-
-
-def searchable(text: str) -> str:
-    """Return a text as the API's search compares it: without case, and without width of Japanese characters."""
-    return unicodedata.normalize("NFKC", text).casefold()
 
 
 @logger.inject_lambda_context

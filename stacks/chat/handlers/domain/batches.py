@@ -1,4 +1,4 @@
-"""Working on the records of a batch so that one that fails stops no other."""
+"""Processing the records of a batch so that one that fails stops no other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,10 +1,10 @@
 """The live channel of a room in one Region: ``/rooms/<room>/<generation>``.
 
-Whether somebody may listen is asked once, when they subscribe. To cut off who leaves, the room moves to a new channel:
-its next generation. Members are told to follow, and subscribing there asks again who they are.
+The membership is checked once, when a user subscribes. To cut off who leaves, the room moves to a new channel: its next
+generation. An event asks members to follow, and the membership is checked again when they subscribe there.
 
-Every Region has generations of its own, because each publishes to its own live API only, and because it may let people
-into a new generation only once it knows itself who has left.
+Every Region has generations of its own, because each publishes to its own live API only, and because it may accept
+subscriptions of a new generation only once it knows itself who has left.
 """
 
 import re
@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import table as keys
+from .names import NAMESPACE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-NAMESPACE = "rooms"
 # The generation of a room that nobody has left: it needs no item.
 _FIRST = "0"
 # Ten random bytes: long enough never to come twice. It is no secret, the subscription is checked.
@@ -56,7 +56,7 @@ def look_up_many(table: "Table", rooms: Iterable[str], region: str) -> dict[str,
 def move(room: str, region: str) -> dict[str, Any]:
     """Return the update that moves a room to its next channel, for UpdateItem or a transaction.
 
-    The item says which channel was left, so that whoever sees it change can tell those who still listen there.
+    The item says which channel was left, so that the publisher can announce the new one there.
     """
     return {
         "Key": keys.as_key(keys.channel_key(room, region)),

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 60
 """How often a client with an open room says so."""
 AWAY_SECONDS = 150
-"""After this time without a heartbeat somebody is away: one may be lost without anybody noticing."""
+"""After this time without a heartbeat a user counts as away: one lost heartbeat changes nothing."""
 TYPING_SECONDS = 6
-"""After this time somebody has stopped typing, at the table as at every client."""
+"""After this time a user counts as not typing any more, in the table and at every client."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rooms and who is in them. A user who is not in a room cannot tell that it exists."""
+"""Rooms and who is in them. A user who is not in a room cannot find out that it exists."""
 
 import random
 import secrets
@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 
 from . import channels
 from . import table as keys
+from .names import ROOMS_OF_USER
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, QueryInputTableQueryTypeDef
 
-ROOMS_OF_USER = "RoomsOfUser"
 LARGEST_ROOM = 500
 """Most members: every answer about a room names all of them, and every message may be a notice to each."""
 
@@ -26,7 +26,7 @@ _PAUSE = 0.05
 
 
 class RoomNotFoundError(Exception):
-    """There is no such room, or the user is not in it, or the invite code is wrong: strangers cannot tell which."""
+    """There is no such room, or the user is not in it, or the invite code is wrong: the user cannot tell which."""
 
 
 class RoomFullError(Exception):
@@ -38,7 +38,7 @@ class RoomChangedError(Exception):
 
 
 def create(table: "Table", user: str, name: str) -> dict[str, str]:
-    """Make a room with its creator in it. The invite code lets others in; only the creator gets it."""
+    """Create a room with its creator in it. Others join with the invite code; only the creator gets it."""
     room, invite_code, now = str(uuid4()), secrets.token_urlsafe(16), _now()
     described = {"room": room, "name": name, "created_by": user, "created_at": now, "invite_code": invite_code}
     items = [
@@ -56,7 +56,7 @@ def create(table: "Table", user: str, name: str) -> dict[str, str]:
 
 
 def join(table: "Table", user: str, room: str, invite_code: str) -> tuple[dict[str, str], bool]:
-    """Let a user in who knows the invite code; joining twice changes nothing.
+    """Add a user who knows the invite code; joining twice changes nothing.
 
     Args:
         table: The table.
@@ -84,7 +84,7 @@ def join(table: "Table", user: str, room: str, invite_code: str) -> tuple[dict[s
 
 
 def leave(table: "Table", user: str, room: str, region: str) -> None:
-    """Let a user out, and move the room to a live channel where the user is not; without a membership nothing happens.
+    """Remove a user, and move the room to another live channel; without a membership nothing happens.
 
     The membership is marked, not deleted: of a join and a leave in two Regions the later one wins, and a mark wins or
     loses like any other write. The mark names this Region, whose channel changes together with it; the others change
@@ -149,12 +149,12 @@ def name_of(table: "Table", room: str) -> str:
 
 
 def is_member(table: "Table", user: str, room: str) -> bool:
-    """Tell whether a user is in a room, as far as this Region knows."""
+    """Return whether a user is in a room, as far as this Region knows."""
     return lets_in(keys.get(table, keys.member_key(room, user)))
 
 
 def lets_in(item: keys.Item | None) -> bool:
-    """Tell whether an item of ``member_key`` (or its absence) stands for somebody who is in the room."""
+    """Return whether an item of ``member_key`` (or its absence) stands for somebody who is in the room."""
     return item is not None and "left_at" not in item
 
 

@@ -1,6 +1,5 @@
-"""Keys of the chat's table, and the reads that every part of the API needs."""
+"""Keys of the chat's table, and the reads that several functions need."""
 
-import os
 import random
 import time
 from collections.abc import Iterable
@@ -21,10 +20,10 @@ _BATCH = 100
 _THROTTLED = 0.1
 
 
-def connect() -> "Table":
-    """Return the local replica of the table. Calls end within the API's own time limit."""
+def connect(table_name: str) -> "Table":
+    """Return this Region's replica of the table. Calls end within the API's own time limit."""
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
-    return boto3.resource("dynamodb", config=config).Table(os.environ["TABLE_NAME"])
+    return boto3.resource("dynamodb", config=config).Table(table_name)
 
 
 def room_key(room: str) -> Key:
@@ -38,12 +37,12 @@ def member_key(room: str, user: str) -> Key:
 
 
 def profile_key(user: str) -> Key:
-    """Key of what a user tells everybody, such as the name to show."""
+    """Key of what everybody may know of a user: the name to show."""
     return f"USER#{user}", "PROFILE"
 
 
 def read_key(user: str, room: str, region: str) -> Key:
-    """Key of how far a user has read a room, as told to one Region. Only that Region writes it."""
+    """Key of how far a user has read a room, as marked in one Region. Only that Region writes it."""
     return f"USER#{user}", f"READ#{room}#{region}"
 
 

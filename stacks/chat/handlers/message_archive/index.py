@@ -17,6 +17,10 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic_core import from_json
+
+from ..domain.events import message_in
+from ..domain.messages import Position
 
 logger = Logger()
 tracer = Tracer()
@@ -27,13 +31,11 @@ s3 = boto3.client("s3")
 class Line:
     """A message as it is kept, in the order of readers.
 
-    Room, region and sequence name it for ever. Its id does not: a message that two Regions accepted has one id, and
-    both are kept.
+    Room, Region and sequence identify it. Its id does not: a message that two Regions accepted has one id, and both are
+    kept.
     """
 
-    clock: int
-    region: str
-    sequence: int
+    position: Position
     room: str
     posted_at: datetime
     text: bytes
@@ -41,14 +43,14 @@ class Line:
     @classmethod
     def of(cls, record: SQSRecord) -> "Line":
         """Read a record of the queue."""
-        message = json.loads(record.body)["message"]
+        message = message_in(record.body)
+        # As it was published, with what a newer publisher may have added.
+        published = from_json(record.body)["message"]
         return cls(
-            clock=int(message["clock"]),
-            region=str(message["region"]),
-            sequence=int(message["sequence"]),
-            room=str(message["room"]),
-            posted_at=datetime.fromisoformat(message["posted_at"]).astimezone(UTC),
-            text=json.dumps(message, ensure_ascii=False).encode(),
+            message.position,
+            room=message.room,
+            posted_at=datetime.fromisoformat(message.posted_at).astimezone(UTC),
+            text=json.dumps(published, ensure_ascii=False).encode(),
         )
 
 
@@ -65,7 +67,7 @@ def archive(lines: Collection[Line]) -> None:
 
 def key_of(ordered: list[Line]) -> str:
     """Return where messages are kept, which are in order."""
-    names = "\n".join(f"{line.room}/{line.region}/{line.sequence}" for line in ordered)
+    names = "\n".join(f"{line.room}/{line.position.region}/{line.position.sequence}" for line in ordered)
     name = hashlib.sha256(names.encode()).hexdigest()[:32]
     earliest = min(line.posted_at for line in ordered)
     return f"messages/{earliest:%Y/%m/%d/%H}/{name}.jsonl"
@@ -74,7 +76,7 @@ def key_of(ordered: list[Line]) -> str:
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Archive a batch of the queue; what is no message is delivered again alone, and ends in a queue of its own."""
+    """Archive a batch of the queue; what is no message fails alone, and ends in the dead-letter queue."""
     del context
     lines: list[Line] = []
     failed: list[str] = []

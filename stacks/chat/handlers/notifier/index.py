@@ -1,13 +1,11 @@
-"""Tells members who do not have a room open of its messages: one notice for each of them and message.
+"""Sends a notice of each message to the members who do not have its room open.
 
-Whether, where and how often somebody is really told is decided behind it. It works in the Region that accepted a
-message, so each message is looked at once. What it has to know of a room it reads once for all messages of a batch.
+Whether, where and how often somebody is really notified is decided behind the queue. This runs in the Region that
+accepted a message, so each message is handled once. What it has to know of a room it reads once for all messages of a
+batch.
 """
 
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -19,50 +17,45 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ..domain import rooms
 from ..domain.batches import failing_alone
+from ..domain.events import message_in
 from ..domain.presence import RoomPresence
-from ..domain.table import Item, connect, get_many, profile_key, room_key
+from ..domain.table import connect, get_many
+from .environment import Environment
+from .rules import Notice, Received, keys_of, notices_of, receivers_of
 
 logger = Logger()
 tracer = Tracer()
+environment = Environment.read()
 sqs = boto3.client("sqs")
-table = connect()
+table = connect(environment.table_name)
 presence = RoomPresence(table)
 
-# Most messages of one SendMessageBatch, and enough of a text to decide whether to look.
+# Most messages of one SendMessageBatch.
 _BATCH = 10
-_LONGEST_BODY = 300
 
 
-@dataclass(frozen=True)
-class Message:
-    """A message as far as a notice tells of it, and the record of the queue that brought it."""
-
-    record: str
-    id: str
-    room: str
-    author: str
-    text: str
-
-    @classmethod
-    def of(cls, record: SQSRecord) -> "Message":
-        """Read a record."""
-        message = json.loads(record.body)["message"]
-        return cls(record.message_id, message["id"], message["room"], message["author"], message["text"])
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What one member is told of one message."""
-
-    record: str
-    body: str
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Handle a batch of the queue; only what failed is delivered again."""
+    del context
+    failed: set[str] = set()
+    messages: list[Received] = []
+    for record in map(SQSRecord, event["Records"]):
+        with failing_alone(record.message_id, failed=failed):
+            messages.append(Received(record.message_id, message_in(record.body)))
+    notices = notices_for(messages, absent_from(messages, failed))
+    while some := list(islice(notices, _BATCH)):
+        with failing_alone(*(notice.record for notice in some), failed=failed):
+            failed |= send(some)
+    return {"batchItemFailures": [{"itemIdentifier": record} for record in sorted(failed)]}
 
 
-def absent_from(messages: Iterable[Message], failed: set[str]) -> dict[str, set[str]]:
+def absent_from(messages: Iterable[Received], failed: set[str]) -> dict[str, set[str]]:
     """Return by room the members who do not have it open; rooms that could not be read are left out."""
     records: dict[str, list[str]] = {}
-    for message in messages:
-        records.setdefault(message.room, []).append(message.record)
+    for received in messages:
+        records.setdefault(received.message.room, []).append(received.record)
     absent: dict[str, set[str]] = {}
     for room, of_room in records.items():
         with failing_alone(*of_room, failed=failed):
@@ -70,54 +63,22 @@ def absent_from(messages: Iterable[Message], failed: set[str]) -> dict[str, set[
     return absent
 
 
-def notices_of(messages: Iterable[Message], absent: Mapping[str, set[str]]) -> Iterator[Notice]:
-    """Return whom messages are told, and how."""
-    receivers = {message: absent.get(message.room, set()) - {message.author} for message in messages}
-    told = [message for message in receivers if receivers[message]]
-    # Rooms and people have names alike.
-    named = get_many(table, [key for message in told for key in (room_key(message.room), profile_key(message.author))])
-    for message in told:
-        name = _name(named.get(profile_key(message.author)))
-        notice = {
-            "notice_id": message.id,
-            "topic": message.room,
-            "title": _name(named.get(room_key(message.room))),
-            "body": (f"{name}: {message.text}" if name else message.text)[:_LONGEST_BODY],
-            "link": f"{os.environ['WEB_ADDRESS']}/rooms/{message.room}",
-        }
-        for user in sorted(receivers[message]):
-            yield Notice(message.record, json.dumps(notice | {"user": user}))
-
-
-def _name(item: Item | None) -> str:
-    """Return a name; empty for who has given none, and for what has not arrived in this Region."""
-    return str(item["name"]) if item else ""
+def notices_for(messages: Iterable[Received], absent: dict[str, set[str]]) -> Iterator[Notice]:
+    """Return the notices of messages; names are read once for all."""
+    receivers = [(received, receivers_of(received, absent)) for received in messages]
+    wanted = [(received, users) for received, users in receivers if users]
+    named = get_many(table, keys_of(received for received, _ in wanted))
+    for received, users in wanted:
+        yield from notices_of(received, users, named, environment.web_address)
 
 
 def send(notices: list[Notice]) -> set[str]:
-    """Send up to ten notices; return the records whose notices SQS did not all take.
+    """Send up to ten notices; return the records whose notices SQS did not all accept.
 
-    Those that it took are dropped as repetitions when all are sent again.
+    Those that it accepted are dropped as repetitions when all are sent again.
     """
     entries: Any = [{"Id": str(number), "MessageBody": notice.body} for number, notice in enumerate(notices)]
-    answer = sqs.send_message_batch(QueueUrl=os.environ["NOTICES_QUEUE"], Entries=entries)
+    answer = sqs.send_message_batch(QueueUrl=environment.queue_url, Entries=entries)
     for refusal in answer.get("Failed", []):
-        logger.error("notice refused", refusal=refusal)
+        logger.error("Notice refused", refusal=refusal)
     return {notices[int(refusal["Id"])].record for refusal in answer.get("Failed", [])}
-
-
-@logger.inject_lambda_context
-@tracer.capture_lambda_handler
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Work on a batch of the queue; only what failed is delivered again."""
-    del context
-    failed: set[str] = set()
-    messages: list[Message] = []
-    for record in map(SQSRecord, event["Records"]):
-        with failing_alone(record.message_id, failed=failed):
-            messages.append(Message.of(record))
-    notices = notices_of(messages, absent_from(messages, failed))
-    while some := list(islice(notices, _BATCH)):
-        with failing_alone(*(notice.record for notice in some), failed=failed):
-            failed |= send(some)
-    return {"batchItemFailures": [{"itemIdentifier": record} for record in sorted(failed)]}

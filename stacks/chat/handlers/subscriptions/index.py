@@ -1,4 +1,4 @@
-"""Decides who may listen to a room: its members, and only on the channel that the room has now."""
+"""Decides who may subscribe to a room's channel: its members, and only to the channel that the room has now."""
 
 import os
 from typing import Any
@@ -11,27 +11,24 @@ from ..domain.table import connect
 
 logger = Logger()
 tracer = Tracer()
-table = connect()
+region = os.environ["AWS_REGION"]
+table = connect(os.environ["TABLE_NAME"])
 
-# The same for all reasons: a stranger learns nothing.
+# The same for all reasons: who is not in the room learns nothing.
 REFUSED = {"error": "there is no such channel for you; ask GET /rooms/{room} for the room's channel"}
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str] | None:
-    """Let a subscription pass (None), or refuse it with an error.
+    """Accept a subscription (None), or refuse it with an error.
 
     Both reads are strongly consistent. When somebody leaves between the answer and the subscription, they listen on a
     channel that the room has left.
     """
     channel, user = str(event["info"]["channel"]["path"]), str(event["identity"]["sub"])
     room = channels.room_of(channel)
-    if (
-        room is None
-        or not rooms.is_member(table, user, room)
-        or channels.look_up(table, room, os.environ["AWS_REGION"]) != channel
-    ):
-        logger.info("subscription refused", channel=channel, user=user)
+    if room is None or not rooms.is_member(table, user, room) or channels.look_up(table, room, region) != channel:
+        logger.info("Subscription refused", channel=channel, user=user)
         return REFUSED
     return None

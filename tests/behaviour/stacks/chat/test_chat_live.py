@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from tests.behaviour.test_chat import Attachment, jpeg
+from tests.behaviour.stacks.chat.test_chat import Attachment, jpeg
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually

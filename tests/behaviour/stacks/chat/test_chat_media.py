@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from tests.behaviour.test_chat import AWAY, HOME, REGIONS, Attachment, Chat, Room, User, jpeg
+from tests.behaviour.stacks.chat.test_chat import AWAY, HOME, REGIONS, Attachment, Chat, Room, User, jpeg
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually

@@ -1,4 +1,4 @@
-"""What a user decides about notices: mail, push, how often, and on which devices."""
+"""Notifications: whether the caller wants mail and push, how often, and on which devices."""
 
 import os
 from functools import cache
@@ -14,15 +14,15 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
-from .models import Identifier
+from ..models import Identifier
+from .caller import Answer, user_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
     from notices import Notices, Preferences
 
 router = APIGatewayHttpRouter()
-
-Answer = tuple[dict[str, Any], int]
 
 
 class Choice(BaseModel):
@@ -48,7 +48,7 @@ class NewDevice(BaseModel):
 @router.get("/me/notifications")
 def read_choice() -> Answer:
     """Return what the caller chose."""
-    return _described(_people().preferences(_user())), HTTPStatus.OK
+    return _described(_people().preferences(user_of(router))), HTTPStatus.OK
 
 
 @router.put("/me/notifications")
@@ -57,7 +57,7 @@ def choose(body: Choice) -> Answer:
     people = _people()
     address = _verified_address() if body.mail else None
     chosen = people.choose(
-        _user(),
+        user_of(router),
         mail=body.mail,
         push=body.push,
         quiet_minutes=body.quiet_minutes,
@@ -71,7 +71,7 @@ def choose(body: Choice) -> Answer:
 def add_device(body: NewDevice) -> Answer:
     """Register a device for push."""
     try:
-        device = _people().add_device(_user(), body.platform, body.token)
+        device = _people().add_device(user_of(router), body.platform, body.token)
     except ValueError as error:
         raise BadRequestError(str(error)) from error
     return {"device": device}, HTTPStatus.CREATED
@@ -80,13 +80,13 @@ def add_device(body: NewDevice) -> Answer:
 @router.delete("/me/devices/<device>")
 def remove_device(device: Annotated[Identifier, Path()]) -> Answer:
     """Forget a device."""
-    if not _people().remove_device(_user(), device):
+    if not _people().remove_device(user_of(router), device):
         raise NotFoundError("you have no such device")
     return {"device": device}, HTTPStatus.OK
 
 
 def seen(user: str, room: str) -> None:
-    """Note that the user has read everything: what waits to be told about the room is not news any more."""
+    """Note that the user has read everything: notices of the room that were not sent yet are dropped."""
     if people := connect():
         people.seen(user, room)
 
@@ -116,11 +116,6 @@ def _described(chosen: "Preferences") -> dict[str, Any]:
         "language": chosen.language or "en",
         "mail_off": chosen.mail_off,
     }
-
-
-def _user() -> str:
-    authorizer = router.current_event.request_context.authorizer
-    return str(authorizer.jwt_claim["sub"])
 
 
 def _verified_address() -> str:

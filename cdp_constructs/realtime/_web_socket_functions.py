@@ -1,0 +1,102 @@
+"""The functions of a WebSocket API: they verify tokens, keep subscriptions, and publish."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_iam as iam
+
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.realtime._subscriptions_table import grant_finding, grant_keeping
+from cdp_constructs.realtime._web_socket_api import connections_arn
+
+if TYPE_CHECKING:
+    from aws_cdk import RemovalPolicy
+    from aws_cdk import aws_apigatewayv2 as apigatewayv2
+    from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_logs as logs
+    from constructs import Construct
+
+    from cdp_constructs.api.sign_in_user_pool import TokenIssuer
+
+
+def add_authorizer_function(
+    scope: "Construct",
+    *,
+    issuer: "TokenIssuer",
+    log_retention: "logs.RetentionDays",
+    removal_policy: "RemovalPolicy",
+) -> "lambda_.Function":
+    """Add what verifies the tokens of an issuer."""
+    return add_function(
+        scope,
+        "Authorizer",
+        handler="realtime/web_socket_authorization",
+        description=f"Verifies who connects to {path_of(scope)}",
+        invocation=Invocation.REQUEST,
+        environment={"ISSUER": issuer.url, "CLIENT_IDS": ",".join(issuer.audience)},
+        memory_size=512,
+        log_retention=log_retention,
+        removal_policy=removal_policy,
+    )
+
+
+def add_subscriptions_function(
+    scope: "Construct",
+    *,
+    table: "dynamodb.ITableV2",
+    log_retention: "logs.RetentionDays",
+    removal_policy: "RemovalPolicy",
+) -> "lambda_.Function":
+    """Add what answers the routes and keeps the subscriptions."""
+    function = add_function(
+        scope,
+        "Subscriptions",
+        handler="realtime/web_socket_subscriptions",
+        shares=["channels"],
+        description=f"Keeps who is subscribed to which channel of {path_of(scope)}",
+        invocation=Invocation.REQUEST,
+        environment={"TABLE_NAME": table.table_name},
+        memory_size=512,
+        timeout=seconds(20),
+        log_retention=log_retention,
+        removal_policy=removal_policy,
+    )
+    grant_keeping(table, function)
+    return function
+
+
+def add_publishing_function(
+    scope: "Construct",
+    construct_id: str,
+    *,
+    stage: "apigatewayv2.WebSocketStage",
+    table: "dynamodb.ITableV2",
+    log_retention: "logs.RetentionDays",
+    removal_policy: "RemovalPolicy",
+) -> "lambda_.Function":
+    """Add what publishes the messages of a queue."""
+    function = add_function(
+        scope,
+        construct_id,
+        handler="realtime/web_socket_publishing",
+        shares=["channels"],
+        description=f"Publishes to the channels of {path_of(scope)}",
+        invocation=Invocation.POLLED,
+        environment={"TABLE_NAME": table.table_name, "CALLBACK_URL": stage.callback_url},
+        memory_size=1024,
+        timeout=minutes(1),
+        log_retention=log_retention,
+        removal_policy=removal_policy,
+    )
+    connections = connections_arn(stage)
+    allow_on_prefixes(
+        function,
+        "Publish",
+        [iam.PolicyStatement(actions=["execute-api:ManageConnections"], resources=[connections])],
+        prefixes=[connections],
+        reason="Connections are made by clients; the publisher may post to those of this API's stage only.",
+    )
+    grant_finding(table, function)
+    return function

@@ -1,0 +1,39 @@
+"""What the function needs to know, read once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+
+@dataclass(frozen=True)
+class Environment:
+    """This Region, its table's replica, and the functions behind the API."""
+
+    region: str
+    log_regions: tuple[str, ...]
+    """Every Region that may hold a part of a room's history."""
+    table_name: str
+    realtime: Mapping[str, Any]
+    """Where clients find the live channels."""
+    upload_function: str
+    """Hands out upload forms of this Region."""
+    signing_functions: Mapping[str, str]
+    """Signs downloads of a Region's attachments, by Region."""
+    accepted_prefix: str
+    """The part of an attachment's key that its address does not have: the distribution shows this folder only."""
+
+    @classmethod
+    def read(cls) -> "Environment":
+        """Read the environment variables."""
+        return cls(
+            region=os.environ["AWS_REGION"],
+            log_regions=tuple(os.environ["LOG_REGIONS"].split(",")),
+            table_name=os.environ["TABLE_NAME"],
+            realtime=from_json(os.environ["REALTIME"]),
+            upload_function=os.environ["UPLOAD_FUNCTION"],
+            signing_functions=from_json(os.environ["SIGNING_FUNCTIONS"]),
+            accepted_prefix=os.environ["ACCEPTED_PREFIX"],
+        )

@@ -1,0 +1,60 @@
+"""Messages: posting, reading, and how far the caller has read."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.exceptions import BadRequestError
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from ...domain import rooms
+from .. import service
+from ..models import NewMessage, Reading
+from ..ordering import Cursor, format_cursor, parse_cursor
+from . import notifications
+from .caller import Answer, Limit, Room, user_of
+
+router = APIGatewayHttpRouter()
+
+CursorText = Annotated[str, Query(max_length=1024)]
+
+
+@router.post("/rooms/<room>/messages")
+def post_message(room: Room, body: NewMessage) -> Answer:
+    """Post a message: 201 when this call stored it, 200 when it was stored before."""
+    message, new = service.log.append(room, user_of(router), body.client_message_id, body.text, body.attachments)
+    return message.to_dict(), HTTPStatus.CREATED if new else HTTPStatus.OK
+
+
+@router.get("/rooms/<room>/messages")
+def read_messages(room: Room, after: CursorText = "", before: CursorText | None = None, limit: Limit = 50) -> Answer:
+    """Read what follows a cursor, or what comes before one. The answer's cursor is where to continue."""
+    rooms.require_member(service.table, user_of(router), room)
+    if before is not None:
+        if after:
+            raise BadRequestError("after and before exclude each other; pass one of them")
+        start = None if before == "latest" else _cursor(before)
+        messages, cursor, oldest, more = service.log.read_back(room, start, limit)
+    else:
+        messages, cursor, more = service.log.read(room, _cursor(after), limit)
+        oldest = None
+    page = {"messages": [message.to_dict() for message in messages], "cursor": format_cursor(cursor), "more": more}
+    return page | ({"before": format_cursor(oldest)} if oldest else {}), HTTPStatus.OK
+
+
+@router.put("/rooms/<room>/read")
+def mark_read(room: Room, body: Reading) -> Answer:
+    """Note how far the caller has read; what was read before stays read."""
+    user = user_of(router)
+    rooms.require_member(service.table, user, room)
+    unread = service.markers.mark(user, room, _cursor(body.cursor))
+    if not unread:
+        notifications.seen(user, room)
+    return {"unread": unread}, HTTPStatus.OK
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        return parse_cursor(text, service.log.regions)
+    except ValueError as error:
+        raise BadRequestError(str(error)) from error
