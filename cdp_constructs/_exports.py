@@ -30,6 +30,7 @@ MODULE_OF = {
     "SpeedLayer": "cdp_constructs.data.speed_layer",
     "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
+    "Threshold": "cdp_constructs.data.threshold",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
     "TopicRule": "cdp_constructs.iot.topic_rule",
     "TopicSpace": "cdp_constructs.iot.topics",
@@ -37,5 +38,7 @@ MODULE_OF = {
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
     "WebhookSource": "cdp_constructs.workflow.webhook_automation",
     "alarms_of": "cdp_constructs.core.alarms",
+    "check_threshold": "cdp_constructs.data.threshold",
     "use_access_log_bucket": "cdp_constructs.core.buckets",
+    "written": "cdp_constructs.data.threshold",
 }
