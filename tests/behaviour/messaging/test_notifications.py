@@ -25,7 +25,8 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture
 from cdp_constructs.testing import eventually as seen_within
-from notices.waiting import Batch, BusyError, Timer, Waiting
+from notices.state import Batch, BusyError, Timer
+from notices.waiting import Waiting
 from tests.queues import messages_in
 
 REGION = "us-east-1"
@@ -498,12 +499,12 @@ class Desk:
             self.waiting.armed(timer)
 
     def ring(self, timer: Timer) -> None:
-        begun = self.waiting.begin(timer, 35)
-        if isinstance(begun, Batch):
-            self.sent.append(begun)
-            self.arm(self.waiting.finish(begun, 300))
+        taken = self.waiting.take(timer, 35)
+        if isinstance(taken, Batch):
+            self.sent.append(taken)
+            self.arm(self.waiting.finish(taken, 300))
         else:
-            self.arm(begun)
+            self.arm(taken)
 
 
 def test_exactly_one_timer_is_at_work(place: Office) -> None:
@@ -524,10 +525,10 @@ def test_what_comes_while_others_are_sent_gets_the_next_timer(place: Office) -> 
     desk = Desk(place)
     timer = desk.accept()
     assert timer is not None
-    begun = desk.waiting.begin(timer, 35)
-    assert isinstance(begun, Batch)
+    taken = desk.waiting.take(timer, 35)
+    assert isinstance(taken, Batch)
     assert desk.accept() is None
-    following = desk.waiting.finish(begun, 300)
+    following = desk.waiting.finish(taken, 300)
     assert following is not None
     assert following.due_ms == (desk.now + 300) * 1000
     desk.ring(following)
@@ -542,30 +543,30 @@ def test_step_that_broke_off_before_its_message_was_sent_is_repeated(place: Offi
     assert again is not None
     desk.arm(again)
     assert desk.accept("a") is None
-    begun = desk.waiting.begin(again, 35)
-    assert isinstance(begun, Batch)
+    taken = desk.waiting.take(again, 35)
+    assert isinstance(taken, Batch)
     desk.accept("b")
-    following = desk.waiting.finish(begun, 300)
+    following = desk.waiting.finish(taken, 300)
     # The same message comes again, and finds that the next timer's was never sent.
-    assert desk.waiting.begin(again, 35) == following
+    assert desk.waiting.take(again, 35) == following
     assert following is not None
     desk.arm(following)
-    assert desk.waiting.begin(again, 35) is None
+    assert desk.waiting.take(again, 35) is None
 
 
 def test_try_after_a_crash_leaves_out_what_was_served(place: Office) -> None:
     desk = Desk(place)
     timer = desk.accept()
     assert timer is not None
-    begun = desk.waiting.begin(timer, 35)
-    assert isinstance(begun, Batch)
-    desk.waiting.done(begun, "mail")
+    taken = desk.waiting.take(timer, 35)
+    assert isinstance(taken, Batch)
+    desk.waiting.done(taken, "mail")
     with pytest.raises(BusyError):
-        desk.waiting.begin(timer, 35)
+        desk.waiting.take(timer, 35)
     desk.now += 36
-    again = desk.waiting.begin(timer, 35)
+    again = desk.waiting.take(timer, 35)
     assert isinstance(again, Batch)
-    assert (again.notices, again.done) == (begun.notices, {"mail"})
+    assert (again.notices, again.done) == (taken.notices, {"mail"})
     assert desk.waiting.finish(again, 300) is None
 
 
