@@ -25,7 +25,7 @@ def check_sender(construct: "Construct", sender: str, identity: "ses.IEmailIdent
     """
     if Token.is_unresolved(sender):
         return
-    # Imported here: whoever sends no mail does not pay for it.
+    # Imported here: an application without notifications does not pay for it.
     from email_validator import EmailNotValidError, validate_email
 
     address = parseaddr(sender)[1]

@@ -117,7 +117,7 @@ def share(notifications: "Notifications", function: "lambda_.Function", variable
 def allow_on_people(
     notifications: "Notifications", grantee: iam.IGrantable, actions: Sequence[str], *prefixes: str
 ) -> iam.Grant:
-    """Let somebody work on the items of preferences and devices whose keys have one of the prefixes."""
+    """Let a role or a function work on the items of preferences and devices whose keys have one of the prefixes."""
     table = notifications.table
     grant = iam.Grant.add_to_principal(
         grantee=grantee, actions=list(actions), resource_arns=[table.table_arn], conditions=leading_keys(*prefixes)

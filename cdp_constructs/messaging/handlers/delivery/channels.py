@@ -23,7 +23,7 @@ _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard",
 ses: "SESV2Client" = boto3.client("sesv2", config=_CONFIG)
 sns: "SNSClient" = boto3.client("sns", config=_CONFIG)
 
-# What SNS answers for an endpoint that somebody else deleted.
+# What SNS answers for an endpoint that was deleted elsewhere.
 _MISSING_ENDPOINT = {"NotFound", "InvalidParameter"}
 
 Pushed = Literal["sent", "removed", "skipped"]

@@ -33,7 +33,7 @@ sqs = boto3.client("sqs")
 waiting = Waiting(boto3.resource("dynamodb").Table(environment.waiting_table))
 people = Notices.from_environment()
 
-# A bit longer than this function may run: whoever takes the batch later than that finds nobody at work.
+# A bit longer than this function may run: a call that takes the batch later than that is the only one.
 LEASE_SECONDS = 35
 
 

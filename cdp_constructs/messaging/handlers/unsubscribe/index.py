@@ -1,4 +1,4 @@
-"""Switches mail off for whoever follows the link of a mail: no sign-in, the mail's own token is the proof.
+"""Switches mail off for the reader who follows the link of a mail: no sign-in, the mail's own token is the proof.
 
 ``GET`` shows a page with a button and changes nothing, because programs that check mails follow links. ``POST``, from
 that button or from a mail program (RFC 8058), switches mail off. Events are those of HTTP APIs (payload 2.0) and of

@@ -83,7 +83,7 @@ class Notices:
         check_choice(mail=mail, push=push, quiet_minutes=quiet_minutes, language=language, address=address)
         values = {":mail": mail, ":push": push, ":quiet": quiet_minutes, ":language": language}
         update = "SET mail = :mail, push = :push, quiet_minutes = :quiet, #language = :language"
-        # Whoever has it can switch mail off, and nothing else.
+        # Its holder can switch mail off, and nothing else.
         values[":token"] = secrets.token_urlsafe(24)
         update += ", unsubscribe_token = if_not_exists(unsubscribe_token, :token)"
         if address is not None:
@@ -194,11 +194,11 @@ class Notices:
         return int(self._get(_user(user), f"SEEN#{topic}").get("seen_ms", 0))
 
     def unsubscribe_token(self, user: str) -> str:
-        """Return what lets whoever reads the user's mail switch it off."""
+        """Return the token with which a reader of the user's mail switches it off."""
         return str(self._get(_user(user), "NOTICES")["unsubscribe_token"])
 
     def unsubscribe(self, user: str, token: str) -> bool:
-        """Switch mail off for whoever has the token of a mail; False for a wrong one."""
+        """Switch mail off for the holder of a mail's token; False for a wrong one."""
         try:
             self._table.update_item(
                 Key={"pk": _user(user), "sk": "NOTICES"},
@@ -213,7 +213,7 @@ class Notices:
         return True
 
     def switch_mail_off(self, address: str, reason: Reason) -> None:
-        """Send no more mail to an address, whoever chose it."""
+        """Send no more mail to an address, whichever user chose it."""
         item = {"pk": _address(address), "sk": "MAIL", "reason": reason, "since_ms": int(self._clock() * 1000)}
         self._table.put_item(Item=item)
 

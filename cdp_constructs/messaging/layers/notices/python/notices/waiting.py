@@ -59,7 +59,7 @@ class Waiting:
                 reasons: Any = error.response.get("CancellationReasons", [{}])
                 if reasons[0].get("Code") == "ConditionalCheckFailed":
                     return self._not_armed(user, topic, self._state(user, topic))
-                # The state has changed since it was read, or somebody writes it just now.
+                # The state has changed since it was read, or another call writes it just now.
                 time.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise BusyError(f"the state of {user} and {topic} changes all the time")
 
@@ -72,13 +72,13 @@ class Waiting:
 
         Args:
             timer: Of the message that came.
-            lease_seconds: How long the work takes at most; meanwhile nobody else gets it.
+            lease_seconds: How long the work takes at most; meanwhile no other call gets it.
 
         Returns:
             What is to be sent; a timer whose message has to be sent; or None for a message that has nothing to do.
 
         Raises:
-            BusyError: when somebody else is at it.
+            BusyError: when another call works on it.
         """
         state = self._state(timer.user, timer.topic)
         if state.get("timer") != timer.name:
