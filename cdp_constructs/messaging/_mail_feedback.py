@@ -1,4 +1,4 @@
-"""What SES says about mails: a configuration set whose bounces and complaints reach a queue."""
+"""Feedback of SES about mails: a configuration set whose bounces and complaints reach a queue."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from cdp_constructs.core.object_events import let_rule_send
 from cdp_constructs.core.paths import path_of, stack_of
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
     from constructs import Construct
@@ -62,7 +63,12 @@ def add_configuration_set(scope: "Construct", alarm_topic: "sns.ITopic | None") 
 
 
 def queue_mail_feedback(
-    scope: "Construct", configuration_set_name: str, queue: "sqs.Queue", *, dead_letter_queue: "sqs.Queue"
+    scope: "Construct",
+    configuration_set_name: str,
+    queue: "sqs.Queue",
+    *,
+    dead_letter_queue: "sqs.Queue",
+    encryption_key: "kms.IKey | None",
 ) -> events.CfnRule:
     """Send bounces and complaints about a configuration set's mails to a queue.
 
@@ -71,6 +77,7 @@ def queue_mail_feedback(
         configuration_set_name: The set.
         queue: Receives EventBridge's events.
         dead_letter_queue: Receives those that could not be put into ``queue`` for 24 hours.
+        encryption_key: The customer-managed key of both queues, if they have one.
     """
     from aws_cdk import aws_ses as ses
 
@@ -107,5 +114,5 @@ def queue_mail_feedback(
             )
         ],
     )
-    let_rule_send(rule, queue, dead_letter_queue)
+    let_rule_send(rule, queue, dead_letter_queue, encryption_key=encryption_key)
     return rule

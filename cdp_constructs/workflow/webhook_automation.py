@@ -176,7 +176,7 @@ class WebhookAutomation(Construct):
         self._add_alarms(alarm_topic)
 
     def grant_replay(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody invoke the replay function: an operator's role, or a function."""
+        """Let an operator's role, or a function, invoke the replay function."""
         # Not grant_invoke(): it would also allow every version and alias, of which there are none.
         return iam.Grant.add_to_principal(
             grantee=grantee,

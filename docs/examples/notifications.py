@@ -1,4 +1,4 @@
-"""Customers hear of what happens to their orders: by mail, and by push on their phones."""
+"""Customers are notified of what happens to their orders: by mail, and by push on their phones."""
 
 from pathlib import Path
 

@@ -11,8 +11,10 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, Notifications
@@ -71,6 +73,20 @@ def everything_brought(stack: Stack) -> Notifications:
 
 
 @architecture
+def with_a_customer_managed_key(stack: Stack) -> Notifications:
+    made = notifications(
+        stack,
+        platform_applications={"fcm": FCM},
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    made.grant_notify(iam.Role(stack, "Sender", assumed_by=iam.AccountRootPrincipal()))
+    made.share_with(back_end(stack))
+    return made
+
+
+@architecture
 def known_at_deployment(stack: Stack) -> Notifications:
     return notifications(
         stack,
@@ -109,7 +125,7 @@ def in_a_stage(app: App) -> Notifications:
 
 architecture(example)
 REVIEWED = [defaults, all_options, everything_brought]
-EVERY = [*REVIEWED, known_at_deployment, table_with_a_key, two_in_one_stack, in_a_stage]
+EVERY = [*REVIEWED, with_a_customer_managed_key, known_at_deployment, table_with_a_key, two_in_one_stack, in_a_stage]
 
 
 def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
@@ -243,7 +259,7 @@ def test_tables_outlive_mistakes_and_what_waits_is_this_regions_own(synthesis: S
         assert table["DeletionPolicy"] == "Retain"
         assert table["Properties"]["Replicas"][0]["DeletionProtectionEnabled"] is True
         assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    # Preferences were brought; what waits is still made here, because two Regions must not write one state.
+    # The table of preferences exists; what waits is still created here, because two Regions must not write one state.
     ((name, _),) = synthesis(everything_brought).resources("AWS::DynamoDB::GlobalTable").items()
     assert name.startswith("NoticesWaitingTable")
     assert {
@@ -254,8 +270,88 @@ def test_tables_outlive_mistakes_and_what_waits_is_this_regions_own(synthesis: S
 def test_functions_know_the_platforms(synthesis: Synthesis) -> None:
     functions = synthesis(all_options).resources("AWS::Lambda::Function").values()
     shared = [function["Properties"]["Environment"]["Variables"] for function in functions]
-    platforms = [json.loads(variables["NOTICES_PLATFORMS"]) for variables in shared]
-    assert platforms == 5 * [{"apns": APNS, "fcm": FCM}]
+    assert len(shared) == 5
+    for variables in shared:
+        before, table, after = variables["NOTICES"]["Fn::Join"][1]
+        assert table["Ref"].startswith("NoticesTable")
+        assert json.loads(f"{before}{after}") == {"table": "", "platforms": {"apns": APNS, "fcm": FCM}}
+
+
+def test_all_that_is_created_is_encrypted_with_the_given_key(synthesis: Synthesis) -> None:
+    synthesised = synthesis(with_a_customer_managed_key)
+    key = {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
+    queues = synthesised.resources("AWS::SQS::Queue").values()
+    assert [queue["Properties"]["KmsMasterKeyId"] for queue in queues] == [key] * 6
+    for table in synthesised.resources("AWS::DynamoDB::GlobalTable").values():
+        assert table["Properties"]["Replicas"][0]["SSESpecification"] == {"KMSMasterKeyId": key}
+    groups = synthesised.resources("AWS::Logs::LogGroup").items()
+    own = [group["Properties"] for name, group in groups if name.startswith("Notices")]
+    assert [(group["KmsKeyId"], group["RetentionInDays"]) for group in own] == [(key, 7)] * 4
+
+
+def test_whoever_works_on_what_is_encrypted_may_use_the_key_and_eventbridge_too(synthesis: Synthesis) -> None:
+    synthesised = synthesis(with_a_customer_managed_key)
+    for role in ("Sender", "BackEnd", "NoticesIntake", "NoticesDelivery", "NoticesFeedback", "NoticesUnsubscribe"):
+        assert {("kms:Decrypt", ""), ("kms:GenerateDataKey", "")} <= allowed(synthesised, role, "kms:"), role
+    ((_, key),) = synthesised.resources("AWS::KMS::Key").items()
+    services = {
+        statement["Principal"]["Service"]
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+        if isinstance(statement["Principal"].get("Service"), str)
+    }
+    assert "events.amazonaws.com" in services
+
+
+def test_tables_and_logs_follow_the_removal_policy(synthesis: Synthesis) -> None:
+    for build, policy in ((with_a_customer_managed_key, "Delete"), (defaults, "Retain")):
+        for kind in ("DynamoDB::GlobalTable", "Logs::LogGroup"):
+            found = synthesis(build).resources(f"AWS::{kind}").items()
+            assert {item["DeletionPolicy"] for name, item in found if name.startswith("Notices")} == {policy}
+
+
+def test_metrics_and_alarms_are_those_of_these_notifications(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Measured")
+    made = notifications(stack, alarm_topic=sns.Topic(stack, "Alarms"))
+    assert made.metric_lag().dimensions == {"QueueName": made.queue.queue_name}
+    for metric, queue in (
+        (made.metric_dead_letters(), made.dead_letter_queue),
+        (made.metric_timer_dead_letters(), made.timer_dead_letter_queue),
+        (made.metric_feedback_dead_letters(), made.feedback_dead_letter_queue),
+    ):
+        assert metric.dimensions == {"QueueName": queue.queue_name}
+    sent = made.metric_sent("mail")
+    assert (sent.namespace, sent.metric_name, set(sent.dimensions or {})) == (
+        "CdpConstructs",
+        "SentMails",
+        {"function_name", "service"},
+    )
+    assert {alarm.node.id for alarm in made.alarms} == {
+        "BounceRateAlarm",
+        "ComplaintRateAlarm",
+        "DeadLetterQueueAlarm",
+        "FeedbackDeadLetterQueueAlarm",
+        "TimerDeadLetterQueueAlarm",
+    }
+
+
+def test_resources_of_another_region_are_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Tokyo", env=Environment(region="ap-northeast-1"))
+    with pytest.raises(InvalidOptionError, match="has 'fcm' in us-east-1, but the stack is in ap-northeast-1"):
+        notifications(stack, platform_applications={"fcm": FCM})
+    table = dynamodb.TableV2.from_table_arn(stack, "Table", "arn:aws:dynamodb:us-east-1:111122223333:table/existing")
+    with pytest.raises(InvalidOptionError, match="table is in us-east-1, but the stack is in ap-northeast-1"):
+        notifications(stack, "Other", table=table)
+
+
+def test_one_function_may_work_on_two_notifications(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Both")
+    function = back_end(stack)
+    notifications(stack, "Chat").share_with(function)
+    grant = notifications(stack, "Shop").share_with(function, variable="SHOP_NOTICES")
+    assert grant.success
+    variables = Template.from_stack(stack).find_resources("AWS::Lambda::Function")
+    ((_, found),) = [item for item in variables.items() if item[0].startswith("BackEnd")]
+    assert {"NOTICES", "SHOP_NOTICES"} <= set(found["Properties"]["Environment"]["Variables"])
 
 
 @pytest.mark.parametrize(
@@ -286,5 +382,5 @@ def test_back_end_that_shares_already_is_refused() -> None:
     stack = Stack()
     function = back_end(stack)
     notifications(stack, "Chat").share_with(function)
-    with pytest.raises(InvalidOptionError, match="already has a shared NOTICES_TABLE"):
+    with pytest.raises(InvalidOptionError, match="already has a shared NOTICES"):
         notifications(stack, "Shop").share_with(function)

@@ -1,4 +1,4 @@
-"""What Notifications does, seen by those who are told, and by those who tell."""
+"""What Notifications does, seen by users who are notified and by the back end that notifies them."""
 
 import itertools
 import json
@@ -25,7 +25,8 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture
 from cdp_constructs.testing import eventually as seen_within
-from notices.waiting import Batch, BusyError, Timer, Waiting
+from notices.state import Batch, BusyError, Timer
+from notices.waiting import Waiting
 from tests.queues import messages_in
 
 REGION = "us-east-1"
@@ -140,7 +141,7 @@ class Office:
 
 
 class Person:
-    """Who is told."""
+    """A user who is notified."""
 
     def __init__(self, place: Office, name: str, address: str) -> None:
         self.place = place
@@ -167,11 +168,11 @@ class Person:
         item: dict[str, Any] = self.place.waiting.get_item(Key=key, ConsistentRead=True).get("Item", {})
         return item
 
-    def told(self, topic: str = "room") -> None:
+    def notified(self, topic: str = "room") -> None:
         """Wait until what was there has been sent."""
         eventually(lambda: "quiet_until_ms" in self.state(topic) and "timer" not in self.state(topic))
 
-    def ring(self, topic: str = "room") -> str:
+    def fire(self, topic: str = "room") -> str:
         """Do as if the timer's time had come: its message comes, a copy of the delayed one."""
         state = eventually(lambda: self.state(topic) if "timer" in self.state(topic) else None)
         body = {"user": self.name, "topic": topic, "timer": state["timer"], "due_ms": 0}
@@ -192,7 +193,7 @@ class Person:
 def place(local_cloud: LocalCloud, deployed: Callable[[Callable[..., Any]], Deployment]) -> Office:
     made = Office(local_cloud, deployed(office))
     for queue in ("Queue", "TimerQueue"):
-        # What meets somebody else at work comes again: three minutes later on AWS, and before a test gives up here.
+        # What another call works on is delivered again: three minutes later on AWS, and before a test gives up here.
         made.sqs.set_queue_attributes(QueueUrl=made.outputs[queue], Attributes={"VisibilityTimeout": "20"})
     return made
 
@@ -216,14 +217,14 @@ def test_first_notice_comes_at_once_by_mail_and_push(place: Office) -> None:
 def test_busy_room_is_one_mail_and_then_one_digest(place: Office) -> None:
     bob = place.person(tokens=("bob-1",))
     bob.tell(bob.notice(body="number 0"))
-    bob.told()
+    bob.notified()
     bob.tell(*(bob.notice(body=f"number {number}") for number in range(1, 30)))
     eventually(lambda: bob.state().get("pending_count") == 29)
     place.settled()
     assert (len(bob.mails()), len(bob.pushes("bob-1"))) == (1, 1)
     assert float(bob.state()["due_ms"]) > (time.time() + 280) * 1000  # the delayed message of the one timer
-    bob.ring()
-    bob.told()
+    bob.fire()
+    bob.notified()
     first, digest = bob.mails()
     assert (first.subject, digest.subject) == ("Lunch", "29 new in Lunch")
     named = {int(number) for number in re.findall(r"number (\d+)", digest.text)}
@@ -247,7 +248,7 @@ def test_same_notice_again_is_told_once(place: Office) -> None:
     dave = place.person()
     notice = dave.notice()
     dave.tell(notice, notice, notice)
-    dave.told()
+    dave.notified()
     dave.tell(notice)
     place.settled()
     assert len(dave.mails()) == 1
@@ -257,10 +258,10 @@ def test_same_notice_again_is_told_once(place: Office) -> None:
 def test_repeated_timer_message_sends_nothing(place: Office) -> None:
     erin = place.person()
     erin.tell(erin.notice())
-    erin.told()
+    erin.notified()
     erin.tell(erin.notice())
-    erin.ring()
-    erin.told()
+    erin.fire()
+    erin.notified()
     body = {"user": erin.name, "topic": "room", "timer": erin.state()["previous"], "due_ms": 0}
     for _ in range(3):
         place.sqs.send_message(QueueUrl=place.outputs["TimerQueue"], MessageBody=json.dumps(body))
@@ -296,7 +297,7 @@ def test_throttled_mail_is_sent_later_and_the_push_not_again(place: Office) -> N
             eventually(lambda: "done" in gina.state())
             assert not gina.mails()
         eventually(gina.mails)
-        gina.told()
+        gina.notified()
     assert (len(gina.mails()), len(gina.pushes("gina-1"))) == (1, 1)
 
 
@@ -318,17 +319,17 @@ def test_mail_that_fails_for_good_waits_for_an_operator(place: Office) -> None:
 def test_disabled_endpoint_is_removed_and_the_other_device_is_told(place: Office) -> None:
     ivan = place.person(tokens=("ivan-1", "ivan-2"))
     ivan.tell(ivan.notice())
-    ivan.told()
+    ivan.notified()
     sns = place.cloud.client("sns", REGION)
     (endpoint,) = {push.endpoint for push in place.cloud.pushes(REGION) if push.token == "ivan-1"}
     sns.set_endpoint_attributes(EndpointArn=endpoint, Attributes={"Enabled": "false"})
     ivan.tell(ivan.notice())
-    ivan.ring()
-    ivan.told()
+    ivan.fire()
+    ivan.notified()
     assert (len(ivan.pushes("ivan-1")), len(ivan.pushes("ivan-2"))) == (1, 2)
     with pytest.raises(ClientError, match="NotFound"):
         sns.get_endpoint_attributes(EndpointArn=endpoint)
-    # Who installs the application again is told again.
+    # A user who installs the application again is notified again.
     place.call("Settings", {"user": ivan.name, "device": {"platform": "fcm", "token": "ivan-1"}})
     ivan.tell(ivan.notice("other"))
     eventually(lambda: len(ivan.pushes("ivan-1")) == 2)
@@ -337,20 +338,20 @@ def test_disabled_endpoint_is_removed_and_the_other_device_is_told(place: Office
 def test_endpoint_that_somebody_deleted_is_made_again(place: Office) -> None:
     judy = place.person(tokens=("judy-1",))
     judy.tell(judy.notice())
-    judy.told()
+    judy.notified()
     (endpoint,) = {push.endpoint for push in place.cloud.pushes(REGION) if push.token == "judy-1"}
     place.cloud.client("sns", REGION).delete_endpoint(EndpointArn=endpoint)
     judy.tell(judy.notice())
-    judy.ring()
+    judy.fire()
     eventually(lambda: len(judy.pushes("judy-1")) == 2)
 
 
 def test_device_that_changed_hands_tells_only_its_new_user(place: Office) -> None:
     kim, lena = place.person(tokens=("shared",)), place.person(tokens=("shared",))
     kim.tell(kim.notice(body="for kim"))
-    kim.told()
+    kim.notified()
     lena.tell(lena.notice(body="for lena"))
-    lena.told()
+    lena.notified()
     bodies = [push["fcmV1Message"]["message"]["notification"]["body"] for push in lena.pushes("shared")]
     assert bodies == ["for lena"]
 
@@ -360,10 +361,10 @@ def test_address_that_bounces_or_complains_gets_no_more(place: Office, reason: s
     mike = place.person(address=f"{reason}+{next(numbers)}@simulator.amazonses.com")
     mike.tell(mike.notice())
     eventually(lambda: mike.choices()["mail_off"] == reason)
-    mike.told()
+    mike.notified()
     mike.tell(mike.notice())
-    mike.ring()
-    mike.told()
+    mike.fire()
+    mike.notified()
     assert len(mike.mails()) == 1
     assert mike.choices()["mail"] is True  # still the user's wish, for another address
     place.call(
@@ -393,7 +394,7 @@ def test_passing_trouble_of_a_mailbox_switches_nothing_off(place: Office) -> Non
 def test_link_of_a_mail_switches_mail_off_for_its_user_only(place: Office) -> None:
     olga = place.person()
     olga.tell(olga.notice())
-    olga.told()
+    olga.notified()
     link = urlsplit(olga.mails()[0].headers["List-Unsubscribe"].strip("<>"))
     query = {name: values[0] for name, values in parse_qs(link.query).items()}
 
@@ -413,18 +414,18 @@ def test_link_of_a_mail_switches_mail_off_for_its_user_only(place: Office) -> No
     assert request("POST")["statusCode"] == 200
     assert olga.choices()["mail"] is False
     olga.tell(olga.notice("other"))
-    olga.told("other")
+    olga.notified("other")
     assert len(olga.mails()) == 1
 
 
 def test_each_is_told_in_the_own_language(place: Office) -> None:
     peggy = place.person(language="ja")
     peggy.tell(peggy.notice(title="昼食"))
-    peggy.told()
+    peggy.notified()
     peggy.tell(peggy.notice(title="昼食"), peggy.notice(title="昼食"))
     eventually(lambda: peggy.state().get("pending_count") == 2)
-    peggy.ring()
-    peggy.told()
+    peggy.fire()
+    peggy.notified()
     assert [mail.subject for mail in peggy.mails()] == ["昼食", "昼食に新着2件"]
     assert 'lang="ja"' in peggy.mails()[0].html
 
@@ -432,10 +433,10 @@ def test_each_is_told_in_the_own_language(place: Office) -> None:
 def test_who_chose_neither_is_told_nothing(place: Office) -> None:
     quinn = place.person(mail=False, push=False, tokens=("quinn-1",))
     quinn.tell(quinn.notice())
-    quinn.told()
+    quinn.notified()
     nobody = Person(place, f"user-{next(numbers)}", "")
     nobody.tell(nobody.notice())
-    nobody.told()
+    nobody.notified()
     assert not quinn.mails()
     assert not quinn.pushes("quinn-1")
 
@@ -443,12 +444,12 @@ def test_who_chose_neither_is_told_nothing(place: Office) -> None:
 def test_what_was_seen_meanwhile_is_not_told(place: Office) -> None:
     rita = place.person()
     rita.tell(rita.notice())
-    rita.told()
+    rita.notified()
     rita.tell(rita.notice(body="seen"))
     eventually(lambda: rita.state().get("pending_count") == 1)
     place.call("Settings", {"user": rita.name, "seen": "room"})
-    rita.ring()
-    rita.told()
+    rita.fire()
+    rita.notified()
     assert len(rita.mails()) == 1
     # Nobody was disturbed, so the next one does not wait.
     rita.tell(rita.notice(body="unseen"))
@@ -497,13 +498,13 @@ class Desk:
             self.messages.append(timer)
             self.waiting.armed(timer)
 
-    def ring(self, timer: Timer) -> None:
-        begun = self.waiting.begin(timer, 35)
-        if isinstance(begun, Batch):
-            self.sent.append(begun)
-            self.arm(self.waiting.finish(begun, 300))
+    def fire(self, timer: Timer) -> None:
+        taken = self.waiting.take(timer, 35)
+        if isinstance(taken, Batch):
+            self.sent.append(taken)
+            self.arm(self.waiting.finish(taken, 300))
         else:
-            self.arm(begun)
+            self.arm(taken)
 
 
 def test_exactly_one_timer_is_at_work(place: Office) -> None:
@@ -513,7 +514,7 @@ def test_exactly_one_timer_is_at_work(place: Office) -> None:
     assert timer.due_ms == desk.now * 1000
     assert [desk.accept() for _ in range(3)] == [None, None, None]
     desk.arm(timer)
-    desk.ring(timer)
+    desk.fire(timer)
     assert [batch.count for batch in desk.sent] == [4]
     following = desk.accept()
     assert following is not None
@@ -524,13 +525,13 @@ def test_what_comes_while_others_are_sent_gets_the_next_timer(place: Office) -> 
     desk = Desk(place)
     timer = desk.accept()
     assert timer is not None
-    begun = desk.waiting.begin(timer, 35)
-    assert isinstance(begun, Batch)
+    taken = desk.waiting.take(timer, 35)
+    assert isinstance(taken, Batch)
     assert desk.accept() is None
-    following = desk.waiting.finish(begun, 300)
+    following = desk.waiting.finish(taken, 300)
     assert following is not None
     assert following.due_ms == (desk.now + 300) * 1000
-    desk.ring(following)
+    desk.fire(following)
     assert [batch.count for batch in desk.sent] == [1]
 
 
@@ -542,30 +543,30 @@ def test_step_that_broke_off_before_its_message_was_sent_is_repeated(place: Offi
     assert again is not None
     desk.arm(again)
     assert desk.accept("a") is None
-    begun = desk.waiting.begin(again, 35)
-    assert isinstance(begun, Batch)
+    taken = desk.waiting.take(again, 35)
+    assert isinstance(taken, Batch)
     desk.accept("b")
-    following = desk.waiting.finish(begun, 300)
+    following = desk.waiting.finish(taken, 300)
     # The same message comes again, and finds that the next timer's was never sent.
-    assert desk.waiting.begin(again, 35) == following
+    assert desk.waiting.take(again, 35) == following
     assert following is not None
     desk.arm(following)
-    assert desk.waiting.begin(again, 35) is None
+    assert desk.waiting.take(again, 35) is None
 
 
 def test_try_after_a_crash_leaves_out_what_was_served(place: Office) -> None:
     desk = Desk(place)
     timer = desk.accept()
     assert timer is not None
-    begun = desk.waiting.begin(timer, 35)
-    assert isinstance(begun, Batch)
-    desk.waiting.done(begun, "mail")
+    taken = desk.waiting.take(timer, 35)
+    assert isinstance(taken, Batch)
+    desk.waiting.done(taken, "mail")
     with pytest.raises(BusyError):
-        desk.waiting.begin(timer, 35)
+        desk.waiting.take(timer, 35)
     desk.now += 36
-    again = desk.waiting.begin(timer, 35)
+    again = desk.waiting.take(timer, 35)
     assert isinstance(again, Batch)
-    assert (again.notices, again.done) == (begun.notices, {"mail"})
+    assert (again.notices, again.done) == (taken.notices, {"mail"})
     assert desk.waiting.finish(again, 300) is None
 
 
@@ -578,14 +579,14 @@ def test_timer_that_was_lost_is_replaced_after_an_hour(place: Office) -> None:
     desk.now += 2
     found = desk.accept()
     assert found is not None
-    desk.ring(lost)  # an operator's replay comes too late, and does nothing
+    desk.fire(lost)  # an operator's replay arrives too late, and does nothing
     assert not desk.sent
-    desk.ring(found)
+    desk.fire(found)
     assert [batch.count for batch in desk.sent] == [3]
 
 
 @settings(max_examples=12, deadline=None)
-@given(steps=st.lists(st.sampled_from(["accept", "accept", "repeat", "ring", "stale", "later"]), max_size=25))
+@given(steps=st.lists(st.sampled_from(["accept", "accept", "repeat", "fire", "stale", "later"]), max_size=25))
 def test_nothing_is_lost_or_told_twice_in_any_order(place: Office, steps: list[str]) -> None:
     desk = Desk(place)
     last = ""
@@ -596,10 +597,10 @@ def test_nothing_is_lost_or_told_twice_in_any_order(place: Office, steps: list[s
             desk.arm(desk.accept(last))
         elif step == "repeat" and last:
             desk.arm(desk.accept(last))
-        elif step == "ring" and desk.messages and desk.messages[-1].due_ms <= desk.now * 1000:
-            desk.ring(desk.messages[-1])
+        elif step == "fire" and desk.messages and desk.messages[-1].due_ms <= desk.now * 1000:
+            desk.fire(desk.messages[-1])
         elif step == "stale" and len(desk.messages) > 1:
-            desk.ring(desk.messages[0])
+            desk.fire(desk.messages[0])
         elif step == "later":
             desk.now += 150
     elapsed = desk.now - 1_000_000
@@ -607,6 +608,6 @@ def test_nothing_is_lost_or_told_twice_in_any_order(place: Office, steps: list[s
     assert len(desk.sent) <= 1 + elapsed // 300
     desk.now += 300
     for timer in list(desk.messages):
-        desk.ring(timer)
+        desk.fire(timer)
     assert sum(batch.count for batch in desk.sent) == desk.kept
     assert len(desk.messages) == len({timer.name for timer in desk.messages})

@@ -131,5 +131,5 @@ def test_what_the_handler_fails_on_is_set_aside_and_can_be_replayed(sender: Trac
     assert counted["queued"] == 2
     assert sender.replay(**{"from": until, "to": began.isoformat()})["errorType"] == "WrongRequestError"
     assert sender.replay(**{"from": began.isoformat(), "to": until})["queued"] == 2
-    # The poison stands before it in the replay's order, and is set aside again first.
+    # The poison stands before it in the replay's order, and moves to the dead-letter queue again first.
     assert eventually(lambda: sender.ticket(6), within=60)["delivery"] == "behind"

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from cdp_constructs.messaging.handlers.delivery.messages import Message, push_content
+from cdp_constructs.messaging.handlers.unsubscribe.pages import TEXTS
 from notices import Device, Notices, Preferences
 from notices.mail import compose, subject
+from notices.state import Batch, Timer
 from notices.timers import is_early, read, send
-from notices.waiting import Batch, Timer
 from tests.handlers import import_handler
 
 FCM = "arn:aws:sns:us-east-1:111122223333:app/GCM/chat"
@@ -33,8 +35,9 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         "AWS_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_NAME": "notices",
         "CONFIGURATION_SET": "set",
-        "NOTICES_PLATFORMS": json.dumps({"fcm": FCM}),
-        "NOTICES_TABLE": "people",
+        "NOTICES": json.dumps({"table": "people", "platforms": {"fcm": FCM}}),
+        "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
+        "POWERTOOLS_SERVICE_NAME": "DeliveryFunction",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "SENDER": "チャット <notices@example.com>",
         "TIMER_QUEUE": "https://queue",
@@ -176,14 +179,14 @@ class People:
 
 def deliver(load: Load, people: People, *, quiet: list[int] | None = None, **changes: Any) -> list[dict[str, Any]]:
     module = load("delivery")
-    module.ses, module.people = Mailbox(), people  # type: ignore[attr-defined]
+    module.channels.ses, module.people = Mailbox(), people  # type: ignore[attr-defined]
     module.waiting = SimpleNamespace(done=lambda *_: None)  # type: ignore[attr-defined]
     notices = [{**notice(body=f"n{number}"), "at_ms": number} for number in (1, 2, 3)]
     values = {"timer": Timer("ann", "room", "t1", 0), "notices": notices, "count": 5, "last_ms": 9, "done": frozenset()}
     minutes = module.deliver(Batch(**{**values, **changes}))
     if quiet is not None:
         quiet.append(minutes)
-    mails: list[dict[str, Any]] = module.ses.mails
+    mails: list[dict[str, Any]] = module.channels.ses.mails
     return mails
 
 
@@ -235,15 +238,14 @@ def test_only_who_was_disturbed_is_left_in_peace(load: Load, preferences: Prefer
     assert quiet == [minutes]
 
 
-def test_push_has_the_form_of_its_platform(load: Load) -> None:
-    module = load("delivery")
-    message = module.Message("room", "en", [notice(body="x" * 300)], 1)
-    apple = json.loads(module.push_content(APNS, message))
+def test_push_has_the_form_of_its_platform() -> None:
+    message = Message("room", "en", [notice(body="x" * 300)], 1)
+    apple = json.loads(push_content(APNS, message))
     assert set(apple) == {"default", "APNS_SANDBOX"}
     shown = json.loads(apple["APNS_SANDBOX"])
     assert (shown["aps"]["alert"]["title"], shown["aps"]["thread-id"]) == ("Lunch", "room")
     assert len(shown["aps"]["alert"]["body"]) == 200
-    firebase = json.loads(json.loads(module.push_content(FCM, message))["GCM"])["fcmV1Message"]["message"]
+    firebase = json.loads(json.loads(push_content(FCM, message))["GCM"])["fcmV1Message"]["message"]
     assert firebase["data"] == {"topic": "room", "link": "https://chat.example.com/rooms/room"}
 
 
@@ -292,22 +294,34 @@ def test_only_lasting_bounces_and_real_complaints_switch_mail_off(load: Load) ->
 
 
 @pytest.mark.parametrize(
-    ("method", "query", "status"),
+    ("method", "query", "status", "text"),
     [
-        ("GET", {"user": "ann", "token": "right"}, 200),
-        ("POST", {"user": "ann", "token": "right"}, 200),
-        ("POST", {"user": "ann", "token": "wrong"}, 403),
-        ("POST", None, 403),
-        ("DELETE", {"user": "ann", "token": "right"}, 405),
+        ("GET", {"user": "ann", "token": "right"}, 200, "ask"),
+        ("POST", {"user": "ann", "token": "right"}, 200, "done"),
+        ("POST", {"user": "ann", "token": "wrong"}, 403, "wrong"),
+        ("POST", {"user": "ann"}, 403, "wrong"),
+        ("POST", None, 403, "wrong"),
+        ("DELETE", {"user": "ann", "token": "right"}, 405, "wrong"),
     ],
 )
-def test_unsubscribing_is_answered_with_a_page(load: Load, method: str, query: Any, status: int) -> None:
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_unsubscribing_is_answered_with_a_page(
+    load: Load, method: str, query: Any, status: int, text: str, language: str
+) -> None:
     module = load("unsubscribe")
     module.people = People(Preferences())  # type: ignore[attr-defined]
-    request = {"requestContext": {"http": {"method": method}}, "queryStringParameters": query}
+    request = {
+        "version": "2.0",
+        "rawPath": "/unsubscribe",
+        "headers": {"accept-language": language},
+        "requestContext": {"http": {"method": method, "path": "/unsubscribe"}, "stage": "$default"},
+        "queryStringParameters": query,
+    }
     answer = module.handler(request, CONTEXT)
     assert answer["statusCode"] == status
     assert answer["headers"]["content-security-policy"].startswith("default-src 'none'")
+    assert answer["headers"]["Content-Type"] == "text/html; charset=utf-8"
+    assert TEXTS[language][text] in answer["body"]
     assert ("<form" in answer["body"]) is (method == "GET")
     assert "right" not in answer["body"]
 

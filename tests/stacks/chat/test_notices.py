@@ -292,8 +292,7 @@ def test_the_environment_tells_whether_there_are_notices(monkeypatch: pytest.Mon
     module = importlib.import_module("stacks.chat.handlers.api.routes.notifications")
     module.connect.cache_clear()
     assert module.connect() is None
-    monkeypatch.setenv("NOTICES_TABLE", "chat")
-    monkeypatch.setenv("NOTICES_PLATFORMS", "{}")
+    monkeypatch.setenv("NOTICES", '{"table": "chat", "platforms": {}}')
     module.connect.cache_clear()
     assert isinstance(module.connect(), Notices)
     module.connect.cache_clear()

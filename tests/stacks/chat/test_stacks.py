@@ -290,7 +290,7 @@ def test_without_notices_there_is_nothing_that_mails(templates: dict[str, Any]) 
     keys = {route["RouteKey"] for route in resources(template, "AWS::ApiGatewayV2::Route").values()}
     assert not {key for key in keys if "unsubscribe" in key}
     environment = only(template, "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]
-    assert "NOTICES_TABLE" not in environment
+    assert "NOTICES" not in environment
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])

@@ -1,12 +1,12 @@
 """Switches mail off for addresses that do not exist or complained; the source is a queue of SES's events."""
 
-import json
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic_core import from_json
 
 from notices import Notices
 
@@ -20,12 +20,16 @@ people = Notices.from_environment()
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Work on a batch of events; only those that failed are delivered again."""
-    return process_partial_response(event=event, record_handler=hear, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=record_feedback, processor=processor, context=context)
 
 
-def hear(record: SQSRecord) -> None:
-    """Switch mail off where one event says so."""
-    detail = json.loads(record.body)["detail"]
+def record_feedback(record: SQSRecord) -> None:
+    """Switch mail off where one event says so.
+
+    Raises:
+        KeyError, TypeError, ValueError: for an event that is neither a bounce nor a complaint.
+    """
+    detail = from_json(record.body, allow_inf_nan=False)["detail"]
     kind = detail["eventType"]
     if kind == "Bounce":
         # A full mailbox or an absence note is no reason; SES itself tries again for a while.
@@ -39,4 +43,4 @@ def hear(record: SQSRecord) -> None:
                 people.switch_mail_off(recipient["emailAddress"], "complaint")
     else:
         raise ValueError(f"{kind} is neither a bounce nor a complaint")
-    logger.info("Heard", kind=kind)
+    logger.info("Feedback recorded", kind=kind)

@@ -21,6 +21,7 @@ logger = Logger()
 tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 sqs = boto3.client("sqs")
+timer_queue = os.environ["TIMER_QUEUE"]
 waiting = Waiting(boto3.resource("dynamodb").Table(os.environ["WAITING_TABLE"]))
 
 _Id = Annotated[str, Field(min_length=1, max_length=256)]
@@ -31,7 +32,7 @@ def _shortened(longest: int) -> AfterValidator:
 
 
 class Notice(BaseModel):
-    """One notice for one user. Long texts are cut: a notice is to make somebody look, not to be read."""
+    """One notice for one user. Long texts are cut: a notice says that there is something to read."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -57,4 +58,4 @@ def keep(record: SQSRecord) -> None:
     content = notice.model_dump(exclude={"user", "topic"}, exclude_none=True)
     timer = waiting.accept(notice.user, notice.topic, content)
     if timer is not None:
-        arm(sqs, os.environ["TIMER_QUEUE"], waiting, timer)
+        arm(sqs, timer_queue, waiting, timer)

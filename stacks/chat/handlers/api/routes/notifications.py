@@ -94,7 +94,7 @@ def seen(user: str, room: str) -> None:
 @cache
 def connect() -> "Notices | None":
     """Return preferences and devices; None in a chat without notices."""
-    if "NOTICES_TABLE" not in os.environ:
+    if "NOTICES" not in os.environ:
         return None
     from notices import Notices
 

@@ -1,5 +1,6 @@
-"""What users want to hear, and where: preferences, devices, and what they have seen already."""
+"""Which notifications users want, and where: preferences, devices, and what they have seen already."""
 
-from notices.people import Device, Notices, Preferences
+from notices.people import Notices
+from notices.values import Device, Preferences
 
 __all__ = ["Device", "Notices", "Preferences"]

@@ -1,65 +1,27 @@
-"""Users' preferences and devices, in a table that may be replicated: each item is one user's own word.
+"""Users' preferences and devices, in a table that may be replicated: each item is what one user decided.
 
 Items: ``USER#<user>`` / ``NOTICES`` (preferences), ``DEVICE#<device>`` (a device), ``SEEN#<topic>`` (what was seen);
 ``DEVICE#<device>`` / ``OWNER`` (whose it is); ``ADDRESS#<address>`` / ``MAIL`` (an address that takes no more mail).
 """
 
-import hashlib
 import json
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from notices.values import MOST_DEVICES, Device, Preferences, Reason, check_choice, check_device
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-LANGUAGES = ("en", "ja")
-QUIET_MINUTES = range(5, 24 * 60 + 1)
-MOST_DEVICES = 20
-LONGEST_TOKEN = 4096
-_LONGEST_ADDRESS = 254
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+")
 # Longer than the longest quiet period: what was seen matters for notices that still wait.
 _SEEN_SECONDS = 3 * 24 * 3600
-
-Reason = Literal["bounce", "complaint"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preferences:
-    """What a user chose; the defaults are for a user who chose nothing."""
-
-    mail: bool = False
-    """Wants mail. Without an ``address`` there is none."""
-    push: bool = True
-    """Wants push on the devices that the user registered."""
-    quiet_minutes: int = 15
-    """After a notice of a topic, what comes next waits so long and goes out as one digest."""
-    language: str | None = None
-    """``en`` or ``ja``."""
-    address: str | None = None
-    """Where mail goes."""
-    mail_off: str | None = None
-    """``bounce`` or ``complaint``: why the address takes no more mail, whatever ``mail`` says."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """A mobile device of a user."""
-
-    device: str
-    platform: str
-    token: str
-    endpoints: Mapping[str, str]
-    """SNS endpoint by Region; made when a Region first pushes to the device."""
 
 
 class Notices:
@@ -76,15 +38,16 @@ class Notices:
             clock: Epoch seconds.
         """
         self._table = table
-        self._platforms = dict(platforms or {})
+        self.platforms = dict(platforms or {})
         self._clock = clock
 
     @classmethod
-    def from_environment(cls) -> "Notices":
-        """Use what ``Notifications.share_with`` wrote into the environment."""
+    def from_environment(cls, variable: str = "NOTICES") -> "Notices":
+        """Use what ``Notifications.share_with`` wrote into a variable of the environment."""
         config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
-        table = boto3.resource("dynamodb", config=config).Table(os.environ["NOTICES_TABLE"])
-        return cls(table, platforms=json.loads(os.environ["NOTICES_PLATFORMS"]))
+        settings = json.loads(os.environ[variable])
+        table = boto3.resource("dynamodb", config=config).Table(settings["table"])
+        return cls(table, platforms=settings["platforms"])
 
     def preferences(self, user: str) -> Preferences:
         """Return what the user chose."""
@@ -117,17 +80,10 @@ class Notices:
         Raises:
             ValueError: for a value that is not allowed; the message says which and what is.
         """
-        if not isinstance(mail, bool) or not isinstance(push, bool):
-            raise ValueError("mail and push are yes or no, as booleans")  # noqa: TRY004 - a wrong value of a client
-        if quiet_minutes not in QUIET_MINUTES:
-            raise ValueError(f"quiet_minutes is {quiet_minutes}; use {QUIET_MINUTES[0]} to {QUIET_MINUTES[-1]}")
-        if language not in LANGUAGES:
-            raise ValueError(f"language is {language!r}; use one of {', '.join(LANGUAGES)}")
-        if address is not None and not (len(address) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(address)):
-            raise ValueError("address is not a plain mail address in ASCII")
+        check_choice(mail=mail, push=push, quiet_minutes=quiet_minutes, language=language, address=address)
         values = {":mail": mail, ":push": push, ":quiet": quiet_minutes, ":language": language}
         update = "SET mail = :mail, push = :push, quiet_minutes = :quiet, #language = :language"
-        # Whoever has it can switch mail off, and nothing else.
+        # Its holder can switch mail off, and nothing else.
         values[":token"] = secrets.token_urlsafe(24)
         update += ", unsubscribe_token = if_not_exists(unsubscribe_token, :token)"
         if address is not None:
@@ -150,12 +106,7 @@ class Notices:
         Raises:
             ValueError: for an unknown platform, an empty or too long token, or too many devices.
         """
-        if platform not in self._platforms:
-            known = ", ".join(sorted(self._platforms)) or "none"
-            raise ValueError(f"platform is {platform!r}; there are {known}")
-        if not token or len(token) > LONGEST_TOKEN or not token.isprintable():
-            raise ValueError(f"token must be printable, with 1 to {LONGEST_TOKEN} characters")
-        device = hashlib.sha256(f"{platform}#{token}".encode()).hexdigest()[:32]
+        device = check_device(platform, token, self.platforms)
         mine = {entry.device for entry in self.devices(user)}
         if device not in mine and len(mine) >= MOST_DEVICES:
             raise ValueError(f"{MOST_DEVICES} devices are registered; remove one")
@@ -243,11 +194,11 @@ class Notices:
         return int(self._get(_user(user), f"SEEN#{topic}").get("seen_ms", 0))
 
     def unsubscribe_token(self, user: str) -> str:
-        """Return what lets whoever reads the user's mail switch it off."""
+        """Return the token with which a reader of the user's mail switches it off."""
         return str(self._get(_user(user), "NOTICES")["unsubscribe_token"])
 
     def unsubscribe(self, user: str, token: str) -> bool:
-        """Switch mail off for whoever has the token of a mail; False for a wrong one."""
+        """Switch mail off for the holder of a mail's token; False for a wrong one."""
         try:
             self._table.update_item(
                 Key={"pk": _user(user), "sk": "NOTICES"},
@@ -262,7 +213,7 @@ class Notices:
         return True
 
     def switch_mail_off(self, address: str, reason: Reason) -> None:
-        """Send no more mail to an address, whoever chose it."""
+        """Send no more mail to an address, whichever user chose it."""
         item = {"pk": _address(address), "sk": "MAIL", "reason": reason, "since_ms": int(self._clock() * 1000)}
         self._table.put_item(Item=item)
 

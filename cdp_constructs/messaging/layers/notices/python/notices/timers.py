@@ -5,7 +5,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from notices.waiting import Timer, Waiting
+from pydantic_core import from_json
+
+from notices.state import Timer
+from notices.waiting import Waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -38,5 +41,5 @@ def read(body: str) -> Timer:
     Raises:
         KeyError, TypeError, ValueError: for another message.
     """
-    content = json.loads(body)
+    content = from_json(body, allow_inf_nan=False)
     return Timer(str(content["user"]), str(content["topic"]), str(content["timer"]), int(content["due_ms"]))

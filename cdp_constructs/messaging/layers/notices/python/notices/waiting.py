@@ -6,22 +6,21 @@ message whose name is no longer the item's does nothing. So there is never more 
 messages come twice.
 
 The item is written first, then the message is sent, then the item is marked ``armed``. Whoever repeats a step that
-broke off in between finds the timer that is not armed, and sends its message.
+failed in between finds the timer that is not armed, and sends its message.
 """
 
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from notices.state import Batch, BusyError, Item, Timer
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
-
-Item = dict[str, Any]
 
 # More are counted, not kept: a digest names no more, but for a few that come at the same moment.
 MOST_KEPT = 20
@@ -32,35 +31,6 @@ _LOST_MS = 3600 * 1000
 _DAY_SECONDS = 24 * 3600
 _TRIES = 8
 _FIRST_PAUSE = 0.02
-
-
-class BusyError(Exception):
-    """Somebody else is working on the same user and topic; come again."""
-
-
-@dataclass(frozen=True)
-class Timer:
-    """A timer whose message has to be sent."""
-
-    user: str
-    topic: str
-    name: str
-    due_ms: int
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What is to be sent now."""
-
-    timer: Timer
-    notices: list[Item]
-    """The oldest, about 20 at most: ``notice_id``, ``at_ms``, ``title``, ``body``, ``link``, perhaps ``language``."""
-    count: int
-    """How many there are, kept or only counted."""
-    last_ms: int
-    """When the newest came."""
-    done: frozenset[str]
-    """Channels that an earlier try has served."""
 
 
 class Waiting:
@@ -89,7 +59,7 @@ class Waiting:
                 reasons: Any = error.response.get("CancellationReasons", [{}])
                 if reasons[0].get("Code") == "ConditionalCheckFailed":
                     return self._not_armed(user, topic, self._state(user, topic))
-                # The state has changed since it was read, or somebody writes it just now.
+                # The state has changed since it was read, or another call writes it just now.
                 time.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise BusyError(f"the state of {user} and {topic} changes all the time")
 
@@ -97,18 +67,18 @@ class Waiting:
         """Note that the timer's message was sent."""
         self._change(timer, "SET armed = :timer", condition="timer = :timer")
 
-    def begin(self, timer: Timer, lease_seconds: float) -> Batch | Timer | None:
+    def take(self, timer: Timer, lease_seconds: float) -> Batch | Timer | None:
         """Take what is to be sent now.
 
         Args:
             timer: Of the message that came.
-            lease_seconds: How long the work takes at most; meanwhile nobody else gets it.
+            lease_seconds: How long the work takes at most; meanwhile no other call gets it.
 
         Returns:
             What is to be sent; a timer whose message has to be sent; or None for a message that has nothing to do.
 
         Raises:
-            BusyError: when somebody else is at it.
+            BusyError: when another call works on it.
         """
         state = self._state(timer.user, timer.topic)
         if state.get("timer") != timer.name:
@@ -143,7 +113,7 @@ class Waiting:
         self._change(batch.timer, "ADD done :channel", condition="timer = :timer", values={":channel": {channel}})
 
     def release(self, batch: Batch) -> None:
-        """Let another try begin at once, after a failure."""
+        """Let another try start at once, after a failure."""
         self._change(batch.timer, "REMOVE lease_ms", condition="timer = :timer")
 
     def finish(self, batch: Batch, quiet_seconds: float) -> Timer | None:

@@ -1,0 +1,192 @@
+"""The four functions of Notifications, and what each of them may do."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from aws_cdk import Duration, Fn
+from aws_cdk import aws_iam as iam
+
+from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.keys import USE_TABLE_KEY
+from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.tables import key_of, leading_keys
+
+if TYPE_CHECKING:
+    from aws_cdk import RemovalPolicy
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_ses as ses
+
+    from cdp_constructs.messaging.notifications import Notifications
+
+TIMEOUT = Duration.seconds(30)
+DEFAULT_VARIABLE = "NOTICES"
+READ = ("dynamodb:GetItem", "dynamodb:Query")
+WRITE = ("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+# Mails and pushes at a time: SES starts at 14 mails a second outside of its sandbox.
+_CONCURRENCY = 5
+
+
+class LogSettings(TypedDict):
+    """How the functions log; as ``add_function`` takes it."""
+
+    log_retention: "logs.RetentionDays"
+    log_encryption_key: "kms.IKey | None"
+    removal_policy: "RemovalPolicy"
+
+
+def add_intake(notifications: "Notifications", logging: LogSettings) -> None:
+    """Add the function that keeps notices until they are sent."""
+    environment = _waiting(notifications)
+    function = _add_polled(notifications, "Intake", "Keeps notices until they are sent", environment, logging)
+    _allow_waiting(notifications, function, "GetItem", "PutItem", "UpdateItem")
+    consume_queue(notifications, "Intake", function, notifications.queue)
+
+
+def add_delivery(
+    notifications: "Notifications",
+    *,
+    identity: "ses.IEmailIdentity",
+    sender: str,
+    unsubscribe_url: str,
+    logging: LogSettings,
+) -> "lambda_.Function":
+    """Add the function that sends."""
+    environment = {
+        **_waiting(notifications),
+        "SENDER": sender,
+        "UNSUBSCRIBE_URL": unsubscribe_url,
+        "CONFIGURATION_SET": notifications.configuration_set_name,
+    }
+    description = "Sends notices and digests by mail and push"
+    function = _add_polled(notifications, "Delivery", description, environment, logging, publishes_metrics=True)
+    _allow_waiting(notifications, function, "GetItem", "UpdateItem")
+    allow_on_people(notifications, function, [*READ, "dynamodb:DeleteItem", "dynamodb:UpdateItem"], "USER", "DEVICE")
+    allow_on_people(notifications, function, ["dynamodb:GetItem"], "ADDRESS")
+    configuration_set = stack_of(notifications).format_arn(
+        service="ses", resource="configuration-set", resource_name=notifications.configuration_set_name
+    )
+    function.add_to_role_policy(
+        iam.PolicyStatement(actions=["ses:SendEmail"], resources=[identity.email_identity_arn, configuration_set])
+    )
+    if notifications.platform_applications:
+        _allow_push(function, list(notifications.platform_applications.values()))
+    consume_queue(
+        notifications,
+        "Delivery",
+        function,
+        notifications.timer_queue,
+        batch_size=5,
+        max_concurrency=_CONCURRENCY,
+    )
+    return function
+
+
+def add_feedback(notifications: "Notifications", logging: LogSettings) -> None:
+    """Add the function that switches mail off where it bounced."""
+    description = "Switches mail off where it bounced or was complained about"
+    function = _add_polled(notifications, "Feedback", description, {}, logging)
+    allow_on_people(notifications, function, ["dynamodb:PutItem"], "ADDRESS")
+    consume_queue(notifications, "Feedback", function, notifications.feedback_queue)
+
+
+def add_unsubscribe(notifications: "Notifications", logging: LogSettings) -> "lambda_.Function":
+    """Add the function that answers the links of mails."""
+    function = add_function(
+        notifications,
+        "UnsubscribeFunction",
+        handler="messaging/unsubscribe",
+        description="Switches mail off for whoever follows the link of a mail",
+        invocation=Invocation.REQUEST,
+        **logging,
+    )
+    share(notifications, function)
+    allow_on_people(notifications, function, ["dynamodb:UpdateItem"], "USER")
+    return function
+
+
+def share(notifications: "Notifications", function: "lambda_.Function", variable: str = DEFAULT_VARIABLE) -> None:
+    """Give a function the module ``notices`` and its settings."""
+    settings = {"table": notifications.table.table_name, "platforms": notifications.platform_applications}
+    environment = {variable: stack_of(notifications).to_json_string(settings)}
+    share_module(notifications, function, layer="messaging/notices", environment=environment)
+
+
+def allow_on_people(
+    notifications: "Notifications", grantee: iam.IGrantable, actions: Sequence[str], *prefixes: str
+) -> iam.Grant:
+    """Let a role or a function work on the items of preferences and devices whose keys have one of the prefixes."""
+    table = notifications.table
+    grant = iam.Grant.add_to_principal(
+        grantee=grantee, actions=list(actions), resource_arns=[table.table_arn], conditions=leading_keys(*prefixes)
+    )
+    created = notifications.node.try_find_child("Table") is not None
+    key = key_of(table, notifications.encryption_key if created else None)
+    return grant if key is None else grant.combine(key.grant(grantee, *USE_TABLE_KEY))
+
+
+def _add_polled(
+    notifications: "Notifications",
+    name: str,
+    description: str,
+    environment: dict[str, str],
+    logging: LogSettings,
+    *,
+    publishes_metrics: bool = False,
+) -> "lambda_.Function":
+    function = add_function(
+        notifications,
+        f"{name}Function",
+        handler=f"messaging/{name.lower()}",
+        description=description,
+        invocation=Invocation.POLLED,
+        publishes_metrics=publishes_metrics,
+        timeout=TIMEOUT,
+        environment=environment,
+        **logging,
+    )
+    share(notifications, function)
+    return function
+
+
+def _waiting(notifications: "Notifications") -> dict[str, str]:
+    return {
+        "WAITING_TABLE": notifications.waiting_table.table_name,
+        "TIMER_QUEUE": notifications.timer_queue.queue_url,
+    }
+
+
+def _allow_waiting(notifications: "Notifications", function: "lambda_.Function", *actions: str) -> None:
+    """Let a function work on what waits, and send timers."""
+    for allowed, resource in (
+        ([f"dynamodb:{action}" for action in actions], notifications.waiting_table.table_arn),
+        (["sqs:SendMessage"], notifications.timer_queue.queue_arn),
+    ):
+        function.add_to_role_policy(iam.PolicyStatement(actions=allowed, resources=[resource]))
+    if notifications.encryption_key is not None:
+        notifications.encryption_key.grant(function, *USE_TABLE_KEY)
+
+
+def _allow_push(function: "lambda_.Function", applications: Sequence[str]) -> None:
+    endpoints = [_endpoints_of(arn) for arn in applications]
+    actions = ["CreatePlatformEndpoint", "DeleteEndpoint", "Publish", "SetEndpointAttributes"]
+    # SNS asks for some of these on the application, for others on the endpoint.
+    statement = iam.PolicyStatement(
+        actions=[f"sns:{action}" for action in actions], resources=[*applications, *endpoints]
+    )
+    allow_on_prefixes(
+        function,
+        "Push",
+        [statement],
+        prefixes=endpoints,
+        reason="Endpoints are created when users register devices; these are the endpoints of the given platform "
+        "applications, and no topic.",
+    )
+
+
+def _endpoints_of(application_arn: str) -> str:
+    """Return what matches all endpoints of an application: ``…:endpoint/GCM/chat/*`` for ``…:app/GCM/chat``."""
+    parts = Fn.split(":app/", application_arn)
+    return f"{Fn.select(0, parts)}:endpoint/{Fn.select(1, parts)}/*"

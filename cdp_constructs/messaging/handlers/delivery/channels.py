@@ -1,0 +1,94 @@
+"""The two channels: mail by SES, push by SNS."""
+
+from email.utils import formataddr, parseaddr
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlencode
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from notices import Device, Notices
+from notices.mail import compose
+
+from .environment import Environment
+from .messages import Message, push_content
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2.client import SESV2Client
+    from mypy_boto3_sns.client import SNSClient
+
+# What fails twice is tried again by the queue, minutes later.
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+ses: "SESV2Client" = boto3.client("sesv2", config=_CONFIG)
+sns: "SNSClient" = boto3.client("sns", config=_CONFIG)
+
+# What SNS answers for an endpoint that was deleted elsewhere.
+_MISSING_ENDPOINT = {"NotFound", "InvalidParameter"}
+
+Pushed = Literal["sent", "removed", "skipped"]
+
+
+def send_mail(environment: Environment, people: Notices, user: str, address: str, message: Message) -> None:
+    """Send one mail."""
+    query = urlencode({"user": user, "token": people.unsubscribe_token(user)})
+    unsubscribe = f"{environment.unsubscribe_url}?{query}"
+    name, sender = parseaddr(environment.sender)
+    mail = compose(message.language, message.notices, message.number, product=name or sender, unsubscribe=unsubscribe)
+    ses.send_email(
+        # SES wants ASCII; this encodes a name that is not.
+        FromEmailAddress=formataddr((name, sender)),
+        Destination={"ToAddresses": [address]},
+        ConfigurationSetName=environment.configuration_set,
+        Content={
+            "Simple": {
+                "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
+                "Body": {
+                    "Text": {"Data": mail.text, "Charset": "UTF-8"},
+                    "Html": {"Data": mail.html, "Charset": "UTF-8"},
+                },
+                # Mail programs show a button for it: RFC 2369 and, for one click, RFC 8058.
+                "Headers": [
+                    {"Name": "List-Unsubscribe", "Value": f"<{unsubscribe}>"},
+                    {"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"},
+                ],
+            }
+        },
+    )
+
+
+def push(environment: Environment, people: Notices, user: str, device: Device, message: Message) -> Pushed:
+    """Push to one device.
+
+    Returns:
+        ``removed`` when its platform has disabled it, ``skipped`` when it is another user's now or has no application.
+    """
+    application = people.platforms.get(device.platform)
+    if application is None or not people.owns(user, device.device):
+        return "skipped"
+    known = device.endpoints.get(environment.region)
+    endpoint = known or _create_endpoint(environment, people, user, device, application)
+    content = push_content(application, message)
+    try:
+        sns.publish(TargetArn=endpoint, MessageStructure="json", Message=content)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "EndpointDisabled":
+            # The application was removed from the device, or its token is no longer valid.
+            sns.delete_endpoint(EndpointArn=endpoint)
+            people.remove_device(user, device.device)
+            return "removed"
+        if code not in _MISSING_ENDPOINT or known is None:
+            raise
+        endpoint = _create_endpoint(environment, people, user, device, application)
+        sns.publish(TargetArn=endpoint, MessageStructure="json", Message=content)
+    return "sent"
+
+
+def _create_endpoint(environment: Environment, people: Notices, user: str, device: Device, application: str) -> str:
+    """Return the endpoint of a device: SNS keeps one for each token of an application."""
+    endpoint = sns.create_platform_endpoint(PlatformApplicationArn=application, Token=device.token)["EndpointArn"]
+    # The token may have been registered before, and been disabled; that it was registered again is newer.
+    sns.set_endpoint_attributes(EndpointArn=endpoint, Attributes={"Enabled": "true", "Token": device.token})
+    people.keep_endpoint(user, device.device, environment.region, endpoint)
+    return endpoint

@@ -1,0 +1,32 @@
+"""What the function is configured with."""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The function's environment variables, beside those of the module ``notices``."""
+
+    region: str
+    function_name: str
+    waiting_table: str
+    timer_queue: str
+    sender: str
+    """The ``From`` of mails."""
+    unsubscribe_url: str
+    configuration_set: str
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the variables that ``Notifications`` and Lambda set."""
+        return cls(
+            region=os.environ["AWS_REGION"],
+            function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
+            waiting_table=os.environ["WAITING_TABLE"],
+            timer_queue=os.environ["TIMER_QUEUE"],
+            sender=os.environ["SENDER"],
+            unsubscribe_url=os.environ["UNSUBSCRIBE_URL"],
+            configuration_set=os.environ["CONFIGURATION_SET"],
+        )

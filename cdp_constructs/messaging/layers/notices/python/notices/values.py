@@ -1,0 +1,75 @@
+"""What users choose, and what values they may choose."""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+LANGUAGES = ("en", "ja")
+QUIET_MINUTES = range(5, 24 * 60 + 1)
+MOST_DEVICES = 20
+LONGEST_TOKEN = 4096
+_LONGEST_ADDRESS = 254
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+")
+
+Reason = Literal["bounce", "complaint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """What a user chose; the defaults are for a user who chose nothing."""
+
+    mail: bool = False
+    """Wants mail. Without an ``address`` there is none."""
+    push: bool = True
+    """Wants push on the devices that the user registered."""
+    quiet_minutes: int = 15
+    """After a notice of a topic, what comes next waits so long and goes out as one digest."""
+    language: str | None = None
+    """``en`` or ``ja``."""
+    address: str | None = None
+    """Where mail goes."""
+    mail_off: str | None = None
+    """``bounce`` or ``complaint``: why the address takes no more mail, whatever ``mail`` says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A mobile device of a user."""
+
+    device: str
+    platform: str
+    token: str
+    endpoints: Mapping[str, str]
+    """SNS endpoint by Region; created when a Region first pushes to the device."""
+
+
+def check_choice(*, mail: object, push: object, quiet_minutes: int, language: str, address: str | None) -> None:
+    """Refuse what a user cannot choose.
+
+    Raises:
+        ValueError: for a value that is not allowed; the message says which and what is.
+    """
+    if not isinstance(mail, bool) or not isinstance(push, bool):
+        raise ValueError("mail and push are yes or no, as booleans")  # noqa: TRY004 - a wrong value of a client
+    if quiet_minutes not in QUIET_MINUTES:
+        raise ValueError(f"quiet_minutes is {quiet_minutes}; use {QUIET_MINUTES[0]} to {QUIET_MINUTES[-1]}")
+    if language not in LANGUAGES:
+        raise ValueError(f"language is {language!r}; use one of {', '.join(LANGUAGES)}")
+    if address is not None and not (len(address) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(address)):
+        raise ValueError("address is not a plain mail address in ASCII")
+
+
+def check_device(platform: str, token: str, platforms: Collection[str]) -> str:
+    """Return the id of a device: the same one for the same token.
+
+    Raises:
+        ValueError: for an unknown platform, an empty or too long token.
+    """
+    if platform not in platforms:
+        known = ", ".join(sorted(platforms)) or "none"
+        raise ValueError(f"platform is {platform!r}; there are {known}")
+    if not token or len(token) > LONGEST_TOKEN or not token.isprintable():
+        raise ValueError(f"token must be printable, with 1 to {LONGEST_TOKEN} characters")
+    return hashlib.sha256(f"{platform}#{token}".encode()).hexdigest()[:32]
