@@ -10,7 +10,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
@@ -18,7 +17,6 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.functions import allow_on_prefixes
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
@@ -28,6 +26,9 @@ from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
 from cdp_constructs.data._records import ABOUT, check_names
 
 if TYPE_CHECKING:
+    # Imports aws_ec2, which applications without functions need not load.
+    from aws_cdk import aws_lambda as lambda_
+
     from cdp_constructs.iot.topic_rule import TopicRule
 
 ColumnType: TypeAlias = Literal["bigint", "boolean", "double", "int", "string"]
@@ -202,7 +203,7 @@ class BatchLayer(Construct):
             encryption_key=self._bucket_key,
         )
 
-    def share_with(self, function: lambda_.Function, *, variable: str = "BATCH_LAYER") -> iam.Grant:
+    def share_with(self, function: "lambda_.Function", *, variable: str = "BATCH_LAYER") -> iam.Grant:
         """Let a function query with the module ``telemetry_view``: ``BatchView.connect().windows(thing, start, end)``.
 
         Args:
@@ -213,6 +214,8 @@ class BatchLayer(Construct):
         Raises:
             InvalidOptionError: for a function that does not run Python, or a variable that is taken.
         """
+        from cdp_constructs.core.functions import allow_on_prefixes
+
         settings = {
             "database": self.database_name,
             "table": self.table_name,
