@@ -1,4 +1,4 @@
-"""Storage Index: what is in a bucket, to be asked by owner and by time."""
+"""Storage Index: what is in a bucket, found by owner and by time."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch

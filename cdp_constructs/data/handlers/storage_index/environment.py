@@ -1,4 +1,4 @@
-"""What the functions of the index are told."""
+"""The environment of the functions of the index."""
 
 import os
 from dataclasses import dataclass

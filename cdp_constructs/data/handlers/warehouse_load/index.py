@@ -22,7 +22,7 @@ s3 = boto3.client("s3")
 redshift = boto3.client("redshift-data")
 
 # Firehose files by the arrival of an object's oldest record and delivers up to 15 minutes later, so the hour before the
-# current one may still grow; one more for deliveries that were tried again.
+# current one may still grow; one more for deliveries that were retried.
 HOURS = 3
 # The names of the types in Redshift where they differ; a text of a record may be of any length that Redshift takes.
 TYPES = {"double": "double precision", "string": "varchar(65535)"}
@@ -97,7 +97,7 @@ def statements(hours: list[str]) -> list[str]:
         f"COPY loaded FROM '{source}hour={hour}/' IAM_ROLE '{environment.copy_role}' FORMAT AS PARQUET"
         for hour in hours
     ]
-    # Records without an id are told apart by their time only.
+    # Records without an id are distinguished by their time only.
     same = (
         f'loaded.thing = {table}.thing AND loaded."at" = {table}."at" '
         f"AND coalesce(loaded.message_id, '') = coalesce({table}.message_id, '')"
