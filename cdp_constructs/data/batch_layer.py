@@ -39,7 +39,7 @@ _ATHENA_WORKGROUPS = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-se
 class BatchLayer(Construct):
     """Keeps every record in S3, in columns, and answers questions about any time with SQL.
 
-    CDP: not a pattern of its own; the batch layer (バッチレイヤー) of a lambda architecture, beside ``SpeedLayer``.
+    CDP: none; this is the batch layer (バッチレイヤー) of a lambda architecture, beside ``SpeedLayer``.
     Firehose gathers records, converts them to Parquet by the schema of a Glue table and files them by the hour of
     arrival; Athena queries them in a workgroup that limits what a query may read. Delivery is at least once.
 

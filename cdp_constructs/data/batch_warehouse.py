@@ -32,7 +32,7 @@ _DATABASE = "telemetry"
 class BatchWarehouse(Construct):
     """Loads the records of a ``BatchLayer`` into Redshift Serverless every five minutes, for joins and dashboards.
 
-    CDP: not a pattern of its own; it stands behind ``BatchLayer`` (バッチレイヤー). A function copies the hours that
+    CDP: none; it stands behind ``BatchLayer`` (バッチレイヤー). A function copies the hours that
     may have grown into a staging table and merges them by thing, time and message id, in one transaction: loading again
     changes nothing twice, and the next load makes up for one that failed. Template only: it was never run on AWS.
 

@@ -38,7 +38,7 @@ _WINDOWS = "windows answer until the batch layer does; what is older is read the
 class SpeedLayer(Construct):
     """Keeps the latest state and one-minute windows of each thing, seconds after its records arrive.
 
-    CDP: not a pattern of its own; the speed layer (スピードレイヤー) of a lambda architecture, beside ``BatchLayer``. A
+    CDP: none; this is the speed layer (スピードレイヤー) of a lambda architecture, beside ``BatchLayer``. A
     Kinesis stream keeps the order of each thing, a function folds its records into a DynamoDB table, and a topic is
     notified once when a threshold is crossed and once when the value recovers. Duplicates and late records change
     nothing that they should not.

@@ -9,7 +9,7 @@ from constructs import Construct
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["Threshold", "Thresholds"]
+__all__ = ["Threshold"]
 
 _LAMBDA_QUOTAS = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 # Lambda allows 4 KB for all variables; the others take less than 1 KB.
