@@ -13,8 +13,6 @@ from cdp_constructs.data.speed_layer import SpeedLayer as SpeedLayer
 from cdp_constructs.data.state_sharing import StateSharing as StateSharing
 from cdp_constructs.data.storage_index import StorageIndex as StorageIndex
 from cdp_constructs.data.threshold import Threshold as Threshold
-from cdp_constructs.data.threshold import check_threshold as check_threshold
-from cdp_constructs.data.threshold import written as written
 from cdp_constructs.delivery.cache_distribution import CacheDistribution as CacheDistribution
 from cdp_constructs.delivery.direct_hosting import DirectHosting as DirectHosting
 from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution as PrivateCacheDistribution

@@ -38,7 +38,5 @@ MODULE_OF = {
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
     "WebhookSource": "cdp_constructs.workflow.webhook_automation",
     "alarms_of": "cdp_constructs.core.alarms",
-    "check_threshold": "cdp_constructs.data.threshold",
     "use_access_log_bucket": "cdp_constructs.core.buckets",
-    "written": "cdp_constructs.data.threshold",
 }

@@ -15,6 +15,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.metrics import NAMESPACE
 from cdp_constructs.core.once import once
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _LIBRARY = Path(__file__).parent.parent
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 ARCHITECTURE = lambda_.Architecture.ARM_64
+# Of an asynchronous invocation, the most that Lambda makes.
+_RETRIES = 2
 _LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 
 # AWS publishes Powertools as a layer in every Region and names it by a public parameter: nothing is bundled at synth.
@@ -135,12 +138,32 @@ def add_function(
     resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
     resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
     if dead_letter_queue is not None:
+        _keep_failures(function, dead_letter_queue)
+    _acknowledge(function, invocation)
+    return function
+
+
+def _keep_failures(function: lambda_.Function, queue: sqs.IQueue) -> None:
+    """Let Lambda send failed asynchronous invocations to a queue, with the role of the function."""
+    key = queue.encryption_master_key
+    if key is None:
         # Imported here: only asynchronous functions have destinations.
         from aws_cdk import aws_lambda_destinations as destinations
 
-        function.configure_async_invoke(on_failure=destinations.SqsDestination(dead_letter_queue), retry_attempts=2)
-    _acknowledge(function, invocation)
-    return function
+        function.configure_async_invoke(on_failure=destinations.SqsDestination(queue), retry_attempts=_RETRIES)
+        return
+    # SqsDestination() would grant kms:GenerateDataKey* and kms:ReEncrypt*, of which SQS needs one action.
+    function.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn]))
+    key.grant(function, *USE_KEY)
+    destination = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queue.queue_arn)
+    lambda_.CfnEventInvokeConfig(
+        function,
+        "FailedInvocations",
+        function_name=function.function_name,
+        qualifier="$LATEST",
+        maximum_retry_attempts=_RETRIES,
+        destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(on_failure=destination),
+    )
 
 
 def handler_folder(name: str) -> Path:

@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from constructs import Construct
-
 from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
+    from constructs import Construct
 
 
 def share_module(
-    construct: Construct,
+    construct: "Construct",
     function: "lambda_.Function",
     *,
     layer: str,
@@ -57,14 +57,10 @@ def share_module(
 
 
 def _is_first(function: "lambda_.Function", name: str) -> bool:
-    """Whether this is the first time that something is shared with a function under a name.
-
-    What was shared is kept in the construct tree, as children without resources: no template shows them.
-    """
-    shared = function.node.try_find_child("Shared") or Construct(function, "Shared")
-    if shared.node.try_find_child(name) is not None:
+    """Whether this is the first time that something is shared with a function under a name."""
+    if kept(function, f"Shared{name}") is not None:
         return False
-    Construct(shared, name)  # type: ignore[arg-type]  # the construct that was made above
+    keep(function, f"Shared{name}", True)
     return True
 
 

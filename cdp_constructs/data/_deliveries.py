@@ -1,4 +1,4 @@
-"""What CloudWatch knows of the batch layer's deliveries, and when somebody should look."""
+"""Metrics and alarms of the batch layer's deliveries."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
     from constructs import Construct
 
-# Firehose itself may retry for some minutes before somebody should look.
+# Firehose itself retries for some minutes before an alarm is of use.
 _SLACK = Duration.minutes(10)
 
 

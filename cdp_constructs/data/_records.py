@@ -1,11 +1,15 @@
 """What SpeedLayer and BatchLayer agree on: what a record is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias, get_args
 
 from constructs import Construct
 
 from cdp_constructs.core.validation import InvalidOptionError
+
+ColumnType: TypeAlias = Literal["bigint", "boolean", "double", "int", "string"]
+"""How a field is stored, as Glue and Athena name it."""
 
 # Fields that every record may have beside its measures; ``thing`` and ``at`` are required.
 ABOUT = {"message_id": "string", "at": "bigint", "thing": "string", "context": "string", "type": "string"}
@@ -33,3 +37,21 @@ def check_names(construct: Construct, option: str, names: Iterable[str]) -> list
     if len(set(listed)) < len(listed):
         raise InvalidOptionError(construct, option, f"repeats a name: {listed}", "Name each once")
     return listed
+
+
+def check_columns(construct: Construct, columns: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
+    """Return columns with their types, or refuse what cannot be one.
+
+    Raises:
+        InvalidOptionError: for what is no mapping, names as for ``check_names``, and types that Athena does not know.
+    """
+    if not isinstance(columns, Mapping):
+        raise InvalidOptionError(
+            construct, "columns", f"is {columns!r}", 'Give types, such as {"temperature": "double"}'
+        )
+    names = check_names(construct, "columns", columns)
+    for name, kind in columns.items():
+        if kind not in get_args(ColumnType):
+            fix = f"Use one of {', '.join(get_args(ColumnType))}"
+            raise InvalidOptionError(construct, "columns", f"says {kind!r} of {name!r}", fix)
+    return {name: columns[name] for name in names}

@@ -1,4 +1,4 @@
-"""The stream of the speed layer: how it is made, how Lambda reads it, and when somebody should look."""
+"""The stream of the speed layer: how it is made, how Lambda reads it, and its alarms."""
 
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def add_stream(
         removal_policy=removal_policy,
     )
     if encryption_key is not None:
-        acknowledge(stream, "AwsSolutions-KDS3", "The customer-managed key was asked for by encryption_key.")
+        acknowledge(stream, "AwsSolutions-KDS3", "A customer-managed key was given as encryption_key.")
     return stream
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_athena as athena
@@ -10,7 +10,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
@@ -18,20 +17,19 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.functions import allow_on_prefixes
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_range
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_lag, metric_rejected
 from cdp_constructs.data._parquet import add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
-from cdp_constructs.data._records import ABOUT, check_names
+from cdp_constructs.data._records import ABOUT, ColumnType, check_columns
 
 if TYPE_CHECKING:
-    from cdp_constructs.iot.topic_rule import TopicRule
+    # Imports aws_ec2, which applications without functions need not load.
+    from aws_cdk import aws_lambda as lambda_
 
-ColumnType: TypeAlias = Literal["bigint", "boolean", "double", "int", "string"]
-"""How a field is stored, as Glue and Athena name it."""
+    from cdp_constructs.iot.topic_rule import TopicRule
 
 _NUMBERS = ("bigint", "double", "int")
 _FIREHOSE_LIMITS = "https://docs.aws.amazon.com/firehose/latest/dev/limits.html"
@@ -41,7 +39,7 @@ _ATHENA_WORKGROUPS = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-se
 class BatchLayer(Construct):
     """Keeps every record in S3, in columns, and answers questions about any time with SQL.
 
-    CDP: not a pattern of its own; the batch layer (バッチレイヤー) of a lambda architecture, beside ``SpeedLayer``.
+    CDP: none; this is the batch layer (バッチレイヤー) of a lambda architecture, beside ``SpeedLayer``.
     Firehose gathers records, converts them to Parquet by the schema of a Glue table and files them by the hour of
     arrival; Athena queries them in a workgroup that limits what a query may read. Delivery is at least once.
 
@@ -102,7 +100,7 @@ class BatchLayer(Construct):
                 bucket.
         """
         super().__init__(scope, construct_id)
-        self.columns = self._check_columns(columns)
+        self.columns = check_columns(self, columns)
         interval = buffering or minutes(5)
         low, high = minutes(1), minutes(15)
         check_duration(self, "buffering", interval, low=low, high=high, source=_FIREHOSE_LIMITS)
@@ -202,7 +200,7 @@ class BatchLayer(Construct):
             encryption_key=self._bucket_key,
         )
 
-    def share_with(self, function: lambda_.Function, *, variable: str = "BATCH_LAYER") -> iam.Grant:
+    def share_with(self, function: "lambda_.Function", *, variable: str = "BATCH_LAYER") -> iam.Grant:
         """Let a function query with the module ``telemetry_view``: ``BatchView.connect().windows(thing, start, end)``.
 
         Args:
@@ -213,6 +211,8 @@ class BatchLayer(Construct):
         Raises:
             InvalidOptionError: for a function that does not run Python, or a variable that is taken.
         """
+        from cdp_constructs.core.functions import allow_on_prefixes
+
         settings = {
             "database": self.database_name,
             "table": self.table_name,
@@ -237,18 +237,6 @@ class BatchLayer(Construct):
     def metric_rejected(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Records that do not fit the schema and were put below ``errors/``, per 5 minutes by default."""
         return metric_rejected(self.delivery_stream, period=period)
-
-    def _check_columns(self, columns: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
-        if not isinstance(columns, Mapping):
-            raise InvalidOptionError(
-                self, "columns", f"is {columns!r}", 'Give types, such as {"temperature": "double"}'
-            )
-        names = check_names(self, "columns", columns)
-        for name, kind in columns.items():
-            if kind not in get_args(ColumnType):
-                fix = f"Use one of {', '.join(get_args(ColumnType))}"
-                raise InvalidOptionError(self, "columns", f"says {kind!r} of {name!r}", fix)
-        return {name: columns[name] for name in names}
 
     def _make_bucket(self, removal_policy: RemovalPolicy) -> s3.Bucket:
         expiring = s3.LifecycleRule(

@@ -23,11 +23,11 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.tables import add_item_table, key_of
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive
+from cdp_constructs.core.validation import check_duration, check_exclusive
 from cdp_constructs.data._records import check_names
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
-from cdp_constructs.data.threshold import Threshold, check_threshold, written
+from cdp_constructs.data.threshold import Threshold, Thresholds
 
 if TYPE_CHECKING:
     from cdp_constructs.iot.topic_rule import TopicRule
@@ -38,7 +38,7 @@ _WINDOWS = "windows answer until the batch layer does; what is older is read the
 class SpeedLayer(Construct):
     """Keeps the latest state and one-minute windows of each thing, seconds after its records arrive.
 
-    CDP: not a pattern of its own; the speed layer (スピードレイヤー) of a lambda architecture, beside ``BatchLayer``. A
+    CDP: none; this is the speed layer (スピードレイヤー) of a lambda architecture, beside ``BatchLayer``. A
     Kinesis stream keeps the order of each thing, a function folds its records into a DynamoDB table, and a topic is
     notified once when a threshold is crossed and once when the value recovers. Duplicates and late records change
     nothing that they should not.
@@ -104,7 +104,7 @@ class SpeedLayer(Construct):
                 existing resources.
         """
         super().__init__(scope, construct_id)
-        self._measures = check_names(self, "measures", measures)
+        measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:
             check_exclusive(self, {"stream": stream}, {"removal_policy": removal_policy})
         retention = window_retention or days(2)
@@ -135,7 +135,7 @@ class SpeedLayer(Construct):
             holds="places in the stream that the function failed on",
             encryption_key=encryption_key,
         )
-        self._thresholds: dict[str, Threshold] = {}
+        self._thresholds = Thresholds(self, measures)
         self.function = add_stream_function(
             self,
             table=self.table,
@@ -145,7 +145,7 @@ class SpeedLayer(Construct):
             record_dead_letter_queue=self.record_dead_letter_queue,
             dead_letter_queue=self.dead_letter_queue,
             encryption_key=encryption_key,
-            measures=self._measures,
+            measures=measures,
             window_retention=retention,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -195,19 +195,8 @@ class SpeedLayer(Construct):
             InvalidOptionError: for a name that is taken, an unknown measure, none or both limits, a recovery beyond
                 the limit, or more thresholds than the function's variables take (about 25).
         """
-        if name in self._thresholds:
-            raise InvalidOptionError(self, "name", f"is {name!r}", "Give each threshold a name of its own")
-        threshold = check_threshold(
-            path_of(self),
-            name,
-            measure=measure,
-            measures=self._measures,
-            above=above,
-            below=below,
-            recovers_at=recovers_at,
-        )
-        self._thresholds[name] = threshold
-        self.function.add_environment("THRESHOLDS", written(path_of(self), self._thresholds.values()))
+        threshold = self._thresholds.add(name, measure=measure, above=above, below=below, recovers_at=recovers_at)
+        self.function.add_environment("THRESHOLDS", self._thresholds.written())
         return threshold
 
     def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:

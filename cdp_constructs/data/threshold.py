@@ -1,12 +1,15 @@
-"""A limit of a measure, and where it counts as recovered."""
+"""The thresholds of the speed layer: a limit of a measure, and where a value counts as recovered."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from constructs import Construct
+
+from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["Threshold", "check_threshold", "written"]
+__all__ = ["Threshold"]
 
 _LAMBDA_QUOTAS = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 # Lambda allows 4 KB for all variables; the others take less than 1 KB.
@@ -29,56 +32,47 @@ class Threshold:
     """Where a value counts as recovered."""
 
 
-def check_threshold(
-    path: str,
-    name: str,
-    *,
-    measure: str,
-    measures: Sequence[str],
-    above: float | None,
-    below: float | None,
-    recovers_at: float | None,
-) -> Threshold:
-    """Return a threshold, or refuse what cannot be one.
+class Thresholds:
+    """The thresholds of one layer."""
 
-    Args:
-        path: Of the layer, for messages.
-        name: Of the threshold.
-        measure: What it watches.
-        measures: What the layer has.
-        above: See ``SpeedLayer.add_threshold``.
-        below: See there.
-        recovers_at: See there.
+    def __init__(self, layer: Construct, measures: Sequence[str]) -> None:
+        """Watch the measures of a layer."""
+        self._layer = layer
+        self._measures = measures
+        self._thresholds: dict[str, Threshold] = {}
 
-    Raises:
-        InvalidOptionError: for an empty name, an unknown measure, none or both limits, or a recovery beyond the limit.
-    """
-    if not name:
-        raise InvalidOptionError(path, "name", f"is {name!r}", "Give each threshold a name of its own")
-    path = f"{path}/{name}"
-    if measure not in measures:
-        raise InvalidOptionError(path, "measure", f"is {measure!r}", f"Use one of {', '.join(measures)}")
-    if above is not None and below is None:
-        limit = above
-    elif below is not None and above is None:
-        limit = below
-    else:
-        raise InvalidOptionError(path, "above", "and below are given both or neither", "Give one of them")
-    recovery = limit if recovers_at is None else recovers_at
-    if (recovery > limit) if above is not None else (recovery < limit):
-        side = "below" if above is not None else "above"
-        raise InvalidOptionError(path, "recovers_at", f"is {recovery:g}", f"Use {limit:g} or a value {side} it")
-    return Threshold(name=name, measure=measure, limit=limit, above=above is not None, recovers_at=recovery)
+    def add(
+        self, name: str, *, measure: str, above: float | None, below: float | None, recovers_at: float | None
+    ) -> Threshold:
+        """Add and return a threshold; see ``SpeedLayer.add_threshold``."""
+        if not name or name in self._thresholds:
+            raise InvalidOptionError(self._layer, "name", f"is {name!r}", "Give each threshold a name of its own")
+        path = f"{path_of(self._layer)}/{name}"
+        if measure not in self._measures:
+            fix = f"Use one of {', '.join(self._measures)}"
+            raise InvalidOptionError(path, "measure", f"is {measure!r}", fix)
+        if above is not None and below is None:
+            limit = above
+        elif below is not None and above is None:
+            limit = below
+        else:
+            raise InvalidOptionError(path, "above", "and below are given both or neither", "Give one of them")
+        recovery = limit if recovers_at is None else recovers_at
+        if (recovery > limit) if above is not None else (recovery < limit):
+            side = "below" if above is not None else "above"
+            raise InvalidOptionError(path, "recovers_at", f"is {recovery:g}", f"Use {limit:g} or a value {side} it")
+        threshold = Threshold(name=name, measure=measure, limit=limit, above=above is not None, recovers_at=recovery)
+        self._thresholds[name] = threshold
+        return threshold
 
+    def written(self) -> str:
+        """Return the thresholds as the function's variable.
 
-def written(path: str, thresholds: Iterable[Threshold]) -> str:
-    """Return thresholds as the function's variable.
-
-    Raises:
-        InvalidOptionError: when they are more than a variable takes.
-    """
-    text = json.dumps([asdict(threshold) for threshold in thresholds], separators=(",", ":"))
-    if len(text) > _MOST_BYTES:
-        fix = f"Use at most {_MOST_BYTES:,} bytes: shorter names, or a second layer ({_LAMBDA_QUOTAS})"
-        raise InvalidOptionError(path, "name", f"makes {len(text)} bytes of thresholds", fix)
-    return text
+        Raises:
+            InvalidOptionError: when they are more than a variable takes.
+        """
+        text = json.dumps([asdict(threshold) for threshold in self._thresholds.values()], separators=(",", ":"))
+        if len(text) > _MOST_BYTES:
+            fix = f"Use at most {_MOST_BYTES:,} bytes: shorter names, or a second layer ({_LAMBDA_QUOTAS})"
+            raise InvalidOptionError(self._layer, "name", f"makes {len(text)} bytes of thresholds", fix)
+        return text

@@ -7,7 +7,7 @@ from cdp_constructs import SnsSqsFanout, SpeedLayer
 
 
 def build(stack: Stack) -> SpeedLayer:
-    """Add the layer, its thresholds, and who hears of them to a stack."""
+    """Add the layer, its thresholds, and subscribers of its alerts to a stack."""
     speed = SpeedLayer(stack, "Speed", measures=["temperature", "humidity"])
     speed.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
     alerts = SnsSqsFanout(stack, "Alerts", topic=speed.topic)

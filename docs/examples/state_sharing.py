@@ -1,4 +1,4 @@
-"""Who is in which room: any copy of the function answers, whichever of them heard of the user."""
+"""Who is in which room: any copy of the function answers, whichever of them received the heartbeat."""
 
 from pathlib import Path
 

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from aws_cdk import App, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import BatchLayer, BatchWarehouse, InvalidOptionError
+from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.batch_warehouse import build as example
 
@@ -46,8 +50,20 @@ def everything_brought(stack: Stack) -> BatchWarehouse:
         base_capacity=16,
         max_capacity=64,
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
+        log_retention=logs.RetentionDays.ONE_WEEK,
         removal_policy=RemovalPolicy.DESTROY,
     )
+
+
+@architecture
+def one_key_for_all(stack: Stack) -> BatchWarehouse:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    warehouse = BatchWarehouse(stack, "Warehouse", batch=layer(stack), encryption_key=key)
+    assert warehouse.encryption_key is key
+    analyst = iam.Role(stack, "Analyst", assumed_by=iam.AccountRootPrincipal())
+    warehouse.grant_read(analyst)
+    acknowledge(analyst, "AwsSolutions-IAM5[Resource::*]", "The Data API names no statements; the condition does.")
+    return warehouse
 
 
 @architecture
@@ -63,7 +79,7 @@ def inside_a_stage(app: App) -> BatchWarehouse:
 
 architecture(example)
 MAIN = [defaults, everything_brought]
-EVERY = [*MAIN, two_in_one_stack, inside_a_stage, example]
+EVERY = [*MAIN, one_key_for_all, two_in_one_stack, inside_a_stage, example]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -140,6 +156,51 @@ def test_loader_may_start_statements_and_redshift_may_read_records(synthesis: Sy
     assert start["Resource"] == {"Fn::GetAtt": [start["Resource"]["Fn::GetAtt"][0], "Workgroup.WorkgroupArn"]}
     (listing,) = (each for each in loader if each["Action"] == "s3:ListBucket")
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "telemetry/*"}}
+
+
+def test_one_key_encrypts_all_that_is_made(synthesis: Synthesis) -> None:
+    built = synthesis(one_key_for_all)
+    ((key, resource),) = built.resources("AWS::KMS::Key").items()
+    arn = {"Fn::GetAtt": [key, "Arn"]}
+    namespace = one(built, "AWS::RedshiftServerless::Namespace")["Properties"]
+    assert namespace["KmsKeyId"] == namespace["AdminPasswordSecretKmsKeyId"] == arn
+    assert one(built, "AWS::SQS::Queue")["Properties"]["KmsMasterKeyId"] == arn
+    groups = built.resources("AWS::Logs::LogGroup").items()
+    assert {str(group["Properties"].get("KmsKeyId")) for name, group in groups if name.startswith("Warehouse")} == {
+        str(arn)
+    }
+    services = {
+        str(statement["Principal"].get("Service")) for statement in resource["Properties"]["KeyPolicy"]["Statement"]
+    }
+    assert "events.amazonaws.com" in services
+    for role in ("WarehouseFunctionRole", "WarehouseScheduleRole"):
+        policies = built.resources("AWS::IAM::Policy").items()
+        (policy,) = (each["Properties"] for name, each in policies if name.startswith(f"{role}DefaultPolicy"))
+        (use,) = (each for each in policy["PolicyDocument"]["Statement"] if each["Resource"] == arn)
+        assert {"kms:Decrypt", "kms:GenerateDataKey"} <= {action.removesuffix("*") for action in use["Action"]}
+
+
+def test_analyst_runs_statements_in_this_workgroup_and_reads_own_results_only(synthesis: Synthesis) -> None:
+    policies = synthesis(one_key_for_all).resources("AWS::IAM::Policy").items()
+    (policy,) = (each["Properties"] for name, each in policies if name.startswith("Analyst"))
+    starting, reading = policy["PolicyDocument"]["Statement"]
+    assert starting["Action"] == ["redshift-data:ExecuteStatement", "redshift-serverless:GetCredentials"]
+    assert starting["Resource"]["Fn::GetAtt"][1] == "Workgroup.WorkgroupArn"
+    assert reading["Condition"] == {"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}}
+
+
+def test_logs_end_and_follow_the_removal_policy(synthesis: Synthesis) -> None:
+    groups = synthesis(everything_brought).resources("AWS::Logs::LogGroup").items()
+    (group,) = (each for name, each in groups if name.startswith("Warehouse"))
+    assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (7, "Delete")
+
+
+def test_alarm_and_metric_are_those_of_the_dead_letter_queue(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Alarmed")
+    alarms = sns.Topic(stack, "Alarms")
+    warehouse = BatchWarehouse(stack, "Warehouse", batch=layer(stack), alarm_topic=alarms)
+    assert [alarm.node.id for alarm in warehouse.alarms] == ["DeadLetterQueueAlarm"]
+    assert warehouse.metric_dead_letters().dimensions == {"QueueName": warehouse.dead_letter_queue.queue_name}
 
 
 def test_loader_knows_the_columns_of_the_layer(synthesis: Synthesis) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
@@ -48,6 +49,18 @@ def all_options(stack: Stack) -> StateSharing:
     )
     state.share_with(server(stack), groups=["ROOM", "USER"])
     state.share_with(server(stack, "Reader"), groups=["ROOM"], read_only=True, variable="ROOMS")
+    state.grant_read(iam.Role(stack, "Auditor", assumed_by=iam.AccountRootPrincipal()), groups=["USER"])
+    state.grant_write(iam.Role(stack, "Gateway", assumed_by=iam.AccountRootPrincipal()), groups=["USER"])
+    return state
+
+
+@architecture
+def key_of_ones_own(stack: Stack) -> StateSharing:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    state = StateSharing(stack, "State", encryption_key=key)
+    assert state.encryption_key is key
+    state.share_with(server(stack), groups=["ROOM"])
+    state.share_with(server(stack, "Reader"), groups=["ROOM"], read_only=True)
     return state
 
 
@@ -105,7 +118,7 @@ def inside_a_stage(app: App) -> StateSharing:
 
 architecture(example)
 MAIN = [defaults, all_options, everything_brought]
-EVERY = [*MAIN, table_with_a_key, two_in_one_stack, function_of_another_stack, inside_a_stage]
+EVERY = [*MAIN, table_with_a_key, key_of_ones_own, two_in_one_stack, function_of_another_stack, inside_a_stage]
 
 
 def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
@@ -167,12 +180,37 @@ def test_function_gets_module_table_and_permission_for_its_groups_only(synthesis
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}}
 
 
-def test_reader_may_neither_write_nor_encrypt(synthesis: Synthesis) -> None:
-    table, key = statements(synthesis(table_with_a_key), "ReaderRole")
-    assert table["Action"] == ["dynamodb:GetItem", "dynamodb:Query"]
-    assert key["Action"] == "kms:Decrypt"
-    _, key = statements(synthesis(table_with_a_key), "ServerRole")
-    assert key["Action"] == ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+@pytest.mark.parametrize("build", [table_with_a_key, key_of_ones_own], ids=lambda build: build.__name__)
+def test_reader_may_neither_write_nor_encrypt(build: Callable[..., Any], synthesis: Synthesis) -> None:
+    def granted(role: str) -> dict[str, Any]:
+        return {str(each["Action"]).strip("['")[:3]: each["Action"] for each in statements(synthesis(build), role)}
+
+    assert granted("ReaderRole") == {"dyn": ["dynamodb:GetItem", "dynamodb:Query"], "kms": "kms:Decrypt"}
+    assert granted("ServerRole")["kms"] == ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+
+
+def test_key_encrypts_the_table(synthesis: Synthesis) -> None:
+    built = synthesis(key_of_ones_own)
+    ((key, _),) = built.resources("AWS::KMS::Key").items()
+    ((_, table),) = built.resources("AWS::DynamoDB::GlobalTable").items()
+    (replica,) = table["Properties"]["Replicas"]
+    assert replica["SSESpecification"]["KMSMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+
+def test_grants_reach_their_groups_only(synthesis: Synthesis) -> None:
+    (reading,) = statements(synthesis(all_options), "Auditor")
+    (writing,) = statements(synthesis(all_options), "Gateway")
+    assert reading["Action"] == ["dynamodb:GetItem", "dynamodb:Query"]
+    assert writing["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+    for statement in (reading, writing):
+        assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}}
+
+
+def test_alarms_are_listed() -> None:
+    stack = Stack()
+    assert StateSharing(stack, "Quiet").alarms == []
+    (alarm,) = StateSharing(stack, "State", alarm_topic=sns.Topic(stack, "Alarms")).alarms
+    assert alarm.node.id == "ThrottledAlarm"
 
 
 def test_alarm_tells_when_heartbeats_are_refused(synthesis: Synthesis) -> None:
@@ -224,11 +262,14 @@ def test_wrong_groups_are_refused(groups: Any, message: str) -> None:
         StateSharing(stack, "State").share_with(server(stack), groups=groups)
 
 
-def test_removal_policy_of_a_brought_table_is_refused() -> None:
+def test_options_of_a_new_table_are_refused_with_an_existing_one() -> None:
     stack = Stack()
     table = dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN)
     with pytest.raises(InvalidOptionError, match="removal_policy was given together with table"):
         StateSharing(stack, "State", table=table, removal_policy=RemovalPolicy.DESTROY)
+    with pytest.raises(InvalidOptionError, match="encryption_key was given together with table"):
+        StateSharing(stack, "Other", table=table, encryption_key=kms.Key(stack, "Key"))
+    StateSharing(stack, "Kept", table=table, removal_policy=RemovalPolicy.RETAIN)
 
 
 def test_function_that_runs_no_python_is_refused() -> None:

@@ -8,6 +8,7 @@ from aws_cdk import App, Duration, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
@@ -35,10 +36,12 @@ def all_options(stack: Stack) -> StorageIndex:
         bucket=bucket,
         prefix="accepted/",
         reconcile_every=Duration.hours(6),
+        encryption_key=key,
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        log_retention=logs.RetentionDays.ONE_WEEK,
         removal_policy=RemovalPolicy.DESTROY,
     )
-    index.grant_query(iam.Role(stack, "Reader", assumed_by=iam.AccountRootPrincipal()))
+    index.grant_read(iam.Role(stack, "Reader", assumed_by=iam.AccountRootPrincipal()))
     return index
 
 
@@ -176,6 +179,54 @@ def test_reader_may_only_ask(synthesis: Synthesis) -> None:
     allowed = permissions(synthesis(all_options), "Reader", "dynamodb:")
     assert allowed.pop("/index/ByOwner") == allowed.pop("/index/ByDay") == {"dynamodb:Query"}
     assert list(allowed.values()) == [{"dynamodb:GetItem"}]
+
+
+def test_one_key_encrypts_all_that_is_made_and_services_may_use_it(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    ((key, resource),) = built.resources("AWS::KMS::Key").items()
+    arn = {"Fn::GetAtt": [key, "Arn"]}
+    ((_, table),) = built.resources("AWS::DynamoDB::GlobalTable").items()
+    assert table["Properties"]["Replicas"][0]["SSESpecification"]["KMSMasterKeyId"] == arn
+    queues = built.resources("AWS::SQS::Queue").values()
+    assert [queue["Properties"]["KmsMasterKeyId"] for queue in queues] == [arn] * 3
+    groups = [item for name, item in built.resources("AWS::Logs::LogGroup").items() if name.startswith("Index")]
+    assert [(group["Properties"]["KmsKeyId"], group["Properties"]["RetentionInDays"]) for group in groups] == [
+        (arn, 7)
+    ] * 2
+    assert {group["DeletionPolicy"] for group in groups} == {"Delete"}
+    services = [
+        str(statement["Principal"].get("Service")) for statement in resource["Properties"]["KeyPolicy"]["Statement"]
+    ]
+    assert "events.amazonaws.com" in services
+    assert any("logs." in service for service in services)
+
+
+def test_reconciliation_has_the_code_of_the_writer_and_publishes_metrics(synthesis: Synthesis) -> None:
+    functions = synthesis(defaults).resources("AWS::Lambda::Function")
+    found = {name[:-8]: item["Properties"] for name, item in functions.items()}
+    reconciliation = found["IndexReconciliationFunction"]
+    assert reconciliation["Handler"] == "handlers.index_reconciliation.index.handler"
+    assert reconciliation["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "CdpConstructs"
+    assert found["IndexWriterFunction"]["Handler"] == "handlers.storage_index.index.handler"
+
+
+def test_metrics_and_alarms_are_those_of_queues_and_reconciliation() -> None:
+    stack = Stack()
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
+    index = StorageIndex(stack, "Index", bucket=bucket, alarm_topic=sns.Topic(stack, "Alarms"))
+    assert index.metric_lag().metric_name == "ApproximateAgeOfOldestMessage"
+    for metric, queue in (
+        (index.metric_lag(), index.queue),
+        (index.metric_dead_letters(), index.dead_letter_queue),
+        (index.metric_reconciliation_dead_letters(), index.reconciliation_dead_letter_queue),
+    ):
+        assert metric.dimensions == {"QueueName": queue.queue_name}
+    assert (index.metric_repaired().dimensions or {})["service"] == "ReconciliationFunction"
+    assert sorted(alarm.node.id for alarm in index.alarms) == [
+        "DeadLetterQueueAlarm",
+        "DriftAlarm",
+        "ReconciliationDeadLetterQueueAlarm",
+    ]
 
 
 def test_nothing_brought_is_made_or_changed(synthesis: Synthesis) -> None:

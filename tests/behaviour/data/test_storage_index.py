@@ -33,7 +33,7 @@ def archive(stack: Stack) -> None:
     # Two patterns work on one bucket, and two indexes on one table.
     StorageIndex(stack, "Uploads", bucket=upload.bucket, prefix=upload.accepted_prefix, table=index.table)
     reader, stranger = (iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal()) for name in ("Reader", "Stranger"))
-    index.grant_query(reader)
+    index.grant_read(reader)
     outputs = {
         "Bucket": files.bucket_name,
         "UploadBucket": upload.bucket.bucket_name,

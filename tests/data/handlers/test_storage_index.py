@@ -1,4 +1,4 @@
-"""How reconciliation pages through bucket and index, stops in time, and leaves fresh objects to their events."""
+"""How events are recorded, and how reconciliation pages, stops in time and leaves fresh objects to their events."""
 
 import json
 from datetime import UTC, datetime
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cdp_constructs.data.handlers.index_reconciliation.comparison import Comparison
+from cdp_constructs.data.handlers.storage_index.items import Items
+from cdp_constructs.data.handlers.storage_index.objects import Objects
 from tests.handlers import import_handler
 
 if TYPE_CHECKING:
@@ -76,90 +79,148 @@ class Table:
         return {"Items": [self.items[name] for name in names[:PAGE]], **more}
 
 
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    environment = {
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
         "AWS_DEFAULT_REGION": "ap-northeast-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "reconciliation",
+        "POWERTOOLS_METRICS_NAMESPACE": "Test",
+        "POWERTOOLS_SERVICE_NAME": "ReconciliationFunction",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "BUCKET": "files",
         "PREFIX": "in/",
         "TABLE_NAME": "index",
     }
-    for name, value in environment.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+def writer(bucket: Bucket, table: Table) -> ModuleType:
     module = import_handler("cdp_constructs.data.handlers.storage_index")
-    vars(module).update(s3=Bucket(), database=Table())
+    stubs: Any = {"bucket": bucket, "table": table}
+    vars(module).update(objects=Objects(stubs["bucket"], "files", "in/"), items=Items(stubs["table"], "index"))
     return module
+
+
+@pytest.fixture
+def reconcile(bucket: Bucket, table: Table) -> "Callable[..., dict[str, Any]]":
+    module = import_handler("cdp_constructs.data.handlers.index_reconciliation")
+    stubs: Any = {"bucket": bucket, "table": table}
+    compared = Comparison(Objects(stubs["bucket"], "files", "in/"), Items(stubs["table"], "index"))
+    vars(module).update(comparison=compared)
+    return lambda *remaining_ms: module.handler({"grace_seconds": 900}, context(*remaining_ms))
 
 
 def context(*remaining_ms: int) -> Any:
     """A context with so much time left, one figure for each time it is asked."""
     figures = list(remaining_ms) or [900_000] * 100
-    return SimpleNamespace(function_name="reconciliation", get_remaining_time_in_millis=lambda: figures.pop(0))
+    return SimpleNamespace(
+        function_name="reconciliation",
+        memory_limit_in_mb=1024,
+        invoked_function_arn="arn",
+        aws_request_id="1",
+        get_remaining_time_in_millis=lambda: figures.pop(0),
+    )
 
 
 def record(key: str, sequencer: str) -> Any:
     return SimpleNamespace(body=json.dumps({"detail": {"object": {"key": key, "sequencer": sequencer}}}))
 
 
-def test_lost_and_orphaned_items_are_repaired_over_many_pages(index: ModuleType) -> None:
+def test_lost_and_orphaned_items_are_repaired_over_many_pages(
+    reconcile: "Callable[..., dict[str, Any]]", bucket: Bucket, table: Table
+) -> None:
     for number in range(5):
-        index.s3.put(f"in/ann/{number}")
-    assert index.reconcile(900, context()) == {"compared": 10, "repaired": 5, "finished": True}
-    index.s3.objects.pop("in/ann/3")
-    assert index.reconcile(900, context())["repaired"] == 1
-    assert "deleted_at" in index.database.items["files/in/ann/3"]
-    assert index.reconcile(900, context()) == {"compared": 8, "repaired": 0, "finished": True}
+        bucket.put(f"in/ann/{number}")
+    assert reconcile() == {"compared": 10, "repaired": 5, "finished": True}
+    bucket.objects.pop("in/ann/3")
+    assert reconcile()["repaired"] == 1
+    assert "deleted_at" in table.items["files/in/ann/3"]
+    assert reconcile() == {"compared": 8, "repaired": 0, "finished": True}
 
 
-def test_run_that_is_out_of_time_is_continued_by_the_next(index: ModuleType) -> None:
+def test_run_that_is_out_of_time_is_continued_by_the_next(
+    reconcile: "Callable[..., dict[str, Any]]", bucket: Bucket, table: Table
+) -> None:
     for number in range(5):
-        index.s3.put(f"in/ann/{number}")
-    first = index.reconcile(900, context(900_000, 59_000))
+        bucket.put(f"in/ann/{number}")
+    first = reconcile(900_000, 59_000)
     assert first == {"compared": 2, "repaired": 2, "finished": False}
-    assert index.database.items["reconciliation of files/in/"]["after"] == "in/ann/1"
-    second = index.reconcile(900, context())
+    assert table.items["reconciliation of files/in/"]["after"] == "in/ann/1"
+    second = reconcile()
     assert second == {"compared": 8, "repaired": 3, "finished": True}
-    assert "reconciliation of files/in/" not in index.database.items
+    assert "reconciliation of files/in/" not in table.items
 
 
-def test_fresh_objects_are_left_to_their_events(index: ModuleType) -> None:
-    index.s3.put("in/ann/new", modified=datetime.now(UTC))
-    assert index.reconcile(900, context())["repaired"] == 0
-    assert index.database.items == {}
+def test_fresh_objects_are_left_to_their_events(
+    reconcile: "Callable[..., dict[str, Any]]", bucket: Bucket, table: Table
+) -> None:
+    bucket.put("in/ann/new", modified=datetime.now(UTC))
+    assert reconcile()["repaired"] == 0
+    assert table.items == {}
 
 
-def test_item_that_changed_meanwhile_is_left_alone(index: ModuleType) -> None:
-    index.s3.put("in/ann/a")
-    index.database.refuse = lambda _item: True
-    assert index.reconcile(900, context())["repaired"] == 0
+def test_item_that_changed_meanwhile_is_left_alone(
+    reconcile: "Callable[..., dict[str, Any]]", bucket: Bucket, table: Table
+) -> None:
+    bucket.put("in/ann/a")
+    table.refuse = lambda _item: True
+    assert reconcile()["repaired"] == 0
 
 
-def test_repair_keeps_the_sequencer(index: ModuleType) -> None:
-    index.s3.put("in/ann/a", etag="old")
-    index.record_event(record("in/ann/a", "0A"))
-    index.s3.put("in/ann/a", etag="new")
-    assert index.reconcile(900, context())["repaired"] == 1
-    item = index.database.items["files/in/ann/a"]
+def test_repair_keeps_the_sequencer(
+    reconcile: "Callable[..., dict[str, Any]]", writer: ModuleType, bucket: Bucket, table: Table
+) -> None:
+    bucket.put("in/ann/a", etag="old")
+    writer.record_event(record("in/ann/a", "0A"))
+    bucket.put("in/ann/a", etag="new")
+    assert reconcile()["repaired"] == 1
+    item = table.items["files/in/ann/a"]
     assert (item["etag"], item["sequencer"]) == ("new", "0A".ljust(64, "0"))
 
 
-def test_failed_head_is_an_error_and_no_deletion(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_head_is_an_error_and_no_deletion(
+    writer: ModuleType, bucket: Bucket, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def denied(**_target: Any) -> None:
         raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
 
-    monkeypatch.setattr(index.s3, "head_object", denied)
+    monkeypatch.setattr(bucket, "head_object", denied)
     with pytest.raises(ClientError, match="403"):
-        index.record_event(record("in/ann/a", "0A"))
-    assert index.database.items == {}
+        writer.record_event(record("in/ann/a", "0A"))
+    assert table.items == {}
 
 
-def test_sequencer_that_does_not_fit_is_an_error(index: ModuleType) -> None:
+def test_sequencer_that_does_not_fit_is_an_error(writer: ModuleType) -> None:
     with pytest.raises(ValueError, match="longer than 64 digits"):
-        index.record_event(record("in/ann/a", "A" * 65))
+        writer.record_event(record("in/ann/a", "A" * 65))
 
 
 @pytest.mark.parametrize(("key", "owner"), [("in/ann/1/a", "ann"), ("in/a.txt", None)])
-def test_owner_is_the_first_part_below_the_prefix(index: ModuleType, key: str, owner: str | None) -> None:
-    index.s3.put(key)
-    assert index.read_object(key).get("owner") == owner
+def test_owner_is_the_first_part_below_the_prefix(
+    writer: ModuleType, bucket: Bucket, key: str, owner: str | None
+) -> None:
+    bucket.put(key)
+    assert writer.objects.read(key).get("owner") == owner
+
+
+def test_what_was_compared_and_repaired_is_counted(
+    reconcile: "Callable[..., dict[str, Any]]", bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket.put("in/ann/1")
+    reconcile()
+    (published,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line)
+    assert (published["ComparedObjects"], published["RepairedObjects"]) == ([2.0], [1.0])
+    (metrics,) = published["_aws"]["CloudWatchMetrics"]
+    assert sorted(metrics["Dimensions"][0]) == ["function_name", "service"]

@@ -63,8 +63,9 @@ def test_hours_that_may_have_grown_are_merged_in_one_transaction(index: ModuleTy
         "warehouse",
         True,
     )
-    create, lock, staging, copy, delete, insert, drop = request["Sqls"]
+    create, grant, lock, staging, copy, delete, insert, drop = request["Sqls"]
     assert '("message_id" varchar(65535), "at" bigint, "temperature" double precision)' in create
+    assert grant == "GRANT SELECT ON TABLE telemetry TO PUBLIC"
     assert lock == "LOCK TABLE telemetry"
     assert staging == "CREATE TEMP TABLE loaded (LIKE telemetry)"
     assert copy == (

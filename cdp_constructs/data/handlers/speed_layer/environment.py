@@ -1,4 +1,4 @@
-"""What the function is told."""
+"""The environment of the function."""
 
 import json
 import os

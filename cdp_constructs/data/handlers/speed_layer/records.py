@@ -53,7 +53,7 @@ def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:
     try:
         # NaN and infinities are no JSON, and neither a minimum nor a sum.
         document = from_json(base64.b64decode(kinesis["data"]), allow_inf_nan=False)
-        json.dumps(document, allow_nan=False)  # 1e999 is read as infinity, which nobody could read back
+        json.dumps(document, allow_nan=False)  # 1e999 is read as infinity, which JSON cannot hold
     except ValueError as error:
         raise UnreadableRecordError(f"it is no JSON: {error}") from error
     if not isinstance(document, dict):

@@ -18,7 +18,7 @@ READS = 5
 
 
 class ChangedMeanwhileError(Exception):
-    """Somebody else wrote the item after it was read."""
+    """Another invocation wrote the item after it was read."""
 
 
 def window_key(start_ms: int) -> str:

@@ -2,11 +2,13 @@
 
 The event is that of a schedule, or ``{"hours": ["2027-01-15-06"]}`` to load other hours again. All statements are one
 transaction under a lock: either everything is merged or nothing, and two loads do not see each other half way. Redshift
-tells EventBridge when one failed.
+sends an event to EventBridge when one failed.
 """
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,10 +22,39 @@ s3 = boto3.client("s3")
 redshift = boto3.client("redshift-data")
 
 # Firehose files by the arrival of an object's oldest record and delivers up to 15 minutes later, so the hour before the
-# current one may still grow; one more for deliveries that were tried again.
+# current one may still grow; one more for deliveries that were retried.
 HOURS = 3
 # The names of the types in Redshift where they differ; a text of a record may be of any length that Redshift takes.
 TYPES = {"double": "double precision", "string": "varchar(65535)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The function's variables."""
+
+    workgroup: str
+    database: str
+    table: str
+    columns: Mapping[str, str]
+    bucket: str
+    prefix: str
+    copy_role: str
+
+    @classmethod
+    def read(cls) -> "Environment":
+        """Return what the variables of this process say."""
+        return cls(
+            workgroup=os.environ["WORKGROUP"],
+            database=os.environ["DATABASE"],
+            table=os.environ["TABLE"],
+            columns=json.loads(os.environ["COLUMNS"]),
+            bucket=os.environ["BUCKET"],
+            prefix=os.environ["PREFIX"],
+            copy_role=os.environ["COPY_ROLE"],
+        )
+
+
+environment = Environment.read()
 
 
 @logger.inject_lambda_context
@@ -36,9 +67,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.info("Nothing was delivered")
         return {"statement": None, "hours": []}
     answer = redshift.batch_execute_statement(
-        WorkgroupName=os.environ["WORKGROUP"],
-        Database=os.environ["DATABASE"],
-        StatementName=os.environ["WORKGROUP"],
+        WorkgroupName=environment.workgroup,
+        Database=environment.database,
+        StatementName=environment.workgroup,
         Sqls=statements(hours),
         WithEvent=True,
     )
@@ -59,21 +90,22 @@ def statements(hours: list[str]) -> list[str]:
     """
     for hour in hours:
         datetime.strptime(hour, "%Y-%m-%d-%H").replace(tzinfo=UTC)
-    columns = json.loads(os.environ["COLUMNS"])
-    table = os.environ["TABLE"]
-    definition = ", ".join(f'"{name}" {TYPES.get(kind, kind)}' for name, kind in columns.items())
-    source = f"s3://{os.environ['BUCKET']}/{os.environ['PREFIX']}"
+    table = environment.table
+    definition = ", ".join(f'"{name}" {TYPES.get(kind, kind)}' for name, kind in environment.columns.items())
+    source = f"s3://{environment.bucket}/{environment.prefix}"
     copies = [
-        f"COPY loaded FROM '{source}hour={hour}/' IAM_ROLE '{os.environ['COPY_ROLE']}' FORMAT AS PARQUET"
+        f"COPY loaded FROM '{source}hour={hour}/' IAM_ROLE '{environment.copy_role}' FORMAT AS PARQUET"
         for hour in hours
     ]
-    # Records without an id are told apart by their time only.
+    # Records without an id are distinguished by their time only.
     same = (
         f'loaded.thing = {table}.thing AND loaded."at" = {table}."at" '
         f"AND coalesce(loaded.message_id, '') = coalesce({table}.message_id, '')"
     )
     return [
         f'CREATE TABLE IF NOT EXISTS {table} ({definition}) DISTKEY (thing) SORTKEY ("at")',
+        # IAM says who may connect at all; see grant_read.
+        f"GRANT SELECT ON TABLE {table} TO PUBLIC",
         f"LOCK TABLE {table}",
         f"CREATE TEMP TABLE loaded (LIKE {table})",
         *copies,
@@ -85,5 +117,5 @@ def statements(hours: list[str]) -> list[str]:
 
 def _has_objects(hour: str) -> bool:
     # COPY fails on a prefix without objects.
-    prefix = f"{os.environ['PREFIX']}hour={hour}/"
-    return bool(s3.list_objects_v2(Bucket=os.environ["BUCKET"], Prefix=prefix, MaxKeys=1)["KeyCount"])
+    prefix = f"{environment.prefix}hour={hour}/"
+    return bool(s3.list_objects_v2(Bucket=environment.bucket, Prefix=prefix, MaxKeys=1)["KeyCount"])

@@ -1,0 +1,177 @@
+"""The loads of the warehouse: a function that a schedule starts, and where failed loads go."""
+
+import json
+from typing import TYPE_CHECKING
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler as scheduler
+
+from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.keys import USE_KEY
+from cdp_constructs.core.object_events import let_rule_send
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minutes
+from cdp_constructs.data._parquet import RECORDS
+from cdp_constructs.data._records import ABOUT
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_redshiftserverless as redshift
+    from aws_cdk import aws_sqs as sqs
+    from constructs import Construct
+
+    from cdp_constructs.data.batch_layer import BatchLayer
+
+
+def add_copy_role(scope: "Construct", batch: "BatchLayer") -> iam.Role:
+    """Add the role with which Redshift reads the records of the batch layer, and nothing else."""
+    # Redshift Serverless assumes it under both names.
+    services = (iam.ServicePrincipal(f"{name}.amazonaws.com") for name in ("redshift", "redshift-serverless"))
+    role = iam.Role(scope, "CopyRole", assumed_by=iam.CompositePrincipal(*services))
+    bucket = batch.bucket
+    objects = bucket.arn_for_objects(f"{RECORDS}*")
+    statements = [
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects]),
+        iam.PolicyStatement(actions=["s3:ListBucket", "s3:GetBucketLocation"], resources=[bucket.bucket_arn]),
+    ]
+    policy = iam.Policy(scope, "CopyPolicy", roles=[role], statements=statements)
+    acknowledge_resources(policy, [objects], "Redshift loads every record of the batch layer, and nothing else.")
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant_decrypt(role)
+    return role
+
+
+def add_load_function(
+    scope: "Construct",
+    *,
+    batch: "BatchLayer",
+    workgroup: "redshift.CfnWorkgroup",
+    database: str,
+    copy_role: iam.Role,
+    dead_letter_queue: "sqs.IQueue",
+    encryption_key: "kms.IKey | None",
+    log_retention: logs.RetentionDays,
+    removal_policy: RemovalPolicy,
+) -> "lambda_.Function":
+    """Add the function that starts loads.
+
+    Args:
+        scope: The warehouse.
+        batch: Whose records are loaded.
+        workgroup: Runs the statements.
+        database: Where the table is.
+        copy_role: With which Redshift reads the records.
+        dead_letter_queue: Receives failed invocations.
+        encryption_key: What logs are encrypted with.
+        log_retention: How long logs are kept.
+        removal_policy: What happens to the log group when the stack goes.
+    """
+    function = add_function(
+        scope,
+        "Function",
+        handler="data/warehouse_load",
+        description="Starts loads of the batch layer's records into Redshift",
+        invocation=Invocation.EVENT,
+        dead_letter_queue=dead_letter_queue,
+        environment={
+            "WORKGROUP": workgroup.workgroup_name,
+            "DATABASE": database,
+            "TABLE": batch.table_name,
+            "COLUMNS": json.dumps({**ABOUT, **batch.columns}),
+            "BUCKET": batch.bucket.bucket_name,
+            "PREFIX": RECORDS,
+            "COPY_ROLE": copy_role.role_arn,
+        },
+        log_retention=log_retention,
+        log_encryption_key=encryption_key,
+        removal_policy=removal_policy,
+    )
+    for statement in (
+        iam.PolicyStatement(
+            actions=["redshift-data:BatchExecuteStatement", "redshift-serverless:GetCredentials"],
+            resources=[workgroup.attr_workgroup_workgroup_arn],
+        ),
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[batch.bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{RECORDS}*"}},
+        ),
+    ):
+        function.add_to_role_policy(statement)
+    return function
+
+
+def add_load_schedule(
+    scope: "Construct",
+    *,
+    batch: "BatchLayer",
+    function: "lambda_.Function",
+    dead_letter_queue: "sqs.IQueue",
+    encryption_key: "kms.IKey | None",
+) -> None:
+    """Start a load every five minutes."""
+    role = iam.Role(
+        scope,
+        "ScheduleRole",
+        assumed_by=iam.ServicePrincipal(
+            "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
+        ),
+    )
+    for action, resource in (
+        ("lambda:InvokeFunction", function.function_arn),
+        ("sqs:SendMessage", dead_letter_queue.queue_arn),
+    ):
+        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+    if encryption_key is not None:
+        encryption_key.grant(role, *USE_KEY)
+    schedule = scheduler.CfnSchedule(
+        scope,
+        "Schedule",
+        description=f"Loads the records of {path_of(batch)}",
+        schedule_expression="rate(5 minutes)",
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=scheduler.CfnSchedule.TargetProperty(
+            arn=function.function_arn,
+            role_arn=role.role_arn,
+            input="{}",
+            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
+            # The next load does what a missed one would have done.
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=minutes(5).to_seconds(), maximum_retry_attempts=2
+            ),
+        ),
+    )
+    schedule.node.add_dependency(role)
+
+
+def keep_failed_loads(
+    scope: "Construct",
+    *,
+    workgroup: "redshift.CfnWorkgroup",
+    dead_letter_queue: "sqs.Queue",
+    encryption_key: "kms.IKey | None",
+) -> None:
+    """Send loads that Redshift started and did not finish to the dead-letter queue."""
+    rule = events.CfnRule(
+        scope,
+        "FailedLoads",
+        description=f"Loads of {path_of(scope)} that failed",
+        event_pattern={
+            "source": ["aws.redshift-data"],
+            "detail-type": ["Redshift Data Statement Status Change"],
+            "detail": {"statementName": [workgroup.workgroup_name], "state": ["FAILED", "ABORTED"]},
+        },
+        targets=[
+            events.CfnRule.TargetProperty(
+                id="Queue",
+                arn=dead_letter_queue.queue_arn,
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
+            )
+        ],
+    )
+    let_rule_send(rule, dead_letter_queue, encryption_key=encryption_key)

@@ -1,0 +1,58 @@
+"""The network of the warehouse: isolated subnets, and a way to S3 only."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Fn, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
+
+from cdp_constructs.core.log_groups import add_log_group
+from cdp_constructs.core.validation import InvalidOptionError
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_logs as logs
+    from constructs import Construct
+
+_SUBNETS = "https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html"
+_FEWEST_SUBNETS = 3
+
+
+def add_vpc(
+    scope: "Construct",
+    *,
+    encryption_key: "kms.IKey | None",
+    log_retention: "logs.RetentionDays",
+    removal_policy: RemovalPolicy,
+) -> ec2.Vpc:
+    """Add a network with three isolated subnets, a gateway endpoint of S3, flow logs, and no NAT."""
+    vpc = ec2.Vpc(
+        scope,
+        "Vpc",
+        # Named one by one: a stack without an environment would get two.
+        availability_zones=[Fn.select(zone, Fn.get_azs()) for zone in range(_FEWEST_SUBNETS)],
+        nat_gateways=0,
+        restrict_default_security_group=False,
+        subnet_configuration=[
+            ec2.SubnetConfiguration(name="Warehouse", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24)
+        ],
+        gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
+    )
+    log_group = add_log_group(
+        scope, "FlowLogs", log_retention=log_retention, encryption_key=encryption_key, removal_policy=removal_policy
+    )
+    vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group))
+    return vpc
+
+
+def subnet_ids(scope: "Construct", vpc: ec2.IVpc) -> list[str]:
+    """Return three isolated or private subnets of a network.
+
+    Raises:
+        InvalidOptionError: when it has fewer.
+    """
+    subnets = (vpc.isolated_subnets or vpc.private_subnets)[:_FEWEST_SUBNETS]
+    if len(subnets) < _FEWEST_SUBNETS:
+        problem = f"has {len(subnets)} isolated or private subnets"
+        fix = f"Give one with {_FEWEST_SUBNETS} in three zones ({_SUBNETS})"
+        raise InvalidOptionError(scope, "vpc", problem, fix)
+    return [subnet.subnet_id for subnet in subnets]

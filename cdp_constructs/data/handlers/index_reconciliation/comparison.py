@@ -1,0 +1,107 @@
+"""Objects against items and items against objects, page by page, and the repair of what differs."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from boto3.dynamodb.conditions import Attr
+
+from ..storage_index.items import Items
+from ..storage_index.objects import Objects, text
+
+__all__ = ["PARALLEL_REQUESTS", "Comparison", "Result"]
+
+logger = Logger(child=True)
+
+PARALLEL_REQUESTS = 16
+BEFORE_ALL = "0" * 64
+"""The sequencer of an object of which no event was recorded: every event is newer."""
+
+# What differs or may differ, by key with the item as it was seen; how many were compared; where the next page begins.
+Page = tuple[dict[str, dict[str, Any] | None], int, dict[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run did."""
+
+    compared: int
+    repaired: int
+    finished: bool
+    """Whether everything was compared since the first run that began at the beginning."""
+
+
+class Comparison:
+    """The bucket and its index."""
+
+    def __init__(self, objects: Objects, items: Items) -> None:
+        """Compare objects with items."""
+        self._objects = objects
+        self._items = items
+
+    def run(self, grace_seconds: int, *, may_go_on: Callable[[], bool]) -> Result:
+        """Compare and repair page by page, from where the run before had to stop.
+
+        Args:
+            grace_seconds: Objects that changed within this time are left to their events.
+            may_go_on: Whether there is time for another page.
+        """
+        settled_before = text(datetime.now(UTC) - timedelta(seconds=grace_seconds))
+        name = f"reconciliation of {self._objects.bucket}/{self._objects.prefix}"
+        cursor: dict[str, Any] = self._items.place(name) or {"phase": "objects", "after": ""}
+        compared = repaired = 0
+        with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+            while cursor["phase"] != "done" and may_go_on():
+                page = self._changed_objects if cursor["phase"] == "objects" else self._living_items
+                seen, count, cursor = page(cursor["after"])
+                repaired += sum(pool.map(self._repair, seen.keys(), seen.values(), repeat(settled_before)))
+                compared += count
+        finished = cursor["phase"] == "done"
+        self._items.keep_place(name, None if finished else cursor)
+        return Result(compared=compared, repaired=repaired, finished=finished)
+
+    def _changed_objects(self, after: str) -> Page:
+        """Return a page of objects of the bucket whose items differ, with those items."""
+        answer = self._objects.page(after)
+        objects = answer.get("Contents", [])
+        items = self._items.get([self._objects.name(item["Key"]) for item in objects])
+        seen = {item["Key"]: items.get(self._objects.name(item["Key"])) for item in objects}
+        changed = {
+            item["Key"]: seen[item["Key"]]
+            for item in objects
+            if _state(seen[item["Key"]]) != (item["ETag"].strip('"'), text(item["LastModified"]))
+        }
+        if answer["IsTruncated"]:
+            return changed, len(objects), {"phase": "objects", "after": objects[-1]["Key"]}
+        return changed, len(objects), {"phase": "items", "after": ""}
+
+    def _living_items(self, after: str) -> Page:
+        """Return a page of items that say that their object exists."""
+        items, last = self._items.living(self._objects.bucket, self._objects.prefix, after)
+        return {**items}, len(items), {"phase": "items", "after": last} if last else {"phase": "done"}
+
+    def _repair(self, key: str, seen: dict[str, Any] | None, settled_before: str) -> bool:
+        """Write the object's state unless the item says so already or has changed meanwhile; return whether it did.
+
+        The sequencer stays: the next event about the object is newer than what was lost.
+        """
+        item = self._objects.read(key)
+        unsettled = item.get("modified_at", "") >= settled_before
+        if unsettled or _state(item) == _state(seen):
+            return False
+        if seen is None:
+            repaired = self._items.put(item, BEFORE_ALL, Attr("object").not_exists())
+        else:
+            repaired = self._items.put(item, seen["sequencer"], Attr("sequencer").eq(seen["sequencer"]))
+        if repaired:
+            logger.warning("Repaired", key=key, was=_state(seen), now=_state(item))
+        return repaired
+
+
+def _state(item: dict[str, Any] | None) -> tuple[str, str] | None:
+    """Return what tells two states of an object apart; None when there is no object."""
+    return (item["etag"], item["modified_at"]) if item and "etag" in item else None
