@@ -1,4 +1,4 @@
-"""Who may call: a Cognito user pool whose sessions outlast the outage of a Region."""
+"""SignInUserPool: a Cognito user pool whose sessions outlast the outage of a Region, and what others need of it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,11 +8,16 @@ from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_each
+from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_duration
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_sns as sns
 
 __all__ = ["SignInUserPool", "TokenIssuer"]
 
@@ -24,7 +29,7 @@ _TOKENS = (
 
 @dataclass(frozen=True)
 class TokenIssuer:
-    """Whose tokens an API takes: what a JWT authorizer needs to know, and all that another Region needs of a pool."""
+    """An issuer of JSON web tokens: what a JWT authorizer, also one of another Region, needs to know of a user pool."""
 
     url: str
     """What the claim ``iss`` of a token says; its keys are at ``<url>/.well-known/jwks.json``."""
@@ -49,22 +54,19 @@ class TokenIssuer:
 
 
 class SignInUserPool(Construct):
-    """Let the public sign up and in, and keep them signed in when a Region is away.
+    """A Cognito user pool with one public client, whose sessions outlast the outage of a Region.
 
-    **Problem.** Passwords, second factors and account recovery are dangerous to write oneself. And when the pool's
-    Region fails, users with short sessions have to sign in again, all at once: at Cognito's 120 sign-ins a second
-    1,000,000 users take 2.3 hours.
+    CDP: none; the sign-in of the mobile backend.
 
-    **Solution.** A user pool with a strong password policy, an optional second factor by authenticator application,
-    recovery by mail, and one public client (browser, mobile application; it has no secret). Sessions live on refresh
-    tokens of 90 days, which can be revoked; access tokens of 4 hours outlive a recovery goal of one hour, because only
-    the pool's own Region can refresh them.
+    Passwords have 12 characters or more of four kinds; a second factor by authenticator application is optional;
+    accounts are recovered by verified mail. Access tokens of 4 hours outlive a recovery goal of one hour, because only
+    the pool's own Region can renew them.
 
-    **When not.** Employees of one company sign in through their own identity provider; servers get tokens by client
-    credentials (add a resource server and a client to ``user_pool``).
+        users = SignInUserPool(self, "Users")
+        AuthorizedApi(self, "Shop", allowed_origins=["https://shop.example.com"], issuer=users.issuer)
 
     Args:
-        scope: The stack or construct that owns the users.
+        scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
         self_sign_up: Whether anybody may make an account; otherwise administrators do. True by default.
         auth_flows: How passwords are sent; by default by SRP, which never shows them to the network or to Cognito.
@@ -74,11 +76,13 @@ class SignInUserPool(Construct):
         email: Who sends the codes. By default Cognito itself, at most 50 mails a day for an account
             (https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html): give
             ``UserPoolEmail.with_ses(…)`` in production.
-        removal_policy: What happens to the accounts when the stack goes; RETAIN by default. With DESTROY deletion
-            protection is off too.
+        alarm_topic: Receives an alarm when Cognito throttles sign-ins; by default there is none.
+        removal_policy: What happens to the accounts when the stack is deleted; they are kept by default. With DESTROY
+            deletion protection is off too.
 
     Raises:
-        InvalidOptionError: when a validity is out of range, or sessions are not longer than tokens.
+        InvalidOptionError: when a validity is out of range, sessions are not longer than tokens, or the alarm topic is
+            in another Region.
     """
 
     user_pool: cognito.UserPool
@@ -98,9 +102,11 @@ class SignInUserPool(Construct):
         access_token_validity: Duration | None = None,
         refresh_token_validity: Duration | None = None,
         email: cognito.UserPoolEmail | None = None,
+        alarm_topic: "sns.ITopic | None" = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
+        check_region(self, "alarm_topic", alarm_topic)
         token = access_token_validity or Duration.hours(4)
         session = refresh_token_validity or days(90)
         self._check_validity(token, session)
@@ -117,6 +123,34 @@ class SignInUserPool(Construct):
             disable_o_auth=True,
         )
         self.issuer = TokenIssuer.of_user_pool(self.user_pool, self.user_pool_client)
+        add_alarm(
+            self,
+            "ThrottledSignInsAlarm",
+            self.metric_throttled_sign_ins(),
+            alarm_topic=alarm_topic,
+            description=f"{path_of(self)}: Cognito throttles sign-ins. Look whether somebody tries passwords, then ask "
+            "for a higher quota of UserAuthentication.",
+        )
+
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms of this pattern, for a composite alarm or a dashboard."""
+        return alarms_of(self)
+
+    def metric_throttled_sign_ins(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Sign-ins of the public client that Cognito throttled. Sum over 5 minutes by default, as it publishes them."""
+        from aws_cdk import aws_cloudwatch as cloudwatch
+
+        return cloudwatch.Metric(
+            namespace="AWS/Cognito",
+            metric_name="SignInThrottles",
+            dimensions_map={
+                "UserPool": self.user_pool.user_pool_id,
+                "UserPoolClient": self.user_pool_client.user_pool_client_id,
+            },
+            statistic="sum",
+            period=period or minutes(5),
+        )
 
     def _check_validity(self, token: Duration, session: Duration) -> None:
         check_duration(self, "access_token_validity", token, low=minutes(5), high=days(1), source=_TOKENS)

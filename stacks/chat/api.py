@@ -86,11 +86,9 @@ class Api(Construct):
             self, "Default", allowed_origins=allowed_origins, issuer=issuer, alarm_topic=alarm_topic
         )
         self.api = self.authorized.api
-        limits = {
-            route: throttle and apigatewayv2.ThrottleSettings(rate_limit=throttle[0], burst_limit=throttle[1])
-            for route, throttle in _ROUTES.items()
-        }
-        self.authorized.add_routes(limits, self.function)
+        for route, throttle in _ROUTES.items():
+            limits = throttle and apigatewayv2.ThrottleSettings(rate_limit=throttle[0], burst_limit=throttle[1])
+            self.authorized.add_routes([route], self.function, throttle=limits)
         add_alarm(
             self,
             "ThrottlesAlarm",

@@ -48,7 +48,7 @@ def add_operations(
             [
                 graph("Requests", api.metric_requests()),
                 graph("Errors", api.metric_server_errors(), api.metric_client_errors()),
-                graph("Latency, ms", api.metric_latency("p50"), api.metric_latency("p99")),
+                graph("Latency, ms", api.metric_latency().with_(statistic="p50"), api.metric_latency()),
             ],
             [
                 graph("Connections", channels.metric_connections(), channels.metric_connected(), width=12),

@@ -10,6 +10,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
+from constructs import Construct
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import AuthorizedApi, InvalidOptionError, SignInUserPool, TokenIssuer
@@ -53,8 +54,9 @@ def everything_brought(stack: Stack) -> AuthorizedApi:
     )
     orders = imported_function(stack)
     limits = apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10)
-    api.add_routes({"GET /orders/{order}": None, "PUT /orders/v1.0": limits}, orders)
-    api.add_route("ANY /admin/{path+}", orders, scopes=["shop/admin"])
+    api.add_routes(["GET /orders/{order}"], orders)
+    api.add_routes(["PUT /orders/v1.0"], orders, throttle=limits)
+    api.add_routes(["ANY /admin/{path+}"], orders, scopes=["shop/admin"])
     return api
 
 
@@ -253,15 +255,17 @@ def test_what_cannot_work_is_refused(options: dict[str, Any], message: str) -> N
 def test_malformed_and_repeated_routes_are_refused(route: str) -> None:
     front = api()
     function = imported_function(Stack(front.node.root, "Other"))
-    front.add_route("GET /", function)
+    front.add_routes(["GET /"], function)
     with pytest.raises(InvalidOptionError, match=r"Write a method, a space and a path that no other route has"):
-        front.add_route(route, function)
+        front.add_routes([route], function)
 
 
 def test_throttling_of_a_route_is_checked_too() -> None:
     front = api()
     with pytest.raises(InvalidOptionError, match=r"throttle\.rate_limit is 20000"):
-        front.add_route("GET /orders", imported_function(Stack(front.node.root, "Other")), throttle=limits(20_000, 1))
+        front.add_routes(
+            ["GET /orders"], imported_function(Stack(front.node.root, "Other")), throttle=limits(20_000, 1)
+        )
 
 
 @pytest.mark.parametrize(
@@ -276,3 +280,77 @@ def test_throttling_of_a_route_is_checked_too() -> None:
 def test_sessions_that_cognito_does_not_have_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         SignInUserPool(Stack(App(), "Stack"), "Users", **options)
+
+
+# --- Options that every pattern has, and names in the console --------------------------------------------------------
+
+
+@architecture
+def short_lived(stack: Stack) -> AuthorizedApi:
+    return AuthorizedApi(
+        stack,
+        "Shop",
+        allowed_origins=[ORIGIN],
+        alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def test_names_in_the_console_tell_the_system(synthesis: Synthesis) -> None:
+    apis = synthesis(two_in_one_stack).resources("AWS::ApiGatewayV2::Api").values()
+    assert {item["Properties"]["Name"] for item in apis} == {
+        "AuthorizedApiTwoInOneStack-Shop",
+        "AuthorizedApiTwoInOneStack-Stock",
+    }
+    # An authorizer is made with the first route.
+    (authorizer,) = synthesis(everything_brought).resources("AWS::ApiGatewayV2::Authorizer").values()
+    assert authorizer["Properties"]["Name"] == "AuthorizedApiEverythingBrought-Shop-SignedIn"
+
+
+def test_name_of_an_api_that_is_all_of_another_construct_is_that_constructs() -> None:
+    stack = Stack(App(), "Chat")
+    whole = AuthorizedApi(Construct(stack, "Front"), "Default", allowed_origins=[ORIGIN])
+    assert whole.api.http_api_name == "Chat-Front"
+
+
+def test_users_and_logs_go_with_the_stack_when_told_so(synthesis: Synthesis) -> None:
+    for build, policy in ((defaults, "Retain"), (short_lived, "Delete")):
+        for kind in ("AWS::Cognito::UserPool", "AWS::Logs::LogGroup"):
+            assert [item["DeletionPolicy"] for item in synthesis(build).resources(kind).values()] == [policy]
+
+
+def test_throttled_sign_ins_raise_an_alarm(synthesis: Synthesis) -> None:
+    of = synthesis(short_lived)
+    ((pool_id, _),) = of.resources("AWS::Cognito::UserPool").items()
+    ((client_id, _),) = of.resources("AWS::Cognito::UserPoolClient").items()
+    (alarm,) = [
+        item["Properties"]
+        for item in of.resources("AWS::CloudWatch::Alarm").values()
+        if item["Properties"]["MetricName"] == "SignInThrottles"
+    ]
+    dimensions = {item["Name"]: item["Value"] for item in alarm["Dimensions"]}
+    assert dimensions == {"UserPool": {"Ref": pool_id}, "UserPoolClient": {"Ref": client_id}}
+    assert (alarm["Namespace"], alarm["Threshold"], alarm["Statistic"]) == ("AWS/Cognito", 1, "Sum")
+    assert of.findings("AwsSolutions", "Serverless") == []
+
+
+def test_alarms_are_found() -> None:
+    front = short_lived(Stack())
+    assert {alarm.node.id for alarm in front.alarms} == {"ServerErrorsAlarm", "LatencyAlarm", "ThrottledSignInsAlarm"}
+    assert front.users is not None
+    assert [alarm.node.id for alarm in front.users.alarms] == ["ThrottledSignInsAlarm"]
+
+
+def test_a_string_of_routes_is_refused() -> None:
+    front = api()
+    with pytest.raises(InvalidOptionError, match="routes is the string 'GET /orders'"):
+        front.add_routes("GET /orders", imported_function(Stack(front.node.root, "Other")))
+
+
+def test_an_alarm_topic_of_another_region_is_refused() -> None:
+    stack = Stack(App(), "Tokyo", env=Environment(region="ap-northeast-1"))
+    topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:111122223333:alarms")
+    with pytest.raises(InvalidOptionError, match="alarm_topic is in us-east-1, but the stack is in ap-northeast-1"):
+        AuthorizedApi(stack, "Shop", allowed_origins=[ORIGIN], alarm_topic=topic)
+    with pytest.raises(InvalidOptionError, match="alarm_topic is in us-east-1, but the stack is in ap-northeast-1"):
+        SignInUserPool(stack, "Users", alarm_topic=topic)

@@ -51,7 +51,7 @@ def build(stack: Stack, folder: Path) -> None:
         stack, "Users", auth_flows=cognito.AuthFlow(user_password=True), removal_policy=RemovalPolicy.DESTROY
     )
     api = AuthorizedApi(stack, "Api", allowed_origins=["https://shop.example.com"], issuer=users.issuer)
-    api.add_route("ANY /{path+}", echo)
+    api.add_routes(["ANY /{path+}"], echo)
     web = DirectHosting(
         stack,
         "Web",
