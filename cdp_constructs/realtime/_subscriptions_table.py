@@ -1,7 +1,7 @@
 """The table of a WebSocket API's subscriptions, and who may do what with it."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -61,7 +61,7 @@ def grant_finding(
         grantee: The publisher.
         namespaces: First segments of the channels; None for all.
     """
-    conditions = None
+    conditions: Mapping[str, Mapping[str, Any]] | None = None
     if namespaces is not None:
         keys = [key for name in namespaces for key in (f"/{name}", f"/{name}/*")]
         conditions = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
@@ -73,7 +73,7 @@ def _grant(
     grantee: iam.IGrantable,
     actions: Sequence[str],
     resource: str,
-    conditions: dict[str, dict[str, object]] | None = None,
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> iam.Grant:
     grant = iam.Grant.add_to_principal(
         grantee=grantee,
