@@ -35,9 +35,7 @@ async def play_live(report: Report, live: LiveScene) -> None:
             ):
                 return
             await report.step_async("Messages from both sides", "seen by everybody at once", live.talk)
-            await report.step_async(
-                "A member types, and leaves the page", "seen in the other Region", live.presence_and_typing
-            )
+            await report.step_async("A member types, and goes", "seen in the other Region", live.presence_and_typing)
             await report.step_async("What waits unread", "counted, and 0 after reading", live.unread)
             await report.step_async(
                 "A connection is lost and comes back", "nothing missed, nothing twice, one order", live.catch_up
@@ -55,9 +53,7 @@ async def play_live(report: Report, live: LiveScene) -> None:
 def play(report: Report, scene: Conversation) -> None:
     """Play every step that asks and answers."""
     with report.chapter("People talk"):
-        if not report.step(
-            "Three members and another user sign up and in", "tokens; 401 without", scene.sign_up_and_in
-        ):
+        if not report.step("Three members and another sign up and in", "tokens; 401 without", scene.sign_up_and_in):
             return
         if not report.step("A room, joined from the other Region", "three members", scene.open_a_room):
             return
@@ -76,7 +72,7 @@ def play(report: Report, scene: Conversation) -> None:
         report.step("A .exe called .jpg", "in quarantine, no attachment", scene.disguised)
         report.step("An expired form", "refused by S3", scene.expired)
         report.step(
-            "A user who is no member reads, posts, uploads, downloads, guesses",
+            "Another user reads, posts, uploads, downloads, guesses",
             "404 every time",
             scene.refuse_the_stranger,
         )
