@@ -9,12 +9,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.keys import let_logs_use_key
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.realtime._channels import check_issuer
 
 if TYPE_CHECKING:
     from aws_cdk import Duration, RemovalPolicy
+    from aws_cdk import aws_kms as kms
     from constructs import Construct
 
     from cdp_constructs.api.sign_in_user_pool import TokenIssuer
@@ -28,6 +30,7 @@ def add_events_api(
     scope: "Construct",
     *,
     issuer: "TokenIssuer",
+    encryption_key: "kms.IKey | None",
     log_retention: logs.RetentionDays,
     removal_policy: "RemovalPolicy",
 ) -> tuple[appsync.CfnApi, logs.LogGroup]:
@@ -36,6 +39,7 @@ def add_events_api(
     Args:
         scope: The pattern.
         issuer: A user pool and the app clients whose tokens are accepted.
+        encryption_key: A customer-managed key for the log.
         log_retention: How long the log is kept.
         removal_policy: What happens to the log when the stack goes.
 
@@ -69,12 +73,15 @@ def add_events_api(
             ),
         ),
     )
+    if encryption_key is not None:
+        let_logs_use_key(scope, encryption_key)
     log_group = logs.LogGroup(
         scope,
         "Logs",
         # AppSync writes to this name, and makes it without an expiry when it is not there.
         log_group_name=f"/aws/appsync/apis/{api.attr_api_id}",
         retention=log_retention,
+        encryption_key=encryption_key,
         removal_policy=removal_policy,
     )
     # A policy of its own, made after the API: the API names the role and the policy names the API's log.

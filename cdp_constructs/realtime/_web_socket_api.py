@@ -8,6 +8,7 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_iam as iam
 
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.http_apis import name_of
 from cdp_constructs.core.paths import path_of, stack_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _STAGE = "live"
 _ACTIONS = ("subscribe", "unsubscribe", "ping")
-_LONGEST_NAME = 128
 # All APIs of an account share 10,000 requests a second (burst 5,000) in a Region; clients of this one leave half of it.
 _HALF = apigatewayv2.ThrottleSettings(rate_limit=5_000, burst_limit=2_500)
 _ONLY_CONNECT = (
@@ -44,14 +44,14 @@ def add_web_socket_api(
     api = apigatewayv2.WebSocketApi(
         scope,
         "Api",
-        api_name=_name_of(scope),
+        api_name=name_of(scope),
         description=f"Live channels of {path_of(scope)}",
         connect_route_options=route(
             integration=integration,
             authorizer=authorizers.WebSocketLambdaAuthorizer(
                 "SignedIn",
                 authorizer,
-                authorizer_name=_name_of(scope, "-SignedIn"),
+                authorizer_name=name_of(scope, "-SignedIn"),
                 identity_source=["route.request.header.Sec-WebSocket-Protocol"],
             ),
         ),
@@ -81,8 +81,3 @@ def grant_posting(stage: apigatewayv2.WebSocketStage, grantee: iam.IGrantable) -
     return iam.Grant.add_to_principal(
         grantee=grantee, actions=["execute-api:ManageConnections"], resource_arns=[connections_arn(stage)]
     )
-
-
-def _name_of(scope: "Construct", suffix: str = "") -> str:
-    """Return the name that operators see: the pattern's path."""
-    return path_of(scope).replace("/", "-")[: _LONGEST_NAME - len(suffix)] + suffix

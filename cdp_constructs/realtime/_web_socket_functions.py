@@ -7,24 +7,25 @@ from aws_cdk import aws_iam as iam
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
-from cdp_constructs.realtime._subscriptions_table import grant_finding, grant_keeping
 from cdp_constructs.realtime._web_socket_api import connections_arn
 
 if TYPE_CHECKING:
     from aws_cdk import RemovalPolicy
     from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_logs as logs
     from constructs import Construct
 
     from cdp_constructs.api.sign_in_user_pool import TokenIssuer
+    from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 
 
 def add_authorizer_function(
     scope: "Construct",
     *,
     issuer: "TokenIssuer",
+    encryption_key: "kms.IKey | None",
     log_retention: "logs.RetentionDays",
     removal_policy: "RemovalPolicy",
 ) -> "lambda_.Function":
@@ -37,6 +38,7 @@ def add_authorizer_function(
         invocation=Invocation.REQUEST,
         environment={"ISSUER": issuer.url, "CLIENT_IDS": ",".join(issuer.audience)},
         memory_size=512,
+        log_encryption_key=encryption_key,
         log_retention=log_retention,
         removal_policy=removal_policy,
     )
@@ -45,7 +47,8 @@ def add_authorizer_function(
 def add_subscriptions_function(
     scope: "Construct",
     *,
-    table: "dynamodb.ITableV2",
+    subscriptions: "SubscriptionsTable",
+    encryption_key: "kms.IKey | None",
     log_retention: "logs.RetentionDays",
     removal_policy: "RemovalPolicy",
 ) -> "lambda_.Function":
@@ -57,13 +60,14 @@ def add_subscriptions_function(
         shares=["channels"],
         description=f"Keeps who is subscribed to which channel of {path_of(scope)}",
         invocation=Invocation.REQUEST,
-        environment={"TABLE_NAME": table.table_name},
+        environment={"TABLE_NAME": subscriptions.table.table_name},
         memory_size=512,
         timeout=seconds(20),
+        log_encryption_key=encryption_key,
         log_retention=log_retention,
         removal_policy=removal_policy,
     )
-    grant_keeping(table, function)
+    subscriptions.grant_keeping(function)
     return function
 
 
@@ -72,7 +76,8 @@ def add_publishing_function(
     construct_id: str,
     *,
     stage: "apigatewayv2.WebSocketStage",
-    table: "dynamodb.ITableV2",
+    subscriptions: "SubscriptionsTable",
+    encryption_key: "kms.IKey | None",
     log_retention: "logs.RetentionDays",
     removal_policy: "RemovalPolicy",
 ) -> "lambda_.Function":
@@ -84,9 +89,10 @@ def add_publishing_function(
         shares=["channels"],
         description=f"Publishes to the channels of {path_of(scope)}",
         invocation=Invocation.POLLED,
-        environment={"TABLE_NAME": table.table_name, "CALLBACK_URL": stage.callback_url},
+        environment={"TABLE_NAME": subscriptions.table.table_name, "CALLBACK_URL": stage.callback_url},
         memory_size=1024,
         timeout=minutes(1),
+        log_encryption_key=encryption_key,
         log_retention=log_retention,
         removal_policy=removal_policy,
     )
@@ -98,5 +104,5 @@ def add_publishing_function(
         prefixes=[connections],
         reason="Connections are made by clients; the publisher may post to those of this API's stage only.",
     )
-    grant_finding(table, function)
+    subscriptions.grant_finding(function)
     return function

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdp_constructs.realtime._subscriptions_table import grant_finding
 from cdp_constructs.realtime._web_socket_api import grant_posting
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace
 
 if TYPE_CHECKING:
     from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_iam as iam
+
+    from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,10 @@ class WebSocketNamespace(ChannelNamespace):
     """The channels of ``WebSocketChannels`` that begin with one segment."""
 
     stage: "apigatewayv2.WebSocketStage"
-    table: "dynamodb.ITableV2"
+    subscriptions: "SubscriptionsTable"
 
     def grant_publish(self, grantee: "iam.IGrantable") -> "iam.Grant":
         """Let a role find the connections of these channels, and post to connections of the API's stage."""
-        return grant_posting(self.stage, grantee).combine(grant_finding(self.table, grantee, namespaces=[self.name]))
+        return grant_posting(self.stage, grantee).combine(
+            self.subscriptions.grant_finding(grantee, namespaces=[self.name])
+        )

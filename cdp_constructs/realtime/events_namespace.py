@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_appsync as appsync
 from aws_cdk import aws_iam as iam
 
-from cdp_constructs.core.alarms import add_alarm
-from cdp_constructs.core.paths import path_of
+from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._events_api import BY_ROLE, BY_USER, appsync_of, events_metric
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace
 
@@ -87,15 +86,13 @@ def make_namespace(
     )
     resource.add_resource_dependency(source)
     namespace = EventsNamespace(name, subscribe_handler, resource.attr_channel_namespace_arn, api.attr_api_id)
-    add_alarm(
+    add_errors_alarm(
         scope,
         "SubscribeErrorsAlarm",
         namespace.metric_subscribe_errors(),
+        "clients cannot subscribe. Look at the errors, throttles and duration of the subscribe handler, then at the "
+        "API's log.",
         alarm_topic=alarm_topic,
-        threshold=5,
-        evaluation_periods=2,
-        description=f"{path_of(scope)}: clients cannot subscribe. Look at the errors, throttles and "
-        "duration of the subscribe handler, then at the API's log.",
     )
     return namespace
 

@@ -12,15 +12,18 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
+from cdp_constructs.core.validation import check_region
+from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace
 from cdp_constructs.realtime._events_api import add_events_api, events_metric
 from cdp_constructs.realtime.events_namespace import EventsNamespace, make_namespace
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
 
     from cdp_constructs.api.sign_in_user_pool import TokenIssuer
@@ -38,27 +41,27 @@ class RealtimeChannels(Construct):
         channels.add_namespace("rooms", subscribe_handler=room_membership)
         messages.add_subscriber("Live", consumer=QueueConsumer(channels.add_publisher("Publisher")))
 
-    Limits of an API and a Region: 2,000 new connections, 10,000 published and 1,000,000 delivered events a second
-    (adjustable). Source: https://docs.aws.amazon.com/general/latest/gr/appsync.html.
-
     Args:
         scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
         issuer: Whose users may connect: ``SignInUserPool.issuer``, or ``TokenIssuer.of_user_pool(…)`` of a user pool of
             any stack, Region or account. Tokens of the pool's other app clients are refused.
+        encryption_key: A customer-managed key for the logs. Default: CloudWatch Logs' own key.
         alarm_topic: Receives the alarms. Default: no alarms.
         log_retention: How long the API's log is kept (refused and failed requests, without their contents), and the
             publishers' logs. Default: three months.
         removal_policy: What happens to the logs when the stack goes. Default: kept.
 
     Raises:
-        InvalidOptionError: for an issuer that is no user pool, or without an audience.
+        InvalidOptionError: for an issuer that is no user pool or has no audience, or an alarm topic of another Region.
     """
 
     transport: Literal["appsync-events"] = "appsync-events"
     """Tells clients which protocol to use."""
     issuer: "TokenIssuer"
     """Whose users may connect."""
+    encryption_key: "kms.IKey | None"
+    """Encrypts the logs; None for CloudWatch Logs' own key."""
     api: appsync.CfnApi
     """The Events API; ``api.attr_api_arn`` is what a web ACL is associated with."""
     log_group: logs.ILogGroup
@@ -74,18 +77,25 @@ class RealtimeChannels(Construct):
         construct_id: str,
         *,
         issuer: "TokenIssuer",
+        encryption_key: "kms.IKey | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
+        check_region(self, "alarm_topic", alarm_topic)
         self.issuer = issuer
+        self.encryption_key = encryption_key
         self._alarm_topic = alarm_topic
         self._log_retention = log_retention
         self._removal_policy = removal_policy
         self._namespaces: dict[str, EventsNamespace] = {}
         self.api, self.log_group = add_events_api(
-            self, issuer=issuer, log_retention=log_retention, removal_policy=removal_policy
+            self,
+            issuer=issuer,
+            encryption_key=encryption_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
         self.http_endpoint = f"https://{self.api.attr_dns_http}/event"
         self.realtime_endpoint = f"wss://{self.api.attr_dns_realtime}/event/realtime"
@@ -150,6 +160,7 @@ class RealtimeChannels(Construct):
             environment={"HTTP_DOMAIN": self.api.attr_dns_http},
             memory_size=512,
             timeout=seconds(30),
+            log_encryption_key=self.encryption_key,
             log_retention=self._log_retention,
             removal_policy=self._removal_policy,
         )
@@ -198,23 +209,11 @@ class RealtimeChannels(Construct):
 
     def _add_alarms(self) -> None:
         for construct_id, metric, description in (
-            (
-                "ConnectErrorsAlarm",
-                self.metric_connect_errors(),
-                "clients cannot connect. Look at the Region.",
-            ),
+            ("ConnectErrorsAlarm", self.metric_connect_errors(), "clients cannot connect. Look at the Region."),
             (
                 "PublishErrorsAlarm",
                 self.metric_publish_errors(),
                 "AppSync fails to publish. The publisher retries; look at its queue's age and the Region's health.",
             ),
         ):
-            add_alarm(
-                self,
-                construct_id,
-                metric,
-                alarm_topic=self._alarm_topic,
-                threshold=5,
-                evaluation_periods=2,
-                description=f"{path_of(self)}: {description}",
-            )
+            add_errors_alarm(self, construct_id, metric, description, alarm_topic=self._alarm_topic)

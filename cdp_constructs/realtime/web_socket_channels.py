@@ -14,12 +14,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs.core.alarms import add_alarm, alarms_of
-from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import check_exclusive
+from cdp_constructs.core.validation import check_exclusive, check_region
+from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_issuer, check_namespace
-from cdp_constructs.realtime._subscriptions_table import add_subscriptions_table, grant_finding
+from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 from cdp_constructs.realtime._web_socket_api import add_web_socket_api, grant_posting
 from cdp_constructs.realtime._web_socket_functions import (
     add_authorizer_function,
@@ -47,9 +48,6 @@ class WebSocketChannels(Construct):
         channels.add_namespace("rooms", subscribe_handler=room_membership)
         messages.add_subscriber("Live", consumer=QueueConsumer(channels.add_publisher("Publisher")))
 
-    Limits: 500 new connections a second (adjustable), 2 hours a connection, 128 KB a message, 10,000 requests a second
-    for all APIs of the account. Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html.
-
     Args:
         scope: The stack or construct that it becomes part of.
         construct_id: Id inside ``scope``.
@@ -57,7 +55,7 @@ class WebSocketChannels(Construct):
             any stack, Region or account. Tokens of the pool's other app clients are refused.
         table: An existing table for the subscriptions: partition key ``channel``, sort key ``connection`` (strings), an
             index ``ByConnection`` of partition key ``connection``, time to live by ``expires_at``. Default: a new one.
-        encryption_key: A customer-managed key for the new table. Default: DynamoDB's own key.
+        encryption_key: A customer-managed key for the new table and the logs. Default: each service's own key.
         alarm_topic: Receives the alarms. Default: no alarms.
         log_retention: How long the functions' logs are kept: who connected, was refused, subscribed. Default: three
             months.
@@ -66,7 +64,7 @@ class WebSocketChannels(Construct):
 
     Raises:
         InvalidOptionError: for an issuer that is no user pool, or without an audience, or an option for a new table
-            together with an existing one.
+            together with an existing one, or a resource of another Region.
     """
 
     transport: Literal["apigateway-websocket"] = "apigateway-websocket"
@@ -82,7 +80,7 @@ class WebSocketChannels(Construct):
     table: dynamodb.ITableV2
     """The subscriptions."""
     encryption_key: kms.IKey | None
-    """Encrypts the table; None for DynamoDB's own key, or when the key of an existing table is not known."""
+    """Encrypts what is made here; None for each service's own key."""
     authorizer_function: lambda_.Function
     """Verifies tokens."""
     subscriptions_function: lambda_.Function
@@ -105,22 +103,35 @@ class WebSocketChannels(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_exclusive(self, {"table": table}, {"encryption_key": encryption_key, "removal_policy": removal_policy})
+        check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
+        check_region(self, "table", table)
+        check_region(self, "alarm_topic", alarm_topic)
         check_issuer(self, issuer)
         self.issuer = issuer
         self._alarm_topic = alarm_topic
         self._log_retention = log_retention
         self._removal_policy = removal_policy
         self._namespaces: dict[str, ChannelNamespace] = {}
-        self.table = table or add_subscriptions_table(
-            self, encryption_key=encryption_key, removal_policy=removal_policy
+        self.encryption_key = encryption_key
+        self._subscriptions = (
+            SubscriptionsTable.add(self, encryption_key=encryption_key, removal_policy=removal_policy)
+            if table is None
+            else SubscriptionsTable.existing(table)
         )
-        self.encryption_key = self.table.encryption_key
+        self.table = self._subscriptions.table
         self.authorizer_function = add_authorizer_function(
-            self, issuer=issuer, log_retention=log_retention, removal_policy=removal_policy
+            self,
+            issuer=issuer,
+            encryption_key=encryption_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
         self.subscriptions_function = add_subscriptions_function(
-            self, table=self.table, log_retention=log_retention, removal_policy=removal_policy
+            self,
+            subscriptions=self._subscriptions,
+            encryption_key=encryption_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
         self.log_group = self.subscriptions_function.log_group
         self.stage = add_web_socket_api(
@@ -153,7 +164,7 @@ class WebSocketChannels(Construct):
             InvalidOptionError: for a name that is not a segment, or is taken.
         """
         check_namespace(self, name, self._namespaces)
-        namespace = WebSocketNamespace(name, subscribe_handler, self.stage, self.table)
+        namespace = WebSocketNamespace(name, subscribe_handler, self.stage, self._subscriptions)
         self._namespaces[name] = namespace
         handlers = {known: item.subscribe_handler.function_arn for known, item in self._namespaces.items()}
         self.subscriptions_function.add_environment("SUBSCRIBE_HANDLERS", stack_of(self).to_json_string(handlers))
@@ -181,7 +192,8 @@ class WebSocketChannels(Construct):
             self,
             construct_id,
             stage=self.stage,
-            table=self.table,
+            subscriptions=self._subscriptions,
+            encryption_key=self.encryption_key,
             log_retention=self._log_retention,
             removal_policy=self._removal_policy,
         )
@@ -196,7 +208,7 @@ class WebSocketChannels(Construct):
             InvalidOptionError: when there is no namespace yet.
         """
         check_has_namespaces(self, "grant_publish", self._namespaces)
-        return grant_posting(self.stage, grantee).combine(grant_finding(self.table, grantee))
+        return grant_posting(self.stage, grantee).combine(self._subscriptions.grant_finding(grantee))
 
     def metric_connected(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """New connections; API Gateway accepts 500 a second. Per minute by default."""
@@ -235,12 +247,4 @@ class WebSocketChannels(Construct):
                 "subscriptions fail. Look at its function's log, and at the table.",
             ),
         ):
-            add_alarm(
-                self,
-                construct_id,
-                metric,
-                alarm_topic=self._alarm_topic,
-                threshold=5,
-                evaluation_periods=2,
-                description=f"{path_of(self)}: {description}",
-            )
+            add_errors_alarm(self, construct_id, metric, description, alarm_topic=self._alarm_topic)

@@ -1,4 +1,4 @@
-"""``python -m demo.chat``: bring the chat up in two Regions, play the conversation, print what was seen."""
+"""``python -m demo.chat``: deploy the chat in two Regions, play the conversation, print what was seen."""
 
 import argparse
 import asyncio
@@ -31,18 +31,18 @@ async def play_live(report: Report, live: LiveScene) -> None:
     async with live.playing():
         with report.chapter("Live"):
             if not await report.step_async(
-                "Three people open the room, and a stranger tries", "3 live; the stranger 404", live.open_the_room
+                "Three members open the room, and another user tries", "3 live; the other 404", live.open_the_room
             ):
                 return
             await report.step_async("Messages from both sides", "seen by everybody at once", live.talk)
-            await report.step_async("Somebody types, and goes", "seen in the other Region", live.presence_and_typing)
+            await report.step_async("A member types, and goes", "seen in the other Region", live.presence_and_typing)
             await report.step_async("What waits unread", "counted, and 0 after reading", live.unread)
             await report.step_async(
                 "A connection is lost and comes back", "nothing missed, nothing twice, one order", live.catch_up
             )
             await report.step_async("A thumbnail, and search", "a small picture; found by its name", live.picture)
-            await report.step_async("Somebody is away", "one mail, and none to who is there", live.notice)
-            await report.step_async("Somebody leaves", "nothing more reaches who left", live.leave)
+            await report.step_async("A member is away", "one mail, and none to those connected", live.notice)
+            await report.step_async("A member leaves", "no more events for who left", live.leave)
             await report.step_async(
                 f"{CROWD_MESSAGES:,} messages of {CROWD} people in {CROWD_ROOMS} rooms",
                 "0 lost, doubled, renumbered or reordered",
@@ -53,7 +53,7 @@ async def play_live(report: Report, live: LiveScene) -> None:
 def play(report: Report, scene: Conversation) -> None:
     """Play every step that asks and answers."""
     with report.chapter("People talk"):
-        if not report.step("Three people and a stranger sign up and in", "tokens; 401 without", scene.sign_up_and_in):
+        if not report.step("Three members and another sign up and in", "tokens; 401 without", scene.sign_up_and_in):
             return
         if not report.step("A room, joined from the other Region", "three members", scene.open_a_room):
             return
@@ -71,7 +71,11 @@ def play(report: Report, scene: Conversation) -> None:
         report.step("A file of 20 MB", "refused by the API and by S3", scene.too_large)
         report.step("A .exe called .jpg", "in quarantine, no attachment", scene.disguised)
         report.step("An expired form", "refused by S3", scene.expired)
-        report.step("A stranger reads, posts, uploads, downloads, guesses", "404 every time", scene.refuse_the_stranger)
+        report.step(
+            "Another user reads, posts, uploads, downloads, guesses",
+            "404 every time",
+            scene.refuse_the_stranger,
+        )
     with report.chapter("Operation"):
         report.step(
             "A poison message, and its replay",

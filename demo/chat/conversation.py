@@ -16,7 +16,7 @@ WRITERS, EACH = 4, 10
 
 
 class Conversation:
-    """Three people in two Regions, one stranger, one operator."""
+    """Three members in two Regions, one user who is no member, one operator."""
 
     def __init__(self, chat: Chat) -> None:
         """Play in this system."""
@@ -171,7 +171,7 @@ class Conversation:
         return "S3 answers 403"
 
     def refuse_the_stranger(self) -> str:
-        """Let somebody with an account, but without an invitation, try everything."""
+        """Let a user with an account, but without an invitation, try everything."""
         room = f"/rooms/{self.room}"
         upload = {"name": "a.jpg", "content_type": "image/jpeg", "size": 2000}
         tries: list[tuple[str, str, dict[str, Any] | None]] = [
@@ -192,7 +192,7 @@ class Conversation:
     # Operation
 
     def poison_and_replay(self) -> str:
-        """Lock the archive by mistake, see a message set aside, mend the lock, see others go on, and replay."""
+        """Deny the archive by mistake, see a message in the dead-letter queue, fix it, see others pass, and replay."""
         s3, sqs, functions = (self.chat.client(service, self.here) for service in ("s3", "sqs", "lambda"))
         bucket = self.chat.in_region(self.here, "MessagesArchiveBucket")
         queue = self.chat.in_region(self.here, "MessagesFanoutArchiveQueue")
@@ -208,7 +208,7 @@ class Conversation:
             "Resource": f"arn:aws:s3:::{bucket}/messages/*",
         }
         locked = {**before, "Statement": [*before["Statement"], mistake]}
-        # Five tries more than a minute apart would take longer than anybody watches.
+        # Five deliveries more than a minute apart would take longer than anybody watches.
         functions.update_event_source_mapping(UUID=mapping, BatchSize=10, MaximumBatchingWindowInSeconds=0)
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
         try:

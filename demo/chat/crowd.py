@@ -51,7 +51,7 @@ class Outcome:
     across: list[float] = field(default_factory=list)
     """The same in another Region."""
     caught_up: int = 0
-    """Deliveries that reading brought, and not the live channel."""
+    """Messages that were read, not delivered by the live channel."""
 
     @property
     def sound(self) -> bool:

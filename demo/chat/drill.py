@@ -91,7 +91,7 @@ class Drill:
         return "tokens of before the cut are accepted; new sign-ins wait for the home Region"
 
     def _sign_in(self) -> int:
-        """Return how the user pool answers somebody who signs in."""
+        """Return how the user pool answers a sign-in."""
         _, client = self.chat.user_pool
         password = {"USERNAME": "somebody", "PASSWORD": "whatever"}
         try:

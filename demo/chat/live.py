@@ -50,7 +50,7 @@ class Arrival:
     at: float
     """``time.monotonic()`` of the moment."""
     live: bool
-    """Whether the live channel brought it, or reading."""
+    """Whether the live channel delivered it, or it was read."""
 
 
 class Live:
@@ -253,7 +253,7 @@ class LiveClient:
         return bool(opened["channel"] != channel)
 
     async def _beat(self, region: str, channel: str, seconds: float) -> None:
-        """Say that the room is open, and find out what the live channel did not bring."""
+        """Send a heartbeat, and find out what the live channel did not deliver."""
         while True:
             answer = await self._call(region, "PUT", f"/rooms/{self.room}/presence", json={"typing": False})
             if answer["channel"] != channel:

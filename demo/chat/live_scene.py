@@ -1,4 +1,4 @@
-"""What people see at once: messages, presence and typing on live connections, and what reaches those who are away."""
+"""What members see at once: messages, presence and typing on live connections, and notices for those who are away."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ class LiveScene:
             yield
 
     async def open_the_room(self) -> str:
-        """Let everybody look at the room; a stranger may not."""
+        """Let every member open the room; another user may not."""
         here, there = self.scene.here, self.scene.there
         self.hanako = await self._opened(self.scene.hanako, here, there)
         self.liam = await self._opened(self.scene.liam, there, here)
@@ -52,8 +52,8 @@ class LiveScene:
             except RefusedError as refused:
                 expect("404" in str(refused), str(refused))
             else:
-                expect(None, "the stranger is live")
-        return f"3 live, in {here} and {there}; the stranger 404"
+                expect(None, "the other user is live")
+        return f"3 live, in {here} and {there}; the other user 404"
 
     async def talk(self) -> str:
         """Say something on each side, and see it arrive on the other."""
@@ -75,7 +75,7 @@ class LiveScene:
         return f"typing, gone, back: seen in {self.scene.there}"
 
     async def unread(self) -> str:
-        """Count what waits for somebody, and mark it as read in the other Region."""
+        """Count the unread messages of a member, and mark them as read in the other Region."""
         person, room, region = self.scene.mei, self.mei.room, self.scene.there
 
         def waiting() -> tuple[int, str]:
@@ -98,7 +98,7 @@ class LiveScene:
         seen = len(away.arrivals)
         async with self._apart(away):
             missed = [await author.post(f"while away {number}") for number in range(3) for author in self._others(away)]
-        # Who comes back reads, and may be ahead of those who hear of each other.
+        # A client that reconnects reads, and may be ahead of the others.
         everybody = (away, *self._others(away))
         for client in everybody:
             for message in missed:
@@ -134,7 +134,7 @@ class LiveScene:
         return f"{len(fetched.content):,} bytes of {described['content_type']}; found by name"
 
     async def notice(self) -> str:
-        """Tell somebody who is away by mail, and nobody who is there."""
+        """Notify a member who is away by mail, and nobody who is connected."""
         room, author = self.hanako.room, self.scene.hanako
         absent, present = self.scene.mei, self.scene.liam
         choice = {"mail": True, "push": False, "quiet_minutes": 5, "language": "ja"}
@@ -164,7 +164,7 @@ class LiveScene:
         return f"1 mail to {absent.name}, none to {present.name}"
 
     async def leave(self) -> str:
-        """Leave the room, and hear nothing more."""
+        """Leave the room, and receive no more events."""
         leaver = self.mei
         answer = await asyncio.to_thread(
             leaver.person.call, self.scene.there, "DELETE", f"/rooms/{leaver.room}/members/me"
@@ -173,7 +173,7 @@ class LiveScene:
         await self._comes(lambda: leaver.ended, "the end of the live channel")
         posted = await self.hanako.post("without Mei")
         await self._sees(self.liam, posted)
-        expect(posted["id"] not in leaver.arrivals, "who left still hears")
+        expect(posted["id"] not in leaver.arrivals, "who left still receives events")
         return "the channel ends at once; what is said afterwards reaches the others only"
 
     async def many(self) -> str:

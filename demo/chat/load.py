@@ -18,7 +18,7 @@ from demo.chat.crowd import Crowd, Outcome, percentiles
 from demo.chat.system import Chat
 from demo.report import Report, expect
 
-# What the live channel did not bring comes with a heartbeat, which is due every minute.
+# What the live channel did not deliver is noticed with a heartbeat, which is due every minute.
 _SETTLE_WITHIN = 150.0
 _CRASHES = 5
 

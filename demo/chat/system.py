@@ -1,4 +1,4 @@
-"""Brings the chat up: synthesis with its checks, deployment of every Region, and the way to its parts."""
+"""Deploys the chat: synthesis with its checks, deployment of every Region, and access to its parts."""
 
 import json
 from collections.abc import Mapping

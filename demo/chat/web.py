@@ -64,7 +64,7 @@ def print_addresses(console: Console, site: str, chat: Chat, room: str) -> None:
 
 
 def main() -> int:
-    """Bring the chat up and keep it until Ctrl-C."""
+    """Deploy the chat and keep it running until Ctrl-C."""
     console = Console()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="cdp-demo-") as folder, LocalCloud.start() as cloud:

@@ -48,11 +48,11 @@ def stages(people: int = PEOPLE, *, connections_per_second: float = APPSYNC_CONN
     connecting = people / connections_per_second
     asking = people * _REQUESTS_TO_RETURN / API_REQUESTS
     return (
-        Stage("Route 53 notices", _FAILURES * _INTERVAL, f"{_FAILURES} failed checks, {_INTERVAL:.0f} s apart"),
-        Stage("DNS forgets the old answer", _DNS_SECONDS, "a record's life of 60 s"),
-        Stage("Clients spread their return", _JITTER_SECONDS, "full jitter of the client"),
+        Stage("Health checks fail", _FAILURES * _INTERVAL, f"{_FAILURES} failed checks, {_INTERVAL:.0f} s apart"),
+        Stage("The DNS record expires", _DNS_SECONDS, "a time to live of 60 s"),
+        Stage("Clients back off", _JITTER_SECONDS, "full jitter of the client"),
         Stage(
-            f"{people:,} clients come in",
+            f"{people:,} clients reconnect",
             max(connecting, asking),
             f"{connections_per_second:,.0f} connections/s take {connecting:,.0f} s; "
             f"{_REQUESTS_TO_RETURN} requests each at {API_REQUESTS:,.0f}/s take {asking:,.0f} s",
@@ -66,5 +66,5 @@ def total_seconds(people: int = PEOPLE, *, connections_per_second: float = APPSY
 
 
 def seconds_to_sign_in_again(people: int = PEOPLE) -> float:
-    """Return what it would take if nobody's session outlasted the outage: why sessions must."""
+    """Return the time for everybody to sign in again: why sessions must outlast an outage."""
     return people / SIGN_INS

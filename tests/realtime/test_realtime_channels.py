@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage, Token
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -67,6 +68,7 @@ def all_options(stack: Stack) -> RealtimeChannels:
         stack,
         "Channels",
         issuer=users_of_tokyo(stack, "client1", "client2"),
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
         alarm_topic=alarms,
         log_retention=logs.RetentionDays.ONE_YEAR,
         removal_policy=RemovalPolicy.DESTROY,
@@ -266,6 +268,14 @@ def test_logs_follow_the_removal_policy(build: Callable[..., Any], policy: str, 
     made = {name: group["DeletionPolicy"] for name, group in groups.items() if name.startswith("Channels")}
     assert made
     assert set(made.values()) == {policy}
+
+
+def test_its_logs_have_the_customers_key(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    for name in ("ChannelsLogs", "ChannelsPublisherLogs"):
+        assert "Key" in _one(built, "AWS::Logs::LogGroup", name)["KmsKeyId"]["Fn::GetAtt"][0]
+    assert built.result.encryption_key.node.id == "Key"
+    assert "KmsKeyId" not in _one(synthesis(defaults), "AWS::Logs::LogGroup", "ChannelsLogs")
 
 
 def test_no_alarms_without_somebody_to_notify(synthesis: Synthesis) -> None:

@@ -115,6 +115,12 @@ def granted(stack: Stack) -> None:
 
 
 @architecture
+def encrypted_anywhere(stack: Stack) -> None:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    WebSocketChannels(stack, "Channels", issuer=users(stack), encryption_key=key)
+
+
+@architecture
 def of_the_first_transport(stack: Stack) -> ChannelNamespace:
     channels = RealtimeChannels(stack, "Channels", issuer=users(stack))
     return channels.add_namespace("rooms", subscribe_handler=membership(stack))
@@ -227,6 +233,11 @@ def test_the_table_has_the_customers_key_and_its_functions_may_use_it(synthesis:
     assert "SSESpecification" not in table["Properties"]
 
 
+def test_logs_have_the_customers_key(synthesis: Synthesis) -> None:
+    for log in synthesis(all_options).resources("AWS::Logs::LogGroup").values():
+        assert "Key" in log["Properties"]["KmsKeyId"]["Fn::GetAtt"][0]
+
+
 def test_operators_can_tell_apis_and_authorizers_apart(synthesis: Synthesis) -> None:
     built = synthesis(two_in_one_stack)
     names = [api["Properties"]["Name"] for api in built.resources("AWS::ApiGatewayV2::Api").values()]
@@ -285,9 +296,26 @@ def test_an_option_of_a_new_table_beside_an_existing_one_is_refused(cdk_app: App
     issuer = users(stack)
     with pytest.raises(InvalidOptionError, match="removal_policy was given together with table"):
         WebSocketChannels(stack, "One", issuer=issuer, table=table, removal_policy=RemovalPolicy.DESTROY)
-    with pytest.raises(InvalidOptionError, match="encryption_key was given together with table"):
-        WebSocketChannels(stack, "Two", issuer=issuer, table=table, encryption_key=kms.Key(stack, "Key"))
     WebSocketChannels(stack, "Three", issuer=issuer, table=table, removal_policy=RemovalPolicy.RETAIN)
+
+
+def test_resources_of_another_region_are_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused", env=OREGON)
+    issuer = users(stack)
+    table = dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN.replace("us-west-2", "eu-west-1"))
+    topic = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:eu-west-1:111122223333:alarms")
+    with pytest.raises(InvalidOptionError, match="table is in eu-west-1"):
+        WebSocketChannels(stack, "One", issuer=issuer, table=table)
+    with pytest.raises(InvalidOptionError, match="alarm_topic is in eu-west-1"):
+        WebSocketChannels(stack, "Two", issuer=issuer, alarm_topic=topic)
+    with pytest.raises(InvalidOptionError, match="alarm_topic is in eu-west-1"):
+        RealtimeChannels(stack, "Three", issuer=issuer, alarm_topic=topic)
+
+
+def test_a_key_is_taken_in_a_stack_without_a_region(synthesis: Synthesis) -> None:
+    (table,) = synthesis(encrypted_anywhere).resources("AWS::DynamoDB::GlobalTable").values()
+    assert table["Properties"]["SSESpecification"]["SSEType"] == "KMS"
+    assert "KMSMasterKeyId" in table["Properties"]["Replicas"][0]["SSESpecification"]
 
 
 def test_bad_namespaces_clients_and_order_are_refused(cdk_app: App) -> None:

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from tests.behaviour.stacks.chat.test_chat import Attachment, jpeg
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
+from tests.behaviour.stacks.chat.test_chat import Attachment, jpeg
 from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, live
 

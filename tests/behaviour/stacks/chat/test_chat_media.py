@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from tests.behaviour.stacks.chat.test_chat import AWAY, HOME, REGIONS, Attachment, Chat, Room, User, jpeg
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
+from tests.behaviour.stacks.chat.test_chat import AWAY, HOME, REGIONS, Attachment, Chat, Room, User, jpeg
 from tests.queues import messages_in
 from tests.stacks.chat.architectures import two_regions
 
