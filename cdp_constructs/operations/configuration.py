@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, Self, get_args
 
 from aws_cdk.region_info import RegionInfo
+from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cdp_constructs.core.validation import InvalidOptionError
@@ -129,6 +130,12 @@ def check_address(key: str, option: str, address: str | None) -> str | None:
     """Return a mail address, or None where it is left out.
 
     Raises:
-        InvalidOptionError: for anything else.
+        InvalidOptionError: for anything else; whether the domain exists is not asked.
     """
-    return check_form(key, option, address, r"[^@\s]+@[^@\s]+\.[^@\s]+", "Use an address such as ops@example.com")
+    if address is not None:
+        try:
+            validate_email(address, check_deliverability=False)
+        except EmailNotValidError:
+            fix = "Use an address such as ops@example.com"
+            raise InvalidOptionError(key, option, f"is {address!r}", fix) from None
+    return address

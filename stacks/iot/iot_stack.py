@@ -61,7 +61,7 @@ class IotStack(Stack):
             alarm_topic=alarm_topic,
         )
         self.commands = PointToPoint(self, "Commands", fleet=self.fleet, alarm_topic=alarm_topic)
-        self.broadcasts = Broadcast(self, "Broadcasts", fleet=self.fleet)
+        self.broadcasts = Broadcast(self, "Broadcasts", fleet=self.fleet, alarm_topic=alarm_topic)
         operators = self._add_operators()
         add_operations(
             self,
@@ -99,7 +99,7 @@ class IotStack(Stack):
 
     def _add_outputs(self, operators: iam.ManagedPolicy) -> None:
         outputs = {
-            "AllowListName": self.fleet.allow_list.table_name,
+            "AllowListName": self.fleet.table.table_name,
             "ProvisioningTemplate": self.fleet.provisioning_template.ref,
             "ClaimPolicy": self.fleet.claim_policy.ref,
             "WebhookUrl": self.alerts.webhook.url,

@@ -44,7 +44,7 @@ def add_operations(
                     "Devices: refused",
                     _iot("PublishIn.AuthError"),
                     _iot("Subscribe.AuthError"),
-                    fleet.metric_refused(),
+                    fleet.metric_rejected(),
                 ),
             ],
             [
