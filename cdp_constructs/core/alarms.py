@@ -1,20 +1,16 @@
-"""One way to make an alarm, so that every pattern pages in the same manner."""
+"""One way to make an alarm, so that every pattern notifies in the same manner."""
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.core.once import once
+from cdp_constructs.core.runbooks import runbook_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_cdk import aws_cloudwatch_actions as actions
-
-_RUNBOOKS: "WeakKeyDictionary[sns.ITopic, Callable[[str], str]]" = WeakKeyDictionary()
 
 
 def add_alarm(
@@ -29,15 +25,15 @@ def add_alarm(
     comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
     missing_data: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
 ) -> cloudwatch.Alarm | None:
-    """Add an alarm that notifies ``alarm_topic``, or nothing when there is nobody to notify.
+    """Add an alarm that notifies ``alarm_topic``, or nothing when there is no topic to notify.
 
     Args:
         scope: The pattern that the alarm watches.
-        construct_id: Id of the alarm inside ``scope``.
+        construct_id: Id of the alarm inside ``scope``; it also names its page of ``use_runbooks``.
         metric: What is watched; its period is the length of one evaluation period.
-        alarm_topic: Receives the alarm and its recovery. None leaves the alarm out: an alarm that tells nobody costs
+        alarm_topic: Receives the alarm and its recovery. None leaves the alarm out: an alarm that notifies nobody costs
             money and hides the gap.
-        description: What it means and what to do first, for the person who is paged.
+        description: What it means and what to do first, for the operator who receives it.
         threshold: Value at which the alarm goes off.
         evaluation_periods: Periods in a row that must breach.
         comparison: How the metric is compared with the threshold.
@@ -45,9 +41,7 @@ def add_alarm(
     """
     if alarm_topic is None:
         return None
-    runbook_of = _RUNBOOKS.get(alarm_topic)
-    if runbook_of is not None:
-        description = f"{description} Runbook: {runbook_of(construct_id)}"
+    page = runbook_of(scope, construct_id)
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
@@ -56,7 +50,7 @@ def add_alarm(
         evaluation_periods=evaluation_periods,
         comparison_operator=comparison,
         treat_missing_data=missing_data,
-        alarm_description=description,
+        alarm_description=description if page is None else f"{description} Runbook: {page}",
     )
     action = _notifying(alarm_topic)
     alarm.add_alarm_action(action)
@@ -64,23 +58,13 @@ def add_alarm(
     return alarm
 
 
-def alarms_of(scope: Construct) -> "list[cloudwatch.Alarm]":
+def alarms_of(scope: Construct) -> list[cloudwatch.Alarm]:
     """Return the alarms below a construct, for a composite alarm or a dashboard.
 
     Args:
         scope: A pattern, or a whole stack.
     """
     return [child for child in scope.node.find_all() if isinstance(child, cloudwatch.Alarm)]
-
-
-def name_runbooks(alarm_topic: sns.ITopic, runbook_of: "Callable[[str], str]") -> None:
-    """Name in the description of every alarm that a topic will get the page that says what to do.
-
-    Args:
-        alarm_topic: Where the alarms go; those that it has already stay as they are.
-        runbook_of: Returns the page of an alarm by its construct id.
-    """
-    _RUNBOOKS[alarm_topic] = runbook_of
 
 
 @once

@@ -1,27 +1,101 @@
-"""Fleet provisioning: the template that makes things, and the role that it makes them with."""
+"""Fleet provisioning: the template that creates things, its hook, and the role that it creates them with."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
-from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import seconds
+from cdp_constructs.iot._common import CommonOptions, allow_items
+from cdp_constructs.iot._things import Things
 
-# https://docs.aws.amazon.com/general/latest/gr/iot-core.html
-LONGEST_BODY = 10_240
+if TYPE_CHECKING:
+    from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_lambda as lambda_
+
+
+def add_hook(fleet: Construct, *, table: "dynamodb.ITable", groups: str, common: CommonOptions) -> "lambda_.Function":
+    """Add the function that AWS IoT asks before it creates a thing.
+
+    Args:
+        fleet: The fleet.
+        table: The allow-list.
+        groups: Names of the thing groups by context, as JSON.
+        common: The fleet's options.
+    """
+    function = add_function(
+        fleet,
+        "RegistrationFunction",
+        handler="iot/registration",
+        description="Decides which devices get an identity",
+        invocation=Invocation.REQUEST,
+        publishes_metrics=True,
+        # AWS IoT waits 5 seconds for the answer: https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
+        timeout=seconds(5),
+        memory_size=512,
+        environment={"ALLOW_LIST": table.table_name, "GROUPS": groups},
+        log_retention=common.log_retention,
+        log_encryption_key=common.encryption_key,
+        removal_policy=common.removal_policy,
+    )
+    allow_items(table, function, "dynamodb:GetItem", "dynamodb:UpdateItem", encryption_key=common.table_key)
+    return function
+
+
+def add_template(
+    fleet: Construct, name: str, *, body: str, hook: "lambda_.Function", role: iam.Role
+) -> iot.CfnProvisioningTemplate:
+    """Add the provisioning template, and let AWS IoT call its hook.
+
+    Args:
+        fleet: The fleet.
+        name: The template's name, at most 36 characters.
+        body: See ``template_body``.
+        hook: See ``add_hook``.
+        role: See ``add_provisioning_role``.
+    """
+    from aws_cdk import aws_lambda as lambda_
+
+    stack = stack_of(fleet)
+    permission = lambda_.CfnPermission(
+        fleet,
+        "HookPermission",
+        action="lambda:InvokeFunction",
+        function_name=hook.function_arn,
+        principal="iot.amazonaws.com",
+        source_account=stack.account,
+        source_arn=stack.format_arn(service="iot", resource="provisioningtemplate", resource_name=name),
+    )
+    template = iot.CfnProvisioningTemplate(
+        fleet,
+        "Template",
+        template_name=name,
+        description=f"Identities for devices of {path_of(fleet)}"[:500],
+        enabled=True,
+        provisioning_role_arn=role.role_arn,
+        template_body=body,
+        pre_provisioning_hook=iot.CfnProvisioningTemplate.ProvisioningHookProperty(
+            target_arn=hook.function_arn, payload_version="2020-04-01"
+        ),
+    )
+    # AWS IoT refuses a template whose hook it may not call.
+    template.node.add_dependency(permission)
+    return template
 
 
 def template_body(*, thing_type: str, policies: Sequence[str], configuration: Mapping[str, str]) -> str:
-    """Return the template that makes a thing of a serial number; what the hook decides are its parameters.
+    """Return the template that creates a thing for a serial number; what the hook decides are its parameters.
 
     Args:
         thing_type: Name of the things' type.
         policies: Names of the policies that their certificates get.
-        configuration: What the device is told with its identity, beside its context.
+        configuration: What the device gets with its identity, beside its context.
     """
     names = ("SerialNumber", "Context", "Kind", "Group", "AWS::IoT::Certificate::Id")
     resources: dict[str, Any] = {
@@ -47,7 +121,7 @@ def template_body(*, thing_type: str, policies: Sequence[str], configuration: Ma
         "Resources": resources,
         "DeviceConfiguration": {**configuration, "context": {"Ref": "Context"}, "kind": {"Ref": "Kind"}},
     }
-    # Not to_json_string(): it would take the template's own Refs for those of CloudFormation.
+    # Not to_json_string(): it would resolve the template's own Refs as those of CloudFormation.
     return json.dumps(body, separators=(",", ":"))
 
 
@@ -55,13 +129,12 @@ def add_provisioning_role(
     scope: Construct,
     construct_id: str,
     *,
-    groups: Sequence[iot.CfnThingGroup],
+    things: Things,
     policies: Sequence[iot.CfnPolicy],
-    thing_type: iot.CfnThingType,
 ) -> iam.Role:
-    """Add the role that fleet provisioning makes things, activates certificates and attaches policies with."""
+    """Add the role with which fleet provisioning creates things, activates certificates and attaches policies."""
     stack = stack_of(scope)
-    things, certificates, all_groups = (
+    every_thing, certificates, all_groups = (
         stack.format_arn(service="iot", resource=resource, resource_name="*")
         for resource in ("thing", "cert", "thinggroup")
     )
@@ -87,11 +160,11 @@ def add_provisioning_role(
                     "iot:AttachThingPrincipal",
                     "iot:RemoveThingFromThingGroup",
                 ],
-                resources=[things, certificates, all_groups, thing_type.attr_arn],
+                resources=[every_thing, certificates, all_groups, things.thing_type.attr_arn],
             ),
             iam.PolicyStatement(
                 actions=["iot:AddThingToThingGroup", "iot:DescribeThingGroup"],
-                resources=[things, *(group.attr_arn for group in groups)],
+                resources=[every_thing, *(group.attr_arn for group in things.groups.values())],
             ),
             iam.PolicyStatement(
                 actions=["iot:DescribeCertificate", "iot:UpdateCertificate", "iot:AttachPolicy", "iot:GetPolicy"],
@@ -112,7 +185,7 @@ def add_provisioning_role(
         "Things and certificates come with the devices, and no ARN tells those of one fleet from others; "
         "the provisioning template and its hook decide which are made."
     )
-    acknowledge_resources(policy, [things, certificates, all_groups], reason)
+    acknowledge_resources(policy, [every_thing, certificates, all_groups], reason)
     acknowledge(
         policy, "AwsSolutions-IAM5[Resource::*]", "Reads only; AWS IoT has no resources to name for these list actions."
     )

@@ -1,71 +1,93 @@
-"""Broadcast: one command for a whole group, at once or staged."""
+"""Broadcast: one command for a group of devices, at once or as a staged rollout."""
 
 import json
 from typing import TYPE_CHECKING
 
-from aws_cdk import Names
+from aws_cdk import Names, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
-from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.validation import check_region
 from cdp_constructs.iot.topics import EVERYONE
 
 if TYPE_CHECKING:
+    from aws_cdk import Duration
+    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
 
     from cdp_constructs.iot.device_fleet import DeviceFleet
 
+__all__ = ["Broadcast"]
+
+# AWS takes job ids of 64 characters, of which a UUID and a hyphen are 37.
+_LONGEST_PREFIX = 27
+
 
 class Broadcast(Construct):
-    """Tell all devices of a context, or of the fleet, the same.
+    """Sends one command to all devices of a context, or of a fleet: at once by MQTT, or staged by AWS IoT Jobs.
 
-    CDP: none. AWS: a topic that each device of a group subscribes to; AWS IoT Jobs.
+    CDP: none. AWS: a topic that each device of a group subscribes to; AWS IoT Jobs. The requests to ``function`` are
+    on the pattern's page.
 
-    Problem: a thousand single commands are slow, cost a thousand messages in, and one that is wrong is wrong for all.
-    Solution: ``broadcast`` publishes once to the topic of a context; every device that is there hears it, and its
-    policy lets it hear its own context and no other. ``rollout`` makes a job for the context's thing group: each device
-    does it when it is there, so many a minute, and the job stops by itself when too many fail.
-
-    Not for: one device (``PointToPoint``), or a state that devices must keep to (their shadows).
-
-    Nothing is lost by a rollout: each device has an execution with a status. A broadcast reaches who is there, and
-    nobody counts; ask with a rollout when that matters. Both are invoked and answered at once.
-
-    Limits: a broadcast to n devices is one message in and n out, of 20,000 a second (soft); a job document of 32 KB,
-    100 active continuous jobs, 1 to 1,000 devices a minute. Source:
-    https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html.
-
-    Args:
-        scope: The stack or construct that it becomes part of.
-        construct_id: Id inside ``scope``.
-        fleet: Whose devices are told.
-
-    Attributes:
-        function: Does it; the operations are in its handler's description and in the documentation.
-        job_prefix: Begins the ids of its jobs.
+        broadcast = Broadcast(self, "Broadcast", fleet=fleet, alarm_topic=operators)
+        broadcast.grant_broadcast(operator_role)
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, fleet: "DeviceFleet") -> None:
+    function: "lambda_.Function"
+    """Broadcasts, and creates, describes and cancels jobs."""
+    job_prefix: str
+    """The beginning of the ids of its jobs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        fleet: "DeviceFleet",
+        alarm_topic: "sns.ITopic | None" = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        """Add the function.
+
+        Args:
+            scope: The stack or construct that it becomes part of.
+            construct_id: Id inside ``scope``.
+            fleet: The devices.
+            alarm_topic: Receives the alarm of failed calls. Default: no alarm.
+            log_retention: How long the function's logs are kept.
+            removal_policy: What happens to the logs when the stack is deleted.
+
+        Raises:
+            InvalidOptionError: for an alarm topic of another Region.
+        """
         super().__init__(scope, construct_id)
-        stack = stack_of(self)
-        self.job_prefix = Names.unique_resource_name(self, max_length=27, allowed_special_characters="_-")
+        check_region(self, "alarm_topic", alarm_topic)
+        self.job_prefix = Names.unique_resource_name(self, max_length=_LONGEST_PREFIX, allowed_special_characters="_-")
         groups = {EVERYONE: fleet.group, **fleet.groups}
-        self.function: lambda_.IFunction
-        self.function = function = add_function(
+        self.function = add_function(
             self,
             "Function",
             handler="iot/broadcasts",
-            description="Tells many devices something, at once or staged",
+            description="Sends commands to many devices, at once or staged",
             invocation=Invocation.REQUEST,
             environment={
                 "APP": fleet.topics.app,
                 "GROUPS": json.dumps({context: group.attr_arn for context, group in groups.items()}),
                 "JOB_PREFIX": self.job_prefix,
             },
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
+        stack = stack_of(self)
         topics = [fleet.topics.broadcast(context) for context in groups]
-        function.add_to_role_policy(
+        self.function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["iot:Publish"],
                 resources=[stack.format_arn(service="iot", resource="topic", resource_name=topic) for topic in topics],
@@ -73,7 +95,7 @@ class Broadcast(Construct):
         )
         jobs = stack.format_arn(service="iot", resource="job", resource_name=f"{self.job_prefix}-*")
         allow_on_prefixes(
-            function,
+            self.function,
             "Jobs",
             [
                 iam.PolicyStatement(
@@ -84,7 +106,24 @@ class Broadcast(Construct):
             prefixes=[jobs],
             reason="The ids of this construct's own jobs begin so; each job gets a random end.",
         )
+        add_alarm(
+            self,
+            "ErrorsAlarm",
+            self.metric_errors(),
+            alarm_topic=alarm_topic,
+            description=f"{path_of(self)}: calls of the broadcast function failed. Look at its logs: a permission is "
+            "missing, or a quota of AWS IoT is used up.",
+        )
+
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms, for a composite alarm or a dashboard."""
+        return alarms_of(self)
 
     def grant_broadcast(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let another function broadcast and roll out, by invoking ``function``."""
+        """Let a role or another function broadcast and roll out, by invoking ``function``."""
         return self.function.grant_invoke(grantee)
+
+    def metric_errors(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
+        """Calls of the function that failed; a caller's mistake is answered and does not count. Period: 5 minutes."""
+        return self.function.metric_errors(period=period or minutes(5), statistic="sum")

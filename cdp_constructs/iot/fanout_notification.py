@@ -1,54 +1,54 @@
-"""FanoutNotification: the topic that a device publishes to decides who is told."""
+"""FanoutNotification: the topic that a device publishes to decides who receives the message."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from aws_cdk import Duration, RemovalPolicy
 from constructs import Construct
 
+from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.validation import InvalidOptionError
-from cdp_constructs.iot.topic_rule import TopicRule, select
-from cdp_constructs.iot.topics import InvalidTopicError, check_level, check_thing
-from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
-from cdp_constructs.messaging.queue_consumer import QueueConsumer
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region
+from cdp_constructs.iot._common import check_kind, check_option
+from cdp_constructs.iot.sql import select
+from cdp_constructs.iot.topic_rule import TopicRule
+from cdp_constructs.iot.topics import TELEMETRY_FIELDS, check_thing
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
+    from aws_cdk import aws_sqs as sqs
 
     from cdp_constructs.iot.device_fleet import DeviceFleet
+    from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
+    from cdp_constructs.messaging.queue_consumer import QueueConsumer
+
+__all__ = ["FanoutNotification"]
 
 
 class FanoutNotification(Construct):
-    """Tell everybody who wants to know what a device said, by where it said it.
+    """Delivers what a device publishes to the subscribers of its context or of the device, each with its own queue.
 
-    CDP: Fanout / ファンアウト パターン, with the topic as the address.
+    CDP: Fanout / ファンアウト, with the MQTT topic as the address. AWS: an AWS IoT rule that publishes to SNS. The rule
+    adds ``context``, ``thing`` and ``type`` from the topic to each message.
 
-    Problem: a device that has to know who is interested in its alert is changed for each new listener, and holds the
-    addresses of all. Solution: it publishes once, on its own topic. A rule adds what the topic says (``context``,
-    ``thing``, ``type``) to the message and publishes it to an ``SnsSqsFanout``; each subscriber's filter picks contexts
-    and things, and has a queue of its own with its places for failures.
-
-    Not for: a stream of measurements (``Aggregation``): SNS is for what somebody has to do something about. Messages
-    are JSON objects; a payload that is none reaches only subscribers without a filter.
-
-    Limits: those of ``SnsSqsFanout``: 200 filter policies, and 300 to 30,000 publishes a second by Region.
-
-    Args:
-        scope: The stack or construct that it becomes part of.
-        construct_id: Id inside ``scope``.
-        fleet: Whose devices are heard.
-        kind: The type of message, the last level of the topic; ``alert`` by default, ``+`` for every one.
-        fanout: A fan-out of this Region to publish to; by default one is made.
-        alarm_topic: Receives the alarms; by default there are none.
-
-    Attributes:
-        fanout: The fan-out.
-        rule: The rule.
-
-    Raises:
-        InvalidOptionError: for a type that topics cannot have, and for a FIFO fan-out, which rules cannot publish to.
+        alerts = FanoutNotification(self, "Alerts", fleet=fleet, alarm_topic=operators)
+        alerts.add_subscriber("Archive", consumer=QueueConsumer(archiver))
+        alerts.add_subscriber("FactoryOperator", contexts=["factory"])
     """
+
+    fanout: SnsSqsFanout
+    """The fan-out that the rule publishes to."""
+    topic: "sns.ITopic"
+    """The fan-out's SNS topic."""
+    encryption_key: "kms.IKey | None"
+    """Encrypts topic and queues."""
+    rule: TopicRule
+    """Publishes the messages of the MQTT topics."""
+    dead_letter_queue: "sqs.IQueue"
+    """Keeps messages that the rule could not publish."""
 
     def __init__(
         self,
@@ -58,25 +58,54 @@ class FanoutNotification(Construct):
         fleet: "DeviceFleet",
         kind: str = "alert",
         fanout: SnsSqsFanout | None = None,
+        encryption_key: "kms.IKey | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
+        """Add fan-out and rule.
+
+        Args:
+            scope: The stack or construct that it becomes part of.
+            construct_id: Id inside ``scope``.
+            fleet: The devices.
+            kind: The type of message, the last level of the MQTT topic; ``+`` is every type. Default: ``alert``.
+            fanout: An existing standard fan-out of this Region. Default: a new one.
+            encryption_key: A customer-managed key for the new fan-out and the rule's dead-letter queue. Default: a new
+                key for the fan-out ($1 a month), and a key of SQS.
+            alarm_topic: Receives the alarms. Default: no alarms.
+            removal_policy: What happens to the new fan-out's key when the stack is deleted.
+
+        Raises:
+            InvalidOptionError: for a type that topics cannot have, a FIFO fan-out, options for a new fan-out beside an
+                existing one, and resources of another Region.
+        """
         super().__init__(scope, construct_id)
-        if kind != "+":
-            _check(self, "kind", kind, check_level)
+        check_kind(self, kind)
+        check_exclusive(self, {"fanout": fanout}, {"encryption_key": encryption_key, "removal_policy": removal_policy})
+        check_region(self, "alarm_topic", alarm_topic)
         if fanout is not None and fanout.topic.fifo:
-            raise InvalidOptionError(self, "fanout", "is FIFO, which rules cannot publish to", "Give a standard one")
-        self.fanout = fanout or SnsSqsFanout(self, "Fanout", alarm_topic=alarm_topic)
+            fix = "Give a standard one"
+            raise InvalidOptionError(self, "fanout", "is FIFO, which AWS IoT rules do not support", fix)
+        self.fanout = fanout or SnsSqsFanout(
+            self, "Fanout", encryption_key=encryption_key, alarm_topic=alarm_topic, removal_policy=removal_policy
+        )
+        self.topic, self.encryption_key = self.fanout.topic, self.fanout.encryption_key
         self.rule = TopicRule(
             self,
             "Rule",
-            sql=select(
-                "*, topic(3) AS context, topic(4) AS thing, topic(5) AS type", fleet.topics.telemetry_filter(kind=kind)
-            ),
+            sql=select(f"*, {TELEMETRY_FIELDS}", fleet.topics.telemetry_filter(kind=kind)),
             description=f"Notifications of {path_of(self)}",
+            encryption_key=encryption_key,
             alarm_topic=alarm_topic,
         )
-        self.rule.add_topic(self.fanout.topic, encryption_key=self.fanout.encryption_key)
+        self.dead_letter_queue = self.rule.dead_letter_queue
+        self.rule.add_topic(self.topic, encryption_key=self.encryption_key)
         self._contexts = fleet.contexts
+
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms, for a composite alarm or a dashboard; those of an existing fan-out are its own."""
+        return alarms_of(self)
 
     def add_subscriber(
         self,
@@ -84,46 +113,62 @@ class FanoutNotification(Construct):
         *,
         contexts: Sequence[str] | None = None,
         things: Sequence[str] | None = None,
-        consumer: QueueConsumer | None = None,
+        consumer: "QueueConsumer | None" = None,
         raw_message_delivery: bool = True,
-    ) -> FanoutSubscriber:
-        """Give somebody a queue of the notifications that matter to them.
+        encryption_key: "kms.IKey | None" = None,
+        alarm_topic: "sns.ITopic | None" = None,
+    ) -> "FanoutSubscriber":
+        """Give a subscriber a queue of its own.
 
-        For more, ``fanout.add_subscriber`` takes any filter on the message's fields.
+        For other filters on the message's fields use ``fanout.add_subscriber``; for a subscriber in another stack or
+        Region, ``fanout.add_remote_subscriber``.
 
         Args:
             construct_id: Id inside the fan-out.
-            contexts: Only these sites or groups; by default all.
-            things: Only these devices; by default all.
+            contexts: Only messages from these sites or groups. Default: from all.
+            things: Only messages from these devices. Default: from all.
             consumer: The function that works on the queue. Default: none; poll the queue yourself.
             raw_message_delivery: Whether the queue's messages are the published bodies or SNS envelopes around them.
+            encryption_key: A customer-managed key for the queues. Default: the fan-out's.
+            alarm_topic: Receives the alarms of this subscriber. Default: the fan-out's.
 
         Raises:
-            InvalidOptionError: for a context that the fleet does not have, or a name that no thing can have.
+            InvalidOptionError: for an empty list, which would receive nothing, a context that the fleet does not have,
+                a name that no thing can have, and values that SNS or SQS would refuse.
         """
-        policy: dict[str, list[Any]] = {}
-        for context in contexts or ():
-            if context not in self._contexts:
-                raise InvalidOptionError(
-                    self, "contexts", f"contains {context!r}", f"The fleet has {', '.join(self._contexts)}"
-                )
-        for thing in things or ():
-            _check(self, "things", thing, lambda _name, value: check_thing(value))
-        if contexts:
-            policy["context"] = list(contexts)
-        if things:
-            policy["thing"] = list(things)
+        policy = self._filter(contexts, things)
         return self.fanout.add_subscriber(
             construct_id,
             consumer=consumer,
             filter_policy=policy or None,
             filter_on="body" if policy else "attributes",
             raw_message_delivery=raw_message_delivery,
+            encryption_key=encryption_key,
+            alarm_topic=alarm_topic,
         )
 
+    def metric_published(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Messages published to the SNS topic. Default period: 1 minute."""
+        return self.fanout.metric_published(period=period)
 
-def _check(construct: Construct, option: str, value: str, check: Any) -> None:
-    try:
-        check(option, value)
-    except InvalidTopicError as error:
-        raise InvalidOptionError(construct, option, f"is {value!r}", str(error)) from error
+    def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Messages in the rule's dead-letter queue; subscribers have their own metrics. Default period: 1 minute."""
+        return self.rule.metric_dead_letters(period=period)
+
+    def _filter(self, contexts: Sequence[str] | None, things: Sequence[str] | None) -> dict[str, list[Any]]:
+        policy: dict[str, list[Any]] = {}
+        for option, field, values in (("contexts", "context", contexts), ("things", "thing", things)):
+            if values is None:
+                continue
+            if isinstance(values, str) or not values:
+                fix = f"Name {option} in a list, or leave {option} out to receive from all"
+                raise InvalidOptionError(self, option, f"is {values!r}", fix)
+            policy[field] = list(values)
+        for context in contexts or ():
+            if context not in self._contexts:
+                raise InvalidOptionError(
+                    self, "contexts", f"contains {context!r}", f"The fleet has {', '.join(self._contexts)}"
+                )
+        for thing in things or ():
+            check_option(self, "things", thing, lambda _name, value: check_thing(value))
+        return policy

@@ -1,4 +1,4 @@
-"""IotAccountSettings: what AWS IoT has once per account and Region: logging, audits, the index, refused requests."""
+"""IotAccountSettings: what AWS IoT has once per account and Region."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,13 +9,16 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
-from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_region
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_sns as sns
+
+__all__ = ["IotAccountSettings"]
 
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG"]
 
@@ -38,35 +41,16 @@ _REFUSALS_THAT_ALARM = 10
 
 
 class IotAccountSettings(Construct):
-    """Turn on what AWS IoT has only once per account and Region; two fleets share it.
+    """Logging, audits and the fleet index of AWS IoT: what an account has once per Region, shared by all fleets.
 
-    Problem: logging, audits and the index are settings of the account. A fleet that made them would take them away from
-    the next one, and two stacks that make them fail. Solution: they are made apart, once; leave this out where they
-    exist already, or turn the parts off that do.
+    CDP: none. It adds the log group ``AWSIotLogsV2`` (AWS chose the name), a daily Device Defender audit, the fleet
+    index of things, shadows, groups and connectivity, and alarms for refused connections, messages and subscriptions.
 
-    It makes the log group ``AWSIotLogsV2`` (AWS chose the name) with an end to its retention; a daily Device Defender
-    audit of certificates, policies and logging; the fleet index of things, shadows, groups and connectivity; and alarms
-    for connections, messages and subscriptions that were refused.
-
-    When the stack goes, logging and audits go with it; the index stays as it is.
-
-    Cost: audits $0.0011 per certificate and month; the index $2.25 per million updates and $0.05 per 10,000 queries
-    (AWS IoT price list, us-east-1).
-
-    Args:
-        scope: The stack or construct that it becomes part of.
-        construct_id: Id inside ``scope``.
-        log_level: What is logged for every thing, ``ERROR`` by default; None leaves logging as it is.
-        audit: Whether to configure and run audits.
-        indexing: Whether to configure the index.
-        alarm_topic: Receives the alarms and what audits find; by default there are neither.
-
-    Attributes:
-        log_group: The log group, None without logging.
-
-    Raises:
-        InvalidOptionError: for a second one in a stack.
+        IotAccountSettings(self, "Iot", log_level="WARN", alarm_topic=operators)
     """
+
+    log_group: logs.LogGroup | None
+    """The log group, None without logging."""
 
     def __init__(
         self,
@@ -77,15 +61,36 @@ class IotAccountSettings(Construct):
         audit: bool = True,
         indexing: bool = True,
         alarm_topic: "sns.ITopic | None" = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
+        """Add the settings; leave out what the account has already.
+
+        When the stack is deleted, logging and audits go with it; the index stays as it is.
+
+        Args:
+            scope: The stack or construct that it becomes part of.
+            construct_id: Id inside ``scope``.
+            log_level: What is logged for every thing. None leaves logging as it is.
+            audit: Whether to configure and run audits ($0.0011 per certificate and month, us-east-1).
+            indexing: Whether to configure the index ($2.25 per million updates, $0.05 per 10,000 queries, us-east-1).
+            alarm_topic: Receives the alarms and the findings of audits. Default: neither.
+            log_retention: How long logs are kept.
+            removal_policy: What happens to the log group when the stack is deleted.
+
+        Raises:
+            InvalidOptionError: for a second one in a stack, and an alarm topic of another Region.
+        """
         super().__init__(scope, construct_id)
+        check_region(self, "alarm_topic", alarm_topic)
         stack = stack_of(self)
         if stack.node.try_find_child(_CHILD_OF_STACK) is not None:
             raise InvalidOptionError(
-                self, "scope", "has account-wide settings already", "Make them once per account and Region"
+                self, "scope", "already has account-wide settings", "Add them once per account and Region"
             )
         Construct(stack, _CHILD_OF_STACK)
-        self.log_group = self._log(log_level) if log_level is not None else None
+        self._log_retention = log_retention
+        self.log_group = self._log(log_level, removal_policy) if log_level is not None else None
         if audit:
             self._audit(alarm_topic)
         if indexing:
@@ -93,14 +98,19 @@ class IotAccountSettings(Construct):
         for operation, what in _REFUSED.items():
             self._alarm(operation, what, alarm_topic)
 
-    def _log(self, level: LogLevel) -> logs.LogGroup:
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms, for a composite alarm or a dashboard."""
+        return alarms_of(self)
+
+    def _log(self, level: LogLevel, removal_policy: RemovalPolicy) -> logs.LogGroup:
         stack = stack_of(self)
         group = logs.LogGroup(
             self,
             "Logs",
             log_group_name=_LOG_GROUP,
-            retention=logs.RetentionDays.THREE_MONTHS,
-            removal_policy=RemovalPolicy.RETAIN,
+            retention=self._log_retention,
+            removal_policy=removal_policy,
         )
         role = self._role("LoggingRole")
         group.grant_write(role)
@@ -177,7 +187,8 @@ class IotAccountSettings(Construct):
             log_group=logs.LogGroup(
                 self,
                 "IndexLogs",
-                retention=logs.RetentionDays.THREE_MONTHS,
+                retention=self._log_retention,
+                # Of a function that only runs during deployments.
                 removal_policy=RemovalPolicy.DESTROY,
             ),
         )
@@ -204,7 +215,7 @@ class IotAccountSettings(Construct):
             alarm_topic=alarm_topic,
             threshold=_REFUSALS_THAT_ALARM,
             description=f"{path_of(self)}: many {what} were refused within 5 minutes. Look for the client ids in "
-            f"the log group {_LOG_GROUP}: a policy is wrong, or a device is not what it seems.",
+            f"the log group {_LOG_GROUP}: a policy is wrong, or somebody uses a device's name.",
         )
 
     def _role(self, construct_id: str) -> iam.Role:
@@ -215,7 +226,7 @@ class IotAccountSettings(Construct):
 
 
 def _acknowledge_provider(stack: Stack) -> None:
-    """Accept how CDK makes the function behind every AwsCustomResource of a stack."""
+    """Acknowledge the function that the CDK adds for every AwsCustomResource of a stack."""
     from aws_cdk import custom_resources as cr
 
     provider = stack.node.find_child(f"AWS{cr.AwsCustomResource.PROVIDER_FUNCTION_UUID.replace('-', '')}")

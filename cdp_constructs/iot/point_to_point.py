@@ -3,74 +3,71 @@
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs.core.alarms import add_alarm
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
-from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
-from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
-from cdp_constructs.core.validation import check_duration
-from cdp_constructs.iot.topic_rule import TopicRule, select
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_dead_letters, metric_oldest_message
+from cdp_constructs.core.tables import add_table, key_of
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_region
+from cdp_constructs.iot._command_functions import add_command_function, add_outcome_function
+from cdp_constructs.iot._common import CommonOptions
+from cdp_constructs.iot.sql import select
+from cdp_constructs.iot.topic_rule import TopicRule
+from cdp_constructs.iot.topics import SENDER_FIELDS
 
 if TYPE_CHECKING:
     from aws_cdk import aws_apigatewayv2 as apigatewayv2
     from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
+    from aws_cdk import aws_sqs as sqs
 
     from cdp_constructs.iot.device_fleet import DeviceFleet
 
+__all__ = ["PointToPoint"]
+
 _DELAY_LIMIT = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html"
 _TIMEOUTS_THAT_ALARM = 10
-_ROUTES = {
-    "POST": "/things/{thing}/commands",
-    "GET": "/commands/{session}",
-    "PUT": "/things/{thing}/desired",
-}
+_ROUTES = (
+    ("POST", "/things/{thing}/commands"),
+    ("GET", "/commands/{session}"),
+    ("PUT", "/things/{thing}/desired"),
+    ("GET", "/things/{thing}/state"),
+)
 
 
 class PointToPoint(Construct):
-    """Tell one device something, and know what became of it.
+    """Sends a command to one device and records its response or time-out, or sets a desired state in its shadow.
 
-    CDP: none. AWS: command and response over MQTT; device shadow.
+    CDP: none. AWS: command and response over MQTT; device shadow. Each command is a *session* with an id and exactly
+    one end: what the device responds, or ``timed_out``.
 
-    Problem: a message that is published to a device says nothing about whether it was there, heard it or could do it.
-    Solution, for a device that is there: each command is a *session* with an id; the device answers with that id on its
-    response topic; a rule puts the answer into a queue, and the session ends as the device says. A delayed message in
-    the same queue ends it as ``timed_out`` when nothing was heard. For a device that sleeps: a *desired state* in its
-    shadow, which it takes when it is there; reported and desired state tell whether it did.
-
-    Not for: telling many (``Broadcast``), or a command that must wait for the device (desired state, or a job).
-
-    Nothing is lost: what a rule could not queue and what could not be worked on waits 14 days, with alarms. The first
-    end of a session counts; an answer after the time-out is noted as late.
-
-    Limits: time-outs up to 15 minutes (a delay of SQS); shadows of 8 KB; 20,000 publishes a second (soft). Sources:
-    https://docs.aws.amazon.com/general/latest/gr/iot-core.html and
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html.
-
-    Args:
-        scope: The stack or construct that it becomes part of.
-        construct_id: Id inside ``scope``.
-        fleet: Whose devices are told; one of these per fleet, as each hears all answers.
-        timeout: How long a device has to answer, 1 second to 15 minutes; 30 seconds by default.
-        alarm_topic: Receives the alarms; by default there are none.
-        removal_policy: What happens to the table of sessions when the stack goes; it is kept by default. Sessions are
-            forgotten after 30 days.
-
-    Attributes:
-        command_function: Sends commands and sets desired states, for an API and for direct invocation.
-        outcome_function: Ends sessions.
-        sessions: The table of sessions.
-        queue: Answers and time-outs.
-        dead_letter_queue: Those that failed.
-
-    Raises:
-        InvalidOptionError: for a time-out out of range.
+        commands = PointToPoint(self, "Commands", fleet=fleet, timeout=Duration.seconds(20), alarm_topic=operators)
+        commands.add_routes(api, authorizer=authorizer)
+        commands.grant_command(operator_function)
     """
+
+    table: "dynamodb.ITable"
+    """The sessions: ``session`` (key), ``thing``, ``command``, ``status``, ``result``, ``expires_at``."""
+    encryption_key: "kms.IKey | None"
+    """Encrypts what is created here; None when AWS encrypts with keys of its own."""
+    command_function: "lambda_.Function"
+    """Sends commands and sets desired states, for an API and for direct invocation."""
+    outcome_function: "lambda_.Function"
+    """Ends sessions."""
+    queue: "sqs.Queue"
+    """Responses and time-outs."""
+    dead_letter_queue: "sqs.Queue"
+    """Responses and time-outs that failed five times."""
+    rule: TopicRule
+    """Sends responses of devices to ``queue``."""
 
     def __init__(
         self,
@@ -79,41 +76,73 @@ class PointToPoint(Construct):
         *,
         fleet: "DeviceFleet",
         timeout: Duration | None = None,
+        table: "dynamodb.ITable | None" = None,
+        encryption_key: "kms.IKey | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
-        removal_policy: RemovalPolicy | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
+        """Add table, queue, rule and functions.
+
+        Args:
+            scope: The stack or construct that it becomes part of.
+            construct_id: Id inside ``scope``.
+            fleet: The devices; one of these per fleet, as each receives all responses.
+            timeout: How long a device has to respond, 1 second to 15 minutes (the longest delay of SQS). Default: 30
+                seconds.
+            table: An existing table with the partition key ``session`` (string), no sort key, and time to live by
+                ``expires_at``. Default: a new one; sessions expire after 30 days.
+            encryption_key: A customer-managed key for table, queues and logs. Default: keys of AWS.
+            alarm_topic: Receives the alarms. Default: no alarms.
+            log_retention: How long the functions' logs are kept.
+            removal_policy: What happens to the new table and the logs when the stack is deleted.
+
+        Raises:
+            InvalidOptionError: for a time-out out of range, options that exclude each other, and resources of another
+                Region.
+        """
         super().__init__(scope, construct_id)
         timeout = timeout or seconds(30)
         check_duration(self, "timeout", timeout, low=seconds(1), high=minutes(15), source=_DELAY_LIMIT)
-        policy = removal_policy or RemovalPolicy.RETAIN
-        self.sessions: dynamodb.ITableV2 = dynamodb.TableV2(
+        check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
+        for option, resource in (("table", table), ("encryption_key", encryption_key), ("alarm_topic", alarm_topic)):
+            check_region(self, option, resource)
+        self.encryption_key = encryption_key
+        self._table_key = table_key = encryption_key if table is None else None
+        common = CommonOptions(encryption_key, table_key, alarm_topic, log_retention, removal_policy)
+        self.table = table or add_table(
             self,
             "Sessions",
-            partition_key=dynamodb.Attribute(name="session", type=dynamodb.AttributeType.STRING),
-            time_to_live_attribute="expires_at",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=policy is not RemovalPolicy.DESTROY,
-            removal_policy=policy,
+            partition_key="session",
+            encryption_key=encryption_key,
+            removal_policy=removal_policy,
         )
         self.dead_letter_queue = add_dead_letter_queue(
-            self, "DeadLetterQueue", alarm_topic=alarm_topic, holds="answers of devices that could not be recorded"
+            self,
+            "DeadLetterQueue",
+            alarm_topic=alarm_topic,
+            holds="responses of devices that could not be recorded",
+            encryption_key=encryption_key,
         )
         self.queue = add_work_queue(
-            self, "Queue", dead_letter_queue=self.dead_letter_queue, visibility_timeout=minutes(1)
+            self,
+            "Queue",
+            dead_letter_queue=self.dead_letter_queue,
+            visibility_timeout=minutes(1),
+            encryption_key=encryption_key,
         )
-        self.outcome_function: lambda_.IFunction = self._make_outcome_function()
-        self.command_function: lambda_.IFunction = self._make_command_function(fleet, timeout)
-        answers = TopicRule(
+        self.outcome_function = add_outcome_function(self, self.table, self.queue, common)
+        self.command_function = add_command_function(self, self.table, self.queue, common, fleet=fleet, timeout=timeout)
+        self.rule = TopicRule(
             self,
             "Answers",
-            # What the topic says comes last, so that a device cannot say it.
-            sql=select("*, topic(3) AS context, topic(4) AS thing", fleet.topics.response_filter()),
-            description=f"Answers to commands of {path_of(self)}",
+            # The levels of the topic come last, so that a device cannot respond as another one.
+            sql=select(f"*, {SENDER_FIELDS}", fleet.topics.response_filter()),
+            description=f"Responses to commands of {path_of(self)}",
+            encryption_key=encryption_key,
             alarm_topic=alarm_topic,
         )
-        answers.add_queue(self.queue)
+        self.rule.add_queue(self.queue)
         add_alarm(
             self,
             "TimedOutAlarm",
@@ -124,88 +153,65 @@ class PointToPoint(Construct):
             "the devices are connected, and at the logs of the outcome function.",
         )
 
-    def add_routes(self, api: "apigatewayv2.IHttpApi", authorizer: "apigatewayv2.IHttpRouteAuthorizer") -> None:
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms, for a composite alarm or a dashboard."""
+        return alarms_of(self)
+
+    def add_routes(
+        self,
+        api: "apigatewayv2.IHttpApi",
+        *,
+        path: str = "/",
+        authorizer: "apigatewayv2.IHttpRouteAuthorizer | None" = None,
+    ) -> "list[apigatewayv2.HttpRoute]":
         """Let signed-in users send commands and set desired states.
 
-        ``POST /things/{thing}/commands``, ``GET /commands/{session}``, ``PUT /things/{thing}/desired`` and
-        ``GET /things/{thing}/state``. Whoever gets through the authorizer may tell every device of the fleet.
-        """
-        from aws_cdk import aws_apigatewayv2 as apigatewayv2
-        from aws_cdk import aws_apigatewayv2_integrations as integrations
+        The routes are ``POST /things/{thing}/commands``, ``GET /commands/{session}``, ``PUT /things/{thing}/desired``
+        and ``GET /things/{thing}/state``. Whoever passes the authorizer may command every device of the fleet.
 
-        integration = integrations.HttpLambdaIntegration("Commands", self.command_function)
-        routes = [*_ROUTES.items(), ("GET", "/things/{thing}/state")]
-        for method, path in routes:
-            apigatewayv2.HttpRoute(
-                self,
-                f"{method}{path}",
-                http_api=api,
-                route_key=apigatewayv2.HttpRouteKey.with_(path, apigatewayv2.HttpMethod[method]),
-                integration=integration,
-                authorizer=authorizer,
-            )
+        Args:
+            api: The HTTP API.
+            path: What stands before the routes, such as ``/fleet``. Default: nothing.
+            authorizer: Verifies the users' tokens. Default: the API's default authorizer.
+
+        Raises:
+            InvalidOptionError: when there is no authorizer, and for a path that no route can have.
+        """
+        from cdp_constructs.core.http_apis import add_function_routes
+
+        prefix = self._check_path(path)
+        routes = {f"{method}{route}": f"{method} {prefix}{route}" for method, route in _ROUTES}
+        return add_function_routes(
+            self, api, self.command_function, routes, integration_id="Commands", authorizer=authorizer
+        )
 
     def grant_command(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let another function tell devices something, by invoking ``command_function``."""
+        """Let a role or another function command devices, by invoking ``command_function``."""
         return self.command_function.grant_invoke(grantee)
 
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a role read the sessions, and use the table's key."""
+        grant, key = self.table.grant_read_data(grantee), key_of(self.table, self._table_key)
+        return grant if key is None else grant.combine(key.grant_decrypt(grantee))
+
     def metric_timed_out(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Commands that no device answered in time, per 5 minutes by default."""
-        from aws_cdk import aws_cloudwatch as cloudwatch
+        """Commands that no device responded to in time. Default period: 5 minutes."""
+        return function_metric(self.outcome_function, "TimedOutCommands", period=period)
 
-        return cloudwatch.Metric(
-            namespace="CdpConstructs",
-            metric_name="TimedOutCommands",
-            dimensions_map={"function_name": self.outcome_function.function_name},
-            statistic="sum",
-            period=period or minutes(5),
-        )
+    def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Age in seconds of the oldest response that waits to be recorded. Default period: 1 minute."""
+        return metric_oldest_message(self.queue, period=period)
 
-    def _make_outcome_function(self) -> "lambda_.Function":
-        function = add_function(
-            self,
-            "OutcomeFunction",
-            handler="iot/outcomes",
-            description="Records what became of commands to devices",
-            invocation=Invocation.POLLED,
-            environment={"SESSIONS": self.sessions.table_name},
-        )
-        self.sessions.grant(function, "dynamodb:UpdateItem")
-        consume_queue(self, "Outcomes", function, self.queue)
-        return function
+    def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Responses in the dead-letter queue. Default period: 1 minute."""
+        return metric_dead_letters(self.dead_letter_queue, period=period)
 
-    def _make_command_function(self, fleet: "DeviceFleet", timeout: Duration) -> "lambda_.Function":
-        function = add_function(
-            self,
-            "CommandFunction",
-            handler="iot/commands",
-            description="Tells single devices something",
-            invocation=Invocation.REQUEST,
-            environment={
-                "ALLOW_LIST": fleet.allow_list.table_name,
-                "APP": fleet.topics.app,
-                "OUTCOMES": self.queue.queue_url,
-                "SESSIONS": self.sessions.table_name,
-                "TIMEOUT_SECONDS": str(timeout.to_seconds()),
-            },
-        )
-        self.sessions.grant(function, "dynamodb:PutItem", "dynamodb:GetItem")
-        fleet.allow_list.grant(function, "dynamodb:GetItem")
-        self.queue.grant(function, "sqs:SendMessage")
-        stack = stack_of(self)
-        topics = [
-            stack.format_arn(service="iot", resource="topic", resource_name=f"cmd/{fleet.topics.app}/{context}/*/req")
-            for context in fleet.contexts
-        ]
-        things = stack.format_arn(service="iot", resource="thing", resource_name="*")
-        allow_on_prefixes(
-            function,
-            "Devices",
-            [
-                iam.PolicyStatement(actions=["iot:Publish"], resources=topics),
-                iam.PolicyStatement(actions=["iot:GetThingShadow", "iot:UpdateThingShadow"], resources=[things]),
-            ],
-            prefixes=[*topics, things],
-            reason="Devices come and go; the function tells only those on the allow-list, on their command topics.",
-        )
-        return function
+    def _check_path(self, path: str) -> str:
+        """Return what stands before the routes; the function learns it by a variable."""
+        if not path.startswith("/") or "{" in path:
+            raise InvalidOptionError(self, "path", f"is {path!r}", "Begin with a slash, without parameters: /fleet")
+        prefix = path.rstrip("/")
+        if prefix:
+            self.command_function.add_environment("PATH_PREFIX", prefix)
+        return prefix

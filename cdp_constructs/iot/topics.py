@@ -1,11 +1,11 @@
-"""One grammar for every MQTT topic, for constructs and for devices: this module needs nothing but Python.
+"""The grammar of MQTT topics, for constructs and for devices: this module needs nothing but Python.
 
-    dt/<app>/<context>/<thing>/<type>           a device tells (telemetry)
-    cmd/<app>/<context>/<thing>/req             a device is told (command)
-    cmd/<app>/<context>/<thing>/res             what became of it
+    dt/<app>/<context>/<thing>/<type>           telemetry of a device
+    cmd/<app>/<context>/<thing>/req             a command for a device
+    cmd/<app>/<context>/<thing>/res             the device's response
 
-``context`` is the site or group of a device. ``all`` stands for every thing of a context, or every context. Rules name
-the levels as ``topic(3)`` to ``topic(5)``. The form is the one of AWS's guide to topic design:
+``context`` is the site or group of a device. ``all`` stands for every thing of a context, or every context. The form is
+the one of AWS's guide to topic design:
 https://docs.aws.amazon.com/whitepapers/latest/designing-mqtt-topics-aws-iot-core/mqtt-design-best-practices.html
 """
 
@@ -16,7 +16,15 @@ __all__ = ["InvalidTopicError", "TopicSpace"]
 
 EVERYONE = "all"
 """In the place of a thing: every thing of the context. In the place of a context: every context of the application."""
-CONTEXT_LEVEL, THING_LEVEL, TYPE_LEVEL = 3, 4, 5
+
+CONTEXT_LEVEL, THING_LEVEL, TYPE_LEVEL = "topic(3)", "topic(4)", "topic(5)"
+"""The functions of AWS IoT SQL that return these levels of a message's topic."""
+SENDER_FIELDS = f"{CONTEXT_LEVEL} AS context, {THING_LEVEL} AS thing"
+"""What a rule selects last, so that a payload cannot name another thing: who published the message."""
+TELEMETRY_FIELDS = f"{SENDER_FIELDS}, {TYPE_LEVEL} AS type"
+"""What a rule selects last from telemetry: who published the message, and its type."""
+BY_THING = f"${{{THING_LEVEL}}}"
+"""The substitution template of a partition key that keeps the order of each thing's messages."""
 
 _QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/iot-core.html"
 _MOST_SLASHES = 7
@@ -28,11 +36,11 @@ _CHARACTERS = re.compile(r"[A-Za-z0-9:_/-]*")
 
 
 class InvalidTopicError(ValueError):
-    """A topic, a filter or a level of one breaks the grammar or a limit of AWS IoT: what, the value and the fix."""
+    """A topic, a topic filter or a level breaks the grammar or a limit of AWS IoT: what, the value and the fix."""
 
 
 def check_topic(topic: str) -> str:
-    """Return a topic that can be published to, or refuse it.
+    """Return a topic that can be published to.
 
     Raises:
         InvalidTopicError: for wildcards, reserved topics, other characters than letters, digits, ``:_-``, empty levels,
@@ -44,7 +52,7 @@ def check_topic(topic: str) -> str:
 
 
 def check_filter(topic_filter: str) -> str:
-    """Return a filter that a rule or a client can subscribe to, or refuse it.
+    """Return a topic filter that a rule or a client can subscribe to.
 
     Raises:
         InvalidTopicError: as for a topic, and for ``#`` before the end or wildcards beside other characters in a level.
@@ -61,7 +69,7 @@ def check_filter(topic_filter: str) -> str:
 
 
 def check_level(name: str, value: str) -> str:
-    """Return a level of a topic, such as an application or a context, or refuse it.
+    """Return a level of a topic, such as an application or a context.
 
     Args:
         name: What the level is called, for the message.
@@ -76,7 +84,7 @@ def check_level(name: str, value: str) -> str:
 
 
 def check_thing(value: str) -> str:
-    """Return a thing's name, or refuse it; ``all`` is everyone's.
+    """Return the name of a thing; ``all`` is reserved.
 
     Raises:
         InvalidTopicError: for a name that AWS IoT would refuse as a thing's, and for ``all``.
@@ -90,7 +98,11 @@ def check_thing(value: str) -> str:
 
 @dataclass(frozen=True)
 class TopicSpace:
-    """The topics of one application.
+    """The topics of one application: a value that constructs and devices build topics with.
+
+        topics = TopicSpace("sensors")
+        topics.telemetry("home", "A-0001", "climate")     # dt/sensors/home/A-0001/climate
+        topics.telemetry_filter(kind="climate")           # dt/sensors/+/+/climate
 
     Attributes:
         app: The ``<app>`` level, 1 to 64 letters, digits, ``_`` and ``-``.
@@ -105,28 +117,28 @@ class TopicSpace:
         check_level("app", self.app)
 
     def telemetry(self, context: str, thing: str, kind: str) -> str:
-        """Return where a thing tells its measurements of one type: ``dt/<app>/<context>/<thing>/<type>``."""
+        """Return where a thing publishes telemetry of one type: ``dt/<app>/<context>/<thing>/<type>``."""
         levels = (check_level("context", context), check_thing(thing), check_level("type", kind))
         return check_topic(f"dt/{self.app}/{'/'.join(levels)}")
 
     def command(self, context: str, thing: str) -> str:
-        """Return where one thing takes commands: ``cmd/<app>/<context>/<thing>/req``."""
+        """Return where one thing receives commands: ``cmd/<app>/<context>/<thing>/req``."""
         return check_topic(f"cmd/{self.app}/{check_level('context', context)}/{check_thing(thing)}/req")
 
     def response(self, context: str, thing: str) -> str:
-        """Return where a thing says what became of a command: ``cmd/<app>/<context>/<thing>/res``."""
+        """Return where a thing responds to commands: ``cmd/<app>/<context>/<thing>/res``."""
         return check_topic(f"cmd/{self.app}/{check_level('context', context)}/{check_thing(thing)}/res")
 
     def broadcast(self, context: str = EVERYONE) -> str:
-        """Return where a whole context, or everyone, takes commands: ``cmd/<app>/<context>/all/req``."""
+        """Return where every thing of one or all contexts receives commands: ``cmd/<app>/<context>/all/req``."""
         return check_topic(f"cmd/{self.app}/{check_level('context', context)}/{EVERYONE}/req")
 
     def telemetry_filter(self, *, context: str = "+", thing: str = "+", kind: str = "+") -> str:
-        """Return the filter of measurements, of every context, thing and type unless one is named."""
+        """Return the filter of telemetry: of every context, thing and type unless one is named."""
         return check_filter(f"dt/{self.app}/{context}/{thing}/{kind}")
 
     def response_filter(self, *, context: str = "+", thing: str = "+") -> str:
-        """Return the filter of what things say became of commands."""
+        """Return the filter of responses to commands."""
         return check_filter(f"cmd/{self.app}/{context}/{thing}/res")
 
 

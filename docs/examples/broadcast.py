@@ -1,4 +1,4 @@
-"""An operator's function tells whole sites something."""
+"""An operator's role sends commands to whole sites."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam

@@ -6,7 +6,8 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_sns as sns
 
 from cdp_constructs import DeviceFleet, IotAccountSettings, TopicRule
-from cdp_constructs.iot.topic_rule import select
+from cdp_constructs.iot.sql import select
+from cdp_constructs.iot.topics import BY_THING, TELEMETRY_FIELDS
 
 
 def build(stack: Stack) -> DeviceFleet:
@@ -28,11 +29,11 @@ def build(stack: Stack) -> DeviceFleet:
     telemetry = TopicRule(
         stack,
         "Telemetry",
-        sql=select("*, topic(4) AS thing", fleet.topics.telemetry_filter(kind="climate")),
+        sql=select(f"*, {TELEMETRY_FIELDS}", fleet.topics.telemetry_filter(kind="climate")),
         description="What the sensors measure",
         alarm_topic=operators,
     )
     measured = kinesis.Stream(stack, "Measured", encryption=kinesis.StreamEncryption.MANAGED)
-    telemetry.add_stream(measured, partition_key="${topic(4)}")
+    telemetry.add_stream(measured, partition_key=BY_THING)
     fleet.allow_basic_ingest(telemetry, kind="climate")
     return fleet

@@ -1,4 +1,4 @@
-"""Operators tell single sensors something, through an API that they sign in to."""
+"""Operators send commands to single sensors, through an API that they sign in to."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -11,5 +11,5 @@ def build(
 ) -> PointToPoint:
     """Add commands to a fleet."""
     commands = PointToPoint(stack, "Commands", fleet=fleet, timeout=Duration.seconds(20))
-    commands.add_routes(api, authorizer)
+    commands.add_routes(api, authorizer=authorizer)
     return commands

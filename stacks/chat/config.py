@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from cdp_constructs.core.validation import InvalidOptionError, check_origins
-from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_form, check_region
+from cdp_constructs.operations.configuration import (
+    ConfigurationError,
+    SystemConfiguration,
+    check_address,
+    check_form,
+    check_region,
+)
 
 __all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
 

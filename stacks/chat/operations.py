@@ -2,12 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-
 from cdp_constructs.core.periods import minute
-from stacks import operations
-from stacks.operations import graph
+from cdp_constructs.operations.alarm_topic import add_composite_alarm
+from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
@@ -32,19 +29,16 @@ def add_operations(
 ) -> None:
     """Add the composite alarm and the dashboard to a Region's stack, which must be complete.
 
-    The dashboard has what users notice on top, what waits and what failed below, then the functions.
+    The dashboard has what users notice on top, then the queues, then the functions.
     """
-    contents = operations.Contents(stack)
-    operations.add_any_alarm(
-        stack, "RegionAlarm", contents.alarms, alarm_topic=alarm_topic, what="this Region", folder=RUNBOOKS
-    )
+    contents = StackContents(stack)
+    add_composite_alarm(stack, "RegionAlarm", contents.alarms, alarm_topic=alarm_topic, what="this Region")
     behind = messages.publisher.metric("IteratorAge", period=minute(), statistic="max")
-    cloudwatch.Dashboard(
+    add_dashboard(
         stack,
         "Dashboard",
-        default_interval=Duration.hours(3),
-        widgets=[
-            [operations.alarm_row(contents.alarms)],
+        contents,
+        rows=[
             [
                 graph("Requests", api.metric_requests()),
                 graph("Errors", api.metric_server_errors(), api.metric_client_errors()),
@@ -71,14 +65,12 @@ def add_operations(
                     attachments.thumbnails.metric_rejected(),
                 ),
             ],
-            [
-                *operations.queue_graphs(contents.queues),
-                graph(
-                    "Health: failing dependencies",
-                    health.metric_hard_failures(),
-                    health.metric_soft_failures(),
-                ),
-            ],
-            [*operations.function_row(contents.functions)],
+        ],
+        beside_queues=[
+            graph(
+                "Health: failing dependencies",
+                health.metric_hard_failures(),
+                health.metric_soft_failures(),
+            )
         ],
     )

@@ -8,13 +8,14 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
+from cdp_constructs.core.runbooks import use_runbooks
+from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.chat.api import UNSUBSCRIBE_PATH, Api
 from stacks.chat.attachments import Attachments
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
 from stacks.chat.notices import Notices
 from stacks.chat.operations import RUNBOOKS, add_operations
-from stacks.operations import Alarms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,10 +50,11 @@ class RegionalStack(Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: one Region", termination_protection=True, **kwargs)
+        use_runbooks(self, RUNBOOKS)
         self.table = dynamodb.TableV2.from_table_arn(
             self, "Table", self.format_arn(service="dynamodb", resource="table", resource_name=shared.table_name)
         )
-        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email, runbooks=RUNBOOKS)
+        self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
         self.messages = Messages(self, "Messages", table=self.table, alarm_topic=self.alarms.topic)
         self.attachments = Attachments(
             self,

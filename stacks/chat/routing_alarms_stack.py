@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Stack
 from constructs import Construct
 
+from cdp_constructs.core.runbooks import use_runbooks
+from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.chat.operations import RUNBOOKS
-from stacks.operations import Alarms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,8 @@ class RoutingAlarmsStack(Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: alarms of the latency routing", **kwargs)
-        alarms = Alarms(self, "Alarms", email=configuration.alarm_email, runbooks=RUNBOOKS)
+        use_runbooks(self, RUNBOOKS)
+        alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
         for region, stack in regions.items():
             if stack.routing is not None:
                 stack.routing.add_alarm(self, f"{region}-Unhealthy", alarm_topic=alarms.topic)

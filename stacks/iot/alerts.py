@@ -12,8 +12,8 @@ from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.periods import seconds
+from cdp_constructs.operations.alarm_topic import add_mail
 from stacks.iot import HANDLERS
-from stacks.operations import add_mail
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -49,7 +49,7 @@ class Alerts(Construct):
         self.fanout = SnsSqsFanout(self, "Fanout", topic=topic, alarm_topic=alarm_topic)
         self.operators = self.fanout.add_subscriber("Operators")
         if operator_email is not None:
-            add_mail(self, topic=topic, email=operator_email, alarm_topic=alarm_topic, holds="alerts")
+            add_mail(self, "Mail", topic=topic, email=operator_email, alarm_topic=alarm_topic, holds="alerts")
         self.archive_bucket = add_private_bucket(self, "ArchiveBucket")
         self.fanout.add_subscriber("Archive", consumer=QueueConsumer(self._make_archiver()))
         self.tickets: dynamodb.ITableV2 | None = None if tracker_url else self._make_table()

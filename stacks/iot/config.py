@@ -6,7 +6,13 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cdp_constructs.core.validation import InvalidOptionError
-from stacks.configuration import ConfigurationError, SystemConfiguration, check_address, check_form, check_region
+from cdp_constructs.operations.configuration import (
+    ConfigurationError,
+    SystemConfiguration,
+    check_address,
+    check_form,
+    check_region,
+)
 
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 

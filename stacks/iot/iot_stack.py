@@ -7,11 +7,12 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
+from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.iot.device_fleet import group_name
+from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.iot.alerts import Alerts
 from stacks.iot.operations import RUNBOOKS, add_operations
 from stacks.iot.telemetry import Telemetry
-from stacks.operations import Alarms
 
 if TYPE_CHECKING:
     from stacks.iot.config import IotConfiguration
@@ -37,7 +38,8 @@ class IotStack(Stack):
         self, scope: Construct, construct_id: str, *, configuration: "IotConfiguration", **kwargs: Any
     ) -> None:
         super().__init__(scope, construct_id, description="IoT", termination_protection=True, **kwargs)
-        self.alarms = Alarms(self, "Alarms", email=configuration.alarm_email, runbooks=RUNBOOKS)
+        use_runbooks(self, RUNBOOKS)
+        self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
         alarm_topic = self.alarms.topic
         self.account_settings = (
             IotAccountSettings(self, "AccountSettings", alarm_topic=alarm_topic)
@@ -59,9 +61,16 @@ class IotStack(Stack):
             alarm_topic=alarm_topic,
         )
         self.commands = PointToPoint(self, "Commands", fleet=self.fleet, alarm_topic=alarm_topic)
-        self.broadcasts = Broadcast(self, "Broadcasts", fleet=self.fleet)
+        self.broadcasts = Broadcast(self, "Broadcasts", fleet=self.fleet, alarm_topic=alarm_topic)
         operators = self._add_operators()
-        add_operations(self)
+        add_operations(
+            self,
+            alarm_topic=alarm_topic,
+            fleet=self.fleet,
+            telemetry=self.telemetry,
+            commands=self.commands,
+            webhook=self.alerts.webhook,
+        )
         self._add_outputs(operators)
 
     def _add_operators(self) -> iam.ManagedPolicy:
@@ -90,7 +99,7 @@ class IotStack(Stack):
 
     def _add_outputs(self, operators: iam.ManagedPolicy) -> None:
         outputs = {
-            "AllowListName": self.fleet.allow_list.table_name,
+            "AllowListName": self.fleet.table.table_name,
             "ProvisioningTemplate": self.fleet.provisioning_template.ref,
             "ClaimPolicy": self.fleet.claim_policy.ref,
             "WebhookUrl": self.alerts.webhook.url,

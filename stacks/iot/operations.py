@@ -1,34 +1,42 @@
-"""Whom the IoT system tells when something is wrong, where they look first, and which page tells them what to do."""
+"""The operators' view of the IoT system: one alarm for all of it, and a dashboard."""
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdp_constructs.core.periods import minute
-from stacks import operations
-from stacks.operations import graph
+from cdp_constructs.operations.alarm_topic import add_composite_alarm
+from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
 
 if TYPE_CHECKING:
-    from stacks.iot.iot_stack import IotStack
+    from aws_cdk import Stack
+    from aws_cdk import aws_sns as sns
+
+    from cdp_constructs import DeviceFleet, PointToPoint, WebhookAutomation
+    from stacks.iot.telemetry import Telemetry
 
 RUNBOOKS = "docs/runbooks/iot"
 
 
-def add_operations(stack: "IotStack") -> None:
-    """Give the finished system its composite alarm and its dashboard."""
-    contents = operations.Contents(stack)
-    operations.add_any_alarm(
-        stack, "SystemAlarm", contents.alarms, alarm_topic=stack.alarms.topic, what="this system", folder=RUNBOOKS
-    )
-    speed, batch = stack.telemetry.speed, stack.telemetry.batch
-    rules = (_matched(rule.rule.rule_name, kind) for kind, rule in stack.telemetry.rules.items())
-    cloudwatch.Dashboard(
+def add_operations(
+    stack: "Stack",
+    *,
+    alarm_topic: "sns.ITopic",
+    fleet: "DeviceFleet",
+    telemetry: "Telemetry",
+    commands: "PointToPoint",
+    webhook: "WebhookAutomation",
+) -> None:
+    """Add the composite alarm and the dashboard to the system's stack, which must be complete."""
+    contents = StackContents(stack)
+    add_composite_alarm(stack, "SystemAlarm", contents.alarms, alarm_topic=alarm_topic, what="this system")
+    speed, batch = telemetry.speed, telemetry.batch
+    rules = (_matched(rule.rule.rule_name, kind) for kind, rule in telemetry.rules.items())
+    add_dashboard(
         stack,
         "Dashboard",
-        default_interval=Duration.hours(3),
-        widgets=[
-            [operations.alarm_row(contents.alarms)],
+        contents,
+        rows=[
             [
                 graph("Devices: connections", _iot("Connect.Success"), _iot("Connect.AuthError")),
                 graph("Devices: messages in, out", _iot("PublishIn.Success"), _iot("PublishOut.Success")),
@@ -36,7 +44,7 @@ def add_operations(stack: "IotStack") -> None:
                     "Devices: refused",
                     _iot("PublishIn.AuthError"),
                     _iot("Subscribe.AuthError"),
-                    stack.fleet.metric_refused(),
+                    fleet.metric_rejected(),
                 ),
             ],
             [
@@ -51,20 +59,16 @@ def add_operations(stack: "IotStack") -> None:
                     speed.metric_duplicates(),
                     speed.metric_too_late(),
                 ),
-                graph("Commands: nobody answered", stack.commands.metric_timed_out()),
-                graph("Webhook", stack.alerts.webhook.metric_accepted(), stack.alerts.webhook.metric_rejected()),
+                graph("Commands: timed out", commands.metric_timed_out()),
+                graph("Webhook", webhook.metric_accepted(), webhook.metric_rejected()),
             ],
-            [
-                *operations.queue_graphs(contents.queues),
-                graph("Batch layer: does not fit the schema", batch.metric_rejected()),
-            ],
-            [*operations.function_row(contents.functions)],
         ],
+        beside_queues=[graph("Batch layer: does not fit the schema", batch.metric_rejected())],
     )
 
 
 def _iot(name: str) -> cloudwatch.Metric:
-    """Return what AWS IoT counts of all MQTT clients of the account and Region, per minute."""
+    """Return a metric of AWS IoT for all MQTT clients of the account and Region, per minute."""
     return cloudwatch.Metric(
         namespace="AWS/IoT", metric_name=name, dimensions_map={"Protocol": "MQTT"}, statistic="sum", period=minute()
     )

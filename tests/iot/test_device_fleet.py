@@ -52,9 +52,9 @@ def all_options(stack: Stack) -> DeviceFleet:
 
 
 @architecture
-def brought_table(stack: Stack) -> DeviceFleet:
+def existing_table(stack: Stack) -> DeviceFleet:
     table = dynamodb.Table.from_table_arn(stack, "List", "arn:aws:dynamodb:us-east-1:111122223333:table/list")
-    return DeviceFleet(stack, "Fleet", app="sensors", contexts=["home"], allow_list=table)
+    return DeviceFleet(stack, "Fleet", app="sensors", contexts=["home"], table=table)
 
 
 @architecture
@@ -74,7 +74,7 @@ def documented(stack: Stack) -> DeviceFleet:
 
 
 REVIEWED = [defaults, all_options]
-EVERY_FLEET = [*REVIEWED, brought_table, two_in_one_stack, in_a_stage, documented]
+EVERY_FLEET = [*REVIEWED, existing_table, two_in_one_stack, in_a_stage, documented]
 
 
 @pytest.mark.parametrize("build", REVIEWED)
@@ -204,7 +204,7 @@ def test_what_contradicts_itself_is_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Stack")
     table = dynamodb.Table.from_table_name(stack, "List", "list")
     with pytest.raises(InvalidOptionError, match="removal_policy"):
-        DeviceFleet(stack, "A", app="a", contexts=["b"], allow_list=table, removal_policy=RemovalPolicy.DESTROY)
+        DeviceFleet(stack, "A", app="a", contexts=["b"], table=table, removal_policy=RemovalPolicy.DESTROY)
     fleet = DeviceFleet(stack, "Fleet", app="a", contexts=["b"])
     with pytest.raises(InvalidOptionError, match="certificate_arn"):
         fleet.add_claim_certificate("Claim")

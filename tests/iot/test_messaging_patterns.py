@@ -30,7 +30,7 @@ from docs.examples import aggregation, broadcast, fanout_notification, point_to_
 
 def fleet_in(stack: Stack) -> DeviceFleet:
     table = dynamodb.Table.from_table_arn(stack, "List", "arn:aws:dynamodb:us-east-1:111122223333:table/list")
-    return DeviceFleet(stack, "Fleet", app="talk", contexts=["home", "factory"], allow_list=table)
+    return DeviceFleet(stack, "Fleet", app="talk", contexts=["home", "factory"], table=table)
 
 
 @architecture

@@ -14,7 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from cdp_constructs import InvalidOptionError, TopicRule
-from cdp_constructs.iot.topic_rule import select
+from cdp_constructs.iot.sql import select
 from cdp_constructs.testing import Synthesis, architecture
 
 SQL = select("*, topic(4) AS thing", "dt/home/+/+/climate", "temperature > 30")
@@ -47,9 +47,9 @@ def every_action(stack: Stack) -> TopicRule:
 
 
 @architecture
-def brought_error_queue(stack: Stack) -> TopicRule:
+def existing_dead_letter_queue(stack: Stack) -> TopicRule:
     queue = sqs.Queue.from_queue_arn(stack, "Errors", "arn:aws:sqs:us-east-1:111122223333:errors")
-    return TopicRule(stack, "Rule", sql=SQL, description="Warm rooms", error_queue=queue)
+    return TopicRule(stack, "Rule", sql=SQL, description="Warm rooms", dead_letter_queue=queue)
 
 
 def payload(built: Any) -> dict[str, Any]:
@@ -98,14 +98,14 @@ def test_failures_and_losses_raise_alarms(synthesis: Synthesis) -> None:
     assert metrics == {"ApproximateNumberOfMessagesVisible", "ErrorActionFailure"}
 
 
-def test_brought_error_queue_is_used(synthesis: Synthesis) -> None:
-    built = synthesis(brought_error_queue)
+def test_existing_dead_letter_queue_is_used(synthesis: Synthesis) -> None:
+    built = synthesis(existing_dead_letter_queue)
     assert built.resources("AWS::SQS::Queue") == {}
     assert "errors" in str(payload(built)["ErrorAction"])
 
 
 def test_rule_packs_have_nothing_to_say(synthesis: Synthesis) -> None:
-    for build in (every_action, brought_error_queue):
+    for build in (every_action, existing_dead_letter_queue):
         assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
 

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdp_constructs.iot import topics
 from cdp_constructs.iot.topics import InvalidTopicError, TopicSpace, check_filter, check_topic
 
+ROOT = Path(__file__).parents[2]
 HOME = TopicSpace("home")
 
 
@@ -82,6 +85,21 @@ def test_whatever_is_taken_keeps_the_limits(topic: str) -> None:
     assert not topic.startswith(("/", "$"))
     assert "+" not in topic
     assert "#" not in topic
+
+
+def test_rules_name_the_levels_of_the_topics() -> None:
+    levels = HOME.telemetry("tokyo", "sensor-1", "climate").split("/")
+    named = {topics.CONTEXT_LEVEL: "tokyo", topics.THING_LEVEL: "sensor-1", topics.TYPE_LEVEL: "climate"}
+    # topic(n) counts from 1: https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
+    assert named == {f"topic({number})": level for number, level in enumerate(levels, 1) if number > 2}
+    assert topics.TELEMETRY_FIELDS == "topic(3) AS context, topic(4) AS thing, topic(5) AS type"
+    assert topics.BY_THING == "${topic(4)}"
+
+
+def test_the_device_has_the_same_grammar() -> None:
+    library, device = ROOT / "cdp_constructs/iot/topics.py", ROOT / "devices/cdp_device/topics.py"
+    assert not device.is_symlink(), "a checkout without symbolic links would have no grammar"
+    assert device.read_text() == library.read_text(), f"copy {library} to {device}"
 
 
 def test_devices_use_the_grammar_without_the_cdk() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from stacks.operations import runbook_of
+from cdp_constructs.core.runbooks import page_of
 
 ROOT = Path(__file__).parents[2]
 Template = dict[str, Any]
@@ -59,7 +59,7 @@ def check_that_pages_have_a_row_for_each_place(stacks: Iterable[Stack], folder: 
             if not isinstance(alarm, cloudwatch.Alarm):
                 continue
             place = alarm.node.path.removeprefix(f"{Stack.of(alarm).node.path}/").rpartition("/")[0]
-            page = runbook_of(alarm.node.id, folder)
+            page = page_of(alarm.node.id, folder)
             if f"| `{place}` |" not in (ROOT / page).read_text():
                 missing.append(f"{page}: add a row that begins with | `{place}` |")
     assert sorted(set(missing)) == []

@@ -62,7 +62,7 @@ def telemetry(stack: Stack) -> None:
         "Table": speed.table.table_name,
         "Errors": speed.record_dead_letter_queue.queue_url,
         "Failed": speed.dead_letter_queue.queue_url,
-        "RuleErrors": rule.error_queue.queue_url,
+        "RuleErrors": rule.dead_letter_queue.queue_url,
         "Operator": operator.queue.queue_url,
         "Bucket": batch.bucket.bucket_name,
         "Deliveries": batch.delivery_stream.delivery_stream_name,

@@ -58,7 +58,7 @@ def sites(stack: Stack) -> None:
     rule.add_queue(queue)
     fleet.allow_basic_ingest(rule)
     outputs = {
-        "AllowList": fleet.allow_list.table_name,
+        "AllowList": fleet.table.table_name,
         "Template": fleet.provisioning_template.ref,
         "ClaimPolicy": fleet.claim_policy.ref,
         "MeasuredUrl": queue.queue_url,

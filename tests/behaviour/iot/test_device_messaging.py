@@ -33,11 +33,11 @@ def sites(stack: Stack) -> None:
     }
     aggregation = Aggregation(stack, "Together", fleet=fleet, kind="climate")
     outputs = {
-        "AllowList": fleet.allow_list.table_name,
+        "AllowList": fleet.table.table_name,
         "Template": fleet.provisioning_template.ref,
         "ClaimPolicy": fleet.claim_policy.ref,
         "Commands": point_to_point.command_function.function_name,
-        "SessionsTable": point_to_point.sessions.table_name,
+        "SessionsTable": point_to_point.table.table_name,
         "Broadcasts": broadcast.function.function_name,
         "StreamName": aggregation.stream.stream_name,
         **{f"{name}Queue": subscriber.queue.queue_url for name, subscriber in subscribers.items()},

@@ -21,9 +21,6 @@ class Table:
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
 
-    def Table(self, _name: str) -> "Table":  # noqa: N802 - boto3's name
-        return self
-
     def get_item(self, *, Key: dict[str, str], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
         assert ConsistentRead
         found = self.items.get(Key["serial_number"])
@@ -82,8 +79,8 @@ def keeper(monkeypatch: pytest.MonkeyPatch, table: Table, registry: Registry) ->
     }.items():
         monkeypatch.setenv(name, value)
     module = import_handler("cdp_constructs.iot.handlers.certificates")
-    monkeypatch.setattr(module, "database", table)
-    monkeypatch.setattr(module, "iot", registry)
+    monkeypatch.setattr(module, "allow_list", module.AllowList(table))
+    monkeypatch.setattr(module, "registry", module.Registry(registry, module.environment))
     return module
 
 

@@ -68,8 +68,8 @@ def commands(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> ModuleType:
     }.items():
         monkeypatch.setenv(name, value)
     module = import_handler("cdp_constructs.iot.handlers.commands")
-    for name in ("data", "sqs", "database"):
-        monkeypatch.setattr(module, name, cloud)
+    monkeypatch.setattr(module, "sessions", module.Sessions(cloud.Table("sessions"), cloud, "queue"))
+    monkeypatch.setattr(module, "devices", module.Devices(cloud.Table("list"), cloud, "talk"))
     return module
 
 
@@ -136,3 +136,13 @@ def test_direct_invocation_says_what_is_wrong(commands: ModuleType) -> None:
     assert "operation" in commands.handler({}, CONTEXT)["error"]
     assert "device" in commands.handler({"operation": "send", "thing": "nobody", "command": "ping"}, CONTEXT)["error"]
     assert "unexpected" in commands.handler({"operation": "status", "session": "s", "more": 1}, CONTEXT)["error"]
+
+
+def test_routes_below_a_path_are_answered(monkeypatch: pytest.MonkeyPatch, commands: ModuleType, cloud: Cloud) -> None:
+    monkeypatch.setenv("PATH_PREFIX", "/fleet")
+    below = import_handler(commands.__package__ or "")
+    monkeypatch.setattr(below, "sessions", commands.sessions)
+    monkeypatch.setattr(below, "devices", commands.devices)
+    assert http(below, "POST", "/fleet/things/s1/commands", {"command": "ping"})[0] == 202
+    assert http(below, "GET", "/fleet/things/nobody/state")[0] == 404
+    assert len(cloud.asked) == 3

@@ -16,9 +16,6 @@ class Table:
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
 
-    def Table(self, _name: str) -> "Table":  # noqa: N802 - boto3's name
-        return self
-
     def update_item(self, **request: Any) -> None:
         conditions = request["ConditionExpression"].get_expression()["values"]
         wanted = [part.get_expression()["values"][1] for part in conditions]
@@ -40,13 +37,15 @@ def table() -> Table:
 def outcomes(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
     for name, value in {
         "SESSIONS": "sessions",
+        "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
+        "POWERTOOLS_SERVICE_NAME": "Function",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_NAME": "outcomes",
     }.items():
         monkeypatch.setenv(name, value)
     module = import_handler("cdp_constructs.iot.handlers.outcomes")
-    monkeypatch.setattr(module, "database", table)
+    monkeypatch.setattr(module, "table", table)
     return module
 
 
@@ -99,3 +98,25 @@ def test_device_cannot_time_itself_out_and_says_no_unknown_status(outcomes: Modu
 def test_message_that_is_none_is_tried_again(outcomes: ModuleType) -> None:
     with pytest.raises(KeyError):
         record(outcomes, nonsense=True)
+
+
+@pytest.mark.parametrize("body", ["no json", '{"session": NaN}', '{"session": "\\ud800"}', "[" * 5000])
+def test_text_that_cannot_be_read_is_tried_again(outcomes: ModuleType, body: str) -> None:
+    with pytest.raises(ValueError, match="at line 1 column"):
+        outcomes.record_outcome(SimpleNamespace(body=body))
+
+
+def test_time_outs_are_counted(outcomes: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    message = {"session": "s1", "thing": "t1", "status": "timed_out"}
+    record = {"messageId": "m1", "body": json.dumps(message), "eventSource": "aws:sqs"}
+    context = SimpleNamespace(
+        function_name="outcomes",
+        memory_limit_in_mb=128,
+        invoked_function_arn="arn",
+        aws_request_id="1",
+        get_remaining_time_in_millis=int,
+    )
+    assert outcomes.handler({"Records": [record]}, context) == {"batchItemFailures": []}
+    [published] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "TimedOutCommands" in line]
+    assert set(published["TimedOutCommands"]) == {1}
+    assert (published["function_name"], published["service"]) == ("outcomes", "Function")

@@ -17,9 +17,6 @@ class Table:
         self.items: dict[str, dict[str, Any]] = {}
         self.changed_meanwhile = False
 
-    def Table(self, _name: str) -> "Table":  # noqa: N802 - boto3's name
-        return self
-
     def get_item(self, *, Key: dict[str, str], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
         assert ConsistentRead
         found = self.items.get(Key["serial_number"])
@@ -44,13 +41,15 @@ def hook(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
     for name, value in {
         "ALLOW_LIST": "list",
         "GROUPS": json.dumps({"home": "home-group"}),
+        "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
+        "POWERTOOLS_SERVICE_NAME": "Function",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_NAME": "hook",
     }.items():
         monkeypatch.setenv(name, value)
     module = import_handler("cdp_constructs.iot.handlers.registration")
-    monkeypatch.setattr(module, "database", table)
+    monkeypatch.setattr(module, "table", table)
     return module
 
 
@@ -125,3 +124,14 @@ def test_two_claims_at_once_are_not_both_admitted(hook: ModuleType, table: Table
 def test_missing_serial_number_is_refused(hook: ModuleType) -> None:
     event = {"claimCertificateId": "claim", "certificateId": "c", "clientId": "claim-", "parameters": {}}
     assert hook.handler(event, CONTEXT) == {"allowProvisioning": False}
+
+
+def test_item_that_an_operator_left_incomplete_is_refused_and_counted(
+    hook: ModuleType, table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.items["s1"] = {"serial_number": "s1", "context": "home", "status": "active"}
+    event = {"certificateId": "c2", "clientId": "s1", "parameters": {"SerialNumber": "s1"}}
+    assert hook.handler(event, CONTEXT) == {"allowProvisioning": False}
+    [published] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RefusedRegistrations" in line]
+    assert published["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CdpConstructs"
+    assert (published["function_name"], published["service"]) == ("hook", "Function")

@@ -1,12 +1,9 @@
 """Whoever is woken up finds a page, a dashboard with everything on it, and one state per Region."""
 
-from typing import Any
-
 import pytest
 
 from cdp_constructs.testing import Synthesis
 from stacks.chat.operations import RUNBOOKS
-from stacks.operations import runbook_of
 from tests.stacks import runbooks
 from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.test_stacks import AWAY, HOME, routed
@@ -41,15 +38,3 @@ def test_one_alarm_of_the_region_goes_off_with_any_other(synthesis: Synthesis, s
 def test_every_queue_function_and_alarm_is_on_the_dashboard(synthesis: Synthesis, stack: str) -> None:
     body = runbooks.check_that_everything_is_on_the_dashboard(synthesis(two_regions).templates[stack])
     assert "ActiveConnections" in body
-
-
-def test_a_page_is_named_by_the_alarms_id() -> None:
-    names: dict[str, Any] = {
-        "DeadLetterQueueAlarm": "dead-letter-queue",
-        "StreamAgeAlarm": "stream-age",
-        "ap-northeast-1-Unhealthy": "unhealthy",
-        "RegionAlarm": "region",
-    }
-    assert {name: runbook_of(name, RUNBOOKS) for name in names} == {
-        name: f"docs/runbooks/{page}.md" for name, page in names.items()
-    }

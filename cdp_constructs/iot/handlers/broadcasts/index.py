@@ -1,4 +1,4 @@
-"""Tells many devices something: at once to those that are there, or staged, to each of them, by a job.
+"""Sends a command to many devices: at once to those that are connected, or staged to each of them by a job.
 
 Direct invocation:
 
@@ -8,11 +8,10 @@ Direct invocation:
     {"operation": "progress", "job"}                                                        -> {"status", "devices"}
     {"operation": "cancel", "job"}                                                          -> {"status"}
 
-Without ``context`` everyone is meant.
+Without ``context`` the command is for every device.
 """
 
 import json
-import os
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,14 @@ import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from .environment import Environment
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = Logger()
 tracer = Tracer()
+environment = Environment.read()
 iot = boto3.client("iot")
 data = boto3.client("iot-data")
 
@@ -35,7 +37,7 @@ COUNTS = ("Queued", "InProgress", "Succeeded", "Failed", "Rejected", "TimedOut",
 
 
 class WrongRequestError(Exception):
-    """The caller's mistake, in words for the caller."""
+    """A mistake of the caller; the message is for the caller."""
 
 
 @logger.inject_lambda_context
@@ -66,7 +68,7 @@ def broadcast(
         "arguments": arguments or {},
         "expires_at": time.time() + expires_in,
     }
-    data.publish(topic=f"cmd/{os.environ['APP']}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request))
+    data.publish(topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request))
     return {"session": session}
 
 
@@ -79,9 +81,9 @@ def rollout(
     abort_percentage: float = 20,
     timeout_minutes: int = 60,
 ) -> dict[str, Any]:
-    """Make a job of a command for each device of a context, also for those that are away now."""
+    """Create a job for each device of a context, also for those that are not connected now."""
     target = _known(context)
-    job = f"{os.environ['JOB_PREFIX']}-{uuid.uuid4()}"
+    job = f"{environment.job_prefix}-{uuid.uuid4()}"
     failures: list[Any] = [
         {
             "failureType": kind,
@@ -93,7 +95,7 @@ def rollout(
     ]
     iot.create_job(
         jobId=job,
-        targets=[json.loads(os.environ["GROUPS"])[target]],
+        targets=[environment.groups[target]],
         document=json.dumps({"session": job, "command": _command(command), "arguments": arguments or {}}),
         description=f"{command} for {target}",
         targetSelection="SNAPSHOT",
@@ -105,23 +107,23 @@ def rollout(
 
 
 def progress(job: str) -> dict[str, Any]:
-    """Tell how many devices have done it."""
+    """Return how many devices have executed a job."""
     found = iot.describe_job(jobId=_own(job))["job"]
     details = found.get("jobProcessDetails", {})
     return {"status": found["status"], "devices": {name: details.get(f"numberOf{name}Things", 0) for name in COUNTS}}
 
 
 def cancel(job: str) -> dict[str, Any]:
-    """Stop a job for the devices that have not begun."""
+    """Cancel a job for the devices that have not started it."""
     iot.cancel_job(jobId=_own(job), comment="by an operator")
     return {"status": "CANCELED"}
 
 
 def _known(context: str | None) -> str:
     target = context or EVERYONE
-    groups = json.loads(os.environ["GROUPS"])
-    if target not in groups:
-        raise WrongRequestError(f"context {context!r} is none of {', '.join(sorted(set(groups) - {EVERYONE}))}")
+    if target not in environment.groups:
+        known = ", ".join(sorted(set(environment.groups) - {EVERYONE}))
+        raise WrongRequestError(f"context {context!r} is none of {known}")
     return target
 
 
@@ -132,6 +134,6 @@ def _command(command: Any) -> str:
 
 
 def _own(job: Any) -> str:
-    if not isinstance(job, str) or not job.startswith(f"{os.environ['JOB_PREFIX']}-"):
-        raise WrongRequestError("job is none of this broadcast's")
+    if not isinstance(job, str) or not job.startswith(f"{environment.job_prefix}-"):
+        raise WrongRequestError("job is not one of this function's jobs")
     return job

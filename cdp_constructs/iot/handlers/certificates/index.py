@@ -1,20 +1,14 @@
-"""Keeps certificates in order: retires those that a device no longer uses, and registers devices of an own CA.
+"""Retires certificates that devices no longer use, and registers devices that come with certificates of an own CA.
 
-Two kinds of messages come through the queue.
+The queue has two kinds of messages, which may arrive twice and in any order:
 
-- A device says that it uses a certificate: ``{"thing", "certificate_id"}``, selected by a rule from what only that
-  device can publish. If it is the newest that was issued to it, all others are retired: deactivated and detached.
-  They are not deleted, because a deleted certificate of an own CA would register itself again.
+- A device uses a certificate: ``{"thing", "certificate_id"}``, selected by a rule from a topic that only that device
+  can publish to. If it is the newest that was issued to the device, all others are retired.
 - AWS IoT saw a certificate of a registered CA for the first time: ``{"certificateId", "caCertificateId", …}``
   (just-in-time registration). Its common name is the serial number. A device on the allow-list gets its thing, group
-  and policies and is activated; any other certificate is deactivated, after which AWS IoT no longer reports it.
-
-Both may arrive twice and out of order.
+  and policies and is activated; any other certificate is deactivated.
 """
 
-import json
-import os
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -22,16 +16,20 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from boto3.dynamodb.conditions import Attr, ConditionBase
-from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from pydantic_core import from_json
+
+from .allow_list import AllowList
+from .environment import Environment
+from .registry import Registry
 
 logger = Logger()
 tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
-iot = boto3.client("iot")
-database = boto3.resource("dynamodb")
+environment = Environment.read()
+allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
+registry = Registry(boto3.client("iot"), environment)
 
 
 @logger.inject_lambda_context
@@ -42,8 +40,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def work(record: SQSRecord) -> None:
-    """Tell the two kinds of messages apart."""
-    message = json.loads(record.body)
+    """Work on one message, as its kind says."""
+    message = from_json(record.body, allow_inf_nan=False)
     if "caCertificateId" in message:
         register(message["certificateId"])
     else:
@@ -51,100 +49,40 @@ def work(record: SQSRecord) -> None:
 
 
 def confirm(thing: str, certificate_id: str) -> None:
-    """Retire every certificate of the thing but the one that it uses, if that is the newest."""
-    item = _item(thing)
+    """Retire every certificate of a thing but the one that it uses, if that is the newest."""
+    item = allow_list.get(thing)
     newest, current = item.get("next_certificate_id"), item.get("certificate_id")
     if certificate_id not in {newest, current}:
         logger.warning("Not the device's newest certificate", thing=thing, certificate=certificate_id)
         return
-    kept = {certificate_id, newest}
-    retired = set(item.get("certificates", ())) - kept
+    retired = set(item.get("certificates", ())) - {certificate_id, newest}
     for other in sorted(retired):
-        retire(thing, other)
+        logger.info("Retiring", thing=thing, certificate=other)
+        registry.retire(thing, other)
     if certificate_id == newest:
-        _update(thing, Attr("next_certificate_id").eq(certificate_id) & Attr("status").ne("blocked"), certificate_id)
+        allow_list.activate(thing, certificate_id, only_if_newest=True)
     if retired:
-        database.Table(os.environ["ALLOW_LIST"]).update_item(
-            Key={"serial_number": thing},
-            UpdateExpression="DELETE certificates :retired",
-            ExpressionAttributeValues={":retired": retired},
-        )
-
-
-def retire(thing: str, certificate_id: str) -> None:
-    """Deactivate a certificate and detach it from its thing; what is gone already is fine."""
-    logger.info("Retiring", thing=thing, certificate=certificate_id)
-    try:
-        iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-        iot.detach_thing_principal(thingName=thing, principal=_arn(certificate_id))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
+        allow_list.forget(thing, retired)
 
 
 def register(certificate_id: str) -> None:
-    """Make the thing of a certificate that is on the allow-list and activate it; deactivate it otherwise."""
-    description = iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]
-    names = x509.load_pem_x509_certificate(description["certificatePem"].encode()).subject.get_attributes_for_oid(
-        NameOID.COMMON_NAME
-    )
-    serial_number = str(names[0].value) if len(names) == 1 else ""
-    item = _item(serial_number)
-    groups = json.loads(os.environ["GROUPS"])
+    """Create the thing of a certificate whose device is on the allow-list and activate it; deactivate any other."""
+    serial_number = common_name(registry.pem(certificate_id))
+    item = allow_list.get(serial_number)
     in_use = item.get("certificate_id", certificate_id) != certificate_id
-    if item.get("context") not in groups or item.get("status") == "blocked" or in_use:
+    if item.get("context") not in environment.groups or item.get("status") == "blocked" or in_use:
         logger.warning("Refused", serial_number=serial_number, certificate=certificate_id, in_use=in_use)
-        iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
+        registry.deactivate(certificate_id)
         return
-    attributes = {"context": item["context"], "kind": item.get("kind", "device")}
-    try:
-        iot.create_thing(
-            thingName=serial_number,
-            thingTypeName=os.environ["THING_TYPE"],
-            attributePayload={"attributes": attributes},
-        )
-    except ClientError as error:
-        # An earlier try made it.
-        if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
-            raise
-    iot.add_thing_to_thing_group(thingGroupName=groups[item["context"]], thingName=serial_number)
-    iot.attach_thing_principal(thingName=serial_number, principal=_arn(certificate_id))
-    for policy in json.loads(os.environ["POLICIES"]):
-        iot.attach_policy(policyName=policy, target=_arn(certificate_id))
-    _update(serial_number, Attr("status").ne("blocked"), certificate_id)
-    iot.update_certificate(certificateId=certificate_id, newStatus="ACTIVE")
-
-
-def _item(serial_number: str) -> dict[str, Any]:
-    table = database.Table(os.environ["ALLOW_LIST"])
-    item: dict[str, Any] = table.get_item(Key={"serial_number": serial_number or "?"}, ConsistentRead=True).get(
-        "Item", {}
+    registry.create_thing(
+        serial_number, context=item["context"], kind=item.get("kind", "device"), certificate_id=certificate_id
     )
-    return item
+    allow_list.activate(serial_number, certificate_id, only_if_newest=False)
+    registry.activate(certificate_id)
 
 
-def _update(serial_number: str, condition: ConditionBase, certificate_id: str) -> None:
-    """Record which certificate the device uses.
-
-    Raises:
-        ClientError: when the condition does not hold: the message is tried again with what is true then.
-    """
-    database.Table(os.environ["ALLOW_LIST"]).update_item(
-        Key={"serial_number": serial_number},
-        UpdateExpression=(
-            "SET #status = :active, certificate_id = :certificate, next_certificate_id = :certificate, "
-            "changed_at = :now ADD certificates :certificates"
-        ),
-        ConditionExpression=condition,
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={
-            ":active": "active",
-            ":certificate": certificate_id,
-            ":certificates": {certificate_id},
-            ":now": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-    )
-
-
-def _arn(certificate_id: str) -> str:
-    return f"{os.environ['CERTIFICATES']}/{certificate_id}"
+def common_name(pem: str) -> str:
+    """Return the common name of a certificate, empty unless it has exactly one."""
+    subject = x509.load_pem_x509_certificate(pem.encode()).subject
+    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if len(names) == 1 else ""

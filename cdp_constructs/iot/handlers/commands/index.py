@@ -1,4 +1,4 @@
-"""Tells one device something: a command that it answers while it is there, or a desired state that waits for it.
+"""Sends a command to one device, which it responds to while it is connected, or sets a desired state that waits for it.
 
 Operations of an HTTP API, and the same by direct invocation as ``{"operation": "send", …}``:
 
@@ -7,14 +7,11 @@ Operations of an HTTP API, and the same by direct invocation as ``{"operation": 
     PUT  /things/{thing}/desired    desire    {"state": {…}}                -> {"version"}
     GET  /things/{thing}/state      state                                   -> {"desired", "reported", "delta"}
 
-A session ends as ``succeeded``, ``failed``, ``rejected`` or ``expired``, which the device says, or as ``timed_out``.
-The end is kept by a message to the queue of the outcomes that arrives when the time is over.
+A session ends as ``succeeded``, ``failed``, ``rejected`` or ``expired``, as the device responds, or as ``timed_out``.
 """
 
 import json
-import os
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -22,36 +19,42 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
+from pydantic_core import from_json
+
+from .devices import Devices
+from .environment import Environment
+from .sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = Logger()
 tracer = Tracer()
-app = APIGatewayHttpResolver()
-data = boto3.client("iot-data")
-sqs = boto3.client("sqs")
+environment = Environment.read()
+app = APIGatewayHttpResolver(strip_prefixes=[environment.path_prefix] if environment.path_prefix else None)
 database = boto3.resource("dynamodb")
+sessions = Sessions(database.Table(environment.sessions), boto3.client("sqs"), environment.outcomes)
+devices = Devices(database.Table(environment.allow_list), boto3.client("iot-data"), environment.app)
 
-KEPT_SECONDS = 30 * 86_400
 LONGEST_SHADOW = 8_000
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Answer a request of the API, or do an operation."""
-    if "requestContext" in event:
-        return app.resolve(event, context)
+    """Answer a request of the API, or a direct invocation."""
+    return app.resolve(event, context) if "requestContext" in event else invoke(event)
+
+
+def invoke(event: dict[str, Any]) -> dict[str, Any]:
+    """Do the operation of a direct invocation; a mistake of the caller is answered with ``{"error"}``."""
     operations: dict[str, Callable[..., dict[str, Any]]]
     operations = {"send": send, "status": status, "desire": desire, "state": state}
     operation = operations.get(str(event.get("operation")))
     if operation is None:
-        return {"error": "operation is one of send, status, desire, state"}
+        return {"error": f"operation is one of {', '.join(operations)}"}
     try:
-        arguments = {name: value for name, value in event.items() if name != "operation"}
-        return operation(**arguments)
+        return operation(**{name: value for name, value in event.items() if name != "operation"})
     except (BadRequestError, NotFoundError) as error:
         return {"error": error.msg}
     except TypeError as error:
@@ -68,7 +71,7 @@ def post_command(thing: str) -> Response[str]:
 
 @app.get("/commands/<session>")
 def get_command(session: str) -> dict[str, Any]:
-    """Tell what became of a command."""
+    """Return what is known of a command."""
     return status(session)
 
 
@@ -80,80 +83,61 @@ def put_desired(thing: str) -> dict[str, Any]:
 
 @app.get("/things/<thing>/state")
 def get_state(thing: str) -> dict[str, Any]:
-    """Tell desired and reported state."""
+    """Return desired and reported state."""
     return state(thing)
 
 
 def send(thing: str, command: str, arguments: Any = None) -> dict[str, Any]:
-    """Begin a session: note it, see to its end, then tell the device."""
+    """Begin a session, then publish the command."""
     context = _context(thing)
     if not isinstance(command, str) or not command:
         raise BadRequestError("command is a name such as ping")
-    session, seconds = str(uuid.uuid4()), int(os.environ["TIMEOUT_SECONDS"])
-    now = int(time.time())
-    database.Table(os.environ["SESSIONS"]).put_item(
-        Item={
-            "session": session,
-            "thing": thing,
-            "command": command,
-            "status": "pending",
-            "sent_at": now,
-            "expires_at": now + KEPT_SECONDS,
-        }
-    )
-    # Before the device hears of it: a session always ends.
-    sqs.send_message(
-        QueueUrl=os.environ["OUTCOMES"],
-        MessageBody=json.dumps({"session": session, "thing": thing, "status": "timed_out"}),
-        DelaySeconds=seconds,
-    )
-    request = {"session": session, "command": command, "arguments": arguments or {}, "expires_at": now + seconds}
-    data.publish(topic=f"cmd/{os.environ['APP']}/{context}/{thing}/req", qos=1, payload=json.dumps(request))
+    seconds = environment.timeout_seconds
+    session = sessions.begin(thing, command, seconds)
+    request = {
+        "session": session,
+        "command": command,
+        "arguments": arguments or {},
+        "expires_at": int(time.time()) + seconds,
+    }
+    devices.command(context, thing, request)
     return {"session": session, "status": "pending"}
 
 
 def status(session: str) -> dict[str, Any]:
     """Return what is known of a session."""
-    item = database.Table(os.environ["SESSIONS"]).get_item(Key={"session": session}, ConsistentRead=True).get("Item")
-    if item is None:
+    known = sessions.get(session)
+    if known is None:
         raise NotFoundError("there is no such session")
-    known = {name: item[name] for name in ("session", "thing", "command", "status", "reason") if name in item}
-    return known | ({"result": json.loads(str(item["result"]))} if "result" in item else {})
+    return known
 
 
 def desire(thing: str, state: Any) -> dict[str, Any]:
-    """Set the desired state in the shadow; the device takes it when it is there."""
+    """Set the desired state in the shadow; the device gets it when it is connected."""
     _context(thing)
     if not isinstance(state, dict) or len(payload := json.dumps({"state": {"desired": state}})) > LONGEST_SHADOW:
         raise BadRequestError("state is an object of at most 8 KB")
-    answer = data.update_thing_shadow(thingName=thing, payload=payload)
-    return {"version": json.loads(answer["payload"].read())["version"]}
+    return {"version": devices.desire(thing, payload)}
 
 
 def state(thing: str) -> dict[str, Any]:
     """Return what is desired, what the device reported, and the difference."""
     _context(thing)
-    try:
-        shadow = json.loads(data.get_thing_shadow(thingName=thing)["payload"].read())["state"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        shadow = {}
+    shadow = devices.state(thing)
     return {part: shadow.get(part, {}) for part in ("desired", "reported", "delta")}
 
 
 def _context(thing: str) -> str:
-    """Return the context of a device on the allow-list."""
-    item = database.Table(os.environ["ALLOW_LIST"]).get_item(Key={"serial_number": thing or "?"}).get("Item")
-    if item is None:
+    context = devices.context(thing)
+    if context is None:
         raise NotFoundError("there is no such device")
-    return str(item["context"])
+    return context
 
 
 def _body(*names: str) -> dict[str, Any]:
     try:
-        body = app.current_event.json_body
-    except json.JSONDecodeError:
+        body = from_json(app.current_event.decoded_body or "", allow_inf_nan=False)
+    except ValueError:
         body = None
     if not isinstance(body, dict) or set(body) - set(names):
         raise BadRequestError(f"the body is an object with {', '.join(names)}")

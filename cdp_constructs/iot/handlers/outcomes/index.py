@@ -1,8 +1,8 @@
-"""Records how commands end: what the device answered, or that the time was over before.
+"""Records how commands end: with the device's response, or with a time-out.
 
-Messages are ``{"session", "thing", "status", "result"?, "reason"?}``. A device's come from the rule, which takes
-``thing`` from the topic, so that a device can only end its own sessions; ``timed_out`` comes from who began the
-session. The first end counts; an answer after the time-out is noted as ``late``.
+Messages are ``{"session", "thing", "status", "result"?, "reason"?}``. Those of devices come from the rule, which takes
+``thing`` and ``context`` from the topic, so that a device can only end its own sessions; ``timed_out`` comes from the
+function that began the session. The first end counts; a response after the time-out is recorded as ``late``.
 """
 
 import json
@@ -10,24 +10,28 @@ import os
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer, single_metric
+from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
+from pydantic_core import from_json
 
 logger = Logger()
 tracer = Tracer()
+metrics = Metrics()
+metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
 processor = BatchProcessor(event_type=EventType.SQS)
-database = boto3.resource("dynamodb")
+table = boto3.resource("dynamodb").Table(os.environ["SESSIONS"])
 
 STATUSES = {"succeeded", "failed", "rejected", "expired"}
 LONGEST_REASON = 1024
 
 
 @logger.inject_lambda_context
+@metrics.log_metrics
 @tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Work on a batch of messages; those that fail are delivered again."""
@@ -38,13 +42,13 @@ def record_outcome(record: SQSRecord) -> None:
     """End a session that is pending.
 
     Raises:
-        KeyError: the message is none of the above; after five tries it waits in the dead-letter queue.
+        KeyError, ValueError: the message is not one of the above; after five tries it is in the dead-letter queue.
     """
-    message = json.loads(record.body)
+    message = from_json(record.body, allow_inf_nan=False)
     session, thing, status = message["session"], message["thing"], message["status"]
     timed_out = status == "timed_out" and "context" not in message
     if not timed_out and status not in STATUSES:
-        logger.warning("A device answered with an unknown status", session=session, thing=thing, status=status)
+        logger.warning("A device responded with an unknown status", session=session, thing=thing, status=status)
         status = "failed"
     values: dict[str, Any] = {":status": status}
     update = "SET #status = :status"
@@ -56,7 +60,7 @@ def record_outcome(record: SQSRecord) -> None:
         values[":reason"] = str(message["reason"])[:LONGEST_REASON]
     names = {"#status": "status", **({"#result": "result"} if "result" in message else {})}
     try:
-        database.Table(os.environ["SESSIONS"]).update_item(
+        table.update_item(
             Key={"session": str(session)},
             UpdateExpression=update,
             ConditionExpression=Attr("status").eq("pending") & Attr("thing").eq(thing),
@@ -71,16 +75,13 @@ def record_outcome(record: SQSRecord) -> None:
         return
     if timed_out:
         logger.warning("Timed out", session=session, thing=thing)
-        with single_metric(
-            name="TimedOutCommands", unit=MetricUnit.Count, value=1, namespace="CdpConstructs"
-        ) as metric:
-            metric.add_dimension("function_name", os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+        metrics.add_metric(name="TimedOutCommands", unit=MetricUnit.Count, value=1)
 
 
 def note_late(session: str, thing: str) -> None:
-    """Note that a device answered after the time-out; an answer to nobody, such as to a broadcast, is let go."""
+    """Record that a device responded after the time-out; a response to a broadcast has no session and is ignored."""
     try:
-        database.Table(os.environ["SESSIONS"]).update_item(
+        table.update_item(
             Key={"session": session},
             UpdateExpression="SET late = :yes",
             ConditionExpression=Attr("status").eq("timed_out") & Attr("thing").eq(thing),
@@ -89,4 +90,4 @@ def note_late(session: str, thing: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-        logger.info("Nobody waits for this answer", session=session, thing=thing)
+        logger.info("No session waits for this response", session=session, thing=thing)

@@ -1,4 +1,7 @@
-"""How a system reads its configuration: a key of the CDK context, checked before anything is built."""
+"""Configuration of a system: a key of the CDK context, read into a model and checked before anything is built.
+
+It is the one module of this package that needs pydantic.
+"""
 
 import json
 import re
@@ -6,26 +9,35 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, Self, get_args
 
 from aws_cdk.region_info import RegionInfo
+from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["ConfigurationError", "SystemConfiguration", "check_address", "check_region"]
+__all__ = ["ConfigurationError", "SystemConfiguration", "check_address", "check_form", "check_region"]
 
 
 class ConfigurationError(Exception):
-    """The context holds something the system cannot be built from; one line per mistake: key, value, fix."""
+    """The context has a value that the system cannot be built from; one line per mistake: key, value, fix."""
 
 
 class SystemConfiguration(BaseModel):
-    """What an operator decides about a system."""
+    """A pydantic model of one key of the CDK context; unknown keys and wrong types are mistakes.
+
+    class Orders(SystemConfiguration):
+        KEY: ClassVar[str] = "orders"
+        EXAMPLE: ClassVar[str] = '{"region": …}'
+        region: str
+
+    configuration = Orders.from_context(app.node.try_get_context("orders"))
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
     KEY: ClassVar[str]
-    """Its key of the context."""
+    """The key of the context."""
     EXAMPLE: ClassVar[str]
-    """The least that it may hold, as JSON with … for values."""
+    """The smallest valid value, as JSON with … for values."""
 
     @classmethod
     def from_context(cls, value: object) -> Self:
@@ -52,7 +64,7 @@ class SystemConfiguration(BaseModel):
 
     @classmethod
     def _explain(cls, detail: dict[str, Any]) -> str:
-        """Turn one of pydantic's errors into our shape of message."""
+        """Write one of pydantic's errors as key, value and fix."""
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, InvalidOptionError):
             return str(cause)
@@ -68,7 +80,7 @@ class SystemConfiguration(BaseModel):
 
     @classmethod
     def _known_beside(cls, location: tuple[str | int, ...]) -> list[str]:
-        """Return the keys that could stand where an unknown one does, written as the unknown one is."""
+        """Return the valid keys in the place of an unknown one, with the same path in front."""
         model: type[BaseModel] = cls
         for part in location[:-1]:
             if isinstance(part, str):
@@ -89,12 +101,12 @@ def _model_in(annotation: Any) -> type[BaseModel]:
 
 
 def check_region(key: str, option: str, region: str, *, verb: str = "contains") -> str:
-    """Return the name of a Region of the partition ``aws``, or refuse it.
+    """Return the name of a Region of the partition ``aws``.
 
     Raises:
-        InvalidOptionError: naming a Region that is spelled alike.
+        InvalidOptionError: for any other name; the message has a Region with a similar name.
     """
-    # CDK's own table of Regions. Cognito's and CloudFront's names in other partitions are others.
+    # The CDK's table of Regions. Cognito and CloudFront have other host names in other partitions.
     if RegionInfo.get(region).partition != "aws":
         names = [known.name for known in RegionInfo.regions if known.partition == "aws"]
         near = get_close_matches(region, names, n=1) or ["ap-northeast-1"]
@@ -104,7 +116,7 @@ def check_region(key: str, option: str, region: str, *, verb: str = "contains") 
 
 
 def check_form(key: str, option: str, value: str | None, pattern: str, fix: str) -> str | None:
-    """Return a value that has a form, or None where it is left out.
+    """Return a value that matches a regular expression, or None where it is left out.
 
     Raises:
         InvalidOptionError: for anything else; ``fix`` says what to write.
@@ -115,9 +127,15 @@ def check_form(key: str, option: str, value: str | None, pattern: str, fix: str)
 
 
 def check_address(key: str, option: str, address: str | None) -> str | None:
-    """Return a mail address, or refuse it.
+    """Return a mail address, or None where it is left out.
 
     Raises:
-        InvalidOptionError: for anything else.
+        InvalidOptionError: for anything else; whether the domain exists is not asked.
     """
-    return check_form(key, option, address, r"[^@\s]+@[^@\s]+\.[^@\s]+", "Use an address such as ops@example.com")
+    if address is not None:
+        try:
+            validate_email(address, check_deliverability=False)
+        except EmailNotValidError:
+            fix = "Use an address such as ops@example.com"
+            raise InvalidOptionError(key, option, f"is {address!r}", fix) from None
+    return address

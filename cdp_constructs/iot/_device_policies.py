@@ -1,4 +1,4 @@
-"""What a device may do: policies that hold for every device, because they are written with variables of its thing."""
+"""What a device may do: one text of each policy for all devices, written with variables of the device's thing."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ _ATTACHED = {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
 
 
 def talking(prefix: str, app: str) -> dict[str, Any]:
-    """Let a device connect as itself, tell what it measures, and take and answer commands.
+    """Let a device connect as itself, publish telemetry, receive commands and respond to them.
 
     Args:
         prefix: ``arn:…:iot:<region>:<account>``.
@@ -80,7 +80,7 @@ def claiming(prefix: str, template: str) -> dict[str, Any]:
 
 
 def length(document: Mapping[str, Any]) -> int:
-    """Return how long AWS IoT finds a policy."""
+    """Return the length of a policy as AWS IoT counts it."""
     return len("".join(json.dumps(document).split()))
 
 

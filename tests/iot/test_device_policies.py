@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cdp_constructs.iot import _device_policy as policy
+from cdp_constructs.iot import _device_policies as policy
 
 PREFIX = "arn:aws:iot:ap-northeast-1:111122223333"
 TEMPLATE = "Identities"

@@ -1,0 +1,57 @@
+"""The actions of AWS IoT rules, as the L1 has them."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_iot as iot
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_iam as iam
+    from aws_cdk import aws_kinesis as kinesis
+    from aws_cdk import aws_kinesisfirehose as firehose
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
+    from aws_cdk import aws_sqs as sqs
+
+Action = iot.CfnTopicRule.ActionProperty
+
+
+def queue_action(role: "iam.Role", queue: "sqs.IQueue") -> Action:
+    """Send a message to an SQS queue."""
+    return Action(
+        sqs=iot.CfnTopicRule.SqsActionProperty(queue_url=queue.queue_url, role_arn=role.role_arn, use_base64=False)
+    )
+
+
+def topic_action(role: "iam.Role", topic: "sns.ITopic") -> Action:
+    """Publish a message to an SNS topic."""
+    return Action(
+        sns=iot.CfnTopicRule.SnsActionProperty(target_arn=topic.topic_arn, role_arn=role.role_arn, message_format="RAW")
+    )
+
+
+def stream_action(role: "iam.Role", stream: "kinesis.IStream", partition_key: str) -> Action:
+    """Put a message into a Kinesis stream."""
+    return Action(
+        kinesis=iot.CfnTopicRule.KinesisActionProperty(
+            stream_name=stream.stream_name, role_arn=role.role_arn, partition_key=partition_key
+        )
+    )
+
+
+def delivery_stream_action(
+    role: "iam.Role", delivery_stream: "firehose.IDeliveryStream", *, separator: str, batch: bool
+) -> Action:
+    """Put a message into a Firehose delivery stream."""
+    return Action(
+        firehose=iot.CfnTopicRule.FirehoseActionProperty(
+            delivery_stream_name=delivery_stream.delivery_stream_name,
+            role_arn=role.role_arn,
+            separator=separator,
+            batch_mode=batch or None,
+        )
+    )
+
+
+def function_action(function: "lambda_.IFunction") -> Action:
+    """Invoke a function asynchronously."""
+    return Action(lambda_=iot.CfnTopicRule.LambdaActionProperty(function_arn=function.function_arn))

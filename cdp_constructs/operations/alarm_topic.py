@@ -1,0 +1,123 @@
+"""Where the alarms of a system go: one encrypted topic, mails, and one alarm for the state of the whole."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_cdk import ArnFormat, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.runbooks import runbook_of
+from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+
+__all__ = ["AlarmTopic", "add_composite_alarm", "add_mail"]
+
+
+class AlarmTopic(Construct):
+    """An SNS topic for the alarms of a system in one Region, encrypted with a key that CloudWatch may use.
+
+        alarms = AlarmTopic(self, "Alarms", email="ops@example.com")
+        SnsSqsFanout(self, "Orders", alarm_topic=alarms.topic)
+
+    Attributes:
+        topic: Give it to patterns as ``alarm_topic``.
+        encryption_key: Encrypts the topic.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        email: str | None = None,
+        encryption_key: "kms.IKey | None" = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        """Add the topic.
+
+        Args:
+            scope: The stack.
+            construct_id: Id inside it.
+            email: Receives the alarms after its owner has confirmed the subscription. Default: nobody; subscribe to
+                ``topic``.
+            encryption_key: A customer-managed key. Default: a new one ($1 a month).
+            removal_policy: What happens to the new key when the stack is deleted. Default: it is kept.
+        """
+        super().__init__(scope, construct_id)
+        fanout = SnsSqsFanout(self, "Fanout", encryption_key=encryption_key, removal_policy=removal_policy)
+        alarms = stack_of(self).format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        fanout.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"), source_arn=alarms)
+        self.topic = fanout.topic
+        self.encryption_key = fanout.encryption_key
+        if email is not None:
+            add_mail(self, "Mail", topic=self.topic, email=email, alarm_topic=self.topic, holds="alarms")
+
+
+def add_mail(
+    scope: Construct, construct_id: str, *, topic: sns.ITopic, email: str, alarm_topic: sns.ITopic, holds: str
+) -> sns.Subscription:
+    """Subscribe a mail address to a topic; what SNS could not deliver is kept in a dead-letter queue with an alarm.
+
+    SNS sends nothing before the owner of the address has confirmed the subscription.
+
+    Args:
+        scope: The construct that gets the subscription.
+        construct_id: Id of the subscription; its dead-letter queue is ``<construct_id>Failures``.
+        topic: What is mailed.
+        email: The address.
+        alarm_topic: Receives the alarm of the dead-letter queue.
+        holds: What the messages are, such as "alarms".
+    """
+    return sns.Subscription(
+        scope,
+        construct_id,
+        topic=topic,
+        protocol=sns.SubscriptionProtocol.EMAIL,
+        endpoint=email,
+        dead_letter_queue=add_dead_letter_queue(
+            scope, f"{construct_id}Failures", alarm_topic=alarm_topic, holds=f"{holds} that could not be mailed"
+        ),
+    )
+
+
+def add_composite_alarm(
+    scope: Construct,
+    construct_id: str,
+    alarms: Sequence[cloudwatch.Alarm],
+    *,
+    alarm_topic: sns.ITopic,
+    what: str,
+) -> cloudwatch.CompositeAlarm:
+    """Add one alarm that is in ALARM state while any of others is, and notifies again when all are OK.
+
+    Args:
+        scope: The finished stack.
+        construct_id: Id inside it; it also names the alarm's page where ``use_runbooks`` was called.
+        alarms: The others, at most 100
+            (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html).
+        alarm_topic: Receives it.
+        what: What the alarms are of, such as "this Region".
+    """
+    from aws_cdk import aws_cloudwatch_actions as actions
+
+    name, page = stack_of(scope).stack_name, runbook_of(scope, construct_id)
+    description = f"{name}: at least one alarm of {what} is in ALARM state. It returns to OK when all of them are OK."
+    composite = cloudwatch.CompositeAlarm(
+        scope,
+        construct_id,
+        alarm_rule=cloudwatch.AlarmRule.any_of(*alarms),
+        alarm_description=description if page is None else f"{description} Runbook: {page}",
+    )
+    action = actions.SnsAction(alarm_topic)
+    composite.add_alarm_action(action)
+    composite.add_ok_action(action)
+    return composite

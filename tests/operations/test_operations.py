@@ -1,0 +1,138 @@
+"""What the operations package promises: alarms go to one topic and name their pages, and a dashboard has everything."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+
+from cdp_constructs import InvalidOptionError
+from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
+from cdp_constructs.core.runbooks import page_of, use_runbooks
+from cdp_constructs.operations.alarm_topic import AlarmTopic, add_composite_alarm
+from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
+from cdp_constructs.testing import Synthesis, architecture
+
+
+def fill(stack: Stack, alarms: AlarmTopic) -> None:
+    failed = add_dead_letter_queue(stack, "DeadLetterQueue", alarm_topic=alarms.topic, holds="failed orders")
+    queue = add_work_queue(stack, "Orders", dead_letter_queue=failed, visibility_timeout=minutes(1))
+    lambda_.Function(
+        stack,
+        "Worker",
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        handler="index.handler",
+        code=lambda_.Code.from_inline("def handler(event, context): ..."),
+    )
+    contents = StackContents(stack)
+    add_composite_alarm(stack, "SystemAlarm", contents.alarms, alarm_topic=alarms.topic, what="the shop")
+    orders = graph("Orders", queue.metric_number_of_messages_sent())
+    add_dashboard(stack, "Dashboard", contents, rows=[[orders]], beside_queues=[graph("More")])
+
+
+@architecture
+def system(stack: Stack) -> None:
+    use_runbooks(stack, "docs/runbooks/")
+    fill(stack, AlarmTopic(stack, "Alarms", email="ops@example.com"))
+
+
+@architecture
+def without_runbooks(stack: Stack) -> None:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    fill(stack, AlarmTopic(stack, "Alarms", encryption_key=key))
+
+
+def descriptions(built: Any) -> dict[str, str]:
+    kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+    return {
+        name.rstrip("0123456789ABCDEF"): resource["Properties"]["AlarmDescription"]
+        for kind in kinds
+        for name, resource in built.resources(kind).items()
+    }
+
+
+def test_every_alarm_names_its_page_where_runbooks_are_set(synthesis: Synthesis) -> None:
+    pages = {name: text.rpartition("Runbook: ")[2] for name, text in descriptions(synthesis(system)).items()}
+    assert pages == {
+        "DeadLetterQueueAlarm": "docs/runbooks/dead-letter-queue.md",
+        "AlarmsMailFailuresAlarm": "docs/runbooks/mail-failures.md",
+        "SystemAlarm": "docs/runbooks/system.md",
+    }
+
+
+def test_no_alarm_names_a_page_where_no_runbooks_are_set(synthesis: Synthesis) -> None:
+    assert not [text for text in descriptions(synthesis(without_runbooks)).values() if " Runbook: " in text]
+
+
+def test_runbooks_cannot_be_set_after_the_first_construct(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Stack")
+    sns.Topic(stack, "Topic")
+    with pytest.raises(InvalidOptionError, match="has children already"):
+        use_runbooks(stack, "docs/runbooks")
+
+
+def test_a_page_is_named_by_the_alarms_id() -> None:
+    names = {
+        "DeadLetterQueueAlarm": "dead-letter-queue",
+        "StreamAgeAlarm": "stream-age",
+        "ap-northeast-1-Unhealthy": "unhealthy",
+        "RegionAlarm": "region",
+    }
+    assert {name: page_of(name, "pages") for name in names} == {
+        name: f"pages/{page}.md" for name, page in names.items()
+    }
+
+
+def test_cloudwatch_of_this_account_and_nobody_else_publishes_alarms(synthesis: Synthesis) -> None:
+    [policy] = synthesis(system).resources("AWS::SNS::TopicPolicy").values()
+    allowed = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    [statement] = allowed
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert "cloudwatch" in json.dumps(statement["Condition"]["ArnLike"])
+
+
+def test_an_existing_key_is_used_and_none_is_made(synthesis: Synthesis) -> None:
+    built = synthesis(without_runbooks)
+    [key] = built.resources("AWS::KMS::Key")
+    [topic] = built.resources("AWS::SNS::Topic").values()
+    assert topic["Properties"]["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+
+def test_mails_that_cannot_be_delivered_are_kept_with_an_alarm(synthesis: Synthesis) -> None:
+    [mail] = synthesis(system).resources("AWS::SNS::Subscription").values()
+    assert (mail["Properties"]["Protocol"], mail["Properties"]["Endpoint"]) == ("email", "ops@example.com")
+    assert "MailFailures" in json.dumps(mail["Properties"]["RedrivePolicy"])
+    assert "AlarmsMailFailuresAlarm" in descriptions(synthesis(system))
+
+
+def test_the_composite_alarm_is_on_with_any_other(synthesis: Synthesis) -> None:
+    built = synthesis(system)
+    [composite] = built.resources("AWS::CloudWatch::CompositeAlarm").values()
+    parts = composite["Properties"]["AlarmRule"]["Fn::Join"][1]
+    children = {part["Fn::GetAtt"][0] for part in parts if isinstance(part, dict)}
+    assert children == set(built.resources("AWS::CloudWatch::Alarm"))
+    assert composite["Properties"]["AlarmActions"] == composite["Properties"]["OKActions"]
+
+
+def test_everything_of_the_stack_is_on_the_dashboard(synthesis: Synthesis) -> None:
+    built = synthesis(system)
+    [dashboard] = built.resources("AWS::CloudWatch::Dashboard").values()
+    body = json.dumps(dashboard)
+    for kind in ("AWS::CloudWatch::Alarm", "AWS::SQS::Queue", "AWS::Lambda::Function"):
+        assert [name for name in built.resources(kind) if f'"{name}"' not in body] == []
+    for text in ("Orders", "More", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Throttles"):
+        assert text in body
+
+
+def test_the_queue_is_watched_by_its_age_and_its_dead_letters_by_their_number(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Stack")
+    plain = sqs.Queue(stack, "Plain")
+    contents = StackContents(stack)
+    assert contents.queues == {"Plain": plain}
+    assert (contents.alarms, contents.functions) == ([], {})
