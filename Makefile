@@ -60,6 +60,17 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
 	echo pillow | $(BIN)/uv pip compile --quiet - --constraint requirements/dev.lock $(PILLOW_TARGET) --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock
+	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
+	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
+
+# What `cdp local install` installs: an extra of this project, without the project and its client part.
+SERVER_PINS := cdp_constructs/local/process/pins
+SERVER_LOCK = $(BIN)/uv pip compile --quiet - --universal --python-version 3.11 --constraint requirements/dev.lock \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate
+define server_pins
+	$(BIN)/python -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+		print(*(line for line in extras['$(1)'] if not line.startswith('cdp-constructs')), sep='\n')"
+endef
 
 demo: $(INSTALLED) $(WEB_BUILT) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
 	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)

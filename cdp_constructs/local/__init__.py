@@ -1,4 +1,4 @@
-"""The embedded cloud: deploys a synthesised cloud assembly to MiniStack on this machine (extra `[local]`).
+"""The embedded cloud: deploys a synthesised cloud assembly to MiniStack on this machine (extra `[local-client]`).
 
 ```python
 with LocalCloud.start() as cloud:
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from cdp_constructs.local.clients.devices import MqttEndpoint
     from cdp_constructs.local.cloud import LocalCloud
     from cdp_constructs.local.deployment.deployer import Deployment, NotExecuted
-    from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError, StartError
+    from cdp_constructs.local.errors import DeploymentError, FailedEvent, InstallError, LocalCloudError, StartError
 
 __all__ = [
     "Deployment",
     "DeploymentError",
     "FailedEvent",
+    "InstallError",
     "LocalCloud",
     "LocalCloudError",
     "MqttEndpoint",
@@ -31,6 +32,7 @@ _MODULES = {
     "Deployment": "deployment.deployer",
     "DeploymentError": "errors",
     "FailedEvent": "errors",
+    "InstallError": "errors",
     "LocalCloud": "cloud",
     "LocalCloudError": "errors",
     "MqttEndpoint": "clients.devices",
@@ -49,6 +51,6 @@ def __getattr__(name: str) -> object:
         if (error.name or "").startswith("cdp_constructs"):
             raise
         raise ModuleNotFoundError(
-            f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local]'", name=error.name
+            f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local-client]'", name=error.name
         ) from error
     return getattr(module, name)

@@ -1,6 +1,5 @@
 """Remembers the server that `cdp local up --keep` left running, for `cdp local down` and the next `up`."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.process import launcher
 from cdp_constructs.local.process.launcher import ServerProcess
+from cdp_constructs.local.process.locks import exclusive
 
 __all__ = ["find", "forget", "locked", "remember", "start_or_attach", "state_file"]
 
@@ -25,10 +25,7 @@ def state_file() -> Path:
 @contextmanager
 def locked() -> Iterator[None]:
     """Keep other commands of this user from starting or stopping a kept server meanwhile."""
-    lock = state_file().with_suffix(".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with exclusive(state_file().with_suffix(".lock")):
         yield
 
 
