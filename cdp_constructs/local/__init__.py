@@ -51,6 +51,7 @@ def __getattr__(name: str) -> object:
         if (error.name or "").startswith("cdp_constructs"):
             raise
         raise ModuleNotFoundError(
-            f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local-client]'", name=error.name
+            f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local-client]'",
+            name=error.name,
         ) from error
     return getattr(module, name)

@@ -67,7 +67,12 @@ def _fill(folder: Path, pins: Sequence[str]) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         raise InstallError(f"Python could not make an environment in {folder.parent}: {error}") from error
     command = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
-    command += [*(["--compile-bytecode"] if uv else []), "--quiet", "--require-hashes", *(part for name in pins for part in ("-r", str(pin_file(name))))]
+    command += [
+        *(["--compile-bytecode"] if uv else []),
+        "--quiet",
+        "--require-hashes",
+        *(part for name in pins for part in ("-r", str(pin_file(name)))),
+    ]
     # What is installed for the application must not count as installed.
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603  # as above
