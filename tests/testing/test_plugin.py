@@ -1,10 +1,10 @@
 """What the plugin costs a pytest run that has nothing to do with the CDK."""
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 _RUNS = 5
 _MOST_SECONDS = 0.05
 _SLACK_SECONDS = 0.1
-"""What other processes of the machine may add to a median of five."""
+"""What other processes of the machine, which share its caches, may add to the median of five."""
 
 REPORT = """
 import sys
@@ -21,7 +21,8 @@ FOREIGN = {"aws_cdk", "boto3", "cdk_nag", "constructs", "jsii"}
 def pytest_sessionfinish(session):
     loaded = {name for name, module in sys.modules.items() if module is not None}
     print("FOREIGN", *sorted(FOREIGN & {name.partition(".")[0] for name in loaded}))
-    print("KIT", *sorted(name for name in loaded if name.startswith(("cdp_constructs.local", "cdp_constructs.testing."))))
+    kit = ("cdp_constructs.local", "cdp_constructs.testing.")
+    print("KIT", *sorted(name for name in loaded if name.startswith(kit)))
 """
 
 
@@ -69,11 +70,17 @@ def test_without_the_extra_it_does_nothing(tmp_path: Path, missing: str) -> None
     )
 
 
+def processor_seconds() -> float:
+    """What processes that were started here have used until now; unlike the clock, others' work does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_the_plugin_costs_a_pytest_run_less_than_50_ms(tmp_path: Path) -> None:
     seconds: dict[tuple[str, ...], list[float]] = {(): [], PLUGIN: []}
     for _ in range(_RUNS):
         for arguments, measured in seconds.items():  # in turns, so that both meet the same machine
-            started = time.perf_counter()
+            started = processor_seconds()
             pytest_run(tmp_path, *arguments)
-            measured.append(time.perf_counter() - started)
+            measured.append(processor_seconds() - started)
     assert statistics.median(seconds[PLUGIN]) - statistics.median(seconds[()]) < _MOST_SECONDS + _SLACK_SECONDS

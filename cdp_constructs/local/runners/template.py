@@ -1,9 +1,9 @@
 """The process that `forks` forks programs from: it has imported the modules that most functions import.
 
-Usage: `python -P template.py <file descriptor of a socket> <folder of packages>…`. It sends the names of the packages that it has
-imported, as a list in JSON, and then answers requests. A request is the path of a JSON file with the program's script,
-folder and environment, together with three descriptors for its standard streams; the answer is the process id, with a
-descriptor of the process. It ends when the other end of the socket is closed.
+Usage: `python -P template.py <file descriptor of a socket> <folder of packages>…`. It sends the names of the packages
+that it has imported, as a list in JSON, and then answers requests. A request is the path of a JSON file with the
+program's script, folder and environment, together with three descriptors for its standard streams; the answer is the
+process id, with a descriptor of the process. It ends when the other end of the socket is closed.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""Functions import their code, their layers and what Lambda's runtime has, and nothing else of the server's environment."""
+"""Functions import their code, their layers and what Lambda's runtime has: nothing else of the server's environment."""
 
 import json
 from typing import Any
