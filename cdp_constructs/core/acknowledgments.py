@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FIRST_RELEASE = (2, 269)
 _CAN_ACKNOWLEDGE = tuple(map(int, metadata.version("aws-cdk-lib").split(".")[:2])) >= _FIRST_RELEASE
 
+
 def acknowledge(construct: IConstruct, rules: str | Sequence[str], reason: str) -> None:
     """Accept findings on one construct.
 

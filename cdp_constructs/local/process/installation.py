@@ -16,6 +16,8 @@ from cdp_constructs.local.process.locks import exclusive
 __all__ = ["install", "installed_extras"]
 
 _RECORD = "extras.json"
+_BRANCHES = " \N{MULTIPLICATION SIGN}├╰─▶│"
+"""What uv draws before the lines of an error."""
 
 
 def installed_extras(folder: Path) -> frozenset[str] | None:
@@ -30,9 +32,9 @@ def installed_extras(folder: Path) -> frozenset[str] | None:
 def install(wanted: Collection[str] = (), *, force: bool = False) -> bool:
     """Make the environment, and return whether anything was done.
 
-    It holds the exact versions that this version of the library names, and not the library: the server imports that from
-    the application that starts it. What was installed with earlier extras stays. Others see either the old environment
-    or the complete new one, and whoever installs at the same time waits.
+    It holds the exact versions that this version of the library names, and not the library: the server imports that
+    from the application that starts it. What was installed with earlier extras stays. Others see either the old
+    environment or the complete new one, and whoever installs at the same time waits.
 
     Args:
         wanted: Names of `extras`.
@@ -66,13 +68,10 @@ def _fill(folder: Path, pins: Sequence[str]) -> None:
         venv.create(folder, symlinks=True, with_pip=uv is None)
     except (OSError, subprocess.SubprocessError) as error:
         raise InstallError(f"Python could not make an environment in {folder.parent}: {error}") from error
-    command = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
-    command += [
-        *(["--compile-bytecode"] if uv else []),
-        "--quiet",
-        "--require-hashes",
-        *(part for name in pins for part in ("-r", str(pin_file(name)))),
-    ]
+    by_uv = [str(uv), "pip", "install", "--python", str(python), "--compile-bytecode"]
+    by_pip = [str(python), "-m", "pip", "install", "--retries", "1"]
+    files = [part for name in pins for part in ("-r", str(pin_file(name)))]
+    command = [*(by_uv if uv else by_pip), "--quiet", "--require-hashes", *files]
     # What is installed for the application must not count as installed.
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603  # as above
@@ -85,7 +84,7 @@ def _fill(folder: Path, pins: Sequence[str]) -> None:
 
 def _reason(output: str) -> str:
     """Return the line that says why, of what pip or uv printed."""
-    lines = [line.strip(" ×├╰─▶│") for line in output.splitlines() if line.strip()]
+    lines = [line.strip(_BRANCHES) for line in output.splitlines() if line.strip()]
     named = [line for line in lines if "error" in line.lower()]
     return (named or lines or ["no reason given"])[-1].removeprefix("ERROR: ").removeprefix("error: ")[:300]
 
