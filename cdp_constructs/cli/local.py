@@ -132,7 +132,7 @@ def up(
         if endpoint:
             cloud = LocalCloud.attach(endpoint)
         elif keep or kept.find():
-            cloud = kept.start_or_attach()
+            cloud = LocalCloud.attach(kept.find_or_start().endpoint)
         else:
             cloud = ending.enter_context(LocalCloud.start())
         held = cloud.log_file is not None
