@@ -8,6 +8,7 @@ with LocalCloud.start() as cloud:
 """
 
 import importlib
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ _MODULES = {
 }
 
 
+_OLDEST_BOTO3 = (1, 35, 60)
+"""The lower bound of the extra `[local-client]`."""
+
+
+def _require_boto3() -> None:
+    version = metadata.version("boto3")
+    if tuple(map(int, version.split(".")[:3])) < _OLDEST_BOTO3:
+        raise ImportError(
+            f"the embedded cloud needs boto3 {'.'.join(map(str, _OLDEST_BOTO3))} or newer and found {version}: "
+            "pip install 'cdp-constructs[local-client]'"
+        )
+
+
 def __getattr__(name: str) -> object:
     # The server's processes import this package on their way, and need none of it.
     if name not in _MODULES:
@@ -54,4 +68,6 @@ def __getattr__(name: str) -> object:
             f"the embedded cloud needs the package {error.name}: pip install 'cdp-constructs[local-client]'",
             name=error.name,
         ) from error
+    if name == "LocalCloud":
+        _require_boto3()
     return getattr(module, name)

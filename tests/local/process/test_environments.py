@@ -2,17 +2,22 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 
 import pytest
 
+from cdp_constructs import local
 from cdp_constructs.local import InstallError, LocalCloud, StartError
 from cdp_constructs.local.process import environments, installation
 from cdp_constructs.local.process.environments import find_server_environment, installation_folder
+
+ROOT = Path(__file__).parents[3]
 
 FITTING = {**environments._own_versions(), **{name: environments._pins()[name] for name in environments._EXACT}}
 OTHER_BOTO3 = {**FITTING, "boto3": "1.44.8"}
@@ -118,8 +123,7 @@ def test_an_application_loads_nothing_of_the_server() -> None:
         "server = {'ministack', 'aws_lambda_powertools', 'hypercorn', 'pydantic', 'cryptography', 'jwt', 'aws_cdk'}\n"
         "print(sorted(server & {name.partition('.')[0] for name in sys.modules}))"
     )
-    root = Path(__file__).parents[3]
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=root)
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "[]\n"
 
 
@@ -150,7 +154,30 @@ def test_extras_are_added_and_stay(tmp_path: Path) -> None:
     ]
 
 
-def test_every_extra_has_exact_versions_of_the_project() -> None:
+def test_the_pinned_versions_are_those_of_the_lock_and_of_the_extra() -> None:
+    lock = (ROOT / "requirements/dev.lock").read_text()
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["local"]
+    pins = {pin for name in ("server", *environments.extras()) for pin in pinned(environments.pin_file(name))}
+    assert pins <= set(re.findall(r"^([\w.-]+==\S+)", lock, re.MULTILINE))
+    assert {requirement for requirement in extra if "==" in requirement} <= pins
+
+
+def pinned(file: Path) -> list[str]:
+    return re.findall(r"^([\w.-]+==\S+)", file.read_text(), re.MULTILINE)
+
+
+def test_the_oldest_boto3_is_that_of_the_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert f"boto3>={'.'.join(map(str, local._OLDEST_BOTO3))}" in extras["local-client"]
+
+
+def test_an_older_boto3_is_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _name: "1.34.162")
+    with pytest.raises(ImportError, match=r"boto3 1\.35\.60 or newer and found 1\.34\.162: pip install"):
+        _ = local.LocalCloud
+
+
+def test_an_extra_that_does_not_exist_is_named() -> None:
     assert environments.extras() == ("analytics",)
     with pytest.raises(InstallError, match="there is no server-of-theirs to install; there is analytics"):
         installation.install(["server-of-theirs"])
@@ -174,10 +201,9 @@ def test_without_a_network_one_line_says_so_and_the_old_one_stays(tmp_path: Path
 def test_two_that_install_at_once_make_one(tmp_path: Path) -> None:
     calls = uv(tmp_path, "sleep 1")
     program = "from cdp_constructs.local.process import installation; print(installation.install())"
-    root = Path(__file__).parents[3]
     command = [sys.executable, "-c", program]
     both = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=dict(os.environ)) for _ in range(2)
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=dict(os.environ)) for _ in range(2)
     ]
     assert sorted(process.communicate(timeout=60)[0] for process in both) == ["False\n", "True\n"]
     assert len(calls.read_text().splitlines()) == 1
