@@ -23,10 +23,10 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-web chromium synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-web test-versions chromium synth review lint format types docs bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 install: $(INSTALLED) $(WEB_BUILT) ## set up everything from the lock files: .venv, node_modules, the layer with Pillow, the built web client
 
@@ -60,6 +60,17 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
 	echo pillow | $(BIN)/uv pip compile --quiet - --constraint requirements/dev.lock $(PILLOW_TARGET) --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock
+	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
+	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
+
+# What `cdp local install` installs: an extra of this project, without the project and its client part.
+SERVER_PINS := cdp_constructs/local/process/pins
+SERVER_LOCK = $(BIN)/uv pip compile --quiet - --universal --python-version 3.11 --constraint requirements/dev.lock \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate
+define server_pins
+	$(BIN)/python -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+		print(*(line for line in extras['$(1)'] if not line.startswith('cdp-constructs')), sep='\n')"
+endef
 
 demo: $(INSTALLED) $(WEB_BUILT) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
 	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)
@@ -92,6 +103,9 @@ chromium:
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && $(CURDIR)/$(BIN)/npm test --silent
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web -m browser -n 0 $(PYTEST_ARGS)
+
+test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
+	$(BIN)/python -m tools.lowest_versions
 
 synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out

@@ -63,6 +63,7 @@ def their_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_types_and_handlers_and_nothing_compiled(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "cdp_constructs/py.typed" in names
+    assert "cdp_constructs/local/process/pins/server.txt" in names
     assert [name for name in names if name.endswith("/index.py")]
     assert not [name for name in names if name.endswith(".pyc") or name.startswith(("tests/", "stacks/"))]
 

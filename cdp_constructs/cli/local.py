@@ -16,8 +16,8 @@ from cdp_constructs.cli import report
 from cdp_constructs.cli.endpoints import endpoints
 from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.deployment.deployer import Deployment
-from cdp_constructs.local.errors import DeploymentError, LocalCloudError, StartError
-from cdp_constructs.local.process import kept, launcher
+from cdp_constructs.local.errors import DeploymentError, InstallError, LocalCloudError, StartError
+from cdp_constructs.local.process import environments, installation, kept, launcher
 
 __all__ = ["ExitCode", "app"]
 
@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     DEPLOYMENT_FAILED = 1
     USAGE = 2
     NOT_STARTED = 3
+    NOT_INSTALLED = 4
     INTERRUPTED = 130
 
 
@@ -69,6 +70,8 @@ def _explained(*, as_json: bool) -> Iterator[None]:
             report.print_json(report.failure(error))
         if isinstance(error, StartError):
             raise typer.Exit(ExitCode.NOT_STARTED) from None
+        if isinstance(error, InstallError):
+            raise typer.Exit(ExitCode.NOT_INSTALLED) from None
         raise typer.Exit(ExitCode.DEPLOYMENT_FAILED if isinstance(error, DeploymentError) else ExitCode.USAGE) from None
 
 
@@ -129,7 +132,7 @@ def up(
         if endpoint:
             cloud = LocalCloud.attach(endpoint)
         elif keep or kept.find():
-            cloud = kept.start_or_attach()
+            cloud = LocalCloud.attach(kept.find_or_start().endpoint)
         else:
             cloud = ending.enter_context(LocalCloud.start())
         held = cloud.log_file is not None
@@ -143,6 +146,32 @@ def up(
             _hold()
         else:
             _log.print(f"{cloud.endpoint} stays up" + ("." if endpoint else "; `cdp local down` stops it."))
+
+
+@local.command(epilog="Exit codes: 0 done, or it was there, 2 wrong usage, 4 the packages could not be installed.")
+def install(
+    extras: Annotated[
+        str, typer.Argument(metavar="EXTRAS", help=f"Separated by commas: {', '.join(environments.extras())}.")
+    ] = "",
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Make it again although it is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> None:
+    """Make the Python environment that the embedded cloud's server runs from, once per user and version.
+
+    Nothing is installed into the environment of this command. What was installed with earlier extras stays.
+    """
+    wanted = [name.strip() for name in extras.split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in environments.extras()]:
+        raise typer.BadParameter(f"there is no {unknown[0]!r}; there is {', '.join(environments.extras())}")
+    with _explained(as_json=as_json):
+        folder = environments.installation_folder()
+        with _log.status(f"installing into {folder}"):
+            changed = installation.install(wanted, force=force)
+        names = sorted(installation.installed_extras(folder) or ())
+        if as_json:
+            report.print_json({"folder": str(folder), "extras": names, "changed": changed})
+        _log.print(f"{'installed' if changed else 'already there'}: {folder}", soft_wrap=True, markup=False)
 
 
 @local.command(epilog="Exit codes: 0 done, or nothing was running.")

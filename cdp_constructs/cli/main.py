@@ -18,5 +18,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The script is installed with the library, the packages that it needs with the extra.
         if (error.name or "").startswith("cdp_constructs"):
             raise
-        sys.exit(f"cdp needs the package {error.name}: pip install 'cdp-constructs[local]'")
+        sys.exit(f"cdp needs the package {error.name}: pip install 'cdp-constructs[local-client]'")
     app(sys.argv[1:] if arguments is None else arguments)

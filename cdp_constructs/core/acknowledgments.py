@@ -12,8 +12,7 @@ from constructs import IConstruct, IValidation
 
 from cdp_constructs.core.once import once
 
-# Earlier releases refuse the id of a granular finding, and those before 2.257 have no acknowledgments at all. There the
-# findings stay open: whoever runs cdk-nag on such a release sees them.
+# Earlier releases refuse the id of a granular finding. There all findings stay open: whoever runs cdk-nag sees them.
 _FIRST_RELEASE = (2, 269)
 _CAN_ACKNOWLEDGE = tuple(map(int, metadata.version("aws-cdk-lib").split(".")[:2])) >= _FIRST_RELEASE
 

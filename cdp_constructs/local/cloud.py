@@ -52,7 +52,8 @@ class LocalCloud:
             timeout: Seconds until a server that is not ready counts as failed.
 
         Raises:
-            StartError: the port is taken, or the server did not become ready; the message has the end of its log.
+            StartError: no Python environment has what the server needs (`cdp local install` makes one), the port is
+                taken, or the server did not become ready; the message has the end of its log.
         """
         server = launcher.launch(port=port, timeout=timeout)
         return cls(server.endpoint, server)

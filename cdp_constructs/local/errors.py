@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["DeploymentError", "FailedEvent", "LocalCloudError", "StartError"]
+__all__ = ["DeploymentError", "FailedEvent", "InstallError", "LocalCloudError", "StartError"]
 
 
 class LocalCloudError(Exception):
@@ -12,6 +12,10 @@ class LocalCloudError(Exception):
 
 class StartError(LocalCloudError):
     """The server did not start, or no embedded cloud answers at the endpoint."""
+
+
+class InstallError(LocalCloudError):
+    """The environment of the server could not be made."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,15 @@ Installing ``cdp-constructs[testing]`` registers the pytest plugin. Mark what is
         synthesis(my_service).template.has_resource_properties("AWS::SQS::Queue", {"SqsManagedSseEnabled": True})
 """
 
-from cdp_constructs.testing.architectures import architecture
-from cdp_constructs.testing.nag import AcknowledgedFinding, Finding
-from cdp_constructs.testing.snapshots import normalise
-from cdp_constructs.testing.synthesis import Synthesis, SynthesisedArchitecture
-from cdp_constructs.testing.waiting import eventually
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cdp_constructs.testing.architectures import architecture
+    from cdp_constructs.testing.nag import AcknowledgedFinding, Finding
+    from cdp_constructs.testing.snapshots import normalise
+    from cdp_constructs.testing.synthesis import Synthesis, SynthesisedArchitecture
+    from cdp_constructs.testing.waiting import eventually
 
 __all__ = [
     "AcknowledgedFinding",
@@ -27,3 +31,20 @@ __all__ = [
     "eventually",
     "normalise",
 ]
+
+_MODULES = {
+    "AcknowledgedFinding": "nag",
+    "Finding": "nag",
+    "Synthesis": "synthesis",
+    "SynthesisedArchitecture": "synthesis",
+    "architecture": "architectures",
+    "eventually": "waiting",
+    "normalise": "snapshots",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Every pytest run of an environment imports this package on the way to the plugin, also where nobody uses the CDK.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.process.kept import start_or_attach
+from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up as system_of
 from demo.bring_up import not_executed
 from demo.chat.conversation import EACH, WRITERS, Conversation
@@ -96,7 +96,8 @@ def main() -> int:
     started = time.perf_counter()
     with ExitStack() as ending:
         directory = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-demo-"))) / "cdk.out"
-        cloud = start_or_attach() if options.keep else ending.enter_context(LocalCloud.start())
+        kept = LocalCloud.attach(find_or_start().endpoint) if options.keep else None
+        cloud = kept or ending.enter_context(LocalCloud.start())
         chat = bring_up(report, cloud, directory)
         live: LiveScene | None = None
         if chat is not None:

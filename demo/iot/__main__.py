@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.process.kept import start_or_attach
+from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up, not_executed, synthesise
 from demo.iot.operator import Operator
 from demo.iot.scene import DEVICES, LIVE_SECONDS, Scene
@@ -67,7 +67,8 @@ def main() -> int:
     started = time.perf_counter()
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-iot-")))
-        cloud = start_or_attach() if options.keep else ending.enter_context(LocalCloud.start())
+        kept = LocalCloud.attach(find_or_start().endpoint) if options.keep else None
+        cloud = kept or ending.enter_context(LocalCloud.start())
         assembly = folder / "cdk.out"
         deployment = bring_up(report, lambda: synthesise(assembly, "iot", {}), lambda: cloud.deploy(assembly))
         if deployment is not None:

@@ -48,7 +48,7 @@ def writer(tmp_path: Path) -> AssemblyWriter:
 
 
 def _start(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cdp_constructs.local", *map(str, arguments)]
+    command = [sys.executable, "-m", "cdp_constructs.cli", *map(str, arguments)]
     root = Path(__file__).parents[2]
     environment = {**os.environ, "COLUMNS": "300"}
     return subprocess.Popen(
@@ -231,6 +231,7 @@ def test_stacks_and_parameters_can_be_named(writer: AssemblyWriter) -> None:
         pytest.param(
             ["up", "OUT", "--endpoint", "http://127.0.0.1:1"], 3, "no embedded cloud answers", id="nothing answers"
         ),
+        pytest.param(["install", "servers"], 2, "there is no 'servers'; there is analytics", id="no such extra"),
     ],
 )
 def test_wrong_use_is_explained(writer: AssemblyWriter, arguments: list[str], code: int, message: str) -> None:
@@ -238,6 +239,28 @@ def test_wrong_use_is_explained(writer: AssemblyWriter, arguments: list[str], co
     exit_code, out, err = _cdp("local", *given)
     assert (exit_code, out) == (code, "")
     assert message in " ".join(err.replace("│", " ").split())
+
+
+def test_install_makes_an_environment_and_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text("#!/bin/sh\nexit 0\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    code, out, err = _cdp("local", "install", "analytics", "--json")
+    assert code == 0, err
+    made = json.loads(out)
+    assert (made["extras"], made["changed"]) == (["analytics"], True)
+    assert made["folder"].startswith(str(tmp_path / "data" / "cdp-constructs" / "local"))
+    code, out, err = _cdp("local", "install")
+    assert (code, out) == (0, "")
+    assert f"already there: {made['folder']}" in err
+    uv.write_text("#!/bin/sh\necho 'error: no route to host' >&2\nexit 1\n")
+    code, out, err = _cdp("local", "install", "--force")
+    assert (code, out) == (4, "")
+    assert "no route to host" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_exit_codes_are_documented_in_the_help() -> None:
@@ -259,11 +282,11 @@ def test_without_the_extra_the_command_says_what_to_install() -> None:
     root = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=False)
     assert ended.returncode == 1
-    assert ended.stderr == "cdp needs the package typer: pip install 'cdp-constructs[local]'\n"
+    assert ended.stderr == "cdp needs the package typer: pip install 'cdp-constructs[local-client]'\n"
 
 
 def test_without_the_extra_the_package_says_what_to_install() -> None:
     program = "import sys; sys.modules['boto3'] = None; from cdp_constructs.local import LocalCloud"
     root = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=False)
-    assert "the embedded cloud needs the package boto3: pip install 'cdp-constructs[local]'" in ended.stderr
+    assert "the embedded cloud needs the package boto3: pip install 'cdp-constructs[local-client]'" in ended.stderr

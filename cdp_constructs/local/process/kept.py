@@ -1,6 +1,5 @@
 """Remembers the server that `cdp local up --keep` left running, for `cdp local down` and the next `up`."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -9,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.process import launcher
 from cdp_constructs.local.process.launcher import ServerProcess
+from cdp_constructs.local.process.locks import exclusive
 
-__all__ = ["find", "forget", "locked", "remember", "start_or_attach", "state_file"]
+__all__ = ["find", "find_or_start", "forget", "locked", "remember", "state_file"]
 
 
 def state_file() -> Path:
@@ -25,10 +24,7 @@ def state_file() -> Path:
 @contextmanager
 def locked() -> Iterator[None]:
     """Keep other commands of this user from starting or stopping a kept server meanwhile."""
-    lock = state_file().with_suffix(".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with exclusive(state_file().with_suffix(".lock")):
         yield
 
 
@@ -63,8 +59,8 @@ def forget() -> None:
     state_file().unlink(missing_ok=True)
 
 
-def start_or_attach() -> LocalCloud:
-    """Return this user's kept cloud; it is started now when there is none.
+def find_or_start() -> ServerProcess:
+    """Return this user's kept server; it is started now when there is none.
 
     Raises:
         StartError: the server did not become ready.
@@ -75,4 +71,4 @@ def start_or_attach() -> LocalCloud:
             server = launcher.launch()
             remember(server)
             launcher.detach(server)  # only now: a server that nobody knows of must not stay
-    return LocalCloud.attach(server.endpoint)
+    return server

@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cdp_constructs.local.errors import StartError
+from cdp_constructs.local.process.environments import ServerEnvironment, find_server_environment
 from cdp_constructs.local.process.server import DETACHED
 
 __all__ = ["ServerProcess", "detach", "is_ready", "launch", "stop"]
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.02
 _STOP_SECONDS = 10.0
 _LOG_TAIL_LINES = 30
 _LOG_NAME = "server.log"
-_PACKAGE_ROOT = Path(__file__).parents[3]
+_PACKAGE = Path(__file__).parents[2]
 
 _guardians: dict[int, subprocess.Popen[bytes]] = {}
 """The guardians that this process started, by process id; they must be reaped here."""
@@ -32,9 +32,11 @@ _guardians: dict[int, subprocess.Popen[bytes]] = {}
 # AWS_ENDPOINT_URL out of them, and settings meant for another MiniStack out of this one. A Redis of the user's own may
 # stand behind ElastiCache.
 _INHERITED = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
     *("REDIS_HOST", "REDIS_PORT"),
 )
+_WHERE_PACKAGES_ARE = ("PYTHONPATH", "PYTHONUSERBASE")
+"""Inherited by a server that runs in this environment, and by no other."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _environment(folder: Path, port: int, mqtt_port: int) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+def _environment(server: ServerEnvironment, folder: Path, port: int, mqtt_port: int) -> dict[str, str]:
+    names = (*_INHERITED, *(_WHERE_PACKAGES_ARE if server.is_own else ()))
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
     return inherited | {
         "AUTH": "true",
         "BIND_HOST": _LOOPBACK,
@@ -124,16 +127,22 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
         timeout: Seconds until a server that is not ready counts as failed.
 
     Raises:
-        StartError: the port is taken, or the server did not become ready; the message has the end of its log.
+        StartError: no environment has what the server needs, the port is taken, or the server did not become ready; the
+            message has the end of its log.
     """
+    python = find_server_environment()
     try:
         gateway = socket.create_server((_LOOPBACK, port))
     except OSError as error:
         raise StartError(f"port {port} of {_LOOPBACK} is not free ({error.strerror}); name another, or 0") from error
     folder = Path(tempfile.mkdtemp(prefix="cdp-local-"))
     (folder / "tmp").mkdir()
+    # The server imports this library from here, and nothing else of this environment when it runs from another one.
+    library = folder / "library"
+    library.mkdir()
+    (library / _PACKAGE.name).symlink_to(_PACKAGE)
     port, mqtt_port = gateway.getsockname()[1], _free_port()
-    command = [sys.executable, "-m", "cdp_constructs.local.process.server", "--folder", str(folder)]
+    command = [str(python.python), "-m", "cdp_constructs.local.process.server", "--folder", str(folder)]
     command += ["--gateway-fd", str(gateway.fileno()), "--launcher", str(os.getpid())]
     server_log = folder / _LOG_NAME
     with gateway, server_log.open("wb") as log:
@@ -141,8 +150,8 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
         reader = server_log.open(errors="replace")
         guardian = subprocess.Popen(  # noqa: S603  # our own module with our own arguments
             command,
-            cwd=_PACKAGE_ROOT,  # found there by `-m`, installed or not
-            env=_environment(folder, port, mqtt_port),
+            cwd=library,  # found there by `-m`, installed or not
+            env=_environment(python, folder, port, mqtt_port),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

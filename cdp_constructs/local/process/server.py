@@ -67,6 +67,9 @@ def _serve(gateway: socket.socket) -> None:
     with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     extensions.install()
+    # What says where the server's packages are is not for functions, which inherit the environment.
+    for name in ("PYTHONPATH", "PYTHONUSERBASE"):
+        os.environ.pop(name, None)
     config = Config()
     config.bind = [f"fd://{gateway.fileno()}"]
     config.keep_alive_timeout = 75

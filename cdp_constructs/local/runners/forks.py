@@ -12,8 +12,8 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -84,10 +84,16 @@ class ForkRunner:
 
     Args:
         otherwise: Starts the programs that cannot be forked.
+        python: Returns the interpreter of the template and of the programs that are forked.
+        packages: Returns folders of packages that the template finds beside those of the interpreter.
     """
 
-    def __init__(self, otherwise: Runner) -> None:
+    def __init__(
+        self, otherwise: Runner, python: Callable[[], Path], packages: Callable[[], Sequence[Path]] = list
+    ) -> None:
         self._otherwise = otherwise
+        self._python = python
+        self._packages = packages
         self._lock = threading.Lock()
         self._channel: socket.socket | None = None
         self._names: frozenset[str] | None = None
@@ -102,7 +108,7 @@ class ForkRunner:
             self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
                 subprocess.Popen(  # noqa: S603  # our own file; it ends with the socket
-                    [sys.executable, "-P", str(_TEMPLATE), str(theirs.fileno())],
+                    [self._python(), "-P", _TEMPLATE, str(theirs.fileno()), *self._packages()],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                 )
@@ -110,7 +116,7 @@ class ForkRunner:
     def start(self, program: Program) -> Running:
         """Fork the program, or start it otherwise."""
         interpreter, *arguments = program.command
-        if interpreter == sys.executable and len(arguments) == 1 and (forked := self._fork(arguments[0], program)):
+        if interpreter == str(self._python()) and len(arguments) == 1 and (forked := self._fork(arguments[0], program)):
             return forked
         return self._otherwise.start(program)
 

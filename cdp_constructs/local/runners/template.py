@@ -1,9 +1,9 @@
 """The process that `forks` forks programs from: it has imported the modules that most functions import.
 
-Usage: `python -P template.py <file descriptor of a socket>`. It sends the names of the packages that it has
-imported, as a list in JSON, and then answers requests. A request is the path of a JSON file with the program's script,
-folder and environment, together with three descriptors for its standard streams; the answer is the process id, with a
-descriptor of the process. It ends when the other end of the socket is closed.
+Usage: `python -P template.py <file descriptor of a socket> <folder of packages>…`. It sends the names of the packages
+that it has imported, as a list in JSON, and then answers requests. A request is the path of a JSON file with the
+program's script, folder and environment, together with three descriptors for its standard streams; the answer is the
+process id, with a descriptor of the process. It ends when the other end of the socket is closed.
 """
 
 import gc
@@ -117,6 +117,7 @@ def _serve(channel: socket.socket) -> None:
 def main() -> None:
     """Import, send the names of what was imported, and serve until the other end is closed."""
     channel = socket.socket(fileno=int(sys.argv[1]))
+    sys.path += sys.argv[2:]
     names = _preload()
     gc.collect()
     gc.freeze()  # so that collections in the workers leave alone, and shared, what all have

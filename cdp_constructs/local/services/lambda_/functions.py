@@ -21,6 +21,7 @@ _sns: Any = ministack.module("services.sns", "_fanout")
 _sqs: Any = ministack.module("services.sqs", "_act_send_message", "_queue_by_arn")
 
 _UNNAMED = "Runtime.HandlerError"
+_NOT_IMPORTED = re.compile(r"Worker init failed: (?P<reason>No module named .*)", re.DOTALL)
 
 
 def _error_type(message: str, log: str) -> str | None:
@@ -31,9 +32,14 @@ def _error_type(message: str, log: str) -> str | None:
 
 @patch("ministack.services.lambda_svc:_execute_function_warm")
 def _execute(original: Callable[..., dict[str, Any]], *arguments: Any, **options: Any) -> dict[str, Any]:
-    """Report the name of the exception as the error type."""
+    """Name the error of a function by its exception, and a module that it cannot import as Lambda does."""
     result = original(*arguments, **options)
     body = result.get("body")
+    if result.get("error") and isinstance(body, dict) and (match := _NOT_IMPORTED.fullmatch(body["errorMessage"])):
+        function = arguments[0]
+        module = (function.get("config") or function)["Handler"].rpartition(".")[0]
+        message = f"Unable to import module '{module}': {match['reason']}"
+        return {**result, "body": {"errorType": "Runtime.ImportModuleError", "errorMessage": message, "stackTrace": []}}
     if result.get("error") and isinstance(body, dict) and body.get("errorType") == _UNNAMED:
         body["errorType"] = _error_type(body["errorMessage"], result.get("log", "").rstrip()) or _UNNAMED
     return result

@@ -2,8 +2,10 @@
 
 Functions run on the Python and the processor of the host, whatever their runtime and architecture say. A layer puts its
 packages before those of the host, so one with code compiled for Lambda's arm64 would hide a package that works here
-behind one that cannot be imported. Such packages are left out of the layer, whole: the function imports the host's of
-the same name, in the version that is installed there, or fails with the name of the one that is missing.
+behind one that cannot be imported. Such packages are left out of the layer, whole, and it gets the host's of the same
+name instead, in the version that is installed there; when there is none, the function fails with its name.
+
+The layer of Powertools is AWS's own and has the packages that the host has for it.
 """
 
 import hashlib
@@ -12,13 +14,20 @@ import re
 import sys
 import zipfile
 from collections.abc import Callable
+from importlib import metadata
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.lambda_ import runtime
 
-__all__ = ["without_foreign_code"]
+__all__ = ["is_powertools_folder", "without_foreign_code"]
+
+# A layer's site-packages is a site directory: each line of such a file is a folder where packages are found.
+_SITE_PACKAGES = "python/lib/python3/site-packages"
+_POWERTOOLS = f"{_SITE_PACKAGES}/powertools.pth"
+_HOST = f"{_SITE_PACKAGES}/host.pth"
 
 # python/<package>/… or python/lib/python3.14/site-packages/<package>/…
 _PACKAGE = re.compile(r"(?:^|.*/)python/(?:lib/python[\d.]+/site-packages/)?(?P<package>[^/]+)(?:/|$)")
@@ -39,8 +48,26 @@ def _is_foreign(name: str, header: bytes, host: tuple[bytes, ...]) -> bool:
     return _machine(header) != host or (tagged and not name.endswith(_TAGS_OF_HOST))
 
 
+def is_powertools_folder(folder: Path) -> bool:
+    """Whether a layer was unpacked there that `_resolve` gave for Powertools."""
+    return (folder / _POWERTOOLS).exists()
+
+
+def _powertools_layer() -> bytes:
+    layer = io.BytesIO()
+    with zipfile.ZipFile(layer, "w") as archive:
+        archive.writestr(_POWERTOOLS, str(runtime.powertools()))
+    return layer.getvalue()
+
+
+def _distributions_of_host(packages: set[str]) -> list[metadata.Distribution]:
+    names = metadata.packages_distributions()
+    found = {name for package in packages for name in names.get(package, ())}
+    return list(map(metadata.distribution, sorted(found)))
+
+
 def without_foreign_code(layer: bytes) -> bytes:
-    """Return a layer's zip file without the packages that hold code which this machine cannot run.
+    """Return a layer's zip file with this machine's packages instead of those that hold code which it cannot run.
 
     Args:
         layer: The zip file of the layer.
@@ -67,6 +94,8 @@ def without_foreign_code(layer: bytes) -> bytes:
                 package = _PACKAGE.match(item.filename)
                 if package is None or package["package"] not in foreign:
                     kept.writestr(item, archive.read(item))
+            if distributions := _distributions_of_host(foreign):
+                kept.writestr(_HOST, str(runtime.linked(distributions)))
     return rest.getvalue()
 
 
@@ -76,6 +105,8 @@ _cleaned: dict[bytes, bytes] = {}
 
 @patch("ministack.services.lambda_svc:_resolve_layer_zip")
 def _resolve(original: Callable[[Any], bytes | None], attachment: Any) -> bytes | None:
+    if runtime.is_powertools(attachment):
+        return _powertools_layer()
     layer = original(attachment)
     if not layer:
         return layer

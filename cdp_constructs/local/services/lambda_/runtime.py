@@ -1,0 +1,95 @@
+"""Lambda: what functions in Python can import beside their own code and layers.
+
+On AWS that is boto3 with what it needs, and Powertools for those that have its layer. So functions run in a virtual
+environment that has boto3 only, and the layer of Powertools, which is AWS's and cannot be fetched here, stands for the
+packages that it holds. All of them are links to the packages of the environment that runs the server; nothing else of
+that environment is found.
+"""
+
+import re
+import tempfile
+import threading
+import venv
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, wraps
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+__all__ = ["interpreter", "is_powertools", "linked", "powertools"]
+
+_POWERTOOLS_LAYER = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:AWSLambdaPowertoolsPythonV3-[\w-]+:\d+")
+_NAME = re.compile(r"[\w.-]+")
+_EXTRA = re.compile(r"""extra == ['"]([\w-]+)""")
+_Made = TypeVar("_Made")
+_making = threading.RLock()
+
+
+def _once(make: Callable[[], _Made]) -> Callable[[], _Made]:
+    """Let one thread make it, and all have the same."""
+    made = cache(make)
+
+    @wraps(make)
+    def locked() -> _Made:
+        with _making:
+            return made()
+
+    return locked
+
+
+def is_powertools(layer: Any) -> bool:
+    """Whether a layer of a function, an ARN or a mapping with one, is that of Powertools."""
+    arn = layer.get("Arn", "") if isinstance(layer, dict) else layer
+    return isinstance(arn, str) and _POWERTOOLS_LAYER.fullmatch(arn) is not None
+
+
+@_once
+def interpreter() -> Path:
+    """Return the interpreter that functions run on: that of the server, with boto3 and nothing else."""
+    folder = Path(tempfile.mkdtemp(prefix="runtime-"))
+    venv.create(folder, symlinks=True)
+    [packages] = folder.glob("lib/*/site-packages")
+    _link(_needed("boto3"), packages)
+    return folder / "bin" / "python"
+
+
+@_once
+def powertools() -> Path:
+    """Return a folder with the packages that the layer of Powertools has."""
+    runtime = {distribution.name for distribution in _needed("boto3")}
+    return linked(item for item in _needed("aws-lambda-powertools", "all") if item.name not in runtime)
+
+
+def linked(distributions: Iterable[metadata.Distribution]) -> Path:
+    """Return a folder with links to what the distributions have installed."""
+    folder = Path(tempfile.mkdtemp(prefix="packages-"))
+    _link(distributions, folder)
+    return folder
+
+
+def _needed(name: str, extra: str = "") -> Iterator[metadata.Distribution]:
+    """Yield a distribution and what it needs, as far as it is installed."""
+    seen = set()
+    waiting = [(name, extra)]
+    while waiting:
+        name, extra = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:  # an option of another platform
+            continue
+        yield distribution
+        for requirement in distribution.requires or ():
+            option = _EXTRA.search(requirement)
+            if (option is None or option[1] == extra) and (match := _NAME.match(requirement)):
+                waiting.append((match[0], ""))
+
+
+def _link(distributions: Iterable[metadata.Distribution], folder: Path) -> None:
+    for distribution in distributions:
+        for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
+            link = folder / top
+            if not link.is_symlink():
+                link.symlink_to(str(distribution.locate_file(top)))
