@@ -16,6 +16,7 @@ from cdp_constructs.local.coverage import records
 from cdp_constructs.local.coverage.catalogue import CATALOGUE
 from cdp_constructs.local.coverage.labels import LABELS
 
+ROOT = Path(__file__).parents[3]
 SPECIMEN = Path(__file__).parent / "typical_app" / "app.py"
 FAMILIES = re.findall(r'^    "(\w+)": \w+,$', SPECIMEN.read_text(encoding="utf-8"), re.MULTILINE)
 
@@ -24,7 +25,8 @@ FAMILIES = re.findall(r'^    "(\w+)": \w+,$', SPECIMEN.read_text(encoding="utf-8
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("specimen") / "cdk.out"
     environment = {**os.environ, "CDK_VALIDATION": "false"}
-    subprocess.run([sys.executable, str(SPECIMEN), str(output)], check=True, env=environment)
+    command = [sys.executable, "-m", "tests.local.coverage.typical_app.app", str(output)]
+    subprocess.run(command, check=True, cwd=ROOT, env=environment)
     return output
 
 
