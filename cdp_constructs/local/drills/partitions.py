@@ -16,9 +16,8 @@ from typing import Any
 
 from cdp_constructs.local.kit import admin, ministack
 from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.isolation import ISOLATED
 from cdp_constructs.local.kit.patch import patch
-
-__all__ = ["is_cut_off"]
 
 _app: Any = ministack.module("app", "_extract_s3_vhost_bucket", "_parse_execute_api_url")
 _apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
@@ -34,16 +33,10 @@ _s3: Any = ministack.module("services.s3", "bucket_region")
 _SIGN_IN = "AWSCognitoIdentityProviderService."
 _GOING_AWAY = 1001
 
-_cut: set[str] = set()
 _closing: dict[str, asyncio.Event] = {}
 """By Region, the event that closes its open connections."""
 _region_of_caller: dict[str, str] = {}
 """Region of the function that an access key was made for."""
-
-
-def is_cut_off(region: str | None) -> bool:
-    """Whether nothing from outside reaches a Region, global services such as CloudFront included."""
-    return region in _cut
 
 
 def _region_of_api(api_id: str) -> str | None:
@@ -85,7 +78,7 @@ def _refused(path: str, headers: Mapping[str, str], body: bytes, query: Mapping[
     """Return the Region when the request is for one that is cut off and comes from outside of it."""
     signed = _router.extract_signed_region(headers, query)
     region = signed or _region_of_unsigned(path, headers, body)
-    if region not in _cut:
+    if region not in ISOLATED:
         return None
     key = _router.extract_access_key_id(headers, query)
     # A presigned URL can be used by any client, so it counts as a request from outside.
@@ -96,7 +89,7 @@ def _refused(path: str, headers: Mapping[str, str], body: bytes, query: Mapping[
 async def _serve_until_cut(
     region: str, send: Callable[..., Awaitable[None]], serve: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:
-    if region in _cut:
+    if region in ISOLATED:
         await send({"type": "websocket.close", "code": _GOING_AWAY})
         return
     serving = asyncio.ensure_future(serve())
@@ -130,7 +123,7 @@ async def _serve_channels(
 @route("POST", "partitions/cut")
 def _cut_off(request: Mapping[str, Any]) -> Mapping[str, Any]:
     region = str(request["region"])
-    _cut.add(region)
+    ISOLATED.add(region)
     closing = _closing.pop(region, None)
     if closing is not None:
         closing.set()
@@ -139,13 +132,13 @@ def _cut_off(request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @route("POST", "partitions/heal")
 def _heal(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    _cut.discard(str(request["region"]))
+    ISOLATED.discard(str(request["region"]))
     return _list({})
 
 
 @route("GET", "partitions")
 def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"regions": sorted(_cut)}
+    return {"regions": sorted(ISOLATED)}
 
 
 @patch("ministack.core.lambda_runtime:execution_credentials")
@@ -161,7 +154,7 @@ async def _refuse_from_outside(
     original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
 ) -> Any:
     # Without a partition, the usual case, requests are not inspected.
-    if _cut and not path.startswith((admin.PREFIX, "/_ministack/")):
+    if ISOLATED and not path.startswith((admin.PREFIX, "/_ministack/")):
         region = _refused(path, headers, body, query)
         if region is not None:
             message = f"{region} is cut off from the outside"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from cdp_constructs.local.drills import partitions
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
@@ -56,7 +56,7 @@ def _from_bucket(
 ) -> Any:
     """Answer 404 for a missing object where the distribution may list the bucket, and 403 otherwise, as S3 does."""
     bucket, key = origin["s3_bucket"], _cloudfront._s3_object_key(origin, uri)
-    if partitions.is_cut_off(_s3.bucket_region(bucket)):
+    if is_isolated(_s3.bucket_region(bucket)):
         raise _cloudfront.OriginUnreachable(f"{bucket} is in a Region that is cut off")
     answer = original(origin, method, uri, headers, distribution_arn)
     stored = _s3._ensure_bucket(bucket)
@@ -81,7 +81,7 @@ async def _from_api(
     forwarded_for: str,
 ) -> Any:
     scope = _apigateway.find_api_scope(api_id)
-    if scope and partitions.is_cut_off(scope[1]):
+    if scope and is_isolated(scope[1]):
         raise _cloudfront.OriginUnreachable(f"{api_id} is in a Region that is cut off")
     sent = _cloudfront._origin_request_headers(origin, headers, address, forwarded_for)
     raw_path = f"/_aws/execute-api/{api_id}{path}"
