@@ -16,7 +16,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 
-__all__ = ["Change", "Group", "Patch", "calling", "patch", "replace"]
+__all__ = ["Change", "Group", "Patch", "calling", "patch", "patch_each", "replace"]
 
 
 class Change(ABC):
@@ -119,6 +119,15 @@ def patch(target: str) -> Callable[[Callable[..., Any]], Patch]:
         target: A function, a coroutine function, or a method (whose instance then is the second argument).
     """
     return lambda function: Patch(target, calling(function))
+
+
+def patch_each(*targets: str) -> Callable[[Callable[..., Any]], Group]:
+    """Call the decorated function instead of each of the targets, with the original of that one.
+
+    Args:
+        targets: For example a function under the names by which several modules have imported it.
+    """
+    return lambda function: Group([Patch(target, calling(function)) for target in targets])
 
 
 def replace(target: str) -> Callable[[Callable[[Any], Any]], Patch]:

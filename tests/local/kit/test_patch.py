@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cdp_constructs.local.kit.patch import Group, Patch, patch, replace
+from cdp_constructs.local.kit.patch import Group, Patch, patch, patch_each, replace
 
 
 class Greeter:
@@ -46,6 +46,19 @@ def test_a_patch_is_called_with_the_original_until_it_is_undone(service: Any) ->
     assert triple.original(2) == 4
     triple.undo()
     assert service.double(2) == 4
+
+
+def test_one_function_patches_several_targets(service: Any) -> None:
+    service.twice = service.double
+
+    @patch_each("patched_service:double", "patched_service:twice")
+    def plus_one(original: Callable[[int], int], number: int) -> int:
+        return original(number) + 1
+
+    plus_one.apply()
+    assert (service.double(2), service.twice(2)) == (5, 5)
+    plus_one.undo()
+    assert (service.double(2), service.twice(2)) == (4, 4)
 
 
 def test_coroutines_and_methods_are_patched_alike(service: Any) -> None:

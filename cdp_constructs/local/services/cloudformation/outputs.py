@@ -7,11 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import Group, Patch, calling
+from cdp_constructs.local.kit.patch import patch_each
 
 _responses: Any = ministack.module("core.responses", "get_account_id", "request_scope")
 
 
+@patch_each(  # the first module defines the function, the others imported it by name
+    "ministack.services.cloudformation.engine:_resolve_refs",
+    "ministack.services.cloudformation.changesets:_resolve_refs",
+    "ministack.services.cloudformation.handlers:_resolve_refs",
+    "ministack.services.cloudformation.stacks:_resolve_refs",
+)
 def _resolve(original: Callable[..., Any], value: Any, *context: Any) -> Any:
     reference = value.get("Fn::GetStackOutput") if isinstance(value, dict) else None
     if not isinstance(reference, dict) or "Region" not in reference:
@@ -19,12 +25,3 @@ def _resolve(original: Callable[..., Any], value: Any, *context: Any) -> Any:
     region = str(original(reference["Region"], *context))
     with _responses.request_scope(_responses.get_account_id(), region):
         return original(value, *context)
-
-
-# The first module defines the function, the others imported it by name.
-_in_other_regions = Group(
-    [
-        Patch(f"ministack.services.cloudformation.{name}:_resolve_refs", calling(_resolve))
-        for name in ("engine", "changesets", "handlers", "stacks")
-    ]
-)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import Group, Patch, calling, patch
+from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke_async
@@ -76,29 +76,25 @@ def _keep_attributes(arn: str, properties: Properties, _attributes: Attributes) 
         topic.setdefault("fifo_seq", 0)
 
 
-def _in_region_of_topic(original: Callable[..., Any], arn: str, *arguments: Any) -> Any:
-    """Run a handler of subscriptions in the Region of the topic, which is not always that of the stack."""
-    with _responses.request_scope(_responses.get_account_id(), arn.split(":")[3]):
-        return original(*arguments)
+# A handler of subscriptions runs in the Region of the topic, which is not always that of the stack.
 
 
 @patch(handler("AWS::SNS::Subscription", "create"))
 def _create_subscription(
-    original: Callable[..., Any], logical_id: str, properties: Properties, *names: str
+    original: Callable[..., tuple[str, Attributes]], logical_id: str, properties: Properties, *names: str
 ) -> tuple[str, Attributes]:
-    created: tuple[str, Attributes] = _in_region_of_topic(
-        original, properties["TopicArn"], logical_id, properties, *names
-    )
-    return created
+    with _region_of(properties["TopicArn"]):
+        return original(logical_id, properties, *names)
 
 
+@patch_each(handler("AWS::SNS::Subscription", "update"), handler("AWS::SNS::Subscription", "delete"))
 def _on_subscription(original: Callable[..., Any], arn: str, *arguments: Any) -> Any:
-    return _in_region_of_topic(original, arn, arn, *arguments)
+    with _region_of(arn):
+        return original(arn, *arguments)
 
 
-_other_subscription_handlers = Group(
-    [Patch(handler("AWS::SNS::Subscription", verb), calling(_on_subscription)) for verb in ("update", "delete")]
-)
+def _region_of(arn: str) -> Any:
+    return _responses.request_scope(_responses.get_account_id(), arn.split(":")[3])
 
 
 def _undeliverable(queue: str, topic: str) -> bool:
