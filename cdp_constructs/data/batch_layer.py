@@ -19,7 +19,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_range
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_region
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_lag, metric_rejected
 from cdp_constructs.data._parquet import add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
@@ -96,10 +96,13 @@ class BatchLayer(Construct):
             removal_policy: What happens to bucket and logs when the stack goes. Default: they are kept.
 
         Raises:
-            InvalidOptionError: for columns that cannot be, a value out of range, or ``removal_policy`` for an existing
-                bucket.
+            InvalidOptionError: for columns that cannot be, a value out of range, ``removal_policy`` for an existing
+                bucket, or a resource of another Region.
         """
         super().__init__(scope, construct_id)
+        given = {"bucket": bucket, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
+        for option, resource in given.items():
+            check_region(self, option, resource)
         self.columns = check_columns(self, columns)
         interval = buffering or minutes(5)
         low, high = minutes(1), minutes(15)

@@ -23,7 +23,7 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.tables import add_item_table, key_of
-from cdp_constructs.core.validation import check_duration, check_exclusive
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_region
 from cdp_constructs.data._records import check_names
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
@@ -100,10 +100,19 @@ class SpeedLayer(Construct):
                 the table is protected from deletion.
 
         Raises:
-            InvalidOptionError: for measures that cannot be, a duration out of range, or ``removal_policy`` for
-                existing resources.
+            InvalidOptionError: for measures that cannot be, a duration out of range, ``removal_policy`` for existing
+                resources, or a resource of another Region.
         """
         super().__init__(scope, construct_id)
+        given = {
+            "stream": stream,
+            "table": table,
+            "topic": topic,
+            "encryption_key": encryption_key,
+            "alarm_topic": alarm_topic,
+        }
+        for option, resource in given.items():
+            check_region(self, option, resource)
         measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:
             check_exclusive(self, {"stream": stream}, {"removal_policy": removal_policy})

@@ -17,7 +17,7 @@ from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.tables import add_item_table, key_of, leading_keys
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region
 
 if TYPE_CHECKING:
     # Imports aws_ec2, which applications without functions need not load.
@@ -68,9 +68,13 @@ class StateSharing(Construct):
                 deletion.
 
         Raises:
-            InvalidOptionError: for an option of a new table together with an existing one.
+            InvalidOptionError: for an option of a new table together with an existing one, or a resource of another
+                Region.
         """
         super().__init__(scope, construct_id)
+        given = {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
+        for option, resource in given.items():
+            check_region(self, option, resource)
         new_only = {"encryption_key": encryption_key, "removal_policy": removal_policy}
         check_exclusive(self, {"table": table}, new_only)
         self.encryption_key = encryption_key

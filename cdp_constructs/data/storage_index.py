@@ -25,7 +25,7 @@ from cdp_constructs.core.queues import (
     metric_oldest_message,
 )
 from cdp_constructs.core.tables import add_table, key_of, string_attribute
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_region
 from cdp_constructs.data._index_functions import (
     RECONCILIATION_TIMEOUT,
     WRITER_TIMEOUT,
@@ -107,9 +107,13 @@ class StorageIndex(Construct):
 
         Raises:
             InvalidOptionError: for a prefix without ``/`` at its end, an interval out of range, ``removal_policy`` for
-                an existing table, or a bucket of this app that sends no events to EventBridge.
+                an existing table, a bucket of this app that sends no events to EventBridge, or a resource of another
+                Region.
         """
         super().__init__(scope, construct_id)
+        given = {"bucket": bucket, "table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
+        for option, resource in given.items():
+            check_region(self, option, resource)
         interval = reconcile_every or days(1)
         low, high = RECONCILIATION_TIMEOUT, _LONGEST_INTERVAL
         check_duration(self, "reconcile_every", interval, low=low, high=high, source=_INTERVALS)

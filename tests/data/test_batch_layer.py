@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, RemovalPolicy, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -331,3 +331,10 @@ def _layer(**options: Any) -> Callable[[Stack], object]:
 def test_bad_input_is_refused_where_it_is_given(cdk_app: App, build: Callable[[Stack], object], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         build(Stack(cdk_app, "Refused"))
+
+
+def test_resource_of_another_region_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Regional", env=Environment(account="111122223333", region="us-east-1"))
+    topic = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:eu-west-1:111122223333:alarms")
+    with pytest.raises(InvalidOptionError, match="alarm_topic is in eu-west-1, but the stack is in us-east-1"):
+        BatchLayer(stack, "Batch", columns={"temperature": "double"}, alarm_topic=topic)

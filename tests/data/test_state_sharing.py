@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, RemovalPolicy, Stack, Stage
+from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -291,3 +291,10 @@ def test_second_table_under_the_same_variable_is_refused() -> None:
     StateSharing(stack, "Rooms").share_with(function, groups=["ROOM"])
     with pytest.raises(InvalidOptionError, match=r"already has a shared STATE_TABLE. Give another variable"):
         StateSharing(stack, "Sessions").share_with(function, groups=["USER"])
+
+
+def test_resource_of_another_region_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Regional", env=Environment(account="111122223333", region="us-east-1"))
+    topic = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:eu-west-1:111122223333:alarms")
+    with pytest.raises(InvalidOptionError, match="alarm_topic is in eu-west-1, but the stack is in us-east-1"):
+        StateSharing(stack, "State", alarm_topic=topic)

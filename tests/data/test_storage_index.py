@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, RemovalPolicy, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -262,3 +262,10 @@ def test_bucket_that_sends_no_events_is_refused() -> None:
     stack = Stack()
     with pytest.raises(InvalidOptionError, match="does not send its events to EventBridge"):
         StorageIndex(stack, "Index", bucket=s3.Bucket(stack, "Bucket"))
+
+
+def test_resource_of_another_region_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Regional", env=Environment(account="111122223333", region="us-east-1"))
+    topic = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:eu-west-1:111122223333:alarms")
+    with pytest.raises(InvalidOptionError, match="alarm_topic is in eu-west-1, but the stack is in us-east-1"):
+        StorageIndex(stack, "Index", bucket=s3.Bucket.from_bucket_name(stack, "Files", "existing"), alarm_topic=topic)
