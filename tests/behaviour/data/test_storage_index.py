@@ -10,6 +10,7 @@ import httpx
 import pytest
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from botocore.exceptions import ClientError
 
 from cdp_constructs import DirectObjectUpload, StorageIndex
@@ -26,7 +27,10 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 @architecture
 def archive(stack: Stack) -> None:
     files = add_private_bucket(stack, "Files", event_bridge_enabled=True)
-    index = StorageIndex(stack, "Index", bucket=files, prefix="files/", removal_policy=RemovalPolicy.DESTROY)
+    # With a customer-managed key, so that a missing grant on it would be seen.
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    destroy = RemovalPolicy.DESTROY
+    index = StorageIndex(stack, "Index", bucket=files, prefix="files/", encryption_key=key, removal_policy=destroy)
     upload = DirectObjectUpload(
         stack, "Upload", content_types=["image/png"], max_size_mb=1, allowed_origins=["https://www.example.com"]
     )

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from botocore.exceptions import ClientError
 
@@ -32,10 +33,12 @@ messages = (f"m-{number}" for number in itertools.count())
 
 @architecture
 def telemetry(stack: Stack) -> None:
-    speed = SpeedLayer(stack, "Speed", measures=["temperature"], removal_policy=RemovalPolicy.DESTROY)
+    # With a customer-managed key, so that a missing grant on it would be seen.
+    key, destroy = kms.Key(stack, "Key", enable_key_rotation=True), RemovalPolicy.DESTROY
+    speed = SpeedLayer(stack, "Speed", measures=["temperature"], encryption_key=key, removal_policy=destroy)
     speed.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
     operator = SnsSqsFanout(stack, "Alerts", topic=speed.topic).add_subscriber("Operator")
-    batch = BatchLayer(stack, "Batch", columns={"temperature": "double"}, removal_policy=RemovalPolicy.DESTROY)
+    batch = BatchLayer(stack, "Batch", columns={"temperature": "double"}, encryption_key=key, removal_policy=destroy)
     sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
     rule = TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into both layers")
     speed.add_rule(rule)
