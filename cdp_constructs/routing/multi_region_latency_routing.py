@@ -1,4 +1,4 @@
-"""The nearest healthy Region answers: latency records of an API under one name, each guarded by a health check."""
+"""MultiRegionLatencyRouting: latency records of an API under one name, each guarded by a health check."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +11,7 @@ from constructs import Construct
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
-from cdp_constructs.core.validation import InvalidOptionError, check_range, concrete_region
+from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region, concrete_region
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -26,37 +26,30 @@ _INTERVALS_MS = (10_000, 30_000)
 
 
 class MultiRegionLatencyRouting(Construct):
-    """Let users reach the nearest healthy Region of an API by one name. One of these goes into each regional stack.
+    """One Region's half of a common name: a custom domain of its API, latency records, and a health check of both.
 
-    CDP: Latency-based Routing / レイテンシーベースルーティング パターン (with Deep Health Check).
+    CDP: Latency-based Routing / レイテンシーベースルーティング パターン, with Deep Health Check.
 
-    Problem: users all over the world want short ways, and a Region that cannot serve must get no traffic although
-    its front door still answers.
+    One of these goes into each regional stack, which must name its Region. Route 53 answers with the Region that is
+    nearest by latency among those whose health check passes; a Region without health is left after 155 s by default.
 
-    Solution: every Region has a custom domain of the same name for its HTTP API, and an A and an AAAA latency record
-    of that name with the Region as set identifier. Route 53 answers with the Region that is nearest by latency among
-    those whose health check passes. The health check asks the Region's own ``execute-api`` host over HTTPS, because
-    the common name would lead each checker to the Region nearest to itself.
-
-    Not for: static sites (one CloudFront distribution is nearer still), or traffic that must leave a Region faster
-    than DNS allows (Global Accelerator). A Region is left ``request_interval`` x ``failure_threshold`` + 60 s (taken
-    as the TTL of an alias, which AWS sets) after its first failed check: 150 s by default. When every Region fails its
-    check, Route 53 answers as if none did.
-
-    The stack must name its Region; no account and no look-ups are needed.
+        health = DeepHealthCheck(self, "Health", api=api)
+        routing = MultiRegionLatencyRouting(self, "Routing", zone=zone, domain_name="chat.example.com", api=api)
+        routing.add_alarm(virginia_stack, "TokyoUnhealthy", alarm_topic=operators)
 
     Args:
         scope: A construct in the Region's stack.
         construct_id: Id inside ``scope``.
-        zone: The public hosted zone that holds ``domain_name``, created or from ``from_hosted_zone_attributes``
+        zone: The public hosted zone that holds ``domain_name``, of this app or from ``from_hosted_zone_attributes``
             (a zone known by its id only has no name to compare with).
         domain_name: The name users call, such as ``chat.example.com``; the same in every Region.
         api: The Region's HTTP API, served from its default stage. Its ``execute-api`` endpoint stays enabled: the
             health check uses it.
-        certificate: A certificate of this Region for ``domain_name``. By default one is made and validated by DNS
-            records in ``zone``; ACM asks for the same record in each Region, so the stacks do not disturb each other.
-        health_check_path: What the health check gets; 2xx or 3xx within 2 s is healthy. The default is the path of
-            ``DeepHealthCheck``.
+        certificate: An existing certificate of this Region for ``domain_name``. By default one is made and validated by
+            DNS records in ``zone``; ACM asks for the same record in each Region, so the stacks do not disturb each
+            other.
+        health_check_path: What the health check gets, at most 255 characters; 2xx or 3xx within 2 s is healthy. The
+            default is the path of ``DeepHealthCheck``.
         request_interval: 10 or 30 seconds between two requests of one checker (there are 15 or more); 30 by default,
             10 costs extra. Changing it replaces the health check.
         failure_threshold: 1 to 10 checks in a row that must fail, or pass again; 3 by default.
@@ -66,6 +59,23 @@ class MultiRegionLatencyRouting(Construct):
             in another Region, the API's own endpoint is disabled, or a number is outside of Route 53's limits
             (https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html).
     """
+
+    region: str
+    """The stack's Region, the set identifier of the records."""
+    zone: route53.IHostedZone
+    """The zone of the records."""
+    domain_name: str
+    """The name users call."""
+    api: apigatewayv2.IHttpApi
+    """The Region's API."""
+    certificate: acm.ICertificate
+    """The certificate of the custom domain."""
+    custom_domain: apigatewayv2.DomainName
+    """The regional custom domain."""
+    health_check: route53.HealthCheck
+    """Guards both records."""
+    records: tuple[route53.CfnRecordSet, ...]
+    """The A and the AAAA record."""
 
     def __init__(
         self,
@@ -82,6 +92,7 @@ class MultiRegionLatencyRouting(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.region = concrete_region(self)
+        self._alarms: list[cloudwatch.Alarm] = []
         self.zone = zone
         self.domain_name = domain_name
         self.api = api
@@ -92,10 +103,13 @@ class MultiRegionLatencyRouting(Construct):
         if certificate is not None:
             # A certificate known by its ARN only counts as the stack's own, whatever the ARN says.
             arn = certificate.certificate_arn
-            certificate_region = certificate.env.region if Token.is_unresolved(arn) else arn.split(":")[3]
-            self._check_region("certificate", certificate_region, "API Gateway takes certificates of its own Region")
+            region = certificate.env.region if Token.is_unresolved(arn) else arn.split(":")[3]
+            if not Token.is_unresolved(region) and region != self.region:
+                problem = f"is in {region}, but the stack is in {self.region}"
+                fix = f"API Gateway takes certificates of its own Region: give one of {self.region}"
+                raise InvalidOptionError(self, "certificate", problem, fix)
 
-        self.certificate: acm.ICertificate = certificate or acm.Certificate(
+        self.certificate = certificate or acm.Certificate(
             self, "Certificate", domain_name=domain_name, validation=acm.CertificateValidation.from_dns(zone)
         )
         self.custom_domain = apigatewayv2.DomainName(
@@ -107,7 +121,7 @@ class MultiRegionLatencyRouting(Construct):
             # Without it the AAAA record would lead to a name that has no IPv6 address.
             ip_address_type=apigatewayv2.IpAddressType.DUAL_STACK,
         )
-        # The L2 mapping refuses an imported API, whose stage objects nobody has.
+        # The L2 mapping refuses an imported API, which has no stage object.
         mapping = apigatewayv2.CfnApiMapping(
             self, "Mapping", api_id=api.api_id, domain_name=self.custom_domain.name, stage="$default"
         )
@@ -130,12 +144,13 @@ class MultiRegionLatencyRouting(Construct):
         for record in self.records:
             record.node.add_dependency(mapping)
 
-    def metric_health_status(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Whether Route 53 sends users here: 1 healthy, 0 not. The metric exists in us-east-1 only.
+    @property
+    def alarms(self) -> "list[cloudwatch.Alarm]":
+        """The alarms that ``add_alarm`` made, in stacks of us-east-1."""
+        return list(self._alarms)
 
-        Args:
-            period: One minute by default, the finest that Route 53 publishes.
-        """
+    def metric_health_status(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Whether Route 53 sends users here: 1 healthy, 0 not. Minimum per minute by default; only in us-east-1."""
         from aws_cdk import aws_cloudwatch as cloudwatch
 
         return cloudwatch.Metric(
@@ -151,7 +166,7 @@ class MultiRegionLatencyRouting(Construct):
         """Add an alarm for the minute in which Route 53 takes the Region out, to a stack in us-east-1.
 
         Health-check metrics are published in us-east-1 only, and an alarm sees the metrics of its own Region only:
-        in the Region's stack it would stay silent for ever. The alarm's stack reads the health check's id as an output
+        in the Region's stack it would never go off. The alarm's stack reads the health check's id as an output
         of the Region's stack (a weak reference), so either stack can be deleted first.
 
         Args:
@@ -183,7 +198,8 @@ class MultiRegionLatencyRouting(Construct):
             # A health check that publishes nothing guards nothing.
             missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
-        return cast("cloudwatch.Alarm", alarm)  # None only without a topic
+        self._alarms.append(cast("cloudwatch.Alarm", alarm))  # None only without a topic
+        return self._alarms[-1]
 
     def _add_record(self, record_type: str) -> route53.CfnRecordSet:
         # The L2 alias target of API Gateway cannot ask Route 53 to evaluate the target's health.
@@ -216,7 +232,7 @@ class MultiRegionLatencyRouting(Construct):
             )
 
     def _check_api(self) -> None:
-        self._check_region("api", self.api.env.region, "Each Region routes to its own API")
+        check_region(self, "api", self.api, fix=f"Each Region routes to its own API: give one of {self.region}")
         if getattr(self.api, "disable_execute_api_endpoint", None):
             raise InvalidOptionError(
                 self,
@@ -233,8 +249,3 @@ class MultiRegionLatencyRouting(Construct):
             problem = f"is {interval.to_milliseconds() / 1000:g} seconds"
             raise InvalidOptionError(self, "request_interval", problem, f"Use 10 or 30 seconds ({_LIMITS})")
         check_range(self, "failure_threshold", failure_threshold, low=1, high=10, unit="checks", source=_LIMITS)
-
-    def _check_region(self, option: str, region: str, why: str) -> None:
-        if not Token.is_unresolved(region) and region != self.region:
-            problem = f"is in {region}, the stack is in {self.region}"
-            raise InvalidOptionError(self, option, problem, f"{why}: bring one of {self.region}")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack, Stage
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_dynamodb as dynamodb
@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DeepHealthCheck, InvalidOptionError
@@ -235,12 +236,14 @@ def test_each_way_to_fail_has_an_alarm(synthesis: Synthesis) -> None:
         assert alarm["AlarmActions"] == alarm["OKActions"] == [ARN.format("sns", "operators")]
         metrics = [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]
         for metric in metrics:
-            assert metric["Dimensions"][0]["Value"] == {"Ref": function_id}
-            watched.add((metric["Namespace"], metric["MetricName"], metric["Dimensions"][0]["Name"]))
+            dimensions = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
+            assert dimensions.pop("service", "Function") == "Function"
+            assert list(dimensions.values()) == [{"Ref": function_id}]
+            watched.add((metric["Namespace"], metric["MetricName"], *(item["Name"] for item in metric["Dimensions"])))
     assert watched == {
-        ("CdpConstructs/DeepHealthCheck", "HardFailures", "service"),
-        ("CdpConstructs/DeepHealthCheck", "SoftFailures", "service"),
-        ("CdpConstructs/DeepHealthCheck", "CheckerErrors", "service"),
+        ("CdpConstructs", "HardFailures", "function_name", "service"),
+        ("CdpConstructs", "SoftFailures", "function_name", "service"),
+        ("CdpConstructs", "CheckerErrors", "function_name", "service"),
         ("AWS/Lambda", "Errors", "FunctionName"),
     }
 
@@ -327,5 +330,46 @@ def test_a_probe_key_is_a_primary_key(cdk_app: App, key: dict[str, str]) -> None
 def test_a_dependency_in_another_region_is_refused(cdk_app: App) -> None:
     health = _health(cdk_app)
     topic = sns.Topic(Stack(cdk_app, "Oregon", env=Environment(region="us-west-2")), "News")
-    with pytest.raises(InvalidOptionError, match="topic 'topic' is in us-west-2, the check in ap-northeast-1"):
+    with pytest.raises(InvalidOptionError, match="topic 'topic' is in us-west-2, but the stack is in ap-northeast-1"):
         health.add_topic(topic)
+
+
+def test_alarms_and_what_was_added_are_found() -> None:
+    stack = Stack()
+    health = DeepHealthCheck(stack, "Health", api=apigatewayv2.HttpApi(stack, "Api"), alarm_topic=a_topic(stack))
+    assert {alarm.node.id for alarm in health.alarms} == {
+        "HardFailureAlarm",
+        "SoftFailureAlarm",
+        "CheckerErrorAlarm",
+    }
+    table = dynamodb.Table.from_table_name(stack, "Table", "orders")
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "files")
+    queue = sqs.Queue.from_queue_arn(stack, "Queue", ARN.format("sqs", "mails"))
+    topic = sns.Topic.from_topic_arn(stack, "Topic", ARN.format("sns", "events"))
+    added = [
+        health.add_table(table, name="orders"),
+        health.add_bucket(bucket),
+        health.add_queue(queue, hard=False),
+        health.add_topic(topic),
+        health.add_http("https://status.example.com"),
+    ]
+    assert [(item.name, item.kind, item.hard) for item in added] == [
+        ("orders", "table", True),
+        ("bucket", "bucket", True),
+        ("queue", "queue", False),
+        ("topic", "topic", True),
+        ("http", "http", True),
+    ]
+
+
+def test_logs_are_kept_as_long_as_asked() -> None:
+    stack = Stack()
+    DeepHealthCheck(
+        stack,
+        "Health",
+        api=apigatewayv2.HttpApi(stack, "Api"),
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    ((_, group),) = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup").items()
+    assert (group["DeletionPolicy"], group["Properties"]["RetentionInDays"]) == ("Delete", 7)

@@ -210,9 +210,9 @@ def _oregon(stack: Stack) -> Stack:
                     stack, "Certificate", TOKYO_CERTIFICATE.replace("ap-northeast-1", "us-east-1")
                 )
             },
-            "certificate is in us-east-1, the stack is in ap-northeast-1",
+            "certificate is in us-east-1, but the stack is in ap-northeast-1",
         ),
-        ({"api": lambda stack: an_api(_oregon(stack))}, "api is in us-west-2, the stack is in ap-northeast-1"),
+        ({"api": lambda stack: an_api(_oregon(stack))}, "api is in us-west-2, but the stack is in ap-northeast-1"),
         (
             {"api": lambda stack: apigatewayv2.HttpApi(stack, "Closed", disable_execute_api_endpoint=True)},
             "api has its execute-api endpoint disabled",
@@ -249,3 +249,4 @@ def test_limits_themselves_are_accepted(cdk_app: App) -> None:
     routing = _routing(cdk_app, failure_threshold=10, health_check_path="/" + "x" * 254)
     assert routing.region == "ap-northeast-1"
     assert routing.metric_health_status().region == "us-east-1"
+    assert routing.alarms == []

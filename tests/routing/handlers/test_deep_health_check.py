@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.handlers import import_handler
 CONTEXT = SimpleNamespace(
     function_name="check", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
 )
+PACKAGE = "cdp_constructs.routing.handlers.deep_health_check"
 DEEP = {"routeKey": "GET /health/deep"}
 SHALLOW = {"routeKey": "GET /health"}
 
@@ -34,6 +36,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
             "AWS_ACCESS_KEY_ID": "made-up",
             "AWS_SECRET_ACCESS_KEY": "made-up",
             "POWERTOOLS_SERVICE_NAME": f"check-{time.monotonic_ns()}",  # a logger of its own, writing to this test
+            "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
             "POWERTOOLS_TRACE_DISABLED": "true",
             "TIME_BUDGET_MS": "200",
             "CACHE_MS": "5000",
@@ -42,7 +45,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        return import_handler("cdp_constructs.routing.handlers.deep_health_check")
+        return import_handler(PACKAGE)
 
     return import_anew
 
@@ -72,7 +75,9 @@ def refused(code: str) -> ClientError:
 def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert len(documents) == 1
-    assert documents[0]["service"] == "check"
+    assert documents[0]["function_name"] == "check"
+    (metrics,) = documents[0]["_aws"]["CloudWatchMetrics"]
+    assert (metrics["Namespace"], metrics["Dimensions"]) == ("CdpConstructs", [["function_name", "service"]])
     return {name: documents[0][name][0] for name in ("HardFailures", "SoftFailures", "CheckerErrors")}
 
 
@@ -278,7 +283,7 @@ def test_each_kind_is_asked_once_with_the_smallest_question(
     load: Load, *, service: str, operation: str, entry: dict[str, Any], request_sent: dict[str, Any]
 ) -> None:
     checker = load(DEPENDENCY_01=json.dumps({"name": "it", "hard": True, **entry}))
-    client = checker._client(service)
+    client = import_module(f"{PACKAGE}.dependencies")._client(service)
     assert client.meta.config.retries["total_max_attempts"] == 1
     assert client.meta.config.read_timeout == client.meta.config.connect_timeout == 0.2
     with Stubber(client) as stubber:

@@ -12,44 +12,23 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from functools import cache
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from .dependencies import Dependency, is_own_mistake, load_dependencies, time_budget
 
 logger = Logger()
 # Probes run in threads, where the X-Ray SDK has no segment to add its own to.
 tracer = Tracer(auto_patch=False)
-# Two checks in one Region and account must not share a metric: the dimension is the function, not the service.
-metrics = Metrics(namespace="CdpConstructs/DeepHealthCheck", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
-
-# Codes that say "you asked wrongly" or "you may not ask": our mistake, not an outage of the dependency.
-OWN_MISTAKES = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidParameter",
-        "UnrecognizedClientException",
-        "ValidationException",
-    }
-)
-# The prefix that the role may list in a bucket; no object needs to exist under it.
-BUCKET_PREFIX = "health-check/"
+metrics = Metrics()
+metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
 
 
 class Status(StrEnum):
@@ -59,15 +38,6 @@ class Status(StrEnum):
     DEGRADED = "degraded"
     FAILING = "failing"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Dependency:
-    """Something the Region needs (hard) or would rather have (soft), and how to ask it."""
-
-    name: str
-    hard: bool
-    ask: Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -88,10 +58,6 @@ class _Memory:
 _memory = _Memory()
 
 
-class UnexpectedStatusError(Exception):
-    """An HTTP dependency answered with something else than 2xx or 3xx."""
-
-
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
@@ -110,7 +76,7 @@ def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
 def _remembered_answer() -> dict[str, Any]:
     # Wall clock: the monotonic one may stand still while Lambda keeps the environment frozen between two requests.
     if _memory.answer is None or time.time() >= _memory.expires:
-        _memory.answer = _answer(_examine(load_dependencies(), _time_budget()))
+        _memory.answer = _answer(_examine(load_dependencies(), time_budget()))
         _memory.expires = time.time() + int(os.environ["CACHE_MS"]) / 1000
     return _memory.answer
 
@@ -144,14 +110,6 @@ def _probe(dependency: Dependency) -> Finding:
     return Finding(status, dependency.hard, round((time.monotonic() - started) * 1000))
 
 
-def is_own_mistake(error: Exception) -> bool:
-    """Tell an error of this checker from an outage of the dependency."""
-    if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code") in OWN_MISTAKES
-    outages = (AwsConnectionError, HTTPClientError, HTTPException, OSError, UnexpectedStatusError)
-    return not isinstance(error, outages)
-
-
 def _answer(findings: Mapping[str, Finding]) -> dict[str, Any]:
     failing = [finding for finding in findings.values() if finding.status is Status.FAILING]
     hard_failures = sum(finding.hard for finding in failing)
@@ -173,6 +131,7 @@ def _count(hard_failures: int = 0, soft_failures: int = 0, checker_errors: int =
     metrics.add_metric("HardFailures", MetricUnit.Count, hard_failures)
     metrics.add_metric("SoftFailures", MetricUnit.Count, soft_failures)
     metrics.add_metric("CheckerErrors", MetricUnit.Count, checker_errors)
+    # Not log_metrics: a remembered answer counts nothing.
     metrics.flush_metrics()
 
 
@@ -181,74 +140,6 @@ def _response(status: HTTPStatus, body: Mapping[str, Any]) -> dict[str, Any]:
     headers = {"content-type": "application/json", "cache-control": "no-store"}
     return {"statusCode": int(status), "headers": headers, "body": json.dumps(body)}
 
-
-def _time_budget() -> float:
-    return int(os.environ["TIME_BUDGET_MS"]) / 1000
-
-
-@cache
-def _client(service: str) -> Any:
-    # One try with short timeouts: a retry would spend the budget on hiding the very failure that is looked for.
-    timeout = _time_budget()
-    config = Config(connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 1})
-    return boto3.client(service, config=config)  # type: ignore[call-overload]  # boto3-stubs want a literal name
-
-
-@cache
-def load_dependencies() -> tuple[Dependency, ...]:
-    """Read the dependencies from the environment and make the clients that they need."""
-    names = sorted(name for name in os.environ if name.startswith("DEPENDENCY_"))
-    return tuple(_dependency(json.loads(os.environ[name])) for name in names)
-
-
-def _dependency(entry: Mapping[str, Any]) -> Dependency:
-    return Dependency(entry["name"], entry["hard"], _ASKING[entry["kind"]](entry))
-
-
-def _ask_table(entry: Mapping[str, Any]) -> Callable[[], object]:
-    client, target, key = _client("dynamodb"), entry["target"], entry["key"]
-    # Strongly consistent, so that it is the partition's leader that answers and not any replica.
-    return lambda: client.get_item(TableName=target, Key=key, ConsistentRead=True)
-
-
-def _ask_bucket(entry: Mapping[str, Any]) -> Callable[[], object]:
-    client, target = _client("s3"), entry["target"]
-    return lambda: client.list_objects_v2(Bucket=target, Prefix=BUCKET_PREFIX, MaxKeys=1)
-
-
-def _ask_queue(entry: Mapping[str, Any]) -> Callable[[], object]:
-    client, target = _client("sqs"), entry["target"]
-    return lambda: client.get_queue_attributes(QueueUrl=target, AttributeNames=["QueueArn"])
-
-
-def _ask_topic(entry: Mapping[str, Any]) -> Callable[[], object]:
-    client, target = _client("sns"), entry["target"]
-    return lambda: client.get_topic_attributes(TopicArn=target)
-
-
-def _ask_http(entry: Mapping[str, Any]) -> Callable[[], object]:
-    url = urlsplit(entry["target"])
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    connect = HTTPSConnection if url.scheme == "https" else HTTPConnection
-
-    def ask() -> None:
-        connection = connect(url.netloc, timeout=_time_budget())
-        with contextlib.closing(connection):
-            connection.request("GET", path, headers={"user-agent": "deep-health-check"})
-            status = connection.getresponse().status
-        if not HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST:
-            raise UnexpectedStatusError(status)
-
-    return ask
-
-
-_ASKING: Mapping[str, Callable[[Mapping[str, Any]], Callable[[], object]]] = {
-    "table": _ask_table,
-    "bucket": _ask_bucket,
-    "queue": _ask_queue,
-    "topic": _ask_topic,
-    "http": _ask_http,
-}
 
 # Clients take longest to make: do it while Lambda starts the environment. An error is met again inside the handler.
 with contextlib.suppress(Exception):
