@@ -16,6 +16,8 @@ from demo.bring_up import bring_up as system_of
 from demo.bring_up import not_executed
 from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
+from demo.chat.operation import Operation
+from demo.chat.pictures import Pictures
 from demo.chat.system import Chat, synthesise
 from demo.report import Report
 
@@ -66,24 +68,25 @@ def play(report: Report, scene: Conversation) -> None:
             f"{count} sent, {count} kept, none lost, doubled or renumbered; one order",
             scene.write_at_once,
         )
+    pictures, operation = Pictures(scene), Operation(scene)
     with report.chapter("Pictures"):
-        report.step("A JPEG, fetched by a signed address in the other Region", "the same bytes", scene.send_a_picture)
-        report.step("A file of 20 MB", "refused by the API and by S3", scene.too_large)
-        report.step("A .exe called .jpg", "in quarantine, no attachment", scene.disguised)
-        report.step("An expired form", "refused by S3", scene.expired)
+        report.step("A JPEG, fetched by a signed URL in the other Region", "the same bytes", pictures.send_a_picture)
+        report.step("A file of 20 MB", "refused by the API and by S3", pictures.too_large)
+        report.step("A .exe called .jpg", "in quarantine, no attachment", pictures.disguised)
+        report.step("An expired form", "refused by S3", pictures.expired)
         report.step(
             "Another user reads, posts, uploads, downloads, guesses",
             "404 every time",
-            scene.refuse_the_stranger,
+            pictures.refuse_the_stranger,
         )
     with report.chapter("Operation"):
         report.step(
             "A poison message, and its replay",
             "in the dead-letter queue, what is behind it delivered, archived after the replay",
-            scene.poison_and_replay,
+            operation.poison_and_replay,
         )
-        report.step("A Region's table fails", "its deep health 503, the other's 200", scene.lose_the_table)
-        report.step("One name for all Regions", "latency records with health checks", scene.one_name)
+        report.step("A Region's table fails", "its deep health 503, the other's 200", operation.lose_the_table)
+        report.step("One name for all Regions", "latency records with health checks", operation.one_name)
 
 
 def main() -> int:

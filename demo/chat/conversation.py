@@ -1,22 +1,19 @@
-"""What the people do, and what the operator does: each method is a step that says what it saw."""
+"""What members do in rooms: each method is a step that says what it saw."""
 
-import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
-from demo.chat.people import Person, jpeg, new_id, sign_up
+from demo.chat.people import Person, new_id, sign_up
 from demo.chat.system import Chat
 from demo.report import eventually, expect
 
-EXECUTABLE = b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(2000)
 WRITERS, EACH = 4, 10
 
 
 class Conversation:
-    """Three members in two Regions, one user who is no member, one operator."""
+    """Three members in two Regions, and one user who is no member."""
 
     def __init__(self, chat: Chat) -> None:
         """Play in this system."""
@@ -28,8 +25,6 @@ class Conversation:
         self.stranger: Person
         self.room = ""
         self.attachment = ""
-
-    # People and rooms
 
     def sign_up_and_in(self) -> str:
         """Make four accounts, one of which nobody invites."""
@@ -83,7 +78,7 @@ class Conversation:
     def same_history(self) -> str:
         """Read the whole room in every Region."""
         histories = self._equal_histories(self.room)
-        return f"{len(histories)} messages, the same order in {self._all_regions()}"
+        return f"{len(histories)} messages, the same order in {self.all_regions()}"
 
     def write_at_once(self) -> str:
         """Let both Regions write to a new room at the same time, as fast as they can."""
@@ -110,153 +105,10 @@ class Conversation:
             for one in self.chat.regions
         )
         expect(gapless, f"numbers have gaps: {sorted(numbers)}")
-        return f"{len(sent)} sent, {len(history)} kept, numbers as given, the same order in {self._all_regions()}"
+        return f"{len(sent)} sent, {len(history)} kept, numbers as given, the same order in {self.all_regions()}"
 
-    # Attachments
-
-    def send_a_picture(self) -> str:
-        """Upload a JPEG, wait until its bytes were checked, and post it."""
-        picture = jpeg("Hanami 2026")
-        form = self._form("hanami.jpg", "image/jpeg", len(picture))
-        answer = self.hanako.submit(form, picture)
-        expect(answer.status_code in (200, 201, 204), f"S3 answers {answer.status_code}: {answer.text[:200]}")
-        self.attachment = form["upload_id"]
-        eventually(lambda: self._download(self.hanako, self.here), within=15, what="the accepted picture")
-        posted = self.hanako.post(self.here, self.room, "見て!", attachments=[self.attachment])
-        expect(posted.status_code == 201, f"the API answers {posted.status_code}: {posted.text}")
-        address = eventually(lambda: self._download(self.liam, self.there), within=15, what="the picture's record")
-        got = self.liam.http.get(self.chat.cloud.viewer_url(address["url"]))
-        expect(got.status_code == 200 and got.content == picture, f"{got.status_code}, {len(got.content)} bytes")
-        unsigned = self.liam.http.get(self.chat.cloud.viewer_url(address["url"].partition("?")[0]))
-        expect(unsigned.status_code == 403, f"without its signature the address answers {unsigned.status_code}")
-        return f"{len(picture):,} bytes, equal, fetched by {self.liam.name} via {self.there}; unsigned 403"
-
-    def too_large(self) -> str:
-        """Send 20 MB with a form for less."""
-        refused = self.hanako.ask_for_upload(self.here, self.room, "film.jpg", "image/jpeg", 20_000_000)
-        form = self._form("film.jpg", "image/jpeg", 9_000_000)
-        answer = self.hanako.submit(form, jpeg("film") + bytes(20_000_000))
-        expect(refused.status_code == 400, f"the API answers {refused.status_code}: {refused.text}")
-        expect(answer.status_code == 400 and "EntityTooLarge" in answer.text, f"S3 answers {answer.status_code}")
-        return "the API answers 400, S3 answers 400 EntityTooLarge"
-
-    def disguised(self) -> str:
-        """Send a program that calls itself a picture."""
-        form = self._form("kitten.jpg", "image/jpeg", len(EXECUTABLE))
-        self.hanako.submit(form, EXECUTABLE).raise_for_status()
-        bucket = self.chat.in_region(self.here, "AttachmentsUploadBucket")
-        s3 = self.chat.client("s3", self.here)
-        prefix = f"quarantine/{self.hanako.user}/{form['upload_id']}/"
-        [kept] = eventually(
-            lambda: s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents"), within=15, what="the quarantine"
-        )
-        answer = self.hanako.call(self.here, "GET", f"/rooms/{self.room}/attachments/{form['upload_id']}")
-        expect(answer.status_code == 404, f"the API answers {answer.status_code}")
-        return f"{kept['Key'].split('/')[0]}/…/kitten.jpg; as an attachment 404"
-
-    def expired(self) -> str:
-        """Use a form after its time; the operator has set it to one second so that nobody waits five minutes."""
-        functions = self.chat.client("lambda", self.here)
-        name = self.chat.in_region(self.here, "AttachmentsUploadFormFunction")
-        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        short = {"Variables": {**variables, "EXPIRES_IN": "1"}}
-        functions.update_function_configuration(FunctionName=name, Environment=short)
-        try:
-            form = self._form("late.jpg", "image/jpeg", 2000)
-        finally:
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-        time.sleep(2)
-        answer = self.hanako.submit(form, jpeg("late")[:2000])
-        expect(answer.status_code == 403, f"S3 answers {answer.status_code}: {answer.text[:200]}")
-        return "S3 answers 403"
-
-    def refuse_the_stranger(self) -> str:
-        """Let a user with an account, but without an invitation, try everything."""
-        room = f"/rooms/{self.room}"
-        upload = {"name": "a.jpg", "content_type": "image/jpeg", "size": 2000}
-        tries: list[tuple[str, str, dict[str, Any] | None]] = [
-            ("GET", f"{room}/messages", None),
-            ("POST", f"{room}/messages", {"client_message_id": new_id(), "text": "hello?"}),
-            ("POST", f"{room}/uploads", upload),
-            ("GET", f"{room}/attachments/{self.attachment}", None),
-            ("POST", f"{room}/members", {"invite_code": "guessed"}),
-        ]
-        seen = [
-            self.stranger.call(region, method, path, json=body).status_code
-            for region in self.chat.regions
-            for method, path, body in tries
-        ]
-        expect(seen == [404] * len(seen), f"answers {seen}")
-        return f"{len(seen)} tries in {self._all_regions()}: 404"
-
-    # Operation
-
-    def poison_and_replay(self) -> str:
-        """Deny the archive by mistake, see a message in the dead-letter queue, fix it, see others pass, and replay."""
-        s3, sqs, functions = (self.chat.client(service, self.here) for service in ("s3", "sqs", "lambda"))
-        bucket = self.chat.in_region(self.here, "MessagesArchiveBucket")
-        queue = self.chat.in_region(self.here, "MessagesFanoutArchiveQueue")
-        failed = self.chat.in_region(self.here, "MessagesFanoutArchiveDeadLetterQueue")
-        mapping = self.chat.in_region(self.here, "MessagesFanoutArchiveConsumer")
-        before = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
-        hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-        gathered = functions.get_event_source_mapping(UUID=mapping)
-        mistake = {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:PutObject",
-            "Resource": f"arn:aws:s3:::{bucket}/messages/*",
-        }
-        locked = {**before, "Statement": [*before["Statement"], mistake]}
-        # Five deliveries more than a minute apart would take longer than anybody watches.
-        functions.update_event_source_mapping(UUID=mapping, BatchSize=10, MaximumBatchingWindowInSeconds=0)
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
-        try:
-            # What was said before has left the queue by then: the lock stops one message only.
-            last = self.hanako.post(self.here, self.room, "not locked out yet").raise_for_status().json()
-            self._archived(bucket, last)
-            eventually(lambda: self._in(queue) == 0 or None, within=20, what="an empty queue")
-            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(locked))
-            poison = self.hanako.post(self.here, self.room, "locked out").raise_for_status().json()
-            eventually(lambda: self._in(failed) or None, within=20, what="the failed message")
-            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
-            behind = self._others_in_a_room_of_their_own()
-            for message in behind:
-                self._archived(bucket, message)
-            expect(not self._is_archived(bucket, poison), "the locked message was archived all the same")
-            arn = sqs.get_queue_attributes(QueueUrl=failed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-            sqs.start_message_move_task(SourceArn=arn)
-            self._archived(bucket, poison)
-        finally:
-            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
-            sqs.set_queue_attributes(QueueUrl=queue, Attributes=hidden)
-            batches = {name: gathered[name] for name in ("BatchSize", "MaximumBatchingWindowInSeconds")}
-            functions.update_event_source_mapping(UUID=mapping, **batches)
-        return f"1 in the dead-letter queue, {len(behind)} behind it delivered; archived after the replay"
-
-    def lose_the_table(self) -> str:
-        """Let one Region's table fail, and ask both Regions whether they can serve."""
-        with self.chat.cloud.inject_fault("dynamodb", self.here):
-            answer = eventually(lambda: self._health_if(503), within=15, what=f"503 in {self.here}")
-            other = self.hanako.http.get(f"{self.chat.apis[self.there]}/health/deep")
-            expect(other.status_code == 200, f"{self.there} answers {other.status_code}")
-        eventually(lambda: self._health_if(200), within=15, what=f"200 in {self.here} after the fault")
-        failed = [name for name, one in answer["dependencies"].items() if one["status"] != "ok"]
-        return f"{self.here} 503 ({', '.join(failed)}), {self.there} 200; after the fault 200"
-
-    def one_name(self) -> str:
-        """Read the records that lead each user to the nearest healthy Region."""
-        route53 = self.chat.cloud.client("route53")
-        zones = {zone["Name"]: zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]}
-        sets = route53.list_resource_record_sets(HostedZoneId=zones["chat.example.com."])["ResourceRecordSets"]
-        latency = sorted((one["Type"], one["Region"]) for one in sets if one.get("HealthCheckId"))
-        wanted = sorted((kind, region) for kind in ("A", "AAAA") for region in self.chat.regions)
-        expect(latency == wanted, f"records {latency}")
-        return f"A and AAAA in {self._all_regions()}, each with a health check"
-
-    # What the steps have in common
-
-    def _all_regions(self) -> str:
+    def all_regions(self) -> str:
+        """Return the names of the Regions."""
         return " and ".join(self.chat.regions)
 
     def _status(self, method: str, region: str, path: str, **options: Any) -> int:
@@ -289,38 +141,3 @@ class Conversation:
             return first if len(first) >= at_least and all(other == first for other in others) else None
 
         return eventually(equal, within=15, what="the same history in every Region")
-
-    def _form(self, name: str, content_type: str, size: int) -> dict[str, Any]:
-        answer = self.hanako.ask_for_upload(self.here, self.room, name, content_type, size)
-        expect(answer.status_code == 201, f"the API answers {answer.status_code}: {answer.text}")
-        form: dict[str, Any] = answer.json()
-        return form
-
-    def _download(self, person: Person, region: str) -> dict[str, Any] | None:
-        answer = person.call(region, "GET", f"/rooms/{self.room}/attachments/{self.attachment}")
-        return answer.json() if answer.status_code == 200 else None
-
-    def _others_in_a_room_of_their_own(self) -> list[dict[str, Any]]:
-        room = self.mei.call(self.here, "POST", "/rooms", json={"name": "Tea"}).raise_for_status().json()["room"]
-        return [self.mei.post(self.here, room, f"cup {cup}").raise_for_status().json() for cup in range(5)]
-
-    def _is_archived(self, bucket: str, message: dict[str, Any]) -> bool:
-        s3 = self.chat.client("s3", self.here)
-        objects = s3.list_objects_v2(Bucket=bucket, Prefix="messages/").get("Contents", [])
-        bodies = (s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in objects)
-        return any(json.loads(line)["id"] == message["id"] for body in bodies for line in body.splitlines())
-
-    def _archived(self, bucket: str, message: dict[str, Any]) -> None:
-        eventually(
-            lambda: self._is_archived(bucket, message) or None, within=30, what=f"{message['text']!r} in the archive"
-        )
-
-    def _in(self, queue: str) -> int:
-        """Count what waits in the queue and what a consumer has taken and not finished."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        attributes = self.chat.client("sqs", self.here).get_queue_attributes(QueueUrl=queue, AttributeNames=names)
-        return sum(int(attributes["Attributes"][name]) for name in names)
-
-    def _health_if(self, status: int) -> dict[str, Any] | None:
-        answer = httpx.get(f"{self.chat.apis[self.here]}/health/deep", timeout=10)
-        return answer.json() if answer.status_code == status else None

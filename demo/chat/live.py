@@ -1,27 +1,21 @@
 """A client of the live chat: what it does so that its user misses nothing and sees nothing twice.
 
-History is the truth and the live channel only its tail. The client subscribes first and reads afterwards, goes on from
-its cursor, and reads the gap when an event is not the next one and what is between does not come by itself. When its
-Region fails it goes to another.
+The history is complete and the live channel is only its tail. The client subscribes first and reads afterwards,
+continues from its cursor, and reads the gap when an event is not the next one and what is between does not arrive by
+itself. When its Region fails it switches to another.
 """
 
 import asyncio
-import base64
 import contextlib
-import json
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 import httpx
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
 
+from demo.chat.live_channel import Live, LostError, RefusedError, connected
 from demo.chat.people import Person, new_id
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
@@ -34,14 +28,6 @@ _WRONG, _FAILED = 400, 500
 _TOO_MANY = 429
 
 
-class LostError(Exception):
-    """The Region does not serve at the moment; another one may."""
-
-
-class RefusedError(Exception):
-    """The request is refused; trying again would not help."""
-
-
 @dataclass(frozen=True)
 class Arrival:
     """A message as a client first saw it."""
@@ -51,72 +37,6 @@ class Arrival:
     """``time.monotonic()`` of the moment."""
     live: bool
     """Whether the live channel delivered it, or it was read."""
-
-
-class Live:
-    """A connection to a Region's live API with a subscription."""
-
-    def __init__(self, socket: ClientConnection, authorization: Mapping[str, str]) -> None:
-        """Speak over a connection that was acknowledged."""
-        self._socket = socket
-        self._authorization = authorization
-
-    async def subscribe(self, channel: str) -> None:
-        """Subscribe to a channel.
-
-        Raises:
-            RefusedError: when the user may not.
-        """
-        request = {"type": "subscribe", "id": uuid4().hex, "channel": channel, "authorization": self._authorization}
-        await self._socket.send(json.dumps(request))
-        answer = await self._next()
-        if answer["type"] != "subscribe_success":
-            raise RefusedError(f"subscription to {channel}: {answer}")
-
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield events until the connection ends."""
-        while True:
-            frame = await self._next()
-            if frame["type"] == "data":
-                yield json.loads(frame["event"])
-
-    async def _next(self) -> dict[str, Any]:
-        while True:
-            frame: dict[str, Any] = json.loads(await self._socket.recv())
-            if frame["type"] != "ka":
-                return frame
-
-
-@contextlib.asynccontextmanager
-async def connected(endpoint: str, realtime: Mapping[str, str], token: str) -> AsyncIterator[Live]:
-    """Connect to the live API that a session named.
-
-    Args:
-        endpoint: Where the embedded cloud listens; the names of its APIs do not resolve.
-        realtime: ``realtime`` of the session's answer.
-        token: Access token.
-
-    Raises:
-        LostError: when the API cannot be reached or ends the connection.
-    """
-    authorization = {"host": urlsplit(realtime["http"]).netloc, "Authorization": token}
-    encoded = base64.urlsafe_b64encode(json.dumps(authorization).encode()).decode().rstrip("=")
-    address, api = urlsplit(endpoint), urlsplit(realtime["websocket"])
-    try:
-        async with connect(
-            f"ws://{api.netloc}{api.path}",
-            host=address.hostname,
-            port=address.port,
-            proxy=None,
-            subprotocols=[Subprotocol("aws-appsync-event-ws"), Subprotocol(f"header-{encoded}")],
-        ) as socket:
-            await socket.send(json.dumps({"type": "connection_init"}))
-            answer = json.loads(await socket.recv())
-            if answer["type"] != "connection_ack":
-                raise RefusedError(f"connection: {answer}")
-            yield Live(socket, authorization)
-    except (OSError, TimeoutError, WebSocketException) as lost:
-        raise LostError(str(lost)) from lost
 
 
 @dataclass
@@ -227,7 +147,7 @@ class LiveClient:
             self.ready_at.append(time.monotonic())
             work = [
                 asyncio.create_task(self._listen(region, live, channel)),
-                asyncio.create_task(self._mend_gaps(region)),
+                asyncio.create_task(self._fill_gaps(region)),
                 asyncio.create_task(self._beat(region, channel, self.heartbeat or session["heartbeat_seconds"])),
             ]
             try:
@@ -280,7 +200,7 @@ class LiveClient:
             self._cursor[log] = self._cursor.get(log, 0) + 1
         self._ahead[log] = {number for number in ahead if number > self._cursor.get(log, 0)}
 
-    async def _mend_gaps(self, region: str) -> None:
+    async def _fill_gaps(self, region: str) -> None:
         """Read what stands before a message that came live, when it does not come by itself."""
         while True:
             await asyncio.sleep(_PATIENCE)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from demo.chat.conversation import Conversation
 from demo.chat.crowd import Crowd, Outcome, percentiles
-from demo.chat.live import LiveClient, RefusedError, until
+from demo.chat.live import LiveClient, until
+from demo.chat.live_channel import RefusedError
 from demo.chat.people import Person
 from demo.report import expect
 

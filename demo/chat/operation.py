@@ -1,0 +1,107 @@
+"""What the operator does: each method is a step that says what it saw."""
+
+import json
+from typing import Any
+
+import httpx
+
+from demo.chat.conversation import Conversation
+from demo.report import eventually, expect
+
+
+class Operation:
+    """A poison message, a table that fails, and the records of the routing."""
+
+    def __init__(self, scene: Conversation) -> None:
+        """Play with the members of a room that is open."""
+        self.scene = scene
+        self.chat, self.here, self.there, self.room = scene.chat, scene.here, scene.there, scene.room
+        self.hanako, self.mei = scene.hanako, scene.mei
+
+    def poison_and_replay(self) -> str:
+        """Deny the archive by mistake, see a message in the dead-letter queue, fix it, see others pass, and replay."""
+        s3, sqs, functions = (self.chat.client(service, self.here) for service in ("s3", "sqs", "lambda"))
+        bucket = self.chat.in_region(self.here, "MessagesArchiveBucket")
+        queue = self.chat.in_region(self.here, "MessagesFanoutArchiveQueue")
+        failed = self.chat.in_region(self.here, "MessagesFanoutArchiveDeadLetterQueue")
+        mapping = self.chat.in_region(self.here, "MessagesFanoutArchiveConsumer")
+        before = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        gathered = functions.get_event_source_mapping(UUID=mapping)
+        mistake = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{bucket}/messages/*",
+        }
+        locked = {**before, "Statement": [*before["Statement"], mistake]}
+        # Five deliveries more than a minute apart would take longer than anybody watches.
+        functions.update_event_source_mapping(UUID=mapping, BatchSize=10, MaximumBatchingWindowInSeconds=0)
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+        try:
+            # What was said before has left the queue by then: the lock stops one message only.
+            last = self.hanako.post(self.here, self.room, "not locked out yet").raise_for_status().json()
+            self._archived(bucket, last)
+            eventually(lambda: self._in(queue) == 0 or None, within=20, what="an empty queue")
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(locked))
+            poison = self.hanako.post(self.here, self.room, "locked out").raise_for_status().json()
+            eventually(lambda: self._in(failed) or None, within=20, what="the failed message")
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
+            behind = self._others_in_a_room_of_their_own()
+            for message in behind:
+                self._archived(bucket, message)
+            expect(not self._is_archived(bucket, poison), "the locked message was archived all the same")
+            arn = sqs.get_queue_attributes(QueueUrl=failed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+            sqs.start_message_move_task(SourceArn=arn)
+            self._archived(bucket, poison)
+        finally:
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes=hidden)
+            batches = {name: gathered[name] for name in ("BatchSize", "MaximumBatchingWindowInSeconds")}
+            functions.update_event_source_mapping(UUID=mapping, **batches)
+        return f"1 in the dead-letter queue, {len(behind)} behind it delivered; archived after the replay"
+
+    def lose_the_table(self) -> str:
+        """Let one Region's table fail, and ask both Regions whether they can serve."""
+        with self.chat.cloud.inject_fault("dynamodb", self.here):
+            answer = eventually(lambda: self._health_if(503), within=15, what=f"503 in {self.here}")
+            other = self.hanako.http.get(f"{self.chat.apis[self.there]}/health/deep")
+            expect(other.status_code == 200, f"{self.there} answers {other.status_code}")
+        eventually(lambda: self._health_if(200), within=15, what=f"200 in {self.here} after the fault")
+        failed = [name for name, one in answer["dependencies"].items() if one["status"] != "ok"]
+        return f"{self.here} 503 ({', '.join(failed)}), {self.there} 200; after the fault 200"
+
+    def one_name(self) -> str:
+        """Read the records that lead each user to the nearest healthy Region."""
+        route53 = self.chat.cloud.client("route53")
+        zones = {zone["Name"]: zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]}
+        sets = route53.list_resource_record_sets(HostedZoneId=zones["chat.example.com."])["ResourceRecordSets"]
+        latency = sorted((one["Type"], one["Region"]) for one in sets if one.get("HealthCheckId"))
+        wanted = sorted((kind, region) for kind in ("A", "AAAA") for region in self.chat.regions)
+        expect(latency == wanted, f"records {latency}")
+        return f"A and AAAA in {self.scene.all_regions()}, each with a health check"
+
+    def _others_in_a_room_of_their_own(self) -> list[dict[str, Any]]:
+        room = self.mei.call(self.here, "POST", "/rooms", json={"name": "Tea"}).raise_for_status().json()["room"]
+        return [self.mei.post(self.here, room, f"cup {cup}").raise_for_status().json() for cup in range(5)]
+
+    def _is_archived(self, bucket: str, message: dict[str, Any]) -> bool:
+        s3 = self.chat.client("s3", self.here)
+        objects = s3.list_objects_v2(Bucket=bucket, Prefix="messages/").get("Contents", [])
+        bodies = (s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in objects)
+        return any(json.loads(line)["id"] == message["id"] for body in bodies for line in body.splitlines())
+
+    def _archived(self, bucket: str, message: dict[str, Any]) -> None:
+        eventually(
+            lambda: self._is_archived(bucket, message) or None, within=30, what=f"{message['text']!r} in the archive"
+        )
+
+    def _in(self, queue: str) -> int:
+        """Count what waits in the queue and what a consumer has taken and not finished."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.chat.client("sqs", self.here).get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+        return sum(int(attributes["Attributes"][name]) for name in names)
+
+    def _health_if(self, status: int) -> dict[str, Any] | None:
+        answer = httpx.get(f"{self.chat.apis[self.here]}/health/deep", timeout=10)
+        return answer.json() if answer.status_code == status else None
