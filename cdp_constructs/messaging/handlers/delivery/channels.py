@@ -15,12 +15,11 @@ from .environment import Environment
 from .messages import Message, push_content
 
 if TYPE_CHECKING:
-    from mypy_boto3_sesv2.client import SESV2Client
     from mypy_boto3_sns.client import SNSClient
 
 # What fails twice is tried again by the queue, minutes later.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
-ses: "SESV2Client" = boto3.client("sesv2", config=_CONFIG)
+ses = boto3.client("sesv2", config=_CONFIG)
 sns: "SNSClient" = boto3.client("sns", config=_CONFIG)
 
 # What SNS answers for an endpoint that was deleted elsewhere.
