@@ -20,6 +20,7 @@ from cdp_constructs.delivery.direct_hosting import DirectHosting as DirectHostin
 from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution as PrivateCacheDistribution
 from cdp_constructs.iot.aggregation import Aggregation as Aggregation
 from cdp_constructs.iot.broadcast import Broadcast as Broadcast
+from cdp_constructs.iot.claim_certificate import ClaimCertificate as ClaimCertificate
 from cdp_constructs.iot.device_fleet import DeviceFleet as DeviceFleet
 from cdp_constructs.iot.fanout_notification import FanoutNotification as FanoutNotification
 from cdp_constructs.iot.iot_account_settings import IotAccountSettings as IotAccountSettings
@@ -31,6 +32,11 @@ from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber as Fanou
 from cdp_constructs.messaging.notifications import Notifications as Notifications
 from cdp_constructs.messaging.queue_consumer import QueueConsumer as QueueConsumer
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout as SnsSqsFanout
+from cdp_constructs.operations.alarm_topic import AlarmTopic as AlarmTopic
+from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_composite_alarm
+from cdp_constructs.operations.alarm_topic import add_mail as add_mail
+from cdp_constructs.operations.dashboards import StackContents as StackContents
+from cdp_constructs.operations.dashboards import add_dashboard as add_dashboard
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace as ChannelNamespace
 from cdp_constructs.realtime.events_namespace import EventsNamespace as EventsNamespace
 from cdp_constructs.realtime.realtime_channels import RealtimeChannels as RealtimeChannels

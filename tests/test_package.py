@@ -100,8 +100,13 @@ def composed_by(module: str) -> set[str]:
             "cdp_constructs.messaging.sns_sqs_fanout",
         },
         "cdp_constructs.iot.point_to_point": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
-        "cdp_constructs.iot.device_fleet": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
+        "cdp_constructs.iot.device_fleet": {
+            "cdp_constructs.iot.claim_certificate",
+            "cdp_constructs.iot.topic_rule",
+            "cdp_constructs.iot.topics",
+        },
         "cdp_constructs.iot.topic_rule": {"cdp_constructs.iot.topics"},
+        "cdp_constructs.operations.alarm_topic": {"cdp_constructs.messaging.sns_sqs_fanout"},
         "cdp_constructs.realtime.events_namespace": {"cdp_constructs.realtime.channel_namespace"},
         "cdp_constructs.realtime.realtime_channels": {
             "cdp_constructs.realtime.channel_namespace",

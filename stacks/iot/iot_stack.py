@@ -8,7 +8,6 @@ from constructs import Construct
 
 from cdp_constructs import Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
 from cdp_constructs.core.runbooks import use_runbooks
-from cdp_constructs.iot.device_fleet import group_name
 from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.iot.alerts import Alerts
 from stacks.iot.operations import RUNBOOKS, add_operations
@@ -109,7 +108,7 @@ class IotStack(Stack):
             "CommandFunctionName": self.commands.command_function.function_name,
             "BroadcastFunctionName": self.broadcasts.function.function_name,
             "HistoryFunctionName": self.telemetry.history_function.function_name,
-            **{f"Group{site}": group_name(group) for site, group in self.fleet.groups.items()},
+            **{f"Group{site}": name for site, name in self.fleet.group_names.items()},
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=str(value))
