@@ -21,16 +21,16 @@ APP = "sensors"
 
 
 class IotStack(Stack):
-    """Devices of some sites, what they measure, what they are told, and who hears when something is wrong.
+    """The fleet, its telemetry in two layers, alerts with tickets, commands, and the operators' view.
 
     Attributes:
-        alarms: Where the alarms of the system itself go.
+        alarms: The topic of the system's own alarms.
         account_settings: What AWS IoT has once per account and Region; None without ``account_settings``.
         fleet: The devices.
         telemetry: Both layers.
-        alerts: The fan-out of crossed thresholds, tickets, and the webhook.
-        commands: Tells one device something.
-        broadcasts: Tells a site, or all.
+        alerts: The fan-out of alerts, tickets, and the webhook.
+        commands: Commands for one device.
+        broadcasts: Commands for a site, or for all devices.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class IotStack(Stack):
         self._add_outputs(operators)
 
     def _add_operators(self) -> iam.ManagedPolicy:
-        """Add what people who run the fleet may do; attach it to their role."""
+        """Add the policy of the people who operate the fleet; attach it to their role."""
         queue = self.alerts.operators.queue
         statements = [
             iam.PolicyStatement(
@@ -93,7 +93,7 @@ class IotStack(Stack):
             key = self.alerts.fanout.encryption_key.key_arn
             statements.append(iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key]))
         return iam.ManagedPolicy(
-            self, "OperatorsPolicy", description="Tell devices something, and take alerts", statements=statements
+            self, "OperatorsPolicy", description="Command devices, and receive alerts", statements=statements
         )
 
     def _add_outputs(self, operators: iam.ManagedPolicy) -> None:
