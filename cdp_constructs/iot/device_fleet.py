@@ -320,7 +320,7 @@ class DeviceFleet(Construct):
         )
 
     def _add_provisioning(self, template: str, things: Things) -> None:
-        self.registration_function = add_hook(self, table=self.table, groups=things.group_names, common=self._common)
+        self.registration_function = add_hook(self, table=self.table, things=things, common=self._common)
         role = add_provisioning_role(self, "ProvisioningRole", things=things, policies=self.device_policies)
         self.provisioning_template = add_template(
             self, template, body=self._template_body(), hook=self.registration_function, role=role

@@ -180,10 +180,10 @@ class Device:
     def measure(self) -> Mapping[str, Any]:
         """Measure once and put it into the outbox; return the message."""
         message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **self._hardware.read()}
-        self.tell(self._hardware.kind, message)
+        self.send(self._hardware.kind, message)
         return message
 
-    def tell(self, kind: str, message: Mapping[str, Any]) -> None:
+    def send(self, kind: str, message: Mapping[str, Any]) -> None:
         """Publish a message of a type, now or as soon as there is a connection."""
         self.outbox.put(kind, dict(message))
         self._filled.set()
