@@ -91,6 +91,7 @@ def composed_by(module: str) -> set[str]:
     """Return the patterns that a pattern is made of; those it may import."""
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
+        "cdp_constructs.data.speed_layer": {"cdp_constructs.data.threshold", "cdp_constructs.iot.topics"},
         "cdp_constructs.delivery.direct_hosting": {"cdp_constructs.delivery.cache_distribution"},
         "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.broadcast": {"cdp_constructs.iot.topics"},
@@ -100,8 +101,13 @@ def composed_by(module: str) -> set[str]:
             "cdp_constructs.messaging.sns_sqs_fanout",
         },
         "cdp_constructs.iot.point_to_point": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
-        "cdp_constructs.iot.device_fleet": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
+        "cdp_constructs.iot.device_fleet": {
+            "cdp_constructs.iot.claim_certificate",
+            "cdp_constructs.iot.topic_rule",
+            "cdp_constructs.iot.topics",
+        },
         "cdp_constructs.iot.topic_rule": {"cdp_constructs.iot.topics"},
+        "cdp_constructs.operations.alarm_topic": {"cdp_constructs.messaging.sns_sqs_fanout"},
         "cdp_constructs.realtime.events_namespace": {"cdp_constructs.realtime.channel_namespace"},
         "cdp_constructs.realtime.realtime_channels": {
             "cdp_constructs.realtime.channel_namespace",

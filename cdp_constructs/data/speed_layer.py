@@ -28,6 +28,7 @@ from cdp_constructs.data._records import check_names
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
 from cdp_constructs.data.threshold import Threshold, Thresholds
+from cdp_constructs.iot.topics import BY_THING
 
 if TYPE_CHECKING:
     from cdp_constructs.iot.topic_rule import TopicRule
@@ -167,7 +168,7 @@ class SpeedLayer(Construct):
         """The alarms of this layer; none without ``alarm_topic``."""
         return alarms_of(self)
 
-    def add_rule(self, rule: "TopicRule", *, partition_key: str = "${topic(4)}") -> "TopicRule":
+    def add_rule(self, rule: "TopicRule", *, partition_key: str = BY_THING) -> "TopicRule":
         """Let an IoT rule put its messages into the stream; return the rule.
 
         Args:

@@ -93,7 +93,7 @@ class CertificateLife:
             environment={
                 "ALLOW_LIST": table.table_name,
                 "CERTIFICATES": f"{prefix}:cert",
-                "GROUPS": things.group_names(),
+                "GROUPS": json.dumps(things.group_names),
                 "POLICIES": json.dumps([policy.ref for policy in policies]),
                 "THING_TYPE": things.thing_type.ref,
             },

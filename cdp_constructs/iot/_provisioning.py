@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
 
-def add_hook(fleet: Construct, *, table: "dynamodb.ITable", groups: str, common: CommonOptions) -> "lambda_.Function":
+def add_hook(
+    fleet: Construct, *, table: "dynamodb.ITable", things: Things, common: CommonOptions
+) -> "lambda_.Function":
     """Add the function that AWS IoT asks before it creates a thing.
 
     Args:
         fleet: The fleet.
         table: The allow-list.
-        groups: Names of the thing groups by context, as JSON.
+        things: The groups that devices can be in.
         common: The fleet's options.
     """
     function = add_function(
@@ -39,7 +41,7 @@ def add_hook(fleet: Construct, *, table: "dynamodb.ITable", groups: str, common:
         # AWS IoT waits 5 seconds for the answer: https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
         timeout=seconds(5),
         memory_size=512,
-        environment={"ALLOW_LIST": table.table_name, "GROUPS": groups},
+        environment={"ALLOW_LIST": table.table_name, "GROUPS": json.dumps(things.group_names)},
         log_retention=common.log_retention,
         log_encryption_key=common.encryption_key,
         removal_policy=common.removal_policy,

@@ -1,6 +1,5 @@
 """The thing type and the thing groups of a fleet."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,9 +21,10 @@ class Things:
     group: iot.CfnThingGroup
     groups: Mapping[str, iot.CfnThingGroup]
 
-    def group_names(self) -> str:
-        """Return the names of the groups by context, as JSON for a function."""
-        return json.dumps({context: group_name(group) for context, group in self.groups.items()})
+    @property
+    def group_names(self) -> Mapping[str, str]:
+        """The names of the groups by context: ``Ref`` gives a group's id."""
+        return {context: _name(group) for context, group in self.groups.items()}
 
 
 def add_things(fleet: "Construct", contexts: Sequence[str]) -> Things:
@@ -38,12 +38,10 @@ def add_things(fleet: "Construct", contexts: Sequence[str]) -> Things:
     )
     group = iot.CfnThingGroup(fleet, "Group")
     groups = {
-        context: iot.CfnThingGroup(fleet, f"Group{context}", parent_group_name=group_name(group))
-        for context in contexts
+        context: iot.CfnThingGroup(fleet, f"Group{context}", parent_group_name=_name(group)) for context in contexts
     }
     return Things(thing_type, group, groups)
 
 
-def group_name(group: iot.CfnThingGroup) -> str:
-    """Return the name of a thing group: ``Ref`` gives its id."""
+def _name(group: iot.CfnThingGroup) -> str:
     return Fn.select(1, Fn.split("/", group.attr_arn))

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["ClaimCertificate", "add_claim_certificate"]
+__all__ = ["ClaimCertificate"]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from cdp_constructs.iot._common import CommonOptions, allow_items, check_topics
 from cdp_constructs.iot._endpoint import add_endpoint
 from cdp_constructs.iot._provisioning import add_hook, add_provisioning_role, add_template, template_body
 from cdp_constructs.iot._security_profile import add_security_profile
-from cdp_constructs.iot._things import Things, add_things, group_name
+from cdp_constructs.iot._things import Things, add_things
 from cdp_constructs.iot.claim_certificate import ClaimCertificate, add_claim_certificate
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cdp_constructs.iot.topic_rule import TopicRule
     from cdp_constructs.iot.topics import TopicSpace
 
-__all__ = ["DeviceFleet", "group_name"]
+__all__ = ["DeviceFleet"]
 
 _REJECTIONS_THAT_ALARM = 10
 _LONGEST_LIFETIME = Duration.days(3650)
@@ -75,6 +75,8 @@ class DeviceFleet(Construct):
     """The thing group of all devices, parent of ``groups``."""
     groups: Mapping[str, iot.CfnThingGroup]
     """The thing group of each context."""
+    group_names: Mapping[str, str]
+    """The name of each context's thing group, which ``Ref`` of the L1 does not give."""
     provisioning_template: iot.CfnProvisioningTemplate
     """What devices name when they ask for an identity."""
     claim_policy: iot.CfnPolicy
@@ -150,6 +152,7 @@ class DeviceFleet(Construct):
         )
         things = add_things(self, self.contexts)
         self.thing_type, self.group, self.groups = things.thing_type, things.group, things.groups
+        self.group_names = things.group_names
         template = Names.unique_resource_name(self, max_length=36, allowed_special_characters="_-")
         self._configuration = {"app": app, "template": template, "renew_after_days": str(lifetime.to_days())}
         stack = stack_of(self)
@@ -317,7 +320,7 @@ class DeviceFleet(Construct):
         )
 
     def _add_provisioning(self, template: str, things: Things) -> None:
-        self.registration_function = add_hook(self, table=self.table, groups=things.group_names(), common=self._common)
+        self.registration_function = add_hook(self, table=self.table, things=things, common=self._common)
         role = add_provisioning_role(self, "ProvisioningRole", things=things, policies=self.device_policies)
         self.provisioning_template = add_template(
             self, template, body=self._template_body(), hook=self.registration_function, role=role

@@ -43,7 +43,7 @@ _REFUSALS_THAT_ALARM = 10
 class IotAccountSettings(Construct):
     """Logging, audits and the fleet index of AWS IoT: what an account has once per Region, shared by all fleets.
 
-    CDP: none. It adds the log group ``AWSIotLogsV2`` (AWS chose the name), a daily Device Defender audit, the fleet
+    It adds the log group ``AWSIotLogsV2`` (AWS chose the name), a daily Device Defender audit, the fleet
     index of things, shadows, groups and connectivity, and alarms for refused connections, messages and subscriptions.
 
         IotAccountSettings(self, "Iot", log_level="WARN", alarm_topic=operators)

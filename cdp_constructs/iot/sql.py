@@ -11,8 +11,6 @@ from cdp_constructs.iot.topics import InvalidTopicError, check_filter
 if TYPE_CHECKING:
     from constructs import Construct
 
-__all__ = ["check_sql", "select"]
-
 _SQL = re.compile(r"\s*SELECT\s.+\sFROM\s+'(?P<filter>[^']*)'", re.IGNORECASE | re.DOTALL)
 # Reserved topics that a rule may subscribe to.
 _RESERVED = ("$aws/events/", "$aws/things/")

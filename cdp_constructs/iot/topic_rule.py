@@ -41,7 +41,7 @@ _MOST_ACTIONS = 10
 class TopicRule(Construct):
     """Sends the messages of an MQTT topic filter to other services, and failed messages to a dead-letter queue.
 
-    CDP: none. AWS: an AWS IoT rule with a role of its own and an error action. When the error action fails, too, the
+    AWS: an AWS IoT rule with a role of its own and an error action. When the error action fails, too, the
     message is lost; an alarm on ``ErrorActionFailure`` tells.
 
         rule = TopicRule(self, "Warm", sql="SELECT * FROM 'dt/home/+/+/climate' WHERE temperature > 30",

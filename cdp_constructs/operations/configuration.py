@@ -14,8 +14,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["ConfigurationError", "SystemConfiguration", "check_address", "check_form", "check_region"]
-
 
 class ConfigurationError(Exception):
     """The context has a value that the system cannot be built from; one line per mistake: key, value, fix."""

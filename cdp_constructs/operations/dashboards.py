@@ -12,7 +12,7 @@ from constructs import Construct
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 
-__all__ = ["StackContents", "add_dashboard", "graph"]
+__all__ = ["StackContents", "add_dashboard"]
 
 _Kind = TypeVar("_Kind", bound=Construct)
 _ROW = 24

@@ -1,4 +1,4 @@
-"""``python -m demo.iot``: bring the IoT system up, let 50 devices live in it for half a minute, print what was seen."""
+"""``python -m demo.iot``: deploy the IoT system, run 50 devices for half a minute, print what was seen."""
 
 import argparse
 import asyncio
@@ -19,19 +19,19 @@ from demo.report import Report
 
 
 async def play(report: Report, operator: Operator, folder: Path) -> None:
-    """Play every step."""
+    """Run every step."""
     async with Scene(operator, folder) as scene:
-        with report.chapter("Devices join"):
-            expected = "an identity each, and the allow-list knows"
+        with report.chapter("Devices claim identities"):
+            expected = "an identity each, recorded on the allow-list"
             if not await report.step_async(
                 f"{DEVICES} devices claim over MQTT, each with its key", expected, scene.join
             ):
                 return
             await report.step_async("A serial number that is not on the list", "refused", scene.join_unlisted)
             await report.step_async(
-                "A device publishes on another's topic", "cut off, nothing heard", scene.impersonate
+                "A device publishes on another's topic", "disconnected, nothing received", scene.impersonate
             )
-        with report.chapter("Devices live"):
+        with report.chapter("Devices at work"):
             if not await report.step_async("All connect and measure", "all connected, one sleeps", scene.start):
                 return
             await report.step_async("A command", "answered by the device", scene.command)
@@ -39,16 +39,16 @@ async def play(report: Report, operator: Operator, folder: Path) -> None:
             await report.step_async("A broadcast to the factory", "all of it, nobody at home", scene.broadcast)
             await report.step_async("Desired state for a device that sleeps", "waits", scene.desire)
             await report.step_async(
-                "A room gets too hot", "the operator, a ticket and the archive hear of it, once each", scene.heat
+                "A room gets too hot", "operator, ticket and archive receive the alert, once each", scene.heat
             )
             await report.step_async("It cools down", "the ticket is closed", scene.cool)
             await report.step_async(
-                "Malformed measurements", "set aside with the reason, what is behind them goes on", scene.send_malformed
+                "Malformed measurements", "rejected with the reason; later ones are processed", scene.send_malformed
             )
             await report.step_async("The sleeping device wakes", "it has the desired state", scene.wake)
             await report.step_async("The command to the dead device", "timed out", scene.command_timed_out)
             await report.step_async(f"{LIVE_SECONDS} s are over", "everything measured has been sent", scene.rest)
-        with report.chapter("What is known"):
+        with report.chapter("Both layers"):
             await report.step_async("Measurements in both layers", "equal for each device, none lost", scene.count)
             await report.step_async("The history of a device", "one answer from both layers", scene.history)
         with report.chapter("The issue tracker"):

@@ -31,12 +31,12 @@ class Room(SimulatedHygrometer):
 
 @dataclass
 class Diary:
-    """What a device did, whatever became of its process."""
+    """What a device did, also after its process ended."""
 
     measured: list[str] = field(default_factory=list)
     """The ids of its measurements."""
-    told: list[str] = field(default_factory=list)
-    """Why it was to identify itself, each time that it was."""
+    identified: list[str] = field(default_factory=list)
+    """Why it was commanded to identify itself, each time."""
 
 
 class Member(Device):
@@ -62,7 +62,7 @@ class Member(Device):
 
     async def _identify(self, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         del session
-        self._diary.told.append(str(arguments.get("why", "")))
+        self._diary.identified.append(str(arguments.get("why", "")))
         return {"thing": self.settings.serial_number}
 
 
@@ -98,7 +98,7 @@ class Fleet:
         (folder / "ca.pem").write_text(endpoint.ca)
         (folder / "claim.pem").write_text(claim)
         (folder / "claim.pem").chmod(0o600)
-        # A device says in its log that it found no connection; here that is part of the play.
+        # A device logs that it found no connection; here that is part of the demonstration.
         logging.getLogger("cdp_device").setLevel(logging.ERROR)
         self.members: dict[str, Member] = {}
         self.diaries: dict[str, Diary] = defaultdict(Diary)
@@ -157,7 +157,7 @@ class Fleet:
         await asyncio.wait_for(connected, within)
 
     async def rest(self, serial_numbers: Iterable[str], *, within: float = 60) -> None:
-        """Let devices measure no more, and wait until the broker has all that they measured.
+        """Let devices stop measuring, and wait until the broker has all their measurements.
 
         Raises:
             TimeoutError: when it has not in time.

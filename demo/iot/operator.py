@@ -1,4 +1,4 @@
-"""What the people of the fleet do and see: the allow-list, commands, alerts, tickets, and what both layers hold."""
+"""What operators of the fleet do and see: the allow-list, commands, alerts, tickets, and both layers."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ class Operator:
         self.region = deployment.regions[STACK]
         self._clients: dict[str, Any] = {}
         self._alerts: list[dict[str, Any]] = []
-        self._set_aside: list[dict[str, Any]] = []
+        self._rejected: list[dict[str, Any]] = []
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the system's Region."""
@@ -63,7 +63,7 @@ class Operator:
 
     # --- commands
 
-    def tell(self, **request: Any) -> dict[str, Any]:
+    def command(self, **request: Any) -> dict[str, Any]:
         """Use the function of commands: ``operation`` is send, status, desire or state."""
         return self._invoke(self.outputs["CommandFunctionName"], request)
 
@@ -72,13 +72,13 @@ class Operator:
         return self._invoke(self.outputs["BroadcastFunctionName"], request)
 
     def history(self, thing: str, minutes: int) -> dict[str, Any]:
-        """Ask both layers what a thing measured."""
+        """Query both layers for the measurements of a thing."""
         return self._invoke(self.outputs["HistoryFunctionName"], {"thing": thing, "minutes": minutes})
 
     # --- alerts
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that have come to the operators' queue so far."""
+        """Return the alerts that the operators' queue has received so far."""
         self._alerts += (json.loads(body) for body in self._take(self.outputs["OperatorsQueueUrl"]))
         return self._alerts
 
@@ -95,11 +95,11 @@ class Operator:
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
 
-    def set_aside(self) -> list[dict[str, Any]]:
-        """Return what came to the error queue of the speed layer so far, with the reason."""
+    def rejected(self) -> list[dict[str, Any]]:
+        """Return the records that the speed layer has rejected so far, with the reason."""
         url = self.part("TelemetrySpeedErrorQueue")
-        self._set_aside += (json.loads(body) for body in self._take(url))
-        return self._set_aside
+        self._rejected += (json.loads(body) for body in self._take(url))
+        return self._rejected
 
     # --- telemetry
 
@@ -116,7 +116,7 @@ class Operator:
         return {item["thing"]["S"]: int(json.loads(item["state"]["S"])["at_ms"]) for item in items}
 
     def deliver(self) -> None:
-        """Let Firehose deliver what it still gathers, instead of waiting for the end of its five minutes."""
+        """Let Firehose deliver its buffer, instead of waiting for the end of its five minutes."""
         self.cloud.flush_delivery_stream(self.part("TelemetryBatchDeliveryStream"), self.region)
 
     def batch_counts(self) -> dict[str, int]:

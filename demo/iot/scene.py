@@ -1,4 +1,4 @@
-"""What happens in the demonstration: each method is a step, and returns what was seen."""
+"""The steps of the demonstration: each method is one, and returns what was seen."""
 
 import asyncio
 import time
@@ -70,7 +70,7 @@ class Scene:
         """Stop all devices."""
         await self.fleet.stop(self.fleet.running)
 
-    # --- devices join
+    # --- devices claim identities
 
     async def join(self) -> str:
         """Let all devices claim their identities."""
@@ -86,7 +86,7 @@ class Scene:
         return f"{DEVICES} identities in {seconds:.1f} s; pending until each is used"
 
     async def join_unlisted(self) -> str:
-        """Claim as somebody that nobody knows."""
+        """Claim with a serial number that is not on the allow-list."""
         try:
             await claim(self.fleet.settings("stranger-01"))
         except RejectedError as refusal:
@@ -95,7 +95,7 @@ class Scene:
         raise StepFailed("it got an identity")
 
     async def impersonate(self) -> str:
-        """Let a device publish a measurement as its neighbour."""
+        """Let a device publish a measurement as another one."""
         identity = self.fleet.members[_HOT].store.current()
         expect(identity, "the device has no identity")
         assert identity is not None  # noqa: S101 - for mypy
@@ -111,14 +111,14 @@ class Scene:
                 except aiomqtt.MqttError:
                     cut_off = True
         expect(cut_off, "the connection lived on")
-        heard = await asyncio.to_thread(self.operator.latest, ["home-03"])
-        expect(not heard, "the speed layer heard of it")
+        received = await asyncio.to_thread(self.operator.latest, ["home-03"])
+        expect(not received, "the speed layer received it")
         return "the connection was ended; the speed layer has nothing of home-03"
 
-    # --- devices live
+    # --- devices at work
 
     async def start(self) -> str:
-        """Run all but the one that is dead; let one fall asleep after it was there."""
+        """Run all but the one that is dead; stop one after it has measured."""
         alive = [serial for serial in self.serials if serial != _DEAD]
         await self.fleet.start(alive)
         self._ends = time.monotonic() + LIVE_SECONDS
@@ -136,17 +136,17 @@ class Scene:
         await self.fleet.stop([_SLEEPER])
 
     async def command(self) -> str:
-        """Tell one device something, and see its answer."""
+        """Command one device, and see its response."""
         started = time.perf_counter()
-        sent = await self._tell(operation="send", thing="factory-03", command="ping", arguments={"n": 1})
-        answer = await eventually(lambda: self._ended(sent["session"]), within=20, what="an answer")
+        sent = await self._command(operation="send", thing="factory-03", command="ping", arguments={"n": 1})
+        answer = await eventually(lambda: self._ended(sent["session"]), within=20, what="a response")
         milliseconds = 1000 * (time.perf_counter() - started)
         expect(answer["status"] == "succeeded" and answer["result"]["n"] == 1, f"{answer}")
         return f"succeeded in {milliseconds:.0f} ms: {answer['result']}"
 
     async def command_the_dead(self) -> str:
-        """Tell a device something that is not there."""
-        sent = await self._tell(operation="send", thing=_DEAD, command="ping")
+        """Command a device that is not connected."""
+        sent = await self._command(operation="send", thing=_DEAD, command="ping")
         self._dead_session = sent["session"]
         return f"{sent['status']}; its end is looked at below"
 
@@ -157,7 +157,7 @@ class Scene:
         return f"{answer['status']}, for {answer['thing']}"
 
     async def broadcast(self) -> str:
-        """Tell all of the factory something."""
+        """Command all devices of the factory."""
         answer = await asyncio.to_thread(
             self.operator.broadcast,
             operation="broadcast",
@@ -167,30 +167,28 @@ class Scene:
         )
         expect("session" in answer, f"{answer}")
         factory = {serial for serial in self.fleet.running if serial.startswith("factory")}
-        heard = await eventually(
-            lambda: told if (told := self._told()) >= factory else None, within=20, what="the broadcast everywhere"
-        )
+        await eventually(lambda: self._identified() >= factory, within=20, what="the broadcast everywhere")
         await asyncio.sleep(0.5)
-        heard = self._told()
-        expect(heard == factory, f"heard by {sorted(heard)}")
-        return f"heard by {len(heard)} of {len(factory)} at the factory, 0 at home"
+        received = self._identified()
+        expect(received == factory, f"received by {sorted(received)}")
+        return f"received by {len(received)} of {len(factory)} at the factory, 0 at home"
 
     async def desire(self) -> str:
-        """Wish a sleeping device another interval."""
-        await self._tell(operation="desire", thing=_SLEEPER, state={"interval_seconds": 0.5})
-        state = await self._tell(operation="state", thing=_SLEEPER)
+        """Set another interval as the desired state of a sleeping device."""
+        await self._command(operation="desire", thing=_SLEEPER, state={"interval_seconds": 0.5})
+        state = await self._command(operation="state", thing=_SLEEPER)
         expect(state["delta"] == {"interval_seconds": 0.5}, f"{state}")
         return f"delta {state['delta']}; reported {state['reported']}"
 
     async def wake(self) -> str:
-        """Wake the sleeping device, and see that it has what was wished."""
+        """Start the sleeping device again, and see that it has the desired state."""
         self.fleet.make(_SLEEPER, kind_of(_SLEEPER))
         await self.fleet.start([_SLEEPER])
         state = await eventually(self._sleeper_in_time, within=20, what="the desired state")
         return f"reported {state['reported']}, no delta"
 
     async def heat(self) -> str:
-        """Heat a room beyond the threshold, and see who hears of it."""
+        """Heat a room beyond the threshold, and see who receives the alert."""
         self._room.heat = 20
         alert = await eventually(lambda: self._alert("crossed"), within=20, what="the operator's alert")
         await eventually(lambda: self._ticket() == "open", within=20, what="the ticket")
@@ -204,31 +202,31 @@ class Scene:
         """Cool the room down."""
         self._room.heat = 0
         await eventually(lambda: self._ticket() == "closed", within=20, what="the closed ticket")
-        await eventually(lambda: self._alert("recovered"), within=20, what="the operator's all-clear")
+        await eventually(lambda: self._alert("recovered"), within=20, what="the operator's recovery")
         return "recovered; the ticket is closed"
 
     async def send_malformed(self) -> str:
-        """Let a device send what cannot be read, in front of what can."""
+        """Let a device publish messages that cannot be read before one that can."""
         member = self.fleet.members[_BROKEN]
         wrong: list[dict[str, Any]] = [
             {"message_id": "no-time", "at": "yesterday", "temperature": 20},
             {"message_id": "no-number", "at": int(time.time() * 1000), "temperature": "warm"},
         ]
         for message in wrong:
-            member.tell("climate", message)
+            member.send("climate", message)
         behind = member.measure()["at"]
         await eventually(
-            lambda: len(self.operator.set_aside()) >= len(wrong), within=30, what="the malformed measurements"
+            lambda: len(self.operator.rejected()) >= len(wrong), within=30, what="the malformed measurements"
         )
         await eventually(
             lambda: self.operator.latest([_BROKEN])[_BROKEN] >= behind, within=20, what="what was behind them"
         )
-        reasons = [item["reason"] for item in self.operator.set_aside()]
+        reasons = [item["reason"] for item in self.operator.rejected()]
         expect(len(reasons) == len(wrong), f"{reasons}")
-        return f"{len(reasons)} set aside ({'; '.join(reasons)}); the next measurement arrived"
+        return f"{len(reasons)} rejected ({'; '.join(reasons)}); the next measurement arrived"
 
     async def rest(self) -> str:
-        """Let the time pass, then let all devices send what they have."""
+        """Let the time pass, then let all devices publish what they have."""
         await asyncio.sleep(max(0.0, self._ends - time.monotonic()))
         await self.fleet.rest(self.fleet.running)
         await self.fleet.stop(self.fleet.running)
@@ -237,10 +235,10 @@ class Scene:
         expect(dropped == 0, f"{dropped} dropped by devices")
         return f"{measured:,} measurements of {len(self._measured())} devices"
 
-    # --- what is known
+    # --- both layers
 
     async def count(self) -> str:
-        """Compare what devices measured with what both layers hold."""
+        """Compare what devices measured with both layers."""
         measured = self._measured()
         total = sum(measured.values())
 
@@ -268,7 +266,7 @@ class Scene:
         )
 
     async def history(self) -> str:
-        """Ask for one device what both layers know."""
+        """Query both layers for one device."""
         answer = await asyncio.to_thread(self.operator.history, _HOT, 5)
         messages = sum(minute["messages"] for minute in answer["minutes"])
         expect(messages == self._measured()[_HOT], f"{answer}")
@@ -301,20 +299,20 @@ class Scene:
         assert isinstance(hardware, Room)  # noqa: S101 - it is a hygrometer
         return hardware
 
-    async def _tell(self, **request: Any) -> dict[str, Any]:
-        answer = await asyncio.to_thread(self.operator.tell, **request)
+    async def _command(self, **request: Any) -> dict[str, Any]:
+        answer = await asyncio.to_thread(self.operator.command, **request)
         expect("error" not in answer, f"{answer}")
         return answer
 
     def _ended(self, session: str) -> dict[str, Any] | None:
-        answer = self.operator.tell(operation="status", session=session)
+        answer = self.operator.command(operation="status", session=session)
         return answer if answer["status"] != "pending" else None
 
-    def _told(self) -> set[str]:
-        return {serial for serial, diary in self.fleet.diaries.items() if diary.told}
+    def _identified(self) -> set[str]:
+        return {serial for serial, diary in self.fleet.diaries.items() if diary.identified}
 
     def _sleeper_in_time(self) -> dict[str, Any] | None:
-        state = self.operator.tell(operation="state", thing=_SLEEPER)
+        state = self.operator.command(operation="state", thing=_SLEEPER)
         return state if state["reported"].get("interval_seconds") == 0.5 and not state["delta"] else None
 
     def _alerts(self, state: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A device of a ``DeviceFleet``: joins by itself, measures, obeys, and renews its certificate.
+"""A device of a ``DeviceFleet``: claims its identity, measures, executes commands, and renews its certificate.
 
 The same program runs against AWS and against the embedded cloud; only the address and the CA in its settings differ.
 """

@@ -23,10 +23,10 @@ async def _run(settings: Settings, hardware: Hardware) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a device and return the exit code: 1 when the cloud refuses it, 2 for wrong settings."""
+    """Run a device and return the exit code: 1 when it is refused an identity, 2 for wrong settings."""
     parser = argparse.ArgumentParser(prog="cdp-device", description=__doc__)
     parser.add_argument("settings", type=Path, help="JSON file with the device's settings")
-    parser.add_argument("--hardware", choices=sorted(HARDWARE), default="hygrometer", help="what the device is made of")
+    parser.add_argument("--hardware", choices=sorted(HARDWARE), default="hygrometer", help="the sensors of the device")
     parsed = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:

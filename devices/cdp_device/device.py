@@ -1,34 +1,30 @@
-"""The program: measure always, tell what was measured when there is a connection, and do as one is told."""
+"""The program of a device: it measures always, publishes when it is connected, and executes commands."""
 
 import asyncio
 import logging
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiomqtt
 
+from cdp_device.commands import Command, execute, execute_jobs
 from cdp_device.identity import Identity, IdentityStore
 from cdp_device.outbox import Outbox
 from cdp_device.provisioning import claim, request_identity
 from cdp_device.sensors import Hardware
 from cdp_device.session import RejectedError, Session, connect
 from cdp_device.settings import Settings
+from cdp_device.shadow import follow
 
 logger = logging.getLogger(__name__)
-
-Command = Callable[[Session, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 _CERTIFICATE = "certificate"
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.05, 86_400.0
 _LONGEST_PAUSE = 60.0
 _RENEWAL_CHECK_SECONDS = 3600.0
-
-
-class NotPossibleError(Exception):
-    """A command or a desired state that the device cannot carry out; the message is for the operator."""
 
 
 class Device:
@@ -37,19 +33,19 @@ class Device:
     Attributes:
         settings: As given.
         store: Its identity.
-        outbox: What it could not send yet.
-        commands: What it can be told to do, by name; add your own.
-        connected: Set while it has a connection on which it hears commands.
+        outbox: Messages that are not published yet.
+        commands: What operators can command it to do, by name; add your own.
+        connected: Set while it has a connection on which it receives commands.
     """
 
     def __init__(
         self, settings: Settings, hardware: Hardware, *, first_pause: float = 1.0, patience: float = 10.0
     ) -> None:
-        """Prepare; nothing is sent yet.
+        """Prepare; nothing is published yet.
 
         Args:
-            settings: Where and who.
-            hardware: What it is made of.
+            settings: Endpoint and identity.
+            hardware: The sensors, and what the device can switch.
             first_pause: Seconds until it tries to connect again; doubled each time, up to a minute, and spread so that
                 a fleet does not come back all at once.
             patience: Seconds to wait for a connection and for each answer.
@@ -73,10 +69,10 @@ class Device:
         self._working = asyncio.Lock()
 
     async def run(self) -> None:
-        """Join if need be, then measure and obey, until cancelled.
+        """Claim an identity if there is none, then measure and execute commands until cancelled.
 
         Raises:
-            RejectedError: the cloud gives it no identity.
+            RejectedError: AWS IoT refuses it an identity.
         """
         measuring = asyncio.create_task(self._measure_always())
         try:
@@ -90,13 +86,13 @@ class Device:
         """Return the identity, claiming it first if there is none.
 
         Raises:
-            RejectedError: the cloud gives it none.
+            RejectedError: AWS IoT refuses it one.
         """
         current = self.store.current()
         if current is None:
             current = await claim(self.settings, patience=self._patience)
             self.store.keep(current)
-            logger.info("%s joined as certificate %s", current.thing, current.certificate_id)
+            logger.info("%s has its identity, certificate %s", current.thing, current.certificate_id)
         return current
 
     async def _stay_connected(self) -> None:
@@ -123,7 +119,7 @@ class Device:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _try_next(self, current: Identity, newer: Identity) -> Identity:
-        """Return the newer identity if the cloud lets it in; otherwise drop it and go on with the current one."""
+        """Return the newer identity if it can connect; otherwise continue with the current one."""
         try:
             async with connect(self.settings, newer.thing, self.store.pem_file(newer), patience=self._patience):
                 self.store.promote()
@@ -135,12 +131,12 @@ class Device:
             return current
 
     async def _work(self, identity: Identity) -> None:
-        """Do everything on one connection, until it ends or there is a better certificate."""
+        """Do everything on one connection, until it ends or there is a newer certificate."""
         async with connect(
             self.settings, identity.thing, self.store.pem_file(identity), patience=self._patience
         ) as session:
             identity = await self._confirm(session, identity)
-            await self._obey(session, identity)
+            await self._subscribe(session, identity)
             self.connected.set()
             jobs = [
                 asyncio.create_task(self._send_always(session, identity)),
@@ -158,7 +154,7 @@ class Device:
                 await asyncio.gather(*jobs, return_exceptions=True)
 
     async def _confirm(self, session: Session, identity: Identity) -> Identity:
-        """Tell the cloud once that this certificate is in use, so that those before it are retired."""
+        """Report once that this certificate is in use, so that the earlier ones are retired."""
         if identity.confirmed:
             return identity
         topic = identity.configuration.telemetry_topic(identity.thing, _CERTIFICATE)
@@ -167,7 +163,7 @@ class Device:
         self.store.keep(confirmed)
         return confirmed
 
-    # --- what it measures
+    # --- measurements
 
     async def _measure_always(self) -> None:
         while True:
@@ -184,11 +180,11 @@ class Device:
     def measure(self) -> Mapping[str, Any]:
         """Measure once and put it into the outbox; return the message."""
         message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **self._hardware.read()}
-        self.tell(self._hardware.kind, message)
+        self.send(self._hardware.kind, message)
         return message
 
-    def tell(self, kind: str, message: Mapping[str, Any]) -> None:
-        """Send a message of a type, now or as soon as there is a connection."""
+    def send(self, kind: str, message: Mapping[str, Any]) -> None:
+        """Publish a message of a type, now or as soon as there is a connection."""
         self.outbox.put(kind, dict(message))
         self._filled.set()
 
@@ -201,84 +197,40 @@ class Device:
             if not len(self.outbox):
                 await self._filled.wait()
 
-    # --- what it is told
+    # --- commands, desired state and jobs
 
-    async def _obey(self, session: Session, identity: Identity) -> None:
+    async def _subscribe(self, session: Session, identity: Identity) -> None:
         topics, context, thing = identity.configuration.topics(), identity.configuration.context, identity.thing
 
         async def command(request: Any) -> None:
-            await session.publish(topics.response(context, thing), await self._carry_out(session, request))
+            await session.publish(topics.response(context, thing), await execute(self.commands, session, request))
 
         for topic in (topics.command(context, thing), topics.broadcast(context), topics.broadcast()):
             await session.subscribe(topic, command)
-        shadow, jobs = f"$aws/things/{thing}/shadow", f"$aws/things/{thing}/jobs"
-
-        async def delta(document: Any) -> None:
-            await self._apply(session, shadow, document.get("state", {}))
+        jobs = f"$aws/things/{thing}/jobs"
 
         async def next_job(document: Any) -> None:
             if document.get("execution"):
-                await self._work_on_jobs(session, jobs)
+                await self._execute_jobs(session, jobs)
 
-        await session.subscribe(f"{shadow}/update/delta", delta)
         await session.subscribe(f"{jobs}/notify-next", next_job)
-        await self._catch_up(session, shadow)
-        await self._work_on_jobs(session, jobs)
+        await follow(session, thing, self._apply)
+        await self._execute_jobs(session, jobs)
 
-    async def _carry_out(self, session: Session, request: Any) -> dict[str, Any]:
-        """Carry out a command and return its answer: ``succeeded``, ``failed``, ``rejected`` or ``expired``."""
-        answer: dict[str, Any] = {"session": request.get("session") if isinstance(request, dict) else None}
-        if not isinstance(request, dict) or not isinstance(request.get("command"), str):
-            return answer | {"status": "rejected", "reason": "a command is an object with session and command"}
-        expires_at = request.get("expires_at")
-        if isinstance(expires_at, int | float) and expires_at < time.time():
-            return answer | {"status": "expired", "reason": "it came too late"}
-        command = self.commands.get(request["command"])
-        if command is None:
-            return answer | {"status": "rejected", "reason": f"unknown; there are {', '.join(sorted(self.commands))}"}
-        try:
-            result = await command(session, request.get("arguments") or {})
-        except (NotPossibleError, RejectedError) as error:
-            return answer | {"status": "rejected", "reason": str(error)}
-        except Exception as error:
-            logger.exception("The command %s failed", request["command"])
-            return answer | {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
-        return answer | {"status": "succeeded", "result": dict(result)}
+    async def _execute_jobs(self, session: Session, jobs: str) -> None:
+        async with self._working:
+            await execute_jobs(self.commands, session, jobs)
 
-    async def _catch_up(self, session: Session, shadow: str) -> None:
-        """Ask for what was desired while the device was away."""
-        try:
-            document = await session.ask(f"{shadow}/get", {})
-        except RejectedError as error:
-            if error.code != "404":
-                raise
-            await self._report(session, shadow, {})  # there is no shadow yet
-            return
-        await self._apply(session, shadow, document["state"].get("delta", {}))
-
-    async def _apply(self, session: Session, shadow: str, desired: Mapping[str, Any]) -> None:
-        changed: dict[str, Any] = dict(self._hardware.switch(desired))
+    def _apply(self, desired: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Apply a desired state and return the state to report."""
+        changed = self._hardware.switch(desired)
         interval = desired.get("interval_seconds")
         if isinstance(interval, int | float) and _SHORTEST_INTERVAL <= interval <= _LONGEST_INTERVAL:
             self._interval = float(interval)
             self._interval_changed.set()
-        await self._report(session, shadow, changed)
+        return {"interval_seconds": self._interval, **changed}
 
-    async def _report(self, session: Session, shadow: str, changed: Mapping[str, Any]) -> None:
-        await session.publish(
-            f"{shadow}/update", {"state": {"reported": {"interval_seconds": self._interval, **changed}}}
-        )
-
-    async def _work_on_jobs(self, session: Session, jobs: str) -> None:
-        """Work on jobs, one after the other, until there is none; a job's document is a command."""
-        async with self._working:
-            while execution := (await session.ask(f"{jobs}/start-next", {})).get("execution"):
-                answer = await self._carry_out(session, execution["jobDocument"])
-                status = {"succeeded": "SUCCEEDED", "failed": "FAILED"}.get(answer["status"], "REJECTED")
-                details = {"reason": str(answer.get("reason", ""))[:1024]} if status != "SUCCEEDED" else {}
-                await session.ask(f"{jobs}/{execution['jobId']}/update", {"status": status, "statusDetails": details})
-
-    # --- its commands
+    # --- the commands that every device has
 
     async def _ping(self, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         del session
@@ -293,7 +245,7 @@ class Device:
         renewed = await self._renew(session)
         return {"certificate_id": renewed.certificate_id}
 
-    # --- its certificate
+    # --- renewal of the certificate
 
     async def _renew_in_time(self, session: Session, identity: Identity) -> None:
         while True:
@@ -305,7 +257,7 @@ class Device:
             await asyncio.sleep(_RENEWAL_CHECK_SECONDS)
 
     async def _renew(self, session: Session) -> Identity:
-        """Fetch the next certificate on this connection; the connection is made anew with it."""
+        """Ask for the next certificate on this connection; then connect with it."""
         identity = await self.identity()
         renewed = await request_identity(session, identity.thing, identity.configuration.template)
         self.store.keep_next(renewed)

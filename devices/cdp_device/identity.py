@@ -1,4 +1,4 @@
-"""The identity of a device: a key that never leaves it, its certificate, and a store that survives a power cut."""
+"""The identity of a device: a key that never leaves it, its certificate, and a store that survives a power failure."""
 
 import os
 import time
@@ -26,8 +26,8 @@ class Identity(BaseModel):
         certificate: PEM.
         key: PEM of the private key.
         issued_at: When it was issued, seconds since 1970.
-        configuration: What the cloud told with it.
-        confirmed: Whether the cloud knows that the device uses it, so that the ones before are retired.
+        configuration: What it got with the certificate.
+        confirmed: Whether its use was reported, so that the earlier certificates are retired.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,7 +68,7 @@ def signing_request(key: str, common_name: str) -> str:
 class IdentityStore:
     """Keeps the identity in use, and beside it the next one until the device has connected with that.
 
-    Each is one file that is written whole and then renamed, so that a power cut leaves the old or the new one, and
+    Each is one file that is written whole and then renamed, so that a power failure leaves the old or the new one, and
     certificate and key always belong together.
     """
 

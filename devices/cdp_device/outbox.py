@@ -19,7 +19,7 @@ class Outbox:
         self._most = most
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
-        # A power cut may cost the last message, never the file; a card of a Raspberry Pi wears out by each sync.
+        # A power failure may cost the last message, never the file; a card of a Raspberry Pi wears out by each sync.
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, document TEXT)"

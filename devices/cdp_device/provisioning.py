@@ -1,4 +1,4 @@
-"""How a device gets its identity, the first one by a claim and each later one by the one before."""
+"""How a device gets its identity: the first by a claim, each later one by the one before."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ async def claim(settings: Settings, *, patience: float = 10) -> Identity:
     """Ask for the first identity with the claim certificate.
 
     Args:
-        settings: Where and who.
+        settings: Endpoint, claim certificate and serial number.
         patience: Seconds to wait for the connection and for each answer.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a device is made of: one class between the program and the hardware, and a simulated one beside it."""
+"""The sensors of a device: one class between the program and the hardware, and simulated ones."""
 
 import math
 import random
@@ -23,7 +23,7 @@ class Hardware(Protocol):
         ...
 
     def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Take the part of a desired state that it knows, and return that part as it is now."""
+        """Apply the part of a desired state that the hardware has, and return that part as it is now."""
         ...
 
 

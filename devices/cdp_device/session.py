@@ -1,4 +1,4 @@
-"""One MQTT connection: requests with their answers, and handlers for what the cloud sends by itself."""
+"""One MQTT connection: requests with their responses, and handlers for messages that AWS IoT sends by itself."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ class RejectedError(Exception):
 
 
 class Session:
-    """What a device does on a connection; made by ``connect``.
+    """A connection of a device; made by ``connect``.
 
     Attributes:
         ended: Fails when the connection ends.
@@ -122,7 +122,7 @@ class Session:
             acting.cancel()
 
     async def listen(self) -> None:
-        """Hand out messages until the connection ends.
+        """Dispatch messages until the connection ends.
 
         Raises:
             aiomqtt.MqttError: when it ends.
@@ -132,7 +132,7 @@ class Session:
             try:
                 document = json.loads(bytes(message.payload or b"null"))
             except ValueError:
-                logger.warning("What came on %s is no JSON", topic)
+                logger.warning("A message of %s is not JSON", topic)
                 continue
             answer = self._answers.get(topic)
             if answer is not None and not answer.done():
@@ -176,13 +176,13 @@ def tls_context(ca_file: Path, pem_file: Path, port: int) -> ssl.SSLContext:
 async def connect(
     settings: Settings, client_id: str, pem_file: Path, *, patience: float = 10
 ) -> AsyncIterator[Session]:
-    """Connect and hand out what comes until the block is left.
+    """Connect, and dispatch messages until the block is left.
 
-    The session is clean: a command that is sent to a device that is not there gets no answer, instead of a late one.
+    The session is clean: a command for a device that is not connected gets no response, instead of a late one.
 
     Args:
-        settings: Where to.
-        client_id: As whom; AWS IoT ends an earlier connection of the same id.
+        settings: The endpoint.
+        client_id: AWS IoT ends an earlier connection of the same id.
         pem_file: Certificate and key.
         patience: Seconds to wait for the connection and for each answer.
 

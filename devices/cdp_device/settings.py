@@ -1,4 +1,4 @@
-"""What a device is told before it leaves the factory, and what the cloud tells it with its identity."""
+"""The settings of a device from the factory, and the configuration that it gets with its identity."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -20,7 +20,7 @@ class Settings(BaseModel):
         serial_number: What the allow-list knows the device by; it becomes the thing's name and the client id.
         state_folder: Keeps identity and unsent messages; made readable for its owner only.
         interval_seconds: Seconds between measurements until the shadow asks for others, 0.05 to 86,400.
-        most_unsent: Messages that are kept while there is no connection; then the oldest give way.
+        most_unsent: Messages that are kept while there is no connection; then the oldest are dropped.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,7 +46,7 @@ class Settings(BaseModel):
 
 
 class Configuration(BaseModel):
-    """What the cloud tells a device with its identity.
+    """What a device gets with its identity.
 
     Attributes:
         app: Application level of its topics.
@@ -70,7 +70,7 @@ class Configuration(BaseModel):
     @field_validator("ingest", mode="before")
     @classmethod
     def _parse(cls, value: object) -> object:
-        """Take ``type=rule,type=rule``: the cloud can only send text."""
+        """Read ``type=rule,type=rule``: a provisioning template has text values only."""
         if not isinstance(value, str):
             return value
         return dict(part.split("=", 1) for part in value.split(",") if part)

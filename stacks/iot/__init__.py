@@ -1,4 +1,4 @@
-"""The Internet of Things: hygrometers and chairs in a home and a factory, and what the cloud does with them."""
+"""The IoT system: hygrometers and chairs in a home and a factory, their telemetry, alerts and commands."""
 
 from pathlib import Path
 

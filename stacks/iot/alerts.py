@@ -1,4 +1,4 @@
-"""Who hears of a crossed threshold: an operator, a ticket, an archive. And of the tickets, the issue tracker."""
+"""The subscribers of alerts (operators, tickets, an archive), and the webhook of an issue tracker."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.periods import seconds
+from cdp_constructs.core.tables import add_table
 from cdp_constructs.operations.alarm_topic import add_mail
 from stacks.iot import HANDLERS
 
@@ -23,16 +24,16 @@ _ARCHIVE = "alerts/"
 
 
 class Alerts(Construct):
-    """Fans alerts out, and keeps tickets as alerts and the webhook of an issue tracker say.
+    """Delivers alerts to operators, an archive and a ticket function, which also takes the issue tracker's webhook.
 
     Attributes:
-        fanout: Where others subscribe. A body is an alert of ``SpeedLayer``; message attributes: ``threshold``,
+        fanout: Add further subscribers here. A body is an alert of ``SpeedLayer``; message attributes: ``threshold``,
             ``state``, ``thing``, ``context``.
-        operators: The queue that the operators' screen reads.
+        operators: The subscriber whose queue operators poll.
         archive_bucket: Keeps every alert.
         tickets: The table of tickets, None when a tracker keeps them.
         tickets_function: Opens, updates and closes tickets.
-        webhook: Takes what the issue tracker says.
+        webhook: Receives events of the issue tracker.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Alerts(Construct):
             handler=HANDLERS / "alert_archive",
             description="Keeps every alert as an object",
             invocation=Invocation.POLLED,
-            environment={"BUCKET_NAME": self.archive_bucket.bucket_name},
+            environment={"BUCKET_NAME": self.archive_bucket.bucket_name, "KEY_PREFIX": _ARCHIVE},
         )
         objects = self.archive_bucket.arn_for_objects(f"{_ARCHIVE}*")
         allow_on_prefixes(
@@ -84,15 +85,8 @@ class Alerts(Construct):
         return archiver
 
     def _make_table(self) -> dynamodb.TableV2:
-        return dynamodb.TableV2(
-            self,
-            "TicketTable",
-            partition_key=dynamodb.Attribute(name="ticket", type=dynamodb.AttributeType.STRING),
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=True,
-            removal_policy=RemovalPolicy.RETAIN,
+        return add_table(
+            self, "TicketTable", partition_key="ticket", expires=False, removal_policy=RemovalPolicy.RETAIN
         )
 
     def _make_tickets_function(self, tracker_url: str | None) -> "lambda_.Function":

@@ -35,7 +35,7 @@ class Threshold(BaseModel):
     below: float | None = None
     """the limit that must not be fallen short of."""
     recovers_at: float | None = None
-    """Where it is over; by default at the limit. Some room keeps a value that sways from alerting again and again."""
+    """Where the alert is over; by default at the limit. A distance prevents an alert for each variation around it."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -75,13 +75,13 @@ class IotConfiguration(SystemConfiguration):
     thresholds: tuple[Threshold, ...] = Field(default=_THRESHOLDS, strict=False)
     """What raises alerts."""
     account_settings: bool = True
-    """Whether to make what AWS IoT has once per account and Region: logging, audits, index. False where it is there."""
+    """Whether to add what AWS IoT has once per account and Region: logging, audits, index. False where it exists."""
     claim_certificate_arns: tuple[str, ...] = Field(default=(), strict=False)
     """Registered certificates whose holders may ask for identities, one for each production line."""
     tracker_url: str | None = None
     """API of an issue tracker that keeps the tickets, ``https://…``; by default a table keeps them."""
     operator_email: str | None = None
-    """Receives the alerts of devices, after confirming one mail. They wait in the operators' queue in any case."""
+    """Receives the alerts of devices, after confirming one mail. They are in the operators' queue in any case."""
     alarm_email: str | None = None
     """Receives the alarms of the system itself, after confirming one mail."""
 

@@ -8,7 +8,6 @@ from constructs import Construct
 
 from cdp_constructs import Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
 from cdp_constructs.core.runbooks import use_runbooks
-from cdp_constructs.iot.device_fleet import group_name
 from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.iot.alerts import Alerts
 from stacks.iot.operations import RUNBOOKS, add_operations
@@ -22,16 +21,16 @@ APP = "sensors"
 
 
 class IotStack(Stack):
-    """Devices of some sites, what they measure, what they are told, and who hears when something is wrong.
+    """The fleet, its telemetry in two layers, alerts with tickets, commands, and the operators' view.
 
     Attributes:
-        alarms: Where the alarms of the system itself go.
+        alarms: The topic of the system's own alarms.
         account_settings: What AWS IoT has once per account and Region; None without ``account_settings``.
         fleet: The devices.
         telemetry: Both layers.
-        alerts: The fan-out of crossed thresholds, tickets, and the webhook.
-        commands: Tells one device something.
-        broadcasts: Tells a site, or all.
+        alerts: The fan-out of alerts, tickets, and the webhook.
+        commands: Commands for one device.
+        broadcasts: Commands for a site, or for all devices.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class IotStack(Stack):
         self._add_outputs(operators)
 
     def _add_operators(self) -> iam.ManagedPolicy:
-        """Add what people who run the fleet may do; attach it to their role."""
+        """Add the policy of the people who operate the fleet; attach it to their role."""
         queue = self.alerts.operators.queue
         statements = [
             iam.PolicyStatement(
@@ -94,7 +93,7 @@ class IotStack(Stack):
             key = self.alerts.fanout.encryption_key.key_arn
             statements.append(iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key]))
         return iam.ManagedPolicy(
-            self, "OperatorsPolicy", description="Tell devices something, and take alerts", statements=statements
+            self, "OperatorsPolicy", description="Command devices, and receive alerts", statements=statements
         )
 
     def _add_outputs(self, operators: iam.ManagedPolicy) -> None:
@@ -109,7 +108,7 @@ class IotStack(Stack):
             "CommandFunctionName": self.commands.command_function.function_name,
             "BroadcastFunctionName": self.broadcasts.function.function_name,
             "HistoryFunctionName": self.telemetry.history_function.function_name,
-            **{f"Group{site}": group_name(group) for site, group in self.fleet.groups.items()},
+            **{f"Group{site}": name for site, name in self.fleet.group_names.items()},
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=str(value))

@@ -1,4 +1,4 @@
-"""What devices measure, in both layers: known within seconds, and kept exactly."""
+"""The measurements of devices, in the speed layer (within seconds) and in the batch layer (exactly)."""
 
 from typing import TYPE_CHECKING
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from stacks.iot.config import Threshold
 
 KINDS = {"Climate": "climate", "Seat": "seat"}
-"""The types of measurements, by the id of what hears them: hygrometers send climate, chairs what they feel."""
+"""The types of measurements, by construct id of their rule: hygrometers publish climate, chairs publish seat."""
 
 
 class Telemetry(Construct):
-    """Brings measurements into both layers, by one rule for each type: it is where devices publish straight to.
+    """Puts measurements into both layers, by one rule for each type; devices publish straight to these rules.
 
     Attributes:
-        speed: The latest state, the last minutes, and the alerts.
-        batch: All of it.
-        rules: What hears the measurements, by their type.
-        history_function: Tells people what a thing measures, from both layers.
+        speed: The latest state, windows of the last minutes, and alerts.
+        batch: All measurements in S3.
+        rules: The rules by type of measurement.
+        history_function: Returns the measurements of a thing from both layers.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Telemetry(Construct):
             self,
             "HistoryFunction",
             handler=HANDLERS / "history",
-            description="Tells what a thing measures, now and in the last minutes",
+            description="Returns what a thing measures, now and in the last minutes",
             invocation=Invocation.REQUEST,
             memory_size=512,
             # A query of Athena takes seconds.

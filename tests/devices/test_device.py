@@ -11,6 +11,7 @@ from cryptography import x509
 from pydantic import ValidationError
 
 from cdp_device.__main__ import main
+from cdp_device.commands import execute
 from cdp_device.device import Device
 from cdp_device.identity import Identity, IdentityStore, make_key, signing_request
 from cdp_device.outbox import Outbox
@@ -177,7 +178,7 @@ def test_commands_are_answered_whatever_they_are(tmp_path: Path) -> None:
             {"session": "s", "command": "break"},
         ]
         session: Any = None
-        found = [await device._carry_out(session, request) for request in requests]
+        found = [await execute(device.commands, session, request) for request in requests]
         device.outbox.close()
         return [answer["status"] for answer in found]
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cdp_constructs.iot.device_fleet import DeviceFleet, group_name
+from cdp_constructs.iot.device_fleet import DeviceFleet
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
@@ -62,7 +62,7 @@ def sites(stack: Stack) -> None:
         "Template": fleet.provisioning_template.ref,
         "ClaimPolicy": fleet.claim_policy.ref,
         "MeasuredUrl": queue.queue_url,
-        "FactoryGroup": group_name(fleet.groups["factory"]),
+        "FactoryGroup": fleet.group_names["factory"],
         "Rule": rule.rule_name,
     }
     for name, value in outputs.items():

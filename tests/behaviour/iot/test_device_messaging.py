@@ -242,7 +242,7 @@ def test_the_topic_decides_who_is_told(place: Sites) -> None:
         devices = [place.device("alerter-1", "home"), place.device("alerter-2", "factory")]
         async with running(*devices):
             for device in devices:
-                device.tell(
+                device.send(
                     "alert", {"message_id": device.settings.serial_number, "reason": "too warm", "thing": "liar"}
                 )
             await see(lambda: all(len(device.outbox) == 0 for device in devices))

@@ -1,4 +1,4 @@
-"""Keeps every alert as an object of its own: ``alerts/<yyyy>/<mm>/<dd>/<thing>/<threshold>/<at>/<state>.json``."""
+"""Stores every alert as an object: ``<prefix><yyyy>/<mm>/<dd>/<thing>/<threshold>/<at>/<state>.json``."""
 
 import json
 import os
@@ -12,35 +12,37 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
+from pydantic_core import from_json
 
 logger = Logger()
 tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 s3 = boto3.client("s3")
+BUCKET_NAME, KEY_PREFIX = os.environ["BUCKET_NAME"], os.environ["KEY_PREFIX"]
 
 
 def archive(record: SQSRecord) -> None:
-    """Write one alert, unless it has been written before."""
-    alert = json.loads(record.body)
+    """Store one alert, unless it has been stored before."""
+    alert = from_json(record.body, allow_inf_nan=False)
     try:
         s3.put_object(
-            Bucket=os.environ["BUCKET_NAME"],
+            Bucket=BUCKET_NAME,
             Key=key_of(alert),
             Body=json.dumps(alert, ensure_ascii=False).encode(),
             ContentType="application/json",
             IfNoneMatch="*",
         )
     except ClientError as error:
-        # Delivered a second time. What is archived is never written over.
+        # Delivered again; objects are never overwritten.
         if error.response["Error"]["Code"] != "PreconditionFailed":
             raise
-        logger.info("archived before", alert_id=alert["alert_id"])
+        logger.info("stored before", alert_id=alert["alert_id"])
 
 
 def key_of(alert: dict[str, Any]) -> str:
-    """Return where an alert is kept; its id is thing, threshold, time and state."""
+    """Return the key of an alert; its id is thing, threshold, time and state."""
     day = datetime.fromtimestamp(alert["at"] / 1000, UTC)
-    return f"alerts/{day:%Y/%m/%d}/{alert['alert_id']}.json"
+    return f"{KEY_PREFIX}{day:%Y/%m/%d}/{alert['alert_id']}.json"
 
 
 @logger.inject_lambda_context

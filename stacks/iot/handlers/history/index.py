@@ -1,4 +1,4 @@
-"""Tells what a thing measures: ``{"thing": "A-0001", "minutes": 60}``, by direct invocation.
+"""Returns what a thing measures: ``{"thing": "A-0001", "minutes": 60}``, by direct invocation.
 
 The answer has its state now, and its last minutes, each from one layer: exact up to the last load, live after it.
 """

@@ -1,1 +1,1 @@
-"""Tickets: what changes them, and where they are kept."""
+"""Tickets: their changes, and where they are stored."""

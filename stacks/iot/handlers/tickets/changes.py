@@ -1,10 +1,11 @@
-"""What alerts and webhooks say about tickets, in one form for every tracker."""
+"""Changes of tickets, read from alerts and webhooks in one form for every tracker."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from pydantic_core import from_json
 
 Status = Literal["open", "closed"]
 # https://docs.github.com/en/webhooks/webhook-events-and-payloads#issues; other trackers send the same words.
@@ -12,12 +13,12 @@ _STATUS: Mapping[str, Status] = {"opened": "open", "reopened": "open", "edited":
 
 
 class UnreadableError(ValueError):
-    """What came is neither an alert nor an event of the tracker; it ends in the dead-letter queue."""
+    """A message that is neither an alert nor an event of the tracker; it moves to the dead-letter queue."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a ticket is from now on."""
+    """The new state of a ticket."""
 
     key: str
     """What the ticket is about; one ticket for each."""
@@ -25,20 +26,20 @@ class Change:
     title: str
     text: str
     at: str
-    """When it changed, UTC, ISO 8601 with milliseconds: what is older than the ticket changes nothing."""
+    """When it changed, UTC, ISO 8601 with milliseconds: a change that is older than the ticket has no effect."""
     event: str
-    """Id of what said so, the same when it is delivered again."""
+    """Id of the event, the same when it is delivered again."""
 
 
 def read(body: str, *, from_webhook: bool) -> Change:
-    """Return what the body of a queue's message says.
+    """Return the change in the body of a queue's message.
 
     Raises:
         UnreadableError: naming what is missing.
     """
     reader: Callable[[Any], Change] = of_delivery if from_webhook else of_alert
     try:
-        return reader(json.loads(body))
+        return reader(from_json(body, allow_inf_nan=False))
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from error
 
@@ -59,7 +60,7 @@ def of_alert(alert: Mapping[str, Any]) -> Change:
 
 def of_delivery(delivery: Mapping[str, Any]) -> Change:
     """An issue of the tracker opens, changes and closes its ticket."""
-    event = json.loads(delivery["body"])
+    event = from_json(delivery["body"], allow_inf_nan=False)
     issue = event["issue"]
     return Change(
         key=f"issue/{issue['id']}",
@@ -67,7 +68,7 @@ def of_delivery(delivery: Mapping[str, Any]) -> Change:
         title=str(issue["title"]),
         text=str(issue.get("body") or ""),
         at=_moment(datetime.fromisoformat(delivery["received_at"]).timestamp()),
-        # A replay says the same again on purpose; it is no other event.
+        # A replay repeats the event on purpose; it is not another one.
         event=str(delivery["id"]),
     )
 

@@ -1,4 +1,4 @@
-"""Opens, updates and closes tickets: as alerts say, and as the webhook of an issue tracker says."""
+"""Opens, updates and closes tickets, by alerts and by the webhook of an issue tracker."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ tracer = Tracer()
 
 
 def work(record: SQSRecord) -> None:
-    """Bring one ticket up to date; the same again changes nothing."""
+    """Apply one change to its ticket; the same change again has no effect."""
     change = read(record.body, from_webhook=_is_fifo(record.event_source_arn))
     changed = connect().take(change)
-    logger.info("ticket" if changed else "nothing new", ticket=change.key, status=change.status, event=change.event)
+    logger.info("ticket" if changed else "no change", ticket=change.key, status=change.status, event=change.event)
 
 
 @logger.inject_lambda_context

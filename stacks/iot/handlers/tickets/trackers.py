@@ -1,4 +1,4 @@
-"""Where tickets are kept: behind one method, so that another tracker is another class."""
+"""Where tickets are stored: one method, so that another tracker is another class."""
 
 import json
 import os
@@ -18,29 +18,29 @@ _TOKEN_SECONDS = 300
 
 
 class Tracker(Protocol):
-    """Keeps tickets."""
+    """Stores tickets."""
 
     def take(self, change: Change) -> bool:
         """Open, update or close a ticket; return whether that changed it.
 
-        A change that is older than the ticket, or was taken before, changes nothing: queues deliver in any order, and
+        A change that is older than the ticket, or was applied before, has no effect: queues deliver in any order, and
         at least once.
 
         Raises:
-            Exception: whatever keeps it from being taken now; it is delivered again.
+            Exception: when the change cannot be applied now; it is delivered again.
         """
         ...
 
 
 class TableTracker:
-    """Keeps tickets in a table of DynamoDB, with the partition key ``ticket``."""
+    """Stores tickets in a table of DynamoDB, with the partition key ``ticket``."""
 
     def __init__(self, table: Any) -> None:
         """Use a table (of boto3's resource)."""
         self._table = table
 
     def take(self, change: Change) -> bool:
-        """Write the ticket, unless it is as new already."""
+        """Write the ticket, unless the table has a newer one."""
         try:
             self._table.update_item(
                 Key={"ticket": change.key},
@@ -65,9 +65,9 @@ class TableTracker:
 
 
 class HttpTracker:
-    """Keeps tickets in a tracker with an API: ``PUT <url>/tickets/<key>`` with the change as JSON.
+    """Stores tickets in a tracker with an API: ``PUT <url>/tickets/<key>`` with the change as JSON.
 
-    The tracker answers 2xx, or 409 when its ticket is as new already (``at``), and knows a repetition by the header
+    The tracker answers 2xx, or 409 when its ticket is newer (``at``), and recognises a repetition by the header
     ``Idempotency-Key``.
     """
 
@@ -83,7 +83,7 @@ class HttpTracker:
         self._http = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
 
     def take(self, change: Change) -> bool:
-        """Tell the tracker."""
+        """Send the change to the tracker."""
         answer = self._http.request(
             "PUT",
             f"{self._url}/tickets/{quote(change.key, safe='')}",

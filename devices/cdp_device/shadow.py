@@ -1,0 +1,36 @@
+"""The shadow of a device: what operators desire, also while it is not connected, and what it reports."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdp_device.session import RejectedError, Session
+
+Apply = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Applies the parts of a desired state that the device has, and returns the state to report."""
+
+
+async def follow(session: Session, thing: str, apply: Apply) -> None:
+    """Apply the desired state now and whenever it changes, for as long as the connection lasts.
+
+    Args:
+        session: The connection.
+        thing: Name of the device's thing.
+        apply: Called with what is desired and not reported.
+    """
+    shadow = f"$aws/things/{thing}/shadow"
+
+    async def report(desired: Mapping[str, Any]) -> None:
+        await session.publish(f"{shadow}/update", {"state": {"reported": dict(apply(desired))}})
+
+    async def delta(document: Any) -> None:
+        await report(document.get("state", {}))
+
+    await session.subscribe(f"{shadow}/update/delta", delta)
+    try:
+        document = await session.ask(f"{shadow}/get", {})
+    except RejectedError as error:
+        if error.code != "404":
+            raise
+        await report({})  # there is no shadow yet
+        return
+    await report(document["state"].get("delta", {}))
