@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.patterns import ROOT, generated, patterns
+from tools.patterns import ROOT, Pattern, generated, lacking, patterns
 
 PATTERNS = patterns()
 
@@ -10,7 +10,13 @@ PATTERNS = patterns()
 @pytest.mark.parametrize("path", sorted(generated()))
 def test_what_is_generated_is_up_to_date(path: str) -> None:
     file = ROOT / path
-    assert file.exists() and file.read_text() == generated()[path], f"{path} is stale: run `make patterns`"  # noqa: PT018
+    assert file.exists(), f"{path} is missing: run `make patterns`"
+    assert file.read_text() == generated()[path], f"{path} is stale: run `make patterns`"
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_a_pattern_is_complete(pattern: Pattern) -> None:
+    assert lacking(pattern) == []
 
 
 def test_the_patterns_are_found() -> None:
