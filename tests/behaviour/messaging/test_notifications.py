@@ -400,7 +400,9 @@ def test_link_of_a_mail_switches_mail_off_for_its_user_only(place: Office) -> No
 
     def request(method: str, **changes: str) -> dict[str, Any]:
         event = {
-            "requestContext": {"http": {"method": method}},
+            "version": "2.0",
+            "rawPath": "/unsubscribe",
+            "requestContext": {"http": {"method": method, "path": "/unsubscribe"}, "stage": "$default"},
             "headers": {"accept-language": "ja"},
             "queryStringParameters": query | changes,
         }
