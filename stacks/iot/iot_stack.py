@@ -92,9 +92,9 @@ class IotStack(Stack):
         if self.alerts.fanout.encryption_key is not None:
             key = self.alerts.fanout.encryption_key.key_arn
             statements.append(iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key]))
-        return iam.ManagedPolicy(
-            self, "OperatorsPolicy", description="Command devices, and receive alerts", statements=statements
-        )
+        # CloudFormation replaces a managed policy whose description changes, and people would lose what they may do.
+        description = "Tell devices something, and take alerts"
+        return iam.ManagedPolicy(self, "OperatorsPolicy", description=description, statements=statements)
 
     def _add_outputs(self, operators: iam.ManagedPolicy) -> None:
         outputs = {
