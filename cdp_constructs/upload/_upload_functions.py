@@ -51,10 +51,12 @@ class UploadFunctions:
         max_size_mb: int,
         *,
         log_retention: logs.RetentionDays,
+        log_encryption_key: kms.IKey | None,
         removal_policy: RemovalPolicy,
     ) -> None:
-        """Take the rules, and how long logs are kept."""
+        """Take the rules, and how logs are kept."""
         self._scope = scope
+        self._log_encryption_key = log_encryption_key
         self._log_retention = log_retention
         self._removal_policy = removal_policy
         self._rules = {
@@ -77,6 +79,7 @@ class UploadFunctions:
                 "INCOMING_PREFIX": INCOMING,
             },
             log_retention=self._log_retention,
+            log_encryption_key=self._log_encryption_key,
             removal_policy=self._removal_policy,
         )
         allow_on_objects(function, "Objects", bucket, {INCOMING: ["s3:PutObject"]}, reason=_REASON)
@@ -101,6 +104,7 @@ class UploadFunctions:
                 "TOPIC_ARN": topic.topic_arn,
             },
             log_retention=self._log_retention,
+            log_encryption_key=self._log_encryption_key,
             removal_policy=self._removal_policy,
         )
         allow_on_objects(

@@ -71,7 +71,7 @@ class DirectObjectUpload(Construct):
             other uploads. It is not changed: CORS, expiry and TLS-only policy must be there. By default one is made:
             private, versioned, TLS only.
         topic: An existing topic of the stack's Region for accepted uploads; by default one is made.
-        encryption_key: A customer-managed key for what is made here: topic, bucket and queues; or the key of an
+        encryption_key: A customer-managed key for what is made here: topic, bucket, queues and logs; or the key of an
             existing topic. By default the existing topic's own; for a new topic a key is made, and S3 and SQS encrypt
             with keys of their own.
         alarm_topic: Receives the alarms; by default there are none.
@@ -132,7 +132,12 @@ class DirectObjectUpload(Construct):
         check_duration(self, "expiry", expiry, low=seconds(1), high=_LONGEST_EXPIRY, source=_EXPIRY_LIMIT)
         check_content_types(self, content_types)
         functions = UploadFunctions(
-            self, content_types, max_size_mb, log_retention=log_retention, removal_policy=removal_policy
+            self,
+            content_types,
+            max_size_mb,
+            log_retention=log_retention,
+            log_encryption_key=encryption_key,
+            removal_policy=removal_policy,
         )
 
         self.bucket = bucket or add_upload_bucket(

@@ -66,8 +66,9 @@ class ImageThumbnails(Construct):
         prefix: Folder of the accepted objects; ``DirectObjectUpload.accepted_prefix`` by default.
         pixels: Longer side of a thumbnail, 16 to 2,048; 320 by default. Smaller images keep their size.
         topic: An existing topic of the stack's Region for the messages about thumbnails; by default one is made.
-        encryption_key: A customer-managed key for the topic, or the key of an existing topic. By default the existing
-            topic's own; for a new topic the fan-out's, and without that one is made. The queues have the fan-out's.
+        encryption_key: A customer-managed key for topic and log, or the key of an existing topic. By default the
+            existing topic's own; for a new topic the fan-out's, and without that one is made. The queues have the
+            fan-out's.
         alarm_topic: Receives the alarms; by default those of the queues go to the fan-out's, and there is no other.
         log_retention: How long the function's logs are kept; 3 months by default.
         removal_policy: What happens to a key that is made here and to the log group when the stack is deleted; they are
@@ -142,6 +143,7 @@ class ImageThumbnails(Construct):
             timeout=_TIMEOUT,
             environment={"PIXELS": str(pixels), "TOPIC_ARN": self.topic.topic_arn},
             log_retention=log_retention,
+            log_encryption_key=encryption_key,
             removal_policy=removal_policy,
         )
         self._allow_images(self.function, prefix)

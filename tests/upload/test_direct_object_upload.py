@@ -305,16 +305,19 @@ def test_metric_of_the_alarm_is_that_of_the_function(synthesis: Synthesis) -> No
     assert dimensions["function_name"]["Ref"].startswith("PicturesConfirmationFunction")
 
 
-def test_given_key_encrypts_the_queues_and_eventbridge_may_use_it(synthesis: Synthesis) -> None:
+def test_given_key_encrypts_queues_and_logs_and_eventbridge_may_use_it(synthesis: Synthesis) -> None:
     synthesised = synthesis(all_options)
     ((key_id, key),) = synthesised.resources("AWS::KMS::Key").items()
     for queue in synthesised.resources("AWS::SQS::Queue").values():
         assert queue["Properties"]["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
-    services = {
-        statement["Principal"].get("Service"): statement["Action"]
+    for group in synthesised.resources("AWS::Logs::LogGroup").values():
+        assert group["Properties"]["KmsKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
+    (for_events,) = [
+        statement
         for statement in key["Properties"]["KeyPolicy"]["Statement"]
-    }
-    assert services["events.amazonaws.com"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+        if statement["Principal"].get("Service") == "events.amazonaws.com"
+    ]
+    assert for_events["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     used = [
         statement
         for statement in statements(synthesised, "ConfirmationFunctionRole")

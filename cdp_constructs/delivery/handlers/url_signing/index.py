@@ -30,6 +30,6 @@ environment = Environment.read()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sign for a user of an HTTP API or for a direct caller."""
     if "requestContext" in event:
-        app.append_context(environment=environment)  # type: ignore[no-untyped-call]
+        app.append_context(environment=environment)
         return app.resolve(event, context)
     return sign(SigningRequest.model_validate(event), environment)

@@ -33,6 +33,6 @@ environment = Environment.read()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a user of an HTTP API or a direct caller."""
     if "requestContext" in event:
-        app.append_context(environment=environment)  # type: ignore[no-untyped-call]
+        app.append_context(environment=environment)
         return app.resolve(event, context)
     return answer(event.get("owner"), {name: value for name, value in event.items() if name != "owner"}, environment)
