@@ -22,12 +22,12 @@ _BY_CONNECTION = "ByConnection"
 class SubscriptionsTable:
     """An item for each channel and connection."""
 
-    table: dynamodb.ITableV2
+    table: dynamodb.ITable
     encryption_key: "kms.IKey | None"
     """The customer-managed key of the table, if it has one."""
 
     @classmethod
-    def existing(cls, table: dynamodb.ITableV2) -> "SubscriptionsTable":
+    def existing(cls, table: dynamodb.ITable) -> "SubscriptionsTable":
         """Use an existing table."""
         return cls(table, key_of(table, None))
 

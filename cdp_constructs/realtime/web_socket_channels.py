@@ -77,7 +77,7 @@ class WebSocketChannels(Construct):
     """Its only stage."""
     log_group: logs.ILogGroup
     """What clients do over their connections: the log of ``subscriptions_function``."""
-    table: dynamodb.ITableV2
+    table: dynamodb.ITable
     """The subscriptions."""
     encryption_key: kms.IKey | None
     """Encrypts what is made here; None for each service's own key."""
@@ -96,7 +96,7 @@ class WebSocketChannels(Construct):
         construct_id: str,
         *,
         issuer: "TokenIssuer",
-        table: dynamodb.ITableV2 | None = None,
+        table: dynamodb.ITable | None = None,
         encryption_key: kms.IKey | None = None,
         alarm_topic: "sns.ITopic | None" = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,

@@ -52,7 +52,7 @@ def test_each_path_has_its_origin_and_a_bucket_answers_the_distribution_only(
     outputs: dict[str, str], local_cloud: LocalCloud
 ) -> None:
     s3_client = local_cloud.client("s3", REGION)
-    s3_client.put_object(Bucket=outputs["PagesBucket"], Key="today.html", Body=b"<p>Rain</p>", ContentType="text/html")
+    s3_client.put_object(Bucket=outputs["PagesBucket"], Key="today.html", Body=b"<p>Rain</p>")
     s3_client.put_object(
         Bucket=outputs["PicturesBucket"], Key="pictures/rain.png", Body=b"png", ContentType="image/png"
     )
