@@ -49,7 +49,8 @@ def _environment(folder: Path, requirements: Sequence[str]) -> Path:
     uv = Path(sys.executable).with_name("uv")
     python = folder / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)  # noqa: S603  # see `main`
-    install = [uv, "pip", "install", "--quiet", "--resolution", "lowest-direct", "--python", python, *requirements]
+    options = ["--quiet", "--resolution", "lowest-direct", "--python", str(python)]
+    install = [str(uv), "pip", "install", *options, *requirements]
     subprocess.run(install, check=True)  # noqa: S603  # see `main`
     return python
 

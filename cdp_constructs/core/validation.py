@@ -1,6 +1,6 @@
 """Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
@@ -80,7 +80,9 @@ def check_duration(
     )
 
 
-def check_exclusive(construct: "Construct | str", given: dict[str, object], creation_only: dict[str, object]) -> None:
+def check_exclusive(
+    construct: "Construct | str", given: Mapping[str, object], creation_only: Mapping[str, object]
+) -> None:
     """Refuse options that configure a new resource when an existing one was given.
 
     Args:

@@ -103,7 +103,7 @@ def grant_queries(
     if encryption_key is not None:
         first = first.combine(encryption_key.grant(grantee, *USE_KEY))
     principal = grantee.grant_principal
-    if Construct.is_construct(principal):
+    if isinstance(principal, Construct):
         reason = "Athena reads records and writes results as the caller, whose objects are only known by their prefix."
         acknowledge_resources(principal, [records, results], reason)
     return first
