@@ -1,4 +1,4 @@
-"""What telemetry asks of the default quotas of a Region (2026-11), and how long a whole fleet takes for what it does."""
+"""What telemetry asks of the default quotas of a Region (2026-11), and how long what a whole fleet does takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
