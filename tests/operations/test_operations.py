@@ -17,6 +17,7 @@ from cdp_constructs.core.runbooks import page_of, use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic, add_composite_alarm
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
 from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.operations import ShopStack
 
 
 def fill(stack: Stack, alarms: AlarmTopic) -> None:
@@ -45,6 +46,24 @@ def system(stack: Stack) -> None:
 def without_runbooks(stack: Stack) -> None:
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     fill(stack, AlarmTopic(stack, "Alarms", encryption_key=key))
+
+
+@architecture
+def documented(app: App) -> ShopStack:
+    return ShopStack(app, "DocumentedShop")
+
+
+def test_rule_packs_have_nothing_to_say(synthesis: Synthesis) -> None:
+    assert synthesis(documented).findings("AwsSolutions", "Serverless") == []
+
+
+def test_the_example_watches_all_that_the_fanout_made(synthesis: Synthesis) -> None:
+    built = synthesis(documented)
+    assert len(built.resources("AWS::CloudWatch::Alarm")) == 4
+    assert {text.rpartition("Runbook: ")[2] for text in descriptions(built).values()} == {
+        f"https://wiki.example.com/runbooks/{page}.md"
+        for page in ("lost-messages", "dead-letter-queue", "subscription-dead-letter-queue", "mail-failures", "shop")
+    }
 
 
 def descriptions(built: Any) -> dict[str, str]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from stacks.iot import scale
-from stacks.iot.scale import BatchSource, Capacity, Choice, Fleet, monthly_cost, quotas
+from stacks.iot.scale import BatchSource, Capacity, Choice, Fleet, monthly_cost, page, quotas
+from stacks.iot.scale.fleet import publishes_per_second
 
 FLEET = Fleet()
 AS_IT_IS = Choice()
@@ -16,13 +17,13 @@ def cost(**changes: object) -> dict[str, float]:
 
 
 def test_the_page_has_the_tables_of_the_code() -> None:
-    assert scale.PAGE.read_text() == scale.page_with_tables(), "run `python -m stacks.iot.scale`"
-    assert scale.page_with_tables().count("| ---") > 3
+    assert page.PAGE.read_text() == page.page_with_tables(), "run `python -m stacks.iot.scale`"
+    assert page.page_with_tables().count("| ---") > 3
 
 
 def test_a_month_is_43_billion_measurements() -> None:
     assert FLEET.measurements == 43_200_000_000
-    assert round(scale.publishes_per_second(FLEET, AS_IT_IS)) == 16_667
+    assert round(publishes_per_second(FLEET, AS_IT_IS)) == 16_667
 
 
 def test_connections_and_rules_by_hand() -> None:
@@ -81,7 +82,7 @@ def test_no_choice_costs_less_than_nothing() -> None:
 
 
 def test_what_the_page_says_in_words() -> None:
-    words = " ".join(scale.PAGE.read_text().split())
+    words = " ".join(page.PAGE.read_text().split())
     assert f"${round(sum(monthly_cost(Fleet(devices=50_000), AS_IT_IS).values()), -3):,.0f} a month" in words
     saved = cost()["Stream"] - cost(stream=Capacity.PROVISIONED)["Stream"]
     assert f"${round(saved, -2):,.0f} a month for not having to count shards" in words

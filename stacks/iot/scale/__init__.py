@@ -1,0 +1,22 @@
+"""What a million devices ask of AWS and what each choice costs: the arithmetic of ``docs/systems/iot-scale.md``.
+
+``python -m stacks.iot.scale`` writes its tables into that page. The package imports nothing of the CDK, so that a
+notebook or a test can use it: ``monthly_cost(Fleet(devices=50_000), Choice())``.
+"""
+
+from stacks.iot.scale.costs import monthly_cost
+from stacks.iot.scale.fleet import BatchSource, Capacity, Choice, Fleet
+from stacks.iot.scale.quotas import Quota, catch_up_seconds, join_seconds, quotas, reconnect_seconds
+
+__all__ = [
+    "BatchSource",
+    "Capacity",
+    "Choice",
+    "Fleet",
+    "Quota",
+    "catch_up_seconds",
+    "join_seconds",
+    "monthly_cost",
+    "quotas",
+    "reconnect_seconds",
+]
