@@ -1,11 +1,11 @@
 """How the batch layer is queried: a workgroup of Athena, saved queries, and what a caller of both is allowed."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 from cdp_constructs.core.keys import USE_KEY
@@ -103,7 +103,7 @@ def grant_queries(
     if encryption_key is not None:
         first = first.combine(encryption_key.grant(grantee, *USE_KEY))
     principal = grantee.grant_principal
-    if isinstance(principal, Construct):
+    if Construct.is_construct(principal):
         reason = "Athena reads records and writes results as the caller, whose objects are only known by their prefix."
-        acknowledge_resources(principal, [records, results], reason)
+        acknowledge_resources(cast("IConstruct", principal), [records, results], reason)
     return first
