@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from cdp_constructs.iot.topic_rule import TopicRule
 
+__all__ = ["BatchLayer", "ColumnType"]
+
 _NUMBERS = ("bigint", "double", "int")
 _FIREHOSE_LIMITS = "https://docs.aws.amazon.com/firehose/latest/dev/limits.html"
 _ATHENA_WORKGROUPS = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings.html"
