@@ -8,7 +8,6 @@ from cdp_constructs.core.alarms import alarms_of as alarms_of
 from cdp_constructs.core.buckets import use_access_log_bucket as use_access_log_bucket
 from cdp_constructs.core.validation import InvalidOptionError as InvalidOptionError
 from cdp_constructs.data.batch_layer import BatchLayer as BatchLayer
-from cdp_constructs.data.batch_layer import ColumnType as ColumnType
 from cdp_constructs.data.batch_warehouse import BatchWarehouse as BatchWarehouse
 from cdp_constructs.data.speed_layer import SpeedLayer as SpeedLayer
 from cdp_constructs.data.speed_layer import Threshold as Threshold

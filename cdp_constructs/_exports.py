@@ -10,7 +10,6 @@ MODULE_OF = {
     "CacheDistribution": "cdp_constructs.delivery.cache_distribution",
     "ChannelNamespace": "cdp_constructs.realtime.channel_namespace",
     "ClaimCertificate": "cdp_constructs.iot.claim_certificate",
-    "ColumnType": "cdp_constructs.data.batch_layer",
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
     "DeviceFleet": "cdp_constructs.iot.device_fleet",
     "DirectHosting": "cdp_constructs.delivery.direct_hosting",

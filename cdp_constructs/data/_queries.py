@@ -1,6 +1,6 @@
 """How the batch layer is queried: a workgroup of Athena, saved queries, and what a caller of both is allowed."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_athena as athena
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_glue as glue
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
+    from constructs import IConstruct
 
 RESULTS = "queries/"
 _BYTES_PER_MB = 1_000_000
@@ -105,5 +106,5 @@ def grant_queries(
     principal = grantee.grant_principal
     if Construct.is_construct(principal):
         reason = "Athena reads records and writes results as the caller, whose objects are only known by their prefix."
-        acknowledge_resources(principal, [records, results], reason)
+        acknowledge_resources(cast("IConstruct", principal), [records, results], reason)
     return first
