@@ -33,7 +33,7 @@ MODULE_OF = {
     "StackContents": "cdp_constructs.operations.dashboards",
     "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
-    "Threshold": "cdp_constructs.data.threshold",
+    "Threshold": "cdp_constructs.data.speed_layer",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
     "TopicRule": "cdp_constructs.iot.topic_rule",
     "TopicSpace": "cdp_constructs.iot.topics",

@@ -91,7 +91,7 @@ def composed_by(module: str) -> set[str]:
     """Return the patterns that a pattern is made of; those it may import."""
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
-        "cdp_constructs.data.speed_layer": {"cdp_constructs.data.threshold", "cdp_constructs.iot.topics"},
+        "cdp_constructs.data.speed_layer": {"cdp_constructs.iot.topics"},
         "cdp_constructs.delivery.direct_hosting": {"cdp_constructs.delivery.cache_distribution"},
         "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.broadcast": {"cdp_constructs.iot.topics"},

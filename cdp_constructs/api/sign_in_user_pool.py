@@ -56,6 +56,8 @@ class TokenIssuer:
 class SignInUserPool(Construct):
     """A Cognito user pool with one public client, whose sessions outlast the outage of a Region.
 
+    CDP: none.
+
     Passwords have 12 characters or more of four kinds; a second factor by authenticator application is optional;
     accounts are recovered by verified mail. Access tokens of 4 hours outlive a recovery goal of one hour, because only
     the pool's own Region can renew them.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_glue as glue
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
+    from constructs import IConstruct
 
 RESULTS = "queries/"
 _BYTES_PER_MB = 1_000_000

@@ -1,15 +1,14 @@
 """What SpeedLayer and BatchLayer agree on: what a record is."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
 
 from constructs import Construct
 
 from cdp_constructs.core.validation import InvalidOptionError
 
-ColumnType: TypeAlias = Literal["bigint", "boolean", "double", "int", "string"]
-"""How a field is stored, as Glue and Athena name it."""
+Kind = TypeVar("Kind", bound=str)
 
 # Fields that every record may have beside its measures; ``thing`` and ``at`` are required.
 ABOUT = {"message_id": "string", "at": "bigint", "thing": "string", "context": "string", "type": "string"}
@@ -39,11 +38,11 @@ def check_names(construct: Construct, option: str, names: Iterable[str]) -> list
     return listed
 
 
-def check_columns(construct: Construct, columns: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
+def check_columns(construct: Construct, columns: Mapping[str, Kind], kinds: Collection[str]) -> dict[str, Kind]:
     """Return columns with their types, or refuse what cannot be one.
 
     Raises:
-        InvalidOptionError: for what is no mapping, names as for ``check_names``, and types that Athena does not know.
+        InvalidOptionError: for what is no mapping, names as for ``check_names``, and types that are not in ``kinds``.
     """
     if not isinstance(columns, Mapping):
         raise InvalidOptionError(
@@ -51,7 +50,7 @@ def check_columns(construct: Construct, columns: Mapping[str, ColumnType]) -> di
         )
     names = check_names(construct, "columns", columns)
     for name, kind in columns.items():
-        if kind not in get_args(ColumnType):
-            fix = f"Use one of {', '.join(get_args(ColumnType))}"
+        if kind not in kinds:
+            fix = f"Use one of {', '.join(kinds)}"
             raise InvalidOptionError(construct, "columns", f"says {kind!r} of {name!r}", fix)
     return {name: columns[name] for name in names}

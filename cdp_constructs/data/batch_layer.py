@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_athena as athena
@@ -23,13 +23,16 @@ from cdp_constructs.core.validation import check_duration, check_exclusive, chec
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_lag, metric_rejected
 from cdp_constructs.data._parquet import add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
-from cdp_constructs.data._records import ABOUT, ColumnType, check_columns
+from cdp_constructs.data._records import ABOUT, check_columns
 
 if TYPE_CHECKING:
     # Imports aws_ec2, which applications without functions need not load.
     from aws_cdk import aws_lambda as lambda_
 
     from cdp_constructs.iot.topic_rule import TopicRule
+
+ColumnType: TypeAlias = Literal["bigint", "boolean", "double", "int", "string"]
+"""How a field is stored, as Glue and Athena name it."""
 
 _NUMBERS = ("bigint", "double", "int")
 _FIREHOSE_LIMITS = "https://docs.aws.amazon.com/firehose/latest/dev/limits.html"
@@ -103,7 +106,7 @@ class BatchLayer(Construct):
         given = {"bucket": bucket, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
         for option, resource in given.items():
             check_region(self, option, resource)
-        self.columns = check_columns(self, columns)
+        self.columns = check_columns(self, columns, get_args(ColumnType))
         interval = buffering or minutes(5)
         low, high = minutes(1), minutes(15)
         check_duration(self, "buffering", interval, low=low, high=high, source=_FIREHOSE_LIMITS)

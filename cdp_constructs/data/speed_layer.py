@@ -27,11 +27,13 @@ from cdp_constructs.core.validation import check_duration, check_exclusive, chec
 from cdp_constructs.data._records import check_names
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
-from cdp_constructs.data.threshold import Threshold, Thresholds
+from cdp_constructs.data._thresholds import Threshold, Thresholds
 from cdp_constructs.iot.topics import BY_THING
 
 if TYPE_CHECKING:
     from cdp_constructs.iot.topic_rule import TopicRule
+
+__all__ = ["SpeedLayer", "Threshold"]
 
 _WINDOWS = "windows answer until the batch layer does; what is older is read there"
 

@@ -75,7 +75,7 @@ class StateSharing(Construct):
         given = {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
         for option, resource in given.items():
             check_region(self, option, resource)
-        new_only = {"encryption_key": encryption_key, "removal_policy": removal_policy}
+        new_only: dict[str, object] = {"encryption_key": encryption_key, "removal_policy": removal_policy}
         check_exclusive(self, {"table": table}, new_only)
         self.encryption_key = encryption_key
         self.table = table or add_item_table(

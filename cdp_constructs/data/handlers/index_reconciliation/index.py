@@ -42,6 +42,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | bo
     )
     for name, value in (("ComparedObjects", result.compared), ("RepairedObjects", result.repaired)):
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
-    answer = {"compared": result.compared, "repaired": result.repaired, "finished": result.finished}
-    logger.info("Reconciled", extra=answer)
-    return answer
+    logger.info("Reconciled", compared=result.compared, repaired=result.repaired, finished=result.finished)
+    return {"compared": result.compared, "repaired": result.repaired, "finished": result.finished}
