@@ -77,9 +77,9 @@ def bring_up(report: Report, check: Callable[[], Checked], deploy: Callable[[], 
         return f"{len(made[0].resources)} stacks, {resources} resources"
 
     with report.chapter("The system"):
-        brought = report.step("Synthesise and check", "no finding of nag, no error of the template rules", checked)
-        brought = brought and report.step("Deploy", "every stack complete in its Region", deployed)
-    return made[0] if brought else None
+        deployed_all = report.step("Synthesise and check", "no finding of nag, no error of the template rules", checked)
+        deployed_all = deployed_all and report.step("Deploy", "every stack complete in its Region", deployed)
+    return made[0] if deployed_all else None
 
 
 def physical_id(deployment: Deployment, stack: str, prefix: str) -> str:

@@ -241,7 +241,7 @@ def replay(
     stack: StackName,
     per_second: Annotated[int | None, typer.Option(min=1, max=500, help="Most messages a second.")] = None,
 ) -> None:
-    """Put all failed messages back to where they failed. Mend the cause first: what fails again comes back here."""
+    """Put all failed messages back to where they failed. Fix the cause first: what fails again comes back here."""
     deployed = Stack(stack)
     found = deployed.queue(queue)
     if found.destination is None:

@@ -121,7 +121,7 @@ def up(
 ) -> None:
     """Deploy a cloud assembly to an embedded cloud on this machine, and hold it until Ctrl-C.
 
-    A cloud that was kept (--keep) is used again, and brought up to date with the assembly; the command then ends
+    A cloud that was kept (--keep) is used again and updated with the assembly; the command then ends
     without stopping it. Progress goes to standard error, the result to standard output.
     """
     if keep and endpoint:

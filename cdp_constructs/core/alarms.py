@@ -34,7 +34,7 @@ def add_alarm(
         alarm_topic: Receives the alarm and its recovery. None leaves the alarm out: an alarm that notifies nobody costs
             money and hides the gap.
         description: What it means and what to do first, for the operator who receives it.
-        threshold: Value at which the alarm goes off.
+        threshold: Value at which the alarm is raised.
         evaluation_periods: Periods in a row that must breach.
         comparison: How the metric is compared with the threshold.
         missing_data: How periods without data count.

@@ -85,7 +85,7 @@ def add_private_bucket(
         scope: The pattern that owns the objects.
         construct_id: Id of the bucket inside ``scope``.
         encryption_key: A customer-managed key; by default S3 encrypts with a key of its own.
-        removal_policy: What happens to the objects when the stack goes. ``DESTROY`` deletes an empty bucket only.
+        removal_policy: What happens to the objects when the stack is deleted. ``DESTROY`` deletes an empty bucket only.
         cors: Browsers' origins that may use the bucket directly.
         lifecycle_rules: Expiry and transitions, beside the clean-up of incomplete multipart uploads after one day.
         event_bridge_enabled: Whether S3 also sends an event about every object to EventBridge.

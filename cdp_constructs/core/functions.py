@@ -42,7 +42,7 @@ class Invocation(Enum):
     """Who calls a function, and so where its failures go. The value is the reason for having no dead-letter target."""
 
     REQUEST = "The caller waits for the answer and gets the error; nothing is queued that could be lost."
-    POLLED = "Lambda polls the source; what fails stays there and moves to the source's own dead-letter queue."
+    EVENT_SOURCE = "Lambda polls the source; failed messages stay in it and move to its own dead-letter queue."
     EVENT = ""
 
 
@@ -86,7 +86,7 @@ def add_function(
         log_retention: How long logs are kept.
         log_encryption_key: A customer-managed key for the logs, which CloudWatch Logs is then allowed to use; by
             default it encrypts with its own.
-        removal_policy: What happens to the log group when the stack goes.
+        removal_policy: What happens to the log group when the stack is deleted.
 
     Raises:
         ValueError: when an asynchronous function has no place for its failures, or the handler folder lacks the module.

@@ -103,7 +103,7 @@ def add_access_logs(
         scope: The pattern that owns the API; the log group is its ``AccessLogs``.
         api: The API.
         log_retention: How long the lines are kept.
-        removal_policy: What happens to them when the stack goes.
+        removal_policy: What happens to them when the stack is deleted.
         encryption_key: A customer-managed key for them; by default CloudWatch Logs encrypts with a key of its own.
     """
     log_group = add_log_group(

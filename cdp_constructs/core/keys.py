@@ -1,4 +1,4 @@
-"""One way to make a customer-managed key (rotated every year, retained when the stack goes), and to let AWS use it."""
+"""One way to make a customer-managed key: rotated every year, kept when the stack is deleted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ def add_key(
         scope: The pattern whose data it encrypts.
         construct_id: Id of the key inside ``scope``.
         description: What it encrypts, as shown in the console.
-        removal_policy: What happens to the key when the stack goes; without the key its data is lost.
+        removal_policy: What happens to the key when the stack is deleted; without the key its data is lost.
     """
     return kms.Key(
         scope, construct_id, description=description, enable_key_rotation=True, removal_policy=removal_policy

@@ -24,7 +24,7 @@ def add_log_group(
         scope: The pattern that logs.
         construct_id: Id of the log group inside ``scope``.
         log_retention: How long entries are kept.
-        removal_policy: What happens to the log group when the stack goes.
+        removal_policy: What happens to the log group when the stack is deleted.
         encryption_key: A customer-managed key, which CloudWatch Logs is then allowed to use; by default CloudWatch Logs
             encrypts with a key of its own.
     """

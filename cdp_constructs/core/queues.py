@@ -57,7 +57,7 @@ def add_dead_letter_queue(
         f"{construct_id}Alarm",
         metric_dead_letters(queue),
         alarm_topic=alarm_topic,
-        description=f"{path_of(scope)}: {construct_id} holds {holds}. Read one, mend the cause, then replay them.",
+        description=f"{path_of(scope)}: {construct_id} holds {holds}. Read one, fix the cause, then replay them.",
     )
     return queue
 

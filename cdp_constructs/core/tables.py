@@ -33,7 +33,7 @@ def add_table(
     Args:
         scope: The pattern that owns the items.
         construct_id: Id of the table inside ``scope``.
-        removal_policy: What happens to the table when the stack goes; unless ``DESTROY`` it is protected from deletion.
+        removal_policy: What happens to the table when the stack is deleted; deletion protection unless ``DESTROY``.
         partition_key: Name of the attribute.
         sort_key: Name of the attribute; by default there is none.
         indexes: Global secondary indexes.

@@ -56,7 +56,7 @@ class IndexFunctions:
             table_key: What the table is encrypted with.
             encryption_key: What logs are encrypted with.
             log_retention: How long logs are kept.
-            removal_policy: What happens to the log groups when the stack goes.
+            removal_policy: What happens to the log groups when the stack is deleted.
         """
         self._scope = scope
         self._bucket = bucket
@@ -74,7 +74,7 @@ class IndexFunctions:
             "WriterFunction",
             handler="data/storage_index",
             description="Records S3 events in the storage index",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             timeout=WRITER_TIMEOUT,
             environment=self._environment(),
             log_retention=self._log_retention,

@@ -95,7 +95,7 @@ def add_parquet_delivery(
         interval: How long records are gathered.
         encryption_key: Encrypts what Firehose holds and its log; None for keys of AWS.
         log_retention: How long the log of deliveries is kept.
-        removal_policy: What happens to the log when the stack goes.
+        removal_policy: What happens to the log when the stack is deleted.
     """
     stack = stack_of(scope)
     log_group = add_log_group(

@@ -55,14 +55,14 @@ def add_stream_function(
         measures: Fields that go into windows.
         window_retention: How long windows are kept.
         log_retention: How long logs are kept.
-        removal_policy: What happens to the log group when the stack goes.
+        removal_policy: What happens to the log group when the stack is deleted.
     """
     function = add_function(
         scope,
         "Function",
         handler="data/speed_layer",
         description="Keeps the latest state and one-minute windows of things",
-        invocation=Invocation.POLLED,
+        invocation=Invocation.EVENT_SOURCE,
         publishes_metrics=True,
         memory_size=512,
         timeout=_TIMEOUT,

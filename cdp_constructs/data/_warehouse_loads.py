@@ -69,7 +69,7 @@ def add_load_function(
         dead_letter_queue: Receives failed invocations.
         encryption_key: What logs are encrypted with.
         log_retention: How long logs are kept.
-        removal_policy: What happens to the log group when the stack goes.
+        removal_policy: What happens to the log group when the stack is deleted.
     """
     function = add_function(
         scope,

@@ -96,7 +96,7 @@ class BatchLayer(Construct):
                 keys of AWS.
             alarm_topic: Receives the alarms. Default: no alarms.
             log_retention: How long the log of deliveries is kept. Default: 3 months.
-            removal_policy: What happens to bucket and logs when the stack goes. Default: they are kept.
+            removal_policy: What happens to bucket and logs when the stack is deleted. Default: they are kept.
 
         Raises:
             InvalidOptionError: for columns that cannot be, a value out of range, ``removal_policy`` for an existing

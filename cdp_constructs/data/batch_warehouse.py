@@ -85,7 +85,7 @@ class BatchWarehouse(Construct):
                 Default: keys of AWS.
             alarm_topic: Receives the alarm. Default: no alarm.
             log_retention: How long flow logs and the function's logs are kept. Default: 3 months.
-            removal_policy: What happens to the namespace, which holds the data, and to the logs when the stack goes.
+            removal_policy: What happens to the namespace (the data) and to the logs when the stack is deleted.
                 Default: they are kept.
 
         Raises:

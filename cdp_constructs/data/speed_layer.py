@@ -99,7 +99,7 @@ class SpeedLayer(Construct):
                 Default: a new key for the topic; the others are encrypted with keys of AWS.
             alarm_topic: Receives the alarms. Default: no alarms.
             log_retention: How long the function's logs are kept. Default: 3 months.
-            removal_policy: What happens to stream, table, key and logs when the stack goes. Default: they are kept, and
+            removal_policy: What happens to stream, table, key and logs when the stack is deleted. Default: kept, and
                 the table is protected from deletion.
 
         Raises:

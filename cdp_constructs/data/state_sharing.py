@@ -64,7 +64,7 @@ class StateSharing(Construct):
                 one, on demand, with point-in-time recovery and deletion protection.
             encryption_key: A customer-managed key for the new table. Default: a key of DynamoDB.
             alarm_topic: Receives the alarm when writes are throttled. Default: no alarm.
-            removal_policy: What happens to the new table when the stack goes. Default: it is kept and protected from
+            removal_policy: What happens to the new table when the stack is deleted. Default: kept, and protected from
                 deletion.
 
         Raises:

@@ -102,7 +102,7 @@ class StorageIndex(Construct):
             encryption_key: A customer-managed key for what is made here: table, queues and logs. Default: keys of AWS.
             alarm_topic: Receives the alarms. Default: no alarms.
             log_retention: How long the functions' logs are kept. Default: 3 months.
-            removal_policy: What happens to table and logs when the stack goes. Default: they are kept, and the table is
+            removal_policy: What happens to table and logs when the stack is deleted. Default: kept, and the table is
                 protected from deletion.
 
         Raises:

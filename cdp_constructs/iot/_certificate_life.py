@@ -88,7 +88,7 @@ class CertificateLife:
             "CertificatesFunction",
             handler="iot/certificates",
             description="Retires certificates that devices no longer use; registers devices of an own CA",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             timeout=seconds(30),
             environment={
                 "ALLOW_LIST": table.table_name,

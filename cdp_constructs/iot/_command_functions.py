@@ -28,7 +28,7 @@ def add_outcome_function(
         "OutcomeFunction",
         handler="iot/outcomes",
         description="Records the responses of devices to commands",
-        invocation=Invocation.POLLED,
+        invocation=Invocation.EVENT_SOURCE,
         publishes_metrics=True,
         environment={"SESSIONS": table.table_name},
         log_retention=common.log_retention,

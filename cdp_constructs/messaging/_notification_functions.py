@@ -141,7 +141,7 @@ def _add_polled(
         f"{name}Function",
         handler=f"messaging/{name.lower()}",
         description=description,
-        invocation=Invocation.POLLED,
+        invocation=Invocation.EVENT_SOURCE,
         publishes_metrics=publishes_metrics,
         timeout=TIMEOUT,
         environment=environment,

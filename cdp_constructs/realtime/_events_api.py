@@ -41,7 +41,7 @@ def add_events_api(
         issuer: A user pool and the app clients whose tokens are accepted.
         encryption_key: A customer-managed key for the log.
         log_retention: How long the log is kept.
-        removal_policy: What happens to the log when the stack goes.
+        removal_policy: What happens to the log when the stack is deleted.
 
     Raises:
         InvalidOptionError: for an issuer that is no user pool, or without an audience.

@@ -88,7 +88,7 @@ def add_publishing_function(
         handler="realtime/web_socket_publishing",
         shares=["channels"],
         description=f"Publishes to the channels of {path_of(scope)}",
-        invocation=Invocation.POLLED,
+        invocation=Invocation.EVENT_SOURCE,
         environment={"TABLE_NAME": subscriptions.table.table_name, "CALLBACK_URL": stage.callback_url},
         memory_size=1024,
         timeout=minutes(1),

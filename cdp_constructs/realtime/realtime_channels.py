@@ -50,7 +50,7 @@ class RealtimeChannels(Construct):
         alarm_topic: Receives the alarms. Default: no alarms.
         log_retention: How long the API's log is kept (refused and failed requests, without their contents), and the
             publishers' logs. Default: three months.
-        removal_policy: What happens to the logs when the stack goes. Default: kept.
+        removal_policy: What happens to the logs when the stack is deleted. Default: kept.
 
     Raises:
         InvalidOptionError: for an issuer that is no user pool or has no audience, or an alarm topic of another Region.
@@ -156,7 +156,7 @@ class RealtimeChannels(Construct):
             handler="realtime/publishing",
             shares=["channels"],
             description=f"Publishes to the channels of {path_of(self)}",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             environment={"HTTP_DOMAIN": self.api.attr_dns_http},
             memory_size=512,
             timeout=seconds(30),

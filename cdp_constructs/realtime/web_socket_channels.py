@@ -59,7 +59,7 @@ class WebSocketChannels(Construct):
         alarm_topic: Receives the alarms. Default: no alarms.
         log_retention: How long the functions' logs are kept: who connected, was refused, subscribed. Default: three
             months.
-        removal_policy: What happens to the new table and to the logs when the stack goes. Default: kept. The table
+        removal_policy: What happens to the new table and the logs when the stack is deleted. Default: kept. The table
             holds open connections only, and these end with the API.
 
     Raises:

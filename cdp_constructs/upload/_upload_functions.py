@@ -94,7 +94,7 @@ class UploadFunctions:
             "ConfirmationFunction",
             handler="upload/confirmation",
             description="Checks uploaded files by their bytes and moves them to accepted/ or quarantine/",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             publishes_metrics=True,
             timeout=timeout,
             environment={

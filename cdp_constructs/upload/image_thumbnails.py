@@ -136,7 +136,7 @@ class ImageThumbnails(Construct):
             "Function",
             handler="upload/thumbnails",
             description="Makes thumbnails of accepted images",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             publishes_metrics=True,
             layers=[pillow_layer],
             memory_size=_MEMORY,

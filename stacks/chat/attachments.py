@@ -99,7 +99,7 @@ class Attachments(Construct):
             handler=HANDLERS / "attachment_recorder",
             shares=["domain"],
             description="Records accepted uploads and their thumbnails as attachments of their rooms",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             environment={"TABLE_NAME": table.table_name},
         )
         recorder.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[table.table_arn]))

@@ -71,7 +71,7 @@ class Messages(Construct):
             handler=HANDLERS / "publisher",
             shares=["domain"],
             description="Publishes changes of the chat's table to the Region's topic",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             environment={"TOPIC_ARN": self.fanout.topic.topic_arn, "TABLE_NAME": table.table_name},
             timeout=seconds(30),
         )
@@ -105,7 +105,7 @@ class Messages(Construct):
             handler=HANDLERS / "message_archive",
             shares=["domain"],
             description="Keeps all messages of the chat, a batch in each object",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             environment={"BUCKET_NAME": self.archive_bucket.bucket_name},
             # A batch is up to 6 MB, and is in memory as text, as messages and as the object.
             memory_size=512,

@@ -70,7 +70,7 @@ class Notices(Construct):
             handler=HANDLERS / "notifier",
             shares=["domain"],
             description="Finds the members who are away when a message comes",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             environment={
                 "TABLE_NAME": table.table_name,
                 "WEB_ADDRESS": web_address,

@@ -71,7 +71,7 @@ class Alerts(Construct):
             "Archiver",
             handler=HANDLERS / "alert_archive",
             description="Keeps every alert as an object",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             environment={"BUCKET_NAME": self.archive_bucket.bucket_name, "KEY_PREFIX": _ARCHIVE},
         )
         objects = self.archive_bucket.arn_for_objects(f"{_ARCHIVE}*")
@@ -95,7 +95,7 @@ class Alerts(Construct):
             "TicketsFunction",
             handler=HANDLERS / "tickets",
             description="Opens, updates and closes tickets",
-            invocation=Invocation.POLLED,
+            invocation=Invocation.EVENT_SOURCE,
             timeout=seconds(60),
         )
         if self.tickets is not None:

@@ -39,7 +39,7 @@ def ten_lines(stack: Stack) -> AuthorizedApi:
 
 
 @architecture(env=Environment(region="us-west-2"))
-def everything_brought(stack: Stack) -> AuthorizedApi:
+def existing_resources(stack: Stack) -> AuthorizedApi:
     """All options; the users are in another Region, and known by ARN and id only."""
     pool = cognito.UserPool.from_user_pool_arn(stack, "Users", POOL_ARN)
     client = cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "web")
@@ -92,13 +92,13 @@ def only(of: Any, resource_type: str) -> dict[str, Any]:
     return properties
 
 
-@pytest.mark.parametrize("build", [defaults, everything_brought, users_alone])
+@pytest.mark.parametrize("build", [defaults, existing_resources, users_alone])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(build).normalised == template_snapshot
 
 
 @pytest.mark.parametrize(
-    "build", [defaults, ten_lines, everything_brought, two_in_one_stack, inside_a_stage, users_alone]
+    "build", [defaults, ten_lines, existing_resources, two_in_one_stack, inside_a_stage, users_alone]
 )
 def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
@@ -157,7 +157,7 @@ def test_every_route_wants_a_token_of_the_own_pool(synthesis: Synthesis) -> None
 
 
 def test_a_pool_of_another_region_is_known_by_its_tokens(synthesis: Synthesis) -> None:
-    of = synthesis(everything_brought)
+    of = synthesis(existing_resources)
     tokens = only(of, "AWS::ApiGatewayV2::Authorizer")["JwtConfiguration"]
     assert tokens["Audience"] == ["web"]
     assert "https://cognito-idp.ap-northeast-1." in json.dumps(tokens["Issuer"])
@@ -174,7 +174,7 @@ def test_functions_may_be_called_by_their_routes_only(synthesis: Synthesis) -> N
 
 
 def test_routes_are_throttled_each_by_its_own_limit(synthesis: Synthesis) -> None:
-    stage = only(synthesis(everything_brought), "AWS::ApiGatewayV2::Stage")
+    stage = only(synthesis(existing_resources), "AWS::ApiGatewayV2::Stage")
     default = stage["DefaultRouteSettings"]
     assert (default["ThrottlingRateLimit"], default["ThrottlingBurstLimit"]) == (200, 100)
     assert default["DetailedMetricsEnabled"]
@@ -188,22 +188,22 @@ def test_an_api_leaves_half_of_the_quota_to_the_others(synthesis: Synthesis) -> 
 
 
 def test_only_named_origins_may_call_from_a_browser(synthesis: Synthesis) -> None:
-    cors = only(synthesis(everything_brought), "AWS::ApiGatewayV2::Api")["CorsConfiguration"]
+    cors = only(synthesis(existing_resources), "AWS::ApiGatewayV2::Api")["CorsConfiguration"]
     assert cors["AllowOrigins"] == [ORIGIN, "http://localhost:5173"]
     assert cors["AllowHeaders"] == ["authorization", "content-type"]
     assert "AllowCredentials" not in cors, "tokens travel in a header, not in cookies"
 
 
 def test_who_called_what_is_logged(synthesis: Synthesis) -> None:
-    stage = only(synthesis(everything_brought), "AWS::ApiGatewayV2::Stage")
+    stage = only(synthesis(existing_resources), "AWS::ApiGatewayV2::Stage")
     logged = json.loads(stage["AccessLogSettings"]["Format"])
     assert (logged["user"], logged["route"]) == ("$context.authorizer.claims.sub", "$context.routeKey")
-    (group,) = synthesis(everything_brought).resources("AWS::Logs::LogGroup").values()
+    (group,) = synthesis(existing_resources).resources("AWS::Logs::LogGroup").values()
     assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (365, "Retain")
 
 
 def test_scopes_are_for_their_route(synthesis: Synthesis) -> None:
-    routes = synthesis(everything_brought).resources("AWS::ApiGatewayV2::Route").values()
+    routes = synthesis(existing_resources).resources("AWS::ApiGatewayV2::Route").values()
     scopes = {route["Properties"]["RouteKey"]: route["Properties"].get("AuthorizationScopes") for route in routes}
     assert scopes == {
         "ANY /admin/{path+}": ["shop/admin"],
@@ -213,7 +213,7 @@ def test_scopes_are_for_their_route(synthesis: Synthesis) -> None:
 
 
 def test_errors_and_slow_answers_raise_alarms_when_somebody_listens(synthesis: Synthesis) -> None:
-    alarms = synthesis(everything_brought).resources("AWS::CloudWatch::Alarm").values()
+    alarms = synthesis(existing_resources).resources("AWS::CloudWatch::Alarm").values()
     assert {alarm["Properties"]["MetricName"] for alarm in alarms} == {"5xx", "Latency"}
     assert all(alarm["Properties"]["AlarmActions"] for alarm in alarms)
     assert not synthesis(defaults).resources("AWS::CloudWatch::Alarm")
@@ -303,7 +303,7 @@ def test_names_in_the_console_tell_the_system(synthesis: Synthesis) -> None:
         "AuthorizedApiTwoInOneStack-Stock",
     }
     # An authorizer is made with the first route.
-    (authorizer,) = synthesis(everything_brought).resources("AWS::ApiGatewayV2::Authorizer").values()
+    (authorizer,) = synthesis(existing_resources).resources("AWS::ApiGatewayV2::Authorizer").values()
     assert authorizer["Properties"]["Name"] == "AuthorizedApiEverythingBrought-Shop-SignedIn"
 
 

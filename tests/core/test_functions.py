@@ -13,7 +13,11 @@ from cdp_constructs.testing import Synthesis, architecture
 @architecture
 def three_functions(stack: Stack) -> None:
     failures = sqs.Queue(stack, "Failures", enforce_ssl=True)
-    for invocation, queue in ((Invocation.REQUEST, None), (Invocation.POLLED, None), (Invocation.EVENT, failures)):
+    for invocation, queue in (
+        (Invocation.REQUEST, None),
+        (Invocation.EVENT_SOURCE, None),
+        (Invocation.EVENT, failures),
+    ):
         add_function(
             stack,
             invocation.name.capitalize(),
@@ -30,8 +34,8 @@ def more_for_a_function_made_here_and_one_of_the_user(stack: Stack) -> None:
         stack, "Made", handler="routing/deep_health_check", description="A function", invocation=Invocation.REQUEST
     )
     code = lambda_.Code.from_asset(str(handler_folder("routing/deep_health_check")))
-    brought = lambda_.Function(stack, "Brought", runtime=RUNTIME, handler="index.handler", code=code)
-    for function in (made, brought):
+    existing = lambda_.Function(stack, "Existing", runtime=RUNTIME, handler="index.handler", code=code)
+    for function in (made, existing):
         objects = "arn:aws:s3:::bucket/incoming/*"
         statement = iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects])
         allow_on_prefixes(function, "Objects", [statement], prefixes=[objects], reason="A test")
@@ -72,7 +76,7 @@ def test_a_failed_asynchronous_call_goes_to_the_queue_after_two_retries(synthesi
 
 def test_a_function_waits_for_the_policy_that_lets_it_do_more(synthesis: Synthesis) -> None:
     resources = synthesis(more_for_a_function_made_here_and_one_of_the_user).resources
-    for name in ("Made", "Brought"):
+    for name in ("Made", "Existing"):
         [policy] = [key for key in resources("AWS::IAM::Policy") if key.startswith(f"{name}Objects")]
         [function] = [one for key, one in resources("AWS::Lambda::Function").items() if key.startswith(name)]
         [role] = resources("AWS::IAM::Policy")[policy]["Properties"]["Roles"]

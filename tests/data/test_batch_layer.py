@@ -23,7 +23,7 @@ from docs.examples.batch_layer import build as example
 
 READER = Path(__file__).parents[2] / "docs/examples/minutes_of_a_thing"
 COLUMNS = {"temperature": "double", "count": "int", "moved": "boolean"}
-BUCKET_ARN = "arn:aws:s3:::brought"
+BUCKET_ARN = "arn:aws:s3:::existing"
 
 
 def reader(stack: Stack) -> lambda_.Function:
@@ -56,7 +56,7 @@ def all_options(stack: Stack) -> BatchLayer:
 
 
 @architecture
-def everything_brought(stack: Stack) -> BatchLayer:
+def existing_resources(stack: Stack) -> BatchLayer:
     layer = BatchLayer(
         stack,
         "Batch",
@@ -97,7 +97,7 @@ def inside_a_stage(app: App) -> BatchLayer:
 
 
 architecture(example)
-MAIN = [defaults, all_options, everything_brought]
+MAIN = [defaults, all_options, existing_resources]
 EVERY = [*MAIN, one_key_for_all, two_in_one_stack, inside_a_stage]
 
 
@@ -170,8 +170,8 @@ def test_queries_are_bounded_and_their_results_encrypted_whatever_the_client_say
     assert settings["EnforceWorkGroupConfiguration"] is True
     assert settings["BytesScannedCutoffPerQuery"] == 100_000_000
     assert settings["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
-    brought = one(synthesis(everything_brought), "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
-    assert brought["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+    existing = one(synthesis(existing_resources), "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
+    assert existing["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
 
 
 def statements(built: Any, role: str) -> list[dict[str, Any]]:

@@ -40,8 +40,8 @@ def network(stack: Stack, zones: int = 3) -> ec2.IVpc:
 
 
 @architecture
-def everything_brought(stack: Stack) -> BatchWarehouse:
-    bucket = s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::brought")
+def existing_resources(stack: Stack) -> BatchWarehouse:
+    bucket = s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::existing")
     return BatchWarehouse(
         stack,
         "Warehouse",
@@ -78,7 +78,7 @@ def inside_a_stage(app: App) -> BatchWarehouse:
 
 
 architecture(example)
-MAIN = [defaults, everything_brought]
+MAIN = [defaults, existing_resources]
 EVERY = [*MAIN, one_key_for_all, two_in_one_stack, inside_a_stage, example]
 
 
@@ -120,7 +120,7 @@ def test_password_is_redshifts_and_data_outlives_the_stack(synthesis: Synthesis)
 
 
 def test_load_starts_every_five_minutes_and_what_fails_has_a_place(synthesis: Synthesis) -> None:
-    built = synthesis(everything_brought)
+    built = synthesis(existing_resources)
     schedule = one(built, "AWS::Scheduler::Schedule")["Properties"]
     assert schedule["ScheduleExpression"] == "rate(5 minutes)"
     (rule,) = (
@@ -190,7 +190,7 @@ def test_analyst_runs_statements_in_this_workgroup_and_reads_own_results_only(sy
 
 
 def test_logs_end_and_follow_the_removal_policy(synthesis: Synthesis) -> None:
-    groups = synthesis(everything_brought).resources("AWS::Logs::LogGroup").items()
+    groups = synthesis(existing_resources).resources("AWS::Logs::LogGroup").items()
     (group,) = (each for name, each in groups if name.startswith("Warehouse"))
     assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (7, "Delete")
 

@@ -24,9 +24,9 @@ from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.speed_layer import build as example
 
 READER = Path(__file__).parents[2] / "docs/examples/minutes_of_a_thing"
-STREAM_ARN = "arn:aws:kinesis:us-east-1:111122223333:stream/brought"
-TABLE_ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/brought"
-TOPIC_ARN = "arn:aws:sns:us-east-1:111122223333:brought"
+STREAM_ARN = "arn:aws:kinesis:us-east-1:111122223333:stream/existing"
+TABLE_ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/existing"
+TOPIC_ARN = "arn:aws:sns:us-east-1:111122223333:existing"
 
 
 def reader(stack: Stack) -> lambda_.Function:
@@ -60,7 +60,7 @@ def all_options(stack: Stack) -> SpeedLayer:
 
 
 @architecture
-def everything_brought(stack: Stack) -> SpeedLayer:
+def existing_resources(stack: Stack) -> SpeedLayer:
     layer = SpeedLayer(
         stack,
         "Speed",
@@ -128,7 +128,7 @@ def inside_a_stage(app: App) -> SpeedLayer:
 
 
 architecture(example)
-MAIN = [defaults, all_options, everything_brought]
+MAIN = [defaults, all_options, existing_resources]
 EVERY = [*MAIN, customer_keys, one_key_for_all, two_in_one_stack, inside_a_stage, example]
 
 
@@ -244,7 +244,7 @@ def test_rule_puts_by_thing(synthesis: Synthesis) -> None:
 
 
 def test_nothing_is_made_of_what_was_brought(synthesis: Synthesis) -> None:
-    template = synthesis(everything_brought).template
+    template = synthesis(existing_resources).template
     for made in ("AWS::Kinesis::Stream", "AWS::DynamoDB::GlobalTable", "AWS::SNS::Topic", "AWS::KMS::Key"):
         template.resource_count_is(made, 0)
 

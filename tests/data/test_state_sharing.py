@@ -19,7 +19,7 @@ from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.state_sharing import build as example
 
 ROOM_PRESENCE = Path(__file__).parents[2] / "docs/examples/room_presence"
-TABLE_ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/brought"
+TABLE_ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/existing"
 
 
 def server(stack: Stack, construct_id: str = "Server") -> lambda_.Function:
@@ -84,7 +84,7 @@ def table_with_a_key(stack: Stack) -> StateSharing:
 
 
 @architecture
-def everything_brought(stack: Stack) -> StateSharing:
+def existing_resources(stack: Stack) -> StateSharing:
     state = StateSharing(
         stack,
         "State",
@@ -117,7 +117,7 @@ def inside_a_stage(app: App) -> StateSharing:
 
 
 architecture(example)
-MAIN = [defaults, all_options, everything_brought]
+MAIN = [defaults, all_options, existing_resources]
 EVERY = [*MAIN, table_with_a_key, key_of_ones_own, two_in_one_stack, function_of_another_stack, inside_a_stage]
 
 
@@ -214,7 +214,7 @@ def test_alarms_are_listed() -> None:
 
 
 def test_alarm_tells_when_heartbeats_are_refused(synthesis: Synthesis) -> None:
-    for build in (all_options, everything_brought):
+    for build in (all_options, existing_resources):
         ((_, alarm),) = synthesis(build).resources("AWS::CloudWatch::Alarm").items()
         assert alarm["Properties"]["MetricName"] == "WriteThrottleEvents"
         assert alarm["Properties"]["AlarmActions"]
@@ -222,7 +222,7 @@ def test_alarm_tells_when_heartbeats_are_refused(synthesis: Synthesis) -> None:
 
 
 def test_nothing_brought_is_made(synthesis: Synthesis) -> None:
-    made = {resource["Type"] for resource in synthesis(everything_brought).template_json["Resources"].values()}
+    made = {resource["Type"] for resource in synthesis(existing_resources).template_json["Resources"].values()}
     assert not made & {"AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table", "AWS::SNS::Topic"}
 
 

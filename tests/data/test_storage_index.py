@@ -18,7 +18,7 @@ from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.storage_index import build as example
 
-TABLE_ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/brought"
+TABLE_ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/existing"
 
 
 @architecture
@@ -46,11 +46,11 @@ def all_options(stack: Stack) -> StorageIndex:
 
 
 @architecture
-def everything_brought(stack: Stack) -> StorageIndex:
+def existing_resources(stack: Stack) -> StorageIndex:
     return StorageIndex(
         stack,
         "Index",
-        bucket=s3.Bucket.from_bucket_arn(stack, "Files", "arn:aws:s3:::brought-bucket"),
+        bucket=s3.Bucket.from_bucket_arn(stack, "Files", "arn:aws:s3:::existing-bucket"),
         table=dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
     )
@@ -77,7 +77,7 @@ def inside_a_stage(app: App) -> StorageIndex:
 
 
 architecture(example)
-MAIN = [defaults, all_options, everything_brought]
+MAIN = [defaults, all_options, existing_resources]
 
 
 def permissions(synthesised: Any, role: str, service: str) -> dict[str, set[str]]:
@@ -230,7 +230,7 @@ def test_metrics_and_alarms_are_those_of_queues_and_reconciliation() -> None:
 
 
 def test_nothing_brought_is_made_or_changed(synthesis: Synthesis) -> None:
-    made = {resource["Type"] for resource in synthesis(everything_brought).template_json["Resources"].values()}
+    made = {resource["Type"] for resource in synthesis(existing_resources).template_json["Resources"].values()}
     assert not made & {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table"}
     assert not any(kind.startswith("Custom::") for kind in made)
 
@@ -245,14 +245,14 @@ def test_nothing_brought_is_made_or_changed(synthesis: Synthesis) -> None:
 )
 def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
     stack = Stack()
-    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "brought")
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
     with pytest.raises(InvalidOptionError, match=message):
         StorageIndex(stack, "Index", bucket=bucket, **options)
 
 
 def test_removal_policy_of_a_brought_table_is_refused() -> None:
     stack = Stack()
-    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "brought")
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
     table = dynamodb.TableV2.from_table_arn(stack, "Table", TABLE_ARN)
     with pytest.raises(InvalidOptionError, match="removal_policy was given together with table"):
         StorageIndex(stack, "Index", bucket=bucket, table=table, removal_policy=RemovalPolicy.DESTROY)

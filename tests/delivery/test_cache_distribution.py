@@ -39,7 +39,7 @@ def defaults(stack: Stack) -> CacheDistribution:
 
 @architecture(env=Environment(account="111122223333", region="ap-northeast-1"))
 def all_options(stack: Stack) -> CacheDistribution:
-    """Everything set, and all of it brought by ARN, id or name."""
+    """Everything set, and all of it existing by ARN, id or name."""
     news = CacheDistribution(
         stack,
         "News",

@@ -29,11 +29,11 @@ def defaults(stack: Stack) -> DirectHosting:
 
 
 @architecture(env=Environment(account="111122223333", region="ap-northeast-1"))
-def everything_brought(stack: Stack) -> DirectHosting:
+def existing_resources(stack: Stack) -> DirectHosting:
     web = DirectHosting(
         stack,
         "Web",
-        bucket=s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::brought"),
+        bucket=s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::existing"),
         failover_bucket=s3.Bucket.from_bucket_attributes(stack, "There", bucket_name="there", region="us-west-2"),
         domain_names=["www.example.com"],
         certificate=acm.Certificate.from_certificate_arn(stack, "Certificate", CERTIFICATE),
@@ -76,12 +76,12 @@ def deployments(of: Any) -> dict[str, dict[str, Any]]:
     return {name[:-8]: item for name, item in of.resources("Custom::CDKBucketDeployment").items()}
 
 
-@pytest.mark.parametrize("build", [defaults, everything_brought])
+@pytest.mark.parametrize("build", [defaults, existing_resources])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(build).normalised == template_snapshot
 
 
-@pytest.mark.parametrize("build", [defaults, everything_brought, two_in_one_stack, inside_a_stage, ten_lines])
+@pytest.mark.parametrize("build", [defaults, existing_resources, two_in_one_stack, inside_a_stage, ten_lines])
 def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
@@ -103,11 +103,11 @@ def test_only_this_distribution_reads_and_lists_the_private_bucket(synthesis: Sy
 
 
 def test_an_imported_bucket_is_left_alone_and_its_owner_gets_the_statements(synthesis: Synthesis) -> None:
-    web: DirectHosting = synthesis(everything_brought).result
+    web: DirectHosting = synthesis(existing_resources).result
     statements = [statement.to_statement_json() for statement in web.origin_access_statements]
     assert [statement["Action"] for statement in statements] == ["s3:GetObject", "s3:ListBucket"]
-    assert [statement["Resource"] for statement in statements] == ["arn:aws:s3:::brought/*", "arn:aws:s3:::brought"]
-    assert "brought" not in str(synthesis(everything_brought).resources("AWS::S3::BucketPolicy"))
+    assert [statement["Resource"] for statement in statements] == ["arn:aws:s3:::existing/*", "arn:aws:s3:::existing"]
+    assert "existing" not in str(synthesis(existing_resources).resources("AWS::S3::BucketPolicy"))
 
 
 def test_hashed_files_go_first_live_long_and_are_never_removed(synthesis: Synthesis) -> None:
@@ -138,13 +138,13 @@ def test_the_configuration_is_filled_in_at_deployment(synthesis: Synthesis) -> N
     of = deployments(synthesis(ten_lines))["WebSiteCustomResource"]["Properties"]
     assert len(of["SourceObjectKeys"]) == 2
     assert "Users" in json.dumps(of["SourceMarkers"][1])
-    brought = deployments(synthesis(everything_brought))
-    assert len(brought["WebSiteCustomResource"]["Properties"]["SourceObjectKeys"]) == 2, "whichever comes first"
-    assert len(brought["WebAssetsCustomResource"]["Properties"]["SourceObjectKeys"]) == 1
+    existing = deployments(synthesis(existing_resources))
+    assert len(existing["WebSiteCustomResource"]["Properties"]["SourceObjectKeys"]) == 2, "whichever comes first"
+    assert len(existing["WebAssetsCustomResource"]["Properties"]["SourceObjectKeys"]) == 1
 
 
 def test_paths_of_an_application_get_its_index(synthesis: Synthesis) -> None:
-    for build, rewrite in ((defaults, '"/index.html"'), (everything_brought, '+= "/index.html"')):
+    for build, rewrite in ((defaults, '"/index.html"'), (existing_resources, '+= "/index.html"')):
         (code,) = (
             item["Properties"]["FunctionCode"]
             for name, item in synthesis(build).resources("AWS::CloudFront::Function").items()
@@ -155,7 +155,7 @@ def test_paths_of_an_application_get_its_index(synthesis: Synthesis) -> None:
 
 
 def test_a_second_region_has_the_files_and_answers_when_the_first_fails(synthesis: Synthesis) -> None:
-    of = synthesis(everything_brought)
+    of = synthesis(existing_resources)
     (group,) = config(of)["OriginGroups"]["Items"]
     assert config(of)["DefaultCacheBehavior"]["TargetOriginId"] == group["Id"]
     assert group["FailoverCriteria"]["StatusCodes"]["Items"] == [500, 502, 503, 504]
@@ -163,15 +163,15 @@ def test_a_second_region_has_the_files_and_answers_when_the_first_fails(synthesi
     assert "there.s3.us-west-2." in json.dumps(hosts[1])
     targets = {name: item["Properties"]["DestinationBucketName"] for name, item in deployments(of).items()}
     assert targets == {
-        "WebAssetsCustomResource": "brought",
-        "WebSiteCustomResource": "brought",
+        "WebAssetsCustomResource": "existing",
+        "WebSiteCustomResource": "existing",
         "WebAssetsFailoverCustomResource": "there",
         "WebSiteFailoverCustomResource": "there",
     }
 
 
 def test_calls_to_the_api_go_through_the_same_name(synthesis: Synthesis) -> None:
-    (behavior,) = config(synthesis(everything_brought))["CacheBehaviors"]
+    (behavior,) = config(synthesis(existing_resources))["CacheBehaviors"]
     assert behavior["PathPattern"] == "/api/*"
 
 

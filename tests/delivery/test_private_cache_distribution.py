@@ -45,8 +45,8 @@ def all_options(stack: Stack) -> PrivateCacheDistribution:
 
 
 @architecture(env=Environment(account="111122223333", region="ap-northeast-1"))
-def brought_by_arn(stack: Stack) -> PrivateCacheDistribution:
-    bucket = s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::brought")
+def imported_by_arn(stack: Stack) -> PrivateCacheDistribution:
+    bucket = s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::existing")
     files = PrivateCacheDistribution(stack, "Files", bucket=bucket, origin_path="/accepted")
     CfnOutput(stack, "Statement", value=stack.to_json_string(files.origin_access_statements[0].to_statement_json()))
     return files
@@ -111,12 +111,12 @@ def statements(of: Any, kind: str = "AWS::IAM::Policy") -> list[dict[str, Any]]:
 # --- Snapshots and findings ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, brought_by_arn])
+@pytest.mark.parametrize("build", [defaults, all_options, imported_by_arn])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: Any) -> None:
     assert synthesis(build).normalised == template_snapshot
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, brought_by_arn, two_in_one_stack, inside_a_stage, granted])
+@pytest.mark.parametrize("build", [defaults, all_options, imported_by_arn, two_in_one_stack, inside_a_stage, granted])
 def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
     # The bucket of the user's own stack is not ours to judge.
     findings = [
@@ -148,10 +148,10 @@ def test_http_3_logs_and_ipv6_are_on(synthesis: Synthesis) -> None:
 
 
 def test_logs_go_to_the_bucket_that_the_stack_was_given(synthesis: Synthesis) -> None:
-    brought = synthesis(logs_to_a_brought_bucket)
-    assert "central-logs" in str(distribution(brought)["Logging"]["Bucket"])
-    assert len(brought.resources("AWS::S3::Bucket")) == 1, "only the bucket that is served"
-    assert brought.findings("AwsSolutions", "Serverless") == []
+    existing = synthesis(logs_to_a_brought_bucket)
+    assert "central-logs" in str(distribution(existing)["Logging"]["Bucket"])
+    assert len(existing.resources("AWS::S3::Bucket")) == 1, "only the bucket that is served"
+    assert existing.findings("AwsSolutions", "Serverless") == []
 
 
 def test_every_answer_has_security_headers(synthesis: Synthesis) -> None:
@@ -202,12 +202,12 @@ def test_an_own_domain_is_served_with_tls_1_2(synthesis: Synthesis) -> None:
 
 
 def test_an_imported_bucket_is_left_alone_and_its_owner_gets_the_statement(synthesis: Synthesis) -> None:
-    brought = synthesis(brought_by_arn)
-    log_bucket_policies = statements(brought, "AWS::S3::BucketPolicy")
+    existing = synthesis(imported_by_arn)
+    log_bucket_policies = statements(existing, "AWS::S3::BucketPolicy")
     assert all("cloudfront" not in str(statement["Principal"]) for statement in log_bucket_policies)
-    document = str(brought.template_json["Outputs"]["Statement"]["Value"])
-    (distribution_id,) = brought.resources("AWS::CloudFront::Distribution")
-    for part in ("cloudfront.amazonaws.com", "s3:GetObject", "arn:aws:s3:::brought/accepted/*", distribution_id):
+    document = str(existing.template_json["Outputs"]["Statement"]["Value"])
+    (distribution_id,) = existing.resources("AWS::CloudFront::Distribution")
+    for part in ("cloudfront.amazonaws.com", "s3:GetObject", "arn:aws:s3:::existing/accepted/*", distribution_id):
         assert part in document
 
 

@@ -58,14 +58,14 @@ def all_options(stack: Stack) -> Notifications:
 
 
 @architecture
-def everything_brought(stack: Stack) -> Notifications:
+def existing_resources(stack: Stack) -> Notifications:
     made = notifications(
         stack,
         identity=ses.EmailIdentity.from_email_identity_arn(
             stack, "Identity", "arn:aws:ses:us-east-1:111122223333:identity/example.com"
         ),
         platform_applications={"fcm": FCM},
-        table=dynamodb.TableV2.from_table_arn(stack, "Table", "arn:aws:dynamodb:us-east-1:111122223333:table/brought"),
+        table=dynamodb.TableV2.from_table_arn(stack, "Table", "arn:aws:dynamodb:us-east-1:111122223333:table/existing"),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
     )
     made.share_with(back_end(stack))
@@ -124,7 +124,7 @@ def in_a_stage(app: App) -> Notifications:
 
 
 architecture(example)
-REVIEWED = [defaults, all_options, everything_brought]
+REVIEWED = [defaults, all_options, existing_resources]
 EVERY = [*REVIEWED, with_a_customer_managed_key, known_at_deployment, table_with_a_key, two_in_one_stack, in_a_stage]
 
 
@@ -260,7 +260,7 @@ def test_tables_outlive_mistakes_and_what_waits_is_this_regions_own(synthesis: S
         assert table["Properties"]["Replicas"][0]["DeletionProtectionEnabled"] is True
         assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     # The table of preferences exists; what waits is still created here, because two Regions must not write one state.
-    ((name, _),) = synthesis(everything_brought).resources("AWS::DynamoDB::GlobalTable").items()
+    ((name, _),) = synthesis(existing_resources).resources("AWS::DynamoDB::GlobalTable").items()
     assert name.startswith("NoticesWaitingTable")
     assert {
         table["DeletionPolicy"] for table in synthesis(all_options).resources("AWS::DynamoDB::GlobalTable").values()

@@ -21,7 +21,7 @@ from docs.examples.sns_sqs_fanout import build as example
 ORDER_ARCHIVE = Path(__file__).parents[2] / "docs/examples/order_archive"
 TOKYO = Environment(region="ap-northeast-1")
 OREGON = Environment(region="us-west-2")
-TOPIC_ARN = "arn:aws:sns:us-east-1:111122223333:brought"
+TOPIC_ARN = "arn:aws:sns:us-east-1:111122223333:existing"
 KEY_ARN = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
@@ -31,7 +31,7 @@ def archiver(scope: Stack, construct_id: str = "Archiver") -> lambda_.Function:
         construct_id,
         handler=ORDER_ARCHIVE,
         description="Archives orders",
-        invocation=Invocation.POLLED,
+        invocation=Invocation.EVENT_SOURCE,
         environment={"TABLE_NAME": "orders"},
         timeout=Duration.seconds(20),
     )
@@ -78,7 +78,7 @@ def fifo(stack: Stack) -> SnsSqsFanout:
 
 
 @architecture
-def brought_by_arn(stack: Stack) -> SnsSqsFanout:
+def imported_by_arn(stack: Stack) -> SnsSqsFanout:
     fanout = SnsSqsFanout(
         stack,
         "Messages",
@@ -168,7 +168,7 @@ def documented(stack: Stack) -> SnsSqsFanout:
     return example(stack)
 
 
-REVIEWED = [all_options, fifo, defaults, brought_by_arn, between_two_regions]
+REVIEWED = [all_options, fifo, defaults, imported_by_arn, between_two_regions]
 EVERY_FANOUT = [
     *REVIEWED,
     existing_in_the_same_app,
@@ -244,7 +244,7 @@ def test_no_failure_is_dropped(build: Callable[..., Any], synthesis: Synthesis) 
     assert dead_letters == set()
 
 
-@pytest.mark.parametrize("build", [all_options, fifo, brought_by_arn, between_two_regions])
+@pytest.mark.parametrize("build", [all_options, fifo, imported_by_arn, between_two_regions])
 def test_every_place_for_failures_has_an_alarm(build: Callable[..., Any], synthesis: Synthesis) -> None:
     built = synthesis(build)
     queues = built.resources("AWS::SQS::Queue")
@@ -387,7 +387,7 @@ def test_fifo_goes_all_the_way(synthesis: Synthesis) -> None:
 
 
 def test_nothing_is_made_or_changed_of_what_was_brought(synthesis: Synthesis) -> None:
-    template = synthesis(brought_by_arn).template
+    template = synthesis(imported_by_arn).template
     for made in ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::KMS::Key", "AWS::Lambda::Function"):
         template.resource_count_is(made, 0)
     template.has_resource_properties("AWS::SNS::Subscription", {"TopicArn": TOPIC_ARN})
@@ -395,7 +395,7 @@ def test_nothing_is_made_or_changed_of_what_was_brought(synthesis: Synthesis) ->
 
 
 def test_who_imports_a_key_is_told_what_its_policy_must_allow(synthesis: Synthesis) -> None:
-    warnings = [finding for finding in synthesis(brought_by_arn).findings() if "imported key" in finding]
+    warnings = [finding for finding in synthesis(imported_by_arn).findings() if "imported key" in finding]
     assert len(warnings) == 1
     assert "sns.amazonaws.com kms:Decrypt and kms:GenerateDataKey" in warnings[0]
 

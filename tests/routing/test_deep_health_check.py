@@ -69,7 +69,7 @@ def all_options(stack: Stack) -> DeepHealthCheck:
 
 
 @architecture
-def everything_brought(stack: Stack) -> DeepHealthCheck:
+def existing_resources(stack: Stack) -> DeepHealthCheck:
     api = apigatewayv2.HttpApi.from_http_api_attributes(stack, "Api", http_api_id="a1b2c3")
     health = DeepHealthCheck(stack, "Health", api=api, alarm_topic=a_topic(stack))
     add_all_kinds(stack, health)
@@ -119,7 +119,7 @@ def test_all_options_for_reviewers(synthesis: Synthesis, template_snapshot: Snap
     assert synthesis(all_options).normalised == template_snapshot
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, everything_brought, two_in_one_stack, inside_a_stage])
+@pytest.mark.parametrize("build", [defaults, all_options, existing_resources, two_in_one_stack, inside_a_stage])
 def test_rule_packs_find_nothing(synthesis: Synthesis, build: Any) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
@@ -159,8 +159,8 @@ def test_the_public_routes_are_throttled_once_they_exist(synthesis: Synthesis) -
 
 
 def test_an_imported_api_keeps_its_stage(synthesis: Synthesis) -> None:
-    assert synthesis(everything_brought).resources("AWS::ApiGatewayV2::Stage") == {}
-    assert set(routes(synthesis, everything_brought)) == {"GET /health", "GET /health/deep"}
+    assert synthesis(existing_resources).resources("AWS::ApiGatewayV2::Stage") == {}
+    assert set(routes(synthesis, existing_resources)) == {"GET /health", "GET /health/deep"}
 
 
 def environment(synthesis: Synthesis, build: Any) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def statements(synthesis: Synthesis, build: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_the_role_may_ask_and_nothing_else(synthesis: Synthesis) -> None:
-    found = statements(synthesis, everything_brought)
+    found = statements(synthesis, existing_resources)
     assert {action: (s["Resource"], s.get("Condition")) for action, s in found.items()} == {
         "dynamodb:GetItem": (
             ARN.format("dynamodb", "table/orders"),

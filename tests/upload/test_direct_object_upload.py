@@ -43,7 +43,7 @@ def all_options(stack: Stack) -> DirectObjectUpload:
 
 
 @architecture
-def everything_brought(stack: Stack) -> DirectObjectUpload:
+def existing_resources(stack: Stack) -> DirectObjectUpload:
     key = kms.Key.from_key_arn(stack, "Key", KEY_ARN)
     return DirectObjectUpload(
         stack,
@@ -51,7 +51,7 @@ def everything_brought(stack: Stack) -> DirectObjectUpload:
         content_types=["image/jpeg"],
         max_size_mb=10,
         bucket=s3.Bucket.from_bucket_attributes(
-            stack, "Bucket", bucket_arn="arn:aws:s3:::brought-bucket", encryption_key=key
+            stack, "Bucket", bucket_arn="arn:aws:s3:::existing-bucket", encryption_key=key
         ),
         encryption_key=key,
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
@@ -125,7 +125,7 @@ def actions_by_resource(synthesised: Any, role: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, everything_brought], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [defaults, all_options, existing_resources], ids=lambda build: build.__name__)
 def test_template_is_reviewed(
     build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
 ) -> None:
@@ -134,7 +134,7 @@ def test_template_is_reviewed(
 
 @pytest.mark.parametrize(
     "build",
-    [defaults, all_options, everything_brought, short_lived, two_in_one_stack, inside_a_stage, bucket_of_another_stack],
+    [defaults, all_options, existing_resources, short_lived, two_in_one_stack, inside_a_stage, bucket_of_another_stack],
     ids=lambda build: build.__name__,
 )
 def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
@@ -253,7 +253,7 @@ def test_given_key_encrypts_bucket_and_topic(synthesis: Synthesis) -> None:
 
 
 def test_brought_bucket_is_not_touched(synthesis: Synthesis) -> None:
-    synthesised = synthesis(everything_brought)
+    synthesised = synthesis(existing_resources)
     assert synthesised.resources("AWS::S3::Bucket") == {}
     assert synthesised.resources("AWS::S3::BucketPolicy") == {}
     assert synthesised.resources("AWS::KMS::Key") == {}
@@ -401,7 +401,7 @@ def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
 
 def test_origins_of_a_brought_bucket_are_refused() -> None:
     stack = Stack()
-    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "brought")
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
     with pytest.raises(InvalidOptionError, match="allowed_origins was given together with bucket"):
         DirectObjectUpload(
             stack, "P", content_types=["image/png"], max_size_mb=1, allowed_origins=ORIGINS, bucket=bucket
@@ -447,7 +447,7 @@ def test_bucket_that_sends_no_events_is_refused() -> None:
 
 def test_second_upload_into_one_bucket_is_refused() -> None:
     stack = Stack()
-    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "brought")
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
     DirectObjectUpload(stack, "First", content_types=["image/png"], max_size_mb=1, bucket=bucket)
     with pytest.raises(InvalidOptionError, match="already receives the uploads of Default/First"):
         DirectObjectUpload(stack, "Second", content_types=["text/csv"], max_size_mb=1, bucket=bucket)

@@ -53,7 +53,7 @@ def all_options(stack: Stack) -> ImageThumbnails:
 
 
 @architecture
-def everything_brought(stack: Stack) -> ImageThumbnails:
+def existing_resources(stack: Stack) -> ImageThumbnails:
     key = kms.Key.from_key_arn(stack, "Key", KEY_ARN)
     topic = sns.Topic.from_topic_arn(stack, "Uploads", "arn:aws:sns:us-east-1:111122223333:uploads")
     bucket_arn = "arn:aws:s3:::files"
@@ -116,7 +116,7 @@ architecture(example)
 BUILDS = [
     defaults,
     all_options,
-    everything_brought,
+    existing_resources,
     fanout_without_a_known_key,
     short_lived,
     two_in_one_stack,
@@ -139,7 +139,7 @@ def statements(synthesised: Any) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, everything_brought], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [defaults, all_options, existing_resources], ids=lambda build: build.__name__)
 def test_template_is_reviewed(
     build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
 ) -> None:
@@ -250,10 +250,10 @@ def test_the_topic_is_encrypted_and_only_read_over_tls(build: Any, key: str, syn
 
 def test_the_layer_is_for_the_python_and_processor_of_the_function(synthesis: Synthesis) -> None:
     synthesised = synthesis(all_options)
-    brought = only(synthesised, "AWS::Lambda::LayerVersion", "Pillow")
+    existing = only(synthesised, "AWS::Lambda::LayerVersion", "Pillow")
     function = only(synthesised, "AWS::Lambda::Function", "ThumbnailsFunction")
-    assert brought["CompatibleRuntimes"] == [function["Runtime"]]
-    assert brought["CompatibleArchitectures"] == function["Architectures"]
+    assert existing["CompatibleRuntimes"] == [function["Runtime"]]
+    assert existing["CompatibleArchitectures"] == function["Architectures"]
     assert function["Environment"]["Variables"]["PIXELS"] == "64"
     assert len(function["Layers"]) == 2
 

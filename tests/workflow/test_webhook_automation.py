@@ -31,7 +31,7 @@ def worker(stack: Stack, construct_id: str = "Worker") -> lambda_.Function:
         construct_id,
         handler="workflow/receiver",
         description="Stands for a user's function",
-        invocation=Invocation.POLLED,
+        invocation=Invocation.EVENT_SOURCE,
         timeout=Duration.seconds(20),
     )
 
@@ -54,7 +54,7 @@ def all_options(stack: Stack) -> WebhookAutomation:
 
 
 @architecture
-def everything_brought(stack: Stack) -> WebhookAutomation:
+def existing_resources(stack: Stack) -> WebhookAutomation:
     return WebhookAutomation(
         stack,
         "Tracker",
@@ -72,7 +72,7 @@ def everything_brought(stack: Stack) -> WebhookAutomation:
         bucket=s3.Bucket.from_bucket_attributes(
             stack,
             "Bucket",
-            bucket_arn="arn:aws:s3:::brought-bucket",
+            bucket_arn="arn:aws:s3:::existing-bucket",
             encryption_key=kms.Key.from_key_arn(stack, "Key", KEY_ARN),
         ),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
@@ -131,7 +131,7 @@ def variables(synthesised: Any, function: str) -> dict[str, Any]:
     return dict(found["Properties"]["Environment"]["Variables"])
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, everything_brought], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [defaults, all_options, existing_resources], ids=lambda build: build.__name__)
 def test_template_is_reviewed(
     build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
 ) -> None:
@@ -140,7 +140,7 @@ def test_template_is_reviewed(
 
 @pytest.mark.parametrize(
     "build",
-    [defaults, all_options, everything_brought, with_a_customer_managed_key, two_on_one_api, inside_a_stage],
+    [defaults, all_options, existing_resources, with_a_customer_managed_key, two_on_one_api, inside_a_stage],
     ids=lambda build: build.__name__,
 )
 def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
@@ -217,7 +217,7 @@ def test_the_receiver_knows_how_the_sender_signs(synthesis: Synthesis) -> None:
 
 
 def test_what_is_brought_is_not_changed(synthesis: Synthesis) -> None:
-    synthesised = synthesis(everything_brought)
+    synthesised = synthesis(existing_resources)
     for kind in ("S3::Bucket", "SecretsManager::Secret", "ApiGatewayV2::Api", "ApiGatewayV2::Stage"):
         assert synthesised.resources(f"AWS::{kind}") == {}
     assert "kms:GenerateDataKey" in actions(synthesised, "ReceiverFunctionRole")
@@ -316,7 +316,7 @@ def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
 
 
 def test_deliveries_stay_hidden_as_long_as_the_consumer_says(synthesis: Synthesis) -> None:
-    queues = synthesis(everything_brought).resources("AWS::SQS::Queue").values()
+    queues = synthesis(existing_resources).resources("AWS::SQS::Queue").values()
     (work,) = [queue["Properties"] for queue in queues if "RedrivePolicy" in queue["Properties"]]
     assert work["VisibilityTimeout"] == 6 * 15 * 60
 

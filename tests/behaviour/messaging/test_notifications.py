@@ -549,7 +549,7 @@ def test_step_that_broke_off_before_its_message_was_sent_is_repeated(place: Offi
     assert isinstance(taken, Batch)
     desk.accept("b")
     following = desk.waiting.finish(taken, 300)
-    # The same message comes again, and finds that the next timer's was never sent.
+    # The same message is delivered again, and finds that the next timer's was never sent.
     assert desk.waiting.take(again, 35) == following
     assert following is not None
     desk.arm(following)

@@ -41,7 +41,7 @@ def shop(stack: Stack) -> None:
         "Archiver",
         handler=ORDER_ARCHIVE,
         description="Archives orders",
-        invocation=Invocation.POLLED,
+        invocation=Invocation.EVENT_SOURCE,
         environment={"TABLE_NAME": table.table_name},
     )
     table.grant(archiver, "dynamodb:PutItem")

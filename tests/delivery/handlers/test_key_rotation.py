@@ -1,4 +1,4 @@
-"""Keys are made once, two stay live, older ones go, and CloudFormation hears of every failure."""
+"""Keys are made once, two stay live, older ones go, and CloudFormation receives every failure."""
 
 import json
 import time

@@ -162,7 +162,7 @@ class LiveClient:
         assert self.messages[posted["id"]] == posted
 
     def hear_the_past(self) -> None:
-        """Wait for the news of everything that was written in this Region before, such as of who joined."""
+        """Wait for the events of everything that was written in this Region before, such as of who joined."""
         self.wait_for_message(self.user.post(self.region, self.room, "What is new?").json())
 
     def settle(self) -> list[dict[str, Any]]:

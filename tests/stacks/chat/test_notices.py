@@ -1,4 +1,4 @@
-"""Who is told of a message, and what a user decides about it: the functions by themselves."""
+"""Who is notified of a message, and what a user decides about it: the functions by themselves."""
 
 import importlib
 import json

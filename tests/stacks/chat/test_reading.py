@@ -113,7 +113,7 @@ def test_who_leaves_leaves_the_channel_behind(room: Room) -> None:
     assert channels.room_of(room.channel()) == room.id
     item = room.memory.items[keys.channel_key(room.id, HERE)]
     assert channels.path(room.id, item["previous"]) == before
-    # The other Region moves when it hears of it, and not before.
+    # The other Region moves when it is replicated, and not before.
     assert room.channel(THERE) == before
     assert room.memory.items[keys.member_key(room.id, "anna")]["left_in"] == HERE
 

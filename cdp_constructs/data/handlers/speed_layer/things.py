@@ -49,7 +49,7 @@ class Things:
             return self._fold_until_written(readings)
         except Exception as error:
             if _may_pass(error):
-                logger.exception("Not recorded; tried again", thing=first.thing)
+                logger.exception("Not recorded; retried", thing=first.thing)
                 return Result(retry_from=first.sequence_number)
             if len(readings) > 1:
                 return self._record_one_by_one(readings)

@@ -1,6 +1,6 @@
 """Firehose: records for S3 are buffered by size and time, and delivered together.
 
-MiniStack writes an object per record. A delivery that fails is tried again, as Firehose does. The metrics
+MiniStack writes an object per record. A delivery that fails is retried, as Firehose does. The metrics
 `DeliveryToS3.DataFreshness`, `DeliveryToS3.Records` and `FailedConversion.Records` are published at each delivery.
 
 `POST /_cdp/firehose/flush?region=us-east-1&name=<delivery stream>` delivers at once what the buffer has.
@@ -93,7 +93,7 @@ def _flush(key: _Key) -> None:
         try:
             failed = deliver(stream, destination, records)
         except Exception:
-            _logger.exception("Firehose delivery of %s failed; it is tried again", name)
+            _logger.exception("Firehose delivery of %s failed; it is retried", name)
             _keep(key, records, _RETRY_AFTER)
             return
         _publish_metrics(name, len(records), failed)

@@ -72,7 +72,7 @@ def _rotate(original: Callable[[Mapping[str, Any]], _Answer], data: Mapping[str,
         return _error("AccessDeniedException", message)
     pending, _ = _secrets._find_stage_version(secret, _PENDING)
     if pending:
-        return _error("InvalidRequestException", "A previous rotation isn't complete; it will be tried again.")
+        return _error("InvalidRequestException", "A previous rotation isn't complete; it will be retried.")
     secret |= {"RotationLambdaARN": arn, "RotationEnabled": True}
     if data.get("RotationRules"):
         secret["RotationRules"] = data["RotationRules"]

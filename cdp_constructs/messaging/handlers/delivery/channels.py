@@ -17,7 +17,7 @@ from .messages import Message, push_content
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
 
-# What fails twice is tried again by the queue, minutes later.
+# What fails twice is retried by the queue, minutes later.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 ses = boto3.client("sesv2", config=_CONFIG)
 sns: "SNSClient" = boto3.client("sns", config=_CONFIG)

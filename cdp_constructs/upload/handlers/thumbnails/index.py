@@ -6,7 +6,7 @@ in the same bucket. Its message is the one about the upload with ``thumbnail`` a
 ``size``, ``width`` and ``height``.
 
 An image that cannot be read will not be readable the next time either, so it is counted and gets no thumbnail; what
-failed around the image (S3, SNS) is tried again. Every step can be repeated: the same image gives the same object,
+failed around the image (S3, SNS) is retried. Every step can be repeated: the same image gives the same object,
 which is written once, and a message may be published twice.
 """
 

@@ -1,7 +1,7 @@
 """Keeps messages, all of a batch in one object of JSON lines: ``messages/<yyyy>/<mm>/<dd>/<hh>/<id>.jsonl``.
 
 The time is that of the earliest message in the object. The id follows from which messages there are, so a batch that is
-delivered again writes the same object again. A message that comes again in another batch is in two objects.
+delivered again writes the same object again. A message that is delivered again in another batch is in two objects.
 """
 
 import hashlib

@@ -95,7 +95,7 @@ export class Conversation {
     this.#options.onChange("messages");
   }
 
-  /** What the live channel brought. */
+  /** An event of the live channel. */
   receive(event: LiveEvent): void {
     switch (event.kind) {
       case "message":

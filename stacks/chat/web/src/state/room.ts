@@ -138,7 +138,7 @@ export class RoomStore {
     try {
       await this.#conversation.older();
     } catch {
-      // The button stays, so that it can be tried again.
+      // The button stays, so that it can be retried.
     } finally {
       this.loadingOlder.value = false;
     }
