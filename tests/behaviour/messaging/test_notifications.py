@@ -15,6 +15,7 @@ import boto3
 import pytest
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ses as ses
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
@@ -49,6 +50,7 @@ def office(stack: Stack) -> None:
         sender="Chat <notices@example.com>",
         unsubscribe_url="https://api.example.com/unsubscribe",
         platform_applications=APPLICATIONS,
+        encryption_key=kms.Key(stack, "Key", removal_policy=RemovalPolicy.DESTROY),
         removal_policy=RemovalPolicy.DESTROY,
     )
     back_end = add_function(
