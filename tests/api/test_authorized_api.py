@@ -16,6 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 from cdp_constructs import AuthorizedApi, InvalidOptionError, SignInUserPool, TokenIssuer
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples import authorized_api as example
+from docs.examples import sign_in_user_pool as users_example
 
 ORIGIN = "https://shop.example.com"
 POOL_ARN = "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_Example"
@@ -86,6 +87,11 @@ def users_alone(stack: Stack) -> SignInUserPool:
     )
 
 
+@architecture
+def users_of_an_api(stack: Stack) -> SignInUserPool:
+    return users_example.build(stack, imported_function(stack))
+
+
 def only(of: Any, resource_type: str) -> dict[str, Any]:
     (resource,) = of.resources(resource_type).values()
     properties: dict[str, Any] = resource["Properties"]
@@ -98,7 +104,11 @@ def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotA
 
 
 @pytest.mark.parametrize(
+<<<<<<< HEAD
     "build", [defaults, ten_lines, existing_resources, two_in_one_stack, inside_a_stage, users_alone]
+=======
+    "build", [defaults, ten_lines, everything_brought, two_in_one_stack, inside_a_stage, users_alone, users_of_an_api]
+>>>>>>> edge
 )
 def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []

@@ -1,4 +1,4 @@
-"""What CacheDistribution serves, and what it keeps to itself, on the embedded cloud."""
+"""A distribution on the embedded cloud: which origin answers a path, under which headers, and what is refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,55 +17,63 @@ REGION = "us-east-1"
 
 
 @architecture
-def news_site(stack: Stack) -> None:
+def news_with_pictures(stack: Stack) -> None:
     pages, pictures = (
-        s3.Bucket(
-            stack,
-            name,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        s3.Bucket(stack, name, removal_policy=RemovalPolicy.DESTROY, block_public_access=s3.BlockPublicAccess.BLOCK_ALL)
         for name in ("Pages", "Pictures")
     )
-    news = CacheDistribution(stack, "News", origin=origins.S3BucketOrigin.with_origin_access_control(pages))
+    news = CacheDistribution(
+        stack,
+        "News",
+        origin=origins.S3BucketOrigin.with_origin_access_control(pages),
+        content_security_policy={"img-src": ["https://pictures.example.com"]},
+    )
     news.add_behavior("/pictures/*", origins.S3BucketOrigin.with_origin_access_control(pictures))
-    CfnOutput(stack, "Domain", value=news.domain_name)
-    CfnOutput(stack, "PagesBucket", value=pages.bucket_name)
-    CfnOutput(stack, "PicturesBucket", value=pictures.bucket_name)
+    CfnOutput(stack, "Url", value=news.url)
+    for name, bucket in (("Pages", pages), ("Pictures", pictures)):
+        CfnOutput(stack, f"{name}Bucket", value=bucket.bucket_name)
+
+
+class News:
+    """The deployed distribution and its readers."""
+
+    def __init__(self, cloud: LocalCloud, deployment: Deployment) -> None:
+        ((_, self.outputs),) = deployment.outputs.items()
+        self.cloud = cloud
+        storage = cloud.client("s3", REGION)
+        storage.put_object(Bucket=self.outputs["PagesBucket"], Key="index.html", Body=b"news", ContentType="text/html")
+        storage.put_object(Bucket=self.outputs["PagesBucket"], Key="pictures/cat.jpg", Body=b"not this one")
+        storage.put_object(Bucket=self.outputs["PicturesBucket"], Key="pictures/cat.jpg", Body=b"a cat")
+
+    def ask(self, method: str, path: str) -> httpx.Response:
+        """Ask as a browser does, which resolves names under localhost."""
+        local = httpx.URL(self.cloud.browser_url(f"{self.outputs['Url']}{path}"))
+        return httpx.request(method, f"{self.cloud.endpoint}{path}", headers={"Host": local.netloc.decode()})
 
 
 @pytest.fixture(scope="module")
-def outputs(deployed: Callable[[Callable[..., Any]], Deployment]) -> dict[str, str]:
-    (found,) = deployed(news_site).outputs.values()
-    return found
+def news(local_cloud: LocalCloud, deployed: Callable[[Callable[..., Any]], Deployment]) -> News:
+    return News(local_cloud, deployed(news_with_pictures))
 
 
-def get(cloud: LocalCloud, url: str) -> httpx.Response:
-    """Ask as a browser does, which resolves names under localhost."""
-    local = httpx.URL(cloud.browser_url(url))
-    raw = local.raw_path.decode()
-    return httpx.get(f"{cloud.endpoint}{raw}", headers={"Host": local.netloc.decode()})
+def test_each_path_is_answered_by_its_own_origin(news: News) -> None:
+    assert news.ask("GET", "/index.html").text == "news"
+    assert news.ask("GET", "/pictures/cat.jpg").text == "a cat"
 
 
-def test_each_path_has_its_origin_and_a_bucket_answers_the_distribution_only(
-    outputs: dict[str, str], local_cloud: LocalCloud
-) -> None:
-    s3_client = local_cloud.client("s3", REGION)
-    s3_client.put_object(Bucket=outputs["PagesBucket"], Key="today.html", Body=b"<p>Rain</p>")
-    s3_client.put_object(
-        Bucket=outputs["PicturesBucket"], Key="pictures/rain.png", Body=b"png", ContentType="image/png"
-    )
-    page = get(local_cloud, f"https://{outputs['Domain']}/today.html")
-    assert (page.status_code, page.text) == (200, "<p>Rain</p>")
-    assert get(local_cloud, f"https://{outputs['Domain']}/pictures/rain.png").content == b"png"
-    # The picture is not in the bucket of the pages, and nobody reads a bucket without CloudFront.
-    assert get(local_cloud, f"https://{outputs['Domain']}/rain.png").status_code in {403, 404}
-    direct = httpx.get(f"{local_cloud.endpoint}/{outputs['PagesBucket']}/today.html")
-    assert direct.status_code == 403
+def test_every_answer_has_the_security_headers_and_the_added_source(news: News) -> None:
+    for path in ("/index.html", "/pictures/cat.jpg"):
+        headers = news.ask("GET", path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "img-src 'self' data: blob: https://pictures.example.com" in headers["content-security-policy"]
 
 
-def test_answers_have_the_headers_that_protect_a_browser(outputs: dict[str, str], local_cloud: LocalCloud) -> None:
-    headers = get(local_cloud, f"https://{outputs['Domain']}/today.html").headers
-    assert "max-age" in headers["strict-transport-security"]
-    assert headers["x-content-type-options"] == "nosniff"
+def test_the_cache_is_read_and_not_written(news: News) -> None:
+    assert news.ask("DELETE", "/index.html").status_code == 403
+    assert news.ask("GET", "/index.html").status_code == 200
+
+
+def test_the_buckets_answer_nobody_else(news: News) -> None:
+    for name, key in (("PagesBucket", "index.html"), ("PicturesBucket", "pictures/cat.jpg")):
+        response = httpx.get(f"{news.cloud.endpoint}/{news.outputs[name]}/{key}")
+        assert response.status_code == 403

@@ -1,16 +1,17 @@
-"""What ImageThumbnails does with uploads, seen by the clients of a deployed one."""
+"""What ImageThumbnails does, seen by who publishes accepted uploads and who receives thumbnails."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_s3 as s3
 from PIL import Image
 
-from cdp_constructs import DirectObjectUpload, ImageThumbnails, SnsSqsFanout
+from cdp_constructs import ImageThumbnails, SnsSqsFanout
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 
@@ -19,64 +20,102 @@ LAYER = Path(__file__).parents[3] / "build/layers/pillow"
 
 
 @architecture
-def gallery(stack: Stack) -> None:
-    upload = DirectObjectUpload(
-        stack,
-        "Pictures",
-        content_types=["image/png"],
-        max_size_mb=1,
-        allowed_origins=["https://www.example.com"],
-        removal_policy=RemovalPolicy.DESTROY,
-    )
+def thumbnails_of_a_bucket(stack: Stack) -> None:
+    bucket = s3.Bucket(stack, "Files", removal_policy=RemovalPolicy.DESTROY)
+    accepted = SnsSqsFanout(stack, "Accepted")
     thumbnails = ImageThumbnails(
         stack,
         "Thumbnails",
-        fanout=SnsSqsFanout(stack, "Accepted", topic=upload.topic),
-        bucket=upload.bucket,
+        fanout=accepted,
+        bucket=bucket,
         pillow_layer=ImageThumbnails.layer_from_folder(stack, "Pillow", LAYER),
-        removal_policy=RemovalPolicy.DESTROY,
+        pixels=64,
     )
     made = SnsSqsFanout(stack, "Made", topic=thumbnails.topic).add_subscriber("Gallery")
-    CfnOutput(stack, "Bucket", value=upload.bucket.bucket_name)
-    CfnOutput(stack, "Gallery", value=made.queue.queue_url)
+    outputs = {
+        "Bucket": bucket.bucket_name,
+        "Topic": accepted.topic.topic_arn,
+        "Queue": thumbnails.queue.queue_url,
+        "Failed": thumbnails.dead_letter_queue.queue_url,
+        "MadeQueue": made.queue.queue_url,
+    }
+    for name, value in outputs.items():
+        CfnOutput(stack, name, value=value)
+
+
+class Album:
+    """The deployed pattern, and its clients."""
+
+    def __init__(self, cloud: LocalCloud, deployment: Deployment) -> None:
+        ((_, self.outputs),) = deployment.outputs.items()
+        self.s3 = cloud.client("s3", REGION)
+        self.sns = cloud.client("sns", REGION)
+        self.sqs = cloud.client("sqs", REGION)
+        self.made: list[dict[str, Any]] = []
+
+    def accept(self, upload_id: str, content: bytes, content_type: str) -> None:
+        """Put an object, and publish about it as DirectObjectUpload does."""
+        key = f"accepted/ann/{upload_id}/picture"
+        self.s3.put_object(Bucket=self.outputs["Bucket"], Key=key, Body=content, ContentType=content_type)
+        message = {
+            "upload_id": upload_id,
+            "owner": "ann",
+            "bucket": self.outputs["Bucket"],
+            "key": key,
+            "size": len(content),
+            "content_type": content_type,
+        }
+        attributes = {"content_type": {"DataType": "String", "StringValue": content_type}}
+        self.sns.publish(TopicArn=self.outputs["Topic"], Message=json.dumps(message), MessageAttributes=attributes)
+
+    def thumbnail(self, upload_id: str) -> dict[str, Any]:
+        """The message about an upload's thumbnail, once it is there."""
+
+        def find() -> list[dict[str, Any]]:
+            answer = self.sqs.receive_message(QueueUrl=self.outputs["MadeQueue"], MaxNumberOfMessages=10)
+            for message in answer.get("Messages", []):
+                self.made.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.outputs["MadeQueue"], ReceiptHandle=message["ReceiptHandle"])
+            return [item for item in self.made if item["upload_id"] == upload_id]
+
+        return eventually(find)[0]  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
-def outputs(deployed: Callable[[Callable[..., Any]], Deployment]) -> dict[str, str]:
-    (found,) = deployed(gallery).outputs.values()
-    return found
+def album(local_cloud: LocalCloud, deployed: Callable[[Callable[..., Any]], Deployment]) -> Album:
+    return Album(local_cloud, deployed(thumbnails_of_a_bucket))
 
 
-def png() -> bytes:
-    encoded = io.BytesIO()
-    Image.radial_gradient("L").resize((900, 600)).save(encoded, "PNG")
-    return encoded.getvalue()
+def picture(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (200, 100), "red").save(file, kind)
+    return file.getvalue()
 
 
-def test_an_image_gets_a_thumbnail_and_an_unreadable_one_costs_only_itself(
-    outputs: dict[str, str], local_cloud: LocalCloud
-) -> None:
-    s3, sqs = local_cloud.client("s3", REGION), local_cloud.client("sqs", REGION)
-    bucket = outputs["Bucket"]
-    folders = [f"u1/{uuid4()}" for _ in range(3)]
-    broken = png()[:200]
-    for folder, body in zip(folders, (png(), broken, png()), strict=True):
-        s3.put_object(Bucket=bucket, Key=f"incoming/{folder}/a.png", Body=body, ContentType="image/png")
+def test_an_accepted_image_gets_a_thumbnail_beside_it_and_a_message(album: Album) -> None:
+    album.accept("u1", picture("JPEG"), "image/jpeg")
+    message = album.thumbnail("u1")
+    described = message["thumbnail"]
+    assert described["key"] == "accepted/ann/u1/thumbnail/64.webp"
+    assert (described["width"], described["height"]) == (64, 32)
+    stored = album.s3.get_object(Bucket=album.outputs["Bucket"], Key=described["key"])
+    assert stored["ContentType"] == "image/webp"
+    assert Image.open(io.BytesIO(stored["Body"].read())).size == (64, 32)
 
-    def thumbnails() -> set[str]:
-        listed = s3.list_objects_v2(Bucket=bucket, Prefix="accepted/").get("Contents", [])
-        return {item["Key"] for item in listed if "/thumbnail/" in item["Key"]}
 
-    good = {f"accepted/{folder}/thumbnail/320.webp" for folder in (folders[0], folders[2])}
-    eventually(lambda: thumbnails() == good, within=60)
-    content = s3.get_object(Bucket=bucket, Key=min(good))["Body"].read()
-    assert Image.open(io.BytesIO(content)).size == (320, 213)
-    told: list[str] = []
+def test_a_broken_image_holds_up_nobody_and_other_files_do_not_come(album: Album) -> None:
+    album.accept("broken", b"\xff\xd8\xff no picture", "image/jpeg")
+    album.accept("document", b"%PDF-1.7", "application/pdf")
+    album.accept("u2", picture("PNG"), "image/png")
+    assert album.thumbnail("u2")["thumbnail"]["key"] == "accepted/ann/u2/thumbnail/64.webp"
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
-    def both_are_published() -> bool:
-        answer = sqs.receive_message(QueueUrl=outputs["Gallery"], MaxNumberOfMessages=10)
-        told.extend(message["Body"] for message in answer.get("Messages", []))
-        return all(any(key in body for body in told) for key in good)
+    def waiting(queue: str) -> int:
+        answer = album.sqs.get_queue_attributes(QueueUrl=album.outputs[queue], AttributeNames=names)
+        return sum(int(value) for value in answer["Attributes"].values())
 
-    eventually(both_are_published, within=30)
-    assert thumbnails() == good
+    eventually(lambda: waiting("Queue") == 0)
+    assert waiting("Failed") == 0
+    listed = album.s3.list_objects_v2(Bucket=album.outputs["Bucket"], Prefix="accepted/ann/")["Contents"]
+    made = {item["Key"].split("/")[2] for item in listed if "/thumbnail/" in item["Key"]}
+    assert made.isdisjoint({"broken", "document"})
