@@ -104,11 +104,7 @@ def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotA
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
-    "build", [defaults, ten_lines, existing_resources, two_in_one_stack, inside_a_stage, users_alone]
-=======
-    "build", [defaults, ten_lines, everything_brought, two_in_one_stack, inside_a_stage, users_alone, users_of_an_api]
->>>>>>> edge
+    "build", [defaults, ten_lines, existing_resources, two_in_one_stack, inside_a_stage, users_alone, users_of_an_api]
 )
 def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
