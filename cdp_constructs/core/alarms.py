@@ -31,7 +31,7 @@ def add_alarm(
         scope: The pattern that the alarm watches.
         construct_id: Id of the alarm inside ``scope``; it also names its page of ``use_runbooks``.
         metric: What is watched; its period is the length of one evaluation period.
-        alarm_topic: Receives the alarm and its recovery. None leaves the alarm out: an alarm that notifies nobody costs
+        alarm_topic: Receives the alarm and its recovery. None leaves the alarm out: an alarm without a topic costs
             money and hides the gap.
         description: What it means and what to do first, for the operator who receives it.
         threshold: Value at which the alarm is raised.

@@ -45,7 +45,7 @@ class AlarmTopic(Construct):
         Args:
             scope: The stack.
             construct_id: Id inside it.
-            email: Receives the alarms after its owner has confirmed the subscription. Default: nobody; subscribe to
+            email: Receives the alarms after its owner has confirmed the subscription. Default: no mail; subscribe to
                 ``topic``.
             encryption_key: A customer-managed key. Default: a new one ($1 a month).
             removal_policy: What happens to the new key when the stack is deleted. Default: it is kept.

@@ -187,7 +187,7 @@ def test_patterns_know_their_alarms_and_metrics(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Stack")
     topic = sns.Topic(stack, "Alarms")
     fleet = DeviceFleet(stack, "Fleet", app="talk", contexts=["home"], alarm_topic=topic)
-    patterns = [
+    patterns: list[Any] = [
         fleet,
         PointToPoint(stack, "Commands", fleet=fleet, alarm_topic=topic),
         Broadcast(stack, "Broadcast", fleet=fleet, alarm_topic=topic),

@@ -1,4 +1,4 @@
-"""The commands' HTTP side, and what is told to whom, as plain Python."""
+"""The HTTP routes of commands, and what is published to which device, as plain Python."""
 
 import io
 import json
@@ -91,10 +91,10 @@ def test_command_is_noted_and_its_end_seen_to_before_the_device_hears_of_it(comm
     status, answer = http(commands, "POST", "/things/s1/commands", {"command": "ping", "arguments": {"n": 1}})
     assert (status, answer["status"]) == (202, "pending")
     assert [name for name, _ in cloud.asked] == ["put_item", "send_message", "publish"]
-    end, told = cloud.asked[1][1], cloud.asked[2][1]
+    end, sent = cloud.asked[1][1], cloud.asked[2][1]
     assert (end["DelaySeconds"], json.loads(end["MessageBody"])["status"]) == (20, "timed_out")
-    assert told["topic"] == "cmd/talk/home/s1/req"
-    assert json.loads(told["payload"])["session"] == answer["session"]
+    assert sent["topic"] == "cmd/talk/home/s1/req"
+    assert json.loads(sent["payload"])["session"] == answer["session"]
     status, answer = http(commands, "GET", f"/commands/{answer['session']}")
     assert (status, answer["status"], answer["thing"]) == (200, "pending", "s1")
 
