@@ -310,7 +310,7 @@ def test_names_in_the_console_tell_the_system(synthesis: Synthesis) -> None:
     }
     # An authorizer is made with the first route.
     (authorizer,) = synthesis(existing_resources).resources("AWS::ApiGatewayV2::Authorizer").values()
-    assert authorizer["Properties"]["Name"] == "AuthorizedApiEverythingBrought-Shop-SignedIn"
+    assert authorizer["Properties"]["Name"] == "AuthorizedApiExistingResources-Shop-SignedIn"
 
 
 def test_name_of_an_api_that_is_all_of_another_construct_is_that_constructs() -> None:
