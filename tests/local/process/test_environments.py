@@ -146,7 +146,7 @@ def test_extras_are_added_and_stay(tmp_path: Path) -> None:
     assert installation.install(["analytics"]) is True
     assert installation.install() is False
     assert installation.install(force=True) is True
-    assert installation.installed_extras(installation_folder()) == {"analytics"}
+    assert installation.installed_extras(installation_folder()) == frozenset({"analytics"})
     assert [str(environments.pin_file("analytics")) in call for call in calls.read_text().splitlines()] == [
         False,
         True,
