@@ -6,8 +6,11 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ssm as ssm
 
 from cdp_constructs import QueueConsumer, WebhookAutomation, WebhookSource
+
+POWERTOOLS = "/aws/service/powertools/python/arm64/python3.14/latest"
 
 
 def build(stack: Stack) -> WebhookAutomation:
@@ -20,6 +23,7 @@ def build(stack: Stack) -> WebhookAutomation:
             point_in_time_recovery_enabled=True
         ),
     )
+    powertools = ssm.StringParameter.value_for_string_parameter(stack, POWERTOOLS)
     handler = lambda_.Function(
         stack,
         "Handler",
@@ -27,6 +31,7 @@ def build(stack: Stack) -> WebhookAutomation:
         architecture=lambda_.Architecture.ARM_64,
         handler="index.handler",
         code=lambda_.Code.from_asset(str(Path(__file__).parent / "ticket_handler"), exclude=["**/__pycache__"]),
+        layers=[lambda_.LayerVersion.from_layer_version_arn(stack, "Powertools", powertools)],
         environment={"TICKETS": tickets.table_name},
     )
     handler.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[tickets.table_arn]))
