@@ -1,7 +1,7 @@
 """AuthorizedApi: an HTTP API that only signed-in users reach."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -13,16 +13,11 @@ from constructs import Construct
 
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import lambda_, sns
 from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_range, check_region
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
 
 _LIMITS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
 _MOST_REQUESTS, _LARGEST_BURST = 10_000, 5_000

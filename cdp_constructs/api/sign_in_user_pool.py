@@ -1,7 +1,7 @@
 """SignInUserPool: a Cognito user pool whose sessions outlast the outage of a Region, and what others need of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
@@ -9,15 +9,10 @@ from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_sns as sns
 
 __all__ = ["SignInUserPool", "TokenIssuer"]
 

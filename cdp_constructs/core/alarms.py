@@ -1,16 +1,12 @@
 """One way to make an alarm, so that every pattern notifies in the same manner."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from cdp_constructs.core.cdk import cloudwatch_actions as actions
 from cdp_constructs.core.once import once
 from cdp_constructs.core.runbooks import runbook_of
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch_actions as actions
 
 
 def add_alarm(

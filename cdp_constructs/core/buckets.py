@@ -1,19 +1,17 @@
 """One way to make a bucket: private, versioned, TLS only, encrypted, logged; one log bucket per stack."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError
-
-if TYPE_CHECKING:
-    from constructs import Construct, IConstruct
 
 _LOG_BUCKET_ID = "AccessLogs"
 _EXISTING_LOG_BUCKET = "ExistingAccessLogs"

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
     from aws_cdk import aws_cognito as cognito
     from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_glue as glue
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kinesis as kinesis
     from aws_cdk import aws_kinesisfirehose as kinesisfirehose
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_redshiftserverless as redshiftserverless
     from aws_cdk import aws_route53 as route53
     from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_ses as ses
@@ -37,12 +39,14 @@ __all__ = [
     "cloudwatch_actions",
     "cognito",
     "dynamodb",
+    "glue",
     "iam",
     "kinesis",
     "kinesisfirehose",
     "kms",
     "lambda_",
     "logs",
+    "redshiftserverless",
     "route53",
     "s3",
     "ses",

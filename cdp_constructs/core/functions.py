@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -15,15 +14,13 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs.core.cdk import s3
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.metrics import NAMESPACE
 from cdp_constructs.core.once import once
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import seconds
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_s3 as s3
 
 _LIBRARY = Path(__file__).parent.parent
 RUNTIME = lambda_.Runtime.PYTHON_3_14
@@ -35,6 +32,11 @@ _LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 # AWS publishes Powertools as a layer in every Region and names it by a public parameter: nothing is bundled at synth.
 # The layer also carries pydantic, the X-Ray SDK and cryptography.
 POWERTOOLS_VERSION = "3.37.0"
+_METRICS = {
+    "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+    # Powertools warns of every call that counted nothing, which is the usual one.
+    "PYTHONWARNINGS": "ignore:No application metrics to publish",
+}
 _POWERTOOLS_PARAMETER = f"/aws/service/powertools/python/arm64/python3.14/{POWERTOOLS_VERSION}"
 
 
@@ -131,7 +133,7 @@ def add_function(
         reserved_concurrent_executions=reserved_concurrency,
         environment={
             "POWERTOOLS_SERVICE_NAME": construct_id,
-            **({"POWERTOOLS_METRICS_NAMESPACE": NAMESPACE} if publishes_metrics else {}),
+            **(_METRICS if publishes_metrics else {}),
             **(environment or {}),
         },
     )

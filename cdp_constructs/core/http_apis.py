@@ -1,22 +1,18 @@
 """One way to add routes to an HTTP API, to throttle them, and to keep a log of who called them."""
 
 import json
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_logs as logs
+from constructs import Construct
 
+from cdp_constructs.core.cdk import kms, lambda_
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from constructs import Construct
 
 _LONGEST_NAME = 128
 

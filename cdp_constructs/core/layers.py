@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cdp_constructs.core.cdk import iam, lambda_
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
-    from aws_cdk import aws_iam as iam
-    from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
 

@@ -1,13 +1,10 @@
 """One way to make a log group: it ends, follows the removal policy, and may be encrypted with a key."""
 
-from typing import TYPE_CHECKING
-
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
+from constructs import Construct
 
-if TYPE_CHECKING:
-    from aws_cdk import RemovalPolicy
-    from aws_cdk import aws_kms as kms
-    from constructs import Construct
+from cdp_constructs.core.cdk import kms
 
 
 def add_log_group(

@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from cdp_constructs.core.cdk import cloudwatch, lambda_
 from cdp_constructs.core.periods import minutes
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_lambda as lambda_
 
 NAMESPACE = "CdpConstructs"
 """``add_function`` sets it as ``POWERTOOLS_METRICS_NAMESPACE``; handlers need not know it."""

@@ -1,7 +1,6 @@
 """One way to work on what happens to a bucket's objects: S3, EventBridge, a queue, and a place for failures."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -10,12 +9,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs.core.buckets import sends_events
+from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.keys import let_service_use_key
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
 
 OBJECT_CREATED = "Object Created"
 OBJECT_DELETED = "Object Deleted"

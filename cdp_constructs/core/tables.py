@@ -1,17 +1,13 @@
 """One way to make a table: on demand, recoverable, protected from deletion, encrypted, items may expire."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
 
+from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.paths import region_of, stack_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aws_cdk import aws_kms as kms
-    from constructs import Construct
 
 EXPIRY = "expires_at"
 

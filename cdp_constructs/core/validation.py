@@ -1,15 +1,11 @@
 """Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, IResource, RemovalPolicy, Stack, Token
+from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
-
-if TYPE_CHECKING:
-    from aws_cdk import IResource
-    from constructs import Construct
 
 
 class InvalidOptionError(ValueError):

@@ -1,19 +1,15 @@
 """Metrics and alarms of the batch layer's deliveries."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import kinesisfirehose as firehose
+from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, minutes
 from cdp_constructs.data._parquet import ERRORS
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kinesisfirehose as firehose
-    from aws_cdk import aws_sns as sns
-    from constructs import Construct
 
 # Firehose itself retries for some minutes before an alarm is of use.
 _SLACK = Duration.minutes(10)

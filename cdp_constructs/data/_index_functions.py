@@ -1,27 +1,19 @@
 """The two functions of the storage index: what they know, what they may do, and when the reconciliation runs."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from constructs import Construct
 
+from cdp_constructs.core.cdk import dynamodb, kms, lambda_, s3, sqs
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.object_events import EVENTBRIDGE, let_rule_send
 from cdp_constructs.core.paths import path_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_s3 as s3
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
 
 WRITER_TIMEOUT = Duration.seconds(30)
 # The longest that a function runs; two runs at a time would do the same work.

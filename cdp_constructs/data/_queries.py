@@ -1,6 +1,6 @@
 """How the batch layer is queried: a workgroup of Athena, saved queries, and what a caller of both is allowed."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_athena as athena
@@ -8,15 +8,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.cdk import glue, kms, s3
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.data._parquet import RECORDS, glue_arns
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_glue as glue
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_s3 as s3
-    from constructs import IConstruct
 
 RESULTS = "queries/"
 _BYTES_PER_MB = 1_000_000

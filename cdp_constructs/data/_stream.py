@@ -1,22 +1,16 @@
 """The stream of the speed layer: how it is made, how Lambda reads it, and its alarms."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import kms, sns, sqs
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
 
 # Readings of one thing in one batch are one write, so a backlog costs less.
 _BATCH_SIZE = 500

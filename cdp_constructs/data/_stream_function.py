@@ -1,25 +1,18 @@
 """The function of the speed layer: what it knows, and what it may do."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from constructs import Construct
 
+from cdp_constructs.core.cdk import dynamodb, kms, sns, sqs
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY, USE_TABLE_KEY
 from cdp_constructs.core.tables import leading_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
 
 THINGS = leading_keys("THING")
 """Binds a statement to the items of things."""

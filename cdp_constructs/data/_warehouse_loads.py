@@ -1,15 +1,18 @@
 """The loads of the warehouse: a function that a schedule starts, and where failed loads go."""
 
 import json
-from typing import TYPE_CHECKING
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.cdk import kms, lambda_, sqs
+from cdp_constructs.core.cdk import redshiftserverless as redshift
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.object_events import let_rule_send
@@ -18,17 +21,8 @@ from cdp_constructs.core.periods import minutes
 from cdp_constructs.data._parquet import RECORDS
 from cdp_constructs.data._records import ABOUT
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_redshiftserverless as redshift
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
 
-    from cdp_constructs.data.batch_layer import BatchLayer
-
-
-def add_copy_role(scope: "Construct", batch: "BatchLayer") -> iam.Role:
+def add_copy_role(scope: "Construct", batch: "cdp_constructs.BatchLayer") -> iam.Role:
     """Add the role with which Redshift reads the records of the batch layer, and nothing else."""
     # Redshift Serverless assumes it under both names.
     services = (iam.ServicePrincipal(f"{name}.amazonaws.com") for name in ("redshift", "redshift-serverless"))
@@ -49,7 +43,7 @@ def add_copy_role(scope: "Construct", batch: "BatchLayer") -> iam.Role:
 def add_load_function(
     scope: "Construct",
     *,
-    batch: "BatchLayer",
+    batch: "cdp_constructs.BatchLayer",
     workgroup: "redshift.CfnWorkgroup",
     database: str,
     copy_role: iam.Role,
@@ -109,7 +103,7 @@ def add_load_function(
 def add_load_schedule(
     scope: "Construct",
     *,
-    batch: "BatchLayer",
+    batch: "cdp_constructs.BatchLayer",
     function: "lambda_.Function",
     dead_letter_queue: "sqs.IQueue",
     encryption_key: "kms.IKey | None",

@@ -1,17 +1,12 @@
 """The network of the warehouse: isolated subnets, and a way to S3 only."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
 
+from cdp_constructs.core.cdk import kms, logs
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.validation import InvalidOptionError
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_logs as logs
-    from constructs import Construct
 
 _SUBNETS = "https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html"
 _FEWEST_SUBNETS = 3

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_athena as athena
@@ -15,8 +15,10 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_region
@@ -24,12 +26,6 @@ from cdp_constructs.data._deliveries import add_delivery_alarms, metric_lag, met
 from cdp_constructs.data._parquet import add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
 from cdp_constructs.data._records import ABOUT, check_columns
-
-if TYPE_CHECKING:
-    # Imports aws_ec2, which applications without functions need not load.
-    from aws_cdk import aws_lambda as lambda_
-
-    from cdp_constructs.iot.topic_rule import TopicRule
 
 ColumnType: TypeAlias = Literal["bigint", "boolean", "double", "int", "string"]
 """How a field is stored, as Glue and Athena name it."""
@@ -158,7 +154,7 @@ class BatchLayer(Construct):
         """The alarms of this layer; none without ``alarm_topic``."""
         return alarms_of(self)
 
-    def add_rule(self, rule: "TopicRule") -> "TopicRule":
+    def add_rule(self, rule: "cdp_constructs.TopicRule") -> "cdp_constructs.TopicRule":
         """Let an IoT rule put its messages into the delivery stream; return the rule.
 
         Args:

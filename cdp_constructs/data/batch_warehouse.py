@@ -1,7 +1,5 @@
 """Batch Warehouse: the batch layer's records in Redshift, loaded every five minutes."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -14,15 +12,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
 from cdp_constructs.data._warehouse_loads import add_copy_role, add_load_function, add_load_schedule, keep_failed_loads
 from cdp_constructs.data._warehouse_network import add_vpc, subnet_ids
-
-if TYPE_CHECKING:
-    from cdp_constructs.data.batch_layer import BatchLayer
 
 _CAPACITY = "https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"
 _CAPACITY_STEP = 8
@@ -61,7 +57,7 @@ class BatchWarehouse(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        batch: "BatchLayer",
+        batch: "cdp_constructs.BatchLayer",
         vpc: ec2.IVpc | None = None,
         base_capacity: int = 8,
         max_capacity: int | None = None,

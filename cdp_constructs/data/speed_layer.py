@@ -1,7 +1,6 @@
 """Speed Layer: what things measure, known within seconds."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,6 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.layers import share_module
@@ -29,9 +29,6 @@ from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stre
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
 from cdp_constructs.data._thresholds import Threshold, Thresholds
 from cdp_constructs.iot.topics import BY_THING
-
-if TYPE_CHECKING:
-    from cdp_constructs.iot.topic_rule import TopicRule
 
 __all__ = ["SpeedLayer", "Threshold"]
 
@@ -170,7 +167,9 @@ class SpeedLayer(Construct):
         """The alarms of this layer; none without ``alarm_topic``."""
         return alarms_of(self)
 
-    def add_rule(self, rule: "TopicRule", *, partition_key: str = BY_THING) -> "TopicRule":
+    def add_rule(
+        self, rule: "cdp_constructs.TopicRule", *, partition_key: str = BY_THING
+    ) -> "cdp_constructs.TopicRule":
         """Let an IoT rule put its messages into the stream; return the rule.
 
         Args:

@@ -1,7 +1,6 @@
 """State Sharing: what all servers must know of a user, kept outside of them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -12,16 +11,13 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.tables import add_item_table, key_of, leading_keys
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region
-
-if TYPE_CHECKING:
-    # Imports aws_ec2, which applications without functions need not load.
-    from aws_cdk import aws_lambda as lambda_
 
 _READ = ("dynamodb:GetItem", "dynamodb:Query")
 _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")

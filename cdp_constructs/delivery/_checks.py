@@ -1,22 +1,15 @@
 """Checks of the distributions' options; each raises InvalidOptionError."""
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, Resource, Stack, Token
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdp_constructs.core.cdk import certificatemanager, route53, sns
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aws_cdk import aws_certificatemanager as certificatemanager
-    from aws_cdk import aws_route53 as route53
-    from aws_cdk import aws_sns as sns
 
 # Where CloudFront takes certificates and web ACLs from and publishes metrics, whatever the stack's Region is.
 _CLOUDFRONT_REGION = "us-east-1"

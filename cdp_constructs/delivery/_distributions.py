@@ -1,23 +1,18 @@
 """What the distributions of this library have in common: protocols, logs, headers, names, metrics, findings."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.buckets import access_log_bucket
+from cdp_constructs.core.cdk import certificatemanager, cloudwatch, route53, sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_certificatemanager as certificatemanager
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_route53 as route53
-    from aws_cdk import aws_sns as sns
 
 # CloudFront publishes its metrics there and nowhere else
 # (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html).

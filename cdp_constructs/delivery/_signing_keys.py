@@ -1,7 +1,5 @@
 """The key pairs that sign URLs and cookies of one distribution, what rotates them, and the function that signs."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Aws, CustomResource, Duration, RemovalPolicy, Token
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_iam as iam
@@ -12,12 +10,10 @@ from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_sns as sns
 
 # A rotation keeps the previous key trusted, so a function may sign with what it read minutes ago.
 _SECRET_CACHE = Duration.minutes(5)

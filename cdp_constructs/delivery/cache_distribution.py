@@ -1,13 +1,15 @@
 """CacheDistribution: answers from edge locations near the reader, and an API under the same name."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
@@ -27,14 +29,6 @@ from cdp_constructs.delivery._distributions import (
     metric_requests,
     metric_server_errors,
 )
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_certificatemanager as certificatemanager
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_route53 as route53
-    from aws_cdk import aws_sns as sns
 
 _STRIP_PREFIX = """\
 function handler(event) {

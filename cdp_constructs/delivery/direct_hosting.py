@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aws_cdk import Annotations, RemovalPolicy
+from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -13,19 +13,12 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
 from cdp_constructs.delivery._site_origin import add_page_function, site_origin
 from cdp_constructs.delivery.cache_distribution import CacheDistribution
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_certificatemanager as certificatemanager
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_route53 as route53
-    from aws_cdk import aws_sns as sns
 
 _INDEX = "index.html"
 _YEAR = "public, max-age=31536000, immutable"

@@ -1,7 +1,6 @@
 """PrivateCacheDistribution: CloudFront over a private bucket, for those who hold a signed URL or signed cookies."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudfront as cloudfront
@@ -15,6 +14,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import check_exclusive, check_region
@@ -37,13 +37,6 @@ from cdp_constructs.delivery._distributions import (
     metric_server_errors,
 )
 from cdp_constructs.delivery._signing_keys import SigningKeys, add_signing_function
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_certificatemanager as certificatemanager
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_route53 as route53
-    from aws_cdk import aws_sns as sns
 
 
 class PrivateCacheDistribution(Construct):

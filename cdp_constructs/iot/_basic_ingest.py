@@ -1,17 +1,12 @@
 """Basic Ingest: which rule receives telemetry of a type straight from devices, as their policy and settings say it."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import aws_iot as iot
+from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot import _device_policies as device_policies
 from cdp_constructs.iot._common import check_option
-
-if TYPE_CHECKING:
-    from constructs import Construct
-
-    from cdp_constructs.iot.topic_rule import TopicRule
 
 EVERY_OTHER = "*"
 """In the place of a type: every type without a rule of its own."""
@@ -35,7 +30,7 @@ class BasicIngest:
         self._rules: dict[str, str] = {}
         self.policy = iot.CfnPolicy(scope, construct_id, policy_document=self._document())
 
-    def add(self, rule: "TopicRule", kind: str) -> None:
+    def add(self, rule: "cdp_constructs.TopicRule", kind: str) -> None:
         """Let devices publish telemetry of a type to a rule.
 
         Raises:

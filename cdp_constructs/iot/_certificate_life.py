@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
+from cdp_constructs.core.cdk import dynamodb, lambda_, sqs
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
@@ -17,11 +17,6 @@ from cdp_constructs.iot._things import Things
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.iot.topics import THING_LEVEL, TopicSpace
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sqs as sqs
 
 CERTIFICATE_IN_USE = "certificate"
 """Type of the message by which a device says which certificate it uses."""

@@ -1,22 +1,15 @@
 """The functions of PointToPoint: one sends commands, the other records how they ended."""
 
-from typing import TYPE_CHECKING
-
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
+import cdp_constructs
+from cdp_constructs.core.cdk import dynamodb, lambda_, sqs
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.iot._common import CommonOptions, allow_items
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
-
-    from cdp_constructs.iot.device_fleet import DeviceFleet
 
 
 def add_outcome_function(
@@ -46,7 +39,7 @@ def add_command_function(
     queue: "sqs.IQueue",
     common: CommonOptions,
     *,
-    fleet: "DeviceFleet",
+    fleet: "cdp_constructs.DeviceFleet",
     timeout: "Duration",
 ) -> "lambda_.Function":
     """Add the function that begins sessions, publishes commands and sets desired states."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cdp_constructs.core.cdk import dynamodb, iam, kms, logs, sns
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.tables import key_of
 from cdp_constructs.core.validation import InvalidOptionError
@@ -11,11 +12,6 @@ from cdp_constructs.iot.topics import EVERYONE, InvalidTopicError, TopicSpace, c
 
 if TYPE_CHECKING:
     from aws_cdk import RemovalPolicy
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_iam as iam
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_logs as logs
-    from aws_cdk import aws_sns as sns
     from constructs import Construct
 
 # The groups of all contexts are variables of the functions, which take 4 KB.

@@ -1,14 +1,10 @@
 """An MQTT endpoint of a fleet's own."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import aws_iot as iot
+from constructs import Construct
 
+from cdp_constructs.core.cdk import certificatemanager as acm
 from cdp_constructs.core.validation import InvalidOptionError, check_region
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_certificatemanager as acm
-    from constructs import Construct
 
 # TLS 1.3 and 1.2: https://docs.aws.amazon.com/iot/latest/developerguide/transport-security.html
 _TLS_POLICY = "IoTSecurityPolicy_TLS13_1_2_2022_10"

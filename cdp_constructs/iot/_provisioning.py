@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
+from cdp_constructs.core.cdk import dynamodb, lambda_
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import seconds
 from cdp_constructs.iot._common import CommonOptions, allow_items
 from cdp_constructs.iot._things import Things
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_lambda as lambda_
 
 
 def add_hook(

@@ -1,16 +1,9 @@
 """The actions of AWS IoT rules, as the L1 has them."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import aws_iot as iot
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_iam as iam
-    from aws_cdk import aws_kinesis as kinesis
-    from aws_cdk import aws_kinesisfirehose as firehose
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
+from cdp_constructs.core.cdk import iam, kinesis, lambda_, sns, sqs
+from cdp_constructs.core.cdk import kinesisfirehose as firehose
 
 Action = iot.CfnTopicRule.ActionProperty
 

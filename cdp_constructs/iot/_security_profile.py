@@ -1,17 +1,13 @@
 """Device Defender Detect: how each device of a fleet should behave, with an alarm for each behaviour."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iot as iot
+from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_sns as sns
-    from constructs import Construct
 
 
 def add_security_profile(

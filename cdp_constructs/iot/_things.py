@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aws_cdk import Fn
 from aws_cdk import aws_iot as iot
+from constructs import Construct
 
 from cdp_constructs.core.paths import path_of
-
-if TYPE_CHECKING:
-    from constructs import Construct
 
 
 @dataclass(frozen=True)

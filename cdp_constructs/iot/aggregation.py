@@ -1,13 +1,13 @@
 """Aggregation: the telemetry of many devices in one stream."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import cloudwatch, iam, kms, sns, sqs
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_region
@@ -15,15 +15,6 @@ from cdp_constructs.iot._common import check_kind
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.iot.topics import BY_THING, TELEMETRY_FIELDS
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_iam as iam
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
-
-    from cdp_constructs.iot.device_fleet import DeviceFleet
 
 __all__ = ["Aggregation"]
 
@@ -55,7 +46,7 @@ class Aggregation(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        fleet: "DeviceFleet",
+        fleet: "cdp_constructs.DeviceFleet",
         kind: str = "+",
         stream: kinesis.IStream | None = None,
         retention: Duration | None = None,

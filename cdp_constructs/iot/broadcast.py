@@ -1,27 +1,20 @@
 """Broadcast: one command for a group of devices, at once or as a staged rollout."""
 
 import json
-from typing import TYPE_CHECKING
 
-from aws_cdk import Names, RemovalPolicy
+from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import cloudwatch, lambda_, sns
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import check_region
 from cdp_constructs.iot.topics import EVERYONE
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
-
-    from cdp_constructs.iot.device_fleet import DeviceFleet
 
 __all__ = ["Broadcast"]
 
@@ -49,7 +42,7 @@ class Broadcast(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        fleet: "DeviceFleet",
+        fleet: "cdp_constructs.DeviceFleet",
         alarm_topic: "sns.ITopic | None" = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,

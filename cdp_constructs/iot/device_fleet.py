@@ -1,7 +1,6 @@
 """DeviceFleet: devices that get their identity by themselves, and can publish and subscribe only as themselves."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -9,7 +8,10 @@ from aws_cdk import aws_iot as iot
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import certificatemanager as acm
+from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, sns, sqs
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import days
@@ -31,18 +33,6 @@ from cdp_constructs.iot._security_profile import add_security_profile
 from cdp_constructs.iot._things import Things, add_things
 from cdp_constructs.iot.claim_certificate import ClaimCertificate, add_claim_certificate
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_certificatemanager as acm
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
-
-    from cdp_constructs.iot.topic_rule import TopicRule
-    from cdp_constructs.iot.topics import TopicSpace
-
 __all__ = ["DeviceFleet"]
 
 _REJECTIONS_THAT_ALARM = 10
@@ -61,7 +51,7 @@ class DeviceFleet(Construct):
         fleet.add_claim_certificate("Line1", certificate_arn="arn:aws:iot:us-east-1:111122223333:cert/0123456789abcdef")
     """
 
-    topics: "TopicSpace"
+    topics: "cdp_constructs.TopicSpace"
     """The fleet's topics."""
     contexts: tuple[str, ...]
     """The sites or groups of its devices."""
@@ -268,7 +258,7 @@ class DeviceFleet(Construct):
             alarm_topic=self._common.alarm_topic,
         )
 
-    def allow_basic_ingest(self, rule: "TopicRule", *, kind: str = EVERY_OTHER) -> None:
+    def allow_basic_ingest(self, rule: "cdp_constructs.TopicRule", *, kind: str = EVERY_OTHER) -> None:
         """Let devices publish telemetry straight to a rule, at no messaging charge; only that rule receives it.
 
         A device gets the rule's name with its identity: existing devices change over when they renew it.

@@ -1,12 +1,14 @@
 """FanoutNotification: the topic that a device publishes to decides who receives the message."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.cdk import cloudwatch, kms, sns, sqs
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region
 from cdp_constructs.iot._common import check_kind, check_option
@@ -14,16 +16,6 @@ from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.iot.topics import TELEMETRY_FIELDS, check_thing
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
-
-    from cdp_constructs.iot.device_fleet import DeviceFleet
-    from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
-    from cdp_constructs.messaging.queue_consumer import QueueConsumer
 
 __all__ = ["FanoutNotification"]
 
@@ -55,7 +47,7 @@ class FanoutNotification(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        fleet: "DeviceFleet",
+        fleet: "cdp_constructs.DeviceFleet",
         kind: str = "alert",
         fanout: SnsSqsFanout | None = None,
         encryption_key: "kms.IKey | None" = None,
@@ -113,11 +105,11 @@ class FanoutNotification(Construct):
         *,
         contexts: Sequence[str] | None = None,
         things: Sequence[str] | None = None,
-        consumer: "QueueConsumer | None" = None,
+        consumer: "cdp_constructs.QueueConsumer | None" = None,
         raw_message_delivery: bool = True,
         encryption_key: "kms.IKey | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
-    ) -> "FanoutSubscriber":
+    ) -> "cdp_constructs.FanoutSubscriber":
         """Give a subscriber a queue of its own.
 
         For other filters on the message's fields use ``fanout.add_subscriber``; for a subscriber in another stack or

@@ -1,6 +1,6 @@
 """IotAccountSettings: what AWS IoT has once per account and Region."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -10,13 +10,10 @@ from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_region
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_sns as sns
 
 __all__ = ["IotAccountSettings"]
 

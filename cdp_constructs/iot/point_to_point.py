@@ -1,13 +1,13 @@
 """PointToPoint: a command that one device answers in time, or a desired state that waits for it."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import apigatewayv2, cloudwatch, dynamodb, kms, lambda_, sns, sqs
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
@@ -19,17 +19,6 @@ from cdp_constructs.iot._common import CommonOptions
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.iot.topics import SENDER_FIELDS
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
-
-    from cdp_constructs.iot.device_fleet import DeviceFleet
 
 __all__ = ["PointToPoint"]
 
@@ -74,7 +63,7 @@ class PointToPoint(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        fleet: "DeviceFleet",
+        fleet: "cdp_constructs.DeviceFleet",
         timeout: Duration | None = None,
         table: "dynamodb.ITable | None" = None,
         encryption_key: "kms.IKey | None" = None,

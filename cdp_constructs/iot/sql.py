@@ -1,15 +1,12 @@
 """The SQL of AWS IoT rules: ``SELECT … FROM '<topic filter>' WHERE …``, SQL version 2016-03-23."""
 
 import re
-from typing import TYPE_CHECKING
 
 from aws_cdk import Token
+from constructs import Construct
 
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot.topics import InvalidTopicError, check_filter
-
-if TYPE_CHECKING:
-    from constructs import Construct
 
 _SQL = re.compile(r"\s*SELECT\s.+\sFROM\s+'(?P<filter>[^']*)'", re.IGNORECASE | re.DOTALL)
 # Reserved topics that a rule may subscribe to.

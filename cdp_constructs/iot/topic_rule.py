@@ -1,13 +1,13 @@
 """TopicRule: an AWS IoT rule that loses nothing."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import cloudwatch, kinesis, kms, lambda_, sns, sqs
+from cdp_constructs.core.cdk import kinesisfirehose as firehose
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute
@@ -22,15 +22,6 @@ from cdp_constructs.iot._rule_actions import (
     topic_action,
 )
 from cdp_constructs.iot.sql import check_sql
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_kinesis as kinesis
-    from aws_cdk import aws_kinesisfirehose as firehose
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
 
 __all__ = ["TopicRule"]
 

@@ -1,19 +1,13 @@
 """Feedback of SES about mails: a configuration set whose bounces and complaints reach a queue."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
+from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import kms, sns, sqs
 from cdp_constructs.core.object_events import let_rule_send
 from cdp_constructs.core.paths import path_of, stack_of
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
 
 # AWS reviews an account from 5 % bounces or 0.1 % complaints on, and may stop its mail at twice to five times that.
 # https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmessages.html

@@ -3,16 +3,13 @@
 import re
 from collections.abc import Mapping
 from email.utils import parseaddr
-from typing import TYPE_CHECKING
 
 from aws_cdk import Token
+from constructs import Construct
 
+from cdp_constructs.core.cdk import ses
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_ses as ses
-    from constructs import Construct
 
 _PLATFORM_APPLICATION = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[\w-]+):\d{12}:app/(APNS|APNS_SANDBOX|GCM)/[\w.-]+")
 

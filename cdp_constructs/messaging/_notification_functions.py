@@ -1,25 +1,18 @@
 """The four functions of Notifications, and what each of them may do."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
-from aws_cdk import Duration, Fn
+from aws_cdk import Duration, Fn, RemovalPolicy
 from aws_cdk import aws_iam as iam
 
+import cdp_constructs
+from cdp_constructs.core.cdk import kms, lambda_, logs, ses
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.tables import key_of, leading_keys
-
-if TYPE_CHECKING:
-    from aws_cdk import RemovalPolicy
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_logs as logs
-    from aws_cdk import aws_ses as ses
-
-    from cdp_constructs.messaging.notifications import Notifications
 
 TIMEOUT = Duration.seconds(30)
 DEFAULT_VARIABLE = "NOTICES"
@@ -37,7 +30,7 @@ class LogSettings(TypedDict):
     removal_policy: "RemovalPolicy"
 
 
-def add_intake(notifications: "Notifications", logging: LogSettings) -> None:
+def add_intake(notifications: "cdp_constructs.Notifications", logging: LogSettings) -> None:
     """Add the function that keeps notices until they are sent."""
     environment = _waiting(notifications)
     function = _add_polled(notifications, "Intake", "Keeps notices until they are sent", environment, logging)
@@ -46,7 +39,7 @@ def add_intake(notifications: "Notifications", logging: LogSettings) -> None:
 
 
 def add_delivery(
-    notifications: "Notifications",
+    notifications: "cdp_constructs.Notifications",
     *,
     identity: "ses.IEmailIdentity",
     sender: str,
@@ -84,7 +77,7 @@ def add_delivery(
     return function
 
 
-def add_feedback(notifications: "Notifications", logging: LogSettings) -> None:
+def add_feedback(notifications: "cdp_constructs.Notifications", logging: LogSettings) -> None:
     """Add the function that switches mail off where it bounced."""
     description = "Switches mail off where it bounced or was complained about"
     function = _add_polled(notifications, "Feedback", description, {}, logging)
@@ -92,7 +85,7 @@ def add_feedback(notifications: "Notifications", logging: LogSettings) -> None:
     consume_queue(notifications, "Feedback", function, notifications.feedback_queue)
 
 
-def add_unsubscribe(notifications: "Notifications", logging: LogSettings) -> "lambda_.Function":
+def add_unsubscribe(notifications: "cdp_constructs.Notifications", logging: LogSettings) -> "lambda_.Function":
     """Add the function that answers the links of mails."""
     function = add_function(
         notifications,
@@ -107,7 +100,9 @@ def add_unsubscribe(notifications: "Notifications", logging: LogSettings) -> "la
     return function
 
 
-def share(notifications: "Notifications", function: "lambda_.Function", variable: str = DEFAULT_VARIABLE) -> None:
+def share(
+    notifications: "cdp_constructs.Notifications", function: "lambda_.Function", variable: str = DEFAULT_VARIABLE
+) -> None:
     """Give a function the module ``notices`` and its settings."""
     settings = {"table": notifications.table.table_name, "platforms": notifications.platform_applications}
     environment = {variable: stack_of(notifications).to_json_string(settings)}
@@ -115,7 +110,7 @@ def share(notifications: "Notifications", function: "lambda_.Function", variable
 
 
 def allow_on_people(
-    notifications: "Notifications", grantee: iam.IGrantable, actions: Sequence[str], *prefixes: str
+    notifications: "cdp_constructs.Notifications", grantee: iam.IGrantable, actions: Sequence[str], *prefixes: str
 ) -> iam.Grant:
     """Let a role or a function work on the items of preferences and devices whose keys have one of the prefixes."""
     table = notifications.table
@@ -128,7 +123,7 @@ def allow_on_people(
 
 
 def _add_polled(
-    notifications: "Notifications",
+    notifications: "cdp_constructs.Notifications",
     name: str,
     description: str,
     environment: dict[str, str],
@@ -151,14 +146,14 @@ def _add_polled(
     return function
 
 
-def _waiting(notifications: "Notifications") -> dict[str, str]:
+def _waiting(notifications: "cdp_constructs.Notifications") -> dict[str, str]:
     return {
         "WAITING_TABLE": notifications.waiting_table.table_name,
         "TIMER_QUEUE": notifications.timer_queue.queue_url,
     }
 
 
-def _allow_waiting(notifications: "Notifications", function: "lambda_.Function", *actions: str) -> None:
+def _allow_waiting(notifications: "cdp_constructs.Notifications", function: "lambda_.Function", *actions: str) -> None:
     """Let a function work on what waits, and send timers."""
     for allowed, resource in (
         ([f"dynamodb:{action}" for action in actions], notifications.waiting_table.table_arn),

@@ -1,18 +1,15 @@
 """Who may publish to a topic, and who may use the key that it is encrypted with."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_cdk import Annotations
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
+from cdp_constructs.core.cdk import kms, sns
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-    from constructs import Construct
 
 # What it takes to put a message into an encrypted topic or queue.
 _USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")

@@ -1,27 +1,20 @@
 """A subscriber of a fan-out in another Region: two stacks that know each other by names, not by references."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Names, Token
-from constructs import Construct
+from constructs import Construct, IConstruct
 
+import cdp_constructs
+from cdp_constructs.core.cdk import kms, sns
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.messaging._publishing import let_sns_use_key, sns_service
 from cdp_constructs.messaging._subscriptions import SubscriberOptions, allow_delivery
 from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-    from constructs import IConstruct
-
-    from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
-
 _LONGEST_QUEUE_NAME = 80
 
 
-def is_other_region(fanout: "SnsSqsFanout", scope: Construct) -> bool:
+def is_other_region(fanout: "cdp_constructs.SnsSqsFanout", scope: Construct) -> bool:
     """Tell whether ``scope`` is in another Region than the fan-out.
 
     Raises:
@@ -42,7 +35,7 @@ def is_other_region(fanout: "SnsSqsFanout", scope: Construct) -> bool:
 
 
 def subscribe_from_other_region(
-    fanout: "SnsSqsFanout",
+    fanout: "cdp_constructs.SnsSqsFanout",
     scope: Construct,
     construct_id: str,
     options: SubscriberOptions,
@@ -77,7 +70,7 @@ def subscribe_from_other_region(
     return FanoutSubscriber(queue, dead_letter_queue, subscription, undelivered)
 
 
-def _topic_arn(fanout: "SnsSqsFanout") -> str:
+def _topic_arn(fanout: "cdp_constructs.SnsSqsFanout") -> str:
     """Return the topic's ARN as text that a template of another Region can contain."""
     created = fanout.node.try_find_child("Topic")
     if created is None:

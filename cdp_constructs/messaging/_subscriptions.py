@@ -1,11 +1,14 @@
 """A subscriber of a fan-out: its queue, the subscription, and a place for what fails at either."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
+from constructs import Construct
 
+import cdp_constructs
+from cdp_constructs.core.cdk import kms, sqs
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
 from cdp_constructs.core.validation import InvalidOptionError
@@ -13,14 +16,6 @@ from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy, filt
 from cdp_constructs.messaging._publishing import let_sns_use_key, sns_service
 from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
-
-    from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
-
 
 _SNS_QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/sns.html"
 _MOST_FILTER_POLICIES = 200
@@ -150,7 +145,7 @@ def allow_delivery(queue: "sqs.Queue", topic_arn: str, sns_service: iam.ServiceP
 
 
 def subscribe(
-    fanout: "SnsSqsFanout",
+    fanout: "cdp_constructs.SnsSqsFanout",
     owner: "Construct",
     options: SubscriberOptions,
     *,

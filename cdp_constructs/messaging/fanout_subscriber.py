@@ -1,15 +1,11 @@
 """FanoutSubscriber: what one subscriber of a fan-out consists of."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from aws_cdk import Duration
+
+from cdp_constructs.core.cdk import cloudwatch, sns, sqs
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
 
 __all__ = ["FanoutSubscriber"]
 

@@ -1,7 +1,7 @@
 """Notifications: mails and pushes for users who are away, as each of them chose, and not too often."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -9,6 +9,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, ses, sns, sqs
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.queues import (
@@ -37,17 +38,6 @@ from cdp_constructs.messaging._notification_functions import (
     allow_on_people,
     share,
 )
-
-if TYPE_CHECKING:
-    from typing import Literal
-
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_ses as ses
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
 
 # At least six times the functions' timeout. SES's or a platform's outage of half an hour ends by itself.
 _VISIBILITY = Duration.minutes(3)

@@ -1,17 +1,13 @@
 """QueueConsumer: how a function works on a queue."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
+from constructs import Construct
 
+from cdp_constructs.core.cdk import lambda_, sqs
 from cdp_constructs.core.periods import minutes, seconds
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
 
 __all__ = ["QueueConsumer"]
 

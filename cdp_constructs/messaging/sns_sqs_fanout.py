@@ -1,13 +1,12 @@
 """SnsSqsFanout: publish once, and every subscriber gets a queue of its own."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import cloudwatch, kms
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import minute
@@ -18,10 +17,6 @@ from cdp_constructs.messaging._remote_subscriptions import is_other_region, subs
 from cdp_constructs.messaging._subscriptions import SubscriberOptions, TopicQuotas, subscribe
 from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_kms as kms
 
 
 class SnsSqsFanout(Construct):

@@ -1,7 +1,6 @@
 """Where the alarms of a system go: one encrypted topic, mails, and one alarm for the state of the whole."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import ArnFormat, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,13 +8,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.runbooks import runbook_of
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
 
 __all__ = ["AlarmTopic", "add_composite_alarm", "add_mail"]
 

@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING
 
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.paths import path_of
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_sns as sns
     from constructs import Construct
 
 

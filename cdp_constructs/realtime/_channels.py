@@ -1,17 +1,13 @@
 """What both transports check: the names of namespaces, who signs in, and that there is something to publish to."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from aws_cdk import Token
+from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.realtime.handlers.channels.grammar import is_segment
-
-if TYPE_CHECKING:
-    from constructs import Construct
-
-    from cdp_constructs.api.sign_in_user_pool import TokenIssuer
 
 _NAMESPACES = "https://docs.aws.amazon.com/appsync/latest/eventapi/channel-namespaces.html"
 
@@ -43,7 +39,7 @@ def check_has_namespaces(construct: "Construct", what: str, namespaces: Mapping[
         raise InvalidOptionError(construct, what, "was called before any namespace", "Call add_namespace() first")
 
 
-def check_issuer(construct: "Construct", issuer: "TokenIssuer") -> tuple[str, str]:
+def check_issuer(construct: "Construct", issuer: "cdp_constructs.TokenIssuer") -> tuple[str, str]:
     """Return the id and the Region of the user pool behind an issuer.
 
     Raises:

@@ -1,25 +1,19 @@
 """An AppSync Events API whose users connect with tokens and to which roles publish, and its log."""
 
-from typing import TYPE_CHECKING
-
-from aws_cdk import Names
+from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_appsync as appsync
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.keys import let_logs_use_key
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.realtime._channels import check_issuer
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration, RemovalPolicy
-    from aws_cdk import aws_kms as kms
-    from constructs import Construct
-
-    from cdp_constructs.api.sign_in_user_pool import TokenIssuer
 
 BY_USER = "AMAZON_COGNITO_USER_POOLS"
 BY_ROLE = "AWS_IAM"
@@ -29,7 +23,7 @@ _LONGEST_API_NAME = 50
 def add_events_api(
     scope: "Construct",
     *,
-    issuer: "TokenIssuer",
+    issuer: "cdp_constructs.TokenIssuer",
     encryption_key: "kms.IKey | None",
     log_retention: logs.RetentionDays,
     removal_policy: "RemovalPolicy",

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
+from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.tables import add_table, key_of, string_attribute
-
-if TYPE_CHECKING:
-    from aws_cdk import RemovalPolicy
-    from aws_cdk import aws_kms as kms
-    from constructs import Construct
 
 _BY_CONNECTION = "ByConnection"
 

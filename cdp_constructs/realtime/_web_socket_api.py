@@ -1,19 +1,15 @@
 """A WebSocket API whose users connect with tokens: its routes, its stage, and what was accepted about both."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.http_apis import name_of
 from cdp_constructs.core.paths import path_of, stack_of
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_lambda as lambda_
-    from constructs import Construct
 
 _STAGE = "live"
 _ACTIONS = ("subscribe", "unsubscribe", "ping")

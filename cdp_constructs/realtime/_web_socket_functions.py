@@ -1,30 +1,22 @@
 """The functions of a WebSocket API: they verify tokens, keep subscriptions, and publish."""
 
-from typing import TYPE_CHECKING
-
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
+import cdp_constructs
+from cdp_constructs.core.cdk import apigatewayv2, kms, lambda_, logs
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 from cdp_constructs.realtime._web_socket_api import connections_arn
-
-if TYPE_CHECKING:
-    from aws_cdk import RemovalPolicy
-    from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_logs as logs
-    from constructs import Construct
-
-    from cdp_constructs.api.sign_in_user_pool import TokenIssuer
-    from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 
 
 def add_authorizer_function(
     scope: "Construct",
     *,
-    issuer: "TokenIssuer",
+    issuer: "cdp_constructs.TokenIssuer",
     encryption_key: "kms.IKey | None",
     log_retention: "logs.RetentionDays",
     removal_policy: "RemovalPolicy",

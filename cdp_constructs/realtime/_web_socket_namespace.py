@@ -1,16 +1,11 @@
 """A channel namespace of a WebSocket API."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from cdp_constructs.core.cdk import apigatewayv2, iam
+from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 from cdp_constructs.realtime._web_socket_api import grant_posting
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_iam as iam
-
-    from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 
 
 @dataclass(frozen=True)

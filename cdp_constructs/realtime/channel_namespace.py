@@ -2,11 +2,8 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_iam as iam
-    from aws_cdk import aws_lambda as lambda_
+from cdp_constructs.core.cdk import iam, lambda_
 
 __all__ = ["ChannelNamespace"]
 

@@ -1,21 +1,16 @@
 """A channel namespace of an AppSync Events API: its grants, its metrics, and how it is made."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from aws_cdk import Duration
 from aws_cdk import aws_appsync as appsync
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
+from cdp_constructs.core.cdk import cloudwatch, lambda_, sns
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._events_api import BY_ROLE, BY_USER, appsync_of, events_metric
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
-    from constructs import Construct
 
 __all__ = ["EventsNamespace"]
 

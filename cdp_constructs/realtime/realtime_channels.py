@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_appsync as appsync
@@ -12,7 +12,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.cdk import kms, sns
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
@@ -21,12 +23,6 @@ from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace
 from cdp_constructs.realtime._events_api import add_events_api, events_metric
 from cdp_constructs.realtime.events_namespace import EventsNamespace, make_namespace
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sns as sns
-
-    from cdp_constructs.api.sign_in_user_pool import TokenIssuer
 
 
 class RealtimeChannels(Construct):
@@ -58,7 +54,7 @@ class RealtimeChannels(Construct):
 
     transport: Literal["appsync-events"] = "appsync-events"
     """Tells clients which protocol to use."""
-    issuer: "TokenIssuer"
+    issuer: "cdp_constructs.TokenIssuer"
     """Whose users may connect."""
     encryption_key: "kms.IKey | None"
     """Encrypts the logs; None for CloudWatch Logs' own key."""
@@ -76,7 +72,7 @@ class RealtimeChannels(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        issuer: "TokenIssuer",
+        issuer: "cdp_constructs.TokenIssuer",
         encryption_key: "kms.IKey | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -14,7 +14,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.validation import check_exclusive, check_region
@@ -29,11 +31,6 @@ from cdp_constructs.realtime._web_socket_functions import (
 )
 from cdp_constructs.realtime._web_socket_namespace import WebSocketNamespace
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_sns as sns
-
-    from cdp_constructs.api.sign_in_user_pool import TokenIssuer
 
 
 class WebSocketChannels(Construct):
@@ -69,7 +66,7 @@ class WebSocketChannels(Construct):
 
     transport: Literal["apigateway-websocket"] = "apigateway-websocket"
     """Tells clients which protocol to use."""
-    issuer: "TokenIssuer"
+    issuer: "cdp_constructs.TokenIssuer"
     """Whose users may connect."""
     api: apigatewayv2.IWebSocketApi
     """The WebSocket API."""
@@ -95,7 +92,7 @@ class WebSocketChannels(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        issuer: "TokenIssuer",
+        issuer: "cdp_constructs.TokenIssuer",
         table: dynamodb.ITable | None = None,
         encryption_key: kms.IKey | None = None,
         alarm_topic: "sns.ITopic | None" = None,

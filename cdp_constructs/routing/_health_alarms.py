@@ -1,18 +1,13 @@
 """The alarms of a health check, one for each way in which a Region can fail."""
 
-from typing import TYPE_CHECKING
-
+import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_sns as sns
 
-    from cdp_constructs.routing.deep_health_check import DeepHealthCheck
-
-
-def add_health_alarms(check: "DeepHealthCheck", alarm_topic: "sns.ITopic | None") -> None:
+def add_health_alarms(check: "cdp_constructs.DeepHealthCheck", alarm_topic: "sns.ITopic | None") -> None:
     """Add an alarm for hard failures, one for soft ones, and one for the checker's own, or none without a topic."""
     if alarm_topic is None:
         return

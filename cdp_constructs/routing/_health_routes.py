@@ -1,15 +1,11 @@
 """The routes of a health check: public, because health checkers carry no token."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.validation import InvalidOptionError
-
-if TYPE_CHECKING:
-    from cdp_constructs.routing.deep_health_check import DeepHealthCheck
 
 
 def check_paths(scope: Construct, path: str, shallow_path: str) -> None:
@@ -22,7 +18,7 @@ def check_paths(scope: Construct, path: str, shallow_path: str) -> None:
         raise InvalidOptionError(scope, "shallow_path", f"is {shallow_path!r}, as path is", "Use two paths")
 
 
-def add_route(check: "DeepHealthCheck", construct_id: str, path: str) -> apigatewayv2.HttpRoute:
+def add_route(check: "cdp_constructs.DeepHealthCheck", construct_id: str, path: str) -> apigatewayv2.HttpRoute:
     """Add a public route that the check's function answers."""
     from aws_cdk import aws_apigatewayv2_integrations as integrations
 

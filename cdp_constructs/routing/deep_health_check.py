@@ -1,17 +1,19 @@
 """DeepHealthCheck: a health route that asks what the service depends on, and answers 503 when it cannot serve."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Duration, IResource, RemovalPolicy, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.cdk import cloudwatch, dynamodb, lambda_, s3, sns, sqs
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.http_apis import throttle_routes
 from cdp_constructs.core.metrics import function_metric
@@ -20,17 +22,6 @@ from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
 from cdp_constructs.routing._health_alarms import add_health_alarms
 from cdp_constructs.routing._health_routes import add_route, check_paths
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aws_cdk import IResource
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_s3 as s3
-    from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_sqs as sqs
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 # Every dependency is a variable of the function, and all variables together may have 4 KB

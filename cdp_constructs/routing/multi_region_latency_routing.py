@@ -1,6 +1,6 @@
 """MultiRegionLatencyRouting: latency records of an API under one name, each guarded by a health check."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from aws_cdk import CrossStackReferences, Duration, ReferenceStrength, Tags, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -9,13 +9,10 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region, concrete_region
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_sns as sns
 
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-cloudwatch.html
 _METRICS_REGION = "us-east-1"

@@ -1,21 +1,18 @@
 """The bucket of uploads: its three prefixes, which browsers may use it, and what expires when."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.queues import LONGEST_RETENTION
 from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError, check_origins
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
 
 INCOMING, ACCEPTED, QUARANTINE = "incoming/", "accepted/", "quarantine/"
 _RECEIVES_UPLOADS = "ReceivesUploads"

@@ -1,7 +1,6 @@
 """DirectObjectUpload: files go straight to S3 and count only after their bytes were checked."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -11,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import apigatewayv2, cloudwatch, kms, lambda_, sqs
 from cdp_constructs.core.functions import consume_queue
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.metrics import function_metric
@@ -21,13 +21,6 @@ from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, me
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_region
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE, add_upload_bucket, receive_uploads
 from cdp_constructs.upload._upload_functions import UploadFunctions, check_content_types
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_apigatewayv2 as apigatewayv2
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sqs as sqs
 
 _LARGEST_POST_MB = 100
 # Uploads are moved by CopyObject, which takes up to 5 GiB.

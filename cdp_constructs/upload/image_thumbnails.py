@@ -1,7 +1,6 @@
 """ImageThumbnails: a small picture of every accepted image, with a queue between, so that none is missed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -11,7 +10,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.cdk import cloudwatch, kms, sqs
 from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add_function, allow_on_prefixes
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.metrics import function_metric
@@ -21,13 +22,6 @@ from cdp_constructs.core.queues import metric_oldest_message
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.upload._upload_bucket import ACCEPTED
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_sqs as sqs
-
-    from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 
 # Those that the handler knows a decoder for. HEIC is none: Pillow does not read it.
 _CONTENT_TYPES = ("image/avif", "image/gif", "image/jpeg", "image/png", "image/webp")
@@ -96,7 +90,7 @@ class ImageThumbnails(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        fanout: "SnsSqsFanout",
+        fanout: "cdp_constructs.SnsSqsFanout",
         bucket: s3.IBucket,
         pillow_layer: lambda_.ILayerVersion,
         prefix: str = ACCEPTED,

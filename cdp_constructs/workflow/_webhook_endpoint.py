@@ -1,20 +1,14 @@
 """What WebhookAutomation shares with the sender: a secret, an API, and a route without a token."""
 
-from typing import TYPE_CHECKING
-
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.cdk import kms, lambda_, logs
 from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
 from cdp_constructs.core.paths import path_of
-
-if TYPE_CHECKING:
-    from aws_cdk import RemovalPolicy
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_logs as logs
-    from constructs import Construct
 
 
 def add_secret(

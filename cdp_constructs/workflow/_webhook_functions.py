@@ -1,24 +1,18 @@
 """The two functions of WebhookAutomation: one answers the sender, one replays what was kept."""
 
-from typing import TYPE_CHECKING
-
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 
+import cdp_constructs
+from cdp_constructs.core.cdk import lambda_, logs
 from cdp_constructs.core.functions import Invocation, add_function, allow_on_objects
 from cdp_constructs.core.keys import USE_KEY, USE_TABLE_KEY
 from cdp_constructs.core.periods import minutes
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration, RemovalPolicy
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_logs as logs
-
-    from cdp_constructs.workflow._webhook_source import WebhookSource
-    from cdp_constructs.workflow.webhook_automation import WebhookAutomation
+from cdp_constructs.workflow._webhook_source import WebhookSource
 
 
 def add_receiver(
-    webhook: "WebhookAutomation",
+    webhook: "cdp_constructs.WebhookAutomation",
     source: "WebhookSource",
     *,
     remembered: "Duration",
@@ -64,7 +58,7 @@ def add_receiver(
 
 
 def add_replay(
-    webhook: "WebhookAutomation", *, log_retention: "logs.RetentionDays", removal_policy: "RemovalPolicy"
+    webhook: "cdp_constructs.WebhookAutomation", *, log_retention: "logs.RetentionDays", removal_policy: "RemovalPolicy"
 ) -> "lambda_.Function":
     """Add the function that puts kept deliveries into the queue again."""
     function = add_function(
@@ -93,7 +87,7 @@ def add_replay(
     return function
 
 
-def _allow_queueing(webhook: "WebhookAutomation", function: "lambda_.Function") -> None:
+def _allow_queueing(webhook: "cdp_constructs.WebhookAutomation", function: "lambda_.Function") -> None:
     # Not grant_send_messages(): with a key it would also grant kms:GenerateDataKey*, of which SQS needs one action.
     statement = iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[webhook.queue.queue_arn])
     function.add_to_role_policy(statement)
@@ -102,7 +96,7 @@ def _allow_queueing(webhook: "WebhookAutomation", function: "lambda_.Function") 
 
 
 def _allow_objects(
-    webhook: "WebhookAutomation",
+    webhook: "cdp_constructs.WebhookAutomation",
     function: "lambda_.Function",
     actions: dict[str, list[str]],
     *others: iam.PolicyStatement,

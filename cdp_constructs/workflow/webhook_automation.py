@@ -1,7 +1,5 @@
 """WebhookAutomation: another system's webhooks become work that is done once and can be replayed."""
 
-from typing import TYPE_CHECKING
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_dynamodb as dynamodb
@@ -13,6 +11,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.cdk import cloudwatch, kms, lambda_, sns
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
@@ -28,12 +27,6 @@ from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.workflow._webhook_endpoint import add_api, add_route, add_secret
 from cdp_constructs.workflow._webhook_functions import add_receiver, add_replay
 from cdp_constructs.workflow._webhook_source import WebhookSource
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
 
 __all__ = ["WebhookAutomation", "WebhookSource"]
 
