@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -13,8 +13,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
-from cdp_constructs.core.cdk import s3
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.assets import handler_code, handler_folder
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.metrics import NAMESPACE
@@ -22,7 +22,6 @@ from cdp_constructs.core.once import once
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import seconds
 
-_LIBRARY = Path(__file__).parent.parent
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 ARCHITECTURE = lambda_.Architecture.ARM_64
 # Of an asynchronous invocation, the most that Lambda makes.
@@ -168,142 +167,11 @@ def _keep_failures(function: lambda_.Function, queue: sqs.IQueue) -> None:
     )
 
 
-def handler_folder(name: str) -> Path:
-    """Return the folder of a handler of this library: ``upload/form`` is ``cdp_constructs/upload/handlers/form``."""
-    family, _, folder = name.partition("/")
-    return _LIBRARY / family / "handlers" / folder
-
-
-def handler_code(folder: Path, *, shares: Sequence[str] = ()) -> lambda_.AssetCode:
-    """Return a handler's folder as a package inside its parent's, so that it imports its own files relatively.
-
-    In Lambda its modules have the name that they have here, less what stands above the parent folder. So no tool needs
-    a search path, and files of two handlers may have one name.
-
-    Args:
-        folder: ``…/handlers/form`` becomes ``handlers/form`` in the asset; the function's handler is then
-            ``handlers.form.index.handler``.
-        shares: Folders beside it that belong to the asset too.
-    """
-    parent = folder.parent
-    kept = [f"!/{parent.name}/{name}" for name in (folder.name, *shares)]
-    return lambda_.Code.from_asset(
-        str(parent.parent),
-        exclude=["/*", f"!/{parent.name}", f"/{parent.name}/*", *kept, "__pycache__", "*.pyc"],
-        ignore_mode=IgnoreMode.GIT,
-    )
-
-
-def layer_folder(name: str) -> Path:
-    """Return the folder of a layer of this library: ``messaging/notices`` is ``…/messaging/layers/notices``."""
-    family, _, folder = name.partition("/")
-    return _LIBRARY / family / "layers" / folder
-
-
 @once
 def powertools_layer(stack: Stack) -> lambda_.ILayerVersion:
     """Return the public Powertools layer of the stack's Region, one per stack."""
     arn = ssm.StringParameter.value_for_string_parameter(stack, _POWERTOOLS_PARAMETER)
     return lambda_.LayerVersion.from_layer_version_arn(stack, "PowertoolsLayer", arn)
-
-
-def consume_queue(
-    scope: Construct,
-    construct_id: str,
-    function: lambda_.IFunction,
-    queue: sqs.IQueue,
-    *,
-    batch_size: int = 10,
-    max_concurrency: int = 10,
-    batching_window: Duration | None = None,
-) -> lambda_.EventSourceMapping:
-    """Let a function work on a queue's messages in batches, of which only the failed ones are delivered again.
-
-    Args:
-        scope: The pattern that owns the consumer.
-        construct_id: Id of the event source mapping inside ``scope``.
-        function: Returns ``batchItemFailures``; Powertools' batch processor does.
-        queue: The queue; its visibility timeout is at least six times the function's timeout.
-        batch_size: 1 to 10,000; above 10 a ``batching_window`` is required (and FIFO queues stop at 10).
-        max_concurrency: 2 to 1,000 batches worked on at a time; keeps a backlog from taking the account's concurrency.
-        batching_window: How long to wait for a full batch, up to 5 minutes. Not for FIFO queues.
-    """
-    queue.grant_consume_messages(function)
-    mapping = lambda_.EventSourceMapping(
-        scope,
-        construct_id,
-        target=function,
-        event_source_arn=queue.queue_arn,
-        batch_size=batch_size,
-        max_concurrency=max_concurrency,
-        max_batching_window=batching_window,
-        report_batch_item_failures=True,
-    )
-    acknowledge(
-        mapping,
-        "Serverless-LambdaEventSourceMappingDestination",
-        "SQS sources take no destination: what fails stays in the queue and moves to its dead-letter queue.",
-    )
-    return mapping
-
-
-def allow_on_objects(
-    function: lambda_.Function,
-    construct_id: str,
-    bucket: "s3.IBucket",
-    actions: dict[str, list[str]],
-    *others: iam.PolicyStatement,
-    reason: str,
-) -> None:
-    """Let a function work on the objects below prefixes of a bucket, and use the bucket's key when it has one.
-
-    Args:
-        function: Made by ``add_function``.
-        construct_id: Id of the policy inside the function.
-        bucket: The bucket.
-        actions: What is allowed, by prefix.
-        others: Further statements of the same policy.
-        reason: Why a security reviewer would accept the ``*`` behind each prefix.
-
-    Raises:
-        ValueError: for an imported function without a role.
-    """
-    objects = {prefix: bucket.arn_for_objects(f"{prefix}*") for prefix in actions}
-    statements = [iam.PolicyStatement(actions=actions[prefix], resources=[objects[prefix]]) for prefix in actions]
-    allow_on_prefixes(function, construct_id, [*statements, *others], prefixes=list(objects.values()), reason=reason)
-    key = bucket.encryption_key
-    if key is not None:
-        key.grant(function, "kms:Decrypt", "kms:GenerateDataKey")
-
-
-def allow_on_prefixes(
-    function: lambda_.Function,
-    construct_id: str,
-    statements: list[iam.PolicyStatement],
-    *,
-    prefixes: list[str],
-    reason: str,
-) -> None:
-    """Let a function do more, where some of the resources can only be named by the beginning of their ARNs.
-
-    Args:
-        function: The function.
-        construct_id: Id of the policy inside the function. A policy of its own, so that the acknowledgment of these
-            ARNs covers nothing that is granted elsewhere.
-        statements: What is allowed.
-        prefixes: The ARNs of the statements that end with ``*``.
-        reason: Why a security reviewer would accept them.
-
-    Raises:
-        ValueError: for an imported function without a role.
-    """
-    role = function.role
-    if role is None:
-        raise ValueError(f"{function.node.path} has no role to which permissions could be added")
-    policy = iam.Policy(function, construct_id, roles=[role], statements=statements)
-    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
-    resource.node.add_dependency(policy)
-    acknowledge_resources(policy, prefixes, reason)
 
 
 @once

@@ -70,7 +70,7 @@ def _layer(stack: "Stack", name: str) -> "lambda_.ILayerVersion":
         return made  # type: ignore[return-value]  # made below
     from aws_cdk import aws_lambda as lambda_
 
-    from cdp_constructs.core.functions import layer_folder
+    from cdp_constructs.core.assets import layer_folder
 
     return lambda_.LayerVersion(
         stack,

@@ -10,10 +10,11 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdp_constructs.core.cdk import dynamodb, kms, lambda_, s3, sqs
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.object_events import EVENTBRIDGE, let_rule_send
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.permissions import allow_on_prefixes
 
 WRITER_TIMEOUT = Duration.seconds(30)
 # The longest that a function runs; two runs at a time would do the same work.

@@ -213,7 +213,7 @@ class BatchLayer(Construct):
         Raises:
             InvalidOptionError: for a function that does not run Python, or a variable that is taken.
         """
-        from cdp_constructs.core.functions import allow_on_prefixes
+        from cdp_constructs.core.permissions import allow_on_prefixes
 
         settings = {
             "database": self.database_name,

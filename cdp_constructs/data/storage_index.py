@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
-from cdp_constructs.core.functions import consume_queue
+from cdp_constructs.core.event_sources import consume_queue
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.object_events import OBJECT_CREATED, OBJECT_DELETED, queue_object_events
 from cdp_constructs.core.paths import path_of

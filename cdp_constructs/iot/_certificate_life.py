@@ -8,9 +8,11 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs.core.cdk import dynamodb, lambda_, sqs
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.event_sources import consume_queue
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
 from cdp_constructs.iot._common import CommonOptions, allow_items
 from cdp_constructs.iot._things import Things

@@ -6,9 +6,11 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs.core.cdk import dynamodb, lambda_, sqs
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.event_sources import consume_queue
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.iot._common import CommonOptions, allow_items
 
 

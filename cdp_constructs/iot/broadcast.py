@@ -10,9 +10,10 @@ from constructs import Construct
 import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, lambda_, sns
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.validation import check_region
 from cdp_constructs.iot.topics import EVERYONE
 

@@ -8,10 +8,12 @@ from aws_cdk import aws_iam as iam
 
 import cdp_constructs
 from cdp_constructs.core.cdk import kms, lambda_, logs, ses
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes, consume_queue
+from cdp_constructs.core.event_sources import consume_queue
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.tables import key_of, leading_keys
 
 TIMEOUT = Duration.seconds(30)

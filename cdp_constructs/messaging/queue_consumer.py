@@ -113,7 +113,7 @@ class QueueConsumer:
         if self.function is None:
             return None
         # Imported here: aws_lambda imports aws_ec2, and an application with a function has paid for both already.
-        from cdp_constructs.core.functions import consume_queue
+        from cdp_constructs.core.event_sources import consume_queue
 
         return consume_queue(
             scope,

@@ -6,9 +6,10 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs.core.cdk import apigatewayv2, kms, lambda_, logs
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 from cdp_constructs.realtime._web_socket_api import connections_arn
 

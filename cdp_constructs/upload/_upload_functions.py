@@ -12,7 +12,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_objects, handler_folder
+from cdp_constructs.core.assets import handler_folder
+from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.permissions import allow_on_objects
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE
 

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import apigatewayv2, cloudwatch, kms, lambda_, sqs
-from cdp_constructs.core.functions import consume_queue
+from cdp_constructs.core.event_sources import consume_queue
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.object_events import OBJECT_CREATED, queue_object_events

@@ -13,11 +13,12 @@ from constructs import Construct
 import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms, sqs
-from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add_function
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import metric_oldest_message
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
 from cdp_constructs.messaging.queue_consumer import QueueConsumer

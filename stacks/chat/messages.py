@@ -16,9 +16,10 @@ from cdp_constructs import QueueConsumer, SnsSqsFanout
 from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, minutes, seconds
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import add_dead_letter_queue
 from stacks.chat import HANDLERS
 

@@ -10,8 +10,9 @@ from constructs import Construct
 from cdp_constructs import QueueConsumer, SnsSqsFanout, WebhookAutomation, WebhookSource
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.buckets import add_private_bucket
-from cdp_constructs.core.functions import Invocation, add_function, allow_on_prefixes
+from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.periods import seconds
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.tables import add_table
 from cdp_constructs.operations.alarm_topic import add_mail
 from stacks.iot import HANDLERS

@@ -6,7 +6,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
-from cdp_constructs.core.functions import RUNTIME, Invocation, add_function, allow_on_prefixes, handler_folder
+from cdp_constructs.core.assets import handler_folder
+from cdp_constructs.core.functions import RUNTIME, Invocation, add_function
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.testing import Synthesis, architecture
 
 
