@@ -14,6 +14,9 @@ _TOGETHER = {"tests/behaviour/stacks/chat": "chat", "tests/stacks/chat/test_stac
 _LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local", "tests/cli")
 _LAST = "/handlers/"
 
+# Tests of the embedded cloud and its command by themselves.
+_CONFORMANCE = ("tests/local/", "tests/cli/")
+
 
 def group(test_id: str) -> str:
     """Return what stays on one worker: the test's file, or the name of several."""
@@ -47,7 +50,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupSc
     return GroupScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the tests of workers; who runs them in one process reads them in the order of the files."""
+    for item in items:
+        if item.nodeid.startswith(_CONFORMANCE):
+            item.add_marker("conformance")
     if hasattr(config, "workerinput"):
         items.sort(key=place)
