@@ -40,7 +40,7 @@ _HTTP_API_QUOTAS = "https://docs.aws.amazon.com/apigateway/latest/developerguide
 class WebhookAutomation(Construct):
     """Turns the webhooks of another system, such as an issue tracker, into work: verified, once, in order.
 
-    CDP: Queuing Chain / キューイングチェイン パターン, with another system at its head.
+    CDP: Queuing Chain / キューイングチェーン パターン, with another system at its head.
 
     A public, throttled route whose function checks the signature, keeps the raw input in a bucket and puts it into a
     FIFO queue, once for each delivery id. The consumer's function works on the queue, and a replay function puts kept
