@@ -1,4 +1,4 @@
-"""Results that are kept for as long as a construct lives: the one place of the library that remembers constructs.
+"""Results that are kept for as long as a construct lives; values that somebody gave are in ``tree``.
 
 Every question to the CDK is a call to Node. jsii hands out one Python object for each construct, so that it can be a
 key; keys are weak, so that the apps of a test session are freed.

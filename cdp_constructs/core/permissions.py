@@ -5,6 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 from cdp_constructs.core.cdk import s3
+from cdp_constructs.core.keys import USE_KEY
 
 
 def allow_on_objects(
@@ -33,7 +34,7 @@ def allow_on_objects(
     allow_on_prefixes(function, construct_id, [*statements, *others], prefixes=list(objects.values()), reason=reason)
     key = bucket.encryption_key
     if key is not None:
-        key.grant(function, "kms:Decrypt", "kms:GenerateDataKey")
+        key.grant(function, *USE_KEY)
 
 
 def allow_on_prefixes(

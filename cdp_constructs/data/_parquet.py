@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.data._records import PARTITION
@@ -199,5 +200,5 @@ def _delivery_policy(
     reason = "Firehose chooses the names of objects; it may put them below the prefixes of this layer only."
     acknowledge_resources(policy, [*objects, log_arn], reason)
     if bucket.encryption_key is not None:
-        bucket.encryption_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+        bucket.encryption_key.grant(role, *USE_KEY)
     return policy

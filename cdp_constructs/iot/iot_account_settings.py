@@ -11,6 +11,7 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_region
@@ -147,7 +148,7 @@ class IotAccountSettings(Construct):
         role = self._role("NotificationRole")
         role.add_to_policy(iam.PolicyStatement(actions=["sns:Publish"], resources=[alarm_topic.topic_arn]))
         if alarm_topic.master_key is not None:
-            alarm_topic.master_key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+            alarm_topic.master_key.grant(role, *USE_KEY)
         target = iot.CfnAccountAuditConfiguration.AuditNotificationTargetProperty(
             enabled=True, role_arn=role.role_arn, target_arn=alarm_topic.topic_arn
         )

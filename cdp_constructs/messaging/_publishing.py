@@ -8,11 +8,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms, sns
+from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 
 # What it takes to put a message into an encrypted topic or queue.
-_USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 
 _SNS = iam.ServicePrincipal("sns.amazonaws.com")
 
@@ -41,7 +41,7 @@ def grant_publish(
         )
     if key is not None:
         # Not topic.grant_publish(): it would grant kms:GenerateDataKey*, of which SNS needs one action.
-        key.grant(grantee, *_USE_KEY)
+        key.grant(grantee, *USE_KEY)
     return _allow_publish(grantee, topic)
 
 
@@ -111,12 +111,10 @@ def let_sns_use_key(construct: "Construct", key: "kms.IKey", topic_region: str) 
 def _allow_on_key(
     construct: "Construct", key: "kms.IKey", service: iam.ServicePrincipal, conditions: Mapping[str, Any]
 ) -> None:
-    statement = iam.PolicyStatement(
-        principals=[service], actions=list(_USE_KEY), resources=["*"], conditions=conditions
-    )
+    statement = iam.PolicyStatement(principals=[service], actions=list(USE_KEY), resources=["*"], conditions=conditions)
     if not key.add_to_resource_policy(statement).statement_added:
         Annotations.of(construct).add_warning_v2(
             f"cdp-constructs:ImportedKeyPolicy-{service.service}",
             "An imported key's policy is not changed from here. See to it that it allows "
-            f"{service.service} {' and '.join(_USE_KEY)}.",
+            f"{service.service} {' and '.join(USE_KEY)}.",
         )

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from cdp_constructs.core.assets import handler_folder
 from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.permissions import allow_on_objects
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE
@@ -124,5 +125,5 @@ class UploadFunctions:
             reason=_REASON,
         )
         if encryption_key is not None:
-            encryption_key.grant(function, "kms:Decrypt", "kms:GenerateDataKey")
+            encryption_key.grant(function, *USE_KEY)
         return function

@@ -14,7 +14,7 @@ import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms, sqs
 from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add_function
-from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.keys import USE_KEY, add_key
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
@@ -31,7 +31,6 @@ _SMALLEST, _LARGEST = 16, 2048
 _MEMORY = 1536
 _TIMEOUT = Duration.seconds(60)
 _UNREADABLE_THAT_ALARM = 10
-_USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
 class ImageThumbnails(Construct):
@@ -236,4 +235,4 @@ class ImageThumbnails(Construct):
         )
         for key in (self.bucket.encryption_key, self.encryption_key):
             if key is not None:
-                key.grant(function, *_USE_KEY)
+                key.grant(function, *USE_KEY)
