@@ -23,7 +23,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-versions chromium synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-versions chromium synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -107,6 +107,9 @@ chromium:
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && $(CURDIR)/$(BIN)/npm test --silent
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web -m browser -n 0 $(PYTEST_ARGS)
+
+test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/security -m security -n 0 $(PYTEST_ARGS)
 
 test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
 	$(BIN)/python -m tools.lowest_versions

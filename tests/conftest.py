@@ -14,8 +14,8 @@ _TOGETHER = {"tests/behaviour/stacks/chat": "chat", "tests/stacks/chat/test_stac
 _LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local", "tests/cli")
 _LAST = "/handlers/"
 
-# Tests of the embedded cloud and its command by themselves.
-_CONFORMANCE = ("tests/local/", "tests/cli/")
+# What has a target of its own, by folder.
+_MARKERS = {"tests/local/": "conformance", "tests/cli/": "conformance", "tests/security/": "security"}
 
 
 def group(test_id: str) -> str:
@@ -54,7 +54,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupSc
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the tests of workers; who runs them in one process reads them in the order of the files."""
     for item in items:
-        if item.nodeid.startswith(_CONFORMANCE):
-            item.add_marker("conformance")
+        for folder, marker in _MARKERS.items():
+            if item.nodeid.startswith(folder):
+                item.add_marker(marker)
     if hasattr(config, "workerinput"):
         items.sort(key=place)

@@ -1,0 +1,63 @@
+"""The two reference systems as attackers meet them: one deployment of each for the whole session.
+
+A module per actor. `make test-security` runs them; what needs a browser has the marker `browser` as well.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.testing import architecture
+from demo.chat.site import OPTIONS, open_site
+from demo.iot.operator import Operator
+from stacks.chat import system as chat_system
+from tests.stacks.chat.clients import Chat, Room, User
+from tests.stacks.iot.architectures import as_configured
+
+# `make test` validates the templates and runs the packs; here only attackers judge.
+os.environ.setdefault("CDK_VALIDATION", "false")
+
+
+@architecture
+def chat_with_everything(app: App) -> None:
+    """The chat with its web client under a name, and with notices."""
+    chat_system.add_to(app, {**app.node.try_get_context("chat"), **OPTIONS})
+
+
+@pytest.fixture(scope="session")
+def nag_packs() -> Callable[[App], list[Any]]:
+    return lambda _app: []
+
+
+@pytest.fixture(scope="session")
+def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
+    """The chat in two Regions."""
+    return Chat(local_cloud, deployed(chat_with_everything))
+
+
+@pytest.fixture(scope="session")
+def site(local_cloud: LocalCloud, chat: Chat) -> str:
+    """Address of the chat's web client."""
+    return open_site(local_cloud, chat.deployment)
+
+
+@pytest.fixture(scope="session")
+def stranger(chat: Chat) -> User:
+    """Somebody who has an account and is in no room."""
+    return chat.user()
+
+
+@pytest.fixture
+def room(chat: Chat) -> Room:
+    """A room of two members, known in both Regions."""
+    return Room(chat)
+
+
+@pytest.fixture(scope="session")
+def operator(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Operator:
+    """The operator of the IoT system, which is deployed."""
+    return Operator(local_cloud, deployed(as_configured))
