@@ -68,6 +68,7 @@ def test_other_tokens_are_refused(cloud: LocalCloud, url: str, pool: dict[str, s
         "none": {},
         "nonsense": bearer("a.b.c"),
         "another client": bearer(sign_in(cloud, pool["Pool"], pool["Stranger"])["IdToken"]),
+        "refresh": bearer(tokens["RefreshToken"]),
         "another client, access": bearer(sign_in(cloud, pool["Pool"], pool["Stranger"])["AccessToken"]),
         "forged": bearer(forge(token)),
         "changed": bearer(f"{header}.{encode(json.dumps({**decode(body), 'sub': 'eve'}).encode())}.{signature}"),
@@ -88,5 +89,11 @@ def test_a_token_is_refused_when_it_has_expired(stacks: Any, cloud: LocalCloud, 
     assert statuses == {"live": 200, "expired": 401, "not yet": 401}
 
 
-def test_scopes_are_required(url: str, tokens: dict[str, str]) -> None:
-    assert httpx.get(f"{url}/admin", headers=bearer(tokens["AccessToken"])).status_code == 403
+def test_one_of_the_scopes_of_a_route_is_required(url: str, tokens: dict[str, str]) -> None:
+    def statuses(path: str) -> list[int]:
+        kinds = ("AccessToken", "IdToken", "RefreshToken")
+        return [httpx.get(f"{url}{path}", headers=bearer(tokens[kind])).status_code for kind in kinds]
+
+    # An id token has no scopes, and a refresh token is none to an authorizer.
+    assert statuses("/mine") == [200, 403, 401]
+    assert statuses("/admin") == [403, 403, 401]
