@@ -8,16 +8,11 @@ PASSWORD = "Corr3ct-Horse!"  # of people who exist in this test only
 
 def pool(client: Mapping[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
     """Return a template of a pool whose users sign in by their address, with one client."""
+    by_address = {"UsernameAttributes": ["email"], "AutoVerifiedAttributes": ["email"], **properties}
+    given = {name: value for name, value in by_address.items() if value is not None}
     return {
         "Resources": {
-            "Pool": {
-                "Type": "AWS::Cognito::UserPool",
-                "Properties": {
-                    "UsernameAttributes": ["email"],
-                    "AutoVerifiedAttributes": ["email"],
-                    **properties,
-                },
-            },
+            "Pool": {"Type": "AWS::Cognito::UserPool", "Properties": given},
             "Client": {
                 "Type": "AWS::Cognito::UserPoolClient",
                 "Properties": {
