@@ -1,8 +1,9 @@
 """AppSync Events, as clients use it: who may connect, subscribe and publish, and what is delivered.
 
 MiniStack takes any text as the token of a user pool and any signature as permission to publish. Here a token must be an
-access or id token of the API's own pool (of any Region) and app client, a role must be allowed `appsync:EventPublish`
-on the namespace, and the functions of a namespace decide about subscriptions and events.
+access or id token of the API's own pool (of any Region) and app client, what a WebSocket is authorized with must name
+the API's own host, a role must be allowed `appsync:EventPublish` on the namespace, and the functions of a namespace
+decide about subscriptions and events.
 """
 
 import functools
@@ -32,6 +33,8 @@ _REFUSED = "You are not authorized to make this call."
 _MATCHES_CACHED = 100_000
 # Who publishes, for the handler that runs between the authorization of a request and its delivery.
 _publisher: ContextVar[tuple[dict[str, Any] | None, dict[str, str]]] = ContextVar("publisher", default=(None, {}))
+# Whether it came over HTTP, where the request itself has the host.
+_over_http: ContextVar[bool] = ContextVar("over_http", default=False)
 
 
 def _authorization(auth: Any) -> str:
@@ -80,8 +83,15 @@ def _cognito_signed(token: str) -> bool:
         region.reset(tokens[1])
 
 
+def _names_host(api_id: str, auth: Any) -> bool:
+    own = ((_events._apis.get(api_id) or {}).get("dns") or {}).get("HTTP", "")
+    return isinstance(auth, dict) and str(auth.get("host", "")).lower() == own.lower()
+
+
 @patch("ministack.services.appsync_events:_modes_accept")
 def _accept(original: Callable[..., Any], api_id: str, modes: set[str], auth: Any) -> tuple[bool, str | None]:
+    if not _over_http.get() and not _names_host(api_id, auth):
+        return False, _REFUSED
     authorization = _authorization(auth)
     if _BY_USER in modes and authorization and not authorization.startswith(_SIGNED):
         if _user(api_id, authorization) is not None:
@@ -111,7 +121,11 @@ async def _authorize(
     auth: Any,
     headers: dict[str, str] | None = None,
 ) -> tuple[bool, str | None]:
-    accepted, message = await original(api_id, channel, operation, auth, headers)
+    token = _over_http.set(headers is not None)
+    try:
+        accepted, message = await original(api_id, channel, operation, auth, headers)
+    finally:
+        _over_http.reset(token)
     if not accepted:
         return False, message
     authorization = _authorization(auth)

@@ -94,7 +94,7 @@ def _confirm_sign_up(original: Handler, request: Request) -> Any:
     pool, _ = _cognito._pool_for_client(request.get("ClientId"))
     user = _cognito._resolve_user(pool, request.get("Username"))[0] if pool else None
     address = attributes_of(user).get("email") if user else None
-    if not address or "email" not in (pool.get("AutoVerifiedAttributes") or []):
+    if not user or not address or "email" not in (pool.get("AutoVerifiedAttributes") or []):
         return original(request)
     if not request.get("ForceAliasCreation") and (refusal := taken(pool, user, "email", address)):
         return refusal

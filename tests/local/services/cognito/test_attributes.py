@@ -68,7 +68,7 @@ def test_only_the_code_of_the_sign_up_verifies_its_address(cognito: Any, changin
 
     def verified() -> str:
         attributes = cognito.admin_get_user(**user)["UserAttributes"]
-        return next(each["Value"] for each in attributes if each["Name"] == "email_verified")
+        return {each["Name"]: str(each["Value"]) for each in attributes}["email_verified"]
 
     assert verified() == "false"
     with pytest.raises(cognito.exceptions.CodeMismatchException):
