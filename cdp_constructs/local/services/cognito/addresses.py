@@ -1,7 +1,8 @@
 """Cognito: addresses of users, who else has one, and the codes that verify them.
 
-A code is random and mailed to the address; one for a telephone number is made, but no SMS is sent. An address that
-waits for its code replaces the old one when it is verified.
+A code is random and mailed to the address, those of sign-ups and forgotten passwords too, which MiniStack has fixed
+ones for; one for a telephone number is made, but no SMS is sent. An address that waits for its code replaces the old
+one when it is verified.
 """
 
 import secrets
@@ -12,7 +13,17 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace
 
-__all__ = ["FLAGS", "attributes_of", "hold_back", "refused", "send_code", "set_attributes", "taken", "users_with"]
+__all__ = [
+    "FLAGS",
+    "attributes_of",
+    "hold_back",
+    "new_code",
+    "refused",
+    "send_code",
+    "set_attributes",
+    "taken",
+    "users_with",
+]
 
 _cognito: Any = ministack.module(
     "services.cognito",
@@ -20,6 +31,7 @@ _cognito: Any = ministack.module(
     "_code_error",
     "_dict_to_attr_list",
     "_masked_destination",
+    "_resolve_user",
     "_run_idp_handler",
     "_send_verification_email",
     "_user_pool_for_access_token",
@@ -31,6 +43,8 @@ FLAGS = {"email": "email_verified", "phone_number": "phone_number_verified"}
 """Attributes that are addresses, and the one that says whether each is verified."""
 
 _DIGITS = 6
+_FIXED = {"123456": "_confirmation_code", "654321": "_reset_code"}
+"""The codes of MiniStack, and what a user's record calls each."""
 _WAITING, _CODES = "_waiting_addresses", "_address_codes"
 """What a user's record calls addresses that wait for their code, and the codes."""
 
@@ -92,11 +106,31 @@ def _to_verify(user: _User, name: str) -> str | None:
     return address
 
 
+def new_code() -> str:
+    """Return a random code."""
+    return f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
+
+
+@patch("ministack.services.cognito:_send_verification_email")
+def _mail_random_code(
+    original: Callable[..., Any],
+    pool: Mapping[str, Any],
+    username: str,
+    attributes: Mapping[str, str],
+    code: str,
+    *rest: Any,
+    **options: Any,
+) -> Any:
+    user, kind = _cognito._resolve_user(pool, username)[0], _FIXED.get(code)
+    if user and kind and user.get(kind) == code:
+        code = user[kind] = new_code()
+    return original(pool, username, attributes, code, *rest, **options)
+
+
 def send_code(pool: Mapping[str, Any], user: _User, name: str) -> dict[str, str]:
     """Make a code for an address, the new one if one waits, mail it there, and return how it was delivered."""
     address = _to_verify(user, name) or ""
-    code = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
-    user.setdefault(_CODES, {})[name] = code
+    code = user.setdefault(_CODES, {})[name] = new_code()
     if name == "email":
         _cognito._send_verification_email(pool, user["Username"], {**attributes_of(user), name: address}, code)
     medium = "EMAIL" if name == "email" else "SMS"

@@ -17,6 +17,7 @@ from cdp_constructs.local.services.cognito.addresses import (
     Request,
     attributes_of,
     hold_back,
+    new_code,
     refused,
     send_code,
     set_attributes,
@@ -84,6 +85,8 @@ def _sign_up(original: Handler, request: Request) -> Any:
     if response[0] == HTTPStatus.OK:
         user, _ = _cognito._resolve_user(pool, request["Username"])
         held = attributes_of(user)
+        if "email" not in held and "_confirmation_code" in user:
+            user["_confirmation_code"] = new_code()  # that nobody gets
         set_attributes(user, {flag: held.get(flag, "false") for name, flag in FLAGS.items() if name in held})
     return response
 

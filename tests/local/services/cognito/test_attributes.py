@@ -49,6 +49,10 @@ def last_code(cloud: LocalCloud, address: str) -> str:
     return found[0]
 
 
+def other_than(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06}"
+
+
 def test_users_cannot_say_that_an_address_is_verified(cognito: Any, changing: dict[str, str]) -> None:
     claim = [{"Name": "email_verified", "Value": "true"}]
     with pytest.raises(cognito.exceptions.NotAuthorizedException, match="unauthorized attribute"):
@@ -62,7 +66,9 @@ def test_users_cannot_say_that_an_address_is_verified(cognito: Any, changing: di
     assert "phone_number" not in read(cognito, token)
 
 
-def test_only_the_code_of_the_sign_up_verifies_its_address(cognito: Any, changing: dict[str, str]) -> None:
+def test_only_the_code_of_the_sign_up_verifies_its_address(
+    cloud: LocalCloud, cognito: Any, changing: dict[str, str]
+) -> None:
     cognito.sign_up(ClientId=changing["Client"], Username="dan@example.com", Password=PASSWORD)
     user = {"UserPoolId": changing["Pool"], "Username": "dan@example.com"}
 
@@ -71,10 +77,24 @@ def test_only_the_code_of_the_sign_up_verifies_its_address(cognito: Any, changin
         return {each["Name"]: str(each["Value"]) for each in attributes}["email_verified"]
 
     assert verified() == "false"
+    code, confirm = last_code(cloud, "dan@example.com"), {"ClientId": changing["Client"], "Username": "dan@example.com"}
     with pytest.raises(cognito.exceptions.CodeMismatchException):
-        cognito.confirm_sign_up(ClientId=changing["Client"], Username="dan@example.com", ConfirmationCode="000000")
-    cognito.confirm_sign_up(ClientId=changing["Client"], Username="dan@example.com", ConfirmationCode="123456")
+        cognito.confirm_sign_up(**confirm, ConfirmationCode=other_than(code))
+    cognito.confirm_sign_up(**confirm, ConfirmationCode=code)
     assert verified() == "true"
+
+
+def test_only_the_code_in_the_mail_sets_a_new_password(
+    cloud: LocalCloud, cognito: Any, changing: dict[str, str]
+) -> None:
+    user = {"ClientId": changing["Client"], "Username": "bob@example.com"}
+    cognito.forgot_password(**user)
+    code = last_code(cloud, "bob@example.com")
+    for guess in {other_than(code), "654321"} - {code}:
+        with pytest.raises(cognito.exceptions.CodeMismatchException):
+            cognito.confirm_forgot_password(**user, ConfirmationCode=guess, Password="Stolen-horse-9!")
+    cognito.confirm_forgot_password(**user, ConfirmationCode=code, Password=PASSWORD)
+    assert sign_in(cognito, changing, "bob@example.com")
 
 
 def test_a_new_address_waits_for_the_code_that_is_mailed_to_it(
@@ -91,7 +111,7 @@ def test_a_new_address_waits_for_the_code_that_is_mailed_to_it(
 
     code = last_code(cloud, "new@example.com")
     with pytest.raises(cognito.exceptions.CodeMismatchException):
-        cognito.verify_user_attribute(AccessToken=token, AttributeName="email", Code=f"{(int(code) + 1) % 10**6:06}")
+        cognito.verify_user_attribute(AccessToken=token, AttributeName="email", Code=other_than(code))
     cognito.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
     after = read(cognito, token)
     assert (after["email"], after["email_verified"]) == ("new@example.com", "true")
@@ -168,16 +188,18 @@ def test_an_app_client_limits_what_its_users_write(stacks: Any, cognito: Any) ->
     assert "nickname" not in read(cognito, token)
 
 
-def test_a_verified_alias_belongs_to_one_user(stacks: Any, cognito: Any) -> None:
+def test_a_verified_alias_belongs_to_one_user(cloud: LocalCloud, stacks: Any, cognito: Any) -> None:
     aliases = stacks.deploy(pool(UsernameAttributes=None, AliasAttributes=["email"]), region=TOKYO)
     address = [{"Name": "email", "Value": "both@example.com"}]
+    confirm = {}
     for name in ("ann", "bob"):
-        cognito.sign_up(ClientId=aliases["Client"], Username=name, Password=PASSWORD, UserAttributes=address)
-    confirm = {"ClientId": aliases["Client"], "ConfirmationCode": "123456"}
-    cognito.confirm_sign_up(**confirm, Username="ann")
+        user = {"ClientId": aliases["Client"], "Username": name}
+        cognito.sign_up(**user, Password=PASSWORD, UserAttributes=address)
+        confirm[name] = {**user, "ConfirmationCode": last_code(cloud, "both@example.com")}
+    cognito.confirm_sign_up(**confirm["ann"])
     with pytest.raises(cognito.exceptions.AliasExistsException):
-        cognito.confirm_sign_up(**confirm, Username="bob")
+        cognito.confirm_sign_up(**confirm["bob"])
     assert sign_in(cognito, aliases, "both@example.com")
-    cognito.confirm_sign_up(**confirm, Username="bob", ForceAliasCreation=True)
+    cognito.confirm_sign_up(**confirm["bob"], ForceAliasCreation=True)
     token = sign_in(cognito, aliases, "both@example.com")["AccessToken"]
     assert cognito.get_user(AccessToken=token)["Username"] == "bob"
