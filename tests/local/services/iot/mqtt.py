@@ -20,6 +20,12 @@ CONNACK = b"\x20\x02\x00\x00"
 """MQTT 3.1.1: the session is accepted."""
 
 
+def endpoint(cloud: LocalCloud, region: str) -> str:
+    """Return the name of a Region's endpoint for devices."""
+    described = cloud.client("iot", region=region).describe_endpoint(endpointType="iot:Data-ATS")
+    return f"{described['endpointAddress'].partition('.')[0]}.iot.{region}.amazonaws.com"
+
+
 def connect_packet(client_id: str) -> bytes:
     """Return CONNECT of MQTT 3.1.1 with a clean session."""
     name = client_id.encode()

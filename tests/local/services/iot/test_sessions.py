@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from cdp_constructs.local import LocalCloud
-from tests.local.services.iot.mqtt import CONNACK, Signer, answer, over_web_socket
+from tests.local.services.iot.mqtt import CONNACK, Signer, answer, endpoint, over_web_socket
 from tests.local.services.iot.test_devices import authority, device_of
 
 TOKYO, VIRGINIA = "ap-northeast-1", "us-east-1"
@@ -22,12 +22,6 @@ OWN = [
     {"Effect": "Allow", "Action": "iot:Subscribe", "Resource": f"{ARN}:topicfilter/*"},
     {"Effect": "Allow", "Action": "iot:Receive", "Resource": f"{ARN}:topic/meter/mine"},
 ]
-
-
-def endpoint(cloud: LocalCloud, region: str) -> str:
-    described = cloud.client("iot", region=region).describe_endpoint(endpointType="iot:Data-ATS")
-    prefix: str = described["endpointAddress"].partition(".")[0]
-    return f"{prefix}.iot.{region}.amazonaws.com"
 
 
 @pytest.fixture(scope="module")
