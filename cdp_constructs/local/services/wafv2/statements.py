@@ -75,24 +75,25 @@ def _arn(statement: Mapping[str, Any]) -> str:
     return str(statement.get("ARN") or statement.get("Arn") or "")
 
 
-def _forwarded(request: Request, settings: Mapping[str, Any]) -> str | None:
-    """Return the first address of the header that a proxy sets, or None when there is no valid one."""
-    first = request.headers.get(settings["HeaderName"].lower(), "").partition(",")[0].strip()
+def _forwarded(request: Request, settings: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of the header that proxies set, or nothing when one of them is not valid."""
+    named = request.headers.get(settings["HeaderName"].lower(), "").split(",")
     try:
-        return str(ipaddress.ip_address(first))
+        return [str(ipaddress.ip_address(each.strip())) for each in named]
     except ValueError:
-        return None
+        return []
 
 
 def _in_set(statement: Mapping[str, Any], request: Request, _rule: str) -> bool:
-    address: str | None = request.address
+    addresses = [request.address]
     if settings := statement.get("IPSetForwardedIPConfig"):
-        address = _forwarded(request, settings)
-        if address is None:
+        forwarded = _forwarded(request, settings)
+        if not forwarded:
             return bool(settings["FallbackBehavior"] == "MATCH")
+        addresses = {"FIRST": forwarded[:1], "LAST": forwarded[-1:], "ANY": forwarded}[settings["Position"]]
     found = find(_waf._ip_sets, _arn(statement)) or {}
     networks = [ipaddress.ip_network(each, strict=False) for each in found.get("Addresses", [])]
-    return any(ipaddress.ip_address(address or "") in network for network in networks)
+    return any(ipaddress.ip_address(each) in network for each in addresses for network in networks)
 
 
 def _above_rate(statement: Mapping[str, Any], request: Request, rule: str) -> bool:
@@ -103,9 +104,10 @@ def _above_rate(statement: Mapping[str, Any], request: Request, rule: str) -> bo
     key = {"IP": request.address, "CONSTANT": ""}.get(kind)
     if kind == "FORWARDED_IP":
         settings = statement["ForwardedIPConfig"]
-        key = _forwarded(request, settings)
-        if key is None:
+        forwarded = _forwarded(request, settings)
+        if not forwarded:
             return bool(settings["FallbackBehavior"] == "MATCH")
+        key = forwarded[0]
     if key is None:
         return False
     window = float(statement.get("EvaluationWindowSec") or _WINDOW_SECONDS)
