@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import rest_api
 from tests.local.services.apigateway.apis import TOKYO, api_template
 from tests.local.services.apigateway.tokens import Issuer, bearer, decode, encode, forge, sign_in
 
@@ -97,3 +98,30 @@ def test_one_of_the_scopes_of_a_route_is_required(url: str, tokens: dict[str, st
     # An id token has no scopes, and a refresh token is none to an authorizer.
     assert statuses("/mine") == [200, 403, 401]
     assert statuses("/admin") == [403, 403, 401]
+
+
+def test_a_refresh_token_opens_no_rest_api(
+    stacks: Any, cloud: LocalCloud, pool: dict[str, str], tokens: dict[str, str]
+) -> None:
+    resources = rest_api()
+    arn = {"Fn::Sub": f"arn:aws:cognito-idp:{TOKYO}:${{AWS::AccountId}}:userpool/{pool['Pool']}"}
+    resources["Authorizer"] = {
+        "Type": "AWS::ApiGateway::Authorizer",
+        "Properties": {
+            "RestApiId": {"Ref": "Api"},
+            "Name": "people",
+            "Type": "COGNITO_USER_POOLS",
+            "IdentitySource": "method.request.header.Authorization",
+            "ProviderARNs": [arn],
+        },
+    }
+    own = {"AuthorizationType": "COGNITO_USER_POOLS", "AuthorizerId": {"Ref": "Authorizer"}}
+    resources["Any"]["Properties"] |= own
+    outputs = stacks.deploy({"Resources": resources, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}}, region=TOKYO)
+    url = f"{cloud.endpoint}/_aws/execute-api/{outputs['Api']}/live/rooms"
+    statuses = {
+        kind: httpx.get(url, headers={"Authorization": token}).status_code
+        for kind, token in tokens.items()
+        if kind.endswith("Token")
+    }
+    assert statuses == {"AccessToken": 200, "IdToken": 200, "RefreshToken": 401}

@@ -1,6 +1,5 @@
 """Web ACLs of templates, and what they protect."""
 
-import json
 from typing import Any
 
 VISIBILITY = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": "metric"}
@@ -76,46 +75,5 @@ def distribution(port: int) -> dict[str, Any]:
                     "CachePolicyId": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
                 },
             }
-        },
-    }
-
-
-def rest_api() -> dict[str, Any]:
-    """A REST API with one stage, `live`, that answers by itself."""
-    api = {"Ref": "Api"}
-    integration = {
-        "Type": "MOCK",
-        "RequestTemplates": {"application/json": json.dumps({"statusCode": 200})},
-        "IntegrationResponses": [{"StatusCode": "200"}],
-    }
-    return {
-        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "guarded"}},
-        "Proxy": {
-            "Type": "AWS::ApiGateway::Resource",
-            "Properties": {
-                "RestApiId": api,
-                "ParentId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
-                "PathPart": "{proxy+}",
-            },
-        },
-        "Any": {
-            "Type": "AWS::ApiGateway::Method",
-            "Properties": {
-                "RestApiId": api,
-                "ResourceId": {"Ref": "Proxy"},
-                "HttpMethod": "GET",
-                "AuthorizationType": "NONE",
-                "Integration": integration,
-                "MethodResponses": [{"StatusCode": "200"}],
-            },
-        },
-        "Deployment": {
-            "Type": "AWS::ApiGateway::Deployment",
-            "DependsOn": "Any",
-            "Properties": {"RestApiId": api},
-        },
-        "Stage": {
-            "Type": "AWS::ApiGateway::Stage",
-            "Properties": {"RestApiId": api, "DeploymentId": {"Ref": "Deployment"}, "StageName": "live"},
         },
     }

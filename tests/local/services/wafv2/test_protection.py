@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import rest_api
 from tests.local.services.cognito.pools import pool, sign_in, sign_up
 from tests.local.services.wafv2.acls import (
     FORWARDED,
@@ -17,7 +18,6 @@ from tests.local.services.wafv2.acls import (
     distribution,
     is_,
     rate,
-    rest_api,
     rule,
     web_acl,
 )
