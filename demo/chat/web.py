@@ -1,5 +1,6 @@
 """``python -m demo.chat.web``: the chat's web client on the embedded cloud, for a browser on this machine."""
 
+import re
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ from demo.chat.system import Chat, synthesise
 from demo.report import eventually
 
 PASSWORD = "Hanami-2026-demo"  # noqa: S105  # of two made-up people in a cloud that ends with this process
+_CODE = re.compile(r"\bcode\b.*\b\d{6}\b")
 TALK = (("Hanako", "桜が咲きました"), ("Liam", "On my way. Which gate?"), ("Hanako", "南口で待っています"))
 
 
@@ -64,11 +66,11 @@ def print_addresses(console: Console, site: str, chat: Chat, room: str) -> None:
 
 def print_codes(console: Console, chat: Chat) -> None:
     """Print the codes that the pool mails to new accounts and to those who forgot their password, until Ctrl-C."""
-    seen = 0
+    seen = len(chat.cloud.sent_mails(chat.home))
     while True:
         mails = chat.cloud.sent_mails(chat.home)
         for mail in mails[seen:]:
-            if "verification code" in mail.subject:
+            if _CODE.search(mail.text):
                 console.print(f"Mail to {', '.join(mail.to)}: {mail.text}", highlight=False)
         seen = len(mails)
         time.sleep(1)
