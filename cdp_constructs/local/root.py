@@ -46,3 +46,7 @@ class RootKey:
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": region,
         }
+
+    def exports(self, endpoint: str, region: str) -> str:
+        """Return those variables as lines to paste into a shell."""
+        return "\n".join(f"export {name}={value}" for name, value in self.environment(endpoint, region).items())

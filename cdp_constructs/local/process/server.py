@@ -79,7 +79,8 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
 
     from cdp_constructs.local.kit.root import use_root_key
     from cdp_constructs.local.process import extensions
-    from cdp_constructs.local.services.local_names import LocalNames
+    from cdp_constructs.local.services.gateway.admission import Admission
+    from cdp_constructs.local.services.gateway.names import LocalNames
 
     # Connections and pipes of workers come to more than the 256 files that macOS allows at first.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -96,7 +97,7 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
     config.graceful_timeout = 0.1
     config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
     with asyncio.Runner(loop_factory=_LoopbackEventLoop) as runner:
-        runner.run(serve(LocalNames(app), config))
+        runner.run(serve(Admission(LocalNames(app)), config))
 
 
 def _group_exists(group: int) -> bool:
