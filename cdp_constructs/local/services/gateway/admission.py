@@ -22,6 +22,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.root import root_key
 from cdp_constructs.local.services.gateway import origins
 from cdp_constructs.local.services.gateway.names import OF_AWS, addressed, header, is_local, is_of_cloud
+from cdp_constructs.local.services.lambda_ import downloads
 
 __all__ = ["Admission"]
 
@@ -53,10 +54,12 @@ def _host_problem(host: str) -> str | None:
     return f"the host {host!r} is not served here"
 
 
-def _key_problem(path: str, headers: Any) -> tuple[HTTPStatus, str] | None:
+def _key_problem(path: str, scope: Any) -> tuple[HTTPStatus, str] | None:
     if not path.startswith(_ADMINISTRATION) or path.startswith(_WITHOUT_KEY):
         return None
-    given = header(headers, b"authorization").encode("latin-1")
+    if path.startswith(downloads.PATHS) and downloads.is_signed(path, scope.get("query_string", b"")):
+        return None
+    given = header(scope["headers"], b"authorization").encode("latin-1")
     if not given:
         return (
             HTTPStatus.UNAUTHORIZED,
@@ -128,7 +131,7 @@ class Admission:
             await self._serve(scope, receive, send, addressed(scope)[1])
 
     async def _serve(self, scope: Any, receive: Any, send: Any, path: str) -> None:
-        if refused := _key_problem(path, scope["headers"]):
+        if refused := _key_problem(path, scope):
             await _refuse(scope, receive, send, *refused)
         else:
             await self._app(scope, receive, send)
