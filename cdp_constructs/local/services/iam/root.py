@@ -2,14 +2,14 @@
 
 MiniStack takes `test`, and any twelve digits, for the root user and does not verify its signatures; so it does with a
 request that has an `Authorization` header which is not one of AWS. Here a root key is a session of the root user, and
-a request that is not signed is refused wherever AWS asks for a signature. Keys of functions cannot be derived from
-the names of functions.
+a request that is not signed is refused wherever AWS asks for a signature.
 """
 
 import hmac
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import Any
 
 from cdp_constructs.assembly import DEFAULT_ACCOUNT
@@ -19,13 +19,12 @@ from cdp_constructs.local.kit.root import root_key
 
 __all__ = ["account_of_root"]
 
-_app: Any = ministack.module("app", "_S3_CONTROL_PREFIX", "_s3_cors_target")
+_app: Any = ministack.module("app", "_S3_CONTROL_PREFIX", "_execute_api_authorization_type", "_s3_cors_target")
 _evaluator: Any = ministack.module(
     "core.iam_evaluator", "AuthError", "SignedRequest", "_served_unsigned", "_signed_request"
 )
 _iam_actions: Any = ministack.module("core.iam_actions", "anonymous_denial_message")
 _router: Any = ministack.module("core.router", "extract_access_key_id")
-_sts: Any = ministack.module("services.sts", "_sessions")
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ANONYMOUS_ACTIONS = ("execute-api:Invoke", "lambda:InvokeFunctionUrl")
@@ -146,10 +145,20 @@ def _check_credentials(original: Callable[..., Any], access_key_id: str, service
     return original(access_key_id, service)
 
 
-@patch("ministack.core.lambda_runtime:execution_credentials")
-def _execution_credentials(original: Callable[..., dict[str, str]], config: dict[str, Any]) -> dict[str, str]:
-    credentials = original(config)
-    key, secret = credentials["AWS_ACCESS_KEY_ID"], root_key().secret_access_key.encode()
-    parts = {part: hmac.new(secret, f"{part}:{key}".encode(), "sha256").hexdigest() for part in ("secret", "token")}
-    _sts._sessions[key] |= {"SecretAccessKey": parts["secret"], "SessionToken": parts["token"]}
-    return {**credentials, "AWS_SECRET_ACCESS_KEY": parts["secret"], "AWS_SESSION_TOKEN": parts["token"]}
+@patch("ministack.app:_enforce_execute_api")
+def _enforce_api(
+    original: Callable[..., Any],
+    api_id: str,
+    stage: str,
+    method: str,
+    path: str,
+    headers: Any,
+    query: Any,
+    **options: Any,
+) -> Any:
+    denied = original(api_id, stage, method, path, headers, query, **options)
+    # Without any header the API refuses by itself; another header than that of a signature is as good as none.
+    unsigned = headers.get("authorization") and not _router.extract_access_key_id(headers, query)
+    if denied is None and unsigned and _app._execute_api_authorization_type(api_id, stage, method, path) == "AWS_IAM":
+        return HTTPStatus.FORBIDDEN, {"Content-Type": "application/json"}, b'{"message": "Forbidden"}'
+    return denied
