@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cdp_constructs.assembly import DEFAULT_REGION
 from cdp_constructs.cli.endpoints import Endpoint
 from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.deployment.deployer import Deployment
@@ -73,6 +74,7 @@ def success(
     return {
         "endpoint": cloud.endpoint,
         "kept": is_kept,
+        "environment": cloud.root.environment(cloud.endpoint, _region(deployment)),
         "stacks": [
             {
                 "name": stack.artifact.label,
@@ -111,8 +113,12 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return table
 
 
+def _region(deployment: Deployment) -> str:
+    return deployment.stacks[0].artifact.region if deployment.stacks else DEFAULT_REGION
+
+
 def print_tables(console: Console, cloud: LocalCloud, deployment: Deployment, endpoints: Sequence[Endpoint]) -> None:
-    """Print the endpoints, the outputs and what was not executed."""
+    """Print the endpoints, the outputs, what was not executed, and the root user's environment variables."""
     rows = [["", "", "AWS APIs (AWS_ENDPOINT_URL)", cloud.endpoint]]
     rows += [[item.stack, item.logical_id, item.kind, item.url] for item in endpoints]
     console.print(_table("Endpoints", ["Stack", "Resource", "What answers", "URL"], rows))
@@ -124,9 +130,13 @@ def print_tables(console: Console, cloud: LocalCloud, deployment: Deployment, en
     console.print(_table("Outputs", ["Stack", "Region", "Output", "Value"], rows))
     if not deployment.not_executed:
         console.print("Everything that was deployed is executed.")
-        return
-    rows = [
-        [item.stack, item.logical_id, item.resource_type, item.support.value, item.reason]
-        for item in deployment.not_executed
-    ]
-    console.print(_table("Not executed", ["Stack", "Resource", "Type", "Support", "Reason"], rows))
+    else:
+        rows = [
+            [item.stack, item.logical_id, item.resource_type, item.support.value, item.reason]
+            for item in deployment.not_executed
+        ]
+        console.print(_table("Not executed", ["Stack", "Resource", "Type", "Support", "Reason"], rows))
+    console.print("For the AWS CLI and SDKs:")
+    console.print(
+        cloud.root.exports(cloud.endpoint, _region(deployment)), soft_wrap=True, markup=False, highlight=False
+    )

@@ -10,11 +10,13 @@ from typing import Any, Self
 
 from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 from cdp_constructs.local.clients import devices, faults, notices, schedules, viewers
+from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients, Credentials
 from cdp_constructs.local.clients.devices import MqttEndpoint
 from cdp_constructs.local.deployment.deployer import Deployment, Progress, deploy
 from cdp_constructs.local.errors import StartError
-from cdp_constructs.local.process import launcher
+from cdp_constructs.local.process import launcher, root_keys
+from cdp_constructs.local.root import RootKey
 
 __all__ = ["LocalCloud"]
 
@@ -31,15 +33,18 @@ class LocalCloud:
 
     Attributes:
         endpoint: Base URL, for example `http://127.0.0.1:41234`.
+        root: The root key, made anew for each server; who has it may do everything.
         mqtt_port: Port of the MQTT listener (mutual TLS); None when attached.
         log_file: The server's log; None when attached.
     """
 
-    def __init__(self, endpoint: str, server: launcher.ServerProcess | None = None) -> None:
+    def __init__(self, endpoint: str, root: RootKey, server: launcher.ServerProcess | None = None) -> None:
         self.endpoint = endpoint.rstrip("/")
+        self.root = root
         self.mqtt_port = server.mqtt_port if server else None
         self.log_file = server.log_file if server else None
-        self._clients = Clients(self.endpoint)
+        self._clients = Clients(self.endpoint, root)
+        self._administration = Administration(self.endpoint, root)
         # Runs at stop(), when the object is collected, and at the end of the process, whichever comes first.
         self._stop = weakref.finalize(self, _stop_own, server, os.getpid()) if server else None
 
@@ -56,21 +61,29 @@ class LocalCloud:
                 taken, or the server did not become ready; the message has the end of its log.
         """
         server = launcher.launch(port=port, timeout=timeout)
-        return cls(server.endpoint, server)
+        return cls(server.endpoint, root_keys.find(server.endpoint), server)
 
     @classmethod
-    def attach(cls, endpoint: str) -> Self:
+    def attach(cls, endpoint: str, *, credentials: tuple[str, str] | None = None) -> Self:
         """Use a running server, for example one of `cdp local up --keep`; `stop` leaves it running.
 
         Args:
             endpoint: Base URL, for example `http://127.0.0.1:4566`.
+            credentials: Access key id and secret of its root user. By default those that the server's process has
+                stored for this user; without them the environment's, when its `AWS_ENDPOINT_URL` is the endpoint.
 
         Raises:
-            StartError: no embedded cloud answers there.
+            StartError: no embedded cloud answers there, or its root key is not known here.
         """
+        endpoint = endpoint.rstrip("/")
         if not launcher.is_ready(endpoint):
             raise StartError(f"no embedded cloud answers at {endpoint}; start one with `cdp local up CDK_OUT --keep`")
-        return cls(endpoint)
+        cloud = cls(endpoint, RootKey(*credentials) if credentials else root_keys.find(endpoint))
+        if not cloud._administration.accepts():
+            raise StartError(
+                f"the embedded cloud at {endpoint} has another root key; use what it printed when it started"
+            )
+        return cloud
 
     def client(
         self,
@@ -111,15 +124,15 @@ class LocalCloud:
         Raises:
             httpx.HTTPStatusError: there is no such rule or schedule, or it is disabled.
         """
-        schedules.fire_schedule(self.endpoint, name, region)
+        schedules.fire_schedule(self._administration, name, region)
 
     def sent_mails(self, region: str = DEFAULT_REGION) -> list[notices.SentMail]:
         """Return the mails that SES sent in a Region, oldest first; none of them left the machine."""
-        return notices.sent_mails(self.endpoint, region)
+        return notices.sent_mails(self._administration, region)
 
     def pushes(self, region: str = DEFAULT_REGION) -> list[notices.Push]:
         """Return what SNS pushed to mobile devices in a Region, oldest first; no platform was called."""
-        return notices.pushes(self.endpoint, region)
+        return notices.pushes(self._administration, region)
 
     def flush_delivery_stream(self, name: str, region: str) -> int:
         """Let a Firehose delivery stream deliver what it has buffered, and return how many records that is.
@@ -133,7 +146,7 @@ class LocalCloud:
         Raises:
             httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
         """
-        return schedules.flush_delivery_stream(self.endpoint, name, region)
+        return schedules.flush_delivery_stream(self._administration, name, region)
 
     def suspend_replication(self, region: str) -> AbstractContextManager[None]:
         """Suspend replication of global tables to and from a Region inside a `with` block; it catches up afterwards.
@@ -141,7 +154,7 @@ class LocalCloud:
         Args:
             region: The Region that is cut off; its tables keep answering.
         """
-        return faults.suspend_replication(self.endpoint, region)
+        return faults.suspend_replication(self._administration, region)
 
     def cut_off(self, region: str) -> AbstractContextManager[None]:
         """Isolate a Region from the outside inside a `with` block; see `clients.faults.cut_off`.
@@ -149,11 +162,11 @@ class LocalCloud:
         Args:
             region: The Region that is lost for its users and for the other Regions.
         """
-        return faults.cut_off(self.endpoint, region)
+        return faults.cut_off(self._administration, region)
 
     def crash_function(self, name: str, region: str) -> int:
         """Kill the processes that run a function, in the middle of their work, and return how many there were."""
-        return faults.crash_function(self.endpoint, name, region)
+        return faults.crash_function(self._administration, name, region)
 
     def deploy(
         self,
@@ -207,7 +220,7 @@ class LocalCloud:
         Raises:
             httpx.HTTPStatusError: an attached endpoint is a MiniStack without the extensions of this package.
         """
-        return devices.mqtt_endpoint(self.endpoint)
+        return devices.mqtt_endpoint(self._administration)
 
     def inject_fault(
         self,
@@ -219,7 +232,9 @@ class LocalCloud:
         operation: str | None = None,
     ) -> AbstractContextManager[None]:
         """Make requests to one service of one Region fail inside a `with` block; see `clients.faults.inject_fault`."""
-        return faults.inject_fault(self.endpoint, service, region, error=error, status=status, operation=operation)
+        return faults.inject_fault(
+            self._administration, service, region, error=error, status=status, operation=operation
+        )
 
     def stop(self) -> None:
         """Stop the server that `start` started and remove everything it wrote; a second call does nothing."""

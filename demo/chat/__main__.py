@@ -119,6 +119,7 @@ def main() -> int:
             console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
             for region, address in chat.apis.items():
                 console.print(f"  API in {region}: {address}", soft_wrap=True)
+            console.print(cloud.root.exports(cloud.endpoint, next(iter(chat.apis))), soft_wrap=True, highlight=False)
     return report.conclude(time.perf_counter() - started)
 
 

@@ -79,6 +79,8 @@ def main() -> int:
             console.print(not_executed(deployment))
         if options.keep and deployment is not None:
             console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
+            region = next(iter(deployment.regions.values()))
+            console.print(cloud.root.exports(cloud.endpoint, region), soft_wrap=True, highlight=False)
     return report.conclude(time.perf_counter() - started)
 
 

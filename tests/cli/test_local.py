@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.process import kept, launcher
+from cdp_constructs.local.process import kept, launcher, root_keys
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
 
 BROKEN = template({"Broken": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 999_999}}})
@@ -87,6 +87,7 @@ def test_up_holds_the_cloud_until_interrupted_and_then_removes_it(writer: Assemb
     cloud = LocalCloud.attach(document["endpoint"])
     cloud.client("sqs").send_message(QueueUrl=url, MessageBody="hello")
     assert document["kept"] is False
+    assert document["environment"] == cloud.root.environment(cloud.endpoint, "us-east-1")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "")
@@ -125,6 +126,7 @@ def test_up_prints_tables_of_endpoints_outputs_and_what_is_not_executed(writer: 
     server = kept.find()
     assert server is not None
     assert f"{server.endpoint}/_aws/execute-api/" in out
+    assert root_keys.find(server.endpoint).exports(server.endpoint, "us-east-1") in out
     assert "HTTP API" in out
     assert "Url" in out
     assert "AWS::XRay::Group" in out

@@ -104,8 +104,9 @@ def test_an_injected_fault_is_over_after_the_block(cloud: LocalCloud) -> None:
 def test_boto3_with_the_endpoint_in_its_environment_works_too(
     cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint)
-    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    for name, value in cloud.root.environment(cloud.endpoint, "us-east-1").items():
+        monkeypatch.setenv(name, value)
+    session = boto3.session.Session(region_name="us-east-1")
     assert session.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 

@@ -73,9 +73,7 @@ def operator(
     local_cloud: LocalCloud, deployed: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Operator]:
     environment = {
-        "AWS_ENDPOINT_URL": local_cloud.endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **local_cloud.root.environment(local_cloud.endpoint, REGION),
         "AWS_DEFAULT_REGION": REGION,
         "COLUMNS": "200",
     }

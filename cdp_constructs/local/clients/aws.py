@@ -10,13 +10,12 @@ import botocore.session
 from botocore.config import Config
 
 from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
+from cdp_constructs.local.root import RootKey
 
 __all__ = ["Clients", "Credentials"]
 
 Credentials = Mapping[str, Any] | tuple[str, str] | tuple[str, str, str]
 """What STS and IAM return (`AccessKeyId`, `SecretAccessKey`, `SessionToken`), or the same as a tuple."""
-
-_ROOT = ("test", "test")
 
 
 def _triple(credentials: Credentials) -> tuple[str, str, str | None]:
@@ -34,10 +33,12 @@ class Clients:
 
     Args:
         endpoint: Base URL of the embedded cloud.
+        root: Its root key.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, root: RootKey) -> None:
         self._endpoint = endpoint
+        self._root = root
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str, tuple[str, str, str | None]], Any] = {}
         # The user's profiles and credentials are neither needed nor used.
@@ -59,8 +60,7 @@ class Clients:
         account: str = DEFAULT_ACCOUNT,
     ) -> Any:
         """Return the client of a service in a Region, as the account's root or as the principal of the credentials."""
-        root = _ROOT if account == DEFAULT_ACCOUNT else (account, "test")
-        key, secret, token = _triple(credentials or root)
+        key, secret, token = _triple(credentials or self._root.credentials(account))
         with self._lock:
             identity = (service, region, (key, secret, token))
             if identity not in self._made:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import httpx
+from cdp_constructs.local.clients.administration import Administration
 
 __all__ = ["MqttEndpoint", "mqtt_endpoint"]
 
@@ -22,15 +22,15 @@ class MqttEndpoint:
     ca: str
 
 
-def mqtt_endpoint(endpoint: str) -> MqttEndpoint:
+def mqtt_endpoint(administration: Administration) -> MqttEndpoint:
     """Return the address and the CA of the MQTT listener of an embedded cloud.
 
     Args:
-        endpoint: Address of the embedded cloud.
+        administration: Administration of the embedded cloud.
 
     Raises:
         httpx.HTTPStatusError: there is no such listener.
     """
-    address = httpx.get(f"{endpoint}/_cdp/iot/address").raise_for_status().json()
-    ca = httpx.get(f"{endpoint}/_ministack/iot/ca.pem").raise_for_status().text
+    address = administration.request("GET", "/_cdp/iot/address").json()
+    ca = administration.request("GET", "/_ministack/iot/ca.pem").text
     return MqttEndpoint("localhost", address["port"], ca)

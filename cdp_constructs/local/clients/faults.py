@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import botocore.session
-import httpx
+
+from cdp_constructs.local.clients.administration import Administration
 
 __all__ = ["crash_function", "cut_off", "inject_fault", "suspend_replication"]
 
 
 @contextmanager
 def inject_fault(
-    endpoint: str,
+    administration: Administration,
     service: str,
     region: str,
     *,
@@ -22,7 +23,7 @@ def inject_fault(
     """Make requests to one service of one Region fail inside the block.
 
     Args:
-        endpoint: Address of the embedded cloud.
+        administration: Administration of the embedded cloud.
         service: The service as boto3 names it, for example `dynamodb` or `cloudwatch`.
         region: The Region that fails; the others keep answering.
         error: The error code that clients get.
@@ -33,69 +34,66 @@ def inject_fault(
         botocore.exceptions.UnknownServiceError: there is no such service.
         httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
     """
-    url = f"{endpoint}/_cdp/faults"
     # Requests carry the name of the credential scope, which for some services is another one.
     scope = botocore.session.get_session().get_service_model(service).signing_name
     fault = {"service": scope, "region": region, "operation": operation}
-    httpx.post(url, json={**fault, "error": error, "status": status}).raise_for_status()
+    administration.request("POST", "/_cdp/faults", json={**fault, "error": error, "status": status})
     try:
         yield
     finally:
-        httpx.request("DELETE", url, json=fault).raise_for_status()
+        administration.request("DELETE", "/_cdp/faults", json=fault)
 
 
 @contextmanager
-def suspend_replication(endpoint: str, region: str) -> Iterator[None]:
+def suspend_replication(administration: Administration, region: str) -> Iterator[None]:
     """Suspend the replication of DynamoDB global tables to and from a Region; it catches up after the block.
 
     Args:
-        endpoint: Address of the embedded cloud.
+        administration: Administration of the embedded cloud.
         region: The Region that is cut off; its tables keep answering.
 
     Raises:
         httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
     """
-    url = f"{endpoint}/_cdp/replication"
-    httpx.post(f"{url}/suspend", params={"region": region}).raise_for_status()
+    administration.request("POST", "/_cdp/replication/suspend", params={"region": region})
     try:
         yield
     finally:
-        httpx.post(f"{url}/resume", params={"region": region}).raise_for_status()
+        administration.request("POST", "/_cdp/replication/resume", params={"region": region})
 
 
 @contextmanager
-def cut_off(endpoint: str, region: str) -> Iterator[None]:
+def cut_off(administration: Administration, region: str) -> Iterator[None]:
     """Isolate a Region from the outside, replication included, as a network partition does.
 
     Inside the block requests from outside are answered 503 and open connections are closed; functions of the Region
     still reach its services, and so does the root user, for inspection. After the block, replication catches up.
 
     Args:
-        endpoint: Address of the embedded cloud.
+        administration: Administration of the embedded cloud.
         region: The Region that is cut off.
 
     Raises:
         httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
     """
-    url = f"{endpoint}/_cdp/partitions"
-    with suspend_replication(endpoint, region):
-        httpx.post(f"{url}/cut", params={"region": region}).raise_for_status()
+    with suspend_replication(administration, region):
+        administration.request("POST", "/_cdp/partitions/cut", params={"region": region})
         try:
             yield
         finally:
-            httpx.post(f"{url}/heal", params={"region": region}).raise_for_status()
+            administration.request("POST", "/_cdp/partitions/heal", params={"region": region})
 
 
-def crash_function(endpoint: str, name: str, region: str) -> int:
+def crash_function(administration: Administration, name: str, region: str) -> int:
     """Kill the processes that run a function, in the middle of their work, and return how many there were.
 
     Args:
-        endpoint: Address of the embedded cloud.
+        administration: Administration of the embedded cloud.
         name: Name of the function.
         region: Its Region.
 
     Raises:
         httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
     """
-    answer = httpx.post(f"{endpoint}/_cdp/functions/crash", params={"name": name, "region": region})
-    return int(answer.raise_for_status().json()["killed"])
+    answer = administration.request("POST", "/_cdp/functions/crash", params={"name": name, "region": region})
+    return int(answer.json()["killed"])

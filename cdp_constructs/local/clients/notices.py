@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import httpx
+from cdp_constructs.local.clients.administration import Administration
 
 __all__ = ["Push", "SentMail", "pushes", "sent_mails"]
 
@@ -35,13 +35,13 @@ class Push:
     """What the platform would get, in its own form."""
 
 
-def sent_mails(endpoint: str, region: str) -> list[SentMail]:
+def sent_mails(administration: Administration, region: str) -> list[SentMail]:
     """Return the mails that were sent in a Region, oldest first."""
-    answer = httpx.get(f"{endpoint}/_cdp/ses/mails", params={"region": region}).raise_for_status()
+    answer = administration.request("GET", "/_cdp/ses/mails", params={"region": region})
     return [SentMail(**mail) for mail in answer.json()["mails"]]
 
 
-def pushes(endpoint: str, region: str) -> list[Push]:
+def pushes(administration: Administration, region: str) -> list[Push]:
     """Return what was pushed to mobile devices in a Region, oldest first."""
-    answer = httpx.get(f"{endpoint}/_cdp/sns/pushes", params={"region": region}).raise_for_status()
+    answer = administration.request("GET", "/_cdp/sns/pushes", params={"region": region})
     return [Push(**push) for push in answer.json()["pushes"]]

@@ -18,13 +18,13 @@ from cdp_constructs.local.kit import admin, ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.isolation import ISOLATED
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.iam.root import account_of_root
 
 _app: Any = ministack.module("app", "_extract_s3_vhost_bucket", "_parse_execute_api_url")
 _apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
 _apigateway_v1: Any = ministack.module("services.apigateway_v1", "find_api_scope")
 _appsync: Any = ministack.module("services.appsync_events", "_discover_api_scope")
 _cognito: Any = ministack.module("services.cognito", "_pin_unsigned_idp_scope")
-_evaluator: Any = ministack.module("core.iam_evaluator", "is_root_access_key")
 _lambda_runtime: Any = ministack.module("core.lambda_runtime", "_account_region_from_function_config")
 _responses: Any = ministack.module("core.responses")
 _router: Any = ministack.module("core.router", "extract_access_key_id", "extract_signed_region")
@@ -83,7 +83,7 @@ def _refused(path: str, headers: Mapping[str, str], body: bytes, query: Mapping[
     key = _router.extract_access_key_id(headers, query)
     # A presigned URL can be used by any client, so it counts as a request from outside.
     inside = "authorization" in headers and _region_of_caller.get(key) == region
-    return None if signed and (inside or _evaluator.is_root_access_key(key)) else region
+    return None if signed and (inside or account_of_root(key) is not None) else region
 
 
 async def _serve_until_cut(

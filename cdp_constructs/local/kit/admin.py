@@ -1,6 +1,6 @@
 """Administration of the embedded cloud over HTTP, under `/_cdp/`: for tests and drills, where AWS has no API.
 
-The paths are reachable on the loopback address only and ask for no credentials, like MiniStack's own `/_ministack/`.
+The gateway lets in who has the root key, as it does to MiniStack's own `/_ministack/`.
 """
 
 import json

@@ -20,6 +20,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.root import root_key
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
 __all__ = ["Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
@@ -35,7 +36,7 @@ _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "Unknown")
 
 @functools.cache
 def _clients() -> Clients:
-    return Clients(f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}")
+    return Clients(f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}", root_key())
 
 
 def client(service: str) -> Any:

@@ -1,7 +1,6 @@
 """Remembers the server that `cdp local up --keep` left running, for `cdp local down` and the next `up`."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +10,14 @@ from pathlib import Path
 from cdp_constructs.local.process import launcher
 from cdp_constructs.local.process.launcher import ServerProcess
 from cdp_constructs.local.process.locks import exclusive
+from cdp_constructs.local.process.root_keys import state_folder
 
 __all__ = ["find", "find_or_start", "forget", "locked", "remember", "state_file"]
 
 
 def state_file() -> Path:
     """Where this user's kept server is recorded: `$XDG_STATE_HOME/cdp-constructs/local.json`."""
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "cdp-constructs" / "local.json"
+    return state_folder() / "local.json"
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Starts and stops the embedded cloud's processes: own ports, own process group, own folder, nothing left behind."""
 
+import contextlib
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -8,13 +10,16 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
 from cdp_constructs.local.errors import StartError
+from cdp_constructs.local.process import root_keys
 from cdp_constructs.local.process.environments import ServerEnvironment, find_server_environment
 from cdp_constructs.local.process.server import DETACHED
+from cdp_constructs.local.root import RootKey
 
 __all__ = ["ServerProcess", "detach", "is_ready", "launch", "stop"]
 
@@ -119,6 +124,18 @@ def _wait_until_ready(guardian: subprocess.Popen[bytes], server: ServerProcess, 
         time.sleep(_POLL_SECONDS)
 
 
+@contextlib.contextmanager
+def _pipe_with(text: str) -> Iterator[int]:
+    """Provide a pipe that a process reads a short text from: others can see arguments and environments, but no pipe."""
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as pipe:
+        pipe.write(text)
+    try:
+        yield read
+    finally:
+        os.close(read)
+
+
 def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
     """Start a server and wait until it is ready. It ends with this process, whatever ends that, unless detached.
 
@@ -127,8 +144,8 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
         timeout: Seconds until a server that is not ready counts as failed.
 
     Raises:
-        StartError: no environment has what the server needs, the port is taken, or the server did not become ready; the
-            message has the end of its log.
+        StartError: no environment has what the server needs, the port is taken, its key cannot be stored, or the server
+            did not become ready; the message has the end of its log.
     """
     python = find_server_environment()
     try:
@@ -144,22 +161,24 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
     port, mqtt_port = gateway.getsockname()[1], _free_port()
     command = [str(python.python), "-m", "cdp_constructs.local.process.server", "--folder", str(folder)]
     command += ["--gateway-fd", str(gateway.fileno()), "--launcher", str(os.getpid())]
+    endpoint, key = f"http://{_LOOPBACK}:{port}", RootKey.generate()
+    command += ["--key-file", str(root_keys.store(endpoint, key))]
     server_log = folder / _LOG_NAME
-    with gateway, server_log.open("wb") as log:
+    with gateway, _pipe_with(json.dumps(asdict(key))) as key_pipe, server_log.open("wb") as log:
         # Open from the start: the guardian removes the folder when the server ends by itself.
         reader = server_log.open(errors="replace")
         guardian = subprocess.Popen(  # noqa: S603  # our own module with our own arguments
             command,
             cwd=library,  # found there by `-m`, installed or not
             env=_environment(python, folder, port, mqtt_port),
-            stdin=subprocess.DEVNULL,
+            stdin=key_pipe,
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=[gateway.fileno()],
             start_new_session=True,
         )
     _guardians[guardian.pid] = guardian
-    server = ServerProcess(f"http://{_LOOPBACK}:{port}", mqtt_port, guardian.pid, folder)
+    server = ServerProcess(endpoint, mqtt_port, guardian.pid, folder)
     try:
         _wait_until_ready(guardian, server, timeout, reader)
     except BaseException:

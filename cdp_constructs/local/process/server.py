@@ -9,6 +9,7 @@ functions.
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -18,8 +19,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from cdp_constructs.local.process import root_keys
+from cdp_constructs.local.root import RootKey
 
 _POLL_SECONDS = 0.05
 _POLITE_STOP_SECONDS = 1.0
@@ -44,28 +49,44 @@ class _LoopbackEventLoop(asyncio.SelectorEventLoop):
         return await super().create_server(protocol_factory, _LOOPBACK, port, **options)
 
 
-def _end_with_guardian(guardian: int, folder: Path) -> None:
+@dataclass(frozen=True)
+class _Files:
+    """What of a server is in the file system."""
+
+    folder: Path
+    key_file: Path
+    key: RootKey
+
+    def remove(self) -> None:
+        root_keys.remove(self.key_file, self.key)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _end_with_guardian(guardian: int, files: _Files) -> None:
     """Do in the server what the guardian would have done, in case it was killed."""
     while os.getppid() == guardian:
         time.sleep(_POLL_SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
+    files.remove()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _serve(gateway: socket.socket) -> None:
+def _serve(gateway: socket.socket, key: RootKey) -> None:
     """Run MiniStack on a socket that listens already, until SIGTERM."""
     # MiniStack reads its settings from the environment when it is imported, so nothing imports it earlier.
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
 
+    from cdp_constructs.local.kit.root import use_root_key
     from cdp_constructs.local.process import extensions
-    from cdp_constructs.local.services.local_names import LocalNames
+    from cdp_constructs.local.services.gateway.admission import Admission
+    from cdp_constructs.local.services.gateway.names import LocalNames
 
     # Connections and pipes of workers come to more than the 256 files that macOS allows at first.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    use_root_key(key)
     extensions.install()
     # What says where the server's packages are is not for functions, which inherit the environment.
     for name in ("PYTHONPATH", "PYTHONUSERBASE"):
@@ -76,7 +97,7 @@ def _serve(gateway: socket.socket) -> None:
     config.graceful_timeout = 0.1
     config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
     with asyncio.Runner(loop_factory=_LoopbackEventLoop) as runner:
-        runner.run(serve(LocalNames(app), config))
+        runner.run(serve(Admission(LocalNames(app)), config))
 
 
 def _group_exists(group: int) -> bool:
@@ -89,8 +110,8 @@ def _group_exists(group: int) -> bool:
     return True
 
 
-def _end(server: int, folder: Path) -> None:
-    """Stop the server's process group, politely then for good, and remove the folder."""
+def _end(server: int, files: _Files) -> None:
+    """Stop the server's process group, politely then for good, and remove its files."""
     for number, patience in ((signal.SIGTERM, _POLITE_STOP_SECONDS), (signal.SIGKILL, _POLITE_STOP_SECONDS)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(server, number)
@@ -101,10 +122,10 @@ def _end(server: int, folder: Path) -> None:
             if not _group_exists(server):
                 break
             time.sleep(_POLL_SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
+    files.remove()
 
 
-def _guard(server: int, folder: Path, launcher: int) -> int:
+def _guard(server: int, files: _Files, launcher: int) -> int:
     """Wait for a reason to end, end everything, and return the exit code."""
     told = False
 
@@ -115,10 +136,10 @@ def _guard(server: int, folder: Path, launcher: int) -> int:
     signal.signal(signal.SIGTERM, tell)
     signal.signal(signal.SIGINT, tell)
     gone = 0
-    while not told and not gone and (os.getppid() == launcher or (folder / DETACHED).exists()):
+    while not told and not gone and (os.getppid() == launcher or (files.folder / DETACHED).exists()):
         gone, _ = os.waitpid(server, os.WNOHANG)
         time.sleep(_POLL_SECONDS)
-    _end(server, folder)
+    _end(server, files)
     return 1 if gone else 0
 
 
@@ -127,20 +148,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cdp_constructs.local.process.server", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of this server; removed at the end")
     parser.add_argument("--gateway-fd", type=int, required=True, help="inherited socket that listens already")
+    parser.add_argument(
+        "--key-file", type=Path, required=True, help="where clients find the root key; removed at the end"
+    )
     parser.add_argument("--launcher", type=int, required=True, help="process id whose end ends the server")
     arguments = parser.parse_args()
     gateway = socket.socket(fileno=arguments.gateway_fd)
+    files = _Files(arguments.folder, arguments.key_file, RootKey(**json.load(sys.stdin)))
     guardian = os.getpid()
     server = os.fork()
     if server == 0:
         os.setpgid(0, 0)
-        threading.Thread(target=_end_with_guardian, args=(guardian, arguments.folder), daemon=True).start()
-        _serve(gateway)
+        threading.Thread(target=_end_with_guardian, args=(guardian, files), daemon=True).start()
+        _serve(gateway, files.key)
         return 0
     with contextlib.suppress(OSError):  # both sides set it, so that neither can act before it holds
         os.setpgid(server, server)
     gateway.close()
-    return _guard(server, arguments.folder, arguments.launcher)
+    return _guard(server, files, arguments.launcher)
 
 
 if __name__ == "__main__":

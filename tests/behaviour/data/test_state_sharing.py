@@ -57,7 +57,7 @@ class Rooms:
         self.cloud = cloud
         outputs = deployment.outputs["StateSharingRooms"].items()
         self.outputs = {name.removesuffix("Output"): value for name, value in outputs}
-        self.table = self.table_of(("test", "test", None))
+        self.table = self.table_of((*cloud.root.credentials(), None))
 
     def table_of(self, credentials: tuple[str, str, str | None]) -> Any:
         key, secret, token = credentials
@@ -168,7 +168,8 @@ def test_dynamodb_deletes_what_lapsed(deployed_rooms: Rooms) -> None:
     def gone() -> bool:
         return "Item" not in deployed_rooms.table.get_item(Key={"pk": f"ROOM#{room}", "sk": "PRESENCE#ann"})
 
-    httpx.post(f"{deployed_rooms.cloud.endpoint}/_cdp/dynamodb/expire").raise_for_status()
+    cloud = deployed_rooms.cloud
+    httpx.post(f"{cloud.endpoint}/_cdp/dynamodb/expire", headers=cloud.root.authorization).raise_for_status()
     eventually(gone)
 
 
@@ -244,8 +245,8 @@ def test_user_who_moves_to_another_region_is_seen_in_both(
                 "dynamodb",
                 region_name=region,
                 endpoint_url=local_cloud.endpoint,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
+                aws_access_key_id=local_cloud.root.access_key_id,
+                aws_secret_access_key=local_cloud.root.secret_access_key,
             ).Table(name),
             group="ROOM",
             kind="PRESENCE",

@@ -62,7 +62,7 @@ class Archive:
         self.bucket = self.outputs["Bucket"]
         self.s3 = cloud.client("s3", REGION)
         self.sqs = cloud.client("sqs", REGION)
-        self.table = self.table_as(("test", "test", None))
+        self.table = self.table_as((*cloud.root.credentials(), None))
 
     def table_as(self, credentials: tuple[str, str, str | None]) -> Any:
         key, secret, token = credentials

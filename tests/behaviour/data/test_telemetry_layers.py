@@ -88,8 +88,8 @@ class Telemetry:
             "dynamodb",
             region_name=REGION,
             endpoint_url=cloud.endpoint,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=cloud.root.access_key_id,
+            aws_secret_access_key=cloud.root.secret_access_key,
         )
         self.speed = SpeedView(database.Table(self.outputs["Table"]))
         functions = cloud.client("lambda", REGION)

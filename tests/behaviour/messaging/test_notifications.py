@@ -100,8 +100,8 @@ class Office:
             "dynamodb",
             region_name=REGION,
             endpoint_url=self.cloud.endpoint,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self.cloud.root.access_key_id,
+            aws_secret_access_key=self.cloud.root.secret_access_key,
         )
         return database.Table(self.outputs[name])
 

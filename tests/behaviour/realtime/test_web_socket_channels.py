@@ -162,7 +162,7 @@ class Rooms:
     def post(self, role: str, connection: str) -> None:
         sts = self.cloud.client("sts", REGION)
         credentials = sts.assume_role(RoleArn=self.outputs[role], RoleSessionName="test")["Credentials"]
-        cloud = LocalCloud(f"{self.cloud.endpoint}/_aws/execute-api/{self.outputs['ApiId']}/live")
+        cloud = LocalCloud(f"{self.cloud.endpoint}/_aws/execute-api/{self.outputs['ApiId']}/live", self.cloud.root)
         client = cloud.client("apigatewaymanagementapi", REGION, credentials)
         client.post_to_connection(ConnectionId=connection, Data=b'{"type": "posted"}')
 

@@ -57,10 +57,7 @@ def cdk(own_cloud: LocalCloud, tmp_path: Path) -> Cdk:
     (tmp_path / "code" / "index.py").write_text(HANDLER)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = kept | {
-        "AWS_ENDPOINT_URL": own_cloud.endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": REGION,
+        **own_cloud.root.environment(own_cloud.endpoint, REGION),
         "CDK_VALIDATION": "false",
     }
     node = Path(sys.executable).parent / "node"

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud, StartError
-from cdp_constructs.local.process import launcher
+from cdp_constructs.local.process import launcher, root_keys
 from cdp_constructs.local.process.launcher import ServerProcess
 from tests.processes import children
 
@@ -280,3 +280,60 @@ def test_functions_see_nothing_of_the_users_environment(monkeypatch: pytest.Monk
 def test_stop_leaves_an_attached_server_running(server: ServerProcess) -> None:
     LocalCloud.attach(server.endpoint).stop()
     assert httpx.get(f"{server.endpoint}/_ministack/ready", trust_env=False).is_success
+
+
+# --- The root key ----------------------------------------------------------------------------------------------------
+
+
+def test_each_server_has_a_key_of_its_own_that_ends_with_it(server: ServerProcess) -> None:
+    with LocalCloud.start() as cloud:
+        file = root_keys.key_file(cloud.endpoint)
+        assert json.loads(file.read_text())["secret_access_key"] == cloud.root.secret_access_key
+        assert cloud.root != root_keys.find(server.endpoint)
+        assert cloud.root.secret_access_key not in repr(cloud.root)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("ending", ["os.kill(os.getpid(), signal.SIGKILL)", "raise SystemExit"])
+def test_the_key_of_a_server_does_not_stay_behind(ending: str) -> None:
+    child, server = _child(ending)
+    file = root_keys.key_file(server.endpoint)
+    assert file.exists()
+    child.communicate("\n")
+    _wait_until_gone(server)
+    assert not file.exists()
+
+
+def test_a_server_whose_key_is_not_known_cannot_be_attached(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = root_keys.find(server.endpoint)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for name, value in {"AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_SECRET_ACCESS_KEY": "the-users-own"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(
+        StartError, match=r"the key of the embedded cloud at .* cannot be read from .*; give `credentials`"
+    ):
+        LocalCloud.attach(server.endpoint)
+    with pytest.raises(StartError, match="has another root key"):
+        LocalCloud.attach(server.endpoint, credentials=("AKIAREAL", "the-users-own"))
+    attached = LocalCloud.attach(server.endpoint, credentials=key.credentials())
+    assert attached.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_the_environment_that_up_prints_stands_for_the_key(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = root_keys.find(server.endpoint)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for line in key.exports(server.endpoint, "us-east-1").splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        monkeypatch.setenv(name, value)
+    assert LocalCloud.attach(server.endpoint).root == key
+
+
+def test_a_state_folder_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cdp-constructs").write_text("a file where a folder should be")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(StartError, match="let XDG_STATE_HOME be a folder that you can write to"):
+        LocalCloud.start()

@@ -76,7 +76,7 @@ def test_changes_to_one_item_arrive_in_order_after_a_partition(table: str, tokyo
     with cloud.suspend_replication(OREGON):
         for version in range(20):
             tokyo.put_item(TableName=table, Item=item("ordered", version=str(version)))
-        held = httpx.get(f"{cloud.endpoint}/_cdp/replication").json()
+        held = httpx.get(f"{cloud.endpoint}/_cdp/replication", headers=cloud.root.authorization).json()
         assert held["suspended"] == [OREGON]
         assert held["pending"][f"{TOKYO} -> {OREGON}"] == 20
     records = stream_records(cloud, OREGON, table)

@@ -45,7 +45,7 @@ def test_expired_items_are_deleted_everywhere_with_a_record_that_names_the_servi
 ) -> None:
     tokyo.put_item(TableName=table, Item={**item("expired"), "expires": {"N": "1"}})
     tokyo.put_item(TableName=table, Item={**item("kept"), "expires": {"N": "99999999999"}})
-    assert httpx.post(f"{cloud.endpoint}/_cdp/dynamodb/expire").json()["expired"] >= 1
+    assert httpx.post(f"{cloud.endpoint}/_cdp/dynamodb/expire", headers=cloud.root.authorization).json()["expired"] >= 1
     eventually(lambda: read(oregon, table, "expired") is None)
     assert read(tokyo, table, "expired") is None
     assert read(tokyo, table, "kept")

@@ -14,33 +14,52 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.cloudfront import distributions as cloudfront
 
-__all__ = ["LocalNames"]
+__all__ = ["OF_AWS", "LocalNames", "addressed", "header", "is_local", "is_of_cloud", "with_local_sources"]
 
 _app: Any = ministack.module("app", "_resolve_custom_domain_request")
 
 _Headers = list[tuple[bytes, bytes]]
 
 _SUFFIX = ".localhost"
-_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws", ".api.aws", ".cloudfront.net")
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws", ".api.aws", ".cloudfront.net", ".amazoncognito.com")
 _API = re.compile(r"([a-z0-9]+)\.execute-api\.")
 _SOURCE = re.compile(r"(https|wss)://([^\s/;]+)([^\s;]*)")
 _SCHEMES = {"https": "http", "wss": "ws"}
 
 
-def _name_on_aws(authority: str) -> str | None:
+def _split(authority: str) -> tuple[str, str]:
+    """Split a host, in lower case, and its port; an address of IPv6 keeps its brackets."""
+    host, colon, port = authority.lower().rpartition(":")
+    return (host, port) if colon and port.isdecimal() else (authority.lower(), "")
+
+
+def is_local(authority: str, port: int | None = None) -> bool:
+    """Whether a host is a name of this machine that no DNS can change.
+
+    Args:
+        authority: Host, and port when it has one.
+        port: The port that it must have; any by default.
+    """
+    name, given = _split(authority)
+    return (name in _LOOPBACK or name.endswith(_SUFFIX)) and (port is None or given == str(port))
+
+
+def is_of_cloud(name: str) -> bool:
+    """Whether a name is that of a distribution or one of its aliases, or a custom domain of an API."""
+    return cloudfront.distribution_of(name) is not None or _app._resolve_custom_domain_request(name, "/") is not None
+
+
+def name_on_aws(authority: str) -> str | None:
     """Return the name that a local name stands for, or None when it is none: MiniStack has names of its own."""
-    name, _, suffix = authority.partition(":")[0].lower().rpartition(_SUFFIX)
+    name, _, suffix = _split(authority)[0].rpartition(_SUFFIX)
     if suffix or "." not in name:
         return None
-    known = (
-        name.endswith(_OF_AWS)
-        or cloudfront.distribution_of(name) is not None
-        or _app._resolve_custom_domain_request(name, "/") is not None
-    )
-    return name if known else None
+    return name if name.endswith(OF_AWS) or is_of_cloud(name) else None
 
 
-def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+    """Return the value of a header, whose name is given in lower case; empty when it was not sent."""
     return next((value.decode("latin-1") for key, value in headers if key.lower() == name), "")
 
 
@@ -54,6 +73,13 @@ def _folder(name: str) -> str:
         return f"{cloudfront.PREFIX}{name}"
     api = _API.match(name)
     return f"/_aws/execute-api/{api[1]}" if api else ""
+
+
+def addressed(scope: Any) -> tuple[str, str]:
+    """Return the host on AWS and the path, as services see them, of a request that may have come by a local name."""
+    host = header(scope["headers"], b"host")
+    name = name_on_aws(host)
+    return (host, scope["path"]) if name is None else (name, f"{_folder(name)}{scope['path']}")
 
 
 def with_local_sources(policy: str, port: int) -> str:
@@ -82,8 +108,10 @@ class LocalNames:
             await self._app(scope, receive, send)
             return
         headers: _Headers = list(scope["headers"])
-        host, origin = _header(headers, b"host"), _header(headers, b"origin")
-        name, page = _name_on_aws(host), _name_on_aws(origin.removeprefix("http://"))
+        host, origin = header(headers, b"host"), header(headers, b"origin")
+        port = scope["server"][1]
+        authority = origin.removeprefix("http://")
+        name, page = name_on_aws(host), name_on_aws(authority) if is_local(authority, port) else None
         if name is None and page is None:
             await self._app(scope, receive, send)
             return
@@ -96,14 +124,13 @@ class LocalNames:
         if page is not None:
             headers = _replaced(headers, b"origin", f"https://{page}")
         scope["headers"] = headers
-        port = scope["server"][1]
 
         async def answer(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 answered: _Headers = list(message["headers"])
-                if page is not None and _header(answered, b"access-control-allow-origin") == f"https://{page}":
+                if page is not None and header(answered, b"access-control-allow-origin") == f"https://{page}":
                     answered = _replaced(answered, b"access-control-allow-origin", origin)
-                if policy := _header(answered, b"content-security-policy"):
+                if policy := header(answered, b"content-security-policy"):
                     answered = _replaced(answered, b"content-security-policy", with_local_sources(policy, port))
                 message = {**message, "headers": answered}
             await send(message)

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.services.local_names import with_local_sources
+from cdp_constructs.local.services.gateway.names import with_local_sources
 from tests.local.services.cloudfront.shop import SHOP, TEMPLATE, Browser
 
 
