@@ -46,6 +46,9 @@ class AuthorizedApi(Construct):
             distribution serves together with this API (``add_api``) is of the same origin and needs no entry.
         issuer: Whose tokens are taken: ``users.issuer`` of a ``SignInUserPool``, ``TokenIssuer.of_user_pool(…)``, or
             ``TokenIssuer(url, audience)`` of any OpenID Connect provider. By default a ``SignInUserPool`` is made.
+        authorization_scopes: A token must have one of these for the routes of ``add_routes`` that name none of their
+            own. Default: every token of the issuer will do, an ID token too, which has no scope; with
+            ``["aws.cognito.signin.user.admin"]`` only access tokens of a Cognito user's own sign-in.
         throttle: Requests per second and burst of each route that has no own limit, for all callers together; at most
             10,000 and 5,000, which all HTTP APIs of an account share in a Region (the rate is soft). 5,000 and 2,500
             by default. Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html.
@@ -76,6 +79,7 @@ class AuthorizedApi(Construct):
         *,
         allowed_origins: "Sequence[str]",
         issuer: TokenIssuer | None = None,
+        authorization_scopes: "Sequence[str]" = (),
         throttle: apigatewayv2.ThrottleSettings | None = None,
         alarm_topic: "sns.ITopic | None" = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
@@ -89,6 +93,7 @@ class AuthorizedApi(Construct):
         check_region(self, "alarm_topic", alarm_topic)
         limits = throttle or _HALF
         self._check_throttle(limits)
+        self._scopes = self._checked_scopes(authorization_scopes)
         if issuer is None:
             self.users = SignInUserPool(self, "Users", alarm_topic=alarm_topic, removal_policy=removal_policy)
             self.issuer = self.users.issuer
@@ -123,7 +128,7 @@ class AuthorizedApi(Construct):
         function: "lambda_.IFunction",
         *,
         throttle: apigatewayv2.ThrottleSettings | None = None,
-        scopes: "Sequence[str]" = (),
+        authorization_scopes: "Sequence[str] | None" = None,
     ) -> list[apigatewayv2.HttpRoute]:
         """Let a function answer routes; it finds the caller in ``requestContext.authorizer.jwt.claims``.
 
@@ -132,15 +137,17 @@ class AuthorizedApi(Construct):
             function: Answers within 30 seconds, the longest that an HTTP API waits.
             throttle: Requests per second and burst that each of these routes takes, for all callers together; the API's
                 own by default.
-            scopes: A token must have one of these; by default every token of the issuer will do.
+            authorization_scopes: A token must have one of these; the API's own by default. An empty list: every token
+                of the issuer will do.
 
         Raises:
-            InvalidOptionError: for a malformed or repeated route, or throttling out of range.
+            InvalidOptionError: for a malformed or repeated route, malformed scopes, or throttling out of range.
         """
         if isinstance(routes, str):
             raise InvalidOptionError(
                 self, "routes", f"is the string {routes!r}", 'Give a list, such as ["GET /orders"]'
             )
+        scopes = self._scopes if authorization_scopes is None else self._checked_scopes(authorization_scopes)
         if throttle is not None:
             self._check_throttle(throttle)
         added = [self._add_route(route, function, scopes) for route in routes]
@@ -231,6 +238,12 @@ class AuthorizedApi(Construct):
             ("burst_limit", limits.burst_limit, _LARGEST_BURST),
         ):
             check_range(self, f"throttle.{name}", value or 0, low=1, high=most, unit="requests", source=_LIMITS)
+
+    def _checked_scopes(self, scopes: "Sequence[str]") -> list[str]:
+        if isinstance(scopes, str) or not all(re.fullmatch(r"[!#-\[\]-~]+", scope) for scope in scopes):
+            fix = 'Give a list of scopes without spaces, such as ["aws.cognito.signin.user.admin"]'
+            raise InvalidOptionError(self, "authorization_scopes", f"is {scopes!r}", fix)
+        return list(scopes)
 
     def _check_issuer(self, issuer: TokenIssuer) -> None:
         if isinstance(issuer.audience, str) or not issuer.audience:

@@ -57,7 +57,7 @@ def existing_resources(stack: Stack) -> AuthorizedApi:
     limits = apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10)
     api.add_routes(["GET /orders/{order}"], orders)
     api.add_routes(["PUT /orders/v1.0"], orders, throttle=limits)
-    api.add_routes(["ANY /admin/{path+}"], orders, scopes=["shop/admin"])
+    api.add_routes(["ANY /admin/{path+}"], orders, authorization_scopes=["shop/admin"])
     return api
 
 
