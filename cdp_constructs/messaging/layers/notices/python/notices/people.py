@@ -138,6 +138,30 @@ class Notices:
                 raise
         return "Attributes" in answer
 
+    def forget(self, user: str) -> None:
+        """Forget a user: choice, address, devices and what was seen. Nothing is sent from then on.
+
+        That an address takes no mail is kept: it is about the address.
+        """
+        # The address first, so that a call that breaks off has ended the mails.
+        self._table.delete_item(Key={"pk": _user(user), "sk": "NOTICES"})
+        for item in self._items(user, "DEVICE#"):
+            self.remove_device(user, str(item["sk"]).removeprefix("DEVICE#"))
+        for item in self._items(user, "SEEN#"):
+            self._table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+
+    def follow(self, user: str, preferences: Preferences, address: str) -> Preferences:
+        """Return what the user chose, after taking over the address that the user's account has now."""
+        if address == preferences.address:
+            return preferences
+        self._table.update_item(
+            Key={"pk": _user(user), "sk": "NOTICES"},
+            UpdateExpression="SET address = :address",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={":address": address},
+        )
+        return self.preferences(user)
+
     def seen(self, user: str, topic: str) -> None:
         """Say that the user has seen the topic: what waits for a digest from before now is not sent any more."""
         now = self._clock()
@@ -152,11 +176,6 @@ class Notices:
 
     def devices(self, user: str) -> list[Device]:
         """List the user's devices."""
-        answer = self._table.query(
-            KeyConditionExpression="pk = :user AND begins_with(sk, :device)",
-            ExpressionAttributeValues={":user": _user(user), ":device": "DEVICE#"},
-            ConsistentRead=True,
-        )
         return [
             Device(
                 device=str(item["sk"]).removeprefix("DEVICE#"),
@@ -168,7 +187,7 @@ class Notices:
                     if name.startswith("endpoint#")
                 },
             )
-            for item in answer["Items"]
+            for item in self._items(user, "DEVICE#")
         ]
 
     def owns(self, user: str, device: str) -> bool:
@@ -216,6 +235,21 @@ class Notices:
         """Send no more mail to an address, whichever user chose it."""
         item = {"pk": _address(address), "sk": "MAIL", "reason": reason, "since_ms": int(self._clock() * 1000)}
         self._table.put_item(Item=item)
+
+    def _items(self, user: str, kind: str) -> list[dict[str, Any]]:
+        """Return the user's items whose sort keys begin with a text."""
+        request: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :user AND begins_with(sk, :kind)",
+            "ExpressionAttributeValues": {":user": _user(user), ":kind": kind},
+            "ConsistentRead": True,
+        }
+        items: list[dict[str, Any]] = []
+        while True:
+            answer = self._table.query(**request)
+            items += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return items
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _get(self, pk: str, sk: str) -> dict[str, Any]:
         return self._table.get_item(Key={"pk": pk, "sk": sk}, ConsistentRead=True).get("Item", {})
