@@ -15,9 +15,12 @@ from cdp_constructs.operations.configuration import (
     check_region,
 )
 
-__all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
+__all__ = ["ChatConfiguration", "ConfigurationError", "LimitsConfiguration", "NoticesConfiguration"]
 
 KEY = "chat"
+
+# One user could not come near it: a Region's API takes 5,000 requests a second of all users.
+_HIGHEST_LIMIT = 100_000
 
 # What SNS calls the push services of a platform: https://docs.aws.amazon.com/sns/latest/api/API_CreatePlatformApplication.html
 _PLATFORMS = {"apns": "APNS|APNS_SANDBOX", "fcm": "GCM"}
@@ -74,6 +77,27 @@ class NoticesConfiguration(BaseModel):
         return applications
 
 
+class LimitsConfiguration(BaseModel):
+    """The most that one user may do in each Region; beyond, the API answers 429 and when to call again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    messages_per_minute: int = 120
+    rooms_per_hour: int = 20
+    joins_per_hour: int = 60
+    uploads_per_hour: int = 60
+    settings_per_hour: int = 60
+    """Names, notifications, devices, invite codes and removed members together."""
+
+    @field_validator("*")
+    @classmethod
+    def _is_a_limit(cls, limit: int, info: ValidationInfo) -> int:
+        if not 1 <= limit <= _HIGHEST_LIMIT:
+            fix = f"Use 1 to {_HIGHEST_LIMIT:,}"
+            raise InvalidOptionError(KEY, f"limits.{info.field_name}", f"is {limit}", fix)
+        return limit
+
+
 class ChatConfiguration(SystemConfiguration):
     """What an operator decides about the chat."""
 
@@ -94,7 +118,9 @@ class ChatConfiguration(SystemConfiguration):
     web_certificate_arn: str | None = None
     """ACM certificate of us-east-1 for ``web_domain_name``; only with it."""
     web_acl_arn: str | None = None
-    """AWS WAF web ACL of scope CLOUDFRONT that judges every request to the web client and, through it, the API."""
+    """AWS WAF web ACL of scope CLOUDFRONT that judges every request to the web client and, through it, the API. It does
+    not see requests to the Regions' own ``execute-api`` addresses, which AWS WAF cannot protect: there ``limits`` and
+    the throttling of the routes count."""
     domain_name: str | None = None
     """The one name of the API, inside the hosted zone. Only with ``latency_routing``."""
     hosted_zone_id: str | None = None
@@ -105,6 +131,8 @@ class ChatConfiguration(SystemConfiguration):
     """Receives every alarm of every Region, after confirming one mail from each."""
     notices: NoticesConfiguration | None = None
     """Mail and push for members who are away; without it the chat notifies connected members only."""
+    limits: LimitsConfiguration = LimitsConfiguration()
+    """The most that one user may do in a minute or an hour."""
 
     @property
     def home_region(self) -> str:
