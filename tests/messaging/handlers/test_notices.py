@@ -423,7 +423,7 @@ def test_unsubscribing_is_answered_with_a_page(
 
 @pytest.mark.parametrize("encoded", [False, True])
 @pytest.mark.parametrize("body", ["[" * 100_000, "NaN", "1" * 5_000, '"\\ud800"', "\ud800", "/////w=="])
-def test_no_body_stops_the_answer_to_the_link_of_a_mail(load: Load, body: str, encoded: bool) -> None:  # noqa: FBT001
+def test_no_body_stops_the_answer_to_the_link_of_a_mail(load: Load, body: str, encoded: bool) -> None:
     module = load("unsubscribe")
     module.people = People(Preferences())  # type: ignore[attr-defined]
     for query, status in (({"user": "ann", "token": "right"}, 200), ({"user": "a" * 257, "token": "right"}, 403)):
