@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from cdp_constructs import DirectObjectUpload, Notifications, RealtimeChannels, StateSharing, TokenIssuer
-    from stacks.chat.config import LimitsConfiguration
+    from stacks.chat.limits import LimitsConfiguration
 
 UNSUBSCRIBE_PATH = "/unsubscribe"
 ACCESS_TOKENS = "aws.cognito.signin.user.admin"

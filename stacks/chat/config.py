@@ -14,13 +14,11 @@ from cdp_constructs.operations.configuration import (
     check_form,
     check_region,
 )
+from stacks.chat.limits import LimitsConfiguration
 
-__all__ = ["ChatConfiguration", "ConfigurationError", "LimitsConfiguration", "NoticesConfiguration"]
+__all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
 
 KEY = "chat"
-
-# One user could not come near it: a Region's API takes 5,000 requests a second of all users.
-_HIGHEST_LIMIT = 100_000
 
 # What SNS calls the push services of a platform: https://docs.aws.amazon.com/sns/latest/api/API_CreatePlatformApplication.html
 _PLATFORMS = {"apns": "APNS|APNS_SANDBOX", "fcm": "GCM"}
@@ -75,27 +73,6 @@ class NoticesConfiguration(BaseModel):
                     fix = f"Use the ARN of an SNS platform application there, {shape}"
                     raise InvalidOptionError(KEY, option, f"is {arn!r}", fix)
         return applications
-
-
-class LimitsConfiguration(BaseModel):
-    """The most that one user may do in each Region; beyond, the API answers 429 and when to call again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    messages_per_minute: int = 120
-    rooms_per_hour: int = 20
-    joins_per_hour: int = 60
-    uploads_per_hour: int = 60
-    settings_per_hour: int = 60
-    """Names, notifications, devices, invite codes and removed members together."""
-
-    @field_validator("*")
-    @classmethod
-    def _is_a_limit(cls, limit: int, info: ValidationInfo) -> int:
-        if not 1 <= limit <= _HIGHEST_LIMIT:
-            fix = f"Use 1 to {_HIGHEST_LIMIT:,}"
-            raise InvalidOptionError(KEY, f"limits.{info.field_name}", f"is {limit}", fix)
-        return limit
 
 
 class ChatConfiguration(SystemConfiguration):

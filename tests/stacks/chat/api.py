@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from notices import Notices
-from stacks.chat.config import LimitsConfiguration
 from stacks.chat.handlers.domain import rooms
+from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from stacks.chat.config import ChatConfiguration, ConfigurationError, LimitsConfiguration
+from stacks.chat.config import ChatConfiguration, ConfigurationError
+from stacks.chat.limits import LimitsConfiguration
 
 ROOT = Path(__file__).parents[3]
 GOOD: dict[str, Any] = {"regions": ["ap-northeast-1", "us-west-2"], "allowed_origins": ["https://chat.example.com"]}

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from stacks.chat.config import LimitsConfiguration
 from stacks.chat.handlers.domain import channels, rooms
+from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 

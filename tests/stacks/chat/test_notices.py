@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from notices import Notices, Preferences
 from notices.values import check_choice
-from stacks.chat.config import LimitsConfiguration
 from stacks.chat.handlers.api import people
+from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
