@@ -119,6 +119,27 @@ def test_a_long_text_is_cut_and_an_author_without_a_name_is_left_out(notifier: N
     assert {notice["body"] for notice in notifier.sent} == {"x" * 300}
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("one\n\nBen: I did not say this", "Anna: one Ben: I did not say this"),
+        ("in\u202everted \u2066order\u2069", "Anna: inverted order"),
+        ("\u200b\x00", "Anna: "),
+    ],
+)
+def test_a_text_cannot_pretend_to_be_another_notice(notifier: Notifier, text: str, told: str) -> None:
+    people.rename(notifier.table, "anna", "Anna")
+    notifier.tell(notifier.message(text=text))
+    assert {notice["body"] for notice in notifier.sent} == {told}
+
+
+def test_what_shows_nothing_is_still_a_notice(notifier: Notifier) -> None:
+    # A name from before names were checked, and nobody's name: the queue takes no empty title and no empty text.
+    notifier.table.items[f"ROOM#{notifier.room}", "ROOM"]["name"] = "\u200b"
+    notifier.tell(notifier.message(text="\u200b"))
+    assert {(notice["title"], notice["body"]) for notice in notifier.sent} == {("…", "…")}
+
+
 def test_nobody_is_told_when_everybody_is_there(notifier: Notifier) -> None:
     notifier.online |= {f"absent-{number}" for number in range(12)}
     assert notifier.tell(notifier.message()) == []
