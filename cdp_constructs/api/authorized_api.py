@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -11,18 +11,17 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdp_constructs.api._checks import LARGEST_BURST, MOST_REQUESTS, check_issuer, check_throttle, checked_scopes
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import lambda_, sns
 from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_range, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_region
 
-_LIMITS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
-_MOST_REQUESTS, _LARGEST_BURST = 10_000, 5_000
 # All HTTP APIs of an account share the quota of a Region: by default one leaves half of it to the others.
-_HALF = apigatewayv2.ThrottleSettings(rate_limit=_MOST_REQUESTS / 2, burst_limit=_LARGEST_BURST / 2)
+_HALF = apigatewayv2.ThrottleSettings(rate_limit=MOST_REQUESTS / 2, burst_limit=LARGEST_BURST / 2)
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ROUTE = re.compile(rf"(?:{'|'.join((*_METHODS, 'OPTIONS', 'ANY'))}) /[^\s?#]*")
@@ -46,6 +45,9 @@ class AuthorizedApi(Construct):
             distribution serves together with this API (``add_api``) is of the same origin and needs no entry.
         issuer: Whose tokens are taken: ``users.issuer`` of a ``SignInUserPool``, ``TokenIssuer.of_user_pool(…)``, or
             ``TokenIssuer(url, audience)`` of any OpenID Connect provider. By default a ``SignInUserPool`` is made.
+        authorization_scopes: A token must have one of these for the routes of ``add_routes`` that name none of their
+            own. Default: every token of the issuer will do, an ID token too, which has no scope; with
+            ``["aws.cognito.signin.user.admin"]`` only access tokens of a Cognito user's own sign-in.
         throttle: Requests per second and burst of each route that has no own limit, for all callers together; at most
             10,000 and 5,000, which all HTTP APIs of an account share in a Region (the rate is soft). 5,000 and 2,500
             by default. Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html.
@@ -76,6 +78,7 @@ class AuthorizedApi(Construct):
         *,
         allowed_origins: "Sequence[str]",
         issuer: TokenIssuer | None = None,
+        authorization_scopes: "Sequence[str]" = (),
         throttle: apigatewayv2.ThrottleSettings | None = None,
         alarm_topic: "sns.ITopic | None" = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
@@ -88,12 +91,13 @@ class AuthorizedApi(Construct):
         origins = check_origins(self, allowed_origins)
         check_region(self, "alarm_topic", alarm_topic)
         limits = throttle or _HALF
-        self._check_throttle(limits)
+        check_throttle(self, limits)
+        self._scopes = checked_scopes(self, authorization_scopes)
         if issuer is None:
             self.users = SignInUserPool(self, "Users", alarm_topic=alarm_topic, removal_policy=removal_policy)
             self.issuer = self.users.issuer
         else:
-            self._check_issuer(issuer)
+            check_issuer(self, issuer)
             self.users, self.issuer = None, issuer
         self.authorizer = authorizers.HttpJwtAuthorizer(
             "SignedIn",
@@ -123,7 +127,7 @@ class AuthorizedApi(Construct):
         function: "lambda_.IFunction",
         *,
         throttle: apigatewayv2.ThrottleSettings | None = None,
-        scopes: "Sequence[str]" = (),
+        authorization_scopes: "Sequence[str] | None" = None,
     ) -> list[apigatewayv2.HttpRoute]:
         """Let a function answer routes; it finds the caller in ``requestContext.authorizer.jwt.claims``.
 
@@ -132,17 +136,19 @@ class AuthorizedApi(Construct):
             function: Answers within 30 seconds, the longest that an HTTP API waits.
             throttle: Requests per second and burst that each of these routes takes, for all callers together; the API's
                 own by default.
-            scopes: A token must have one of these; by default every token of the issuer will do.
+            authorization_scopes: A token must have one of these; the API's own by default. An empty list: every token
+                of the issuer will do.
 
         Raises:
-            InvalidOptionError: for a malformed or repeated route, or throttling out of range.
+            InvalidOptionError: for a malformed or repeated route, malformed scopes, or throttling out of range.
         """
         if isinstance(routes, str):
             raise InvalidOptionError(
                 self, "routes", f"is the string {routes!r}", 'Give a list, such as ["GET /orders"]'
             )
+        scopes = self._scopes if authorization_scopes is None else checked_scopes(self, authorization_scopes)
         if throttle is not None:
-            self._check_throttle(throttle)
+            check_throttle(self, throttle)
         added = [self._add_route(route, function, scopes) for route in routes]
         if throttle is not None:
             throttle_routes(self.api, dict.fromkeys(routes, throttle), after=added)
@@ -224,18 +230,3 @@ class AuthorizedApi(Construct):
             evaluation_periods=5,
             description=f"{where}: one request in a hundred takes 2 s or longer. Look at the function's traces.",
         )
-
-    def _check_throttle(self, limits: apigatewayv2.ThrottleSettings) -> None:
-        for name, value, most in (
-            ("rate_limit", limits.rate_limit, _MOST_REQUESTS),
-            ("burst_limit", limits.burst_limit, _LARGEST_BURST),
-        ):
-            check_range(self, f"throttle.{name}", value or 0, low=1, high=most, unit="requests", source=_LIMITS)
-
-    def _check_issuer(self, issuer: TokenIssuer) -> None:
-        if isinstance(issuer.audience, str) or not issuer.audience:
-            fix = "Name the clients whose tokens are taken, such as TokenIssuer(url, [client_id])"
-            raise InvalidOptionError(self, "issuer.audience", f"is {issuer.audience!r}", fix)
-        if not Token.is_unresolved(issuer.url) and not issuer.url.startswith("https://"):
-            fix = "Use the https address that the claim iss of its tokens has"
-            raise InvalidOptionError(self, "issuer.url", f"is {issuer.url!r}", fix)

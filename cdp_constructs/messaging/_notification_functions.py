@@ -15,6 +15,7 @@ from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.tables import key_of, leading_keys
+from cdp_constructs.messaging._notification_checks import user_pool_of
 
 TIMEOUT = Duration.seconds(30)
 DEFAULT_VARIABLE = "NOTICES"
@@ -46,6 +47,7 @@ def add_delivery(
     identity: "ses.IEmailIdentity",
     sender: str,
     unsubscribe_url: str,
+    issuer: "cdp_constructs.TokenIssuer | None",
     logging: LogSettings,
 ) -> "lambda_.Function":
     """Add the function that sends."""
@@ -55,6 +57,9 @@ def add_delivery(
         "UNSUBSCRIBE_URL": unsubscribe_url,
         "CONFIGURATION_SET": notifications.configuration_set_name,
     }
+    pool = user_pool_of(notifications, issuer)
+    if pool is not None:
+        environment |= {"USER_POOL_ID": pool[0], "USER_POOL_REGION": pool[1]}
     description = "Sends notices and digests by mail and push"
     function = _add_polled(notifications, "Delivery", description, environment, logging, publishes_metrics=True)
     _allow_waiting(notifications, function, "GetItem", "UpdateItem")
@@ -66,6 +71,8 @@ def add_delivery(
     function.add_to_role_policy(
         iam.PolicyStatement(actions=["ses:SendEmail"], resources=[identity.email_identity_arn, configuration_set])
     )
+    if pool is not None:
+        _allow_looking_up(function, *pool)
     if notifications.platform_applications:
         _allow_push(function, list(notifications.platform_applications.values()))
     consume_queue(
@@ -164,6 +171,13 @@ def _allow_waiting(notifications: "cdp_constructs.Notifications", function: "lam
         function.add_to_role_policy(iam.PolicyStatement(actions=allowed, resources=[resource]))
     if notifications.encryption_key is not None:
         notifications.encryption_key.grant(function, *USE_TABLE_KEY)
+
+
+def _allow_looking_up(function: "lambda_.Function", user_pool_id: str, region: str) -> None:
+    arn = stack_of(function).format_arn(
+        service="cognito-idp", region=region, resource="userpool", resource_name=user_pool_id
+    )
+    function.add_to_role_policy(iam.PolicyStatement(actions=["cognito-idp:AdminGetUser"], resources=[arn]))
 
 
 def _allow_push(function: "lambda_.Function", applications: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, ses, sns, sqs
 from cdp_constructs.core.keys import USE_KEY
@@ -98,6 +99,7 @@ class Notifications(Construct):
         sender: str,
         unsubscribe_url: str,
         platform_applications: Mapping[str, str] | None = None,
+        issuer: "cdp_constructs.TokenIssuer | None" = None,
         table: "dynamodb.ITable | None" = None,
         encryption_key: "kms.IKey | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
@@ -118,6 +120,10 @@ class Notifications(Construct):
             platform_applications: ARNs of existing SNS platform applications of this Region by name, such as
                 ``{"apns": …, "fcm": …}``: Apple's and Firebase's. Their credentials cannot be in a template. Default:
                 no push.
+            issuer: The user pool, of any Region of this account, whose users are notified under their ``sub``:
+                ``SignInUserPool.issuer`` or ``TokenIssuer.of_user_pool(…)``. Each is looked up before a mail or push:
+                mail goes to the address that the account has verified by then, and who has no account any more is
+                forgotten. Default: users are not looked up, and mail goes to the address of ``choose``.
             table: An existing table for preferences and devices, also a replica of a global table: keys ``pk`` and
                 ``sk`` (strings), time to live by ``expires_at``. Its partition keys begin with ``USER#``, ``DEVICE#``
                 and ``ADDRESS#``. Default: a new one.
@@ -130,8 +136,8 @@ class Notifications(Construct):
 
         Raises:
             InvalidOptionError: for a sender that is no address or not of the identity, an address that is not https or
-                has a query, an ARN that is no platform application of Apple's or Firebase's, or resources of another
-                Region.
+                has a query, an ARN that is no platform application of Apple's or Firebase's, an issuer that is no user
+                pool, or resources of another Region.
         """
         super().__init__(scope, construct_id)
         self.platform_applications = dict(platform_applications or {})
@@ -167,7 +173,7 @@ class Notifications(Construct):
         )
         add_intake(self, logging)
         self.delivery_function = add_delivery(
-            self, identity=identity, sender=sender, unsubscribe_url=unsubscribe_url, logging=logging
+            self, identity=identity, sender=sender, unsubscribe_url=unsubscribe_url, issuer=issuer, logging=logging
         )
         add_feedback(self, logging)
         self.unsubscribe_function = add_unsubscribe(self, logging)

@@ -16,8 +16,9 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.http_apis import throttle_routes
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, seconds
+from cdp_constructs.core.tables import leading_keys
 from stacks.chat import HANDLERS
-from stacks.chat.handlers.domain.names import ROOMS_OF_USER
+from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from cdp_constructs import DirectObjectUpload, Notifications, RealtimeChannels, StateSharing, TokenIssuer
+    from stacks.chat.limits import LimitsConfiguration
 
 UNSUBSCRIBE_PATH = "/unsubscribe"
+ACCESS_TOKENS = "aws.cognito.signin.user.admin"
+"""The scope of every access token of a user's sign-in. ID tokens have none: they are for the client itself."""
 
 # Requests per second and burst of what calls further functions: what those can take. The rest share the API's own.
 _ROUTES: dict[str, tuple[int, int] | None] = {
@@ -37,11 +41,14 @@ _ROUTES: dict[str, tuple[int, int] | None] = {
     "GET /rooms/{room}": (2000, 1000),
     "POST /rooms/{room}/members": (500, 250),
     "DELETE /rooms/{room}/members/me": (500, 250),
+    "DELETE /rooms/{room}/members/{user}": (200, 100),
+    "PUT /rooms/{room}/invite": (200, 100),
     "PUT /rooms/{room}/presence": None,
     "DELETE /rooms/{room}/presence": None,
     "POST /rooms/{room}/messages": None,
     "GET /rooms/{room}/messages": None,
     "PUT /rooms/{room}/read": None,
+    "DELETE /me": (50, 25),
     "GET /me/notifications": (500, 250),
     "PUT /me/notifications": (100, 50),
     "POST /me/devices": (200, 100),
@@ -68,6 +75,7 @@ class Api(Construct):
         *,
         allowed_origins: "Sequence[str]",
         issuer: "TokenIssuer",
+        limits: "LimitsConfiguration",
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
@@ -78,17 +86,23 @@ class Api(Construct):
             shares=["domain"],
             description="Answers the chat's API",
             invocation=Invocation.REQUEST,
+            environment={"LIMITS": limits.model_dump_json(), "USER_POOL_REGION": str(issuer.region)},
             memory_size=1024,
             timeout=seconds(15),
         )
         # "Default" is left out of logical ids, so that they stay as they were before this pattern existed.
         self.authorized = AuthorizedApi(
-            self, "Default", allowed_origins=allowed_origins, issuer=issuer, alarm_topic=alarm_topic
+            self,
+            "Default",
+            allowed_origins=allowed_origins,
+            issuer=issuer,
+            authorization_scopes=[ACCESS_TOKENS],
+            alarm_topic=alarm_topic,
         )
         self.api = self.authorized.api
         for route, throttle in _ROUTES.items():
-            limits = throttle and apigatewayv2.ThrottleSettings(rate_limit=throttle[0], burst_limit=throttle[1])
-            self.authorized.add_routes([route], self.function, throttle=limits)
+            settings = throttle and apigatewayv2.ThrottleSettings(rate_limit=throttle[0], burst_limit=throttle[1])
+            self.authorized.add_routes([route], self.function, throttle=settings)
         add_alarm(
             self,
             "ThrottlesAlarm",
@@ -111,6 +125,14 @@ class Api(Construct):
         for names, resource in ((actions, table.table_arn), (["Query"], index_arn)):
             statement = iam.PolicyStatement(actions=[f"dynamodb:{name}" for name in names], resources=[resource])
             self.function.add_to_role_policy(statement)
+        # What is known of a user, when the account is deleted; what was said stays.
+        self.function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:BatchWriteItem", "dynamodb:DeleteItem"],
+                resources=[table.table_arn],
+                conditions=leading_keys("USER"),
+            )
+        )
 
     def use_state(self, state: "StateSharing") -> None:
         """Let the API keep presence, in the rooms' partitions of the replica."""
@@ -125,15 +147,9 @@ class Api(Construct):
         }
         self.function.add_environment("REALTIME", stack_of(self).to_json_string(where))
 
-    def use_notices(self, notifications: "Notifications", user_pool_region: str) -> None:
-        """Let the API store what users decide about notices, and let holders of a mail's link unsubscribe.
-
-        Args:
-            notifications: Sends the notices.
-            user_pool_region: Where the API asks for the verified address of an account.
-        """
+    def use_notices(self, notifications: "Notifications") -> None:
+        """Let the API store what users decide about notices, and let holders of a mail's link unsubscribe."""
         notifications.share_with(self.function)
-        self.function.add_environment("USER_POOL_REGION", user_pool_region)
         limits = apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=50)
         routes = {}
         for method in (apigatewayv2.HttpMethod.GET, apigatewayv2.HttpMethod.POST):

@@ -18,6 +18,8 @@ from cdp_constructs import (
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.permissions import allow_on_objects
+from cdp_constructs.core.tables import leading_keys
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
@@ -102,5 +104,19 @@ class Attachments(Construct):
             invocation=Invocation.EVENT_SOURCE,
             environment={"TABLE_NAME": table.table_name},
         )
-        recorder.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[table.table_arn]))
+        recorder.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:BatchGetItem", "dynamodb:UpdateItem"],
+                resources=[table.table_arn],
+                conditions=leading_keys("ROOM"),
+            )
+        )
+        allow_on_objects(
+            recorder,
+            "Uploads",
+            self.upload.bucket,
+            {self.upload.accepted_prefix: ["s3:DeleteObject", "s3:DeleteObjectVersion"]},
+            reason="The recorder deletes accepted uploads of who is not in the room any more, whoever that is; they "
+            "are below accepted/.",
+        )
         return recorder

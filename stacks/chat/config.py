@@ -14,6 +14,7 @@ from cdp_constructs.operations.configuration import (
     check_form,
     check_region,
 )
+from stacks.chat.limits import LimitsConfiguration
 
 __all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
 
@@ -94,7 +95,9 @@ class ChatConfiguration(SystemConfiguration):
     web_certificate_arn: str | None = None
     """ACM certificate of us-east-1 for ``web_domain_name``; only with it."""
     web_acl_arn: str | None = None
-    """AWS WAF web ACL of scope CLOUDFRONT that judges every request to the web client and, through it, the API."""
+    """AWS WAF web ACL of scope CLOUDFRONT that judges every request to the web client and, through it, the API. It does
+    not see requests to the Regions' own ``execute-api`` addresses, which AWS WAF cannot protect: there ``limits`` and
+    the throttling of the routes count."""
     domain_name: str | None = None
     """The one name of the API, inside the hosted zone. Only with ``latency_routing``."""
     hosted_zone_id: str | None = None
@@ -105,6 +108,8 @@ class ChatConfiguration(SystemConfiguration):
     """Receives every alarm of every Region, after confirming one mail from each."""
     notices: NoticesConfiguration | None = None
     """Mail and push for members who are away; without it the chat notifies connected members only."""
+    limits: LimitsConfiguration = LimitsConfiguration()
+    """The most that one user may do in a minute or an hour."""
 
     @property
     def home_region(self) -> str:

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from cdp_constructs import SignInUserPool
 from stacks.chat.config import ChatConfiguration
-from stacks.chat.handlers.domain.names import ROOMS_OF_USER
+from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 
 
 class GlobalStack(Stack):
@@ -49,7 +49,7 @@ class GlobalStack(Stack):
             ],
             replicas=[dynamodb.ReplicaTableProps(region=region) for region in replicas],
             billing=dynamodb.Billing.on_demand(),
-            # Presence and typing end by themselves; nothing else has an expiry.
+            # Presence, typing, counters of what a user did, and marks of leaving end by themselves.
             time_to_live_attribute="expires_at",
             # The publisher needs the new image only; records without the old one cost less.
             dynamo_stream=dynamodb.StreamViewType.NEW_IMAGE,

@@ -12,7 +12,7 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
 from stacks.chat import HANDLERS
-from stacks.chat.handlers.domain.names import NAMESPACE
+from stacks.chat.handlers.domain.resources import NAMESPACE
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_

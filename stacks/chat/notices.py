@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import SnsSqsFanout, StateSharing
+    from cdp_constructs import SnsSqsFanout, StateSharing, TokenIssuer
     from stacks.chat.config import NoticesConfiguration
 
 
@@ -38,6 +38,7 @@ class Notices(Construct):
         configuration: "NoticesConfiguration",
         web_address: str,
         unsubscribe_url: str,
+        issuer: "TokenIssuer",
         table: dynamodb.ITableV2,
         state: "StateSharing",
         fanout: "SnsSqsFanout",
@@ -51,6 +52,7 @@ class Notices(Construct):
             identity=ses.EmailIdentity.from_email_identity_name(self, "Identity", configuration.identity),
             sender=configuration.sender,
             unsubscribe_url=unsubscribe_url,
+            issuer=issuer,
             platform_applications=configuration.platform_applications.get(region),
             table=table,
             alarm_topic=alarm_topic,

@@ -20,6 +20,7 @@ from stacks.chat.operations import RUNBOOKS, add_operations
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cdp_constructs import TokenIssuer
     from stacks.chat.config import ChatConfiguration
     from stacks.chat.global_stack import GlobalStack
 
@@ -68,6 +69,7 @@ class RegionalStack(Stack):
             "Chat",
             allowed_origins=configuration.origins,
             issuer=shared.issuer,
+            limits=configuration.limits,
             alarm_topic=self.alarms.topic,
         )
         self.api.use_table(self.table, configuration.log_regions)
@@ -82,7 +84,7 @@ class RegionalStack(Stack):
         self.api.use_live(self.live.channels)
         self.state = StateSharing(self, "State", table=self.table, alarm_topic=self.alarms.topic)
         self.api.use_state(self.state)
-        self.notices = self._add_notices(configuration, shared.region)
+        self.notices = self._add_notices(configuration, shared.issuer)
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
@@ -106,7 +108,7 @@ class RegionalStack(Stack):
             health=self.health,
         )
 
-    def _add_notices(self, configuration: "ChatConfiguration", user_pool_region: str) -> Notices | None:
+    def _add_notices(self, configuration: "ChatConfiguration", issuer: "TokenIssuer") -> Notices | None:
         if configuration.notices is None:
             return None
         address = f"https://{configuration.domain_name}" if configuration.domain_name else self.api.api.api_endpoint
@@ -117,12 +119,13 @@ class RegionalStack(Stack):
             # Where the web client is: a notice links to its room.
             web_address=configuration.web_address,
             unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
+            issuer=issuer,
             table=self.table,
             state=self.state,
             fanout=self.messages.fanout,
             alarm_topic=self.alarms.topic,
         )
-        self.api.use_notices(notices.notifications, user_pool_region)
+        self.api.use_notices(notices.notifications)
         return notices
 
     def _add_health_check(self) -> DeepHealthCheck:

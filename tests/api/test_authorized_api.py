@@ -57,7 +57,17 @@ def existing_resources(stack: Stack) -> AuthorizedApi:
     limits = apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10)
     api.add_routes(["GET /orders/{order}"], orders)
     api.add_routes(["PUT /orders/v1.0"], orders, throttle=limits)
-    api.add_routes(["ANY /admin/{path+}"], orders, scopes=["shop/admin"])
+    api.add_routes(["ANY /admin/{path+}"], orders, authorization_scopes=["shop/admin"])
+    return api
+
+
+@architecture
+def access_tokens_only(stack: Stack) -> AuthorizedApi:
+    api = AuthorizedApi(stack, "Shop", allowed_origins=[ORIGIN], authorization_scopes=["aws.cognito.signin.user.admin"])
+    orders = imported_function(stack)
+    api.add_routes(["GET /orders"], orders)
+    api.add_routes(["DELETE /orders"], orders, authorization_scopes=["shop/admin"])
+    api.add_routes(["GET /me"], orders, authorization_scopes=[])
     return api
 
 
@@ -104,7 +114,17 @@ def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotA
 
 
 @pytest.mark.parametrize(
-    "build", [defaults, ten_lines, existing_resources, two_in_one_stack, inside_a_stage, users_alone, users_of_an_api]
+    "build",
+    [
+        defaults,
+        ten_lines,
+        existing_resources,
+        access_tokens_only,
+        two_in_one_stack,
+        inside_a_stage,
+        users_alone,
+        users_of_an_api,
+    ],
 )
 def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
@@ -216,6 +236,25 @@ def test_scopes_are_for_their_route(synthesis: Synthesis) -> None:
         "GET /orders/{order}": None,
         "PUT /orders/v1.0": None,
     }
+
+
+def test_scopes_of_the_api_are_for_the_routes_that_name_none(synthesis: Synthesis) -> None:
+    routes = synthesis(access_tokens_only).resources("AWS::ApiGatewayV2::Route").values()
+    scopes = {route["Properties"]["RouteKey"]: route["Properties"].get("AuthorizationScopes") for route in routes}
+    assert scopes == {
+        "GET /orders": ["aws.cognito.signin.user.admin"],
+        "DELETE /orders": ["shop/admin"],
+        "GET /me": None,
+    }
+
+
+@pytest.mark.parametrize("scopes", ["shop/admin", ["shop admin"], [""], ["shop/ädmin"]])
+def test_malformed_scopes_are_refused(scopes: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="authorization_scopes is "):
+        api(authorization_scopes=scopes)
+    front = api()
+    with pytest.raises(InvalidOptionError, match="authorization_scopes is "):
+        front.add_routes(["GET /a"], imported_function(Stack(App(), "Other")), authorization_scopes=scopes)
 
 
 def test_errors_and_slow_answers_raise_alarms_when_somebody_listens(synthesis: Synthesis) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, CfnParameter, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -17,13 +18,14 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, Notifications
+from cdp_constructs import InvalidOptionError, Notifications, TokenIssuer
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.notifications import build as example
 
 SETTINGS = Path(__file__).parents[2] / "docs/examples/notice_settings"
 FCM = "arn:aws:sns:us-east-1:111122223333:app/GCM/chat"
+POOL_ARN = "arn:aws:cognito-idp:ap-northeast-1:111122223333:userpool/ap-northeast-1_abcdefghi"
 APNS = "arn:aws:sns:us-east-1:111122223333:app/APNS/chat"
 
 
@@ -55,6 +57,13 @@ def all_options(stack: Stack) -> Notifications:
     made.grant_notify(iam.Role(stack, "Sender", assumed_by=iam.AccountRootPrincipal()))
     made.share_with(back_end(stack))
     return made
+
+
+@architecture(env=Environment(region="us-west-2"))
+def users_of_another_region(stack: Stack) -> Notifications:
+    pool = cognito.UserPool.from_user_pool_arn(stack, "Users", POOL_ARN)
+    client = cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "web")
+    return notifications(stack, issuer=TokenIssuer.of_user_pool(pool, client))
 
 
 @architecture
@@ -125,7 +134,15 @@ def in_a_stage(app: App) -> Notifications:
 
 architecture(example)
 REVIEWED = [defaults, all_options, existing_resources]
-EVERY = [*REVIEWED, with_a_customer_managed_key, known_at_deployment, table_with_a_key, two_in_one_stack, in_a_stage]
+EVERY = [
+    *REVIEWED,
+    users_of_another_region,
+    with_a_customer_managed_key,
+    known_at_deployment,
+    table_with_a_key,
+    two_in_one_stack,
+    in_a_stage,
+]
 
 
 def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
@@ -252,6 +269,16 @@ def test_delivery_mails_from_the_identity_and_pushes_to_the_applications_only(sy
     assert not allowed(synthesis(defaults), "NoticesDelivery", "sns:")
 
 
+def test_delivery_looks_up_accounts_of_the_given_user_pool_and_can_do_nothing_else_to_it(synthesis: Synthesis) -> None:
+    found = statements(synthesis(users_of_another_region), "NoticesDelivery")
+    (look,) = (statement for statement in found if "cognito-idp" in json.dumps(statement["Action"]))
+    assert look["Action"] == "cognito-idp:AdminGetUser"
+    assert json.dumps(look["Resource"]).count("userpool/") == 1
+    assert ":cognito-idp:ap-northeast-1:" in json.dumps(look["Resource"])
+    assert json.dumps(look["Resource"]).endswith(':userpool/ap-northeast-1_abcdefghi"]]}')
+    assert not allowed(synthesis(defaults), "NoticesDelivery", "cognito-idp:")
+
+
 def test_tables_outlive_mistakes_and_what_waits_is_this_regions_own(synthesis: Synthesis) -> None:
     tables = synthesis(defaults).resources("AWS::DynamoDB::GlobalTable")
     assert len(tables) == 2
@@ -365,6 +392,7 @@ def test_one_function_may_work_on_two_notifications(cdk_app: App) -> None:
         ({"unsubscribe_url": "http://example.com"}, "unsubscribe_url is 'http://example.com'. Use an https address"),
         ({"unsubscribe_url": "https://example.com/?a=b"}, "without query"),
         ({"platform_applications": {"fcm": "arn:aws:sns:us-east-1:111122223333:topic"}}, "Use ARNs of platform"),
+        ({"issuer": TokenIssuer("https://login.example.com", ["web"])}, "not known to be a user pool. Give SignInUser"),
         ({"platform_applications": {"adm": FCM.replace("GCM", "ADM")}}, "has 'arn.*ADM/chat' as 'adm'"),
     ],
 )

@@ -37,7 +37,7 @@ def shop(stack: Stack) -> AuthorizedApi:
     theirs = SignInUserPool(stack, "Theirs", auth_flows=by_password, removal_policy=RemovalPolicy.DESTROY)
     api = AuthorizedApi(stack, "Shop", allowed_origins=[ORIGIN], issuer=ours.issuer)
     api.add_routes(["GET /orders/{order}", "PUT /orders/{order}"], function)
-    api.add_routes(["DELETE /orders/{order}"], function, scopes=["shop/admin"])
+    api.add_routes(["DELETE /orders/{order}"], function, authorization_scopes=["shop/admin"])
     CfnOutput(stack, "ApiId", value=api.api.api_id)
     for name, users in (("Ours", ours), ("Theirs", theirs)):
         CfnOutput(stack, f"{name}Pool", value=users.user_pool.user_pool_id)

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from email.message import EmailMessage
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cdp_constructs.messaging.handlers.delivery.messages import Message, push_content
 from cdp_constructs.messaging.handlers.unsubscribe.pages import TEXTS
@@ -157,6 +159,14 @@ class People:
         self._preferences = preferences
         self._seen_ms = seen_ms
         self.off: list[tuple[str, str]] = []
+        self.forgotten: list[str] = []
+
+    def forget(self, user: str) -> None:
+        self.forgotten.append(user)
+
+    def follow(self, _user: str, preferences: Preferences, address: str) -> Preferences:
+        self._preferences = replace(preferences, address=address)
+        return self._preferences
 
     def preferences(self, _user: str) -> Preferences:
         return self._preferences
@@ -174,7 +184,92 @@ class People:
         self.off.append((address, reason))
 
     def unsubscribe(self, user: str, token: str) -> bool:
+        assert len(user) <= 256, "longer ones may be no keys of a table"
         return (user, token) == ("ann", "right")
+
+
+class Pool:
+    """Stands for the user pool, with the account of Ann."""
+
+    def __init__(self, *, enabled: bool = True, **attributes: str) -> None:
+        self.enabled = enabled
+        self.attributes = attributes
+        self.asked: list[tuple[str, str]] = []
+
+    def admin_get_user(self, UserPoolId: str, Username: str) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
+        self.asked.append((UserPoolId, Username))
+        if not self.attributes:
+            raise ClientError({"Error": {"Code": "UserNotFoundException"}}, "AdminGetUser")
+        attributes = [{"Name": name, "Value": value} for name, value in self.attributes.items()]
+        return {"Enabled": self.enabled, "UserAttributes": attributes}
+
+
+@pytest.fixture
+def deliver_to(load: Load, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
+    """Deliver to a user of a user pool."""
+    monkeypatch.setenv("USER_POOL_ID", "ap-northeast-1_pool")
+    monkeypatch.setenv("USER_POOL_REGION", "ap-northeast-1")
+
+    def deliver_with(people: People, pool: Pool, quiet: list[int] | None = None) -> list[dict[str, Any]]:
+        def loaded(name: str) -> ModuleType:
+            module = load(name)
+            assert module.accounts.client.meta.region_name == "ap-northeast-1"
+            module.accounts.client = pool
+            return module
+
+        return deliver(loaded, people, quiet=quiet)
+
+    return deliver_with
+
+
+OLD, NEW = "ann@example.org", "ann@example.net"
+
+
+def test_mail_goes_to_the_address_that_the_account_has_now(deliver_to: Callable[..., list[dict[str, Any]]]) -> None:
+    people, pool = People(Preferences(mail=True, address=OLD)), Pool(email=NEW, email_verified="true")
+    (mail,) = deliver_to(people, pool)
+    assert mail["Destination"] == {"ToAddresses": [NEW]}
+    assert (people.preferences("ann").address, pool.asked) == (NEW, [("ap-northeast-1_pool", "ann")])
+
+
+@pytest.mark.parametrize(
+    ("pool", "forgotten"),
+    [
+        (Pool(), ["ann"]),
+        (Pool(enabled=False, email=OLD, email_verified="true"), []),
+        (Pool(email=OLD, email_verified="false"), []),
+        (Pool(email=OLD), []),
+        (Pool(email="änn@example.org", email_verified="true"), []),
+    ],
+    ids=["deleted", "disabled", "not verified", "never verified", "not ASCII"],
+)
+def test_without_an_account_and_a_verified_address_there_is_no_mail(
+    deliver_to: Callable[..., list[dict[str, Any]]], pool: Pool, forgotten: list[str]
+) -> None:
+    people, quiet = People(Preferences(mail=True, address=OLD)), list[int]()
+    assert deliver_to(people, pool, quiet) == []
+    assert (people.forgotten, quiet) == (forgotten, [0])
+
+
+def test_who_wants_nothing_is_not_looked_up(deliver_to: Callable[..., list[dict[str, Any]]]) -> None:
+    pool = Pool(email=OLD, email_verified="true")
+    assert deliver_to(People(Preferences(mail=False)), pool) == []
+    assert deliver_to(People(Preferences(mail=True, address=OLD), seen_ms=9), pool) == []
+    assert pool.asked == []
+
+
+def test_a_user_pool_that_does_not_answer_is_asked_again_later(
+    deliver_to: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(**_: str) -> None:
+        raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "AdminGetUser")
+
+    pool = Pool()
+    monkeypatch.setattr(pool, "admin_get_user", throttled)
+    people = People(Preferences(mail=True, address=OLD))
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        deliver_to(people, pool)
+    assert people.forgotten == []
 
 
 def deliver(load: Load, people: People, *, quiet: list[int] | None = None, **changes: Any) -> list[dict[str, Any]]:
@@ -324,6 +419,24 @@ def test_unsubscribing_is_answered_with_a_page(
     assert TEXTS[language][text] in answer["body"]
     assert ("<form" in answer["body"]) is (method == "GET")
     assert "right" not in answer["body"]
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+@pytest.mark.parametrize("body", ["[" * 100_000, "NaN", "1" * 5_000, '"\\ud800"', "\ud800", "/////w=="])
+def test_no_body_stops_the_answer_to_the_link_of_a_mail(load: Load, body: str, encoded: bool) -> None:
+    module = load("unsubscribe")
+    module.people = People(Preferences())  # type: ignore[attr-defined]
+    for query, status in (({"user": "ann", "token": "right"}, 200), ({"user": "a" * 257, "token": "right"}, 403)):
+        request = {
+            "version": "2.0",
+            "rawPath": "/unsubscribe",
+            "headers": {"content-type": "application/json"},
+            "requestContext": {"http": {"method": "POST", "path": "/unsubscribe"}, "stage": "$default"},
+            "queryStringParameters": query,
+            "body": body,
+            "isBase64Encoded": encoded,
+        }
+        assert module.handler(request, CONTEXT)["statusCode"] == status
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,21 @@ def test_who_the_handler_does_not_let_in_is_not_kept(
 
 
 @pytest.mark.parametrize(
-    "body", [None, "no JSON", "[" * 100_000, "NaN", "[]", {}, {"channel": "/rooms/*"}, {"channel": "/elsewhere/one"}]
+    "body",
+    [
+        None,
+        "no JSON",
+        "[" * 100_000,
+        '{"channel":' * 100_000,
+        '{"channel": ' + "1" * 5_000 + "}",
+        '{"channel": 1e999}',
+        '{"channel": "\\ud800"}',
+        "NaN",
+        "[]",
+        {},
+        {"channel": "/rooms/*"},
+        {"channel": "/elsewhere/one"},
+    ],
 )
 def test_what_is_no_channel_is_refused_without_asking(subscriptions: ModuleType, body: Any) -> None:
     assert ask(subscriptions, "subscribe", body)["type"] == "subscribe_error"

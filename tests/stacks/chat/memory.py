@@ -1,5 +1,7 @@
 """A replica in memory, with the few calls and conditions that the chat uses."""
 
+import re
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,11 @@ from botocore.exceptions import ClientError
 from stacks.chat.handlers.domain import table as keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+
+# "name = :value", or "name = if_not_exists(name, :value)".
+_CHANGE = re.compile(r"([#\w]+) = (if_not_exists\([#\w]+, )?(:\w+)\)?")
 
 
 class MemoryTable:
@@ -45,9 +51,15 @@ class MemoryTable:
         **_: Any,
     ) -> dict[str, Any]:
         values = ExpressionAttributeValues
-        partition = sorted(key for key in self.items if key[0] == values[":pk"])
+        if "IndexName" in _:
+            found = sorted(key for key, item in self.items.items() if item.get("user") == values[":user"])
+            items = [item for key in found if "room" in (item := self.items[key]) and "left_at" not in item]
+            return {"Items": items}
+        name_of_partition = re.match(r"pk = (:\w+)", KeyConditionExpression)[1]  # type: ignore[index]
+        partition = sorted(key for key in self.items if key[0] == values[name_of_partition])
         if "begins_with" in KeyConditionExpression:
-            found = [key for key in partition if key[1].startswith(values[":member"])]
+            (prefix,) = [value for name, value in values.items() if name != name_of_partition]
+            found = [key for key in partition if key[1].startswith(prefix)]
         else:
             found = [key for key in partition if values[":low"] <= key[1] <= values[":high"]]
         items = [self.items[key] for key in (found if ScanIndexForward else found[::-1])[:Limit]]
@@ -76,11 +88,11 @@ class MemoryTable:
 
     def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
         self.before_transaction()
-        puts = [item["Put"] for item in TransactItems if "Put" in item]
-        reasons = [{"Code": "None" if self._holds(put) else "ConditionalCheckFailed"} for put in puts]
-        if any(reason["Code"] != "None" for reason in reasons):
+        held = [self._holds(item["Put"]) if "Put" in item else self._counts(**item["Update"]) for item in TransactItems]
+        reasons = [{"Code": "None" if good else "ConditionalCheckFailed"} for good in held]
+        if not all(held):
             raise cancelled(reasons)
-        self.put(*(put["Item"] for put in puts))
+        self.put(*(item["Put"]["Item"] for item in TransactItems if "Put" in item))
         for item in TransactItems:
             if "Update" in item:
                 self.update_item(**item["Update"])
@@ -90,14 +102,40 @@ class MemoryTable:
         Key: keys.Item,  # noqa: N803
         UpdateExpression: str,  # noqa: N803
         ExpressionAttributeValues: dict[str, Any],  # noqa: N803
-        **_: Any,
+        **more: Any,
     ) -> dict[str, Any]:
-        assert UpdateExpression == "SET previous = if_not_exists(generation, :first), generation = :next"
         stored = self.items.get((Key["pk"], Key["sk"]), {})
         values = ExpressionAttributeValues
-        updated = {"previous": stored.get("generation", values[":first"]), "generation": values[":next"]}
-        self.put(Key | updated)
+        if UpdateExpression == "SET previous = if_not_exists(generation, :first), generation = :next":
+            updated = {"previous": stored.get("generation", values[":first"]), "generation": values[":next"]}
+        elif UpdateExpression == "ADD used :one SET expires_at = :end":
+            if not self._counts(Key, ExpressionAttributeValues=values, **more):
+                raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
+            updated = {"used": stored.get("used", 0) + values[":one"], "expires_at": values[":end"]}
+        else:
+            names = more.get("ExpressionAttributeNames", {})
+            updated = {}
+            for name, only_new, value in _CHANGE.findall(UpdateExpression.removeprefix("SET ")):
+                name = names.get(name, name)  # noqa: PLW2901
+                updated[name] = stored.get(name, values[value]) if only_new else values[value]
+        self.put({**stored, **Key, **updated})
         return {"Attributes": updated}
+
+    def delete_item(self, Key: keys.Item, **_: Any) -> dict[str, Any]:  # noqa: N803
+        item = self.items.pop((Key["pk"], Key["sk"]), None)
+        return {"Attributes": item} if item else {}
+
+    @contextmanager
+    def batch_writer(self) -> "Iterator[MemoryTable]":
+        yield self
+
+    def _counts(self, Key: keys.Item, ConditionExpression: str = "", **update: Any) -> bool:  # noqa: N803
+        """Return whether the condition of an update holds."""
+        if not ConditionExpression:
+            return True
+        assert ConditionExpression == "attribute_not_exists(used) OR used < :most"
+        stored = self.items.get((Key["pk"], Key["sk"]), {})
+        return "used" not in stored or stored["used"] < update["ExpressionAttributeValues"][":most"]
 
     def _holds(self, put: dict[str, Any]) -> bool:
         stored = self.items.get((put["Item"]["pk"], put["Item"]["sk"]))

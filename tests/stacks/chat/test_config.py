@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stacks.chat.config import ChatConfiguration, ConfigurationError
+from stacks.chat.limits import LimitsConfiguration
 
 ROOT = Path(__file__).parents[3]
 GOOD: dict[str, Any] = {"regions": ["ap-northeast-1", "us-west-2"], "allowed_origins": ["https://chat.example.com"]}
@@ -47,6 +48,12 @@ def test_the_command_line_passes_json_text() -> None:
 def test_everything_switched_on_is_taken() -> None:
     everything = ROUTED | {"alarm_email": "ops@example.com", "notices": NOTICES}
     assert ChatConfiguration.from_context(everything).latency_routing
+
+
+def test_one_limit_may_be_given_and_the_others_are_as_they_were() -> None:
+    assert ChatConfiguration.from_context(GOOD | {"limits": {"rooms_per_hour": 3}}).limits == LimitsConfiguration(
+        rooms_per_hour=3
+    )
 
 
 def test_mail_may_come_from_an_address_and_push_may_be_left_out() -> None:
@@ -155,6 +162,10 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             noticing(from_address="x"),
             "context key 'chat' has 'notices.from_address', which nothing reads. Its keys are",
         ),
+        (GOOD | {"limits": {"rooms_per_hour": 0}}, "chat: limits.rooms_per_hour is 0. Use 1 to 100,000."),
+        (GOOD | {"limits": {"messages_per_minute": 100_001}}, "chat: limits.messages_per_minute is 100001. Use 1 to"),
+        (GOOD | {"limits": {"messages_per_minute": "9"}}, "chat: limits.messages_per_minute is '9'"),
+        (GOOD | {"limits": {"messages": 9}}, "context key 'chat' has 'limits.messages', which nothing reads"),
         (GOOD | {"region": []}, "context key 'chat' has 'region', which nothing reads. Use 'regions'."),
     ],
 )

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from stacks.chat.handlers.domain import channels, rooms
+from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
@@ -56,6 +57,8 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         "BUCKET_NAME": "archive",
         "TOPIC_ARN": "arn:aws:sns:us-west-2:000000000000:messages",
         "LOG_REGIONS": "ap-northeast-1,us-west-2",
+        "LIMITS": LimitsConfiguration().model_dump_json(),
+        "USER_POOL_REGION": "ap-northeast-1",
         "REALTIME": json.dumps(REALTIME),
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": json.dumps({"us-west-2": "Chat-us-west-2-SignDownload"}),
@@ -337,10 +340,14 @@ def test_a_thumbnail_is_announced(publisher: Publisher) -> None:
     assert publisher.see(item) == [("/rooms/room-1/0", {"kind": "attachment", "id": "u-1", "thumbnail": True})]
 
 
-def subscription(channel: str, user: str = "anna") -> dict[str, Any]:
+def subscription(channel: str, user: str = "anna", *, by_id_token: bool = False) -> dict[str, Any]:
     segments = channel.strip("/").split("/")
     return {
-        "identity": {"sub": user, "username": user},
+        "identity": {
+            "sub": user,
+            "username": user,
+            "claims": {"sub": user, "token_use": "id" if by_id_token else "access"},
+        },
         "info": {
             "operation": "SUBSCRIBE",
             "channel": {"path": channel, "segments": segments},
@@ -366,6 +373,7 @@ def test_members_may_listen_on_the_present_channel_only(load: Load, monkeypatch:
         subscription(first),  # the channel that the room has left
         subscription(now, "ben"),  # somebody who has left the room
         subscription(now, "mallory"),
+        subscription(now, by_id_token=True),
         subscription(f"/rooms/{room}/*"),
         subscription("/rooms/*"),
         subscription(f"/rooms/{uuid4()}/0"),
@@ -466,6 +474,7 @@ ACCEPTED = {
     "upload_id": "u-1",
     "owner": "anna",
     "bucket": "b",
+    "version_id": "v-1",
     "region": "us-west-2",
     "key": "accepted/anna/u-1/\uff23at.jpg",
     "size": 12,
@@ -477,27 +486,40 @@ ACCEPTED = {
 WITH_THUMBNAIL = {**ACCEPTED, "thumbnail": {"key": "accepted/anna/u-1/thumbnail/320.webp", "size": 3}}
 
 
-class Items:
-    """Stands for a table that is only updated with SET."""
+class Recorder:
+    """The recorder, a room with Anna in it, and the files that it deletes."""
 
-    def __init__(self) -> None:
-        self.stored: dict[tuple[str, str], dict[str, Any]] = {}
+    def __init__(self, module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.module = module
+        self.table = MemoryTable()
+        self.deleted: list[dict[str, str]] = []
+        self.enter()
+        monkeypatch.setattr(module, "table", self.table)
+        monkeypatch.setattr(module, "s3", SimpleNamespace(delete_object=lambda **which: self.deleted.append(which)))
 
-    def update_item(self, **update: Any) -> None:
-        changes = [change.split(" = ") for change in update["UpdateExpression"].removeprefix("SET ").split(", ")]
-        item = self.stored.setdefault((update["Key"]["pk"], update["Key"]["sk"]), {})
-        for name, value in changes:
-            item[update["ExpressionAttributeNames"][name]] = update["ExpressionAttributeValues"][value]
+    def enter(self, **left: str) -> None:
+        self.table.put({"pk": "ROOM#room-1", "sk": "MEMBER#anna", "user": "anna", "room": "room-1", **left})
+
+    def receive(self, *uploads: dict[str, Any]) -> list[str]:
+        """Let messages come; return which of them are to be delivered again."""
+        answer = self.module.handler(queued(*map(json.dumps, uploads)), CONTEXT)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    @property
+    def item(self) -> dict[str, Any] | None:
+        return self.table.items.get(("ROOM#room-1", "ATTACHMENT#u-1"))
 
 
-def test_the_recorder_puts_an_upload_into_its_room(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = load("attachment_recorder")
-    monkeypatch.setattr(recorder, "table", Items())
-    without_room = {**ACCEPTED, "metadata": {}}
-    result = recorder.handler(queued(json.dumps(ACCEPTED), json.dumps(without_room)), CONTEXT)
-    assert result == {"batchItemFailures": [{"itemIdentifier": "1"}]}
-    ((key, item),) = recorder.table.stored.items()
-    assert (*key, item["region"]) == ("ROOM#room-1", "ATTACHMENT#u-1", "us-west-2")
+@pytest.fixture
+def recorder(load: Load, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    return Recorder(load("attachment_recorder"), monkeypatch)
+
+
+def test_the_recorder_puts_an_upload_into_its_room(recorder: Recorder) -> None:
+    assert recorder.receive(ACCEPTED, {**ACCEPTED, "metadata": {}}) == ["1"]
+    item = recorder.item
+    assert item is not None
+    assert item["region"] == "us-west-2"
     assert (item["search_name"], "thumbnail" in item) == ("cat.jpg", False)
     # The index of memberships holds every item that has both.
     assert not {"user", "room"} <= set(item)
@@ -505,15 +527,30 @@ def test_the_recorder_puts_an_upload_into_its_room(load: Load, monkeypatch: pyte
 
 @pytest.mark.parametrize("order", list(permutations([ACCEPTED, WITH_THUMBNAIL, ACCEPTED])))
 def test_upload_and_thumbnail_may_be_recorded_in_any_order(
-    load: Load, monkeypatch: pytest.MonkeyPatch, order: tuple[dict[str, Any], ...]
+    recorder: Recorder, order: tuple[dict[str, Any], ...]
 ) -> None:
-    recorder = load("attachment_recorder")
-    monkeypatch.setattr(recorder, "table", Items())
-    recorder.handler(queued(*map(json.dumps, order)), CONTEXT)
-    (item,) = recorder.table.stored.values()
-    assert item["thumbnail"] is True
-    assert item["thumbnail_file"] == WITH_THUMBNAIL["thumbnail"]
-    assert item["key"] == ACCEPTED["key"]
+    recorder.receive(*order)
+    assert recorder.item is not None
+    assert recorder.item["thumbnail"] is True
+    assert recorder.item["thumbnail_file"] == WITH_THUMBNAIL["thumbnail"]
+    assert recorder.item["key"] == ACCEPTED["key"]
+
+
+def test_the_file_of_who_has_left_is_deleted_and_recorded_nowhere(recorder: Recorder) -> None:
+    recorder.enter(left_at="now", left_in="ap-northeast-1")
+    before = dict(recorder.table.items)
+    assert recorder.receive(ACCEPTED, WITH_THUMBNAIL, {**ACCEPTED, "owner": "mallory"}) == []
+    assert recorder.table.items == before
+    file = {"Bucket": "b", "Key": ACCEPTED["key"], "VersionId": "v-1"}
+    assert recorder.deleted == [file, file, {"Bucket": "b", "Key": WITH_THUMBNAIL["thumbnail"]["key"]}, file]
+
+
+def test_an_attachment_stays_and_gets_its_thumbnail_after_its_owner_left(recorder: Recorder) -> None:
+    recorder.receive(ACCEPTED)
+    recorder.enter(left_at="now", left_in="ap-northeast-1")
+    assert recorder.receive(WITH_THUMBNAIL) == []
+    assert recorder.item is not None
+    assert (recorder.item["thumbnail"], recorder.deleted) == (True, [])
 
 
 def request(method: str, path: str, body: object = None, **query: str) -> dict[str, Any]:
@@ -534,10 +571,20 @@ def request(method: str, path: str, body: object = None, **query: str) -> dict[s
 
 @pytest.fixture
 def api(load: Load, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The API of somebody who is in every room."""
+    """The API of somebody who is in every room, with an empty table."""
     module = load("api")
     monkeypatch.setattr(rooms, "require_member", lambda *_: None)
+    use(module, MemoryTable(), monkeypatch)
     return module
+
+
+def use(api: ModuleType, table: MemoryTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the API work on a table."""
+    work = service(api)
+    monkeypatch.setattr(work, "table", table)
+    monkeypatch.setattr(work.log.items, "table", table)
+    for owner in (work.accounts, work.budgets, work.markers):
+        monkeypatch.setattr(owner, "_table", table)
 
 
 def service(api: ModuleType) -> Any:
@@ -557,9 +604,16 @@ def call(
     return int(answer["statusCode"]), json.loads(answer["body"]), answer["headers"]
 
 
+def problem(api: ModuleType, name: str) -> Exception:
+    """Return an error that the API explains to clients."""
+    (kind,) = [kind for kind in api.PROBLEMS if kind.__name__ == name]
+    error: Exception = kind()
+    return error
+
+
 def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: object) -> None:
-        raise api.RoomBusyError
+        raise problem(api, "RoomBusyError")
 
     monkeypatch.setattr(service(api).log, "append", busy)
     status, body, headers = call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
@@ -569,8 +623,7 @@ def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: 
 
 def test_posting_to_a_room_of_others_answers_as_if_there_were_none(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     api, table = load("api"), MemoryTable()
-    monkeypatch.setattr(service(api).log.items, "table", table)
-    monkeypatch.setattr(service(api), "table", table)
+    use(api, table, monkeypatch)
     room = rooms.create(table, "ben", "Lobby")["room"]
     before = dict(table.items)
     body = {"text": "x", "client_message_id": "1"}
@@ -579,8 +632,7 @@ def test_posting_to_a_room_of_others_answers_as_if_there_were_none(load: Load, m
     assert (answers[0][0], table.items) == (404, before)
 
 
-def test_a_session_tells_a_client_all_that_it_needs(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service(api), "table", MemoryTable())
+def test_a_session_tells_a_client_all_that_it_needs(api: ModuleType) -> None:
     first = call(api, "POST", "/session", {"name": " Anna "})[1]
     assert first == {
         "region": "us-west-2",
@@ -608,7 +660,7 @@ def test_what_changed_at_the_same_moment_may_be_asked_again(api: ModuleType, mon
         raise rooms.RoomChangedError
 
     def busy(*_: object) -> None:
-        raise api.MarkerBusyError
+        raise problem(api, "MarkerBusyError")
 
     monkeypatch.setattr(rooms, "leave", changed)
     monkeypatch.setattr(service(api).markers, "mark", busy)

@@ -6,10 +6,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from notices import Notices, Preferences
+from notices.values import check_choice
 from stacks.chat.handlers.api import people
+from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
@@ -37,6 +39,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "WEB_ADDRESS": "https://chat.example.com",
         "NOTICES_QUEUE": "https://sqs.example/notices",
         "USER_POOL_REGION": "ap-northeast-1",
+        "LOG_REGIONS": "ap-northeast-1,us-west-2",
+        "LIMITS": LimitsConfiguration(settings_per_hour=3).model_dump_json(),
+        "REALTIME": "{}",
+        "UPLOAD_FUNCTION": "forms",
+        "SIGNING_FUNCTIONS": "{}",
+        "ACCEPTED_PREFIX": "accepted/",
     }.items():
         monkeypatch.setenv(name, value)
 
@@ -111,6 +119,27 @@ def test_a_long_text_is_cut_and_an_author_without_a_name_is_left_out(notifier: N
     assert {notice["body"] for notice in notifier.sent} == {"x" * 300}
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("one\n\nBen: I did not say this", "Anna: one Ben: I did not say this"),
+        ("in\u202everted \u2066order\u2069", "Anna: inverted order"),
+        ("\u200b\x00", "Anna: "),
+    ],
+)
+def test_a_text_cannot_pretend_to_be_another_notice(notifier: Notifier, text: str, told: str) -> None:
+    people.rename(notifier.table, "anna", "Anna")
+    notifier.tell(notifier.message(text=text))
+    assert {notice["body"] for notice in notifier.sent} == {told}
+
+
+def test_what_shows_nothing_is_still_a_notice(notifier: Notifier) -> None:
+    # A name from before names were checked, and nobody's name: the queue takes no empty title and no empty text.
+    notifier.table.items[f"ROOM#{notifier.room}", "ROOM"]["name"] = "\u200b"
+    notifier.tell(notifier.message(text="\u200b"))
+    assert {(notice["title"], notice["body"]) for notice in notifier.sent} == {("…", "…")}
+
+
 def test_nobody_is_told_when_everybody_is_there(notifier: Notifier) -> None:
     notifier.online |= {f"absent-{number}" for number in range(12)}
     assert notifier.tell(notifier.message()) == []
@@ -175,6 +204,7 @@ class People:
         return self.chosen
 
     def choose(self, _user: str, **choice: Any) -> Preferences:
+        check_choice(**choice)
         self.chosen = Preferences(**choice)
         return self.chosen
 
@@ -188,19 +218,25 @@ class People:
 
 
 class Me:
-    """The routes of a user, behind the HTTP API."""
+    """The routes of a user: the API, its table, and the user pool."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
-        self.module = importlib.import_module("stacks.chat.handlers.api.routes.notifications")
+        self.api = import_handler("stacks.chat.handlers.api")
+        self.module = self.api.notifications
+        self.service = self.module.service
         self.people = People()
         self.account: Any = {"email": "anna@example.com", "email_verified": "true"}
         self.tokens: list[str] = []
-        self.app = APIGatewayHttpResolver(enable_validation=True)
-        self.app.include_router(self.module.router)
+        self.authorization = "Bearer the-token"
+        self.table: Any = MemoryTable()
+        for name, owner in (
+            ("table", self.service),
+            ("_table", self.service.accounts),
+            ("_table", self.service.budgets),
+        ):
+            monkeypatch.setattr(owner, name, self.table)
         monkeypatch.setattr(self.module, "connect", lambda: self.people)
-        monkeypatch.setattr(self.module, "_user_pool", lambda: SimpleNamespace(get_user=self._get_user))
+        monkeypatch.setattr(self.module.user_pool, "_pool", lambda: SimpleNamespace(get_user=self._get_user))
 
     def _get_user(self, AccessToken: str) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
         self.tokens.append(AccessToken)
@@ -212,7 +248,7 @@ class Me:
         event = {
             "version": "2.0",
             "rawPath": path,
-            "headers": {"content-type": "application/json", "authorization": "Bearer the-token"},
+            "headers": {"content-type": "application/json", "authorization": self.authorization},
             "requestContext": {
                 "http": {"method": method, "path": path},
                 "stage": "$default",
@@ -221,7 +257,7 @@ class Me:
             "body": None if body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        answer = self.app.resolve(event, CONTEXT)
+        answer = self.api.handler(event, CONTEXT)
         return int(answer["statusCode"]), json.loads(answer["body"])
 
 
@@ -253,9 +289,13 @@ def test_without_mail_nobody_asks_for_an_address(me: Me) -> None:
     [
         ({"email": "anna@example.com", "email_verified": "false"}, 409),
         ({}, 409),
+        ({"email": "änna@example.com", "email_verified": "true"}, 409),
         (ClientError({"Error": {"Code": "InternalErrorException"}}, "GetUser"), 503),
+        (ClientError({"Error": {"Code": "NotAuthorizedException"}}, "GetUser"), 401),
+        (ClientError({"Error": {"Code": "UserNotFoundException"}}, "GetUser"), 401),
+        (ParamValidationError(report="too short"), 401),
     ],
-    ids=["not verified", "none", "the home Region is down"],
+    ids=["not verified", "none", "not ASCII", "the home Region is down", "no access token", "no account", "no token"],
 )
 def test_without_a_proven_address_nothing_is_changed(me: Me, account: Any, status: int) -> None:
     me.account = account
@@ -286,6 +326,7 @@ def test_a_chat_without_notices_says_so_and_works_on(me: Me, monkeypatch: pytest
         {"statusCode": 404, "message": "this chat sends no notices"},
     )
     me.module.seen("anna", "room")
+    me.module.forget("anna")
 
 
 def test_the_environment_tells_whether_there_are_notices(monkeypatch: pytest.MonkeyPatch) -> None:

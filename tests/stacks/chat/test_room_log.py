@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.chat.handlers.api import log as log_module
+from stacks.chat.handlers.api.budgets import Budget, BudgetExceededError, Budgets
 from stacks.chat.handlers.api.log import RoomBusyError, RoomLog
 from stacks.chat.handlers.api.ordering import message_id
 from stacks.chat.handlers.domain import table as keys
@@ -32,7 +33,11 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def log(table: MemoryTable, pauses: list[float]) -> RoomLog:
-    return RoomLog(cast("Any", table), HERE, REGIONS, pause=pauses.append)
+    return RoomLog(cast("Any", table), HERE, REGIONS, budgets_of(table), pause=pauses.append)
+
+
+def budgets_of(table: MemoryTable, messages: int = 1000) -> Budgets:
+    return Budgets(cast("Any", table), HERE, {Budget.MESSAGES: messages}, clock=lambda: 1_800_000_030)
 
 
 def from_there(table: MemoryTable, sequence: int, clock: int, client_message_id: str, **parts: bool) -> None:
@@ -115,7 +120,7 @@ def test_an_answer_sorts_after_everything_that_had_arrived(log: RoomLog, table: 
 
 
 def test_who_was_overtaken_takes_the_next_number(log: RoomLog, table: MemoryTable, pauses: list[float]) -> None:
-    other = RoomLog(cast("Any", table), HERE, REGIONS)
+    other = RoomLog(cast("Any", table), HERE, REGIONS, budgets_of(table))
 
     def overtake() -> None:
         table.before_transaction = lambda: None
@@ -153,6 +158,18 @@ def test_an_error_that_no_retry_mends_is_raised_at_once(
     with pytest.raises(ClientError):
         log.append("room", "anna", "1", "hello")
     assert pauses == []
+
+
+def test_who_has_written_enough_in_this_minute_waits_for_the_next(table: MemoryTable, pauses: list[float]) -> None:
+    log = RoomLog(cast("Any", table), HERE, REGIONS, budgets_of(table, 2), pause=pauses.append)
+    # Of all rooms together, and each message once however often it is sent.
+    stored = [log.append(room, "anna", "1", "hello")[0] for room in ("one", "two")]
+    assert log.append("two", "anna", "1", "hello") == (stored[1], False)
+    before = dict(table.items)
+    with pytest.raises(BudgetExceededError, match="one user may have 2 messages in one minute") as raised:
+        log.append("one", "anna", "2", "hello")
+    assert (raised.value.retry_after, table.items, pauses) == (30, before, [])
+    assert log.append("one", "ben", "1", "hello")[1]
 
 
 def test_a_message_that_the_other_region_accepted_is_not_accepted_again(log: RoomLog, table: MemoryTable) -> None:

@@ -10,6 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs.testing import Synthesis, architecture
 from stacks.chat import system
+from stacks.chat.config import ChatConfiguration
 from stacks.chat.regional_stack import RegionalStack
 from tests.stacks.chat.architectures import ORIGIN, two_regions
 
@@ -136,6 +137,9 @@ def test_only_health_and_mails_links_answer_without_a_token(templates: dict[str,
     public = {route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"}
     assert public == {"GET /health", "GET /health/deep", "GET /unsubscribe", "POST /unsubscribe"}
     assert {route["AuthorizationType"] for route in routes if route["RouteKey"] not in public} == {"JWT"}
+    # Access tokens have this scope, ID tokens none.
+    scopes = {tuple(route.get("AuthorizationScopes", ())) for route in routes if route["RouteKey"] not in public}
+    assert scopes == {("aws.cognito.signin.user.admin",)}
     authorizer = only(templates[stack], "AWS::ApiGatewayV2::Authorizer")["JwtConfiguration"]
     assert "cognito-idp.ap-northeast-1" in json.dumps(authorizer["Issuer"])
 
@@ -161,15 +165,23 @@ def test_the_api_may_read_and_write_its_table_and_call_three_functions(templates
     template = templates[stack]
     assert allowed(template, "ChatFunctionRole", "dynamodb") == {
         "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
     }
-    # Only a user's devices are ever deleted; what is said stays.
-    (delete,) = [item for item in statements(template, "ChatFunctionRole") if "dynamodb:DeleteItem" in item["Action"]]
-    assert delete["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "DEVICE#*"]}}
+    # Only what is known of a user, and the user's devices, is ever deleted; what is said stays.
+    deletes = [
+        item
+        for item in statements(template, "ChatFunctionRole")
+        if {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem"} & set(item["Action"])
+    ]
+    assert [item["Condition"] for item in deletes] == [
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": prefixes}}
+        for prefixes in (["USER#*"], ["USER#*", "DEVICE#*"])
+    ]
     (invoke,) = [item for item in statements(template, "ChatFunctionRole") if item["Action"] == "lambda:InvokeFunction"]
     named = sorted(json.dumps(resource) for resource in invoke["Resource"])
     assert len(named) == 3
@@ -183,7 +195,16 @@ def test_the_api_may_read_and_write_its_table_and_call_three_functions(templates
 @pytest.mark.parametrize("stack", [HOME, AWAY])
 def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) -> None:
     template = templates[stack]
-    assert allowed(template, "AttachmentsRecorderFunctionRole", "dynamodb") == {"dynamodb:UpdateItem"}
+    assert allowed(template, "AttachmentsRecorderFunctionRole", "dynamodb") == {
+        "dynamodb:BatchGetItem",
+        "dynamodb:UpdateItem",
+    }
+    recorder = list(statements(template, "AttachmentsRecorderFunctionRole"))
+    (items,) = [item for item in recorder if "dynamodb:UpdateItem" in item["Action"]]
+    assert items["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ROOM#*"]}}
+    (files,) = [item for item in recorder if "s3:DeleteObject" in item["Action"]]
+    assert files["Action"] == ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    assert "/accepted/*" in json.dumps(files["Resource"])
     assert allowed(template, "MessagesArchiverRole", "s3") == {"s3:PutObject"}
     assert allowed(template, "MessagesPublisherRole", "sns") == {"sns:Publish"}
     assert allowed(template, "MessagesPublisherRole", "dynamodb") == {
@@ -276,6 +297,22 @@ def test_the_region_that_accepted_a_message_tells_who_is_away(templates: dict[st
         if "dynamodb:" in json.dumps(statement["Action"]):
             assert "dynamodb:LeadingKeys" in json.dumps(statement["Condition"])
     assert not {"dynamodb:PutItem", "dynamodb:UpdateItem"} & allowed(template, "NoticesNotifierRole", "dynamodb")
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_mail_is_sent_after_a_look_at_the_account_in_the_home_region(templates: dict[str, Any], stack: str) -> None:
+    delivery = statements(templates[stack], "NoticesNotificationsDelivery")
+    (look,) = [item for item in delivery if "cognito-idp" in json.dumps(item["Action"])]
+    assert look["Action"] == "cognito-idp:AdminGetUser"
+    assert ":cognito-idp:ap-northeast-1:" in json.dumps(look["Resource"])
+    assert "cognito" not in json.dumps([*statements(templates[stack], "ChatFunctionRole")])
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_the_budgets_of_users_are_those_of_the_configuration(templates: dict[str, Any], stack: str) -> None:
+    environment = only(templates[stack], "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]
+    assert json.loads(environment["LIMITS"]) == ChatConfiguration.model_fields["limits"].default.model_dump()
+    assert environment["USER_POOL_REGION"] == "ap-northeast-1"
 
 
 def test_push_goes_through_applications_of_the_same_region_only(templates: dict[str, Any]) -> None:

@@ -17,6 +17,9 @@ class Environment:
     """The ``From`` of mails."""
     unsubscribe_url: str
     configuration_set: str
+    user_pool_id: str | None
+    """The pool whose users are notified; None when the back end alone knows who its users are."""
+    user_pool_region: str
 
     @classmethod
     def read(cls) -> Self:
@@ -29,4 +32,6 @@ class Environment:
             sender=os.environ["SENDER"],
             unsubscribe_url=os.environ["UNSUBSCRIBE_URL"],
             configuration_set=os.environ["CONFIGURATION_SET"],
+            user_pool_id=os.environ.get("USER_POOL_ID"),
+            user_pool_region=os.environ.get("USER_POOL_REGION", ""),
         )

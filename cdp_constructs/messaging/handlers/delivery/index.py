@@ -4,6 +4,7 @@ Each channel is noted when it was served, so a try after a failure repeats only 
 between sending and noting, that one mail or push is sent again.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -14,12 +15,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from notices import Notices
+from notices import Device, Notices, Preferences
 from notices.state import Batch, Timer
 from notices.timers import arm, is_early, read, send
 from notices.waiting import Waiting
 
 from . import channels
+from .accounts import Accounts, DisabledAccountError, NoAccountError
 from .environment import Environment
 from .messages import message_of
 
@@ -32,6 +34,7 @@ metrics.set_default_dimensions(function_name=environment.function_name)
 sqs = boto3.client("sqs")
 waiting = Waiting(boto3.resource("dynamodb").Table(environment.waiting_table))
 people = Notices.from_environment()
+accounts = Accounts(environment.user_pool_id, environment.user_pool_region) if environment.user_pool_id else None
 
 # A bit longer than this function may run: a call that takes the batch later than that is the only one.
 LEASE_SECONDS = 35
@@ -77,6 +80,7 @@ def deliver(batch: Batch) -> int:
     if message is None:
         count("SeenNotices")
         return 0  # nobody was disturbed
+    preferences, devices = reachable(user, preferences)
     failures: list[Exception] = []
     address = preferences.address if preferences.mail and not preferences.mail_off else None
     if address and "mail" not in batch.done:
@@ -86,7 +90,6 @@ def deliver(batch: Batch) -> int:
             waiting.done(batch, "mail")
         except (BotoCoreError, ClientError) as error:
             failures.append(error)
-    devices = people.devices(user) if preferences.push else []
     for device in devices:
         if device.device in batch.done:
             continue
@@ -101,6 +104,27 @@ def deliver(batch: Batch) -> int:
         raise failures[0]
     # A user who chose no channel was not disturbed either, and is notified at once after choosing one.
     return preferences.quiet_minutes if address or devices else 0
+
+
+def reachable(user: str, preferences: Preferences) -> tuple[Preferences, list[Device]]:
+    """Return what the user chose, with the address that the account has verified by now, and the user's devices.
+
+    Who has no account is forgotten, and neither mailed nor pushed to; nor is who may not sign in.
+    """
+    devices = people.devices(user) if preferences.push else []
+    if accounts is None or not (preferences.mail or devices):
+        return preferences, devices
+    try:
+        address = accounts.address_of(user)
+    except NoAccountError:
+        people.forget(user)
+        count("UnknownUsers")
+        return replace(preferences, mail=False), []
+    except DisabledAccountError:
+        return replace(preferences, mail=False), []
+    if preferences.mail:
+        preferences = people.follow(user, preferences, address) if address else replace(preferences, mail=False)
+    return preferences, devices
 
 
 def count(name: str) -> None:

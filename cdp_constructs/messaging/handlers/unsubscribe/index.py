@@ -24,6 +24,7 @@ app = APIGatewayHttpResolver()
 
 # The path is the user's: whatever reaches the function is a link of a mail.
 ANY_PATH = ".+"
+LONGEST_USER = 256
 
 
 @logger.inject_lambda_context
@@ -44,7 +45,8 @@ def switch_off() -> Response[str]:
     """Switch mail off for the user of the token."""
     query = app.current_event.query_string_parameters
     user, token = query.get("user", ""), query.get("token", "")
-    if not user or not token or not people.unsubscribe(user, token):
+    # No user of a notice has a longer name, and no key of the table is much longer.
+    if not 1 <= len(user) <= LONGEST_USER or not token or not people.unsubscribe(user, token):
         return answer(HTTPStatus.FORBIDDEN, "wrong")
     return answer(HTTPStatus.OK, "done")
 

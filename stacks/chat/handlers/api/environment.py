@@ -16,6 +16,8 @@ class Environment:
     log_regions: tuple[str, ...]
     """Every Region that may hold a part of a room's history."""
     table_name: str
+    limits: Mapping[str, int]
+    """The most that one user may do in a span of the clock, by ``Budget``."""
     realtime: Mapping[str, Any]
     """Where clients find the live channels."""
     upload_function: str
@@ -32,6 +34,7 @@ class Environment:
             region=os.environ["AWS_REGION"],
             log_regions=tuple(os.environ["LOG_REGIONS"].split(",")),
             table_name=os.environ["TABLE_NAME"],
+            limits=from_json(os.environ["LIMITS"]),
             realtime=from_json(os.environ["REALTIME"]),
             upload_function=os.environ["UPLOAD_FUNCTION"],
             signing_functions=from_json(os.environ["SIGNING_FUNCTIONS"]),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..domain.messages import Message
+from .budgets import Budgets
 from .log_items import LogItems
 from .ordering import (
     Cursor,
@@ -41,9 +42,15 @@ class RoomLog:
     """
 
     def __init__(
-        self, table: "Table", region: str, regions: Sequence[str], *, pause: Callable[[float], None] = time.sleep
+        self,
+        table: "Table",
+        region: str,
+        regions: Sequence[str],
+        budgets: Budgets,
+        *,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.items = LogItems(table, region, regions)
+        self.items = LogItems(table, region, regions, budgets)
         self._pause = pause
         self.region = region
         self.regions = tuple(regions)
@@ -66,6 +73,7 @@ class RoomLog:
         Raises:
             RoomNotFoundError: when the author is not in the room, so also when there is none; nothing was stored.
             RoomBusyError: when other writers were faster every time.
+            BudgetExceededError: when the author has written as much as one user may; nothing was stored.
         """
         for attempt in range(_TRIES):
             if attempt:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from ..domain import rooms
 from ..domain import table as keys
 from ..domain.messages import Message, Position
+from .budgets import Budget, Budgets
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -30,10 +31,12 @@ class LogItems:
         table: This Region's replica.
         region: The Region whose log is written here.
         regions: The Regions whose logs are read, this one included.
+        budgets: Count the messages of authors.
     """
 
-    def __init__(self, table: "Table", region: str, regions: Sequence[str]) -> None:
+    def __init__(self, table: "Table", region: str, regions: Sequence[str], budgets: Budgets) -> None:
         self.table = table
+        self._budgets = budgets
         self._region = region
         self._regions = tuple(regions)
 
@@ -98,7 +101,11 @@ class LogItems:
         return answer["Items"]
 
     def put(self, message: Message, *, first: bool) -> bool:
-        """Store head, message and marker together, or nothing. False when another writer was faster."""
+        """Store head, message and marker together, and count, or nothing. False when another writer was faster.
+
+        Raises:
+            BudgetExceededError: when the author has written as much as one user may.
+        """
         key = keys.as_key
         place = {"sequence": message.sequence, "clock": message.clock}
         head: PutTypeDef = {
@@ -124,10 +131,14 @@ class LogItems:
             }
             for item in new
         ]
+        counted: TransactWriteItemTypeDef = {"Update": self._budgets.update(message.author, Budget.MESSAGES)}
         try:
-            self.table.meta.client.transact_write_items(TransactItems=[{"Put": head}, *puts])
+            self.table.meta.client.transact_write_items(TransactItems=[{"Put": head}, *puts, counted])
         except ClientError as error:
-            if not _worth_a_retry(error):
+            reasons = _reasons(error)
+            if reasons and reasons[-1] == "ConditionalCheckFailed":
+                raise self._budgets.exceeded(Budget.MESSAGES) from None
+            if not _worth_a_retry(error, reasons):
                 raise
             logger.debug("Another writer was faster", room=message.room, sequence=message.sequence)
             return False
@@ -152,7 +163,12 @@ def _position(region: str, marker: keys.Item) -> Position:
     return Position(int(marker["clock"]), region, int(marker["sequence"]))
 
 
-def _worth_a_retry(error: ClientError) -> bool:
+def _reasons(error: ClientError) -> list[str]:
+    """Return why a transaction was cancelled, by its items; "None" for those that were not at fault."""
     response: Any = error.response
-    codes = {reason["Code"] for reason in response.get("CancellationReasons", [])} - {"None"}
+    return [str(reason["Code"]) for reason in response.get("CancellationReasons", [])]
+
+
+def _worth_a_retry(error: ClientError, reasons: Sequence[str]) -> bool:
+    codes = set(reasons) - {"None"}
     return error.response["Error"]["Code"] == "TransactionCanceledException" and bool(codes) and codes <= _WORTH_A_RETRY

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from ..domain.names import check_name, shown
+
 LONGEST_TEXT = 4096
 """Longest message in bytes of UTF-8."""
 LONGEST_PAGE = 100
@@ -19,8 +21,10 @@ def _fits(text: str) -> str:
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
-RoomName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+DisplayName = Annotated[str, AfterValidator(check_name), Field(max_length=40)]
+RoomName = Annotated[str, AfterValidator(check_name), Field(max_length=80)]
+# Of a file it is shown what can be shown: operating systems and other applications write hidden characters into names.
+FileName = Annotated[str, AfterValidator(shown), Field(min_length=1, max_length=255)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_fits)]
 
 
@@ -72,7 +76,7 @@ class NewMessage(_Body):
 class NewUpload(_Body):
     """A file to upload; the bytes themselves go to S3."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    name: FileName
     content_type: Annotated[str, StringConstraints(max_length=127)]
     size: Annotated[int, Field(gt=0)]
     """Bytes."""

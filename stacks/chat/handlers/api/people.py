@@ -14,6 +14,11 @@ def rename(table: "Table", user: str, name: str) -> None:
     table.put_item(Item=keys.as_key(keys.profile_key(user)) | {"name": name})
 
 
+def forget(table: "Table", user: str) -> None:
+    """Delete the name of a user."""
+    table.delete_item(Key=keys.as_key(keys.profile_key(user)))
+
+
 def names_of(table: "Table", users: Iterable[str]) -> dict[str, str]:
     """Return the names of users; empty for who has given none, or whose name has not arrived in this Region."""
     key_of = {user: keys.profile_key(user) for user in users}

@@ -5,7 +5,7 @@ counts, log by log: markers only grow, and none is ever written over by another 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -73,6 +73,25 @@ class ReadMarkers:
         if not any(self._grow(user, room, seen) for _ in range(_TRIES)):
             raise MarkerBusyError
         return self.unread(user, {room: head})[room]
+
+    def forget(self, user: str) -> None:
+        """Delete the user's markers, of every room and Region."""
+        partition, _ = keys.read_key(user, "", "")
+        start: dict[str, Any] = {}
+        while True:
+            answer = self._table.query(
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :markers)",
+                ExpressionAttributeValues={":pk": partition, ":markers": keys.READ_MARKERS},
+                ProjectionExpression="pk, sk",
+                ConsistentRead=True,
+                **start,
+            )
+            with self._table.batch_writer() as batch:
+                for item in answer["Items"]:
+                    batch.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _grow(self, user: str, room: str, seen: Cursor) -> bool:
         """Advance the marker of this Region. False when another call wrote it in between."""

@@ -2,7 +2,9 @@
 
 from ..domain.presence import RoomPresence
 from ..domain.table import connect
+from .accounts import Accounts
 from .attachments import Attachments
+from .budgets import Budgets
 from .environment import Environment
 from .log import RoomLog
 from .reading import ReadMarkers
@@ -10,7 +12,9 @@ from .reading import ReadMarkers
 environment = Environment.read()
 region = environment.region
 table = connect(environment.table_name)
-log = RoomLog(table, region, environment.log_regions)
+accounts = Accounts(table)
+budgets = Budgets(table, region, environment.limits)
+log = RoomLog(table, region, environment.log_regions, budgets)
 markers = ReadMarkers(table, region, environment.log_regions)
 presence = RoomPresence(table)
 attachments = Attachments(environment)

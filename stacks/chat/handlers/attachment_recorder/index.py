@@ -3,11 +3,15 @@
 It receives a message when an upload was accepted, and another one, with ``thumbnail``, when its thumbnail was made; in
 any order, and each perhaps twice. Each message has everything about the upload, so whichever is first creates the item,
 and none removes what the other wrote.
+
+A form can be used for minutes after it was issued. The file of who has left the room meanwhile, or was removed, does
+not become an attachment: it is deleted.
 """
 
 import os
 from typing import Any
 
+import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -15,18 +19,28 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
+from ..domain.rooms import lets_in
 from ..domain.search import searchable
-from ..domain.table import as_key, attachment_key, connect
+from ..domain.table import as_key, attachment_key, connect, get_many, member_key
 
 logger = Logger()
 tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 table = connect(os.environ["TABLE_NAME"])
+s3 = boto3.client("s3")
 
 
 def record_attachment(record: SQSRecord) -> None:
     """Record what one message says. The same message again changes nothing, and so is no change in the stream."""
     upload = from_json(record.body, allow_inf_nan=False)
+    room = upload["metadata"]["room"]
+    attachment, member = attachment_key(room, upload["upload_id"]), member_key(room, upload["owner"])
+    found = get_many(table, [attachment, member])
+    # An attachment that is recorded stays when its owner leaves, and gets its thumbnail.
+    if attachment not in found and not lets_in(found.get(member)):
+        logger.info("Refused: the owner is not in the room", key=upload["key"], room=room)
+        delete_files(upload)
+        return
     item = {
         # Not "user": the index of memberships is made of items that have it.
         "owner": upload["owner"],
@@ -41,11 +55,18 @@ def record_attachment(record: SQSRecord) -> None:
     if "thumbnail" in upload:
         item |= {"thumbnail": True, "thumbnail_file": upload["thumbnail"]}
     table.update_item(
-        Key=as_key(attachment_key(upload["metadata"]["room"], upload["upload_id"])),
+        Key=as_key(attachment),
         UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in item),
         ExpressionAttributeNames={f"#{name}": name for name in item},
         ExpressionAttributeValues={f":{name}": value for name, value in item.items()},
     )
+
+
+def delete_files(upload: dict[str, Any]) -> None:
+    """Delete an upload, and its thumbnail when there is one already; a later one comes with a message of its own."""
+    s3.delete_object(Bucket=upload["bucket"], Key=upload["key"], VersionId=upload["version_id"])
+    if "thumbnail" in upload:
+        s3.delete_object(Bucket=upload["bucket"], Key=upload["thumbnail"]["key"])
 
 
 @logger.inject_lambda_context

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import table as keys
-from .names import NAMESPACE
+from .resources import NAMESPACE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 Key = tuple[str, str]
 
+READ_MARKERS = "READ#"
+"""What the sort keys of a user's read markers begin with."""
+
 # Most keys of one BatchGetItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _BATCH = 100
 _THROTTLED = 0.1
@@ -41,9 +44,19 @@ def profile_key(user: str) -> Key:
     return f"USER#{user}", "PROFILE"
 
 
+def account_key(user: str) -> Key:
+    """Key of the mark that a user's account was deleted."""
+    return f"USER#{user}", "ACCOUNT"
+
+
+def budget_key(user: str, budget: str, region: str, span: int) -> Key:
+    """Key of the counter of what a user did in a span of the clock in one Region. Only that Region writes it."""
+    return f"USER#{user}", f"BUDGET#{budget}#{region}#{span}"
+
+
 def read_key(user: str, room: str, region: str) -> Key:
     """Key of how far a user has read a room, as marked in one Region. Only that Region writes it."""
-    return f"USER#{user}", f"READ#{room}#{region}"
+    return f"USER#{user}", f"{READ_MARKERS}{room}#{region}"
 
 
 def channel_key(room: str, region: str) -> Key:

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..domain.messages import Message
+from ..domain.names import shown
 from ..domain.table import Item, Key, profile_key, room_key
 
 # Enough of a text to decide whether to open the room.
 _LONGEST_BODY = 300
+# A notice has a title and a text; of a text of hidden characters, and of a room that has not arrived, nothing is shown.
+_NOTHING = "…"
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,12 @@ def notices_of(
         web_address: Where the web client is.
     """
     message = received.message
-    author = _name(named.get(profile_key(message.author)))
+    author, text = _name(named.get(profile_key(message.author))), shown(message.text)
     notice = {
         "notice_id": message.id,
         "topic": message.room,
-        "title": _name(named.get(room_key(message.room))),
-        "body": (f"{author}: {message.text}" if author else message.text)[:_LONGEST_BODY],
+        "title": _name(named.get(room_key(message.room))) or _NOTHING,
+        "body": (f"{author}: {text}" if author else text)[:_LONGEST_BODY] or _NOTHING,
         "link": f"{web_address}/rooms/{message.room}",
     }
     for user in sorted(receivers):
@@ -64,4 +67,4 @@ def notices_of(
 
 def _name(item: Item | None) -> str:
     """Return a name; empty for who has given none, and for what has not arrived in this Region."""
-    return str(item["name"]) if item else ""
+    return shown(str(item["name"])) if item else ""

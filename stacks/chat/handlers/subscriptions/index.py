@@ -1,4 +1,7 @@
-"""Decides who may subscribe to a room's channel: its members, and only to the channel that the room has now."""
+"""Decides who may subscribe to a room's channel: its members, and only to the channel that the room has now.
+
+AppSync takes access tokens and ID tokens of the user pool; here only access tokens count, as at the HTTP API.
+"""
 
 import os
 from typing import Any
@@ -27,7 +30,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str] | 
     channel that the room has left.
     """
     channel, user = str(event["info"]["channel"]["path"]), str(event["identity"]["sub"])
-    room = channels.room_of(channel)
+    room = channels.room_of(channel) if event["identity"]["claims"].get("token_use") == "access" else None
     if room is None or not rooms.is_member(table, user, room) or channels.look_up(table, room, region) != channel:
         logger.info("Subscription refused", channel=channel, user=user)
         return REFUSED

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from ...domain import rooms
 from .. import service
 from ..attachments import search
+from ..budgets import Budget
 from ..models import Identifier, NewUpload
 from .caller import Answer, Limit, Room, user_of
 
@@ -20,6 +21,7 @@ def request_upload(room: Room, body: NewUpload) -> Answer:
     """Return a form for uploading one file; it becomes an attachment once it has been checked."""
     user = user_of(router)
     rooms.require_member(service.table, user, room)
+    service.budgets.spend(user, Budget.UPLOADS)
     form = service.attachments.request_upload(user, room, body.name, body.content_type, body.size)
     return form, HTTPStatus.CREATED
 

@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from ..models import LONGEST_PAGE, Identifier
+from ..user_pool import token_in
 
 Answer = tuple[dict[str, Any], int]
 Room = Annotated[Identifier, Path()]
@@ -24,3 +25,8 @@ def user_of(router: APIGatewayHttpRouter) -> str:
         message = "the request carries no claims"
         raise RuntimeError(message)
     return str(claims["sub"])
+
+
+def token_of(router: APIGatewayHttpRouter) -> str:
+    """Return the caller's token, for the user pool, which decides about it."""
+    return token_in(router.current_event.headers.get("authorization", ""))

@@ -5,21 +5,17 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import boto3
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotFoundError, ServiceError
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-from botocore import UNSIGNED
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
+from .. import service, user_pool
+from ..budgets import Budget
 from ..models import Identifier
-from .caller import Answer, user_of
+from .caller import Answer, token_of, user_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
-
     from notices import Notices, Preferences
 
 router = APIGatewayHttpRouter()
@@ -54,24 +50,33 @@ def read_choice() -> Answer:
 @router.put("/me/notifications")
 def choose(body: Choice) -> Answer:
     """Keep what the caller chose. Mail goes to the verified address of the account, and nowhere else."""
-    people = _people()
+    people, user = _people(), user_of(router)
+    service.accounts.require(user)
+    service.budgets.spend(user, Budget.SETTINGS)
     address = _verified_address() if body.mail else None
-    chosen = people.choose(
-        user_of(router),
-        mail=body.mail,
-        push=body.push,
-        quiet_minutes=body.quiet_minutes,
-        language=body.language,
-        address=address,
-    )
+    try:
+        chosen = people.choose(
+            user,
+            mail=body.mail,
+            push=body.push,
+            quiet_minutes=body.quiet_minutes,
+            language=body.language,
+            address=address,
+        )
+    except ValueError as error:
+        # The models have checked everything but the address.
+        raise ServiceError(HTTPStatus.CONFLICT, str(error)) from error
     return _described(chosen), HTTPStatus.OK
 
 
 @router.post("/me/devices")
 def add_device(body: NewDevice) -> Answer:
     """Register a device for push."""
+    people, user = _people(), user_of(router)
+    service.accounts.require(user)
+    service.budgets.spend(user, Budget.SETTINGS)
     try:
-        device = _people().add_device(user_of(router), body.platform, body.token)
+        device = people.add_device(user, body.platform, body.token)
     except ValueError as error:
         raise BadRequestError(str(error)) from error
     return {"device": device}, HTTPStatus.CREATED
@@ -89,6 +94,12 @@ def seen(user: str, room: str) -> None:
     """Note that the user has read everything: notices of the room that were not sent yet are dropped."""
     if people := connect():
         people.seen(user, room)
+
+
+def forget(user: str) -> None:
+    """Forget what a user chose, and the user's devices: nothing is mailed or pushed from now on."""
+    if people := connect():
+        people.forget(user)
 
 
 @cache
@@ -120,21 +131,7 @@ def _described(chosen: "Preferences") -> dict[str, Any]:
 
 def _verified_address() -> str:
     """Ask the user pool, with the caller's own token: it is of the caller's account, and Cognito has verified it."""
-    token = router.current_event.headers["authorization"].partition(" ")[2]
-    try:
-        attributes = _user_pool().get_user(AccessToken=token)["UserAttributes"]
-    except (BotoCoreError, ClientError) as error:
-        # The home Region is down, or the account is gone. Nothing was changed.
-        message = "the address of your account cannot be looked up now; nothing was changed, try again later"
-        raise ServiceError(HTTPStatus.SERVICE_UNAVAILABLE, message) from error
-    account = {attribute["Name"]: attribute.get("Value", "") for attribute in attributes}
+    account = user_pool.attributes_of(token_of(router))
     if account.get("email_verified") != "true" or not account.get("email"):
         raise ServiceError(HTTPStatus.CONFLICT, "the account has no verified mail address")
     return account["email"]
-
-
-@cache
-def _user_pool() -> "CognitoIdentityProviderClient":
-    # The token is the credential, so the function needs no permission; the pool is in the home Region.
-    config = Config(signature_version=UNSIGNED, connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
-    return boto3.client("cognito-idp", region_name=os.environ["USER_POOL_REGION"], config=config)

@@ -15,7 +15,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from notices.values import MOST_DEVICES, Device, Preferences, Reason, check_choice, check_device
+from notices.devices import Devices, user_key
+from notices.values import Preferences, Reason, check_choice
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _SEEN_SECONDS = 3 * 24 * 3600
 
 
-class Notices:
+class Notices(Devices):
     """Preferences and devices of users."""
 
     def __init__(
@@ -37,8 +38,7 @@ class Notices:
             platforms: ARN of the platform application by platform, such as ``{"fcm": "arn:…"}``.
             clock: Epoch seconds.
         """
-        self._table = table
-        self.platforms = dict(platforms or {})
+        super().__init__(table, platforms or {})
         self._clock = clock
 
     @classmethod
@@ -51,7 +51,7 @@ class Notices:
 
     def preferences(self, user: str) -> Preferences:
         """Return what the user chose."""
-        item: dict[str, Any] = self._get(_user(user), "NOTICES")
+        item: dict[str, Any] = self._get(user_key(user), "NOTICES")
         address = item.get("address")
         off = self._get(_address(address), "MAIL") if address else {}
         return Preferences(
@@ -90,118 +90,62 @@ class Notices:
             values[":address"] = address
             update += ", address = :address"
         self._table.update_item(
-            Key={"pk": _user(user), "sk": "NOTICES"},
+            Key={"pk": user_key(user), "sk": "NOTICES"},
             UpdateExpression=update,
             ExpressionAttributeNames={"#language": "language"},
             ExpressionAttributeValues=values,
         )
         return self.preferences(user)
 
-    def add_device(self, user: str, platform: str, token: str) -> str:
-        """Register a device for push, and return its id: the same one for the same token.
+    def forget(self, user: str) -> None:
+        """Forget a user: choice, address, devices and what was seen. Nothing is sent from then on.
 
-        A token that another user registered moves to this one: the device has changed hands, or its user has signed in
-        as somebody else.
-
-        Raises:
-            ValueError: for an unknown platform, an empty or too long token, or too many devices.
+        That an address takes no mail is kept: it is about the address.
         """
-        device = check_device(platform, token, self.platforms)
-        mine = {entry.device for entry in self.devices(user)}
-        if device not in mine and len(mine) >= MOST_DEVICES:
-            raise ValueError(f"{MOST_DEVICES} devices are registered; remove one")
-        # In this order a call that breaks off can be repeated: the former owner is forgotten last.
-        before = self._get(_device(device), "OWNER").get("user")
-        if before not in {None, user}:
-            self._table.delete_item(Key={"pk": _user(str(before)), "sk": _device(device)})
-        self._table.put_item(Item={"pk": _device(device), "sk": "OWNER", "user": user})
-        self._table.update_item(
-            Key={"pk": _user(user), "sk": _device(device)},
-            UpdateExpression="SET platform = :platform, #token = :token",
-            ExpressionAttributeNames={"#token": "token"},
-            ExpressionAttributeValues={":platform": platform, ":token": token},
-        )
-        return device
+        # The address first, so that a call that breaks off has ended the mails.
+        self._table.delete_item(Key={"pk": user_key(user), "sk": "NOTICES"})
+        for item in self._items(user, "DEVICE#"):
+            self.remove_device(user, str(item["sk"]).removeprefix("DEVICE#"))
+        for item in self._items(user, "SEEN#"):
+            self._table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
 
-    def remove_device(self, user: str, device: str) -> bool:
-        """Forget a device of the user; False when the user has no such device."""
-        answer = self._table.delete_item(Key={"pk": _user(user), "sk": _device(device)}, ReturnValues="ALL_OLD")
-        try:
-            self._table.delete_item(
-                Key={"pk": _device(device), "sk": "OWNER"},
-                ConditionExpression="#user = :user",
-                ExpressionAttributeNames={"#user": "user"},
-                ExpressionAttributeValues={":user": user},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-        return "Attributes" in answer
+    def follow(self, user: str, preferences: Preferences, address: str) -> Preferences:
+        """Return what the user chose, after taking over the address that the user's account has now."""
+        if address == preferences.address:
+            return preferences
+        self._table.update_item(
+            Key={"pk": user_key(user), "sk": "NOTICES"},
+            UpdateExpression="SET address = :address",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={":address": address},
+        )
+        return self.preferences(user)
 
     def seen(self, user: str, topic: str) -> None:
         """Say that the user has seen the topic: what waits for a digest from before now is not sent any more."""
         now = self._clock()
         self._table.put_item(
             Item={
-                "pk": _user(user),
+                "pk": user_key(user),
                 "sk": f"SEEN#{topic}",
                 "seen_ms": int(now * 1000),
                 "expires_at": int(now) + _SEEN_SECONDS,
             }
         )
 
-    def devices(self, user: str) -> list[Device]:
-        """List the user's devices."""
-        answer = self._table.query(
-            KeyConditionExpression="pk = :user AND begins_with(sk, :device)",
-            ExpressionAttributeValues={":user": _user(user), ":device": "DEVICE#"},
-            ConsistentRead=True,
-        )
-        return [
-            Device(
-                device=str(item["sk"]).removeprefix("DEVICE#"),
-                platform=str(item["platform"]),
-                token=str(item["token"]),
-                endpoints={
-                    name.removeprefix("endpoint#"): str(value)
-                    for name, value in item.items()
-                    if name.startswith("endpoint#")
-                },
-            )
-            for item in answer["Items"]
-        ]
-
-    def owns(self, user: str, device: str) -> bool:
-        """Whether the device is still this user's; between Regions its item can outlive the move for a moment."""
-        return self._get(_device(device), "OWNER").get("user") == user
-
-    def keep_endpoint(self, user: str, device: str, region: str, endpoint: str) -> None:
-        """Remember the SNS endpoint of a device in a Region; nothing when the device was removed meanwhile."""
-        try:
-            self._table.update_item(
-                Key={"pk": _user(user), "sk": _device(device)},
-                UpdateExpression="SET #endpoint = :endpoint",
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames={"#endpoint": f"endpoint#{region}"},
-                ExpressionAttributeValues={":endpoint": endpoint},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-
     def seen_ms(self, user: str, topic: str) -> int:
         """Return when the user last saw the topic, in epoch milliseconds; 0 for long ago or never."""
-        return int(self._get(_user(user), f"SEEN#{topic}").get("seen_ms", 0))
+        return int(self._get(user_key(user), f"SEEN#{topic}").get("seen_ms", 0))
 
     def unsubscribe_token(self, user: str) -> str:
         """Return the token with which a reader of the user's mail switches it off."""
-        return str(self._get(_user(user), "NOTICES")["unsubscribe_token"])
+        return str(self._get(user_key(user), "NOTICES")["unsubscribe_token"])
 
     def unsubscribe(self, user: str, token: str) -> bool:
         """Switch mail off for the holder of a mail's token; False for a wrong one."""
         try:
             self._table.update_item(
-                Key={"pk": _user(user), "sk": "NOTICES"},
+                Key={"pk": user_key(user), "sk": "NOTICES"},
                 UpdateExpression="SET mail = :off",
                 ConditionExpression="unsubscribe_token = :token",
                 ExpressionAttributeValues={":off": False, ":token": token},
@@ -216,17 +160,6 @@ class Notices:
         """Send no more mail to an address, whichever user chose it."""
         item = {"pk": _address(address), "sk": "MAIL", "reason": reason, "since_ms": int(self._clock() * 1000)}
         self._table.put_item(Item=item)
-
-    def _get(self, pk: str, sk: str) -> dict[str, Any]:
-        return self._table.get_item(Key={"pk": pk, "sk": sk}, ConsistentRead=True).get("Item", {})
-
-
-def _user(user: str) -> str:
-    return f"USER#{user}"
-
-
-def _device(device: str) -> str:
-    return f"DEVICE#{device}"
 
 
 def _address(address: str) -> str:

@@ -57,8 +57,13 @@ def check_choice(*, mail: object, push: object, quiet_minutes: int, language: st
         raise ValueError(f"quiet_minutes is {quiet_minutes}; use {QUIET_MINUTES[0]} to {QUIET_MINUTES[-1]}")
     if language not in LANGUAGES:
         raise ValueError(f"language is {language!r}; use one of {', '.join(LANGUAGES)}")
-    if address is not None and not (len(address) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(address)):
+    if address is not None and not is_address(address):
         raise ValueError("address is not a plain mail address in ASCII")
+
+
+def is_address(text: str) -> bool:
+    """Return whether this is a plain mail address in ASCII, which every mail server takes."""
+    return len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
 
 
 def check_device(platform: str, token: str, platforms: Collection[str]) -> str:

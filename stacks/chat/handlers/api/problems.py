@@ -1,0 +1,62 @@
+"""What clients are told when something is not done: status, text, and when to call again."""
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+
+from ..domain.creators import CreatorStaysError, NotCreatorError
+from ..domain.rooms import LARGEST_ROOM, RoomChangedError, RoomFullError, RoomNotFoundError
+from .accounts import AccountDeletedError
+from .attachments import AttachmentNotFoundError, UploadRefusedError
+from .budgets import BudgetExceededError
+from .deletion import DeletionUnfinishedError
+from .log import RoomBusyError
+from .reading import MarkerBusyError
+from .user_pool import TokenRefusedError, UserPoolUnavailableError
+
+PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
+    RoomNotFoundError: (
+        HTTPStatus.NOT_FOUND,
+        "there is no such room, you are not in it, or the invite code is wrong",
+    ),
+    NotCreatorError: (HTTPStatus.FORBIDDEN, "only the creator of the room may do this"),
+    CreatorStaysError: (HTTPStatus.CONFLICT, "the creator cannot be removed; leave the room instead"),
+    AttachmentNotFoundError: (
+        HTTPStatus.NOT_FOUND,
+        "the room has no such attachment, or it is still being checked, or it has no thumbnail",
+    ),
+    RoomBusyError: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too many people are writing at once; nothing was stored, send the same message again",
+    ),
+    RoomChangedError: (HTTPStatus.SERVICE_UNAVAILABLE, "others changed the room at the same moment; call again"),
+    RoomFullError: (HTTPStatus.CONFLICT, f"the room has {LARGEST_ROOM} members, and accepts no more"),
+    MarkerBusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "the marker was being written by others; call again"),
+    UploadRefusedError: (HTTPStatus.BAD_REQUEST, None),
+    BudgetExceededError: (HTTPStatus.TOO_MANY_REQUESTS, None),
+    AccountDeletedError: (HTTPStatus.UNAUTHORIZED, "the account was deleted"),
+    DeletionUnfinishedError: (HTTPStatus.SERVICE_UNAVAILABLE, "there are rooms left to leave; call again"),
+    TokenRefusedError: (HTTPStatus.UNAUTHORIZED, "the user pool does not accept this token; send an access token"),
+    UserPoolUnavailableError: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the account cannot be looked up now; call again later",
+    ),
+    RequestValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, None),
+    RequestUnsupportedContentType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json"),
+}
+
+
+def explain(error: Exception) -> Response[Any]:
+    """Return the answer for one of ``PROBLEMS``."""
+    status, text = PROBLEMS[type(error)]
+    if isinstance(error, RequestValidationError):
+        text = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
+    headers: dict[str, str | list[str]] = {}
+    if isinstance(error, BudgetExceededError):
+        headers["Retry-After"] = str(error.retry_after)
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "1"
+    body = {"statusCode": status.value, "message": text or str(error)}
+    return Response(status_code=status.value, content_type="application/json", body=body, headers=headers)
