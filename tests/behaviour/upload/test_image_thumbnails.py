@@ -2,18 +2,22 @@
 
 import io
 import json
+import struct
+import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from PIL import Image
 
 from cdp_constructs import ImageThumbnails, SnsSqsFanout
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
+from tests.queues import messages_in
 
 REGION = "us-east-1"
 LAYER = Path(__file__).parents[3] / "build/layers/pillow"
@@ -30,6 +34,7 @@ def thumbnails_of_a_bucket(stack: Stack) -> None:
         bucket=bucket,
         pillow_layer=ImageThumbnails.layer_from_folder(stack, "Pillow", LAYER),
         pixels=64,
+        decoding_timeout=Duration.seconds(1),
     )
     made = SnsSqsFanout(stack, "Made", topic=thumbnails.topic).add_subscriber("Gallery")
     outputs = {
@@ -80,6 +85,15 @@ class Album:
 
         return eventually(find)[0]  # type: ignore[no-any-return]
 
+    def waiting(self, queue: str) -> int:
+        """Count the messages of a queue, also those that are being worked on."""
+        return messages_in(self.sqs, self.outputs[queue])
+
+    def have_thumbnails(self) -> set[str]:
+        """Ids of the uploads that have a thumbnail."""
+        listed = self.s3.list_objects_v2(Bucket=self.outputs["Bucket"], Prefix="accepted/ann/")["Contents"]
+        return {item["Key"].split("/")[2] for item in listed if "/thumbnail/" in item["Key"]}
+
 
 @pytest.fixture(scope="module")
 def album(local_cloud: LocalCloud, deployed: Callable[[Callable[..., Any]], Deployment]) -> Album:
@@ -108,14 +122,45 @@ def test_a_broken_image_holds_up_nobody_and_other_files_do_not_come(album: Album
     album.accept("document", b"%PDF-1.7", "application/pdf")
     album.accept("u2", picture("PNG"), "image/png")
     assert album.thumbnail("u2")["thumbnail"]["key"] == "accepted/ann/u2/thumbnail/64.webp"
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    eventually(lambda: album.waiting("Queue") == 0)
+    assert album.waiting("Failed") == 0
+    assert album.have_thumbnails().isdisjoint({"broken", "document"})
 
-    def waiting(queue: str) -> int:
-        answer = album.sqs.get_queue_attributes(QueueUrl=album.outputs[queue], AttributeNames=names)
-        return sum(int(value) for value in answer["Attributes"].values())
 
-    eventually(lambda: waiting("Queue") == 0)
-    assert waiting("Failed") == 0
-    listed = album.s3.list_objects_v2(Bucket=album.outputs["Bucket"], Prefix="accepted/ann/")["Contents"]
-    made = {item["Key"].split("/")[2] for item in listed if "/thumbnail/" in item["Key"]}
-    assert made.isdisjoint({"broken", "document"})
+def scanned_again() -> bytes:
+    """Return a JPEG of 5 megapixels and 300 kB whose last scan comes 3,000 times more: half a minute of decoding."""
+    file = io.BytesIO()
+    Image.new("L", (2240, 2240), 90).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    return content[:-2] + 3000 * content[content.rindex(b"\xff\xda") : -2] + content[-2:]
+
+
+def slow() -> bytes:
+    """Return an interlaced PNG of 64 megapixels and 2 MB, which is allowed and takes some seconds to decode."""
+    packed = zlib.compressobj(1)
+    rows = b"".join(packed.compress(bytes(10_000_000)) for _ in range(52)) + packed.flush()
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 8000, 8000, 16, 6, 0, 0, 1)), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "content_type", "number"),
+    [(scanned_again, "image/jpeg", 10), (slow, "image/png", 4)],
+    ids=["scans", "slow"],
+)
+def test_images_that_decode_for_long_hold_up_nobody(
+    album: Album, make: Callable[[], bytes], content_type: str, number: int
+) -> None:
+    content, hostile = make(), {f"{make.__name__}-{place}" for place in range(number)}
+    for name in hostile:
+        album.accept(name, content, content_type)
+    began = time.monotonic()
+    album.accept(f"behind-{make.__name__}", picture("JPEG"), "image/jpeg")
+    album.thumbnail(f"behind-{make.__name__}")
+    # Each is refused at once or after the second that it may take; without a limit this took a minute.
+    assert time.monotonic() - began < 15
+    eventually(lambda: album.waiting("Queue") == 0)
+    assert album.waiting("Failed") == 0
+    assert album.have_thumbnails().isdisjoint(hostile)

@@ -2,8 +2,14 @@
 
 import io
 import json
+import multiprocessing
+import os
+import signal
 import struct
+import time
 import zlib
+from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -13,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from cdp_constructs.upload.handlers.thumbnails.images import UnreadableImageError, shrink
+from cdp_constructs.upload.handlers.thumbnails import images
+from cdp_constructs.upload.handlers.thumbnails.images import UnreadableImageError, scans_of, shrink
 from tests.handlers import import_handler
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
@@ -60,6 +67,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "AWS_DEFAULT_REGION": "ap-northeast-1",
         "AWS_LAMBDA_FUNCTION_NAME": "thumbnails",
         "POWERTOOLS_TRACE_DISABLED": "true",
+        "DECODING_SECONDS": "10",
         "PIXELS": "320",
         "TOPIC_ARN": "arn:topic",
         "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
@@ -221,19 +229,32 @@ def test_odd_shapes_and_small_ones(size: tuple[int, int]) -> None:
     assert thumbnail.height <= max(size[1], 1)
 
 
-def bomb() -> bytes:
-    """Return a PNG of a few bytes that says it is 40,000 pixels wide and as high."""
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 6, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def bomb(width: int = 40_000, height: int = 40_000) -> bytes:
+    """Return a PNG of a few bytes that says it is so large."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def scanned_again(times: int, side: int = 64) -> bytes:
+    """Return a progressive JPEG whose last scan, of some bytes, comes so many times more."""
+    picture = saved(Image.new("L", (side, side), 90), "JPEG", progressive=True)
+    last = picture[picture.rindex(b"\xff\xda") : -2]
+    return picture[:-2] + times * last + picture[-2:]
 
 
 @pytest.mark.parametrize(
     ("content", "content_type", "reason"),
     [
         (bomb(), "image/png", "too-many-pixels"),
+        (bomb(1, 64_000_000), "image/png", "too-many-pixels"),
+        (scanned_again(100_000), "image/jpeg", "too-many-scans"),
+        # Few scans, and each of 64 megapixels.
+        (scanned_again(20, side=8000), "image/jpeg", "too-many-scans"),
         (photo()[:2000], "image/jpeg", "broken"),
         (b"\xff\xd8\xff" + bytes(100), "image/jpeg", "broken"),
         (b"", "image/jpeg", "broken"),
@@ -241,7 +262,7 @@ def bomb() -> bytes:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "image/jpeg", "broken"),
         (saved(two_halves(), "PNG"), "image/gif", "broken"),
     ],
-    ids=["bomb", "cut off", "header only", "empty", "postscript", "another type"],
+    ids=["bomb", "thread", "scans", "large scans", "cut off", "header only", "empty", "postscript", "another type"],
 )
 def test_what_cannot_be_read_is_counted_and_not_tried_again(
     index: Any, capsys: pytest.CaptureFixture[str], content: bytes, content_type: str, reason: str
@@ -256,6 +277,145 @@ def test_what_cannot_be_read_is_counted_and_not_tried_again(
     assert (metrics["function_name"], metrics["service"]) == ("thumbnails", "Function")
     with pytest.raises(UnreadableImageError, match=reason):
         shrink(content, content_type, 320)
+
+
+def test_previews_inside_a_photo_are_no_scans_of_it() -> None:
+    preview = saved(two_halves(80, 40), "JPEG", progressive=True)
+    segment = 50 * b"\xff\xda\x00\x08" + preview
+    holding = b"\xff\xe5" + (len(segment) + 2).to_bytes(2) + segment
+    camera = photo()
+    several = camera[:2] + 10 * holding + camera[2:]
+    assert scans_of(several) == scans_of(camera) == 1
+    assert shrink(several, "image/jpeg", 320).width == 160
+    # What follows the end of the first picture is not decoded either.
+    assert scans_of(camera + scanned_again(200)) == 1
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b"\xff\x00",
+        b"\xff\xd0",
+        b"\xff\x01",
+        b"\xff\x02\xff\xff",
+        b"\xff\xff",
+        b"\x00",
+        b"\xff\xfe\x00\x02",
+        b"\xff\xfe\x00\x00",
+    ],
+)
+def test_scans_cannot_be_hidden(inside: bytes) -> None:
+    picture = scanned_again(0)
+    last = picture[picture.rindex(b"\xff\xda") : -2]
+    assert scans_of(picture[:-2] + 200 * (last + inside) + picture[-2:]) > images.MOST_SCANS
+
+
+def test_counting_scans_takes_no_longer_than_reading_the_file() -> None:
+    began = time.process_time()
+    for content in (b"\xff" * 10_000_000, b"\xff\xd8" + b"\xff\x00" * 5_000_000, b"\xff\xd8" + b"\xff\xd0" * 5_000_000):
+        assert scans_of(content) == 0
+    assert time.process_time() - began < 3
+
+
+def test_ordinary_progressive_photos_of_any_size_have_few_scans() -> None:
+    for mode in ("L", "RGB", "CMYK"):
+        assert scans_of(saved(two_halves(mode=mode), "JPEG", progressive=True)) * images.MOST_PIXELS < (
+            images.MOST_SCANNED_PIXELS
+        )
+
+
+class TestWithinATime:
+    """Decoding happens in a process that is ended when it takes too long."""
+
+    @pytest.fixture
+    def decoding(self, index: ModuleType) -> Any:
+        """Return the module of the handler that ``index`` has just imported."""
+        return import_module(index.shrink_within.__module__)
+
+    @pytest.fixture
+    def endless(self, decoding: Any, monkeypatch: pytest.MonkeyPatch) -> bytes:
+        """Return an image that libjpeg decodes for minutes, when nobody counts its scans."""
+        monkeypatch.setitem(decoding.shrink.__globals__, "scans_of", lambda _: 1)
+        return scanned_again(20_000, side=2000)
+
+    def test_an_image_that_is_read_in_time_is_as_if_nothing_had_happened(self, decoding: Any) -> None:
+        assert vars(decoding.shrink_within(10, photo(), "image/jpeg", 320)) == vars(shrink(photo(), "image/jpeg", 320))
+
+    def test_a_decoder_is_interrupted_in_the_middle_of_its_work(self, decoding: Any, endless: bytes) -> None:
+        began = time.monotonic()
+        with pytest.raises(decoding.UnreadableImageError, match="too-slow"):
+            decoding.shrink_within(0.3, endless, "image/jpeg", 320)
+        assert time.monotonic() - began < 3
+        assert multiprocessing.active_children() == []
+
+    def test_it_is_counted_and_not_tried_again(
+        self, index: Any, endless: bytes, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        vars(index)["DECODING_SECONDS"] = 0.3
+        index.s3.objects["accepted/ann/u1/cat.jpg"] = endless
+        index.s3.objects["accepted/ann/u2/cat.jpg"] = saved(two_halves(40, 20), "JPEG")
+        assert run(index, message(), message("accepted/ann/u2/cat.jpg", upload_id="u2")) == []
+        assert [published["upload_id"] for published in index.sns.messages] == ["u2"]
+        assert '"UnreadableImages":[1.0]' in capsys.readouterr().out
+        (logged,) = [vars(record) for record in caplog.records]
+        assert (logged["reason"], logged["folder"]) == ("too-slow", "accepted/ann/u1")
+        assert "cat.jpg" not in str(logged)
+
+    @pytest.mark.parametrize(
+        "end", [lambda: os.kill(os.getpid(), signal.SIGSEGV), lambda: os.kill(os.getpid(), signal.SIGKILL)]
+    )
+    def test_a_decoder_that_crashes_takes_nothing_along(
+        self, decoding: Any, monkeypatch: pytest.MonkeyPatch, end: Callable[[], None]
+    ) -> None:
+        monkeypatch.setattr(decoding, "shrink", lambda *_: end())
+        with pytest.raises(decoding.UnreadableImageError, match="broken") as raised:
+            decoding.shrink_within(10, photo(), "image/jpeg", 320)
+        assert "crashed" in raised.value.detail
+        assert multiprocessing.active_children() == []
+
+
+def png(*chunks: bytes) -> bytes:
+    """Return a picture of 8 by 8 pixels with more chunks before it."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+    rest = chunk(b"IDAT", zlib.compress(bytes(25 * 8))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + rest
+
+
+def with_frames(kind: str, number: int) -> bytes:
+    frames = [Image.new("RGB", (8, 8), (shade % 256, 0, 0)) for shade in range(number)]
+    return saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=10)
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "readable"),
+    [
+        (png(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
+        (png(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
+        (png(100_000 * chunk(b"tEXt", b"a\0")), "image/png", True),
+        (png(100_000 * chunk(b"abCd", b"")), "image/png", True),
+        (with_frames("GIF", 1000), "image/gif", True),
+        (with_frames("PNG", 1000), "image/png", True),
+        (with_frames("WEBP", 1000), "image/webp", True),
+    ],
+    ids=["zTXt", "iCCP", "texts", "unknown chunks", "GIF frames", "APNG frames", "WebP frames"],
+)
+def test_bombs_of_other_kinds_take_no_time(content: bytes, content_type: str, readable: bool) -> None:
+    began = time.process_time()
+    try:
+        shrink(content, content_type, 320)
+    except UnreadableImageError:
+        assert not readable
+    else:
+        assert readable
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO", "PPM", "TGA", "JPEG2000"])
+def test_no_other_format_is_decoded(kind: str) -> None:
+    content = saved(two_halves(64, 64), kind)
+    for content_type in images.FORMATS:
+        with pytest.raises(UnreadableImageError, match="broken"):
+            shrink(content, content_type, 320)
 
 
 def test_a_file_that_memory_does_not_hold_is_not_even_fetched(index: Any) -> None:
