@@ -55,6 +55,8 @@ class Bucket:
     def copy_object(self, *, Key: str, CopySource: dict[str, str], **options: Any) -> None:  # noqa: N803
         source = self.head_object(**CopySource)
         assert options["CopySourceIfMatch"] == source["ETag"]
+        if "IfNoneMatch" in options and Key in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "CopyObject")
         self.copies.append({"Key": Key, **options})
         self.objects[Key] = {**source, "Metadata": options["Metadata"], "VersionId": "copy"}
 
@@ -196,6 +198,73 @@ def test_rejected_object_is_quarantined_with_the_reason(
     assert [{name: metric[name] for name in names} for names in dimensions] == [
         {"function_name": "confirmation", "service": "ConfirmationFunction"}
     ]
+
+
+def test_a_form_that_is_used_again_leaves_nothing(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    for number in range(30):
+        index.s3.put(key, SAMPLES["image/jpeg"] + bytes([number]), version=f"v{number}")
+        index.confirm(event(key, f"v{number}"))
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]
+    assert index.s3.objects["accepted/ann/1/a.jpg"]["body"] == SAMPLES["image/jpeg"] + bytes([0])
+    assert (len(index.s3.copies), len(index.sns.messages)) == (1, 1)
+
+
+def test_of_a_form_that_is_rejected_again_and_again_the_first_is_kept(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    for number in range(30):
+        index.s3.put(key, b"MZ" + bytes([number]), version=f"v{number}")
+        index.confirm(event(key, f"v{number}"))
+    assert list(index.s3.objects) == ["quarantine/ann/1/a.jpg"]
+    assert index.s3.objects["quarantine/ann/1/a.jpg"]["body"] == b"MZ\0"
+    # Whoever then sends what the form is for is accepted.
+    index.s3.put(key, SAMPLES["image/jpeg"], version="v30")
+    index.confirm(event(key, "v30"))
+    assert sorted(index.s3.objects) == ["accepted/ann/1/a.jpg", "quarantine/ann/1/a.jpg"]
+
+
+def test_of_two_uses_of_a_form_at_once_one_is_accepted(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, bucket = "incoming/ann/1/a.jpg", index.s3
+    bucket.put(key, SAMPLES["image/jpeg"])
+    copy = bucket.copy_object
+
+    def copy_when_the_other_was_faster(**options: Any) -> None:
+        bucket.objects.setdefault("accepted/ann/1/a.jpg", {**bucket.objects[key], "Metadata": {"source": "v0"}})
+        copy(**options)
+
+    monkeypatch.setattr(bucket, "copy_object", copy_when_the_other_was_faster)
+    index.confirm(event(key))
+    assert index.sns.messages == []
+    assert {name: item["Metadata"] for name, item in bucket.objects.items()} == {
+        "accepted/ann/1/a.jpg": {"source": "v0"}
+    }
+
+
+def test_a_file_that_was_replaced_without_a_version_is_judged_again(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    index.s3.put(key, b"MZ")
+    copy = index.s3.copy_object
+
+    def changed(**options: Any) -> None:
+        assert "IfNoneMatch" not in options
+        raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "CopyObject")
+
+    index.s3.copy_object = changed
+    with pytest.raises(ClientError):
+        index.confirm(event(key, version=None))
+    index.s3.copy_object = copy
+    index.s3.put(key, SAMPLES["image/jpeg"])
+    index.confirm(event(key, version=None))
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]
+
+
+def test_names_of_files_are_not_logged(index: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    index.s3.put("incoming/ann/1/private.jpg", b"MZ")
+    index.confirm(event("incoming/ann/1/private.jpg"))
+    index.confirm(event("incoming/ann/2/private.jpg"))
+    logged = [vars(record) for record in caplog.records]
+    assert [record["folder"] for record in logged] == ["incoming/ann/1", "incoming/ann/2"]
+    assert "private" not in str(logged)
 
 
 def test_too_large_for_a_copy_is_deleted(index: ModuleType) -> None:
