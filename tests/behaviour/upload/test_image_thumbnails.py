@@ -2,9 +2,7 @@
 
 import io
 import json
-import struct
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from PIL import Image
 from cdp_constructs import ImageThumbnails, SnsSqsFanout
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
+from tests.images import scanned_again, slow_png
 from tests.queues import messages_in
 
 REGION = "us-east-1"
@@ -127,27 +126,14 @@ def test_a_broken_image_holds_up_nobody_and_other_files_do_not_come(album: Album
     assert album.have_thumbnails().isdisjoint({"broken", "document"})
 
 
-def scanned_again() -> bytes:
-    """Return a JPEG of 5 megapixels and 300 kB whose last scan comes 3,000 times more: half a minute of decoding."""
-    file = io.BytesIO()
-    Image.new("L", (2240, 2240), 90).save(file, "JPEG", progressive=True)
-    content = file.getvalue()
-    return content[:-2] + 3000 * content[content.rindex(b"\xff\xda") : -2] + content[-2:]
-
-
-def slow() -> bytes:
-    """Return an interlaced PNG of 64 megapixels and 2 MB, which is allowed and takes some seconds to decode."""
-    packed = zlib.compressobj(1)
-    rows = b"".join(packed.compress(bytes(10_000_000)) for _ in range(52)) + packed.flush()
-    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 8000, 8000, 16, 6, 0, 0, 1)), (b"IDAT", rows), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )
+def scans() -> bytes:
+    """Return a JPEG of 5 megapixels and 300 kB that takes half a minute to decode."""
+    return scanned_again(3000, side=2240)
 
 
 @pytest.mark.parametrize(
     ("make", "content_type", "number"),
-    [(scanned_again, "image/jpeg", 10), (slow, "image/png", 4)],
+    [(scans, "image/jpeg", 10), (slow_png, "image/png", 4)],
     ids=["scans", "slow"],
 )
 def test_images_that_decode_for_long_hold_up_nobody(

@@ -5,7 +5,6 @@ import json
 import multiprocessing
 import os
 import signal
-import struct
 import time
 import zlib
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from PIL import Image, ImageCms
 from cdp_constructs.upload.handlers.thumbnails import images
 from cdp_constructs.upload.handlers.thumbnails.images import UnreadableImageError, scans_of, shrink
 from tests.handlers import import_handler
+from tests.images import chunk, png, scanned_again
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -229,22 +229,9 @@ def test_odd_shapes_and_small_ones(size: tuple[int, int]) -> None:
     assert thumbnail.height <= max(size[1], 1)
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def bomb(width: int = 40_000, height: int = 40_000) -> bytes:
     """Return a PNG of a few bytes that says it is so large."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    chunks = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def scanned_again(times: int, side: int = 64) -> bytes:
-    """Return a progressive JPEG whose last scan, of some bytes, comes so many times more."""
-    picture = saved(Image.new("L", (side, side), 90), "JPEG", progressive=True)
-    last = picture[picture.rindex(b"\xff\xda") : -2]
-    return picture[:-2] + times * last + picture[-2:]
+    return png(width, height, chunk(b"IDAT", zlib.compress(bytes(1000))), colour=6)
 
 
 @pytest.mark.parametrize(
@@ -374,11 +361,9 @@ class TestWithinATime:
         assert multiprocessing.active_children() == []
 
 
-def png(*chunks: bytes) -> bytes:
+def before_the_picture(*chunks: bytes) -> bytes:
     """Return a picture of 8 by 8 pixels with more chunks before it."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
-    rest = chunk(b"IDAT", zlib.compress(bytes(25 * 8))) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + rest
+    return png(8, 8, *chunks, chunk(b"IDAT", zlib.compress(bytes(25 * 8))))
 
 
 def with_frames(kind: str, number: int) -> bytes:
@@ -389,10 +374,10 @@ def with_frames(kind: str, number: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "content_type", "readable"),
     [
-        (png(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
-        (png(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
-        (png(100_000 * chunk(b"tEXt", b"a\0")), "image/png", True),
-        (png(100_000 * chunk(b"abCd", b"")), "image/png", True),
+        (before_the_picture(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
+        (before_the_picture(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
+        (before_the_picture(100_000 * chunk(b"tEXt", b"a\0")), "image/png", True),
+        (before_the_picture(100_000 * chunk(b"abCd", b"")), "image/png", True),
         (with_frames("GIF", 1000), "image/gif", True),
         (with_frames("PNG", 1000), "image/png", True),
         (with_frames("WEBP", 1000), "image/webp", True),
