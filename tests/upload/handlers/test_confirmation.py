@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from cdp_constructs.upload.handlers.confirmation import rules
 from tests.handlers import import_handler
+from tests.strategies import JSON, bodies
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -315,4 +318,25 @@ def test_event_that_cannot_be_read_is_delivered_again_alone(index: ModuleType, b
     index.s3.put(key, SAMPLES["image/jpeg"])
     records = [{"messageId": name, "body": text} for name, text in (("bad", body), ("good", event(key).body))]
     assert index.handler({"Records": records}, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]
+
+
+OBJECTS = st.fixed_dictionaries(
+    {"key": JSON | st.text(max_size=30).map("incoming/{}".format)}, optional={"version-id": JSON}
+)
+EVENTS = st.fixed_dictionaries(
+    {"region": JSON, "detail": JSON | st.fixed_dictionaries({"bucket": JSON, "object": JSON | OBJECTS})}
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(others=st.lists(bodies("region", "detail") | EVENTS.map(json.dumps), max_size=4), place=st.integers(0, 4))
+def test_whatever_stands_beside_it_an_upload_is_confirmed(index: ModuleType, others: list[str], place: int) -> None:
+    key = "incoming/ann/1/a.jpg"
+    index.s3.objects.clear()
+    index.s3.put(key, SAMPLES["image/jpeg"])
+    texts = [*others[:place], event(key).body, *others[place:]]
+    records = [{"messageId": str(number), "body": text} for number, text in enumerate(texts)]
+    failed = index.handler({"Records": records}, CONTEXT)["batchItemFailures"]
+    assert texts.index(event(key).body) not in {int(item["itemIdentifier"]) for item in failed}
     assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]

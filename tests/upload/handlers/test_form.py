@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from cdp_constructs.upload.handlers.form import names
 from tests.handlers import import_handler
+from tests.strategies import bodies
 
 CONTEXT = SimpleNamespace(
     function_name="form", memory_limit_in_mb=256, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
@@ -251,17 +252,8 @@ def test_parts_that_s3_does_not_have_are_the_callers_mistake(index: ModuleType, 
         assert index.handler(user_event(completion(parts=parts), {"sub": "ann"}), CONTEXT)["statusCode"] == 400
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-FIELDS = ["name", "content_type", "size", "metadata", "key", "multipart_upload_id", "parts", "owner"]
-BODIES = (
-    st.text(max_size=200)
-    | JSON.map(json.dumps)
-    | st.dictionaries(st.sampled_from(FIELDS), JSON | st.sampled_from(["image/jpeg", "a.jpg"])).map(json.dumps)
-)
+FIELDS = ("name", "content_type", "size", "metadata", "key", "multipart_upload_id", "parts", "owner")
+BODIES = bodies(*FIELDS, likely=("image/jpeg", "a.jpg"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

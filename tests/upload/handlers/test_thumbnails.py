@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -22,6 +22,7 @@ from cdp_constructs.upload.handlers.thumbnails import images
 from cdp_constructs.upload.handlers.thumbnails.images import UnreadableImageError, scans_of, shrink
 from tests.handlers import import_handler
 from tests.images import chunk, png, scanned_again
+from tests.strategies import bodies
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -348,9 +349,7 @@ class TestWithinATime:
         assert (logged["reason"], logged["folder"]) == ("too-slow", "accepted/ann/u1")
         assert "cat.jpg" not in str(logged)
 
-    @pytest.mark.parametrize(
-        "end", [lambda: os.kill(os.getpid(), signal.SIGSEGV), lambda: os.kill(os.getpid(), signal.SIGKILL)]
-    )
+    @pytest.mark.parametrize("end", [lambda: os._exit(1), lambda: os.kill(os.getpid(), signal.SIGKILL)])
     def test_a_decoder_that_crashes_takes_nothing_along(
         self, decoding: Any, monkeypatch: pytest.MonkeyPatch, end: Callable[[], None]
     ) -> None:
@@ -454,3 +453,15 @@ def test_damaged_bytes_give_a_thumbnail_or_a_reason(
     except UnreadableImageError:
         return
     assert Image.open(io.BytesIO(thumbnail)).format == "WEBP"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(others=st.lists(bodies(*message(), likely=tuple(message().values())), max_size=4), place=st.integers(0, 4))
+def test_whatever_stands_beside_it_an_image_gets_its_thumbnail(index: Any, others: list[str], place: int) -> None:
+    mine = message("accepted/ben/u9/cat.jpg", upload_id="u9")
+    index.s3.objects = {mine["key"]: saved(two_halves(8, 4), "JPEG")}
+    texts = [*others[:place], json.dumps(mine), *others[place:]]
+    records = [{"messageId": str(number), "body": text} for number, text in enumerate(texts)]
+    failed = index.handler({"Records": records}, CONTEXT)["batchItemFailures"]
+    assert texts.index(json.dumps(mine)) not in {int(item["itemIdentifier"]) for item in failed}
+    assert "accepted/ben/u9/thumbnail/320.webp" in index.s3.objects

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.idempotency.persistence.base import DataRecord
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.handlers import import_handler
+from tests.strategies import bodies
 
 SECRET, OLD_SECRET = "shared", "former"
 CONTEXT = SimpleNamespace(
@@ -370,6 +373,30 @@ def test_a_body_that_is_larger_as_text_than_a_message_may_be_is_refused(index: M
         assert deliver(index, body, X_GitHub_Delivery=f"d-{number}")["statusCode"] == 202
         assert len(json.dumps(services.queued[-1]["MessageBody"])) < 2_000_000
         assert len(services.queued[-1]["MessageBody"]) < 1024 * 1024
+
+
+NAMES = ["x-hub-signature-256", "x-github-delivery", "content-type", "webhook-id", "authorization"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    raw=bodies("issue", "action", likely=({"id": 1},)).map(str.encode) | st.binary(max_size=100),
+    headers=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=10), st.text(max_size=60), max_size=5),
+    is_signed=st.booleans(),
+)
+def test_no_request_is_the_receivers_failure(
+    index: ModuleType, services: Services, raw: bytes, headers: dict[str, str], is_signed: bool
+) -> None:
+    services.objects.clear()
+    services.queued.clear()
+    if is_signed:
+        headers = {**headers, "x-hub-signature-256": signed(raw)}
+    event = {"headers": headers, "body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
+    answer = index.handler({**event, "requestContext": {"http": {"sourceIp": "203.0.113.7"}}}, CONTEXT)
+    assert answer["statusCode"] in ({200, 202} if is_signed else {401})
+    queued = answer["statusCode"] == 202
+    assert (len(services.queued), len(services.objects)) == (int(queued), int(answer["statusCode"] != 200))
+    assert all(key.startswith("accepted/" if queued else "rejected/") for key in services.objects)
 
 
 class TestWithoutAnId:
