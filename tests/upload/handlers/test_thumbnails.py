@@ -66,6 +66,7 @@ class Topic:
 def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     environment = {
         "AWS_DEFAULT_REGION": "ap-northeast-1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1536",
         "AWS_LAMBDA_FUNCTION_NAME": "thumbnails",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "DECODING_SECONDS": "10",
@@ -327,19 +328,21 @@ class TestWithinATime:
         return scanned_again(20_000, side=2000)
 
     def test_an_image_that_is_read_in_time_is_as_if_nothing_had_happened(self, decoding: Any) -> None:
-        assert vars(decoding.shrink_within(10, photo(), "image/jpeg", 320)) == vars(shrink(photo(), "image/jpeg", 320))
+        assert vars(decoding.shrink_within(decoding.Limits(10, 1408), photo(), "image/jpeg", 320)) == vars(
+            shrink(photo(), "image/jpeg", 320)
+        )
 
     def test_a_decoder_is_interrupted_in_the_middle_of_its_work(self, decoding: Any, endless: bytes) -> None:
         began = time.monotonic()
         with pytest.raises(decoding.UnreadableImageError, match="too-slow"):
-            decoding.shrink_within(0.3, endless, "image/jpeg", 320)
+            decoding.shrink_within(decoding.Limits(0.3, 1408), endless, "image/jpeg", 320)
         assert time.monotonic() - began < 3
         assert multiprocessing.active_children() == []
 
     def test_it_is_counted_and_not_tried_again(
         self, index: Any, endless: bytes, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
     ) -> None:
-        vars(index)["DECODING_SECONDS"] = 0.3
+        vars(index)["LIMITS"] = index.Limits(0.3, 1408)
         index.s3.objects["accepted/ann/u1/cat.jpg"] = endless
         index.s3.objects["accepted/ann/u2/cat.jpg"] = saved(two_halves(40, 20), "JPEG")
         assert run(index, message(), message("accepted/ann/u2/cat.jpg", upload_id="u2")) == []
@@ -349,13 +352,20 @@ class TestWithinATime:
         assert (logged["reason"], logged["folder"]) == ("too-slow", "accepted/ann/u1")
         assert "cat.jpg" not in str(logged)
 
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF"])
+    def test_a_decoder_that_wants_too_much_memory_gets_none(self, decoding: Any, kind: str) -> None:
+        large = saved(Image.new("RGB", (3000, 3000), RED), kind, **({"progressive": True} if kind == "JPEG" else {}))
+        with pytest.raises(decoding.UnreadableImageError, match="broken") as raised:
+            decoding.shrink_within(decoding.Limits(30, 40), large, f"image/{kind.lower()}", 320)
+        assert "crashed" not in raised.value.detail
+
     @pytest.mark.parametrize("end", [lambda: os._exit(1), lambda: os.kill(os.getpid(), signal.SIGKILL)])
     def test_a_decoder_that_crashes_takes_nothing_along(
         self, decoding: Any, monkeypatch: pytest.MonkeyPatch, end: Callable[[], None]
     ) -> None:
         monkeypatch.setattr(decoding, "shrink", lambda *_: end())
         with pytest.raises(decoding.UnreadableImageError, match="broken") as raised:
-            decoding.shrink_within(10, photo(), "image/jpeg", 320)
+            decoding.shrink_within(decoding.Limits(10, 1408), photo(), "image/jpeg", 320)
         assert "crashed" in raised.value.detail
         assert multiprocessing.active_children() == []
 

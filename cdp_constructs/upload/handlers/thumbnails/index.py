@@ -23,7 +23,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
-from .decoding import shrink_within
+from .decoding import Limits, shrink_within
 from .images import Thumbnail, UnreadableImageError
 
 logger = Logger()
@@ -34,7 +34,11 @@ processor = BatchProcessor(event_type=EventType.SQS)
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
 
-DECODING_SECONDS = float(os.environ["DECODING_SECONDS"])
+LIMITS = Limits(
+    seconds=float(os.environ["DECODING_SECONDS"]),
+    # The rest is for what is not the image: Python, boto3 and Powertools.
+    megabytes=int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) - 128,
+)
 PIXELS = int(os.environ["PIXELS"])
 TOPIC_ARN = os.environ["TOPIC_ARN"]
 LARGEST_FILE = 50_000_000
@@ -54,7 +58,7 @@ def make_thumbnail(record: SQSRecord) -> None:
     upload = from_json(record.body, allow_inf_nan=False)
     folder = upload["key"].rpartition("/")[0]
     try:
-        thumbnail = shrink_within(DECODING_SECONDS, read(upload), upload["content_type"], PIXELS)
+        thumbnail = shrink_within(LIMITS, read(upload), upload["content_type"], PIXELS)
     except UnreadableImageError as error:
         # The folder names owner and upload; the file's own name is the user's affair.
         logger.warning("No thumbnail", folder=folder, reason=str(error), error=error.detail)
