@@ -82,7 +82,7 @@ class DirectObjectUpload(Construct):
     accepted_prefix = ACCEPTED
     """Where accepted objects are."""
     quarantine_prefix = QUARANTINE
-    """Where rejected objects are for 30 days, with the tag ``reason``."""
+    """Where rejected objects are for 30 days, with the tag ``reason``; what a form is used for again is deleted."""
 
     bucket: s3.IBucket
     """Holds the objects."""
@@ -226,7 +226,7 @@ class DirectObjectUpload(Construct):
         return function_metric(self.confirmation_function, "AcceptedUploads", period=period)
 
     def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Uploads that were quarantined. Sum over 5 minutes by default."""
+        """Uploads that were rejected. Sum over 5 minutes by default."""
         return function_metric(self.confirmation_function, "RejectedUploads", period=period)
 
     def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":

@@ -17,10 +17,10 @@ from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add
 from cdp_constructs.core.keys import USE_KEY, add_key
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import minute
+from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import metric_oldest_message
-from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.upload._upload_bucket import ACCEPTED
 
@@ -40,7 +40,7 @@ class ImageThumbnails(Construct):
 
     The thumbnail of ``accepted/<owner>/<upload_id>/<name>`` is ``accepted/<owner>/<upload_id>/thumbnail/320.webp``:
     upright, without EXIF, of an animation the first frame. JPEG, PNG, GIF, WebP and AVIF up to 50 MB and 64 megapixels
-    get one.
+    get one, if they decode in time.
 
         thumbnails = ImageThumbnails(
             self,
@@ -59,6 +59,8 @@ class ImageThumbnails(Construct):
         pillow_layer: A layer with Pillow for the function's Python and architecture; ``layer_from_folder()`` makes one.
         prefix: Folder of the accepted objects; ``DirectObjectUpload.accepted_prefix`` by default.
         pixels: Longer side of a thumbnail, 16 to 2,048; 320 by default. Smaller images keep their size.
+        decoding_timeout: An image whose decoding takes longer counts as unreadable, 1 to 40 seconds; 10 seconds by
+            default. The rest of the function's 60 seconds is for S3 and SNS.
         topic: An existing topic of the stack's Region for the messages about thumbnails; by default one is made.
         encryption_key: A customer-managed key for topic and log, or the key of an existing topic. By default the
             existing topic's own; for a new topic the fan-out's, and without that one is made. The queues have the
@@ -69,7 +71,7 @@ class ImageThumbnails(Construct):
             kept by default.
 
     Raises:
-        InvalidOptionError: for a prefix without ``/`` at its end, a size out of range, or resources of another Region.
+        InvalidOptionError: for a prefix without ``/`` at its end, a number out of range, resources of another Region.
     """
 
     topic: sns.ITopic
@@ -95,6 +97,7 @@ class ImageThumbnails(Construct):
         pillow_layer: lambda_.ILayerVersion,
         prefix: str = ACCEPTED,
         pixels: int = 320,
+        decoding_timeout: Duration | None = None,
         topic: sns.ITopic | None = None,
         encryption_key: "kms.IKey | None" = None,
         alarm_topic: sns.ITopic | None = None,
@@ -110,6 +113,10 @@ class ImageThumbnails(Construct):
             high=_LARGEST,
             unit="pixels",
             source="a larger one is no thumbnail, and the function's memory is made for these",
+        )
+        patience = decoding_timeout or seconds(10)
+        check_duration(
+            self, "decoding_timeout", patience, low=seconds(1), high=seconds(40), source="the function has 60 seconds"
         )
         for name, resource in {"bucket": bucket, "topic": topic, "alarm_topic": alarm_topic}.items():
             check_region(self, name, resource)
@@ -135,7 +142,11 @@ class ImageThumbnails(Construct):
             layers=[pillow_layer],
             memory_size=_MEMORY,
             timeout=_TIMEOUT,
-            environment={"PIXELS": str(pixels), "TOPIC_ARN": self.topic.topic_arn},
+            environment={
+                "DECODING_SECONDS": str(patience.to_seconds()),
+                "PIXELS": str(pixels),
+                "TOPIC_ARN": self.topic.topic_arn,
+            },
             log_retention=log_retention,
             log_encryption_key=encryption_key,
             removal_policy=removal_policy,

@@ -42,6 +42,7 @@ def add_receiver(
             "SIGNATURE_PREFIX": source.signature_prefix,
             "DELIVERY_HEADER": source.delivery_header or "",
             "GROUP_BY": source.group_by or "",
+            "EQUAL_BODIES_ARE_REPLAYS": str(source.equal_bodies_are_replays).lower(),
         },
         log_retention=log_retention,
         log_encryption_key=webhook.encryption_key,

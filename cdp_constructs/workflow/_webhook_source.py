@@ -22,6 +22,7 @@ class WebhookSource:
         delivery_header: Header with the sender's id of a delivery, which stays the same when it sends it again; None
             when it gives none.
         group_by: JSON pointer (RFC 6901) into the body to what the delivery is about; None when order does not matter.
+        equal_bodies_are_replays: Whether a body that came before, under any id, is answered 200 and not queued again.
     """
 
     path: str
@@ -30,6 +31,7 @@ class WebhookSource:
     signature_prefix: str
     delivery_header: str | None
     group_by: str | None
+    equal_bodies_are_replays: bool = False
 
     @classmethod
     def hmac_sha256(
@@ -40,12 +42,12 @@ class WebhookSource:
         signature_prefix: str = "sha256=",
         delivery_header: str | None = "x-github-delivery",
         group_by: str | None = None,
+        equal_bodies_are_replays: bool = True,
     ) -> Self:
         """Return a sender that signs the body: a hexadecimal HMAC-SHA256 in a header.
 
         GitHub (the default headers), Jira, GitLab, Shopify and most issue trackers do so. The signature covers neither
-        time nor id: who has seen one delivery can send it again under another id. Prefer Standard Webhooks where the
-        sender knows them.
+        time nor id: prefer Standard Webhooks where the sender knows them.
 
         Args:
             path: Route of the API, such as ``/webhooks/tracker``.
@@ -54,6 +56,9 @@ class WebhookSource:
             delivery_header: Header with the sender's id of a delivery; None: equal bodies are one delivery.
             group_by: JSON pointer to what a delivery is about, such as ``/issue/id``. Deliveries about the same thing
                 are worked on one after the other, in the order of their arrival; by default each for itself.
+            equal_bodies_are_replays: Whether a body that came within 7 days, under any id, is answered 200 and not
+                queued again: who has seen a delivery can send it under another id. False for a sender that sends equal
+                bodies on purpose, such as ``{"status": "down"}`` without a time; a replay is then worked on.
         """
         return cls(
             path=path,
@@ -62,6 +67,8 @@ class WebhookSource:
             signature_prefix=signature_prefix,
             delivery_header=delivery_header.lower() if delivery_header is not None else None,
             group_by=group_by,
+            # Without ids equal bodies are one delivery anyway.
+            equal_bodies_are_replays=equal_bodies_are_replays and delivery_header is not None,
         )
 
     @classmethod

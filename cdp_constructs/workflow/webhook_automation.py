@@ -65,7 +65,7 @@ class WebhookAutomation(Construct):
     bucket: s3.IBucket
     """Holds the raw inputs."""
     table: dynamodb.ITable
-    """Remembers delivery ids for 7 days."""
+    """Remembers ids and digests of deliveries for 7 days."""
     encryption_key: "kms.IKey | None"
     """The key of all that is created here; None: each service encrypts with a key of its own."""
     receiver_function: "lambda_.IFunction"

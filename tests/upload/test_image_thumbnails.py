@@ -47,6 +47,7 @@ def all_options(stack: Stack) -> ImageThumbnails:
         pillow_layer=ImageThumbnails.layer_from_folder(stack, "Pillow", ROOT / "build/layers/pillow"),
         prefix="pictures/accepted/",
         pixels=64,
+        decoding_timeout=Duration.seconds(40),
         encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
         alarm_topic=alarms,
     )
@@ -222,6 +223,13 @@ def test_messages_go_to_an_existing_topic_and_logs_go_with_the_stack(synthesis: 
     assert used["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     (group,) = synthesised.resources("AWS::Logs::LogGroup").values()
     assert (group["DeletionPolicy"], group["Properties"]["RetentionInDays"]) == ("Delete", 7)
+
+
+@pytest.mark.parametrize(("build", "seconds"), [(defaults, "10"), (all_options, "40")], ids=["default", "longest"])
+def test_decoding_ends_before_the_function_does(build: Any, seconds: str, synthesis: Synthesis) -> None:
+    function = only(synthesis(build), "AWS::Lambda::Function", "ThumbnailsFunction")
+    assert function["Environment"]["Variables"]["DECODING_SECONDS"] == seconds
+    assert int(seconds) < function["Timeout"]
 
 
 def test_topic_of_another_region_is_refused() -> None:

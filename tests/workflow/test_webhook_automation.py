@@ -216,6 +216,19 @@ def test_the_receiver_knows_how_the_sender_signs(synthesis: Synthesis) -> None:
     assert variables(synthesis(defaults), "ReceiverFunction")["SIGNATURE_HEADER"] == "x-hub-signature-256"
 
 
+def test_equal_bodies_are_replays_where_the_signature_does_not_cover_the_id() -> None:
+    assert WebhookSource.hmac_sha256().equal_bodies_are_replays
+    assert not WebhookSource.hmac_sha256(equal_bodies_are_replays=False).equal_bodies_are_replays
+    assert not WebhookSource.standard_webhooks().equal_bodies_are_replays
+    # Without ids, a body is the id.
+    assert not WebhookSource.hmac_sha256(delivery_header=None).equal_bodies_are_replays
+
+
+def test_the_receiver_knows_whether_equal_bodies_are_replays(synthesis: Synthesis) -> None:
+    for build, expected in ((defaults, "true"), (all_options, "false")):
+        assert variables(synthesis(build), "ReceiverFunction")["EQUAL_BODIES_ARE_REPLAYS"] == expected
+
+
 def test_what_is_brought_is_not_changed(synthesis: Synthesis) -> None:
     synthesised = synthesis(existing_resources)
     for kind in ("S3::Bucket", "SecretsManager::Secret", "ApiGatewayV2::Api", "ApiGatewayV2::Stage"):

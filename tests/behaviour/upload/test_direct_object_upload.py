@@ -4,6 +4,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -108,6 +109,13 @@ class Gallery:
     def keys(self, prefix: str, form: dict[str, Any]) -> list[str]:
         answer = self.s3.list_objects_v2(Bucket=self.outputs["Bucket"], Prefix=f"{prefix}/ann/{form['upload_id']}/")
         return [item["Key"] for item in answer.get("Contents", [])]
+
+    def versions(self, form: dict[str, Any]) -> list[str]:
+        """Keys of everything that is kept of one upload: every version, and every delete marker, of every prefix."""
+        found = []
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.outputs["Bucket"]):
+            found += [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        return [item["Key"] for item in found if form["upload_id"] in item["Key"]]
 
     def moved(self, form: dict[str, Any], prefix: str) -> str:
         """The object's key below the prefix once it has left incoming/."""
@@ -225,16 +233,40 @@ def test_expired_form_is_refused_by_s3(deployed_gallery: Gallery) -> None:
     assert post(form, jpeg()).status_code == 403
 
 
-def test_form_used_again_cannot_replace_what_was_accepted(deployed_gallery: Gallery) -> None:
+def test_form_used_again_cannot_replace_what_was_accepted_and_leaves_nothing(deployed_gallery: Gallery) -> None:
     form = deployed_gallery.form()
     assert post(form, jpeg("red")).status_code == 204
     key = deployed_gallery.moved(form, "accepted")
-    assert post(form, jpeg("blue")).status_code == 204
-    rejected = deployed_gallery.moved(form, "quarantine")
+    for _ in range(29):
+        assert post(form, jpeg("blue")).status_code == 204
+    eventually(
+        lambda: waiting(deployed_gallery, "Queue") == 0 and not deployed_gallery.keys("incoming", form), within=60
+    )
+    assert deployed_gallery.versions(form) == [key]
     bucket = deployed_gallery.outputs["Bucket"]
-    tags = deployed_gallery.s3.get_object_tagging(Bucket=bucket, Key=rejected)["TagSet"]
-    assert tags == [{"Key": "reason", "Value": "form-used-again"}]
     assert deployed_gallery.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == jpeg("red")
+    assert len(deployed_gallery.accepted(form)) == 1
+
+
+def test_form_used_many_times_at_once_leaves_one_object(deployed_gallery: Gallery) -> None:
+    form = deployed_gallery.form()
+    with ThreadPoolExecutor(10) as clients:
+        answers = clients.map(lambda number: post(form, jpeg() + bytes([number])).status_code, range(30))
+        assert set(answers) == {204}
+    deployed_gallery.moved(form, "accepted")
+    eventually(lambda: waiting(deployed_gallery, "Queue") == 0 and len(deployed_gallery.versions(form)) == 1, within=60)
+    assert len({message["version_id"] for message in deployed_gallery.accepted(form)}) == 1
+
+
+def test_form_used_again_for_what_is_rejected_leaves_the_first(deployed_gallery: Gallery) -> None:
+    form = deployed_gallery.form()
+    for number in range(10):
+        assert post(form, b"MZ" + bytes([number])).status_code == 204
+    key = deployed_gallery.moved(form, "quarantine")
+    eventually(
+        lambda: waiting(deployed_gallery, "Queue") == 0 and not deployed_gallery.keys("incoming", form), within=60
+    )
+    assert deployed_gallery.versions(form) == [key]
 
 
 def test_event_that_comes_twice_changes_nothing(deployed_gallery: Gallery) -> None:

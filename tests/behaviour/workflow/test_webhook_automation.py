@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,7 +78,8 @@ class Tracker:
 
 
 def issue(number: int, action: str = "opened", title: str = "It leaks") -> dict[str, Any]:
-    return {"action": action, "issue": {"id": number, "title": title}}
+    """Return what happened to an issue, and when, as trackers say it."""
+    return {"action": action, "issue": {"id": number, "title": title, "updated_at": time.time_ns()}}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,8 @@ def sender(local_cloud: LocalCloud, deployed: Callable[[Callable[..., Any]], Dep
 
 
 def test_a_delivery_sent_twice_opens_one_ticket(sender: Tracker) -> None:
-    assert [sender.send(issue(1), "first"), sender.send(issue(1), "first")] == [202, 200]
+    opened = issue(1)
+    assert [sender.send(opened, "first"), sender.send(opened, "first")] == [202, 200]
     assert eventually(lambda: sender.ticket(1)) == {
         "ticket": "1",
         "title": "It leaks",
@@ -100,6 +103,28 @@ def test_events_of_one_issue_are_worked_on_in_order(sender: Tracker) -> None:
     for number, action in enumerate(("opened", "edited", "closed", "reopened", "closed")):
         assert sender.send(issue(2, action), f"second-{number}") == 202
     assert eventually(lambda: sender.ticket(2).get("delivery") == "second-4" and sender.ticket(2))["status"] == "closed"
+
+
+def test_a_delivery_that_somebody_has_seen_cannot_be_sent_again_under_another_id(sender: Tracker) -> None:
+    opened, closed = issue(7), issue(7, "closed")
+    assert [sender.send(opened, "seen"), sender.send(closed, "later")] == [202, 202]
+    eventually(lambda: sender.ticket(7).get("status") == "closed")
+    assert [sender.send(opened, f"replay-{number}") for number in range(3)] == [200, 200, 200]
+    ids = [one["id"] for one in sender.kept("accepted/")]
+    assert [name for name in ids if name.startswith("replay-")] == []
+    assert sender.ticket(7)["delivery"] == "later"
+    # The sender's own second attempt is answered as ever.
+    assert sender.send(closed, "later") == 200
+
+
+def test_anonymous_posts_leave_records_and_no_bodies(sender: Tracker) -> None:
+    body = b"x" * 200_000
+    for _ in range(5):
+        assert httpx.post(sender.url, content=body, timeout=20).status_code == 401
+    kept = [one for one in sender.kept("rejected/") if one["body_bytes"] == len(body)]
+    assert [(one["reason"], one["body"]) for one in kept] == 5 * [("no-signature", None)]
+    assert {one["body_sha256"] for one in kept} == {hashlib.sha256(body).hexdigest()}
+    assert max(len(json.dumps(one)) for one in kept) < 2000
 
 
 def test_what_is_not_signed_changes_nothing_and_is_kept_for_inspection(sender: Tracker) -> None:

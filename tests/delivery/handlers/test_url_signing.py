@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.handlers import import_handler
@@ -243,3 +245,27 @@ def test_no_signature_reaches_the_log(index: ModuleType, capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     assert signature not in out + err
     assert "PRIVATE KEY" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("[" * 20_000, 400),
+        ('{"path":' * 5_000, 400),
+        (f'{{"path": "accepted/u1/a", "expires_in": {"9" * 4000}}}', 400),
+        (f'{{"path": "accepted/u1/a", "expires_in": {"9" * 60_000}}}', 400),
+        ('{"path": "accepted/u1/a", "expires_in": NaN}', 400),
+        ('{"path": "accepted/u1/\\ud800"}', 400),
+        ("", 400),
+        ('{"path": "' + "a" * 70_000, 413),
+    ],
+)
+def test_no_body_is_this_functions_failure(index: ModuleType, body: str, status: int) -> None:
+    assert ask(index, {**request(""), "body": body})[0] == status
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(body=st.binary(max_size=100) | st.text(max_size=30).map(lambda path: json.dumps({"path": path}).encode()))
+def test_no_bytes_are_this_functions_failure(index: ModuleType, body: bytes) -> None:
+    event = {**request(""), "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    assert ask(index, event)[0] in {400, 403}

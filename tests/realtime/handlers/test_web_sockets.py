@@ -385,3 +385,12 @@ def test_posts_go_to_the_stage_and_with_another_endpoint_to_its_path_there(
     assert environment.read().endpoint == "https://api1.execute-api.us-west-2.amazonaws.com/live"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     assert environment.read().endpoint == "http://127.0.0.1:4566/_aws/execute-api/api1/live"
+
+
+def test_an_answer_repeats_no_more_than_a_channel(subscriptions: ModuleType) -> None:
+    longest = "/".join(["", *5 * ["a" * 50]])
+    assert ask(subscriptions, "subscribe", {"channel": longest})["channel"] == longest
+    for named in ("\u3042" * 30_000, {"a": "b" * 100_000}, int("9" * 4000)):
+        answer = ask(subscriptions, "subscribe", {"channel": named})
+        assert (answer["type"], answer["channel"]) == ("subscribe_error", "")
+        assert len(answer["body"]) < 1000

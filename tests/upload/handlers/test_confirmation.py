@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from cdp_constructs.upload.handlers.confirmation import rules
 from tests.handlers import import_handler
+from tests.strategies import JSON, bodies
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -55,6 +58,8 @@ class Bucket:
     def copy_object(self, *, Key: str, CopySource: dict[str, str], **options: Any) -> None:  # noqa: N803
         source = self.head_object(**CopySource)
         assert options["CopySourceIfMatch"] == source["ETag"]
+        if "IfNoneMatch" in options and Key in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "CopyObject")
         self.copies.append({"Key": Key, **options})
         self.objects[Key] = {**source, "Metadata": options["Metadata"], "VersionId": "copy"}
 
@@ -198,6 +203,73 @@ def test_rejected_object_is_quarantined_with_the_reason(
     ]
 
 
+def test_a_form_that_is_used_again_leaves_nothing(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    for number in range(30):
+        index.s3.put(key, SAMPLES["image/jpeg"] + bytes([number]), version=f"v{number}")
+        index.confirm(event(key, f"v{number}"))
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]
+    assert index.s3.objects["accepted/ann/1/a.jpg"]["body"] == SAMPLES["image/jpeg"] + bytes([0])
+    assert (len(index.s3.copies), len(index.sns.messages)) == (1, 1)
+
+
+def test_of_a_form_that_is_rejected_again_and_again_the_first_is_kept(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    for number in range(30):
+        index.s3.put(key, b"MZ" + bytes([number]), version=f"v{number}")
+        index.confirm(event(key, f"v{number}"))
+    assert list(index.s3.objects) == ["quarantine/ann/1/a.jpg"]
+    assert index.s3.objects["quarantine/ann/1/a.jpg"]["body"] == b"MZ\0"
+    # Whoever then sends what the form is for is accepted.
+    index.s3.put(key, SAMPLES["image/jpeg"], version="v30")
+    index.confirm(event(key, "v30"))
+    assert sorted(index.s3.objects) == ["accepted/ann/1/a.jpg", "quarantine/ann/1/a.jpg"]
+
+
+def test_of_two_uses_of_a_form_at_once_one_is_accepted(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, bucket = "incoming/ann/1/a.jpg", index.s3
+    bucket.put(key, SAMPLES["image/jpeg"])
+    copy = bucket.copy_object
+
+    def copy_when_the_other_was_faster(**options: Any) -> None:
+        bucket.objects.setdefault("accepted/ann/1/a.jpg", {**bucket.objects[key], "Metadata": {"source": "v0"}})
+        copy(**options)
+
+    monkeypatch.setattr(bucket, "copy_object", copy_when_the_other_was_faster)
+    index.confirm(event(key))
+    assert index.sns.messages == []
+    assert {name: item["Metadata"] for name, item in bucket.objects.items()} == {
+        "accepted/ann/1/a.jpg": {"source": "v0"}
+    }
+
+
+def test_a_file_that_was_replaced_without_a_version_is_judged_again(index: ModuleType) -> None:
+    key = "incoming/ann/1/a.jpg"
+    index.s3.put(key, b"MZ")
+    copy = index.s3.copy_object
+
+    def changed(**options: Any) -> None:
+        assert "IfNoneMatch" not in options
+        raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "CopyObject")
+
+    index.s3.copy_object = changed
+    with pytest.raises(ClientError):
+        index.confirm(event(key, version=None))
+    index.s3.copy_object = copy
+    index.s3.put(key, SAMPLES["image/jpeg"])
+    index.confirm(event(key, version=None))
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]
+
+
+def test_names_of_files_are_not_logged(index: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    index.s3.put("incoming/ann/1/private.jpg", b"MZ")
+    index.confirm(event("incoming/ann/1/private.jpg"))
+    index.confirm(event("incoming/ann/2/private.jpg"))
+    logged = [vars(record) for record in caplog.records]
+    assert [record["folder"] for record in logged] == ["incoming/ann/1", "incoming/ann/2"]
+    assert "private" not in str(logged)
+
+
 def test_too_large_for_a_copy_is_deleted(index: ModuleType) -> None:
     index.s3.put("incoming/ann/1/a.jpg", b"")
     index.s3.objects["incoming/ann/1/a.jpg"]["ContentLength"] = import_module(f"{PACKAGE}.objects").LARGEST_COPY + 1
@@ -246,4 +318,25 @@ def test_event_that_cannot_be_read_is_delivered_again_alone(index: ModuleType, b
     index.s3.put(key, SAMPLES["image/jpeg"])
     records = [{"messageId": name, "body": text} for name, text in (("bad", body), ("good", event(key).body))]
     assert index.handler({"Records": records}, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]
+
+
+OBJECTS = st.fixed_dictionaries(
+    {"key": JSON | st.text(max_size=30).map("incoming/{}".format)}, optional={"version-id": JSON}
+)
+EVENTS = st.fixed_dictionaries(
+    {"region": JSON, "detail": JSON | st.fixed_dictionaries({"bucket": JSON, "object": JSON | OBJECTS})}
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(others=st.lists(bodies("region", "detail") | EVENTS.map(json.dumps), max_size=4), place=st.integers(0, 4))
+def test_whatever_stands_beside_it_an_upload_is_confirmed(index: ModuleType, others: list[str], place: int) -> None:
+    key = "incoming/ann/1/a.jpg"
+    index.s3.objects.clear()
+    index.s3.put(key, SAMPLES["image/jpeg"])
+    texts = [*others[:place], event(key).body, *others[place:]]
+    records = [{"messageId": str(number), "body": text} for number, text in enumerate(texts)]
+    failed = index.handler({"Records": records}, CONTEXT)["batchItemFailures"]
+    assert texts.index(event(key).body) not in {int(item["itemIdentifier"]) for item in failed}
     assert list(index.s3.objects) == ["accepted/ann/1/a.jpg"]

@@ -11,9 +11,12 @@ from uuid import RFC_4122, UUID
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cdp_constructs.upload.handlers.form import names
 from tests.handlers import import_handler
+from tests.strategies import bodies
 
 CONTEXT = SimpleNamespace(
     function_name="form", memory_limit_in_mb=256, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
@@ -191,12 +194,79 @@ def test_user_is_who_the_token_names(index: ModuleType) -> None:
         ('{"name": "cat.jpg"}', {"sub": "ann"}, 400),
         ('{"name": "a", "content_type": "image/jpeg", "owner": "bob"}', {"sub": "ann"}, 400),
         ('{"name": "a", "content_type": "image/jpeg", "metadata": {"room": "1"}}', {"sub": "ann"}, 400),
+        ("[" * 20_000, {"sub": "ann"}, 400),
+        ('{"name":' * 5_000, {"sub": "ann"}, 400),
+        (f'{{"name": "a", "content_type": "image/jpeg", "size": {"9" * 4000}}}', {"sub": "ann"}, 400),
+        (f'{{"name": "a", "content_type": "image/jpeg", "size": {"9" * 60_000}}}', {"sub": "ann"}, 400),
+        ('{"name": "a", "content_type": "image/jpeg", "size": 1e999}', {"sub": "ann"}, 400),
+        ('{"name": "a", "content_type": "image/jpeg", "size": NaN}', {"sub": "ann"}, 400),
+        ('{"name": "\\ud800", "content_type": "image/jpeg"}', {"sub": "ann"}, 400),
+        ("\ud800", {"sub": "ann"}, 400),
+        ('{"name": "' + "a" * 70_000, {"sub": "ann"}, 413),
+        ("{}", {"sub": "ann/../bob"}, 400),
     ],
 )
 def test_user_gets_a_status_for_what_is_wrong(
     index: ModuleType, body: str, claims: dict[str, str] | None, status: int
 ) -> None:
     assert index.handler(user_event(body, claims), CONTEXT)["statusCode"] == status
+
+
+def test_a_body_that_is_no_text_is_the_callers_mistake(index: ModuleType) -> None:
+    for raw in (b"\xff", b'{"name": "\xff"}', b"\0", b""):
+        event = {**user_event(base64.b64encode(raw).decode(), {"sub": "ann"}), "isBase64Encoded": True}
+        assert index.handler(event, CONTEXT)["statusCode"] == 400
+
+
+def completion(**changes: Any) -> str:
+    key = "incoming/ann/12345678-1234-1234-1234-123456789012/film.mp4"
+    request = {"key": key, "multipart_upload_id": "m", "parts": [{"part_number": 1, "etag": '"e"'}], **changes}
+    return json.dumps(request)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        completion(key="incoming/ann/12345678-1234-1234-1234-123456789012/" + "a" * 1000),
+        completion(key="incoming/ann/12345678-1234-1234-1234-123456789012/a\nb"),
+        completion(key="incoming/ann/12345678-1234-1234-1234-123456789012/a\x00"),
+        completion(multipart_upload_id="m\n"),
+        completion(parts=[{"part_number": 1, "etag": "\x00"}]),
+        completion(parts=[{"part_number": 1, "etag": "é"}]),
+        completion(parts=[{"part_number": 0, "etag": "e"}]),
+        completion(parts=[]),
+        completion(parts=None),
+        completion(owner="bob"),
+    ],
+)
+def test_what_s3_would_not_understand_is_not_sent_to_it(index: ModuleType, body: str) -> None:
+    with Stubber(module("uploads").s3):
+        assert index.handler(user_event(body, {"sub": "ann"}), CONTEXT)["statusCode"] == 400
+
+
+@pytest.mark.parametrize("code", ["NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"])
+def test_parts_that_s3_does_not_have_are_the_callers_mistake(index: ModuleType, code: str) -> None:
+    parts = [{"part_number": 1, "etag": "e"}, {"part_number": 1, "etag": "e"}]
+    with Stubber(module("uploads").s3) as s3:
+        s3.add_client_error("complete_multipart_upload", code)
+        assert index.handler(user_event(completion(parts=parts), {"sub": "ann"}), CONTEXT)["statusCode"] == 400
+
+
+FIELDS = ("name", "content_type", "size", "metadata", "key", "multipart_upload_id", "parts", "owner")
+BODIES = bodies(*FIELDS, likely=("image/jpeg", "a.jpg"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(body=BODIES | st.binary(max_size=100), subject=st.text(max_size=20))
+def test_no_request_of_a_user_is_this_functions_failure(index: ModuleType, body: str | bytes, subject: str) -> None:
+    encoded = isinstance(body, bytes)
+    text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+    event = {**user_event(text, {"sub": subject}), "isBase64Encoded": encoded}
+    with Stubber(module("uploads").s3) as s3:
+        s3.add_client_error("complete_multipart_upload", "NoSuchUpload")
+        answer = index.handler(event, CONTEXT)
+    assert answer["statusCode"] in {201, 400, 401}
+    json.loads(answer["body"])
 
 
 def test_first_region_has_a_host_of_its_own_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,19 +2,27 @@
 
 import io
 import json
-import struct
+import multiprocessing
+import os
+import signal
+import time
 import zlib
+from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from cdp_constructs.upload.handlers.thumbnails.images import UnreadableImageError, shrink
+from cdp_constructs.upload.handlers.thumbnails import images
+from cdp_constructs.upload.handlers.thumbnails.images import UnreadableImageError, scans_of, shrink
 from tests.handlers import import_handler
+from tests.images import chunk, png, scanned_again
+from tests.strategies import bodies
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -58,8 +66,10 @@ class Topic:
 def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     environment = {
         "AWS_DEFAULT_REGION": "ap-northeast-1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1536",
         "AWS_LAMBDA_FUNCTION_NAME": "thumbnails",
         "POWERTOOLS_TRACE_DISABLED": "true",
+        "DECODING_SECONDS": "10",
         "PIXELS": "320",
         "TOPIC_ARN": "arn:topic",
         "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
@@ -221,19 +231,19 @@ def test_odd_shapes_and_small_ones(size: tuple[int, int]) -> None:
     assert thumbnail.height <= max(size[1], 1)
 
 
-def bomb() -> bytes:
-    """Return a PNG of a few bytes that says it is 40,000 pixels wide and as high."""
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 6, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )
+def bomb(width: int = 40_000, height: int = 40_000) -> bytes:
+    """Return a PNG of a few bytes that says it is so large."""
+    return png(width, height, chunk(b"IDAT", zlib.compress(bytes(1000))), colour=6)
 
 
 @pytest.mark.parametrize(
     ("content", "content_type", "reason"),
     [
         (bomb(), "image/png", "too-many-pixels"),
+        (bomb(1, 64_000_000), "image/png", "too-many-pixels"),
+        (scanned_again(100_000), "image/jpeg", "too-many-scans"),
+        # Few scans, and each of 64 megapixels.
+        (scanned_again(20, side=8000), "image/jpeg", "too-many-scans"),
         (photo()[:2000], "image/jpeg", "broken"),
         (b"\xff\xd8\xff" + bytes(100), "image/jpeg", "broken"),
         (b"", "image/jpeg", "broken"),
@@ -241,7 +251,7 @@ def bomb() -> bytes:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "image/jpeg", "broken"),
         (saved(two_halves(), "PNG"), "image/gif", "broken"),
     ],
-    ids=["bomb", "cut off", "header only", "empty", "postscript", "another type"],
+    ids=["bomb", "thread", "scans", "large scans", "cut off", "header only", "empty", "postscript", "another type"],
 )
 def test_what_cannot_be_read_is_counted_and_not_tried_again(
     index: Any, capsys: pytest.CaptureFixture[str], content: bytes, content_type: str, reason: str
@@ -256,6 +266,154 @@ def test_what_cannot_be_read_is_counted_and_not_tried_again(
     assert (metrics["function_name"], metrics["service"]) == ("thumbnails", "Function")
     with pytest.raises(UnreadableImageError, match=reason):
         shrink(content, content_type, 320)
+
+
+def test_previews_inside_a_photo_are_no_scans_of_it() -> None:
+    preview = saved(two_halves(80, 40), "JPEG", progressive=True)
+    segment = 50 * b"\xff\xda\x00\x08" + preview
+    holding = b"\xff\xe5" + (len(segment) + 2).to_bytes(2) + segment
+    camera = photo()
+    several = camera[:2] + 10 * holding + camera[2:]
+    assert scans_of(several) == scans_of(camera) == 1
+    assert shrink(several, "image/jpeg", 320).width == 160
+    # What follows the end of the first picture is not decoded either.
+    assert scans_of(camera + scanned_again(200)) == 1
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b"\xff\x00",
+        b"\xff\xd0",
+        b"\xff\x01",
+        b"\xff\x02\xff\xff",
+        b"\xff\xff",
+        b"\x00",
+        b"\xff\xfe\x00\x02",
+        b"\xff\xfe\x00\x00",
+    ],
+)
+def test_scans_cannot_be_hidden(inside: bytes) -> None:
+    picture = scanned_again(0)
+    last = picture[picture.rindex(b"\xff\xda") : -2]
+    assert scans_of(picture[:-2] + 200 * (last + inside) + picture[-2:]) > images.MOST_SCANS
+
+
+def test_counting_scans_takes_no_longer_than_reading_the_file() -> None:
+    began = time.process_time()
+    for content in (b"\xff" * 10_000_000, b"\xff\xd8" + b"\xff\x00" * 5_000_000, b"\xff\xd8" + b"\xff\xd0" * 5_000_000):
+        assert scans_of(content) == 0
+    assert time.process_time() - began < 3
+
+
+def test_ordinary_progressive_photos_of_any_size_have_few_scans() -> None:
+    for mode in ("L", "RGB", "CMYK"):
+        assert scans_of(saved(two_halves(mode=mode), "JPEG", progressive=True)) * images.MOST_PIXELS < (
+            images.MOST_SCANNED_PIXELS
+        )
+
+
+class TestWithinATime:
+    """Decoding happens in a process that is ended when it takes too long."""
+
+    @pytest.fixture
+    def decoding(self, index: ModuleType) -> Any:
+        """Return the module of the handler that ``index`` has just imported."""
+        return import_module(index.shrink_within.__module__)
+
+    @pytest.fixture
+    def endless(self, decoding: Any, monkeypatch: pytest.MonkeyPatch) -> bytes:
+        """Return an image that libjpeg decodes for minutes, when nobody counts its scans."""
+        monkeypatch.setitem(decoding.shrink.__globals__, "scans_of", lambda _: 1)
+        return scanned_again(20_000, side=2000)
+
+    def test_an_image_that_is_read_in_time_is_as_if_nothing_had_happened(self, decoding: Any) -> None:
+        assert vars(decoding.shrink_within(decoding.Limits(10, 1408), photo(), "image/jpeg", 320)) == vars(
+            shrink(photo(), "image/jpeg", 320)
+        )
+
+    def test_a_decoder_is_interrupted_in_the_middle_of_its_work(self, decoding: Any, endless: bytes) -> None:
+        began = time.monotonic()
+        with pytest.raises(decoding.UnreadableImageError, match="too-slow"):
+            decoding.shrink_within(decoding.Limits(0.3, 1408), endless, "image/jpeg", 320)
+        assert time.monotonic() - began < 3
+        assert multiprocessing.active_children() == []
+
+    def test_it_is_counted_and_not_tried_again(
+        self, index: Any, endless: bytes, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        vars(index)["LIMITS"] = index.Limits(0.3, 1408)
+        index.s3.objects["accepted/ann/u1/cat.jpg"] = endless
+        index.s3.objects["accepted/ann/u2/cat.jpg"] = saved(two_halves(40, 20), "JPEG")
+        assert run(index, message(), message("accepted/ann/u2/cat.jpg", upload_id="u2")) == []
+        assert [published["upload_id"] for published in index.sns.messages] == ["u2"]
+        assert '"UnreadableImages":[1.0]' in capsys.readouterr().out
+        (logged,) = [vars(record) for record in caplog.records]
+        assert (logged["reason"], logged["folder"]) == ("too-slow", "accepted/ann/u1")
+        assert "cat.jpg" not in str(logged)
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [("JPEG", {"progressive": True}), ("PNG", {}), ("GIF", {}), ("WEBP", {"method": 0}), ("AVIF", {"speed": 10})],
+    )
+    def test_a_decoder_that_wants_too_much_memory_gets_none(self, decoding: Any, kind: str, options: Any) -> None:
+        image = Image.new("L", (7000, 7000)) if kind in {"PNG", "GIF"} else Image.new("RGB", (3000, 3000))
+        large = saved(image, kind, **options)
+        with pytest.raises(decoding.UnreadableImageError, match="broken") as raised:
+            decoding.shrink_within(decoding.Limits(30, 40), large, f"image/{kind.lower()}", 320)
+        assert "crashed" not in raised.value.detail
+
+    @pytest.mark.parametrize("end", [lambda: os._exit(1), lambda: os.kill(os.getpid(), signal.SIGKILL)])
+    def test_a_decoder_that_crashes_takes_nothing_along(
+        self, decoding: Any, monkeypatch: pytest.MonkeyPatch, end: Callable[[], None]
+    ) -> None:
+        monkeypatch.setattr(decoding, "shrink", lambda *_: end())
+        with pytest.raises(decoding.UnreadableImageError, match="broken") as raised:
+            decoding.shrink_within(decoding.Limits(10, 1408), photo(), "image/jpeg", 320)
+        assert "crashed" in raised.value.detail
+        assert multiprocessing.active_children() == []
+
+
+def before_the_picture(*chunks: bytes) -> bytes:
+    """Return a picture of 8 by 8 pixels with more chunks before it."""
+    return png(8, 8, *chunks, chunk(b"IDAT", zlib.compress(bytes(25 * 8))))
+
+
+def with_frames(kind: str, number: int) -> bytes:
+    frames = [Image.new("RGB", (8, 8), (shade % 256, 0, 0)) for shade in range(number)]
+    return saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=10)
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "readable"),
+    [
+        (before_the_picture(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
+        (before_the_picture(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
+        (before_the_picture(100_000 * chunk(b"tEXt", b"a\0")), "image/png", True),
+        (before_the_picture(100_000 * chunk(b"abCd", b"")), "image/png", True),
+        (with_frames("GIF", 1000), "image/gif", True),
+        (with_frames("PNG", 1000), "image/png", True),
+        (with_frames("WEBP", 1000), "image/webp", True),
+    ],
+    ids=["zTXt", "iCCP", "texts", "unknown chunks", "GIF frames", "APNG frames", "WebP frames"],
+)
+def test_bombs_of_other_kinds_take_no_time(content: bytes, content_type: str, readable: bool) -> None:
+    began = time.process_time()
+    try:
+        shrink(content, content_type, 320)
+    except UnreadableImageError:
+        assert not readable
+    else:
+        assert readable
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO", "PPM", "TGA", "JPEG2000"])
+def test_no_other_format_is_decoded(kind: str) -> None:
+    content = saved(two_halves(64, 64), kind)
+    for content_type in images.FORMATS:
+        with pytest.raises(UnreadableImageError, match="broken"):
+            shrink(content, content_type, 320)
 
 
 def test_a_file_that_memory_does_not_hold_is_not_even_fetched(index: Any) -> None:
@@ -309,3 +467,15 @@ def test_damaged_bytes_give_a_thumbnail_or_a_reason(
     except UnreadableImageError:
         return
     assert Image.open(io.BytesIO(thumbnail)).format == "WEBP"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(others=st.lists(bodies(*message(), likely=tuple(message().values())), max_size=4), place=st.integers(0, 4))
+def test_whatever_stands_beside_it_an_image_gets_its_thumbnail(index: Any, others: list[str], place: int) -> None:
+    mine = message("accepted/ben/u9/cat.jpg", upload_id="u9")
+    index.s3.objects = {mine["key"]: saved(two_halves(8, 4), "JPEG")}
+    texts = [*others[:place], json.dumps(mine), *others[place:]]
+    records = [{"messageId": str(number), "body": text} for number, text in enumerate(texts)]
+    failed = index.handler({"Records": records}, CONTEXT)["batchItemFailures"]
+    assert texts.index(json.dumps(mine)) not in {int(item["itemIdentifier"]) for item in failed}
+    assert "accepted/ben/u9/thumbnail/320.webp" in index.s3.objects

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.idempotency.persistence.base import DataRecord
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.handlers import import_handler
+from tests.strategies import bodies
 
 SECRET, OLD_SECRET = "shared", "former"
 CONTEXT = SimpleNamespace(
@@ -61,6 +64,7 @@ def sender() -> dict[str, str]:
         "SIGNATURE_PREFIX": "sha256=",
         "DELIVERY_HEADER": "x-github-delivery",
         "GROUP_BY": "/issue/id",
+        "EQUAL_BODIES_ARE_REPLAYS": "true",
     }
 
 
@@ -95,7 +99,8 @@ def index(monkeypatch: pytest.MonkeyPatch, services: Services, sender: dict[str,
     monkeypatch.setattr(storage, "s3", services)
     monkeypatch.setattr(storage, "sqs", services)
     monkeypatch.setattr(storage.parameters, "get_secret", get_secret)
-    Remembering(services).take_the_place_of(module.deliveries, monkeypatch)
+    for layer in (module.deliveries, module.bodies):
+        Remembering(services).take_the_place_of(layer, monkeypatch)
     return module
 
 
@@ -244,6 +249,156 @@ def test_the_former_secret_is_accepted_while_it_is_changed_and_no_other(index: M
     assert deliver(index, body, X_Hub_Signature_256=signed(body, "third"))["statusCode"] == 401
 
 
+def test_a_body_under_another_id_is_a_replay_and_not_worked_on(index: ModuleType, services: Services) -> None:
+    answers = [deliver(index, issue(), X_GitHub_Delivery=name) for name in ("d-1", "d-2", "d-3")]
+    assert [answer["statusCode"] for answer in answers] == [202, 200, 200]
+    assert len(services.queued) == len(services.objects) == 1
+    # What the sender sends again is answered as before, and so is another body.
+    assert deliver(index, issue())["statusCode"] == 200
+    assert deliver(index, issue(action="closed"), X_GitHub_Delivery="d-4")["statusCode"] == 202
+
+
+def test_a_body_that_could_not_be_queued_can_come_under_any_id(index: ModuleType, services: Services) -> None:
+    for service in ("s3", "sqs"):
+        services.failing = {service}
+        with pytest.raises(ClientError):
+            deliver(index, issue())
+    services.failing = set()
+    assert deliver(index, issue(), X_GitHub_Delivery="d-2")["statusCode"] == 202
+    assert len(services.queued) == 1
+
+
+def test_while_a_body_is_worked_on_its_replay_is_asked_to_wait(index: ModuleType, services: Services) -> None:
+    in_the_meantime: list[Any] = []
+    send = services.send_message
+
+    def send_slowly(**message: Any) -> None:
+        in_the_meantime.append(deliver(index, issue(), X_GitHub_Delivery="d-2"))
+        send(**message)
+
+    services.send_message = send_slowly  # type: ignore[method-assign]
+    assert deliver(index, issue())["statusCode"] == 202
+    services.send_message = send  # type: ignore[method-assign]
+    assert [answer["statusCode"] for answer in in_the_meantime] == [503]
+    assert deliver(index, issue(), X_GitHub_Delivery="d-2")["statusCode"] == 200
+    assert len(services.queued) == 1
+
+
+class TestEqualBodiesOnPurpose:
+    """A sender whose bodies say nothing of when."""
+
+    @pytest.fixture
+    def sender(self, sender: dict[str, str]) -> dict[str, str]:
+        return {**sender, "EQUAL_BODIES_ARE_REPLAYS": "false"}
+
+    def test_each_id_is_a_delivery(self, index: ModuleType, services: Services) -> None:
+        answers = [deliver(index, {"status": "down"}, X_GitHub_Delivery=name) for name in ("d-1", "d-2", "d-1")]
+        assert [answer["statusCode"] for answer in answers] == [202, 202, 200]
+        assert len(services.queued) == 2
+
+
+def size_of(kept: dict[str, Any]) -> int:
+    return len(json.dumps(kept, ensure_ascii=False).encode())
+
+
+def test_of_what_is_not_signed_a_record_is_kept_and_no_body(index: ModuleType, services: Services) -> None:
+    body = b"x" * 200_000
+    for number in range(60):
+        answer = deliver(index, body, X_Hub_Signature_256="", X_GitHub_Delivery=f"d-{number}")
+        assert answer["statusCode"] == 401
+    assert len(services.objects) == 60
+    for kept in services.objects.values():
+        assert (kept["body"], kept["body_bytes"]) == (None, len(body))
+        assert kept["body_sha256"] == hashlib.sha256(body).hexdigest()
+        assert kept["reason"] == "no-signature"
+        assert kept["headers"] == {"x-github-delivery": kept["id"]}
+        assert size_of(kept) < 1000
+
+
+@pytest.mark.parametrize(
+    "content", [b"x", "é".encode(), b"\xff", b"\0", b'"'], ids=["text", "é", "binary", "NUL", "quotes"]
+)
+def test_of_what_is_signed_wrongly_the_beginning_is_kept(index: ModuleType, services: Services, content: bytes) -> None:
+    body = content * (200_000 // len(content))
+    many = {f"x-{number}": "y" * 500 for number in range(20)}
+    assert deliver(index, body, encoded=True, X_Hub_Signature_256="sha256=0", **many)["statusCode"] == 401
+    ((_, kept),) = services.objects.items()
+    assert kept["body"] == body[:4096].decode(errors="backslashreplace")
+    assert kept["body_bytes"] == len(body)
+    # Headers of 10 KB, as API Gateway lets through, are cut too; what the operator needs comes first.
+    assert kept["headers"]["x-hub-signature-256"] == "sha256=0"
+    assert size_of({**kept, "body": ""}) < 3000
+    assert size_of(kept) < 30_000
+
+
+def test_too_large_a_body_is_not_kept_whole(index: ModuleType, services: Services) -> None:
+    assert deliver(index, b"x" * 5_000_000)["statusCode"] == 413
+    ((_, kept),) = services.objects.items()
+    assert (kept["reason"], len(kept["body"]), kept["body_bytes"]) == ("body-too-large", 4096, 5_000_000)
+
+
+HOSTILE = {
+    "deep": b"[" * 100_000,
+    "deep object": b'{"issue":' * 20_000,
+    "huge integer": b'{"issue": {"id": ' + b"9" * 200_000 + b"}}",
+    "infinite": b'{"issue": {"id": 1e999}}',
+    "NaN": b'{"issue": {"id": NaN}}',
+    "not UTF-8": b'{"issue": {"id": "\xff\xfe"}}',
+    "surrogate": b'{"issue": {"id": "\\ud800"}}',
+    "NUL": b'{"issue": {"id": "\\u0000"}}',
+    "byte order mark": b'\xef\xbb\xbf{"issue": {"id": 1}}',
+    "list": b'{"issue": [1, 2]}',
+    "text": b'{"issue": "id"}',
+    "number": b"1",
+    "nothing": b"",
+}
+
+
+def test_whatever_is_signed_is_queued_and_whatever_is_not_is_refused(index: ModuleType, services: Services) -> None:
+    for name, body in HOSTILE.items():
+        for encoded in (True, False):
+            refused = deliver(index, body, encoded=encoded, X_Hub_Signature_256="sha256=0")
+            assert refused["statusCode"] == 401, name
+        # API Gateway passes what is no text as base64.
+        assert deliver(index, body, encoded=True, X_GitHub_Delivery=name)["statusCode"] == 202, name
+    assert len(services.queued) == len(HOSTILE)
+
+
+def test_a_body_that_is_larger_as_text_than_a_message_may_be_is_refused(index: ModuleType, services: Services) -> None:
+    assert deliver(index, b"\xff" * 256 * 1024, encoded=True)["statusCode"] == 413
+    assert services.queued == []
+    # Text of any language, escaped, is not.
+    for number, character in enumerate(("x", "語", "😀", '"')):
+        body = (character * (256 * 1024 // len(character.encode()))).encode()
+        assert deliver(index, body, X_GitHub_Delivery=f"d-{number}")["statusCode"] == 202
+        assert len(json.dumps(services.queued[-1]["MessageBody"])) < 2_000_000
+        assert len(services.queued[-1]["MessageBody"]) < 1024 * 1024
+
+
+NAMES = ["x-hub-signature-256", "x-github-delivery", "content-type", "webhook-id", "authorization"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    raw=bodies("issue", "action", likely=({"id": 1},)).map(str.encode) | st.binary(max_size=100),
+    headers=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=10), st.text(max_size=60), max_size=5),
+    is_signed=st.booleans(),
+)
+def test_no_request_is_the_receivers_failure(
+    index: ModuleType, services: Services, raw: bytes, headers: dict[str, str], is_signed: bool
+) -> None:
+    services.objects.clear()
+    services.queued.clear()
+    if is_signed:
+        headers = {**headers, "x-hub-signature-256": signed(raw)}
+    event = {"headers": headers, "body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
+    answer = index.handler({**event, "requestContext": {"http": {"sourceIp": "203.0.113.7"}}}, CONTEXT)
+    assert answer["statusCode"] in ({200, 202} if is_signed else {401})
+    queued = answer["statusCode"] == 202
+    assert (len(services.queued), len(services.objects)) == (int(queued), int(answer["statusCode"] != 200))
+    assert all(key.startswith("accepted/" if queued else "rejected/") for key in services.objects)
+
+
 class TestWithoutAnId:
     """A sender that gives its deliveries no ids."""
 
@@ -309,6 +464,12 @@ class TestStandardWebhooks:
     def test_a_signed_delivery_is_accepted_once(self, index: ModuleType, services: Services) -> None:
         assert [self.deliver(index, b"{}"), self.deliver(index, b"{}")] == [202, 200]
         assert len(services.queued) == 1
+
+    def test_what_is_no_timestamp_is_refused(self, index: ModuleType, services: Services) -> None:
+        for timestamp in ("1" * 400, "9" * 5000, "0" * 13, "", "-1", "1e9", "٣", "1795000000.5", " 1", "NaN"):
+            headers = {"webhook-id": "m", "webhook-timestamp": timestamp, "webhook-signature": "v1,AAAA"}
+            assert deliver(index, b"{}", **headers)["statusCode"] == 401
+        assert services.queued == []
 
     @pytest.mark.parametrize("age", [301, -301])
     def test_a_delivery_of_another_time_is_refused(self, index: ModuleType, services: Services, age: int) -> None:

@@ -19,6 +19,7 @@ GITHUB = Sender(
     signature_prefix="sha256=",
     delivery_header="x-github-delivery",
     group_by="/issue/id",
+    equal_bodies_are_replays=True,
 )
 STANDARD = Sender(
     standard_webhooks=True,
@@ -26,6 +27,7 @@ STANDARD = Sender(
     signature_prefix="v1,",
     delivery_header="webhook-id",
     group_by="",
+    equal_bodies_are_replays=False,
 )
 HEADERS = st.dictionaries(
     st.sampled_from(["x-hub-signature-256", "webhook-signature", "webhook-timestamp", "webhook-id"]),

@@ -17,17 +17,24 @@ from .signing import sign
 app = APIGatewayHttpResolver()
 logger = Logger(child=True)
 
+# The answer to a wrong request repeats what is wrong in it.
+LARGEST_BODY = 64 * 1024
+
 
 @app.post(".+")  # the path is the API's affair
 def ask() -> Response[str]:
-    """Answer 200 with what was signed, and set its cookies; or 400, 401 or 403 with a sentence for the user."""
+    """Answer 200 with what was signed, and set its cookies; or 400, 401, 403 or 413 with a sentence for the user."""
     environment: Environment = app.context["environment"]
     authorizer = app.current_event.request_context.authorizer
     subject = (authorizer.jwt_claim or {}).get("sub") if authorizer else None
     if not subject:
         return _response(HTTPStatus.UNAUTHORIZED, {"message": "Sign in first"})
+    if len(app.current_event.body or "") > LARGEST_BODY:
+        return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"message": "Send at most 64 KB"})
     try:
         request = SigningRequest.model_validate_json(app.current_event.decoded_body or "")
+    except UnicodeDecodeError:
+        return _response(HTTPStatus.BAD_REQUEST, {"message": "body: Send JSON as UTF-8"})
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()]
         return _response(HTTPStatus.BAD_REQUEST, {"message": "; ".join(problems)})

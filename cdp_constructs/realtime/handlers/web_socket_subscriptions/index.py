@@ -23,6 +23,7 @@ tracer = Tracer()
 # A client waits for the answer, and API Gateway for at most 29 seconds.
 config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 environment = Environment.read()
+LONGEST_CHANNEL = 5 * 51 + 1
 handlers = SubscribeHandlers(environment.subscribe_handlers, config)
 subscriptions = Subscriptions(environment.table_name, config)
 
@@ -59,12 +60,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def channel_in(body: str | None) -> str:
-    """Return the channel that a client's message names; "" when it names none."""
+    """Return the channel that a client's message names; "" when it names none, or none that the answer can repeat."""
     try:
         message = from_json(body or "", allow_inf_nan=False)
     except ValueError:
         return ""
-    return str(message.get("channel", "")) if isinstance(message, dict) else ""
+    named = str(message.get("channel", "")) if isinstance(message, dict) else ""
+    return named if len(named) <= LONGEST_CHANNEL else ""
 
 
 def channel_of(named: str) -> str:

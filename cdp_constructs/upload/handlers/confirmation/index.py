@@ -2,8 +2,9 @@
 
 The source is a queue of EventBridge events "Object Created" for keys ``incoming/<owner>/<upload_id>/<name>``. An object
 that passes is moved to ``accepted/…`` and published; one that does not is moved to ``quarantine/…`` with the tag
-``reason``. Every step can be repeated: the object leaves ``incoming/`` last, so an event that is delivered again either
-finds it there and repeats what is missing, or finds it gone and has nothing to do. A message may be published twice.
+``reason``, and one whose form was used before is deleted. Every step can be repeated: the object leaves ``incoming/``
+last, so an event that is delivered again either finds it there and repeats what is missing, or finds it gone and has
+nothing to do. A message may be published twice.
 """
 
 import json
@@ -21,7 +22,7 @@ from pydantic_core import from_json
 
 from .environment import Environment
 from .objects import Upload
-from .rules import FIRST_BYTES, RejectedError, check_content, check_description
+from .rules import FIRST_BYTES, FORM_USED_AGAIN, RejectedError, check_content, check_description
 
 logger = Logger()
 tracer = Tracer()
@@ -47,14 +48,15 @@ def confirm(record: SQSRecord) -> None:
     # The version that the event is about: a later upload with the same form has an event of its own.
     upload = Upload.find(event["detail"]["bucket"]["name"], item["key"], item.get("version-id"))
     if upload is None:
-        logger.info("Already decided about, or expired", key=item["key"])
+        logger.info("Already decided about, or expired", folder=item["key"].rpartition("/")[0])
         return
     try:
         accepted = accept(upload)
     except RejectedError as rejection:
         reason = str(rejection)
-        logger.warning("Rejected", key=upload.key, reason=reason, size=upload.size, type=upload.content_type)
-        upload.quarantine(environment.quarantine_prefix, reason)
+        logger.warning("Rejected", folder=upload.folder, reason=reason, size=upload.size, type=upload.content_type)
+        if reason != FORM_USED_AGAIN:
+            upload.quarantine(environment.quarantine_prefix, reason)
         metrics.add_metric(name="RejectedUploads", unit=MetricUnit.Count, value=1)
     else:
         publish(upload, accepted, event["region"])
@@ -72,7 +74,7 @@ def accept(upload: Upload) -> dict[str, Any]:
     check_content(upload.content_type, upload.first_bytes(FIRST_BYTES))
     accepted = upload.accept(environment.accepted_prefix)
     if accepted is None:
-        raise RejectedError("form-used-again")
+        raise RejectedError(FORM_USED_AGAIN)
     return accepted
 
 

@@ -10,6 +10,9 @@ from botocore.exceptions import ClientError
 # Copying gigabytes is one call that answers when it is done.
 s3 = boto3.client("s3", config=Config(read_timeout=110, retries={"total_max_attempts": 2}))
 
+# S3 itself refuses to copy over an object, where the SDK of Lambda's runtime knows the condition (since October 2025).
+_COPY: Any = s3.meta.service_model.operation_model("CopyObject").input_shape
+ONCE: dict[str, Any] = {"IfNoneMatch": "*"} if "IfNoneMatch" in _COPY.members else {}
 # What CopyObject moves in one call.
 LARGEST_COPY = 5 * 1024**3
 GONE = {"404", "NoSuchKey", "NoSuchVersion"}
@@ -30,6 +33,11 @@ class Upload:
     def key(self) -> str:
         """Its key below the prefix of incoming objects."""
         return str(self.source["Key"])
+
+    @property
+    def folder(self) -> str:
+        """Its key without the file's name, which is the user's affair: owner and upload, for logs."""
+        return self.key.rpartition("/")[0]
 
     @property
     def identity(self) -> str:
@@ -66,7 +74,10 @@ class Upload:
         return {**target, "version_id": existing.get("VersionId"), "etag": existing["ETag"].strip('"')}
 
     def quarantine(self, prefix: str, reason: str) -> None:
-        """Copy it below a prefix with the reason as a tag; one that is too large for a copy is not kept."""
+        """Copy it below a prefix with the reason as a tag, unless an earlier use of its form is there.
+
+        One that is too large for a copy is not kept.
+        """
         if self.size <= LARGEST_COPY:
             self._copy(self._below(prefix), self.metadata, reason=reason)
 
@@ -81,16 +92,22 @@ class Upload:
         # Forms cannot set tags, so there are none to be copied, and accepting needs no permission for any.
         tags: dict[str, Any] = {"TaggingDirective": "REPLACE", "Tagging": f"reason={reason}"} if reason else {}
         source: Any = self.source
-        s3.copy_object(
-            **target,
-            **tags,
-            CopySource=source,
-            # In a bucket without versions the object may have been replaced since it was checked.
-            CopySourceIfMatch=self.etag,
-            MetadataDirective="REPLACE",
-            ContentType=self.content_type,
-            Metadata=metadata,
-        )
+        # In a bucket without versions the object may have been replaced since it was checked; that fails alike.
+        once = ONCE if "VersionId" in self.source else {}
+        try:
+            s3.copy_object(
+                **target,
+                **tags,
+                **once,
+                CopySource=source,
+                CopySourceIfMatch=self.etag,
+                MetadataDirective="REPLACE",
+                ContentType=self.content_type,
+                Metadata=metadata,
+            )
+        except ClientError as error:
+            if not once or error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
 
 
 def describe(target: dict[str, Any]) -> Any:

@@ -12,6 +12,8 @@ SIGNATURES: dict[str, Any] = json.loads((Path(__file__).parent / "signatures.jso
 # Enough for the first entry names of a zip file.
 FIRST_BYTES = 64 * 1024
 KEY_PARTS = 4
+# The one reason for which nothing is kept: a form could be used without end for as long as it is valid.
+FORM_USED_AGAIN = "form-used-again"
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 

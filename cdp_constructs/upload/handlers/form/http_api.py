@@ -11,15 +11,20 @@ from .uploads import answer
 
 app = APIGatewayHttpResolver()
 
+# A completion of 100 parts has less; the answer to a wrong request repeats what is wrong in it.
+LARGEST_BODY = 64 * 1024
+
 
 @app.post(".+")  # the path is the API's affair
 def ask() -> Response[str]:
-    """Answer 201 with a form, 200 when an upload in parts is complete, or 400 or 401 with a sentence for the user."""
+    """Answer 201 with a form, 200 when an upload in parts is complete, or 4xx with a sentence for the user."""
     authorizer = app.current_event.request_context.authorizer
     subject = (authorizer.jwt_claim or {}).get("sub") if authorizer else None
     if not subject:
         return _response(HTTPStatus.UNAUTHORIZED, {"message": "Sign in first"})
-    request = _read(app.current_event.decoded_body or "")
+    if len(app.current_event.body or "") > LARGEST_BODY:
+        return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"message": "Send at most 64 KB"})
+    request = _read()
     # Metadata is the application's own: consumers may trust it.
     if not isinstance(request, dict) or "metadata" in request:
         return _response(HTTPStatus.BAD_REQUEST, {"message": "Send a JSON object with name, content_type and size"})
@@ -30,10 +35,10 @@ def ask() -> Response[str]:
     return _response(HTTPStatus.OK if "multipart_upload_id" in request else HTTPStatus.CREATED, result)
 
 
-def _read(body: str) -> Any:
+def _read() -> Any:
     try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError:
+        return from_json(app.current_event.decoded_body or "", allow_inf_nan=False)
+    except (TypeError, ValueError):  # no JSON, or no text
         return None
 
 

@@ -26,7 +26,7 @@ class FormRequest(_Request):
     """A file that somebody wants to upload; the size, in bytes, is needed above 100 MB."""
 
     name: str = Field(min_length=1, max_length=1024)
-    content_type: str
+    content_type: str = Field(max_length=255)
     size: int | None = Field(default=None, ge=1)
     metadata: dict[MetadataName, MetadataValue] = Field(default_factory=dict)
 
@@ -60,14 +60,14 @@ class Part(_Request):
     """A part that S3 has taken, with the ETag that it answered."""
 
     part_number: int = Field(ge=1, le=10_000)
-    etag: str = Field(min_length=1, max_length=128)
+    etag: str = Field(max_length=128, pattern=r"^[!-~]+$")
 
 
 class CompletionRequest(_Request):
     """All parts of an upload have arrived."""
 
-    key: str
-    multipart_upload_id: str = Field(min_length=1, max_length=1024)
+    key: str = Field(max_length=1024)
+    multipart_upload_id: str = Field(max_length=1024, pattern=r"^[!-~]+$")
     parts: list[Part] = Field(min_length=1, max_length=10_000)
 
 

@@ -1,6 +1,7 @@
 """Makes a small WebP of an image's bytes, whatever bytes they are."""
 
 import io
+import re
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps
@@ -15,16 +16,31 @@ FORMATS = {
 }
 # What the function's memory holds: decoded with transparency 256 MB, once more while it is converted.
 MOST_PIXELS = 64_000_000
+# What a JPEG can have. Pillow needs more memory for the rows of an image of 1 by 64 million pixels than for the pixels.
+LONGEST_SIDE = 65_535
+# A progressive JPEG has 10 scans, or 18 in CMYK; each costs a pass over all pixels, however few bytes it has.
+MOST_SCANS = 100
+MOST_SCANNED_PIXELS = 20 * MOST_PIXELS
 # Profiles that cameras and screens embed have some kilobytes; larger ones would be larger than the thumbnail.
 LARGEST_PROFILE = 100_000
 QUALITY = 80
 
 # The limit is checked below, before anything is decoded; Pillow's own would only warn up to twice its value.
 Image.MAX_IMAGE_PIXELS = None
+# All decoders at once, and not again in each process that decodes.
+Image.init()
+
+# The markers of a JPEG (ITU-T T.81, table B.1) that have a segment, and its end; restarts occur inside a scan.
+MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
+START_OF_SCAN, END_OF_IMAGE = b"\xda", b"\xd9"
 
 
 class UnreadableImageError(Exception):
-    """The image is broken, or larger than anybody's picture; the message says which."""
+    """The image is broken, or more than anybody's picture; the message is one of the reasons on the pattern's page."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -40,18 +56,46 @@ def shrink(data: bytes, content_type: str, pixels: int) -> Thumbnail:
     """Return a WebP that fits into a square, upright and without metadata; of an animation the first frame.
 
     Raises:
-        UnreadableImageError: when the image is broken or has too many pixels.
+        UnreadableImageError: when the image is broken, or has too many pixels or scans.
     """
+    scans = scans_of(data) if content_type == "image/jpeg" else 1
+    if scans > MOST_SCANS:
+        raise UnreadableImageError("too-many-scans")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
-            if image.width * image.height <= MOST_PIXELS:
-                # JPEG decodes straight to an eighth, a quarter or a half; the others ignore it.
-                image.draft("RGB", (2 * pixels, 2 * pixels))
-                return _as_webp(image, pixels)
+            check_size(image.width, image.height, scans)
+            # JPEG decodes straight to an eighth, a quarter or a half; the others ignore it.
+            image.draft("RGB", (2 * pixels, 2 * pixels))
+            return _as_webp(image, pixels)
+    except UnreadableImageError:
+        raise
     except Exception as error:
         # Decoders of hostile bytes raise what they like: OSError, SyntaxError, ValueError, struct.error, IndexError…
-        raise UnreadableImageError("broken") from error
-    raise UnreadableImageError("too-many-pixels")
+        raise UnreadableImageError("broken", repr(error)) from error
+
+
+def check_size(width: int, height: int, scans: int) -> None:
+    """Check what the header says, before anything is decoded.
+
+    Raises:
+        UnreadableImageError: when decoding would take more memory or time than anybody's picture.
+    """
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+        raise UnreadableImageError("too-many-pixels")
+    if scans * width * height > MOST_SCANNED_PIXELS:
+        raise UnreadableImageError("too-many-scans")
+
+
+def scans_of(data: bytes) -> int:
+    """Count the scans of a JPEG up to its end; beyond ``MOST_SCANS`` it stops.
+
+    Segments are skipped by their length: what they hold, such as the JPEG of a preview, is never decoded.
+    """
+    scans, position = 0, 2
+    while scans <= MOST_SCANS and (marker := MARKER.search(data, position)) and marker[1] != END_OF_IMAGE:
+        scans += marker[1] == START_OF_SCAN
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return scans
 
 
 def _as_webp(image: Image.Image, pixels: int) -> Thumbnail:

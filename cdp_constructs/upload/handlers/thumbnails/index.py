@@ -5,9 +5,9 @@ more, as DirectObjectUpload publishes them. The thumbnail of ``<folder>/<name>``
 in the same bucket. Its message is the one about the upload with ``thumbnail`` added: ``key``, ``content_type``,
 ``size``, ``width`` and ``height``.
 
-An image that cannot be read will not be readable the next time either, so it is counted and gets no thumbnail; what
-failed around the image (S3, SNS) is retried. Every step can be repeated: the same image gives the same object,
-which is written once, and a message may be published twice.
+An image that cannot be read, or not within ``DECODING_SECONDS``, will not be readable the next time either, so it is
+counted and gets no thumbnail; what failed around the image (S3, SNS) is retried. Every step can be repeated: the same
+image gives the same object, which is written once, and a message may be published twice.
 """
 
 import json
@@ -23,7 +23,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
-from .images import Thumbnail, UnreadableImageError, shrink
+from .decoding import Limits, shrink_within
+from .images import Thumbnail, UnreadableImageError
 
 logger = Logger()
 tracer = Tracer()
@@ -33,6 +34,11 @@ processor = BatchProcessor(event_type=EventType.SQS)
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
 
+LIMITS = Limits(
+    seconds=float(os.environ["DECODING_SECONDS"]),
+    # The rest is for what is not the image: Python, boto3 and Powertools.
+    megabytes=int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) - 128,
+)
 PIXELS = int(os.environ["PIXELS"])
 TOPIC_ARN = os.environ["TOPIC_ARN"]
 LARGEST_FILE = 50_000_000
@@ -50,18 +56,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def make_thumbnail(record: SQSRecord) -> None:
     """Make, store and publish the thumbnail of one upload."""
     upload = from_json(record.body, allow_inf_nan=False)
+    folder = upload["key"].rpartition("/")[0]
     try:
-        thumbnail = shrink(read(upload), upload["content_type"], PIXELS)
+        thumbnail = shrink_within(LIMITS, read(upload), upload["content_type"], PIXELS)
     except UnreadableImageError as error:
-        logger.warning("No thumbnail", key=upload["key"], reason=str(error), error=repr(error.__cause__))
+        # The folder names owner and upload; the file's own name is the user's affair.
+        logger.warning("No thumbnail", folder=folder, reason=str(error), error=error.detail)
         metrics.add_metric(name="UnreadableImages", unit=MetricUnit.Count, value=1)
         return
     except ClientError as error:
         if error.response["Error"]["Code"] not in GONE:
             raise
-        logger.info("The image was deleted", key=upload["key"])
+        logger.info("The image was deleted", folder=folder)
         return
-    key = f"{upload['key'].rpartition('/')[0]}/thumbnail/{PIXELS}.webp"
+    key = f"{folder}/thumbnail/{PIXELS}.webp"
     store(upload["bucket"], key, thumbnail)
     publish(upload, key, thumbnail)
     metrics.add_metric(name="MadeThumbnails", unit=MetricUnit.Count, value=1)

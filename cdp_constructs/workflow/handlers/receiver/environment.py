@@ -17,6 +17,8 @@ class Sender:
     """Header with the id of a delivery; empty when the sender gives none."""
     group_by: str
     """JSON pointer into the body to what a delivery is about; empty when order does not matter."""
+    equal_bodies_are_replays: bool
+    """Whether a body that came before counts as the same delivery, whatever its id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,5 +53,6 @@ class Environment:
                 signature_prefix=os.environ["SIGNATURE_PREFIX"],
                 delivery_header=os.environ["DELIVERY_HEADER"],
                 group_by=os.environ["GROUP_BY"],
+                equal_bodies_are_replays=os.environ["EQUAL_BODIES_ARE_REPLAYS"] == "true",
             ),
         )

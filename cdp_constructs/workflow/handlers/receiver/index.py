@@ -3,15 +3,15 @@
 The answer is 202 when this call queued the delivery, 200 when an earlier one did, 401 for a wrong signature, 413 for
 more than 256 KB, and 503 while the same delivery is being worked on by another call. Any other failure is 5xx: nothing
 was queued, or it may have been, and the sender sends it again.
+
+Where the signature does not cover the id, an earlier delivery with the same body counts as the same, whatever its id.
 """
 
 import base64
 import json
 import time
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
@@ -24,20 +24,21 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAl
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from . import storage
+from . import records, storage
 from .environment import Environment
-from .rules import LARGEST_BODY, RejectedError, delivery_id, group_of, verify
+from .rules import RejectedError, as_bytes, group_of, text_of, verify
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
-config = IdempotencyConfig(event_key_jmespath="id", expires_after_seconds=environment.remembered_seconds)
-deliveries = DynamoDBPersistenceLayer(table_name=environment.table)
-
-# Keys to other systems have no place in what is kept for inspection.
-NOT_KEPT = {"authorization", "cookie", "x-api-key"}
+# One for each configuration: a persistence layer keeps the first that it gets.
+deliveries, bodies = (DynamoDBPersistenceLayer(table_name=environment.table) for _ in range(2))
+by_id, by_body = (
+    IdempotencyConfig(event_key_jmespath=key, expires_after_seconds=environment.remembered_seconds)
+    for key in ("id", "body_sha256")
+)
 
 
 @logger.inject_lambda_context
@@ -45,23 +46,18 @@ NOT_KEPT = {"authorization", "cookie", "x-api-key"}
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of an HTTP API (payload format 2.0)."""
-    config.register_lambda_context(context)
+    for config in (by_id, by_body):
+        config.register_lambda_context(context)
     headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
     body = event.get("body") or ""
-    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    delivery = {
-        "id": delivery_id(environment.sender, headers, raw),
-        "receipt": uuid4().hex,
-        "received_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "source_ip": event.get("requestContext", {}).get("http", {}).get("sourceIp"),
-        "headers": {name: value for name, value in headers.items() if name not in NOT_KEPT},
-        # Text as it is; what is not UTF-8 cannot be JSON either, and is kept readably.
-        "body": raw[:LARGEST_BODY].decode(errors="backslashreplace"),
-    }
+    raw = base64.b64decode(body) if event.get("isBase64Encoded") else as_bytes(body)
+    source_ip = event.get("requestContext", {}).get("http", {}).get("sourceIp")
+    delivery = records.arrival(environment.sender, source_ip, headers, raw)
     try:
         verify(environment.sender, headers, raw, storage.secrets(environment), now=time.time())
+        delivery |= records.accepted(headers, text_of(raw))
     except RejectedError as rejection:
-        return refuse(delivery, rejection)
+        return refuse(delivery | records.refused(environment.sender, headers, raw), rejection)
     try:
         first = queue_once(delivery=delivery)
     except IdempotencyAlreadyInProgressError:
@@ -74,13 +70,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @idempotent_function(  # type: ignore[untyped-decorator]  # Powertools gives this one no types
-    data_keyword_argument="delivery", persistence_store=deliveries, config=config
+    data_keyword_argument="delivery", persistence_store=deliveries, config=by_id
 )
 def queue_once(*, delivery: dict[str, Any]) -> dict[str, str]:
     """Keep the raw input and queue the delivery; for a delivery that was queued before, return what was returned then.
 
     A call that fails is forgotten, so that the same delivery can be sent again.
     """
+    if not environment.sender.equal_bodies_are_replays:
+        return keep_and_queue(delivery)
+    first: dict[str, str] = queue_body_once(delivery=delivery)
+    if first["receipt"] != delivery["receipt"]:
+        logger.warning("Body was delivered before under another id", delivery=delivery["id"])
+    return first
+
+
+@idempotent_function(  # type: ignore[untyped-decorator]  # see above
+    data_keyword_argument="delivery", persistence_store=bodies, config=by_body
+)
+def queue_body_once(*, delivery: dict[str, Any]) -> dict[str, str]:
+    """Do the same for a body: the signature covers nothing else, so under another id it may be a replay."""
+    return keep_and_queue(delivery)
+
+
+def keep_and_queue(delivery: dict[str, Any]) -> dict[str, str]:
+    """Keep the raw input, queue the delivery, and return what tells this call from others."""
     group = group_of(environment.sender, delivery["body"])
     if environment.sender.group_by and group is None:
         logger.warning("Nothing to group by", delivery=delivery["id"], pointer=environment.sender.group_by)
@@ -90,7 +104,7 @@ def queue_once(*, delivery: dict[str, Any]) -> dict[str, str]:
 
 
 def refuse(delivery: dict[str, Any], rejection: RejectedError) -> dict[str, Any]:
-    """Keep what was refused for inspection, and answer no more than that it was."""
+    """Keep the beginning of what was refused for inspection, and answer no more than that it was."""
     reason = str(rejection)
     try:
         key = storage.keep(environment, environment.rejected_prefix, {**delivery, "reason": reason})

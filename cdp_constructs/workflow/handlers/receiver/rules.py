@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +15,10 @@ from pydantic_core import from_json
 from .environment import Sender
 
 LARGEST_BODY = 256 * 1024
+# A message of SQS has at most 1 MiB; the rest is for headers.
+LARGEST_TEXT = 900_000
 LONGEST_ID = 128
+TIMESTAMP = re.compile(r"[0-9]{1,12}")
 # What Standard Webhooks recommends: https://github.com/standard-webhooks/standard-webhooks
 OLDEST_SECONDS = 300
 
@@ -54,15 +58,32 @@ def verify(sender: Sender, headers: Mapping[str, str], raw: bytes, secrets: Iter
     signed = raw
     if sender.standard_webhooks:
         moment = headers.get("webhook-timestamp", "")
-        if not (moment.isascii() and moment.isdigit()) or abs(now - int(moment)) > OLDEST_SECONDS:
+        if not TIMESTAMP.fullmatch(moment) or abs(now - int(moment)) > OLDEST_SECONDS:
             raise RejectedError("too-old")
-        signed = b".".join((headers.get("webhook-id", "").encode(), moment.encode(), raw))
+        signed = b".".join((as_bytes(headers.get("webhook-id", "")), moment.encode(), raw))
     for secret in secrets:
         expected = sender.signature_prefix + _signature(sender, secret, signed)
         # Standard Webhooks allows several signatures, while the sender changes its secret.
-        if any(hmac.compare_digest(one.encode(), expected.encode()) for one in given.split()):
+        if any(hmac.compare_digest(as_bytes(one), expected.encode()) for one in given.split()):
             return
     raise RejectedError("wrong-signature")
+
+
+def text_of(raw: bytes) -> str:
+    """Return the body as text; what is not UTF-8 cannot be JSON either, and is escaped readably.
+
+    Raises:
+        RejectedError: when the text is too large for a message of the queue, as only binary bodies can be.
+    """
+    text = raw.decode(errors="backslashreplace")
+    if len(json.dumps(text)) > LARGEST_TEXT:
+        raise RejectedError("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return text
+
+
+def as_bytes(text: str) -> bytes:
+    """Encode what an event calls text, whatever it is."""
+    return text.encode(errors="surrogatepass")
 
 
 def group_of(sender: Sender, body: str) -> str | None:

@@ -25,7 +25,7 @@ def keep(environment: Environment, prefix: str, delivery: dict[str, Any]) -> str
     s3.put_object(
         Bucket=environment.bucket,
         Key=key,
-        Body=json.dumps(delivery, ensure_ascii=False).encode(),
+        Body=json.dumps(delivery, ensure_ascii=False).encode(errors="backslashreplace"),
         ContentType="application/json",
     )
     return key
