@@ -188,6 +188,10 @@ class PointToPoint(Construct):
         """Commands that no device responded to in time. Default period: 5 minutes."""
         return function_metric(self.outcome_function, "TimedOutCommands", period=period)
 
+    def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Responses that were dropped because they have no session and status. Default period: 5 minutes."""
+        return function_metric(self.outcome_function, "RejectedResponses", period=period)
+
     def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Age in seconds of the oldest response that waits to be recorded. Default period: 1 minute."""
         return metric_oldest_message(self.queue, period=period)
