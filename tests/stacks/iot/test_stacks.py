@@ -11,6 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from cdp_constructs.testing import Synthesis, architecture
 from stacks.iot import system
 from stacks.iot.iot_stack import IotStack
+from tests.stacks.exposure import exposed
 from tests.stacks.iot.architectures import as_configured
 from tests.stacks.runbooks import resources
 
@@ -210,6 +211,11 @@ def test_everything_that_can_fail_has_a_queue_with_an_alarm(template: dict[str, 
         if "RedrivePolicy" not in queue
     }
     assert watched == places
+
+
+@pytest.mark.parametrize("build", [as_configured, everything, least_in_a_stage])
+def test_nothing_is_exposed(synthesis: Synthesis, build: Any) -> None:
+    assert exposed(synthesis(build).templates) == []
 
 
 def test_the_stack_cannot_be_deleted_by_mistake(synthesis: Synthesis) -> None:

@@ -223,8 +223,8 @@ def test_text_that_is_no_json_for_the_rule_has_no_attributes_and_harms_nobody(
     seen: list[dict[str, Any]] = []
 
     def all_of_them() -> bool:
-        for message in sqs.receive_message(QueueUrl=outputs["Queue"], MaxNumberOfMessages=10).get("Messages", []):
-            seen.append(json.loads(message["Body"]))
+        answer = sqs.receive_message(QueueUrl=outputs["Queue"], MaxNumberOfMessages=10)
+        seen.extend(json.loads(message["Body"]) for message in answer.get("Messages", []))
         return len(seen) == len(payloads)
 
     eventually(all_of_them)
