@@ -234,7 +234,7 @@ def connect_and_be_claimed_again(devices: Devices, first: Identity) -> Identity:
     return asyncio.run(attempt())
 
 
-def test_second_claim_retires_the_first_at_once_and_rings(devices: Devices) -> None:
+def test_second_claim_retires_the_first_at_once_and_raises_an_alarm(devices: Devices) -> None:
     first = devices.join("claimed-twice")
     before = len(devices.metric("FleetRegistrationFunction", "RepeatedClaims"))
     second = connect_and_be_claimed_again(devices, first)
@@ -250,11 +250,11 @@ def test_second_claim_retires_the_first_at_once_and_rings(devices: Devices) -> N
         return devices.metric("FleetRegistrationFunction", "RepeatedClaims")[before:]
 
     [line] = eventually(published, what="the metric")
-    ring(devices, line)
+    raise_alarm(devices, line)
 
 
-def ring(devices: Devices, line: dict[str, Any]) -> None:
-    """Give CloudWatch the metric as the function's log line has it, and see the alarm of the template go off."""
+def raise_alarm(devices: Devices, line: dict[str, Any]) -> None:
+    """Give CloudWatch the metric as the function's log line has it, and see the alarm of the template in ALARM."""
     cloudwatch = devices.operator.client("cloudwatch")
     name = devices.operator.part("FleetRepeatedClaimAlarm")
     [directive] = line["_aws"]["CloudWatchMetrics"]

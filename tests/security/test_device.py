@@ -350,7 +350,7 @@ MALFORMED = [
 ]
 
 
-def test_measurements_that_cannot_be_read_are_set_aside_while_a_neighbour_s_is_recorded(
+def test_measurements_that_cannot_be_read_are_rejected_while_a_neighbour_s_is_recorded(
     devices: Devices, own: Identity, neighbour: Identity
 ) -> None:
     before = devices.operator.latest([OWN])
@@ -374,7 +374,7 @@ def test_measurements_that_cannot_be_read_are_set_aside_while_a_neighbour_s_is_r
 
 
 def rejections(devices: Devices) -> list[dict[str, Any]]:
-    """Return the records that were set aside, once all of them are there."""
+    """Return the rejected records, once all of them are there."""
     found = devices.operator.rejected()
     # What is no JSON object does not become a record of a rule that adds fields to it.
     return found if len(found) >= sum(payload.startswith(b'{"') for payload in MALFORMED) else []
@@ -396,7 +396,7 @@ ANSWERS = [
 ]
 
 
-def test_answers_that_cannot_be_read_ring_nobody_while_a_neighbour_s_is_recorded(
+def test_answers_that_cannot_be_read_raise_no_alarm_while_a_neighbour_s_is_recorded(
     devices: Devices, own: Identity, neighbour: Identity
 ) -> None:
     before = len(devices.metric("CommandsOutcomeFunction", "RejectedResponses"))

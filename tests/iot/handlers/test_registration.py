@@ -206,10 +206,10 @@ def test_second_claim_retires_the_first_certificate_before_it_is_admitted(
     hook: ModuleType, table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table.items["s1"] = item = pending()
-    begun = item["claimed_at"]
+    started = item["claimed_at"]
     assert ask(hook)["allowProvisioning"] is True
     assert table.log == ["record", "INACTIVE c1", "detach c1 from s1", "disconnect s1"]
-    assert (item["next_certificate_id"], item["claimed_at"]) == ("c2", begun)
+    assert (item["next_certificate_id"], item["claimed_at"]) == ("c2", started)
     # All of them, so that the use of the newest retires again what a concurrent claim may have activated meanwhile.
     assert item["certificates"] == {"c1", "c2"}
     assert counted(capsys, "RepeatedClaims") == 1

@@ -37,7 +37,7 @@ class AllowList:
             RefusedError: for the second of two requests at once.
         """
         written = now.isoformat(timespec="seconds")
-        begun = item.get("claimed_at", item.get("changed_at", written)) if status_of(item) == "pending" else written
+        started = item.get("claimed_at", item.get("changed_at", written)) if status_of(item) == "pending" else written
         try:
             self._table.update_item(
                 Key={"serial_number": item["serial_number"]},
@@ -50,7 +50,7 @@ class AllowList:
                 ExpressionAttributeValues={
                     ":status": "active" if status_of(item) == "active" else "pending",
                     ":certificate": certificate_id,
-                    ":claimed": begun,
+                    ":claimed": started,
                     ":certificates": {certificate_id},
                     ":now": written,
                 },
