@@ -131,7 +131,8 @@ class PointToPoint(Construct):
             encryption_key=encryption_key,
             alarm_topic=alarm_topic,
         )
-        self.rule.add_queue(self.queue)
+        # What a device writes must not be what SQS refuses: the dead-letter queue of the rule would raise its alarm.
+        self.rule.add_queue(self.queue, base64=True)
         add_alarm(
             self,
             "TimedOutAlarm",

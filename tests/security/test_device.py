@@ -382,6 +382,7 @@ def rejections(devices: Devices) -> list[dict[str, Any]]:
 
 ANSWERS = [
     b'{"nothing": 1}',
+    '{"nothing": "\uffff"}'.encode(),
     b"no json",
     b"",
     b"[]",
@@ -405,7 +406,7 @@ def test_answers_that_cannot_be_read_raise_no_alarm_while_a_neighbour_s_is_recor
     async def respond() -> None:
         await publish_bytes(devices, OWN, devices.pem(own), "cmd/sensors/home/own-01/res", ANSWERS)
         async with devices.connected(NEIGHBOUR, devices.pem(neighbour)) as session:
-            answer = {"session": command["session"], "status": "succeeded"}
+            answer = {"session": command["session"], "status": "succeeded", "result": "\uffff"}
             await session.publish(f"cmd/sensors/home/{NEIGHBOUR}/res", answer)
 
     asyncio.run(respond())

@@ -1,5 +1,6 @@
 """How sessions end, as plain Python."""
 
+import base64
 import json
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -54,7 +55,13 @@ def record(outcomes: ModuleType, **message: Any) -> None:
 
 
 def answer(outcomes: ModuleType, **message: Any) -> None:
-    record(outcomes, **{"session": "s1", "thing": "t1", "context": "home", "status": "succeeded", **message})
+    answered = {"session": "s1", "thing": "t1", "context": "home", "status": "succeeded", **message}
+    outcomes.record_outcome(SimpleNamespace(body=encoded(json.dumps(answered).encode())))
+
+
+def encoded(text: bytes) -> str:
+    """Encode a message as the rule does."""
+    return base64.b64encode(text).decode()
 
 
 def time_out(outcomes: ModuleType) -> None:
@@ -95,6 +102,11 @@ def test_device_cannot_time_itself_out_and_says_no_unknown_status(outcomes: Modu
     assert len(table.items["s1"]["reason"]) == 1024
 
 
+def test_answer_of_a_rule_of_an_earlier_version_is_plain(outcomes: ModuleType, table: Table) -> None:
+    record(outcomes, session="s1", thing="t1", context="home", status="rejected")
+    assert table.items["s1"]["status"] == "rejected"
+
+
 def test_message_that_is_neither_a_device_s_nor_a_time_out_is_tried_again(outcomes: ModuleType) -> None:
     with pytest.raises(KeyError):
         record(outcomes, nonsense=True)
@@ -121,6 +133,8 @@ MALFORMED = [
     "[]",
     "null",
 ]
+MALFORMED += [encoded(text.encode()) for text in MALFORMED]
+MALFORMED += [encoded(b"\xff\xfe"), "=", "e30", "ÿ"]
 
 
 @pytest.mark.parametrize("body", MALFORMED, ids=range(len(MALFORMED)))
@@ -128,7 +142,7 @@ def test_malformed_answer_is_counted_and_dropped_and_its_neighbour_recorded(
     outcomes: ModuleType, table: Table, body: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = json.dumps({"session": "s1", "thing": "t1", "context": "home", "status": "succeeded"})
-    assert run(outcomes, body, good) == {"batchItemFailures": []}
+    assert run(outcomes, body, encoded(good.encode())) == {"batchItemFailures": []}
     assert table.items["s1"]["status"] == "succeeded"
     assert counted(capsys, "RejectedResponses") == [1]
 

@@ -1,10 +1,11 @@
 """What a message says about the end of a command. Nothing here does I/O.
 
 Messages are ``{"session", "thing", "status", "result"?, "reason"?}``. The rule adds ``thing`` and ``context`` to those
-of devices, from the topic, so that a device can only end its own sessions; ``timed_out`` comes from the function that
-began the session, and has no context.
+of devices, from the topic, so that a device can only end its own sessions, and encodes them as base64. ``timed_out``
+comes from the function that started the session; it has no context and is plain JSON.
 """
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any, Self
@@ -58,7 +59,9 @@ class Outcome:
 
 def _document(body: str) -> dict[str, Any]:
     try:
-        document = from_json(body, allow_inf_nan=False)
+        # Rules of an earlier version send plain JSON, which base64 never looks like.
+        text = body.encode() if body.startswith("{") else base64.b64decode(body, validate=True)
+        document = from_json(text, allow_inf_nan=False)
         json.dumps(document, allow_nan=False)  # 1e999 is read as infinity, which JSON cannot hold
     except ValueError as error:
         raise MalformedResponseError(f"it is no JSON: {error}") from error
