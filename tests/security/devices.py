@@ -12,11 +12,11 @@ import aiomqtt
 from cdp_constructs.testing import eventually
 from cdp_device.identity import Identity
 from cdp_device.provisioning import claim
-from cdp_device.session import Session, connect, tls_context
+from cdp_device.session import RejectedError, Session, connect, tls_context
 from cdp_device.settings import Settings
 from demo.iot.operator import Operator
 
-APP = "sensors"
+_TRIES = 4
 
 
 class Devices:
@@ -49,7 +49,17 @@ class Devices:
 
     def claim(self, serial_number: str) -> Identity:
         """Claim an identity, as a device does at its first start."""
-        return asyncio.run(claim(self.settings(serial_number)))
+        return asyncio.run(self.claiming(serial_number))
+
+    async def claiming(self, serial_number: str) -> Identity:
+        """Claim an identity; as the device's program does, ask again when the hook was too slow."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await claim(self.settings(serial_number))
+            except RejectedError as error:
+                if error.is_final:
+                    raise
+        return await claim(self.settings(serial_number))
 
     def join(self, serial_number: str, site: str = "home", kind: str = "hygrometer") -> Identity:
         """Allow a serial number, and claim its identity."""

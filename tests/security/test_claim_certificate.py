@@ -13,7 +13,7 @@ import pytest
 
 from cdp_constructs.testing import eventually
 from cdp_device.identity import Identity, make_key, signing_request
-from cdp_device.provisioning import CREATE, claim, request_identity
+from cdp_device.provisioning import CREATE, request_identity
 from cdp_device.session import RejectedError
 from cdp_device.settings import Configuration
 from tests.security.devices import Devices, is_cut_off, publish_bytes, see
@@ -182,7 +182,7 @@ def test_one_claim_does_not_hear_the_certificate_of_another(devices: Devices) ->
 
             for topic in (CREATE, f"$aws/provisioning-templates/{devices.template}/provision/json"):
                 await spy.subscribe(f"{topic}/accepted", hear)
-            await claim(devices.settings("claimed-quietly"))
+            await devices.claiming("claimed-quietly")
             assert overheard == []
             # The same ears hear the answer to a request of their own.
             await spy.publish(CREATE, {"certificateSigningRequest": signing_request(make_key(), "spy")})
@@ -226,7 +226,7 @@ def connect_and_be_claimed_again(devices: Devices, first: Identity) -> Identity:
         async with devices.connected(first.thing, devices.pem(first)) as session:
             own = session.publish(f"dt/sensors/home/{first.thing}/other", {})
             assert not await is_cut_off(session, own)
-            second = await claim(devices.settings(first.thing))
+            second = await devices.claiming(first.thing)
             await asyncio.wait({session.ended}, timeout=2)
             assert session.ended.done(), "the first connection lives on"
             return second
