@@ -26,7 +26,12 @@ def metric_rejected(stream: "firehose.IDeliveryStream", *, period: Duration | No
 
 
 def add_delivery_alarms(
-    scope: "Construct", stream: "firehose.IDeliveryStream", interval: Duration, alarm_topic: "sns.ITopic | None"
+    scope: "Construct",
+    stream: "firehose.IDeliveryStream",
+    interval: Duration,
+    *,
+    rejections: int,
+    alarm_topic: "sns.ITopic | None",
 ) -> None:
     """Add the alarms of records that are late, do not fit, or are refused.
 
@@ -34,6 +39,7 @@ def add_delivery_alarms(
         scope: The batch layer.
         stream: The delivery stream.
         interval: How long it gathers records.
+        rejections: From how many records within 5 minutes that do not fit an alarm is raised.
         alarm_topic: Receives the alarms; None leaves them out.
     """
     add_alarm(
@@ -51,6 +57,7 @@ def add_delivery_alarms(
         "UnconvertedAlarm",
         metric_rejected(stream),
         alarm_topic=alarm_topic,
+        threshold=rejections,
         description=f"{path_of(scope)}: records do not fit the schema. They are below {ERRORS} with the reason; "
         "correct the sender or the columns, and put them again.",
     )

@@ -71,6 +71,7 @@ class BatchLayer(Construct):
         bucket: s3.IBucket | None = None,
         buffering: Duration | None = None,
         scan_limit_mb: int = 10_000,
+        alarming_rejections: int = 1,
         encryption_key: kms.IKey | None = None,
         alarm_topic: sns.ITopic | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
@@ -88,6 +89,8 @@ class BatchLayer(Construct):
             buffering: How long records are gathered, and so how late they can be queried: 1 to 15 minutes. Longer ones
                 give fewer and larger objects, which are cheaper to query. Default: 5 minutes.
             scan_limit_mb: What one query may read, 10 MB to 7 EB. Default: 10,000, which costs 5 cents.
+            alarming_rejections: From how many records within 5 minutes that do not fit the schema the alarm is raised,
+                1 to 10,000,000. Default: the first. A device of AWS IoT can send 30,000.
             encryption_key: A customer-managed key for what is made here: bucket, delivery stream and logs. Default:
                 keys of AWS.
             alarm_topic: Receives the alarms. Default: no alarms.
@@ -108,6 +111,15 @@ class BatchLayer(Construct):
         check_duration(self, "buffering", interval, low=low, high=high, source=_FIREHOSE_LIMITS)
         check_range(
             self, "scan_limit_mb", scan_limit_mb, low=10, high=7_000_000_000_000, unit="MB", source=_ATHENA_WORKGROUPS
+        )
+        check_range(
+            self,
+            "alarming_rejections",
+            alarming_rejections,
+            low=1,
+            high=10_000_000,
+            unit="records",
+            source="more is no alarm at all",
         )
         check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
         self.encryption_key = encryption_key
@@ -140,7 +152,9 @@ class BatchLayer(Construct):
             scan_limit_mb=scan_limit_mb,
             removal_policy=removal_policy,
         )
-        add_delivery_alarms(self, self.delivery_stream, interval, alarm_topic)
+        add_delivery_alarms(
+            self, self.delivery_stream, interval, rejections=alarming_rejections, alarm_topic=alarm_topic
+        )
         self.add_saved_query(
             "RecordsPerThing",
             description="How many records of each thing arrived in the last 24 hours",

@@ -23,8 +23,9 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.tables import add_item_table, key_of
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_region
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_region
 from cdp_constructs.data._records import check_names
+from cdp_constructs.data._rejections import add_rejection_alarm
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
 from cdp_constructs.data._thresholds import Threshold, Thresholds
@@ -32,6 +33,7 @@ from cdp_constructs.iot.topics import BY_THING
 
 __all__ = ["SpeedLayer", "Threshold"]
 
+_SENDERS = "a fleet whose program is wrong has more"
 _WINDOWS = "windows answer until the batch layer does; what is older is read there"
 
 
@@ -74,6 +76,7 @@ class SpeedLayer(Construct):
         table: dynamodb.ITable | None = None,
         topic: sns.ITopic | None = None,
         window_retention: Duration | None = None,
+        alarming_senders: int = 3,
         encryption_key: kms.IKey | None = None,
         alarm_topic: sns.ITopic | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
@@ -92,6 +95,8 @@ class SpeedLayer(Construct):
             topic: An existing standard topic. Default: a new one that takes TLS only.
             window_retention: How long windows are kept, and so how late a record may be: 1 hour to 30 days. A later
                 record still counts for the latest state. Default: 2 days.
+            alarming_senders: From how many senders (partition keys) with rejected records within 5 minutes the alarm is
+                raised, 1 to 10,000. Default: 3, so that one device that sends nonsense notifies nobody.
             encryption_key: A customer-managed key for what is made here: stream, table, topic, queues and logs.
                 Default: a new key for the topic; the others are encrypted with keys of AWS.
             alarm_topic: Receives the alarms. Default: no alarms.
@@ -119,6 +124,7 @@ class SpeedLayer(Construct):
         retention = window_retention or days(2)
         low, high = Duration.hours(1), days(30)
         check_duration(self, "window_retention", retention, low=low, high=high, source=_WINDOWS)
+        check_range(self, "alarming_senders", alarming_senders, low=1, high=10_000, unit="senders", source=_SENDERS)
         if encryption_key is None and topic is None:
             description = f"Encrypts the alerts of {path_of(self)}"
             self.encryption_key = add_key(self, "EncryptionKey", description=description, removal_policy=removal_policy)
@@ -133,7 +139,8 @@ class SpeedLayer(Construct):
         self.record_dead_letter_queue = add_dead_letter_queue(
             self,
             "ErrorQueue",
-            alarm_topic=alarm_topic,
+            # Any one device can fill it; how many devices do is what the alarm is for, below.
+            alarm_topic=None,
             holds="records that could not be read or recorded",
             encryption_key=encryption_key,
         )
@@ -160,6 +167,7 @@ class SpeedLayer(Construct):
             removal_policy=removal_policy,
         )
         read_stream(self, self.function, self.stream, self.dead_letter_queue)
+        add_rejection_alarm(self, self.function, senders=alarming_senders, alarm_topic=alarm_topic)
         add_stream_alarms(self, self.stream, self.metric_lag(), alarm_topic)
 
     @property

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
@@ -13,12 +14,19 @@ from cdp_constructs.core.cdk import dynamodb, lambda_
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import seconds
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.iot._common import CommonOptions, allow_items
 from cdp_constructs.iot._things import Things
 
 
 def add_hook(
-    fleet: Construct, *, table: "dynamodb.ITable", things: Things, common: CommonOptions
+    fleet: Construct,
+    *,
+    table: "dynamodb.ITable",
+    things: Things,
+    prefix: str,
+    claim_window: Duration,
+    common: CommonOptions,
 ) -> "lambda_.Function":
     """Add the function that AWS IoT asks before it creates a thing.
 
@@ -26,24 +34,45 @@ def add_hook(
         fleet: The fleet.
         table: The allow-list.
         things: The groups that devices can be in.
+        prefix: ``arn:…:iot:<region>:<account>``.
+        claim_window: How long after its first claim a device may claim again.
         common: The fleet's options.
     """
     function = add_function(
         fleet,
         "RegistrationFunction",
         handler="iot/registration",
+        shares=["certificates"],
         description="Decides which devices get an identity",
         invocation=Invocation.REQUEST,
         publishes_metrics=True,
         # AWS IoT waits 5 seconds for the answer: https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
         timeout=seconds(5),
         memory_size=512,
-        environment={"ALLOW_LIST": table.table_name, "GROUPS": json.dumps(things.group_names)},
+        environment={
+            "ALLOW_LIST": table.table_name,
+            "CERTIFICATES": f"{prefix}:cert",
+            "CLAIM_WINDOW_SECONDS": str(claim_window.to_seconds()),
+            "GROUPS": json.dumps(things.group_names),
+        },
         log_retention=common.log_retention,
         log_encryption_key=common.encryption_key,
         removal_policy=common.removal_policy,
     )
     allow_items(table, function, "dynamodb:GetItem", "dynamodb:UpdateItem", encryption_key=common.table_key)
+    every_thing, certificates, clients = f"{prefix}:thing/*", f"{prefix}:cert/*", f"{prefix}:client/*"
+    allow_on_prefixes(
+        function,
+        "EarlierClaims",
+        [
+            iam.PolicyStatement(actions=["iot:DescribeCertificate", "iot:UpdateCertificate"], resources=[certificates]),
+            iam.PolicyStatement(actions=["iot:DetachThingPrincipal"], resources=[every_thing, certificates]),
+            iam.PolicyStatement(actions=["iot:DeleteConnection"], resources=[clients]),
+        ],
+        prefixes=[every_thing, certificates, clients],
+        reason="Things and certificates come with the devices, and no ARN tells those of one fleet from others; the "
+        "function retires what the allow-list has for the serial number that is claimed.",
+    )
     return function
 
 

@@ -8,10 +8,10 @@ from cdp_constructs.core.cdk import kinesisfirehose as firehose
 Action = iot.CfnTopicRule.ActionProperty
 
 
-def queue_action(role: "iam.Role", queue: "sqs.IQueue") -> Action:
+def queue_action(role: "iam.Role", queue: "sqs.IQueue", *, base64: bool = False) -> Action:
     """Send a message to an SQS queue."""
     return Action(
-        sqs=iot.CfnTopicRule.SqsActionProperty(queue_url=queue.queue_url, role_arn=role.role_arn, use_base64=False)
+        sqs=iot.CfnTopicRule.SqsActionProperty(queue_url=queue.queue_url, role_arn=role.role_arn, use_base64=base64)
     )
 
 

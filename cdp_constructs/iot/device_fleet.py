@@ -14,7 +14,7 @@ from cdp_constructs.core.cdk import certificatemanager as acm
 from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, sns, sqs
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of, stack_of
-from cdp_constructs.core.periods import days
+from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
 from cdp_constructs.core.tables import add_table
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_region
@@ -37,6 +37,7 @@ __all__ = ["DeviceFleet"]
 
 _REJECTIONS_THAT_ALARM = 10
 _LONGEST_LIFETIME = Duration.days(3650)
+_LONGEST_CLAIM_WINDOW = Duration.days(1)
 _LIFETIME_SOURCE = "https://docs.aws.amazon.com/iot/latest/developerguide/device-certs-create.html"
 
 
@@ -91,6 +92,7 @@ class DeviceFleet(Construct):
         contexts: Sequence[str],
         table: "dynamodb.ITable | None" = None,
         certificate_lifetime: Duration | None = None,
+        claim_window: Duration | None = None,
         encryption_key: "kms.IKey | None" = None,
         alarm_topic: "sns.ITopic | None" = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
@@ -106,14 +108,17 @@ class DeviceFleet(Construct):
             table: An existing allow-list: a table with the partition key ``serial_number`` (string) and no sort key.
                 Default: a new one, on demand, with point-in-time recovery.
             certificate_lifetime: The age at which devices renew certificates, 1 day to 10 years. Default: 365 days.
+            claim_window: How long after its first claim a device that has not used its certificate yet may claim
+                another one, 1 minute to 1 day; the earlier one is retired, and an alarm notifies. After it an operator
+                has to allow it again. Default: 1 hour.
             encryption_key: A customer-managed key for table, queues and logs. Default: keys of AWS.
             alarm_topic: Receives the alarms. Default: no alarms.
             log_retention: How long the functions' logs are kept.
             removal_policy: What happens to the new table and the logs when the stack is deleted.
 
         Raises:
-            InvalidOptionError: for levels that topics cannot have, too many contexts, a lifetime out of range, options
-                that exclude each other, and resources of another Region.
+            InvalidOptionError: for levels that topics cannot have, too many contexts, a lifetime or claim window out of
+                range, options that exclude each other, and resources of another Region.
         """
         super().__init__(scope, construct_id)
         self.topics, self.contexts = check_topics(self, app, contexts)
@@ -125,6 +130,15 @@ class DeviceFleet(Construct):
             low=days(1),
             high=_LONGEST_LIFETIME,
             source=_LIFETIME_SOURCE,
+        )
+        window = claim_window or minutes(60)
+        check_duration(
+            self,
+            "claim_window",
+            window,
+            low=minutes(1),
+            high=_LONGEST_CLAIM_WINDOW,
+            source="longer, a stolen claim certificate is good for every device that has not connected yet",
         )
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
         for option, resource in (("table", table), ("encryption_key", encryption_key), ("alarm_topic", alarm_topic)):
@@ -148,7 +162,7 @@ class DeviceFleet(Construct):
         stack = stack_of(self)
         self._prefix = f"arn:{stack.partition}:iot:{stack.region}:{stack.account}"
         self._add_certificates(template, things)
-        self._add_provisioning(template, things)
+        self._add_provisioning(template, things, window)
         add_alarm(
             self,
             "RefusedAlarm",
@@ -157,6 +171,14 @@ class DeviceFleet(Construct):
             threshold=_REJECTIONS_THAT_ALARM,
             description=f"{path_of(self)}: many devices were refused an identity within 5 minutes. Look at the logs "
             "of the registration function: the allow-list is out of date, or somebody tries serial numbers.",
+        )
+        add_alarm(
+            self,
+            "RepeatedClaimAlarm",
+            self.metric_repeated_claims(),
+            alarm_topic=alarm_topic,
+            description=f"{path_of(self)}: a serial number whose certificate was not in use yet was claimed again. "
+            "Look at the logs of the registration function: the device lost power, or somebody else claims as it.",
         )
 
     @property
@@ -277,6 +299,10 @@ class DeviceFleet(Construct):
         """Devices that were refused an identity. Default period: 5 minutes."""
         return function_metric(self.registration_function, "RefusedRegistrations", period=period)
 
+    def metric_repeated_claims(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Claims of devices that had claimed a certificate and not used it yet. Default period: 5 minutes."""
+        return function_metric(self.registration_function, "RepeatedClaims", period=period)
+
     def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Age in seconds of the oldest message about a certificate that waits. Default period: 1 minute."""
         return metric_oldest_message(self.queue, period=period)
@@ -309,8 +335,15 @@ class DeviceFleet(Construct):
             life.function,
         )
 
-    def _add_provisioning(self, template: str, things: Things) -> None:
-        self.registration_function = add_hook(self, table=self.table, things=things, common=self._common)
+    def _add_provisioning(self, template: str, things: Things, claim_window: Duration) -> None:
+        self.registration_function = add_hook(
+            self,
+            table=self.table,
+            things=things,
+            prefix=self._prefix,
+            claim_window=claim_window,
+            common=self._common,
+        )
         role = add_provisioning_role(self, "ProvisioningRole", things=things, policies=self.device_policies)
         self.provisioning_template = add_template(
             self, template, body=self._template_body(), hook=self.registration_function, role=role

@@ -131,7 +131,8 @@ class PointToPoint(Construct):
             encryption_key=encryption_key,
             alarm_topic=alarm_topic,
         )
-        self.rule.add_queue(self.queue)
+        # What a device writes must not be what SQS refuses: the dead-letter queue of the rule would raise its alarm.
+        self.rule.add_queue(self.queue, base64=True)
         add_alarm(
             self,
             "TimedOutAlarm",
@@ -187,6 +188,10 @@ class PointToPoint(Construct):
     def metric_timed_out(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Commands that no device responded to in time. Default period: 5 minutes."""
         return function_metric(self.outcome_function, "TimedOutCommands", period=period)
+
+    def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Responses that were dropped because they have no session and status. Default period: 5 minutes."""
+        return function_metric(self.outcome_function, "RejectedResponses", period=period)
 
     def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Age in seconds of the oldest response that waits to be recorded. Default period: 1 minute."""

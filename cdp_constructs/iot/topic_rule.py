@@ -122,16 +122,20 @@ class TopicRule(Construct):
         """The alarms, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
-    def add_queue(self, queue: "sqs.IQueue", *, encryption_key: "kms.IKey | None" = None) -> Action:
+    def add_queue(
+        self, queue: "sqs.IQueue", *, base64: bool = False, encryption_key: "kms.IKey | None" = None
+    ) -> Action:
         """Send each message to a queue, as JSON.
 
         Args:
             queue: A standard queue of this account and Region.
+            base64: Whether the JSON is encoded as base64. SQS refuses text with characters such as U+FFFF, so without
+                it a device can make the action fail.
             encryption_key: The key that the queue is encrypted with. Default: the queue's, if the CDK knows it.
         """
         self._check_queue("queue", queue)
         self._allow(["sqs:SendMessage"], queue.queue_arn, encryption_key or queue.encryption_master_key)
-        return self._add(queue_action(self.role, queue))
+        return self._add(queue_action(self.role, queue, base64=base64))
 
     def add_topic(self, topic: "sns.ITopic", *, encryption_key: "kms.IKey | None" = None) -> Action:
         """Publish each message to an SNS topic, as JSON, so that subscribers can filter on its body.

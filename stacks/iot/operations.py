@@ -59,7 +59,7 @@ def add_operations(
                     speed.metric_duplicates(),
                     speed.metric_too_late(),
                 ),
-                graph("Commands: timed out", commands.metric_timed_out()),
+                graph("Commands: timed out, rejected", commands.metric_timed_out(), commands.metric_rejected()),
                 graph("Webhook", webhook.metric_accepted(), webhook.metric_rejected()),
             ],
         ],

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cdp_constructs import DeviceFleet
     from stacks.iot.config import Threshold
 
+# A connection publishes 100 messages a second, and a device has one: https://docs.aws.amazon.com/general/latest/gr/iot-core.html
+_MOST_OF_ONE_DEVICE = 100 * 300
+
 KINDS = {"Climate": "climate", "Seat": "seat"}
 """The types of measurements, by construct id of their rule: hygrometers publish climate, chairs publish seat."""
 
@@ -51,7 +54,14 @@ class Telemetry(Construct):
                 below=threshold.below,
                 recovers_at=threshold.recovers_at,
             )
-        self.batch = BatchLayer(self, "Batch", columns=dict.fromkeys(MEASURES, "double"), alarm_topic=alarm_topic)
+        self.batch = BatchLayer(
+            self,
+            "Batch",
+            columns=dict.fromkeys(MEASURES, "double"),
+            # The speed layer notifies when several devices send what does not fit; one alone notifies nobody.
+            alarming_rejections=_MOST_OF_ONE_DEVICE + 1,
+            alarm_topic=alarm_topic,
+        )
         self.rules = {
             kind: Aggregation(
                 self, construct_id, fleet=fleet, kind=kind, stream=self.speed.stream, alarm_topic=alarm_topic

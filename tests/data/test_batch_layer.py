@@ -262,6 +262,7 @@ def test_lateness_refusals_and_what_does_not_fit_alarm(synthesis: Synthesis) -> 
         "BatchThrottledAlarm": "ThrottledRecords",
     }
     assert watched["BatchFreshnessAlarm"]["Threshold"] == 900 + 600
+    assert watched["BatchUnconvertedAlarm"]["Threshold"] == 1
 
 
 def test_log_of_deliveries_ends_and_follows_the_removal_policy(synthesis: Synthesis) -> None:

@@ -18,6 +18,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, SpeedLayer
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.assets import handler_folder
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.testing import Synthesis, architecture
@@ -226,15 +227,38 @@ def test_windows_lapse_and_the_table_outlives_mistakes(synthesis: Synthesis) -> 
 
 def test_every_place_for_failures_and_every_delay_alarms(synthesis: Synthesis) -> None:
     alarms = synthesis(all_options).resources("AWS::CloudWatch::Alarm")
-    watched = {name[:-8]: alarm["Properties"]["MetricName"] for name, alarm in alarms.items()}
+    watched = {name[:-8]: alarm["Properties"].get("MetricName") for name, alarm in alarms.items()}
     assert watched == {
-        "SpeedErrorQueueAlarm": "ApproximateNumberOfMessagesVisible",
+        "SpeedRejectedRecordsAlarm": None,
         "SpeedDeadLetterQueueAlarm": "ApproximateNumberOfMessagesVisible",
         "SpeedBehindAlarm": "IteratorAge",
         "SpeedThrottledAlarm": "WriteProvisionedThroughputExceeded",
     }
     behind = next(alarm for name, alarm in alarms.items() if name.startswith("SpeedBehind"))["Properties"]
     assert (behind["Threshold"], behind["EvaluationPeriods"]) == (300_000, 3)
+
+
+def test_rejected_records_alarm_by_the_number_of_their_senders(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    rule = one(built, "AWS::CloudWatch::InsightRule")["Properties"]
+    body = json.loads(
+        "".join(part if isinstance(part, str) else part["Ref"] for part in rule["RuleBody"]["Fn::Join"][1])
+    )
+    assert body["Contribution"]["Keys"] == ["$.sender"]
+    assert body["LogGroupNames"][0] in built.resources("AWS::Logs::LogGroup")
+    # What the function logs, word for word.
+    [condition] = body["Contribution"]["Filters"]
+    handler = handler_folder("data/speed_layer") / "dead_letters.py"
+    assert f'"{condition["In"][0]}"' in handler.read_text()
+    [(name, alarm)] = [
+        (name, resource)
+        for name, resource in built.resources("AWS::CloudWatch::Alarm").items()
+        if "RejectedRecords" in name
+    ]
+    [metric] = alarm["Properties"]["Metrics"]
+    assert metric["Expression"] == f"INSIGHT_RULE_METRIC('{rule['RuleName']}', 'UniqueContributors')"
+    assert (metric["Period"], alarm["Properties"]["Threshold"]) == (300, 3)
+    assert alarm["DependsOn"], name
 
 
 def test_rule_puts_by_thing(synthesis: Synthesis) -> None:
@@ -296,7 +320,7 @@ def test_thresholds_are_returned_and_alarms_are_listed(cdk_app: App) -> None:
     assert sorted(alarm.node.id for alarm in layer.alarms) == [
         "BehindAlarm",
         "DeadLetterQueueAlarm",
-        "ErrorQueueAlarm",
+        "RejectedRecordsAlarm",
         "ThrottledAlarm",
     ]
 
@@ -352,6 +376,7 @@ def _many(stack: Stack) -> None:
         (_layer(measures=["at"]), "measures contains 'at', which has a meaning"),
         (_layer(measures=["hour"]), "measures contains 'hour', which has a meaning"),
         (_layer(measures=["a", "a"]), "measures repeats a name"),
+        (_layer(alarming_senders=0), "alarming_senders is 0 senders. Use 1 to 10,000"),
         (_layer(window_retention=Duration.minutes(59)), "window_retention is 3540 seconds. Use 3,600 to 2,592,000"),
         (_layer(window_retention=Duration.days(31)), "window_retention is .* seconds. Use 3,600 to 2,592,000"),
         (

@@ -33,6 +33,7 @@ def all_options(stack: Stack) -> DeviceFleet:
         app="sensors",
         contexts=["home"],
         certificate_lifetime=Duration.days(90),
+        claim_window=Duration.minutes(30),
         alarm_topic=alarms,
         removal_policy=RemovalPolicy.DESTROY,
     )
@@ -153,6 +154,31 @@ def test_allow_list_that_is_made_is_kept_and_can_be_restored(synthesis: Synthesi
     assert table["DeletionPolicy"] == "Retain"
     assert replica["DeletionProtectionEnabled"] is True
     assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_claim_window_reaches_the_hook_and_is_an_hour(synthesis: Synthesis) -> None:
+    for build, seconds in ((defaults, "3600"), (all_options, "1800")):
+        (hook,) = [
+            function["Properties"]
+            for name, function in synthesis(build).resources("AWS::Lambda::Function").items()
+            if "RegistrationFunction" in name
+        ]
+        assert hook["Environment"]["Variables"]["CLAIM_WINDOW_SECONDS"] == seconds
+
+
+@pytest.mark.parametrize("window", [Duration.seconds(59), Duration.hours(25)])
+def test_claim_window_out_of_range_is_refused(cdk_app: App, window: Duration) -> None:
+    with pytest.raises(InvalidOptionError, match=r"claim_window is .* seconds\. Use 60 to 86,400 seconds"):
+        DeviceFleet(Stack(cdk_app, "Refused"), "Fleet", app="a", contexts=["home"], claim_window=window)
+
+
+def test_second_claim_of_a_pending_device_raises_an_alarm(synthesis: Synthesis) -> None:
+    (alarm,) = [
+        alarm["Properties"]
+        for name, alarm in synthesis(all_options).resources("AWS::CloudWatch::Alarm").items()
+        if "RepeatedClaim" in name
+    ]
+    assert (alarm["MetricName"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("RepeatedClaims", 1, 1)
 
 
 def test_every_place_for_failures_has_an_alarm(synthesis: Synthesis) -> None:

@@ -136,6 +136,13 @@ def test_every_route_asks_who_is_there(synthesis: Synthesis) -> None:
     assert all(route["Properties"]["AuthorizationType"] == "JWT" for route in routes)
 
 
+def test_no_text_of_a_device_is_refused_by_the_queue_of_responses(synthesis: Synthesis) -> None:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html: not U+FFFF, for one
+    rules = synthesis(defaults).resources("AWS::IoT::TopicRule")
+    [responses] = [rule["Properties"]["TopicRulePayload"] for name, rule in rules.items() if "Answers" in name]
+    assert [action["Sqs"]["UseBase64"] for action in responses["Actions"]] == [True]
+
+
 @pytest.mark.parametrize("build", EVERY)
 def test_every_rule_has_a_place_for_failures(build: Callable[..., Any], synthesis: Synthesis) -> None:
     rules = synthesis(build).resources("AWS::IoT::TopicRule").values()

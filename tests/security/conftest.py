@@ -15,6 +15,7 @@ from cdp_constructs.testing import architecture
 from demo.chat.site import OPTIONS, open_site
 from demo.iot.operator import Operator
 from stacks.chat import system as chat_system
+from tests.security.devices import Devices
 from tests.stacks.chat.clients import Chat, Room, User
 from tests.stacks.iot.architectures import as_configured
 
@@ -61,3 +62,9 @@ def room(chat: Chat) -> Room:
 def operator(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Operator:
     """The operator of the IoT system, which is deployed."""
     return Operator(local_cloud, deployed(as_configured))
+
+
+@pytest.fixture(scope="session")
+def devices(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Devices:
+    """The production line of the IoT system's devices."""
+    return Devices(operator, tmp_path_factory.mktemp("devices"))

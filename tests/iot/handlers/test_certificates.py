@@ -117,10 +117,16 @@ def test_late_confirmation_of_an_older_certificate_retires_nothing_newer(
     keeper: ModuleType, table: Table, registry: Registry
 ) -> None:
     table.items["s1"] = {"certificate_id": "c2", "next_certificate_id": "c3", "certificates": {"c2", "c3"}}
-    keeper.confirm("s1", "c1")
     keeper.confirm("s1", "c2")
     assert registry.statuses() == {}
+    keeper.confirm("s1", "c1")
+    assert registry.statuses() == {"c1": "INACTIVE"}, "neither in use nor the newest: it is retired itself"
     assert table.items["s1"]["certificate_id"] == "c2"
+
+
+def test_use_of_a_certificate_without_an_item_changes_nothing(keeper: ModuleType, registry: Registry) -> None:
+    keeper.confirm("s1", "c1")
+    assert registry.statuses() == {}
 
 
 def test_certificate_that_is_gone_is_retired(keeper: ModuleType, table: Table, registry: Registry) -> None:

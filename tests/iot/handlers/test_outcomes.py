@@ -1,5 +1,6 @@
 """How sessions end, as plain Python."""
 
+import base64
 import json
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -54,7 +55,13 @@ def record(outcomes: ModuleType, **message: Any) -> None:
 
 
 def answer(outcomes: ModuleType, **message: Any) -> None:
-    record(outcomes, **{"session": "s1", "thing": "t1", "context": "home", "status": "succeeded", **message})
+    answered = {"session": "s1", "thing": "t1", "context": "home", "status": "succeeded", **message}
+    outcomes.record_outcome(SimpleNamespace(body=encoded(json.dumps(answered).encode())))
+
+
+def encoded(text: bytes) -> str:
+    """Encode a message as the rule does."""
+    return base64.b64encode(text).decode()
 
 
 def time_out(outcomes: ModuleType) -> None:
@@ -95,20 +102,52 @@ def test_device_cannot_time_itself_out_and_says_no_unknown_status(outcomes: Modu
     assert len(table.items["s1"]["reason"]) == 1024
 
 
-def test_message_that_is_none_is_tried_again(outcomes: ModuleType) -> None:
+def test_answer_of_a_rule_of_an_earlier_version_is_plain(outcomes: ModuleType, table: Table) -> None:
+    record(outcomes, session="s1", thing="t1", context="home", status="rejected")
+    assert table.items["s1"]["status"] == "rejected"
+
+
+def test_message_that_is_neither_a_device_s_nor_a_time_out_is_tried_again(outcomes: ModuleType) -> None:
     with pytest.raises(KeyError):
         record(outcomes, nonsense=True)
 
 
-@pytest.mark.parametrize("body", ["no json", '{"session": NaN}', '{"session": "\\ud800"}', "[" * 5000])
-def test_text_that_cannot_be_read_is_tried_again(outcomes: ModuleType, body: str) -> None:
-    with pytest.raises(ValueError, match="at line 1 column"):
-        outcomes.record_outcome(SimpleNamespace(body=body))
+MALFORMED = [
+    "no json",
+    "[" * 5000,
+    '{"thing": "t1", "context": "home", "session": NaN}',
+    '{"thing": "t1", "context": "home", "session": "s1", "status": "succeeded", "result": 1e999}',
+    '{"thing": "t1", "context": "home", "session": "\\ud800"}',
+    '{"thing": "t1", "context": "home", "session": "s1", "status": "succeeded", "result": ' + "9" * 5000 + "}",
+    *(
+        json.dumps({"thing": "t1", "context": "home", **answer})
+        for answer in (
+            {"nothing": 1},
+            {"session": "s1"},
+            {"session": "", "status": "succeeded"},
+            {"session": "s" * 100_000, "status": "succeeded"},
+            {"session": ["s1"], "status": "succeeded"},
+            {"session": "s1", "status": ["succeeded"]},
+        )
+    ),
+    "[]",
+    "null",
+]
+MALFORMED += [encoded(text.encode()) for text in MALFORMED]
+MALFORMED += [encoded(b"\xff\xfe"), "=", "e30", "ÿ"]
 
 
-def test_time_outs_are_counted(outcomes: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    message = {"session": "s1", "thing": "t1", "status": "timed_out"}
-    record = {"messageId": "m1", "body": json.dumps(message), "eventSource": "aws:sqs"}
+@pytest.mark.parametrize("body", MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_answer_is_counted_and_dropped_and_its_neighbour_recorded(
+    outcomes: ModuleType, table: Table, body: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = json.dumps({"session": "s1", "thing": "t1", "context": "home", "status": "succeeded"})
+    assert run(outcomes, body, encoded(good.encode())) == {"batchItemFailures": []}
+    assert table.items["s1"]["status"] == "succeeded"
+    assert counted(capsys, "RejectedResponses") == [1]
+
+
+def run(outcomes: ModuleType, *bodies: str) -> Any:
     context = SimpleNamespace(
         function_name="outcomes",
         memory_limit_in_mb=128,
@@ -116,7 +155,17 @@ def test_time_outs_are_counted(outcomes: ModuleType, capsys: pytest.CaptureFixtu
         aws_request_id="1",
         get_remaining_time_in_millis=int,
     )
-    assert outcomes.handler({"Records": [record]}, context) == {"batchItemFailures": []}
-    [published] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "TimedOutCommands" in line]
-    assert set(published["TimedOutCommands"]) == {1}
+    records = [{"messageId": f"m{n}", "body": body, "eventSource": "aws:sqs"} for n, body in enumerate(bodies)]
+    return outcomes.handler({"Records": records}, context)
+
+
+def counted(capsys: pytest.CaptureFixture[str], metric: str) -> Any:
+    [published] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert (published["function_name"], published["service"]) == ("outcomes", "Function")
+    return published[metric]
+
+
+def test_time_outs_are_counted(outcomes: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    message = {"session": "s1", "thing": "t1", "status": "timed_out"}
+    assert run(outcomes, json.dumps(message)) == {"batchItemFailures": []}
+    assert set(counted(capsys, "TimedOutCommands")) == {1}

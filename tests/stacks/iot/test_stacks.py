@@ -11,6 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from cdp_constructs.testing import Synthesis, architecture
 from stacks.iot import system
 from stacks.iot.iot_stack import IotStack
+from tests.stacks.exposure import exposed
 from tests.stacks.iot.architectures import as_configured
 from tests.stacks.runbooks import resources
 
@@ -209,7 +210,24 @@ def test_everything_that_can_fail_has_a_queue_with_an_alarm(template: dict[str, 
         for logical_id, queue in resources(template, "AWS::SQS::Queue").items()
         if "RedrivePolicy" not in queue
     }
-    assert watched == places
+    # Any device can fill the queue of rejected records; its alarm counts the devices that do.
+    [by_devices] = {place for place in places if place.startswith("TelemetrySpeedErrorQueue")}
+    assert watched == places - {by_devices}
+
+
+def test_one_device_alone_raises_no_alarm_by_what_it_measures(template: dict[str, Any]) -> None:
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    (senders,) = [alarm for name, alarm in alarms.items() if name.startswith("TelemetrySpeedRejectedRecordsAlarm")]
+    assert "UniqueContributors" in senders["Metrics"][0]["Expression"]
+    assert senders["Threshold"] > 1
+    (records,) = [alarm for name, alarm in alarms.items() if name.startswith("TelemetryBatchUnconvertedAlarm")]
+    assert (records["MetricName"], records["Period"]) == ("FailedConversion.Records", 300)
+    assert records["Threshold"] > 100 * 300, "100 publishes a second of a connection"
+
+
+@pytest.mark.parametrize("build", [as_configured, everything, least_in_a_stage])
+def test_nothing_is_exposed(synthesis: Synthesis, build: Any) -> None:
+    assert exposed(synthesis(build).templates) == []
 
 
 def test_the_stack_cannot_be_deleted_by_mistake(synthesis: Synthesis) -> None:

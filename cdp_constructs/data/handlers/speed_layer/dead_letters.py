@@ -44,5 +44,11 @@ class DeadLetters:
         except (BotoCoreError, ClientError):
             logger.exception("The dead-letter queue takes nothing", event_id=record["eventID"])
             return False
-        logger.warning("Sent to the dead-letter queue", reason=reason, event_id=record["eventID"])
+        # Contributor Insights counts the senders by this message.
+        logger.warning(
+            "Sent to the dead-letter queue",
+            reason=reason[:LONGEST_REASON],
+            event_id=record["eventID"],
+            sender=kinesis["partitionKey"],
+        )
         return True

@@ -49,11 +49,14 @@ def work(record: SQSRecord) -> None:
 
 
 def confirm(thing: str, certificate_id: str) -> None:
-    """Retire every certificate of a thing but the one that it uses, if that is the newest."""
+    """Retire every certificate of a thing but the one that it uses, if that is the newest; else retire that one."""
     item = allow_list.get(thing)
     newest, current = item.get("next_certificate_id"), item.get("certificate_id")
     if certificate_id not in {newest, current}:
         logger.warning("Not the device's newest certificate", thing=thing, certificate=certificate_id)
+        if item:
+            # Usually it is retired already; two claims within a second may have activated it after that.
+            registry.retire(thing, certificate_id)
         return
     retired = set(item.get("certificates", ())) - {certificate_id, newest}
     for other in sorted(retired):

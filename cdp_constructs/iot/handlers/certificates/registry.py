@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from .environment import Environment
+from .retirement import retire
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient
@@ -23,16 +24,8 @@ class Registry:
         return self._iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]["certificatePem"]
 
     def retire(self, thing: str, certificate_id: str) -> None:
-        """Deactivate a certificate and detach it from its thing, unless it no longer exists.
-
-        It is not deleted: a deleted certificate of an own CA would register itself again.
-        """
-        try:
-            self.deactivate(certificate_id)
-            self._iot.detach_thing_principal(thingName=thing, principal=self._arn(certificate_id))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+        """Deactivate a certificate and detach it from its thing."""
+        retire(self._iot, thing, self._arn(certificate_id))
 
     def deactivate(self, certificate_id: str) -> None:
         """Deactivate a certificate; AWS IoT no longer reports one of an own CA after that."""

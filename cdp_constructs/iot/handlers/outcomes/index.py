@@ -1,11 +1,9 @@
 """Records how commands end: with the device's response, or with a time-out.
 
-Messages are ``{"session", "thing", "status", "result"?, "reason"?}``. Those of devices come from the rule, which takes
-``thing`` and ``context`` from the topic, so that a device can only end its own sessions; ``timed_out`` comes from the
-function that began the session. The first end counts; a response after the time-out is recorded as ``late``.
+The first end counts; a response after the time-out is recorded as ``late``. A response that cannot be read is counted
+and dropped: trying it again would not help, and its session ends as timed out.
 """
 
-import json
 import os
 from typing import Any
 
@@ -17,7 +15,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
-from pydantic_core import from_json
+
+from .messages import MalformedResponseError, Outcome
 
 logger = Logger()
 tracer = Tracer()
@@ -26,8 +25,7 @@ metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAM
 processor = BatchProcessor(event_type=EventType.SQS)
 table = boto3.resource("dynamodb").Table(os.environ["SESSIONS"])
 
-STATUSES = {"succeeded", "failed", "rejected", "expired"}
-LONGEST_REASON = 1024
+LONGEST_SHOWN = 200
 
 
 @logger.inject_lambda_context
@@ -42,40 +40,46 @@ def record_outcome(record: SQSRecord) -> None:
     """End a session that is pending.
 
     Raises:
-        KeyError, ValueError: the message is not one of the above; after five tries it is in the dead-letter queue.
+        KeyError: the message is neither a device's nor a time-out; after five tries it is in the dead-letter queue.
     """
-    message = from_json(record.body, allow_inf_nan=False)
-    session, thing, status = message["session"], message["thing"], message["status"]
-    timed_out = status == "timed_out" and "context" not in message
-    if not timed_out and status not in STATUSES:
-        logger.warning("A device responded with an unknown status", session=session, thing=thing, status=status)
-        status = "failed"
-    values: dict[str, Any] = {":status": status}
-    update = "SET #status = :status"
-    if "result" in message:
+    try:
+        outcome = Outcome.read(record.body)
+    except MalformedResponseError as error:
+        logger.warning("Rejected", reason=str(error)[:LONGEST_SHOWN], body=record.body[:LONGEST_SHOWN])
+        metrics.add_metric(name="RejectedResponses", unit=MetricUnit.Count, value=1)
+        return
+    if end(outcome):
+        if outcome.timed_out:
+            logger.warning("Timed out", session=outcome.session, thing=outcome.thing)
+            metrics.add_metric(name="TimedOutCommands", unit=MetricUnit.Count, value=1)
+    elif not outcome.timed_out:
+        note_late(outcome.session, outcome.thing)
+
+
+def end(outcome: Outcome) -> bool:
+    """Record the end of a session; return False when the session had ended, or is not one of the thing's."""
+    values: dict[str, Any] = {":status": outcome.status}
+    names, update = {"#status": "status"}, "SET #status = :status"
+    if outcome.result is not None:
         update += ", #result = :result"
-        values[":result"] = json.dumps(message["result"])
-    if "reason" in message:
+        names["#result"] = "result"
+        values[":result"] = outcome.result
+    if outcome.reason is not None:
         update += ", reason = :reason"
-        values[":reason"] = str(message["reason"])[:LONGEST_REASON]
-    names = {"#status": "status", **({"#result": "result"} if "result" in message else {})}
+        values[":reason"] = outcome.reason
     try:
         table.update_item(
-            Key={"session": str(session)},
+            Key={"session": outcome.session},
             UpdateExpression=update,
-            ConditionExpression=Attr("status").eq("pending") & Attr("thing").eq(thing),
+            ConditionExpression=Attr("status").eq("pending") & Attr("thing").eq(outcome.thing),
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-        if not timed_out:
-            note_late(str(session), thing)
-        return
-    if timed_out:
-        logger.warning("Timed out", session=session, thing=thing)
-        metrics.add_metric(name="TimedOutCommands", unit=MetricUnit.Count, value=1)
+        return False
+    return True
 
 
 def note_late(session: str, thing: str) -> None:

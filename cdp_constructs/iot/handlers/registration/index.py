@@ -1,42 +1,36 @@
 """Decides which devices get a certificate: the pre-provisioning hook of a fleet.
 
-AWS IoT calls it before it creates a thing.
-
-The allow-list has an item per device, ``serial_number`` with ``context`` (its site or group), ``kind`` and ``status``:
-
-    allowed     may claim an identity
-    pending     has claimed one and not used it yet; may claim again, for instance after a power cut
-    active      uses ``certificate_id``; only the holder of that certificate gets the next one (renewal)
-    blocked     gets none
-
-So the claim certificate, which is the same in many devices, does not help with a serial number that is in use.
-``certificates`` are all that were issued and not retired; ``next_certificate_id`` is the newest.
+AWS IoT calls it before it creates a thing and activates the certificate. First the allow-list gets the new certificate,
+then those of earlier claims are retired, then AWS IoT gets its answer: whatever fails in between, at most one
+certificate of a claim is active, and the next claim begins with all of them on the list.
 """
 
-import os
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from boto3.dynamodb.conditions import Attr
-from botocore.exceptions import ClientError
-from pydantic_core import from_json
+
+from .allow_list import AllowList
+from .earlier_claims import EarlierClaims
+from .environment import Environment
+from .rules import RefusedError, refusal, status_of
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-table = boto3.resource("dynamodb").Table(os.environ["ALLOW_LIST"])
-groups: dict[str, str] = from_json(os.environ["GROUPS"])
-
-CLAIM_CLIENT = "claim-"
+environment = Environment.read()
+metrics.set_default_dimensions(function_name=environment.function_name)
+allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
 
 
-class RefusedError(Exception):
-    """The device gets no certificate; the message is the reason, for the log."""
+@cache
+def earlier_claims() -> EarlierClaims:
+    """Return what retires certificates; first claims, for which AWS IoT waits 5 seconds, do without its clients."""
+    return EarlierClaims(boto3.client("iot"), boto3.client("iot-data"), environment.certificates)
 
 
 @logger.inject_lambda_context
@@ -48,9 +42,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     serial_number = event["parameters"].get("SerialNumber", "")
     try:
         item = admit(serial_number, event)
-    except RefusedError as refusal:
-        logger.warning("Refused", serial_number=serial_number, reason=str(refusal), client=event.get("clientId"))
-        metrics.add_metric(name="RefusedRegistrations", unit=MetricUnit.Count, value=1)
+    except RefusedError as refused:
+        logger.warning("Refused", serial_number=serial_number, reason=str(refused), client=event.get("clientId"))
+        _count("RefusedRegistrations")
         return {"allowProvisioning": False}
     logger.info("Admitted", serial_number=serial_number, certificate=event["certificateId"])
     return {
@@ -59,69 +53,38 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "SerialNumber": serial_number,
             "Context": item["context"],
             "Kind": item.get("kind", "device"),
-            "Group": groups[item["context"]],
+            "Group": environment.groups[item["context"]],
         },
     }
 
 
 def admit(serial_number: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Record the certificate for the device and return its item.
+    """Record the certificate for the device, retire those of earlier claims, and return the device's item.
 
     Raises:
         RefusedError: for a device that gets no certificate.
     """
-    # A key cannot be empty, and no serial number is a question mark.
-    answer = table.get_item(Key={"serial_number": serial_number or "?"}, ConsistentRead=True)
-    item: dict[str, Any] = dict(answer.get("Item", {}))
-    reason = refusal(serial_number, item, event)
+    item, now = allow_list.get(serial_number), datetime.now(UTC)
+    reason = refusal(
+        serial_number, item, event, contexts=environment.groups, claim_window=environment.claim_window, now=now
+    )
+    claims_again = status_of(item) == "pending" and event.get("clientId") == f"claim-{serial_number}"
     if reason is not None:
+        if claims_again:
+            _count_again(serial_number, event)
         raise RefusedError(reason)
-    record(item, serial_number, event["certificateId"])
+    allow_list.record(item, event["certificateId"], now=now)
+    if status_of(item) != "active" and item.get("certificates"):
+        if claims_again and earlier_claims().active(item["certificates"]):
+            _count_again(serial_number, event)
+        earlier_claims().retire(serial_number, item["certificates"])
     return item
 
 
-def refusal(serial_number: str, item: dict[str, Any], event: dict[str, Any]) -> str | None:
-    """Return why a device gets no certificate, None when it gets one."""
-    if not item:
-        return "not on the allow-list"
-    if item.get("context") not in groups:
-        return f"its context {item.get('context')!r} is not one of the fleet's"
-    status, client = item.get("status", "allowed"), event.get("clientId")
-    if status not in {"allowed", "pending", "active"}:
-        return f"its status is {status!r}"
-    if status != "active":
-        claims = client == f"{CLAIM_CLIENT}{serial_number}"
-        return None if claims else f"a claim connects as {CLAIM_CLIENT}<serial number>"
-    # A device connects as itself with its certificate, so it can only ask for itself.
-    certificate = event.get("claimCertificateId")
-    renews = client == serial_number and certificate is not None and certificate == item.get("certificate_id")
-    return None if renews else "its identity is in use, and this is not its certificate"
+def _count_again(serial_number: str, event: dict[str, Any]) -> None:
+    logger.warning("Claimed again", serial_number=serial_number, claim_certificate=event.get("claimCertificateId"))
+    _count("RepeatedClaims")
 
 
-def record(item: dict[str, Any], serial_number: str, certificate_id: str) -> None:
-    """Record the certificate that is issued, unless the item changed since it was read.
-
-    Raises:
-        RefusedError: for the second of two claims at once.
-    """
-    unchanged = Attr("status").eq(item["status"]) if "status" in item else Attr("status").not_exists()
-    try:
-        table.update_item(
-            Key={"serial_number": serial_number},
-            UpdateExpression=(
-                "SET #status = :status, next_certificate_id = :certificate, changed_at = :now "
-                "ADD certificates :certificates"
-            ),
-            ConditionExpression=unchanged,
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={
-                ":status": "active" if item.get("status") == "active" else "pending",
-                ":certificate": certificate_id,
-                ":certificates": {certificate_id},
-                ":now": datetime.now(UTC).isoformat(timespec="seconds"),
-            },
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        raise RefusedError("its status changed meanwhile") from error
+def _count(name: str) -> None:
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)

@@ -115,6 +115,15 @@ def _perform(name: str, action: Mapping[str, str], event: Any, account: str, reg
         getattr(client(service), method)(**parameters(action, _body(event)))
 
 
+@patch("ministack.services.iot:_rule_message")
+def _message(original: Callable[[bytes], Any], payload: bytes) -> Any:
+    """Take what Python cannot read as JSON, as too deep or too long a number, for text; it would end the connection."""
+    try:
+        return original(payload)
+    except (RecursionError, ValueError):
+        return payload.decode()
+
+
 @patch("ministack.services.iot:_run_rule_actions")
 async def _run_actions(
     original: Callable[..., Awaitable[None]],

@@ -196,3 +196,40 @@ def test_action_that_the_role_may_not_do_fails(cloud: LocalCloud, stacks: Any, e
     assert [failure["failedAction"] for failure in failures] == ["SqsAction", "SnsAction"]
     assert "sqs:SendMessage" in failures[0]["errorMessage"]
     assert "Messages" not in sqs.receive_message(QueueUrl=outputs["Queue"])
+
+
+def test_text_that_is_no_json_for_the_rule_has_no_attributes_and_harms_nobody(
+    cloud: LocalCloud, stacks: Any, eventually: Callable[..., Any]
+) -> None:
+    role = TEMPLATE["Resources"]["Role"]
+    payload = {
+        "Sql": "SELECT topic(2) AS device, level FROM 'unreadable/+'",
+        "Actions": [{"Sqs": {"QueueUrl": {"Ref": "Queue"}, "RoleArn": ROLE}}],
+    }
+    outputs = stacks.deploy(
+        {
+            "Resources": {
+                "Role": role,
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "Rule": {"Type": "AWS::IoT::TopicRule", "Properties": {"TopicRulePayload": payload}},
+            },
+            "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}},
+        }
+    )
+    publish, sqs = cloud.client("iot-data").publish, cloud.client("sqs")
+    payloads = {"deep": "[" * 50_000, "long": '{"level": ' + "9" * 5000 + "}", "good": '{"level": 3}'}
+    for device, text in payloads.items():
+        publish(topic=f"unreadable/{device}", payload=text)
+    seen: list[dict[str, Any]] = []
+
+    def all_of_them() -> bool:
+        answer = sqs.receive_message(QueueUrl=outputs["Queue"], MaxNumberOfMessages=10)
+        seen.extend(json.loads(message["Body"]) for message in answer.get("Messages", []))
+        return len(seen) == len(payloads)
+
+    eventually(all_of_them)
+    assert sorted(seen, key=lambda each: each["device"]) == [
+        {"device": "deep"},
+        {"device": "good", "level": 3},
+        {"device": "long"},
+    ]
