@@ -113,6 +113,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module", params=BUCKETS, ids=lambda where: where[1])
 def bucket(request: pytest.FixtureRequest, chat: Chat, address: str) -> Iterator[tuple[str, str]]:
     """A bucket and the key of an object in it, which is as it was afterwards."""
+    assert address  # an attachment has been accepted, so that there is an object
     stack, name = request.param
     found = chat.resource(stack, "AWS::S3::Bucket", name) if stack != "ChatWeb" else web_bucket(chat)
     s3 = chat.cloud.client("s3", HOME)

@@ -61,7 +61,7 @@ BAD_CURSORS = {
     "negative": f"{HOME}:-1",
     "with a fraction": f"{HOME}:1.5",
     "with an exponent": f"{HOME}:1e9",
-    "of Arabic digits": f"{HOME}:١",
+    "of Arabic digits": f"{HOME}:\u0661",
     "with a sign": f"{HOME}:+1",
     "twice the same": f"{HOME}:1,{HOME}:2",
     "no number": f"{HOME}:x",

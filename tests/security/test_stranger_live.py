@@ -114,10 +114,10 @@ SPELLINGS: dict[str, Callable[[str, str], str]] = {
     "below it": lambda channel, _: f"{channel}/x",
     "in upper case": lambda channel, _: channel.upper(),
     "namespace in upper case": lambda channel, _: channel.replace("/rooms/", "/ROOMS/"),
-    "a digit of another script": lambda channel, _: f"{channel[:-1]}٠",
+    "a digit of another script": lambda channel, _: f"{channel[:-1]}\u0660",
     "with a line break": lambda channel, _: f"{channel}\n",
     "with a slash encoded": lambda channel, _: channel.replace("/rooms/", "/rooms%2F"),
-    "up and down": lambda channel, room: f"/rooms/../rooms/{room}/0",
+    "up and down": lambda _, room: f"/rooms/../rooms/{room}/0",
     "of 5,000 characters": lambda channel, _: f"{channel}{'0' * 5000}",
 }
 OWN_CHANNEL = {"as it is", "without the first slash", "with a slash more", "with two slashes"}

@@ -1,5 +1,6 @@
 """A stranger without a valid token of this chat: forged ones, ones of others, and valid ones in the wrong place."""
 
+import base64
 import hashlib
 import hmac
 from typing import Any
@@ -65,18 +66,15 @@ def shared_secret(form: str, key: dict[str, Any]) -> bytes:
         return int.from_bytes(_bytes(key[name]), "big")
 
     public = RSAPublicNumbers(number("e"), number("n")).public_key()
-    return {
-        "PEM": lambda: public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-        "PKCS#1": lambda: public.public_bytes(Encoding.PEM, PublicFormat.PKCS1),
-        "DER": lambda: public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        "modulus": lambda: _bytes(key["n"]),
-        "JWK": lambda: key["n"].encode(),
-    }[form]()
+    if form in {"PEM", "PKCS#1"}:
+        layout = PublicFormat.PKCS1 if form == "PKCS#1" else PublicFormat.SubjectPublicKeyInfo
+        return public.public_bytes(Encoding.PEM, layout)
+    if form == "DER":
+        return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _bytes(key["n"]) if form == "modulus" else str(key["n"]).encode()
 
 
 def _bytes(text: str) -> bytes:
-    import base64
-
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
