@@ -9,7 +9,6 @@ import pytest
 
 from cdp_constructs.local.clients.notices import SentMail
 from cdp_constructs.testing import eventually
-from demo.chat.system import let_mail_out
 from tests.security.moves import send
 from tests.stacks.chat.clients import HOME, Chat, Room, User
 
@@ -34,10 +33,6 @@ class Mailed:
 
 @pytest.fixture(scope="module")
 def mailed(chat: Chat) -> Mailed:
-    let_mail_out(chat.cloud, HOME)
-    mails = chat.cloud.client("sesv2", HOME)
-    if "chat.example.com" not in {one["IdentityName"] for one in mails.list_email_identities()["EmailIdentities"]}:
-        mails.create_email_identity(EmailIdentity="chat.example.com")
     room = Room(chat)
     evil = room.anna.call(HOME, "POST", "/session", {"name": "<b>Anna</b>"})
     assert evil.status_code == 200, evil.text
