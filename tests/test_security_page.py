@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.security_page import PAGE, ROOT, page_with_table, names_of_tests
+from tools.security_page import PAGE, ROOT, names_of_tests, page_with_table
 
 REFERENCES = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE.read_text())))
 

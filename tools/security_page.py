@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["BEGIN", "END", "PAGE", "ROOT", "attackers_table", "page_with_table", "names_of_tests"]
+__all__ = ["BEGIN", "END", "PAGE", "ROOT", "attackers_table", "names_of_tests", "page_with_table"]
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security.md"
