@@ -22,7 +22,7 @@ from demo.chat.system import Chat, synthesise
 from demo.logs import search_logs
 from demo.report import Report
 
-# A run writes about forty thousand.
+# A run writes about fourteen thousand.
 LOG_LINES = 5_000
 
 

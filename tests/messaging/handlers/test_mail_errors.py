@@ -14,6 +14,8 @@ ADDRESS = "ann@example.org"
 def test_an_error_of_ses_does_not_tell_the_receivers_address(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "notices",
         "CONFIGURATION_SET": "set",
         "NOTICES": '{"table": "people", "platforms": {}}',
         "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
