@@ -46,6 +46,7 @@ MOVES: dict[str, Callable[[str, str], str]] = {
     "two slashes": lambda base, query: f"{base.rpartition('/')[0]}//cat.jpg?{query}",
     "a later end": lambda base, query: f"{base}?{query.replace('Expires=', 'Expires=9')}",
     "another key": lambda base, query: f"{base}?{query.replace('Key-Pair-Id=', 'Key-Pair-Id=K')}",
+    "another hash": lambda base, query: f"{base}?{query.replace('SHA256', 'SHA1')}",
     "another signature": lambda base, query: f"{base}?{query.replace('Signature=', 'Signature=A')}",
     "no signature": lambda base, query: f"{base}?{drop(query, 'Signature')}",
     "no end": lambda base, query: f"{base}?{drop(query, 'Expires')}",
@@ -70,7 +71,7 @@ def test_a_signature_opens_one_address_and_no_other(chat: Chat, address: str, na
     assert PICTURE not in refused.content
 
 
-@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
 def test_a_signature_lets_nobody_write(chat: Chat, address: str, method: str) -> None:
     assert ask(chat, address, method, content=b"mine").status_code in {403, 405}
     assert ask(chat, address).content == PICTURE
