@@ -6,13 +6,11 @@ The folder's conftest puts this module last. Alone, it does itself what people a
 import json
 import secrets
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 
-from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
 from demo.chat.system import PRIVATE
 from demo.iot.operator import Operator
@@ -61,17 +59,7 @@ def test_no_log_of_the_iot_system_has_a_secret(operator: Operator, life: Room) -
     search_logs(operator.cloud, [operator.region], {"a ticket's text": {SENTENCE}}, least=LEAST)
 
 
-@pytest.fixture
-def log_group(local_cloud: LocalCloud) -> Iterator[str]:
-    name = f"/security/{uuid4().hex}"
-    logs = local_cloud.client("logs", HOME)
-    logs.create_log_group(logGroupName=name)
-    logs.create_log_stream(logGroupName=name, logStreamName="one")
-    yield name
-    logs.delete_log_group(logGroupName=name)
-
-
-SECRETS: dict[str, Any] = {
+SECRETS: dict[str, Callable[[Room], str]] = {
     "a token or a policy": lambda room: f"GET /rooms Bearer {room.anna.token}",
     "a mail address": lambda room: json.dumps({"message": "signed up", "user": room.anna.mail}),
     "a signed URL": lambda _: "https://d1.cloudfront.net/cat.jpg?Expires=1&Signature=abcdefghijklmnopqrstuvwxyz~_",
@@ -83,10 +71,29 @@ SECRETS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", SECRETS)
-def test_a_secret_in_a_log_is_found(chat: Chat, life: Room, log_group: str, kind: str) -> None:
-    event = {"timestamp": int(time.time() * 1000), "message": SECRETS[kind](life)}
-    chat.cloud.client("logs", HOME).put_log_events(logGroupName=log_group, logStreamName="one", logEvents=[event])
-    logs = {name: lines for name, lines in read_logs(chat.cloud, [HOME]).items() if name.endswith(log_group)}
-    assert [leak.kind for leak in find_leaks(logs, private_values(chat))] == [kind]
+@pytest.fixture(scope="module")
+def found(chat: Chat, life: Room) -> list[str]:
+    """What is found in a log that has each of the secrets in a line."""
+    name = f"/security/{uuid4().hex}"
+    client = chat.cloud.client("logs", HOME)
+    client.create_log_group(logGroupName=name)
+    client.create_log_stream(logGroupName=name, logStreamName="one")
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now + number, "message": make(life)} for number, make in enumerate(SECRETS.values())]
+    client.put_log_events(logGroupName=name, logStreamName="one", logEvents=events)
+    try:
+        logs = {log: lines for log, lines in read_logs(chat.cloud, [HOME]).items() if log.endswith(name)}
+    finally:
+        client.delete_log_group(logGroupName=name)
+    leaks = find_leaks(logs, private_values(chat))
+    assert [leak.line for leak in leaks] == list(range(1, len(SECRETS) + 1))
+    return [leak.kind for leak in leaks]
+
+
+@pytest.mark.parametrize(("number", "kind"), enumerate(SECRETS))
+def test_a_secret_in_a_log_is_found(found: list[str], number: int, kind: str) -> None:
+    assert found[number] == kind
+
+
+def test_each_shape_is_tried() -> None:
     assert set(SHAPES) < set(SECRETS)
