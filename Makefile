@@ -9,6 +9,8 @@ PILLOW_LAYER := build/layers/pillow
 PILLOW_MADE := build/layers/.pillow
 PILLOW_TARGET := --only-binary :all: --python-version 3.14 --python-platform aarch64-manylinux_2_28
 INSTALLED := $(PACKAGES) $(PILLOW_MADE)
+# The tools for audit and SBOM, apart from what the tests run with.
+SUPPLY_CHAIN_LOCK := requirements/supply-chain.lock
 # The chat's web client; its build is not committed.
 WEB := stacks/chat/web
 WEB_TOOLS := $(WEB)/node_modules/.installed
@@ -23,7 +25,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-versions chromium synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-versions chromium audit sbom synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -62,6 +64,7 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock
 	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
 	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
+	printf 'cyclonedx-bom\npip-audit\n' | $(SERVER_LOCK) --upgrade -o $(SUPPLY_CHAIN_LOCK)
 
 # What `cdp local install` installs: an extra of this project, without the project and its client part.
 SERVER_PINS := cdp_constructs/local/process/pins
@@ -113,6 +116,12 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both syst
 
 test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
 	$(BIN)/python -m tools.lowest_versions
+
+audit: $(INSTALLED) ## known vulnerabilities of what the lock files name; asks the advisory databases
+	$(BIN)/python -m tools.audit $(AUDIT)
+
+sbom: $(INSTALLED) ## the wheel, and a CycloneDX list of what is installed with it, in dist/
+	$(BIN)/python -m tools.sbom
 
 synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out

@@ -19,7 +19,11 @@ from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
 from demo.chat.system import Chat, synthesise
+from demo.logs import search_logs
 from demo.report import Report
+
+# A run writes about fourteen thousand.
+LOG_LINES = 5_000
 
 
 def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
@@ -109,6 +113,12 @@ def main() -> int:
             if scene.room:
                 live = LiveScene(scene)
                 asyncio.run(play_live(report, live))
+            with report.chapter("Logs"):
+                report.step(
+                    "Secrets in the logs of all Regions",
+                    "no token, address, text, code, signed URL or key",
+                    lambda: search_logs(cloud, chat.regions, chat.private_values(), least=LOG_LINES),
+                )
         console.print()
         console.print(report.table())
         for line in live.latencies() if live is not None else ():

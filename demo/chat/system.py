@@ -9,9 +9,18 @@ from urllib.parse import urlsplit
 from cdp_constructs.local import Deployment, LocalCloud
 from demo import bring_up
 from demo.bring_up import ROOT, Checked
+from demo.logs import values_in_table
 
 ZONE = "chat.example.com"
 MAIL_DOMAIN = "example.com"
+PRIVATE = {
+    "text": "a message's text",
+    "invite_code": "an invite code",
+    "unsubscribe_token": "an unsubscribe token",
+    "address": "a mail address",
+    "token": "a device's token",
+}
+"""Attributes of the table that no log may have, and what they are."""
 
 
 def hosted_zone(cloud: LocalCloud) -> str:
@@ -79,6 +88,10 @@ class Chat:
     def table(self) -> str:
         """Name of the global table."""
         return self.physical_id(self._shared, "Table")
+
+    def private_values(self) -> dict[str, set[str]]:
+        """Return what people have written and got, by kind: no log may have it."""
+        return values_in_table(self.cloud, self.home, self.table, PRIVATE)
 
     def physical_id(self, stack: str, prefix: str) -> str:
         """Return the physical id of the one resource whose logical id starts with ``prefix`` and a hash.

@@ -15,7 +15,11 @@ from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up, not_executed, synthesise
 from demo.iot.operator import Operator
 from demo.iot.scene import DEVICES, LIVE_SECONDS, Scene
+from demo.logs import search_logs
 from demo.report import Report
+
+# A run writes about three thousand.
+LOG_LINES = 500
 
 
 async def play(report: Report, operator: Operator, folder: Path) -> None:
@@ -72,7 +76,14 @@ def main() -> int:
         assembly = folder / "cdk.out"
         deployment = bring_up(report, lambda: synthesise(assembly, "iot", {}), lambda: cloud.deploy(assembly))
         if deployment is not None:
-            asyncio.run(play(report, Operator(cloud, deployment), folder))
+            operator = Operator(cloud, deployment)
+            asyncio.run(play(report, operator, folder))
+            with report.chapter("Logs"):
+                report.step(
+                    "Secrets in the logs",
+                    "no key, certificate's key, token or signature",
+                    lambda: search_logs(cloud, [operator.region], {}, least=LOG_LINES),
+                )
         console.print()
         console.print(report.table())
         if deployment is not None:

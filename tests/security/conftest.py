@@ -12,11 +12,12 @@ from aws_cdk import App
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture
-from demo.chat.site import OPTIONS, open_site
+from demo.chat.site import DOMAIN, OPTIONS, open_site
+from demo.chat.system import let_mail_out
 from demo.iot.operator import Operator
 from stacks.chat import system as chat_system
 from tests.security.devices import Devices
-from tests.stacks.chat.clients import Chat, Room, User
+from tests.stacks.chat.clients import REGIONS, Chat, Room, User
 from tests.stacks.iot.architectures import as_configured
 
 # `make test` validates the templates and runs the packs; here only attackers judge.
@@ -36,7 +37,12 @@ def nag_packs() -> Callable[[App], list[Any]]:
 
 @pytest.fixture(scope="session")
 def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    """The chat in two Regions."""
+    """The chat in two Regions, whose operator has verified the domain that it mails from."""
+    for region in REGIONS:
+        let_mail_out(local_cloud, region)
+        mails = local_cloud.client("sesv2", region)
+        if DOMAIN not in {one["IdentityName"] for one in mails.list_email_identities()["EmailIdentities"]}:
+            mails.create_email_identity(EmailIdentity=DOMAIN)
     return Chat(local_cloud, deployed(chat_with_everything))
 
 
@@ -68,3 +74,8 @@ def operator(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Op
 def devices(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Devices:
     """The production line of the IoT system's devices."""
     return Devices(operator, tmp_path_factory.mktemp("devices"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Search the logs when everybody else is done."""
+    items.sort(key=lambda item: item.path.name == "test_logs.py")
