@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import socket
 import sys
@@ -20,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from cdp_constructs.local.process import folders
 
 _POLL_SECONDS = 0.05
 _POLITE_STOP_SECONDS = 1.0
@@ -48,7 +49,7 @@ def _end_with_guardian(guardian: int, folder: Path) -> None:
     """Do in the server what the guardian would have done, in case it was killed."""
     while os.getppid() == guardian:
         time.sleep(_POLL_SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
+    folders.remove(folder)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
@@ -67,9 +68,6 @@ def _serve(gateway: socket.socket) -> None:
     with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     extensions.install()
-    # What says where the server's packages are is not for functions, which inherit the environment.
-    for name in ("PYTHONPATH", "PYTHONUSERBASE"):
-        os.environ.pop(name, None)
     config = Config()
     config.bind = [f"fd://{gateway.fileno()}"]
     config.keep_alive_timeout = 75
@@ -101,7 +99,7 @@ def _end(server: int, folder: Path) -> None:
             if not _group_exists(server):
                 break
             time.sleep(_POLL_SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
+    folders.remove(folder)
 
 
 def _guard(server: int, folder: Path, launcher: int) -> int:

@@ -101,35 +101,34 @@ def test_nothing_is_left_after_the_program_is_signalled(number: signal.Signals) 
     _wait_until_gone(server)
 
 
-def test_the_workers_of_functions_end_with_their_server(tmp_path: Path) -> None:
-    marker = tmp_path / "worker.pid"
-    body = f"""
+def test_the_workers_of_functions_end_with_their_server() -> None:
+    body = """
 import io, json, zipfile
 code = io.BytesIO()
 with zipfile.ZipFile(code, "w") as archive:
     archive.writestr("index.py", '''
-import os, pathlib, signal, time
+import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 def handler(event, context):
-    pathlib.Path({str(marker)!r}).write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(event["sleep"])
+    return os.getpid()
 ''')
-role = cloud.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps({{
-    "Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "sts:AssumeRole",
-    "Principal": {{"Service": "lambda.amazonaws.com"}}}}]}}))["Role"]["Arn"]
+role = cloud.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps({
+    "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+    "Principal": {"Service": "lambda.amazonaws.com"}}]}))["Role"]["Arn"]
 functions = cloud.client("lambda")
 functions.create_function(FunctionName="worker", Runtime="python3.14", Handler="index.handler", Role=role, Timeout=90,
-                          Code={{"ZipFile": code.getvalue()}})
-functions.invoke(FunctionName="worker", InvocationType="Event", Payload=b"{{}}")
+                          Code={"ZipFile": code.getvalue()})
+pid = functions.invoke(FunctionName="worker", Payload=b'{"sleep": 0}')["Payload"].read()
+functions.invoke(FunctionName="worker", InvocationType="Event", Payload=b'{"sleep": 60}')
+print(int(pid), flush=True)
 time.sleep(60)
 """
     child, server = _child(body)
-    deadline = time.monotonic() + 20
-    while not marker.exists() or not marker.read_text():
-        assert child.poll() is None, child.communicate()[1]
-        assert time.monotonic() < deadline, "the function did not start"
-        time.sleep(0.05)
-    assert int(marker.read_text()) in _members(server)
+    assert child.stdout is not None
+    worker = child.stdout.readline()
+    assert worker, child.communicate()[1]
+    assert int(worker) in _members(server)
     child.kill()
     child.communicate(timeout=20)
     _wait_until_gone(server)
