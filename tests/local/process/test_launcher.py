@@ -10,37 +10,49 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud, StartError
-from cdp_constructs.local.process import launcher
+from cdp_constructs.local.process import folders, launcher
 from cdp_constructs.local.process.launcher import ServerProcess
 from tests.processes import children
 
 _PATIENCE_SECONDS = 8.0
 
 
+@cache  # asked for the first time while the server runs
+def _functions_folder(server: ServerProcess) -> Path:
+    assert server.folder.exists()
+    return folders.functions_folder(server.folder)
+
+
 def _members(server: ServerProcess) -> dict[int, str]:
-    """Process id and command line of the processes that belong to a server: they name its folder."""
+    """Process id and command line of the processes that belong to a server: they name one of its folders."""
+    named = (str(server.folder), str(_functions_folder(server)))
     command = ["ps", "-e", "-ww", "-o", "pid=", "-o", "stat=", "-o", "args="]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = [line.split(maxsplit=2) for line in listing.splitlines()]
-    return {int(pid): args for pid, state, args in rows if str(server.folder) in args and not state.startswith("Z")}
+    running = [(int(pid), args) for pid, state, args in rows if not state.startswith("Z")]
+    return {pid: args for pid, args in running if any(folder in args for folder in named)}
 
 
 def _wait_until_gone(server: ServerProcess) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (members := _members(server)) or server.folder.exists():
-        assert time.monotonic() < deadline, f"left behind: {members}, folder there: {server.folder.exists()}"
+    places = (server.folder, _functions_folder(server))
+    while (members := _members(server)) or any(folder.exists() for folder in places):
+        left = [folder for folder in places if folder.exists()]
+        assert time.monotonic() < deadline, f"left behind: {members}, folders: {left}"
         time.sleep(0.05)
 
 
 @pytest.fixture
 def server() -> Iterator[ServerProcess]:
     running = launcher.launch()
+    assert _members(running)
     yield running
     launcher.stop(running)
 
@@ -156,6 +168,7 @@ def test_a_detached_server_outlives_the_program_and_ends_when_told() -> None:
     endpoint, mqtt_port, pid, folder = ended.stdout.split()
     server = ServerProcess(endpoint, int(mqtt_port), int(pid), Path(folder))
     try:
+        assert _members(server)
         time.sleep(0.3)  # longer than the guardian takes to notice
         assert launcher.is_ready(endpoint)
     finally:
@@ -225,6 +238,7 @@ def test_a_server_that_cannot_start_shows_its_log_and_leaves_nothing(
     with pytest.raises(StartError, match="broken on purpose"):
         LocalCloud.start()
     assert not (tmp_path / "cdp-local-x").exists()
+    assert not (tmp_path / "cdp-functions-x").exists()
 
 
 def _folder(path: Path) -> str:
