@@ -76,8 +76,7 @@ def _environment(server: ServerEnvironment, folder: Path, port: int, mqtt_port: 
         "SFTP_HOST": _LOOPBACK,
         "STATE_DIR": str(folder / "state"),
         "S3_DATA_DIR": str(folder / "s3"),
-        "TMPDIR": str(folder / "tmp"),
-        "FUNCTIONS_DIR": str(folders.functions_folder(folder)),
+        "TMPDIR": str(folders.temporary_folder(folder)),
         # The same behaviour everywhere, and no container that could outlive the server.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         "LAMBDA_EXECUTOR": "local",

@@ -6,7 +6,7 @@ from typing import Any
 from cdp_constructs.local.kit.patch import replace_attributes
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
-from cdp_constructs.local.services.lambda_ import folders, runtime, sandboxes
+from cdp_constructs.local.services.lambda_ import runtime, sandboxes
 
 __all__ = ["RESOURCE_TYPES"]
 
@@ -55,8 +55,3 @@ def _subprocess_of_jobs(original: ModuleType) -> dict[str, Any]:
 @replace_attributes("ministack.services.glue:os")
 def _environment_of_jobs(_original: ModuleType) -> dict[str, Any]:
     return {"environ": sandboxes.environment()}
-
-
-@replace_attributes("ministack.services.glue:tempfile")
-def _folder_of_scripts(_original: ModuleType) -> dict[str, Any]:
-    return {"gettempdir": lambda: str(folders.folder())}

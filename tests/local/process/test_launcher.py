@@ -25,14 +25,14 @@ _PATIENCE_SECONDS = 8.0
 
 
 @cache  # asked for the first time while the server runs
-def _functions_folder(server: ServerProcess) -> Path:
+def _temporary_folder(server: ServerProcess) -> Path:
     assert server.folder.exists()
-    return folders.functions_folder(server.folder)
+    return folders.temporary_folder(server.folder)
 
 
 def _members(server: ServerProcess) -> dict[int, str]:
     """Process id and command line of the processes that belong to a server: they name one of its folders."""
-    named = (str(server.folder), str(_functions_folder(server)))
+    named = (str(server.folder), str(_temporary_folder(server)))
     command = ["ps", "-e", "-ww", "-o", "pid=", "-o", "stat=", "-o", "args="]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = [line.split(maxsplit=2) for line in listing.splitlines()]
@@ -42,7 +42,7 @@ def _members(server: ServerProcess) -> dict[int, str]:
 
 def _wait_until_gone(server: ServerProcess) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    places = (server.folder, _functions_folder(server))
+    places = (server.folder, _temporary_folder(server))
     while (members := _members(server)) or any(folder.exists() for folder in places):
         left = [folder for folder in places if folder.exists()]
         assert time.monotonic() < deadline, f"left behind: {members}, folders: {left}"
@@ -238,7 +238,7 @@ def test_a_server_that_cannot_start_shows_its_log_and_leaves_nothing(
     with pytest.raises(StartError, match="broken on purpose"):
         LocalCloud.start()
     assert not (tmp_path / "cdp-local-x").exists()
-    assert not (tmp_path / "cdp-functions-x").exists()
+    assert not (tmp_path / "cdp-tmp-x").exists()
 
 
 def _folder(path: Path) -> str:

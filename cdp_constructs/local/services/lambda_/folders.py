@@ -1,7 +1,7 @@
-"""Where the code of functions, their homes and what they run on are: apart from the server's folder, which is private.
+"""Files that functions read: in the folder of temporary files, which is apart from the server's private one.
 
-A server that root runs gives functions another user (`sandboxes`), who reads these files and cannot list the folder.
-Packages that only root can read, for example below `/root`, are linked into it.
+A server that root runs gives functions other users (`sandboxes`), who enter this folder and cannot list it. Packages
+that only root can read, for example below `/root`, are linked into it.
 """
 
 import os
@@ -10,19 +10,12 @@ import stat
 import tempfile
 from pathlib import Path
 
-__all__ = ["folder", "is_readable", "link_file", "link_tree", "new_folder", "readable"]
-
-_VARIABLE = "FUNCTIONS_DIR"
-
-
-def folder() -> Path:
-    """Return the folder that the launcher made for functions."""
-    return Path(os.environ[_VARIABLE])
+__all__ = ["is_readable", "link_file", "link_tree", "new_folder", "readable"]
 
 
 def new_folder(prefix: str) -> Path:
     """Make a folder that every user may read."""
-    made = Path(tempfile.mkdtemp(prefix=prefix, dir=folder()))
+    made = Path(tempfile.mkdtemp(prefix=prefix))
     made.chmod(0o755)
     return made
 

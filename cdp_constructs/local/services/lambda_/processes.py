@@ -8,13 +8,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cdp_constructs.local.kit.patch import patch_each, replace, replace_attributes
+from cdp_constructs.local.kit.patch import patch_each, replace_attributes
 from cdp_constructs.local.kit.refine import before
 from cdp_constructs.local.kit.types import Properties
 from cdp_constructs.local.runners.forks import ForkRunner
 from cdp_constructs.local.runners.processes import ProcessRunner
 from cdp_constructs.local.runners.runner import Program, Running
-from cdp_constructs.local.services.lambda_ import folders, layers, runtime, sandboxes
+from cdp_constructs.local.services.lambda_ import layers, runtime, sandboxes
 from cdp_constructs.local.services.lambda_.sandboxes import Sandbox
 
 _SCRIPT = "_worker"
@@ -77,16 +77,6 @@ def _subprocess_of_workers(original: ModuleType) -> dict[str, Any]:
 @replace_attributes("ministack.services.lambda_svc:subprocess")
 def _subprocess_of_functions(original: ModuleType) -> dict[str, Any]:
     return {"Popen": _popen(original)}
-
-
-@replace_attributes("ministack.core.lambda_runtime:tempfile")
-def _folders_of_workers(original: ModuleType) -> dict[str, Any]:
-    return {"mkdtemp": lambda prefix: original.mkdtemp(prefix=prefix, dir=folders.folder())}
-
-
-@replace("ministack.services.lambda_svc:_PROVIDED_CODE_CACHE")
-def _folder_of_provided_code(_original: str) -> str:
-    return str(folders.folder() / "provided")
 
 
 @replace_attributes("ministack.core.lambda_runtime:os")

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from cdp_constructs.local.services.lambda_ import folders, runtime
+from cdp_constructs.local.services.lambda_ import runtime
 
 __all__ = ["Sandbox", "environment", "sandbox"]
 
@@ -85,7 +85,7 @@ def sandbox(name: str) -> Sandbox:
         if name not in _sandboxes:
             users = _users()
             user = users[len(_sandboxes) % len(users)] if users else None
-            home = Path(tempfile.mkdtemp(prefix="home-", dir=folders.folder()))
+            home = Path(tempfile.mkdtemp(prefix="home-"))
             (home / "tmp").mkdir()
             if user is not None:
                 for folder in (home / "tmp", home):
