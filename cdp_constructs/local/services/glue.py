@@ -43,6 +43,7 @@ def _subprocess_of_jobs(original: ModuleType) -> dict[str, Any]:
         script = command[-1]
         return original.run(
             [str(runtime.interpreter()), script],
+            stdin=original.DEVNULL,
             cwd=sandbox.home,
             env={**sandbox.variables, **env},
             **options,

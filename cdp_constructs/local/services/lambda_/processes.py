@@ -64,6 +64,7 @@ def _popen(original: ModuleType) -> Callable[..., Any]:
         environment = {**sandbox.variables, **options.pop("env")}
         if Path(command[-1]).stem == _SCRIPT:
             return _start(command, Path(options["cwd"]), environment, sandbox)
+        options = {"stdin": original.DEVNULL} | options
         return original.Popen(command, env=environment, **options, **sandbox.process_options)
 
     return popen
