@@ -1,5 +1,6 @@
 """Lambda: what a function can reach on the machine that runs it, in Python and in JavaScript."""
 
+import hashlib
 import io
 import json
 import os
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
@@ -231,3 +233,87 @@ def test_a_crash_ends_the_process_whoever_runs_it(machine: Machine, eventually: 
     assert machine.cloud.crash_function(kind, REGION) >= 1
     assert eventually(lambda: machine.call_another(kind))["pid"] != pid
     assert eventually(lambda: not is_running(pid))
+
+
+def test_the_credentials_of_a_role_cannot_be_computed_from_names(machine: Machine) -> None:
+    # MiniStack's own are digests of the ARNs of function and role.
+    variables = machine.call("forked")["variables"]
+    arns = f"arn:aws:lambda:{REGION}:000000000000:function:forked:arn:aws:iam::000000000000:role/function"
+    digest = hashlib.sha256(arns.encode()).hexdigest()
+    assert variables["AWS_ACCESS_KEY_ID"] != f"ASIA{digest[:16].upper()}"
+    assert variables["AWS_SECRET_ACCESS_KEY"] != hashlib.sha256(f"secret:{digest}".encode()).hexdigest()
+
+
+def test_the_script_of_a_glue_job_runs_like_a_function(machine: Machine, eventually: Callable[..., Any]) -> None:
+    script = "import json, os, sys; sys.exit(json.dumps([os.getuid(), os.getcwd(), dict(os.environ)]))"
+    s3, glue = machine.cloud.client("s3", REGION), machine.cloud.client("glue", REGION)
+    s3.create_bucket(Bucket="scripts", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="scripts", Key="job.py", Body=script.encode())
+    role = "arn:aws:iam::000000000000:role/function"
+    glue.create_job(Name="job", Role=role, Command={"Name": "pythonshell", "ScriptLocation": "s3://scripts/job.py"})
+    run = glue.start_job_run(JobName="job")["JobRunId"]
+
+    def ended() -> str:
+        found = glue.get_job_run(JobName="job", RunId=run)["JobRun"]
+        return str(found.get("ErrorMessage", ""))
+
+    text = eventually(ended)
+    user, folder, variables = json.loads(text)
+    assert str(machine.folder) not in text
+    assert str(machine.credentials.parents[1]) not in text
+    assert variables["HOME"] == folder
+    assert (user == os.geteuid()) == (os.geteuid() != 0)
+
+
+CLOUDFRONT = """
+function handler(event) {
+  // The sandbox of Node is no security boundary.
+  var process = this.constructor.constructor("return process")();
+  var seen = {variables: process.env, folder: process.cwd(), user: process.getuid()};
+  return {statusCode: 200, statusDescription: "OK", body: JSON.stringify(seen)};
+}
+"""
+
+
+def test_a_cloudfront_function_runs_like_a_function(machine: Machine) -> None:
+    origin = {"OriginProtocolPolicy": "https-only"}
+    distribution = {
+        "Enabled": True,
+        "Origins": [
+            {"Id": "none", "DomainName": "example.com", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}}
+        ],
+        "DefaultCacheBehavior": {
+            "TargetOriginId": "none",
+            "ViewerProtocolPolicy": "allow-all",
+            "FunctionAssociations": [
+                {"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["Function", "FunctionARN"]}}
+            ],
+        },
+    }
+    function = {
+        "Name": "curious",
+        "AutoPublish": True,
+        "FunctionConfig": {"Comment": "", "Runtime": "cloudfront-js-2.0"},
+        "FunctionCode": CLOUDFRONT,
+    }
+    template = {
+        "Resources": {
+            "Function": {"Type": "AWS::CloudFront::Function", "Properties": function},
+            "Distribution": {
+                "Type": "AWS::CloudFront::Distribution",
+                "Properties": {"DistributionConfig": distribution},
+            },
+        },
+        "Outputs": {"Domain": {"Value": {"Fn::GetAtt": ["Distribution", "DomainName"]}}},
+    }
+    cloudformation = machine.cloud.client("cloudformation")
+    cloudformation.create_stack(StackName="site", TemplateBody=json.dumps(template))
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName="site", WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+    (output,) = cloudformation.describe_stacks(StackName="site")["Stacks"][0]["Outputs"]
+    text = httpx.get(machine.cloud.distribution_url(output["OutputValue"])).text
+    seen = json.loads(text)
+    assert str(machine.folder) not in text
+    assert str(machine.credentials.parents[1]) not in text
+    assert seen["variables"]["HOME"] == seen["folder"]
+    assert (seen["user"] == os.geteuid()) == (os.geteuid() != 0)
