@@ -13,6 +13,8 @@ _TEMPORARY = "tmp"
 def make() -> Path:
     """Return a new private folder; that for temporary files is linked from it, and does not tell where it is."""
     folder = Path(tempfile.mkdtemp(prefix="cdp-local-"))
+    for name in ("state", "s3"):
+        (folder / name).mkdir(mode=0o700)
     temporary = Path(tempfile.mkdtemp(prefix="cdp-tmp-"))
     if os.geteuid() == 0:
         temporary.chmod(0o711)  # functions have other users, who may enter and not list it

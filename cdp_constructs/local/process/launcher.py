@@ -142,6 +142,7 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
     command = [str(python.python), "-m", "cdp_constructs.local.process.server", "--folder", str(folder)]
     command += ["--gateway-fd", str(gateway.fileno()), "--launcher", str(os.getpid())]
     server_log = folder / _LOG_NAME
+    server_log.touch(mode=0o600)
     with gateway, server_log.open("wb") as log:
         # Open from the start: the guardian removes the folder when the server ends by itself.
         reader = server_log.open(errors="replace")

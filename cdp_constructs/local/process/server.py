@@ -128,6 +128,7 @@ def main() -> int:
     parser.add_argument("--launcher", type=int, required=True, help="process id whose end ends the server")
     arguments = parser.parse_args()
     gateway = socket.socket(fileno=arguments.gateway_fd)
+    os.umask(0o077)  # what it writes is private, such as the keys that sign Cognito's tokens
     guardian = os.getpid()
     server = os.fork()
     if server == 0:

@@ -203,6 +203,14 @@ def test_a_fork_of_the_program_does_not_take_the_server_along() -> None:
     assert ended.stdout == "True\n"
 
 
+def test_its_files_are_private(server: ServerProcess) -> None:
+    LocalCloud.attach(server.endpoint).client("cognito-idp").create_user_pool(PoolName="with keys")
+    assert list((server.folder / "state").glob("**/*.pem"))
+    for path in (server.folder, *server.folder.glob("*/"), *server.folder.glob("state/**/*"), server.log_file):
+        if not path.is_symlink() and path.name != "library":
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
 def test_two_servers_run_side_by_side(server: ServerProcess) -> None:
     with LocalCloud.start() as other, LocalCloud.attach(server.endpoint) as first:
         assert other.endpoint != first.endpoint

@@ -27,24 +27,25 @@ _forks = {
 }
 """By whether the function has the layer of Powertools: what a process has imported, its forks have too."""
 
-_function: ContextVar[str] = ContextVar("_function")
-"""ARN of the function whose worker is started."""
+_sandbox: ContextVar[Sandbox] = ContextVar("_sandbox")
+"""That of the function whose worker is started."""
 
 
 @before("AWS::Lambda::Function")
 def _prepare(properties: Properties) -> None:
     if str(properties.get("Runtime", "")).startswith("python"):
+        sandboxes.users()
         _forks[any(map(runtime.is_powertools, properties.get("Layers") or ()))].prepare()
 
 
 @patch_each("ministack.core.lambda_runtime:Worker._spawn", "ministack.core.lambda_runtime:ProvidedWorker._spawn")
 def _spawn(original: Callable[..., None], worker: Any, *arguments: Any, **options: Any) -> None:
     # arn:aws:lambda:<Region>:<account>:function:<name>[:<version>]
-    token = _function.set(":".join(worker.config["FunctionArn"].split(":")[:7]))
+    token = _sandbox.set(sandboxes.sandbox(":".join(worker.config["FunctionArn"].split(":")[:7])))
     try:
         original(worker, *arguments, **options)
     finally:
-        _function.reset(token)
+        _sandbox.reset(token)
 
 
 def _start(command: list[str], folder: Path, environment: dict[str, str], sandbox: Sandbox) -> Running:
@@ -60,7 +61,7 @@ def _start(command: list[str], folder: Path, environment: dict[str, str], sandbo
 def _popen(original: ModuleType) -> Callable[..., Any]:
     def popen(command: list[str], **options: Any) -> Any:
         """Start a worker, or the program of a function that brings its runtime."""
-        sandbox = sandboxes.sandbox(_function.get("other"))
+        sandbox = _sandbox.get(None) or sandboxes.sandbox("durable functions")
         environment = {**sandbox.variables, **options.pop("env")}
         if Path(command[-1]).stem == _SCRIPT:
             return _start(command, Path(options["cwd"]), environment, sandbox)

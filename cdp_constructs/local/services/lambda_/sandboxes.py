@@ -18,7 +18,7 @@ from typing import Any
 
 from cdp_constructs.local.services.lambda_ import runtime
 
-__all__ = ["Sandbox", "environment", "sandbox"]
+__all__ = ["Sandbox", "environment", "sandbox", "users"]
 
 _USERS = range(60_706, 61_184)
 """Ids that no system gives to anybody (https://systemd.io/UIDS-GIDS/) and that every container has."""
@@ -83,8 +83,8 @@ def sandbox(name: str) -> Sandbox:
     """
     with _making:
         if name not in _sandboxes:
-            users = _users()
-            user = users[len(_sandboxes) % len(users)] if users else None
+            ids = users()
+            user = ids[len(_sandboxes) % len(ids)] if ids else None
             home = Path(tempfile.mkdtemp(prefix="home-"))
             (home / "tmp").mkdir()
             if user is not None:
@@ -95,11 +95,14 @@ def sandbox(name: str) -> Sandbox:
 
 
 @cache
-def _users() -> range:
-    """Return the ids to choose from: none without root, or where only root can run Python."""
+def users() -> range:
+    """Return the ids to choose from: none without root, or where only root can run Python.
+
+    It is called before anything is written for another user.
+    """
     if os.geteuid() != 0:
         return range(0)
-    os.umask(0o022)  # functions read what the server unpacks for them
+    os.umask(0o022)  # from now on the server unpacks what other users read
     user = _USERS[0]
     try:
         subprocess.run(  # noqa: S603  # the interpreter of functions

@@ -279,9 +279,7 @@ def test_a_cloudfront_function_runs_like_a_function(machine: Machine) -> None:
     origin = {"OriginProtocolPolicy": "https-only"}
     distribution = {
         "Enabled": True,
-        "Origins": [
-            {"Id": "none", "DomainName": "example.com", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}}
-        ],
+        "Origins": [{"Id": "none", "DomainName": "example.com", "CustomOriginConfig": origin}],
         "DefaultCacheBehavior": {
             "TargetOriginId": "none",
             "ViewerProtocolPolicy": "allow-all",
