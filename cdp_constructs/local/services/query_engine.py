@@ -16,7 +16,7 @@ _REFUSED = (
 )
 
 _folders: ContextVar[Sequence[str] | None] = ContextVar("_folders", default=None)
-"""Folders of the query in progress; None for those of the server's temporary files."""
+"""Folders of the query in progress; None where no caller wrote SQL: the server's temporary files."""
 _is_own: ContextVar[bool] = ContextVar("_is_own", default=False)
 """Whether MiniStack wrote the SQL that follows, with nothing of a caller's in it."""
 

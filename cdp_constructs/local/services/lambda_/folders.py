@@ -51,6 +51,6 @@ def link_tree(source: Path, target: Path, *without: str) -> None:
 def link_file(source: str, target: str) -> None:
     """Link a file, or copy it from another file system; the functions' users cannot write to it."""
     try:
-        os.link(source, target)
+        os.link(Path(source).resolve(), target)
     except OSError:
         shutil.copy2(source, target)

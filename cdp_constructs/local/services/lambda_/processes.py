@@ -20,10 +20,15 @@ from cdp_constructs.local.services.lambda_.sandboxes import Sandbox
 _SCRIPT = "_worker"
 """What MiniStack calls the script of a worker, in Python or JavaScript."""
 
+
+def _template_environment() -> dict[str, str]:
+    return sandboxes.environment() | sandboxes.libraries()
+
+
 _processes = ProcessRunner()
 _forks = {
-    False: ForkRunner(_processes, runtime.interpreter, sandboxes.environment, packages=list),
-    True: ForkRunner(_processes, runtime.interpreter, sandboxes.environment, packages=lambda: [runtime.powertools()]),
+    False: ForkRunner(_processes, runtime.interpreter, _template_environment, packages=list),
+    True: ForkRunner(_processes, runtime.interpreter, _template_environment, packages=lambda: [runtime.powertools()]),
 }
 """By whether the function has the layer of Powertools: what a process has imported, its forks have too."""
 

@@ -70,9 +70,9 @@ def _link_interpreter(standard: Path, folder: Path) -> None:
     folders.link_tree(standard, library, *_NOT_FOR_FUNCTIONS)
     (library / "site-packages").mkdir()
     (folder / "bin").mkdir()
-    folders.link_file(str(Path(sys.executable).resolve()), str(folder / "bin" / "python"))
-    for shared in Path(sysconfig.get_config_var("LIBDIR")).glob("libpython*.so*"):
-        folders.link_file(str(shared.resolve()), str(folder / "lib" / shared.name))
+    folders.link_file(sys.executable, str(folder / "bin" / "python"))
+    for shared in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
+        folders.link_file(str(shared), str(folder / "lib" / shared.name))
 
 
 def libraries() -> str:

@@ -18,18 +18,20 @@ from typing import Any
 
 from cdp_constructs.local.services.lambda_ import runtime
 
-__all__ = ["Sandbox", "environment", "sandbox", "users"]
+__all__ = ["Sandbox", "environment", "libraries", "sandbox", "users"]
 
 _USERS = range(60_706, 61_184)
 """Ids that no system gives to anybody (https://systemd.io/UIDS-GIDS/) and that every container has."""
 
 _VARIABLES = (
-    *("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "GATEWAY_PORT"),
+    *("LANG", "LC_ALL", "TZ", "GATEWAY_PORT"),
     *("POWERTOOLS_TRACE_DISABLED", "AWS_XRAY_SDK_ENABLED"),
     *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"),
 )
 """Of the server's environment; it has more, such as the folders of its state."""
 
+_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
+"""As Lambda has it; that of the server's user leads to home folders."""
 _TRIAL = "from importlib.util import find_spec; open(find_spec('boto3').origin)"
 
 _logger = logging.getLogger(__name__)
@@ -52,10 +54,7 @@ class Sandbox:
     @property
     def variables(self) -> Mapping[str, str]:
         """The variables that differ from those of other code."""
-        own = {"HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
-        if libraries := runtime.libraries():
-            own["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (libraries, os.environ.get("LD_LIBRARY_PATH"))))
-        return own
+        return {**libraries(), "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
 
     @property
     def process_options(self) -> Mapping[str, Any]:
@@ -72,7 +71,14 @@ class Sandbox:
 def environment() -> dict[str, str]:
     """Return the variables that all deployed code gets."""
     found = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-    return {**found, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}"}
+    endpoint = f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}"
+    return {**found, "PATH": _PATH, "AWS_ENDPOINT_URL": endpoint}
+
+
+def libraries() -> dict[str, str]:
+    """Return the variable that says where shared libraries are, if Python here needs it."""
+    folders = [name for name in (runtime.libraries(), os.environ.get("LD_LIBRARY_PATH")) if name]
+    return {"LD_LIBRARY_PATH": os.pathsep.join(folders)} if folders else {}
 
 
 def sandbox(name: str) -> Sandbox:
@@ -110,7 +116,7 @@ def users() -> range:
             check=True,
             capture_output=True,
             cwd="/",
-            env={"LD_LIBRARY_PATH": runtime.libraries()},
+            env=libraries(),
             user=user,
             group=user,
             extra_groups=[],

@@ -144,6 +144,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, eventually: Callable[..., 
     credentials.chmod(0o600)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("HOME", str(home))
+        patched.setenv("PATH", f"{home / 'bin'}:{os.environ['PATH']}")
         with LocalCloud.start() as cloud:
             found = Machine(cloud, credentials)
 
