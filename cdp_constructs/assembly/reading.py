@@ -25,6 +25,14 @@ def _load(file: Path) -> dict[str, Any]:
     return content
 
 
+def _part(folder: Path, name: str) -> Path:
+    """Return a file or folder that a manifest names; those of an assembly are in its folder."""
+    part = folder / name
+    if not part.resolve().is_relative_to(folder.resolve()):
+        raise AssemblyError(f"{folder / 'manifest.json'} names {name}, which is outside the assembly; synthesise again")
+    return part
+
+
 def _environment(artifact: Mapping[str, Any]) -> tuple[str, str]:
     account, _, region = artifact["environment"].removeprefix("aws://").partition("/")
     return (
@@ -66,7 +74,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, _Artifact]]:
     for artifact_id, artifact in _load(folder / "manifest.json").get("artifacts", {}).items():
         yield artifact_id, _Artifact(folder, artifact)
         if artifact["type"] == "cdk:cloud-assembly":
-            yield from _walk(folder / artifact["properties"]["directoryName"])
+            yield from _walk(_part(folder, artifact["properties"]["directoryName"]))
 
 
 def _stacks_below(artifact_id: str, artifacts: Mapping[str, _Artifact]) -> Iterator[str]:
@@ -75,7 +83,7 @@ def _stacks_below(artifact_id: str, artifacts: Mapping[str, _Artifact]) -> Itera
     if artifact.properties["type"] == "aws:cloudformation:stack":
         yield artifact_id
     elif artifact.properties["type"] == "cdk:cloud-assembly":
-        nested = artifact.folder / artifact.properties["properties"]["directoryName"]
+        nested = _part(artifact.folder, artifact.properties["properties"]["directoryName"])
         for below, _ in _walk(nested):
             yield from _stacks_below(below, artifacts)
 
@@ -87,7 +95,7 @@ def _stack(artifact_id: str, artifacts: Mapping[str, _Artifact], names: Sequence
     name, path = properties.get("stackName", artifact_id), artifact.get("displayName", artifact_id)
     required = [*artifact.get("dependencies", ()), *properties.get("additionalDependencies", ())]
     manifests = [
-        _load(folder / artifacts[needed].properties["properties"]["file"])
+        _load(_part(folder, artifacts[needed].properties["properties"]["file"]))
         for needed in dict.fromkeys(required)
         if artifacts[needed].properties["type"] == "cdk:asset-manifest"
     ]
@@ -98,7 +106,7 @@ def _stack(artifact_id: str, artifacts: Mapping[str, _Artifact], names: Sequence
         path=path,
         account=account,
         region=region,
-        template_file=folder / properties["templateFile"],
+        template_file=_part(folder, properties["templateFile"]),
         parameters=properties.get("parameters", {}),
         tags=properties.get("tags", {}),
         bootstrap_parameter=properties.get("bootstrapStackVersionSsmParameter"),
@@ -119,7 +127,8 @@ def read_assembly(folder: Path) -> tuple[StackArtifact, ...]:
         folder: What `cdk synth` wrote, for example `cdk.out`.
 
     Raises:
-        AssemblyError: there is no assembly in the folder, or it has an asset that only a command could make.
+        AssemblyError: there is no assembly in the folder, it names a template outside of it, or it has an asset that
+            only a command could make.
     """
     artifacts = dict(_walk(folder))
     ids = [key for key, value in artifacts.items() if value.properties["type"] == "aws:cloudformation:stack"]

@@ -18,7 +18,7 @@ class FileAsset:
     """A file or folder that a stack expects in a bucket.
 
     Attributes:
-        source: File or folder in the assembly.
+        source: File or folder: in the assembly, unless it was synthesised without staging.
         is_folder: The folder is to be zipped.
         bucket: Name of the bucket.
         key: Key of the object; it has the hash of the content.

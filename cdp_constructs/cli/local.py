@@ -85,10 +85,23 @@ def _parameters(texts: list[str]) -> Mapping[str, str]:
     return pairs
 
 
-def _deploy(cloud: LocalCloud, assembly: Path, stacks: list[str] | None, parameters: Mapping[str, str]) -> Deployment:
+def _deploy(
+    cloud: LocalCloud,
+    assembly: Path,
+    stacks: list[str] | None,
+    parameters: Mapping[str, str],
+    *,
+    allow_assets_outside: bool,
+) -> Deployment:
     total = len(select(read_assembly(assembly), stacks))
     with report.StackProgress(_log, total) as progress:
-        return cloud.deploy(assembly, stacks=stacks, parameters=parameters, progress=progress.update)
+        return cloud.deploy(
+            assembly,
+            stacks=stacks,
+            parameters=parameters,
+            progress=progress.update,
+            allow_assets_outside=allow_assets_outside,
+        )
 
 
 def _hold() -> None:
@@ -118,6 +131,10 @@ def up(
     parameter: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Value of a template parameter. Repeatable.")
     ] = None,
+    allow_assets_outside: Annotated[
+        bool,
+        typer.Option("--allow-assets-outside", help="Also deploy files that the assembly names and does not contain."),
+    ] = False,
 ) -> None:
     """Deploy a cloud assembly to an embedded cloud on this machine, and hold it until Ctrl-C.
 
@@ -136,7 +153,7 @@ def up(
         else:
             cloud = ending.enter_context(LocalCloud.start())
         held = cloud.log_file is not None
-        deployment = _deploy(cloud, assembly, stack, parameters)
+        deployment = _deploy(cloud, assembly, stack, parameters, allow_assets_outside=allow_assets_outside)
         addresses = endpoints(cloud, deployment)
         if as_json:
             report.print_json(report.success(cloud, deployment, addresses, is_kept=not held))

@@ -175,6 +175,7 @@ class LocalCloud:
         stacks: Sequence[str] | None = None,
         parameters: Mapping[str, str] | None = None,
         progress: Progress = lambda _stack, _status: None,
+        allow_assets_outside: bool = False,
     ) -> Deployment:
         """Deploy a cloud assembly, or update what is deployed.
 
@@ -186,13 +187,22 @@ class LocalCloud:
             stacks: Names or paths of stacks, `*` and `?` allowed; what they depend on is deployed too. All by default.
             parameters: Values for template parameters, by name; a stack takes those that its template declares.
             progress: Called from several threads with a stack and what happens to it.
+            allow_assets_outside: Also deploys files that the assembly names and does not contain, which may be any that
+                you can read. Needed for assemblies that were synthesised without staging. Default: they are refused.
 
         Raises:
-            LocalCloudError: the assembly cannot be read, or a stack that is named is not in it.
+            LocalCloudError: the assembly cannot be read, names files outside of it, or lacks a stack that is named.
             DeploymentError: a stack failed (with the events that say why), or nothing was created because the assembly
                 has resource types or container images that the embedded cloud cannot take (all of them listed).
         """
-        return deploy(self._clients, Path(assembly), stacks=stacks, parameters=parameters, progress=progress)
+        return deploy(
+            self._clients,
+            Path(assembly),
+            stacks=stacks,
+            parameters=parameters,
+            progress=progress,
+            allow_assets_outside=allow_assets_outside,
+        )
 
     def distribution_url(self, domain_name: str) -> str:
         """Return the base URL at which a CloudFront distribution answers, without a slash at its end.

@@ -217,6 +217,16 @@ def test_stacks_and_parameters_can_be_named(writer: AssemblyWriter) -> None:
     assert [(stack["name"], stack["outputs"]) for stack in json.loads(out)["stacks"]] == [("Sized", {"Size": "3"})]
 
 
+def test_assets_outside_of_the_assembly_are_for_who_allows_them(writer: AssemblyWriter, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("mine")
+    writer.stack("Outside", QUEUE, files=[outside])
+    code, _, err = _cdp("local", "up", writer.folder, "--keep")
+    assert (code, str(outside) in err) == (2, True)
+    code, _, err = _cdp("local", "up", writer.folder, "--keep", "--allow-assets-outside")
+    assert code == 0, err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

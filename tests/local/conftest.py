@@ -16,6 +16,14 @@ from tests.assembly.assemblies import AssemblyWriter
 Template = Mapping[str, Any]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Some tests import MiniStack, which writes keys to a fixed folder unless it gets another one."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud.start() as running:

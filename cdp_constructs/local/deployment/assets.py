@@ -1,6 +1,7 @@
 """Uploads a stack's assets to the buckets that its template expects, without a bootstrap stack."""
 
 import zipfile
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from cdp_constructs.assembly import DEFAULT_REGION, FileAsset, StackArtifact
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.errors import LocalCloudError
 
-__all__ = ["ensure_bucket", "publish"]
+__all__ = ["ensure_bucket", "publish", "refuse_outside"]
 
 _BOOTSTRAP_VERSION = "30"
 """Newer than what any version of the CDK asks for."""
@@ -27,6 +28,31 @@ def _zipped(folder: Path) -> bytes:
             entry.external_attr = file.stat().st_mode << 16
             archive.writestr(entry, file.read_bytes())
     return content.getvalue()
+
+
+def _links(source: Path) -> Iterator[Path]:
+    return (path for path in source.rglob("*") if path.is_symlink())
+
+
+def refuse_outside(stacks: Iterable[StackArtifact], assembly: Path) -> None:
+    """Refuse assets that are not in the assembly: it could name any file that the user can read.
+
+    Raises:
+        LocalCloudError: an asset, or what a link in one leads to, is outside; all of them are listed.
+    """
+    root = assembly.resolve()
+    sources = dict.fromkeys(asset.source for stack in stacks for asset in stack.assets)
+    outside = [str(source) for source in sources if not source.is_relative_to(root)]
+    for source in sources:
+        if source.is_relative_to(root):
+            links = ((link, link.resolve()) for link in _links(source))
+            outside += [f"{target} (by the link {link})" for link, target in links if not target.is_relative_to(root)]
+    if outside:
+        raise LocalCloudError(
+            f"the assembly {assembly} has assets outside of its folder: {', '.join(outside)}; synthesise with staging "
+            "(without --no-staging and aws:cdk:disable-asset-staging), which copies them into it, or allow them with "
+            "`cdp local up --allow-assets-outside` or deploy(…, allow_assets_outside=True)"
+        )
 
 
 def ensure_bucket(clients: Clients, account: str, region: str, bucket: str) -> None:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.coverage.labels import LABELS, Support
-from cdp_constructs.local.deployment.assets import publish
+from cdp_constructs.local.deployment.assets import publish, refuse_outside
 from cdp_constructs.local.deployment.stacks import DeployedStack, delete_stack, deploy_stack, unknown_types
 from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError
 
@@ -177,11 +177,14 @@ def deploy(
     stacks: Sequence[str] | None = None,
     parameters: Mapping[str, str] | None = None,
     progress: Progress = lambda _stack, _status: None,
+    allow_assets_outside: bool = False,
 ) -> Deployment:
     """Deploy the assembly; see `LocalCloud.deploy`."""
     try:
         selected = select(read_assembly(assembly), stacks)
     except AssemblyError as error:
         raise LocalCloudError(str(error)) from error
+    if not allow_assets_outside:
+        refuse_outside(selected, assembly)
     _refuse_what_cannot_be_deployed(clients, selected)
     return Deployment(clients, _Run(clients, parameters or {}, progress).deploy(selected))

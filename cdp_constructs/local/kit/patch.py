@@ -12,11 +12,12 @@ the server applies all changes when it starts (`process/extensions.py`). It requ
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 
-__all__ = ["Change", "Group", "Patch", "calling", "patch", "patch_each", "replace"]
+__all__ = ["Change", "Group", "Patch", "calling", "patch", "patch_each", "replace", "replace_attributes"]
 
 
 class Change(ABC):
@@ -133,3 +134,17 @@ def patch_each(*targets: str) -> Callable[[Callable[..., Any]], Group]:
 def replace(target: str) -> Callable[[Callable[[Any], Any]], Patch]:
     """Replace the target, a function or any value, by what the decorated function makes of the original."""
     return lambda make: Patch(target, make)
+
+
+def replace_attributes(target: str) -> Callable[[Callable[[Any], dict[str, Any]]], Patch]:
+    """Replace some attributes of a module as one of MiniStack's modules sees it; everybody else sees the original.
+
+    Args:
+        target: The name by which it has imported the module, for example `"ministack.services.glue:os"`. The decorated
+            function gets the module and returns the attributes.
+    """
+
+    def decorate(attributes: Callable[[Any], dict[str, Any]]) -> Patch:
+        return Patch(target, lambda original: SimpleNamespace(**vars(original) | attributes(original)))
+
+    return decorate

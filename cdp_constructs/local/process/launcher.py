@@ -4,11 +4,9 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cdp_constructs.local.errors import StartError
-from cdp_constructs.local.process import root_keys
+from cdp_constructs.local.process import folders, root_keys
 from cdp_constructs.local.process.environments import ServerEnvironment, find_server_environment
 from cdp_constructs.local.process.server import DETACHED
 from cdp_constructs.local.root import RootKey
@@ -33,9 +31,8 @@ _PACKAGE = Path(__file__).parents[2]
 _guardians: dict[int, subprocess.Popen[bytes]] = {}
 """The guardians that this process started, by process id; they must be reaped here."""
 
-# Functions inherit the server's environment. Keeping to these names keeps the user's credentials, profiles, proxies and
-# AWS_ENDPOINT_URL out of them, and settings meant for another MiniStack out of this one. A Redis of the user's own may
-# stand behind ElastiCache.
+# Keeping to these names keeps the user's credentials, profiles, proxies and AWS_ENDPOINT_URL out of the server, and
+# settings meant for another MiniStack out of this one. A Redis of the user's own may stand behind ElastiCache.
 _INHERITED = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
     *("REDIS_HOST", "REDIS_PORT"),
@@ -83,12 +80,12 @@ def _environment(server: ServerEnvironment, folder: Path, port: int, mqtt_port: 
         "SFTP_HOST": _LOOPBACK,
         "STATE_DIR": str(folder / "state"),
         "S3_DATA_DIR": str(folder / "s3"),
-        "TMPDIR": str(folder / "tmp"),
+        "TMPDIR": str(folders.temporary_folder(folder)),
         # The same behaviour everywhere, and no container that could outlive the server.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         "LAMBDA_EXECUTOR": "local",
         "LOG_LEVEL": "WARNING",
-        # Functions inherit these: no X-Ray listens here, and recording for nobody is a fifth of a function's start.
+        # Functions get these too: no X-Ray listens here, and recording for nobody is a fifth of a function's start.
         "POWERTOOLS_TRACE_DISABLED": "true",
         "AWS_XRAY_SDK_ENABLED": "false",
         "AWS_CONFIG_FILE": os.devnull,
@@ -152,8 +149,7 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
         gateway = socket.create_server((_LOOPBACK, port))
     except OSError as error:
         raise StartError(f"port {port} of {_LOOPBACK} is not free ({error.strerror}); name another, or 0") from error
-    folder = Path(tempfile.mkdtemp(prefix="cdp-local-"))
-    (folder / "tmp").mkdir()
+    folder = folders.make()
     # The server imports this library from here, and nothing else of this environment when it runs from another one.
     library = folder / "library"
     library.mkdir()
@@ -164,6 +160,7 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
     endpoint, key = f"http://{_LOOPBACK}:{port}", RootKey.generate()
     command += ["--key-file", str(root_keys.store(endpoint, key))]
     server_log = folder / _LOG_NAME
+    server_log.touch(mode=0o600)
     with gateway, _pipe_with(json.dumps(asdict(key))) as key_pipe, server_log.open("wb") as log:
         # Open from the start: the guardian removes the folder when the server ends by itself.
         reader = server_log.open(errors="replace")
@@ -222,4 +219,4 @@ def stop(server: ServerProcess) -> None:
         while not _has_ended(server) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
     _guardians.pop(server.pid, None)
-    shutil.rmtree(server.folder, ignore_errors=True)
+    folders.remove(server.folder)

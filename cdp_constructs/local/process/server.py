@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import resource
-import shutil
 import signal
 import socket
 import sys
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.process import root_keys
+from cdp_constructs.local.process import folders, root_keys
 from cdp_constructs.local.root import RootKey
 
 _POLL_SECONDS = 0.05
@@ -59,7 +58,7 @@ class _Files:
 
     def remove(self) -> None:
         root_keys.remove(self.key_file, self.key)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        folders.remove(self.folder)
 
 
 def _end_with_guardian(guardian: int, files: _Files) -> None:
@@ -88,9 +87,6 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     use_root_key(key)
     extensions.install()
-    # What says where the server's packages are is not for functions, which inherit the environment.
-    for name in ("PYTHONPATH", "PYTHONUSERBASE"):
-        os.environ.pop(name, None)
     config = Config()
     config.bind = [f"fd://{gateway.fileno()}"]
     config.keep_alive_timeout = 75
@@ -155,6 +151,7 @@ def main() -> int:
     arguments = parser.parse_args()
     gateway = socket.socket(fileno=arguments.gateway_fd)
     files = _Files(arguments.folder, arguments.key_file, RootKey(**json.load(sys.stdin)))
+    os.umask(0o077)  # what it writes is private, such as the keys that sign Cognito's tokens
     guardian = os.getpid()
     server = os.fork()
     if server == 0:

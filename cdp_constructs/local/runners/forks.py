@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +21,7 @@ from cdp_constructs.local.runners.runner import Program, Runner, Running
 
 __all__ = ["ForkRunner"]
 
-_TEMPLATE = Path(__file__).with_name("template.py")
+_TEMPLATE = Path(__file__).resolve().with_name("template.py")
 _LONGEST_LIST = 65_536
 
 
@@ -85,14 +85,20 @@ class ForkRunner:
     Args:
         otherwise: Starts the programs that cannot be forked.
         python: Returns the interpreter of the template and of the programs that are forked.
+        environment: Returns the environment of the template, which its forks can read.
         packages: Returns folders of packages that the template finds beside those of the interpreter.
     """
 
     def __init__(
-        self, otherwise: Runner, python: Callable[[], Path], packages: Callable[[], Sequence[Path]] = list
+        self,
+        otherwise: Runner,
+        python: Callable[[], Path],
+        environment: Callable[[], Mapping[str, str]],
+        packages: Callable[[], Sequence[Path]] = list,
     ) -> None:
         self._otherwise = otherwise
         self._python = python
+        self._environment = environment
         self._packages = packages
         self._lock = threading.Lock()
         self._channel: socket.socket | None = None
@@ -110,6 +116,8 @@ class ForkRunner:
                 subprocess.Popen(  # noqa: S603  # our own file; it ends with the socket
                     [self._python(), "-P", _TEMPLATE, str(theirs.fileno()), *self._packages()],
                     pass_fds=[theirs.fileno()],
+                    cwd="/",
+                    env=self._environment(),
                     stdin=subprocess.DEVNULL,
                 )
 
@@ -126,7 +134,12 @@ class ForkRunner:
             if self._channel is None or not self._suits(program):
                 return None
             start = Path(script).with_name("_start.json")
-            request = {"script": script, "folder": str(program.folder), "environment": dict(program.environment)}
+            request = {
+                "script": script,
+                "folder": str(program.folder),
+                "environment": dict(program.environment),
+                "user": program.user,
+            }
             start.write_text(json.dumps(request))
             (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = (os.pipe() for _ in range(3))
             streams = (os.fdopen(to_stdin, "w", 1), os.fdopen(from_stdout), os.fdopen(from_stderr))
@@ -150,7 +163,8 @@ class ForkRunner:
                 return False
             self._names = frozenset(json.loads(self._channel.recv(_LONGEST_LIST)))
         settings = {name for name in program.environment if name.startswith("PYTHON")}
-        changed = {name for name in settings if program.environment[name] != os.environ.get(name)}
+        template = self._environment()
+        changed = {name for name in settings if program.environment[name] != template.get(name)}
         return not changed and not (self._names or frozenset()) & _own_modules(program)
 
 

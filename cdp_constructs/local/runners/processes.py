@@ -1,6 +1,7 @@
 """Runs a program as a process of its own."""
 
 import subprocess
+from typing import Any
 
 from cdp_constructs.local.runners.runner import Program, Running
 
@@ -12,6 +13,9 @@ class ProcessRunner:
 
     def start(self, program: Program) -> Running:
         """Start the process."""
+        owner: dict[str, Any] = {}
+        if program.user is not None:
+            owner = {"user": program.user, "group": program.user, "extra_groups": ()}
         return subprocess.Popen(  # noqa: S603  # what the user deployed
             program.command,
             cwd=program.folder,
@@ -21,4 +25,5 @@ class ProcessRunner:
             stderr=subprocess.PIPE,
             text=True,
             bufsize=1,
+            **owner,
         )

@@ -17,11 +17,13 @@ class Program:
         folder: Its working directory.
         environment: Its whole environment, the credentials of its role included (`AWS_ACCESS_KEY_ID`,
             `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`); nothing is inherited.
+        user: User and group id that it runs as; None for those of this process.
     """
 
     command: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
+    user: int | None = None
 
 
 class Running(Protocol):

@@ -1,7 +1,12 @@
-"""Glue: workflows and security configurations."""
+"""Glue: workflows and security configurations; the scripts of jobs run in a sandbox, as functions do."""
 
+from types import ModuleType
+from typing import Any
+
+from cdp_constructs.local.kit.patch import replace_attributes
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
+from cdp_constructs.local.services.lambda_ import runtime, sandboxes
 
 __all__ = ["RESOURCE_TYPES"]
 
@@ -29,3 +34,25 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         ),
     ),
 )
+
+
+@replace_attributes("ministack.services.glue:subprocess")
+def _subprocess_of_jobs(original: ModuleType) -> dict[str, Any]:
+    def run(command: list[str], *, env: dict[str, str], **options: Any) -> Any:
+        sandbox = sandboxes.sandbox("glue")
+        script = command[-1]
+        return original.run(
+            [str(runtime.interpreter()), script],
+            stdin=original.DEVNULL,
+            cwd=sandbox.home,
+            env={**sandbox.variables, **env},
+            **options,
+            **sandbox.process_options,
+        )
+
+    return {"run": run}
+
+
+@replace_attributes("ministack.services.glue:os")
+def _environment_of_jobs(_original: ModuleType) -> dict[str, Any]:
+    return {"environ": sandboxes.environment()}

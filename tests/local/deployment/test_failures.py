@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -112,10 +111,8 @@ def test_container_images_are_refused_before_anything_is_created(
     assert cloud.deploy(writer.folder, stacks=[other]).changed == (other,)
 
 
-def test_a_missing_asset_is_named(
-    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str], tmp_path: Path
-) -> None:
-    asset = tmp_path / f"{name('asset')}.txt"
+def test_a_missing_asset_is_named(cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]) -> None:
+    asset = writer.folder / f"{name('asset')}.txt"
     asset.write_text(name("content"))
     writer.stack(name("stack"), QUEUE, files=[asset])
     asset.unlink()

@@ -10,37 +10,49 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud, StartError
-from cdp_constructs.local.process import launcher, root_keys
+from cdp_constructs.local.process import folders, launcher, root_keys
 from cdp_constructs.local.process.launcher import ServerProcess
 from tests.processes import children
 
 _PATIENCE_SECONDS = 8.0
 
 
+@cache  # asked for the first time while the server runs
+def _temporary_folder(server: ServerProcess) -> Path:
+    assert server.folder.exists()
+    return folders.temporary_folder(server.folder)
+
+
 def _members(server: ServerProcess) -> dict[int, str]:
-    """Process id and command line of the processes that belong to a server: they name its folder."""
+    """Process id and command line of the processes that belong to a server: they name one of its folders."""
+    named = (str(server.folder), str(_temporary_folder(server)))
     command = ["ps", "-e", "-ww", "-o", "pid=", "-o", "stat=", "-o", "args="]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = [line.split(maxsplit=2) for line in listing.splitlines()]
-    return {int(pid): args for pid, state, args in rows if str(server.folder) in args and not state.startswith("Z")}
+    running = [(int(pid), args) for pid, state, args in rows if not state.startswith("Z")]
+    return {pid: args for pid, args in running if any(folder in args for folder in named)}
 
 
 def _wait_until_gone(server: ServerProcess) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (members := _members(server)) or server.folder.exists():
-        assert time.monotonic() < deadline, f"left behind: {members}, folder there: {server.folder.exists()}"
+    places = (server.folder, _temporary_folder(server))
+    while (members := _members(server)) or any(folder.exists() for folder in places):
+        left = [folder for folder in places if folder.exists()]
+        assert time.monotonic() < deadline, f"left behind: {members}, folders: {left}"
         time.sleep(0.05)
 
 
 @pytest.fixture
 def server() -> Iterator[ServerProcess]:
     running = launcher.launch()
+    assert _members(running)
     yield running
     launcher.stop(running)
 
@@ -101,35 +113,34 @@ def test_nothing_is_left_after_the_program_is_signalled(number: signal.Signals) 
     _wait_until_gone(server)
 
 
-def test_the_workers_of_functions_end_with_their_server(tmp_path: Path) -> None:
-    marker = tmp_path / "worker.pid"
-    body = f"""
+def test_the_workers_of_functions_end_with_their_server() -> None:
+    body = """
 import io, json, zipfile
 code = io.BytesIO()
 with zipfile.ZipFile(code, "w") as archive:
     archive.writestr("index.py", '''
-import os, pathlib, signal, time
+import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 def handler(event, context):
-    pathlib.Path({str(marker)!r}).write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(event["sleep"])
+    return os.getpid()
 ''')
-role = cloud.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps({{
-    "Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "sts:AssumeRole",
-    "Principal": {{"Service": "lambda.amazonaws.com"}}}}]}}))["Role"]["Arn"]
+role = cloud.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps({
+    "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+    "Principal": {"Service": "lambda.amazonaws.com"}}]}))["Role"]["Arn"]
 functions = cloud.client("lambda")
 functions.create_function(FunctionName="worker", Runtime="python3.14", Handler="index.handler", Role=role, Timeout=90,
-                          Code={{"ZipFile": code.getvalue()}})
-functions.invoke(FunctionName="worker", InvocationType="Event", Payload=b"{{}}")
+                          Code={"ZipFile": code.getvalue()})
+pid = functions.invoke(FunctionName="worker", Payload=b'{"sleep": 0}')["Payload"].read()
+functions.invoke(FunctionName="worker", InvocationType="Event", Payload=b'{"sleep": 60}')
+print(int(pid), flush=True)
 time.sleep(60)
 """
     child, server = _child(body)
-    deadline = time.monotonic() + 20
-    while not marker.exists() or not marker.read_text():
-        assert child.poll() is None, child.communicate()[1]
-        assert time.monotonic() < deadline, "the function did not start"
-        time.sleep(0.05)
-    assert int(marker.read_text()) in _members(server)
+    assert child.stdout is not None
+    worker = child.stdout.readline()
+    assert worker, child.communicate()[1]
+    assert int(worker) in _members(server)
     child.kill()
     child.communicate(timeout=20)
     _wait_until_gone(server)
@@ -157,6 +168,7 @@ def test_a_detached_server_outlives_the_program_and_ends_when_told() -> None:
     endpoint, mqtt_port, pid, folder = ended.stdout.split()
     server = ServerProcess(endpoint, int(mqtt_port), int(pid), Path(folder))
     try:
+        assert _members(server)
         time.sleep(0.3)  # longer than the guardian takes to notice
         assert launcher.is_ready(endpoint)
     finally:
@@ -189,6 +201,14 @@ def test_a_fork_of_the_program_does_not_take_the_server_along() -> None:
     root = Path(__file__).parents[3]
     ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=root)
     assert ended.stdout == "True\n"
+
+
+def test_its_files_are_private(server: ServerProcess) -> None:
+    LocalCloud.attach(server.endpoint).client("cognito-idp").create_user_pool(PoolName="with keys")
+    assert list((server.folder / "state").glob("**/*.pem"))
+    for path in (server.folder, *server.folder.glob("*/"), *server.folder.glob("state/**/*"), server.log_file):
+        if not path.is_symlink() and path.name != "library":
+            assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_two_servers_run_side_by_side(server: ServerProcess) -> None:
@@ -226,6 +246,7 @@ def test_a_server_that_cannot_start_shows_its_log_and_leaves_nothing(
     with pytest.raises(StartError, match="broken on purpose"):
         LocalCloud.start()
     assert not (tmp_path / "cdp-local-x").exists()
+    assert not (tmp_path / "cdp-tmp-x").exists()
 
 
 def _folder(path: Path) -> str:

@@ -5,14 +5,14 @@ any request with its domain as Host. Both count as HTTPS, since loopback needs n
 `X-Forwarded-Proto: http` is taken for plain HTTP.
 """
 
-import sys
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.patch import patch, replace_attributes
+from cdp_constructs.local.services.lambda_ import runtime, sandboxes
 
 __all__ = ["PREFIX", "distribution_of"]
 
@@ -87,8 +87,17 @@ async def _serve_by_path(
     )
 
 
-@replace("ministack.core.node_pool:_NODE_BINARY")
-def _node(original: str) -> str:
-    """Run CloudFront Functions on the Node of this environment when it has one, else on the machine's."""
-    node = Path(sys.executable).parent / "node"
-    return str(node) if node.exists() else original
+@replace_attributes("ministack.core.node_pool:subprocess")
+def _subprocess_of_functions(original: ModuleType) -> dict[str, Any]:
+    def popen(command: list[str], **options: Any) -> Any:
+        """Run CloudFront Functions, whose code was deployed, in a sandbox."""
+        sandbox = sandboxes.sandbox("javascript")
+        return original.Popen(
+            [runtime.node(), *command[1:]],
+            cwd=sandbox.home,
+            env={**sandboxes.environment(), **sandbox.variables},
+            **options,
+            **sandbox.process_options,
+        )
+
+    return {"Popen": popen}

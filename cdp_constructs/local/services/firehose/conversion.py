@@ -1,17 +1,20 @@
 """Firehose: converts records to one Parquet object, which needs DuckDB (the extra `analytics`)."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
 __all__ = ["convert"]
 
 
-_firehose: Any = ministack.module("services.firehose", "_DeliveryError", "_hive_to_duckdb_type", "_json_documents")
+_firehose: Any = ministack.module(
+    "services.firehose", "_DeliveryError", "_conversion_error", "_hive_to_duckdb_type", "_json_documents"
+)
 _glue: Any = ministack.module("services.glue", "_tables")
 
 
@@ -43,10 +46,8 @@ def _parquet(conversion: Mapping[str, Any], group: list[bytes]) -> bytes | None:
     MiniStack's own conversion inserts row by row, which takes more than a millisecond each.
     """
     serializer = ((conversion.get("OutputFormatConfiguration") or {}).get("Serializer") or {}).get("ParquetSerDe")
-    schema = conversion.get("SchemaConfiguration") or {}
-    table = _glue._tables.get(f"{schema.get('DatabaseName')}/{schema.get('TableName')}") or {}
-    columns = (table.get("StorageDescriptor") or {}).get("Columns") or []
-    if serializer is None or not columns or find_spec("duckdb") is None:
+    columns = _columns(conversion)
+    if serializer is None or not columns or not _can_be_quoted(columns) or find_spec("duckdb") is None:
         return None
     import duckdb
 
@@ -66,3 +67,21 @@ def _parquet(conversion: Mapping[str, Any], group: list[bytes]) -> bytes | None:
             return file.read_bytes()
     except (duckdb.Error, _firehose._DeliveryError):
         return None
+
+
+def _columns(conversion: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+    schema = conversion.get("SchemaConfiguration") or {}
+    table = _glue._tables.get(f"{schema.get('DatabaseName')}/{schema.get('TableName')}") or {}
+    return (table.get("StorageDescriptor") or {}).get("Columns") or ()
+
+
+def _can_be_quoted(columns: Sequence[Mapping[str, str]]) -> bool:
+    """Whether names and types are what they look like where SQL has them in quotation marks."""
+    return not any('"' in f"{column.get('Name')}{column.get('Type')}" for column in columns)
+
+
+@patch("ministack.services.firehose:_convert_to_parquet")
+def _convert_alone(original: Callable[..., bytes], conversion: Mapping[str, Any], data: bytes) -> bytes:
+    if not _can_be_quoted(_columns(conversion)):
+        raise _firehose._conversion_error("table")
+    return original(conversion, data)

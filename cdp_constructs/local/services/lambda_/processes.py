@@ -1,52 +1,96 @@
-"""Lambda: what runs the workers of functions, which MiniStack starts as processes itself."""
+"""Lambda: what runs the workers of functions, which MiniStack starts as processes itself, and each in its sandbox."""
 
 import os
 import sys
-from dataclasses import replace as replaced
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
-from cdp_constructs.local.kit.patch import replace
+from cdp_constructs.local.kit.patch import patch_each, replace_attributes
 from cdp_constructs.local.kit.refine import before
 from cdp_constructs.local.kit.types import Properties
 from cdp_constructs.local.runners.forks import ForkRunner
 from cdp_constructs.local.runners.processes import ProcessRunner
 from cdp_constructs.local.runners.runner import Program, Running
-from cdp_constructs.local.services.lambda_ import layers, runtime
+from cdp_constructs.local.services.lambda_ import layers, runtime, sandboxes
+from cdp_constructs.local.services.lambda_.sandboxes import Sandbox
 
 _SCRIPT = "_worker"
 """What MiniStack calls the script of a worker, in Python or JavaScript."""
 
+
+def _template_environment() -> dict[str, str]:
+    return sandboxes.environment() | sandboxes.libraries()
+
+
 _processes = ProcessRunner()
 _forks = {
-    False: ForkRunner(_processes, runtime.interpreter, packages=list),
-    True: ForkRunner(_processes, runtime.interpreter, packages=lambda: [runtime.powertools()]),
+    False: ForkRunner(_processes, runtime.interpreter, _template_environment, packages=list),
+    True: ForkRunner(_processes, runtime.interpreter, _template_environment, packages=lambda: [runtime.powertools()]),
 }
 """By whether the function has the layer of Powertools: what a process has imported, its forks have too."""
+
+_sandbox: ContextVar[Sandbox] = ContextVar("_sandbox")
+"""That of the function whose worker is started."""
 
 
 @before("AWS::Lambda::Function")
 def _prepare(properties: Properties) -> None:
     if str(properties.get("Runtime", "")).startswith("python"):
+        sandboxes.users()
         _forks[any(map(runtime.is_powertools, properties.get("Layers") or ()))].prepare()
 
 
-def _start(program: Program) -> Running:
-    interpreter, *arguments = program.command
-    if interpreter != sys.executable:  # Node
-        return _processes.start(program)
-    folders = filter(None, program.environment.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
-    forks = _forks[any(layers.is_powertools_folder(Path(folder)) for folder in folders)]
-    command = [str(runtime.interpreter()), *arguments]
-    return forks.start(replaced(program, command=command))
+@patch_each("ministack.core.lambda_runtime:Worker._spawn", "ministack.core.lambda_runtime:ProvidedWorker._spawn")
+def _spawn(original: Callable[..., None], worker: Any, *arguments: Any, **options: Any) -> None:
+    # arn:aws:lambda:<Region>:<account>:function:<name>[:<version>]
+    token = _sandbox.set(sandboxes.sandbox(":".join(worker.config["FunctionArn"].split(":")[:7])))
+    try:
+        original(worker, *arguments, **options)
+    finally:
+        _sandbox.reset(token)
 
 
-@replace("ministack.core.lambda_runtime:subprocess")
-def _subprocess(original: ModuleType) -> SimpleNamespace:
+def _start(command: list[str], folder: Path, environment: dict[str, str], sandbox: Sandbox) -> Running:
+    sandbox.let_read(Path(command[-1]).parent)
+    interpreter, *arguments = command
+    if interpreter != sys.executable:
+        return _processes.start(Program([runtime.node(), *arguments], folder, environment, sandbox.user))
+    layer_folders = filter(None, environment.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
+    forks = _forks[any(layers.is_powertools_folder(Path(layer)) for layer in layer_folders)]
+    return forks.start(Program([str(runtime.interpreter()), *arguments], folder, environment, sandbox.user))
+
+
+def _popen(original: ModuleType) -> Callable[..., Any]:
     def popen(command: list[str], **options: Any) -> Any:
+        """Start a worker, or the program of a function that brings its runtime."""
+        sandbox = _sandbox.get(None) or sandboxes.sandbox("durable functions")
+        environment = {**sandbox.variables, **options.pop("env")}
         if Path(command[-1]).stem == _SCRIPT:
-            return _start(Program(command, Path(options["cwd"]), options["env"]))
-        return original.Popen(command, **options)
+            return _start(command, Path(options["cwd"]), environment, sandbox)
+        options = {"stdin": original.DEVNULL} | options
+        return original.Popen(command, env=environment, **options, **sandbox.process_options)
 
-    return SimpleNamespace(**vars(original) | {"Popen": popen})
+    return popen
+
+
+@replace_attributes("ministack.core.lambda_runtime:subprocess")
+def _subprocess_of_workers(original: ModuleType) -> dict[str, Any]:
+    return {"Popen": _popen(original)}
+
+
+@replace_attributes("ministack.services.lambda_svc:subprocess")
+def _subprocess_of_functions(original: ModuleType) -> dict[str, Any]:
+    return {"Popen": _popen(original)}
+
+
+@replace_attributes("ministack.core.lambda_runtime:os")
+def _environment_of_workers(_original: ModuleType) -> dict[str, Any]:
+    return {"environ": sandboxes.environment()}
+
+
+@replace_attributes("ministack.services.lambda_svc:os")
+def _environment_of_functions(_original: ModuleType) -> dict[str, Any]:
+    return {"environ": sandboxes.environment()}

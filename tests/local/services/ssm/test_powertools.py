@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +11,10 @@ from tests.local.resources import role
 
 
 def test_a_function_runs_with_the_packages_of_this_environment_and_the_public_layer(
-    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str], tmp_path: Path
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     stack, region = name("function"), "eu-central-1"
-    code = tmp_path / "code"
+    code = writer.folder / "asset.code"
     (code / "inner").mkdir(parents=True)
     (code / "inner" / "__init__.py").write_text("VALUE = 'from the asset'")
     (code / "index.py").write_text(
