@@ -190,12 +190,8 @@ class ChatConfiguration(SystemConfiguration):
         sender = given or info.data.get("notices")
         if sender and sender.identity not in {sender.address, sender.address.rpartition("@")[2]}:
             option = "sign_in_email.sender" if given else "notices.sender"
-            problem = (
-                f"is {sender.sender!r}, which cannot send the codes of sign-up: its domain is not the identity's own"
-            )
-            fix = (
-                'Add "sign_in_email" with a sender that is' if given is None else f"Use an address at {sender.identity}"
-            )
+            problem = f"is {sender.sender!r}, which cannot send codes for Cognito: it is not at {sender.identity}"
+            fix = f"Use an address at {sender.identity}" if given else 'Add "sign_in_email" with a sender that is'
             raise InvalidOptionError(KEY, option, problem, fix)
         return given
 
