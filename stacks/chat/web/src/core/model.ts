@@ -37,7 +37,7 @@ export interface Room {
   cursor: string;
   members: Member[];
   /** Whether this user made the room, and so may change its invite code and remove members. */
-  creator?: boolean;
+  creator: boolean;
 }
 
 export interface Presence {

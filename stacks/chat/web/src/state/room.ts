@@ -32,7 +32,7 @@ export class RoomStore {
   readonly id: string;
   readonly name: string;
   /** Whether the user made the room: may change the invite code and remove members. */
-  readonly creator: boolean;
+  readonly creator: Signal<boolean>;
   readonly services: Services;
   readonly composer: ComposerStore;
   readonly rows: ReadonlySignal<Row[]>;
@@ -58,7 +58,7 @@ export class RoomStore {
     this.#conversation = conversation;
     this.id = room.room;
     this.name = room.name;
-    this.creator = room.creator ?? false;
+    this.creator = signal(room.creator);
     this.services = services;
     this.members = signal(room.members);
     const firstNew =
@@ -124,6 +124,7 @@ export class RoomStore {
   }
 
   update(room: Room): void {
+    this.creator.value = room.creator;
     this.#conversation.update(room);
   }
 
@@ -138,9 +139,8 @@ export class RoomStore {
     return invite_code;
   }
 
-  /** The code goes first: the old one would let the member in again. */
+  /** A member who was removed comes back with an invite code of a later time only. */
   async removeMember(user: string): Promise<void> {
-    await this.changeInviteCode();
     await this.services.api.removeMember(this.id, user);
     this.update(await this.services.api.room(this.id));
   }

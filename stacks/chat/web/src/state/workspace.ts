@@ -28,6 +28,7 @@ export interface WorkspaceOptions {
 const MAX_FOLLOWED = 20;
 /** A room that was created a moment ago may not have been replicated to this Region yet. */
 const JOIN = { tries: 3, pause: 700 };
+const DELETION_TRIES = 20;
 
 export class WorkspaceStore {
   readonly email: string;
@@ -170,7 +171,16 @@ export class WorkspaceStore {
 
   /** Delete the account; what remains to be done is to sign out. */
   async deleteAccount(): Promise<void> {
-    await this.services.api.deleteAccount();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.services.api.deleteAccount();
+        return;
+      } catch (error) {
+        // Who is in many rooms leaves some of them with each call.
+        const unfinished = error instanceof ApiError && error.status === 503;
+        if (!unfinished || tries === DELETION_TRIES) throw error;
+      }
+    }
   }
 
   #online(): void {

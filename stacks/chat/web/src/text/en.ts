@@ -104,7 +104,7 @@ export const en = {
   removeMember: "Remove {name}",
   removeSure: "Remove {name} from “{room}”?",
   removeHint:
-    "{name} will not be able to read the room any more. The invite link changes too; links that were sent before stop working.",
+    "{name} will not be able to read the room any more. To come back, they need an invite link that you make from now on.",
   remove: "Remove",
   memberRemoved: "{name} is not in the room any more.",
   roomLost: "You are not in “{room}” any more.",

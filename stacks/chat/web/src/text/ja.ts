@@ -105,7 +105,7 @@ export const ja: Strings = {
   you: "自分",
   removeMember: "{name}さんを外す",
   removeSure: "「{room}」から{name}さんを外しますか?",
-  removeHint: "{name}さんはこの部屋を読めなくなります。招待リンクも変わり、前に送ったリンクは使えなくなります。",
+  removeHint: "{name}さんはこの部屋を読めなくなります。戻るには、これから作る新しい招待リンクが必要です。",
   remove: "外す",
   memberRemoved: "{name}さんを部屋から外しました。",
   roomLost: "「{room}」のメンバーではなくなりました。",

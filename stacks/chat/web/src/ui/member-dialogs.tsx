@@ -47,7 +47,7 @@ function MemberView({ room, member: { user, name, online } }: { room: RoomStore;
         {me && ` (${t("you")})`}
       </span>
       <span class="member-state">{t(online || me ? "online" : "away")}</span>
-      {room.creator && !me && (
+      {room.creator.value && !me && (
         <IconButton
           icon="remove"
           label={t("removeMember", { name: shown })}
@@ -77,11 +77,11 @@ export function InviteDialog({ room, close }: DialogProps): VNode {
   return (
     <Dialog title={t("invite")} close={close}>
       {code.value === undefined ? (
-        <p>{t(room.creator ? "inviteUnknownCreator" : "inviteUnknown")}</p>
+        <p>{t(room.creator.value ? "inviteUnknownCreator" : "inviteUnknown")}</p>
       ) : (
         <InviteLink key={code.value} room={room} code={code.value} />
       )}
-      {room.creator && <NewInvite room={room} code={code} />}
+      {room.creator.value && <NewInvite room={room} code={code} />}
     </Dialog>
   );
 }
@@ -102,7 +102,7 @@ function InviteLink({ room, code }: { room: RoomStore; code: string }): VNode {
   return (
     <>
       <p>{t("inviteIntro", { room: room.name })}</p>
-      <Field state={link} label={t("inviteLink")} hint={room.creator ? "" : t("inviteMayBeOld")} readOnly />
+      <Field state={link} label={t("inviteLink")} hint={room.creator.value ? "" : t("inviteMayBeOld")} readOnly />
       <p class="dialog-actions">
         <span role="status">{copied.value && t("copied")}</span>
         <button type="button" class="button primary" onClick={() => void copy()}>
