@@ -31,7 +31,7 @@ function api(): ChatApi {
 const outgoing = { client_message_id: "1", room: "r1", text: "hello", attachments: [], written_at: 0 };
 
 describe("what one person may do is used up", () => {
-  it("is not tried again at once, nor in another Region", async () => {
+  it("is not retried at once, nor in another Region", async () => {
     answers = [problem(429, { "Retry-After": "30" })];
     const error = await api()
       .createRoom("Hanami")
