@@ -199,7 +199,7 @@ def test_who_does_too_much_is_told_how_long_to_wait(visitors: Visitors) -> None:
 
     hanako.page.route("**/messages", refuse_once)
     hanako.say("Said in haste")
-    expect(hanako.page.locator(".outgoing")).to_contain_text("It is sent by itself in 4 seconds.")
+    expect(hanako.page.locator(".outgoing")).to_contain_text("Too many at once: sent in 4 seconds.")
     hanako.sees("Said in haste")
     eventually(hanako.settled)
     assert len(refusals) == 1

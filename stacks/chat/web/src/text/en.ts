@@ -130,7 +130,7 @@ export const en = {
   attach: "Attach a file",
   sending: "Sending…",
   queued: "Waiting for the network",
-  outgoingWaits: "Too many messages at once. It is sent by itself in {seconds} seconds.",
+  outgoingWaits: "Too many at once: sent in {seconds} seconds.",
   refused: "Not sent: {reason}",
   discard: "Delete",
   tooLong: "Too long: {over} bytes more than a message may have.",

@@ -131,7 +131,7 @@ export const ja: Strings = {
   attach: "ファイルを添付",
   sending: "送信中…",
   queued: "接続を待っています",
-  outgoingWaits: "メッセージが多すぎます。{seconds}秒後に自動で送信します。",
+  outgoingWaits: "送りすぎです。{seconds}秒後に送信します。",
   refused: "送信できませんでした: {reason}",
   discard: "削除",
   tooLong: "長すぎます: {over} バイト超過しています。",
