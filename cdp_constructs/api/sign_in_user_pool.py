@@ -12,13 +12,16 @@ from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
 
 __all__ = ["SignInUserPool", "TokenIssuer"]
 
 _TOKENS = (
     "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-with-identity-"
     "providers.html"
+)
+_RATES = (
+    "https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-high-level-settings.html"
 )
 
 
@@ -55,7 +58,7 @@ class SignInUserPool(Construct):
 
     Passwords have 12 characters or more of four kinds; a second factor by authenticator application is optional;
     accounts are recovered by verified mail. Access tokens of 4 hours outlive a recovery goal of one hour, because only
-    the pool's own Region can renew them.
+    the pool's own Region can renew them. A refresh token is good for one renewal, which returns the next one.
 
         users = SignInUserPool(self, "Users")
         AuthorizedApi(self, "Shop", allowed_origins=["https://shop.example.com"], issuer=users.issuer)
@@ -67,17 +70,23 @@ class SignInUserPool(Construct):
         auth_flows: How passwords are sent; by default by SRP, which never shows them to the network or to Cognito.
         access_token_validity: 5 minutes to 1 day; 4 hours by default. It also bounds how long a user who was removed
             can still call an API.
-        refresh_token_validity: 1 hour to 10 years, longer than ``access_token_validity``; 90 days by default.
+        refresh_token_validity: 1 hour to 10 years, longer than ``access_token_validity``; 90 days by default. A
+            session ends so long after its sign-in, however often it was renewed.
+        rotate_refresh_tokens: Whether a renewal returns a new refresh token and ends the old one after 60 seconds. True
+            by default; clients then renew by ``GetTokensFromRefreshToken``, and ``REFRESH_TOKEN_AUTH`` is refused.
         email: Who sends the codes. By default Cognito itself, at most 50 mails a day for an account
             (https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html): give
             ``UserPoolEmail.with_ses(…)`` in production.
+        rate_limit: Requests of one IP address in five minutes, 10 to 2,000,000,000, renewals of sessions not counted;
+            AWS WAF refuses what is above. No limit by default: a web ACL costs $6 a month. At least what all users
+            behind one address need.
         alarm_topic: Receives an alarm when Cognito throttles sign-ins; by default there is none.
         removal_policy: What happens to the accounts when the stack is deleted; they are kept by default. With DESTROY
             deletion protection is off too.
 
     Raises:
-        InvalidOptionError: when a validity is out of range, sessions are not longer than tokens, or the alarm topic is
-            in another Region.
+        InvalidOptionError: when a validity or the rate limit is out of range, sessions are not longer than tokens, or
+            the alarm topic is in another Region.
     """
 
     user_pool: cognito.UserPool
@@ -96,7 +105,9 @@ class SignInUserPool(Construct):
         auth_flows: cognito.AuthFlow | None = None,
         access_token_validity: Duration | None = None,
         refresh_token_validity: Duration | None = None,
+        rotate_refresh_tokens: bool = True,
         email: cognito.UserPoolEmail | None = None,
+        rate_limit: int | None = None,
         alarm_topic: "sns.ITopic | None" = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -105,6 +116,8 @@ class SignInUserPool(Construct):
         token = access_token_validity or Duration.hours(4)
         session = refresh_token_validity or days(90)
         self._check_validity(token, session)
+        if rate_limit is not None:
+            check_range(self, "rate_limit", rate_limit, low=10, high=2_000_000_000, unit="requests", source=_RATES)
         self.user_pool = self._add_user_pool(self_sign_up=self_sign_up, email=email, removal_policy=removal_policy)
         self.user_pool_client = self.user_pool.add_client(
             "Client",
@@ -115,9 +128,17 @@ class SignInUserPool(Construct):
             access_token_validity=token,
             id_token_validity=token,
             refresh_token_validity=session,
+            # The longest there is: a client that timed out can try again with the token that it still has. With it the
+            # CDK leaves ALLOW_REFRESH_TOKEN_AUTH out, as Cognito demands.
+            refresh_token_rotation_grace_period=minutes(1) if rotate_refresh_tokens else None,
             disable_o_auth=True,
         )
         self.issuer = TokenIssuer.of_user_pool(self.user_pool, self.user_pool_client)
+        if rate_limit is not None:
+            # Imported here: most pools have no web ACL, and AWS WAF is one of the large modules.
+            from cdp_constructs.api._sign_in_web_acl import add_rate_limit
+
+            add_rate_limit(self, self.user_pool, rate_limit)
         add_alarm(
             self,
             "ThrottledSignInsAlarm",

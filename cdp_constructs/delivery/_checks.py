@@ -159,3 +159,27 @@ def check_content_security_policy(scope: Construct, sources: "Mapping[str, Seque
                 "files of their own (or by hash), so that injected ones do not run"
             )
             raise InvalidOptionError(scope, "content_security_policy", f"has {source!r} in {directive}", fix)
+
+
+# What CloudFront writes itself or needs: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/understanding-response-headers-policies.html
+_KEPT_HEADERS = re.compile(
+    "connection|content-encoding|content-length|expect|host|keep-alive|proxy-(?:authenticate|authorization|connection)|"
+    "trailer|transfer-encoding|upgrade|via|warning|x-accel-.*|x-amz-cf-.*|x-amzn-.*|x-cache|x-edge-.*|"
+    "x-forwarded-proto|x-real-ip"
+)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def check_remove_headers(scope: Construct, names: Sequence[str]) -> None:
+    """Refuse names of headers that CloudFront does not remove."""
+    if isinstance(names, str):
+        raise InvalidOptionError(scope, "remove_headers", f"is the string {names!r}", "Give a list of names")
+    for name in names:
+        if Token.is_unresolved(name):
+            continue
+        if not _HEADER.fullmatch(name) or "*" in name:
+            fix = "Name each header in full, such as x-amz-meta-owner: CloudFront knows no wildcards here"
+            raise InvalidOptionError(scope, "remove_headers", f"has {name!r}", fix)
+        if _KEPT_HEADERS.fullmatch(name.lower()):
+            fix = "CloudFront does not remove it: leave it out"
+            raise InvalidOptionError(scope, "remove_headers", f"has {name!r}", fix)

@@ -69,7 +69,11 @@ def add_distribution(
 
 
 def add_security_headers(
-    scope: Construct, *, referrer_policy: cloudfront.HeadersReferrerPolicy, content_security_policy: str
+    scope: Construct,
+    *,
+    referrer_policy: cloudfront.HeadersReferrerPolicy,
+    content_security_policy: str,
+    remove_headers: Sequence[str] = (),
 ) -> cloudfront.ResponseHeadersPolicy:
     """Add the headers that every answer of a distribution carries, whatever its origin says.
 
@@ -77,6 +81,7 @@ def add_security_headers(
         scope: The pattern that owns the distribution; their id inside is ``SecurityHeaders``.
         referrer_policy: What other sites learn of a page's address.
         content_security_policy: What a page may load and call, and who may frame it.
+        remove_headers: Headers of the origin that viewers do not get.
     """
     return cloudfront.ResponseHeadersPolicy(
         scope,
@@ -95,6 +100,7 @@ def add_security_headers(
                 content_security_policy=content_security_policy, override=True
             ),
         ),
+        remove_headers=list(remove_headers) or None,
     )
 
 

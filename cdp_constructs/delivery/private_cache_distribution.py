@@ -23,6 +23,7 @@ from cdp_constructs.delivery._checks import (
     check_content_security_policy,
     check_domain,
     check_origin_path,
+    check_remove_headers,
     check_rotation,
     check_user_prefix,
     check_web_acl,
@@ -65,6 +66,9 @@ class PrivateCacheDistribution(Construct):
         zone: The public hosted zone of ``domain_names``, for their A and AAAA records. By default no record is made.
         content_security_policy: Sources by directive that served files may use **beside** the defaults; see
             ``CacheDistribution``. By default a file loads its own images and media, and runs no scripts.
+        remove_headers: Headers of the bucket's answers that viewers do not get, at most 10 (soft), such as
+            ``x-amz-meta-owner`` for the metadata ``owner``; by default they get all
+            (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/understanding-response-headers-policies.html).
         user_prefix: What a user of the HTTP API may see: paths that begin with it. ``{sub}`` is the subject of the
             user's token; ``{sub}/`` by default. Direct callers of the function are not bound to it.
         rotate_every: Whole days between two rotations of the key pair, 1 to 1,000; 90 days by default
@@ -77,7 +81,8 @@ class PrivateCacheDistribution(Construct):
     Raises:
         InvalidOptionError: for a bucket of another stack of the app, an ``origin_path`` or ``user_prefix`` of the wrong
             form, domain names without a certificate or the other way round, a certificate outside us-east-1, names
-            outside the zone, a source like ``'unsafe-inline'``, or a rotation out of range.
+            outside the zone, a source like ``'unsafe-inline'``, headers that CloudFront does not remove, or a rotation
+            out of range.
     """
 
     bucket: s3.IBucket
@@ -108,6 +113,7 @@ class PrivateCacheDistribution(Construct):
         certificate: "certificatemanager.ICertificate | None" = None,
         zone: "route53.IHostedZone | None" = None,
         content_security_policy: Mapping[str, Sequence[str]] | None = None,
+        remove_headers: Sequence[str] = (),
         user_prefix: str = "{sub}/",
         rotate_every: Duration | None = None,
         alarm_topic: "sns.ITopic | None" = None,
@@ -122,6 +128,7 @@ class PrivateCacheDistribution(Construct):
         check_domain(self, domain_names, certificate)
         check_zone(self, domain_names, zone)
         check_content_security_policy(self, content_security_policy or {})
+        check_remove_headers(self, remove_headers)
         check_user_prefix(self, user_prefix)
         rotate_every = rotate_every or days(90)
         check_rotation(self, rotate_every)
@@ -137,9 +144,14 @@ class PrivateCacheDistribution(Construct):
         )
         self.signing_secret = keys.secret
         self.rotation_function = keys.rotation_function
-        self.distribution = self._add_distribution(
-            keys.key_group, origin_path, domain_names, certificate, content_security_policy
+        headers = add_security_headers(
+            self,
+            # The query string is the permission: no other site may learn it from a Referer header.
+            referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER,
+            content_security_policy=write_policy(OF_FILES, content_security_policy),
+            remove_headers=remove_headers,
         )
+        self.distribution = self._add_distribution(keys.key_group, origin_path, domain_names, certificate, headers)
         self.domain_name = domain_names[0] if domain_names else self.distribution.distribution_domain_name
         self.url = f"https://{self.domain_name}"
         add_records(self, self.distribution, zone, domain_names)
@@ -232,7 +244,7 @@ class PrivateCacheDistribution(Construct):
         origin_path: str | None,
         domain_names: Sequence[str],
         certificate: "certificatemanager.ICertificate | None",
-        content_security_policy: Mapping[str, Sequence[str]] | None,
+        headers: cloudfront.ResponseHeadersPolicy,
     ) -> cloudfront.Distribution:
         return add_distribution(
             self,
@@ -242,12 +254,7 @@ class PrivateCacheDistribution(Construct):
                 # Neither cookies nor the query string reach the cache key, so a signature does not split the cache.
                 cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
                 compress=True,
-                response_headers_policy=add_security_headers(
-                    self,
-                    # The query string is the permission: no other site may learn it from a Referer header.
-                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER,
-                    content_security_policy=write_policy(OF_FILES, content_security_policy),
-                ),
+                response_headers_policy=headers,
                 trusted_key_groups=[key_group],
                 # Not a redirect: the first request would already have shown the signature to everyone on the way.
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,

@@ -75,7 +75,8 @@ async def play(report: Report, chat: Chat, *, people: int, rooms: int, messages:
 def main() -> int:
     """Run the load; 1 when something was lost, doubled, renumbered or reordered."""
     parser = argparse.ArgumentParser(prog="make load", description=__doc__)
-    parser.add_argument("--people", type=int, default=200)
+    people = "at most 480: the user pool answers one address 1,000 times in five minutes"
+    parser.add_argument("--people", type=int, default=200, help=people)
     parser.add_argument("--rooms", type=int, default=50)
     parser.add_argument("--messages", type=int, default=5000)
     options = parser.parse_args()

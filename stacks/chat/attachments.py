@@ -87,7 +87,13 @@ class Attachments(Construct):
         made = SnsSqsFanout(self, "Made", topic=self.thumbnails.topic, alarm_topic=alarm_topic)
         self.thumbnail_recorder = made.add_subscriber("Recorder", consumer=QueueConsumer(recorder))
         self.delivery = PrivateCacheDistribution(
-            self, "Delivery", bucket=self.upload.bucket, origin_path=_ORIGIN_PATH, alarm_topic=alarm_topic
+            self,
+            "Delivery",
+            bucket=self.upload.bucket,
+            origin_path=_ORIGIN_PATH,
+            # Which room a file belongs to, and which upload it was, are the chat's own affair.
+            remove_headers=["x-amz-meta-room", "x-amz-meta-source"],
+            alarm_topic=alarm_topic,
         )
         signing: lambda_.CfnFunction = self.delivery.signing_function.node.default_child  # type: ignore[assignment]
         # The other Regions' APIs name it before it exists. Stack names are unique in a Region, and so is this.

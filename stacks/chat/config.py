@@ -1,12 +1,11 @@
 """The chat's configuration: the key ``chat`` of the CDK context, checked before anything is built."""
 
 import re
-from email.utils import parseaddr
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from cdp_constructs.core.validation import InvalidOptionError, check_origins
+from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_range
 from cdp_constructs.operations.configuration import (
     ConfigurationError,
     SystemConfiguration,
@@ -15,64 +14,13 @@ from cdp_constructs.operations.configuration import (
     check_region,
 )
 from stacks.chat.limits import LimitsConfiguration
+from stacks.chat.senders import KEY, NoticesConfiguration, SenderConfiguration
 
 __all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
 
-KEY = "chat"
-
-# What SNS calls the push services of a platform: https://docs.aws.amazon.com/sns/latest/api/API_CreatePlatformApplication.html
-_PLATFORMS = {"apns": "APNS|APNS_SANDBOX", "fcm": "GCM"}
-
-
-class NoticesConfiguration(BaseModel):
-    """Existing resources for mail and push to members who are away."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    identity: str
-    """Domain or address that SES has verified, in every Region of the chat."""
-    sender: str
-    """Where mails come from: an address of the identity, perhaps with a name, as ``Chat <notices@example.com>``."""
-    platform_applications: dict[str, dict[str, str]] = {}
-    """For push: by Region, and there by platform (``apns``, ``fcm``), the ARN of the SNS platform application."""
-
-    @field_validator("identity")
-    @classmethod
-    def _is_identity(cls, identity: str) -> str:
-        if not re.fullmatch(r"([^@\s<>]+@)?[a-z0-9-]+(\.[a-z0-9-]+)+", identity):
-            fix = "Use a domain or an address that SES has verified, such as example.com"
-            raise InvalidOptionError(KEY, "notices.identity", f"is {identity!r}", fix)
-        return identity
-
-    @field_validator("sender")
-    @classmethod
-    def _is_of_the_identity(cls, sender: str, info: ValidationInfo) -> str:
-        address, identity = parseaddr(sender)[1], str(info.data.get("identity", ""))
-        domain = address.rpartition("@")[2]
-        example = identity if "@" in identity else f"notices@{identity or 'example.com'}"
-        if "@" not in address:
-            fix = f"Use an address, perhaps with a name: Chat <{example}>"
-            raise InvalidOptionError(KEY, "notices.sender", f"is {sender!r}", fix)
-        if identity and identity not in {address, domain} and not domain.endswith(f".{identity}"):
-            problem = f"is {sender!r}, which is not of the identity {identity!r}"
-            raise InvalidOptionError(KEY, "notices.sender", problem, f"Use an address such as {example}")
-        return sender
-
-    @field_validator("platform_applications")
-    @classmethod
-    def _are_of_their_region(cls, applications: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-        for region, by_platform in applications.items():
-            for platform, arn in by_platform.items():
-                option = f"notices.platform_applications.{region}.{platform}"
-                kinds = _PLATFORMS.get(platform)
-                if kinds is None:
-                    fix = f"Use one of {', '.join(_PLATFORMS)}"
-                    raise InvalidOptionError(KEY, option, f"names the platform {platform!r}", fix)
-                if not re.fullmatch(rf"arn:aws:sns:{re.escape(region)}:\d{{12}}:app/({kinds})/[\w.-]+", arn):
-                    shape = f"arn:aws:sns:{region}:<account>:app/{kinds}/<name>"
-                    fix = f"Use the ARN of an SNS platform application there, {shape}"
-                    raise InvalidOptionError(KEY, option, f"is {arn!r}", fix)
-        return applications
+_RATES = (
+    "https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-high-level-settings.html"
+)
 
 
 class ChatConfiguration(SystemConfiguration):
@@ -110,6 +58,12 @@ class ChatConfiguration(SystemConfiguration):
     """Mail and push for members who are away; without it the chat notifies connected members only."""
     limits: LimitsConfiguration = LimitsConfiguration()
     """The most that one user may do in a minute or an hour."""
+    sign_in_email: SenderConfiguration | None = None
+    """Who sends the codes of sign-up and recovery; the identity exists in the home Region. By default the sender of
+    ``notices``; without either Cognito itself, at most 50 mails a day for the account."""
+    sign_in_rate_limit: int | None = 1000
+    """Requests to the user pool that one IP address may make in five minutes, 10 or more, renewals of sessions not
+    counted; AWS WAF refuses what is above. ``null`` for no limit, and no web ACL."""
 
     @property
     def home_region(self) -> str:
@@ -126,6 +80,11 @@ class ChatConfiguration(SystemConfiguration):
     def web_address(self) -> str:
         """Where people find the web client: its own name, or the first origin that is allowed."""
         return self.allowed_origins[0] if self.web_domain_name is None else f"https://{self.web_domain_name}"
+
+    @property
+    def sender_of_codes(self) -> SenderConfiguration | None:
+        """Who sends the codes of sign-up and recovery; None for Cognito itself."""
+        return self.sign_in_email or self.notices
 
     @property
     def log_regions(self) -> tuple[str, ...]:
@@ -229,3 +188,21 @@ class ChatConfiguration(SystemConfiguration):
                 fix = f"Use {', '.join(regions)}, each with platform applications of its own"
                 raise InvalidOptionError(KEY, "notices.platform_applications", problem, fix)
         return notices
+
+    @field_validator("sign_in_email")
+    @classmethod
+    def _is_of_its_own_domain(cls, given: SenderConfiguration | None, info: ValidationInfo) -> Any:
+        sender = given or info.data.get("notices")
+        if sender and sender.identity not in {sender.address, sender.address.rpartition("@")[2]}:
+            option = "sign_in_email.sender" if given else "notices.sender"
+            problem = f"is {sender.sender!r}, which cannot send codes for Cognito: it is not at {sender.identity}"
+            fix = f"Use an address at {sender.identity}" if given else 'Add "sign_in_email" with a sender that is'
+            raise InvalidOptionError(KEY, option, problem, fix)
+        return given
+
+    @field_validator("sign_in_rate_limit")
+    @classmethod
+    def _is_a_rate_of_waf(cls, limit: int | None) -> int | None:
+        if limit is not None:
+            check_range(KEY, "sign_in_rate_limit", limit, low=10, high=2_000_000_000, unit="requests", source=_RATES)
+        return limit

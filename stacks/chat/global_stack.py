@@ -10,6 +10,7 @@ from constructs import Construct
 from cdp_constructs import SignInUserPool
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
+from stacks.chat.senders import SenderConfiguration
 
 
 class GlobalStack(Stack):
@@ -30,7 +31,13 @@ class GlobalStack(Stack):
             termination_protection=True,
             **kwargs,
         )
-        users = SignInUserPool(self, "Users", auth_flows=cognito.AuthFlow(user_srp=True, user_password=True))
+        users = SignInUserPool(
+            self,
+            "Users",
+            auth_flows=cognito.AuthFlow(user_srp=True, user_password=True),
+            email=_sender(configuration.sender_of_codes),
+            rate_limit=configuration.sign_in_rate_limit,
+        )
         self.user_pool = users.user_pool
         self.user_pool_client = users.user_pool_client
         self.issuer = users.issuer
@@ -71,3 +78,13 @@ class GlobalStack(Stack):
         """
         resource: dynamodb.CfnGlobalTable = self.table.node.default_child  # type: ignore[assignment]  # its only L1
         return resource.ref
+
+
+def _sender(given: SenderConfiguration | None) -> cognito.UserPoolEmail | None:
+    if given is None:
+        return None
+    return cognito.UserPoolEmail.with_ses(
+        from_email=given.address,
+        from_name=given.name,
+        ses_verified_domain=None if "@" in given.identity else given.identity,
+    )

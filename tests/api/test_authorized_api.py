@@ -92,9 +92,15 @@ def users_alone(stack: Stack) -> SignInUserPool:
         auth_flows=cognito.AuthFlow(user_password=True),
         access_token_validity=Duration.minutes(30),
         refresh_token_validity=Duration.days(30),
+        rotate_refresh_tokens=False,
         email=cognito.UserPoolEmail.with_cognito("help@example.com"),
         removal_policy=RemovalPolicy.DESTROY,
     )
+
+
+@architecture
+def users_with_a_rate_limit(stack: Stack) -> SignInUserPool:
+    return SignInUserPool(stack, "Users", rate_limit=100)
 
 
 @architecture
@@ -108,7 +114,7 @@ def only(of: Any, resource_type: str) -> dict[str, Any]:
     return properties
 
 
-@pytest.mark.parametrize("build", [defaults, existing_resources, users_alone])
+@pytest.mark.parametrize("build", [defaults, existing_resources, users_alone, users_with_a_rate_limit])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(build).normalised == template_snapshot
 
@@ -123,6 +129,7 @@ def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotA
         two_in_one_stack,
         inside_a_stage,
         users_alone,
+        users_with_a_rate_limit,
         users_of_an_api,
     ],
 )
@@ -153,6 +160,38 @@ def test_sessions_outlast_an_outage_and_can_be_revoked(synthesis: Synthesis) -> 
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert client["GenerateSecret"] is False
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+
+
+def test_a_refresh_token_is_good_for_one_renewal(synthesis: Synthesis) -> None:
+    client = only(synthesis(defaults), "AWS::Cognito::UserPoolClient")
+    assert client["RefreshTokenRotation"] == {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}
+    assert "ALLOW_REFRESH_TOKEN_AUTH" not in client["ExplicitAuthFlows"], "Cognito refuses both together"
+    kept = only(synthesis(users_alone), "AWS::Cognito::UserPoolClient")
+    assert "RefreshTokenRotation" not in kept
+    assert "ALLOW_REFRESH_TOKEN_AUTH" in kept["ExplicitAuthFlows"]
+
+
+def test_one_address_is_limited_in_everything_but_renewals(synthesis: Synthesis) -> None:
+    of = synthesis(users_with_a_rate_limit)
+    acl = only(of, "AWS::WAFv2::WebACL")
+    assert (acl["Scope"], acl["DefaultAction"]) == ("REGIONAL", {"Allow": {}})
+    (rule,) = acl["Rules"]
+    rate = rule["Statement"]["RateBasedStatement"]
+    assert (rule["Action"], rate["Limit"], rate["EvaluationWindowSec"], rate["AggregateKeyType"]) == (
+        {"Block": {}},
+        100,
+        300,
+        "IP",
+    )
+    renewal = rate["ScopeDownStatement"]["NotStatement"]["Statement"]["ByteMatchStatement"]
+    assert renewal["FieldToMatch"] == {"SingleHeader": {"Name": "x-amzn-cognito-operation-name"}}
+    assert (renewal["PositionalConstraint"], renewal["SearchString"]) == ("EXACTLY", "GetTokensFromRefreshToken")
+    (pool,), (acl_id,) = of.resources("AWS::Cognito::UserPool"), of.resources("AWS::WAFv2::WebACL")
+    assert only(of, "AWS::WAFv2::WebACLAssociation") == {
+        "ResourceArn": {"Fn::GetAtt": [pool, "Arn"]},
+        "WebACLArn": {"Fn::GetAtt": [acl_id, "Arn"]},
+    }
+    assert synthesis(defaults).resources("AWS::WAFv2::WebACL") == {}
 
 
 def test_accounts_are_kept_unless_told_otherwise(synthesis: Synthesis) -> None:
@@ -320,9 +359,10 @@ def test_throttling_of_a_route_is_checked_too() -> None:
         ({"access_token_validity": Duration.minutes(1)}, r"access_token_validity is 60 seconds"),
         ({"refresh_token_validity": Duration.minutes(59)}, r"refresh_token_validity is 3540 seconds"),
         ({"refresh_token_validity": Duration.hours(4)}, r"A session must be longer than the tokens"),
+        ({"rate_limit": 9}, r"rate_limit is 9 requests\. Use 10 to 2,000,000,000 requests"),
     ],
 )
-def test_sessions_that_cognito_does_not_have_are_refused(options: dict[str, Any], message: str) -> None:
+def test_what_cognito_does_not_have_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         SignInUserPool(Stack(App(), "Stack"), "Users", **options)
 

@@ -36,6 +36,7 @@ def all_options(stack: Stack) -> PrivateCacheDistribution:
         origin_path="/accepted",
         domain_names=["files.example.com", "dl.example.com"],
         certificate=acm.Certificate.from_certificate_arn(stack, "Certificate", CERTIFICATE),
+        remove_headers=["x-amz-meta-owner"],
         user_prefix="{sub}/shared/",
         rotate_every=Duration.days(30),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Operations", "arn:aws:sns:us-east-1:111122223333:operations"),
@@ -446,6 +447,30 @@ def test_sources_are_added_to_the_policy_of_files(synthesis: Synthesis) -> None:
     default = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
     assert policy(defaults) == default
     assert policy(short_lived) == f"{default}; frame-ancestors https://www.example.com"
+
+
+def test_viewers_do_not_get_the_headers_that_are_removed(synthesis: Synthesis) -> None:
+    def removed(build: Any) -> Any:
+        (headers,) = synthesis(build).resources("AWS::CloudFront::ResponseHeadersPolicy").values()
+        return headers["Properties"]["ResponseHeadersPolicyConfig"].get("RemoveHeadersConfig")
+
+    assert removed(all_options) == {"Items": [{"Header": "x-amz-meta-owner"}]}
+    assert removed(defaults) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("x-amz-meta-owner", r"remove_headers is the string 'x-amz-meta-owner'\. Give a list"),
+        (["x-amz-meta-*"], r"remove_headers has 'x-amz-meta-\*'\. Name each header in full"),
+        (["two words"], r"remove_headers has 'two words'\. Name each header in full"),
+        (["Content-Length"], r"remove_headers has 'Content-Length'\. CloudFront does not remove it"),
+        (["x-amz-cf-id"], r"remove_headers has 'x-amz-cf-id'\. CloudFront does not remove it"),
+    ],
+)
+def test_headers_that_cloudfront_does_not_remove_are_refused(names: Any, message: str) -> None:
+    with pytest.raises(InvalidOptionError, match=message):
+        options(remove_headers=names)
 
 
 def test_alarms_metrics_and_urls_are_found() -> None:

@@ -17,6 +17,7 @@ Deploy = Callable[[Callable[..., Any]], Deployment]
 
 ORIGIN = "https://shop.example.com"
 PASSWORD = "Correct-horse-9!"
+RATE_LIMIT = 10
 WHO = """
 def handler(event, context):
     return {"user": event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"], "route": event["routeKey"]}
@@ -35,11 +36,14 @@ def shop(stack: Stack) -> AuthorizedApi:
     by_password = cognito.AuthFlow(user_password=True)
     ours = SignInUserPool(stack, "Ours", auth_flows=by_password, removal_policy=RemovalPolicy.DESTROY)
     theirs = SignInUserPool(stack, "Theirs", auth_flows=by_password, removal_policy=RemovalPolicy.DESTROY)
+    limited = SignInUserPool(
+        stack, "Limited", auth_flows=by_password, rate_limit=RATE_LIMIT, removal_policy=RemovalPolicy.DESTROY
+    )
     api = AuthorizedApi(stack, "Shop", allowed_origins=[ORIGIN], issuer=ours.issuer)
     api.add_routes(["GET /orders/{order}", "PUT /orders/{order}"], function)
     api.add_routes(["DELETE /orders/{order}"], function, authorization_scopes=["shop/admin"])
     CfnOutput(stack, "ApiId", value=api.api.api_id)
-    for name, users in (("Ours", ours), ("Theirs", theirs)):
+    for name, users in (("Ours", ours), ("Theirs", theirs), ("Limited", limited)):
         CfnOutput(stack, f"{name}Pool", value=users.user_pool.user_pool_id)
         CfnOutput(stack, f"{name}Client", value=users.user_pool_client.user_pool_client_id)
     return api
@@ -104,14 +108,43 @@ def test_a_route_with_scopes_wants_one_of_them(front: Shop, tokens: dict[str, st
 
 def test_a_session_is_renewed_and_ends_when_it_is_revoked(front: Shop, tokens: dict[str, str]) -> None:
     client = front.outputs["OursClient"]
-    renew = {"ClientId": client, "AuthFlow": "REFRESH_TOKEN_AUTH"}
-    given = {"REFRESH_TOKEN": tokens["RefreshToken"]}
-    renewed = front.cognito.initiate_auth(**renew, AuthParameters=given)["AuthenticationResult"]
+    given = {"ClientId": client, "RefreshToken": tokens["RefreshToken"]}
+    renewed = front.cognito.get_tokens_from_refresh_token(**given)["AuthenticationResult"]
     assert renewed["ExpiresIn"] == 4 * 3600
     assert front.call("GET", renewed["AccessToken"]).status_code == 200
-    front.cognito.revoke_token(Token=tokens["RefreshToken"], ClientId=client)
+    assert renewed["RefreshToken"] != tokens["RefreshToken"], "each renewal returns the next one"
+    # A client whose answer was lost may try again with the token that it still has, for a minute.
+    again = front.cognito.get_tokens_from_refresh_token(**given)["AuthenticationResult"]
+    assert front.call("GET", again["AccessToken"]).status_code == 200
+    # The way that returns no new refresh token is closed.
+    with pytest.raises(front.cognito.exceptions.ClientError):
+        front.cognito.initiate_auth(
+            ClientId=client,
+            AuthFlow="REFRESH_TOKEN_AUTH",
+            AuthParameters={"REFRESH_TOKEN": renewed["RefreshToken"]},
+        )
+    front.cognito.revoke_token(Token=renewed["RefreshToken"], ClientId=client)
     with pytest.raises(front.cognito.exceptions.NotAuthorizedException):
-        front.cognito.initiate_auth(**renew, AuthParameters=given)
+        front.cognito.get_tokens_from_refresh_token(ClientId=client, RefreshToken=renewed["RefreshToken"])
+
+
+def test_one_address_cannot_have_mails_sent_without_end(front: Shop) -> None:
+    client = front.outputs["LimitedClient"]
+    front.cognito.sign_up(ClientId=client, Username="new@example.com", Password=PASSWORD)
+    signed_in = front.sign_in("Limited", "known@example.com")
+
+    def is_answered() -> bool:
+        try:
+            front.cognito.resend_confirmation_code(ClientId=client, Username="new@example.com")
+        except front.cognito.exceptions.ForbiddenException:
+            return False
+        return True
+
+    answered = [is_answered() for _ in range(RATE_LIMIT + 1)]
+    assert (answered[0], answered[-1]) == (True, False)
+    # Who is signed in stays so, also behind an address that somebody misuses.
+    token = signed_in["RefreshToken"]
+    assert front.cognito.get_tokens_from_refresh_token(ClientId=client, RefreshToken=token)["AuthenticationResult"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def private_files(stack: Stack) -> PrivateCacheDistribution:
     issuer = f"https://cognito-idp.{stack.region}.amazonaws.com/{users.user_pool_id}"
     api = apigatewayv2.HttpApi(stack, "Api")
 
-    files = PrivateCacheDistribution(stack, "Files")
+    files = PrivateCacheDistribution(stack, "Files", remove_headers=["X-Amz-Meta-Owner"])
     files.add_routes(
         api, authorizer=authorizers.HttpJwtAuthorizer("Users", issuer, jwt_audience=[client.user_pool_client_id])
     )
@@ -146,6 +146,17 @@ def test_a_signed_url_gives_the_object_with_security_headers(site: Site) -> None
     assert answer.headers["x-frame-options"] == "DENY"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_metadata_that_is_named_stays_with_the_bucket(site: Site) -> None:
+    metadata = {"owner": "u1", "camera": "pinhole"}
+    site.cloud.client("s3").put_object(
+        Bucket=site.outputs["Bucket"], Key="u1/noted.jpg", Body=b"noted", Metadata=metadata
+    )
+    answer = site.get(site.sign("u1/noted.jpg")["url"])
+    assert answer.status_code == 200
+    assert answer.headers["x-amz-meta-camera"] == "pinhole"
+    assert "x-amz-meta-owner" not in answer.headers
 
 
 def test_names_that_urls_must_encode_are_served(site: Site) -> None:

@@ -22,7 +22,7 @@ ROUTED = GOOD | {
 }
 
 PUSH = {"us-west-2": {"fcm": "arn:aws:sns:us-west-2:123456789012:app/GCM/chat"}}
-NOTICES = {"identity": "example.com", "sender": "Chat <notices@mail.example.com>", "platform_applications": PUSH}
+NOTICES = {"identity": "example.com", "sender": "Chat <notices@example.com>", "platform_applications": PUSH}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000"
 NAMED = GOOD | {"web_domain_name": "talk.example.com", "web_certificate_arn": CERTIFICATE}
 
@@ -62,6 +62,24 @@ def test_mail_may_come_from_an_address_and_push_may_be_left_out() -> None:
     assert configuration.notices is not None
     assert configuration.notices.platform_applications == {}
     assert ChatConfiguration.from_context(GOOD).notices is None
+
+
+def test_codes_come_from_the_sender_of_notices_or_from_one_of_their_own() -> None:
+    assert ChatConfiguration.from_context(GOOD).sender_of_codes is None
+    noticed = ChatConfiguration.from_context(GOOD | {"notices": NOTICES}).sender_of_codes
+    assert noticed is not None
+    assert (noticed.name, noticed.address, noticed.identity) == ("Chat", "notices@example.com", "example.com")
+    # SES lets a verified domain send for the domains below it; Cognito does not.
+    own = {"identity": "example.com", "sender": "codes@example.com"}
+    below = noticing(sender="notices@mail.example.com") | {"sign_in_email": own}
+    chosen = ChatConfiguration.from_context(below).sender_of_codes
+    assert chosen is not None
+    assert (chosen.name, chosen.address) == (None, "codes@example.com")
+
+
+def test_sign_ins_are_limited_unless_told_otherwise() -> None:
+    assert ChatConfiguration.from_context(GOOD).sign_in_rate_limit == 1000
+    assert ChatConfiguration.from_context(GOOD | {"sign_in_rate_limit": None}).sign_in_rate_limit is None
 
 
 def test_the_web_clients_own_origin_is_allowed_without_being_listed() -> None:
@@ -157,6 +175,19 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             noticing(platform_applications={"eu-west-1": {"apns": "arn:aws:sns:eu-west-1:123456789012:app/APNS/chat"}}),
             "platform_applications names 'eu-west-1', where the chat is not. Use ap-northeast-1, us-west-2, each with",
         ),
+        (
+            noticing(sender="Chat <chat@mail.example.com>"),
+            "chat: notices.sender is 'Chat <chat@mail.example.com>', which cannot send codes for Cognito",
+        ),
+        (
+            GOOD | {"sign_in_email": {"identity": "example.com", "sender": "chat@mail.example.com"}},
+            "chat: sign_in_email.sender is 'chat@mail.example.com', which cannot send codes for Cognito",
+        ),
+        (
+            GOOD | {"sign_in_email": {"identity": "Example", "sender": "chat@example.com"}},
+            "chat: sign_in_email.identity is 'Example'. Use a domain or an address that SES",
+        ),
+        (GOOD | {"sign_in_rate_limit": 9}, "chat: sign_in_rate_limit is 9 requests. Use 10 to 2,000,000,000 requests"),
         (GOOD | {"notices": {"identity": "example.com"}}, "context key 'chat' lacks 'notices.sender'. Add"),
         (
             noticing(from_address="x"),

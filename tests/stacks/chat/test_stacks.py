@@ -41,7 +41,12 @@ def routed(app: App) -> dict[str, RegionalStack]:
 @architecture
 def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
     """The least there can be, in a stage, where stacks have longer names, after another Region was given up."""
-    context = {"regions": ["eu-west-1"], "retired_regions": ["us-west-2"], "allowed_origins": [ORIGIN]}
+    context = {
+        "regions": ["eu-west-1"],
+        "retired_regions": ["us-west-2"],
+        "allowed_origins": [ORIGIN],
+        "sign_in_rate_limit": None,
+    }
     return system.add_to(Stage(app, "Production"), context)
 
 
@@ -129,6 +134,34 @@ def test_sessions_outlast_an_outage_and_passwords_are_strong(templates: dict[str
     assert client["GenerateSecret"] is False
     assert client["EnableTokenRevocation"]
     assert client["PreventUserExistenceErrors"] == "ENABLED"
+
+
+def test_strangers_cannot_use_up_the_mails_of_sign_up(templates: dict[str, Any], synthesis: Synthesis) -> None:
+    pool = only(templates["ChatGlobal"], "AWS::Cognito::UserPool")
+    mails = pool["EmailConfiguration"]
+    assert (mails["EmailSendingAccount"], mails["From"]) == ("DEVELOPER", "Chat <notices@example.com>")
+    assert json.dumps(mails["SourceArn"]).endswith(':identity/example.com"]]}')
+    (rule,) = only(templates["ChatGlobal"], "AWS::WAFv2::WebACL")["Rules"]
+    assert rule["Action"] == {"Block": {}}
+    assert rule["Statement"]["RateBasedStatement"]["Limit"] == 1000
+    association = only(templates["ChatGlobal"], "AWS::WAFv2::WebACLAssociation")
+    (pool_id,) = resources(templates["ChatGlobal"], "AWS::Cognito::UserPool")
+    assert association["ResourceArn"] == {"Fn::GetAtt": [pool_id, "Arn"]}
+    # Without an identity Cognito sends them, and without a limit there is no web ACL to pay for.
+    (bare,) = (
+        template
+        for name, template in synthesis(one_region_in_a_stage).templates.items()
+        if resources(template, "AWS::Cognito::UserPool")
+    )
+    assert "EmailConfiguration" not in only(bare, "AWS::Cognito::UserPool")
+    assert resources(bare, "AWS::WAFv2::WebACL") == {}
+
+
+def test_a_stolen_refresh_token_is_worth_one_renewal(templates: dict[str, Any]) -> None:
+    client = only(templates["ChatGlobal"], "AWS::Cognito::UserPoolClient")
+    assert client["RefreshTokenRotation"]["Feature"] == "ENABLED"
+    assert client["RefreshTokenRotation"]["RetryGracePeriodSeconds"] <= 60
+    assert "ALLOW_REFRESH_TOKEN_AUTH" not in client["ExplicitAuthFlows"]
 
 
 @pytest.mark.parametrize("stack", [HOME, AWAY])

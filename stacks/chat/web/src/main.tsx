@@ -29,7 +29,7 @@ async function readConfiguration(): Promise<Configuration> {
 function Root({ app }: { app: App }): VNode {
   const workspace = app.workspace.value;
   if (workspace === undefined) return <SignInPage store={app.signIn} />;
-  return <WorkspaceView key={workspace} workspace={workspace} onSignOut={() => app.signOut()} />;
+  return <WorkspaceView key={workspace} workspace={workspace} onSignOut={(notice) => app.signOut(notice)} />;
 }
 
 function Failure({ reason }: { reason: string }): VNode {

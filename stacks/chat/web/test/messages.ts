@@ -25,6 +25,7 @@ export function room(more: Partial<Room> = {}): Room {
     name: "Hanami",
     channel: "/rooms/r1/g1",
     cursor: "",
+    creator: false,
     members: [
       { user: "hanako", name: "Hanako", online: true, typing: false },
       { user: "liam", name: "Liam", online: false, typing: false },

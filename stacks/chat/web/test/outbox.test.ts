@@ -2,15 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Message } from "../src/core/model.ts";
 import { Outbox, type OutboxOptions, type OutgoingMessage, SendFailed } from "../src/core/outbox.ts";
 import { message, settle, TOKYO } from "./messages.ts";
+import { MapStore } from "./stores.ts";
 
-class MemoryStore {
-  readonly kept = new Map<string, string>();
-  getItem = (key: string): string | null => this.kept.get(key) ?? null;
-  setItem = (key: string, value: string): void => void this.kept.set(key, value);
-  removeItem = (key: string): void => void this.kept.delete(key);
-}
-
-function outbox(store: MemoryStore, send: OutboxOptions["send"], more: Partial<OutboxOptions> = {}): Outbox {
+function outbox(store: MapStore, send: OutboxOptions["send"], more: Partial<OutboxOptions> = {}): Outbox {
   let id = 0;
   return new Outbox({
     user: "hanako",
@@ -35,7 +29,7 @@ const stored = (one: OutgoingMessage): Message =>
 describe("outbox", () => {
   it("sends in the order in which it was written", async () => {
     const sent: string[] = [];
-    const box = outbox(new MemoryStore(), async (one) => {
+    const box = outbox(new MapStore(), async (one) => {
       sent.push(one.text);
       return stored(one);
     });
@@ -47,7 +41,7 @@ describe("outbox", () => {
 
   it("keeps the id over all tries, so that a message is stored once", async () => {
     const tries: string[] = [];
-    const box = outbox(new MemoryStore(), async (one) => {
+    const box = outbox(new MapStore(), async (one) => {
       tries.push(one.client_message_id);
       if (tries.length < 4) throw tries.length === 2 ? new Error("no network") : new SendFailed("503", true);
       return stored(one);
@@ -59,7 +53,7 @@ describe("outbox", () => {
   });
 
   it("survives a reload", async () => {
-    const store = new MemoryStore();
+    const store = new MapStore();
     const first = outbox(store, () => new Promise(() => undefined));
     first.add("r1", "written in a tunnel", ["a1"]);
     first.stop();
@@ -71,11 +65,11 @@ describe("outbox", () => {
     expect(second.of("r1")).toHaveLength(1);
     await second.flush();
     expect(sent).toMatchObject([{ client_message_id: "id-1", text: "written in a tunnel", attachments: ["a1"] }]);
-    expect(store.kept.size).toBe(0);
+    expect(store.length).toBe(0);
   });
 
   it("is each user's own", () => {
-    const store = new MemoryStore();
+    const store = new MapStore();
     outbox(store, () => new Promise(() => undefined)).add("r1", "mine");
     expect(outbox(store, () => new Promise(() => undefined), { user: "liam" }).size).toBe(0);
   });
@@ -83,7 +77,7 @@ describe("outbox", () => {
   it("sets a refused message aside and goes on with the next", async () => {
     let refuse = true;
     const sent: string[] = [];
-    const box = outbox(new MemoryStore(), async (one) => {
+    const box = outbox(new MapStore(), async (one) => {
       if (one.text === "bad" && refuse) throw new SendFailed("too long", false);
       sent.push(one.text);
       return stored(one);
@@ -100,10 +94,65 @@ describe("outbox", () => {
     expect(box.size).toBe(0);
   });
 
+  it("waits as long as the back end asks, and says so, whatever is written meanwhile", async () => {
+    const tries: string[] = [];
+    const pauses: number[] = [];
+    let over: () => void = () => undefined;
+    const box = outbox(
+      new MapStore(),
+      async (one) => {
+        tries.push(one.text);
+        if (tries.length === 1) throw new SendFailed("too many", true, 20);
+        return stored(one);
+      },
+      {
+        pause: (milliseconds, signal) => {
+          pauses.push(milliseconds);
+          return new Promise((resolve) => {
+            over = resolve;
+            signal?.addEventListener("abort", () => resolve());
+          });
+        },
+      },
+    );
+    box.add("r1", "one");
+    await settle();
+    expect(box.of("r1")).toMatchObject([{ text: "one", waits: 20 }]);
+    box.add("r1", "two");
+    await box.flush();
+    await settle();
+    expect(tries).toEqual(["one"]);
+    over();
+    await settle();
+    expect(tries).toEqual(["one", "one", "two"]);
+    expect(pauses).toEqual([20_000]);
+    expect(box.size).toBe(0);
+  });
+
+  it("writes nothing any more once it is stopped", async () => {
+    const store = new MapStore();
+    let answer: (stored: Message) => void = () => undefined;
+    const box = outbox(
+      store,
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
+    const one = box.add("r1", "on its way");
+    box.add("r1", "next");
+    box.stop();
+    // The user signs out, which removes everything.
+    store.removeItem("chat.outbox.hanako");
+    answer(stored(one));
+    await settle();
+    expect(store.length).toBe(0);
+  });
+
   it("does not send again what was seen in the room, or what was discarded", async () => {
     const tries: string[] = [];
     const box = outbox(
-      new MemoryStore(),
+      new MapStore(),
       async (one) => {
         tries.push(one.text);
         throw new SendFailed("no answer", true);
@@ -119,7 +168,7 @@ describe("outbox", () => {
   });
 
   it("takes what it can read of a damaged store", () => {
-    const store = new MemoryStore();
+    const store = new MapStore();
     store.setItem("chat.outbox.hanako", "{not json");
     expect(outbox(store, () => new Promise(() => undefined)).size).toBe(0);
     store.setItem("chat.outbox.hanako", '[{"text": 1}, null]');

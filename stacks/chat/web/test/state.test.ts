@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RoomSummary } from "../src/core/model.ts";
-import type { ChatApi } from "../src/net/api.ts";
+import { ApiError, type ChatApi } from "../src/net/api.ts";
 import { announcements, toast, toasts } from "../src/state/feedback.ts";
+import { Heartbeat } from "../src/state/heartbeat.ts";
 import { ReadingPosition } from "../src/state/reading.ts";
 import { RoomsStore } from "../src/state/rooms.ts";
+import type { Services } from "../src/state/services.ts";
 import { message, TOKYO } from "./messages.ts";
 
 beforeEach(() => {
@@ -70,6 +72,36 @@ describe("the list of rooms", () => {
     store.markRead("a", "tokyo:2");
     await vi.advanceTimersByTimeAsync(1_000);
     expect(read.mock.calls).toEqual([["a", "tokyo:2"]]);
+  });
+});
+
+describe("the heartbeat of an open room", () => {
+  const gone = vi.fn();
+
+  async function beat(error: Error): Promise<void> {
+    vi.stubGlobal("document", { visibilityState: "visible" });
+    const presence = vi.fn(() => Promise.reject(error));
+    const services = {
+      api: { presence, absent: async () => undefined },
+      heartbeat: () => 60_000,
+    } as unknown as Services;
+    const heartbeat = new Heartbeat({ services, room: "r1", onPresence: () => undefined, onGone: gone });
+    await heartbeat.beat();
+    heartbeat.close();
+    vi.unstubAllGlobals();
+  }
+
+  beforeEach(() => void gone.mockClear());
+
+  it("notices that the user is not a member any more", async () => {
+    await beat(new ApiError(404, "there is no such room"));
+    expect(gone).toHaveBeenCalledOnce();
+  });
+
+  it("goes on when the API has a problem", async () => {
+    await beat(new ApiError(503, "later"));
+    await beat(new ApiError(429, "too many", 5));
+    expect(gone).not.toHaveBeenCalled();
   });
 });
 

@@ -348,6 +348,7 @@ def test_a_picture_goes_from_one_member_to_the_other_in_any_region(room: Room, c
         )
         fetched = chat.http.get(chat.cloud.viewer_url(described["url"]))
         assert (fetched.status_code, fetched.content) == (200, picture)
+        assert [name for name in fetched.headers if name.startswith("x-amz-meta-")] == []
         unsigned = described["url"].partition("?")[0]
         assert chat.http.get(chat.cloud.viewer_url(unsigned)).status_code == 403
 

@@ -382,7 +382,7 @@ def test_axe_finds_nothing(visitors: Visitors, violations: Violations, theme: st
     assert violations(hanako.page) == []
     hanako.page.context.set_offline(False)
     expect(hanako.page.locator(".banner")).to_be_hidden()
-    for button in ("Settings", "Leave the room", "New room"):
+    for button in ("Settings", "Invite people", "2 people", "Leave the room", "New room"):
         hanako.page.get_by_role("button", name=button).click()
         expect(hanako.page.get_by_role("dialog")).to_be_visible()
         assert violations(hanako.page) == [], button

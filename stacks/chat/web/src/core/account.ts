@@ -1,6 +1,6 @@
 /** Who is signed in on this device: keeps the tokens, and an access token that is still good at hand. */
 
-import type { Store } from "./outbox.ts";
+import type { Store } from "./storage.ts";
 
 interface Tokens {
   accessToken: string;
@@ -21,15 +21,32 @@ export interface Kept {
 export interface AccountOptions {
   store: Store;
   refresh: (refreshToken: string) => Promise<Tokens>;
+  /** Ends a session on Cognito's side too. */
+  revoke: (refreshToken: string) => void;
   /** Whether an error of `refresh` says that the session has ended; anything else may pass. */
   isOver: (error: unknown) => boolean;
+  /** Removes what the page keeps in this browser, the account included, except these keys and the preferences. */
+  clear: (...except: string[]) => void;
+  /** Removes what this tab alone keeps. */
+  clearTab: () => void;
+  /** The session has ended, here or in another tab. */
   onSignedOut: () => void;
+  /** Runs one piece of work at a time over all tabs. */
+  exclusively?: <Result>(work: () => Promise<Result>) => Promise<Result>;
   now?: () => number;
 }
 
 const KEY = "chat.account";
+/** Whose messages and invite codes are in this browser; outlives a session that ended by itself. */
+const OWNER = "chat.owner";
+/** Given with the sign-up, before there is an account. */
+const NAME = "chat.name";
 /** Renewed this long before the end, so that a request under way does not meet it. */
 const MARGIN = 60_000;
+
+/** A refresh token is good for one renewal, so two tabs must not renew at the same time. */
+const inOneTab: NonNullable<AccountOptions["exclusively"]> = (work) =>
+  navigator.locks === undefined ? work() : navigator.locks.request(KEY, work);
 
 export class SignedOut extends Error {}
 
@@ -51,8 +68,12 @@ export class Account {
   #refreshing: Promise<string> | undefined;
 
   constructor(options: AccountOptions) {
+    const { clearTab, store } = options;
     this.#options = options;
     this.#kept = this.#load();
+    if (this.#kept !== undefined) store.setItem(OWNER, this.#kept.user);
+    // A tab that was closed before the user signed out comes back with what it had kept.
+    else if (store.getItem(OWNER) === null) clearTab();
   }
 
   get current(): Kept | undefined {
@@ -60,9 +81,13 @@ export class Account {
   }
 
   signIn(email: string, tokens: Tokens): Kept {
+    const { clear, store } = this.#options;
+    const user = claimOf(tokens.accessToken, "sub");
+    if ((store.getItem(OWNER) ?? user) !== user) clear(NAME);
+    store.setItem(OWNER, user);
     this.#keep({
       email,
-      user: claimOf(tokens.accessToken, "sub"),
+      user,
       accessToken: tokens.accessToken,
       refreshToken: tokens.refreshToken ?? "",
       expiresAt: this.#now() + tokens.expiresIn * 1000,
@@ -70,18 +95,23 @@ export class Account {
     return this.#kept as Kept;
   }
 
+  /** The user signs out: the next person at this browser finds nothing of them. */
   signOut(): void {
-    if (this.#kept === undefined) return;
+    // Another tab may have renewed the session meanwhile.
+    const kept = this.#load() ?? this.#kept;
     this.#kept = undefined;
-    this.#options.store.removeItem(KEY);
-    this.#options.onSignedOut();
+    this.#options.clear();
+    if (kept !== undefined) this.#options.revoke(kept.refreshToken);
   }
 
   /** Another tab has signed in, refreshed or signed out. */
   reload(): void {
     const before = this.#kept;
     this.#kept = this.#load();
-    if (before !== undefined && before.user !== this.#kept?.user) this.#options.onSignedOut();
+    if (before === undefined || before.user === this.#kept?.user) return;
+    const { clearTab, onSignedOut, store } = this.#options;
+    onSignedOut();
+    if (store.getItem(OWNER) !== before.user) clearTab();
   }
 
   /**
@@ -94,7 +124,8 @@ export class Account {
     const kept = this.#kept;
     if (kept === undefined) throw new SignedOut();
     if (kept.accessToken !== refused && kept.expiresAt - MARGIN > this.#now()) return kept.accessToken;
-    this.#refreshing ??= this.#refresh(kept).finally(() => {
+    const { exclusively = inOneTab } = this.#options;
+    this.#refreshing ??= exclusively(() => this.#refresh(kept)).finally(() => {
       this.#refreshing = undefined;
     });
     try {
@@ -107,22 +138,40 @@ export class Account {
     }
   }
 
-  async #refresh(kept: Kept): Promise<string> {
+  async #refresh(before: Kept): Promise<string> {
+    const kept = this.#ofUser(before.user);
+    if (kept.accessToken !== before.accessToken) {
+      // Another tab was first.
+      this.#kept = kept;
+      return kept.accessToken;
+    }
+    let tokens: Tokens;
     try {
-      const tokens = await this.#options.refresh(kept.refreshToken);
-      if (this.#kept?.user !== kept.user) throw new SignedOut();
-      this.#keep({
-        ...kept,
-        accessToken: tokens.accessToken,
-        refreshToken: tokens.refreshToken ?? kept.refreshToken,
-        expiresAt: this.#now() + tokens.expiresIn * 1000,
-      });
-      return tokens.accessToken;
+      tokens = await this.#options.refresh(kept.refreshToken);
     } catch (error) {
       if (!this.#options.isOver(error)) throw error;
-      this.signOut();
+      this.#kept = undefined;
+      this.#options.store.removeItem(KEY);
+      this.#options.onSignedOut();
       throw new SignedOut();
     }
+    const { accessToken, expiresIn, refreshToken = kept.refreshToken } = tokens;
+    try {
+      this.#ofUser(kept.user);
+    } catch (error) {
+      // The user signed out while this was under way: the new token must not outlive that.
+      this.#options.revoke(refreshToken);
+      throw error;
+    }
+    this.#keep({ ...kept, accessToken, refreshToken, expiresAt: this.#now() + expiresIn * 1000 });
+    return accessToken;
+  }
+
+  /** @throws SignedOut when nobody, or somebody else, is signed in now */
+  #ofUser(user: string): Kept {
+    const kept = this.#load();
+    if (kept?.user !== user) throw new SignedOut();
+    return kept;
   }
 
   #keep(kept: Kept): void {

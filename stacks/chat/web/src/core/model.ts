@@ -36,6 +36,8 @@ export interface Room {
   channel: string;
   cursor: string;
   members: Member[];
+  /** Whether this user made the room, and so may change its invite code and remove members. */
+  creator: boolean;
 }
 
 export interface Presence {

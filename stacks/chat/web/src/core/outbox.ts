@@ -2,6 +2,7 @@
 
 import { delayAfter, type Sleep, sleep } from "./backoff.ts";
 import type { Message } from "./model.ts";
+import type { Store } from "./storage.ts";
 
 export interface OutgoingMessage {
   client_message_id: string;
@@ -12,23 +13,22 @@ export interface OutgoingMessage {
   written_at: number;
   /** Set when the back end refused it: sending it again will not help unless the user wants it. */
   refused?: string;
+  /** Set while the back end takes no more for now: seconds from the last try to the next one. */
+  waits?: number;
 }
 
 /** How a try ended that stored nothing. */
 export class SendFailed extends Error {
   readonly again: boolean;
+  /** Seconds until another try may succeed, if the back end has said so. */
+  readonly after: number | undefined;
 
   /** @param again whether another try may succeed */
-  constructor(message: string, again: boolean) {
+  constructor(message: string, again: boolean, after?: number) {
     super(message);
     this.again = again;
+    this.after = after;
   }
-}
-
-export interface Store {
-  getItem(key: string): string | null;
-  setItem(key: string, value: string): void;
-  removeItem(key: string): void;
 }
 
 export interface OutboxOptions {
@@ -62,7 +62,7 @@ export class Outbox {
   readonly #key: string;
   #waiting: OutgoingMessage[];
   #sending = false;
-  #stopped = false;
+  readonly #stopped = new AbortController();
   #wake: AbortController | undefined;
 
   constructor(options: OutboxOptions) {
@@ -106,12 +106,13 @@ export class Outbox {
     if (this.#waiting.some((one) => one.client_message_id === id)) this.discard(id);
   }
 
+  /** Send, and keep, nothing more: what waits is kept already, or was removed because the user signed out. */
   stop(): void {
-    this.#stopped = true;
+    this.#stopped.abort();
     this.#wake?.abort();
   }
 
-  /** Send what waits, one after the other; a call while that goes on only ends its pause. */
+  /** Send what waits, one after the other; a call while that goes on only ends a pause that the back end did not ask for. */
   async flush(): Promise<void> {
     if (this.#sending) {
       this.#wake?.abort();
@@ -121,8 +122,9 @@ export class Outbox {
     const { send, onSent, pause = sleep, random = Math.random } = this.#options;
     let failures = 0;
     try {
-      for (let next = this.#next(); next !== undefined && !this.#stopped; next = this.#next()) {
+      for (let next = this.#next(); next !== undefined && !this.#stopped.signal.aborted; next = this.#next()) {
         try {
+          delete next.waits;
           const stored = await send(next);
           failures = 0;
           this.#waiting = this.#waiting.filter((one) => one !== next);
@@ -132,6 +134,12 @@ export class Outbox {
           if (error instanceof SendFailed && !error.again) {
             next.refused = error.message;
             this.#changed();
+            continue;
+          }
+          if (error instanceof SendFailed && error.after !== undefined) {
+            next.waits = error.after;
+            this.#changed();
+            await pause(error.after * 1000, this.#stopped.signal);
             continue;
           }
           failures += 1;
@@ -159,6 +167,7 @@ export class Outbox {
 
   #changed(): void {
     const { store, onChange } = this.#options;
+    if (this.#stopped.signal.aborted) return;
     try {
       if (this.#waiting.length > 0) store.setItem(this.#key, JSON.stringify(this.#waiting));
       else store.removeItem(this.#key);

@@ -19,10 +19,13 @@ import type { Regions } from "../core/regions.ts";
 /** The API said no. */
 export class ApiError extends Error {
   readonly status: number;
+  /** Seconds after which the caller may try again: all that the API lets one person do for now is used up. */
+  readonly retryAfter: number | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, retryAfter?: number) {
     super(message);
     this.status = status;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -46,6 +49,13 @@ const PATIENCE = 12_000;
 /** A Region that says 503 or 429 is there, only busy: it is asked again before another one is. */
 const BUSY_TRIES = 2;
 const BUSY = { base: 800, cap: 3_000 };
+
+/** Header `Retry-After`; an API that is throttled as a whole sends none. */
+function secondsOf(response: Response): number | undefined {
+  const header = response.headers.get("Retry-After");
+  const seconds = Number(header);
+  return response.status === 429 && header !== null && Number.isFinite(seconds) ? Math.max(1, seconds) : undefined;
+}
 
 const room = (id: string): string => `/rooms/${encodeURIComponent(id)}`;
 
@@ -89,6 +99,16 @@ export class ChatApi {
     return this.#call("DELETE", `${room(id)}/members/me`);
   }
 
+  /** End a membership of somebody else; for the creator of the room. */
+  async removeMember(id: string, user: string): Promise<void> {
+    await this.#call("DELETE", `${room(id)}/members/${encodeURIComponent(user)}`);
+  }
+
+  /** Replace the invite code, so that the old one is worth nothing; for the creator of the room. */
+  changeInviteCode(id: string): Promise<{ invite_code: string }> {
+    return this.#call("PUT", `${room(id)}/invite`);
+  }
+
   room(id: string): Promise<Room> {
     return this.#call("GET", room(id));
   }
@@ -119,7 +139,8 @@ export class ChatApi {
       return await this.#call("POST", `${room(id)}/messages`, { body: { client_message_id, text, attachments } });
     } catch (error) {
       const final = error instanceof ApiError && error.status < 500 && error.status !== 429 && error.status !== 401;
-      throw new SendFailed(error instanceof Error ? error.message : String(error), !final);
+      const after = error instanceof ApiError ? error.retryAfter : undefined;
+      throw new SendFailed(error instanceof Error ? error.message : String(error), !final, after);
     }
   }
 
@@ -139,6 +160,11 @@ export class ChatApi {
     return this.#call("PUT", "/me/notifications", { body: settings });
   }
 
+  /** Delete the user's account, and what it left in the rooms but its messages. */
+  async deleteAccount(): Promise<void> {
+    await this.#call("DELETE", "/me");
+  }
+
   /** Ask the Regions one after the other. */
   async #call<Answer>(method: string, path: string, request: Request = {}): Promise<Answer> {
     let last: unknown = new ApiUnavailable("no Region answered");
@@ -148,7 +174,9 @@ export class ChatApi {
         if (this.#regions.answered(api)) this.#onRegion(api.region);
         return answer;
       } catch (error) {
-        if (error instanceof ApiError && error.status < 500 && error.status !== 429) {
+        // What is used up in one Region is so in the others.
+        const tooMuch = error instanceof ApiError && error.retryAfter !== undefined;
+        if (tooMuch || (error instanceof ApiError && error.status < 500 && error.status !== 429)) {
           this.#regions.answered(api);
           throw error;
         }
@@ -174,13 +202,14 @@ export class ChatApi {
         token = await this.#tokens.accessToken(token);
         continue;
       }
-      if ((response.status === 503 || response.status === 429) && busy < BUSY_TRIES) {
+      const retryAfter = secondsOf(response);
+      if ((response.status === 503 || response.status === 429) && retryAfter === undefined && busy < BUSY_TRIES) {
         await sleep(delayAfter(busy, BUSY));
         busy += 1;
         continue;
       }
       const problem = (await response.json().catch(() => ({}))) as { message?: string };
-      throw new ApiError(response.status, problem.message ?? `HTTP ${response.status}`);
+      throw new ApiError(response.status, problem.message ?? `HTTP ${response.status}`, retryAfter);
     }
   }
 

@@ -3,7 +3,7 @@
 export interface Tokens {
   accessToken: string;
   idToken: string;
-  /** Left out when Cognito keeps the one that was sent. */
+  /** The next one; left out by a user pool that does not rotate them. */
   refreshToken?: string;
   /** Seconds. */
   expiresIn: number;
@@ -29,6 +29,11 @@ export class CognitoError extends Error {
 
 /** Cognito was not reached, or could not answer now. */
 export class CognitoUnavailable extends Error {}
+
+/** Too many requests, by everybody (Cognito) or from this address (AWS WAF): later ones are answered again. */
+export class CognitoBusy extends CognitoUnavailable {}
+
+const BUSY = ["TooManyRequestsException", "ForbiddenException"];
 
 interface AuthAnswer {
   AuthenticationResult?: { AccessToken: string; IdToken: string; RefreshToken?: string; ExpiresIn: number };
@@ -84,11 +89,9 @@ export class Cognito {
     );
   }
 
+  /** Each refresh token is good for one renewal, and for a minute after it: an answer may be lost. */
   async refresh(refreshToken: string): Promise<Tokens> {
-    const answer = await this.#call<AuthAnswer>("InitiateAuth", {
-      AuthFlow: "REFRESH_TOKEN_AUTH",
-      AuthParameters: { REFRESH_TOKEN: refreshToken },
-    });
+    const answer = await this.#call<AuthAnswer>("GetTokensFromRefreshToken", { RefreshToken: refreshToken });
     const result = signInOf(answer);
     if (!("tokens" in result)) throw new CognitoError("NotAuthorizedException", "the session has ended");
     return result.tokens;
@@ -104,10 +107,15 @@ export class Cognito {
 
   /** End the session on Cognito's side too: the refresh token is worth nothing afterwards. */
   async revoke(refreshToken: string): Promise<void> {
-    await this.#call("RevokeToken", { Token: refreshToken });
+    // It goes out even when the page is closed at once.
+    await this.#call("RevokeToken", { Token: refreshToken }, { keepalive: true });
   }
 
-  async #call<Answer>(operation: string, parameters: Record<string, unknown>): Promise<Answer> {
+  async #call<Answer>(
+    operation: string,
+    parameters: Record<string, unknown>,
+    options: RequestInit = {},
+  ): Promise<Answer> {
     let response: Response;
     try {
       response = await fetch(this.#endpoint, {
@@ -120,6 +128,7 @@ export class Cognito {
         credentials: "omit",
         cache: "no-store",
         signal: AbortSignal.timeout(PATIENCE),
+        ...options,
       });
     } catch {
       throw new CognitoUnavailable(`${operation}: no answer`);
@@ -128,7 +137,8 @@ export class Cognito {
     if (response.ok) return answer as Answer;
     const { __type = "", message = "" } = answer as { __type?: string; message?: string };
     const code = __type.split("#").pop() ?? "";
-    if (response.status >= 500 || code === "TooManyRequestsException") throw new CognitoUnavailable(message || code);
+    if (BUSY.includes(code)) throw new CognitoBusy(message || code);
+    if (response.status >= 500) throw new CognitoUnavailable(message || code);
     throw new CognitoError(code, message);
   }
 }

@@ -2,11 +2,16 @@
 
 import { signal } from "@preact/signals";
 import { Account } from "../core/account.ts";
+import { delayAfter, sleep } from "../core/backoff.ts";
 import { type Api, type Configuration, preferring, reachable } from "../core/config.ts";
+import { clear } from "../core/storage.ts";
 import { Cognito, CognitoError } from "../net/cognito.ts";
 import type { StringKey } from "../text/i18n.ts";
 import { SignInStore } from "./sign-in.ts";
 import { WorkspaceStore } from "./workspace.ts";
+
+/** For as long as the page is open, and no longer: the token is kept nowhere. */
+const REVOKE = { tries: 10, base: 2_000, cap: 60_000 };
 
 export class App {
   readonly signIn: SignInStore;
@@ -26,7 +31,12 @@ export class App {
     this.#account = new Account({
       store: localStorage,
       refresh: (token) => this.#cognito.refresh(token),
+      revoke: (token) => void this.#revoke(token),
       isOver: (error) => error instanceof CognitoError,
+      clear: (...except) => {
+        for (const store of [localStorage, sessionStorage]) clear(store, ...except);
+      },
+      clearTab: () => clear(sessionStorage),
       onSignedOut: () => this.#update("sessionEnded"),
     });
     this.signIn = new SignInStore({
@@ -43,12 +53,12 @@ export class App {
     this.#update();
   }
 
-  signOut(): void {
-    const token = this.#account.current?.refreshToken;
-    // Whether or not Cognito receives it, this device forgets the session.
-    if (token !== undefined) this.#cognito.revoke(token).catch(() => undefined);
+  /** @param notice what the page says then */
+  signOut(notice?: StringKey): void {
+    // First nobody writes any more, then everything is removed.
+    this.#close();
     this.#account.signOut();
-    this.#update();
+    this.#update(notice);
   }
 
   /** Another tab has signed in, refreshed its tokens or signed out. */
@@ -58,9 +68,26 @@ export class App {
     if (before === undefined && this.#account.current !== undefined) this.#update();
   }
 
-  #update(notice?: StringKey): void {
+  /** Whether or not Cognito can be reached now, this browser has forgotten the session. */
+  async #revoke(refreshToken: string): Promise<void> {
+    for (let failures = 1; failures <= REVOKE.tries; failures += 1) {
+      try {
+        await this.#cognito.revoke(refreshToken);
+        return;
+      } catch (error) {
+        if (error instanceof CognitoError) return;
+        await sleep(delayAfter(failures, REVOKE));
+      }
+    }
+  }
+
+  #close(): void {
     this.workspace.value?.close();
     this.workspace.value = undefined;
+  }
+
+  #update(notice?: StringKey): void {
+    this.#close();
     if (this.#account.current === undefined) {
       this.signIn.begin(notice);
       return;

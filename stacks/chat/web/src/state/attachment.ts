@@ -65,9 +65,11 @@ export class AttachmentStore {
         await this.#show(this.#file);
         return;
       } catch (error) {
-        if (error instanceof ApiError && error.status !== 404 && error.status < 500) break;
+        const refused = error instanceof ApiError && ![404, 429].includes(error.status) && error.status < 500;
+        if (refused) break;
+        const asked = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
         this.#wake = new AbortController();
-        await sleep(250 + delayAfter(failures, RETRY), this.#wake.signal);
+        await sleep(asked + 250 + delayAfter(failures, RETRY), this.#wake.signal);
       }
     }
     this.#state.value = { kind: "unavailable" };

@@ -2,9 +2,11 @@
 
 import { computed, type Signal, signal } from "@preact/signals";
 import { excess, fileProblem, MOST_FILES } from "../core/files.ts";
+import { ApiError } from "../net/api.ts";
 import { sendFile } from "../net/upload.ts";
 import { t } from "../text/i18n.ts";
 import { announce, toast } from "./feedback.ts";
+import { explain } from "./problems.ts";
 import type { Services } from "./services.ts";
 
 export interface AttachedFile {
@@ -29,10 +31,9 @@ export interface ComposerOptions {
   onStop: () => void;
 }
 
-const DRAFT = "chat.draft.";
-
 export class ComposerStore {
   readonly #options: ComposerOptions;
+  readonly #draft: string;
   readonly text: Signal<string>;
   readonly attached = signal<readonly AttachedFile[]>([]);
   /** Send was pressed before all uploads were complete: the message is sent when they are. */
@@ -45,12 +46,13 @@ export class ComposerStore {
 
   constructor(options: ComposerOptions) {
     this.#options = options;
-    this.text = signal(sessionStorage.getItem(DRAFT + options.room) ?? "");
+    this.#draft = `chat.draft.${options.services.me}.${options.room}`;
+    this.text = signal(sessionStorage.getItem(this.#draft) ?? "");
   }
 
   edit(text: string): void {
     this.text.value = text;
-    sessionStorage.setItem(DRAFT + this.#options.room, text);
+    sessionStorage.setItem(this.#draft, text);
     if (text.trim() === "") this.#options.onStop();
     else this.#options.onKey();
   }
@@ -69,7 +71,7 @@ export class ComposerStore {
     );
     for (const one of ready) this.remove(one);
     this.text.value = "";
-    sessionStorage.removeItem(DRAFT + this.#options.room);
+    sessionStorage.removeItem(this.#draft);
     this.#options.onStop();
   }
 
@@ -97,8 +99,9 @@ export class ComposerStore {
       one.uploadId = form.upload_id;
       one.status.value = "uploaded";
       announce(t("uploaded", { name: file.name }));
-    } catch {
+    } catch (error) {
       if (!this.attached.value.includes(one)) return;
+      if (error instanceof ApiError && error.retryAfter !== undefined) toast(explain(error), "error");
       one.status.value = "failed";
       this.waiting.value = false;
     }

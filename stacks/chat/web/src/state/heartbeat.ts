@@ -2,12 +2,15 @@
 
 import type { Presence } from "../core/model.ts";
 import { TypingNotice } from "../core/typing.ts";
+import { ApiError } from "../net/api.ts";
 import type { Services } from "./services.ts";
 
 export interface HeartbeatOptions {
   services: Services;
   room: string;
   onPresence: (presence: Presence) => void;
+  /** The user is not a member of the room any more. */
+  onGone: () => void;
 }
 
 export class Heartbeat {
@@ -24,15 +27,16 @@ export class Heartbeat {
   async beat(): Promise<void> {
     clearTimeout(this.#timer);
     if (this.#closed || document.visibilityState === "hidden") return;
-    const { services, room, onPresence } = this.#options;
+    const { services, room, onPresence, onGone } = this.#options;
     this.#timer = setTimeout(() => void this.beat(), services.heartbeat());
     try {
       const presence = await services.api.presence(room, this.typing.typing);
       if (this.#closed) return;
       onPresence(presence);
       services.compareChannel(room, presence.channel);
-    } catch {
-      // The next heartbeat tries again; the banner reports a lost network.
+    } catch (error) {
+      // After anything else the next heartbeat tries again; the banner reports a lost network.
+      if (!this.#closed && error instanceof ApiError && error.status === 404) onGone();
     }
   }
 

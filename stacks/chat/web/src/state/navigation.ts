@@ -19,6 +19,8 @@ export interface NavigationOptions {
   rooms: RoomsStore;
   /** Receive the room's live events. */
   follow: (room: string) => void;
+  /** The user is not in the room any more. */
+  onGone: (room: string) => void;
 }
 
 export class Navigation {
@@ -72,13 +74,19 @@ export class Navigation {
   }
 
   async #open(room: Room, turn: number): Promise<void> {
-    const { follow, rooms, services } = this.#options;
+    const { follow, onGone, rooms, services } = this.#options;
     const id = room.room;
     // A code in the address has served its purpose.
     if (location.hash !== "") history.replaceState(null, "", pathOf(id));
     const unread = rooms.find(id)?.unread ?? 0;
     follow(id);
-    const store = await RoomStore.open({ services, room, unread, onRead: (cursor) => rooms.markRead(id, cursor) });
+    const store = await RoomStore.open({
+      services,
+      room,
+      unread,
+      onRead: (cursor) => rooms.markRead(id, cursor),
+      onGone: () => onGone(id),
+    });
     if (turn !== this.#turn) {
       store.close();
       return;

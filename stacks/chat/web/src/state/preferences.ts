@@ -1,9 +1,8 @@
 /** The preferences that are stored on this device: language and theme. */
 
+import { LANGUAGE, THEME } from "../core/storage.ts";
 import { chooseLanguage, language } from "../text/i18n.ts";
 
-const LANGUAGE = "chat.language";
-const THEME = "chat.theme";
 /** The name that was given with the sign-up, until the first session stores it. */
 const NAME = "chat.name";
 

@@ -10,6 +10,7 @@ import { AttachmentStore } from "./attachment.ts";
 import { ComposerStore } from "./composer.ts";
 import { announce } from "./feedback.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { storeInviteCode } from "./invites.ts";
 import { ReadingPosition } from "./reading.ts";
 import type { Services } from "./services.ts";
 
@@ -20,6 +21,8 @@ export interface RoomOptions {
   unread: number;
   /** The newest messages have been seen, up to this cursor. */
   onRead: (cursor: string) => void;
+  /** The user is not a member any more. */
+  onGone: () => void;
 }
 
 /** Messages that were posted longer ago than this are not announced, in milliseconds. */
@@ -28,6 +31,8 @@ const RECENT = 60_000;
 export class RoomStore {
   readonly id: string;
   readonly name: string;
+  /** Whether the user made the room: may change the invite code and remove members. */
+  readonly creator: Signal<boolean>;
   readonly services: Services;
   readonly composer: ComposerStore;
   readonly rows: ReadonlySignal<Row[]>;
@@ -53,6 +58,7 @@ export class RoomStore {
     this.#conversation = conversation;
     this.id = room.room;
     this.name = room.name;
+    this.creator = signal(room.creator);
     this.services = services;
     this.members = signal(room.members);
     const firstNew =
@@ -70,6 +76,7 @@ export class RoomStore {
       services,
       room: this.id,
       onPresence: (presence) => conversation.present(presence),
+      onGone: options.onGone,
     });
     this.composer = new ComposerStore({
       services,
@@ -117,11 +124,25 @@ export class RoomStore {
   }
 
   update(room: Room): void {
+    this.creator.value = room.creator;
     this.#conversation.update(room);
   }
 
   catchUp(): void {
     void this.#conversation.catchUp();
+  }
+
+  /** Make the invite links that were sent before worth nothing; return the code of new ones. */
+  async changeInviteCode(): Promise<string> {
+    const { invite_code } = await this.services.api.changeInviteCode(this.id);
+    storeInviteCode(this.id, invite_code);
+    return invite_code;
+  }
+
+  /** A member who was removed comes back with an invite code of a later time only. */
+  async removeMember(user: string): Promise<void> {
+    await this.services.api.removeMember(this.id, user);
+    this.update(await this.services.api.room(this.id));
   }
 
   /** The outbox changes its messages in place; the views compare them, so they get copies. */

@@ -2,7 +2,14 @@
 
 import { signal } from "@preact/signals";
 import type { Account } from "../core/account.ts";
-import { type Challenge, type Cognito, CognitoError, CognitoUnavailable, type Tokens } from "../net/cognito.ts";
+import {
+  type Challenge,
+  type Cognito,
+  CognitoBusy,
+  CognitoError,
+  CognitoUnavailable,
+  type Tokens,
+} from "../net/cognito.ts";
 import { type StringKey, t } from "../text/i18n.ts";
 import { chooseName } from "./preferences.ts";
 
@@ -30,6 +37,7 @@ const REASONS: Record<string, StringKey> = {
 };
 
 export function explain(error: unknown): string {
+  if (error instanceof CognitoBusy) return t("errorTooMany");
   if (error instanceof CognitoUnavailable) return t("errorUnavailable");
   const reason = error instanceof CognitoError ? REASONS[error.code] : undefined;
   return reason === undefined ? t("errorOther", { reason: error instanceof Error ? error.message : "" }) : t(reason);

@@ -28,6 +28,7 @@ export interface WorkspaceOptions {
 const MAX_FOLLOWED = 20;
 /** A room that was created a moment ago may not have been replicated to this Region yet. */
 const JOIN = { tries: 3, pause: 700 };
+const DELETION_TRIES = 20;
 
 export class WorkspaceStore {
   readonly email: string;
@@ -86,6 +87,10 @@ export class WorkspaceStore {
       services: this.services,
       rooms: this.rooms,
       follow: (room) => this.#live.follow(room),
+      onGone: (room) => {
+        this.#live.unfollow(room);
+        this.#lost(room);
+      },
     });
   }
 
@@ -132,6 +137,8 @@ export class WorkspaceStore {
 
   async createRoom(name: string): Promise<void> {
     const { room, invite_code } = await this.services.api.createRoom(name);
+    // Who signed out meanwhile leaves nothing behind.
+    if (this.#listeners.signal.aborted) return;
     storeInviteCode(room, invite_code);
     await this.rooms.refresh();
     navigate(room);
@@ -147,6 +154,7 @@ export class WorkspaceStore {
         await new Promise((resolve) => setTimeout(resolve, JOIN.pause));
       }
     }
+    if (this.#listeners.signal.aborted) return;
     storeInviteCode(room, code);
     await this.rooms.refresh();
     if (currentRoute().room === room) void this.navigation.show(true);
@@ -159,6 +167,20 @@ export class WorkspaceStore {
     forgetInviteCode(room);
     this.rooms.forget(room);
     navigate(undefined);
+  }
+
+  /** Delete the account; what remains to be done is to sign out. */
+  async deleteAccount(): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.services.api.deleteAccount();
+        return;
+      } catch (error) {
+        // Who is in many rooms leaves some of them with each call.
+        const unfinished = error instanceof ApiError && error.status === 503;
+        if (!unfinished || tries === DELETION_TRIES) throw error;
+      }
+    }
   }
 
   #online(): void {
@@ -208,8 +230,11 @@ export class WorkspaceStore {
     this.connection.liveChanged(state);
   }
 
-  /** The user is not a member of a room any more, for example after leaving it on another device. */
+  /** The user is not a member of a room any more: was removed from it, or left it on another device. */
   #lost(room: string): void {
+    const name = this.rooms.find(room)?.name;
+    if (name !== undefined) toast(t("roomLost", { room: name }));
+    forgetInviteCode(room);
     this.rooms.forget(room);
     if (this.navigation.opened(room) !== undefined) void this.navigation.show(true);
   }

@@ -71,6 +71,8 @@ export function Field({ state, label, hint, type = "text", ...input }: FieldProp
 
 interface FormProps {
   submit: string;
+  /** How its button looks. */
+  kind?: "primary" | "danger" | "";
   action: () => Promise<void>;
   /** Says why the action failed. */
   explain: (error: unknown) => string;
@@ -78,7 +80,7 @@ interface FormProps {
 }
 
 /** A form that runs one action at a time; the reason of a failure is shown above its button. */
-export function Form({ submit, action, explain, children }: FormProps): VNode {
+export function Form({ submit, kind = "primary", action, explain, children }: FormProps): VNode {
   const busy = useSignal(false);
   const problem = useSignal("");
   const run = async (): Promise<void> => {
@@ -106,7 +108,7 @@ export function Form({ submit, action, explain, children }: FormProps): VNode {
       <p class="form-error" role="alert">
         {problem.value}
       </p>
-      <button type="submit" class="button primary" aria-busy={busy.value}>
+      <button type="submit" class={`button ${kind}`} aria-busy={busy.value}>
         {submit}
       </button>
     </form>

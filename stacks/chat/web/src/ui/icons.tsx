@@ -16,6 +16,7 @@ import {
   Plus,
   Send,
   SlidersHorizontal,
+  UserMinus,
   UserPlus,
   WifiOff,
   X,
@@ -39,6 +40,7 @@ const icons = {
   messages: MessagesSquare,
   offline: WifiOff,
   plus: Plus,
+  remove: UserMinus,
   send: Send,
   settings: SlidersHorizontal,
 } as const;

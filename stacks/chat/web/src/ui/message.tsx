@@ -93,13 +93,13 @@ interface OutgoingProps {
   room: RoomStore;
 }
 
-function OutgoingState({ outgoing: { client_message_id: id, refused }, room }: OutgoingProps): VNode {
+function OutgoingState({ outgoing: { client_message_id: id, refused, waits }, room }: OutgoingProps): VNode {
   const { online, outbox } = room.services;
   if (refused === undefined) {
     return (
       <>
         <Icon name="clock" />
-        {t(online.value ? "sending" : "queued")}
+        {waits === undefined ? t(online.value ? "sending" : "queued") : t("outgoingWaits", { seconds: waits })}
       </>
     );
   }

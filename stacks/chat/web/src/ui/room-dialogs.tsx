@@ -1,10 +1,8 @@
-/** The dialogs around rooms: create, join, invite, leave, and the name that others see. */
+/** The dialogs around rooms: create, join, leave, and the name that others see. */
 
-import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { inviteLink, parseInvite } from "../core/invite.ts";
-import { ApiError } from "../net/api.ts";
-import { inviteCode } from "../state/invites.ts";
+import { parseInvite } from "../core/invite.ts";
+import { explain } from "../state/problems.ts";
 import type { RoomStore } from "../state/room.ts";
 import type { WorkspaceStore } from "../state/workspace.ts";
 import { t } from "../text/i18n.ts";
@@ -16,11 +14,9 @@ interface DialogProps {
   close: () => void;
 }
 
-export const unavailable = (): string => t("errorUnavailable");
-
 /** Why somebody could not join a room. */
 export function joinProblem(error: unknown): string {
-  return error instanceof ApiError && error.status < 500 ? t("inviteWrong") : t("errorUnavailable");
+  return explain(error, t("inviteWrong"));
 }
 
 export function NewRoomDialog({ workspace, close }: DialogProps): VNode {
@@ -32,7 +28,7 @@ export function NewRoomDialog({ workspace, close }: DialogProps): VNode {
   };
   return (
     <Dialog title={t("newRoom")} close={close}>
-      <Form submit={t("createRoom")} action={action} explain={unavailable}>
+      <Form submit={t("createRoom")} action={action} explain={explain}>
         <Field state={name} label={t("roomName")} autocomplete="off" maxLength={80} />
       </Form>
     </Dialog>
@@ -65,7 +61,7 @@ export function NameDialog({ workspace, close }: DialogProps): VNode {
   };
   return (
     <Dialog title={t("nameTitle")} close={close}>
-      <Form submit={t("nameSave")} action={action} explain={unavailable}>
+      <Form submit={t("nameSave")} action={action} explain={explain}>
         <Field
           state={name}
           label={t("displayName")}
@@ -82,42 +78,6 @@ interface RoomDialogProps extends DialogProps {
   room: RoomStore;
 }
 
-export function InviteDialog({ room, close }: Omit<RoomDialogProps, "workspace">): VNode {
-  const code = inviteCode(room.id);
-  return (
-    <Dialog title={t("invite")} close={close}>
-      {code === undefined ? <p>{t("inviteUnknown")}</p> : <InviteLink room={room} code={code} />}
-    </Dialog>
-  );
-}
-
-function InviteLink({ room, code }: { room: RoomStore; code: string }): VNode {
-  const link = useField(inviteLink(location.origin, { room: room.id, code }));
-  const copied = useSignal(false);
-  const copy = async (): Promise<void> => {
-    link.input.current?.select();
-    await navigator.clipboard.writeText(link.value.value).then(
-      () => {
-        copied.value = true;
-      },
-      // The link is selected, so it can be copied by hand.
-      () => undefined,
-    );
-  };
-  return (
-    <>
-      <p>{t("inviteIntro", { room: room.name })}</p>
-      <Field state={link} label={t("inviteLink")} readOnly />
-      <p class="dialog-actions">
-        <span role="status">{copied.value && t("copied")}</span>
-        <button type="button" class="button primary" onClick={() => void copy()}>
-          {t("copy")}
-        </button>
-      </p>
-    </>
-  );
-}
-
 export function LeaveDialog({ workspace, room, close }: RoomDialogProps): VNode {
   const action = async (): Promise<void> => {
     await workspace.leave(room.id);
@@ -126,7 +86,7 @@ export function LeaveDialog({ workspace, room, close }: RoomDialogProps): VNode 
   return (
     <Dialog title={t("leaveSure", { room: room.name })} close={close}>
       <p>{t("leaveHint")}</p>
-      <Form submit={t("leave")} action={action} explain={unavailable} />
+      <Form submit={t("leave")} action={action} explain={explain} />
     </Dialog>
   );
 }

@@ -4,11 +4,11 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import type { RoomStore } from "../state/room.ts";
 import { t } from "../text/i18n.ts";
-import { Avatar } from "./avatar.tsx";
 import { Composer } from "./composer.tsx";
-import { Dialog, openDialog } from "./dialog.tsx";
+import { openDialog } from "./dialog.tsx";
 import { History } from "./history.tsx";
 import { IconButton } from "./icons.tsx";
+import { PeopleDialog } from "./member-dialogs.tsx";
 
 interface RoomProps {
   room: RoomStore;
@@ -80,29 +80,4 @@ function Typing({ room }: { room: RoomStore }): VNode {
   const [name = "", other = ""] = names;
   const text = names.length === 1 ? "typingOne" : names.length === 2 ? "typingTwo" : "typingMany";
   return <p class="typing">{names.length > 0 && t(text, { name, other })}</p>;
-}
-
-function PeopleDialog({ room, close }: { room: RoomStore; close: () => void }): VNode {
-  const members = [...room.members.value].sort(
-    (one, other) => Number(other.online) - Number(one.online) || (one.name ?? "").localeCompare(other.name ?? ""),
-  );
-  return (
-    <Dialog title={t("members")} close={close}>
-      <ul class="member-list">
-        {members.map(({ user, name, online }) => {
-          const me = user === room.services.me;
-          return (
-            <li key={user}>
-              <Avatar name={name ?? t("somebody")} id={user} class={online || me ? "online" : ""} />
-              <span class="member-name">
-                {name ?? t("somebody")}
-                {me && ` (${t("you")})`}
-              </span>
-              <span class="member-state">{t(online || me ? "online" : "away")}</span>
-            </li>
-          );
-        })}
-      </ul>
-    </Dialog>
-  );
 }

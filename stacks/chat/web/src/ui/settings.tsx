@@ -7,9 +7,10 @@ import { ApiError } from "../net/api.ts";
 import { toast } from "../state/feedback.ts";
 import { NoticesStore } from "../state/notices.ts";
 import { chooseTheme, chosenLanguage, chosenTheme, rememberLanguage, type Theme } from "../state/preferences.ts";
+import { explain } from "../state/problems.ts";
 import type { WorkspaceStore } from "../state/workspace.ts";
-import { t } from "../text/i18n.ts";
-import { Dialog } from "./dialog.tsx";
+import { type StringKey, t } from "../text/i18n.ts";
+import { Dialog, openDialog } from "./dialog.tsx";
 import { Checkbox, Field, Form, required, Select, useField, validate } from "./form.tsx";
 import { LANGUAGE_NAMES } from "./language-switch.tsx";
 
@@ -19,8 +20,11 @@ const QUIET = [5, 15, 30, 60, 240, 1440];
 interface SettingsProps {
   workspace: WorkspaceStore;
   close: () => void;
-  onSignOut: () => void;
+  onSignOut: SignOut;
 }
+
+/** @param notice what the page says then */
+export type SignOut = (notice?: StringKey) => void;
 
 export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode {
   const name = useField(workspace.name.value);
@@ -38,7 +42,11 @@ export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode 
   };
   return (
     <Dialog title={t("settings")} class="settings" close={close}>
-      <Form submit={t("save")} action={save} explain={explain}>
+      <Form
+        submit={t("save")}
+        action={save}
+        explain={(error) => explain(error, isConflict(error) ? t("noticesNoAddress") : undefined)}
+      >
         <Group title={t("profile")}>
           <Field state={name} label={t("displayName")} hint={t("displayNameHint")} maxLength={40} />
         </Group>
@@ -71,6 +79,15 @@ export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode 
         <p>{t("signedInAs", { email: workspace.email })}</p>
         <button
           type="button"
+          class="link-button"
+          onClick={() => {
+            openDialog((cancel) => <DeleteAccount workspace={workspace} close={cancel} onSignOut={onSignOut} />);
+          }}
+        >
+          {t("deleteAccount")}
+        </button>
+        <button
+          type="button"
           class="button danger"
           onClick={() => {
             close();
@@ -84,9 +101,31 @@ export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode 
   );
 }
 
-function explain(error: unknown): string {
-  if (!(error instanceof ApiError)) return t("errorUnavailable");
-  return error.status === 409 ? t("noticesNoAddress") : t("errorOther", { reason: error.message });
+const isConflict = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
+
+/** What cannot be undone asks for the address to be typed. */
+function DeleteAccount({ workspace, close, onSignOut }: SettingsProps): VNode {
+  const email = useField();
+  const action = async (): Promise<void> => {
+    const same = email.value.value.trim().toLowerCase() === workspace.email.toLowerCase();
+    if (!validate([email, same ? undefined : "errorNotYourEmail"])) return;
+    await workspace.deleteAccount();
+    onSignOut("accountDeleted");
+  };
+  return (
+    <Dialog title={t("deleteSure")} close={close}>
+      <p>{t("deleteHint")}</p>
+      <Form submit={t("deleteAccount")} kind="danger" action={action} explain={explain}>
+        <Field
+          state={email}
+          label={t("deleteConfirm", { email: workspace.email })}
+          type="email"
+          inputMode="email"
+          autocomplete="off"
+        />
+      </Form>
+    </Dialog>
+  );
 }
 
 function Group({ title, children }: { title: string; children: ComponentChildren }): VNode {

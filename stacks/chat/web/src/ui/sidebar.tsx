@@ -9,11 +9,11 @@ import { Avatar } from "./avatar.tsx";
 import { openDialog } from "./dialog.tsx";
 import { Icon, IconButton } from "./icons.tsx";
 import { JoinDialog, NewRoomDialog } from "./room-dialogs.tsx";
-import { Settings } from "./settings.tsx";
+import { Settings, type SignOut } from "./settings.tsx";
 
 interface SidebarProps {
   workspace: WorkspaceStore;
-  onSignOut: () => void;
+  onSignOut: SignOut;
 }
 
 export function Sidebar({ workspace, onSignOut }: SidebarProps): VNode {

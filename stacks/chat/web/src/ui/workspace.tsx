@@ -10,14 +10,16 @@ import { t } from "../text/i18n.ts";
 import { closeDialogs, Dialogs, openDialog } from "./dialog.tsx";
 import { Icon } from "./icons.tsx";
 import { LinkButton } from "./link-button.tsx";
+import { InviteDialog } from "./member-dialogs.tsx";
 import { Join, Loading, Unavailable, Welcome } from "./pages.tsx";
 import { RoomView } from "./room.tsx";
-import { InviteDialog, LeaveDialog, NameDialog } from "./room-dialogs.tsx";
+import { LeaveDialog, NameDialog } from "./room-dialogs.tsx";
+import type { SignOut } from "./settings.tsx";
 import { Sidebar } from "./sidebar.tsx";
 
 interface WorkspaceProps {
   workspace: WorkspaceStore;
-  onSignOut: () => void;
+  onSignOut: SignOut;
 }
 
 export function WorkspaceView({ workspace, onSignOut }: WorkspaceProps): VNode {

@@ -1,0 +1,11 @@
+/** Why the chat's API did not do something, in the language of the page. */
+
+import { ApiError } from "../net/api.ts";
+import { t } from "../text/i18n.ts";
+
+/** @param refusal what an answer 4xx means here; by default the reason that it gives */
+export function explain(error: unknown, refusal?: string): string {
+  if (!(error instanceof ApiError) || error.status >= 500) return t("errorUnavailable");
+  if (error.retryAfter !== undefined) return t("errorBusy", { seconds: error.retryAfter });
+  return refusal ?? t("errorOther", { reason: error.message });
+}
