@@ -60,6 +60,7 @@ def _serve(gateway: socket.socket) -> None:
     from ministack.app import app
 
     from cdp_constructs.local.process import extensions
+    from cdp_constructs.local.services.cloudformation import garbage_collection
     from cdp_constructs.local.services.local_names import LocalNames
 
     # Connections and pipes of workers come to more than the 256 files that macOS allows at first.
@@ -67,6 +68,7 @@ def _serve(gateway: socket.socket) -> None:
     with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     extensions.install()
+    garbage_collection.settle()
     # What says where the server's packages are is not for functions, which inherit the environment.
     for name in ("PYTHONPATH", "PYTHONUSERBASE"):
         os.environ.pop(name, None)

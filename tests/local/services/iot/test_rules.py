@@ -196,3 +196,19 @@ def test_action_that_the_role_may_not_do_fails(cloud: LocalCloud, stacks: Any, e
     assert [failure["failedAction"] for failure in failures] == ["SqsAction", "SnsAction"]
     assert "sqs:SendMessage" in failures[0]["errorMessage"]
     assert "Messages" not in sqs.receive_message(QueueUrl=outputs["Queue"])
+
+
+def test_action_whose_service_fails_goes_to_the_error_action(
+    cloud: LocalCloud, stacks: Any, eventually: Callable[..., Any]
+) -> None:
+    outputs = stacks.deploy(TEMPLATE)
+    sqs = cloud.client("sqs")
+
+    def failed_actions() -> set[str]:
+        found = sqs.receive_message(QueueUrl=outputs["Failed"], MaxNumberOfMessages=10).get("Messages", [])
+        return {failure["failedAction"] for one in found for failure in json.loads(one["Body"])["failures"]}
+
+    with cloud.inject_fault("kinesis", "us-east-1"), cloud.inject_fault("firehose", "us-east-1"):
+        payload = json.dumps({"temperature": 21, "site": "hall"})
+        cloud.client("iot-data").publish(topic="dt/sensor-2/telemetry", payload=payload)
+        assert eventually(failed_actions) == {"KinesisAction", "FirehoseAction", "S3Action"}
