@@ -404,6 +404,22 @@ def test_keys_that_stay_unprocessed_are_a_throttle(monkeypatch: pytest.MonkeyPat
         Store(Throttled(), "table").read({"a": ["LATEST"]})
 
 
+def test_letter_case_of_fields_does_not_matter_as_it_does_not_to_the_batch_layer(
+    index: ModuleType, database: Database
+) -> None:
+    raw = {"Thing": "desk-7", "AT": NOON, "Temperature": 21, "message_id": "m1", "Extra": {"Nested": 1}}
+    index.handler({"Records": [record(1, raw=json.dumps(raw).encode())]}, CONTEXT)
+    fields = database.state("LATEST")["fields"]
+    assert {name: field["value"] for name, field in fields.items()} == {"temperature": 21, "extra": {"Nested": 1}}
+    (window,) = database.windows().values()
+    assert window["measures"]["temperature"]["sum"] == 21
+
+
+def test_fields_that_differ_in_letter_case_only_are_unreadable() -> None:
+    with pytest.raises(UnreadableRecordError, match="Temperature"):
+        read(record(1, temperature=21, Temperature=22), ["temperature"])
+
+
 def test_below_is_the_mirror_of_above() -> None:
     too_dry = Threshold(name="TooDry", measure="humidity", limit=20, above=False, recovers_at=25)
     assert (too_dry.crossed_by(19), too_dry.crossed_by(20)) == (True, False)
