@@ -1,5 +1,6 @@
 """Resources of CloudFormation that many conformance tests deploy."""
 
+import json
 from typing import Any
 
 
@@ -29,3 +30,44 @@ def function(code: str, role_name: str, **properties: Any) -> dict[str, Any]:
         "Role": arn(role_name),
     }
     return {"Type": "AWS::Lambda::Function", "Properties": {**base, **properties}}
+
+
+def rest_api() -> dict[str, Any]:
+    """A REST API with one stage, `live`, that answers by itself."""
+    api = {"Ref": "Api"}
+    integration = {
+        "Type": "MOCK",
+        "RequestTemplates": {"application/json": json.dumps({"statusCode": 200})},
+        "IntegrationResponses": [{"StatusCode": "200"}],
+    }
+    return {
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "guarded"}},
+        "Proxy": {
+            "Type": "AWS::ApiGateway::Resource",
+            "Properties": {
+                "RestApiId": api,
+                "ParentId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+                "PathPart": "{proxy+}",
+            },
+        },
+        "Any": {
+            "Type": "AWS::ApiGateway::Method",
+            "Properties": {
+                "RestApiId": api,
+                "ResourceId": {"Ref": "Proxy"},
+                "HttpMethod": "GET",
+                "AuthorizationType": "NONE",
+                "Integration": integration,
+                "MethodResponses": [{"StatusCode": "200"}],
+            },
+        },
+        "Deployment": {
+            "Type": "AWS::ApiGateway::Deployment",
+            "DependsOn": "Any",
+            "Properties": {"RestApiId": api},
+        },
+        "Stage": {
+            "Type": "AWS::ApiGateway::Stage",
+            "Properties": {"RestApiId": api, "DeploymentId": {"Ref": "Deployment"}, "StageName": "live"},
+        },
+    }

@@ -47,6 +47,9 @@ _EXECUTED_IN_PART = {
     "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
         "KinesisFirehose::DeliveryStream"
     ),
+    "nothing matches managed rule groups, countries, labels, SQL injection and cross-site scripting; CAPTCHA and "
+    "challenges count": "WAFv2::RuleGroup WAFv2::WebACL",
+    "only user pools and stages of REST APIs are protected": "WAFv2::WebACLAssociation",
 }
 
 _CONTROL_PLANE_ONLY = {
@@ -105,9 +108,6 @@ _CONTROL_PLANE_ONLY = {
     "only DynamoDB streams are read, and only SNS and Step Functions are reached": "Pipes::Pipe",
     "jobs run as plain Python without Spark, and crawlers find nothing": (
         "Glue::Job Glue::Crawler Glue::Trigger Glue::Connection"
-    ),
-    "rules are stored and answered by the API, but no request is checked against them": (
-        "WAFv2::IPSet WAFv2::RegexPatternSet WAFv2::RuleGroup WAFv2::WebACL WAFv2::WebACLAssociation"
     ),
 }
 

@@ -1,8 +1,9 @@
 """AppSync Events, as clients use it: who may connect, subscribe and publish, and what is delivered.
 
 MiniStack takes any text as the token of a user pool and any signature as permission to publish. Here a token must be an
-access or id token of the API's own pool (of any Region) and app client, a role must be allowed `appsync:EventPublish`
-on the namespace, and the functions of a namespace decide about subscriptions and events.
+access or id token of the API's own pool (of any Region) and app client, what a WebSocket is authorized with must name
+the API's own host, signatures must verify and their principals be allowed the action on the API or the namespace, and
+the functions of a namespace decide about subscriptions and events. Nobody publishes over a WebSocket by signature.
 """
 
 import functools
@@ -17,6 +18,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace
 from cdp_constructs.local.services.appsync.handlers import HandlerError, call_handler, parsed
+from cdp_constructs.local.services.appsync.signers import signer_may
 
 _cognito: Any = ministack.module("services.cognito", "_signature_valid", "_token_claims")
 _evaluator: Any = ministack.module("core.iam_evaluator", "enforce")
@@ -27,11 +29,16 @@ _responses: Any = ministack.module("core.responses", "_request_account_id", "_re
 _router: Any = ministack.module("core.router", "extract_access_key_id")
 
 _SIGNED = "AWS4-"
+_BY_SIGNER = "AWS_IAM"
 _BY_USER = "AMAZON_COGNITO_USER_POOLS"
 _REFUSED = "You are not authorized to make this call."
 _MATCHES_CACHED = 100_000
 # Who publishes, for the handler that runs between the authorization of a request and its delivery.
 _publisher: ContextVar[tuple[dict[str, Any] | None, dict[str, str]]] = ContextVar("publisher", default=(None, {}))
+# Whether it came over HTTP, where the request itself has the host.
+_over_http: ContextVar[bool] = ContextVar("over_http", default=False)
+# The channel that is asked for, None while a connection is made.
+_channel: ContextVar[str | None] = ContextVar("channel", default=None)
 
 
 def _authorization(auth: Any) -> str:
@@ -80,9 +87,20 @@ def _cognito_signed(token: str) -> bool:
         region.reset(tokens[1])
 
 
+def _names_host(api_id: str, auth: Any) -> bool:
+    own = ((_events._apis.get(api_id) or {}).get("dns") or {}).get("HTTP", "")
+    return isinstance(auth, dict) and str(auth.get("host", "")).lower() == own.lower()
+
+
 @patch("ministack.services.appsync_events:_modes_accept")
 def _accept(original: Callable[..., Any], api_id: str, modes: set[str], auth: Any) -> tuple[bool, str | None]:
     authorization = _authorization(auth)
+    if not _over_http.get():
+        if not _names_host(api_id, auth):
+            return False, _REFUSED
+        if authorization.startswith(_SIGNED):
+            may = _BY_SIGNER in modes and _signer_may(api_id, _channel.get(), auth)
+            return may, None if may else _REFUSED
     if _BY_USER in modes and authorization and not authorization.startswith(_SIGNED):
         if _user(api_id, authorization) is not None:
             return True, None
@@ -92,8 +110,17 @@ def _accept(original: Callable[..., Any], api_id: str, modes: set[str], auth: An
     return accepted
 
 
+def _signer_may(api_id: str, channel: str | None, auth: Mapping[str, Any]) -> bool:
+    """Tell whether whoever signed what a WebSocket is authorized with may connect, or subscribe to a channel."""
+    if channel is None:
+        api = f"arn:aws:appsync:{_responses.get_region()}:{_responses.get_account_id()}:apis/{api_id}"
+        return signer_may(auth, {}, "appsync:EventConnect", api)
+    namespace = _events._channel_namespace_arn(api_id, _events._channel_namespace_for(channel))
+    return signer_may(auth, {"channel": channel}, "appsync:EventSubscribe", namespace)
+
+
 def _may_publish(api_id: str, channel: str, headers: Mapping[str, str] | None) -> bool:
-    """Tell whether the signer of a request may publish. What a WebSocket signs is not verified, so it may not."""
+    """Tell whether the signer of a request may publish; MiniStack has verified it, but nothing of a WebSocket."""
     if headers is None:
         return False
     namespace = _events._channel_namespace_arn(api_id, _events._channel_namespace_for(channel))
@@ -111,12 +138,17 @@ async def _authorize(
     auth: Any,
     headers: dict[str, str] | None = None,
 ) -> tuple[bool, str | None]:
-    accepted, message = await original(api_id, channel, operation, auth, headers)
+    tokens = _over_http.set(headers is not None), _channel.set(channel)
+    try:
+        accepted, message = await original(api_id, channel, operation, auth, headers)
+    finally:
+        _over_http.reset(tokens[0])
+        _channel.reset(tokens[1])
     if not accepted:
         return False, message
     authorization = _authorization(auth)
     publishing = operation == _events.EVENT_PUBLISH
-    if authorization.startswith(_SIGNED) and not (publishing and _may_publish(api_id, channel, headers)):
+    if authorization.startswith(_SIGNED) and publishing and not _may_publish(api_id, channel, headers):
         return False, _REFUSED
     identity = _user(api_id, authorization) if authorization and not authorization.startswith(_SIGNED) else None
     if publishing:

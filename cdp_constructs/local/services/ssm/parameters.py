@@ -34,10 +34,14 @@ def _resources(
 
 @patch("ministack.core.iam_evaluator:enforce")
 def _enforce_each(
-    original: Callable[..., Any], access_key: str, action: str, service: str, region: str, **options: Any
+    original: Callable[..., Any],
+    access_key: str,
+    action: str,
+    service: str,
+    region: str,
+    resource_arn: str = "*",
+    **options: Any,
 ) -> Any:
-    if service != "ssm":
-        return original(access_key, action, service, region, **options)
-    arns = options.pop("resource_arn", "*").split(_SEPARATOR)
+    arns = resource_arn.split(_SEPARATOR) if service == "ssm" else [resource_arn]
     denials = (original(access_key, action, service, region, resource_arn=arn, **options) for arn in arns)
     return next((denial for denial in denials if denial), None)

@@ -90,6 +90,7 @@ def api_template(issuer: str, client: str, domain: str = DOMAIN) -> dict[str, An
             },
             "Room": route("GET /rooms/{room}", **jwt),
             "Admin": route("GET /admin", **jwt, AuthorizationScopes=["chat/admin"]),
+            "Mine": route("GET /mine", **jwt, AuthorizationScopes=["chat/admin", "aws.cognito.signin.user.admin"]),
             "Health": route("GET /health"),
             "Role": role(),
             "Function": {

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import rest_api
 from tests.local.services.apigateway.apis import TOKYO, api_template
 from tests.local.services.apigateway.tokens import Issuer, bearer, decode, encode, forge, sign_in
 
@@ -68,6 +69,7 @@ def test_other_tokens_are_refused(cloud: LocalCloud, url: str, pool: dict[str, s
         "none": {},
         "nonsense": bearer("a.b.c"),
         "another client": bearer(sign_in(cloud, pool["Pool"], pool["Stranger"])["IdToken"]),
+        "refresh": bearer(tokens["RefreshToken"]),
         "another client, access": bearer(sign_in(cloud, pool["Pool"], pool["Stranger"])["AccessToken"]),
         "forged": bearer(forge(token)),
         "changed": bearer(f"{header}.{encode(json.dumps({**decode(body), 'sub': 'eve'}).encode())}.{signature}"),
@@ -88,5 +90,38 @@ def test_a_token_is_refused_when_it_has_expired(stacks: Any, cloud: LocalCloud, 
     assert statuses == {"live": 200, "expired": 401, "not yet": 401}
 
 
-def test_scopes_are_required(url: str, tokens: dict[str, str]) -> None:
-    assert httpx.get(f"{url}/admin", headers=bearer(tokens["AccessToken"])).status_code == 403
+def test_one_of_the_scopes_of_a_route_is_required(url: str, tokens: dict[str, str]) -> None:
+    def statuses(path: str) -> list[int]:
+        kinds = ("AccessToken", "IdToken", "RefreshToken")
+        return [httpx.get(f"{url}{path}", headers=bearer(tokens[kind])).status_code for kind in kinds]
+
+    # An id token has no scopes, and a refresh token is none to an authorizer.
+    assert statuses("/mine") == [200, 403, 401]
+    assert statuses("/admin") == [403, 403, 401]
+
+
+def test_a_refresh_token_opens_no_rest_api(
+    stacks: Any, cloud: LocalCloud, pool: dict[str, str], tokens: dict[str, str]
+) -> None:
+    resources = rest_api()
+    arn = {"Fn::Sub": f"arn:aws:cognito-idp:{TOKYO}:${{AWS::AccountId}}:userpool/{pool['Pool']}"}
+    resources["Authorizer"] = {
+        "Type": "AWS::ApiGateway::Authorizer",
+        "Properties": {
+            "RestApiId": {"Ref": "Api"},
+            "Name": "people",
+            "Type": "COGNITO_USER_POOLS",
+            "IdentitySource": "method.request.header.Authorization",
+            "ProviderARNs": [arn],
+        },
+    }
+    own = {"AuthorizationType": "COGNITO_USER_POOLS", "AuthorizerId": {"Ref": "Authorizer"}}
+    resources["Any"]["Properties"] |= own
+    outputs = stacks.deploy({"Resources": resources, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}}, region=TOKYO)
+    url = f"{cloud.endpoint}/_aws/execute-api/{outputs['Api']}/live/rooms"
+    statuses = {
+        kind: httpx.get(url, headers={"Authorization": token}).status_code
+        for kind, token in tokens.items()
+        if kind.endswith("Token")
+    }
+    assert statuses == {"AccessToken": 200, "IdToken": 200, "RefreshToken": 401}

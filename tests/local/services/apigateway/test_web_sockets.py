@@ -7,6 +7,7 @@ from websockets.typing import Subprotocol
 
 from cdp_constructs.local import LocalCloud
 
+OFFERED = [Subprotocol("first"), Subprotocol("second")]
 SUBPROTOCOLS = """
 def handler(event, context):
     if event["requestContext"]["routeKey"] == "$connect":
@@ -15,12 +16,13 @@ def handler(event, context):
 """
 
 
-def test_a_web_socket_gets_the_sub_protocol_that_the_integration_chose(cloud: LocalCloud, stacks: Any) -> None:
+def socket_template() -> dict[str, Any]:
+    """A WebSocket API whose function answers what it gets."""
     api = {"Ref": "Api"}
     uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}/invocations"
     integration = {"ApiId": api, "IntegrationType": "AWS_PROXY", "IntegrationUri": {"Fn::Sub": uri}}
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
-    template = {
+    return {
         "Resources": {
             "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [trust]}}},
             "Function": {
@@ -67,10 +69,12 @@ def test_a_web_socket_gets_the_sub_protocol_that_the_integration_chose(cloud: Lo
         },
         "Outputs": {"ApiId": {"Value": api}},
     }
-    outputs = stacks.deploy(template)
+
+
+def test_a_web_socket_gets_the_sub_protocol_that_the_integration_chose(cloud: LocalCloud, stacks: Any) -> None:
+    outputs = stacks.deploy(socket_template())
     url = f"{cloud.endpoint.replace('http', 'ws', 1)}/_aws/execute-api/{outputs['ApiId']}/live"
-    offered = [Subprotocol("first"), Subprotocol("second")]
-    with connect(url, subprotocols=offered) as connection:
+    with connect(url, subprotocols=OFFERED) as connection:
         assert connection.subprotocol == "second"
         connection.send("hello")
         assert connection.recv(10) == "hello"

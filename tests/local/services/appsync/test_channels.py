@@ -84,12 +84,23 @@ def test_other_tokens_do_not_connect(live: Live) -> None:
         {**good, "Authorization": f"{head}.{payload}.{signature[:-6]}AAAAAA"},
         {**good, "Authorization": "nonsense"},
         {"host": good["host"]},
+        {"Authorization": good["Authorization"]},
+        {**good, "host": "example.com"},
+        {**good, "host": good["host"].replace(".appsync-api.", ".appsync-realtime-api.")},
         live.authorization("amy", "Strangers"),
         {**good, "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/appsync/aws4_request"},
     ]
     for authorization in refused:
         with pytest.raises(RefusedError, match=r"Unauthorized|4401"), live.connected(authorization):
             pass
+
+
+def test_a_request_that_names_another_host_is_refused(live: Live) -> None:
+    with live.connected(live.authorization("amy")) as client:
+        client.authorization = {**client.authorization, "host": "example.com"}
+        assert client.subscribe("/rooms/amy")["type"] == "subscribe_error"
+        client.authorization = live.authorization("amy")
+        assert client.subscribe("/rooms/amy")["type"] == "subscribe_success"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -125,6 +126,12 @@ class Visitors:
         )
         person.call(HOME, "POST", "/session", json={"name": name}).raise_for_status()
         return person, email
+
+    def code_for(self, address: str) -> str:
+        """Return the code that was mailed to an address last."""
+        mail = [mail for mail in self.chat.cloud.sent_mails(HOME) if mail.to == [address]][-1]
+        code: str = re.findall(r"\d{6}", mail.text + mail.html)[-1]
+        return code
 
     def browser_of(
         self, account: Person, email: str, region: str, *, signed_in: bool = True, **options: Any
