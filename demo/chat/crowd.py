@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -128,7 +129,8 @@ class Crowd:
             at_half: Awaited, beside the talk, when half of them were accepted.
         """
         turns = asyncio.Semaphore(_UNDER_WAY)
-        authors = self.clients
+        # The members of a room one after the other would have their own conflicts; the rooms take turns.
+        authors = [one for turn in itertools.zip_longest(*self.rooms.values()) for one in turn if one is not None]
         accepted = 0
         halfway = asyncio.Event()
 

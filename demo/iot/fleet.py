@@ -61,6 +61,11 @@ class Member(Device):
         self._diary.measured.append(message["message_id"])
         return message
 
+    def begin(self) -> None:
+        """Measure now, and every interval from now on."""
+        self.resting = False
+        self._interval_changed.set()
+
     async def _identify(self, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         del session
         self._diary.identified.append(str(arguments.get("why", "")))

@@ -60,12 +60,13 @@ class Load:
         self._serials = [f"{SITES[n % len(SITES)]}-{n:04}" for n in range(1, devices + 1)]
         self._more = set(self._serials[:rest])
         self._messages = messages
+        self._interval = devices / rate
         self._fleet = Fleet(
             folder,
             operator.cloud.mqtt(),
             operator.outputs["ProvisioningTemplate"],
             operator.issue_claim(),
-            interval_seconds=devices / rate,
+            interval_seconds=self._interval,
         )
         self.latency = Latency()
 
@@ -94,9 +95,14 @@ class Load:
     async def _measure(self) -> str:
         for serial in self._serials:
             self._fleet.members[serial].most = self._each + (serial in self._more)
+            self._fleet.members[serial].resting = True
+        await self._fleet.start(self._serials, within=120)
         watching = asyncio.create_task(self._watch())
         started = time.perf_counter()
-        await self._fleet.start(self._serials, within=120)
+        # As devices that were switched on one after the other: not all at the same moment, again and again.
+        for serial in self._serials:
+            self._fleet.members[serial].begin()
+            await asyncio.sleep(self._interval / len(self._serials))
         while self._measured() < self._messages:  # noqa: ASYNC110 - devices are not changed for being watched
             await asyncio.sleep(0.2)
         await self._fleet.rest(self._serials, within=_SETTLE_WITHIN)

@@ -9,11 +9,12 @@ Faults apply after routing and before authorisation, to functions and to other c
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.faults import FAULTS, Fault, fault_of
 from cdp_constructs.local.kit.patch import patch
 
 _app: Any = ministack.module("app", "_routing_params")
@@ -22,23 +23,8 @@ _router: Any = ministack.module("core.router", "detect_service", "extract_region
 _ses_v2: Any = ministack.module("services.ses_v2", "_json_err")
 
 
-@dataclass(frozen=True)
-class _Fault:
-    service: str
-    region: str
-    operation: str | None
-    error: str
-    status: int
-    message: str
-
-    def meets(self, service: str, region: str, operation: str) -> bool:
-        return (self.service, self.region) == (service, region) and self.operation in {None, operation}
-
-
 # Services that MiniStack distinguishes although requests to them are signed under one name.
 _SIGNED_AS = {"appsync-events": "appsync"}
-
-_faults: dict[tuple[str, str, str | None], _Fault] = {}
 
 
 def _status(error: str) -> int:
@@ -50,7 +36,7 @@ def _status(error: str) -> int:
 @route("POST", "faults")
 def _inject(request: Mapping[str, Any]) -> Mapping[str, Any]:
     error = request.get("error", "InternalServerError")
-    fault = _Fault(
+    fault = Fault(
         service=request["service"],
         region=request["region"],
         operation=request.get("operation"),
@@ -58,31 +44,30 @@ def _inject(request: Mapping[str, Any]) -> Mapping[str, Any]:
         status=int(request.get("status") or _status(error)),
         message=request.get("message") or f"{error} injected by the embedded cloud",
     )
-    _faults[fault.service, fault.region, fault.operation] = fault
+    FAULTS[fault.service, fault.region, fault.operation] = fault
     return asdict(fault)
 
 
 @route("DELETE", "faults")
 def _clear(request: Mapping[str, Any]) -> Mapping[str, Any]:
     if not request:
-        _faults.clear()
+        FAULTS.clear()
     else:
-        _faults.pop((request["service"], request["region"], request.get("operation")), None)
+        FAULTS.pop((request["service"], request["region"], request.get("operation")), None)
     return _list({})
 
 
 @route("GET", "faults")
 def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"faults": [asdict(fault) for fault in _faults.values()]}
+    return {"faults": [asdict(fault) for fault in FAULTS.values()]}
 
 
-def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> _Fault | None:
+def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> Fault | None:
     parameters = _app._routing_params(method, path, headers, body, query)
     service = _router.detect_service(method, path, headers, parameters)
     region = _router.extract_region(headers, query)
     action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
-    service, operation = _SIGNED_AS.get(service, service), action.rpartition(":")[2]
-    return next((fault for fault in _faults.values() if fault.meets(service, region, operation)), None)
+    return fault_of(_SIGNED_AS.get(service, service), region, action.rpartition(":")[2])
 
 
 @patch("ministack.app:_dispatch_service_request")
@@ -90,7 +75,7 @@ async def _fail(
     original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
 ) -> Any:
     # Without faults, the usual case, requests are not routed twice.
-    fault = _find(method, path, headers, body, query) if _faults else None
+    fault = _find(method, path, headers, body, query) if FAULTS else None
     if fault is None:
         return await original(method, path, headers, body, query, request_id)
     # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
@@ -105,7 +90,7 @@ async def _fail_mail(
     original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
 ) -> Any:
     # Version 2 of SES is answered before other services are looked for.
-    fault = _find(method, path, headers, body, query) if _faults and path.startswith("/v2/email/") else None
+    fault = _find(method, path, headers, body, query) if FAULTS and path.startswith("/v2/email/") else None
     if fault is None:
         return await original(method, path, headers, body, query, request_id)
     return _ses_v2._json_err(fault.error, fault.message, fault.status)

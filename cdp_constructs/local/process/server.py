@@ -78,6 +78,7 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
 
     from cdp_constructs.local.kit.root import use_root_key
     from cdp_constructs.local.process import extensions
+    from cdp_constructs.local.services.cloudformation import garbage_collection
     from cdp_constructs.local.services.gateway.admission import Admission
     from cdp_constructs.local.services.gateway.names import LocalNames
 
@@ -87,6 +88,7 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     use_root_key(key)
     extensions.install()
+    garbage_collection.settle()
     config = Config()
     config.bind = [f"fd://{gateway.fileno()}"]
     config.keep_alive_timeout = 75

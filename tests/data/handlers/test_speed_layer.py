@@ -51,12 +51,17 @@ class Database:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.writes = 0
+        self.reads = 0
         self.failing: Callable[[dict[str, Any]], str] = lambda _item: ""
+        self.refusing: Callable[[list[dict[str, Any]]], str] = lambda _keys: ""
         self.meanwhile: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         ((table, wanted),) = RequestItems.items()
+        self.reads += 1
+        if code := self.refusing(wanted["Keys"]):
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "BatchGetItem")
         assert wanted["ConsistentRead"]
         assert len(wanted["Keys"]) <= 100
         keys = [(key["pk"], key["sk"]) for key in wanted["Keys"]]
@@ -319,6 +324,31 @@ def test_throttled_table_makes_lambda_try_again_from_the_first_failure_on(
     assert {window["messages"] for window in database.windows().values()} == {1}
 
 
+def test_batch_of_many_things_is_read_with_a_call_for_a_hundred_keys(index: ModuleType, database: Database) -> None:
+    # A latest state and a window each.
+    records = [record(number, thing=f"desk-{number}") for number in range(100)]
+    assert index.handler({"Records": records}, CONTEXT) == {"batchItemFailures": []}
+    assert len(database.items) == 200
+    assert database.reads == 2
+
+
+def test_batch_whose_read_is_throttled_is_tried_again_whole_with_one_call(
+    index: ModuleType, database: Database, services: Services
+) -> None:
+    database.refusing = lambda _keys: "ProvisionedThroughputExceededException"
+    records = [record(number, thing=f"desk-{number}") for number in range(9)]
+    assert index.handler({"Records": records}, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert (database.reads, services.dead_letters) == (1, [])
+
+
+def test_thing_that_cannot_be_read_is_rejected_alone(index: ModuleType, database: Database, services: Services) -> None:
+    database.refusing = lambda keys: "ValidationException" if {"pk": "THING#bad", "sk": "LATEST"} in keys else ""
+    records = [record(number, thing=thing) for number, thing in enumerate(("desk-1", "bad", "desk-2"))]
+    assert index.handler({"Records": records}, CONTEXT) == {"batchItemFailures": []}
+    assert {pk for pk, _ in database.items} == {"THING#desk-1", "THING#desk-2"}
+    assert [letter["event_id"] for letter in services.dead_letters] == ["shardId-0:1"]
+
+
 def test_two_writers_of_one_window_lose_nothing(index: ModuleType, database: Database) -> None:
     work(index, record(1, temperature=20))
 
@@ -371,7 +401,23 @@ def test_keys_that_stay_unprocessed_are_a_throttle(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     with pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
-        Store(Throttled(), "table").read("a", ["LATEST"])
+        Store(Throttled(), "table").read({"a": ["LATEST"]})
+
+
+def test_letter_case_of_fields_does_not_matter_as_it_does_not_to_the_batch_layer(
+    index: ModuleType, database: Database
+) -> None:
+    raw = {"Thing": "desk-7", "AT": NOON, "Temperature": 21, "message_id": "m1", "Extra": {"Nested": 1}}
+    index.handler({"Records": [record(1, raw=json.dumps(raw).encode())]}, CONTEXT)
+    fields = database.state("LATEST")["fields"]
+    assert {name: field["value"] for name, field in fields.items()} == {"temperature": 21, "extra": {"Nested": 1}}
+    (window,) = database.windows().values()
+    assert window["measures"]["temperature"]["sum"] == 21
+
+
+def test_fields_that_differ_in_letter_case_only_are_unreadable() -> None:
+    with pytest.raises(UnreadableRecordError, match="Temperature"):
+        read(record(1, temperature=21, Temperature=22), ["temperature"])
 
 
 def test_below_is_the_mirror_of_above() -> None:

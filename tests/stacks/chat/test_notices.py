@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from notices import Notices, Preferences
 from notices.values import check_choice
 from stacks.chat.handlers.api import people
+from stacks.chat.handlers.domain import rooms
 from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
@@ -61,11 +62,14 @@ class Notifier:
         self.unreadable: set[str] = set()
         self.online = {"ben"}
         self.looked: list[str] = []
-        made = module.rooms.create(self.table, "anna", "Lobby")
+        made = rooms.create(self.table, "anna", "Lobby")
         self.room = made["room"]
         for user in ("ben", *(f"absent-{number}" for number in range(12))):
-            module.rooms.join(self.table, user, self.room, made["invite_code"])
+            rooms.join(self.table, user, self.room, made["invite_code"])
         monkeypatch.setattr(module, "table", self.table)
+        self.now = 0.0
+        absent = importlib.import_module("stacks.chat.handlers.notifier.members").AbsentMembers
+        monkeypatch.setattr(module, "members", absent(self.table, lambda: self.now))
         monkeypatch.setattr(module, "presence", SimpleNamespace(online=self._online))
         monkeypatch.setattr(module, "sqs", SimpleNamespace(send_message_batch=self._send))
 
@@ -146,6 +150,28 @@ def test_nobody_is_told_when_everybody_is_there(notifier: Notifier) -> None:
     assert notifier.sent == []
 
 
+def test_members_are_remembered_while_nobody_is_away(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[float] = []
+    members_of = rooms.members_of
+
+    def counted(table: Any, room: str) -> list[str]:
+        reads.append(notifier.now)
+        return members_of(table, room)
+
+    monkeypatch.setattr(rooms, "members_of", counted)
+    everybody = {"anna", "ben", *(f"absent-{number}" for number in range(12))}
+    notifier.online = set(everybody)
+    for notifier.now in (0.0, 1.0, 4.0, 5.0):
+        notifier.tell(notifier.message(f"m-{notifier.now}"))
+    assert (reads, notifier.sent) == ([0.0, 5.0], [])
+    # Who has left meanwhile is not told, however short ago that was.
+    rooms.leave(notifier.table, "ben", notifier.room, "us-west-2")
+    notifier.online = everybody - {"ben", "absent-1"}
+    notifier.now = 6.0
+    notifier.tell(notifier.message("m-6"))
+    assert [notice["user"] for notice in notifier.sent] == ["absent-1"]
+
+
 def test_a_room_is_read_once_for_all_messages_of_a_batch(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     for name in ("get_item", "batch_get_item", "query"):
@@ -156,8 +182,8 @@ def test_a_room_is_read_once_for_all_messages_of_a_batch(notifier: Notifier, mon
             return _read(*arguments, **options)
 
         monkeypatch.setattr(notifier.table, name, counted)
-    made = notifier.module.rooms.create(notifier.table, "anna", "Tea")
-    notifier.module.rooms.join(notifier.table, "carl", made["room"], made["invite_code"])
+    made = rooms.create(notifier.table, "anna", "Tea")
+    rooms.join(notifier.table, "carl", made["room"], made["invite_code"])
     reads.clear()
     people.rename(notifier.table, "anna", "Anna")
     here = [notifier.message(f"m-{number}", author=("anna", "ben")[number % 2]) for number in range(4)]

@@ -5,7 +5,6 @@ behind it go on. When a service does not answer, Lambda tries the batch again fr
 takes the whole function down is isolated by Lambda, which halves the batch.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -25,7 +24,6 @@ logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 
-WORKERS = 8
 # Together these end well before the function does, whatever does not answer.
 CALLS = Config(
     connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=16
@@ -56,8 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             rejected[number] = str(error)
         else:
             by_thing.setdefault(reading.thing, []).append(reading)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        results = list(pool.map(things.record, by_thing.values()))
+    results = things.record(by_thing)
     for result in results:
         rejected |= result.rejected
     failed = [result.retry_from for result in results if result.retry_from is not None]

@@ -58,6 +58,7 @@ def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:
         raise UnreadableRecordError(f"it is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise UnreadableRecordError(f"it is a JSON {type(document).__name__} and no object")
+    document = _in_lower_case(document)
     thing = _text(document, "thing", LONGEST_NAME)
     if not thing or "#" in thing:
         raise UnreadableRecordError(f"thing is {thing!r}: it must not be empty and have no #")
@@ -82,6 +83,15 @@ def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:
         sequence_number=kinesis["sequenceNumber"],
         fields={name: value for name, value in document.items() if name not in ABOUT and value is not None},
     )
+
+
+def _in_lower_case(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields as Firehose names them for the batch layer, so that both layers read the same."""
+    lower = {name.lower(): value for name, value in document.items()}
+    if len(lower) < len(document):
+        repeated = sorted(name for name in document if name != name.lower() and name.lower() in document)
+        raise UnreadableRecordError(f"fields differ in letter case only: {_shown(repeated or sorted(document))}")
+    return lower
 
 
 def _text(document: Mapping[str, Any], name: str, longest: int) -> str:

@@ -6,7 +6,7 @@ between is lost: then everything is read and folded again, which changes nothing
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,25 +34,35 @@ class Store:
         self._client = client
         self._table = table
 
-    def read(self, thing: str, sort_keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return a thing's items by sort key, as they are now; {} for one that is not there."""
-        found: dict[str, dict[str, Any]] = {key: {} for key in sort_keys}
-        keys = [{"pk": _partition(thing), "sk": key} for key in found]
+    def read(self, wanted: Mapping[str, Iterable[str]]) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return the items of things by their sort keys, as they are now; {} for one that is not there.
+
+        Args:
+            wanted: Sort keys by thing.
+        """
+        found: dict[str, dict[str, dict[str, Any]]] = {
+            thing: {key: {} for key in sort_keys} for thing, sort_keys in wanted.items()
+        }
+        keys = [{"pk": _partition(thing), "sk": key} for thing, states in found.items() for key in states]
         for start in range(0, len(keys), MOST_KEYS):
-            wanted = {self._table: {"Keys": keys[start : start + MOST_KEYS], "ConsistentRead": True}}
-            for attempt in range(READS):
-                answer = self._client.batch_get_item(RequestItems=wanted)
-                for item in answer["Responses"].get(self._table, []):
-                    found[item["sk"]] = {**json.loads(item["state"]), "version": int(item["version"])}
-                    found[item["sk"]]["seen"] = set(item.get("seen", ()))
-                wanted = answer.get("UnprocessedKeys")
-                if not wanted:
-                    break
-                time.sleep(0.05 * 2**attempt)
-            else:
-                error = {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "Keys unprocessed"}}
-                raise ClientError(error, "BatchGetItem")  # type: ignore[arg-type]  # botocore's type wants every key
+            for item in self._batch(keys[start : start + MOST_KEYS]):
+                state = {**json.loads(item["state"]), "version": int(item["version"])}
+                state["seen"] = set(item.get("seen", ()))
+                found[item["thing"]][item["sk"]] = state
         return found
+
+    def _batch(self, keys: Sequence[Mapping[str, str]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the items of up to `MOST_KEYS` keys."""
+        wanted: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        for attempt in range(READS):
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            yield from answer["Responses"].get(self._table, [])
+            wanted = answer.get("UnprocessedKeys")
+            if not wanted:
+                return
+            time.sleep(0.05 * 2**attempt)
+        error = {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "Keys unprocessed"}}
+        raise ClientError(error, "BatchGetItem")  # type: ignore[arg-type]  # botocore's type wants every key
 
     def write(self, thing: str, sort_key: str, state: dict[str, Any], *, expires_at: int | None = None) -> None:
         """Write a state over the version it was read from; its version is then the next one.

@@ -1,7 +1,9 @@
-"""What is done with the readings of one thing: fold them into its items, and publish the alerts that this makes."""
+"""What is done with the readings of things: fold them into their items, and publish the alerts that this makes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,9 +18,13 @@ __all__ = ["Result", "Things"]
 
 logger = Logger(child=True)
 
+_States = dict[str, dict[str, Any]]
+"""Of one thing, by sort key."""
+
 TRIES = 5
 # What DynamoDB answers for an item that it will never take, such as one of more than 400 KB.
 PERMANENT = {"ValidationException"}
+WORKERS = 8
 
 
 @dataclass(kw_only=True)
@@ -37,16 +43,28 @@ class Things:
     """The items of things, and the topic of their alerts."""
 
     def __init__(self, store: Store, alerts: Alerts, environment: Environment) -> None:
-        """Threads may share this, each for another thing."""
+        """Keep the state of things in a store."""
         self._store = store
         self._alerts = alerts
         self._environment = environment
 
-    def record(self, readings: Sequence[Reading]) -> Result:
-        """Work on readings of one thing, in their order."""
+    def record(self, by_thing: Mapping[str, Sequence[Reading]]) -> list[Result]:
+        """Work on the readings of each thing, in their order; things side by side."""
+        try:
+            # One read for the whole batch: what an invocation costs is the number of its calls.
+            states = self._store.read({thing: self._keys(readings) for thing, readings in by_thing.items()})
+        except Exception as error:
+            if _may_pass(error):
+                logger.exception("Nothing of the batch is recorded; retried")
+                return [Result(retry_from=readings[0].sequence_number) for readings in by_thing.values()]
+            states = {}  # one of them is at fault: each reads its own
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return list(pool.map(lambda thing: self._record_thing(by_thing[thing], states.get(thing)), by_thing))
+
+    def _record_thing(self, readings: Sequence[Reading], states: _States | None = None) -> Result:
         first = readings[0]
         try:
-            return self._fold_until_written(readings)
+            return self._fold_until_written(readings, states)
         except Exception as error:
             if _may_pass(error):
                 logger.exception("Not recorded; retried", thing=first.thing)
@@ -59,7 +77,7 @@ class Things:
         """One of the readings is at fault: alone, only that one is rejected."""
         total = Result()
         for reading in readings:
-            result = self.record([reading])
+            result = self._record_thing([reading])
             total = Result(
                 retry_from=result.retry_from,
                 rejected={**total.rejected, **result.rejected},
@@ -70,20 +88,26 @@ class Things:
                 break
         return total
 
-    def _fold_until_written(self, readings: Sequence[Reading]) -> Result:
+    def _fold_until_written(self, readings: Sequence[Reading], states: _States | None) -> Result:
+        thing = readings[0].thing
         for _ in range(TRIES):
             try:
-                return self._fold(readings)
+                return self._fold(readings, states or self._store.read({thing: self._keys(readings)})[thing])
             except ChangedMeanwhileError:
-                continue
-        raise TimeoutError(f"{readings[0].thing} is written by others all the time")
+                states = None
+        raise TimeoutError(f"{thing} is written by others all the time")
 
-    def _fold(self, readings: Sequence[Reading]) -> Result:
-        thing, measures = readings[0].thing, self._environment.measures
-        retention = self._environment.window_retention_ms
+    def _kept(self, readings: Iterable[Reading]) -> list[Reading]:
         # A window that would have expired by now is not started again: it would be there in part only.
-        kept = [reading for reading in readings if reading.window_ms + retention > reading.arrived_ms]
-        states = self._store.read(thing, [LATEST, *dict.fromkeys(window_key(reading.window_ms) for reading in kept)])
+        retention = self._environment.window_retention_ms
+        return [reading for reading in readings if reading.window_ms + retention > reading.arrived_ms]
+
+    def _keys(self, readings: Iterable[Reading]) -> list[str]:
+        return [LATEST, *dict.fromkeys(window_key(reading.window_ms) for reading in self._kept(readings))]
+
+    def _fold(self, readings: Sequence[Reading], states: _States) -> Result:
+        thing, measures = readings[0].thing, self._environment.measures
+        retention, kept = self._environment.window_retention_ms, self._kept(readings)
         changed: dict[str, int] = {}
         duplicates = 0
         for reading in kept:

@@ -68,7 +68,7 @@ def _buffer(
 def _keep(key: _Key, records: list[Record], interval: float) -> None:
     with _lock:
         buffer = _buffers.setdefault(key, _Buffer())
-        buffer.records = sorted([*buffer.records, *records], key=lambda record: record[2])
+        buffer.records += records
         buffer.size += sum(len(data) for _, data, _ in records)
         if buffer.timer is None:
             buffer.timer = threading.Timer(interval, _flush, args=(key,))
@@ -84,7 +84,8 @@ def _flush(key: _Key) -> None:
             return
         if buffer.timer is not None:
             buffer.timer.cancel()
-        records, _buffers[key] = buffer.records, _Buffer()
+        # Those of a delivery that failed are older than what came meanwhile.
+        records, _buffers[key] = sorted(buffer.records, key=lambda record: record[2]), _Buffer()
     with _responses.request_scope(account, region):
         stream = _firehose._streams.get(name) or {"destinations": []}
         destination = next((item for item in stream["destinations"] if item["id"] == destination_id), None)

@@ -1,4 +1,4 @@
-"""IoT Core: an action of a rule is performed only if the role that it names may do it; otherwise it fails.
+"""IoT Core: an action of a rule is performed only if the role that it names may do it, and the service answers.
 
 So a missing permission is found here too, and the message goes to the rule's error action.
 """
@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.faults import fault_of
 
-__all__ = ["check_role"]
+__all__ = ["check"]
 
 _iot: Any = ministack.module("services.iot", "_provisioning_role_allows")
 _responses: Any = ministack.module("core.responses")
 
 
-class RoleRefusedError(Exception):
-    """The rule's role may not do what an action of the rule does."""
+class ActionFailedError(Exception):
+    """The rule's role may not do what an action of the rule does, or a drill lets the service fail."""
 
 
 def _queue(action: Mapping[str, Any], region: str, account: str) -> str:
@@ -43,17 +44,20 @@ _NEEDS: Mapping[str, Callable[[Mapping[str, Any], str, str], tuple[str, str]]] =
 """What an action needs, by its name: the permission and the resource, for the action, the Region and the account."""
 
 
-def check_role(action: Mapping[str, Any], region: str, account: str) -> None:
-    """Refuse an action whose templates are filled in and whose role may not do it.
+def check(action: Mapping[str, Any], region: str, account: str) -> None:
+    """Refuse an action, whose templates are filled in, that would not succeed.
 
     Raises:
-        RoleRefusedError: naming the role, the permission and the resource.
+        ActionFailedError: naming the role, the permission and the resource; or the fault.
     """
     name = next((name for name in action if name in _NEEDS), None)
     if name is None:
         return
     permission, resource = _NEEDS[name](action[name], region, account)
+    service, _, operation = permission.partition(":")
+    if fault := fault_of(service, region, operation):
+        raise ActionFailedError(f"{permission} on {resource}: {fault.error}: {fault.message}")
     role = action[name].get("roleArn") or ""
     with _responses.request_scope(account, region):
         if not _iot._provisioning_role_allows(role, [(permission, resource)]):
-            raise RoleRefusedError(f"{role or 'no role'} may not do {permission} on {resource}")
+            raise ActionFailedError(f"{role or 'no role'} may not do {permission} on {resource}")

@@ -1,10 +1,13 @@
 """IoT Core: rule actions that MiniStack ignores, and substitution templates in every action.
 
 An action is performed only if the role that the rule names may do it; then it is performed by the account's root.
+Records of Kinesis and Firehose are put without a request to this server itself, which would be what a message costs.
 """
 
 import asyncio
+import base64
 import contextvars
+import http
 import json
 import re
 import time
@@ -15,11 +18,15 @@ from typing import Any, TypeAlias
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.services.iot.rule_roles import check_role
+from cdp_constructs.local.services.iot.rule_roles import check
 
 _Parameters: TypeAlias = dict[str, Any]
+_Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body."""
 
 _iot: Any = ministack.module("services.iot", "_MISSING", "_eval_select_expr", "_rule_message")
+_firehose: Any = ministack.module("services.firehose", "_put_record", "_streams")
+_kinesis: Any = ministack.module("services.kinesis", "_put_record")
 _responses: Any = ministack.module("core.responses")
 
 _TEMPLATE = re.compile(r"\$\{([^{}]+)\}")
@@ -62,28 +69,36 @@ _ACTIONS: Mapping[str, tuple[str, str, Callable[[Mapping[str, str], bytes], _Par
         "put_object",
         lambda action, body: {"Bucket": action["bucketName"], "Key": action["key"], "Body": body},
     ),
-    "kinesis": (
-        "kinesis",
-        "put_record",
-        lambda action, body: {
-            "StreamName": action["streamName"],
-            "PartitionKey": action.get("partitionKey") or str(uuid.uuid4()),
-            "Data": body,
-        },
-    ),
-    "firehose": (
-        "firehose",
-        "put_record",
-        lambda action, body: {
-            "DeliveryStreamName": action["deliveryStreamName"],
-            "Record": {"Data": body + action.get("separator", "").encode()},
-        },
-    ),
     "dynamoDB": ("dynamodb", "put_item", _dynamodb_item),
     "cloudwatchLogs": ("logs", "put_log_events", _log_event),
     "stepFunctions": ("stepfunctions", "start_execution", _execution),
 }
 """Actions by name: the service, the method of its client, and the method's parameters for an action and a message."""
+
+
+def _kinesis_record(action: Mapping[str, str], body: bytes) -> _Answer:
+    request = {
+        "StreamName": action["streamName"],
+        "PartitionKey": action.get("partitionKey") or str(uuid.uuid4()),
+        "Data": base64.b64encode(body).decode(),
+    }
+    return _kinesis._put_record(request)  # type: ignore[no-any-return]  # MiniStack's
+
+
+def _firehose_record(action: Mapping[str, str], body: bytes) -> _Answer:
+    data = body + action.get("separator", "").encode()
+    request = {
+        "DeliveryStreamName": action["deliveryStreamName"],
+        "Record": {"Data": base64.b64encode(data).decode()},
+    }
+    return _firehose._put_record(request)  # type: ignore[no-any-return]  # MiniStack's
+
+
+_IN_PROCESS: Mapping[str, Callable[[Mapping[str, str], bytes], _Answer]] = {
+    "kinesis": _kinesis_record,
+    "firehose": _firehose_record,
+}
+"""Actions that are a call in this process."""
 
 
 def _substitute(value: Any, evaluate: Callable[[str], Any]) -> Any:
@@ -107,6 +122,20 @@ def _body(event: Any) -> bytes:
     if isinstance(event, bytes):
         return event
     return (event if isinstance(event, str) else json.dumps(event)).encode()
+
+
+def _put(name: str, action: Mapping[str, str], event: Any, account: str, region: str) -> None:
+    with _responses.request_scope(account, region):
+        status, _headers, answer = _IN_PROCESS[name](action, _body(event))
+    if status != http.HTTPStatus.OK:
+        raise RuntimeError(f"{name}: {answer.decode(errors='replace')}")
+
+
+def _waits(name: str, action: Mapping[str, str], account: str, region: str) -> bool:
+    """Whether a record is put into a destination that is written at once, and so not on the event loop."""
+    with _responses.request_scope(account, region):
+        stream = _firehose._streams.get(action["deliveryStreamName"]) if name == "firehose" else None
+    return stream is not None and any(one["type"] == "Iceberg" for one in stream["destinations"])
 
 
 def _perform(name: str, action: Mapping[str, str], event: Any, account: str, region: str) -> None:
@@ -157,9 +186,13 @@ async def _dispatch(
 ) -> None:
     evaluate = _evaluator.get()
     filled = _substitute(action, evaluate) if evaluate else action
-    check_role(filled, region, account)
-    known = next((name for name in filled if name in _ACTIONS), None)
-    if known is None:
+    check(filled, region, account)
+    name = next((name for name in filled if name in _ACTIONS or name in _IN_PROCESS), None)
+    if name is None:
         await original(account, region, rule_name, filled, event)
+    elif name in _ACTIONS:
+        await asyncio.to_thread(_perform, name, filled[name], event, account, region)
+    elif _waits(name, filled[name], account, region):
+        await asyncio.to_thread(_put, name, filled[name], event, account, region)
     else:
-        await asyncio.to_thread(_perform, known, filled[known], event, account, region)
+        _put(name, filled[name], event, account, region)

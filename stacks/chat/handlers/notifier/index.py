@@ -15,12 +15,12 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ..domain import rooms
 from ..domain.batches import failing_alone
 from ..domain.events import message_in
 from ..domain.presence import RoomPresence
 from ..domain.table import connect, get_many
 from .environment import Environment
+from .members import AbsentMembers
 from .rules import Notice, Received, keys_of, notices_of, receivers_of
 
 logger = Logger()
@@ -29,6 +29,7 @@ environment = Environment.read()
 sqs = boto3.client("sqs")
 table = connect(environment.table_name)
 presence = RoomPresence(table)
+members = AbsentMembers(table)
 
 # Most messages of one SendMessageBatch.
 _BATCH = 10
@@ -59,7 +60,7 @@ def absent_from(messages: Iterable[Received], failed: set[str]) -> dict[str, set
     absent: dict[str, set[str]] = {}
     for room, of_room in records.items():
         with failing_alone(*of_room, failed=failed):
-            absent[room] = set(rooms.members_of(table, room)) - presence.online(room)
+            absent[room] = members.of(room, presence.online(room))
     return absent
 
 

@@ -233,3 +233,19 @@ def test_text_that_is_no_json_for_the_rule_has_no_attributes_and_harms_nobody(
         {"device": "good", "level": 3},
         {"device": "long"},
     ]
+
+
+def test_action_whose_service_fails_goes_to_the_error_action(
+    cloud: LocalCloud, stacks: Any, eventually: Callable[..., Any]
+) -> None:
+    outputs = stacks.deploy(TEMPLATE)
+    sqs = cloud.client("sqs")
+
+    def failed_actions() -> set[str]:
+        found = sqs.receive_message(QueueUrl=outputs["Failed"], MaxNumberOfMessages=10).get("Messages", [])
+        return {failure["failedAction"] for one in found for failure in json.loads(one["Body"])["failures"]}
+
+    with cloud.inject_fault("kinesis", "us-east-1"), cloud.inject_fault("firehose", "us-east-1"):
+        payload = json.dumps({"temperature": 21, "site": "hall"})
+        cloud.client("iot-data").publish(topic="dt/sensor-2/telemetry", payload=payload)
+        assert eventually(failed_actions) == {"KinesisAction", "FirehoseAction", "S3Action"}

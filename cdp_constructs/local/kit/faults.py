@@ -1,0 +1,36 @@
+"""The faults that a drill has injected; what acts inside the server without a request asks here whether it fails."""
+
+from dataclasses import dataclass
+
+__all__ = ["FAULTS", "Fault", "fault_of"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Requests to a service of a Region that fail."""
+
+    service: str
+    region: str
+    operation: str | None
+    error: str
+    status: int
+    message: str
+
+    def meets(self, service: str, region: str, operation: str) -> bool:
+        """Whether it applies to a request."""
+        return (self.service, self.region) == (service, region) and self.operation in {None, operation}
+
+
+FAULTS: dict[tuple[str, str, str | None], Fault] = {}
+"""By service, Region and operation."""
+
+
+def fault_of(service: str, region: str, operation: str) -> Fault | None:
+    """Return the fault that a request meets.
+
+    Args:
+        service: As in credential scopes, for example `monitoring` for CloudWatch.
+        region: Region of the request.
+        operation: As in the service's API, for example `GetItem`.
+    """
+    return next((fault for fault in FAULTS.values() if fault.meets(service, region, operation)), None)
