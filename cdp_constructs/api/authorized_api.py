@@ -15,9 +15,10 @@ from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import lambda_, sns
 from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
+from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_range, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
 
 _LIMITS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
 _MOST_REQUESTS, _LARGEST_BURST = 10_000, 5_000
@@ -82,9 +83,6 @@ class AuthorizedApi(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        if isinstance(allowed_origins, str):
-            fix = 'Give a list, such as ["https://chat.example.com"]'
-            raise InvalidOptionError(self, "allowed_origins", f"is the string {allowed_origins!r}", fix)
         origins = check_origins(self, allowed_origins)
         check_region(self, "alarm_topic", alarm_topic)
         limits = throttle or _HALF

@@ -1,6 +1,6 @@
 """Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from aws_cdk import Duration, IResource, RemovalPolicy, Stack, Token
 from constructs import Construct
@@ -122,34 +122,6 @@ def check_region(construct: "Construct", option: str, resource: "IResource | Non
     if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
         problem = f"is in {there}, but the stack is in {here}"
         raise InvalidOptionError(construct, option, problem, fix or f"Give one of {here}")
-
-
-def check_origins(construct: "Construct | str", origins: Iterable[str]) -> list[str]:
-    """Return the origins as a list, or refuse an empty list, wildcards, paths and plain http.
-
-    ``http://localhost`` with any port is allowed, because browsers treat it as a secure context.
-
-    Raises:
-        InvalidOptionError: naming the offending origin.
-    """
-    checked = list(origins)
-    if not checked:
-        raise InvalidOptionError(
-            construct, "allowed_origins", "is empty", 'Name each web origin, such as ["https://chat.example.com"]'
-        )
-    for origin in checked:
-        if Token.is_unresolved(origin):
-            continue
-        local = origin.startswith(("http://localhost", "http://127.0.0.1"))
-        scheme, _, host = origin.partition("://")
-        if "*" in origin or not host or "/" in host or (scheme != "https" and not local):
-            raise InvalidOptionError(
-                construct,
-                "allowed_origins",
-                f"contains {origin!r}",
-                "Use full origins with scheme and host and nothing after them, such as https://chat.example.com",
-            )
-    return checked
 
 
 def concrete_region(construct: "Construct") -> str:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from cdp_constructs.core.validation import InvalidOptionError, check_origins
+from cdp_constructs.core.origins import check_origins
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.operations.configuration import (
     ConfigurationError,
     SystemConfiguration,
