@@ -15,6 +15,7 @@ from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import lambda_, sns
 from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
@@ -29,6 +30,7 @@ _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ROUTE = re.compile(rf"(?:{'|'.join((*_METHODS, 'OPTIONS', 'ANY'))}) /[^\s?#]*")
 
 
+@checks_options
 class AuthorizedApi(Construct):
     """An HTTP API that only signed-in users call, with throttling, CORS and an access log.
 
@@ -135,10 +137,6 @@ class AuthorizedApi(Construct):
         Raises:
             InvalidOptionError: for a malformed or repeated route, or throttling out of range.
         """
-        if isinstance(routes, str):
-            raise InvalidOptionError(
-                self, "routes", f"is the string {routes!r}", 'Give a list, such as ["GET /orders"]'
-            )
         if throttle is not None:
             self._check_throttle(throttle)
         added = [self._add_route(route, function, scopes) for route in routes]

@@ -6,6 +6,7 @@ constructor and its public methods by their annotations; what a value means is c
 
 import functools
 import inspect
+import json
 import math
 import types
 import typing
@@ -140,7 +141,7 @@ def _one_of(checks: Sequence[_Check]) -> _Check:
 
 
 def _literal(values: tuple[Any, ...]) -> _Check:
-    fix = f"Use {' or '.join(repr(value) for value in values)}"
+    fix = f"Use {' or '.join(json.dumps(value) for value in values)}"
     return lambda value: None if value in values and type(value) in map(type, values) else fix
 
 
@@ -201,12 +202,16 @@ def _is_token(value: Any) -> bool:
 
 
 def _interface(hint: Any) -> _Check:
-    members = [member for member in dir(hint) if not member.startswith("_")]
-    example = f"Give a resource of the type {_name(hint)}" if hint is not IConstruct else "Give a construct"
+    members = [name for name in dir(hint) if not name.startswith("_")]
+    # Methods where there are some: reading a property of a resource can be a question to Node, and have an effect.
+    members = [name for name in members if inspect.isfunction(getattr(hint, name))] or members
+    example = "Give a construct" if hint is IConstruct else f"Give a resource of the type {_name(hint)}"
 
     def check(value: Any) -> str | None:
-        # Looked up on the class: on the object, each would be a question to Node.
-        return None if all(hasattr(type(value), member) for member in members) else example
+        if isinstance(value, str | int | float | bytes | list | tuple | dict | None):
+            return example
+        # What a method of the CDK returns may be a stand-in, whose class does not have them.
+        return None if all(hasattr(type(value), name) or hasattr(value, name) for name in members) else example
 
     return check
 

@@ -7,6 +7,8 @@ from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
 
+_PARTS_OF_AN_ARN = 6
+
 
 class InvalidOptionError(ValueError):
     """An option of a pattern cannot work on AWS.
@@ -118,10 +120,24 @@ def check_region(construct: "Construct", option: str, resource: "IResource | Non
     """
     if resource is None:
         return
-    here, there = region_of(stack_of(construct)), resource.env.region
+    here, there = region_of(stack_of(construct)), _region_of(resource)
     if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
         problem = f"is in {there}, but the stack is in {here}"
         raise InvalidOptionError(construct, option, problem, fix or f"Give one of {here}")
+
+
+def check_regions(construct: "Construct", resources: "Mapping[str, IResource | None]") -> None:
+    """Check the Regions of several options, by name; see `check_region`."""
+    for option, resource in resources.items():
+        check_region(construct, option, resource)
+
+
+def _region_of(resource: "IResource") -> str:
+    # Table.from_table_arn says that a table is in the stack's Region, whatever its ARN says.
+    arn = resource.table_arn if hasattr(type(resource), "table_arn") else None
+    if isinstance(arn, str) and not Token.is_unresolved(arn) and arn.count(":") >= _PARTS_OF_AN_ARN - 1:
+        return arn.split(":")[3]
+    return str(resource.env.region)
 
 
 def concrete_region(construct: "Construct") -> str:
