@@ -141,7 +141,7 @@ def _one_of(checks: Sequence[_Check]) -> _Check:
 
 
 def _literal(values: tuple[Any, ...]) -> _Check:
-    fix = f"Use {' or '.join(json.dumps(value) for value in values)}"
+    fix = f"Use one of {', '.join(json.dumps(value) for value in values)}"
     return lambda value: None if value in values and type(value) in map(type, values) else fix
 
 
@@ -160,8 +160,8 @@ def _generic(hint: Any, origin: Any, name: str) -> _Check:
 def _mapping(value: Any, *, keys: _Check, values: _Check) -> str | None:
     if not isinstance(value, Mapping):
         return 'Give a mapping, such as {"name": …}'
-    fixes = [fix for key, item in value.items() for fix in (keys(key), values(item)) if fix]
-    return f"In each entry: {fixes[0]}" if fixes else None
+    fixes = (f"For {_shown(key)}: {fix}" for key, item in value.items() for fix in (keys(key), values(item)) if fix)
+    return next(fixes, None)
 
 
 def _listed(value: Any, *, inner: _Check, origin: type) -> str | None:
@@ -169,7 +169,7 @@ def _listed(value: Any, *, inner: _Check, origin: type) -> str | None:
         return "Give a list" if isinstance(value, str) is False else f"Give a list: [{value!r}]"
     if not isinstance(value, Sequence):  # an iterator would be used up
         return None
-    return next((f"In the list: {fix}" for item in value if (fix := inner(item))), None)
+    return next((f"For {_shown(item)}: {fix}" for item in value if (fix := inner(item))), None)
 
 
 def _text(value: Any, *, may_be_empty: bool) -> str | None:

@@ -79,10 +79,10 @@ def test_right_values_are_taken(stack: Stack) -> None:
         ({"period": 30}, "period is 30. Give a Duration"),
         ({"policy": "destroy"}, "policy is 'destroy'. Give a RemovalPolicy, such as RemovalPolicy.DESTROY"),
         ({"names": "a"}, "names is 'a'. Give a list: ['a']"),
-        ({"names": ["a", 5]}, "names is ['a', 5]. In the list: Give a text"),
+        ({"names": ["a", 5]}, "names is ['a', 5]. For 5: Give a text"),
         ({"labels": ["a"]}, 'labels is ["a"]'.replace('"', "'") + '. Give a mapping, such as {"name": …}'),
-        ({"labels": {"a": "b"}}, "labels is {'a': 'b'}. In each entry: Give a whole number"),
-        ({"mode": "fast"}, 'mode is \'fast\'. Use "on" or "off"'),
+        ({"labels": {"a": "b"}}, "labels is {'a': 'b'}. For 'a': Give a whole number"),
+        ({"mode": "fast"}, 'mode is \'fast\'. Use one of "on", "off"'),
         ({"call": 5}, "call is 5. Give a function"),
     ],
 )
