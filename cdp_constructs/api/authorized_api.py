@@ -16,9 +16,11 @@ from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import lambda_, sns
 from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
+from cdp_constructs.core.options import checks_options
+from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_region
 
 # All HTTP APIs of an account share the quota of a Region: by default one leaves half of it to the others.
 _HALF = apigatewayv2.ThrottleSettings(rate_limit=MOST_REQUESTS / 2, burst_limit=LARGEST_BURST / 2)
@@ -27,6 +29,7 @@ _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ROUTE = re.compile(rf"(?:{'|'.join((*_METHODS, 'OPTIONS', 'ANY'))}) /[^\s?#]*")
 
 
+@checks_options
 class AuthorizedApi(Construct):
     """An HTTP API that only signed-in users call, with throttling, CORS and an access log.
 
@@ -85,9 +88,6 @@ class AuthorizedApi(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        if isinstance(allowed_origins, str):
-            fix = 'Give a list, such as ["https://chat.example.com"]'
-            raise InvalidOptionError(self, "allowed_origins", f"is the string {allowed_origins!r}", fix)
         origins = check_origins(self, allowed_origins)
         check_region(self, "alarm_topic", alarm_topic)
         limits = throttle or _HALF
@@ -142,10 +142,6 @@ class AuthorizedApi(Construct):
         Raises:
             InvalidOptionError: for a malformed or repeated route, malformed scopes, or throttling out of range.
         """
-        if isinstance(routes, str):
-            raise InvalidOptionError(
-                self, "routes", f"is the string {routes!r}", 'Give a list, such as ["GET /orders"]'
-            )
         scopes = self._scopes if authorization_scopes is None else checked_scopes(self, authorization_scopes)
         if throttle is not None:
             check_throttle(self, throttle)

@@ -10,6 +10,7 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
@@ -51,6 +52,7 @@ class TokenIssuer:
         return cls(url, [client.user_pool_client_id for client in clients], user_pool_id=pool_id, region=region)
 
 
+@checks_options
 class SignInUserPool(Construct):
     """A Cognito user pool with one public client, whose sessions outlast the outage of a Region.
 

@@ -1,11 +1,13 @@
 """Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from aws_cdk import Duration, IResource, RemovalPolicy, Stack, Token
 from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
+
+_PARTS_OF_AN_ARN = 6
 
 
 class InvalidOptionError(ValueError):
@@ -118,38 +120,24 @@ def check_region(construct: "Construct", option: str, resource: "IResource | Non
     """
     if resource is None:
         return
-    here, there = region_of(stack_of(construct)), resource.env.region
+    here, there = region_of(stack_of(construct)), _region_of(resource)
     if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
         problem = f"is in {there}, but the stack is in {here}"
         raise InvalidOptionError(construct, option, problem, fix or f"Give one of {here}")
 
 
-def check_origins(construct: "Construct | str", origins: Iterable[str]) -> list[str]:
-    """Return the origins as a list, or refuse an empty list, wildcards, paths and plain http.
+def check_regions(construct: "Construct", resources: "Mapping[str, IResource | None]") -> None:
+    """Check the Regions of several options, by name; see `check_region`."""
+    for option, resource in resources.items():
+        check_region(construct, option, resource)
 
-    ``http://localhost`` with any port is allowed, because browsers treat it as a secure context.
 
-    Raises:
-        InvalidOptionError: naming the offending origin.
-    """
-    checked = list(origins)
-    if not checked:
-        raise InvalidOptionError(
-            construct, "allowed_origins", "is empty", 'Name each web origin, such as ["https://chat.example.com"]'
-        )
-    for origin in checked:
-        if Token.is_unresolved(origin):
-            continue
-        local = origin.startswith(("http://localhost", "http://127.0.0.1"))
-        scheme, _, host = origin.partition("://")
-        if "*" in origin or not host or "/" in host or (scheme != "https" and not local):
-            raise InvalidOptionError(
-                construct,
-                "allowed_origins",
-                f"contains {origin!r}",
-                "Use full origins with scheme and host and nothing after them, such as https://chat.example.com",
-            )
-    return checked
+def _region_of(resource: "IResource") -> str:
+    # Table.from_table_arn says that a table is in the stack's Region, whatever its ARN says.
+    arn = resource.table_arn if hasattr(type(resource), "table_arn") else None
+    if isinstance(arn, str) and not Token.is_unresolved(arn) and arn.count(":") >= _PARTS_OF_AN_ARN - 1:
+        return arn.split(":")[3]
+    return str(resource.env.region)
 
 
 def concrete_region(construct: "Construct") -> str:

@@ -20,6 +20,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_region
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_lag, metric_rejected
@@ -35,6 +36,7 @@ _FIREHOSE_LIMITS = "https://docs.aws.amazon.com/firehose/latest/dev/limits.html"
 _ATHENA_WORKGROUPS = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings.html"
 
 
+@checks_options
 class BatchLayer(Construct):
     """Keeps every record in S3, in columns, and answers questions about any time with SQL.
 

@@ -14,6 +14,7 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
@@ -25,6 +26,7 @@ _CAPACITY_STEP = 8
 _DATABASE = "telemetry"
 
 
+@checks_options
 class BatchWarehouse(Construct):
     """Loads the records of a ``BatchLayer`` into Redshift Serverless every five minutes, for joins and dashboards.
 

@@ -19,6 +19,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
@@ -37,6 +38,7 @@ _SENDERS = "a fleet whose program is wrong has more"
 _WINDOWS = "windows answer until the batch layer does; what is older is read there"
 
 
+@checks_options
 class SpeedLayer(Construct):
     """Keeps the latest state and one-minute windows of each thing, seconds after its records arrive.
 

@@ -14,6 +14,7 @@ from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.tables import add_item_table, key_of, leading_keys
@@ -24,6 +25,7 @@ _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 _THROTTLED_THAT_ALARM = 100
 
 
+@checks_options
 class StateSharing(Construct):
     """Shares sessions and presence between servers, in a table whose entries lapse unless a heartbeat renews them.
 

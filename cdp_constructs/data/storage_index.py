@@ -16,6 +16,7 @@ from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.event_sources import consume_queue
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.object_events import OBJECT_CREATED, OBJECT_DELETED, queue_object_events
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes, seconds
 from cdp_constructs.core.queues import (
@@ -38,6 +39,7 @@ _INTERVALS = "a run may take 15 minutes, and drift should not stay longer than a
 _REPAIRS_THAT_ALARM = 10
 
 
+@checks_options
 class StorageIndex(Construct):
     """Keeps a list of a bucket's objects in DynamoDB that answers queries by owner and by time.
 

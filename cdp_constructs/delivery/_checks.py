@@ -64,8 +64,6 @@ def check_domain(
     scope: Construct, domain_names: Sequence[str], certificate: "certificatemanager.ICertificate | None"
 ) -> None:
     """Refuse names without a certificate, a certificate without names, and one of another Region than us-east-1."""
-    if isinstance(domain_names, str):
-        raise InvalidOptionError(scope, "domain_names", f"is the string {domain_names!r}", "Give a list of names")
     if bool(domain_names) != (certificate is not None):
         given, missing = ("domain_names", "certificate") if domain_names else ("certificate", "domain_names")
         raise InvalidOptionError(scope, given, f"was given without {missing}", "Give both, or neither")
@@ -148,7 +146,7 @@ _WILD_HOST = re.compile(r"(?:https|wss)://\*\.[^\s;,*]+\.[^\s;,*]+")
 def check_content_security_policy(scope: Construct, sources: "Mapping[str, Sequence[str]]") -> None:
     """Refuse sources that would take the point out of a policy: inline code, whole schemes, everything."""
     for directive, names in sources.items():
-        if not _DIRECTIVE.fullmatch(directive) or isinstance(names, str):
+        if not _DIRECTIVE.fullmatch(directive):
             fix = 'Give lists by directive, such as {"connect-src": ["https://api.example.com"]}'
             raise InvalidOptionError(scope, "content_security_policy", f"has {directive!r}: {names!r}", fix)
         for source in names:

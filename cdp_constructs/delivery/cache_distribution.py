@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
@@ -39,6 +40,7 @@ function handler(event) {
 """
 
 
+@checks_options
 class CacheDistribution(Construct):
     """A CloudFront distribution in front of any origin, with security headers, own names and APIs below a path.
 

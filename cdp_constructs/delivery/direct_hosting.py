@@ -14,6 +14,7 @@ from constructs import Construct
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
@@ -25,6 +26,7 @@ _YEAR = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 
 
+@checks_options
 class DirectHosting(Construct):
     """A web site of files in a private bucket, served through CloudFront, without a server.
 

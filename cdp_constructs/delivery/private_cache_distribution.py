@@ -15,6 +15,7 @@ from constructs import Construct
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import check_exclusive, check_region
@@ -40,6 +41,7 @@ from cdp_constructs.delivery._distributions import (
 from cdp_constructs.delivery._signing_keys import SigningKeys, add_signing_function
 
 
+@checks_options
 class PrivateCacheDistribution(Construct):
     """A CloudFront distribution over a private bucket that serves only signed URLs and signed cookies.
 

@@ -8,9 +8,10 @@ import cdp_constructs
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, iam, kms, sns, sqs
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_region
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
 from cdp_constructs.iot._common import check_kind
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
@@ -21,6 +22,7 @@ __all__ = ["Aggregation"]
 _RETENTION_LIMIT = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
 
 
+@checks_options
 class Aggregation(Construct):
     """Collects the telemetry of all devices of a fleet in a Kinesis stream, in order for each device.
 
@@ -73,12 +75,11 @@ class Aggregation(Construct):
                 resources of another Region.
         """
         super().__init__(scope, construct_id)
+        check_regions(self, {"stream": stream, "encryption_key": encryption_key, "alarm_topic": alarm_topic})
         check_exclusive(self, {"stream": stream}, {"retention": retention, "removal_policy": removal_policy})
         check_kind(self, kind)
         if retention is not None:
             check_duration(self, "retention", retention, low=days(1), high=days(365), source=_RETENTION_LIMIT)
-        for option, resource in (("stream", stream), ("encryption_key", encryption_key), ("alarm_topic", alarm_topic)):
-            check_region(self, option, resource)
         self.encryption_key = encryption_key
         self.stream = stream or kinesis.Stream(
             self,

@@ -11,6 +11,7 @@ import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, lambda_, sns
 from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.permissions import allow_on_prefixes
@@ -23,6 +24,7 @@ __all__ = ["Broadcast"]
 _LONGEST_PREFIX = 27
 
 
+@checks_options
 class Broadcast(Construct):
     """Sends one command to all devices of a context, or of a fleet: at once by MQTT, or staged by AWS IoT Jobs.
 

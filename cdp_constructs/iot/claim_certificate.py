@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["ClaimCertificate"]
 
 
+@checks_options
 @dataclass(frozen=True)
 class ClaimCertificate:
     """A certificate whose holders may ask for an identity; made by ``DeviceFleet.add_claim_certificate``."""

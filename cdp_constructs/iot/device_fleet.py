@@ -13,6 +13,7 @@ from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import certificatemanager as acm
 from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, sns, sqs
 from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
@@ -41,6 +42,7 @@ _LONGEST_CLAIM_WINDOW = Duration.days(1)
 _LIFETIME_SOURCE = "https://docs.aws.amazon.com/iot/latest/developerguide/device-certs-create.html"
 
 
+@checks_options
 class DeviceFleet(Construct):
     """A fleet of AWS IoT devices, each with an X.509 certificate that lets it act for itself only.
 

@@ -9,8 +9,9 @@ from constructs import Construct
 import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms, sns, sqs
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_regions
 from cdp_constructs.iot._common import check_kind, check_option
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
@@ -20,6 +21,7 @@ from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 __all__ = ["FanoutNotification"]
 
 
+@checks_options
 class FanoutNotification(Construct):
     """Delivers what a device publishes to the subscribers of its context or of the device, each with its own queue.
 
@@ -74,7 +76,7 @@ class FanoutNotification(Construct):
         super().__init__(scope, construct_id)
         check_kind(self, kind)
         check_exclusive(self, {"fanout": fanout}, {"encryption_key": encryption_key, "removal_policy": removal_policy})
-        check_region(self, "alarm_topic", alarm_topic)
+        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         if fanout is not None and fanout.topic.fifo:
             fix = "Give a standard one"
             raise InvalidOptionError(self, "fanout", "is FIFO, which AWS IoT rules do not support", fix)

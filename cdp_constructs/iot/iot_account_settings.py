@@ -12,6 +12,7 @@ from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.keys import USE_KEY
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_region
@@ -38,6 +39,7 @@ _REFUSED = {"Connect": "connections", "PublishIn": "messages", "Subscribe": "sub
 _REFUSALS_THAT_ALARM = 10
 
 
+@checks_options
 class IotAccountSettings(Construct):
     """Logging, audits and the fleet index of AWS IoT: what an account has once per Region, shared by all fleets.
 

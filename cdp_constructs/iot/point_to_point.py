@@ -9,6 +9,7 @@ import cdp_constructs
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import apigatewayv2, cloudwatch, dynamodb, kms, lambda_, sns, sqs
 from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_dead_letters, metric_oldest_message
@@ -32,6 +33,7 @@ _ROUTES = (
 )
 
 
+@checks_options
 class PointToPoint(Construct):
     """Sends a command to one device and records its response or time-out, or sets a desired state in its shadow.
 

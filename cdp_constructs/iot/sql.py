@@ -6,11 +6,9 @@ from aws_cdk import Token
 from constructs import Construct
 
 from cdp_constructs.core.validation import InvalidOptionError
-from cdp_constructs.iot.topics import InvalidTopicError, check_filter
+from cdp_constructs.iot.topics import InvalidTopicError, check_mqtt_filter
 
 _SQL = re.compile(r"\s*SELECT\s.+\sFROM\s+'(?P<filter>[^']*)'", re.IGNORECASE | re.DOTALL)
-# Reserved topics that a rule may subscribe to.
-_RESERVED = ("$aws/events/", "$aws/things/")
 
 
 def select(expressions: str, topic_filter: str, where: str = "") -> str:
@@ -39,9 +37,7 @@ def check_sql(construct: "Construct", sql: str) -> None:
     if match is None:
         fix = "Write SELECT … FROM '<topic filter>', such as SELECT * FROM 'dt/home/#'"
         raise InvalidOptionError(construct, "sql", f"is {sql!r}", fix)
-    if match["filter"].startswith(_RESERVED):
-        return
     try:
-        check_filter(match["filter"])
+        check_mqtt_filter(match["filter"])
     except InvalidTopicError as error:
         raise InvalidOptionError(construct, "sql", f"has an invalid topic filter: {error}", "Change it") from error

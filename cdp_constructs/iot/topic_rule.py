@@ -9,10 +9,11 @@ from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kinesis, kms, lambda_, sns, sqs
 from cdp_constructs.core.cdk import kinesisfirehose as firehose
 from cdp_constructs.core.keys import USE_KEY
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
-from cdp_constructs.core.validation import InvalidOptionError, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_region, check_regions
 from cdp_constructs.iot._rule_actions import (
     Action,
     delivery_stream_action,
@@ -29,6 +30,7 @@ _QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/iot-core.html"
 _MOST_ACTIONS = 10
 
 
+@checks_options
 class TopicRule(Construct):
     """Sends the messages of an MQTT topic filter to other services, and failed messages to a dead-letter queue.
 
@@ -81,7 +83,7 @@ class TopicRule(Construct):
         """
         super().__init__(scope, construct_id)
         check_sql(self, sql)
-        check_region(self, "alarm_topic", alarm_topic)
+        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self._sql = sql
         self._description = description
         self._actions: list[Action] = []
@@ -134,6 +136,7 @@ class TopicRule(Construct):
             encryption_key: The key that the queue is encrypted with. Default: the queue's, if the CDK knows it.
         """
         self._check_queue("queue", queue)
+        check_region(self, "encryption_key", encryption_key)
         self._allow(["sqs:SendMessage"], queue.queue_arn, encryption_key or queue.encryption_master_key)
         return self._add(queue_action(self.role, queue, base64=base64))
 
@@ -144,6 +147,7 @@ class TopicRule(Construct):
             topic: A standard topic.
             encryption_key: The key that the topic is encrypted with. Default: the topic's, if the CDK knows it.
         """
+        check_regions(self, {"topic": topic, "encryption_key": encryption_key})
         self._check_standard("topic", fifo=topic.fifo)
         self._allow(["sns:Publish"], topic.topic_arn, encryption_key or topic.master_key)
         return self._add(topic_action(self.role, topic))
@@ -156,6 +160,7 @@ class TopicRule(Construct):
             partition_key: A substitution template such as ``BY_THING`` of ``cdp_constructs.iot.topics``; messages of
                 one key stay in order.
         """
+        check_region(self, "stream", stream)
         self._allow(["kinesis:PutRecord"], stream.stream_arn, stream.encryption_key)
         return self._add(stream_action(self.role, stream, partition_key))
 

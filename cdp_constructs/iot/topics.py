@@ -33,6 +33,9 @@ _LEVEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Thing names may also have colons: https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html
 _THING = re.compile(r"[A-Za-z0-9:_-]{1,128}")
 _CHARACTERS = re.compile(r"[A-Za-z0-9:_/-]*")
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+# The mandatory segments of a reserved topic: three.
+_RESERVED = re.compile(r"\$[^/]*/[^/]*/[^/]*/?")
 
 
 class InvalidTopicError(ValueError):
@@ -51,12 +54,17 @@ def check_topic(topic: str) -> str:
     return _check(topic, topic)
 
 
-def check_filter(topic_filter: str) -> str:
-    """Return a topic filter that a rule or a client can subscribe to.
+def check_mqtt_filter(topic_filter: str) -> str:
+    """Return a topic filter of any application that AWS IoT takes: MQTT's rules and the limits of AWS IoT.
 
     Raises:
-        InvalidTopicError: as for a topic, and for ``#`` before the end or wildcards beside other characters in a level.
+        InvalidTopicError: for none, ``#`` before the end, wildcards beside other characters in a level, NUL, more than
+            7 slashes or 256 bytes.
     """
+    if not topic_filter or _NO_TEXT.search(topic_filter):
+        raise InvalidTopicError(f"filter {topic_filter!r} is empty, or no text in UTF-8 without NUL; name the topics")
+    if topic_filter.startswith("$") and not topic_filter.startswith("$aws/"):
+        raise InvalidTopicError(f"filter {topic_filter!r} is reserved; AWS IoT's own topics begin with $aws/")
     levels = topic_filter.split("/")
     for position, level in enumerate(levels):
         if "#" in level and (level != "#" or position != len(levels) - 1):
@@ -65,6 +73,16 @@ def check_filter(topic_filter: str) -> str:
             )
         if "+" in level and level != "+":
             raise InvalidTopicError(f"filter {topic_filter!r} has + inside a level; + stands for a whole level")
+    return _check_size(topic_filter)
+
+
+def check_filter(topic_filter: str) -> str:
+    """Return a topic filter of this grammar that a rule or a client can subscribe to.
+
+    Raises:
+        InvalidTopicError: as for a topic, and for ``#`` before the end or wildcards beside other characters in a level.
+    """
+    check_mqtt_filter(topic_filter)
     return _check(topic_filter, topic_filter.replace("+", "x").replace("#", "x"))
 
 
@@ -151,10 +169,14 @@ def _check(topic: str, concrete: str) -> str:
         raise InvalidTopicError(f"topic {topic!r} has an empty level; give every level a name")
     if not _CHARACTERS.fullmatch(concrete):
         raise InvalidTopicError(f"topic {topic!r} has other characters than letters, digits, :, _ and -; replace them")
-    if topic.count("/") > _MOST_SLASHES:
-        raise InvalidTopicError(
-            f"topic {topic!r} has {topic.count('/')} slashes; AWS IoT takes {_MOST_SLASHES} ({_QUOTAS})"
-        )
+    return _check_size(topic)
+
+
+def _check_size(topic: str) -> str:
+    # What a reserved topic begins with is not counted: https://docs.aws.amazon.com/general/latest/gr/iot-core.html
+    slashes = (_RESERVED.sub("", topic, count=1) if topic.startswith("$") else topic).count("/")
+    if slashes > _MOST_SLASHES:
+        raise InvalidTopicError(f"topic {topic!r} has {slashes} slashes; AWS IoT takes {_MOST_SLASHES} ({_QUOTAS})")
     if len(topic.encode()) > _MOST_BYTES:
         raise InvalidTopicError(
             f"topic {topic!r} has {len(topic.encode())} bytes; AWS IoT takes {_MOST_BYTES} ({_QUOTAS})"

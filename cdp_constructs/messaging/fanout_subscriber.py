@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from aws_cdk import Duration
 
 from cdp_constructs.core.cdk import cloudwatch, sns, sqs
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
 
 __all__ = ["FanoutSubscriber"]
 
 
+@checks_options
 @dataclass(frozen=True)
 class FanoutSubscriber:
     """What ``SnsSqsFanout.add_subscriber`` and ``add_remote_subscriber`` return: the constructs of one subscriber."""

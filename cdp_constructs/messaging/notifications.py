@@ -13,6 +13,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, ses, sns, sqs
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.queues import (
     add_dead_letter_queue,
     add_work_queue,
@@ -20,7 +21,7 @@ from cdp_constructs.core.queues import (
     metric_oldest_message,
 )
 from cdp_constructs.core.tables import add_item_table
-from cdp_constructs.core.validation import check_region
+from cdp_constructs.core.validation import check_regions
 from cdp_constructs.messaging._mail_feedback import add_configuration_set, queue_mail_feedback
 from cdp_constructs.messaging._notification_checks import (
     check_platform_applications,
@@ -45,6 +46,7 @@ _VISIBILITY = Duration.minutes(3)
 _TRIES = 10
 
 
+@checks_options
 class Notifications(Construct):
     """Notifies users who are away, by mail and by push on mobile devices, as each of them chose.
 
@@ -144,8 +146,8 @@ class Notifications(Construct):
         check_sender(self, sender, identity)
         check_unsubscribe_url(self, unsubscribe_url)
         check_platform_applications(self, self.platform_applications)
-        for option, resource in (("identity", identity), ("table", table), ("alarm_topic", alarm_topic)):
-            check_region(self, option, resource)
+        given = {"identity": identity, "table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
+        check_regions(self, given)
         self.encryption_key = encryption_key
         self.table = table or add_item_table(
             self, "Table", encryption_key=encryption_key, removal_policy=removal_policy

@@ -6,8 +6,9 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from cdp_constructs.core.cdk import lambda_, sqs
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import minutes, seconds
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
 
 __all__ = ["QueueConsumer"]
 
@@ -24,6 +25,7 @@ _LARGEST_IMMEDIATE_BATCH = 10
 _DEFAULT_CONCURRENCY = 10
 
 
+@checks_options
 @dataclass(frozen=True)
 class QueueConsumer:
     """A function that works on a queue in batches, and how the queue treats it; checked when it is made.
@@ -109,7 +111,11 @@ class QueueConsumer:
 
         Returns:
             The event source mapping; None without a function.
+
+        Raises:
+            InvalidOptionError: for a queue of another Region.
         """
+        check_region(scope, "queue", queue)
         if self.function is None:
             return None
         # Imported here: aws_lambda imports aws_ec2, and an application with a function has paid for both already.

@@ -8,9 +8,10 @@ from constructs import Construct
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms
 from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region, check_regions
 from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy
 from cdp_constructs.messaging._publishing import grant_publish, let_sns_use_key
 from cdp_constructs.messaging._remote_subscriptions import is_other_region, subscribe_from_other_region
@@ -19,6 +20,7 @@ from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
 
 
+@checks_options
 class SnsSqsFanout(Construct):
     """Delivers each published message to many subscribers that neither know nor wait for each other.
 
@@ -94,7 +96,7 @@ class SnsSqsFanout(Construct):
         check_exclusive(self, {"encryption_key": encryption_key}, {"removal_policy": removal_policy})
         fix = "Create the fan-out in the topic's Region, and use add_remote_subscriber for queues of the other one"
         check_region(self, "topic", topic, fix=fix)
-        check_region(self, "alarm_topic", alarm_topic)
+        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self.alarm_topic = alarm_topic
         if topic is not None:
             self.topic = topic
@@ -156,7 +158,7 @@ class SnsSqsFanout(Construct):
         Raises:
             InvalidOptionError: for values that SNS or SQS would refuse, and for an alarm topic of another Region.
         """
-        check_region(self, "alarm_topic", alarm_topic)
+        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         options = self._check_subscriber(construct_id, consumer, filter_policy, filter_on, raw_message_delivery)
         owner = Construct(self, construct_id)
         return subscribe(self, owner, options, encryption_key=encryption_key, alarm_topic=alarm_topic)
@@ -196,7 +198,7 @@ class SnsSqsFanout(Construct):
                 Regions are not known at synthesis.
         """
         other_region = is_other_region(self, scope)
-        check_region(scope, "alarm_topic", alarm_topic)
+        check_regions(scope, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         options = self._check_subscriber(construct_id, consumer, filter_policy, filter_on, raw_message_delivery)
         if other_region:
             return subscribe_from_other_region(

@@ -9,6 +9,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.runbooks import runbook_of
@@ -17,6 +18,7 @@ from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 __all__ = ["AlarmTopic", "add_composite_alarm", "add_mail"]
 
 
+@checks_options
 class AlarmTopic(Construct):
     """An SNS topic for the alarms of a system in one Region, encrypted with a key that CloudWatch may use.
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 
@@ -18,6 +19,7 @@ _Kind = TypeVar("_Kind", bound=Construct)
 _ROW = 24
 
 
+@checks_options
 class StackContents:
     """The alarms, queues and functions of a finished stack, found with one walk over its construct tree.
 

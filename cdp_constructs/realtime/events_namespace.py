@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs.core.cdk import cloudwatch, lambda_, sns
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._events_api import BY_ROLE, BY_USER, appsync_of, events_metric
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace
@@ -15,6 +16,7 @@ from cdp_constructs.realtime.channel_namespace import ChannelNamespace
 __all__ = ["EventsNamespace"]
 
 
+@checks_options
 @dataclass(frozen=True)
 class EventsNamespace(ChannelNamespace):
     """The channels of ``RealtimeChannels`` that begin with one segment."""

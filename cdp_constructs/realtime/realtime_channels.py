@@ -16,15 +16,17 @@ import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import kms, sns
 from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
-from cdp_constructs.core.validation import check_region
+from cdp_constructs.core.validation import check_regions
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace
 from cdp_constructs.realtime._events_api import add_events_api, events_metric
 from cdp_constructs.realtime.events_namespace import EventsNamespace, make_namespace
 
 
+@checks_options
 class RealtimeChannels(Construct):
     """Pushes events to the connected clients that may see them, over an AppSync Events API.
 
@@ -79,7 +81,7 @@ class RealtimeChannels(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
+        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self.issuer = issuer
         self.encryption_key = encryption_key
         self._alarm_topic = alarm_topic

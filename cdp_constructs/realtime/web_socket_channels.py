@@ -17,9 +17,10 @@ from constructs import Construct
 import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import sns
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import check_exclusive, check_region
+from cdp_constructs.core.validation import check_exclusive, check_regions
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_issuer, check_namespace
 from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
@@ -33,6 +34,7 @@ from cdp_constructs.realtime._web_socket_namespace import WebSocketNamespace
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace
 
 
+@checks_options
 class WebSocketChannels(Construct):
     """Pushes events to the connected clients that may see them, over an API Gateway WebSocket API.
 
@@ -101,8 +103,7 @@ class WebSocketChannels(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        check_region(self, "table", table)
-        check_region(self, "alarm_topic", alarm_topic)
+        check_regions(self, {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic})
         check_issuer(self, issuer)
         self.issuer = issuer
         self._alarm_topic = alarm_topic

@@ -17,6 +17,7 @@ from cdp_constructs.core.cdk import cloudwatch, dynamodb, lambda_, s3, sns, sqs
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.http_apis import throttle_routes
 from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
@@ -43,6 +44,7 @@ class HealthDependency:
     """Whether the Region is of no use without it."""
 
 
+@checks_options
 class DeepHealthCheck(Construct):
     """Two public health routes of an API: one that asks what the Region depends on, and one that asks nothing.
 

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region, concrete_region
@@ -22,6 +23,7 @@ _LONGEST_PATH = 255
 _INTERVALS_MS = (10_000, 30_000)
 
 
+@checks_options
 class MultiRegionLatencyRouting(Construct):
     """One Region's half of a common name: a custom domain of its API, latency records, and a health check of both.
 

@@ -8,11 +8,12 @@ from constructs import Construct
 
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import kms
+from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.queues import LONGEST_RETENTION
 from cdp_constructs.core.tree import keep, kept
-from cdp_constructs.core.validation import InvalidOptionError, check_origins
+from cdp_constructs.core.validation import InvalidOptionError
 
 INCOMING, ACCEPTED, QUARANTINE = "incoming/", "accepted/", "quarantine/"
 _RECEIVES_UPLOADS = "ReceivesUploads"

@@ -15,10 +15,11 @@ from cdp_constructs.core.event_sources import consume_queue
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.object_events import OBJECT_CREATED, queue_object_events
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_region
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_regions
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE, add_upload_bucket, receive_uploads
 from cdp_constructs.upload._upload_functions import UploadFunctions, check_content_types
 
@@ -34,6 +35,7 @@ _EXPIRY_LIMIT = (
 _REJECTIONS_THAT_ALARM = 10
 
 
+@checks_options
 class DirectObjectUpload(Construct):
     """A bucket that users upload to with signed forms, a check of what arrived, and a topic of accepted uploads.
 
@@ -119,8 +121,8 @@ class DirectObjectUpload(Construct):
         expiry = expiry or minutes(5)
         creation_only: dict[str, object] = {"allowed_origins": allowed_origins, "removal_policy": removal_policy}
         check_exclusive(self, {"bucket": bucket}, creation_only)
-        for name, resource in {"bucket": bucket, "topic": topic, "alarm_topic": alarm_topic}.items():
-            check_region(self, name, resource)
+        given = {"bucket": bucket, "topic": topic, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
+        check_regions(self, given)
         check_range(self, "max_size_mb", max_size_mb, low=1, high=_LARGEST_MB, unit="MB", source=_COPY_LIMIT)
         check_duration(self, "expiry", expiry, low=seconds(1), high=_LONGEST_EXPIRY, source=_EXPIRY_LIMIT)
         check_content_types(self, content_types)

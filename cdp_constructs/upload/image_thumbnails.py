@@ -16,11 +16,12 @@ from cdp_constructs.core.cdk import cloudwatch, kms, sqs
 from cdp_constructs.core.functions import ARCHITECTURE, RUNTIME, Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY, add_key
 from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import metric_oldest_message
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_regions
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.upload._upload_bucket import ACCEPTED
 
@@ -33,6 +34,7 @@ _TIMEOUT = Duration.seconds(60)
 _UNREADABLE_THAT_ALARM = 10
 
 
+@checks_options
 class ImageThumbnails(Construct):
     """A queue of accepted uploads and a function that makes a small WebP of each image among them.
 
@@ -118,8 +120,8 @@ class ImageThumbnails(Construct):
         check_duration(
             self, "decoding_timeout", patience, low=seconds(1), high=seconds(40), source="the function has 60 seconds"
         )
-        for name, resource in {"bucket": bucket, "topic": topic, "alarm_topic": alarm_topic}.items():
-            check_region(self, name, resource)
+        given = {"bucket": bucket, "topic": topic, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
+        check_regions(self, given)
         if not prefix.endswith("/"):
             raise InvalidOptionError(self, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
         self.bucket = bucket

@@ -13,6 +13,7 @@ from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import cloudwatch, kms, lambda_, sns
 from cdp_constructs.core.metrics import function_metric
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import (
@@ -22,7 +23,7 @@ from cdp_constructs.core.queues import (
     metric_oldest_message,
 )
 from cdp_constructs.core.tables import add_table
-from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_range, check_regions
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.workflow._webhook_endpoint import add_api, add_route, add_secret
 from cdp_constructs.workflow._webhook_functions import add_receiver, add_replay
@@ -37,6 +38,7 @@ _REJECTIONS_THAT_ALARM = 10
 _HTTP_API_QUOTAS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
 
 
+@checks_options
 class WebhookAutomation(Construct):
     """Turns the webhooks of another system, such as an issue tracker, into work: verified, once, in order.
 
@@ -121,8 +123,8 @@ class WebhookAutomation(Construct):
         source = source or WebhookSource.hmac_sha256()
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100)
         self._check(consumer, source, limits)
-        for option, resource in (("secret", secret), ("bucket", bucket), ("api", api), ("alarm_topic", alarm_topic)):
-            check_region(self, option, resource)
+        given = {"secret": secret, "bucket": bucket, "api": api, "encryption_key": encryption_key}
+        check_regions(self, {**given, "alarm_topic": alarm_topic})
         self.encryption_key = encryption_key
         self.secret = secret or add_secret(self, encryption_key=encryption_key, removal_policy=removal_policy)
         self.bucket = bucket or self._create_bucket(removal_policy)

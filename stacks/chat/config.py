@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from cdp_constructs.core.validation import InvalidOptionError, check_origins, check_range
+from cdp_constructs.core.origins import check_origins
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.operations.configuration import (
     ConfigurationError,
     SystemConfiguration,

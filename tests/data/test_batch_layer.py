@@ -313,9 +313,12 @@ def _layer(**options: Any) -> Callable[[Stack], object]:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (_layer(columns=["temperature"]), r"columns is \['temperature'\]. Give types"),
+        (_layer(columns=["temperature"]), r"columns is \['temperature'\]. Give a mapping"),
         (_layer(columns={}), "columns is {}"),
-        (_layer(columns={"temperature": "float8"}), "columns says 'float8' of 'temperature'. Use one of bigint"),
+        (
+            _layer(columns={"temperature": "float8"}),
+            "columns is {'temperature': 'float8'}. For 'temperature': Use one of \"bigint\"",
+        ),
         (_layer(columns={"Temperature": "double"}), "columns contains 'Temperature'"),
         (_layer(columns={"thing": "string"}), "columns contains 'thing', which has a meaning"),
         (_layer(buffering=Duration.seconds(59)), "buffering is 59 seconds. Use 60 to 900 seconds"),

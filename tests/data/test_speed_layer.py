@@ -370,7 +370,7 @@ def _many(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (_layer(measures="temperature"), "measures is 'temperature'. Name each"),
+        (_layer(measures="temperature"), "measures is 'temperature'. Give a list"),
         (_layer(measures=[]), r"measures is \[\]"),
         (_layer(measures=["Temperature"]), "measures contains 'Temperature'. Use lower-case"),
         (_layer(measures=["at"]), "measures contains 'at', which has a meaning"),

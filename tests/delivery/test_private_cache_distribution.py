@@ -348,7 +348,7 @@ def options(**given: Any) -> PrivateCacheDistribution:
         ({"origin_path": "accepted"}, r"origin_path is 'accepted'\. Begin with a slash"),
         ({"origin_path": "/accepted/"}, r"origin_path is '/accepted/'\. Begin with a slash and end without one"),
         ({"domain_names": ["a.example.com"]}, r"domain_names was given without certificate"),
-        ({"domain_names": "a.example.com"}, r"domain_names is the string 'a\.example\.com'\. Give a list"),
+        ({"domain_names": "a.example.com"}, r"domain_names is 'a\.example\.com'\. Give a list"),
         ({"certificate_arn": CERTIFICATE}, r"certificate was given without domain_names"),
         (
             {"certificate_arn": CERTIFICATE.replace("us-east-1", "eu-west-1"), "domain_names": ["a.example.com"]},

@@ -110,8 +110,39 @@ def test_rule_packs_have_nothing_to_say(synthesis: Synthesis) -> None:
 
 
 @pytest.mark.parametrize(
+    "topic_filter",
+    [
+        "spBv1.0/+/DDATA/#",
+        "v3/app@ttn/devices/+/up",
+        "aws/td/device/x///m/+",
+        "/dev/+/data",
+        "zigbee2mqtt/Living Room/+",
+        "工場/+/温度",
+        "#",
+        "$aws/iotwireless/events/#",
+        "$aws/events/presence/connected/+",
+        "$aws/things/+/shadow/name/+/update/documents",
+    ],
+)
+def test_topics_of_others_are_taken(cdk_app: App, topic_filter: str) -> None:
+    sql = select("*", topic_filter)
+    rule = TopicRule(Stack(cdk_app, "Stack"), "Rule", sql=sql, description="").rule
+    written = rule.topic_rule_payload
+    assert isinstance(written, iot.CfnTopicRule.TopicRulePayloadProperty)
+    assert written.sql == sql
+
+
+@pytest.mark.parametrize(
     "sql",
-    ["", "SELECT *", "SELECT * FROM '/dt/#'", "SELECT * FROM '$SYS/#'", "SELECT * FROM '1/2/3/4/5/6/7/8/9'"],
+    [
+        "",
+        "SELECT *",
+        "SELECT * FROM 'dt/#/x'",
+        "SELECT * FROM 'dt/a+'",
+        "SELECT * FROM ''",
+        "SELECT * FROM '$SYS/#'",
+        "SELECT * FROM '1/2/3/4/5/6/7/8/9'",
+    ],
 )
 def test_sql_that_aws_iot_would_refuse(cdk_app: App, sql: str) -> None:
     with pytest.raises(InvalidOptionError, match="sql"):

@@ -556,7 +556,7 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
         (_add(filter_policy={"a": []}), r"filter_policy has \[\] for 'a'"),
         (_add(filter_policy={"a": "b"}), r"filter_policy has 'b' for 'a'\. Give a list"),
         (_add(filter_on="body"), "filter_on is 'body' without a filter_policy"),
-        (_add(filter_policy={"a": ["b"]}, filter_on="envelope"), "filter_on is 'envelope'. Use \"attributes\""),
+        (_add(filter_policy={"a": ["b"]}, filter_on="envelope"), "filter_on is 'envelope'. Use one of \"attributes\""),
         (_consume(max_receive_count=0), r"max_receive_count is 0 deliveries\. Use 1 to 1,000"),
         (_consume(max_concurrency=1), r"max_concurrency is 1 batches\. Use 2 to 1,000"),
         (_consume(batch_size=10_001, batching_window=Duration.seconds(1)), "batch_size is 10001 messages"),

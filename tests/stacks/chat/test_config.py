@@ -118,7 +118,10 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (without(GOOD, "regions"), "context key 'chat' lacks 'regions'. Add 'regions' to it."),
         (GOOD | {"allowed_origins": []}, "chat: allowed_origins is empty. Name each web origin"),
-        (GOOD | {"allowed_origins": ["*"]}, "chat: allowed_origins contains '*'. Use full origins"),
+        (
+            GOOD | {"allowed_origins": ["*"]},
+            "chat: allowed_origins contains '*': wildcards would let every site in. Use full origins",
+        ),
         (
             GOOD | {"latency_routing": True},
             'domain_name is None while latency_routing is true. Add "domain_name": "api.chat.example.com", or set',

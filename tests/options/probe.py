@@ -1,0 +1,117 @@
+"""Gives each option of the public constructs wrong values, wherever an example uses a construct."""
+
+import functools
+import inspect
+import itertools
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import cdp_constructs
+from cdp_constructs import InvalidOptionError
+from tests.options.elsewhere import elsewhere
+from tests.options.values import MAY_BE_EMPTY, wrong_values
+
+__all__ = ["REFUSED", "Probe", "options_of_the_library", "probing"]
+
+REFUSED = "WithAWrongOption"
+"""In the ids of constructs that were tried to be made."""
+
+
+@dataclass
+class Probe:
+    """What came of wrong values."""
+
+    seen: set[str]
+    """The constructors and methods that were tried."""
+    tried: int = 0
+    faults: list[str] = field(default_factory=list)
+    """Errors that are not the library's, or name another option, and what was accepted."""
+    made: list[Any] = field(default_factory=list)
+    """The objects of the library that the example made or used."""
+    trying: bool = False
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def try_all(self, function: Callable[..., Any], instance: Any, given: dict[str, Any]) -> None:
+        """Call a constructor or a method with each of its options wrong in turn."""
+        hints = typing.get_type_hints(function)
+        for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
+            if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
+                continue
+            values = wrong_values(hints.get(name, Any), name)
+            if str in _alternatives(hints.get(name)) and name not in MAY_BE_EMPTY:
+                values += ["", " "]
+            values += elsewhere(instance, given, hints.get(name))
+            for value in values:
+                self._try(function, instance, given, name, value)
+
+    def _try(self, function: Callable[..., Any], instance: Any, given: dict[str, Any], name: str, value: Any) -> None:
+        options = {**given, name: value}
+        if "construct_id" in given and name != "construct_id":
+            options["construct_id"] = f"{given['construct_id']}{REFUSED}{next(self._numbers)}"
+        target = object.__new__(type(instance)) if function.__name__ == "__init__" else instance
+        self.tried += 1
+        place = f"{function.__qualname__}({name}={str(value)[:60]!r})"
+        try:
+            function(target, **options)
+        except InvalidOptionError as error:
+            # A dependency of a health check has a name of its own: "table 'orders'".
+            if error.option.partition(" ")[0] != name:
+                self.faults.append(f"{place}: names {error.option}: {error}")
+        except Exception as error:  # noqa: BLE001 - any other error is what is looked for
+            self.faults.append(f"{place}: {type(error).__name__}: {str(error)[:200]}")
+        else:
+            self.faults.append(f"{place}: accepted")
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) or (hint,)
+
+
+def options_of_the_library() -> set[str]:
+    """Return the constructors and public methods that have options."""
+    return {member.__qualname__ for _, _, member in _members() if len(inspect.signature(member).parameters) > 1}
+
+
+def _members() -> Iterator[tuple[type, str, Callable[..., Any]]]:
+    for public in cdp_constructs.__all__:
+        owner = getattr(cdp_constructs, public)
+        for name, member in list(vars(owner).items()) if inspect.isclass(owner) else ():
+            # What `checks_options` wraps has the options of users.
+            if inspect.isfunction(member) and hasattr(member, "__wrapped__"):
+                yield owner, name, member
+
+
+@contextmanager
+def probing(seen: set[str]) -> Iterator[Probe]:
+    """Try every constructor and public method of the library when it is first called, and remember which."""
+    probe = Probe(seen=seen)
+    originals = list(_members())
+    for owner, name, member in originals:
+        setattr(owner, name, _probed(probe, member))
+    try:
+        yield probe
+    finally:
+        for owner, name, member in originals:
+            setattr(owner, name, member)
+
+
+def _probed(probe: Probe, function: Callable[..., Any]) -> Callable[..., Any]:
+    names = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        # A call inside a call that is tried has its wrong value.
+        if function.__qualname__ not in probe.seen and not probe.trying:
+            probe.seen.add(function.__qualname__)
+            instance, given = arguments[0], {**dict(zip(names[1:], arguments[1:], strict=False)), **options}
+            probe.trying = True
+            probe.try_all(function, instance, given)
+            probe.trying = False
+        if not probe.trying and all(one is not arguments[0] for one in probe.made):
+            probe.made.append(arguments[0])
+        return function(*arguments, **options)
+
+    return call

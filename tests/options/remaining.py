@@ -1,0 +1,90 @@
+"""Calls what the examples of the documentation leave out, so that its options are tried as well."""
+
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_iot as iot
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+
+import cdp_constructs
+from cdp_constructs import (
+    AlarmTopic,
+    BatchLayer,
+    CacheDistribution,
+    DeepHealthCheck,
+    DeviceFleet,
+    DirectHosting,
+    PrivateCacheDistribution,
+    SpeedLayer,
+    StackContents,
+    StateSharing,
+    TopicRule,
+)
+
+__all__ = ["call_remaining", "call_rest"]
+
+WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/given/1"
+
+
+def call_remaining(stack: Stack, made: list[Any]) -> None:
+    """Call on the objects of the library that were made what was not called on them."""
+    reader = iam.Role(stack, "OtherReader", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    for pattern in list(made):
+        for name in ("grant_read", "grant_publish", "grant_issue", "grant_put", "grant_command", "grant_sign"):
+            if hasattr(type(pattern), name):
+                groups = {"groups": ["group"]} if isinstance(pattern, StateSharing) else {}
+                getattr(pattern, name)(reader, **groups)
+        _call(pattern, reader)
+    for pattern in list(made):
+        for name in [name for name in dir(type(pattern)) if name.startswith("metric_")]:
+            channel = ["mail"] if name == "metric_sent" else []
+            getattr(pattern, name)(*channel, period=Duration.minutes(5))
+
+
+def _call(construct: Any, reader: iam.IRole) -> None:
+    """Call what only one pattern has."""
+    inner = isinstance(construct, CacheDistribution) and isinstance(construct.node.scope, DirectHosting)
+    if isinstance(construct, CacheDistribution | DirectHosting | PrivateCacheDistribution) and not inner:
+        construct.attach_web_acl(WEB_ACL)
+    elif isinstance(construct, DeepHealthCheck):
+        construct.add_bucket(s3.Bucket(construct, "GivenBucket"), name="files")
+        construct.add_topic(sns.Topic(construct, "GivenTopic"), name="news")
+        construct.add_http("https://www.example.com/health", name="partner")
+    elif isinstance(construct, DeviceFleet):
+        construct.add_certificate_authority("Vendor", certificate="PEM")
+        construct.add_endpoint("Endpoint")
+        construct.add_security_profile("Profile")
+        construct.grant_create_claim(reader)
+    elif isinstance(construct, SpeedLayer | BatchLayer):
+        rule = TopicRule(construct, "GivenRule", sql="SELECT * FROM 'a/b'", description="Telemetry")
+        construct.add_rule(rule)
+    elif isinstance(construct, cdp_constructs.WebhookAutomation):
+        construct.grant_replay(reader)
+
+
+def call_rest(stack: Stack) -> None:
+    """Make what no example makes."""
+    AlarmTopic(stack, "AllAlarms", email="operators@example.com")
+    StackContents(stack)
+    rule = TopicRule(stack, "Everything", sql="SELECT * FROM 'a/b'", description="Telemetry")
+    delivery = firehose.DeliveryStream.from_delivery_stream_arn(
+        stack, "Delivery", f"arn:aws:firehose:{stack.region}:{stack.account}:deliverystream/d"
+    )
+    rule.add_delivery_stream(delivery)
+    arn = f"arn:aws:lambda:{stack.region}:{stack.account}:function:f"
+    rule.add_function(
+        lambda_.Function.from_function_attributes(stack, "Consumer", function_arn=arn, same_environment=True)
+    )
+    rule.basic_ingest_topic("a/b")
+    rule.add_action(
+        iot.CfnTopicRule.ActionProperty(
+            cloudwatch_logs=iot.CfnTopicRule.CloudwatchLogsActionProperty(
+                log_group_name="given", role_arn=rule.role.role_arn
+            )
+        ),
+        allow=iam.PolicyStatement(actions=["logs:PutLogEvents"], resources=["*"]),
+    )

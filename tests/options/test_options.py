@@ -1,0 +1,84 @@
+"""Every option of every construct: a value of another type ends in one error that names path, option, value and fix."""
+
+import importlib
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+
+from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
+from tests.options.probe import options_of_the_library, probing
+from tests.options.remaining import call_remaining, call_rest
+from tests.options.values import ROOT
+
+EXAMPLES = sorted(file.stem for file in (ROOT / "docs/examples").glob("*.py") if "def build(" in file.read_text())
+ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example"
+
+EXISTING: dict[Any, Callable[[Stack], Any]] = {
+    Stack: lambda stack: stack,
+    DeviceFleet: lambda stack: DeviceFleet(stack, "GivenFleet", app="talk", contexts=["home", "factory"]),
+    TokenIssuer: lambda stack: SignInUserPool(stack, "GivenUsers").issuer,
+    AuthorizedApi: lambda stack: AuthorizedApi(stack, "GivenApi", allowed_origins=["https://shop.example.com"]),
+    apigatewayv2.HttpApi: lambda stack: apigatewayv2.HttpApi(stack, "GivenHttpApi"),
+    apigatewayv2.IHttpRouteAuthorizer: lambda _stack: authorizers.HttpJwtAuthorizer(
+        "Given", ISSUER, jwt_audience=["shop"]
+    ),
+    iam.IRole: lambda stack: iam.Role(stack, "GivenRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")),
+    lambda_.IFunction: lambda stack: lambda_.Function.from_function_attributes(
+        stack,
+        "GivenFunction",
+        function_arn="arn:aws:lambda:us-east-1:111122223333:function:orders",
+        same_environment=True,
+    ),
+    s3.IBucket: lambda stack: s3.Bucket(stack, "GivenBucket"),
+    sns.ITopic: lambda stack: sns.Topic(stack, "GivenTopic"),
+    str: lambda _stack: "shop.example.com",
+}
+"""What the examples take from the application that they are part of."""
+
+
+SEEN: set[str] = set()
+"""The constructors and methods that were tried."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_wrong_values_of_every_option_are_refused(cdk_app: App, example: str) -> None:
+    build = importlib.import_module(f"docs.examples.{example}").build
+    hints = typing.get_type_hints(build)
+    names = list(inspect.signature(build).parameters)
+    with probing(SEEN) as probe:
+        if hints[names[0]] is App:
+            build(cdk_app)
+        else:
+            stack = Stack(cdk_app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+            build(*(EXISTING[hints[name]](stack) for name in names))
+            call_remaining(stack, probe.made)
+    assert not probe.faults, "\n".join(probe.faults)
+
+
+def test_wrong_values_of_what_no_example_has_are_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    with probing(SEEN) as probe:
+        call_rest(stack)
+    assert probe.tried > 0
+    assert not probe.faults, "\n".join(probe.faults)
+
+
+def test_every_constructor_and_every_method_was_tried(request: pytest.FixtureRequest) -> None:
+    chosen = {
+        item.callspec.params["example"]
+        for item in request.session.items
+        if hasattr(item, "callspec") and item.fspath == request.fspath
+    }
+    if chosen != set(EXAMPLES):
+        pytest.skip("a part of the examples was chosen")
+    assert options_of_the_library() - SEEN == set()
