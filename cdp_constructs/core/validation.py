@@ -134,7 +134,7 @@ def check_regions(construct: "Construct", resources: "Mapping[str, IResource | N
 
 def _region_of(resource: "IResource") -> str:
     # Table.from_table_arn says that a table is in the stack's Region, whatever its ARN says.
-    arn = resource.table_arn if hasattr(type(resource), "table_arn") else None
+    arn = getattr(resource, "table_arn", None) if hasattr(type(resource), "table_arn") else None
     if isinstance(arn, str) and not Token.is_unresolved(arn) and arn.count(":") >= _PARTS_OF_AN_ARN - 1:
         return arn.split(":")[3]
     return str(resource.env.region)
