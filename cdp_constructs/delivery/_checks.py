@@ -170,8 +170,6 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 def check_remove_headers(scope: Construct, names: Sequence[str]) -> None:
     """Refuse names of headers that CloudFront does not remove."""
-    if isinstance(names, str):
-        raise InvalidOptionError(scope, "remove_headers", f"is the string {names!r}", "Give a list of names")
     for name in names:
         if Token.is_unresolved(name):
             continue
