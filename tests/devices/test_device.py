@@ -229,6 +229,6 @@ def test_device_claims_again_when_its_identity_was_never_used_and_does_not_conne
     if used:
         assert (claims, set(tried)) == ([], {"c1"})
     else:
-        # The first claim is refused, and the identity that it has is tried again before the next one.
+        # The first claim is refused, and the identity that it has is used once more before the next one.
         assert tried == ["c1"] * 5 + ["c2"]
         assert device.store.current() == identity("c2")
