@@ -25,6 +25,7 @@ _CERTIFICATE = "certificate"
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.05, 86_400.0
 _LONGEST_PAUSE = 60.0
 _RENEWAL_CHECK_SECONDS = 3600.0
+_TRIES_BEFORE_CLAIM = 3
 
 
 class Device:
@@ -96,9 +97,11 @@ class Device:
         return current
 
     async def _stay_connected(self) -> None:
-        pause = self._first_pause
+        pause, failures = self._first_pause, 0
         while True:
             try:
+                if failures and failures % _TRIES_BEFORE_CLAIM == 0:
+                    await self._claim_again()
                 identity = await self.identity()
                 newer = self.store.next()
                 if newer is not None:
@@ -107,8 +110,9 @@ class Device:
             except (aiomqtt.MqttError, OSError, TimeoutError, RejectedError) as error:
                 if isinstance(error, RejectedError) and error.is_final and self.store.current() is None:
                     raise
+                failures += 1
                 if self.connected.is_set():
-                    pause = self._first_pause
+                    pause, failures = self._first_pause, 0
                 logger.info("No connection (%s); next try in about %g s", error, pause)
             finally:
                 self.connected.clear()
@@ -117,6 +121,18 @@ class Device:
                 continue
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnections
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _claim_again(self) -> None:
+        """Claim another identity if the first was never in use: somebody else may have claimed it, which retires it.
+
+        Raises:
+            RejectedError: it is refused; the first identity is kept.
+        """
+        current = self.store.current()
+        if current is None or current.confirmed:
+            return
+        self.store.keep(await claim(self.settings, patience=self._patience))
+        logger.warning("%s could not connect with its first identity, and has claimed another one", current.thing)
 
     async def _try_next(self, current: Identity, newer: Identity) -> Identity:
         """Return the newer identity if it can connect; otherwise continue with the current one."""

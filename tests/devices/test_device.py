@@ -197,3 +197,38 @@ def test_device_asks_again_until_it_is_refused_for_good(tmp_path: Path, monkeypa
     with pytest.raises(RejectedError, match="AccessDenied"):
         asyncio.run(device.run())
     assert answers == []
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_device_claims_again_when_its_identity_was_never_used_and_does_not_connect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: bool
+) -> None:
+    claims: list[str] = []
+
+    async def claim(_settings: Settings, *, patience: float) -> Identity:
+        del patience
+        claims.append("claim")
+        if len(claims) == 1:
+            raise RejectedError("provision", {"errorCode": "AccessDenied"})
+        return identity("c2")
+
+    tried: list[str] = []
+
+    async def work(_self: Device, current: Identity) -> None:
+        tried.append(current.certificate_id)
+        if current.certificate_id == "c2" or len(tried) > 12:
+            raise asyncio.CancelledError
+        raise TimeoutError("no connection")
+
+    monkeypatch.setattr("cdp_device.device.claim", claim)
+    monkeypatch.setattr(Device, "_work", work)
+    device = Device(settings(tmp_path), SimulatedHygrometer(), first_pause=0.0001)
+    device.store.keep(identity("c1", confirmed=used))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(device.run())
+    if used:
+        assert (claims, set(tried)) == ([], {"c1"})
+    else:
+        # The first claim is refused, and the identity that it has is used once more before the next one.
+        assert tried == ["c1"] * 5 + ["c2"]
+        assert device.store.current() == identity("c2")

@@ -12,8 +12,10 @@ import aiomqtt
 import pytest
 
 from cdp_constructs.testing import eventually
+from cdp_device.device import Device
 from cdp_device.identity import Identity, make_key, signing_request
 from cdp_device.provisioning import CREATE, request_identity
+from cdp_device.sensors import SimulatedHygrometer
 from cdp_device.session import RejectedError
 from cdp_device.settings import Configuration
 from tests.security.devices import Devices, is_cut_off, publish_bytes, see
@@ -281,6 +283,30 @@ def test_the_thief_who_claims_second_is_retired_by_the_device_that_asks_again(de
     assert [devices.status(identity) for identity in (device, thief, again)] == ["INACTIVE", "INACTIVE", "ACTIVE"]
     with pytest.raises(RejectedError):
         devices.claim("claimed-by-turns")
+
+
+def test_the_program_of_the_device_takes_its_identity_back_from_a_thief(devices: Devices) -> None:
+    serial = "claimed-by-thief"
+    first = devices.join(serial)
+    device = Device(devices.settings(serial), SimulatedHygrometer(), first_pause=0.1, patience=2)
+    device.store.keep(first)
+    thief = devices.claim(serial)
+    assert devices.lets_in(serial, devices.pem(thief))
+
+    async def run() -> None:
+        running = asyncio.create_task(device.run())
+        try:
+            await see(lambda: devices.listed(serial)["status"]["S"] == "active", "the use of an identity", within=60)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run())
+    current = device.store.current()
+    assert current is not None
+    assert devices.listed(serial)["certificate_id"]["S"] == current.certificate_id
+    assert current.certificate_id not in {first.certificate_id, thief.certificate_id}
+    assert [devices.status(each) for each in (first, thief, current)] == ["INACTIVE", "INACTIVE", "ACTIVE"]
 
 
 def test_claims_at_once_leave_one_certificate_once_it_is_used(devices: Devices) -> None:
