@@ -131,7 +131,7 @@ def search_logs(cloud: LocalCloud, regions: Iterable[str], secrets: Mapping[str,
     Args:
         cloud: Where the system has run.
         regions: Its Regions.
-        secrets: What only this system has, by kind; Secrets Manager's secrets are added.
+        secrets: What only this system has, by kind; Secrets Manager's secrets and the root key are added.
         least: Lines that there must be, so that an empty log proves nothing.
 
     Raises:
@@ -141,7 +141,8 @@ def search_logs(cloud: LocalCloud, regions: Iterable[str], secrets: Mapping[str,
     logs = read_logs(cloud, regions)
     lines = sum(map(len, logs.values()))
     expect(lines >= least, f"{lines:,} lines only, of {len(logs)} logs")
-    leaks = find_leaks(logs, {**secrets, "a secret": secret_values(cloud, regions)})
+    own = {"a secret": secret_values(cloud, regions), "the root key": {cloud.root.secret_access_key}}
+    leaks = find_leaks(logs, {**secrets, **own})
     shown = "; ".join(map(str, leaks[:5]))
     expect(not leaks, f"{len(leaks)} leaks: {shown}")
     return f"{lines:,} lines of {len(logs)} logs in {', '.join(regions)}: none"

@@ -44,9 +44,9 @@ def mailed(chat: Chat) -> Mailed:
     assert room.anna.post(HOME, named["room"], f"{EVIL}\r\nBcc: everybody@example.org\r\n\r\nmore").status_code == 201
 
     def received() -> SentMail | None:
-        sent = [
-            mail for mail in chat.cloud.sent_mails(HOME) if mail.to == [room.ben.mail] and "notices@" in mail.sender
-        ]
+        # Codes of sign-up may come from the same sender, and have no such link.
+        mails = [mail for mail in chat.cloud.sent_mails(HOME) if mail.to == [room.ben.mail]]
+        sent = [mail for mail in mails if "List-Unsubscribe" in mail.headers]
         return sent[0] if sent else None
 
     return Mailed(room.ben, room.anna, eventually(received, within=40))
