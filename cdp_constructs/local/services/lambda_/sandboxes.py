@@ -7,6 +7,7 @@ so that it can neither read the server's files and environment, nor those of ano
 
 import logging
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ _TRIAL = "from importlib.util import find_spec; open(find_spec('boto3').origin)"
 _logger = logging.getLogger(__name__)
 _making = Lock()
 _sandboxes: dict[str, "Sandbox"] = {}
+_reservations: list[socket.socket] = []
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,7 @@ def sandbox(name: str) -> Sandbox:
     """
     with _making:
         if name not in _sandboxes:
-            ids = users()
-            user = ids[len(_sandboxes) % len(ids)] if ids else None
+            user = _reserve(users())
             home = Path(tempfile.mkdtemp(prefix="home-"))
             (home / "tmp").mkdir()
             if user is not None:
@@ -98,6 +99,20 @@ def sandbox(name: str) -> Sandbox:
                     os.chown(folder, user, user)
             _sandboxes[name] = Sandbox(home, user)
         return _sandboxes[name]
+
+
+def _reserve(ids: range) -> int | None:
+    """Return an id that no other server on this machine has taken; all are free again when it ends."""
+    for user in ids:
+        reservation = socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0cdp-constructs/user/{user}")  # Linux keeps such a name outside of the file system
+        except OSError:
+            reservation.close()
+        else:
+            _reservations.append(reservation)
+            return user
+    return ids[len(_sandboxes) % len(ids)] if ids else None  # more functions than ids, or another system
 
 
 @cache

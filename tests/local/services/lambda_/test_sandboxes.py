@@ -221,6 +221,26 @@ def test_functions_do_not_reach_each_other(machine: Machine, kind: str) -> None:
 
 
 @needs_root
+def test_functions_of_two_clouds_have_different_users(machine: Machine) -> None:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", PYTHON)
+    with LocalCloud.start() as cloud:
+        role = cloud.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        functions = cloud.client("lambda", REGION)
+        functions.create_function(
+            FunctionName="first",
+            Runtime="python3.14",
+            Handler="index.handler",
+            Role=role,
+            Code={"ZipFile": code.getvalue()},
+        )
+        seen = json.loads(functions.invoke(FunctionName="first", Payload=b"{}")["Payload"].read())
+        assert seen["user"] not in {machine.call(kind)["user"] for kind in (*KINDS, "other")}
+        assert machine.call("forked", end=seen["pid"]) == "PermissionError"
+
+
+@needs_root
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_function_cannot_end_the_server(machine: Machine, kind: str) -> None:
     parent = machine.call(kind)["parent"]
