@@ -45,6 +45,7 @@ class RootKey:
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,  # boto3 and version 1 of the AWS CLI read this one only
         }
 
     def exports(self, endpoint: str, region: str) -> str:
