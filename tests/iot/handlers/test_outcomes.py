@@ -147,6 +147,15 @@ def test_malformed_answer_is_counted_and_dropped_and_its_neighbour_recorded(
     assert counted(capsys, "RejectedResponses") == [1]
 
 
+def test_the_log_says_which_device_and_not_what_it_sent(outcomes: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    body = encoded(json.dumps({"thing": "t1", "context": "home", "note": "the door's code is 4711"}).encode())
+    run(outcomes, body)
+    [line] = [str(vars(record)) for record in caplog.records if record.getMessage() == "Rejected"]
+    assert "session of t1 is no text" in line
+    assert "4711" not in line
+    assert body[:40] not in line
+
+
 def run(outcomes: ModuleType, *bodies: str) -> Any:
     context = SimpleNamespace(
         function_name="outcomes",

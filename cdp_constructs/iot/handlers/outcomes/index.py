@@ -45,7 +45,8 @@ def record_outcome(record: SQSRecord) -> None:
     try:
         outcome = Outcome.read(record.body)
     except MalformedResponseError as error:
-        logger.warning("Rejected", reason=str(error)[:LONGEST_SHOWN], body=record.body[:LONGEST_SHOWN])
+        # What a device sent is not for the log.
+        logger.warning("Rejected", reason=str(error)[:LONGEST_SHOWN], size=len(record.body))
         metrics.add_metric(name="RejectedResponses", unit=MetricUnit.Count, value=1)
         return
     if end(outcome):

@@ -71,8 +71,8 @@ def _document(body: str) -> dict[str, Any]:
 
 
 def _check(message: dict[str, Any]) -> None:
-    session, status = message.get("session"), message.get("status")
+    session, status, thing = message.get("session"), message.get("status"), message.get("thing")
     if not isinstance(session, str) or not 0 < len(session) <= LONGEST_SESSION:
-        raise MalformedResponseError(f"session is no text of 1 to {LONGEST_SESSION} characters")
+        raise MalformedResponseError(f"session of {thing} is no text of 1 to {LONGEST_SESSION} characters")
     if not isinstance(status, str):
-        raise MalformedResponseError("status is no text")
+        raise MalformedResponseError(f"status of {thing} is no text")
