@@ -196,7 +196,7 @@ def test_patterns_know_their_alarms_and_metrics(cdk_app: App) -> None:
         TopicRule(stack, "Rule", sql=SQL, description="", alarm_topic=topic),
         IotAccountSettings(stack, "Iot", alarm_topic=topic),
     ]
-    assert [len(pattern.alarms) for pattern in patterns] == [4, 4, 1, 3, 3, 2, 3]
+    assert [len(pattern.alarms) for pattern in patterns] == [5, 4, 1, 3, 3, 2, 3]
     assert PointToPoint(stack, "Silent", fleet=fleet).alarms == []
     for pattern in patterns:
         names = [name for name in dir(type(pattern)) if name.startswith("metric_")]
