@@ -90,7 +90,7 @@ def found(chat: Chat, life: Room) -> list[str]:
     return [leak.kind for leak in leaks]
 
 
-@pytest.mark.parametrize(("number", "kind"), enumerate(SECRETS))
+@pytest.mark.parametrize(("number", "kind"), list(enumerate(SECRETS)))
 def test_a_secret_in_a_log_is_found(found: list[str], number: int, kind: str) -> None:
     assert found[number] == kind
 
