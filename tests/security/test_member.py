@@ -38,7 +38,7 @@ def test_images_that_decode_for_long_hold_up_no_others(room: Room, chat: Chat) -
     hostile = [Attachment(room, HOME, endless) for _ in range(10)]
     hostile += [Attachment(room, HOME, slow, name="a.png", content_type="image/png") for _ in range(2)]
     behind = seconds_until_thumbnail(Attachment(room, HOME, picture()))
-    # Without limits the ten took every worker for a minute, five times; with them not even one limit of decoding is seen.
+    # Without limits the ten took every worker for a minute, five times; now it is less than one limit of decoding.
     assert behind < alone + 10
     queues = [
         chat.resource(f"Chat-{HOME}", "AWS::SQS::Queue", f"Thumbnails{name}") for name in ("ImagesQueue", "ImagesDead")
