@@ -159,7 +159,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make load-iot", description=__doc__)
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--rate", type=float, default=80, help="measurements a second of all devices together")
+    parser.add_argument("--rate", type=float, default=150, help="measurements a second of all devices together")
     options = parser.parse_args()
     console = Console(soft_wrap=False)
     report = Report(console)
