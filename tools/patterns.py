@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.pages import with_part
+
 __all__ = ["Pattern", "generated", "lacking", "patterns", "write"]
 
 ROOT = Path(__file__).parents[1]
@@ -156,14 +158,6 @@ def _catalogue(found: list[Pattern]) -> str:
     return "\n".join([*text, ""])
 
 
-def _between(text: str, table: str) -> str:
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"a page has no lines {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
 def generated(root: Path = ROOT) -> Mapping[str, str]:
     """Return the generated files as they should be, by path."""
     exported, found = exports(root), patterns(root)
@@ -171,8 +165,8 @@ def generated(root: Path = ROOT) -> Mapping[str, str]:
     return {
         f"{PACKAGE}/__init__.pyi": _stub(exported),
         f"{PACKAGE}/_exports.py": _table_of_modules(exported),
-        "README.md": _between(readme, _rows(found, "docs/patterns/")),
-        "docs/index.md": _between(index, _rows(found, "patterns/")),
+        "README.md": with_part(readme, BEGIN, _rows(found, "docs/patterns/"), END),
+        "docs/index.md": with_part(index, BEGIN, _rows(found, "patterns/"), END),
         "docs/catalogue.md": _catalogue(found),
     }
 

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.pages import with_part
+
 __all__ = ["BEGIN", "END", "PAGE", "ROOT", "attackers_table", "names_of_tests", "page_with_table"]
 
 ROOT = Path(__file__).parents[1]
@@ -36,10 +38,7 @@ def _sentence(name: str) -> str:
 
 def page_with_table() -> str:
     """Return the page with the table as it should be."""
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{attackers_table()}\n{END}{after}"
+    return with_part(PAGE.read_text(), BEGIN, attackers_table(), END)
 
 
 if __name__ == "__main__":

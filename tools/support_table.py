@@ -4,6 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from cdp_constructs.local.coverage.labels import LABELS
+from tools.pages import with_part
 
 __all__ = ["BEGIN", "END", "PAGE", "page_with_table", "support_table"]
 
@@ -40,10 +41,7 @@ def _types(names: list[str]) -> str:
 
 def page_with_table() -> str:
     """Return the page with the table as it should be."""
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{support_table()}\n{END}{after}"
+    return with_part(PAGE.read_text(), BEGIN, support_table(), END)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.tables import add_item_table, key_of
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_region
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_regions
 from cdp_constructs.data._records import check_names
 from cdp_constructs.data._rejections import add_rejection_alarm
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
@@ -118,8 +118,7 @@ class SpeedLayer(Construct):
             "encryption_key": encryption_key,
             "alarm_topic": alarm_topic,
         }
-        for option, resource in given.items():
-            check_region(self, option, resource)
+        check_regions(self, given)
         measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:
             check_exclusive(self, {"stream": stream}, {"removal_policy": removal_policy})

@@ -18,7 +18,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.tables import add_item_table, key_of, leading_keys
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_regions
 
 _READ = ("dynamodb:GetItem", "dynamodb:Query")
 _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
@@ -71,8 +71,7 @@ class StateSharing(Construct):
         """
         super().__init__(scope, construct_id)
         given = {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        for option, resource in given.items():
-            check_region(self, option, resource)
+        check_regions(self, given)
         new_only: dict[str, object] = {"encryption_key": encryption_key, "removal_policy": removal_policy}
         check_exclusive(self, {"table": table}, new_only)
         self.encryption_key = encryption_key

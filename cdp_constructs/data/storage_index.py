@@ -26,7 +26,7 @@ from cdp_constructs.core.queues import (
     metric_oldest_message,
 )
 from cdp_constructs.core.tables import add_table, key_of, string_attribute
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_regions
 from cdp_constructs.data._index_functions import (
     RECONCILIATION_TIMEOUT,
     WRITER_TIMEOUT,
@@ -114,8 +114,7 @@ class StorageIndex(Construct):
         """
         super().__init__(scope, construct_id)
         given = {"bucket": bucket, "table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        for option, resource in given.items():
-            check_region(self, option, resource)
+        check_regions(self, given)
         interval = reconcile_every or days(1)
         low, high = RECONCILIATION_TIMEOUT, _LONGEST_INTERVAL
         check_duration(self, "reconcile_every", interval, low=low, high=high, source=_INTERVALS)

@@ -7,7 +7,6 @@ from email.utils import parseaddr
 from aws_cdk import Token
 from constructs import Construct
 
-import cdp_constructs
 from cdp_constructs.core.cdk import ses
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
@@ -70,21 +69,3 @@ def check_platform_applications(construct: "Construct", applications: Mapping[st
         if found["region"] != region and not Token.is_unresolved(region):
             problem = f"has {name!r} in {found['region']}, but the stack is in {region}"
             raise InvalidOptionError(construct, "platform_applications", problem, f"Give one of {region}")
-
-
-def user_pool_of(construct: "Construct", issuer: "cdp_constructs.TokenIssuer | None") -> tuple[str, str] | None:
-    """Return the id and the Region of the user pool behind an issuer; None without one.
-
-    Raises:
-        InvalidOptionError: for an issuer that is not known to be a user pool.
-    """
-    if issuer is None:
-        return None
-    if issuer.user_pool_id is None or issuer.region is None:
-        raise InvalidOptionError(
-            construct,
-            "issuer",
-            f"is {issuer.url}, which is not known to be a user pool",
-            "Give SignInUserPool(…).issuer or TokenIssuer.of_user_pool(user_pool, app_client)",
-        )
-    return issuer.user_pool_id, issuer.region

@@ -15,7 +15,7 @@ from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.tables import key_of, leading_keys
-from cdp_constructs.messaging._notification_checks import user_pool_of
+from cdp_constructs.core.user_pools import check_user_pool
 
 TIMEOUT = Duration.seconds(30)
 DEFAULT_VARIABLE = "NOTICES"
@@ -57,7 +57,7 @@ def add_delivery(
         "UNSUBSCRIBE_URL": unsubscribe_url,
         "CONFIGURATION_SET": notifications.configuration_set_name,
     }
-    pool = user_pool_of(notifications, issuer)
+    pool = None if issuer is None else check_user_pool(notifications, issuer)
     if pool is not None:
         environment |= {"USER_POOL_ID": pool[0], "USER_POOL_REGION": pool[1]}
     description = "Sends notices and digests by mail and push"

@@ -6,6 +6,7 @@ from aws_cdk import Token
 from constructs import Construct
 
 import cdp_constructs
+from cdp_constructs.core.user_pools import check_user_pool
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.realtime.handlers.channels.grammar import is_segment
 
@@ -46,13 +47,7 @@ def check_issuer(construct: "Construct", issuer: "cdp_constructs.TokenIssuer") -
         InvalidOptionError: for an issuer that is no user pool, or that accepts tokens of no app client, which would
             mean any.
     """
-    if issuer.user_pool_id is None or issuer.region is None:
-        raise InvalidOptionError(
-            construct,
-            "issuer",
-            f"is {issuer.url}, which is not known to be a user pool",
-            "Give SignInUserPool(…).issuer or TokenIssuer.of_user_pool(user_pool, app_client)",
-        )
+    user_pool = check_user_pool(construct, issuer)
     if not issuer.audience:
         raise InvalidOptionError(
             construct,
@@ -60,4 +55,4 @@ def check_issuer(construct: "Construct", issuer: "cdp_constructs.TokenIssuer") -
             "has an empty audience",
             "Name the app clients whose users may connect: TokenIssuer.of_user_pool(user_pool, app_client)",
         )
-    return issuer.user_pool_id, issuer.region
+    return user_pool
