@@ -3,8 +3,8 @@
 A module of the packages `kit`, `coverage`, `runners`, `services` and `drills` declares at its top level:
 
 - `RESOURCE_TYPES`, a tuple of `ResourceType`: types that the embedded cloud adds to CloudFormation;
-- changes of MiniStack: functions with `@patch`, `@patch_each`, `@replace`, `@before`, `@after`, `@after_deletion` and
-  `@route`;
+- changes of MiniStack: functions with `@patch`, `@patch_each`, `@replace`, `@before`, `@after`, `@after_deletion`,
+  `@route` and `@resource_of`;
 - stand-ins for MiniStack's modules, with the private names that the module uses.
 
 Importing them does not import MiniStack.

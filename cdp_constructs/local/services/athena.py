@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
 
@@ -51,21 +51,11 @@ def _query_of(body: bytes) -> str:
     return str(document.get("QueryExecutionId", "")) if isinstance(document, dict) else ""
 
 
-@patch("ministack.core.iam_actions:extract_resource_arn")
-def _workgroup_of_query(
-    original: Callable[..., str],
-    service: str,
-    method: str,
-    path: str,
-    headers: Any,
-    body: bytes,
-    query: Any,
-    region: str,
-    account: str,
-) -> str:
-    arn = original(service, method, path, headers, body, query, region, account)
-    if service == "athena" and arn == "*" and (name := _query_of(body)):
-        execution = _athena._executions.get_scoped(account, region, name)
+@resource_of("athena")
+def _workgroup_of_query(known: Callable[[bytes], str], request: Request) -> str:
+    arn = known(request.body)
+    if arn == "*" and (name := _query_of(request.body)):
+        execution = _athena._executions.get_scoped(request.account, request.region, name)
         if execution:
-            return f"arn:aws:athena:{region}:{account}:workgroup/{execution['WorkGroup']}"
+            return f"arn:aws:athena:{request.region}:{request.account}:workgroup/{execution['WorkGroup']}"
     return arn

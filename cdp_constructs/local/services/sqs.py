@@ -12,6 +12,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
 
@@ -103,13 +104,11 @@ def _with_move_tasks(original: dict[str, Any]) -> dict[str, Any]:
     return {**original, "StartMessageMoveTask": _start, "ListMessageMoveTasks": _list}
 
 
-@patch("ministack.core.iam_actions:extract_resource_arn")
-def _source_of_task(
-    original: Callable[..., str], service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any
-) -> str:
-    if service == "sqs" and "MessageMoveTask" in headers.get("x-amz-target", ""):
-        return str(json.loads(body).get("SourceArn", "*"))
-    return original(service, method, path, headers, body, *rest)
+@resource_of("sqs")
+def _source_of_task(known: Callable[[bytes], str], request: Request) -> str:
+    if "MessageMoveTask" in request.headers.get("x-amz-target", ""):
+        return str(json.loads(request.body).get("SourceArn", "*"))
+    return known(request.body)
 
 
 @patch("ministack.core.iam_actions:extract_iam_action")

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.resources import Request, resource_of
 
 _iot: Any = ministack.module("services.iot", "_connected_clients", "_persistent_sessions")
 _responses: Any = ministack.module("core.responses")
@@ -86,19 +87,10 @@ def _status(body: bytes, query: Mapping[str, Any]) -> str:
     return str(value[0] if isinstance(value, list) else value)
 
 
-@patch("ministack.core.iam_actions:extract_resource_arn")
-def _resource(
-    original: Callable[..., str],
-    service: str,
-    method: str,
-    path: str,
-    headers: Any,
-    body: bytes,
-    query: Any,
-    region: str,
-    account: str,
-) -> str:
+@resource_of("iot-data")
+def _client(known: Callable[[bytes], str], request: Request) -> str:
     """Return the client whose connection is deleted: the permission is on it."""
-    if service == "iot-data" and path.startswith(_CONNECTIONS):
-        return f"arn:aws:iot:{region}:{account}:client/{unquote(path.removeprefix(_CONNECTIONS))}"
-    return original(service, method, path, headers, body, query, region, account)
+    if request.path.startswith(_CONNECTIONS):
+        client_id = unquote(request.path.removeprefix(_CONNECTIONS))
+        return f"arn:aws:iot:{request.region}:{request.account}:client/{client_id}"
+    return known(request.body)

@@ -17,6 +17,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.resources import Request, resource_of
 
 _CSR_TOPIC = "$aws/certificates/create-from-csr/json"
 _CSR = "create-from-csr"
@@ -94,19 +95,9 @@ def _address(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"port": int(os.environ["IOT_MTLS_PORT"])}
 
 
-@patch("ministack.core.iam_actions:extract_resource_arn")
-def _resource(
-    original: Callable[..., str],
-    service: str,
-    method: str,
-    path: str,
-    headers: Any,
-    body: bytes,
-    *rest: Any,
-    **options: Any,
-) -> str:
-    target = _policy_target(path, body) if service == "iot" else None
-    return target or original(service, method, path, headers, body, *rest, **options)
+@resource_of("iot")
+def _resource(known: Callable[[bytes], str], request: Request) -> str:
+    return _policy_target(request.path, request.body) or known(request.body)
 
 
 @replace("ministack.services.iot:_POLICY_VARIABLE_RE")

@@ -15,6 +15,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.resources import Request, resource_of
 
 _responses: Any = ministack.module("core.responses")
 _sns: Any = ministack.module("services.sns", "_error", "_p", "_platform_applications", "_platform_endpoints", "_xml")
@@ -81,16 +82,13 @@ def _push(target: str, parameters: Mapping[str, Any]) -> Any:
     return _sns._xml(200, "PublishResponse", f"<PublishResult><MessageId>{identifier}</MessageId></PublishResult>")
 
 
-@patch("ministack.core.iam_actions:extract_resource_arn")
-def _resource(
-    original: Callable[..., str], service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any
-) -> str:
-    arn = original(service, method, path, headers, body, *rest)
-    if service != "sns" or arn != "*":
+@resource_of("sns")
+def _resource(known: Callable[[bytes], str], request: Request) -> str:
+    arn = known(request.body)
+    if arn != "*":
         return arn
-    parameters = rest[0]
-    application = _sns._p(parameters, "PlatformApplicationArn")
-    endpoint = _sns._p(parameters, "EndpointArn")
+    application = _sns._p(request.query, "PlatformApplicationArn")
+    endpoint = _sns._p(request.query, "EndpointArn")
     named: str = application or (_application_of(endpoint) if endpoint else "*")
     return named
 

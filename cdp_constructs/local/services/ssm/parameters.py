@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.resources import Request, resource_of
 
 _SEPARATOR = " "  # no ARN of a parameter has one, and a message that names several stays readable
 
@@ -21,15 +22,10 @@ def _names(body: bytes) -> list[str]:
     return names if isinstance(names, list) else []
 
 
-@patch("ministack.core.iam_actions:extract_resource_arn")
-def _resources(
-    original: Callable[..., str], service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any
-) -> str:
-    if service == "ssm":
-        single = [json.dumps({"Name": name}).encode() for name in _names(body)]
-        if single:
-            return _SEPARATOR.join(original(service, method, path, headers, one, *rest) for one in single)
-    return original(service, method, path, headers, body, *rest)
+@resource_of("ssm")
+def _resources(known: Callable[[bytes], str], request: Request) -> str:
+    single = [json.dumps({"Name": name}).encode() for name in _names(request.body)]
+    return _SEPARATOR.join(map(known, single)) if single else known(request.body)
 
 
 @patch("ministack.core.iam_evaluator:enforce")
