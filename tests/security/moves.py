@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from tests.stacks.chat.clients import Chat, User
+from cdp_constructs.testing import eventually
+from tests.stacks.chat.clients import REGIONS, Chat, Room, User
 
 
 def send(
@@ -39,3 +40,16 @@ def seen(user: User, region: str, room: str) -> tuple[object, ...]:
     described = user.call(region, "GET", f"/rooms/{room}").json()
     attachments = user.call(region, "GET", f"/rooms/{room}/attachments").json()
     return described, attachments, user.history(region, room)
+
+
+def out_everywhere(room: Room, user: User) -> None:
+    """Wait until a user neither reads nor writes in a room, in any Region."""
+    for region in REGIONS:
+        eventually(lambda region=region: room.read(region, user).status_code == 404)
+        eventually(lambda region=region: user.post(region, room.id, "still here").status_code == 404)
+
+
+def members(room: Room, region: str) -> dict[str, str]:
+    """The members of a room and their names, as Anna sees them."""
+    described = room.anna.call(region, "GET", f"/rooms/{room.id}").json()
+    return {member["user"]: member["name"] for member in described["members"]}

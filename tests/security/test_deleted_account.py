@@ -8,20 +8,10 @@ from botocore.exceptions import ClientError
 
 from cdp_constructs.testing import eventually
 from tests.queues import messages_in
+from tests.security.moves import members, out_everywhere
 from tests.stacks.chat.clients import AWAY, HOME, PASSWORD, REGIONS, Chat, Room, User
 
 CHOICE = {"mail": True, "push": False, "quiet_minutes": 5, "language": "en"}
-
-
-def out_everywhere(room: Room, user: User) -> None:
-    for region in REGIONS:
-        eventually(lambda region=region: room.read(region, user).status_code == 404)
-        eventually(lambda region=region: user.post(region, room.id, "still here").status_code == 404)
-
-
-def members(room: Room, region: str) -> dict[str, str]:
-    described = room.anna.call(region, "GET", f"/rooms/{room.id}").json()
-    return {member["user"]: member["name"] for member in described["members"]}
 
 
 def notices_to(chat: Chat, address: str) -> list[str]:

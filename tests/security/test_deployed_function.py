@@ -1,9 +1,7 @@
 """A function that was deployed: runs on the developer's machine, and may do what its role allows in the cloud."""
 
-import io
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.process import kept
+from tests.archives import zipped
 
 REGION = "us-west-2"
 CODE = """
@@ -57,9 +56,7 @@ Call = Callable[..., Any]
 @pytest.fixture(scope="module")
 def function(local_cloud: LocalCloud) -> Call:
     """Return what calls a function whose role allows nothing."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", CODE)
+    code = zipped({"index.py": CODE})
     role = local_cloud.client("iam").create_role(RoleName="curious", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     functions = local_cloud.client("lambda", REGION)
     functions.create_function(
@@ -68,7 +65,7 @@ def function(local_cloud: LocalCloud) -> Call:
         Handler="index.handler",
         Role=role,
         Timeout=60,
-        Code={"ZipFile": code.getvalue()},
+        Code={"ZipFile": code},
     )
 
     def call(**event: Any) -> Any:

@@ -4,18 +4,8 @@ import pytest
 
 from cdp_constructs.testing import eventually
 from tests.behaviour.stacks.chat.test_chat import jpeg, upload
+from tests.security.moves import members, out_everywhere
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, live
-
-
-def out_everywhere(room: Room, user: User) -> None:
-    for region in REGIONS:
-        eventually(lambda region=region: room.read(region, user).status_code == 404)
-        eventually(lambda region=region: user.post(region, room.id, "still here").status_code == 404)
-
-
-def members(room: Room, region: str) -> dict[str, str]:
-    described = room.anna.call(region, "GET", f"/rooms/{room.id}").json()
-    return {member["user"]: member["name"] for member in described["members"]}
 
 
 def joins(user: User, region: str, room: Room, code: str) -> int:

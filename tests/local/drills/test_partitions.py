@@ -1,8 +1,6 @@
 """An isolated Region: requests from outside are refused, functions inside reach it, and it recovers."""
 
-import io
 import json
-import zipfile
 from typing import Any
 
 import httpx
@@ -10,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cdp_constructs.local import LocalCloud
+from tests.archives import zipped
 
 LOST, OTHER = "us-west-2", "ap-northeast-1"
 TRUST = {
@@ -33,15 +32,13 @@ def make_function(cloud: LocalCloud, name: str, region: str) -> None:
     iam = cloud.client("iam")
     role = iam.create_role(RoleName=f"{name}-{region}", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
     iam.put_role_policy(RoleName=f"{name}-{region}", PolicyName="list", PolicyDocument=json.dumps(MAY_LIST))
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", CODE)
+    code = zipped({"index.py": CODE})
     cloud.client("lambda", region).create_function(
         FunctionName=name,
         Runtime="python3.13",
         Handler="index.handler",
         Role=role["Arn"],
-        Code={"ZipFile": code.getvalue()},
+        Code={"ZipFile": code},
         Timeout=20,
     )
 

@@ -1,6 +1,5 @@
 """The server starts alone, listens on the loopback address only, and leaves nothing behind, however it ends."""
 
-import io
 import json
 import os
 import signal
@@ -8,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 from cdp_constructs.local import LocalCloud, StartError
 from cdp_constructs.local.process import folders, launcher, root_keys
 from cdp_constructs.local.process.launcher import ServerProcess
+from tests.archives import zipped
 from tests.processes import children
 
 _PATIENCE_SECONDS = 8.0
@@ -277,9 +276,7 @@ def test_functions_see_nothing_of_the_users_environment(monkeypatch: pytest.Monk
     hidden = {"USERS_SECRET": "x", "HTTPS_PROXY": "http://127.0.0.1:1", "AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "x"}
     for name, value in (hidden | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}).items():
         monkeypatch.setenv(name, value)
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", "import os\ndef handler(event, context):\n    return dict(os.environ)\n")
+    code = zipped({"index.py": "import os\ndef handler(event, context):\n    return dict(os.environ)\n"})
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     with LocalCloud.start() as cloud:
         role = cloud.client("iam").create_role(
@@ -291,7 +288,7 @@ def test_functions_see_nothing_of_the_users_environment(monkeypatch: pytest.Monk
             Runtime="python3.14",
             Handler="index.handler",
             Role=role["Role"]["Arn"],
-            Code={"ZipFile": code.getvalue()},
+            Code={"ZipFile": code},
         )
         seen = json.load(functions.invoke(FunctionName="looker", Payload=b"{}")["Payload"])
         assert seen["AWS_ENDPOINT_URL"] == cloud.endpoint

@@ -1,5 +1,7 @@
 """A site with functions, an API and a second origin, and a browser that asks for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -227,6 +229,8 @@ TEMPLATE: dict[str, Any] = {
     },
 }
 
+FILES = ("index.html", "a b.txt", "either/page.txt")
+
 
 class Browser:
     """Asks by names under localhost; Python does not resolve them, so they travel in the Host header."""
@@ -243,3 +247,15 @@ class Browser:
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.ask("GET", f"{SHOP}{path}", **headers)
+
+
+@contextmanager
+def opened(cloud: LocalCloud, stacks: Any) -> Iterator[Browser]:
+    """Deploy the shop with its files, and return a browser."""
+    outputs = stacks.deploy(TEMPLATE)
+    s3 = cloud.client("s3")
+    for key in FILES:
+        s3.put_object(Bucket=outputs["Site"], Key=key, Body=key.encode())
+    yield Browser(cloud, outputs)
+    for key in FILES:
+        s3.delete_object(Bucket=outputs["Site"], Key=key)

@@ -6,18 +6,13 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from tests.local.services.cloudfront.shop import TEMPLATE, Browser
+from tests.local.services.cloudfront.shop import Browser, opened
 
 
 @pytest.fixture(scope="module")
 def browser(cloud: LocalCloud, stacks: Any) -> Iterator[Browser]:
-    outputs = stacks.deploy(TEMPLATE)
-    s3 = cloud.client("s3")
-    for key in ("index.html", "a b.txt", "either/page.txt"):
-        s3.put_object(Bucket=outputs["Site"], Key=key, Body=key.encode())
-    yield Browser(cloud, outputs)
-    for key in ("index.html", "a b.txt", "either/page.txt"):
-        s3.delete_object(Bucket=outputs["Site"], Key=key)
+    with opened(cloud, stacks) as shop:
+        yield shop
 
 
 def test_functions_change_requests_and_answers_and_answer_themselves(browser: Browser) -> None:

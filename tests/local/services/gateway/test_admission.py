@@ -1,8 +1,6 @@
 """Who is let in: by host, by origin, and with the root key. What attackers try stands in tests/security."""
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from cdp_constructs.local import LocalCloud
+from tests.archives import zipped
 
 SITE = "https://shop.example.com"
 OPEN = {"AllowOrigins": ["*"], "AllowMethods": ["GET"]}
@@ -164,9 +163,7 @@ def test_web_sockets_are_for_the_same_pages(pages: Pages) -> None:
 
 
 def test_addresses_of_code_are_signed(cloud: LocalCloud) -> None:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", "def handler(event, context):\n    return event\n")
+    code = zipped({"index.py": "def handler(event, context):\n    return event\n"})
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     iam, functions = cloud.client("iam"), cloud.client("lambda")
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -176,12 +173,12 @@ def test_addresses_of_code_are_signed(cloud: LocalCloud) -> None:
         Runtime="python3.14",
         Handler="index.handler",
         Role=role,
-        Code={"ZipFile": code.getvalue()},
+        Code={"ZipFile": code},
     )
     try:
         location = functions.get_function(FunctionName="downloaded")["Code"]["Location"]
         location = location.replace("localhost", "127.0.0.1")
-        assert httpx.get(location).content == code.getvalue()
+        assert httpx.get(location).content == code
         path = location.partition("?")[0]
         for other in (path, location[:-2] + "00", location.replace("Expires=", "Expires=9")):
             assert httpx.get(other).status_code == 401

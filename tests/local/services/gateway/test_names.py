@@ -11,18 +11,13 @@ from websockets.sync.client import connect
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.services.gateway.names import with_local_sources
-from tests.local.services.cloudfront.shop import SHOP, TEMPLATE, Browser
+from tests.local.services.cloudfront.shop import SHOP, Browser, opened
 
 
 @pytest.fixture(scope="module")
 def browser(cloud: LocalCloud, stacks: Any) -> Iterator[Browser]:
-    outputs = stacks.deploy(TEMPLATE)
-    s3 = cloud.client("s3")
-    for key in ("index.html", "a b.txt", "either/page.txt"):
-        s3.put_object(Bucket=outputs["Site"], Key=key, Body=key.encode())
-    yield Browser(cloud, outputs)
-    for key in ("index.html", "a b.txt", "either/page.txt"):
-        s3.delete_object(Bucket=outputs["Site"], Key=key)
+    with opened(cloud, stacks) as shop:
+        yield shop
 
 
 # --- Distributions ---------------------------------------------------------------------------------------------------

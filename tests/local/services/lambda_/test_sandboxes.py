@@ -1,10 +1,8 @@
 """Lambda: what a function can reach on the machine that runs it, in Python and in JavaScript."""
 
 import hashlib
-import io
 import json
 import os
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from tests.archives import zipped
 from tests.processes import is_running
 
 REGION = "eu-central-1"
@@ -99,14 +98,11 @@ class Machine:
         self._add("javascript", role, "nodejs22.x", {"index.js": JAVASCRIPT})
 
     def _add(self, name: str, role: str, runtime: str, files: dict[str, str]) -> None:
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            for file, content in files.items():
-                archive.writestr(file, content)
+        code = zipped(files)
         # By CloudFormation, because then workers are forked.
         s3 = self.cloud.client("s3", REGION)
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-        s3.put_object(Bucket=name, Key="code.zip", Body=code.getvalue())
+        s3.put_object(Bucket=name, Key="code.zip", Body=code)
         function = {
             "FunctionName": name,
             "Runtime": runtime,
@@ -222,9 +218,7 @@ def test_functions_do_not_reach_each_other(machine: Machine, kind: str) -> None:
 
 @needs_root
 def test_functions_of_two_clouds_have_different_users(machine: Machine) -> None:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", PYTHON)
+    code = zipped({"index.py": PYTHON})
     with LocalCloud.start() as cloud:
         role = cloud.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         functions = cloud.client("lambda", REGION)
@@ -233,7 +227,7 @@ def test_functions_of_two_clouds_have_different_users(machine: Machine) -> None:
             Runtime="python3.14",
             Handler="index.handler",
             Role=role,
-            Code={"ZipFile": code.getvalue()},
+            Code={"ZipFile": code},
         )
         seen = json.loads(functions.invoke(FunctionName="first", Payload=b"{}")["Payload"].read())
         assert seen["user"] not in {machine.call(kind)["user"] for kind in (*KINDS, "other")}

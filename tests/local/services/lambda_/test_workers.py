@@ -1,10 +1,8 @@
 """Lambda: what runs functions here - workers forked from a template, a bounded number of them, with whole logs."""
 
 import base64
-import io
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.services.lambda_.workers import _MOST_WORKERS
+from tests.archives import zipped
 from tests.local.resources import allow, arn, function, role
 from tests.processes import is_running
 
@@ -123,16 +122,13 @@ def test_a_forked_worker_that_is_killed_is_replaced(
 def test_a_function_with_a_package_of_its_own_gets_that_and_not_the_template(
     cloud: LocalCloud, forked: dict[str, Any], names: dict[str, str], call: Call
 ) -> None:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("index.py", CODE)
-        archive.writestr("boto3/__init__.py", "__version__ = 'of its own'\n")
+    code = zipped({"index.py": CODE, "boto3/__init__.py": "__version__ = 'of its own'\n"})
     cloud.client("lambda", REGION).create_function(
         FunctionName="own-boto3",
         Runtime="python3.14",
         Handler="index.handler",
         Role=names["Role"],
-        Code={"ZipFile": code.getvalue()},
+        Code={"ZipFile": code},
     )
     result = call("own-boto3")
     assert (result["boto3"], is_forked(result)) == ("of its own", False)
@@ -177,15 +173,13 @@ def test_a_log_holds_the_lines_of_its_own_call_all_of_them(names: dict[str, str]
 def test_processes_of_functions_end_with_the_cloud(eventually: Callable[..., Any]) -> None:
     with LocalCloud.start() as cloud:
         role = cloud.client("iam").create_role(RoleName="short", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("index.py", CODE)
+        code = zipped({"index.py": CODE})
         cloud.client("lambda", REGION).create_function(
             FunctionName="short",
             Runtime="python3.14",
             Handler="index.handler",
             Role=role,
-            Code={"ZipFile": code.getvalue()},
+            Code={"ZipFile": code},
         )
         answer = cloud.client("lambda", REGION).invoke(FunctionName="short", Payload=b"{}")
         pid = json.loads(answer["Payload"].read())["pid"]
