@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
-from cdp_constructs.local.clients import devices, faults, notices, schedules, viewers
+from cdp_constructs.local.clients import devices, faults, notices, routing, schedules, viewers
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients, Credentials
 from cdp_constructs.local.clients.devices import MqttEndpoint
@@ -245,6 +245,30 @@ class LocalCloud:
         return faults.inject_fault(
             self._administration, service, region, error=error, status=status, operation=operation
         )
+
+    def resolve(self, name: str, place: str = DEFAULT_REGION, *, account: str = DEFAULT_ACCOUNT) -> routing.Host:
+        """Return where Route 53 leads users of a place to: the nearest healthy Region, or what else the records say.
+
+        Args:
+            name: A name with an A record in a public hosted zone, for example `api.example.com`.
+            place: The Region that is next to the users, for example `ap-northeast-1`.
+            account: Account that holds the zone.
+
+        Raises:
+            LocalCloudError: the place is unknown, no zone holds the name, or nothing answers for it.
+        """
+        return routing.resolve(
+            self.client("route53", account=account), self._administration, self.endpoint, name, place
+        )
+
+    def check_health(self, times: int = 3) -> dict[str, bool]:
+        """Make every Route 53 health check at once, and return how each stands, by its id.
+
+        Args:
+            times: 1 to 10 times, one after the other; the failure threshold of a check, 3 by default, says how many
+                change its status.
+        """
+        return routing.check_health(self._administration, times)
 
     def stop(self) -> None:
         """Stop the server that `start` started and remove everything it wrote; a second call does nothing."""

@@ -89,8 +89,10 @@ def play(report: Report, scene: Conversation) -> None:
             "in the dead-letter queue, what is behind it delivered, archived after the replay",
             operation.poison_and_replay,
         )
-        report.step("A Region's table fails", "its deep health 503, the other's 200", operation.lose_the_table)
-        report.step("One name for all Regions", "latency records with health checks", operation.one_name)
+        report.step("One name for all Regions", "each person is led to the nearest one", operation.one_name)
+        report.step(
+            "A Region's table fails", "its users are led to the other Region, and back", operation.lose_the_table
+        )
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from demo.chat.conversation import Conversation
+from demo.chat.system import API_NAME
 from demo.report import eventually, expect
 
 
@@ -62,24 +63,35 @@ class Operation:
         return f"1 in the dead-letter queue, {len(behind)} behind it delivered; archived after the replay"
 
     def lose_the_table(self) -> str:
-        """Let one Region's table fail, and ask both Regions whether they can serve."""
-        with self.chat.cloud.inject_fault("dynamodb", self.here):
+        """Let one Region's table fail, ask both Regions whether they can serve, and see where Route 53 leads users."""
+        cloud = self.chat.cloud
+        expect(self._led_to(self.here) == self.here, "users are not led to the Region next to them")
+        with cloud.inject_fault("dynamodb", self.here):
             answer = eventually(lambda: self._health_if(503), within=15, what=f"503 in {self.here}")
             other = self.hanako.http.get(f"{self.chat.apis[self.there]}/health/deep")
             expect(other.status_code == 200, f"{self.there} answers {other.status_code}")
+            eventually(lambda: self._led_to(self.here) == self.there or None, within=15, what=f"users in {self.there}")
         eventually(lambda: self._health_if(200), within=15, what=f"200 in {self.here} after the fault")
+        eventually(lambda: self._led_to(self.here) == self.here or None, within=15, what=f"users back in {self.here}")
         failed = [name for name, one in answer["dependencies"].items() if one["status"] != "ok"]
-        return f"{self.here} 503 ({', '.join(failed)}), {self.there} 200; after the fault 200"
+        return f"{self.here} 503 ({', '.join(failed)}): users led to {self.there}; back after the fault"
 
     def one_name(self) -> str:
-        """Read the records that lead each user to the nearest healthy Region."""
-        route53 = self.chat.cloud.client("route53")
-        zones = {zone["Name"]: zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]}
-        sets = route53.list_resource_record_sets(HostedZoneId=zones["chat.example.com."])["ResourceRecordSets"]
-        latency = sorted((one["Type"], one["Region"]) for one in sets if one.get("HealthCheckId"))
-        wanted = sorted((kind, region) for kind in ("A", "AAAA") for region in self.chat.regions)
-        expect(latency == wanted, f"records {latency}")
-        return f"A and AAAA in {self.scene.all_regions()}, each with a health check"
+        """Resolve the common name as a client next to each Region does, and read a room by it."""
+        seen = []
+        for region in self.chat.regions:
+            host = self.chat.cloud.resolve(API_NAME, region)
+            expect(f".{region}." in host.target, f"users near {region} are led to {host.target}")
+            answer = self.hanako.http.get(f"{host.url}/rooms/{self.room}", headers=self.hanako.headers)
+            expect(answer.status_code == 200, f"{host.url} answers {answer.status_code}")
+            seen.append(region)
+        return f"users near {' and '.join(seen)} are led there, and read the room"
+
+    def _led_to(self, place: str) -> str:
+        """Let Route 53 check each Region as often as its threshold says, and return where it leads users of a place."""
+        self.chat.cloud.check_health()
+        target = self.chat.cloud.resolve(API_NAME, place).target
+        return next(region for region in self.chat.regions if f".{region}." in target)
 
     def _others_in_a_room_of_their_own(self) -> list[dict[str, Any]]:
         room = self.mei.call(self.here, "POST", "/rooms", json={"name": "Tea"}).raise_for_status().json()["room"]

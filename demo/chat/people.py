@@ -41,10 +41,14 @@ class Person:
     """The account's address."""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=20))
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request to the API carries."""
+        return {"authorization": f"Bearer {self.token}"}
+
     def call(self, region: str, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the API of a Region with this person's token."""
-        headers = {"authorization": f"Bearer {self.token}"}
-        return self.http.request(method, self.apis[region] + path, headers=headers, **options)
+        return self.http.request(method, self.apis[region] + path, headers=self.headers, **options)
 
     def post(self, region: str, room: str, text: str, *, client_message_id: str = "", **more: Any) -> httpx.Response:
         """Post a message."""

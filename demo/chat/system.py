@@ -12,6 +12,7 @@ from demo.bring_up import ROOT, Checked
 from demo.logs import values_in_table
 
 ZONE = "chat.example.com"
+API_NAME = f"api.{ZONE}"
 MAIL_DOMAIN = "example.com"
 PRIVATE = {
     "text": "a message's text",
@@ -56,7 +57,7 @@ def synthesise(cloud: LocalCloud, directory: Path, options: Mapping[str, Any] | 
         let_mail_out(cloud, region)
     settings = options or {
         "latency_routing": True,
-        "domain_name": f"api.{ZONE}",
+        "domain_name": API_NAME,
         "hosted_zone_id": hosted_zone(cloud),
         "hosted_zone_name": ZONE,
         "notices": {"identity": MAIL_DOMAIN, "sender": f"Chat <notices@{MAIL_DOMAIN}>"},

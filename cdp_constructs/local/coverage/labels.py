@@ -41,6 +41,10 @@ _DESCRIBED = "its API describes it, but nothing runs behind it"
 _NO_NETWORK = "the network is described, but no packet passes: functions and clients talk over loopback"
 
 _EXECUTED_IN_PART = {
+    "`TestDNSAnswer` and `cloud.resolve` answer, health included; no DNS server does, and nothing answers for "
+    "geoproximity and IP-based records": "Route53::HostedZone Route53::RecordSet Route53::RecordSetGroup",
+    "one checker asks what the embedded cloud serves, alarms and other checks; endpoints elsewhere are not asked and "
+    "count as healthy": "Route53::HealthCheck",
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
     "only targets that are functions are called": "ElasticLoadBalancingV2::TargetGroup",
@@ -90,10 +94,6 @@ _CONTROL_PLANE_ONLY = {
     "names are registered and found by the API; no DNS server answers for them": (
         "ServiceDiscovery::PrivateDnsNamespace ServiceDiscovery::PublicDnsNamespace"
     ),
-    "records are stored and listed by the API; no DNS server answers for them": (
-        "Route53::HostedZone Route53::RecordSet Route53::RecordSetGroup"
-    ),
-    "the check is stored, but its endpoint is never asked and its status never changes": "Route53::HealthCheck",
     "the certificate is issued at once without a check, and no browser trusts it": "CertificateManager::Certificate",
     "the domain name is described, but no DNS server answers for it": (
         "ApiGateway::DomainName ApiGateway::BasePathMapping Cognito::UserPoolDomain IoT::DomainConfiguration"

@@ -20,7 +20,9 @@ from cdp_constructs.local.kit.isolation import ISOLATED
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam.root import account_of_root
 
-_app: Any = ministack.module("app", "_extract_s3_vhost_bucket", "_parse_execute_api_url")
+_app: Any = ministack.module(
+    "app", "_extract_s3_vhost_bucket", "_parse_execute_api_url", "_resolve_custom_domain_request"
+)
 _apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
 _apigateway_v1: Any = ministack.module("services.apigateway_v1", "find_api_scope")
 _appsync: Any = ministack.module("services.appsync_events", "_discover_api_scope")
@@ -66,7 +68,7 @@ def _region_of_sign_in(body: bytes) -> str | None:
 def _region_of_unsigned(path: str, headers: Mapping[str, str], body: bytes) -> str | None:
     """Return the Region that an unsigned request is for: a browser's or a mobile client's."""
     host = headers.get("host", "")
-    if api := _app._parse_execute_api_url(host, path):
+    if api := _app._parse_execute_api_url(host, path) or _app._resolve_custom_domain_request(host, path):
         return _region_of_api(api[0])
     if headers.get("x-amz-target", "").startswith(_SIGN_IN):
         return _region_of_sign_in(body)

@@ -1,11 +1,11 @@
-"""What two deployed Regions leave in DNS, and what the health checks would find there. Nobody resolves names here."""
+"""What two deployed Regions leave in DNS, and where it leads users while both work and while one fails."""
 
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from aws_cdk import App, CfnOutput, Environment, Stack
+from aws_cdk import App, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_sns as sns
@@ -29,7 +29,8 @@ def chat(app: App) -> None:
     for region in REGIONS:
         stack = Stack(app, f"Routing-{region}", env=Environment(region=region))
         api = apigatewayv2.HttpApi(stack, "Api")
-        health = DeepHealthCheck(stack, "Health", api=api)
+        # Answers from a cache would show the tests the past.
+        health = DeepHealthCheck(stack, "Health", api=api, cache_for=Duration.seconds(0))
         health.add_topic(sns.Topic(stack, "Messages"))
         routing = MultiRegionLatencyRouting(
             stack, "Routing", zone=zone, domain_name=DOMAIN, api=api, health_check_path=health.path
@@ -80,20 +81,57 @@ def test_each_health_check_asks_its_own_region(local_cloud: LocalCloud, deployme
     assert (configuration["RequestInterval"], configuration["FailureThreshold"]) == (30, 3)
 
 
-def _as_a_checker(cloud: LocalCloud, deployment: Deployment, region: str) -> int:
-    """Ask what the Region's health check asks, at the place where the embedded cloud serves that host."""
-    outputs = deployment.outputs[f"Routing-{region}"]
-    check = cloud.client("route53").get_health_check(HealthCheckId=outputs["HealthCheckId"])["HealthCheck"]
-    path = check["HealthCheckConfig"]["ResourcePath"]
-    return httpx.get(f"{cloud.http_api_url(outputs['ApiId'], region)}{path}", timeout=30).status_code
+def _led_to(cloud: LocalCloud, place: str) -> str:
+    """Return the Region whose API answers users of a place; the API is asked, too."""
+    host = cloud.resolve(DOMAIN, place)
+    assert httpx.get(f"{host.url}/health", timeout=30).status_code == 200
+    return host.target.split(".")[2]
 
 
-def test_a_checker_finds_the_failing_region_only(local_cloud: LocalCloud, deployment: Deployment) -> None:
+def test_users_are_led_to_the_nearest_region(local_cloud: LocalCloud, deployment: Deployment) -> None:
+    assert deployment
+    assert all(local_cloud.check_health().values())
+    assert [_led_to(local_cloud, place) for place in ("ap-southeast-1", "sa-east-1")] == list(REGIONS)
+
+
+def test_users_of_a_failing_region_are_led_to_the_other_one_until_it_is_back(
+    local_cloud: LocalCloud, deployment: Deployment
+) -> None:
     tokyo, oregon = REGIONS
-    # Tokyo is asked for the first time while it fails, so no remembered answer is in the way.
+    check = deployment.outputs[f"Routing-{tokyo}"]["HealthCheckId"]
+    route53 = local_cloud.client("route53")
     with local_cloud.inject_fault("sns", tokyo):
-        assert _as_a_checker(local_cloud, deployment, tokyo) == 503
-        assert _as_a_checker(local_cloud, deployment, oregon) == 200
+        assert not local_cloud.check_health()[check]
+        assert _led_to(local_cloud, tokyo) == oregon
+        seen = route53.get_health_check_status(HealthCheckId=check)["HealthCheckObservations"]
+        assert {one["StatusReport"]["Status"].partition(",")[0] for one in seen} == {"Failure: HTTP Status Code 503"}
+    assert local_cloud.check_health()[check]
+    assert _led_to(local_cloud, tokyo) == tokyo
+    why = route53.get_health_check_last_failure_reason(HealthCheckId=check)["HealthCheckObservations"]
+    assert why[0]["StatusReport"]["Status"].startswith("Failure: HTTP Status Code 503")
+
+
+def test_fewer_failures_than_the_threshold_change_nothing(local_cloud: LocalCloud, deployment: Deployment) -> None:
+    oregon = REGIONS[1]
+    with local_cloud.cut_off(oregon):
+        assert local_cloud.check_health(times=2)[deployment.outputs[f"Routing-{oregon}"]["HealthCheckId"]]
+        assert local_cloud.resolve(DOMAIN, oregon).target.split(".")[2] == oregon
+        assert not local_cloud.check_health(times=1)[deployment.outputs[f"Routing-{oregon}"]["HealthCheckId"]]
+        assert _led_to(local_cloud, oregon) == REGIONS[0]
+    local_cloud.check_health()
+
+
+def test_a_request_for_the_common_name_reaches_a_region_that_is_healthy(
+    local_cloud: LocalCloud, deployment: Deployment
+) -> None:
+    assert deployment
+    local_cloud.check_health()
+    for cut in REGIONS:
+        with local_cloud.cut_off(cut):
+            local_cloud.check_health()
+            answer = httpx.get(f"{local_cloud.endpoint}/health", headers={"Host": DOMAIN}, timeout=30)
+            assert answer.status_code == 200, answer.text
+        local_cloud.check_health()
 
 
 @pytest.mark.parametrize("region", REGIONS)
