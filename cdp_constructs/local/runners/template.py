@@ -25,7 +25,6 @@ _MODULES = (
     "aws_lambda_powertools.metrics",
     "aws_lambda_powertools.utilities.batch",
     "aws_lambda_powertools.utilities.data_classes",
-    "aws_xray_sdk.core",
     "boto3.dynamodb.conditions",
     "uuid",
 )

@@ -5,14 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 logger = Logger()
-tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 dynamodb = boto3.client("dynamodb")
 
@@ -24,7 +23,6 @@ class Order(BaseModel):
     total: Decimal
 
 
-@tracer.capture_method
 def archive(record: SQSRecord) -> None:
     """Keep one order; raising keeps its message in the queue and lets the rest of the batch go."""
     order = Order.model_validate_json(record.body)
@@ -38,7 +36,6 @@ def archive(record: SQSRecord) -> None:
         logger.info("Order %s was archived before", order.order_id)
 
 
-@tracer.capture_lambda_handler
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Answer with the messages that failed, so that SQS delivers only those again."""

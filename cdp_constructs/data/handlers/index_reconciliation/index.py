@@ -3,7 +3,7 @@
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
@@ -14,7 +14,6 @@ from ..storage_index.objects import Objects
 from .comparison import PARALLEL_REQUESTS, Comparison
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 
 STOP_BEFORE_MS = 60_000
@@ -29,7 +28,6 @@ comparison = Comparison(
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | bool]:
     """Reconcile until the time is used up; the next run continues from there.
 

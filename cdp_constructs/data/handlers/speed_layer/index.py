@@ -8,7 +8,7 @@ takes the whole function down is isolated by Lambda, which halves the batch.
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
@@ -21,7 +21,6 @@ from .store import Store
 from .things import Things
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 
 # Together these end well before the function does, whatever does not answer.
@@ -40,7 +39,6 @@ things = Things(
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Work on a batch; Lambda tries again from the first record that is returned."""
     del context

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,7 +21,6 @@ from .items import Items
 from .objects import Objects
 
 logger = Logger()
-tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 
 environment = Environment.read()
@@ -34,7 +33,6 @@ SEQUENCER_LENGTH = 64
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Record a batch of events; those that fail are delivered again."""
     return process_partial_response(event=event, record_handler=record_event, processor=processor, context=context)

@@ -11,18 +11,16 @@ is labelled AWSPREVIOUS, whose public key stays in the key group until the next 
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .deployment import answer_cloudformation
 from .rotation import rotate
 
 logger = Logger()
-tracer = Tracer()
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Answer CloudFormation or carry out one step of a rotation."""
     if "RequestType" in event:

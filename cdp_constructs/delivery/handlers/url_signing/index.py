@@ -12,7 +12,7 @@ open everything below that folder.
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .environment import Environment
@@ -21,12 +21,10 @@ from .requests import SigningRequest
 from .signing import sign
 
 logger = Logger()
-tracer = Tracer()
 environment = Environment.read()
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)  # a signed URL in a trace would open the object to its readers
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sign for a user of an HTTP API or for a direct caller."""
     if "requestContext" in event:

@@ -17,7 +17,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .environment import Environment
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = Logger()
-tracer = Tracer()
 environment = Environment.read()
 iot = boto3.client("iot")
 data = boto3.client("iot-data")
@@ -41,7 +40,6 @@ class WrongRequestError(Exception):
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do an operation; a mistake of the caller is answered with ``{"error"}``."""
     del context

@@ -12,7 +12,7 @@ The queue has two kinds of messages, which may arrive twice and in any order:
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -25,7 +25,6 @@ from .environment import Environment
 from .registry import Registry
 
 logger = Logger()
-tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 environment = Environment.read()
 allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
@@ -33,7 +32,6 @@ registry = Registry(boto3.client("iot"), environment)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Work on a batch of messages; those that fail are delivered again."""
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)

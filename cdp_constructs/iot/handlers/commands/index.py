@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = Logger()
-tracer = Tracer()
 environment = Environment.read()
 app = APIGatewayHttpResolver(strip_prefixes=[environment.path_prefix] if environment.path_prefix else None)
 database = boto3.resource("dynamodb")
@@ -40,7 +39,6 @@ LONGEST_SHADOW = 8_000
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Answer a request of the API, or a direct invocation."""
     return app.resolve(event, context) if "requestContext" in event else invoke(event)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -20,7 +20,6 @@ from .environment import Environment
 from .rules import RefusedError, refusal, status_of
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
@@ -35,7 +34,6 @@ def earlier_claims() -> EarlierClaims:
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer AWS IoT: ``{"allowProvisioning": …, "parameterOverrides": {…}}``."""
     del context

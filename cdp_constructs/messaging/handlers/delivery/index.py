@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -26,7 +26,6 @@ from .environment import Environment
 from .messages import message_of
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 processor = BatchProcessor(event_type=EventType.SQS)
 environment = Environment.read()
@@ -42,7 +41,6 @@ LEASE_SECONDS = 35
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Work on a batch of timers; only those that failed are delivered again."""
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)

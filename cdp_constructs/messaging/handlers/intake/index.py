@@ -8,7 +8,7 @@ import os
 from typing import Annotated, Any, Literal
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,7 +18,6 @@ from notices.timers import arm
 from notices.waiting import Waiting
 
 logger = Logger()
-tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 sqs = boto3.client("sqs")
 timer_queue = os.environ["TIMER_QUEUE"]
@@ -46,7 +45,6 @@ class Notice(BaseModel):
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Keep a batch of notices; only those that could not be kept are delivered again."""
     return process_partial_response(event=event, record_handler=keep, processor=processor, context=context)

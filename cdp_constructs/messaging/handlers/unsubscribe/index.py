@@ -8,7 +8,7 @@ function URLs.
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,7 +18,6 @@ from notices import Notices
 from .pages import HEADERS, TEXTS, page
 
 logger = Logger()
-tracer = Tracer()
 people = Notices.from_environment()
 app = APIGatewayHttpResolver()
 
@@ -28,7 +27,6 @@ LONGEST_USER = 256
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     return app.resolve(event, context)

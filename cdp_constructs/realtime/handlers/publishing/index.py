@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import urllib3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,7 +20,6 @@ from .environment import Environment
 from .events_api import EventsApi, PublishError
 
 logger = Logger()
-tracer = Tracer()
 
 # https://docs.aws.amazon.com/general/latest/gr/appsync.html
 EVENTS_PER_PUBLISH = 5
@@ -33,7 +32,6 @@ api = EventsApi(Environment.read(), connections=CHANNELS_AT_A_TIME)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Publish a batch and say which messages are to be delivered again."""
     del context

@@ -8,7 +8,7 @@ a second.
 import json
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .environment import Environment
@@ -16,7 +16,6 @@ from .keys import PublicKeys
 from .tokens import UnauthorizedError, verified
 
 logger = Logger()
-tracer = Tracer()
 environment = Environment.read()
 keys = PublicKeys(environment.keys_url)
 
@@ -24,7 +23,6 @@ _PREFIX = "token-"
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the policy that lets the user connect or not, and who it is."""
     del context

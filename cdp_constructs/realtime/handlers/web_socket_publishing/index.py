@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,7 +22,6 @@ from .environment import Environment
 from .subscribers import Subscribers
 
 logger = Logger()
-tracer = Tracer()
 
 CONNECTIONS_AT_A_TIME = 32
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -32,7 +31,6 @@ subscribers = Subscribers(Environment.read(), connections=CONNECTIONS_AT_A_TIME)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Publish a batch and say which messages are to be delivered again."""
     del context

@@ -8,7 +8,7 @@ about a subscription; it gets the event that AppSync Events would send.
 import json
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic_core import from_json
@@ -19,7 +19,6 @@ from .environment import Environment
 from .table import Subscriptions
 
 logger = Logger()
-tracer = Tracer()
 # A client waits for the answer, and API Gateway for at most 29 seconds.
 config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 environment = Environment.read()
@@ -29,7 +28,6 @@ subscriptions = Subscriptions(environment.table_name, config)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one route of the API."""
     del context

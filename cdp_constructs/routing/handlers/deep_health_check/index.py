@@ -19,14 +19,13 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from .dependencies import Dependency, is_own_mistake, load_dependencies, time_budget
 
 logger = Logger()
 # Probes run in threads, where the X-Ray SDK has no segment to add its own to.
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
 
@@ -59,7 +58,6 @@ _memory = _Memory()
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
     """Answer a request of the shallow or of the deep route (HTTP API, payload format 2.0)."""
     if event.get("routeKey") == os.environ.get("SHALLOW_ROUTE"):

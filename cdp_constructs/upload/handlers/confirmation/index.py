@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -25,7 +25,6 @@ from .objects import Upload
 from .rules import FIRST_BYTES, FORM_USED_AGAIN, RejectedError, check_content, check_description
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
 processor = BatchProcessor(event_type=EventType.SQS)
@@ -35,7 +34,6 @@ environment = Environment.read()
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Confirm a batch; only the records that could not be decided about are delivered again."""
     return process_partial_response(event=event, record_handler=confirm, processor=processor, context=context)

@@ -16,7 +16,7 @@ of each part, ``{"part_number", "size", "url"}``, to its URL, keep the ``ETag`` 
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .environment import Environment
@@ -24,12 +24,10 @@ from .http_api import app
 from .uploads import answer
 
 logger = Logger()
-tracer = Tracer()
 environment = Environment.read()
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)  # a form in a trace would let its readers upload
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a user of an HTTP API or a direct caller."""
     if "requestContext" in event:

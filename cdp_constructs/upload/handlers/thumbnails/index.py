@@ -15,7 +15,7 @@ import os
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -27,7 +27,6 @@ from .decoding import Limits, shrink_within
 from .images import Thumbnail, UnreadableImageError
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
 processor = BatchProcessor(event_type=EventType.SQS)
@@ -47,7 +46,6 @@ GONE = {"404", "NoSuchKey"}
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Work on a batch; only the records around which something failed are delivered again."""
     return process_partial_response(event=event, record_handler=make_thumbnail, processor=processor, context=context)

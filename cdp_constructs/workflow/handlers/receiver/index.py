@@ -13,7 +13,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
@@ -29,7 +29,6 @@ from .environment import Environment
 from .rules import RejectedError, as_bytes, group_of, text_of, verify
 
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
@@ -43,7 +42,6 @@ by_id, by_body = (
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of an HTTP API (payload format 2.0)."""
     for config in (by_id, by_body):

@@ -16,13 +16,12 @@ from typing import Any, Self
 from uuid import uuid4
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 logger = Logger()
-tracer = Tracer()
 s3 = boto3.client("s3")
 sqs = boto3.client("sqs")
 
@@ -73,7 +72,6 @@ class Request(BaseModel):
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Replay a range of time.
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -11,7 +11,6 @@ from .problems import PROBLEMS, explain
 from .routes import account, attachments, messages, notifications, rooms
 
 logger = Logger()
-tracer = Tracer()
 app = APIGatewayHttpResolver(enable_validation=True)
 for routes in (rooms, messages, attachments, notifications, account):
     app.include_router(routes.router)
@@ -19,7 +18,6 @@ app.exception_handler(list(PROBLEMS))(explain)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)  # messages and signed forms are not for readers of traces
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     return refuse_body(event) or app.resolve(event, context)

@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -24,7 +24,6 @@ from ..domain.search import searchable
 from ..domain.table import as_key, attachment_key, connect, get_many, member_key
 
 logger = Logger()
-tracer = Tracer()
 processor = BatchProcessor(event_type=EventType.SQS)
 table = connect(os.environ["TABLE_NAME"])
 s3 = boto3.client("s3")
@@ -70,7 +69,6 @@ def delete_files(upload: dict[str, Any]) -> None:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Record a batch of the queue; only what failed is delivered again."""
     return process_partial_response(event=event, record_handler=record_attachment, processor=processor, context=context)

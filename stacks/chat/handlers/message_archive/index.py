@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,7 +23,6 @@ from ..domain.events import message_in
 from ..domain.messages import Position
 
 logger = Logger()
-tracer = Tracer()
 s3 = boto3.client("s3")
 
 
@@ -74,7 +73,6 @@ def key_of(ordered: list[Line]) -> str:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Archive a batch of the queue; what is no message fails alone, and ends in the dead-letter queue."""
     del context

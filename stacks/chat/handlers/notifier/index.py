@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -24,7 +24,6 @@ from .members import AbsentMembers
 from .rules import Notice, Received, keys_of, notices_of, receivers_of
 
 logger = Logger()
-tracer = Tracer()
 environment = Environment.read()
 sqs = boto3.client("sqs")
 table = connect(environment.table_name)
@@ -36,7 +35,6 @@ _BATCH = 10
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Handle a batch of the queue; only what failed is delivered again."""
     del context

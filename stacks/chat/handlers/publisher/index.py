@@ -7,7 +7,7 @@ it, its ``clock``, ``region`` and ``sequence`` order it.
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,7 +20,6 @@ from .rules import Change, entries_of
 from .topic import Entry, Topic
 
 logger = Logger()
-tracer = Tracer()
 environment = Environment.read()
 table = connect(environment.table_name)
 topic = Topic(environment.topic_arn)
@@ -31,7 +30,6 @@ class FirstRecordFailedError(Exception):
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Publish a batch of the stream; Lambda retries from the first record that failed."""
     del context

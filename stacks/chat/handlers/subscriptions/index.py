@@ -6,14 +6,13 @@ AppSync takes access tokens and ID tokens of the user pool; here only access tok
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ..domain import channels, rooms
 from ..domain.table import connect
 
 logger = Logger()
-tracer = Tracer()
 region = os.environ["AWS_REGION"]
 table = connect(os.environ["TABLE_NAME"])
 
@@ -22,7 +21,6 @@ REFUSED = {"error": "there is no such channel for you; ask GET /rooms/{room} for
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str] | None:
     """Accept a subscription (None), or refuse it with an error.
 

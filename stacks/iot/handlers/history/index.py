@@ -6,13 +6,12 @@ The answer has its state now, and its last minutes, each from one layer: exact u
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from telemetry_view import ServingView, SpeedView, Window
 
 logger = Logger()
-tracer = Tracer()
 speed = SpeedView.connect()
 serving = ServingView.connect()
 
@@ -20,7 +19,6 @@ MOST_MINUTES = 7 * 24 * 60
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer for one thing; a mistake of the caller is answered with ``{"error"}``."""
     del context

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
     EventType,
@@ -17,7 +17,6 @@ from .changes import read
 from .trackers import connect
 
 logger = Logger()
-tracer = Tracer()
 
 
 def work(record: SQSRecord) -> None:
@@ -28,7 +27,6 @@ def work(record: SQSRecord) -> None:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Work on a batch: alerts come in any order, deliveries of the webhook one after the other for each issue."""
     fifo = any(_is_fifo(record["eventSourceARN"]) for record in event["Records"])
