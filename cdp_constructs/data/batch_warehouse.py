@@ -32,7 +32,7 @@ class BatchWarehouse(Construct):
 
     CDP: none; it stands behind ``BatchLayer`` (バッチレイヤー). A function copies the hours that
     may have grown into a staging table and merges them by thing, time and message id, in one transaction: loading again
-    changes nothing twice, and the next load makes up for one that failed. Template only: it was never run on AWS.
+    changes nothing twice, and the next load makes up for one that failed.
 
         batch = BatchLayer(self, "Batch", columns={"temperature": "double"})
         warehouse = BatchWarehouse(self, "Warehouse", batch=batch, max_capacity=32)

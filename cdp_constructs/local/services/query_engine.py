@@ -11,6 +11,8 @@ from typing import Any
 
 from cdp_constructs.local.kit.patch import Patch, calling, patch, replace
 
+__all__ = ["connect_within"]
+
 _REFUSED = (
     "NOT_SUPPORTED: Queries of this type are not supported: a query reads the data of its tables, and nothing else"
 )
@@ -41,6 +43,17 @@ def _connect(original: Callable[..., Any], *arguments: Any, **options: Any) -> A
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def connect_within(folder: str) -> Any:
+    """Return a database in memory whose SQL opens the files of one folder only."""
+    import duckdb
+
+    token = _folders.set([folder])
+    try:
+        return duckdb.connect()
+    finally:
+        _folders.reset(token)
 
 
 _connection = Patch("duckdb:connect", calling(_connect)) if find_spec("duckdb") else None

@@ -1,0 +1,1 @@
+"""Amazon Redshift Serverless and its Data API."""
