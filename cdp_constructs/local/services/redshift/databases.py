@@ -63,20 +63,20 @@ def _load(connection: Any, folder: Path, copy: Copy, roles: Sequence[str]) -> Re
     ]
     if not keys:
         raise SqlError(f"ERROR: The specified S3 prefix '{copy.prefix}' does not exist")
-    files = []
+    files: list[Path] = []
     for number, key in enumerate(keys):
         if not role_allows(copy.role, "redshift", "s3:GetObject", f"{arn}/{key}"):
             raise SqlError(f"ERROR: S3ServiceException: Access Denied, s3:GetObject on {arn}/{key}")
         file = folder / f"{number}.parquet"
         file.write_bytes(s3.get_object(Bucket=copy.bucket, Key=key)["Body"].read())
-        files.append(str(file))
+        files.append(file)
     try:
         # Partition folders are no columns for COPY.
         source = "SELECT * FROM read_parquet(?, hive_partitioning = false)"
-        changed = connection.execute(f"INSERT INTO {copy.table} {source}", [files]).fetchone()
+        changed = connection.execute(f"INSERT INTO {copy.table} {source}", [[str(file) for file in files]]).fetchone()
     finally:
         for file in files:
-            Path(file).unlink()
+            file.unlink()
     return Result(changed=changed[0])
 
 
