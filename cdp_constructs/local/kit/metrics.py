@@ -6,12 +6,13 @@ no request. They are stored where MiniStack's CloudWatch keeps the metrics of it
 A metric that follows from a state, such as the length of a queue, is emitted by a function with `@gauge`.
 """
 
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import clock, ministack
-from cdp_constructs.local.kit.patch import Change
+from cdp_constructs.local.kit.patch import Change, patch
 
 __all__ = ["Gauge", "emit", "gauge", "read_gauges"]
 
@@ -24,6 +25,18 @@ _lock = threading.Lock()
 _current: dict[Any, tuple[int, dict[float, dict[str, Any]]]] = {}
 """By account, Region and metric: the minute that is being counted, and its data points by value."""
 _gauges: list[Callable[[], None]] = []
+
+
+@functools.cache
+def _scope() -> tuple[Callable[[], str], Callable[[], str]]:
+    """Return what names the current account and Region; looked up once, as every request emits metrics."""
+    return _responses.get_account_id, _responses.get_region
+
+
+@functools.lru_cache(maxsize=100_000)
+def _metric(namespace: str, name: str, dimensions: tuple[tuple[str, str], ...]) -> tuple[str, str, str]:
+    """Return the key under which MiniStack keeps a metric."""
+    return namespace, name, _cloudwatch._dims_key(dict(dimensions))
 
 
 def emit(
@@ -39,19 +52,16 @@ def emit(
         unit: Its unit.
         times: How often the value was measured.
     """
-    metric = (namespace, name, _cloudwatch._dims_key(dimensions))
-    key = (_responses.get_account_id(), _responses.get_region(), metric)
+    account, region = _scope()
+    key = (account(), region(), _metric(namespace, name, tuple(dimensions.items())))
     minute = int(clock.now()) // _MINUTE
     with _lock:
         at, points = _current.get(key, (None, {}))
         if at != minute:
             points = {}
             _current[key] = (minute, points)
-        point = points.get(value)
-        stored = _cloudwatch._metrics._data.setdefault(key, [])
-        # The points of a metric that was deleted meanwhile, by a reset, are not counted on.
-        if point is not None and stored:
-            point["Count"] += times
+        if value in points:
+            points[value]["Count"] += times
             return
         points[value] = {
             "Timestamp": float(minute * _MINUTE),
@@ -60,7 +70,16 @@ def emit(
             "Unit": unit,
             "Dimensions": dict(dimensions),
         }
-        stored.append(points[value])
+        _cloudwatch._metrics._data.setdefault(key, []).append(points[value])
+
+
+@patch("ministack.services.cloudwatch:reset")
+def _reset(original: Callable[[], None]) -> None:
+    """Forget what is being counted with what is stored."""
+    with _lock:
+        _current.clear()
+        original()
+    clock.reset()
 
 
 class Gauge(Change):
