@@ -19,4 +19,5 @@ _REGION = "us-east-1"
 def _statuses() -> None:
     for (account, check_id), _check in list(_route53._health_checks._data.items()):
         with _responses.request_scope(account, _REGION):
-            emit("AWS/Route53", "HealthCheckStatus", {"HealthCheckId": check_id}, int(is_healthy(check_id)), unit="None")
+            of_check = {"HealthCheckId": check_id}
+            emit("AWS/Route53", "HealthCheckStatus", of_check, int(is_healthy(check_id)), unit="None")
