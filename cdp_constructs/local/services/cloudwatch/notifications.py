@@ -56,7 +56,7 @@ def _notify(_original: Callable[..., None], alarm: dict[str, Any], old: str, new
         if not _sns.topic_policy_allows(
             action, "cloudwatch.amazonaws.com", alarm["AlarmArn"], _responses.get_account_id()
         ):
-            _logger.warning("CloudWatch may not publish to %s, so nobody hears of %s", action, alarm["AlarmName"])
+            _logger.warning("CloudWatch may not publish to %s, so %s notifies nobody", action, alarm["AlarmName"])
             continue
         message = message or json.dumps(_message(alarm, old, new, reason))
         _sns._fanout(action, _responses.new_uuid(), message, subject)

@@ -143,7 +143,7 @@ def _waiting(mapping: Mapping[str, Any], function: Any, created: float) -> _Wait
 
 @gauge
 def _ages() -> None:
-    """Emit the age of the batches that are waiting or tried again, as long as they are."""
+    """Emit the age of the batches that are in progress or retried, as long as they are."""
     for progress in list(_progress.values()):
         if progress.waiting is not None and (progress.in_progress or progress.tries):
             progress.waiting.emit_age()
