@@ -37,7 +37,7 @@ def handler(event, context):
             print(json.dumps({"level": "ERROR", "message": "failed", "message_id": record.get("messageId"),
                               "exception": "Traceback …\\nLookupError: no such room"}))
             raise LookupError("no such room")
-        table.put_item(Item={"pk": "done#" + context.aws_request_id, "text": text})
+        table.put_item(Item={"pk": "done#" + record.get("messageId", context.aws_request_id), "text": text})
 """
 
 
