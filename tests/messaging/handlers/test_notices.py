@@ -421,6 +421,25 @@ def test_unsubscribing_is_answered_with_a_page(
     assert "right" not in answer["body"]
 
 
+def test_a_table_that_is_throttled_asks_the_reader_to_come_back(load: Load) -> None:
+    class Throttled(People):
+        def unsubscribe(self, user: str, token: str) -> bool:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    module = load("unsubscribe")
+    module.people = Throttled(Preferences())  # type: ignore[attr-defined]
+    request = {
+        "version": "2.0",
+        "rawPath": "/unsubscribe",
+        "headers": {},
+        "requestContext": {"http": {"method": "POST", "path": "/unsubscribe"}, "stage": "$default"},
+        "queryStringParameters": {"user": "ann", "token": "right"},
+    }
+    answer = module.handler(request, CONTEXT)
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "1")
+    assert TEXTS["en"]["later"] in answer["body"]
+
+
 @pytest.mark.parametrize("encoded", [False, True])
 @pytest.mark.parametrize("body", ["[" * 100_000, "NaN", "1" * 5_000, '"\\ud800"', "\ud800", "/////w=="])
 def test_no_body_stops_the_answer_to_the_link_of_a_mail(load: Load, body: str, encoded: bool) -> None:

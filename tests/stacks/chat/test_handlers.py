@@ -621,6 +621,28 @@ def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: 
     assert "nothing was stored" in body["message"]
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
+def test_a_throttled_read_asks_the_client_to_come_back(
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    def throttled(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": code}}, "BatchGetItem")
+
+    monkeypatch.setattr(service(api).log, "append", throttled)
+    status, body, headers = call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert "call again" in body["message"]
+
+
+def test_another_refusal_of_aws_is_a_bug_and_raised(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "BatchGetItem")
+
+    monkeypatch.setattr(service(api).log, "append", denied)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
+
+
 def test_posting_to_a_room_of_others_answers_as_if_there_were_none(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     api, table = load("api"), MemoryTable()
     use(api, table, monkeypatch)
