@@ -89,6 +89,7 @@ def streamed(*images: dict[str, Any]) -> dict[str, Any]:
                 "eventName": "INSERT",
                 "dynamodb": {
                     "SequenceNumber": str(number),
+                    "Keys": {name: types[str](image[name]) for name in ("pk", "sk") if name in image},
                     "NewImage": {name: types[type(value)](value) for name, value in image.items()},
                 },
             }
@@ -816,3 +817,14 @@ def test_a_list_without_a_filter_reads_no_more_than_it_shows(api: ModuleType, mo
 
 def test_a_search_for_nothing_is_the_clients_mistake(api: ModuleType) -> None:
     assert call(api, "GET", "/rooms/r/attachments", name="")[0] == 422
+
+
+def test_a_record_that_cannot_be_read_is_logged_by_its_key_and_place(
+    publisher: Publisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    unreadable = stored(2)
+    del unreadable["author"]
+    assert publisher.handle(stored(1), unreadable, stored(3)) == ["1"]
+    (line,) = [vars(record) for record in caplog.records if record.msg == "records failed"]
+    assert (line["sequence_number"], line["room"]) == ("1", "room-1")
+    assert line["key"] == {"pk": unreadable["pk"], "sk": unreadable["sk"]}
