@@ -289,7 +289,7 @@ def test_a_refused_mail_is_logged_by_its_user_and_room_and_without_the_address(
     load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def suspended(_self: Mailbox, **_mail: Any) -> None:
-        raise ClientError({"Error": {"Code": "MessageRejected", "Message": "to ann@example.org"}}, "SendEmail")
+        raise ClientError({"Error": {"Code": "MessageRejected", "Message": f"to {_mail['Destination']}"}}, "SendEmail")
 
     monkeypatch.setattr(Mailbox, "send_email", suspended)
     with pytest.raises(ClientError, match="MessageRejected"):
