@@ -12,6 +12,7 @@ from cdp_constructs.operations.configuration import (
     SystemConfiguration,
     check_address,
     check_form,
+    check_page_address,
     check_region,
 )
 from stacks.chat.limits import LimitsConfiguration
@@ -65,6 +66,9 @@ class ChatConfiguration(SystemConfiguration):
     sign_in_rate_limit: int | None = 1000
     """Requests to the user pool that one IP address may make in five minutes, 10 or more, renewals of sessions not
     counted; AWS WAF refuses what is above. ``null`` for no limit, and no web ACL."""
+    runbook_base_url: str | None = None
+    """Where the pages of ``docs/runbooks`` are published, such as ``https://wiki.example.com/runbooks``: alarms then
+    link to their pages. By default they name the path in the repository."""
 
     @property
     def home_region(self) -> str:
@@ -178,6 +182,11 @@ class ChatConfiguration(SystemConfiguration):
     @classmethod
     def _is_an_address(cls, address: str | None) -> str | None:
         return check_address(KEY, "alarm_email", address)
+
+    @field_validator("runbook_base_url")
+    @classmethod
+    def _is_a_page_address(cls, address: str | None) -> str | None:
+        return check_page_address(KEY, "runbook_base_url", address)
 
     @field_validator("notices")
     @classmethod

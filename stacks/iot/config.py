@@ -11,6 +11,7 @@ from cdp_constructs.operations.configuration import (
     SystemConfiguration,
     check_address,
     check_form,
+    check_page_address,
     check_region,
 )
 
@@ -84,6 +85,9 @@ class IotConfiguration(SystemConfiguration):
     """Receives the alerts of devices, after confirming one mail. They are in the operators' queue in any case."""
     alarm_email: str | None = None
     """Receives the alarms of the system itself, after confirming one mail."""
+    runbook_base_url: str | None = None
+    """Where the pages of ``docs/runbooks/iot`` are published, such as ``https://wiki.example.com/runbooks/iot``: alarms
+    then link to their pages. By default they name the path in the repository."""
 
     @field_validator("region")
     @classmethod
@@ -129,6 +133,11 @@ class IotConfiguration(SystemConfiguration):
     @classmethod
     def _is_an_operator(cls, address: str | None) -> str | None:
         return check_address(KEY, "operator_email", address)
+
+    @field_validator("runbook_base_url")
+    @classmethod
+    def _is_a_page_address(cls, address: str | None) -> str | None:
+        return check_page_address(KEY, "runbook_base_url", address)
 
     @field_validator("alarm_email")
     @classmethod
