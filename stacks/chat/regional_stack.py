@@ -91,6 +91,7 @@ class RegionalStack(Stack):
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
+        CfnOutput(self, "TableName", value=self.table.table_name)
         CfnOutput(self, "DeliveryDomain", value=self.attachments.delivery.domain_name)
 
     def connect(self, regions: "Mapping[str, RegionalStack]") -> None:
