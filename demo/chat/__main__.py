@@ -18,7 +18,9 @@ from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
+from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise
+from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
 
@@ -128,10 +130,9 @@ def main() -> int:
         if chat is not None:
             console.print(not_executed(chat.deployment))
         if options.keep and chat is not None:
-            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
-            for region, address in chat.apis.items():
-                console.print(f"  API in {region}: {address}", soft_wrap=True)
-            console.print(cloud.root.exports(cloud.endpoint, next(iter(chat.apis))), soft_wrap=True, highlight=False)
+            addresses = {"web client": open_site(cloud, chat.deployment)}
+            addresses |= {f"API in {region}": address for region, address in chat.apis.items()}
+            say_how_to_use(console, cloud, chat.deployment, stack=chat.stacks[chat.home], addresses=addresses)
     return report.conclude(time.perf_counter() - started)
 
 

@@ -15,6 +15,7 @@ from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up, not_executed, synthesise
 from demo.iot.operator import Operator
 from demo.iot.scene import DEVICES, LIVE_SECONDS, Scene
+from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
 
@@ -89,9 +90,8 @@ def main() -> int:
         if deployment is not None:
             console.print(not_executed(deployment))
         if options.keep and deployment is not None:
-            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
-            region = next(iter(deployment.regions.values()))
-            console.print(cloud.root.exports(cloud.endpoint, region), soft_wrap=True, highlight=False)
+            (stack,) = deployment.regions
+            say_how_to_use(console, cloud, deployment, stack=stack, addresses={})
     return report.conclude(time.perf_counter() - started)
 
 

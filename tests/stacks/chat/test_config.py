@@ -46,7 +46,11 @@ def test_the_command_line_passes_json_text() -> None:
 
 
 def test_everything_switched_on_is_taken() -> None:
-    everything = ROUTED | {"alarm_email": "ops@example.com", "notices": NOTICES}
+    everything = ROUTED | {
+        "alarm_email": "ops@example.com",
+        "notices": NOTICES,
+        "runbook_base_url": "https://wiki.example.com/runbooks",
+    }
     assert ChatConfiguration.from_context(everything).latency_routing
 
 
@@ -156,6 +160,10 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             "chat: web_acl_arn is 'arn:aws:wafv2:us-west-2:123456789012:regional/webacl/chat/0a'. Use one of scope",
         ),
         (GOOD | {"latency_routing": "yes"}, "chat: latency_routing is 'yes'"),
+        (
+            GOOD | {"runbook_base_url": "wiki/runbooks"},
+            "chat: runbook_base_url is 'wiki/runbooks'. Use an address such as https://wiki.example.com/runbooks",
+        ),
         (GOOD | {"alarm_email": "ops"}, "chat: alarm_email is 'ops'. Use an address such as ops@example.com."),
         (noticing(identity="Example"), "chat: notices.identity is 'Example'. Use a domain or an address that SES"),
         (
