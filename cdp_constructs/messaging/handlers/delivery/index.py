@@ -27,7 +27,7 @@ from .messages import message_of
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 sqs = boto3.client("sqs")
