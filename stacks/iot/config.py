@@ -96,6 +96,11 @@ class IotConfiguration(SystemConfiguration):
     """Registered certificates whose holders may ask for identities, one for each production line."""
     tracker_url: str | None = None
     """API of an issue tracker that keeps the tickets, ``https://…``; by default a table keeps them."""
+    backlog_url: str | None = None
+    """Space of Backlog, ``https://example.backlog.com``, whose issues may ask devices something; by default none."""
+    warehouse_capacity: int | None = None
+    """RPU of a warehouse (Redshift Serverless) with all measurements, 8 to 512 in steps of 8; by default no warehouse,
+    because the smallest costs $2,190 a month."""
     operator_email: str | None = None
     """Receives the alerts of devices, after confirming one mail. They are in the operators' queue in any case."""
     alarm_email: str | None = None
@@ -161,6 +166,20 @@ class IotConfiguration(SystemConfiguration):
     def _is_encrypted(cls, url: str | None) -> str | None:
         fix = "Use an address such as https://tracker.example.com/api"
         return check_form(KEY, "tracker_url", url, r"https://[A-Za-z0-9.-]+(:\d+)?(/[^\s?#]*)?", fix)
+
+    @field_validator("backlog_url")
+    @classmethod
+    def _is_a_space(cls, url: str | None) -> str | None:
+        fix = "Use the address of a space, such as https://example.backlog.com"
+        return check_form(KEY, "backlog_url", url, r"https://[A-Za-z0-9.-]+(:\d+)?", fix)
+
+    @field_validator("warehouse_capacity")
+    @classmethod
+    def _is_a_capacity(cls, capacity: int | None) -> int | None:
+        if capacity is not None and (capacity % 8 or not 8 <= capacity <= 512):  # noqa: PLR2004 - Redshift's limits
+            fix = "Use 8 to 512 RPU, a multiple of 8, or leave it out"
+            raise InvalidOptionError(KEY, "warehouse_capacity", f"is {capacity}", fix)
+        return capacity
 
     @field_validator("operator_email")
     @classmethod

@@ -6,12 +6,13 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs import Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
+from cdp_constructs import BatchWarehouse, Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
 from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.iot.alerts import Alerts
 from stacks.iot.operations import RUNBOOKS, add_operations
 from stacks.iot.reactions import Reactions
+from stacks.iot.requests import Requests
 from stacks.iot.site_operators import SiteOperators, allow_taking
 from stacks.iot.telemetry import Telemetry
 
@@ -35,6 +36,8 @@ class IotStack(Stack):
         site_operators: What devices report, for the operators of their sites.
         commands: Commands for one device.
         broadcasts: Commands for a site, or for all devices.
+        requests: What issues of Backlog ask devices; None without ``backlog_url``.
+        warehouse: All measurements in Redshift; None without ``warehouse_capacity``.
     """
 
     def __init__(
@@ -85,6 +88,28 @@ class IotStack(Stack):
         )
         self.commands = PointToPoint(self, "Commands", fleet=self.fleet, alarm_topic=alarm_topic)
         self.broadcasts = Broadcast(self, "Broadcasts", fleet=self.fleet, alarm_topic=alarm_topic)
+        self.requests = (
+            Requests(
+                self,
+                "Requests",
+                backlog_url=configuration.backlog_url,
+                command_function=self.commands.command_function,
+                alarm_topic=alarm_topic,
+            )
+            if configuration.backlog_url is not None
+            else None
+        )
+        self.warehouse = (
+            BatchWarehouse(
+                self,
+                "Warehouse",
+                batch=self.telemetry.batch,
+                base_capacity=configuration.warehouse_capacity,
+                alarm_topic=alarm_topic,
+            )
+            if configuration.warehouse_capacity is not None
+            else None
+        )
         operators = self._add_operators()
         add_operations(
             self,
@@ -136,6 +161,15 @@ class IotStack(Stack):
                 f"OperatorsPolicyArn{site}": policy.managed_policy_arn
                 for site, policy in self.site_operators.policies.items()
             },
+            **(
+                {
+                    "BacklogWebhookUrl": self.requests.webhook.url,
+                    "BacklogWebhookSecretArn": self.requests.webhook.secret.secret_arn,
+                    "BacklogApiKeyArn": self.requests.api_key.secret_arn,
+                }
+                if self.requests is not None
+                else {}
+            ),
             **{f"Group{site}": name for site, name in self.fleet.group_names.items()},
         }
         for name, value in outputs.items():

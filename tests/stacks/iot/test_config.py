@@ -30,6 +30,8 @@ def test_everything_that_can_be_set_is_taken() -> None:
             "account_settings": False,
             "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
             "tracker_url": "https://tracker.example.com/api",
+            "backlog_url": "https://example.backlog.com",
+            "warehouse_capacity": 16,
             "operator_email": "operators@example.com",
             "alarm_email": "ops@example.com",
         }
@@ -43,6 +45,16 @@ def test_everything_that_can_be_set_is_taken() -> None:
         (None, 'context key \'iot\' is missing. Add "iot": {"region": …} to it.'),
         ({}, "context key 'iot' lacks 'region'. Add 'region' to it."),
         ({"region": "ap-norteast-1"}, "iot: region is 'ap-norteast-1', which is no Region of the partition 'aws'. Use"),
+        (
+            GOOD | {"backlog_url": "http://b.example"},
+            "iot: backlog_url is 'http://b.example'. Use the address of a space",
+        ),
+        (
+            GOOD | {"backlog_url": "https://b.example/x?y"},
+            "iot: backlog_url is 'https://b.example/x?y'. Use the address",
+        ),
+        (GOOD | {"warehouse_capacity": 4}, "iot: warehouse_capacity is 4. Use 8 to 512 RPU, a multiple of 8"),
+        (GOOD | {"warehouse_capacity": 520}, "iot: warehouse_capacity is 520. Use 8 to 512 RPU"),
         (GOOD | {"sites": []}, "iot: sites is empty. Name at least one"),
         (GOOD | {"sites": ["home", "home"]}, "iot: sites contains 'home'. Use each name once"),
         (GOOD | {"sites": ["all"]}, "iot: sites contains 'all'. Use each name once"),

@@ -18,6 +18,8 @@ from tests.stacks.runbooks import resources
 EVERYTHING = {
     "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
     "tracker_url": "https://tracker.example.com/api",
+    "backlog_url": "https://example.backlog.com",
+    "warehouse_capacity": 8,
     "operator_email": "operators@example.com",
     "alarm_email": "ops@example.com",
 }
@@ -284,3 +286,36 @@ def test_nothing_is_exposed(synthesis: Synthesis, build: Any) -> None:
 
 def test_the_stack_cannot_be_deleted_by_mistake(synthesis: Synthesis) -> None:
     assert synthesis(as_configured).result.termination_protection
+
+
+def test_requests_may_invoke_the_function_of_commands_and_nothing_else(whole: dict[str, Any]) -> None:
+    found = [one for one in statements(whole, "RequestsFunctionRole") if "lambda:InvokeFunction" in one["Action"]]
+    assert [one["Resource"] for one in found] == [
+        {"Fn::GetAtt": [_logical_id(whole, "CommandsCommandFunction"), "Arn"]}
+    ]
+    assert allowed(whole, "RequestsFunctionRole") == {
+        "lambda:InvokeFunction",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+    }
+
+
+def _logical_id(template: dict[str, Any], prefix: str) -> str:
+    (found,) = (name for name in resources(template, "AWS::Lambda::Function") if name[:-8] == prefix)
+    return found
+
+
+def test_a_warehouse_and_requests_are_there_when_they_are_asked_for(
+    template: dict[str, Any], whole: dict[str, Any]
+) -> None:
+    kind = "AWS::RedshiftServerless::Workgroup"
+    assert (len(resources(template, kind)), len(resources(whole, kind))) == (0, 1)
+    (workgroup,) = resources(whole, kind).values()
+    assert (workgroup["Properties"]["BaseCapacity"], workgroup["Properties"]["MaxCapacity"]) == (8, 8)
+    routes = [route["Properties"]["RouteKey"] for route in resources(whole, "AWS::ApiGatewayV2::Route").values()]
+    assert "POST /webhooks/backlog/{secret}" in routes
