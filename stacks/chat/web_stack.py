@@ -11,6 +11,7 @@ from constructs import Construct
 from cdp_constructs import DirectHosting
 from cdp_constructs.core.buckets import add_private_bucket
 from stacks.chat.config import ConfigurationError
+from stacks.chat.edge_stack import hosted_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_route53 as route53
 
     from stacks.chat.config import ChatConfiguration
+    from stacks.chat.edge_stack import EdgeStack
     from stacks.chat.global_stack import GlobalStack
     from stacks.chat.regional_stack import RegionalStack
 
@@ -67,13 +69,14 @@ class WebStack(Stack):
         shared: "GlobalStack",
         regions: "Mapping[str, RegionalStack]",
         copy: WebCopyStack | None,
+        edge: "EdgeStack | None",
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: web client", **kwargs)
         if not (DIST / "index.html").is_file():
             message = f"the web client is not built ({DIST} has no index.html). Run: make web"
             raise ConfigurationError(message)
-        domain_names, certificate, zone = self._own_name(configuration)
+        domain_names, certificate, zone = self._own_name(configuration, edge)
         sign_in = f"https://cognito-idp.{shared.region}.{self.url_suffix}"
         apis = {
             region: f"https://{stack.api.api.api_id}.execute-api.{region}.{self.url_suffix}"
@@ -134,23 +137,18 @@ class WebStack(Stack):
         )
 
     def _own_name(
-        self, configuration: "ChatConfiguration"
+        self, configuration: "ChatConfiguration", edge: "EdgeStack | None"
     ) -> "tuple[list[str], acm.ICertificate | None, route53.IHostedZone | None]":
         name = configuration.web_domain_name
         if name is None:
             return [], None, None
-        # Imported here: most configurations have no name of their own.
-        from aws_cdk import aws_certificatemanager as acm
-        from aws_cdk import aws_route53 as route53
+        certificate = edge and edge.certificate
+        if configuration.web_certificate_arn is not None:
+            # Imported here: a certificate that is made belongs to another stack.
+            from aws_cdk import aws_certificatemanager as acm
 
-        certificate = acm.Certificate.from_certificate_arn(self, "Certificate", str(configuration.web_certificate_arn))
-        zone_name = configuration.hosted_zone_name
-        if zone_name is None or (name != zone_name and not name.endswith(f".{zone_name}")):
-            return [name], certificate, None
-        zone = route53.HostedZone.from_hosted_zone_attributes(
-            self, "Zone", hosted_zone_id=str(configuration.hosted_zone_id), zone_name=zone_name
-        )
-        return [name], certificate, zone
+            certificate = acm.Certificate.from_certificate_arn(self, "Certificate", configuration.web_certificate_arn)
+        return [name], certificate, hosted_zone(self, configuration) if configuration.web_name_is_in_zone else None
 
     def _upload_host(self, region: str, stack: "RegionalStack") -> str:
         # As the upload form names it.

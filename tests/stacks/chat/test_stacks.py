@@ -46,6 +46,9 @@ def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
         "retired_regions": ["us-west-2"],
         "allowed_origins": [ORIGIN],
         "sign_in_rate_limit": None,
+        "latency_routing": False,
+        "notices": None,
+        "alarm_email": None,
     }
     return system.add_to(Stage(app, "Production"), context)
 
