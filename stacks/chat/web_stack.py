@@ -82,6 +82,10 @@ class WebStack(Stack):
             region: f"https://{stack.api.api.api_id}.execute-api.{region}.{self.url_suffix}"
             for region, stack in regions.items()
         }
+        uploads = {region: f"https://{self._upload_host(region, stack)}" for region, stack in regions.items()}
+        # No Region knows the name that CloudFront will give, so none can allow that origin: what a page calls is then
+        # below its own.
+        behind = configuration.web_domain_name is None
         self.hosting = DirectHosting(
             self,
             "Web",
@@ -92,9 +96,8 @@ class WebStack(Stack):
             content_security_policy={
                 "connect-src": [
                     sign_in,
-                    *apis.values(),
+                    *(() if behind else (*apis.values(), *uploads.values())),
                     *(stack.live.channels.realtime_endpoint for stack in regions.values()),
-                    *(f"https://{self._upload_host(region, stack)}" for region, stack in regions.items()),
                 ],
                 "img-src": [f"https://{stack.attachments.delivery.domain_name}" for stack in regions.values()],
             },
@@ -111,15 +114,17 @@ class WebStack(Stack):
             self.hosting.add_api(api, domain_name=configuration.domain_name)
         else:
             self.hosting.add_api(api)
+        if behind:
+            apis = {region: self._put_api_behind(region, stack) for region, stack in regions.items() if region != home}
         first = NEAREST if configuration.latency_routing else home
-        others = {region: url for region, url in apis.items() if region != first}
         self.hosting.add_configuration(
             {
                 "apis": [
                     # Through the page's own name, without CORS; then each Region by itself, for when that one fails.
                     {"region": first, "url": "/api"},
-                    *({"region": region, "url": url} for region, url in others.items()),
+                    *({"region": region, "url": url} for region, url in apis.items() if region != first),
                 ],
+                "uploads": [self._put_uploads_behind(*one) for one in regions.items()] if behind else [],
                 "userPool": {
                     "region": shared.region,
                     "clientId": shared.user_pool_client.user_pool_client_id,
@@ -130,6 +135,17 @@ class WebStack(Stack):
         if configuration.web_acl_arn is not None:
             self.hosting.attach_web_acl(configuration.web_acl_arn)
         CfnOutput(self, "WebUrl", value=self.hosting.url)
+
+    def _put_api_behind(self, region: str, stack: "RegionalStack") -> str:
+        path = f"/regions/{region}/api"
+        self.hosting.add_api(stack.api.api, path=path, region=region)
+        return path
+
+    def _put_uploads_behind(self, region: str, stack: "RegionalStack") -> dict[str, str]:
+        path, name = f"/regions/{region}/uploads", _name_everywhere(stack.attachments.upload.bucket)
+        bucket = s3.Bucket.from_bucket_attributes(self, f"Uploads-{region}", bucket_name=name, region=region)
+        self.hosting.add_uploads(bucket, path=path)
+        return {"bucket": name, "url": f"{path}/"}
 
     def _copy_of(self, copy: WebCopyStack) -> s3.IBucket:
         return s3.Bucket.from_bucket_attributes(

@@ -23,6 +23,7 @@ _cloudfront: Any = ministack.module(
     "_s3_object_key",
     "_text",
 )
+_responses: Any = ministack.module("core.responses", "request_scope")
 _s3: Any = ministack.module(
     "services.s3", "_bucket_owner_account", "_bucket_policies", "_ensure_bucket", "_error", "bucket_region"
 )
@@ -64,6 +65,19 @@ def _from_bucket(
     if answer[0] == _FORBIDDEN and missing and _may_list(bucket, distribution_arn):
         return _s3._error("NoSuchKey", "The specified key does not exist.", _NOT_FOUND, f"/{bucket}/{key}")
     return answer
+
+
+async def _post_form(origin: dict[str, Any], uri: str, query: str, headers: dict[str, Any], body: bytes) -> Any:
+    """Let S3 judge a form that a viewer posts, as it does when the form comes to the bucket's own address."""
+    bucket = origin["s3_bucket"]
+    region, path = _s3.bucket_region(bucket), f"{origin.get('origin_path') or ''}{uri}"
+    if is_isolated(region):
+        raise _cloudfront.OriginUnreachable(f"{bucket} is in a Region that is cut off")
+    sent = {name.lower(): value for name, value in headers.items() if name.lower() != "host"}
+    with _responses.request_scope(_s3._bucket_owner_account(bucket), region):
+        asked = parse_qs(query, keep_blank_values=True)
+        status, answered, content = await _s3.handle_request("POST", f"/{bucket}{path}", sent, body or b"", asked)
+    return status, "", _cloudfront._multidict_from_pairs(answered.items()), content
 
 
 # --- APIs -----------------------------------------------------------------------------------------------------------
@@ -138,6 +152,8 @@ async def _fetch_from_one(
     forwarded_for: str,
     distribution_arn: str,
 ) -> Any:
+    if method == "POST" and origin.get("s3_bucket") and not origin.get("oac_id"):
+        return await _post_form(origin, uri, query, headers, body)
     api = _API.fullmatch(origin["domain_name"])
     if api is not None:
         path = f"{origin.get('origin_path') or ''}{uri}"
