@@ -1,4 +1,4 @@
-"""CloudFront: origins in this cloud (buckets and APIs), and failover in origin groups."""
+"""CloudFront: origins in this cloud (buckets, and APIs by either name), and failover in origin groups."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
-_app: Any = ministack.module("app", "_handle_execute_api_request")
+_app: Any = ministack.module("app", "_handle_execute_api_request", "_resolve_custom_domain_request")
 _apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
 _cloudfront: Any = ministack.module(
     "services.cloudfront",
@@ -155,9 +155,14 @@ async def _fetch_from_one(
     if method == "POST" and origin.get("s3_bucket") and not origin.get("oac_id"):
         return await _post_form(origin, uri, query, headers, body)
     api = _API.fullmatch(origin["domain_name"])
+    path = f"{origin.get('origin_path') or ''}{uri}"
     if api is not None:
-        path = f"{origin.get('origin_path') or ''}{uri}"
         return await _from_api(api[1], origin, method, path, query, headers, body, address, forwarded_for)
+    if mapped := _app._resolve_custom_domain_request(origin["domain_name"], path):
+        # A name that several Regions have leads to the one that Route 53 answers with.
+        api_id, stage, rest = mapped
+        path = f"/{stage}{rest}"
+        return await _from_api(api_id, origin, method, path, query, headers, body, address, forwarded_for)
     return await fetch(origin, method, uri, query, headers, body, is_https, address, forwarded_for, distribution_arn)
 
 

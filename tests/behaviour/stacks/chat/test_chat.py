@@ -329,6 +329,12 @@ def jpeg() -> bytes:
     return picture.getvalue()
 
 
+def test_the_site_asks_the_nearest_region_by_the_common_name(chat: Chat) -> None:
+    host = httpx.URL(chat.cloud.browser_url(chat.deployment.outputs["ChatWeb"]["WebUrl"])).netloc.decode()
+    answer = chat.http.get(f"{chat.cloud.endpoint}/api/health", headers={"Host": host})
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_page_of_the_deployed_site_may_upload_after_the_first_deployment(room: Room, chat: Chat, region: str) -> None:
     origin = chat.deployment.outputs["ChatWeb"]["WebUrl"]
