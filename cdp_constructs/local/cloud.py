@@ -13,6 +13,7 @@ from cdp_constructs.local.clients import devices, faults, notices, routing, sche
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients, Credentials
 from cdp_constructs.local.clients.devices import MqttEndpoint
+from cdp_constructs.local.clients.metrics import MetricsClock
 from cdp_constructs.local.deployment.deployer import Deployment, Progress, deploy
 from cdp_constructs.local.errors import StartError
 from cdp_constructs.local.process import launcher, root_keys
@@ -36,6 +37,7 @@ class LocalCloud:
         root: The root key, made anew for each server; who has it may do everything.
         mqtt_port: Port of the MQTT listener (mutual TLS); None when attached.
         log_file: The server's log; None when attached.
+        metrics: The clock of metrics and alarms, for example `cloud.metrics.advance(minutes=15)`.
     """
 
     def __init__(self, endpoint: str, root: RootKey, server: launcher.ServerProcess | None = None) -> None:
@@ -45,6 +47,7 @@ class LocalCloud:
         self.log_file = server.log_file if server else None
         self._clients = Clients(self.endpoint, root)
         self._administration = Administration(self.endpoint, root)
+        self.metrics = MetricsClock(self._administration)
         # Runs at stop(), when the object is collected, and at the end of the process, whichever comes first.
         self._stop = weakref.finalize(self, _stop_own, server, os.getpid()) if server else None
 

@@ -28,7 +28,7 @@ LOG_LINES = 5_000
 
 def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
     """Synthesise, check and deploy; None when that failed."""
-    deployment = system_of(report, lambda: synthesise(cloud, directory), lambda: cloud.deploy(directory))
+    deployment = system_of(report, lambda: synthesise(directory), lambda: cloud.deploy(directory))
     return Chat(cloud, deployment) if deployment is not None else None
 
 

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
@@ -12,6 +11,7 @@ from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.chat.api import UNSUBSCRIBE_PATH, Api
 from stacks.chat.attachments import Attachments
+from stacks.chat.edge_stack import hosted_zone
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
 from stacks.chat.notices import Notices
@@ -117,7 +117,7 @@ class RegionalStack(Stack):
             "Notices",
             configuration=configuration.notices,
             # Where the web client is: a notice links to its room.
-            web_address=configuration.web_address,
+            web_address=str(configuration.web_address),
             unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
             issuer=issuer,
             table=self.table,
@@ -139,12 +139,7 @@ class RegionalStack(Stack):
     def _add_routing(self, configuration: "ChatConfiguration") -> MultiRegionLatencyRouting | None:
         if not configuration.latency_routing:
             return None
-        zone = route53.HostedZone.from_hosted_zone_attributes(
-            self,
-            "Zone",
-            hosted_zone_id=str(configuration.hosted_zone_id),
-            zone_name=str(configuration.hosted_zone_name),
-        )
+        zone = hosted_zone(self, configuration)
         return MultiRegionLatencyRouting(
             self,
             "Routing",

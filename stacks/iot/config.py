@@ -13,6 +13,7 @@ from cdp_constructs.operations.configuration import (
     check_form,
     check_region,
 )
+from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
 
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
@@ -82,7 +83,7 @@ class IotConfiguration(SystemConfiguration):
     KEY: ClassVar[str] = KEY
     EXAMPLE: ClassVar[str] = '{"region": …}'
 
-    region: str
+    region: str = "ap-northeast-1"
     """Where it runs."""
     sites: tuple[str, ...] = Field(default=("home", "factory"), strict=False)
     """Where devices are; each has a group, a level of the topics and broadcasts of its own."""
@@ -101,10 +102,24 @@ class IotConfiguration(SystemConfiguration):
     warehouse_capacity: int | None = None
     """RPU of a warehouse (Redshift Serverless) with all measurements, 8 to 512 in steps of 8; by default no warehouse,
     because the smallest costs $2,190 a month."""
-    operator_email: str | None = None
-    """Receives the alerts of devices, after confirming one mail. They are in the operators' queue in any case."""
-    alarm_email: str | None = None
-    """Receives the alarms of the system itself, after confirming one mail."""
+    operator_email: str | None = "operators@iot.example.com"
+    """Receives the alerts of devices, after confirming one mail; ``null`` for nobody. The operators' queue has them in
+    any case."""
+    alarm_email: str | None = "operators@iot.example.com"
+    """Receives the alarms of the system itself, after confirming one mail; ``null`` for nobody."""
+
+    @property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """The addresses that nobody owns."""
+        addresses = {
+            "operator_email": (self.operator_email, "Set the address that receives alerts of devices, or null"),
+            "alarm_email": (self.alarm_email, "Set the address that receives alarms of the system, or null"),
+        }
+        return tuple(
+            Placeholder(f"{KEY}.{option}", value, fix)
+            for option, (value, fix) in addresses.items()
+            if value and is_placeholder(value)
+        )
 
     @field_validator("region")
     @classmethod

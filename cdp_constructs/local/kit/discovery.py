@@ -1,10 +1,11 @@
 """Finds the modules that extend MiniStack, and what they declare.
 
-A module of the packages `kit`, `coverage`, `runners`, `services` and `drills` declares at its top level:
+A module of the packages `kit`, `coverage`, `runners`, `services`, `drills` and `service_metrics` declares at its top
+level:
 
 - `RESOURCE_TYPES`, a tuple of `ResourceType`: types that the embedded cloud adds to CloudFormation;
 - changes of MiniStack: functions with `@patch`, `@patch_each`, `@replace`, `@before`, `@after`, `@after_deletion`,
-  `@route` and `@resource_of`;
+  `@route`, `@resource_of` and `@gauge`;
 - stand-ins for MiniStack's modules, with the private names that the module uses.
 
 Importing them does not import MiniStack.
@@ -21,8 +22,8 @@ from cdp_constructs.local.kit.patch import Change
 __all__ = ["changes", "modules", "needs"]
 
 _ROOT = "cdp_constructs.local"
-_PACKAGES = ("kit", "coverage", "runners", "services", "drills")
-"""In the order in which their changes are applied: drills change what the services have changed."""
+_PACKAGES = ("kit", "coverage", "runners", "services", "drills", "service_metrics")
+"""In the order in which their changes are applied: drills change what the services do, and the result is counted."""
 _APART = {f"{_ROOT}.coverage.catalogue"}
 """It collects what the others declare."""
 

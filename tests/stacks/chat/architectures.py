@@ -16,5 +16,5 @@ NOTICES = {
 
 @architecture
 def two_regions(app: App) -> dict[str, RegionalStack]:
-    """The chat as cdk.json configures it, with notices."""
+    """The chat as cdk.json configures it, with push in one Region."""
     return system.add_to(app, {**app.node.try_get_context("chat"), "notices": NOTICES})

@@ -21,6 +21,7 @@ ROUTED_STACKS = ("RoutedChat-us-west-2", "RoutedChatWeb", "RoutedChatRoutingAlar
 
 
 ROUTING = {
+    "notices": None,
     "latency_routing": True,
     "domain_name": "api.chat.example.com",
     "hosted_zone_id": "Z0123456789EXAMPLE",
@@ -34,7 +35,7 @@ ROUTING = {
 
 @architecture
 def routed(app: App) -> dict[str, RegionalStack]:
-    """The chat with everything that can be switched on."""
+    """The chat with existing resources where it takes them, and without notices."""
     return system.add_to(app, {**app.node.try_get_context("chat"), **ROUTING}, name="RoutedChat")
 
 
@@ -46,6 +47,9 @@ def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
         "retired_regions": ["us-west-2"],
         "allowed_origins": [ORIGIN],
         "sign_in_rate_limit": None,
+        "latency_routing": False,
+        "notices": None,
+        "alarm_email": None,
     }
     return system.add_to(Stage(app, "Production"), context)
 

@@ -22,6 +22,15 @@ def test_a_region_is_enough() -> None:
     assert configuration.operated_sites == configuration.sites
 
 
+@pytest.mark.parametrize("context", [None, {}])
+def test_without_a_configuration_addresses_are_some_that_nobody_owns(context: object) -> None:
+    configuration = IotConfiguration.from_context(context)
+    assert configuration.region == "ap-northeast-1"
+    assert [one.option for one in configuration.placeholders] == ["iot.operator_email", "iot.alarm_email"]
+    off = IotConfiguration.from_context({"operator_email": None, "alarm_email": None})
+    assert off.placeholders == ()
+
+
 def test_everything_that_can_be_set_is_taken() -> None:
     configuration = IotConfiguration.from_context(
         threshold(recovers_at=33)
@@ -42,8 +51,6 @@ def test_everything_that_can_be_set_is_taken() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        (None, 'context key \'iot\' is missing. Add "iot": {"region": …} to it.'),
-        ({}, "context key 'iot' lacks 'region'. Add 'region' to it."),
         ({"region": "ap-norteast-1"}, "iot: region is 'ap-norteast-1', which is no Region of the partition 'aws'. Use"),
         (
             GOOD | {"backlog_url": "http://b.example"},

@@ -16,8 +16,9 @@ from http import HTTPStatus
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.metrics import emit
 from cdp_constructs.local.kit.patch import patch, replace
-from cdp_constructs.local.services.appsync.handlers import HandlerError, call_handler, parsed
+from cdp_constructs.local.services.appsync.handlers import HandlerError, HandlerFailedError, call_handler, parsed
 from cdp_constructs.local.services.appsync.signers import signer_may
 
 _cognito: Any = ministack.module("services.cognito", "_signature_valid", "_token_claims")
@@ -33,6 +34,7 @@ _BY_SIGNER = "AWS_IAM"
 _BY_USER = "AMAZON_COGNITO_USER_POOLS"
 _REFUSED = "You are not authorized to make this call."
 _MATCHES_CACHED = 100_000
+_CLIENT_ERROR = "SubscribeClientError"
 # Who publishes, for the handler that runs between the authorization of a request and its delivery.
 _publisher: ContextVar[tuple[dict[str, Any] | None, dict[str, str]]] = ContextVar("publisher", default=(None, {}))
 # Whether it came over HTTP, where the request itself has the host.
@@ -145,6 +147,8 @@ async def _authorize(
         _over_http.reset(tokens[0])
         _channel.reset(tokens[1])
     if not accepted:
+        if operation != _events.EVENT_PUBLISH:
+            _count(api_id, channel, _CLIENT_ERROR)
         return False, message
     authorization = _authorization(auth)
     publishing = operation == _events.EVENT_PUBLISH
@@ -157,8 +161,17 @@ async def _authorize(
     try:
         await call_handler(api_id, channel, "onSubscribe", identity, auth or {}, None)
     except HandlerError as error:
+        _count(api_id, channel, "SubscribeServerError" if isinstance(error, HandlerFailedError) else _CLIENT_ERROR)
         return False, str(error)
+    _count(api_id, channel, "SubscribeSuccess")
     return True, None
+
+
+# https://docs.aws.amazon.com/appsync/latest/eventapi/cloudwatch-metrics.html
+def _count(api_id: str, channel: str, metric: str) -> None:
+    emit("AWS/AppSync", metric, {"EventAPIId": api_id})
+    namespace = _events._channel_namespace_for(channel)
+    emit("AWS/AppSync", metric, {"EventAPIId": api_id, "ChannelNamespaceName": namespace})
 
 
 @patch("ministack.services.appsync_events:_fanout_publish")

@@ -12,7 +12,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam.evaluation import role_allows
 from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke
 
-__all__ = ["HandlerError", "call_handler", "parsed"]
+__all__ = ["HandlerError", "HandlerFailedError", "call_handler", "parsed"]
 
 
 _appsync: Any = ministack.module("services.appsync", "_data_sources")
@@ -25,6 +25,10 @@ _responses: Any = ministack.module("core.responses")
 
 class HandlerError(Exception):
     """A namespace's function could not be called, failed, or refused."""
+
+
+class HandlerFailedError(HandlerError):
+    """It could not be called, or failed: an error of the API, and not of its client."""
 
 
 async def call_handler(
@@ -72,16 +76,16 @@ def _path(channel: str) -> str:
 def _invoke(source: Mapping[str, Any], event: dict[str, Any]) -> Any:
     arn = (source.get("lambdaConfig") or {}).get("lambdaFunctionArn", "")
     if not role_allows(source.get("serviceRoleArn", ""), "appsync", "lambda:InvokeFunction", arn):
-        raise HandlerError(f"the role of data source {source.get('name')} may not invoke {arn}")
+        raise HandlerFailedError(f"the role of data source {source.get('name')} may not invoke {arn}")
     try:
         result = invoke(arn, event)
     except FunctionNotFoundError as error:
-        raise HandlerError(str(error)) from error
+        raise HandlerFailedError(str(error)) from error
     body = result.get("body")
     body = parsed(body) if isinstance(body, str | bytes) else body
     if result.get("error"):
         message = body.get("errorMessage") if isinstance(body, dict) else None
-        raise HandlerError(message or "the handler failed")
+        raise HandlerFailedError(message or "the handler failed")
     return body
 
 

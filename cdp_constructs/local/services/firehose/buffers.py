@@ -1,7 +1,8 @@
 """Firehose: records for S3 are buffered by size and time, and delivered together.
 
 MiniStack writes an object per record. A delivery that fails is retried, as Firehose does. The metrics
-`DeliveryToS3.DataFreshness`, `DeliveryToS3.Records` and `FailedConversion.Records` are published at each delivery.
+`DeliveryToS3.DataFreshness`, `DeliveryToS3.Success`, `DeliveryToS3.Records` and `FailedConversion.Records` are emitted
+at each delivery, and the first one also while a delivery is late.
 
 `POST /_cdp/firehose/flush?region=us-east-1&name=<delivery stream>` delivers at once what the buffer has.
 """
@@ -11,13 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.firehose.delivery import Record, deliver
 
 _firehose: Any = ministack.module("services.firehose", "_streams")
@@ -95,30 +95,44 @@ def _flush(key: _Key) -> None:
             failed = deliver(stream, destination, records)
         except Exception:
             _logger.exception("Firehose delivery of %s failed; it is retried", name)
+            emit("AWS/Firehose", "DeliveryToS3.Success", {"DeliveryStreamName": name}, 0)
             _keep(key, records, _RETRY_AFTER)
             return
-        _publish_metrics(name, len(records), failed)
+        _emit_metrics(name, len(records), failed)
 
 
-def _publish_metrics(name: str, delivered: int, failed: int) -> None:
-    values = {
-        # No older record is left; the buffer was just emptied.
-        "DeliveryToS3.DataFreshness": 0,
-        "DeliveryToS3.Records": delivered - failed,
-        "FailedConversion.Records": failed,
-    }
-    client("cloudwatch").put_metric_data(
-        Namespace="AWS/Firehose",
-        MetricData=[
-            {
-                "MetricName": metric,
-                "Dimensions": [{"Name": "DeliveryStreamName", "Value": name}],
-                "Timestamp": datetime.now(UTC),
-                "Value": value,
-            }
-            for metric, value in values.items()
-        ],
-    )
+def _emit_metrics(name: str, delivered: int, failed: int) -> None:
+    stream = {"DeliveryStreamName": name}
+    # No older record is left; the buffer was just emptied.
+    emit("AWS/Firehose", "DeliveryToS3.DataFreshness", stream, 0, unit="Seconds")
+    emit("AWS/Firehose", "DeliveryToS3.Success", stream, 1)
+    emit("AWS/Firehose", "DeliveryToS3.Records", stream, delivered - failed)
+    emit("AWS/Firehose", "FailedConversion.Records", stream, failed)
+
+
+@gauge
+def _overdue() -> None:
+    """Emit how old the oldest record is whose delivery is late."""
+    with _lock:
+        oldest = {key: min(at for _, _, at in buffer.records) for key, buffer in _buffers.items() if buffer.records}
+    for (account, region, name, _), at in oldest.items():
+        age = clock.now() - clock.at(at)
+        with _responses.request_scope(account, region):
+            if age > _interval(name):
+                emit(
+                    "AWS/Firehose",
+                    "DeliveryToS3.DataFreshness",
+                    {"DeliveryStreamName": name},
+                    round(age),
+                    unit="Seconds",
+                )
+
+
+def _interval(name: str) -> float:
+    """Return how many seconds a record of a delivery stream waits at most, when nothing fails."""
+    destinations = (_firehose._streams.get(name) or {}).get("destinations") or []
+    hints = [destination["config"].get("BufferingHints") or {} for destination in destinations]
+    return max((float(hint.get("IntervalInSeconds", _DEFAULT_INTERVAL)) for hint in hints), default=_DEFAULT_INTERVAL)
 
 
 @route("POST", "firehose/flush")

@@ -8,6 +8,7 @@ of EventBridge and to SNS. Sending is authorised on the identity that the mail i
 """
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -16,6 +17,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.metrics import emit
 from cdp_constructs.local.kit.patch import patch
 
 _events: Any = ministack.module("services.eventbridge", "_put_events")
@@ -33,6 +35,8 @@ _ses: Any = ministack.module(
 _ses_v2: Any = ministack.module("services.ses_v2", "_config_sets", "_identities", "_json_err")
 
 _SEND = "/v2/email/outbound-emails"
+_totals: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+"""What happened to the mails of a configuration set, by account, Region and name."""
 _DETAIL_TYPES = {
     "Send": "Email Sent",
     "Delivery": "Email Delivered",
@@ -109,10 +113,28 @@ def _publish(configuration_set: str, record: Mapping[str, Any], tags: Mapping[st
         for kind, subtype in _outcomes(recipient):
             events.append((kind, _ses._notification_detail(kind, recipient, now, subtype)))
     destinations = list((_ses_v2._config_sets[configuration_set].get("EventDestinations") or {}).values())
+    _count(configuration_set, Counter(kind for kind, _ in events))
     for kind, detail in events:
         for destination in destinations:
             if destination.get("Enabled") and kind.upper() in destination.get("MatchingEventTypes", []):
                 _deliver(destination, kind, {"eventType": kind, "mail": mail, **detail})
+
+
+# https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-cloudwatch.html and
+# https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html
+def _count(configuration_set: str, kinds: Counter[str]) -> None:
+    """Emit what happened to a mail, and the rates of the mails of its configuration set so far."""
+    of_set = {"ses:configuration-set": configuration_set}
+    for kind, mails in kinds.items():
+        emit("AWS/SES", kind, {}, mails)
+        emit("AWS/SES", kind, of_set, mails)
+    options = _ses_v2._config_sets[configuration_set].get("ReputationOptions") or {}
+    if not options.get("ReputationMetricsEnabled"):
+        return
+    total = _totals[_responses.get_account_id(), _responses.get_region(), configuration_set]
+    total.update(kinds)
+    for kind in ("Bounce", "Complaint"):
+        emit("AWS/SES", f"Reputation.{kind}Rate", of_set, round(total[kind] / total["Send"], 4), unit="None")
 
 
 def _deliver(destination: Mapping[str, Any], kind: str, detail: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.metrics import emit
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
@@ -118,8 +119,32 @@ def _deliver_to_sqs(
 ) -> None:
     if topic_arn and _undeliverable(endpoint, topic_arn):
         # Without a dead-letter queue MiniStack logs the refusal, and the message is lost as on AWS.
-        endpoint = _dead_letter_queue(topic_arn, endpoint) or endpoint
+        queue = _dead_letter_queue(topic_arn, endpoint)
+        _count_failure(topic_arn, queue)
+        endpoint = queue or endpoint
+    elif topic_arn:
+        _count(topic_arn, "NumberOfNotificationsDelivered")
     original(endpoint, *content, topic_arn=topic_arn, **options)
+
+
+# https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+def _count(topic_arn: str, metric: str) -> None:
+    _, _, _, region, account, name = topic_arn.split(":")
+    with _responses.request_scope(account, region):
+        emit("AWS/SNS", metric, {"TopicName": name})
+
+
+def _count_failure(topic_arn: str, dead_letter_queue: str | None) -> None:
+    _count(topic_arn, "NumberOfNotificationsFailed")
+    if dead_letter_queue:
+        lost = _undeliverable(dead_letter_queue, topic_arn)
+        _count(topic_arn, f"NumberOfNotifications{'FailedToRedriveToDlq' if lost else 'RedrivenToDlq'}")
+
+
+@patch("ministack.services.sns:_fanout")
+def _publish(original: Callable[..., None], topic_arn: str, *content: Any, **options: Any) -> None:
+    _count(topic_arn, "NumberOfMessagesPublished")
+    original(topic_arn, *content, **options)
 
 
 @patch("ministack.services.sns:_deliver_to_lambda")
@@ -130,8 +155,11 @@ def _deliver_to_lambda(
     record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn}
     try:
         invoke_async(endpoint, {"Records": [{**record, "Sns": json.loads(envelope)}]})
+        _count(topic_arn, "NumberOfNotificationsDelivered")
     except FunctionNotFoundError:
-        if queue := _dead_letter_queue(topic_arn, endpoint):
+        queue = _dead_letter_queue(topic_arn, endpoint)
+        _count_failure(topic_arn, queue)
+        if queue:
             _deliver_to_sqs.original(queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
 
 

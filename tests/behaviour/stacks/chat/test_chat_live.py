@@ -275,12 +275,6 @@ def test_a_thumbnail_is_announced_in_every_region(room: Room) -> None:
 
 
 def test_who_is_away_gets_a_mail_and_who_is_there_does_not(room: Room, chat: Chat) -> None:
-    # What an operator brings: a verified identity, out of the sandbox.
-    mails = chat.cloud.client("sesv2", AWAY)
-    mails.create_email_identity(EmailIdentity="example.com")
-    mails.put_account_details(
-        ProductionAccessEnabled=True, MailType="TRANSACTIONAL", WebsiteURL="https://chat.example.com"
-    )
     cara = chat.user()
     assert room.join(HOME, cara).status_code == 200
     eventually(lambda: cara.call(AWAY, "GET", f"/rooms/{room.id}").status_code == 200)

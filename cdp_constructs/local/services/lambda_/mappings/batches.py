@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import clock, ministack
+from cdp_constructs.local.kit.metrics import emit, gauge
 
 __all__ = ["Shard", "mappings_of", "poll"]
 
@@ -36,6 +37,25 @@ class _Progress:
     tries: int = 0
     not_before: float = 0
     in_progress: bool = False
+    waiting: "_Waiting | None" = None
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A batch that is not done."""
+
+    account: str
+    region: str
+    dimensions: tuple[tuple[str, dict[str, str], str], ...]
+    """The metrics of its age: namespace, dimensions and name."""
+    created: float
+    """Of its last record."""
+
+    def emit_age(self) -> None:
+        age = clock.now() - clock.at(self.created)
+        with _responses.request_scope(self.account, self.region):
+            for namespace, dimensions, name in self.dimensions:
+                emit(namespace, name, dimensions, max(0, round(age * 1000)), unit="Milliseconds")
 
 
 _progress: dict[tuple[str, str], _Progress] = {}
@@ -93,6 +113,8 @@ def _start(shard: Shard) -> bool:
     if not records:
         return False
     progress.in_progress = True
+    progress.waiting = _waiting(mapping, function, shard.created(records[-1]))
+    progress.waiting.emit_age()
 
     def run() -> None:
         try:
@@ -107,6 +129,24 @@ def _start(shard: Shard) -> bool:
 
     _concurrency.spawn_background(run, thread_name="ministack-esm")
     return True
+
+
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+def _waiting(mapping: Mapping[str, Any], function: Any, created: float) -> _Waiting:
+    name, stream = (function.get("config") or function)["FunctionName"], mapping["EventSourceArn"]
+    ages = [("AWS/Lambda", {"FunctionName": name}, "IteratorAge")]
+    if stream.split(":")[2] == "kinesis":
+        of_stream = {"StreamName": stream.partition("/")[2]}
+        ages.append(("AWS/Kinesis", of_stream, "GetRecords.IteratorAgeMilliseconds"))
+    return _Waiting(_responses.get_account_id(), _responses.get_region(), tuple(ages), created)
+
+
+@gauge
+def _ages() -> None:
+    """Emit the age of the batches that are in progress or retried, as long as they are."""
+    for progress in list(_progress.values()):
+        if progress.waiting is not None and (progress.in_progress or progress.tries):
+            progress.waiting.emit_age()
 
 
 def _run(shard: Shard, progress: _Progress, function: Any, records: list[Any]) -> None:
@@ -129,6 +169,7 @@ def _run(shard: Shard, progress: _Progress, function: Any, records: list[Any]) -
 
 def _reset(progress: _Progress, size: int) -> None:
     progress.size, progress.tries, progress.not_before = size, 0, 0
+    progress.waiting = None
 
 
 def _batch_size(mapping: Mapping[str, Any]) -> int:

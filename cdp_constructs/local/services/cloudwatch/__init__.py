@@ -1,0 +1,1 @@
+"""CloudWatch: metrics of the services, alarms, and the clock of both."""

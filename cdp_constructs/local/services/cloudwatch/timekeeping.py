@@ -1,0 +1,86 @@
+"""CloudWatch: when metrics that follow from a state are read, and alarms evaluated: as time passes, or is moved.
+
+`POST /_cdp/metrics/advance` with `seconds` moves the clock of metrics and alarms forward, minute by minute, as if
+nothing else happened meanwhile; `GET /_cdp/metrics/clock` returns its time.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import clock, ministack
+from cdp_constructs.local.kit.admin import AdminError, route
+from cdp_constructs.local.kit.metrics import read_gauges
+from cdp_constructs.local.kit.patch import Change, patch
+from cdp_constructs.local.services.cloudwatch.evaluation import evaluate_all, shortest_period
+
+_app: Any = ministack.module("app", "_MAIN_LOOP")
+
+_STEP = 60
+_LOOK_EVERY = 10.0
+_LONGEST_MOVE = 14 * 24 * 3600
+_KEEP = 3600.0
+
+_evaluated_at = [0.0]
+_evicted_at = [0.0]
+
+
+def _look() -> None:
+    """Read the gauges, and evaluate the alarms when another period is over."""
+    read_gauges()
+    period = clock.now() // shortest_period()
+    if period != _evaluated_at[0]:
+        _evaluated_at[0] = period
+        evaluate_all()
+
+
+class _Ticking(Change):
+    """Looks several times a minute, on the server's event loop."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+
+    def apply(self) -> None:
+        self._stop = threading.Event()
+        threading.Thread(target=self._run, args=(self._stop,), name="cloudwatch", daemon=True).start()
+
+    def undo(self) -> None:
+        self._stop.set()
+        clock.reset()
+
+    @staticmethod
+    def _run(stop: threading.Event) -> None:
+        while not stop.wait(_LOOK_EVERY):
+            loop = _app._MAIN_LOOP
+            if loop is not None:
+                loop.call_soon_threadsafe(_look)
+
+
+ticking = _Ticking()
+
+
+@route("GET", "metrics/clock")
+def _clock(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"now": clock.now()}
+
+
+@route("POST", "metrics/advance")
+def _advance(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    left = float(request["seconds"])
+    if not 0 < left <= _LONGEST_MOVE:
+        raise AdminError(f"seconds is {left:g}; give 1 to {_LONGEST_MOVE}, as alarms look back two weeks at most")
+    read_gauges()
+    while left > 0:
+        clock.advance(min(left, _STEP))
+        left -= _STEP
+        _look()
+    return _clock({})
+
+
+@patch("ministack.services.cloudwatch:_evict_old_metrics")
+def _evict(original: Callable[[], None]) -> None:
+    """Look for old metrics once an hour; MiniStack reads all of them with each request."""
+    if time.monotonic() - _evicted_at[0] > _KEEP:
+        _evicted_at[0] = time.monotonic()
+        original()
