@@ -19,12 +19,16 @@ __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
 KEY = "iot"
 
+# Each has two alarms, and a composite alarm watches at most 100:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+_MOST_SITE_OPERATORS = 20
+
 MEASURES = ("temperature", "humidity", "movement", "illuminance")
 """What hygrometers (°C, %) and chairs (0 to 1, lux) measure."""
 
 
 class Threshold(BaseModel):
-    """A limit of a measure, whose crossing is an alert."""
+    """A limit of a measure, whose crossing is an alert and may switch something."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -37,6 +41,10 @@ class Threshold(BaseModel):
     """the limit that must not be fallen short of."""
     recovers_at: float | None = None
     """Where the alert is over; by default at the limit. A distance prevents an alert for each variation around it."""
+    switches: str | None = None
+    """What the device has switched on while the threshold is crossed, such as ``humidifier``; by default nothing."""
+    notifies: bool = True
+    """Whether operators, the ticket function and the archive receive the alert; False for what only switches."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -53,13 +61,19 @@ class Threshold(BaseModel):
         wrong = over is not None and limit is not None and (over > limit if side == "below" else over < limit)
         if wrong:
             raise InvalidOptionError(KEY, option, f"recovers_at {over:g}", f"Use {limit:g} or a value {side} it")
+        if self.switches is not None and not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", self.switches):
+            fix = "Use the name of a switch, such as humidifier"
+            raise InvalidOptionError(KEY, option, f"switches {self.switches!r}", fix)
+        if not self.notifies and self.switches is None:
+            raise InvalidOptionError(KEY, option, "neither notifies nor switches", "Let it do one of them")
         return self
 
 
 _THRESHOLDS = (
     Threshold(name="TooHot", measure="temperature", above=35, recovers_at=33),
-    Threshold(name="TooDry", measure="humidity", below=20, recovers_at=25),
+    Threshold(name="TooDry", measure="humidity", below=20, recovers_at=25, switches="humidifier"),
     Threshold(name="TooDark", measure="illuminance", below=50, recovers_at=80),
+    Threshold(name="Occupied", measure="movement", above=0.5, recovers_at=0.2, switches="lamp", notifies=False),
 )
 
 
@@ -73,6 +87,8 @@ class IotConfiguration(SystemConfiguration):
     """Where it runs."""
     sites: tuple[str, ...] = Field(default=("home", "factory"), strict=False)
     """Where devices are; each has a group, a level of the topics and broadcasts of its own."""
+    site_operators: tuple[str, ...] | None = Field(default=None, strict=False)
+    """Sites whose operators have a queue of their own for what their devices report; by default all, at most 20."""
     thresholds: tuple[Threshold, ...] = Field(default=_THRESHOLDS, strict=False)
     """What raises alerts."""
     account_settings: bool = True
@@ -116,6 +132,22 @@ class IotConfiguration(SystemConfiguration):
                 raise InvalidOptionError(KEY, "sites", f"contains {site!r}", fix)
         return sites
 
+    @model_validator(mode="after")
+    def _operators_are_of_sites(self) -> Self:
+        for site in self.operated_sites:
+            if site not in self.sites or self.operated_sites.count(site) > 1:
+                fix = f"Use each of {', '.join(self.sites)} at most once"
+                raise InvalidOptionError(KEY, "site_operators", f"contains {site!r}", fix)
+        if len(self.operated_sites) > _MOST_SITE_OPERATORS:
+            fix = f"Name at most {_MOST_SITE_OPERATORS} in site_operators"
+            raise InvalidOptionError(KEY, "site_operators", f"has {len(self.operated_sites)} sites", fix)
+        return self
+
+    @property
+    def operated_sites(self) -> tuple[str, ...]:
+        """The sites whose operators have a queue of their own."""
+        return self.sites if self.site_operators is None else self.site_operators
+
     @field_validator("thresholds")
     @classmethod
     def _have_names_of_their_own(cls, thresholds: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
@@ -123,6 +155,11 @@ class IotConfiguration(SystemConfiguration):
         for name in names:
             if names.count(name) > 1:
                 raise InvalidOptionError(KEY, "thresholds", f"has {name!r} twice", "Give each a name of its own")
+        switches = [threshold.switches for threshold in thresholds if threshold.switches is not None]
+        for switch in switches:
+            if switches.count(switch) > 1:
+                fix = "Let one of them switch it: the other would switch it off again"
+                raise InvalidOptionError(KEY, "thresholds", f"switch {switch!r} twice", fix)
         return thresholds
 
     @field_validator("claim_certificate_arns")

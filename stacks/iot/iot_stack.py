@@ -11,6 +11,8 @@ from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic
 from stacks.iot.alerts import Alerts
 from stacks.iot.operations import RUNBOOKS, add_operations
+from stacks.iot.reactions import Reactions
+from stacks.iot.site_operators import SiteOperators, allow_taking
 from stacks.iot.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class IotStack(Stack):
         fleet: The devices.
         telemetry: Both layers.
         alerts: The fan-out of alerts, tickets, and the webhook.
+        reactions: What devices have switched on while a threshold is crossed; None when no threshold switches anything.
+        site_operators: What devices report, for the operators of their sites.
         commands: Commands for one device.
         broadcasts: Commands for a site, or for all devices.
     """
@@ -55,8 +59,28 @@ class IotStack(Stack):
             self,
             "Alerts",
             topic=self.telemetry.speed.topic,
+            thresholds=configuration.thresholds,
             tracker_url=configuration.tracker_url,
             operator_email=configuration.operator_email,
+            alarm_topic=alarm_topic,
+        )
+        self.reactions = (
+            Reactions(
+                self,
+                "Reactions",
+                alerts=self.alerts.fanout,
+                speed=self.telemetry.speed,
+                thresholds=configuration.thresholds,
+            )
+            if any(threshold.switches for threshold in configuration.thresholds)
+            else None
+        )
+        self.site_operators = SiteOperators(
+            self,
+            "SiteOperators",
+            fleet=self.fleet,
+            sites=configuration.operated_sites,
+            encryption_key=self.alerts.fanout.encryption_key,
             alarm_topic=alarm_topic,
         )
         self.commands = PointToPoint(self, "Commands", fleet=self.fleet, alarm_topic=alarm_topic)
@@ -74,7 +98,6 @@ class IotStack(Stack):
 
     def _add_operators(self) -> iam.ManagedPolicy:
         """Add the policy of the people who operate the fleet; attach it to their role."""
-        queue = self.alerts.operators.queue
         statements = [
             iam.PolicyStatement(
                 actions=["lambda:InvokeFunction"],
@@ -84,10 +107,7 @@ class IotStack(Stack):
                     self.telemetry.history_function.function_arn,
                 ],
             ),
-            iam.PolicyStatement(
-                actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
-                resources=[queue.queue_arn],
-            ),
+            allow_taking(self.alerts.operators),
         ]
         if self.alerts.fanout.encryption_key is not None:
             key = self.alerts.fanout.encryption_key.key_arn
@@ -108,6 +128,14 @@ class IotStack(Stack):
             "CommandFunctionName": self.commands.command_function.function_name,
             "BroadcastFunctionName": self.broadcasts.function.function_name,
             "HistoryFunctionName": self.telemetry.history_function.function_name,
+            **{
+                f"OperatorsQueueUrl{site}": subscriber.queue.queue_url
+                for site, subscriber in self.site_operators.subscribers.items()
+            },
+            **{
+                f"OperatorsPolicyArn{site}": policy.managed_policy_arn
+                for site, policy in self.site_operators.policies.items()
+            },
             **{f"Group{site}": name for site, name in self.fleet.group_names.items()},
         }
         for name, value in outputs.items():

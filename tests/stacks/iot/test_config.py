@@ -17,8 +17,9 @@ def threshold(**changes: Any) -> dict[str, Any]:
 def test_a_region_is_enough() -> None:
     configuration = IotConfiguration.from_context(GOOD)
     assert configuration.sites == ("home", "factory")
-    assert [threshold.name for threshold in configuration.thresholds] == ["TooHot", "TooDry", "TooDark"]
+    assert [threshold.name for threshold in configuration.thresholds] == ["TooHot", "TooDry", "TooDark", "Occupied"]
     assert configuration.account_settings
+    assert configuration.operated_sites == configuration.sites
 
 
 @pytest.mark.parametrize("context", [None, {}])
@@ -61,6 +62,17 @@ def test_everything_that_can_be_set_is_taken() -> None:
         (
             threshold(above=None, below=10, recovers_at=5),
             "iot: thresholds (TooHot) recovers_at 5. Use 10 or a value above it.",
+        ),
+        (threshold(switches="Lamp!"), "iot: thresholds (TooHot) switches 'Lamp!'. Use the name of a switch, such as"),
+        (threshold(notifies=False), "iot: thresholds (TooHot) neither notifies nor switches. Let it do one of them."),
+        (
+            GOOD | {"thresholds": [{**HOT, "switches": "fan"}, {**HOT, "name": "VeryHot", "switches": "fan"}]},
+            "iot: thresholds switch 'fan' twice. Let one of them switch it: the other would switch it off again.",
+        ),
+        (GOOD | {"site_operators": ["moon"]}, "iot: site_operators contains 'moon'. Use each of home, factory at most"),
+        (
+            GOOD | {"sites": [f"site-{number}" for number in range(21)]},
+            "iot: site_operators has 21 sites. Name at most 20 in site_operators.",
         ),
         (threshold(limit=3), "context key 'iot' has 'thresholds.0.limit', which nothing reads."),
         (GOOD | {"thresholds": [HOT, HOT]}, "iot: thresholds has 'TooHot' twice. Give each a name of its own."),

@@ -67,6 +67,19 @@ def allowed(template: dict[str, Any], role: str) -> set[str]:
     return {action for action in found if not action.startswith(("logs:", "xray:"))}
 
 
+PEOPLE = ("Operators", "Tickets", "Archive")
+
+
+def subscription_of(template: dict[str, Any], subscriber: str) -> dict[str, Any]:
+    """Return the one subscription whose logical id begins with a subscriber's."""
+    (found,) = [
+        properties
+        for logical_id, properties in resources(template, "AWS::SNS::Subscription").items()
+        if logical_id.startswith(subscriber)
+    ]
+    return found
+
+
 CONSUMING = {
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
@@ -87,7 +100,7 @@ def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build:
 
 def test_every_rule_has_a_place_for_failures_and_an_alarm_for_what_is_lost(template: dict[str, Any]) -> None:
     rules = resources(template, "AWS::IoT::TopicRule")
-    assert len(rules) == 4
+    assert len(rules) == 5
     lost = {
         dimension["Value"]["Ref"]
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
@@ -126,10 +139,43 @@ def test_devices_publish_straight_to_the_rules_below_their_own_topic_only(templa
 
 
 def test_alerts_reach_operator_ticket_and_archive(template: dict[str, Any]) -> None:
-    made = resources(template, "AWS::SNS::Subscription").values()
-    subscriptions = [one for one in made if one["Protocol"] == "sqs"]
-    assert len(subscriptions) == 3
-    assert all("FilterPolicy" not in one and "deadLetterTargetArn" in one["RedrivePolicy"] for one in subscriptions)
+    subscriptions = {name: subscription_of(template, f"AlertsFanout{name}") for name in PEOPLE}
+    policies = {json.dumps(one["FilterPolicy"]) for one in subscriptions.values()}
+    assert policies == {'{"threshold": [{"anything-but": ["Occupied"]}]}'}
+    assert all("deadLetterTargetArn" in one["RedrivePolicy"] for one in subscriptions.values())
+
+
+def test_thresholds_that_switch_something_reach_the_function_that_does_it(template: dict[str, Any]) -> None:
+    subscription = subscription_of(template, "AlertsFanoutReactions")
+    assert subscription["FilterPolicy"] == {"threshold": ["Occupied", "TooDry"]}
+    assert "deadLetterTargetArn" in subscription["RedrivePolicy"]
+    (function,) = [
+        function
+        for logical_id, function in resources(template, "AWS::Lambda::Function").items()
+        if logical_id.startswith("ReactionsFunction")
+    ]
+    switches = json.loads(function["Environment"]["Variables"]["SWITCHES"])
+    assert switches == {"TooDry": "humidifier", "Occupied": "lamp"}
+
+
+def test_the_reaction_function_reads_states_and_changes_shadows_and_nothing_else(template: dict[str, Any]) -> None:
+    reading = {"dynamodb:GetItem", "dynamodb:Query", "kms:Decrypt"}
+    changing = {"iot:GetThingShadow", "iot:UpdateThingShadow"}
+    assert allowed(template, "ReactionsFunctionRole") == CONSUMING | reading | changing
+
+
+def test_what_devices_report_reaches_the_operators_of_their_site(template: dict[str, Any]) -> None:
+    for site in ("home", "factory"):
+        subscription = subscription_of(template, f"SiteOperatorsReportsFanout{site}")
+        assert (subscription["FilterPolicy"], subscription["FilterPolicyScope"]) == ({"context": [site]}, "MessageBody")
+        (policy,) = [
+            policy
+            for logical_id, policy in resources(template, "AWS::IAM::ManagedPolicy").items()
+            if logical_id.startswith(f"SiteOperatorsPolicy{site}")
+        ]
+        take, decrypt = policy["PolicyDocument"]["Statement"]
+        assert take["Resource"]["Fn::GetAtt"][0].startswith(f"SiteOperatorsReportsFanout{site}Queue")
+        assert decrypt["Action"] == "kms:Decrypt"
 
 
 def test_thresholds_of_the_configuration_are_watched(template: dict[str, Any]) -> None:
@@ -139,7 +185,12 @@ def test_thresholds_of_the_configuration_are_watched(template: dict[str, Any]) -
         if logical_id.startswith("TelemetrySpeedFunction")
     ]
     watched = json.loads(function["Environment"]["Variables"]["THRESHOLDS"])
-    assert {one["name"]: one["limit"] for one in watched} == {"TooHot": 35, "TooDry": 20, "TooDark": 50}
+    assert {one["name"]: one["limit"] for one in watched} == {
+        "TooHot": 35,
+        "TooDry": 20,
+        "TooDark": 50,
+        "Occupied": 0.5,
+    }
 
 
 def test_the_ticket_function_writes_tickets_and_nothing_else(template: dict[str, Any]) -> None:
