@@ -19,9 +19,9 @@ __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
 KEY = "iot"
 
-# Each has two alarms, and a composite alarm watches at most 100:
+# Each has two alarms, and the rule of the composite alarm that names all of them has at most 10,240 characters:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
-_MOST_SITE_OPERATORS = 20
+_MOST_SITE_OPERATORS = 8
 
 MEASURES = ("temperature", "humidity", "movement", "illuminance")
 """What hygrometers (°C, %) and chairs (0 to 1, lux) measure."""
@@ -88,7 +88,7 @@ class IotConfiguration(SystemConfiguration):
     sites: tuple[str, ...] = Field(default=("home", "factory"), strict=False)
     """Where devices are; each has a group, a level of the topics and broadcasts of its own."""
     site_operators: tuple[str, ...] | None = Field(default=None, strict=False)
-    """Sites whose operators have a queue of their own for what their devices report; by default all, at most 20."""
+    """Sites whose operators have a queue of their own for what their devices report; by default all, at most 8."""
     thresholds: tuple[Threshold, ...] = Field(default=_THRESHOLDS, strict=False)
     """What raises alerts."""
     account_settings: bool = True
