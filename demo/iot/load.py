@@ -19,7 +19,7 @@ from cdp_constructs.local import LocalCloud
 from demo.bring_up import bring_up, synthesise
 from demo.iot.fleet import Fleet
 from demo.iot.operator import Operator
-from demo.iot.scene import SITES, eventually, kind_of
+from demo.iot.stage import SITES, eventually, kind_of
 from demo.report import Report, expect
 
 _WATCHED = 20
