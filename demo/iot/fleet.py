@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import aiomqtt
+
 from cdp_constructs.local import MqttEndpoint
 from cdp_device import Device, Settings
 from cdp_device.sensors import Hardware, SimulatedChair, SimulatedHygrometer
@@ -107,13 +109,15 @@ class Member(Device):
 
 
 async def _identity(member: Member) -> None:
-    """Let a device claim its identity; as its program does, it asks again when the hook was too slow."""
+    """Let a device claim its identity; as its program does, it asks again when the hook or the broker was too slow."""
     for _ in range(_TRIES - 1):
         try:
             await member.identity()
         except RejectedError as error:
             if error.is_final:
                 raise
+        except (aiomqtt.MqttError, TimeoutError):
+            continue
         else:
             return
     await member.identity()
@@ -185,7 +189,7 @@ class Fleet:
         """Let devices claim their identities, some at a time.
 
         Raises:
-            ExceptionGroup: of what came of those that were refused or got no answer.
+            Exception: what the first one met that was refused or got no answer.
         """
         limit = asyncio.Semaphore(_AT_A_TIME)
 
@@ -193,9 +197,10 @@ class Fleet:
             async with limit:
                 await _identity(member)
 
-        async with asyncio.TaskGroup() as joining:
-            for serial_number in serial_numbers:
-                joining.create_task(one(self.members[serial_number]))
+        joining = (one(self.members[serial_number]) for serial_number in serial_numbers)
+        for outcome in await asyncio.gather(*joining, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
     async def start(self, serial_numbers: Iterable[str], *, within: float = 60) -> None:
         """Run devices, and wait until all are connected.

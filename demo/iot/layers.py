@@ -80,7 +80,7 @@ class Layers:
         member.resting = True
         await fleet.start([_RETURNING])
         await eventually(
-            lambda: operator.latest([_RETURNING])[_RETURNING] == at, within=20, what="the newest measurement"
+            lambda: operator.latest([_RETURNING])[_RETURNING] == at, within=40, what="the newest measurement"
         )
         milliseconds = time.time() * 1000 - at
         await fleet.rest([_RETURNING])

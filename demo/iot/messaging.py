@@ -26,12 +26,12 @@ class Messaging:
         fleet, operator = self._stage.fleet, self._stage.operator
         alive = [serial for serial in self._stage.serials if serial != _DEAD]
         await fleet.start(alive)
-        await eventually(lambda: bool(fleet.diaries[_SLEEPER].measured), within=10, what="a measurement")
+        await eventually(lambda: bool(fleet.diaries[_SLEEPER].measured), within=40, what="a measurement")
         await fleet.rest([_SLEEPER])
         await fleet.stop([_SLEEPER])
         statuses = await eventually(
             lambda: found if (found := operator.statuses())["active"] == len(alive) else None,
-            within=30,
+            within=60,
             what="the use of every identity",
         )
         expect(fleet.running == set(alive) - {_SLEEPER}, f"{len(fleet.running)} run")
@@ -43,7 +43,7 @@ class Messaging:
         """Command one device, and see its response."""
         started = time.perf_counter()
         sent = await self._stage.command(operation="send", thing=_COMMANDED, command="ping", arguments={"n": 1})
-        answer = await eventually(lambda: self._ended(sent["session"]), within=20, what="a response")
+        answer = await eventually(lambda: self._ended(sent["session"]), within=40, what="a response")
         milliseconds = 1000 * (time.perf_counter() - started)
         expect(answer["status"] == "succeeded" and answer["result"]["n"] == 1, f"{answer}")
         return f"succeeded in {milliseconds:.0f} ms: {answer['result']}"
@@ -95,7 +95,7 @@ class Messaging:
         )
         expect("session" in answer, f"{answer}")
         factory = {serial for serial in self._stage.fleet.running if site_of(serial) == "factory"}
-        await eventually(lambda: self._identified() >= factory, within=20, what="the broadcast everywhere")
+        await eventually(lambda: self._identified() >= factory, within=40, what="the broadcast everywhere")
         await asyncio.sleep(0.5)
         received = self._identified()
         expect(received == factory, f"received by {sorted(received)}")
@@ -109,7 +109,7 @@ class Messaging:
         for serial in _FAILING.values():
             self._room(serial).is_broken = True
         await eventually(
-            lambda: all(operator.reports(site) for site in SITES), within=20, what="a report for each site"
+            lambda: all(operator.reports(site) for site in SITES), within=40, what="a report for each site"
         )
         await asyncio.sleep(0.5)
         received = {site: [report["thing"] for report in operator.reports(site)] for site in SITES}
@@ -131,7 +131,7 @@ class Messaging:
             found = self._stage.operator.streamed(since)
             return found if {message["thing"] for message in found} >= running else None
 
-        messages = await eventually(together, within=20, what="a message of each device in the stream")
+        messages = await eventually(together, within=40, what="a message of each device in the stream")
         wrong = [
             message
             for message in messages

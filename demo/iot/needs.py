@@ -44,7 +44,7 @@ class Needs:
         await asyncio.to_thread(operator.allow, {_NEWCOMER: ("home", "hygrometer")})
         fleet.make(_NEWCOMER, "hygrometer")
         await fleet.start([_NEWCOMER])
-        await eventually(lambda: operator.latest([_NEWCOMER]), within=20, what="its first measurement")
+        await eventually(lambda: operator.latest([_NEWCOMER]), within=40, what="its first measurement")
         seconds = time.perf_counter() - started
         await fleet.stop([_NEWCOMER])
         return self._found_out(

@@ -196,7 +196,7 @@ class Refusals:
         number = self._stage.measured[_OWN]
         await eventually(
             lambda: self._stage.operator.speed_counts([_OWN])[_OWN] == number,
-            within=20,
+            within=40,
             what="the measurements of the control in the speed layer",
         )
 

@@ -99,4 +99,4 @@ class Stage:
             state = self.operator.command(operation="state", thing=thing)
             return state if expected(state) else None
 
-        return await eventually(look, within=20, what=what)
+        return await eventually(look, within=40, what=what)

@@ -1,8 +1,9 @@
-"""Shadows, as plain Python: changed only as they were read, whatever else writes them meanwhile."""
+"""Reactions, as plain Python: an alert says where to look, and shadows are changed only as they were read."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from stacks.iot.handlers.reactions.shadows import Shadows
+from tests.handlers import import_handler
 
 LAMP = {"lamp": True}
 
@@ -75,3 +77,41 @@ def test_an_alert_is_delivered_again_when_others_write_all_the_time(data: Any, s
         stub.add_client_error("update_thing_shadow", "ConflictException")
     with pytest.raises(TimeoutError, match="A-1"):
         Shadows(data).desire("A-1", lambda: LAMP)
+
+
+# --- alerts
+
+
+def message(body: object, number: int) -> dict[str, Any]:
+    return {"messageId": f"m-{number}", "body": body if isinstance(body, str) else json.dumps(body)}
+
+
+@pytest.mark.parametrize(("crossed", "lamp"), [({"Occupied"}, True), ({"TooDark"}, False), (None, False)])
+def test_what_is_desired_is_the_latest_state_whatever_the_alert_says(
+    monkeypatch: pytest.MonkeyPatch, crossed: set[str] | None, lamp: bool
+) -> None:
+    variables = {"SWITCHES": '{"Occupied": "lamp"}', "SPEED_TABLE": "table", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    index = import_handler("stacks.iot.handlers.reactions")
+    desired: list[tuple[str, Mapping[str, Any]]] = []
+
+    def latest(thing: str, *, consistent: bool) -> Any:
+        assert (thing, consistent) == ("A-1", True)
+        return None if crossed is None else SimpleNamespace(crossed=crossed)
+
+    def desire(thing: str, state: Callable[[], Mapping[str, Any]]) -> bool:
+        desired.append((thing, state()))
+        return True
+
+    monkeypatch.setattr(index.speed, "latest", latest)
+    monkeypatch.setattr(index.shadows, "desire", desire)
+    alerts = [{"thing": "A-1", "threshold": "Occupied", "state": state} for state in ("crossed", "recovered")]
+    bodies = [alerts[0], "no json", {"threshold": "Occupied"}, {"thing": "A-1", "threshold": "TooHot"}, alerts[1]]
+    event = {"Records": [message(body, number) for number, body in enumerate(bodies)]}
+    answer = index.handler(
+        event, SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="r")
+    )
+    assert desired == [("A-1", {"lamp": lamp})] * 2
+    # The others are delivered again, and then go to the dead-letter queue.
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["m-1", "m-2", "m-3"]

@@ -147,6 +147,21 @@ def test_operators_of_a_site_receive_what_its_devices_report_and_nothing_else(op
         assert (report["thing"], report["context"], report["alert"]) == (f"{site}-07", site, "SensorFailed")
 
 
+def test_operators_of_a_site_take_from_their_own_queue_only(operator: Operator, local_cloud: LocalCloud) -> None:
+    iam, sts = local_cloud.client("iam"), local_cloud.client("sts")
+    account = sts.get_caller_identity()["Account"]
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="home-operator", AssumeRolePolicyDocument=document)["Role"]
+    iam.attach_role_policy(RoleName="home-operator", PolicyArn=operator.outputs["OperatorsPolicyArnhome"])
+    credentials = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="night")["Credentials"]
+    sqs = local_cloud.client("sqs", region=operator.region, credentials=credentials)
+    assert sqs.receive_message(QueueUrl=operator.outputs["OperatorsQueueUrlhome"])["ResponseMetadata"]
+    for queue in ("OperatorsQueueUrlfactory", "OperatorsQueueUrl"):
+        with pytest.raises(sqs.exceptions.ClientError, match="AccessDenied"):
+            sqs.receive_message(QueueUrl=operator.outputs[queue])
+
+
 def test_what_arrives_three_days_late_is_answered_by_the_batch_layer(operator: Operator) -> None:
     thing, now = "late-01", int(time.time() * 1000)
     late = now - 3 * 24 * 3600 * 1000
