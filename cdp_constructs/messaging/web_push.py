@@ -23,7 +23,7 @@ PUSH_SERVICES = (
 )
 """The push services of Chrome and what is built on Chromium, of Firefox, of Safari, and of Edge on Windows."""
 
-LOCAL = "localhost"
+_LOCAL = "localhost"
 _HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
 _CONTACT = re.compile(r"mailto:[^\s@]+@[^\s@]+|https://[^\s]+")
 
@@ -69,12 +69,7 @@ class WebPush:
         if not Token.is_unresolved(self.contact) and not _CONTACT.fullmatch(self.contact):
             fix = "Use mailto: with an address, or an https address"
             raise InvalidOptionError("WebPush", "contact", f"is {self.contact!r}", fix)
-        if not self.push_services:
-            raise InvalidOptionError("WebPush", "push_services", "is empty", "Name at least one host, or leave it out")
-        for name in self.push_services:
-            if name != LOCAL and not _HOST.fullmatch(name):
-                fix = "Use a host name such as fcm.googleapis.com, or *.push.apple.com for all below it"
-                raise InvalidOptionError("WebPush", "push_services", f"has {name!r}", fix)
+        check_push_services("WebPush", "push_services", self.push_services)
 
     @staticmethod
     def layer_from_folder(scope: Construct, construct_id: str, folder: str | Path) -> "lambda_.LayerVersion":
@@ -104,3 +99,17 @@ class WebPush:
             description="http_ece, which encrypts messages of Web Push",
             code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
         )
+
+
+def check_push_services(path: str, option: str, services: Sequence[str]) -> None:
+    """Refuse what names no host, such as an address of a network.
+
+    Raises:
+        InvalidOptionError: naming what is none.
+    """
+    if not services:
+        raise InvalidOptionError(path, option, "is empty", "Name at least one host, or leave it out")
+    for name in services:
+        if name != _LOCAL and not _HOST.fullmatch(name):
+            fix = "Use a host name such as fcm.googleapis.com, or *.push.apple.com for all below it"
+            raise InvalidOptionError(path, option, f"has {name!r}", fix)
