@@ -9,19 +9,17 @@ from typing import Any
 
 import boto3
 import urllib3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
 from .pair import make_pair
 
 logger = Logger()
-tracer = Tracer()
 secrets = boto3.client("secretsmanager")
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Carry out a request of CloudFormation, and send the result to where it waits for it."""
     answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
