@@ -40,7 +40,6 @@ from cdp_constructs.messaging._notification_functions import (
     allow_on_people,
     share,
 )
-from cdp_constructs.messaging.vapid_keys import VapidKeys
 
 # At least six times the functions' timeout. SES's or a platform's outage of half an hour ends by itself.
 _VISIBILITY = Duration.minutes(3)
@@ -157,9 +156,9 @@ class Notifications(Construct):
         check_regions(self, given)
         self.encryption_key = encryption_key
         self.web_push = web_push
-        self.vapid_keys = None
-        if web_push is not None:
-            self.vapid_keys = web_push.keys or VapidKeys(
+        self.vapid_keys = None if web_push is None else web_push.keys
+        if web_push is not None and self.vapid_keys is None:
+            self.vapid_keys = cdp_constructs.VapidKeys(
                 self,
                 "VapidKeys",
                 encryption_key=encryption_key,

@@ -8,10 +8,10 @@ from pathlib import Path
 from aws_cdk import Token
 from constructs import Construct
 
+import cdp_constructs
 from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.validation import InvalidOptionError
-from cdp_constructs.messaging.vapid_keys import VapidKeys
 
 __all__ = ["PUSH_SERVICES", "WebPush"]
 
@@ -55,7 +55,7 @@ class WebPush:
     Source: https://www.rfc-editor.org/rfc/rfc8292#section-2.1
     """
 
-    keys: VapidKeys | None = None
+    keys: "cdp_constructs.VapidKeys | None" = None
     """The key pair, of any Region of this account; the secret is read in the Region of the notifications, which must be
     one of its ``replica_regions``. Default: a new one."""
 
