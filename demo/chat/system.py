@@ -1,6 +1,6 @@
 """Deploys the chat: synthesis with its checks, deployment of every Region, and access to its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from demo import bring_up
 from demo.bring_up import Checked
 from demo.logs import values_in_table
 
+MAIL_DOMAIN = "chat.example.com"
 API_NAME = "api.chat.example.com"
 """Of all Regions, in the configuration as it comes."""
 PRIVATE = {
@@ -18,8 +19,27 @@ PRIVATE = {
     "unsubscribe_token": "an unsubscribe token",
     "address": "a mail address",
     "token": "a device's token",
+    "auth": "the secret of a browser",
 }
 """Attributes of the table that no log may have, and what they are."""
+
+
+def with_push(cloud: LocalCloud, regions: Sequence[str] = ("ap-northeast-1", "us-west-2")) -> dict[str, Any]:
+    """Return a configuration with push, after making what an operator has: platform applications in each Region."""
+    applications = {
+        region: cloud.client("sns", region).create_platform_application(
+            Name="chat", Platform="GCM", Attributes={"PlatformCredential": "made-up"}
+        )["PlatformApplicationArn"]
+        for region in regions
+    }
+    notices = {
+        "identity": MAIL_DOMAIN,
+        "sender": f"Chat <notices@{MAIL_DOMAIN}>",
+        "platform_applications": {region: {"fcm": arn} for region, arn in applications.items()},
+        # Browsers of the demonstration have the push service of the embedded cloud.
+        "push_services": ["localhost"],
+    }
+    return {"notices": notices}
 
 
 def synthesise(directory: Path, options: Mapping[str, Any] | None = None) -> Checked:

@@ -20,7 +20,6 @@ from stacks.chat.operations import RUNBOOKS, add_operations
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cdp_constructs import TokenIssuer
     from stacks.chat.config import ChatConfiguration
     from stacks.chat.global_stack import GlobalStack
 
@@ -84,7 +83,7 @@ class RegionalStack(Stack):
         self.api.use_live(self.live.channels)
         self.state = StateSharing(self, "State", table=self.table, alarm_topic=self.alarms.topic)
         self.api.use_state(self.state)
-        self.notices = self._add_notices(configuration, shared.issuer)
+        self.notices = self._add_notices(configuration, shared)
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
@@ -108,7 +107,7 @@ class RegionalStack(Stack):
             health=self.health,
         )
 
-    def _add_notices(self, configuration: "ChatConfiguration", issuer: "TokenIssuer") -> Notices | None:
+    def _add_notices(self, configuration: "ChatConfiguration", shared: "GlobalStack") -> Notices | None:
         if configuration.notices is None:
             return None
         address = f"https://{configuration.domain_name}" if configuration.domain_name else self.api.api.api_endpoint
@@ -119,7 +118,8 @@ class RegionalStack(Stack):
             # Where the web client is: a notice links to its room.
             web_address=str(configuration.web_address),
             unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
-            issuer=issuer,
+            issuer=shared.issuer,
+            vapid_keys=shared.vapid_keys,
             table=self.table,
             state=self.state,
             fanout=self.messages.fanout,

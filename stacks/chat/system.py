@@ -1,6 +1,6 @@
 """The chat as a whole: what is global, each Region, the web client, and the alarms of the routing."""
 
-from aws_cdk import Environment, Stack
+from aws_cdk import Annotations, Environment, Stack
 from constructs import Construct
 
 from cdp_constructs.operations.placeholders import refuse_placeholders
@@ -33,6 +33,7 @@ def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str
     shared = GlobalStack(
         scope, f"{name}Global", env=Environment(region=configuration.home_region), configuration=configuration
     )
+    _say_where_push_is_off(shared, configuration)
     regions = {
         region: RegionalStack(
             scope, f"{name}-{region}", env=Environment(region=region), configuration=configuration, shared=shared
@@ -73,3 +74,14 @@ def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str
         stacks.append(alarms)
     refuse_placeholders(stacks, configuration.placeholders)
     return regions
+
+
+def _say_where_push_is_off(shared: GlobalStack, configuration: ChatConfiguration) -> None:
+    """Say it in one line: only somebody with an account at Apple or Firebase can make a platform application."""
+    given = configuration.notices.platform_applications if configuration.notices else {}
+    off = [region for region in configuration.regions if not given.get(region)]
+    if off:
+        Annotations.of(shared).add_info(
+            f"Push to mobile devices is off in {', '.join(off)}. To switch it on, name the ARNs of SNS platform "
+            "applications there in notices.platform_applications of the context key 'chat'."
+        )

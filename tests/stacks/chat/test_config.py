@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cdp_constructs import PUSH_SERVICES
 from stacks.chat.config import ChatConfiguration, ConfigurationError
 from stacks.chat.limits import LimitsConfiguration
 
@@ -116,6 +117,8 @@ def test_mail_may_come_from_an_address_and_push_may_be_left_out() -> None:
     configuration = ChatConfiguration.from_context(GOOD | {"notices": address})
     assert configuration.notices is not None
     assert configuration.notices.platform_applications == {}
+    assert configuration.notices.web_push
+    assert configuration.notices.push_services == PUSH_SERVICES
     assert ChatConfiguration.from_context(GOOD).notices is None
 
 
@@ -234,6 +237,12 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             noticing(platform_applications={"eu-west-1": {"apns": "arn:aws:sns:eu-west-1:123456789012:app/APNS/chat"}}),
             "platform_applications names 'eu-west-1', where the chat is not. Use ap-northeast-1, us-west-2, each with",
         ),
+        (
+            noticing(push_services=["10.0.0.1"]),
+            "chat: notices.push_services has '10.0.0.1'. Use a host name such as fcm.googleapis.com, or *.push.apple",
+        ),
+        (noticing(push_services=[]), "chat: notices.push_services is empty. Name at least one host, or leave it out."),
+        (noticing(web_push="yes"), "chat: notices.web_push is 'yes'"),
         (
             noticing(sender="Chat <chat@mail.example.com>"),
             "chat: notices.sender is 'Chat <chat@mail.example.com>', which cannot send codes for Cognito",
