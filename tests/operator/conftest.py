@@ -12,17 +12,14 @@ from aws_cdk import App
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.operations.deployed_stack import DeployedStack
 from cdp_constructs.testing import architecture
-from demo.chat.site import OPTIONS
-from demo.chat.system import API_NAME, ZONE, hosted_zone, let_mail_out
 from stacks.chat import system as chat_system
 from stacks.iot import system as iot_system
 from tests.operator.shell import Shell
-from tests.stacks.chat.clients import REGIONS, Chat
+from tests.stacks.chat.clients import Chat
 from tests.stacks.iot.test_stacks import EVERYTHING
 
 # `make test` validates the templates and runs the packs; here only the operator judges.
 os.environ.setdefault("CDK_VALIDATION", "false")
-ALARM_EMAIL = "operators@example.com"
 
 
 @pytest.fixture(scope="session")
@@ -30,23 +27,15 @@ def nag_packs() -> Callable[[App], list[Any]]:
     return lambda _app: []
 
 
+@architecture
+def chat_with_everything(app: App) -> None:
+    """The chat as it comes, which has everything: routing, notices, and a web client with a name."""
+    chat_system.add_to(app, app.node.try_get_context("chat"))
+
+
 @pytest.fixture(scope="session")
 def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    """The chat in two Regions with routing, notices and its web client."""
-    for region in REGIONS:
-        let_mail_out(local_cloud, region)
-    routing = {
-        "latency_routing": True,
-        "domain_name": API_NAME,
-        "hosted_zone_id": hosted_zone(local_cloud),
-        "hosted_zone_name": ZONE,
-    }
-
-    @architecture
-    def chat_with_everything(app: App) -> None:
-        configuration = {**app.node.try_get_context("chat"), **OPTIONS, **routing, "alarm_email": ALARM_EMAIL}
-        chat_system.add_to(app, configuration)
-
+    """The chat in two Regions."""
     return Chat(local_cloud, deployed(chat_with_everything))
 
 

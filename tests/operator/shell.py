@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 from cdp_constructs.local import LocalCloud
 from tests.stacks.runbooks import ROOT, commands_of
 
-# Version 1 of the AWS CLI, which comes from PyPI, reads binary parameters as they are, and knows no option for that.
+# Version 1 of the AWS CLI, which comes from PyPI, reads binary parameters as they are, and knows no option for that. It
+# asks AWS itself about queues, unless the address is an option.
 _AWS = """#!/bin/bash
 arguments=()
 while (($#)); do
   if [[ $1 == --cli-binary-format ]]; then shift 2; else arguments+=("$1"); shift; fi
 done
-exec "{python}" -m awscli "${{arguments[@]}}"
+exec "{python}" -m awscli --endpoint-url "$AWS_ENDPOINT_URL" "${{arguments[@]}}"
 """
 # AWS's host names lead to the embedded cloud, which speaks no TLS.
 _CURL = """#!/bin/bash
