@@ -137,7 +137,7 @@ def main() -> int:
         if deployment is not None:
             console.print(not_executed(deployment))
         if options.keep and deployment is not None:
-            (stack,) = deployment.regions
+            stack = next(iter(deployment.regions))
             say_how_to_use(console, cloud, deployment, stack=stack, addresses={})
     if needs is not None:
         console.print()
