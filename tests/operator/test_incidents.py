@@ -1,4 +1,4 @@
-"""Three nights, each from what is broken to what is mended, with the commands of the pages and nothing else."""
+"""Three nights, each from what is broken to what is fixed, with the commands of the pages and nothing else."""
 
 import json
 import re
