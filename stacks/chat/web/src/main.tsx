@@ -9,6 +9,7 @@ import "./styles/shell.css";
 import "./styles/pages.css";
 import "./styles/room.css";
 import "./styles/messages.css";
+import "./styles/message-actions.css";
 import "./styles/attachment.css";
 import "./styles/composer.css";
 import { render, type VNode } from "preact";

@@ -51,8 +51,12 @@ export class Navigation {
    */
   async show(again = false): Promise<void> {
     this.route.value = currentRoute();
-    const { room, inviteCode } = this.route.value;
-    if (!again && room !== undefined && this.opened(room) !== undefined) return;
+    const { room, message, inviteCode } = this.route.value;
+    const open = again || room === undefined ? undefined : this.opened(room);
+    if (open !== undefined) {
+      if (message !== undefined) void open.goTo(message);
+      return;
+    }
     this.#turn += 1;
     const turn = this.#turn;
     this.opened()?.close();
@@ -95,5 +99,7 @@ export class Navigation {
     this.page.value = { kind: "room", room: store };
     // Messages that arrived between reading and following.
     store.catchUp();
+    const { message } = this.route.value;
+    if (message !== undefined) void store.goTo(message);
   }
 }

@@ -1,14 +1,20 @@
-/** Single-page routing: `/` and `/rooms/<id>`, with an invite code behind the #. */
+/** Single-page routing: `/`, `/rooms/<id>`, with an invite code behind the #, and `/rooms/<id>/messages/<id>`. */
 
-import { inviteCodeOf, roomOf } from "../core/invite.ts";
+import { inviteCodeOf, messageOf, roomOf } from "../core/invite.ts";
 
 export interface Route {
   room: string | undefined;
+  /** The message that a link has led to. */
+  message: string | undefined;
   inviteCode: string | undefined;
 }
 
 export function currentRoute(): Route {
-  return { room: roomOf(location.pathname), inviteCode: inviteCodeOf(location.hash) };
+  return {
+    room: roomOf(location.pathname),
+    message: messageOf(location.pathname),
+    inviteCode: inviteCodeOf(location.hash),
+  };
 }
 
 export function pathOf(room: string | undefined): string {

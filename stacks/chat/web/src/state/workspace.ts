@@ -5,15 +5,17 @@ import type { Account } from "../core/account.ts";
 import { type Api, type Configuration, reachable } from "../core/config.ts";
 import { Live, type LiveState } from "../core/live.ts";
 import type { LiveEvent, SessionInfo } from "../core/model.ts";
-import { Outbox } from "../core/outbox.ts";
 import { Regions } from "../core/regions.ts";
 import { ApiError, ChatApi } from "../net/api.ts";
+import { MessagesApi } from "../net/messages.ts";
 import { t } from "../text/i18n.ts";
 import { ConnectionStore } from "./connection.ts";
 import { toast } from "./feedback.ts";
 import { forgetInviteCode, storeInviteCode } from "./invites.ts";
 import { Navigation } from "./navigation.ts";
 import { chosenName, forgetName } from "./preferences.ts";
+import { Queues } from "./queues.ts";
+import type { RoomStore } from "./room.ts";
 import { RoomsStore } from "./rooms.ts";
 import { currentRoute, navigate } from "./router.ts";
 import type { Services } from "./services.ts";
@@ -41,6 +43,7 @@ export class WorkspaceStore {
   /** The Region that answers. */
   readonly region = signal("");
   readonly navigation: Navigation;
+  readonly #queues: Queues;
   readonly #live: Live;
   readonly #listeners = new AbortController();
 
@@ -49,13 +52,10 @@ export class WorkspaceStore {
     this.email = account.current?.email ?? "";
     const address = (url: string): string => reachable(url, configuration.local);
     const api = new ChatApi(new Regions(apis), account, (region) => toast(t("regionChanged", { region })));
-    const outbox = new Outbox({
-      user: me,
-      store: localStorage,
-      send: (message) => api.send(message),
-      onSent: (message) => this.navigation.opened(message.room)?.sent(message),
-      onChange: () => this.navigation.opened()?.outboxChanged(),
-    });
+    const messages = new MessagesApi(api);
+    const opened = (room?: string): RoomStore | undefined =>
+      room === undefined ? this.navigation.opened() : this.navigation.opened(room);
+    this.#queues = new Queues({ user: me, api, messages, opened });
     this.#live = new Live({
       session: () => this.#startSession(),
       channelOf: (room) => this.#channelOf(room),
@@ -68,7 +68,9 @@ export class WorkspaceStore {
     });
     this.services = {
       api,
-      outbox,
+      messages,
+      outbox: this.#queues.outbox,
+      changes: this.#queues.changes,
       me,
       address,
       online: this.connection.online,
@@ -96,7 +98,7 @@ export class WorkspaceStore {
 
   start(): void {
     const { signal: ended } = this.#listeners;
-    const { api, outbox } = this.services;
+    const { api } = this.services;
     addEventListener("popstate", () => void this.navigation.show(), { signal: ended });
     addEventListener("online", () => this.#online(), { signal: ended });
     addEventListener("offline", () => this.#offline(), { signal: ended });
@@ -110,7 +112,7 @@ export class WorkspaceStore {
     };
     document.addEventListener("visibilitychange", visible, { signal: ended });
     this.#live.start();
-    void outbox.flush();
+    this.#queues.flush();
     void this.rooms.refresh();
     void this.navigation.show();
     this.connection.networkChanged();
@@ -120,7 +122,7 @@ export class WorkspaceStore {
     this.#listeners.abort();
     this.navigation.close();
     this.#live.stop();
-    this.services.outbox.stop();
+    this.#queues.stop();
     this.rooms.close();
     this.connection.close();
   }
@@ -185,7 +187,7 @@ export class WorkspaceStore {
 
   #online(): void {
     this.#live.retryNow();
-    void this.services.outbox.flush();
+    this.#queues.flush();
     void this.navigation.opened()?.heartbeat.beat();
     this.connection.networkChanged();
   }
@@ -224,7 +226,7 @@ export class WorkspaceStore {
 
   #liveChanged(state: LiveState): void {
     if (state === "live") {
-      void this.services.outbox.flush();
+      this.#queues.flush();
       void this.rooms.refresh();
     }
     this.connection.liveChanged(state);

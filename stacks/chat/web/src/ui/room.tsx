@@ -51,7 +51,11 @@ export function RoomView({ room, onBack, onInvite, onLeave }: RoomProps): VNode 
       </header>
       <History room={room} />
       <Typing room={room} />
-      <Composer store={room.composer} room={room.name} />
+      <Composer
+        store={room.composer}
+        room={room.name}
+        nameOf={(user) => (user === room.services.me ? undefined : room.nameOf(user))}
+      />
       <div class="drop-hint" aria-hidden="true">
         {t("dropHere")}
       </div>
