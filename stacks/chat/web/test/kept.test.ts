@@ -36,7 +36,7 @@ describe("what is kept for a page without a network", () => {
     const before = vi.fn(async () => found?.page as never);
     const conversation = await Conversation.open({
       room: found?.room as Room,
-      history: { after, before },
+      history: { after, before, around: before, one: async () => message(TOKYO, 1, 1) },
       onChange: () => undefined,
     });
     await conversation.catchUp();

@@ -112,8 +112,8 @@ export class RoomStore {
         after: (cursor) => api.messagesAfter(id, cursor),
         before: (place) =>
           page !== undefined && place === "latest" ? Promise.resolve(page) : api.messagesBefore(id, place),
-          around: (message) => messages.around(id, message),
-          one: (message) => messages.one(id, message),
+        around: (message) => messages.around(id, message),
+        one: (message) => messages.one(id, message),
       },
       onChange: (what, attachment) => {
         if (store !== undefined) store.#changed(what, attachment);

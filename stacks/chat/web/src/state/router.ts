@@ -18,16 +18,17 @@ export function currentRoute(): Route {
   };
 }
 
-export function pathOf(room: string | undefined): string {
-  return `${room === undefined ? "/" : `/rooms/${room}`}${location.search}`;
+export function pathOf(room: string | undefined, message?: string): string {
+  const place = message === undefined ? "" : `/messages/${message}`;
+  return `${room === undefined ? "/" : `/rooms/${room}${place}`}${location.search}`;
 }
 
 /** Go somewhere inside the page; the preferred Region in the address stays. */
-export function navigate(room: string | undefined): void {
+export function navigate(room: string | undefined, message?: string): void {
   if (isOutdated()) {
-    location.assign(pathOf(room));
+    location.assign(pathOf(room, message));
     return;
   }
-  history.pushState(null, "", pathOf(room));
+  history.pushState(null, "", pathOf(room, message));
   dispatchEvent(new PopStateEvent("popstate"));
 }
