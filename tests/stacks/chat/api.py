@@ -15,7 +15,9 @@ from tests.stacks.chat.memory import MemoryTable
 
 HERE, THERE = "us-west-2", "ap-northeast-1"
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
-LIMITS = LimitsConfiguration(messages_per_minute=2, rooms_per_hour=2, joins_per_hour=2, settings_per_hour=5)
+LIMITS = LimitsConfiguration(
+    messages_per_minute=2, changes_per_minute=2, rooms_per_hour=2, joins_per_hour=2, settings_per_hour=5
+)
 
 
 class Pool:

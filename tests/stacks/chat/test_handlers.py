@@ -335,6 +335,64 @@ def test_presence_and_typing_become_events(publisher: Publisher, kind: str, chan
     assert publisher.see(entry) == [("/rooms/room-1/0", event)]
 
 
+CHANGED = {
+    "kind": "edit",
+    "room": "room-1",
+    "region": "ap-northeast-1",
+    "sequence": 3,
+    "clock": 5,
+    "id": "c-3",
+    "message": "m-7",
+    "author": "anna",
+    "text": "hello",
+    "emoji": "",
+    "changed_at": "2026-01-02T23:59:59.000+00:00",
+}
+
+
+def changed(**more: Any) -> dict[str, Any]:
+    return {**CHANGED, "pk": f"{ROOM}#ap-northeast-1.changes", "sk": "CHANGE#000000000003", **more}
+
+
+def test_a_change_of_a_message_is_announced_with_the_region_that_accepted_it(publisher: Publisher) -> None:
+    assert publisher.see(changed()) == [("/rooms/room-1/0", {"kind": "change", "change": CHANGED})]
+    attributes = publisher.published[0]["MessageAttributes"]
+    assert (attributes["kind"]["StringValue"], attributes["region"]["StringValue"]) == ("change", "ap-northeast-1")
+
+
+def test_a_change_of_a_kind_that_is_not_known_stops_no_other(publisher: Publisher) -> None:
+    assert publisher.handle(stored(0), changed(kind="colour"), stored(2)) == ["1"]
+
+
+def test_what_was_deleted_is_removed_from_what_this_region_keeps(publisher: Publisher) -> None:
+    here, edits = f"{ROOM}#us-west-2", f"{ROOM}#us-west-2.changes"
+    publisher.table.put(
+        STORED,
+        {"pk": here, "sk": "NOTE#m-7", "sequence": 7, "edit": {"text": "x"}, "edits": [1, 9], "reactions": {}},
+        {"pk": edits, "sk": "CHANGE#000000000001", "text": "an edit"},
+    )
+    for _ in range(2):
+        publisher.see(changed(kind="deletion", text=""))
+    note = publisher.table.items[here, "NOTE#m-7"]
+    assert (note["deletion"]["by"], note["deletion"]["region"]) == ("anna", "ap-northeast-1")
+    assert note.keys().isdisjoint({"edit", "reactions"})
+    message = publisher.table.items[STORED["pk"], STORED["sk"]]
+    assert (message["text"], message["attachments"], message["author"]) == ("", [], MESSAGE["author"])
+    assert publisher.table.items[edits, "CHANGE#000000000001"]["text"] == ""
+    # An edit that is not there is not made.
+    assert (edits, "CHANGE#000000000009") not in publisher.table.items
+
+
+def test_a_deletion_that_could_not_be_carried_out_is_delivered_again(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    monkeypatch.setattr(publisher.table, "update_item", throttled)
+    assert publisher.handle(stored(0), changed(kind="deletion", text="")) == ["1"]
+
+
 def test_a_thumbnail_is_announced(publisher: Publisher) -> None:
     item = {"pk": ROOM, "sk": "ATTACHMENT#u-1", "name": "cat.jpg"}
     assert publisher.see(item) == [("/rooms/room-1/0", {"kind": "attachment", "id": "u-1", "thumbnail": True})]
@@ -443,6 +501,18 @@ def test_both_of_a_message_that_two_regions_accepted_are_kept(archive: Archive) 
     for batch in ([here], [there], [here, there]):
         archive.keep(*batch)
     assert archive.kept() == [[here], [there], [there, here]]
+
+
+def test_the_archive_keeps_changes_beside_messages(archive: Archive) -> None:
+    message, change = said(7), {**CHANGED, "clock": MESSAGE_CLOCK + 9}
+    assert archive.keep(json.dumps({"kind": "change", "change": change}), message) == []
+    assert archive.kept() == [[message, change]]
+    # The same numbers in the logs of messages and of changes are two.
+    archive.objects.clear()
+    same = {**CHANGED, "region": message["region"], "sequence": 7, "clock": message["clock"]}
+    archive.keep(message, json.dumps({"kind": "change", "change": same}))
+    (lines,) = archive.kept()
+    assert len(lines) == 2
 
 
 def test_what_is_no_message_fails_alone(archive: Archive) -> None:
@@ -612,7 +682,7 @@ def problem(api: ModuleType, name: str) -> Exception:
 
 
 def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(*_: object) -> None:
+    def busy(*_: object, **__: object) -> None:
         raise problem(api, "RoomBusyError")
 
     monkeypatch.setattr(service(api).log, "append", busy)

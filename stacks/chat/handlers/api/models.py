@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from ..domain.emoji import is_emoji
 from ..domain.names import check_name, shown
 
 LONGEST_TEXT = 4096
@@ -16,6 +17,13 @@ def _fits(text: str) -> str:
     size = len(text.encode())
     if size > LONGEST_TEXT:
         message = f"the text has {size} bytes of UTF-8; send at most {LONGEST_TEXT}"
+        raise ValueError(message)
+    return text
+
+
+def _is_reaction(text: str) -> str:
+    if text and not is_emoji(text):
+        message = "is not one emoji; send one, or nothing to take the reaction back"
         raise ValueError(message)
     return text
 
@@ -71,6 +79,25 @@ class NewMessage(_Body):
     text: Text
     attachments: Annotated[list[Identifier], Field(max_length=10)] = []
     """Ids of uploads of this room."""
+    answers: Identifier | None = None
+    """Id of the message of this room that it answers."""
+
+
+class Edit(_Body):
+    """Another text for a message."""
+
+    client_change_id: Identifier
+    """Chosen by the client, and the same when it sends the change again; a UUID does well."""
+    text: Text
+
+
+class Reaction(_Body):
+    """What the user thinks of a message."""
+
+    client_change_id: Identifier
+    """As of an edit."""
+    emoji: Annotated[str, AfterValidator(_is_reaction)]
+    """One emoji; empty takes the reaction back."""
 
 
 class NewUpload(_Body):

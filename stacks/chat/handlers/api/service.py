@@ -6,7 +6,9 @@ from .accounts import Accounts
 from .attachments import Attachments
 from .budgets import Budgets
 from .environment import Environment
+from .history import History
 from .log import RoomLog
+from .message_changes import MessageChanges
 from .reading import ReadMarkers
 
 environment = Environment.read()
@@ -15,6 +17,8 @@ table = connect(environment.table_name)
 accounts = Accounts(table)
 budgets = Budgets(table, region, environment.limits)
 log = RoomLog(table, region, environment.log_regions, budgets)
+history = History(log.items, environment.log_regions)
+changes = MessageChanges(log.items, region, environment.log_regions, budgets)
 markers = ReadMarkers(table, region, environment.log_regions)
 presence = RoomPresence(table)
 attachments = Attachments(environment)
