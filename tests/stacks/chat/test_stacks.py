@@ -389,7 +389,7 @@ def test_only_news_reach_the_publisher(templates: dict[str, Any], stack: str) ->
         return {"change": {"S": list(changes)}}
 
     assert patterns == [
-        of(["INSERT"], {"prefix": "MESSAGE#"}),
+        of(["INSERT"], {"prefix": "MESSAGE#"}, {"prefix": "CHANGE#"}),
         of(changed, {"prefix": "MEMBER#"}, f"CHANNEL#{region}"),
         # Heartbeats of somebody who is there already are no news; typing lapses at clients, so its renewals are.
         of(changed, {"prefix": "PRESENCE#"}, NewImage=news("joined", "left")),
