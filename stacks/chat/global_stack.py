@@ -7,7 +7,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from cdp_constructs import SignInUserPool
+from cdp_constructs import SignInUserPool, StorageIndex
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 from stacks.chat.senders import SenderConfiguration
@@ -21,6 +21,7 @@ class GlobalStack(Stack):
         user_pool_client: The public client (browser, mobile application); it has no secret.
         issuer: The pool's tokens for that client, as every Region's API takes them.
         table: Rooms, members, messages and attachments, with a replica in every Region.
+        attachment_index: What is in the upload buckets of all Regions, with a replica in every Region.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, configuration: ChatConfiguration, **kwargs: Any) -> None:
@@ -66,6 +67,8 @@ class GlobalStack(Stack):
             deletion_protection=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
+        # Each Region's index writes what is in its own bucket, and each Region's API searches all of it.
+        self.attachment_index = StorageIndex.global_table(self, "AttachmentIndex", replica_regions=replicas)
 
         CfnOutput(self, "UserPoolId", value=self.user_pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.user_pool_client.user_pool_client_id)
@@ -76,8 +79,17 @@ class GlobalStack(Stack):
 
         The construct's own ``table_name`` would want a fixed name, and that an account id, for the other Regions.
         """
-        resource: dynamodb.CfnGlobalTable = self.table.node.default_child  # type: ignore[assignment]  # its only L1
-        return resource.ref
+        return _name_of(self.table)
+
+    @property
+    def attachment_index_name(self) -> str:
+        """Name of the attachments' index in every Region, as ``table_name``."""
+        return _name_of(self.attachment_index)
+
+
+def _name_of(table: dynamodb.TableV2) -> str:
+    resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1
+    return resource.ref
 
 
 def _sender(given: SenderConfiguration | None) -> cognito.UserPoolEmail | None:
