@@ -54,6 +54,8 @@ def test_who_was_offline_catches_up_and_sends_once(two: tuple[Someone, Someone, 
     hanako, liam, room = two
     liam.page.context.set_offline(True)
     expect(liam.page.locator(".banner")).to_contain_text("You are offline")
+    expect(liam.page.locator(".people")).to_have_text("2 people · you are offline")
+    expect(liam.page.locator(".profile-region")).to_have_text("you are offline")
     for number in range(3):
         hanako.say(f"Missed {number}")
     for number in range(2):
@@ -63,6 +65,7 @@ def test_who_was_offline_catches_up_and_sends_once(two: tuple[Someone, Someone, 
     expect(liam.page.locator(".outgoing").first).to_contain_text("Waiting for the network")
     liam.page.context.set_offline(False)
     expect(liam.page.locator(".banner")).to_be_hidden()
+    expect(liam.page.locator(".people")).to_contain_text("online")
     everything = {f"Missed {number}" for number in range(3)} | {f"Queued {number}" for number in range(2)}
     for someone in (hanako, liam):
         eventually(lambda someone=someone: set(someone.texts()) == everything and someone.settled())
@@ -198,7 +201,14 @@ def test_signing_up_by_form_with_the_keyboard_only(visitors: Visitors) -> None: 
     page.keyboard.press("Tab")
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("The address or the password is wrong.")
+    wrong = "The address or the password is wrong."
+    expect(page.get_by_role("alert")).to_have_text(wrong)
+    password = page.get_by_label("Password", exact=True)
+    expect(password).to_be_focused()
+    expect(password).to_have_attribute("aria-invalid", "true")
+    expect(password).to_have_accessible_description(wrong)
+    page.keyboard.type("another")
+    expect(password).not_to_have_attribute("aria-invalid", "true")
     tab_to("Create an account")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Your name")).to_be_focused()
@@ -219,6 +229,7 @@ def test_signing_up_by_form_with_the_keyboard_only(visitors: Visitors) -> None: 
     page.keyboard.type("000000")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("This code is wrong.")
+    expect(page.get_by_label("Code", exact=True)).to_have_attribute("aria-invalid", "true")
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type(visitors.code_for(address))
     page.keyboard.press("Enter")

@@ -154,6 +154,8 @@ export const en = {
   download: "Download",
 
   offline: "You are offline. What you write is sent when you are back.",
+  presenceOld: "You are offline: this is who was here before.",
+  youOffline: "you are offline",
   reconnecting: "The connection was lost. Reconnecting…",
   connectNow: "Try now",
   back: "You are connected again.",

@@ -155,6 +155,8 @@ export const ja: Strings = {
   download: "ダウンロード",
 
   offline: "オフラインです。書いたメッセージは再接続後に送信されます。",
+  presenceOld: "オフラインのため、以前の状態を表示しています。",
+  youOffline: "オフラインです",
   reconnecting: "接続が切れました。再接続しています…",
   connectNow: "今すぐ接続",
   back: "再接続しました。",

@@ -63,14 +63,16 @@ function People({ room }: { room: RoomStore }): VNode {
   const members = room.members.value;
   const online = members.filter((member) => member.online || member.user === room.services.me).length;
   const count = members.length === 1 ? t("membersOne") : t("membersCount", { count: members.length });
+  // Who is there is known only while the page is connected.
+  const connected = room.services.online.value;
   return (
     <button
       type="button"
       class="link-button people"
       onClick={() => openDialog((close) => <PeopleDialog room={room} close={close} />)}
     >
-      <span class="dot" aria-hidden="true" />
-      {`${count} · ${t("onlineCount", { count: online })}`}
+      <span class={`dot ${connected ? "" : "unknown"}`} aria-hidden="true" />
+      {`${count} · ${connected ? t("onlineCount", { count: online }) : t("youOffline")}`}
     </button>
   );
 }
