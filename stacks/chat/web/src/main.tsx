@@ -15,6 +15,7 @@ import { render, type VNode } from "preact";
 import { type Configuration, ConfigurationError, parseConfiguration } from "./core/config.ts";
 import { App } from "./state/app.ts";
 import { applyPreferences } from "./state/preferences.ts";
+import { startServiceWorker } from "./state/release.ts";
 import { t } from "./text/i18n.ts";
 import { Announcements, Toasts } from "./ui/feedback.tsx";
 import { SignInPage } from "./ui/sign-in.tsx";
@@ -60,3 +61,5 @@ applyPreferences();
 mount(<Toasts />, "#toasts");
 mount(<Announcements />, "#announcements");
 start().then((view) => mount(view, "#app"));
+// The page works without it, only not without a network.
+startServiceWorker().catch(() => undefined);

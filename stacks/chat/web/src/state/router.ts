@@ -1,6 +1,7 @@
 /** Single-page routing: `/` and `/rooms/<id>`, with an invite code behind the #. */
 
 import { inviteCodeOf, roomOf } from "../core/invite.ts";
+import { isOutdated } from "./release.ts";
 
 export interface Route {
   room: string | undefined;
@@ -17,6 +18,10 @@ export function pathOf(room: string | undefined): string {
 
 /** Go somewhere inside the page; the preferred Region in the address stays. */
 export function navigate(room: string | undefined): void {
+  if (isOutdated()) {
+    location.assign(pathOf(room));
+    return;
+  }
   history.pushState(null, "", pathOf(room));
   dispatchEvent(new PopStateEvent("popstate"));
 }

@@ -1,8 +1,9 @@
 /** The state of a signed-in user: the connection, the rooms, the page that is shown, and the actions. */
 
-import { signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals";
 import type { Account } from "../core/account.ts";
 import { type Api, type Configuration, reachable } from "../core/config.ts";
+import { Kept } from "../core/kept.ts";
 import { Live, type LiveState } from "../core/live.ts";
 import type { LiveEvent, SessionInfo } from "../core/model.ts";
 import { Outbox } from "../core/outbox.ts";
@@ -35,7 +36,7 @@ export class WorkspaceStore {
   readonly services: Services;
   readonly connection = new ConnectionStore();
   readonly rooms: RoomsStore;
-  readonly name = signal("");
+  readonly name: Signal<string>;
   /** The user has no name yet and must enter one. */
   readonly needsName = signal(false);
   /** The Region that answers. */
@@ -47,6 +48,8 @@ export class WorkspaceStore {
   constructor({ configuration, apis, account }: WorkspaceOptions) {
     const me = account.current?.user ?? "";
     this.email = account.current?.email ?? "";
+    const kept = new Kept(localStorage);
+    this.name = signal(kept.name);
     const address = (url: string): string => reachable(url, configuration.local);
     const api = new ChatApi(new Regions(apis), account, (region) => toast(t("regionChanged", { region })));
     const outbox = new Outbox({
@@ -69,6 +72,7 @@ export class WorkspaceStore {
     this.services = {
       api,
       outbox,
+      kept,
       me,
       address,
       online: this.connection.online,
@@ -79,7 +83,10 @@ export class WorkspaceStore {
       api,
       me,
       opened: () => this.navigation.opened()?.id,
-      onLoaded: () => {
+      kept: () => kept.rooms(),
+      onLoaded: (rooms) => {
+        // Who signed out meanwhile leaves nothing behind.
+        if (!this.#listeners.signal.aborted) kept.keepRooms(rooms);
         for (const { room } of this.rooms.sorted.value.slice(0, MAX_FOLLOWED)) this.#live.follow(room);
       },
     });
@@ -102,7 +109,9 @@ export class WorkspaceStore {
     addEventListener("offline", () => this.#offline(), { signal: ended });
     const hidden = (): void => {
       const open = this.navigation.opened();
-      if (open !== undefined) api.absent(open.id).catch(() => undefined);
+      if (open === undefined) return;
+      open.keep();
+      api.absent(open.id).catch(() => undefined);
     };
     addEventListener("pagehide", hidden, { signal: ended });
     const visible = (): void => {
@@ -165,6 +174,7 @@ export class WorkspaceStore {
     await this.services.api.leave(room);
     this.#live.unfollow(room);
     forgetInviteCode(room);
+    this.services.kept.forgetRoom(room);
     this.rooms.forget(room);
     navigate(undefined);
   }
@@ -202,6 +212,7 @@ export class WorkspaceStore {
     if (given !== undefined) forgetName();
     this.region.value = session.region;
     this.name.value = session.name ?? "";
+    if (!this.#listeners.signal.aborted) this.services.kept.keepName(this.name.value);
     this.needsName.value = !session.name;
     return session;
   }
@@ -235,6 +246,7 @@ export class WorkspaceStore {
     const name = this.rooms.find(room)?.name;
     if (name !== undefined) toast(t("roomLost", { room: name }));
     forgetInviteCode(room);
+    this.services.kept.forgetRoom(room);
     this.rooms.forget(room);
     if (this.navigation.opened(room) !== undefined) void this.navigation.show(true);
   }
