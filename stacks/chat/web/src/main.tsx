@@ -11,6 +11,7 @@ import "./styles/room.css";
 import "./styles/messages.css";
 import "./styles/attachment.css";
 import "./styles/composer.css";
+import "./styles/search.css";
 import { render, type VNode } from "preact";
 import { type Configuration, ConfigurationError, parseConfiguration } from "./core/config.ts";
 import { App } from "./state/app.ts";

@@ -133,6 +133,16 @@ export class ChatApi {
     return this.#call("GET", `${room(id)}/messages`, { query: { before, limit: 40 } });
   }
 
+  /** A message with what is before and behind it. */
+  messagesAround(id: string, message: string): Promise<OlderPage> {
+    return this.get(`${room(id)}/messages`, { around: message, limit: 40 });
+  }
+
+  /** Ask for something that has no method of its own. */
+  get<Answer>(path: string, query: NonNullable<Request["query"]>): Promise<Answer> {
+    return this.#call("GET", path, { query });
+  }
+
   /** @throws SendFailed */
   async send({ room: id, client_message_id, text, attachments }: OutgoingMessage): Promise<Message> {
     try {

@@ -48,8 +48,9 @@ export class Navigation {
    * Show the page of the address.
    *
    * @param again request it again even if it is shown already
+   * @param message the message of the room that is shown; by default the newest one
    */
-  async show(again = false): Promise<void> {
+  async show(again = false, message?: string): Promise<void> {
     this.route.value = currentRoute();
     const { room, inviteCode } = this.route.value;
     if (!again && room !== undefined && this.opened(room) !== undefined) return;
@@ -59,8 +60,11 @@ export class Navigation {
     this.page.value = { kind: room === undefined ? "welcome" : "loading" };
     if (room === undefined) return;
     try {
-      const found = await this.#options.services.api.room(room);
-      if (turn === this.#turn) await this.#open(found, turn);
+      const { api } = this.#options.services;
+      const found = await api.room(room);
+      const page = message === undefined ? undefined : await api.messagesAround(room, message);
+      if (turn === this.#turn) await this.#open(found, turn, page);
+      if (turn === this.#turn && message !== undefined) this.opened(room)?.show(message);
     } catch (error) {
       if (turn !== this.#turn) return;
       const { kept } = this.#options.services;
@@ -75,6 +79,13 @@ export class Navigation {
     }
   }
 
+  /** Show a message in its room: scroll to it, or open the room around it. */
+  async showMessage(room: string, message: string): Promise<void> {
+    if (this.opened(room)?.show(message)) return;
+    if (currentRoute().room !== room) history.pushState(null, "", pathOf(room));
+    await this.show(true, message);
+  }
+
   close(): void {
     this.#turn += 1;
     this.opened()?.close();
@@ -87,7 +98,7 @@ export class Navigation {
     open?.close();
   }
 
-  /** @param page its newest messages, if they cannot be read now */
+  /** @param page what is shown of it; by default its newest messages, which are read now */
   async #open(room: Room, turn: number, page?: OlderPage): Promise<void> {
     const { follow, onGone, rooms, services } = this.#options;
     const id = room.room;

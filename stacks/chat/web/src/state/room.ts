@@ -43,6 +43,8 @@ export class RoomStore {
   readonly typing = signal<readonly string[]>([]);
   readonly hasOlder = signal(false);
   readonly loadingOlder = signal(false);
+  /** Id of the message to be shown, for example because a search has found it. */
+  readonly shown = signal<string | undefined>();
   readonly position = new ReadingPosition();
   readonly heartbeat: Heartbeat;
   readonly #options: RoomOptions;
@@ -130,6 +132,16 @@ export class RoomStore {
   update(room: Room): void {
     this.creator.value = room.creator;
     this.#conversation.update(room);
+  }
+
+  /** Show a message; return whether it has been loaded. */
+  show(message: string): boolean {
+    if (!this.#messages.peek().some(({ id }) => id === message)) return false;
+    batch(() => {
+      this.position.follows.value = false;
+      this.shown.value = message;
+    });
+    return true;
   }
 
   /** Keep what is shown for a page that opens without a network. */

@@ -10,6 +10,7 @@ import { Outbox } from "../core/outbox.ts";
 import { Regions } from "../core/regions.ts";
 import { ApiError, ChatApi } from "../net/api.ts";
 import { t } from "../text/i18n.ts";
+import { AttachmentFile } from "./attachment.ts";
 import { ConnectionStore } from "./connection.ts";
 import { toast } from "./feedback.ts";
 import { forgetInviteCode, storeInviteCode } from "./invites.ts";
@@ -177,6 +178,11 @@ export class WorkspaceStore {
     this.services.kept.forgetRoom(room);
     this.rooms.forget(room);
     navigate(undefined);
+  }
+
+  /** A file of a room that is open or not. */
+  fileOf(room: string, id: string): AttachmentFile {
+    return new AttachmentFile(this.services, room, id);
   }
 
   /** Delete the account; what remains to be done is to sign out. */

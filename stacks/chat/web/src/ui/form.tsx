@@ -40,7 +40,7 @@ interface FieldProps {
   state: FieldState;
   label: string;
   hint?: string;
-  type?: "email" | "password" | "text";
+  type?: "date" | "email" | "password" | "text";
   autocomplete?: string;
   inputMode?: "email" | "numeric" | "url";
   maxLength?: number;

@@ -26,6 +26,8 @@ export class History extends Component<{ room: RoomStore }> {
     this.#noticeScrolling();
     if (this.props.room.position.follows.peek()) this.#scrollToEnd();
   });
+  /** Id of the message that was scrolled to. */
+  #shown: string | undefined;
   /** The scroll position when it was last read. */
   #top = 0;
 
@@ -52,7 +54,10 @@ export class History extends Component<{ room: RoomStore }> {
 
   override componentDidUpdate(_props: unknown, _state: unknown, place: Place | undefined): void {
     const { room } = this.props;
-    if (room.position.follows.peek()) {
+    if (room.shown.peek() !== this.#shown) {
+      this.#shown = room.shown.peek();
+      this.#scrollTo(this.#shown);
+    } else if (room.position.follows.peek()) {
       this.#scrollToEnd();
       room.seen();
     } else if (place?.message.isConnected && this.#scroller.current) {
@@ -70,6 +75,8 @@ export class History extends Component<{ room: RoomStore }> {
   override render({ room }: { room: RoomStore }): VNode {
     const { hasOlder, loadingOlder, position, rows } = room;
     const missed = position.missed.value;
+    // What is shown is scrolled to after it has been rendered.
+    room.shown.value;
     return (
       <div class="history">
         <section
@@ -121,6 +128,17 @@ export class History extends Component<{ room: RoomStore }> {
   /** Somebody may have scrolled up although the browser has not sent the event yet. */
   #noticeScrolling(): void {
     if ((this.#scroller.current?.scrollTop ?? 0) < this.#top) this.#scrolled();
+  }
+
+  #scrollTo(message: string | undefined): void {
+    const found = [...(this.#list.current?.querySelectorAll<HTMLElement>(".message") ?? [])];
+    const element = found.find(({ dataset }) => dataset["id"] === message);
+    if (element === undefined) return;
+    for (const other of found) other.classList.toggle("found", other === element);
+    element.tabIndex = -1;
+    element.scrollIntoView({ block: "center" });
+    element.focus({ preventScroll: true });
+    this.#scrolled();
   }
 
   #scrollToEnd(): void {

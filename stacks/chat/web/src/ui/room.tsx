@@ -13,11 +13,12 @@ import { PeopleDialog } from "./member-dialogs.tsx";
 interface RoomProps {
   room: RoomStore;
   onBack: () => void;
+  onSearch: () => void;
   onInvite: () => void;
   onLeave: () => void;
 }
 
-export function RoomView({ room, onBack, onInvite, onLeave }: RoomProps): VNode {
+export function RoomView({ room, onBack, onSearch, onInvite, onLeave }: RoomProps): VNode {
   const dropping = useSignal(false);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: dropping a file does what the button for attaching does
@@ -46,6 +47,7 @@ export function RoomView({ room, onBack, onInvite, onLeave }: RoomProps): VNode 
           <h1>{room.name}</h1>
           <People room={room} />
         </div>
+        <IconButton icon="search" label={t("searchRoom")} onClick={onSearch} />
         <IconButton icon="invite" label={t("invite")} onClick={onInvite} />
         <IconButton icon="leave" label={t("leave")} onClick={onLeave} />
       </header>

@@ -9,6 +9,7 @@ import { Avatar } from "./avatar.tsx";
 import { openDialog } from "./dialog.tsx";
 import { Icon, IconButton } from "./icons.tsx";
 import { JoinDialog, NewRoomDialog } from "./room-dialogs.tsx";
+import { openSearch } from "./search.tsx";
 import { Settings, type SignOut } from "./settings.tsx";
 
 interface SidebarProps {
@@ -26,6 +27,7 @@ export function Sidebar({ workspace, onSignOut }: SidebarProps): VNode {
           </span>
           {t("product")}
         </h1>
+        <IconButton icon="search" label={t("search")} onClick={() => openSearch(workspace)} />
         <IconButton
           icon="enter"
           label={t("joinRoom")}
