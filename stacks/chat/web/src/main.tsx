@@ -14,6 +14,7 @@ import "./styles/composer.css";
 import "./styles/search.css";
 import { render, type VNode } from "preact";
 import { type Configuration, ConfigurationError, parseConfiguration } from "./core/config.ts";
+import { LANGUAGE, THEME } from "./core/storage.ts";
 import { App } from "./state/app.ts";
 import { applyPreferences } from "./state/preferences.ts";
 import { startServiceWorker } from "./state/release.ts";
@@ -59,6 +60,10 @@ function mount(view: VNode, selector: string): void {
 }
 
 applyPreferences();
+// What is chosen in one tab is so in all of them.
+addEventListener("storage", ({ key }) => {
+  if (key === LANGUAGE || key === THEME) applyPreferences();
+});
 mount(<Toasts />, "#toasts");
 mount(<Announcements />, "#announcements");
 start().then((view) => mount(view, "#app"));
