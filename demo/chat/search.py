@@ -1,5 +1,6 @@
 """What members find again of what they said and sent: a step that says what it saw."""
 
+from functools import partial
 from typing import Any
 
 from demo.chat.conversation import Conversation
@@ -25,7 +26,7 @@ class Search:
                 expect(texts == [said], f"{words!r} finds {texts} in {region}")
             # The index follows the bucket within a second or two.
             [found] = eventually(
-                lambda region=region: self._pictures(region), within=20, what=f"the picture in the index of {region}"
+                partial(self._pictures, region), within=20, what=f"the picture in the index of {region}"
             )
             expect(found["id"] == scene.attachment, f"another picture is found in {region}: {found}")
         path = f"/rooms/{scene.room}/search"
