@@ -1,5 +1,6 @@
-"""The table of a storage index: one item for each object, found by owner and by day."""
+"""The table of a storage index (one item for each object, found by owner and by day), and what its items go by."""
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
@@ -8,8 +9,23 @@ from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.tables import add_table, string_attribute
+from cdp_constructs.core.validation import InvalidOptionError
 
 OWNER_INDEX, DAY_INDEX = "ByOwner", "ByDay"
+_METADATA_NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}")
+
+
+def check_names(scope: Construct, *, prefix: str, owner_metadata: str | None) -> None:
+    """Check what objects are selected and owned by.
+
+    Raises:
+        InvalidOptionError: for a prefix that is no folder, or a name that no user metadata has.
+    """
+    if prefix and not prefix.endswith("/"):
+        raise InvalidOptionError(scope, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
+    if owner_metadata is not None and not _METADATA_NAME.fullmatch(owner_metadata):
+        fix = "Use its name in lower case without x-amz-meta-, such as 'album'"
+        raise InvalidOptionError(scope, "owner_metadata", f"is {owner_metadata!r}", fix)
 
 
 def add_index_table(

@@ -1,6 +1,5 @@
 """Storage Index: what is in a bucket, found by owner and by time."""
 
-import re
 from collections.abc import Sequence
 
 from aws_cdk import Duration, RemovalPolicy
@@ -29,19 +28,18 @@ from cdp_constructs.core.queues import (
     metric_oldest_message,
 )
 from cdp_constructs.core.tables import key_of
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_regions
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
 from cdp_constructs.data._index_functions import (
     RECONCILIATION_TIMEOUT,
     WRITER_TIMEOUT,
     IndexFunctions,
     schedule_reconciliation,
 )
-from cdp_constructs.data._index_table import DAY_INDEX, OWNER_INDEX, add_index_table
+from cdp_constructs.data._index_table import DAY_INDEX, OWNER_INDEX, add_index_table, check_names
 
 _LONGEST_INTERVAL = Duration.days(7)
 _INTERVALS = "a run may take 15 minutes, and drift should not stay longer than a week"
 _REPAIRS_THAT_ALARM = 10
-_METADATA_NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}")
 
 
 @checks_options
@@ -128,11 +126,7 @@ class StorageIndex(Construct):
         low, high = RECONCILIATION_TIMEOUT, _LONGEST_INTERVAL
         check_duration(self, "reconcile_every", interval, low=low, high=high, source=_INTERVALS)
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        if prefix and not prefix.endswith("/"):
-            raise InvalidOptionError(self, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
-        if owner_metadata is not None and not _METADATA_NAME.fullmatch(owner_metadata):
-            fix = "Use its name in lower case without x-amz-meta-, such as 'album'"
-            raise InvalidOptionError(self, "owner_metadata", f"is {owner_metadata!r}", fix)
+        check_names(self, prefix=prefix, owner_metadata=owner_metadata)
         self.bucket = bucket
         self.encryption_key = encryption_key
         self.table = table or add_index_table(
@@ -214,9 +208,8 @@ class StorageIndex(Construct):
         Args:
             scope: A stack of the first Region.
             construct_id: Id inside ``scope``.
-            replica_regions: The other Regions. Their indexes take the replica, by ``TableV2.from_table_arn``.
-            removal_policy: What happens to the table when the stack is deleted. Default: kept, and protected from
-                deletion.
+            replica_regions: The other Regions; their indexes take the replica, by ``TableV2.from_table_arn``.
+            removal_policy: As of the class, for this table.
         """
         return add_index_table(
             scope, construct_id, encryption_key=None, removal_policy=removal_policy, replica_regions=replica_regions
