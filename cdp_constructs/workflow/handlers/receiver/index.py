@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     delivery = records.arrival(environment.sender, source_ip, headers, raw)
     try:
         verify(environment.sender, headers, raw, storage.secrets(environment), now=time.time(), address_secret=address)
-        delivery |= records.accepted(headers, text_of(raw))
+        delivery |= records.accepted(environment.sender, headers, text_of(raw))
     except RejectedError as rejection:
         return refuse(delivery | records.refused(environment.sender, headers, raw), rejection)
     try:
