@@ -8,6 +8,8 @@ from cdp_constructs.operations.log_lines import LogLine
 
 TRACEBACK = "Traceback (most recent call last):\\n  File ...\\nLookupError: no such room".replace("\\n", "\n")
 
+ROOM, KEY = "LookupError: no such room", "UnusableKeyError: no key"
+
 
 @pytest.mark.parametrize(
     ("text", "error"),
@@ -23,7 +25,7 @@ TRACEBACK = "Traceback (most recent call last):\\n  File ...\\nLookupError: no s
         ),
         (json.dumps({"level": "ERROR", "message": "Not published"}), "Not published"),
         (json.dumps({"level": "INFO", "message": "ValueError: quoted"}), None),
-        (TRACEBACK, "LookupError: no such room"),
+        (TRACEBACK, ROOM),
         ("[ERROR] KeyError: 'usable_from'", "KeyError: 'usable_from'"),
         ("handlers.signing.UnusableKeyError: secret x", "UnusableKeyError: secret x"),
         ("START RequestId: 1 Version: $LATEST", None),
