@@ -17,7 +17,7 @@ from cdp_device.session import RejectedError, Session
 
 # Each claim is a certificate to be signed and a function to be asked.
 _AT_A_TIME = 4
-_TRIES = 5
+_TRIES = 8
 
 
 _DRY_PER_CENT = 2.0
