@@ -21,7 +21,7 @@ from telemetry_view import SpeedView
 from .shadows import Shadows
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 speed = SpeedView.connect()
 shadows = Shadows(boto3.client("iot-data"))
 SWITCHES: dict[str, str] = json.loads(os.environ["SWITCHES"])
