@@ -52,7 +52,7 @@ describe("notifications of this browser", () => {
   let browser: FakeBrowser;
   let store: MapStore;
 
-  async function begun(key = KEY): Promise<PushStore> {
+  async function started(key = KEY): Promise<PushStore> {
     const push = new PushStore({ api: api as never, store, browser: async () => browser });
     await push.begin(key);
     return push;
@@ -65,7 +65,7 @@ describe("notifications of this browser", () => {
   });
 
   it("is offered, and the browser is asked by nobody but the user's click", async () => {
-    const push = await begun();
+    const push = await started();
     expect([push.state.value, push.offered.value, browser.asked]).toEqual(["off", true, 0]);
     await push.enable();
     expect([push.state.value, push.offered.value, browser.asked]).toEqual(["on", false, 1]);
@@ -77,37 +77,37 @@ describe("notifications of this browser", () => {
   });
 
   it("is not offered again to who said no, nor where there is no Web Push", async () => {
-    (await begun()).dismiss();
-    expect((await begun()).offered.value).toBe(false);
-    expect((await begun("")).state.value).toBe("unavailable");
+    (await started()).dismiss();
+    expect((await started()).offered.value).toBe(false);
+    expect((await started("")).state.value).toBe("unavailable");
   });
 
   it("switches push on for who had switched it off", async () => {
     api.notices.mockResolvedValueOnce({ ...settings, push: false });
-    await (await begun()).enable();
+    await (await started()).enable();
     expect(api.setNotices).toHaveBeenCalledExactlyOnceWith(settings);
   });
 
   it("says that the browser blocks it", async () => {
     browser.answer = "denied";
-    const push = await begun();
+    const push = await started();
     await push.enable();
     expect([push.state.value, api.addBrowser.mock.calls.length]).toEqual(["blocked", 0]);
-    expect((await begun()).state.value).toBe("blocked");
+    expect((await started()).state.value).toBe("blocked");
   });
 
   it("is registered once for each subscription, and again for another key", async () => {
-    await (await begun()).enable();
-    expect((await begun()).state.value).toBe("on");
+    await (await started()).enable();
+    expect((await started()).state.value).toBe("on");
     expect(api.addBrowser).toHaveBeenCalledOnce();
-    await begun("BAcD_-9");
+    await started("BAcD_-9");
     expect(api.addBrowser).toHaveBeenLastCalledWith(
       expect.objectContaining({ endpoint: "https://push.example.com/2" }),
     );
   });
 
   it("ends in the browser and in the back end", async () => {
-    const push = await begun();
+    const push = await started();
     await push.enable();
     api.removeDevice.mockRejectedValueOnce(new Error("no network"));
     await push.disable();

@@ -67,7 +67,7 @@ def at_a_browser(visitors: Visitors, name: str) -> tuple[Someone, Browser, Worke
     keys = {"p256dh": browser.p256dh, "auth": browser.auth}
     page.add_init_script(f"({SUBSCRIBING})({json.dumps([browser.endpoint, keys])})")
     someone.go()
-    # Playwright hears of the worker while it asks the page something.
+    # Playwright receives events of the worker while it asks the page something.
     eventually(lambda: page.evaluate("navigator.serviceWorker.controller !== null") and page.context.service_workers)
     return someone, browser, page.context.service_workers[0]
 

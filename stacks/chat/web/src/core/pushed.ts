@@ -30,7 +30,7 @@ function pathnameOf(link: string): string {
   return URL.canParse(link) ? new URL(link).pathname : "";
 }
 
-/** What the service worker tells the page whose window a clicked notification has brought to the front. */
+/** What the service worker tells the page whose window it shows after a click on a notification. */
 export interface OpenRoom {
   kind: "open";
   room: string;
