@@ -39,8 +39,6 @@ from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_com
 from cdp_constructs.operations.alarm_topic import add_mail as add_mail
 from cdp_constructs.operations.dashboards import StackContents as StackContents
 from cdp_constructs.operations.dashboards import add_dashboard as add_dashboard
-from cdp_constructs.operations.placeholders import METADATA as METADATA
-from cdp_constructs.operations.placeholders import PARAMETER as PARAMETER
 from cdp_constructs.operations.placeholders import Placeholder as Placeholder
 from cdp_constructs.operations.placeholders import is_placeholder as is_placeholder
 from cdp_constructs.operations.placeholders import refuse_placeholders as refuse_placeholders
