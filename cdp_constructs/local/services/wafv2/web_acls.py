@@ -24,7 +24,6 @@ _waf: Any = ministack.module("services.waf", "_rule_groups", "_web_acls")
 
 _TYPES = {"APPLICATION_JSON": "application/json", "TEXT_HTML": "text/html", "TEXT_PLAIN": "text/plain"}
 _BODIES = "CustomResponseBodies"
-_REFERENCE = "RuleGroupReferenceStatement"
 _DECIDING = {"Allow", "Block"}
 _DEFAULT = "Default_Action"
 
@@ -55,15 +54,15 @@ def _actions(owner: Mapping[str, Any], request: Request, path: str) -> Iterator[
     """Yield the rules that match with their actions, those of rule groups included, in their order."""
     for rule in sorted(owner.get("Rules") or [], key=lambda rule: int(rule["Priority"])):
         name, statement = f"{path}/{rule['Name']}", rule.get("Statement") or {}
-        managed, reference = (statement.get(kind) for kind in ("ManagedRuleGroupStatement", _REFERENCE))
-        if managed is None and reference is None:
-            found = [rule.get("Action") or {}] if matches(statement, request, name) else []
-        elif "Count" in (rule.get("OverrideAction") or {}):
-            found = []
-        elif managed is not None:
+        found: list[Mapping[str, Any]] = []
+        if "Count" in (rule.get("OverrideAction") or {}):
+            continue
+        if managed := statement.get("ManagedRuleGroupStatement"):
             found = list(managed_rules.actions(managed, request, name))
-        else:
+        elif reference := statement.get("RuleGroupReferenceStatement"):
             found = [action for _, action in _group_actions(reference, request, name)]
+        elif matches(statement, request, name):
+            found = [rule.get("Action") or {}]
         yield from ((str(rule["Name"]), action) for action in found)
 
 
