@@ -108,6 +108,7 @@ class Attachments(Construct):
             shares=["domain"],
             description="Records accepted uploads and their thumbnails as attachments of their rooms",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={"TABLE_NAME": table.table_name},
         )
         recorder.add_to_role_policy(

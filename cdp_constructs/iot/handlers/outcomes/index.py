@@ -16,6 +16,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 
+from correlation import about, started
+
 from .messages import MalformedResponseError, Outcome
 
 logger = Logger()
@@ -48,7 +50,15 @@ def record_outcome(record: SQSRecord) -> None:
         logger.warning("Rejected", reason=str(error)[:LONGEST_SHOWN], size=len(record.body))
         metrics.add_metric(name="RejectedResponses", unit=MetricUnit.Count, value=1)
         return
+    # The session is the id of the command on its way to the device and back.
+    with about(logger, started(outcome.session.replace("-", ""))):
+        record_end(outcome)
+
+
+def record_end(outcome: Outcome) -> None:
+    """Record the end of a session, or that a response came too late."""
     if end(outcome):
+        logger.info("Session ended", session=outcome.session, thing=outcome.thing, status=outcome.status)
         if outcome.timed_out:
             logger.warning("Timed out", session=outcome.session, thing=outcome.thing)
             metrics.add_metric(name="TimedOutCommands", unit=MetricUnit.Count, value=1)

@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+from correlation import TRACEPARENT, about
 from notices import Device, Notices, Preferences
 from notices.state import Batch, Timer
 from notices.timers import arm, is_early, read, send
@@ -57,11 +58,13 @@ def work(record: SQSRecord) -> None:
     taken = waiting.take(timer, LEASE_SECONDS)
     following: Timer | None
     if isinstance(taken, Batch):
-        try:
-            quiet_minutes = deliver(taken)
-        except Exception:
-            waiting.release(taken)
-            raise
+        with about(logger, *(notice.get(TRACEPARENT) for notice in taken.notices)):
+            try:
+                quiet_minutes = deliver(taken)
+            except Exception:
+                logger.exception("Not sent; tried again", user=timer.user, topic=timer.topic)
+                waiting.release(taken)
+                raise
         following = waiting.finish(taken, quiet_minutes * 60)
     else:
         following = taken
@@ -79,6 +82,7 @@ def deliver(batch: Batch) -> int:
     message = message_of(batch, preferences, people.seen_ms(user, topic))
     if message is None:
         count("SeenNotices")
+        logger.info("Seen meanwhile: nothing is sent", user=user, topic=topic)
         return 0  # nobody was disturbed
     preferences, devices = reachable(user, preferences)
     failures: list[Exception] = []
@@ -87,6 +91,7 @@ def deliver(batch: Batch) -> int:
         try:
             channels.send_mail(environment, people, user, address, message)
             count("SentMails")
+            logger.info("Mail sent", user=user, topic=topic, notices=message.number)
             waiting.done(batch, "mail")
         except (BotoCoreError, ClientError) as error:
             # Who did not get which mail; the address is in no log.
@@ -103,8 +108,10 @@ def deliver(batch: Batch) -> int:
             pushed = push(environment, people, user, device, message)
             if pushed == "sent":
                 count("SentWebPushes" if in_browser else "SentPushes")
+                logger.info("Push sent", user=user, topic=topic, platform=device.platform)
             elif pushed == "removed":
                 count("RemovedDevices")
+                logger.info("Device removed", user=user, topic=topic, platform=device.platform)
             waiting.done(batch, device.device)
         except (BotoCoreError, ClientError, channels.UnreachableError) as error:
             logger.exception("Push refused", user=user, topic=topic, platform=device.platform)

@@ -56,7 +56,14 @@ class RoomLog:
         self.regions = tuple(regions)
 
     def append(
-        self, room: str, author: str, client_message_id: str, text: str, attachments: Sequence[str] = ()
+        self,
+        room: str,
+        author: str,
+        client_message_id: str,
+        text: str,
+        attachments: Sequence[str] = (),
+        *,
+        traceparent: str = "",
     ) -> tuple[Message, bool]:
         """Store a message once, as the next of this Region's log.
 
@@ -66,6 +73,7 @@ class RoomLog:
             client_message_id: The client's own id of the message; the same id is the same message, whatever its text.
             text: What is said.
             attachments: Ids of uploads.
+            traceparent: Of the request; it goes with the message.
 
         Returns:
             The message as stored, and whether this call stored it.
@@ -97,6 +105,7 @@ class RoomLog:
                 text=text,
                 attachments=list(attachments),
                 posted_at=now.isoformat(timespec="milliseconds"),
+                traceparent=traceparent,
             )
             if self.items.put(message, first=head is None):
                 return message, True

@@ -19,6 +19,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
+from correlation import TRACEPARENT, correlated, valid
+
 from ..domain.rooms import lets_in
 from ..domain.search import searchable
 from ..domain.table import as_key, attachment_key, connect, get_many, member_key
@@ -29,6 +31,7 @@ table = connect(os.environ["TABLE_NAME"])
 s3 = boto3.client("s3")
 
 
+@correlated(logger)
 def record_attachment(record: SQSRecord) -> None:
     """Record what one message says. The same message again changes nothing, and so is no change in the stream."""
     logger.append_keys(message_id=record.message_id)
@@ -52,6 +55,8 @@ def record_attachment(record: SQSRecord) -> None:
         "size": int(upload["size"]),
         "accepted_at": upload["accepted_at"],
     }
+    if traceparent := valid(upload["metadata"].get(TRACEPARENT)):
+        item[TRACEPARENT] = traceparent
     if "thumbnail" in upload:
         item |= {"thumbnail": True, "thumbnail_file": upload["thumbnail"]}
     table.update_item(
@@ -60,6 +65,7 @@ def record_attachment(record: SQSRecord) -> None:
         ExpressionAttributeNames={f"#{name}": name for name in item},
         ExpressionAttributeValues={f":{name}": value for name, value in item.items()},
     )
+    logger.info("Attachment recorded", room=room, upload_id=upload["upload_id"], thumbnail="thumbnail" in upload)
 
 
 def delete_files(upload: dict[str, Any]) -> None:

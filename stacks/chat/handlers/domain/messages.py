@@ -32,6 +32,8 @@ class Message:
     attachments: list[str] = field(default_factory=list)
     posted_at: str
     """Wall clock of the accepting Region, for people; it does not decide the order."""
+    traceparent: str = ""
+    """W3C Trace Context of the request that posted it; empty for a message from before there was one."""
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> "Message":
@@ -52,6 +54,7 @@ class Message:
             text=item["text"],
             attachments=list(item["attachments"]),
             posted_at=item["posted_at"],
+            traceparent=item.get("traceparent", ""),
         )
 
     @property

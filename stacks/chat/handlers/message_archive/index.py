@@ -19,6 +19,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
+from correlation import about, carried_by
+
 from ..domain.events import message_in
 from ..domain.messages import Position
 
@@ -38,6 +40,7 @@ class Line:
     room: str
     posted_at: datetime
     text: bytes
+    traceparent: str
 
     @classmethod
     def of(cls, record: SQSRecord) -> "Line":
@@ -50,18 +53,25 @@ class Line:
             room=message.room,
             posted_at=datetime.fromisoformat(message.posted_at).astimezone(UTC),
             text=json.dumps(published, ensure_ascii=False).encode(),
+            traceparent=message.traceparent,
         )
 
 
 def archive(lines: Collection[Line]) -> None:
     """Write messages as one object, each once and in their order: the same messages are the same object."""
     ordered = sorted(set(lines))
-    s3.put_object(
-        Bucket=os.environ["BUCKET_NAME"],
-        Key=key_of(ordered),
-        Body=b"".join(line.text + b"\n" for line in ordered),
-        ContentType="application/jsonl",
-    )
+    with about(logger, *(line.traceparent for line in ordered)):
+        try:
+            s3.put_object(
+                Bucket=os.environ["BUCKET_NAME"],
+                Key=key_of(ordered),
+                Body=b"".join(line.text + b"\n" for line in ordered),
+                ContentType="application/jsonl",
+            )
+        except Exception:
+            logger.exception("Not archived; all are delivered again", messages=len(ordered))
+            raise
+        logger.info("Archived", key=key_of(ordered), messages=len(ordered))
 
 
 def key_of(ordered: list[Line]) -> str:
@@ -79,11 +89,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     lines: list[Line] = []
     failed: list[str] = []
     for record in map(SQSRecord, event["Records"]):
-        try:
-            lines.append(Line.of(record))
-        except Exception:
-            logger.exception("not a message", message_id=record.message_id)
-            failed.append(record.message_id)
+        with about(logger, carried_by(record)):
+            try:
+                lines.append(Line.of(record))
+            except Exception:
+                logger.exception("not a message", message_id=record.message_id)
+                failed.append(record.message_id)
     if lines:
         # When S3 does not take them this raises, and all are delivered again.
         archive(lines)

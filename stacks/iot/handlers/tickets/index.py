@@ -13,16 +13,18 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from correlation import carried_by, correlated
+
 from .changes import read
 from .trackers import connect
 
 logger = Logger()
 
 
+@correlated(logger)
 def work(record: SQSRecord) -> None:
     """Apply one change to its ticket; the same change again has no effect."""
-    logger.append_keys(message_id=record.message_id)
-    change = read(record.body, from_webhook=_is_fifo(record.event_source_arn))
+    change = read(record.body, from_webhook=_is_fifo(record.event_source_arn), traceparent=carried_by(record) or "")
     changed = connect().take(change)
     logger.info("ticket" if changed else "no change", ticket=change.key, status=change.status, event=change.event)
 

@@ -3,17 +3,21 @@
 from http import HTTPStatus
 from typing import Annotated
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from correlation import id_of
 
 from ...domain import rooms
 from .. import service
 from ..models import NewMessage, Reading
 from ..ordering import Cursor, format_cursor, parse_cursor
 from . import notifications
-from .caller import Answer, Limit, Room, user_of
+from .caller import Answer, Limit, Room, traceparent_of, user_of
 
+logger = Logger(child=True)
 router = APIGatewayHttpRouter()
 
 CursorText = Annotated[str, Query(max_length=1024)]
@@ -22,7 +26,17 @@ CursorText = Annotated[str, Query(max_length=1024)]
 @router.post("/rooms/<room>/messages")
 def post_message(room: Room, body: NewMessage) -> Answer:
     """Post a message: 201 when this call stored it, 200 when it was stored before."""
-    message, new = service.log.append(room, user_of(router), body.client_message_id, body.text, body.attachments)
+    message, new = service.log.append(
+        room,
+        user_of(router),
+        body.client_message_id,
+        body.text,
+        body.attachments,
+        traceparent=traceparent_of(router),
+    )
+    place = {"room": room, "region": message.region, "sequence": message.sequence}
+    # The message goes on with the id of the request that stored it; one that is sent again may have another id.
+    logger.info("Message stored" if new else "Message was stored before", stored_by=id_of(message.traceparent), **place)
     return message.to_dict(), HTTPStatus.CREATED if new else HTTPStatus.OK
 
 
