@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -79,7 +80,8 @@ def _find(names: list[str], regions: list[str] | None, profile: str | None) -> l
 
     found: list[DeployedStack] = []
     for name in names:
-        several = [DeployedStack(name, open_session(region, profile)) for region in regions or [None]]
+        places: Sequence[str | None] = regions or [None]
+        several = [DeployedStack(name, open_session(region, profile)) for region in places]
         known = []
         for deployed in several:
             try:

@@ -92,7 +92,7 @@ class Attachments(Construct):
             bucket=self.upload.bucket,
             origin_path=_ORIGIN_PATH,
             # Which room a file belongs to, and which upload it was, are the chat's own affair.
-            remove_headers=["x-amz-meta-room", "x-amz-meta-source"],
+            remove_headers=["x-amz-meta-room", "x-amz-meta-source", "x-amz-meta-traceparent"],
             alarm_topic=alarm_topic,
         )
         signing: lambda_.CfnFunction = self.delivery.signing_function.node.default_child  # type: ignore[assignment]

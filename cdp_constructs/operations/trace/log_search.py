@@ -144,5 +144,7 @@ def _answer(stack: DeployedStack, query: str) -> list[dict[str, str]]:
         if answer["status"] == "Complete":
             return [{cell["field"]: cell.get("value", "") for cell in row} for row in answer["results"]]
         if answer["status"] not in _RUNNING or time.monotonic() > until:
-            raise OperatorError(f"Logs Insights: {answer['status']} in {stack.region}; ask for less, such as --since 15m")
+            raise OperatorError(
+                f"Logs Insights: {answer['status']} in {stack.region}; ask for less, such as --since 15m"
+            )
         time.sleep(_POLL_SECONDS)

@@ -32,7 +32,9 @@ class Hop:
     is_certain: bool
 
 
-def hops_after(place: Place, said: Sequence[Mapping[str, Any]], functions: Mapping[tuple[str, str], Place]) -> list[Hop]:
+def hops_after(
+    place: Place, said: Sequence[Mapping[str, Any]], functions: Mapping[tuple[str, str], Place]
+) -> list[Hop]:
     """Return what comes after a function.
 
     Args:

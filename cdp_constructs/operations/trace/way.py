@@ -110,27 +110,28 @@ def _missing(stacks: Sequence[DeployedStack], lines: Sequence[Line]) -> Iterator
         for place in (Place(stack, item) for item in stack.of_type("AWS::Lambda::Function"))
     }
     known = _by_place(lines)
-    reported: set[tuple[str, str]] = set()
+    found: dict[tuple[str, str], Stop] = {}
     for key, of_place in known.items():
-        place = of_place[-1].place
         # Who failed has sent nothing on.
         if of_place[-1].is_error:
             continue
-        hops = hops_after(place, [line.fields for line in of_place], functions)
-        went_on = any(hop.place.key in known for hop in hops)
-        for hop in hops:
-            # Where nothing is certain, only somebody from whom it went nowhere is worth a word.
-            is_missing = hop.place.key not in known and hop.place.key not in reported
-            if is_missing and (hop.is_certain or not (went_on or key != lines[-1].place.key)):
-                reported.add(hop.place.key)
-                yield Stop(hop.place.region, hop.place.name, _silence(hop, place))
+        sender = of_place[-1].place
+        for hop in hops_after(sender, [line.fields for line in of_place], functions):
+            if hop.place.key in known or hop.place.key in found:
+                continue
+            waiting = _waiting(hop)
+            # It may have been left out on purpose, unless something waits, or nothing at all came after the sender.
+            if hop.is_certain or waiting or (hop.queue is None and key == lines[-1].place.key):
+                reason = f"has logged nothing about it; {sender.name} sent it to {hop.through}"
+                more = f"; {waiting} messages wait in its queue" if hop.queue else ""
+                found[hop.place.key] = Stop(hop.place.region, hop.place.name, reason + more)
+    yield from found.values()
 
 
-def _silence(hop: Hop, sender: Place) -> str:
-    said = f"has logged nothing about it; {sender.name} sent it to {hop.through}"
+def _waiting(hop: Hop) -> int:
+    """Return how many messages are in the queue before a function, about; 0 where there is none."""
     if hop.queue is None:
-        return said
+        return 0
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = hop.place.stack.client("sqs").get_queue_attributes(QueueUrl=hop.queue, AttributeNames=names)
-    waiting = sum(int(attributes["Attributes"][name]) for name in names)
-    return f"{said}; {waiting} messages wait in its queue"
+    answer = hop.place.stack.client("sqs").get_queue_attributes(QueueUrl=hop.queue, AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)
