@@ -4,6 +4,7 @@ import json
 import logging
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -20,7 +21,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._written = StringIO()
-        self.logger = Logger(service=f"test-{id(self)}", logger_handler=logging.StreamHandler(self._written))
+        self.logger = Logger(service=f"test-{uuid4()}", logger_handler=logging.StreamHandler(self._written))
 
     def read(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._written.getvalue().splitlines()]
@@ -116,6 +117,22 @@ def test_a_line_about_several_items_has_all_ids(lines: Lines) -> None:
     first, one, again = lines.read()
     assert first["correlation_ids"] == again["correlation_ids"] == [ID, id_of(other)]
     assert (one["correlation_id"], "correlation_id" in again) == (id_of(other), False)
+
+
+def test_who_catches_a_failure_outside_knows_the_id_and_the_next_item_does_not(lines: Lines) -> None:
+    @correlated(lines.logger)
+    def work(record: SQSRecord) -> None:
+        if record.body:
+            with about(lines.logger, GIVEN):  # known only after a part of the work
+                raise KeyError
+
+    with pytest.raises(KeyError):
+        work(record(None))
+    work(SQSRecord({"body": "", "messageId": "2"}))
+    lines.logger.info("behind")
+    failed, behind = lines.read()
+    assert failed["exception_notes"] == [f"correlation_id {ID}"]
+    assert not {"correlation_id", "message_id"} & behind.keys()
 
 
 def test_inside_of_the_same_item_the_id_stays(lines: Lines) -> None:

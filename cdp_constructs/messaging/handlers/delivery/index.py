@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from correlation import TRACEPARENT, about
+from correlation import TRACEPARENT, about, correlated
 from notices import Device, Notices, Preferences
 from notices.state import Batch, Timer
 from notices.timers import arm, is_early, read, send
@@ -29,7 +29,7 @@ from .messages import message_of
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 sqs = boto3.client("sqs")
@@ -48,9 +48,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
 
+@correlated(logger)
 def work(record: SQSRecord) -> None:
     """Do what the message of a timer asks for."""
-    logger.append_keys(message_id=record.message_id)
     timer = read(record.body)
     if is_early(timer):
         send(sqs, environment.timer_queue, timer)
@@ -62,7 +62,6 @@ def work(record: SQSRecord) -> None:
             try:
                 quiet_minutes = deliver(taken)
             except Exception:
-                logger.exception("Not sent; tried again", user=timer.user, topic=timer.topic)
                 waiting.release(taken)
                 raise
         following = waiting.finish(taken, quiet_minutes * 60)

@@ -20,7 +20,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
-from correlation import TRACEPARENT, about, attributes
+from correlation import TRACEPARENT, about, attributes, correlated
 
 from .environment import Environment
 from .objects import Upload
@@ -29,7 +29,7 @@ from .rules import FIRST_BYTES, FORM_USED_AGAIN, RejectedError, check_content, c
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 sns = boto3.client("sns")
 environment = Environment.read()
 
@@ -41,9 +41,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=confirm, processor=processor, context=context)
 
 
+@correlated(logger)
 def confirm(record: SQSRecord) -> None:
     """Accept or reject the object of one event."""
-    logger.append_keys(message_id=record.message_id)
     event = from_json(record.body, allow_inf_nan=False)
     item = event["detail"]["object"]
     # The version that the event is about: a later upload with the same form has an event of its own.
@@ -52,11 +52,7 @@ def confirm(record: SQSRecord) -> None:
         logger.info("Already decided about, or expired", folder=item["key"].rpartition("/")[0])
         return
     with about(logger, upload.metadata.get(TRACEPARENT)):
-        try:
-            decide(upload, event["region"])
-        except Exception:
-            logger.exception("Not decided; the event is delivered again", folder=upload.folder)
-            raise
+        decide(upload, event["region"])
 
 
 def decide(upload: Upload, region: str) -> None:

@@ -80,13 +80,23 @@ def about(logger: "Logger", *traceparents: object) -> Iterator[None]:
     if ids:
         keys = {"correlation_id": ids[0]} if len(traceparents) == 1 else {"correlation_ids": ids}
     before = {name: value for name, value in logger.get_current_keys().items() if name in keys}
-    with logger.append_context_keys(**keys):
+    logger.append_keys(**keys)
+    try:
         yield
-    logger.append_keys(**before)
+    except Exception as error:
+        # For the line of whoever catches it: Powertools logs the notes of an exception.
+        for found in ids:
+            error.add_note(f"correlation_id {found}")
+        raise
+    finally:
+        logger.remove_keys(keys)
+        logger.append_keys(**before)
 
 
 def correlated(logger: "Logger") -> "Callable[[Callable[[SQSRecord], _Done]], Callable[[SQSRecord], _Done]]":
-    """Decorate what works on one message of a queue: its log lines, and the one of its failure, have the message's id.
+    """Decorate what works on one message of a queue: its log lines, and that of its failure, say which message it is.
+
+    They have the ``message_id`` of SQS too, by which a dead-letter queue knows it.
 
     Args:
         logger: The function's own.
@@ -95,11 +105,12 @@ def correlated(logger: "Logger") -> "Callable[[Callable[[SQSRecord], _Done]], Ca
     def decorate(work: "Callable[[SQSRecord], _Done]") -> "Callable[[SQSRecord], _Done]":
         @functools.wraps(work)
         def worked(record: "SQSRecord") -> _Done:
-            with about(logger, carried_by(record)):
+            message_id = record.get("messageId")
+            with about(logger, carried_by(record)), logger.append_context_keys(message_id=message_id):
                 try:
                     return work(record)
                 except Exception:
-                    logger.exception("Failed; the message is delivered again", message_id=record.get("messageId"))
+                    logger.exception("Failed; the message is delivered again")
                     raise
 
         return worked
