@@ -131,8 +131,8 @@ def test_who_catches_a_failure_outside_knows_the_id_and_the_next_item_does_not(l
     work(SQSRecord({"body": "", "messageId": "2"}))
     lines.logger.info("behind")
     failed, behind = lines.read()
-    assert failed["exception_notes"] == [f"correlation_id {ID}"]
-    assert not {"correlation_id", "message_id"} & behind.keys()
+    assert failed["correlation_ids"] == [ID]
+    assert not {"correlation_id", "correlation_ids", "message_id"} & behind.keys()
 
 
 def test_inside_of_the_same_item_the_id_stays(lines: Lines) -> None:

@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ TRACEPARENT = "traceparent"
 # Of a later version than 00, what follows is not read.
 _FORM = re.compile(r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _LONGEST = 512
+# Ids that became known in the middle of the work on a message, which then failed: for the line that says so.
+_failed_with: ContextVar[dict[str, None] | None] = ContextVar("_failed_with", default=None)
 _Done = TypeVar("_Done")
 
 
@@ -83,10 +86,9 @@ def about(logger: "Logger", *traceparents: object) -> Iterator[None]:
     logger.append_keys(**keys)
     try:
         yield
-    except Exception as error:
-        # For the line of whoever catches it: Powertools logs the notes of an exception.
-        for found in ids:
-            error.add_note(f"correlation_id {found}")
+    except Exception:
+        if (outside := _failed_with.get()) is not None:
+            outside.update(dict.fromkeys(ids))
         raise
     finally:
         logger.remove_keys(keys)
@@ -105,13 +107,19 @@ def correlated(logger: "Logger") -> "Callable[[Callable[[SQSRecord], _Done]], Ca
     def decorate(work: "Callable[[SQSRecord], _Done]") -> "Callable[[SQSRecord], _Done]":
         @functools.wraps(work)
         def worked(record: "SQSRecord") -> _Done:
-            message_id = record.get("messageId")
-            with about(logger, carried_by(record)), logger.append_context_keys(message_id=message_id):
-                try:
-                    return work(record)
-                except Exception:
-                    logger.exception("Failed; the message is delivered again")
-                    raise
+            carried = carried_by(record)
+            inside: dict[str, None] = {}
+            token = _failed_with.set(inside)
+            try:
+                with about(logger, carried), logger.append_context_keys(message_id=record.get("messageId")):
+                    try:
+                        return work(record)
+                    except Exception:
+                        more = {} if carried or not inside else {"correlation_ids": list(inside)}
+                        logger.exception("Failed; the message is delivered again", **more)
+                        raise
+            finally:
+                _failed_with.reset(token)
 
         return worked
 
