@@ -57,16 +57,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with about(logger, traceparent):
         delivery = records.arrival(environment.sender, source_ip, headers, raw) | {TRACEPARENT: traceparent}
         try:
-            return receive(delivery, headers, raw)
+            return receive(delivery, headers, raw, address_secret=address)
         except Exception:
             logger.exception("Failed; the sender sends it again", delivery=delivery["id"])
             raise
 
 
-def receive(delivery: dict[str, Any], headers: dict[str, str], raw: bytes) -> dict[str, Any]:
+def receive(delivery: dict[str, Any], headers: dict[str, str], raw: bytes, *, address_secret: str) -> dict[str, Any]:
     """Verify and queue a delivery, and return the answer."""
     try:
-        verify(environment.sender, headers, raw, storage.secrets(environment), now=time.time(), address_secret=address)
+        secrets = storage.secrets(environment)
+        verify(environment.sender, headers, raw, secrets, now=time.time(), address_secret=address_secret)
         delivery |= records.accepted(headers, text_of(raw))
     except RejectedError as rejection:
         return refuse(delivery | records.refused(environment.sender, headers, raw), rejection)
