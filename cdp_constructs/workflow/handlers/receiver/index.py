@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
     body = event.get("body") or ""
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else as_bytes(body)
-    address = event.get("pathParameters", {}).get("secret", "")
+    address = (event.get("pathParameters") or {}).get("secret", "")
     source_ip = event.get("requestContext", {}).get("http", {}).get("sourceIp")
     traceparent = valid(headers.get(TRACEPARENT)) or started()
     with about(logger, traceparent):
