@@ -18,6 +18,7 @@ from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
+from demo.chat.search import Search
 from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise, with_push
 from demo.keep import say_how_to_use
@@ -81,6 +82,7 @@ def play(report: Report, scene: Conversation) -> None:
     pictures, operation = Pictures(scene), Operation(scene)
     with report.chapter("Pictures"):
         report.step("A JPEG, fetched by a signed URL in the other Region", "the same bytes", pictures.send_a_picture)
+        report.step("Search by words and by a file's name", "found in every Region", Search(scene).find)
         report.step("A file of 20 MB", "refused by the API and by S3", pictures.too_large)
         report.step("A .exe called .jpg", "in quarantine, no attachment", pictures.disguised)
         report.step("An expired form", "refused by S3", pictures.expired)

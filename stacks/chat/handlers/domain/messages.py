@@ -32,8 +32,10 @@ class Message:
     attachments: list[str] = field(default_factory=list)
     posted_at: str
     """Wall clock of the accepting Region, for people; it does not decide the order."""
-    traceparent: str = ""
-    """W3C Trace Context of the request that posted it; empty for a message from before there was one."""
+    answers: str | None = None
+    """Id of the message of the room that this one answers."""
+    traceparent: str | None = None
+    """W3C Trace Context of the request that posted it."""
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> "Message":
@@ -54,7 +56,8 @@ class Message:
             text=item["text"],
             attachments=list(item["attachments"]),
             posted_at=item["posted_at"],
-            traceparent=item.get("traceparent", ""),
+            answers=item.get("answers"),
+            traceparent=item.get("traceparent"),
         )
 
     @property
@@ -62,6 +65,11 @@ class Message:
         """Where it stands in the room."""
         return Position(self.clock, self.region, self.sequence)
 
+    @property
+    def log(self) -> str:
+        """The log that it is an entry of: of messages it has the name of the Region."""
+        return self.region
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
+        """Return the JSON form; what a message does not have is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

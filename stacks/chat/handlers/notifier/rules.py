@@ -28,7 +28,7 @@ class Notice:
 
     record: str
     body: str
-    traceparent: str
+    traceparent: str | None
     """Of the message."""
 
 

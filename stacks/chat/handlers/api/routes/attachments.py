@@ -1,18 +1,17 @@
-"""Attachments: uploading, searching, downloading."""
+"""Attachments: uploading and downloading."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from ...domain import rooms
 from .. import service
-from ..attachments import search
 from ..budgets import Budget
 from ..models import Identifier, NewUpload
-from .caller import Answer, Limit, Room, traceparent_of, user_of
+from .caller import Answer, Room, traceparent_of, user_of
 
 logger = Logger(child=True)
 router = APIGatewayHttpRouter()
@@ -29,20 +28,6 @@ def request_upload(room: Room, body: NewUpload) -> Answer:
     )
     logger.info("Upload form issued", room=room, upload_id=form["upload_id"])
     return form, HTTPStatus.CREATED
-
-
-@router.get("/rooms/<room>/attachments")
-def search_attachments(
-    room: Room,
-    name: Annotated[str | None, Query(min_length=1, max_length=255)] = None,
-    content_type: Annotated[str | None, Query(min_length=1, max_length=127)] = None,
-    after: Identifier | None = None,
-    limit: Limit = 50,
-) -> Answer:
-    """List a room's attachments, the newest first, by part of the name and by content type."""
-    rooms.require_member(service.table, user_of(router), room)
-    page, following = search(service.table, room, name=name, content_type=content_type, after=after, limit=limit)
-    return {"attachments": page, "after": following}, HTTPStatus.OK
 
 
 @router.get("/rooms/<room>/attachments/<attachment>")

@@ -12,8 +12,8 @@ from correlation import id_of
 
 from ...domain import rooms
 from .. import service
-from ..models import NewMessage, Reading
-from ..ordering import Cursor, format_cursor, parse_cursor
+from ..models import Identifier, NewMessage, Reading
+from ..ordering import Cursor, parse_cursor
 from . import notifications
 from .caller import Answer, Limit, Room, traceparent_of, user_of
 
@@ -32,6 +32,7 @@ def post_message(room: Room, body: NewMessage) -> Answer:
         body.client_message_id,
         body.text,
         body.attachments,
+        answers=body.answers,
         traceparent=traceparent_of(router),
     )
     place = {"room": room, "region": message.region, "sequence": message.sequence}
@@ -41,19 +42,27 @@ def post_message(room: Room, body: NewMessage) -> Answer:
 
 
 @router.get("/rooms/<room>/messages")
-def read_messages(room: Room, after: CursorText = "", before: CursorText | None = None, limit: Limit = 50) -> Answer:
-    """Read what follows a cursor, or what comes before one. The answer's cursor is where to continue."""
+def read_messages(
+    room: Room,
+    after: CursorText = "",
+    before: CursorText | None = None,
+    around: Identifier | None = None,
+    limit: Limit = 50,
+) -> Answer:
+    """Read what follows a cursor, what comes before one, or what is around a message.
+
+    The answer's cursor is where to continue.
+    """
     rooms.require_member(service.table, user_of(router), room)
-    if before is not None:
-        if after:
-            raise BadRequestError("after and before exclude each other; pass one of them")
-        start = None if before == "latest" else _cursor(before)
-        messages, cursor, oldest, more = service.log.read_back(room, start, limit)
+    if sum(map(bool, (after, before is not None, around))) > 1:
+        raise BadRequestError("after, before and around exclude each other; pass one of them")
+    if around:
+        page = service.history.read_around(room, around, limit)
+    elif before is not None:
+        page = service.history.read_back(room, None if before == "latest" else _cursor(before), limit)
     else:
-        messages, cursor, more = service.log.read(room, _cursor(after), limit)
-        oldest = None
-    page = {"messages": [message.to_dict() for message in messages], "cursor": format_cursor(cursor), "more": more}
-    return page | ({"before": format_cursor(oldest)} if oldest else {}), HTTPStatus.OK
+        page = service.history.read(room, _cursor(after), limit)
+    return page.to_dict(), HTTPStatus.OK
 
 
 @router.put("/rooms/<room>/read")
@@ -69,6 +78,6 @@ def mark_read(room: Room, body: Reading) -> Answer:
 
 def _cursor(text: str) -> Cursor:
     try:
-        return parse_cursor(text, service.log.regions)
+        return parse_cursor(text, service.history.logs)
     except ValueError as error:
         raise BadRequestError(str(error)) from error
