@@ -72,7 +72,7 @@ def publish_in_order(channel: str, records: Sequence[SQSRecord]) -> list[str]:
         try:
             failed += publish_some(channel, some)
         except (PublishError, urllib3.exceptions.HTTPError) as error:
-            logger.warning("Not published", channel=channel, reason=str(error), **ids_of(records[start:]))
+            logger.warning("Not published", channel=channel, reason=str(error), correlation_ids=ids_of(records[start:]))
             # Later ones would overtake these, and would most likely fail, too.
             return failed + [record.message_id for record in records[start:]]
     return failed
@@ -92,17 +92,18 @@ def publish_some(channel: str, records: Sequence[SQSRecord]) -> list[str]:
         if len(records) > 1:
             return [message_id for record in records for message_id in publish_some(channel, [record])]
         message_id = records[0].message_id
-        logger.warning("Refused", channel=channel, message_id=message_id, reason=str(error), **ids_of(records))
+        logger.warning(
+            "Refused", channel=channel, message_id=message_id, reason=str(error), correlation_ids=ids_of(records)
+        )
         return [message_id]
     for index, reason in refused.items():
-        logger.warning("Event failed", channel=channel, reason=reason, **ids_of([records[index]]))
+        logger.warning("Event failed", channel=channel, reason=reason, correlation_ids=ids_of([records[index]]))
     published = [record for index, record in enumerate(records) if index not in refused]
     if ids := ids_of(published):
-        logger.info("Published", channel=channel, **ids)
+        logger.info("Published", channel=channel, correlation_ids=ids)
     return [records[index].message_id for index in refused]
 
 
-def ids_of(records: Sequence[SQSRecord]) -> dict[str, list[str]]:
-    """Return the correlation ids of messages for a log line; nothing when none has one."""
-    ids = [found for found in map(id_of, map(carried_by, records)) if found]
-    return {"correlation_ids": ids} if ids else {}
+def ids_of(records: Sequence[SQSRecord]) -> list[str] | None:
+    """Return the correlation ids of messages for a log line; None, which Powertools leaves out, when none has one."""
+    return [found for found in map(id_of, map(carried_by, records)) if found] or None

@@ -7,7 +7,6 @@ way.
 """
 
 import json
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -66,12 +65,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def log_published(channel: str, messages: Sequence[str], failed: Collection[str], ids: Mapping[str, str]) -> None:
     """Log what became of the messages that have a correlation id."""
-    for level, text, found in (
-        (logging.INFO, "Published", [ids[name] for name in messages if name in ids and name not in failed]),
-        (logging.WARNING, "Not published", [ids[name] for name in messages if name in ids and name in failed]),
-    ):
-        if found:
-            logger.log(level, text, extra={"channel": channel, "correlation_ids": found})
+    published = [ids[name] for name in messages if name in ids and name not in failed]
+    unpublished = [ids[name] for name in messages if name in ids and name in failed]
+    if published:
+        logger.info("Published", channel=channel, correlation_ids=published)
+    if unpublished:
+        logger.warning("Not published", channel=channel, correlation_ids=unpublished)
 
 
 def frame_of(channel: str, event: str) -> bytes:

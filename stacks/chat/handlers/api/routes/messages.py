@@ -35,9 +35,14 @@ def post_message(room: Room, body: NewMessage) -> Answer:
         answers=body.answers,
         traceparent=traceparent_of(router),
     )
-    place = {"room": room, "region": message.region, "sequence": message.sequence}
-    # The message goes on with the id of the request that stored it; one that is sent again may have another id.
-    logger.info("Message stored" if new else "Message was stored before", stored_by=id_of(message.traceparent), **place)
+    logger.info(
+        "Message stored" if new else "Message was stored before",
+        room=room,
+        region=message.region,
+        sequence=message.sequence,
+        # The message goes on with the id of the request that stored it; one that is sent again may have another id.
+        stored_by=id_of(message.traceparent),
+    )
     return message.to_dict(), HTTPStatus.CREATED if new else HTTPStatus.OK
 
 

@@ -115,8 +115,9 @@ def correlated(logger: "Logger") -> "Callable[[Callable[[SQSRecord], _Done]], Ca
                     try:
                         return work(record)
                     except Exception:
-                        more = {} if carried or not inside else {"correlation_ids": list(inside)}
-                        logger.exception("Failed; the message is delivered again", **more)
+                        # Powertools leaves out what is None.
+                        more = None if carried or not inside else list(inside)
+                        logger.exception("Failed; the message is delivered again", correlation_ids=more)
                         raise
             finally:
                 _failed_with.reset(token)
