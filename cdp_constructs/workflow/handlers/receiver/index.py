@@ -68,7 +68,7 @@ def receive(delivery: dict[str, Any], headers: dict[str, str], raw: bytes, *, ad
     try:
         secrets = storage.secrets(environment)
         verify(environment.sender, headers, raw, secrets, now=time.time(), address_secret=address_secret)
-        delivery |= records.accepted(headers, text_of(raw))
+        delivery |= records.accepted(environment.sender, headers, text_of(raw))
     except RejectedError as rejection:
         return refuse(delivery | records.refused(environment.sender, headers, raw), rejection)
     try:
