@@ -18,12 +18,14 @@ from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
+from demo.chat.scale import answers, recovery
 from demo.chat.search import Search
 from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise, with_push
 from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
+from stacks.chat.recovery import GOAL_SECONDS
 
 # A run writes about fourteen thousand.
 LOG_LINES = 5_000
@@ -134,6 +136,8 @@ def main() -> int:
                     "no token, address, text, code, signed URL or key",
                     lambda: search_logs(cloud, chat.regions, chat.private_values(), least=LOG_LINES),
                 )
+        with report.chapter("A million people"):
+            report.step("The loss of a Region, for all of them", f"within {GOAL_SECONDS:,.0f} s", recovery)
         console.print()
         console.print(report.table())
         for line in live.latencies() if live is not None else ():
@@ -144,6 +148,9 @@ def main() -> int:
             addresses = {"web client": open_site(cloud, chat.deployment)}
             addresses |= {f"API in {region}": address for region, address in chat.apis.items()}
             say_how_to_use(console, cloud, chat.deployment, stack=chat.stacks[chat.home], addresses=addresses)
+    console.print()
+    for one in answers():
+        console.print(f"[bold]{one.question}[/bold], {one.answer} [dim]({one.command})[/dim]", soft_wrap=True)
     return report.conclude(time.perf_counter() - started)
 
 
