@@ -14,7 +14,7 @@ function hex(bytes: number): string {
   return [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** @param uuid what is tried again under the id that it had */
+/** @param uuid of what is sent again under the id that it had */
 export function newTrace(uuid = ""): Trace {
   const digits = uuid.replaceAll("-", "").toLowerCase();
   const id = HEX_ID.test(digits) ? digits : hex(16);
