@@ -202,8 +202,9 @@ class AuthorizedApi(Construct):
                 allow_origins=origins,
                 # Each route allows the methods that it has.
                 allow_methods=[apigatewayv2.CorsHttpMethod[method] for method in _METHODS],
-                allow_headers=["authorization", "content-type"],
-                expose_headers=["retry-after"],
+                # W3C Trace Context, by which a request is followed, and the id that the answer names.
+                allow_headers=["authorization", "content-type", "traceparent"],
+                expose_headers=["retry-after", "x-correlation-id"],
                 max_age=Duration.hours(1),
             ),
         )

@@ -4,6 +4,7 @@ import typer
 
 from cdp_constructs.cli import dead_letters, stacks
 from cdp_constructs.cli.local import local
+from cdp_constructs.cli.trace import trace
 
 __all__ = ["app"]
 
@@ -18,3 +19,4 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(stacks.logs)
 app.command()(stacks.resource)
 app.command()(stacks.output)
+app.command()(trace)

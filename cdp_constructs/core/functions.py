@@ -15,6 +15,7 @@ from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.assets import handler_code, handler_folder
+from cdp_constructs.core.correlation import correlate
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.metrics import NAMESPACE
@@ -56,6 +57,7 @@ def add_function(
     invocation: Invocation,
     shares: Sequence[str] = (),
     publishes_metrics: bool = False,
+    correlates: bool = False,
     environment: dict[str, str] | None = None,
     layers: Sequence[lambda_.ILayerVersion] = (),
     memory_size: int = 256,
@@ -78,6 +80,8 @@ def add_function(
         invocation: Who calls it; ``EVENT`` (asynchronous) requires ``dead_letter_queue``.
         shares: Folders beside the handler's that it imports, as in ``from ..domain import rooms``.
         publishes_metrics: Whether the handler publishes metrics with Powertools; read them with ``function_metric``.
+        correlates: Whether the handler imports the module ``correlation``, so that its log lines have the id of the
+            item that they are about.
         environment: Variables beside the Powertools ones.
         layers: Layers beside the Powertools one, for packages with compiled code.
         memory_size: MB, 128 to 10,240; CPU grows with it.
@@ -140,6 +144,8 @@ def add_function(
     resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
     if dead_letter_queue is not None:
         _keep_failures(function, dead_letter_queue)
+    if correlates:
+        correlate(function)
     _acknowledge(function, invocation)
     return function
 

@@ -71,6 +71,7 @@ class IndexFunctions:
             handler="data/storage_index",
             description="Records S3 events in the storage index",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             timeout=WRITER_TIMEOUT,
             environment=self._environment(),
             log_retention=self._log_retention,

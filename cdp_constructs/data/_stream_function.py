@@ -57,6 +57,7 @@ def add_stream_function(
         description="Keeps the latest state and one-minute windows of things",
         invocation=Invocation.EVENT_SOURCE,
         publishes_metrics=True,
+        correlates=True,
         memory_size=512,
         timeout=_TIMEOUT,
         environment={

@@ -25,6 +25,7 @@ def add_outcome_function(
         description="Records the responses of devices to commands",
         invocation=Invocation.EVENT_SOURCE,
         publishes_metrics=True,
+        correlates=True,
         environment={"SESSIONS": table.table_name},
         log_retention=common.log_retention,
         log_encryption_key=common.encryption_key,
@@ -51,6 +52,7 @@ def add_command_function(
         handler="iot/commands",
         description="Sends commands to single devices",
         invocation=Invocation.REQUEST,
+        correlates=True,
         environment={
             "ALLOW_LIST": fleet.table.table_name,
             "APP": fleet.topics.app,

@@ -15,7 +15,7 @@ from cdp_constructs.core.validation import check_duration, check_exclusive, chec
 from cdp_constructs.iot._common import check_kind
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
-from cdp_constructs.iot.topics import BY_THING, TELEMETRY_FIELDS
+from cdp_constructs.iot.topics import BY_THING, TELEMETRY_FIELDS, TRACE_FIELD
 
 __all__ = ["Aggregation"]
 
@@ -97,7 +97,10 @@ class Aggregation(Construct):
         self.rule = TopicRule(
             self,
             "Rule",
-            sql=select(f"*, {TELEMETRY_FIELDS}, timestamp() AS received_at", fleet.topics.telemetry_filter(kind=kind)),
+            sql=select(
+                f"*, {TELEMETRY_FIELDS}, timestamp() AS received_at, {TRACE_FIELD}",
+                fleet.topics.telemetry_filter(kind=kind),
+            ),
             description=f"Telemetry for {path_of(self)}",
             encryption_key=encryption_key,
             alarm_topic=alarm_topic,

@@ -155,6 +155,7 @@ def _add_polled(
         description=description,
         invocation=Invocation.EVENT_SOURCE,
         publishes_metrics=publishes_metrics,
+        correlates=True,
         timeout=TIMEOUT,
         environment=environment,
         **logging,

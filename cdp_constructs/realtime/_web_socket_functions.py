@@ -82,6 +82,7 @@ def add_publishing_function(
         shares=["channels"],
         description=f"Publishes to the channels of {path_of(scope)}",
         invocation=Invocation.EVENT_SOURCE,
+        correlates=True,
         environment={"TABLE_NAME": subscriptions.table.table_name, "CALLBACK_URL": stage.callback_url},
         memory_size=1024,
         timeout=minutes(1),

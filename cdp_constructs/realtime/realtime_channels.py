@@ -155,6 +155,7 @@ class RealtimeChannels(Construct):
             shares=["channels"],
             description=f"Publishes to the channels of {path_of(self)}",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={"HTTP_DOMAIN": self.api.attr_dns_http},
             memory_size=512,
             timeout=seconds(30),

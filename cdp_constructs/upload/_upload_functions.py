@@ -122,6 +122,7 @@ class UploadFunctions:
             description="Checks uploaded files by their bytes and moves them to accepted/ or quarantine/",
             invocation=Invocation.EVENT_SOURCE,
             publishes_metrics=True,
+            correlates=True,
             timeout=timeout,
             environment={
                 **self._rules,

@@ -141,6 +141,7 @@ class ImageThumbnails(Construct):
             description="Makes thumbnails of accepted images",
             invocation=Invocation.EVENT_SOURCE,
             publishes_metrics=True,
+            correlates=True,
             layers=[pillow_layer],
             memory_size=_MEMORY,
             timeout=_TIMEOUT,

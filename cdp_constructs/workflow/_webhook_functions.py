@@ -28,6 +28,7 @@ def add_receiver(
         description="Verifies webhooks, keeps them, and queues each once",
         invocation=Invocation.REQUEST,
         publishes_metrics=True,
+        correlates=True,
         memory_size=512,
         environment={
             "BUCKET": webhook.bucket.bucket_name,
@@ -72,6 +73,7 @@ def add_replay(
         handler="workflow/replay",
         description="Puts kept webhooks into the queue again; an operator calls it",
         invocation=Invocation.REQUEST,
+        correlates=True,
         timeout=minutes(5),
         environment={
             "BUCKET": webhook.bucket.bucket_name,

@@ -103,6 +103,11 @@ def play(report: Report, scene: Conversation, protection: Protection) -> None:
             "in the dead-letter queue, what is behind it delivered, archived after the replay",
             operation.poison_and_replay,
         )
+        report.step(
+            "That message, followed by its id (cdp trace)",
+            "through both Regions and its failure, to the archive",
+            operation.follow_the_poison,
+        )
         report.step("One name for all Regions", "each person is led to the nearest one", operation.one_name)
         report.step(
             "A Region's table fails", "its users are led to the other Region, and back", operation.lose_the_table

@@ -7,6 +7,7 @@ import httpx
 
 from demo.chat.conversation import Conversation
 from demo.chat.system import API_NAME
+from demo.follow import followed, shown
 from demo.report import eventually, expect
 
 
@@ -18,6 +19,7 @@ class Operation:
         self.scene = scene
         self.chat, self.here, self.there, self.room = scene.chat, scene.here, scene.there, scene.room
         self.hanako, self.mei = scene.hanako, scene.mei
+        self._poison_id = ""
 
     def poison_and_replay(self) -> str:
         """Deny the archive by mistake, see a message in the dead-letter queue, fix it, see others pass, and replay."""
@@ -45,7 +47,8 @@ class Operation:
             self._archived(bucket, last)
             eventually(lambda: self._in(queue) == 0 or None, within=20, what="an empty queue")
             s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(locked))
-            poison = self.hanako.post(self.here, self.room, "locked out").raise_for_status().json()
+            answer = self.hanako.post(self.here, self.room, "locked out").raise_for_status()
+            poison, self._poison_id = answer.json(), answer.headers["x-correlation-id"]
             eventually(lambda: self._in(failed) or None, within=20, what="the failed message")
             s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before))
             behind = self._others_in_a_room_of_their_own()
@@ -75,6 +78,21 @@ class Operation:
         eventually(lambda: self._led_to(self.here) == self.here or None, within=15, what=f"users back in {self.here}")
         failed = [name for name, one in answer["dependencies"].items() if one["status"] != "ok"]
         return f"{self.here} 503 ({', '.join(failed)}): users led to {self.there}; back after the fault"
+
+    def follow_the_poison(self) -> str:
+        """Follow that message by its id: through both Regions, and through its failure to its archive."""
+        way = followed(self.chat.cloud, list(self.chat.stacks.values()), self.chat.regions, self._poison_id)
+        said: dict[tuple[str, str], list[str]] = {}
+        for line in way["lines"]:
+            said.setdefault((line["region"], line["name"]), []).append(line["line"]["level"])
+        for region in self.chat.regions:
+            for name in ("MessagesPublisher", "MessagesArchiver", "LiveChannelsPublisher"):
+                expect(said.get((region, name)), f"nothing of {name} in {region}")
+        levels = said[self.here, "MessagesArchiver"]
+        failures = levels.count("ERROR")
+        expect(failures > 1 and levels[-1] == "INFO", f"the archive's lines were {levels}")
+        expect(not way["stopped"], f"{way['stopped']}")
+        return f"{shown(way)}; failed {failures} times on the way"
 
     def one_name(self) -> str:
         """Resolve the common name as a client next to each Region does, and read a room by it."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up, not_executed, synthesise
+from demo.iot.following import follow_the_alert
 from demo.iot.joining import Joining
 from demo.iot.layers import Layers
 from demo.iot.messaging import Messaging
@@ -96,6 +97,8 @@ async def look_back(report: Report, stage: Stage, layers: Layers, needs: Needs) 
     with report.chapter("Both layers, and why there are two"):
         await step(f"{LIVE_SECONDS} s are over", "everything measured has been sent", layers.rest)
         await step("Measurements in both layers", "equal for each device, none lost", layers.count)
+        expected = "speed layer, alert, archive, ticket; its row in the batch layer"
+        await step("The hot one, by its id (cdp trace)", expected, lambda: follow_the_alert(stage))
         await step("A device returns after three days", "speed knows what is now", layers.know_at_once)
         await step("What it measured three days ago", "batch has it, speed has not", layers.know_exactly)
         await step("Its history", "one answer from both layers", layers.merge)

@@ -157,13 +157,22 @@ class Operator:
 
     def batch_counts(self) -> dict[str, int]:
         """Ask Athena how many records of each thing there are, each message id once."""
+        return {thing: int(records) for thing, records in self._query("thing, count(DISTINCT message_id)", "thing")}
+
+    def batch_things(self, trace_id: str) -> list[str]:
+        """Ask Athena whose record has an id."""
+        found = self._query("thing, trace_id", "thing, trace_id")
+        return [thing for thing, identity in found if identity == trace_id]
+
+    def _query(self, columns: str, group: str) -> list[list[str]]:
+        """Ask Athena for columns of the last day's records, and return the rows."""
         athena = self.client("athena")
         # The saved query RecordsPerThing without its function of dates, which DuckDB has under another name.
         saved = athena.get_named_query(NamedQueryId=self.part("TelemetryBatchRecordsPerThing"))["NamedQuery"]
         yesterday = datetime.now(UTC) - timedelta(days=1)
         query = athena.start_query_execution(
-            QueryString="SELECT thing, count(DISTINCT message_id) AS records FROM telemetry "  # noqa: S608 - a date
-            f"WHERE hour >= '{yesterday:%Y-%m-%d-%H}' GROUP BY thing",
+            QueryString=f"SELECT {columns} FROM telemetry "  # noqa: S608 - a date, and columns from above
+            f"WHERE hour >= '{yesterday:%Y-%m-%d-%H}' GROUP BY {group}",
             QueryExecutionContext={"Database": saved["Database"]},
             WorkGroup=saved["WorkGroup"],
         )["QueryExecutionId"]
@@ -173,7 +182,7 @@ class Operator:
             raise RuntimeError(f"Athena: {status['State']} {status.get('StateChangeReason', '')}")
         pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query)
         rows = [[cell["VarCharValue"] for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
-        return {thing: int(records) for thing, records in rows[1:]}
+        return rows[1:]
 
     def _status(self, query: str) -> dict[str, str]:
         answer = self.client("athena").get_query_execution(QueryExecutionId=query)

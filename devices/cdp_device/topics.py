@@ -23,6 +23,8 @@ SENDER_FIELDS = f"{CONTEXT_LEVEL} AS context, {THING_LEVEL} AS thing"
 """What a rule selects last, so that a payload cannot name another thing: who published the message."""
 TELEMETRY_FIELDS = f"{SENDER_FIELDS}, {TYPE_LEVEL} AS type"
 """What a rule selects last from telemetry: who published the message, and its type."""
+TRACE_FIELD = "replace(traceid(), '-', '') AS trace_id"
+"""What a rule selects so that a message can be followed: the id that AWS IoT gave it, 32 hexadecimal digits."""
 BY_THING = f"${{{THING_LEVEL}}}"
 """The substitution template of a partition key that keeps the order of each thing's messages."""
 

@@ -98,6 +98,7 @@ class Api(Construct):
             shares=["domain"],
             description="Answers the chat's API",
             invocation=Invocation.REQUEST,
+            correlates=True,
             environment={"LIMITS": limits.model_dump_json(), "USER_POOL_REGION": str(issuer.region)},
             memory_size=1024,
             timeout=seconds(15),

@@ -100,7 +100,7 @@ class Attachments(Construct):
             bucket=self.upload.bucket,
             origin_path=_ORIGIN_PATH,
             # Which room a file belongs to, and which upload it was, are the chat's own affair.
-            remove_headers=["x-amz-meta-room", "x-amz-meta-source"],
+            remove_headers=["x-amz-meta-room", "x-amz-meta-source", "x-amz-meta-traceparent"],
             alarm_topic=alarm_topic,
         )
         signing: lambda_.CfnFunction = self.delivery.signing_function.node.default_child  # type: ignore[assignment]
@@ -116,6 +116,7 @@ class Attachments(Construct):
             shares=["domain"],
             description="Records accepted uploads and their thumbnails as attachments of their rooms",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={"TABLE_NAME": table.table_name},
         )
         recorder.add_to_role_policy(

@@ -73,6 +73,7 @@ class Messages(Construct):
             shares=["domain"],
             description="Publishes changes of the chat's table to the Region's topic",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={"TOPIC_ARN": self.fanout.topic.topic_arn, "TABLE_NAME": table.table_name},
             timeout=seconds(30),
         )
@@ -107,6 +108,7 @@ class Messages(Construct):
             shares=["domain"],
             description="Keeps all messages of the chat, a batch in each object",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={"BUCKET_NAME": self.archive_bucket.bucket_name},
             # A batch is up to 6 MB, and is in memory as text, as messages and as the object.
             memory_size=512,

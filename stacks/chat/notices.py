@@ -89,6 +89,7 @@ class Notices(Construct):
             shares=["domain"],
             description="Finds the members who are away when a message comes",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={
                 "TABLE_NAME": table.table_name,
                 "WEB_ADDRESS": web_address,

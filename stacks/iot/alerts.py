@@ -88,6 +88,7 @@ class Alerts(Construct):
             handler=HANDLERS / "alert_archive",
             description="Keeps every alert as an object",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={"BUCKET_NAME": self.archive_bucket.bucket_name, "KEY_PREFIX": _ARCHIVE},
         )
         objects = self.archive_bucket.arn_for_objects(f"{_ARCHIVE}*")
@@ -112,6 +113,7 @@ class Alerts(Construct):
             handler=HANDLERS / "tickets",
             description="Opens, updates and closes tickets",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             timeout=seconds(60),
         )
         if self.tickets is not None:

@@ -45,6 +45,7 @@ class Reactions(Construct):
             handler=HANDLERS / "reactions",
             description="Sets the desired state of devices whose thresholds are crossed",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             environment={"SWITCHES": json.dumps(switches)},
         )
         speed.share_with(self.function)

@@ -50,6 +50,7 @@ class Requests(Construct):
             handler=HANDLERS / "requests",
             description="Does what issues of Backlog ask of devices, and answers there",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             # It waits up to 20 s for a device, and a batch has several issues.
             timeout=minutes(5),
             environment={

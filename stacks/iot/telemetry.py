@@ -57,7 +57,8 @@ class Telemetry(Construct):
         self.batch = BatchLayer(
             self,
             "Batch",
-            columns=dict.fromkeys(MEASURES, "double"),
+            # The last is the id by which a message is followed.
+            columns={**dict.fromkeys(MEASURES, "double"), "trace_id": "string"},
             # The speed layer notifies when several devices send what does not fit; one alone notifies nobody.
             alarming_rejections=_MOST_OF_ONE_DEVICE + 1,
             alarm_topic=alarm_topic,

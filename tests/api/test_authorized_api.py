@@ -256,7 +256,7 @@ def test_an_api_leaves_half_of_the_quota_to_the_others(synthesis: Synthesis) -> 
 def test_only_named_origins_may_call_from_a_browser(synthesis: Synthesis) -> None:
     cors = only(synthesis(existing_resources), "AWS::ApiGatewayV2::Api")["CorsConfiguration"]
     assert cors["AllowOrigins"] == [ORIGIN, "http://localhost:5173"]
-    assert cors["AllowHeaders"] == ["authorization", "content-type"]
+    assert cors["AllowHeaders"] == ["authorization", "content-type", "traceparent"]
     assert "AllowCredentials" not in cors, "tokens travel in a header, not in cookies"
 
 

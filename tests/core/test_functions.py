@@ -43,6 +43,19 @@ def more_for_a_function_made_here_and_one_of_the_user(stack: Stack) -> None:
         allow_on_prefixes(function, "Objects", [statement], prefixes=[objects], reason="A test")
 
 
+@architecture
+def two_of_three_correlate(stack: Stack) -> None:
+    for name, correlates in (("Worker", True), ("Other", True), ("Plain", False)):
+        add_function(
+            stack,
+            name,
+            handler="routing/deep_health_check",
+            description="A function",
+            invocation=Invocation.REQUEST,
+            correlates=correlates,
+        )
+
+
 def test_every_function_is_arm_traced_logged_and_has_powertools(synthesis: Synthesis) -> None:
     functions = [one["Properties"] for one in synthesis(three_functions).resources("AWS::Lambda::Function").values()]
     assert len(functions) == 3
@@ -101,3 +114,10 @@ def test_an_asynchronous_function_without_a_place_for_failures_is_refused() -> N
 def test_a_folder_without_a_handler_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no index\.py"):
         add_function(Stack(), "F", handler=tmp_path, description="A function", invocation=Invocation.REQUEST)
+
+
+def test_only_a_function_that_works_on_items_gets_the_module_for_their_ids(synthesis: Synthesis) -> None:
+    functions = synthesis(two_of_three_correlate).resources("AWS::Lambda::Function")
+    layers = {name[:-8]: len(found["Properties"]["Layers"]) for name, found in functions.items()}
+    assert layers == {"Worker": 2, "Other": 2, "Plain": 1}
+    assert len(synthesis(two_of_three_correlate).resources("AWS::Lambda::LayerVersion")) == 1

@@ -263,7 +263,8 @@ def test_the_layer_is_for_the_python_and_processor_of_the_function(synthesis: Sy
     assert existing["CompatibleRuntimes"] == [function["Runtime"]]
     assert existing["CompatibleArchitectures"] == function["Architectures"]
     assert function["Environment"]["Variables"]["PIXELS"] == "64"
-    assert len(function["Layers"]) == 2
+    # Powertools, the given one, and the module `correlation`.
+    assert len(function["Layers"]) == 3
 
 
 def test_lambda_and_this_machine_have_the_same_pillow() -> None:

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from cdp_constructs.data.handlers.index_reconciliation.comparison import Comparison
@@ -136,9 +137,8 @@ def context(*remaining_ms: int) -> Any:
 
 
 def record(key: str, sequencer: str) -> Any:
-    return SimpleNamespace(
-        message_id="1", body=json.dumps({"detail": {"object": {"key": key, "sequencer": sequencer}}})
-    )
+    detail = {"object": {"key": key, "sequencer": sequencer}}
+    return SQSRecord({"messageId": "1", "body": json.dumps({"detail": detail})})
 
 
 def test_lost_and_orphaned_items_are_repaired_over_many_pages(

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from tests.handlers import import_handler
@@ -51,12 +52,12 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
 
 
 def record(outcomes: ModuleType, **message: Any) -> None:
-    outcomes.record_outcome(SimpleNamespace(message_id="1", body=json.dumps(message)))
+    outcomes.record_outcome(SQSRecord({"messageId": "1", "body": json.dumps(message)}))
 
 
 def answer(outcomes: ModuleType, **message: Any) -> None:
     answered = {"session": "s1", "thing": "t1", "context": "home", "status": "succeeded", **message}
-    outcomes.record_outcome(SimpleNamespace(message_id="1", body=encoded(json.dumps(answered).encode())))
+    outcomes.record_outcome(SQSRecord({"messageId": "1", "body": encoded(json.dumps(answered).encode())}))
 
 
 def encoded(text: bytes) -> str:

@@ -21,6 +21,7 @@ from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
+ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 MESSAGE = {
     "room": "room-1",
     "region": "us-west-2",
@@ -32,6 +33,7 @@ MESSAGE = {
     "text": "héllo",
     "attachments": ["u-1"],
     "posted_at": "2026-01-02T23:59:59.000+00:00",
+    "traceparent": f"00-{ID}-00f067aa0ba902b7-01",
 }
 REALTIME = {
     "transport": "appsync-events",
@@ -175,6 +177,7 @@ def test_the_publisher_tells_consumers_what_they_filter_by(publisher: Publisher)
             "room": "room-1",
             "region": "us-west-2",
             "channel": "/rooms/room-1/0",
+            "traceparent": f"00-{ID}-00f067aa0ba902b7-01",
         }.items()
     }
 

@@ -1,15 +1,20 @@
 """Where the archive stores alerts, as plain Python."""
 
 import json
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from tests.handlers import import_handler
 
 ALERT = {"alert_id": "A-1/TooHot/1700000000123/crossed", "at": 1_700_000_000_123, "thing": "größe"}
+
+
+def message(body: str) -> SQSRecord:
+    return SQSRecord({"body": body, "messageId": "1"})
 
 
 class Bucket:
@@ -42,7 +47,7 @@ def archive(monkeypatch: pytest.MonkeyPatch, bucket: Bucket) -> ModuleType:
 
 
 def test_an_alert_is_stored_once_below_its_day(archive: ModuleType, bucket: Bucket) -> None:
-    record = SimpleNamespace(message_id="1", body=json.dumps(ALERT))
+    record = message(json.dumps(ALERT))
     archive.archive(record)
     archive.archive(record)
     assert list(bucket.objects) == ["alerts/2023/11/14/A-1/TooHot/1700000000123/crossed.json"]
@@ -50,13 +55,13 @@ def test_an_alert_is_stored_once_below_its_day(archive: ModuleType, bucket: Buck
 
 
 def test_what_s3_refuses_is_delivered_again(archive: ModuleType, bucket: Bucket) -> None:
-    archive.archive(SimpleNamespace(message_id="1", body=json.dumps(ALERT)))
+    archive.archive(message(json.dumps(ALERT)))
     bucket.error = "SlowDown"
     with pytest.raises(ClientError):
-        archive.archive(SimpleNamespace(message_id="1", body=json.dumps(ALERT)))
+        archive.archive(message(json.dumps(ALERT)))
 
 
 @pytest.mark.parametrize("body", ["no json", '{"at": NaN}', "{}"])
 def test_a_message_that_is_no_alert_is_delivered_again(archive: ModuleType, body: str) -> None:
     with pytest.raises((KeyError, ValueError)):
-        archive.archive(SimpleNamespace(message_id="1", body=body))
+        archive.archive(message(body))

@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -108,7 +109,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def event(key: str, version: str | None = "v1") -> Any:
     item = {"key": key, "sequencer": "01", **({"version-id": version} if version else {})}
     detail = {"bucket": {"name": "files"}, "object": item}
-    return SimpleNamespace(message_id="1", body=json.dumps({"region": "ap-northeast-1", "detail": detail}))
+    return SQSRecord({"messageId": "1", "body": json.dumps({"region": "ap-northeast-1", "detail": detail})})
 
 
 def picture(kind: str) -> bytes:

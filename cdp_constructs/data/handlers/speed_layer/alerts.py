@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from correlation import TRACEPARENT, attributes, id_of
+
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
 
@@ -32,7 +34,9 @@ class Alerts:
                 TopicArn=self._topic_arn,
                 Message=json.dumps(alert),
                 MessageAttributes={
-                    name: {"DataType": "String", "StringValue": alert[name]} for name in ATTRIBUTES if alert[name]
+                    **{name: {"DataType": "String", "StringValue": alert[name]} for name in ATTRIBUTES if alert[name]},
+                    **attributes(alert.get(TRACEPARENT)),
                 },
             )
-            logger.info("Alert", **alert)
+            # Other threads work on other things: what all lines have cannot be set here.
+            logger.info("Alert", **alert, correlation_id=id_of(alert.get(TRACEPARENT)))

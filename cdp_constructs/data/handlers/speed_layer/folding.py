@@ -99,4 +99,5 @@ def _alert(threshold: Threshold, state: str, value: float, reading: Reading) -> 
         "value": value,
         "limit": threshold.limit,
         "at": reading.at_ms,
+        **({"traceparent": reading.traceparent} if reading.traceparent else {}),
     }

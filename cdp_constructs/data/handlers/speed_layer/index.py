@@ -13,10 +13,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
+from correlation import about
+
 from .alerts import Alerts
 from .dead_letters import DeadLetters
 from .environment import Environment
-from .records import Reading, UnreadableRecordError, read
+from .records import Reading, UnreadableRecordError, read, traceparent_of
 from .store import Store
 from .things import Things
 
@@ -55,12 +57,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     results = things.record(by_thing)
     for result in results:
         rejected |= result.rejected
+    done = [reading for readings in by_thing.values() for reading in readings]
+    with about(logger, *(reading.traceparent for reading in done)):
+        logger.info("Worked on a batch", records=len(records), rejected=len(rejected))
     failed = [result.retry_from for result in results if result.retry_from is not None]
-    failed += [number for number, reason in rejected.items() if not dead_letters.send(records[number], reason)]
+    failed += [number for number, reason in rejected.items() if not reject(records[number], reason)]
     _count("RejectedRecords", len(rejected))
     _count("DuplicateRecords", sum(result.duplicates for result in results))
     _count("TooLateRecords", sum(result.too_late for result in results))
     return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(failed, key=int)[:1]]}
+
+
+def reject(record: dict[str, Any], reason: str) -> bool:
+    """Send a record to the dead-letter queue; return whether it is there."""
+    with about(logger, traceparent_of(record)):
+        return dead_letters.send(record, reason)
 
 
 def _count(name: str, number: int) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from correlation import TRACEPARENT, started, valid
+
 WINDOW_MS = 60_000
 # Clocks of devices are not exact; what claims to come from later than this is wrong, and would shadow newer states.
 MOST_AHEAD_MS = 60_000
@@ -16,7 +18,7 @@ LONGEST_ID = 256
 # Sums of these still are numbers.
 LARGEST = 1e300
 _LONGEST_SHOWN_MS = 10**15
-ABOUT = ("thing", "context", "type", "message_id", "at")
+ABOUT = ("thing", "context", "type", "message_id", "at", "trace_id", TRACEPARENT)
 
 
 class UnreadableRecordError(ValueError):
@@ -34,6 +36,8 @@ class Reading:
     at_ms: int
     arrived_ms: int
     sequence_number: str
+    traceparent: str | None
+    """What the sender gave it, or one with the id that AWS IoT gave it."""
     fields: Mapping[str, Any]
 
     @property
@@ -81,8 +85,27 @@ def read(record: Mapping[str, Any], measures: Iterable[str]) -> Reading:
         at_ms=at_ms,
         arrived_ms=arrived_ms,
         sequence_number=kinesis["sequenceNumber"],
+        traceparent=_traceparent(document),
         fields={name: value for name, value in document.items() if name not in ABOUT and value is not None},
     )
+
+
+def traceparent_of(record: Mapping[str, Any]) -> str | None:
+    """Return what a record carries that may be unreadable otherwise."""
+    try:
+        document = from_json(base64.b64decode(record["kinesis"]["data"]))
+    except ValueError:
+        return None
+    return _traceparent(document) if isinstance(document, dict) else None
+
+
+def _traceparent(document: Mapping[str, Any]) -> str | None:
+    """Return what is carried with a record: wrong ids are no reason to reject it."""
+    given = valid(document.get(TRACEPARENT))
+    trace_id = document.get("trace_id")
+    if given or not isinstance(trace_id, str):
+        return given
+    return valid(started(trace_id.replace("-", "").lower()))
 
 
 def _in_lower_case(document: Mapping[str, Any]) -> dict[str, Any]:

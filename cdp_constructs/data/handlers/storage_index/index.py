@@ -16,12 +16,14 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.dynamodb.conditions import Attr
 
+from correlation import TRACEPARENT, about, correlated
+
 from .environment import Environment
 from .items import Items
 from .objects import Objects
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 
 environment = Environment.read()
 objects = Objects(boto3.client("s3"), environment.bucket, environment.prefix, environment.owner_metadata)
@@ -38,14 +40,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=record_event, processor=processor, context=context)
 
 
+@correlated(logger)
 def record_event(record: SQSRecord) -> None:
     """Record what is known about the object of one event, unless a newer event was recorded."""
-    logger.append_keys(message_id=record.message_id)
     detail = json.loads(record.body)["detail"]
     sequencer = detail["object"]["sequencer"].upper()
     if len(sequencer) > SEQUENCER_LENGTH:
         raise ValueError(f"sequencer {sequencer} is longer than {SEQUENCER_LENGTH} digits")
     sequencer = sequencer.ljust(SEQUENCER_LENGTH, "0")
     newer = Attr("sequencer").not_exists() | Attr("sequencer").lt(sequencer)
-    if not items.put(objects.read(detail["object"]["key"]), sequencer, newer):
-        logger.info("A newer event was recorded", key=detail["object"]["key"])
+    item = objects.read(detail["object"]["key"])
+    # User metadata of the object, where whoever uploaded it has put one.
+    with about(logger, item.get("metadata", {}).get(TRACEPARENT)):
+        if items.put(item, sequencer, newer):
+            logger.info("Object recorded", folder=item["key"].rpartition("/")[0], deleted="deleted_at" in item)
+        else:
+            logger.info("A newer event was recorded", key=item["key"])

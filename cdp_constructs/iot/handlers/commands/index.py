@@ -21,6 +21,8 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotF
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
+from correlation import about, started
+
 from .devices import Devices
 from .environment import Environment
 from .sessions import Sessions
@@ -98,7 +100,9 @@ def send(thing: str, command: str, arguments: Any = None) -> dict[str, Any]:
         "arguments": arguments or {},
         "expires_at": int(time.time()) + seconds,
     }
-    devices.command(context, thing, request)
+    with about(logger, started(session.replace("-", ""))):
+        devices.command(context, thing, request)
+        logger.info("Command sent", session=session, thing=thing, command=command)
     return {"session": session, "status": "pending"}
 
 

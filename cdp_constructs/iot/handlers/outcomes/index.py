@@ -16,12 +16,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 
+from correlation import about, correlated, started
+
 from .messages import MalformedResponseError, Outcome
 
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 table = boto3.resource("dynamodb").Table(os.environ["SESSIONS"])
 
 LONGEST_SHOWN = 200
@@ -34,13 +36,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=record_outcome, processor=processor, context=context)
 
 
+@correlated(logger)
 def record_outcome(record: SQSRecord) -> None:
     """End a session that is pending.
 
     Raises:
         KeyError: the message is neither a device's nor a time-out; after five tries it is in the dead-letter queue.
     """
-    logger.append_keys(message_id=record.message_id)
     try:
         outcome = Outcome.read(record.body)
     except MalformedResponseError as error:
@@ -48,7 +50,15 @@ def record_outcome(record: SQSRecord) -> None:
         logger.warning("Rejected", reason=str(error)[:LONGEST_SHOWN], size=len(record.body))
         metrics.add_metric(name="RejectedResponses", unit=MetricUnit.Count, value=1)
         return
+    # The session is the id of the command on its way to the device and back.
+    with about(logger, started(outcome.session.replace("-", ""))):
+        record_end(outcome)
+
+
+def record_end(outcome: Outcome) -> None:
+    """Record the end of a session, or that a response came too late."""
     if end(outcome):
+        logger.info("Session ended", session=outcome.session, thing=outcome.thing, status=outcome.status)
         if outcome.timed_out:
             logger.warning("Timed out", session=outcome.session, thing=outcome.thing)
             metrics.add_metric(name="TimedOutCommands", unit=MetricUnit.Count, value=1)

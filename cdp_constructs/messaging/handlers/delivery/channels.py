@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from correlation import TRACEPARENT, id_of
 from notices import Device, Notices
 from notices.mail import compose
 from notices.push_services import is_push_service
@@ -25,6 +26,9 @@ sns: "SNSClient" = boto3.client("sns", config=_CONFIG)
 
 # What SNS answers for an endpoint that was deleted elsewhere.
 _MISSING_ENDPOINT = {"NotFound", "InvalidParameter"}
+
+# SES takes values of 870 characters, and a mail has 20 notices at most.
+CORRELATION_HEADER = "X-Correlation-Id"
 
 Pushed = Literal["sent", "removed", "skipped"]
 
@@ -56,6 +60,7 @@ def send_mail(environment: Environment, people: Notices, user: str, address: str
                     "Headers": [
                         {"Name": "List-Unsubscribe", "Value": f"<{unsubscribe}>"},
                         {"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"},
+                        *_correlation(message),
                     ],
                 }
             },
@@ -64,6 +69,12 @@ def send_mail(environment: Environment, people: Notices, user: str, address: str
         # In its sandbox SES names the receiver, whose address logs must not have.
         error.args = (str(error).replace(address, "the receiver"),)
         raise
+
+
+def _correlation(message: Message) -> list[dict[str, str]]:
+    """Return the header with the ids of the notices: who got the mail can say which, and bounces return it."""
+    ids = [found for notice in message.notices if (found := id_of(notice.get(TRACEPARENT)))]
+    return [{"Name": CORRELATION_HEADER, "Value": ", ".join(ids)}] if ids else []
 
 
 def push(environment: Environment, people: Notices, user: str, device: Device, message: Message) -> Pushed:

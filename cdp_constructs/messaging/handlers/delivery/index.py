@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+from correlation import TRACEPARENT, about, correlated
 from notices import Device, Notices, Preferences
 from notices.state import Batch, Timer
 from notices.timers import arm, is_early, read, send
@@ -28,7 +29,7 @@ from .messages import message_of
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 sqs = boto3.client("sqs")
@@ -47,9 +48,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
 
+@correlated(logger)
 def work(record: SQSRecord) -> None:
     """Do what the message of a timer asks for."""
-    logger.append_keys(message_id=record.message_id)
     timer = read(record.body)
     if is_early(timer):
         send(sqs, environment.timer_queue, timer)
@@ -57,11 +58,12 @@ def work(record: SQSRecord) -> None:
     taken = waiting.take(timer, LEASE_SECONDS)
     following: Timer | None
     if isinstance(taken, Batch):
-        try:
-            quiet_minutes = deliver(taken)
-        except Exception:
-            waiting.release(taken)
-            raise
+        with about(logger, *(notice.get(TRACEPARENT) for notice in taken.notices)):
+            try:
+                quiet_minutes = deliver(taken)
+            except Exception:
+                waiting.release(taken)
+                raise
         following = waiting.finish(taken, quiet_minutes * 60)
     else:
         following = taken
@@ -79,6 +81,7 @@ def deliver(batch: Batch) -> int:
     message = message_of(batch, preferences, people.seen_ms(user, topic))
     if message is None:
         count("SeenNotices")
+        logger.info("Seen meanwhile: nothing is sent", user=user, topic=topic)
         return 0  # nobody was disturbed
     preferences, devices = reachable(user, preferences)
     failures: list[Exception] = []
@@ -87,6 +90,7 @@ def deliver(batch: Batch) -> int:
         try:
             channels.send_mail(environment, people, user, address, message)
             count("SentMails")
+            logger.info("Mail sent", user=user, topic=topic, notices=message.number)
             waiting.done(batch, "mail")
         except (BotoCoreError, ClientError) as error:
             # Who did not get which mail; the address is in no log.
@@ -103,8 +107,10 @@ def deliver(batch: Batch) -> int:
             pushed = push(environment, people, user, device, message)
             if pushed == "sent":
                 count("SentWebPushes" if in_browser else "SentPushes")
+                logger.info("Push sent", user=user, topic=topic, platform=device.platform)
             elif pushed == "removed":
                 count("RemovedDevices")
+                logger.info("Device removed", user=user, topic=topic, platform=device.platform)
             waiting.done(batch, device.device)
         except (BotoCoreError, ClientError, channels.UnreachableError) as error:
             logger.exception("Push refused", user=user, topic=topic, platform=device.platform)

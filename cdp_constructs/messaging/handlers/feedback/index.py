@@ -8,10 +8,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
+from correlation import about, correlated, started
 from notices import Notices
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 people = Notices.from_environment()
 
 
@@ -21,14 +22,27 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=record_feedback, processor=processor, context=context)
 
 
+@correlated(logger)
 def record_feedback(record: SQSRecord) -> None:
     """Switch mail off where one event says so.
 
     Raises:
         KeyError, TypeError, ValueError: for an event that is neither a bounce nor a complaint.
     """
-    logger.append_keys(message_id=record.message_id)
     detail = from_json(record.body, allow_inf_nan=False)["detail"]
+    with about(logger, *map(started, ids_of(detail))):
+        switch_off(detail)
+
+
+def ids_of(detail: dict[str, Any]) -> list[str]:
+    """Return the correlation ids of the mail that an event is about; SES returns its headers."""
+    headers = detail.get("mail", {}).get("headers", [])
+    values = [header["value"] for header in headers if header["name"].lower() == "x-correlation-id"]
+    return [found for value in values for found in value.split(", ")]
+
+
+def switch_off(detail: dict[str, Any]) -> None:
+    """Switch mail off for the addresses of a bounce or complaint."""
     kind = detail["eventType"]
     if kind == "Bounce":
         # A full mailbox or an absence note is no reason; SES itself tries again for a while.

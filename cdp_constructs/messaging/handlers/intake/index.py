@@ -14,11 +14,12 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from correlation import TRACEPARENT, carried_by, correlated
 from notices.timers import arm
 from notices.waiting import Waiting
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 sqs = boto3.client("sqs")
 timer_queue = os.environ["TIMER_QUEUE"]
 waiting = Waiting(boto3.resource("dynamodb").Table(os.environ["WAITING_TABLE"]))
@@ -50,11 +51,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=keep, processor=processor, context=context)
 
 
+@correlated(logger)
 def keep(record: SQSRecord) -> None:
     """Keep the notice of one message."""
-    logger.append_keys(message_id=record.message_id)
     notice = Notice.model_validate_json(record.body)
     content = notice.model_dump(exclude={"user", "topic"}, exclude_none=True)
+    if traceparent := carried_by(record):
+        content[TRACEPARENT] = traceparent
     timer = waiting.accept(notice.user, notice.topic, content)
     if timer is not None:
         arm(sqs, timer_queue, waiting, timer)
+    logger.info("Notice kept", user=notice.user, topic=notice.topic, timer=timer is not None)

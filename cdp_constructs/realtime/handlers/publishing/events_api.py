@@ -6,13 +6,10 @@ from typing import Any
 
 import boto3
 import urllib3
-from aws_lambda_powertools import Logger
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from .environment import Environment
-
-logger = Logger(child=True)
 
 # Throttling and short failures are retried here, because a message would wait for its visibility timeout.
 _RETRY = urllib3.Retry(
@@ -46,8 +43,8 @@ class EventsApi:
         self._session = boto3.Session()
         self.http = urllib3.PoolManager(maxsize=connections, timeout=urllib3.Timeout(connect=2, read=4), retries=_RETRY)
 
-    def publish(self, channel: str, events: Iterable[str]) -> list[int]:
-        """Send one request, and return the indexes of the events that failed.
+    def publish(self, channel: str, events: Iterable[str]) -> dict[int, str]:
+        """Send one request, and return by index the reasons of the events that failed.
 
         Args:
             channel: Where to.
@@ -69,7 +66,4 @@ class EventsApi:
         if answer.status != 200:  # noqa: PLR2004
             raise PublishError(answer.status, answer.data[:500].decode(errors="replace"))
         failed = answer.json().get("failed", [])
-        for failure in failed:
-            reason = failure.get("errorMessage") or failure.get("message")
-            logger.warning("Event failed", channel=channel, reason=reason)
-        return [failure["index"] for failure in failed]
+        return {failure["index"]: str(failure.get("errorMessage") or failure.get("message")) for failure in failed}

@@ -15,6 +15,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from correlation import about, carried_by, id_of
+
 from ..channels.messages import UnpublishableError, channel_of, failures
 from .environment import Environment
 from .events_api import EventsApi, PublishError
@@ -42,7 +44,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             check_size(record)
             channels.setdefault(channel_of(record), []).append(record)
         except UnpublishableError as error:
-            logger.warning("Unpublishable", message_id=record.message_id, reason=str(error))
+            with about(logger, carried_by(record)):
+                logger.warning("Unpublishable", message_id=record.message_id, reason=str(error))
             failed.append(record.message_id)
     with ThreadPoolExecutor(CHANNELS_AT_A_TIME) as pool:
         for unpublished in pool.map(publish_in_order, channels, channels.values()):
@@ -69,7 +72,7 @@ def publish_in_order(channel: str, records: Sequence[SQSRecord]) -> list[str]:
         try:
             failed += publish_some(channel, some)
         except (PublishError, urllib3.exceptions.HTTPError) as error:
-            logger.warning("Not published", channel=channel, reason=str(error))
+            logger.warning("Not published", channel=channel, reason=str(error), correlation_ids=ids_of(records[start:]))
             # Later ones would overtake these, and would most likely fail, too.
             return failed + [record.message_id for record in records[start:]]
     return failed
@@ -88,6 +91,19 @@ def publish_some(channel: str, records: Sequence[SQSRecord]) -> list[str]:
             raise
         if len(records) > 1:
             return [message_id for record in records for message_id in publish_some(channel, [record])]
-        logger.warning("Refused", channel=channel, message_id=records[0].message_id, reason=str(error))
-        return [records[0].message_id]
+        message_id = records[0].message_id
+        logger.warning(
+            "Refused", channel=channel, message_id=message_id, reason=str(error), correlation_ids=ids_of(records)
+        )
+        return [message_id]
+    for index, reason in refused.items():
+        logger.warning("Event failed", channel=channel, reason=reason, correlation_ids=ids_of([records[index]]))
+    published = [record for index, record in enumerate(records) if index not in refused]
+    if ids := ids_of(published):
+        logger.info("Published", channel=channel, correlation_ids=ids)
     return [records[index].message_id for index in refused]
+
+
+def ids_of(records: Sequence[SQSRecord]) -> list[str] | None:
+    """Return the correlation ids of messages for a log line; None, which Powertools leaves out, when none has one."""
+    return [found for found in map(id_of, map(carried_by, records)) if found] or None

@@ -7,6 +7,7 @@ way.
 """
 
 import json
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,6 +17,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
+
+from correlation import about, carried_by, id_of
 
 from ..channels.messages import UnpublishableError, channel_of, failures
 from .environment import Environment
@@ -36,12 +39,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     del context
     failed: set[str] = set()
     channels: dict[str, list[tuple[str, bytes]]] = {}
+    ids: dict[str, str] = {}
     for record in map(SQSRecord, event["Records"]):
+        if traceparent := carried_by(record):
+            ids[record.message_id] = str(id_of(traceparent))
         try:
             channel = channel_of(record)
             channels.setdefault(channel, []).append((record.message_id, frame_of(channel, record.body)))
         except UnpublishableError as error:
-            logger.warning("Unpublishable", message_id=record.message_id, reason=str(error))
+            with about(logger, traceparent):
+                logger.warning("Unpublishable", message_id=record.message_id, reason=str(error))
             failed.add(record.message_id)
     with ThreadPoolExecutor(CONNECTIONS_AT_A_TIME) as pool:
         for channel, messages in channels.items():
@@ -52,7 +59,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             except (BotoCoreError, ClientError) as error:
                 logger.warning("Subscribers not found", channel=channel, reason=str(error))
                 failed.update(message_id for message_id, _ in messages)
+            log_published(channel, [message_id for message_id, _ in messages], failed, ids)
     return failures(sorted(failed))
+
+
+def log_published(channel: str, messages: Sequence[str], failed: Collection[str], ids: Mapping[str, str]) -> None:
+    """Log what became of the messages that have a correlation id."""
+    published = [ids[name] for name in messages if name in ids and name not in failed]
+    unpublished = [ids[name] for name in messages if name in ids and name in failed]
+    if published:
+        logger.info("Published", channel=channel, correlation_ids=published)
+    if unpublished:
+        logger.warning("Not published", channel=channel, correlation_ids=unpublished)
 
 
 def frame_of(channel: str, event: str) -> bytes:

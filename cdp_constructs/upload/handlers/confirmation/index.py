@@ -20,6 +20,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
+from correlation import TRACEPARENT, about, attributes, correlated
+
 from .environment import Environment
 from .objects import Upload
 from .rules import FIRST_BYTES, FORM_USED_AGAIN, RejectedError, check_content, check_description
@@ -27,7 +29,7 @@ from .rules import FIRST_BYTES, FORM_USED_AGAIN, RejectedError, check_content, c
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 sns = boto3.client("sns")
 environment = Environment.read()
 
@@ -39,9 +41,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=confirm, processor=processor, context=context)
 
 
+@correlated(logger)
 def confirm(record: SQSRecord) -> None:
     """Accept or reject the object of one event."""
-    logger.append_keys(message_id=record.message_id)
     event = from_json(record.body, allow_inf_nan=False)
     item = event["detail"]["object"]
     # The version that the event is about: a later upload with the same form has an event of its own.
@@ -49,6 +51,12 @@ def confirm(record: SQSRecord) -> None:
     if upload is None:
         logger.info("Already decided about, or expired", folder=item["key"].rpartition("/")[0])
         return
+    with about(logger, upload.metadata.get(TRACEPARENT)):
+        decide(upload, event["region"])
+
+
+def decide(upload: Upload, region: str) -> None:
+    """Accept or reject an object."""
     try:
         accepted = accept(upload)
     except RejectedError as rejection:
@@ -58,7 +66,8 @@ def confirm(record: SQSRecord) -> None:
             upload.quarantine(environment.quarantine_prefix, reason)
         metrics.add_metric(name="RejectedUploads", unit=MetricUnit.Count, value=1)
     else:
-        publish(upload, accepted, event["region"])
+        publish(upload, accepted, region)
+        logger.info("Accepted", folder=upload.folder, size=upload.size, type=upload.content_type)
         metrics.add_metric(name="AcceptedUploads", unit=MetricUnit.Count, value=1)
     upload.delete()
 
@@ -94,9 +103,12 @@ def publish(upload: Upload, accepted: dict[str, Any], region: str) -> None:
         "metadata": {key: value for key, value in upload.metadata.items() if key != "source"},
         "accepted_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-    attributes = {"owner": owner, "content_type": upload.content_type}
+    named = {"owner": owner, "content_type": upload.content_type}
     sns.publish(
         TopicArn=environment.topic_arn,
         Message=json.dumps(message),
-        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+        MessageAttributes={
+            **{name: {"DataType": "String", "StringValue": value} for name, value in named.items()},
+            **attributes(upload.metadata.get(TRACEPARENT)),
+        },
     )

@@ -23,13 +23,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
+from correlation import attributes, carried_by, correlated
+
 from .decoding import Limits, shrink_within
 from .images import Thumbnail, UnreadableImageError
 
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
 
@@ -51,9 +53,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=make_thumbnail, processor=processor, context=context)
 
 
+@correlated(logger)
 def make_thumbnail(record: SQSRecord) -> None:
     """Make, store and publish the thumbnail of one upload."""
-    logger.append_keys(message_id=record.message_id)
     upload = from_json(record.body, allow_inf_nan=False)
     folder = upload["key"].rpartition("/")[0]
     try:
@@ -70,7 +72,8 @@ def make_thumbnail(record: SQSRecord) -> None:
         return
     key = f"{folder}/thumbnail/{PIXELS}.webp"
     store(upload["bucket"], key, thumbnail)
-    publish(upload, key, thumbnail)
+    publish(upload, key, thumbnail, carried_by(record))
+    logger.info("Thumbnail made", folder=folder, size=len(thumbnail.content))
     metrics.add_metric(name="MadeThumbnails", unit=MetricUnit.Count, value=1)
 
 
@@ -94,7 +97,7 @@ def store(bucket: str, key: str, thumbnail: Thumbnail) -> None:
             raise
 
 
-def publish(upload: dict[str, Any], key: str, thumbnail: Thumbnail) -> None:
+def publish(upload: dict[str, Any], key: str, thumbnail: Thumbnail, traceparent: str | None) -> None:
     """Publish the message about the upload again, with its thumbnail."""
     described = {
         "key": key,
@@ -103,9 +106,12 @@ def publish(upload: dict[str, Any], key: str, thumbnail: Thumbnail) -> None:
         "width": thumbnail.width,
         "height": thumbnail.height,
     }
-    attributes = {"owner": upload["owner"], "content_type": upload["content_type"]}
+    named = {"owner": upload["owner"], "content_type": upload["content_type"]}
     sns.publish(
         TopicArn=TOPIC_ARN,
         Message=json.dumps({**upload, "thumbnail": described}),
-        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+        MessageAttributes={
+            **{name: {"DataType": "String", "StringValue": value} for name, value in named.items()},
+            **attributes(traceparent),
+        },
     )

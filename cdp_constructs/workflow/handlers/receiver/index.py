@@ -24,6 +24,8 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAl
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
+from correlation import TRACEPARENT, about, started, valid
+
 from . import records, storage
 from .environment import Environment
 from .rules import RejectedError, as_bytes, group_of, text_of, verify
@@ -51,9 +53,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else as_bytes(body)
     address = (event.get("pathParameters") or {}).get("secret", "")
     source_ip = event.get("requestContext", {}).get("http", {}).get("sourceIp")
-    delivery = records.arrival(environment.sender, source_ip, headers, raw)
+    traceparent = valid(headers.get(TRACEPARENT)) or started()
+    with about(logger, traceparent):
+        delivery = records.arrival(environment.sender, source_ip, headers, raw) | {TRACEPARENT: traceparent}
+        try:
+            return receive(delivery, headers, raw, address_secret=address)
+        except Exception:
+            logger.exception("Failed; the sender sends it again", delivery=delivery["id"])
+            raise
+
+
+def receive(delivery: dict[str, Any], headers: dict[str, str], raw: bytes, *, address_secret: str) -> dict[str, Any]:
+    """Verify and queue a delivery, and return the answer."""
     try:
-        verify(environment.sender, headers, raw, storage.secrets(environment), now=time.time(), address_secret=address)
+        secrets = storage.secrets(environment)
+        verify(environment.sender, headers, raw, secrets, now=time.time(), address_secret=address_secret)
         delivery |= records.accepted(environment.sender, headers, text_of(raw))
     except RejectedError as rejection:
         return refuse(delivery | records.refused(environment.sender, headers, raw), rejection)
@@ -64,6 +78,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if first["receipt"] != delivery["receipt"]:
         logger.info("Delivery was queued before", delivery=delivery["id"])
         return _answer(HTTPStatus.OK, delivery["id"])
+    logger.info("Delivery queued", delivery=delivery["id"])
     metrics.add_metric(name="AcceptedDeliveries", unit=MetricUnit.Count, value=1)
     return _answer(HTTPStatus.ACCEPTED, delivery["id"])
 

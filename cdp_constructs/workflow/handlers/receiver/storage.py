@@ -9,6 +9,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities import parameters
 
+from correlation import TRACEPARENT, attributes
+
 from .environment import Environment
 
 s3 = boto3.client("s3")
@@ -37,6 +39,7 @@ def queue(environment: Environment, delivery: dict[str, Any], *, key: str, group
     sqs.send_message(
         QueueUrl=environment.queue_url,
         MessageBody=json.dumps({**message, "key": key, "replay": None}),
+        MessageAttributes=attributes(delivery[TRACEPARENT]),
         MessageGroupId=_digest(delivery["id"] if group is None else group),
         MessageDeduplicationId=_digest(delivery["id"]),
     )

@@ -21,6 +21,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
+from correlation import TRACEPARENT, about, attributes
+
 logger = Logger()
 s3 = boto3.client("s3")
 sqs = boto3.client("sqs")
@@ -119,7 +121,10 @@ def queue(key: str, replay: str) -> None:
     sqs.send_message(
         QueueUrl=environment.queue_url,
         MessageBody=json.dumps({**message, "key": key, "replay": replay}),
+        MessageAttributes=attributes(kept.get(TRACEPARENT)),
         # One group: what is done again is done in the order in which it came.
         MessageGroupId=replay,
         MessageDeduplicationId=hashlib.sha256(f"{replay}/{key}".encode()).hexdigest(),
     )
+    with about(logger, kept.get(TRACEPARENT)):
+        logger.info("Delivery queued again", delivery=kept["id"], replay=replay)

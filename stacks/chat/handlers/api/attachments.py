@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from correlation import TRACEPARENT
+
 from ..domain import table as keys
 from .environment import Environment
 
@@ -40,14 +42,16 @@ class Attachments:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    def request_upload(self, user: str, room: str, name: str, content_type: str, size: int) -> dict[str, Any]:
-        """Return a form with which the user may upload one file to this Region's bucket.
+    def request_upload(
+        self, user: str, room: str, name: str, content_type: str, size: int, *, traceparent: str
+    ) -> dict[str, Any]:
+        """Return a form with which the user may upload one file to this Region's bucket; it goes with the file.
 
         Raises:
             UploadRefusedError: when the type or the size is not allowed.
         """
         file = {"name": name, "content_type": content_type, "size": size}
-        request = {"owner": user, **file, "metadata": {"room": room}}
+        request = {"owner": user, **file, "metadata": {"room": room, TRACEPARENT: traceparent}}
         return _invoke(_functions(self._environment.region), self._environment.upload_function, request)
 
     def request_download(self, table: "Table", room: str, upload_id: str, variant: str = "original") -> dict[str, Any]:

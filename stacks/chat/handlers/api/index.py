@@ -1,11 +1,14 @@
 """The chat's HTTP API in one Region. The JWT authorizer in front of it has checked who the caller is."""
 
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
+
+from correlation import TRACEPARENT, about, id_of, started, valid
 
 from .bodies import refuse_body
 from .problems import PROBLEMS, explain, explain_refusal_of_aws
@@ -21,5 +24,16 @@ app.exception_handler(ClientError)(explain_refusal_of_aws)
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
-    return refuse_body(event) or app.resolve(event, context)
+    """Answer one request; its log lines, and the answer, have the correlation id of the client or a new one."""
+    headers = event.setdefault("headers", {})
+    headers[TRACEPARENT] = traceparent = valid(headers.get(TRACEPARENT)) or started()
+    with about(logger, traceparent):
+        try:
+            answer = refuse_body(event) or app.resolve(event, context)
+        except Exception:
+            logger.exception("Failed", route=event.get("routeKey"))
+            raise
+        if answer["statusCode"] >= HTTPStatus.BAD_REQUEST:
+            logger.info("Refused", route=event.get("routeKey"), status=answer["statusCode"])
+    answer.setdefault("headers", {})["X-Correlation-Id"] = id_of(traceparent)
+    return answer

@@ -49,6 +49,7 @@ class RoomLog:
         attachments: Sequence[str] = (),
         *,
         answers: str | None = None,
+        traceparent: str | None = None,
     ) -> tuple[Message, bool]:
         """Store a message once, as the next of this Region's log.
 
@@ -59,6 +60,7 @@ class RoomLog:
             text: What is said.
             attachments: Ids of uploads.
             answers: Id of the message that it answers; readers look for it, so one that does not exist is no error.
+            traceparent: Of the request; it goes with the message.
 
         Returns:
             The message as stored, and whether this call stored it.
@@ -89,6 +91,7 @@ class RoomLog:
                 attachments=list(attachments),
                 posted_at=now.isoformat(timespec="milliseconds"),
                 answers=answers,
+                traceparent=traceparent,
             )
             if self.items.put(message):
                 return message, True

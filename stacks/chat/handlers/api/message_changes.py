@@ -48,6 +48,8 @@ class Wish:
     """The client's own id of the change: the same id is the same change, however often it is sent."""
     text: str = ""
     emoji: str = ""
+    traceparent: str | None = None
+    """Of the request; it goes with the change."""
 
 
 class MessageChanges:
@@ -150,6 +152,7 @@ class MessageChanges:
             text=wish.text,
             emoji=wish.emoji,
             changed_at=now.isoformat(timespec="milliseconds"),
+            traceparent=wish.traceparent,
         )
 
     def _put(self, change: Change, note: keys.Item) -> bool:

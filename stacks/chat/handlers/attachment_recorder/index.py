@@ -19,19 +19,21 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
+from correlation import TRACEPARENT, correlated, valid
+
 from ..domain.rooms import lets_in
 from ..domain.search import searchable
 from ..domain.table import as_key, attachment_key, connect, get_many, member_key
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 table = connect(os.environ["TABLE_NAME"])
 s3 = boto3.client("s3")
 
 
+@correlated(logger)
 def record_attachment(record: SQSRecord) -> None:
     """Record what one message says. The same message again changes nothing, and so is no change in the stream."""
-    logger.append_keys(message_id=record.message_id)
     upload = from_json(record.body, allow_inf_nan=False)
     room = upload["metadata"]["room"]
     attachment, member = attachment_key(room, upload["upload_id"]), member_key(room, upload["owner"])
@@ -52,6 +54,8 @@ def record_attachment(record: SQSRecord) -> None:
         "size": int(upload["size"]),
         "accepted_at": upload["accepted_at"],
     }
+    if traceparent := valid(upload["metadata"].get(TRACEPARENT)):
+        item[TRACEPARENT] = traceparent
     if "thumbnail" in upload:
         item |= {"thumbnail": True, "thumbnail_file": upload["thumbnail"]}
     table.update_item(
@@ -60,6 +64,7 @@ def record_attachment(record: SQSRecord) -> None:
         ExpressionAttributeNames={f"#{name}": name for name in item},
         ExpressionAttributeValues={f":{name}": value for name, value in item.items()},
     )
+    logger.info("Attachment recorded", room=room, upload_id=upload["upload_id"], thumbnail="thumbnail" in upload)
 
 
 def delete_files(upload: dict[str, Any]) -> None:

@@ -38,6 +38,8 @@ class Change:
     """The author's reaction from now on; empty for none."""
     changed_at: str
     """Wall clock of the accepting Region, for people."""
+    traceparent: str | None = None
+    """W3C Trace Context of the request that made it."""
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> "Change":
@@ -63,6 +65,7 @@ class Change:
             text=item["text"],
             emoji=item["emoji"],
             changed_at=item["changed_at"],
+            traceparent=item.get("traceparent"),
         )
 
     @property
@@ -76,8 +79,8 @@ class Change:
         return change_log(self.region)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
+        """Return the JSON form; what a change does not have is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def place_of(notes: Mapping[str, Item]) -> Position | None:

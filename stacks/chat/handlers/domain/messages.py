@@ -34,6 +34,8 @@ class Message:
     """Wall clock of the accepting Region, for people; it does not decide the order."""
     answers: str | None = None
     """Id of the message of the room that this one answers."""
+    traceparent: str | None = None
+    """W3C Trace Context of the request that posted it."""
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> "Message":
@@ -55,6 +57,7 @@ class Message:
             attachments=list(item["attachments"]),
             posted_at=item["posted_at"],
             answers=item.get("answers"),
+            traceparent=item.get("traceparent"),
         )
 
     @property
@@ -68,5 +71,5 @@ class Message:
         return self.region
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; one that answers nothing has no ``answers``."""
+        """Return the JSON form; what a message does not have is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
+
+from correlation import about, carried_by
 
 from ..domain.events import entry_in
 from ..domain.messages import Message, Position
@@ -39,6 +41,7 @@ class Line:
     log: str
     posted_at: datetime
     text: bytes
+    traceparent: str | None = field(compare=False)
 
     @classmethod
     def of(cls, record: SQSRecord) -> "Line":
@@ -53,18 +56,25 @@ class Line:
             log=entry.log,
             posted_at=datetime.fromisoformat(time).astimezone(UTC),
             text=json.dumps(published, ensure_ascii=False).encode(),
+            traceparent=entry.traceparent,
         )
 
 
 def archive(lines: Collection[Line]) -> None:
     """Write messages as one object, each once and in their order: the same messages are the same object."""
     ordered = sorted(set(lines))
-    s3.put_object(
-        Bucket=os.environ["BUCKET_NAME"],
-        Key=key_of(ordered),
-        Body=b"".join(line.text + b"\n" for line in ordered),
-        ContentType="application/jsonl",
-    )
+    with about(logger, *(line.traceparent for line in ordered)):
+        try:
+            s3.put_object(
+                Bucket=os.environ["BUCKET_NAME"],
+                Key=key_of(ordered),
+                Body=b"".join(line.text + b"\n" for line in ordered),
+                ContentType="application/jsonl",
+            )
+        except Exception:
+            logger.exception("Not archived; all are delivered again", messages=len(ordered))
+            raise
+        logger.info("Archived", key=key_of(ordered), messages=len(ordered))
 
 
 def key_of(ordered: list[Line]) -> str:
@@ -82,11 +92,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     lines: list[Line] = []
     failed: list[str] = []
     for record in map(SQSRecord, event["Records"]):
-        try:
-            lines.append(Line.of(record))
-        except Exception:
-            logger.exception("neither message nor change", message_id=record.message_id)
-            failed.append(record.message_id)
+        with about(logger, carried_by(record)):
+            try:
+                lines.append(Line.of(record))
+            except Exception:
+                logger.exception("neither message nor change", message_id=record.message_id)
+                failed.append(record.message_id)
     if lines:
         # When S3 does not take them this raises, and all are delivered again.
         archive(lines)

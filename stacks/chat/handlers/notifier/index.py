@@ -15,6 +15,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from correlation import about, attributes, carried_by
+
 from ..domain.batches import failing_alone
 from ..domain.events import message_in
 from ..domain.presence import RoomPresence
@@ -41,11 +43,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     failed: set[str] = set()
     messages: list[Received] = []
     for record in map(SQSRecord, event["Records"]):
-        with failing_alone(record.message_id, failed=failed):
+        with about(logger, carried_by(record)), failing_alone(record.message_id, failed=failed):
             messages.append(Received(record.message_id, message_in(record.body)))
     notices = notices_for(messages, absent_from(messages, failed))
     while some := list(islice(notices, _BATCH)):
-        with failing_alone(*(notice.record for notice in some), failed=failed):
+        with (
+            about(logger, *(notice.traceparent for notice in some)),
+            failing_alone(*(notice.record for notice in some), failed=failed),
+        ):
             failed |= send(some)
     return {"batchItemFailures": [{"itemIdentifier": record} for record in sorted(failed)]}
 
@@ -67,6 +72,9 @@ def notices_for(messages: Iterable[Received], absent: dict[str, set[str]]) -> It
     receivers = [(received, receivers_of(received, absent)) for received in messages]
     wanted = [(received, users) for received, users in receivers if users]
     named = get_many(table, keys_of(received for received, _ in wanted))
+    for received, users in receivers:
+        with about(logger, received.message.traceparent):
+            logger.info("Members to be notified", room=received.message.room, members=len(users))
     for received, users in wanted:
         yield from notices_of(received, users, named, environment.web_address)
 
@@ -76,8 +84,12 @@ def send(notices: list[Notice]) -> set[str]:
 
     Those that it accepted are dropped as repetitions when all are sent again.
     """
-    entries: Any = [{"Id": str(number), "MessageBody": notice.body} for number, notice in enumerate(notices)]
+    entries: Any = [
+        {"Id": str(number), "MessageBody": notice.body, "MessageAttributes": attributes(notice.traceparent)}
+        for number, notice in enumerate(notices)
+    ]
     answer = sqs.send_message_batch(QueueUrl=environment.queue_url, Entries=entries)
     for refusal in answer.get("Failed", []):
-        logger.error("Notice refused", refusal=refusal)
+        with about(logger, notices[int(refusal["Id"])].traceparent):
+            logger.error("Notice refused", refusal=refusal)
     return {notices[int(refusal["Id"])].record for refusal in answer.get("Failed", [])}

@@ -28,6 +28,8 @@ class Notice:
 
     record: str
     body: str
+    traceparent: str | None
+    """Of the message."""
 
 
 def keys_of(messages: Iterable[Received]) -> list[Key]:
@@ -62,7 +64,7 @@ def notices_of(
         "link": f"{web_address}/rooms/{message.room}",
     }
     for user in sorted(receivers):
-        yield Notice(received.record, json.dumps(notice | {"user": user}))
+        yield Notice(received.record, json.dumps(notice | {"user": user}), message.traceparent)
 
 
 def _name(item: Item | None) -> str:

@@ -13,6 +13,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from correlation import TRACEPARENT, about, id_of
+
 from ..domain.batches import failing_alone
 from ..domain.table import connect
 from .environment import Environment
@@ -30,6 +32,11 @@ class FirstRecordFailedError(Exception):
     """The first record of the batch failed: Lambda halves the batch and retries, down to the record that is bad."""
 
 
+def _traceparent(record: DynamoDBRecord) -> object:
+    """Return what a record carries, whether or not the rest of it can be read."""
+    return ((record.dynamodb and record.dynamodb.new_image) or {}).get(TRACEPARENT)
+
+
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Publish a batch of the stream; Lambda retries from the first record that failed."""
@@ -38,15 +45,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     failed: set[int] = set()
     changes: list[Change] = []
     for position, record in enumerate(records):
-        with failing_alone(position, failed=failed, about=partial(_place_of, record)):
+        with (
+            about(logger, _traceparent(record)),
+            failing_alone(position, failed=failed, about=partial(_place_of, record)),
+        ):
             changes.append(Change.of(position, record))
     looked_up = {change.room for change in changes if not change.names_its_channel}
     rooms = RoomChannels(table, environment.region, looked_up)
     entries: list[Entry] = []
     for change in changes:
-        with failing_alone(change.position, failed=failed, about=partial(_place_of, records[change.position])):
+        place = partial(_place_of, records[change.position])
+        with about(logger, change.traceparent), failing_alone(change.position, failed=failed, about=place):
             entries += entries_of(change, rooms)
     failed |= topic.publish(entries)
+    for entry in entries:
+        if TRACEPARENT in entry.attributes and entry.position not in failed:
+            logger.info("Published", correlation_id=id_of(entry.attributes[TRACEPARENT]), attributes=entry.attributes)
     if not failed:
         return {"batchItemFailures": []}
     first = min(failed)

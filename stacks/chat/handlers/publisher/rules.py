@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
+from correlation import TRACEPARENT, valid
+
 from ..domain import channels
 from ..domain.changes import Change as MessageChange
 from ..domain.events import (
@@ -41,6 +43,11 @@ class Change:
         return cls(position, image, kind, name, room=image["pk"].split("#")[1])
 
     @property
+    def traceparent(self) -> str | None:
+        """What goes with the item through the system."""
+        return valid(self.image.get(TRACEPARENT))
+
+    @property
     def names_its_channel(self) -> bool:
         """Whether the record itself says which channel its event is for."""
         return self.kind == "CHANNEL"
@@ -52,6 +59,8 @@ def entries_of(change: Change, rooms: RoomChannels) -> list[Entry]:
     for channel, event in _EVENTS[change.kind](change, rooms):
         accepted_in = _region_of(event) or rooms.region
         attributes = {"kind": event.kind, "room": change.room, "region": accepted_in, "channel": channel}
+        if traceparent := change.traceparent:
+            attributes[TRACEPARENT] = traceparent
         entries.append(Entry(change.position, to_json(event), attributes))
     return entries
 

@@ -8,6 +8,8 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
+from correlation import TRACEPARENT, about
+
 if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import PublishBatchRequestEntryTypeDef
 
@@ -65,11 +67,13 @@ class Topic:
             if len(entries) > 1 and code in _MAYBE_ONE_ENTRY:
                 # Alone, only the one at fault is refused.
                 return {position for entry in entries for position in self._publish([entry])}
-            logger.exception("Not published", entries=len(entries))
+            with about(logger, *(entry.attributes.get(TRACEPARENT) for entry in entries)):
+                logger.exception("Not published", entries=len(entries))
             return {entry.position for entry in entries}
         failed = answer.get("Failed", [])
         for failure in failed:
-            logger.error("Not published", failure=failure)
+            with about(logger, entries[int(failure["Id"])].attributes.get(TRACEPARENT)):
+                logger.error("Not published", failure=failure)
         return {entries[int(failure["Id"])].position for failure in failed}
 
 

@@ -58,6 +58,47 @@ describe("what one person may do is used up", () => {
   });
 });
 
+describe("the id by which a request is followed", () => {
+  const ids = (): string[] => asked.map(({ headers }) => headers.get("traceparent") ?? "");
+
+  it("is one for all tries of a request, in every Region", async () => {
+    vi.stubGlobal("navigator", { onLine: true });
+    answers = [problem(500), problem(500)];
+    const error = await api()
+      .room("r1")
+      .catch((caught: unknown) => caught);
+    expect(ids()).toHaveLength(2);
+    expect(new Set(ids()).size).toBe(1);
+    const [, id] = /^00-([0-9a-f]{32})-[0-9a-f]{16}-01$/.exec(ids()[0] ?? "") ?? [];
+    expect(error).toMatchObject({ status: 500, traceId: id });
+    expect(explain(error)).toContain(`Report this id: ${id}`);
+  });
+
+  it("is another one for the next request", async () => {
+    answers = [problem(200), problem(200)];
+    const chat = api();
+    await chat.room("r1");
+    await chat.room("r1");
+    expect(new Set(ids()).size).toBe(2);
+  });
+
+  it("is the message's own, however often it is sent", async () => {
+    answers = [problem(200), problem(200)];
+    const message = { ...outgoing, client_message_id: "4BF92F35-77b3-4da6-a3ce-929d0e0e4736" };
+    await api().send(message);
+    await api().send(message);
+    for (const id of ids()) expect(id).toContain("-4bf92f3577b34da6a3ce929d0e0e4736-");
+  });
+
+  it("is not shown where a refusal needs no operator", async () => {
+    answers = [problem(404)];
+    const error = await api()
+      .room("r1")
+      .catch((caught: unknown) => caught);
+    expect(explain(error, "There is no such room.")).toBe("There is no such room.");
+  });
+});
+
 describe("the creator of a room, and who leaves", () => {
   it("call the routes of the API", async () => {
     answers = [problem(200), new Response(null, { status: 204 }), new Response(null, { status: 204 })];

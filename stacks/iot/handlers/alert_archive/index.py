@@ -14,15 +14,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
+from correlation import correlated
+
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 s3 = boto3.client("s3")
 BUCKET_NAME, KEY_PREFIX = os.environ["BUCKET_NAME"], os.environ["KEY_PREFIX"]
 
 
+@correlated(logger)
 def archive(record: SQSRecord) -> None:
     """Store one alert, unless it has been stored before."""
-    logger.append_keys(message_id=record.message_id)
     alert = from_json(record.body, allow_inf_nan=False)
     try:
         s3.put_object(
@@ -36,7 +38,9 @@ def archive(record: SQSRecord) -> None:
         # Delivered again; objects are never overwritten.
         if error.response["Error"]["Code"] != "PreconditionFailed":
             raise
-        logger.info("stored before", alert_id=alert["alert_id"])
+        logger.info("Alert was archived before", alert_id=alert["alert_id"])
+        return
+    logger.info("Alert archived", alert_id=alert["alert_id"])
 
 
 def key_of(alert: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from correlation import correlated
 from telemetry_view import SpeedView
 
 from .shadows import Shadows
@@ -34,6 +35,7 @@ class Alert(BaseModel):
     threshold: str
 
 
+@correlated(logger)
 def react(record: SQSRecord) -> None:
     """Let the shadow of the alert's thing desire what the latest state of the thing asks for."""
     logger.append_keys(message_id=record.message_id)

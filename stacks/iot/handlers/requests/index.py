@@ -18,6 +18,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from correlation import correlated
+
 from .backlog import Backlog, Delivery
 from .grammar import NotUnderstoodError, Request, read
 
@@ -40,6 +42,7 @@ class Queued(BaseModel):
     replay: str | None = None
 
 
+@correlated(logger)
 def work(record: SQSRecord) -> None:
     """Fulfil the request of one issue; the same delivery again answers nothing new."""
     queued = Queued.model_validate_json(record.body)

@@ -1,7 +1,7 @@
 """Changes of tickets, read from alerts and webhooks in one form for every tracker."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -29,9 +29,11 @@ class Change:
     """When it changed, UTC, ISO 8601 with milliseconds: a change that is older than the ticket has no effect."""
     event: str
     """Id of the event, the same when it is delivered again."""
+    traceparent: str = ""
+    """W3C Trace Context of what led to it: of a measurement, or of a delivery of the webhook."""
 
 
-def read(body: str, *, from_webhook: bool) -> Change:
+def read(body: str, *, from_webhook: bool, traceparent: str = "") -> Change:
     """Return the change in the body of a queue's message.
 
     Raises:
@@ -39,9 +41,10 @@ def read(body: str, *, from_webhook: bool) -> Change:
     """
     reader: Callable[[Any], Change] = of_delivery if from_webhook else of_alert
     try:
-        return reader(from_json(body, allow_inf_nan=False))
+        change = reader(from_json(body, allow_inf_nan=False))
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from error
+    return replace(change, traceparent=traceparent)
 
 
 def of_alert(alert: Mapping[str, Any]) -> Change:

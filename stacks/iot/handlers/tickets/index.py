@@ -13,16 +13,18 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from correlation import carried_by, correlated
+
 from .changes import read
 from .trackers import connect
 
 logger = Logger()
 
 
+@correlated(logger)
 def work(record: SQSRecord) -> None:
     """Apply one change to its ticket; the same change again has no effect."""
-    logger.append_keys(message_id=record.message_id)
-    change = read(record.body, from_webhook=_is_fifo(record.event_source_arn))
+    change = read(record.body, from_webhook=_is_fifo(record.event_source_arn), traceparent=carried_by(record) or "")
     changed = connect().take(change)
     logger.info("ticket" if changed else "no change", ticket=change.key, status=change.status, event=change.event)
 
@@ -31,12 +33,7 @@ def work(record: SQSRecord) -> None:
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Work on a batch: alerts come in any order, deliveries of the webhook one after the other for each issue."""
     fifo = any(_is_fifo(record["eventSourceARN"]) for record in event["Records"])
-    log: Any = logger  # it stands for a logging.Logger, by delegation
-    processor = (
-        SqsFifoPartialProcessor(skip_group_on_error=True, logger=log)
-        if fifo
-        else BatchProcessor(event_type=EventType.SQS, logger=log)
-    )
+    processor = SqsFifoPartialProcessor(skip_group_on_error=True) if fifo else BatchProcessor(event_type=EventType.SQS)
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
 

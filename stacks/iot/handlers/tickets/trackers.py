@@ -11,6 +11,8 @@ import urllib3
 from aws_lambda_powertools.utilities import parameters
 from botocore.exceptions import ClientError
 
+from correlation import TRACEPARENT
+
 from .changes import Change
 
 _TIMEOUT_SECONDS = 5
@@ -45,7 +47,7 @@ class TableTracker:
             self._table.update_item(
                 Key={"ticket": change.key},
                 UpdateExpression="SET #status = :status, title = :title, #text = :text, changed_at = :at, #event = "
-                ":event, opened_at = if_not_exists(opened_at, :at) ADD changes :one",
+                ":event, traceparent = :traceparent, opened_at = if_not_exists(opened_at, :at) ADD changes :one",
                 ConditionExpression="attribute_not_exists(changed_at) OR changed_at < :at",
                 ExpressionAttributeNames={"#status": "status", "#text": "text", "#event": "event"},
                 ExpressionAttributeValues={
@@ -54,6 +56,7 @@ class TableTracker:
                     ":text": change.text,
                     ":at": change.at,
                     ":event": change.event,
+                    ":traceparent": change.traceparent,
                     ":one": 1,
                 },
             )
@@ -92,6 +95,7 @@ class HttpTracker:
                 "Authorization": f"Bearer {self._token}",
                 "Content-Type": "application/json",
                 "Idempotency-Key": change.event,
+                **({TRACEPARENT: change.traceparent} if change.traceparent else {}),
             },
         )
         if answer.status == 409:  # noqa: PLR2004 - Conflict

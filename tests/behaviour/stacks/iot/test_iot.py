@@ -8,10 +8,13 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.operations.deployed_stack import DeployedStack, open_session
+from cdp_constructs.operations.trace.way import Way, follow
 from cdp_constructs.testing import eventually
 from demo.iot.fleet import Desk, Fleet, Room
 from demo.iot.operator import Operator
@@ -192,3 +195,39 @@ def test_webhook_delivered_twice_opens_one_ticket_and_the_next_event_closes_it(o
 def test_history_answers_mistakes_in_words(operator: Operator) -> None:
     assert operator.history(HOT, 0) == {"error": "thing is a name, and minutes 1 to 10,080"}
     assert operator.history("never-heard-of", 5)["minutes"] == []
+
+
+def test_a_measurement_and_a_delivery_are_followed_to_their_tickets(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in operator.cloud.root.environment(operator.cloud.endpoint, operator.region).items():
+        monkeypatch.setenv(name, value)
+    stack = DeployedStack("Iot", open_session(operator.region))
+    ids = {thing: uuid4().hex for thing in ("oven-01", "oven-02")}
+    stream, now = operator.part("TelemetrySpeedStream"), int(time.time() * 1000)
+    for thing, identity in ids.items():
+        measured = {"message_id": identity, "thing": thing, "context": "home", "type": "climate", "at": now}
+        # The one as AWS IoT names it, the other as a device may.
+        carried = {"trace_id": identity} if thing == "oven-01" else {"traceparent": f"00-{identity}-{'1' * 16}-01"}
+        data = json.dumps({**measured, **carried, "temperature": 99.0})
+        operator.client("kinesis").put_record(StreamName=stream, PartitionKey=thing, Data=data)
+    assert operator.webhook("followed-1", {"action": "opened", "issue": {"id": 815, "title": "It squeaks"}}) == 202
+    about = {f"alert/{thing}/TooHot": identity for thing, identity in ids.items()}
+    tickets = eventually(
+        lambda: found if {*about, "issue/815"} <= (found := operator.tickets()).keys() else None, what="the tickets"
+    )
+    for ticket, identity in about.items():
+        assert identity in tickets[ticket]["traceparent"]
+
+    def ways() -> list[Way] | None:
+        found = [follow([stack], identity, since=time.time() - 900) for identity in ids.values()]
+        return found if all("AlertsArchiver" in way.places() for way in found) else None
+
+    for way, identity in zip(eventually(ways, what="the archived alerts"), ids.values(), strict=True):
+        assert {"TelemetrySpeedFunction", "AlertsArchiver", "AlertsTicketsFunction"} <= set(way.places())
+        assert way.stops == []
+        for line in way.lines:
+            assert identity in line.fields.get("correlation_ids", [line.fields.get("correlation_id")])
+    delivered = tickets["issue/815"]["traceparent"].split("-")[1]
+    places = follow([stack], delivered, since=time.time() - 900).places()
+    assert places == ["AlertsTrackerReceiverFunction", "AlertsTicketsFunction"]

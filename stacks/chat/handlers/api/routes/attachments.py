@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Literal
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
@@ -10,8 +11,9 @@ from ...domain import rooms
 from .. import service
 from ..budgets import Budget
 from ..models import Identifier, NewUpload
-from .caller import Answer, Room, user_of
+from .caller import Answer, Room, traceparent_of, user_of
 
+logger = Logger(child=True)
 router = APIGatewayHttpRouter()
 
 
@@ -21,7 +23,10 @@ def request_upload(room: Room, body: NewUpload) -> Answer:
     user = user_of(router)
     rooms.require_member(service.table, user, room)
     service.budgets.spend(user, Budget.UPLOADS)
-    form = service.attachments.request_upload(user, room, body.name, body.content_type, body.size)
+    form = service.attachments.request_upload(
+        user, room, body.name, body.content_type, body.size, traceparent=traceparent_of(router)
+    )
+    logger.info("Upload form issued", room=room, upload_id=form["upload_id"])
     return form, HTTPStatus.CREATED
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
+from correlation import TRACEPARENT
+
 from ..models import LONGEST_PAGE, Identifier
 from ..user_pool import token_in
 
@@ -25,6 +27,11 @@ def user_of(router: APIGatewayHttpRouter) -> str:
         message = "the request carries no claims"
         raise RuntimeError(message)
     return str(claims["sub"])
+
+
+def traceparent_of(router: APIGatewayHttpRouter) -> str:
+    """Return the W3C Trace Context of the request, which the function has validated or started."""
+    return str(router.current_event.headers[TRACEPARENT])
 
 
 def token_of(router: APIGatewayHttpRouter) -> str:

@@ -3,17 +3,21 @@
 from http import HTTPStatus
 from typing import Annotated
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from correlation import id_of
 
 from ...domain import rooms
 from .. import service
 from ..models import Identifier, NewMessage, Reading
 from ..ordering import Cursor, parse_cursor
 from . import notifications
-from .caller import Answer, Limit, Room, user_of
+from .caller import Answer, Limit, Room, traceparent_of, user_of
 
+logger = Logger(child=True)
 router = APIGatewayHttpRouter()
 
 CursorText = Annotated[str, Query(max_length=1024)]
@@ -22,9 +26,22 @@ CursorText = Annotated[str, Query(max_length=1024)]
 @router.post("/rooms/<room>/messages")
 def post_message(room: Room, body: NewMessage) -> Answer:
     """Post a message: 201 when this call stored it, 200 when it was stored before."""
-    user = user_of(router)
     message, new = service.log.append(
-        room, user, body.client_message_id, body.text, body.attachments, answers=body.answers
+        room,
+        user_of(router),
+        body.client_message_id,
+        body.text,
+        body.attachments,
+        answers=body.answers,
+        traceparent=traceparent_of(router),
+    )
+    logger.info(
+        "Message stored" if new else "Message was stored before",
+        room=room,
+        region=message.region,
+        sequence=message.sequence,
+        # The message goes on with the id of the request that stored it; one that is sent again may have another id.
+        stored_by=id_of(message.traceparent),
     )
     return message.to_dict(), HTTPStatus.CREATED if new else HTTPStatus.OK
 

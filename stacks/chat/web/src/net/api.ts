@@ -15,17 +15,21 @@ import type {
 } from "../core/model.ts";
 import { type OutgoingMessage, SendFailed } from "../core/outbox.ts";
 import type { Regions } from "../core/regions.ts";
+import { newTrace, type Trace } from "../core/trace.ts";
 
 /** The API said no. */
 export class ApiError extends Error {
   readonly status: number;
   /** Seconds after which the caller may try again: all that the API lets one person do for now is used up. */
   readonly retryAfter: number | undefined;
+  /** By which an operator finds what happened. */
+  readonly traceId: string | undefined;
 
-  constructor(status: number, message: string, retryAfter?: number) {
+  constructor(status: number, message: string, retryAfter?: number, traceId?: string) {
     super(message);
     this.status = status;
     this.retryAfter = retryAfter;
+    this.traceId = traceId;
   }
 }
 
@@ -39,6 +43,8 @@ export interface Request {
   repeatable?: boolean;
   /** Goes out even when the page is closing. */
   keepalive?: boolean;
+  /** By default a new one for each request. */
+  trace?: Trace;
 }
 
 interface Tokens {
@@ -144,7 +150,11 @@ export class ChatApi {
   async send({ room: id, client_message_id, text, attachments, answers }: OutgoingMessage): Promise<Message> {
     const body = { client_message_id, text, attachments, answers };
     try {
-      return await this.call("POST", `${room(id)}/messages`, { body });
+      return await this.call("POST", `${room(id)}/messages`, {
+        body,
+        // However often it is tried, and wherever it is stored: one message, one id.
+        trace: newTrace(client_message_id),
+      });
     } catch (error) {
       throw sendFailed(error);
     }
@@ -183,10 +193,11 @@ export class ChatApi {
 
   /** Ask the Regions one after the other. */
   async call<Answer>(method: string, path: string, request: Request = {}): Promise<Answer> {
+    const trace = request.trace ?? newTrace();
     let last: unknown = new ApiUnavailable("no Region answered");
     for (const api of this.#regions.order()) {
       try {
-        const answer = await this.#ask<Answer>(api.url, method, path, request);
+        const answer = await this.#ask<Answer>(api.url, method, path, request, trace);
         if (this.#regions.answered(api)) this.#onRegion(api.region);
         return answer;
       } catch (error) {
@@ -207,11 +218,11 @@ export class ChatApi {
     throw last;
   }
 
-  async #ask<Answer>(base: string, method: string, path: string, request: Request): Promise<Answer> {
+  async #ask<Answer>(base: string, method: string, path: string, request: Request, trace: Trace): Promise<Answer> {
     let token = await this.#tokens.accessToken();
     let renewed = false;
     for (let busy = 1; ; ) {
-      const response = await this.#fetch(base, method, path, request, token);
+      const response = await this.#fetch(base, method, path, request, token, trace);
       if (response.ok) return (await response.json().catch(() => ({}))) as Answer;
       if (response.status === 401 && !renewed) {
         renewed = true;
@@ -225,11 +236,18 @@ export class ChatApi {
         continue;
       }
       const problem = (await response.json().catch(() => ({}))) as { message?: string };
-      throw new ApiError(response.status, problem.message ?? `HTTP ${response.status}`, retryAfter);
+      throw new ApiError(response.status, problem.message ?? `HTTP ${response.status}`, retryAfter, trace.id);
     }
   }
 
-  async #fetch(base: string, method: string, path: string, request: Request, token: string): Promise<Response> {
+  async #fetch(
+    base: string,
+    method: string,
+    path: string,
+    request: Request,
+    token: string,
+    trace: Trace,
+  ): Promise<Response> {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(request.query ?? {})) {
       if (value !== undefined) query.set(name, String(value));
@@ -240,6 +258,7 @@ export class ChatApi {
         method,
         headers: {
           Authorization: `Bearer ${token}`,
+          traceparent: trace.traceparent,
           ...(request.body === undefined ? {} : { "Content-Type": "application/json" }),
         },
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),

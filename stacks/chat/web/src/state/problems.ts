@@ -10,7 +10,13 @@ export function isRefusal(error: unknown): boolean {
 
 /** @param refusal what an answer 4xx means here; by default the reason that it gives */
 export function explain(error: unknown, refusal?: string): string {
-  if (!(error instanceof ApiError) || error.status >= 500) return t("errorUnavailable");
+  if (!(error instanceof ApiError)) return t("errorUnavailable");
+  if (error.status >= 500) return withId(t("errorUnavailable"), error);
   if (error.retryAfter !== undefined) return t("errorBusy", { seconds: error.retryAfter });
-  return refusal ?? t("errorOther", { reason: error.message });
+  return refusal ?? withId(t("errorOther", { reason: error.message }), error);
+}
+
+/** Add what an operator needs to find out why. */
+function withId(text: string, { traceId }: ApiError): string {
+  return traceId === undefined ? text : `${text} ${t("reportId", { id: traceId })}`;
 }

@@ -55,6 +55,7 @@ export const en = {
   errorTooMany: "Too many tries. Wait a little, then try again.",
   errorUnavailable: "The service cannot be reached. Check your connection, then try again.",
   errorOther: "That did not work: {reason}",
+  reportId: "Report this id: {id}",
   errorBusy: "That was a lot at once. Try again in {seconds} seconds.",
   errorNotYourEmail: "This is not the address of your account.",
   errorEmail: "Enter an e-mail address.",

@@ -57,6 +57,7 @@ export const ja: Strings = {
   errorTooMany: "試行回数が多すぎます。しばらくしてからお試しください。",
   errorUnavailable: "サービスに接続できません。接続を確認して、もう一度お試しください。",
   errorOther: "うまくいきませんでした: {reason}",
+  reportId: "お問い合わせの際はこの ID をお知らせください: {id}",
   errorBusy: "操作が多すぎます。{seconds}秒後にもう一度お試しください。",
   errorNotYourEmail: "アカウントのメールアドレスと違います。",
   errorEmail: "メールアドレスを入力してください。",
