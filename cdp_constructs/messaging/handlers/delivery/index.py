@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from notices import Device, Notices, Preferences
 from notices.state import Batch, Timer
 from notices.timers import arm, is_early, read, send
+from notices.values import WEB_PUSH
 from notices.waiting import Waiting
 
 from . import channels
@@ -91,12 +92,16 @@ def deliver(batch: Batch) -> int:
     for device in devices:
         if device.device in batch.done:
             continue
+        in_browser = device.platform == WEB_PUSH
+        push = channels.push_to_browser if in_browser else channels.push
         try:
-            pushed = channels.push(environment, people, user, device, message)
-            if pushed != "skipped":
-                count("SentPushes" if pushed == "sent" else "RemovedDevices")
+            pushed = push(environment, people, user, device, message)
+            if pushed == "sent":
+                count("SentWebPushes" if in_browser else "SentPushes")
+            elif pushed == "removed":
+                count("RemovedDevices")
             waiting.done(batch, device.device)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, channels.UnreachableError) as error:
             failures.append(error)
     if failures:
         raise failures[0]
