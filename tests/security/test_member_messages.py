@@ -1,4 +1,4 @@
-"""A member who wants to change what others said: rewrite it, remove it, react in their names, or bring it back."""
+"""A member who wants to change what others said: rewrite it, remove it, react in their names, or restore it."""
 
 import itertools
 from typing import Any
@@ -47,7 +47,7 @@ def test_an_id_of_somebody_elses_change_is_an_id_of_ones_own(room: Room) -> None
     assert set(seen["reactions"]) == {room.anna.sub, room.ben.sub}
 
 
-def test_what_was_deleted_is_not_brought_back_and_not_read_again(room: Room) -> None:
+def test_what_was_deleted_is_not_restored_and_not_read_again(room: Room) -> None:
     message = said(room, room.ben, "a secret")
     # The creator of the room may remove it.
     assert change(room.anna, AWAY, room, message["id"]) == 201

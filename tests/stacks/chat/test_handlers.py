@@ -508,8 +508,9 @@ def test_both_of_a_message_that_two_regions_accepted_are_kept(archive: Archive) 
     assert archive.kept() == [[here], [there], [there, here]]
 
 
-def test_the_archive_keeps_changes_beside_messages(archive: Archive) -> None:
-    message, change = said(7), {**CHANGED, "clock": MESSAGE_CLOCK + 9}
+@pytest.mark.parametrize("kind", ["edit", "deletion", "reaction"])
+def test_the_archive_keeps_changes_beside_messages(archive: Archive, kind: str) -> None:
+    message, change = said(7), {**CHANGED, "kind": kind, "clock": MESSAGE_CLOCK + 9}
     assert archive.keep(json.dumps({"kind": "change", "change": change}), message) == []
     assert archive.kept() == [[message, change]]
     # The same numbers in the logs of messages and of changes are two.
