@@ -19,9 +19,12 @@ from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
+from demo.chat.scale import answers, recovery
+from demo.chat.search import Search
 from demo.chat.system import Chat, synthesise, with_push
 from demo.logs import search_logs
 from demo.report import Report
+from stacks.chat.recovery import GOAL_SECONDS
 
 # A run writes about fourteen thousand.
 LOG_LINES = 5_000
@@ -85,6 +88,7 @@ def play(report: Report, scene: Conversation) -> None:
     pictures, operation = Pictures(scene), Operation(scene)
     with report.chapter("Pictures"):
         report.step("A JPEG, fetched by a signed URL in the other Region", "the same bytes", pictures.send_a_picture)
+        report.step("Search by words and by a file's name", "found in every Region", Search(scene).find)
         report.step("A file of 20 MB", "refused by the API and by S3", pictures.too_large)
         report.step("A .exe called .jpg", "in quarantine, no attachment", pictures.disguised)
         report.step("An expired form", "refused by S3", pictures.expired)
@@ -131,6 +135,8 @@ def main() -> int:
                     "no token, address, text, code, signed URL or key",
                     lambda: search_logs(cloud, chat.regions, chat.private_values(), least=LOG_LINES),
                 )
+        with report.chapter("A million people"):
+            report.step("The loss of a Region, for all of them", f"within {GOAL_SECONDS:,.0f} s", recovery)
         console.print()
         console.print(report.table())
         for line in live.latencies() if live is not None else ():
@@ -142,6 +148,9 @@ def main() -> int:
             for region, address in chat.apis.items():
                 console.print(f"  API in {region}: {address}", soft_wrap=True)
             console.print(cloud.root.exports(cloud.endpoint, next(iter(chat.apis))), soft_wrap=True, highlight=False)
+    console.print()
+    for one in answers():
+        console.print(f"[bold]{one.question}[/bold], {one.answer} [dim]({one.command})[/dim]", soft_wrap=True)
     return report.conclude(time.perf_counter() - started)
 
 

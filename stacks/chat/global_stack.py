@@ -7,7 +7,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from cdp_constructs import SignInUserPool, VapidKeys
+from cdp_constructs import SignInUserPool, StorageIndex, VapidKeys
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 from stacks.chat.senders import SenderConfiguration
@@ -21,6 +21,7 @@ class GlobalStack(Stack):
         user_pool_client: The public client (browser, mobile application); it has no secret.
         issuer: The pool's tokens for that client, as every Region's API takes them.
         table: Rooms, members, messages and attachments, with a replica in every Region.
+        attachment_index: What is in the upload buckets of all Regions, with a replica in every Region.
         vapid_keys: The key pair of Web Push, readable in every Region; None without Web Push.
     """
 
@@ -67,6 +68,8 @@ class GlobalStack(Stack):
             deletion_protection=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
+        # Each Region's index writes what is in its own bucket, and each Region's API searches all of it.
+        self.attachment_index = StorageIndex.global_table(self, "AttachmentIndex", replica_regions=replicas)
 
         self.vapid_keys = None
         if configuration.notices is not None and configuration.notices.web_push:
@@ -81,8 +84,17 @@ class GlobalStack(Stack):
 
         The construct's own ``table_name`` would want a fixed name, and that an account id, for the other Regions.
         """
-        resource: dynamodb.CfnGlobalTable = self.table.node.default_child  # type: ignore[assignment]  # its only L1
-        return resource.ref
+        return _name_of(self.table)
+
+    @property
+    def attachment_index_name(self) -> str:
+        """Name of the attachments' index in every Region, as ``table_name``."""
+        return _name_of(self.attachment_index)
+
+
+def _name_of(table: dynamodb.TableV2) -> str:
+    resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1
+    return resource.ref
 
 
 def _sender(given: SenderConfiguration | None) -> cognito.UserPoolEmail | None:

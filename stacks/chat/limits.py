@@ -19,6 +19,7 @@ class LimitsConfiguration(BaseModel):
     rooms_per_hour: int = 20
     joins_per_hour: int = 60
     uploads_per_hour: int = 60
+    searches_per_minute: int = 30
     settings_per_hour: int = 60
     """Names, notifications, devices, invite codes and removed members together."""
 

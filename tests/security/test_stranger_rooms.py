@@ -30,6 +30,7 @@ ROUTES = [
     ("GET", "/rooms/{room}/attachments/0198c5d2-0000-7000-8000-000000000000", None),
     ("POST", "/rooms/{room}/members", {"invite_code": "guessed"}),
     *ONE_MESSAGE,
+    ("GET", "/rooms/{room}/search?text=garden", None),
     ("DELETE", "/rooms/{room}/members/me", None),
 ]
 LEAVE = ROUTES[-1]

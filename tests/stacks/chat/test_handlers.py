@@ -65,6 +65,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": json.dumps({"us-west-2": "Chat-us-west-2-SignDownload"}),
         "ACCEPTED_PREFIX": "accepted/",
+        "ATTACHMENT_INDEX": "index",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -845,61 +846,3 @@ def test_a_thumbnail_is_signed_by_its_own_key(api: ModuleType, monkeypatch: pyte
     assert json.loads(asked[0]["Payload"])["path"] == "anna/u-1/thumbnail/320.webp"
     del item["thumbnail_file"]
     assert call(api, "GET", "/rooms/r/attachments/u-1", variant="thumbnail")[0] == 404
-
-
-class Found:
-    """Stands for a table that answers one query."""
-
-    def __init__(self, count: int, last: str | None) -> None:
-        self.asked: dict[str, Any] = {}
-        self._answer: dict[str, Any] = {
-            "Items": [
-                {
-                    "sk": f"ATTACHMENT#u-{number}",
-                    "name": "cat.jpg",
-                    "content_type": "image/jpeg",
-                    "size": Decimal(1),
-                    "owner": "anna",
-                    "accepted_at": "2026-01-02T03:04:05+00:00",
-                }
-                for number in range(count)
-            ]
-        }
-        if last:
-            self._answer["LastEvaluatedKey"] = {"pk": "ROOM#r", "sk": f"ATTACHMENT#{last}"}
-
-    def query(self, **asked: Any) -> dict[str, Any]:
-        self.asked = asked
-        return self._answer
-
-
-@pytest.mark.parametrize(
-    ("count", "last", "shown", "after"),
-    [(3, None, 2, "u-1"), (2, None, 2, None), (0, "u-999", 0, "u-999"), (1, "u-999", 1, "u-999")],
-    ids=["more than asked for", "exactly all", "a page without a match", "more to look through"],
-)
-def test_a_search_looks_at_so_many_and_says_where_to_go_on(
-    api: ModuleType, monkeypatch: pytest.MonkeyPatch, count: int, last: str | None, shown: int, after: str | None
-) -> None:
-    table = Found(count, last)
-    monkeypatch.setattr(service(api), "table", table)
-    status, answer, _ = call(api, "GET", "/rooms/r/attachments", name="\uff23AT", limit="2", after="u-9")
-    assert (status, len(answer["attachments"]), answer["after"]) == (200, shown, after)
-    assert table.asked["ExpressionAttributeValues"] == {
-        ":room": "ROOM#r",
-        ":attachments": "ATTACHMENT#",
-        ":name": "cat",
-    }
-    assert table.asked["ExclusiveStartKey"] == {"pk": "ROOM#r", "sk": "ATTACHMENT#u-9"}
-    assert (table.asked["ScanIndexForward"], table.asked["Limit"]) == (False, 1000)
-
-
-def test_a_list_without_a_filter_reads_no_more_than_it_shows(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service(api), "table", Found(2, "u-1"))
-    _, answer, _ = call(api, "GET", "/rooms/r/attachments", limit="2")
-    assert (service(api).table.asked["Limit"], answer["after"]) == (2, "u-1")
-    assert "FilterExpression" not in service(api).table.asked
-
-
-def test_a_search_for_nothing_is_the_clients_mistake(api: ModuleType) -> None:
-    assert call(api, "GET", "/rooms/r/attachments", name="")[0] == 422

@@ -104,7 +104,7 @@ def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build:
 
 
 def test_every_region_has_a_replica_that_can_be_restored_and_not_be_deleted(templates: dict[str, Any]) -> None:
-    table = only(templates["ChatGlobal"], "AWS::DynamoDB::GlobalTable")
+    table = only(templates["ChatGlobal"], "AWS::DynamoDB::GlobalTable", "Table")
     assert {replica["Region"] for replica in table["Replicas"]} == {"ap-northeast-1", "us-west-2"}
     for replica in table["Replicas"]:
         assert replica["DeletionProtectionEnabled"]
@@ -113,6 +113,26 @@ def test_every_region_has_a_replica_that_can_be_restored_and_not_be_deleted(temp
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     # Eventually consistent between Regions: the ordering rule is made for that, and each Region writes by itself.
     assert table.get("MultiRegionConsistency", "EVENTUAL") == "EVENTUAL"
+
+
+def test_attachments_of_all_regions_are_found_in_each(templates: dict[str, Any]) -> None:
+    shared = only(templates["ChatGlobal"], "AWS::DynamoDB::GlobalTable", "AttachmentIndex")
+    assert {replica["Region"] for replica in shared["Replicas"]} == {"ap-northeast-1", "us-west-2"}
+    assert all(replica["DeletionProtectionEnabled"] for replica in shared["Replicas"])
+    for stack in (HOME, AWAY):
+        template = templates[stack]
+        writer = only(template, "AWS::Lambda::Function", "AttachmentsIndexWriterFunction")
+        api = only(template, "AWS::Lambda::Function", "ChatFunction")
+        index = api["Environment"]["Variables"]["ATTACHMENT_INDEX"]
+        assert writer["Environment"]["Variables"]["TABLE_NAME"] == index
+        assert writer["Environment"]["Variables"]["OWNER_METADATA"] == "room"
+        [asked] = [
+            statement
+            for statement in statements(template, "ChatFunctionRole")
+            if "/index/ByOwner" in json.dumps(statement["Resource"])
+        ]
+        # The API reads the index, and never writes it.
+        assert asked["Action"] == "dynamodb:Query"
 
 
 def test_what_cannot_be_made_again_is_retained(templates: dict[str, Any]) -> None:
@@ -464,7 +484,7 @@ def test_regions_know_each_other_without_custom_resources(templates: dict[str, A
 
 def test_one_region_alone_signs_for_itself_and_reads_what_a_retired_one_left(synthesis: Synthesis) -> None:
     templates = synthesis(one_region_in_a_stage).templates
-    table = only(templates["Production-ChatGlobal"], "AWS::DynamoDB::GlobalTable")
+    table = only(templates["Production-ChatGlobal"], "AWS::DynamoDB::GlobalTable", "Table")
     assert [replica["Region"] for replica in table["Replicas"]] == ["eu-west-1"]
     template = templates["Production-Chat-eu-west-1"]
     environment = only(template, "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]

@@ -28,6 +28,7 @@ class Budget(StrEnum):
     ROOMS = "rooms_per_hour"
     JOINS = "joins_per_hour"
     UPLOADS = "uploads_per_hour"
+    SEARCHES = "searches_per_minute"
     SETTINGS = "settings_per_hour"
     """Names, notifications, devices, invite codes and removed members."""
 

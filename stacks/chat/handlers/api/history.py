@@ -129,7 +129,7 @@ class History:
         Raises:
             MessageNotFoundError: when there is none of this id.
         """
-        for found in self._of_ids(room, [message]):
+        for found in self.present(room, [message]):
             return found
         raise MessageNotFoundError
 
@@ -156,9 +156,9 @@ class History:
         seen = without_duplicates(page, {message: places_in(of) for message, of in notes.items()})
         there = {message.id for message in seen}
         wanted = {message.answers: None for message in seen if message.answers and message.answers not in there}
-        return [current(message, notes[message.id]) for message in seen], self._of_ids(room, wanted)
+        return [current(message, notes[message.id]) for message in seen], self.present(room, wanted)
 
-    def _of_ids(self, room: str, messages: Iterable[str]) -> list[dict[str, Any]]:
+    def present(self, room: str, messages: Iterable[str]) -> list[dict[str, Any]]:
         """Return messages in their present state; those that are not known here are left out."""
         notes = self.items.notes(room, messages)
         place_by_id = {message: place for message, of in notes.items() if (place := place_of(of))}

@@ -8,11 +8,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .bodies import refuse_body
 from .problems import PROBLEMS, explain
-from .routes import account, attachments, changes, messages, notifications, rooms
+from .routes import account, attachments, changes, messages, notifications, rooms, search
 
 logger = Logger()
 app = APIGatewayHttpResolver(enable_validation=True)
-for routes in (rooms, messages, changes, attachments, notifications, account):
+for routes in (rooms, messages, changes, search, attachments, notifications, account):
     app.include_router(routes.router)
 app.exception_handler(list(PROBLEMS))(explain)
 

@@ -1,8 +1,9 @@
 """What clients may send."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from ..domain.emoji import is_emoji
 from ..domain.names import check_name, shown
@@ -11,6 +12,8 @@ LONGEST_TEXT = 4096
 """Longest message in bytes of UTF-8."""
 LONGEST_PAGE = 100
 """Most items of one answer: 100 messages of the longest kind stay under the 1 MB of one DynamoDB query."""
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Between these are all times that a search can be about."""
 
 
 def _fits(text: str) -> str:
@@ -33,6 +36,7 @@ DisplayName = Annotated[str, AfterValidator(check_name), Field(max_length=40)]
 RoomName = Annotated[str, AfterValidator(check_name), Field(max_length=80)]
 # Of a file it is shown what can be shown: operating systems and other applications write hidden characters into names.
 FileName = Annotated[str, AfterValidator(shown), Field(min_length=1, max_length=255)]
+Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_fits)]
 
 

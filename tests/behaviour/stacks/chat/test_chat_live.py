@@ -219,7 +219,7 @@ def test_presence_and_typing_appear_in_the_other_region_and_end(room: Room, chat
 def lapse(chat: Chat, region: str, room: Room, kind: str) -> None:
     """Let the time of Anna's entry be over."""
     chat.cloud.client("dynamodb", region).update_item(
-        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable"),
+        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable", "Table"),
         Key={"pk": {"S": f"ROOM#{room.id}"}, "sk": {"S": f"{kind}#{room.anna.sub}"}},
         UpdateExpression="SET expires_at = :past",
         ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},

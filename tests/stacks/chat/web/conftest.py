@@ -137,6 +137,8 @@ class Visitors:
         self, account: Person, email: str, region: str, *, signed_in: bool = True, **options: Any
     ) -> Someone:
         """Open a browser with a profile of its own, in which the person has signed in before or not."""
+        # Only tests about it have a service worker: it hides requests from those who watch the page.
+        options = {"service_workers": "block", **options}
         options = {"locale": "en-US", "color_scheme": "light", "viewport": {"width": 1200, "height": 800}, **options}
         context = self.browser.new_context(permissions=["clipboard-read", "clipboard-write"], **options)
         self._contexts.append(context)

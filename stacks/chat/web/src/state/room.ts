@@ -3,7 +3,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Conversation } from "../core/conversation.ts";
 import { layout, type Row } from "../core/layout.ts";
-import type { LiveEvent, Member, Message, Room } from "../core/model.ts";
+import type { LiveEvent, Member, Message, OlderPage, Room } from "../core/model.ts";
 import type { OutgoingMessage } from "../core/outbox.ts";
 import { t } from "../text/i18n.ts";
 import { Announcer } from "./announcer.ts";
@@ -19,6 +19,8 @@ import type { Services } from "./services.ts";
 export interface RoomOptions {
   services: Services;
   room: Room;
+  /** Its newest messages as they were kept; by default they are read. */
+  page?: OlderPage | undefined;
   /** Messages that were not read when the room was opened. */
   unread: number;
   /** The newest messages have been seen, up to this cursor. */
@@ -100,14 +102,16 @@ export class RoomStore {
 
   /** Read the newest messages. */
   static async open(options: RoomOptions): Promise<RoomStore> {
-    const { api, messages } = options.services;
+    const { page, services } = options;
+    const { api, messages } = services;
     const id = options.room.room;
     let store: RoomStore | undefined;
     const conversation = await Conversation.open({
       room: options.room,
       history: {
         after: (cursor) => api.messagesAfter(id, cursor),
-        before: (place) => api.messagesBefore(id, place),
+        before: (place) =>
+          page !== undefined && place === "latest" ? Promise.resolve(page) : api.messagesBefore(id, place),
         around: (message) => messages.around(id, message),
         one: (message) => messages.one(id, message),
       },
@@ -148,6 +152,14 @@ export class RoomStore {
   update(room: Room): void {
     this.creator.value = room.creator;
     this.#conversation.update(room);
+  }
+
+  /** Keep what is shown for a page that opens without a network. */
+  keep(): void {
+    const { cursor, gap, hasOlder, messages, room } = this.#conversation;
+    const newest = messages.slice(messages.findIndex(({ id }) => id === gap) + 1);
+    const more = hasOlder || newest.length < messages.length;
+    this.services.kept.keepRoom({ ...room, creator: this.creator.peek() }, newest, cursor, more);
   }
 
   catchUp(): void {
@@ -206,7 +218,10 @@ export class RoomStore {
   }
 
   readonly #visible = (): void => {
-    if (document.visibilityState === "hidden") return;
+    if (document.visibilityState === "hidden") {
+      this.keep();
+      return;
+    }
     void this.heartbeat.beat();
     if (this.position.follows.value) this.seen();
   };

@@ -1,14 +1,16 @@
 /** The state of a signed-in user: the connection, the rooms, the page that is shown, and the actions. */
 
-import { signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals";
 import type { Account } from "../core/account.ts";
 import { type Api, type Configuration, reachable, uploadAddress } from "../core/config.ts";
+import { Kept } from "../core/kept.ts";
 import { Live, type LiveState } from "../core/live.ts";
 import type { LiveEvent, SessionInfo } from "../core/model.ts";
 import { Regions } from "../core/regions.ts";
 import { ApiError, ChatApi } from "../net/api.ts";
 import { MessagesApi } from "../net/messages.ts";
 import { t } from "../text/i18n.ts";
+import { AttachmentFile } from "./attachment.ts";
 import { ConnectionStore } from "./connection.ts";
 import { toast } from "./feedback.ts";
 import { forgetInviteCode, storeInviteCode } from "./invites.ts";
@@ -37,7 +39,7 @@ export class WorkspaceStore {
   readonly services: Services;
   readonly connection = new ConnectionStore();
   readonly rooms: RoomsStore;
-  readonly name = signal("");
+  readonly name: Signal<string>;
   /** The user has no name yet and must enter one. */
   readonly needsName = signal(false);
   /** The Region that answers. */
@@ -50,6 +52,8 @@ export class WorkspaceStore {
   constructor({ configuration, apis, account }: WorkspaceOptions) {
     const me = account.current?.user ?? "";
     this.email = account.current?.email ?? "";
+    const kept = new Kept(localStorage);
+    this.name = signal(kept.name);
     const address = (url: string): string => reachable(url, configuration.local);
     const api = new ChatApi(new Regions(apis), account, (region) => toast(t("regionChanged", { region })));
     const messages = new MessagesApi(api);
@@ -71,6 +75,7 @@ export class WorkspaceStore {
       messages,
       outbox: this.#queues.outbox,
       changes: this.#queues.changes,
+      kept,
       me,
       address,
       uploadAddress: (url) => uploadAddress(url, configuration),
@@ -82,7 +87,10 @@ export class WorkspaceStore {
       api,
       me,
       opened: () => this.navigation.opened()?.id,
-      onLoaded: () => {
+      kept: () => kept.rooms(),
+      onLoaded: (rooms) => {
+        // Who signed out meanwhile leaves nothing behind.
+        if (!this.#listeners.signal.aborted) kept.keepRooms(rooms);
         for (const { room } of this.rooms.sorted.value.slice(0, MAX_FOLLOWED)) this.#live.follow(room);
       },
     });
@@ -105,7 +113,9 @@ export class WorkspaceStore {
     addEventListener("offline", () => this.#offline(), { signal: ended });
     const hidden = (): void => {
       const open = this.navigation.opened();
-      if (open !== undefined) api.absent(open.id).catch(() => undefined);
+      if (open === undefined) return;
+      open.keep();
+      api.absent(open.id).catch(() => undefined);
     };
     addEventListener("pagehide", hidden, { signal: ended });
     const visible = (): void => {
@@ -168,8 +178,14 @@ export class WorkspaceStore {
     await this.services.api.leave(room);
     this.#live.unfollow(room);
     forgetInviteCode(room);
+    this.services.kept.forgetRoom(room);
     this.rooms.forget(room);
     navigate(undefined);
+  }
+
+  /** A file of a room that is open or not. */
+  fileOf(room: string, id: string): AttachmentFile {
+    return new AttachmentFile(this.services, room, id);
   }
 
   /** Delete the account; what remains to be done is to sign out. */
@@ -205,6 +221,7 @@ export class WorkspaceStore {
     if (given !== undefined) forgetName();
     this.region.value = session.region;
     this.name.value = session.name ?? "";
+    if (!this.#listeners.signal.aborted) this.services.kept.keepName(this.name.value);
     this.needsName.value = !session.name;
     return session;
   }
@@ -238,6 +255,7 @@ export class WorkspaceStore {
     const name = this.rooms.find(room)?.name;
     if (name !== undefined) toast(t("roomLost", { room: name }));
     forgetInviteCode(room);
+    this.services.kept.forgetRoom(room);
     this.rooms.forget(room);
     if (this.navigation.opened(room) !== undefined) void this.navigation.show(true);
   }

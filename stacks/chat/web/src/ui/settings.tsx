@@ -7,7 +7,7 @@ import { ApiError } from "../net/api.ts";
 import { toast } from "../state/feedback.ts";
 import { NoticesStore } from "../state/notices.ts";
 import { chooseTheme, chosenLanguage, chosenTheme, rememberLanguage, type Theme } from "../state/preferences.ts";
-import { explain } from "../state/problems.ts";
+import { explain, isRefusal } from "../state/problems.ts";
 import type { WorkspaceStore } from "../state/workspace.ts";
 import { type StringKey, t } from "../text/i18n.ts";
 import { Dialog, openDialog } from "./dialog.tsx";
@@ -46,6 +46,7 @@ export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode 
         submit={t("save")}
         action={save}
         explain={(error) => explain(error, isConflict(error) ? t("noticesNoAddress") : undefined)}
+        about={(error) => (isRefusal(error) && !isConflict(error) ? name : undefined)}
       >
         <Group title={t("profile")}>
           <Field state={name} label={t("displayName")} hint={t("displayNameHint")} maxLength={40} />
