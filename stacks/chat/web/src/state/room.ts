@@ -117,7 +117,9 @@ export class RoomStore {
         around: (message) => messages.around(id, message),
         one: (message) => messages.one(id, message),
       },
-      onChange: (what, attachment) => store?.#changed(what, attachment),
+      onChange: (what, attachment) => {
+        if (store !== undefined) store.#changed(what, attachment);
+      },
     });
     store = new RoomStore(options, conversation);
     return store;
