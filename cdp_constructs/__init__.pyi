@@ -16,6 +16,7 @@ from cdp_constructs.data.storage_index import StorageIndex as StorageIndex
 from cdp_constructs.delivery.cache_distribution import CacheDistribution as CacheDistribution
 from cdp_constructs.delivery.direct_hosting import DirectHosting as DirectHosting
 from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution as PrivateCacheDistribution
+from cdp_constructs.delivery.web_application_firewall import WebApplicationFirewall as WebApplicationFirewall
 from cdp_constructs.iot.aggregation import Aggregation as Aggregation
 from cdp_constructs.iot.broadcast import Broadcast as Broadcast
 from cdp_constructs.iot.claim_certificate import ClaimCertificate as ClaimCertificate
@@ -38,6 +39,9 @@ from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_com
 from cdp_constructs.operations.alarm_topic import add_mail as add_mail
 from cdp_constructs.operations.dashboards import StackContents as StackContents
 from cdp_constructs.operations.dashboards import add_dashboard as add_dashboard
+from cdp_constructs.operations.placeholders import Placeholder as Placeholder
+from cdp_constructs.operations.placeholders import is_placeholder as is_placeholder
+from cdp_constructs.operations.placeholders import refuse_placeholders as refuse_placeholders
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace as ChannelNamespace
 from cdp_constructs.realtime.events_namespace import EventsNamespace as EventsNamespace
 from cdp_constructs.realtime.realtime_channels import RealtimeChannels as RealtimeChannels

@@ -24,6 +24,7 @@ MODULE_OF = {
     "MultiRegionLatencyRouting": "cdp_constructs.routing.multi_region_latency_routing",
     "Notifications": "cdp_constructs.messaging.notifications",
     "PUSH_SERVICES": "cdp_constructs.messaging.web_push",
+    "Placeholder": "cdp_constructs.operations.placeholders",
     "PointToPoint": "cdp_constructs.iot.point_to_point",
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
     "QueueConsumer": "cdp_constructs.messaging.queue_consumer",
@@ -39,6 +40,7 @@ MODULE_OF = {
     "TopicRule": "cdp_constructs.iot.topic_rule",
     "TopicSpace": "cdp_constructs.iot.topics",
     "VapidKeys": "cdp_constructs.messaging.vapid_keys",
+    "WebApplicationFirewall": "cdp_constructs.delivery.web_application_firewall",
     "WebPush": "cdp_constructs.messaging.web_push",
     "WebSocketChannels": "cdp_constructs.realtime.web_socket_channels",
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
@@ -47,5 +49,7 @@ MODULE_OF = {
     "add_dashboard": "cdp_constructs.operations.dashboards",
     "add_mail": "cdp_constructs.operations.alarm_topic",
     "alarms_of": "cdp_constructs.core.alarms",
+    "is_placeholder": "cdp_constructs.operations.placeholders",
+    "refuse_placeholders": "cdp_constructs.operations.placeholders",
     "use_access_log_bucket": "cdp_constructs.core.buckets",
 }

@@ -108,7 +108,7 @@ def not_executed(deployment: Deployment) -> Table:
     """Return what the embedded cloud could not do, by kind of resource."""
     table = Table(title="What the embedded cloud could not do")
     for column in ("Resource type", "Count", "How far it goes", "What is missing"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     kinds = sorted({(one.resource_type, str(one.support), one.reason) for one in deployment.not_executed})
     for kind, support, reason in kinds:
         count = sum(one.resource_type == kind for one in deployment.not_executed)

@@ -19,7 +19,7 @@ from cdp_constructs.local.deployment.deployer import Deployment
 from cdp_constructs.local.errors import DeploymentError, InstallError, LocalCloudError, StartError
 from cdp_constructs.local.process import environments, installation, kept, launcher
 
-__all__ = ["ExitCode", "app"]
+__all__ = ["ExitCode", "local"]
 
 
 class ExitCode(IntEnum):
@@ -38,22 +38,10 @@ _EXIT_CODES = (
     "assembly, 3 the embedded cloud could not be started or reached, 130 interrupted before the deployment was done."
 )
 
-app = typer.Typer(
-    name="cdp",
-    help="AWS Cloud Design Patterns: tools around the library.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
 local = typer.Typer(help="Run a cloud assembly on this machine.", no_args_is_help=True)
-app.add_typer(local, name="local")
 
 _log = Console(stderr=True, highlight=False)
 """Progress and errors; standard output has the result only."""
-
-
-@app.callback()
-def _cdp() -> None:
-    """Keep `local` a command of its own."""
 
 
 @contextlib.contextmanager
@@ -153,6 +141,8 @@ def up(
         else:
             cloud = ending.enter_context(LocalCloud.start())
         held = cloud.log_file is not None
+        if not (keep or endpoint or held):
+            _log.print(f"deploying into the embedded cloud that was kept at {cloud.endpoint}; `cdp local down` ends it")
         deployment = _deploy(cloud, assembly, stack, parameters, allow_assets_outside=allow_assets_outside)
         addresses = endpoints(cloud, deployment)
         if as_json:

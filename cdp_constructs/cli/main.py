@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: What follows `cdp`; the arguments of this process by default.
     """
     try:
-        from cdp_constructs.cli.local import app
+        from cdp_constructs.cli.app import app
     except ModuleNotFoundError as error:
         # The script is installed with the library, the packages that it needs with the extra.
         if (error.name or "").startswith("cdp_constructs"):

@@ -1,6 +1,6 @@
 """The key pairs that sign URLs and cookies of one distribution, what rotates them, and the function that signs."""
 
-from aws_cdk import Aws, CustomResource, Duration, RemovalPolicy, Token
+from aws_cdk import Aws, CustomResource, Duration, Fn, RemovalPolicy, Token
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -12,7 +12,7 @@ from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 
 # A rotation keeps the previous key trusted, so a function may sign with what it read minutes ago.
@@ -86,6 +86,11 @@ class SigningKeys(Construct):
             service_timeout=minutes(3),
             properties={"SecretId": self.secret.secret_arn},
         )
+        # The group's name, as the function makes it of the custom resource's event: a rotation finds the group by it
+        # when the secret has lost its key.
+        made_for = stack_of(self).get_logical_id(keys.node.default_child)[-40:]  # type: ignore[arg-type]  # its L1
+        deployment = Fn.select(2, Fn.split("/", Aws.STACK_ID))
+        function.add_environment("KEY_GROUP_NAME", Fn.join("-", [made_for, deployment]))
         # The permissions come before the first key and go after the last one.
         keys.node.add_dependency(policy)
         self.key_group = cloudfront.KeyGroup.from_key_group_id(self, "KeyGroup", keys.ref)

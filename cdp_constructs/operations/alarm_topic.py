@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import ArnFormat, RemovalPolicy
+from aws_cdk import Annotations, ArnFormat, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
@@ -15,7 +15,10 @@ from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.runbooks import runbook_of
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 
-__all__ = ["AlarmTopic", "add_composite_alarm", "add_mail"]
+__all__ = ["AlarmTopic", "add_composite_alarm", "add_mail", "warn_without_receiver"]
+
+WITHOUT_RECEIVER = "cdp-constructs:alarms-without-receiver"
+"""Id of the warning about alarms that nobody receives."""
 
 
 @checks_options
@@ -94,6 +97,20 @@ def add_mail(
         dead_letter_queue=add_dead_letter_queue(
             scope, f"{construct_id}Failures", alarm_topic=alarm_topic, holds=f"{holds} that could not be mailed"
         ),
+    )
+
+
+def warn_without_receiver(scope: Construct, option: str) -> None:
+    """Warn at synthesis that the alarms of a system go to a topic that nobody subscribes to.
+
+    Args:
+        scope: The stack; who subscribes in another way acknowledges the warning there, or on the app.
+        option: The key of the configuration that names a receiver, such as ``chat.alarm_email``.
+    """
+    Annotations.of(scope).add_warning_v2(
+        WITHOUT_RECEIVER,
+        f"{option} is not set: alarms go to a topic without a subscription, and nobody receives them. Set it, or "
+        f"subscribe to the topic and call Annotations.of(app).acknowledge_warning({WITHOUT_RECEIVER!r}).",
     )
 
 

@@ -141,3 +141,13 @@ def check_address(key: str, option: str, address: str | None) -> str | None:
             fix = "Use an address such as ops@example.com"
             raise InvalidOptionError(key, option, f"is {address!r}", fix) from None
     return address
+
+
+def check_page_address(key: str, option: str, address: str | None) -> str | None:
+    """Return the address of a folder of pages, or None where it is left out.
+
+    Raises:
+        InvalidOptionError: for anything else; whether something answers there is not asked.
+    """
+    fix = "Use an address such as https://wiki.example.com/runbooks, or leave it out"
+    return check_form(key, option, address, r"https?://[^\s/]+(/\S*)?", fix)

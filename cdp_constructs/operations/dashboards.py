@@ -1,17 +1,20 @@
 """A dashboard that is put together from a finished stack: whatever is added to the stack later is on it, too."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdp_constructs.core.options import checks_options
-from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute
+from cdp_constructs.core.runbooks import runbook_of
 
 __all__ = ["StackContents", "add_dashboard"]
 
@@ -31,6 +34,7 @@ class StackContents:
         alarms: All but composite ones.
         queues: By their path in the stack, which alarms and runbooks name.
         functions: Likewise.
+        topics: Likewise.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -44,6 +48,12 @@ class StackContents:
         self.alarms = [item for item in constructs if isinstance(item, cloudwatch.Alarm)]
         self.queues = by_path(sqs.Queue)
         self.functions = by_path(lambda_.Function)
+        self.topics = by_path(sns.Topic)
+        self._within = within
+
+    def alarm(self, path: str) -> cloudwatch.Alarm:
+        """Return the alarm at a path in the stack, for the line of its threshold in a graph."""
+        return next(alarm for alarm in self.alarms if path_of(alarm) == f"{self._within}{path}")
 
 
 def add_dashboard(
@@ -69,16 +79,92 @@ def add_dashboard(
         default_interval=Duration.hours(3),
         widgets=[
             [_alarm_status(contents.alarms)],
+            [_links(contents, region=stack_of(scope).region)],
             *(list(row) for row in rows),
             [*_queue_graphs(contents.queues), *beside_queues],
             [*_function_graphs(contents.functions)],
+            [*_shared_graphs(contents.topics)],
         ],
     )
 
 
-def graph(title: str, *metrics: cloudwatch.IMetric, width: int = 8) -> cloudwatch.GraphWidget:
-    """Return a graph for a row of a dashboard, which is 24 wide."""
-    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=width, height=6)
+def graph(
+    title: str,
+    *metrics: cloudwatch.IMetric,
+    width: int = 8,
+    alarms: Sequence[cloudwatch.Alarm] = (),
+    region: str | None = None,
+) -> cloudwatch.GraphWidget:
+    """Return a graph for a row of a dashboard, which is 24 wide.
+
+    Args:
+        title: What it shows, with the unit.
+        metrics: Its lines.
+        width: Up to 24.
+        alarms: Their thresholds are drawn as lines.
+        region: Where the metrics are; by default the dashboard's Region.
+    """
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=list(metrics),
+        left_annotations=[alarm.to_annotation() for alarm in alarms],
+        width=width,
+        height=6,
+        region=region,
+    )
+
+
+def _links(contents: StackContents, *, region: str) -> cloudwatch.TextWidget:
+    """Return links to the runbooks of the alarms, where they are addresses, and to the functions' logs."""
+    pages = sorted({page for alarm in contents.alarms if (page := _page_of(alarm)) is not None})
+    links = [f"[{page.rpartition('/')[2].removesuffix('.md')}]({page})" for page in pages if "://" in page]
+    folder = sorted({page.rpartition("/")[0] for page in pages if "://" not in page})
+    runbooks = " · ".join(links or [f"`{name}`" for name in folder]) or "none"
+    console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
+    logs = [
+        # The console wants a name's slashes as percent codes, twice; names that CloudFormation gives have none.
+        f"[{_readable(path)}]({console}{_log_group(function)})"
+        for path, function in contents.functions.items()
+    ]
+    return cloudwatch.TextWidget(
+        markdown=f"**Runbooks** {runbooks}\n\n**Logs** {' · '.join(logs) or 'none'}", width=_ROW, height=4
+    )
+
+
+def _log_group(function: lambda_.Function) -> str:
+    # Not function.log_group, which adds a custom resource where the function has no log group of its own.
+    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
+    configuration: Any = resource.logging_config
+    group = configuration.log_group if configuration is not None else None
+    return str(group or f"$252Faws$252Flambda$252F{function.function_name}")
+
+
+def _page_of(alarm: cloudwatch.Alarm) -> str | None:
+    return runbook_of(alarm, alarm.node.id)
+
+
+def _readable(path: str) -> str:
+    """Return a function's name for people: the CDK calls the function of its custom resources by a hash."""
+    return "AwsCustomResource (deployment)" if re.fullmatch(r"AWS[0-9a-f]{32}", path) else path
+
+
+def _shared_graphs(topics: Mapping[str, sns.Topic]) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+    """Return what SNS could not deliver, and how much of the account's concurrency is used: all systems share it."""
+    failed = [
+        topic.metric_number_of_notifications_failed(period=minute(), statistic="sum", label=path)
+        for path, topic in topics.items()
+    ]
+    concurrency = cloudwatch.Metric(
+        namespace="AWS/Lambda",
+        metric_name="ConcurrentExecutions",
+        statistic="max",
+        period=minute(),
+        label="all functions of the account",
+    )
+    return (
+        graph("SNS: not delivered", *failed, width=_ROW // 2),
+        graph("Lambda: concurrent executions of the account and Region", concurrency, width=_ROW // 2),
+    )
 
 
 def _alarm_status(alarms: Sequence[cloudwatch.Alarm]) -> cloudwatch.IWidget:
@@ -110,7 +196,7 @@ def _function_graphs(
 ) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
     def all_of(metric: str) -> list[cloudwatch.Metric]:
         return [
-            function.metric(metric, period=minute(), statistic="sum", label=path)
+            function.metric(metric, period=minute(), statistic="sum", label=_readable(path))
             for path, function in functions.items()
         ]
 

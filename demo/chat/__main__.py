@@ -19,9 +19,12 @@ from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
+from demo.chat.protection import Protection
 from demo.chat.scale import answers, recovery
 from demo.chat.search import Search
+from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise, with_push
+from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
 from stacks.chat.recovery import GOAL_SECONDS
@@ -64,7 +67,7 @@ async def play_live(report: Report, live: LiveScene) -> None:
             )
 
 
-def play(report: Report, scene: Conversation) -> None:
+def play(report: Report, scene: Conversation, protection: Protection) -> None:
     """Play every step that asks and answers."""
     with report.chapter("People talk"):
         if not report.step("Three members and another sign up and in", "tokens; 401 without", scene.sign_up_and_in):
@@ -97,6 +100,9 @@ def play(report: Report, scene: Conversation) -> None:
             "404 every time",
             pictures.refuse_the_stranger,
         )
+    with report.chapter("Protection"):
+        report.step("A caller over the limit", "429 with Retry-After, and others are served", protection.too_often)
+        report.step("A known attack, and a message about one", "403 from AWS WAF; delivered", protection.blocked)
     with report.chapter("Operation"):
         report.step(
             "A poison message, and its replay",
@@ -125,10 +131,13 @@ def main() -> int:
         live: LiveScene | None = None
         if chat is not None:
             scene = Conversation(chat)
-            play(report, scene)
+            protection = Protection(scene)
+            play(report, scene, protection)
             if scene.room:
                 live = LiveScene(scene)
                 asyncio.run(play_live(report, live))
+            with report.chapter("Protection, later"):
+                report.step("The refused message, after Retry-After", "taken", protection.after_waiting)
             with report.chapter("Logs"):
                 report.step(
                     "Secrets in the logs of all Regions",
@@ -143,14 +152,13 @@ def main() -> int:
             console.print(line)
         if chat is not None:
             console.print(not_executed(chat.deployment))
+        console.print()
+        for one in answers():
+            console.print(f"[bold]{one.question}[/bold], {one.answer} [dim]({one.command})[/dim]", soft_wrap=True)
         if options.keep and chat is not None:
-            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
-            for region, address in chat.apis.items():
-                console.print(f"  API in {region}: {address}", soft_wrap=True)
-            console.print(cloud.root.exports(cloud.endpoint, next(iter(chat.apis))), soft_wrap=True, highlight=False)
-    console.print()
-    for one in answers():
-        console.print(f"[bold]{one.question}[/bold], {one.answer} [dim]({one.command})[/dim]", soft_wrap=True)
+            addresses = {"web client": open_site(cloud, chat.deployment)}
+            addresses |= {f"API in {region}": address for region, address in chat.apis.items()}
+            say_how_to_use(console, cloud, chat.deployment, stack=chat.stacks[chat.home], addresses=addresses)
     return report.conclude(time.perf_counter() - started)
 
 

@@ -22,6 +22,7 @@ from demo.iot.reactions import Reactions
 from demo.iot.refusals import Refusals
 from demo.iot.stage import DEVICES, LIVE_SECONDS, Stage
 from demo.iot.tracker import Tracker
+from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
 
@@ -136,9 +137,8 @@ def main() -> int:
         if deployment is not None:
             console.print(not_executed(deployment))
         if options.keep and deployment is not None:
-            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
-            region = next(iter(deployment.regions.values()))
-            console.print(cloud.root.exports(cloud.endpoint, region), soft_wrap=True, highlight=False)
+            stack = next(iter(deployment.regions))
+            say_how_to_use(console, cloud, deployment, stack=stack, addresses={})
     if needs is not None:
         console.print()
         for need in needs.found:

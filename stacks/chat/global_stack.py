@@ -7,7 +7,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from cdp_constructs import SignInUserPool, StorageIndex, VapidKeys
+from cdp_constructs import SignInUserPool, StorageIndex, VapidKeys, WebApplicationFirewall
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 from stacks.chat.senders import SenderConfiguration
@@ -38,8 +38,23 @@ class GlobalStack(Stack):
             "Users",
             auth_flows=cognito.AuthFlow(user_srp=True, user_password=True),
             email=_sender(configuration.sender_of_codes),
-            rate_limit=configuration.sign_in_rate_limit,
+            rate_limit=None if configuration.firewall else configuration.sign_in_rate_limit,
         )
+        if configuration.firewall is not None:
+            # Where the pool's own web ACL would be, which keeps its place when the firewall is switched on or off.
+            firewall = WebApplicationFirewall(
+                users,
+                "WebAcl",
+                web_acl_scope="REGIONAL",
+                # The core rule set judges pages and bodies, which Cognito shows to nobody.
+                managed_rule_groups=["AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesAmazonIpReputationList"],
+                rate_limit=configuration.sign_in_rate_limit,
+                # Many users behind one address would lose their sessions together.
+                unlimited_operations=["GetTokensFromRefreshToken"],
+                allowed_countries=configuration.firewall.allowed_countries,
+                blocked_countries=configuration.firewall.blocked_countries,
+            )
+            users.attach_web_acl(firewall.web_acl_arn)
         self.user_pool = users.user_pool
         self.user_pool_client = users.user_pool_client
         self.issuer = users.issuer

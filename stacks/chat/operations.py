@@ -2,15 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from cdp_constructs.core.periods import minute
 from cdp_constructs.operations.alarm_topic import add_composite_alarm
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
+from stacks.chat import dashboard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import Stack
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import AuthorizedApi, DeepHealthCheck, RealtimeChannels
+    from cdp_constructs import AuthorizedApi, DeepHealthCheck, Notifications, RealtimeChannels, TokenIssuer
     from stacks.chat.attachments import Attachments
     from stacks.chat.messages import Messages
 
@@ -26,45 +28,27 @@ def add_operations(
     messages: "Messages",
     attachments: "Attachments",
     health: "DeepHealthCheck",
+    table_name: str,
+    other_regions: "Sequence[str]",
+    issuer: "TokenIssuer",
+    notifications: "Notifications | None",
 ) -> None:
     """Add the composite alarm and the dashboard to a Region's stack, which must be complete.
 
-    The dashboard has what users notice on top, then the queues, then the functions.
+    The dashboard has what users notice on top, then what the chat depends on, then the queues and the functions.
     """
     contents = StackContents(stack)
     add_composite_alarm(stack, "RegionAlarm", contents.alarms, alarm_topic=alarm_topic, what="this Region")
-    behind = messages.publisher.metric("IteratorAge", period=minute(), statistic="max")
     add_dashboard(
         stack,
         "Dashboard",
         contents,
         rows=[
-            [
-                graph("Requests", api.metric_requests()),
-                graph("Errors", api.metric_server_errors(), api.metric_client_errors()),
-                graph("Latency, ms", api.metric_latency().with_(statistic="p50"), api.metric_latency()),
-            ],
-            [
-                graph("Connections", channels.metric_connections(), channels.metric_connected(), width=12),
-                graph(
-                    "Live: errors",
-                    channels.metric_connect_errors(),
-                    channels.metric_rejected(),
-                    channels.metric_publish_errors(),
-                    width=12,
-                ),
-            ],
-            [
-                graph("Events published", messages.fanout.metric_published(period=minute())),
-                graph("Behind the table, ms", behind),
-                graph(
-                    "Uploads",
-                    attachments.upload.metric_accepted(),
-                    attachments.upload.metric_rejected(),
-                    attachments.thumbnails.metric_made(),
-                    attachments.thumbnails.metric_rejected(),
-                ),
-            ],
+            dashboard.api_row(contents, api),
+            dashboard.live_row(channels),
+            dashboard.messages_row(contents, messages, attachments),
+            dashboard.table_row(contents, table_name, other_regions),
+            dashboard.people_row(issuer, attachments.delivery, notifications),
         ],
         beside_queues=[
             graph(

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
 from cdp_constructs.core.runbooks import use_runbooks
-from cdp_constructs.operations.alarm_topic import AlarmTopic
+from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
 from stacks.chat.api import UNSUBSCRIBE_PATH, Api
 from stacks.chat.attachments import Attachments
 from stacks.chat.edge_stack import hosted_zone
@@ -50,9 +50,12 @@ class RegionalStack(Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: one Region", termination_protection=True, **kwargs)
-        use_runbooks(self, RUNBOOKS)
+        use_runbooks(self, configuration.runbook_base_url or RUNBOOKS)
         self.table = self._replica("Table", shared.table_name)
+        self._issuer = shared.issuer
         self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
+        if configuration.alarm_email is None:
+            warn_without_receiver(self, "chat.alarm_email")
         self.messages = Messages(self, "Messages", table=self.table, alarm_topic=self.alarms.topic)
         self.attachments = Attachments(
             self,
@@ -86,6 +89,7 @@ class RegionalStack(Stack):
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
+        CfnOutput(self, "TableName", value=self.table.table_name)
         CfnOutput(self, "DeliveryDomain", value=self.attachments.delivery.domain_name)
 
     def connect(self, regions: "Mapping[str, RegionalStack]") -> None:
@@ -105,6 +109,10 @@ class RegionalStack(Stack):
             messages=self.messages,
             attachments=self.attachments,
             health=self.health,
+            table_name=self.table.table_name,
+            other_regions=[region for region in regions if region != self.region],
+            issuer=self._issuer,
+            notifications=self.notices.notifications if self.notices is not None else None,
         )
 
     def _replica(self, construct_id: str, table_name: str) -> dynamodb.ITableV2:

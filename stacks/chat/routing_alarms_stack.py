@@ -32,7 +32,7 @@ class RoutingAlarmsStack(Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: alarms of the latency routing", **kwargs)
-        use_runbooks(self, RUNBOOKS)
+        use_runbooks(self, configuration.runbook_base_url or RUNBOOKS)
         alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
         for region, stack in regions.items():
             if stack.routing is not None:

@@ -11,6 +11,7 @@ from cdp_constructs.operations.configuration import (
     SystemConfiguration,
     check_address,
     check_form,
+    check_page_address,
     check_region,
 )
 from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
@@ -107,6 +108,9 @@ class IotConfiguration(SystemConfiguration):
     any case."""
     alarm_email: str | None = "operators@iot.example.com"
     """Receives the alarms of the system itself, after confirming one mail; ``null`` for nobody."""
+    runbook_base_url: str | None = None
+    """Where the pages of ``docs/runbooks/iot`` are published, such as ``https://wiki.example.com/runbooks/iot``: alarms
+    then link to their pages. By default they name the path in the repository."""
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -200,6 +204,11 @@ class IotConfiguration(SystemConfiguration):
     @classmethod
     def _is_an_operator(cls, address: str | None) -> str | None:
         return check_address(KEY, "operator_email", address)
+
+    @field_validator("runbook_base_url")
+    @classmethod
+    def _is_a_page_address(cls, address: str | None) -> str | None:
+        return check_page_address(KEY, "runbook_base_url", address)
 
     @field_validator("alarm_email")
     @classmethod

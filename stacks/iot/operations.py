@@ -49,8 +49,16 @@ def add_operations(
             ],
             [
                 graph("Measurements, by rule", *rules),
-                graph("Speed layer: behind, ms", speed.metric_lag()),
-                graph("Batch layer: oldest not in S3, s", batch.metric_lag()),
+                graph(
+                    "Speed layer: behind, ms",
+                    speed.metric_lag(),
+                    alarms=[contents.alarm("Telemetry/Speed/BehindAlarm")],
+                ),
+                graph(
+                    "Batch layer: oldest not in S3, s",
+                    batch.metric_lag(),
+                    alarms=[contents.alarm("Telemetry/Batch/FreshnessAlarm")],
+                ),
             ],
             [
                 graph(

@@ -75,18 +75,70 @@ def check_that_a_page_is_whole(page: str) -> None:
     assert "replay" in text.lower(), "say how, or that nothing is to be replayed"
 
 
-def check_that_commands_name_one_resource_each(page: str, template: Template) -> None:
+def commands_of(page: str) -> list[str]:
+    """Return the commands of a page as a reader copies them: its blocks, and what stands in the text."""
     text = (ROOT / page).read_text()
-    functions, queues = (resources(template, f"AWS::{kind}") for kind in ("Lambda::Function", "SQS::Queue"))
-    named = [
-        (part, functions)
-        for part in re.findall(r"(?:`|\n)logs\s(\w+)|\$\(function (\w+)\)", text)
-        for part in part
-        if part
-    ]
-    named += [(part, queues) for part in re.findall(r"(?:show|replay) --stack \$STACK (\w+)", text)]
-    fitting = {part: [name for name in found if part in name] for part, found in named}
-    assert {part: names for part, names in fitting.items() if len(names) != 1} == {}
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    without_blocks = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    inline = re.findall(r"`((?:cdp|aws|curl)\s[^`]+)`", without_blocks)
+    return [*(" ".join(command.split()) for command in inline), *(block.strip() for block in blocks)]
+
+
+# The commands that look for a function and for a queue by a name, whose kind they do not write.
+_NAMES_A_FUNCTION = r"cdp logs ([\w/]+)\b(?! --group)"
+_NAMES_A_QUEUE = r"cdp dead-letters [a-z]+ ([A-Z][\w/]+)"
+_NAMES_ANYTHING = r"cdp resource (\w+)(?: --type ([\w:]+))?"
+
+
+def check_that_commands_name_one_resource_each(page: str, *stacks: Template) -> None:
+    """Look for each name of the page's commands in the stacks that it may be about."""
+    text = "\n".join(commands_of(page))
+    fitting = {name: _functions_or_logs(name, stacks) for name in re.findall(_NAMES_A_FUNCTION, text)}
+    fitting |= {name: _queues(name, stacks) for name in re.findall(_NAMES_A_QUEUE, text)}
+    fitting |= {name: _named(name, _ids(stacks, kind)) for name, kind in re.findall(_NAMES_ANYTHING, text)}
+    assert {name: found for name, found in fitting.items() if len(found) != 1} == {}
+
+
+def _ids(stacks: Iterable[Template], kind: str) -> set[str]:
+    """Return the logical ids of the resources whose type ends like this, without the CDK's hash."""
+    return {
+        re.sub(r"[0-9A-F]{8}$", "", logical_id)
+        for template in stacks
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"].endswith(kind)
+    }
+
+
+def _named(name: str, ids: set[str]) -> set[str]:
+    """Return which a name fits, as `DeployedStack.named` does."""
+    part = name.replace("/", "")
+    return {part} & ids or {one for one in ids if part in one}
+
+
+def _functions_or_logs(name: str, stacks: Iterable[Template]) -> set[str]:
+    return _named(name, _ids(stacks, "Lambda::Function")) or _named(name, _ids(stacks, "LogGroup"))
+
+
+def _queues(name: str, stacks: Iterable[Template]) -> set[str]:
+    ids = _ids(stacks, "SQS::Queue")
+    return {f"{name.replace('/', '')}DeadLetterQueue"} & ids or _named(name, ids)
+
+
+def check_that_pages_say_how_old_the_news_is(page: str, templates: Iterable[Template]) -> None:
+    """Compare the minutes on a page with what the queue says: deliveries, visibility timeout, and a period."""
+    said = dict(re.findall(r"^\| `([\w/]+)` \|.* \| (\d+) min \|$", (ROOT / page).read_text(), re.MULTILINE))
+    assert said
+    kind = page.rpartition("/")[2].removesuffix("dead-letter-queue.md").rstrip("-").title()
+    for place, minutes in said.items():
+        queue = place.replace("/", "") + f"{kind}Queue"
+        (properties,) = {
+            json.dumps(found): found
+            for template in templates
+            for logical_id, found in resources(template, "AWS::SQS::Queue").items()
+            if re.sub(r"[0-9A-F]{8}$", "", logical_id) == queue
+        }.values()
+        seconds = properties.get("VisibilityTimeout", 30) * properties["RedrivePolicy"]["maxReceiveCount"]
+        assert int(minutes) == -(-seconds // 60) + 1, f"{page}: {place} takes {-(-seconds // 60) + 1} min"
 
 
 def check_that_one_alarm_goes_off_with_any_other(template: Template) -> None:

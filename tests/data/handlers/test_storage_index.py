@@ -136,7 +136,9 @@ def context(*remaining_ms: int) -> Any:
 
 
 def record(key: str, sequencer: str) -> Any:
-    return SimpleNamespace(body=json.dumps({"detail": {"object": {"key": key, "sequencer": sequencer}}}))
+    return SimpleNamespace(
+        message_id="1", body=json.dumps({"detail": {"object": {"key": key, "sequencer": sequencer}}})
+    )
 
 
 def test_lost_and_orphaned_items_are_repaired_over_many_pages(

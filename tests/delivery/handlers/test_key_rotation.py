@@ -173,6 +173,7 @@ class Account:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
+    monkeypatch.setenv("KEY_GROUP_NAME", NAME)
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
     module = import_handler(PACKAGE)
     return Account(module, monkeypatch)
@@ -346,7 +347,18 @@ def test_a_version_that_does_not_exist_is_refused(account: Account) -> None:
         account.step("createSecret", "unknown")
 
 
-def test_a_secret_without_a_key_says_what_to_do(account: Account) -> None:
+@pytest.mark.parametrize("lost", ["not even JSON", '{"note": "overwritten by hand"}'])
+def test_a_secret_that_lost_its_key_gets_a_new_one(account: Account, lost: str) -> None:
+    account.cloudformation("Create")
+    account.secrets.put_secret_value(SECRET, lost, ClientRequestToken="by-hand")
+    account.rotate("v2")
+    key = account.secrets.key()
+    assert account.trusted == [key["key_pair_id"]]
+    assert list(account.cloudfront.groups) == [key["key_group_id"]]
+
+
+def test_a_secret_without_a_key_and_without_a_group_says_so(account: Account) -> None:
     account.secrets.begin_rotation("v2")
-    with pytest.raises(ValueError, match=r"AWSCURRENT of arn:secret holds no signing key; deploy the stack again"):
+    with pytest.raises(ValueError, match=f"arn:secret holds no signing key, and there is no key group {NAME}"):
         account.step("createSecret", "v2")
+    assert account.cloudfront.keys == {}, "no key was made for nothing"

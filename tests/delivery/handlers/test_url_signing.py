@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from aws_lambda_powertools.utilities.parameters.exceptions import TransformParameterError
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import HealthCheck, given, settings
@@ -35,12 +36,14 @@ def secret(name: str, *, usable_from: float = 0) -> dict[str, Any]:
 class Provider:
     """Stands for one version of the secret."""
 
-    def __init__(self, value: dict[str, Any]) -> None:
+    def __init__(self, value: Any) -> None:
         self.value = value
         self.asked: dict[str, Any] = {}
 
-    def get(self, name: str, **options: Any) -> dict[str, Any]:
+    def get(self, name: str, **options: Any) -> Any:
         self.asked = {"name": name, **options}
+        if isinstance(self.value, Exception):
+            raise self.value
         return self.value
 
 
@@ -269,3 +272,17 @@ def test_no_body_is_this_functions_failure(index: ModuleType, body: str, status:
 def test_no_bytes_are_this_functions_failure(index: ModuleType, body: bytes) -> None:
     event = {**request(""), "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
     assert ask(index, event)[0] in {400, 403}
+
+
+@pytest.mark.parametrize("lost", [{"note": "overwritten by hand"}, None, TransformParameterError("no JSON")])
+def test_an_unusable_secret_is_named(index: ModuleType, monkeypatch: pytest.MonkeyPatch, lost: Any) -> None:
+    monkeypatch.setattr(signing(), "current_key", Provider(lost))
+    with pytest.raises(signing().UnusableKeyError, match="secret arn:secret holds no usable signing key; rotate it"):
+        index.handler({"path": "u1/report.pdf"}, CONTEXT)
+
+
+def test_after_the_loss_of_a_key_the_new_one_signs_at_once(index: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing(), "current_key", Provider(secret("CURRENT", usable_from=time.time() + 600)))
+    monkeypatch.setattr(signing(), "previous_key", Provider({"note": "overwritten by hand"}))
+    signed = index.handler({"path": "u1/report.pdf"}, CONTEXT)
+    assert "Key-Pair-Id=KCURRENT" in signed["url"]

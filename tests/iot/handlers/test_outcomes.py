@@ -51,12 +51,12 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, table: Table) -> ModuleType:
 
 
 def record(outcomes: ModuleType, **message: Any) -> None:
-    outcomes.record_outcome(SimpleNamespace(body=json.dumps(message)))
+    outcomes.record_outcome(SimpleNamespace(message_id="1", body=json.dumps(message)))
 
 
 def answer(outcomes: ModuleType, **message: Any) -> None:
     answered = {"session": "s1", "thing": "t1", "context": "home", "status": "succeeded", **message}
-    outcomes.record_outcome(SimpleNamespace(body=encoded(json.dumps(answered).encode())))
+    outcomes.record_outcome(SimpleNamespace(message_id="1", body=encoded(json.dumps(answered).encode())))
 
 
 def encoded(text: bytes) -> str:

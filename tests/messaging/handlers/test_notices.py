@@ -285,6 +285,22 @@ def deliver(load: Load, people: People, *, quiet: list[int] | None = None, **cha
     return mails
 
 
+def test_a_refused_mail_is_logged_by_its_user_and_room_and_without_the_address(
+    load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def suspended(_self: Mailbox, **_mail: Any) -> None:
+        raise ClientError({"Error": {"Code": "MessageRejected", "Message": f"to {_mail['Destination']}"}}, "SendEmail")
+
+    monkeypatch.setattr(Mailbox, "send_email", suspended)
+    with pytest.raises(ClientError, match="MessageRejected"):
+        deliver(load, People(Preferences(mail=True, address="ann@example.org")))
+    (line,) = [record for record in caplog.records if record.msg == "Mail refused"]
+    said = {name: vars(line)[name] for name in ("user", "topic", "template")}
+    assert said == {"user": "ann", "topic": "room", "template": "digest"}
+    assert line.levelname == "ERROR"
+    assert "ann@example.org" not in caplog.text
+
+
 def test_mail_has_the_encoded_sender_and_the_way_out(load: Load) -> None:
     (mail,) = deliver(load, People(Preferences(mail=True, address="ann@example.org", language="ja")))
     assert mail["FromEmailAddress"].isascii()
@@ -419,6 +435,25 @@ def test_unsubscribing_is_answered_with_a_page(
     assert TEXTS[language][text] in answer["body"]
     assert ("<form" in answer["body"]) is (method == "GET")
     assert "right" not in answer["body"]
+
+
+def test_a_table_that_is_throttled_asks_the_reader_to_come_back(load: Load) -> None:
+    class Throttled(People):
+        def unsubscribe(self, *_: str) -> bool:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    module = load("unsubscribe")
+    module.people = Throttled(Preferences())  # type: ignore[attr-defined]
+    request = {
+        "version": "2.0",
+        "rawPath": "/unsubscribe",
+        "headers": {},
+        "requestContext": {"http": {"method": "POST", "path": "/unsubscribe"}, "stage": "$default"},
+        "queryStringParameters": {"user": "ann", "token": "right"},
+    }
+    answer = module.handler(request, CONTEXT)
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "1")
+    assert TEXTS["en"]["later"] in answer["body"]
 
 
 @pytest.mark.parametrize("encoded", [False, True])

@@ -92,6 +92,7 @@ def streamed(*images: dict[str, Any]) -> dict[str, Any]:
                 "eventName": "INSERT",
                 "dynamodb": {
                     "SequenceNumber": str(number),
+                    "Keys": {name: types[str](image[name]) for name in ("pk", "sk") if name in image},
                     "NewImage": {name: types[type(value)](value) for name, value in image.items()},
                 },
             }
@@ -698,6 +699,28 @@ def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: 
     assert "nothing was stored" in body["message"]
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
+def test_a_throttled_read_asks_the_client_to_come_back(
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    def throttled(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": code}}, "BatchGetItem")
+
+    monkeypatch.setattr(service(api).log, "append", throttled)
+    status, body, headers = call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert "call again" in body["message"]
+
+
+def test_another_refusal_of_aws_is_a_bug_and_raised(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "BatchGetItem")
+
+    monkeypatch.setattr(service(api).log, "append", denied)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        call(api, "POST", "/rooms/r/messages", {"text": "x", "client_message_id": "1"})
+
+
 def test_posting_to_a_room_of_others_answers_as_if_there_were_none(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     api, table = load("api"), MemoryTable()
     use(api, table, monkeypatch)
@@ -846,3 +869,14 @@ def test_a_thumbnail_is_signed_by_its_own_key(api: ModuleType, monkeypatch: pyte
     assert json.loads(asked[0]["Payload"])["path"] == "anna/u-1/thumbnail/320.webp"
     del item["thumbnail_file"]
     assert call(api, "GET", "/rooms/r/attachments/u-1", variant="thumbnail")[0] == 404
+
+
+def test_a_record_that_cannot_be_read_is_logged_by_its_key_and_place(
+    publisher: Publisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    unreadable = stored(2)
+    del unreadable["author"]
+    assert publisher.handle(stored(1), unreadable, stored(3)) == ["1"]
+    (line,) = [vars(record) for record in caplog.records if record.msg == "records failed"]
+    assert (line["sequence_number"], line["room"]) == ("1", "room-1")
+    assert line["key"] == {"pk": unreadable["pk"], "sk": unreadable["sk"]}

@@ -16,7 +16,7 @@ from tests.stacks.chat.architectures import FCM, NOTICES, ORIGIN, two_regions
 
 HOME, AWAY = "Chat-ap-northeast-1", "Chat-us-west-2"
 STACKS = ("ChatGlobal", HOME, AWAY)
-WEB_STACKS = ("ChatWeb", "ChatWebCopy")
+WEB_STACKS = ("ChatWeb", "ChatWebCopy", "ChatEdge")
 ROUTED_STACKS = ("RoutedChat-us-west-2", "RoutedChatWeb", "RoutedChatRoutingAlarms")
 
 
@@ -29,7 +29,6 @@ ROUTING = {
     "alarm_email": "ops@example.com",
     "web_domain_name": "chat.example.com",
     "web_certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000",
-    "web_acl_arn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/00000000-0000-4000-8000-000000000000",
 }
 
 
@@ -47,6 +46,7 @@ def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
         "retired_regions": ["us-west-2"],
         "allowed_origins": [ORIGIN],
         "sign_in_rate_limit": None,
+        "firewall": None,
         "latency_routing": False,
         "notices": None,
         "alarm_email": None,
@@ -165,9 +165,10 @@ def test_strangers_cannot_use_up_the_mails_of_sign_up(templates: dict[str, Any],
     mails = pool["EmailConfiguration"]
     assert (mails["EmailSendingAccount"], mails["From"]) == ("DEVELOPER", "Chat <notices@example.com>")
     assert json.dumps(mails["SourceArn"]).endswith(':identity/example.com"]]}')
-    (rule,) = only(templates["ChatGlobal"], "AWS::WAFv2::WebACL")["Rules"]
+    rule, *managed = only(templates["ChatGlobal"], "AWS::WAFv2::WebACL")["Rules"]
     assert rule["Action"] == {"Block": {}}
     assert rule["Statement"]["RateBasedStatement"]["Limit"] == 1000
+    assert [one["Name"] for one in managed] == ["KnownBadInputsRuleSet", "AmazonIpReputationList"]
     association = only(templates["ChatGlobal"], "AWS::WAFv2::WebACLAssociation")
     (pool_id,) = resources(templates["ChatGlobal"], "AWS::Cognito::UserPool")
     assert association["ResourceArn"] == {"Fn::GetAtt": [pool_id, "Arn"]}

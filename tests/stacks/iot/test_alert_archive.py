@@ -42,7 +42,7 @@ def archive(monkeypatch: pytest.MonkeyPatch, bucket: Bucket) -> ModuleType:
 
 
 def test_an_alert_is_stored_once_below_its_day(archive: ModuleType, bucket: Bucket) -> None:
-    record = SimpleNamespace(body=json.dumps(ALERT))
+    record = SimpleNamespace(message_id="1", body=json.dumps(ALERT))
     archive.archive(record)
     archive.archive(record)
     assert list(bucket.objects) == ["alerts/2023/11/14/A-1/TooHot/1700000000123/crossed.json"]
@@ -50,13 +50,13 @@ def test_an_alert_is_stored_once_below_its_day(archive: ModuleType, bucket: Buck
 
 
 def test_what_s3_refuses_is_delivered_again(archive: ModuleType, bucket: Bucket) -> None:
-    archive.archive(SimpleNamespace(body=json.dumps(ALERT)))
+    archive.archive(SimpleNamespace(message_id="1", body=json.dumps(ALERT)))
     bucket.error = "SlowDown"
     with pytest.raises(ClientError):
-        archive.archive(SimpleNamespace(body=json.dumps(ALERT)))
+        archive.archive(SimpleNamespace(message_id="1", body=json.dumps(ALERT)))
 
 
 @pytest.mark.parametrize("body", ["no json", '{"at": NaN}', "{}"])
 def test_a_message_that_is_no_alert_is_delivered_again(archive: ModuleType, body: str) -> None:
     with pytest.raises((KeyError, ValueError)):
-        archive.archive(SimpleNamespace(body=body))
+        archive.archive(SimpleNamespace(message_id="1", body=body))

@@ -91,6 +91,7 @@ def test_everything_that_can_be_set_is_taken() -> None:
         (GOOD | {"claim_certificate_arns": ["cert"]}, "iot: claim_certificate_arns contains 'cert'. Use the ARN of"),
         (GOOD | {"tracker_url": "http://tracker"}, "iot: tracker_url is 'http://tracker'. Use an address such as"),
         (GOOD | {"operator_email": "me"}, "iot: operator_email is 'me'. Use an address such as ops@example.com."),
+        (GOOD | {"runbook_base_url": "ftp://wiki"}, "iot: runbook_base_url is 'ftp://wiki'. Use an address such as"),
         (GOOD | {"alarm_email": "me"}, "iot: alarm_email is 'me'. Use an address such as ops@example.com."),
         (GOOD | {"regions": []}, "context key 'iot' has 'regions', which nothing reads. Use 'region'."),
     ],

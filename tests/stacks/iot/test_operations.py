@@ -26,8 +26,13 @@ def test_a_page_says_what_it_means_how_to_see_and_what_to_do_or_replay(page: str
 
 
 @pytest.mark.parametrize("page", sorted(PAGES | {f"{RUNBOOKS}/index.md"}))
-def test_commands_name_one_function_or_queue_each(page: str, synthesis: Synthesis) -> None:
+def test_commands_name_one_resource_each(page: str, synthesis: Synthesis) -> None:
     runbooks.check_that_commands_name_one_resource_each(page, synthesis(everything).templates["WholeIot"])
+
+
+def test_the_page_says_how_old_the_news_is(synthesis: Synthesis) -> None:
+    page = f"{RUNBOOKS}/dead-letter-queue.md"
+    runbooks.check_that_pages_say_how_old_the_news_is(page, synthesis(everything).templates.values())
 
 
 def test_one_alarm_goes_off_with_any_other(synthesis: Synthesis) -> None:

@@ -108,7 +108,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def event(key: str, version: str | None = "v1") -> Any:
     item = {"key": key, "sequencer": "01", **({"version-id": version} if version else {})}
     detail = {"bucket": {"name": "files"}, "object": item}
-    return SimpleNamespace(body=json.dumps({"region": "ap-northeast-1", "detail": detail}))
+    return SimpleNamespace(message_id="1", body=json.dumps({"region": "ap-northeast-1", "detail": detail}))
 
 
 def picture(kind: str) -> bytes:

@@ -21,7 +21,7 @@ from .items import Items
 from .objects import Objects
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 
 environment = Environment.read()
 objects = Objects(boto3.client("s3"), environment.bucket, environment.prefix, environment.owner_metadata)
@@ -40,6 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def record_event(record: SQSRecord) -> None:
     """Record what is known about the object of one event, unless a newer event was recorded."""
+    logger.append_keys(message_id=record.message_id)
     detail = json.loads(record.body)["detail"]
     sequencer = detail["object"]["sequencer"].upper()
     if len(sequencer) > SEQUENCER_LENGTH:

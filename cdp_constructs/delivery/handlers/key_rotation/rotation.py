@@ -1,17 +1,21 @@
 """The four steps of a rotation, as Secrets Manager asks for them; each can be repeated."""
 
+import os
+
 from aws_lambda_powertools import Logger
 
 from . import key_pairs, secret
 
 logger = Logger(child=True)
 
+GROUP_NAME = os.environ["KEY_GROUP_NAME"]
+
 
 def rotate(step: str, secret_id: str, token: str) -> None:
     """Carry out one step for the version that the token names.
 
     Raises:
-        ValueError: when there is no such version.
+        ValueError: when there is no such version, or neither a key nor a key group.
     """
     if token not in secret.versions(secret_id):
         raise ValueError(f"version {token} is not a version of {secret_id}")
@@ -24,10 +28,22 @@ def _create(secret_id: str, token: str) -> None:
     """Put a new key pair into the pending version, once."""
     if secret.read(secret_id, "AWSPENDING", token):
         return
-    group_id = secret.require(secret_id, "AWSCURRENT")["key_group_id"]
+    group_id = _group_of(secret_id)
     key = key_pairs.make_key(key_pairs.name_of_group(group_id))
     key["key_group_id"] = group_id
     secret.store(secret_id, key, pending=token)
+
+
+def _group_of(secret_id: str) -> str:
+    """Return the key group; a secret that lost its key gets a new one for the group that the deployment made."""
+    current = secret.read(secret_id, "AWSCURRENT")
+    if current:
+        return current["key_group_id"]
+    logger.warning("The secret holds no signing key; it gets a new one", secret=secret_id)
+    group_id = key_pairs.find_group(GROUP_NAME)
+    if group_id is None:
+        raise ValueError(f"{secret_id} holds no signing key, and there is no key group {GROUP_NAME}")
+    return group_id
 
 
 def _set(secret_id: str, token: str) -> None:

@@ -1,12 +1,14 @@
 """Signatures of CloudFront URLs and cookies, with the key that the secret holds."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 from botocore.signers import CloudFrontSigner
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -20,6 +22,12 @@ previous_key = SecretsProvider()
 
 # CloudFront assumes SHA-1 by default; with another one the answer must name the algorithm.
 HASH_ALGORITHM = "SHA256"
+
+_PARTS = {"key_pair_id", "private_key", "usable_from"}
+
+
+class UnusableKeyError(Exception):
+    """The secret holds something else than a signing key, so nothing can be signed."""
 
 
 def sign(request: SigningRequest, environment: Environment) -> dict[str, Any]:
@@ -41,10 +49,26 @@ def sign(request: SigningRequest, environment: Environment) -> dict[str, Any]:
 
 
 def _signing_key(secret: str) -> Any:
-    """Return the current key, or in the first minutes after a rotation the one that all edge locations know."""
-    key: Any = current_key.get(secret, transform="json")
+    """Return the current key, or in the first minutes after a rotation the one that all edge locations know.
+
+    Raises:
+        UnusableKeyError: when the secret holds no key.
+    """
+    key = _read(current_key, secret)
     if key["usable_from"] > datetime.now(UTC).timestamp():
-        key = previous_key.get(secret, transform="json", VersionStage="AWSPREVIOUS")
+        # After the loss of a key there is no earlier one: some edge locations refuse the new one for minutes.
+        with suppress(UnusableKeyError, GetParameterError):
+            key = _read(previous_key, secret, VersionStage="AWSPREVIOUS")
+    return key
+
+
+def _read(provider: SecretsProvider, secret: str, **which: Any) -> Any:
+    try:
+        key: Any = provider.get(secret, transform="json", **which)
+    except TransformParameterError:
+        key = None
+    if not isinstance(key, dict) or not key.keys() >= _PARTS:
+        raise UnusableKeyError(f"secret {secret} holds no usable signing key; rotate it: it gets a new one")
     return key
 
 

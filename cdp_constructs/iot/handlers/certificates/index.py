@@ -25,7 +25,7 @@ from .environment import Environment
 from .registry import Registry
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 environment = Environment.read()
 allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
 registry = Registry(boto3.client("iot"), environment)
@@ -39,6 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def work(record: SQSRecord) -> None:
     """Work on one message, as its kind says."""
+    logger.append_keys(message_id=record.message_id)
     message = from_json(record.body, allow_inf_nan=False)
     if "caCertificateId" in message:
         register(message["certificateId"])

@@ -21,7 +21,7 @@ from .messages import MalformedResponseError, Outcome
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 table = boto3.resource("dynamodb").Table(os.environ["SESSIONS"])
 
 LONGEST_SHOWN = 200
@@ -40,6 +40,7 @@ def record_outcome(record: SQSRecord) -> None:
     Raises:
         KeyError: the message is neither a device's nor a time-out; after five tries it is in the dead-letter queue.
     """
+    logger.append_keys(message_id=record.message_id)
     try:
         outcome = Outcome.read(record.body)
     except MalformedResponseError as error:

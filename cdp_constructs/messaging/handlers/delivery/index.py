@@ -28,7 +28,7 @@ from .messages import message_of
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 sqs = boto3.client("sqs")
@@ -49,6 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def work(record: SQSRecord) -> None:
     """Do what the message of a timer asks for."""
+    logger.append_keys(message_id=record.message_id)
     timer = read(record.body)
     if is_early(timer):
         send(sqs, environment.timer_queue, timer)
@@ -88,6 +89,10 @@ def deliver(batch: Batch) -> int:
             count("SentMails")
             waiting.done(batch, "mail")
         except (BotoCoreError, ClientError) as error:
+            # Who did not get which mail; the address is in no log.
+            template = "notice" if message.number == 1 else "digest"
+            logger.exception("Mail refused", user=user, topic=topic, template=template, language=message.language)
+            count("RejectedMails")
             failures.append(error)
     for device in devices:
         if device.device in batch.done:
@@ -102,6 +107,7 @@ def deliver(batch: Batch) -> int:
                 count("RemovedDevices")
             waiting.done(batch, device.device)
         except (BotoCoreError, ClientError, channels.UnreachableError) as error:
+            logger.exception("Push refused", user=user, topic=topic, platform=device.platform)
             failures.append(error)
     if failures:
         raise failures[0]

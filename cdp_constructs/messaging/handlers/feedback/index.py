@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from notices import Notices
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 people = Notices.from_environment()
 
 
@@ -27,6 +27,7 @@ def record_feedback(record: SQSRecord) -> None:
     Raises:
         KeyError, TypeError, ValueError: for an event that is neither a bounce nor a complaint.
     """
+    logger.append_keys(message_id=record.message_id)
     detail = from_json(record.body, allow_inf_nan=False)["detail"]
     kind = detail["eventType"]
     if kind == "Bounce":

@@ -18,7 +18,7 @@ from notices.timers import arm
 from notices.waiting import Waiting
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 sqs = boto3.client("sqs")
 timer_queue = os.environ["TIMER_QUEUE"]
 waiting = Waiting(boto3.resource("dynamodb").Table(os.environ["WAITING_TABLE"]))
@@ -52,6 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def keep(record: SQSRecord) -> None:
     """Keep the notice of one message."""
+    logger.append_keys(message_id=record.message_id)
     notice = Notice.model_validate_json(record.body)
     content = notice.model_dump(exclude={"user", "topic"}, exclude_none=True)
     timer = waiting.accept(notice.user, notice.topic, content)

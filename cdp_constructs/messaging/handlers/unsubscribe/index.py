@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from notices import Notices
 
@@ -24,6 +25,7 @@ app = APIGatewayHttpResolver()
 # The path is the user's: whatever reaches the function is a link of a mail.
 ANY_PATH = ".+"
 LONGEST_USER = 256
+THROTTLED = {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
 
 
 @logger.inject_lambda_context
@@ -55,9 +57,21 @@ def refuse(_error: NotFoundError) -> Response[str]:
     return answer(HTTPStatus.METHOD_NOT_ALLOWED, "wrong")
 
 
-def answer(status: HTTPStatus, text: str, *, button: bool = False) -> Response[str]:
+@app.exception_handler(ClientError)  # type: ignore[untyped-decorator]  # Powertools has no types for it
+def ask_again(error: ClientError) -> Response[str]:
+    """Answer 503 when the table takes no more requests for a moment; everything else is a bug."""
+    if error.response["Error"]["Code"] not in THROTTLED:
+        raise error
+    logger.warning("Throttled", operation=error.operation_name)
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, "later", {"retry-after": "1"})
+
+
+def answer(
+    status: HTTPStatus, text: str, headers: dict[str, str | list[str]] | None = None, *, button: bool = False
+) -> Response[str]:
     """Return a page in the reader's language."""
     accepted = app.current_event.headers.get("accept-language", "")
     language = "ja" if accepted.startswith("ja") else "en"
     body = page(language, TEXTS[language][text], TEXTS[language]["button"] if button else None)
-    return Response(status_code=status.value, content_type="text/html; charset=utf-8", headers=HEADERS, body=body)
+    content_type = "text/html; charset=utf-8"
+    return Response(status_code=status.value, content_type=content_type, headers=HEADERS | (headers or {}), body=body)

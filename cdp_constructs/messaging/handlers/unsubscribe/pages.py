@@ -7,12 +7,14 @@ TEXTS = {
         "ask": "Stop these mails?",
         "button": "Stop",
         "done": "You get no more of these mails.",
+        "later": "This did not work just now. Try again in a minute.",
         "wrong": "This link is not valid.",
     },
     "ja": {
         "ask": "メール通知を停止しますか",
         "button": "停止する",
         "done": "メール通知を停止しました。",
+        "later": "処理できませんでした。しばらくしてから再度お試しください。",
         "wrong": "このリンクは無効です。",
     },
 }

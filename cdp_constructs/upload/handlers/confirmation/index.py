@@ -27,7 +27,7 @@ from .rules import FIRST_BYTES, FORM_USED_AGAIN, RejectedError, check_content, c
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 sns = boto3.client("sns")
 environment = Environment.read()
 
@@ -41,6 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def confirm(record: SQSRecord) -> None:
     """Accept or reject the object of one event."""
+    logger.append_keys(message_id=record.message_id)
     event = from_json(record.body, allow_inf_nan=False)
     item = event["detail"]["object"]
     # The version that the event is about: a later upload with the same form has an event of its own.

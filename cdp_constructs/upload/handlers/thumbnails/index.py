@@ -29,7 +29,7 @@ from .images import Thumbnail, UnreadableImageError
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
 
@@ -53,6 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def make_thumbnail(record: SQSRecord) -> None:
     """Make, store and publish the thumbnail of one upload."""
+    logger.append_keys(message_id=record.message_id)
     upload = from_json(record.body, allow_inf_nan=False)
     folder = upload["key"].rpartition("/")[0]
     try:

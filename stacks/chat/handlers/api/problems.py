@@ -3,8 +3,10 @@
 from http import HTTPStatus
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from botocore.exceptions import ClientError
 
 from ..domain.creators import CreatorStaysError, NotCreatorError
 from ..domain.rooms import LARGEST_ROOM, RoomChangedError, RoomFullError, RoomNotFoundError
@@ -17,6 +19,8 @@ from .log import RoomBusyError
 from .message_changes import MOST_EDITS, MOST_REACTIONS, MessageDeletedError, NotAuthorError, TooManyChangesError
 from .reading import MarkerBusyError
 from .user_pool import TokenRefusedError, UserPoolUnavailableError
+
+logger = Logger(child=True)
 
 PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
     RoomNotFoundError: (
@@ -59,6 +63,22 @@ PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
     RequestUnsupportedContentType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json"),
 }
 
+# What DynamoDB and the user pool answer when they take no more requests for a moment; nothing was done.
+_THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+
+
+def explain_refusal_of_aws(error: ClientError) -> Response[Any]:
+    """Return 503 for a request that AWS throttled; everything else is a bug, and raised again."""
+    if error.response["Error"]["Code"] not in _THROTTLED:
+        raise error
+    logger.warning("Throttled", operation=error.operation_name)
+    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "too much is going on at once; call again", {"Retry-After": "1"})
+
 
 def explain(error: Exception) -> Response[Any]:
     """Return the answer for one of ``PROBLEMS``."""
@@ -70,5 +90,9 @@ def explain(error: Exception) -> Response[Any]:
         headers["Retry-After"] = str(error.retry_after)
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
-    body = {"statusCode": status.value, "message": text or str(error)}
+    return _answer(status, text or str(error), headers)
+
+
+def _answer(status: HTTPStatus, text: str, headers: dict[str, str | list[str]]) -> Response[Any]:
+    body = {"statusCode": status.value, "message": text}
     return Response(status_code=status.value, content_type="application/json", body=body, headers=headers)

@@ -24,13 +24,14 @@ from ..domain.search import searchable
 from ..domain.table import as_key, attachment_key, connect, get_many, member_key
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 table = connect(os.environ["TABLE_NAME"])
 s3 = boto3.client("s3")
 
 
 def record_attachment(record: SQSRecord) -> None:
     """Record what one message says. The same message again changes nothing, and so is no change in the stream."""
+    logger.append_keys(message_id=record.message_id)
     upload = from_json(record.body, allow_inf_nan=False)
     room = upload["metadata"]["room"]
     attachment, member = attachment_key(room, upload["upload_id"]), member_key(room, upload["owner"])

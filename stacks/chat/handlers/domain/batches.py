@@ -1,8 +1,8 @@
 """Processing the records of a batch so that one that fails stops no other."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
 
@@ -12,10 +12,18 @@ Record = TypeVar("Record")
 
 
 @contextmanager
-def failing_alone(*records: Record, failed: set[Record]) -> Iterator[None]:
-    """Note records as failed instead of raising what happens to them."""
+def failing_alone(
+    *records: Record, failed: set[Record], about: Callable[[], Mapping[str, Any]] = dict
+) -> Iterator[None]:
+    """Note records as failed instead of raising what happens to them.
+
+    Args:
+        records: What the batch calls them.
+        failed: Gets them.
+        about: Returns what the log line says about them, by which an operator finds the item; asked only then.
+    """
     try:
         yield
     except Exception:
-        logger.exception("records failed", records=records)
+        logger.exception("records failed", records=records, **about())
         failed.update(records)

@@ -5,6 +5,7 @@ serves all consumers of the Region. Consumers may see an event twice, and not in
 it, its ``clock``, ``region`` and ``sequence`` order it.
 """
 
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -37,13 +38,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     failed: set[int] = set()
     changes: list[Change] = []
     for position, record in enumerate(records):
-        with failing_alone(position, failed=failed):
+        with failing_alone(position, failed=failed, about=partial(_place_of, record)):
             changes.append(Change.of(position, record))
     looked_up = {change.room for change in changes if not change.names_its_channel}
     rooms = RoomChannels(table, environment.region, looked_up)
     entries: list[Entry] = []
     for change in changes:
-        with failing_alone(change.position, failed=failed):
+        with failing_alone(change.position, failed=failed, about=partial(_place_of, records[change.position])):
             entries += entries_of(change, rooms)
     failed |= topic.publish(entries)
     if not failed:
@@ -55,3 +56,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         raise FirstRecordFailedError
     stream_record: Any = records[first].dynamodb
     return {"batchItemFailures": [{"itemIdentifier": stream_record.sequence_number}]}
+
+
+def _place_of(record: DynamoDBRecord) -> dict[str, Any]:
+    """Return by what an operator finds a record and its item: sequence number and keys, and no text of anybody."""
+    stream_record: Any = record.dynamodb
+    keys = stream_record.keys if stream_record else {}
+    room = str(keys.get("pk", "")).split("#")[1:2]
+    return {"sequence_number": stream_record and stream_record.sequence_number, "key": keys, "room": "".join(room)}

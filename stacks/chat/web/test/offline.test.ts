@@ -76,7 +76,13 @@ describe("the page without a network", () => {
   });
 
   it("leaves the API, other hosts and everything that is not its own alone", async () => {
-    for (const path of ["/api/rooms", "/api", "/assets/other.js", "https://files.example.com/"]) {
+    for (const path of [
+      "/api/rooms",
+      "/api",
+      "/regions/us-west-2/api/rooms",
+      "/assets/other.js",
+      "https://files.example.com/",
+    ]) {
       expect(await answer(path)).toBeUndefined();
     }
     expect(await answer("/config.json", { method: "POST" })).toBeUndefined();

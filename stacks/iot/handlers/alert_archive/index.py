@@ -15,13 +15,14 @@ from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 s3 = boto3.client("s3")
 BUCKET_NAME, KEY_PREFIX = os.environ["BUCKET_NAME"], os.environ["KEY_PREFIX"]
 
 
 def archive(record: SQSRecord) -> None:
     """Store one alert, unless it has been stored before."""
+    logger.append_keys(message_id=record.message_id)
     alert = from_json(record.body, allow_inf_nan=False)
     try:
         s3.put_object(

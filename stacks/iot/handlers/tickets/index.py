@@ -21,6 +21,7 @@ logger = Logger()
 
 def work(record: SQSRecord) -> None:
     """Apply one change to its ticket; the same change again has no effect."""
+    logger.append_keys(message_id=record.message_id)
     change = read(record.body, from_webhook=_is_fifo(record.event_source_arn))
     changed = connect().take(change)
     logger.info("ticket" if changed else "no change", ticket=change.key, status=change.status, event=change.event)
@@ -30,7 +31,12 @@ def work(record: SQSRecord) -> None:
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Work on a batch: alerts come in any order, deliveries of the webhook one after the other for each issue."""
     fifo = any(_is_fifo(record["eventSourceARN"]) for record in event["Records"])
-    processor = SqsFifoPartialProcessor(skip_group_on_error=True) if fifo else BatchProcessor(event_type=EventType.SQS)
+    log: Any = logger  # it stands for a logging.Logger, by delegation
+    processor = (
+        SqsFifoPartialProcessor(skip_group_on_error=True, logger=log)
+        if fifo
+        else BatchProcessor(event_type=EventType.SQS, logger=log)
+    )
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
 

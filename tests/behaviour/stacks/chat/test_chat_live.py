@@ -344,7 +344,7 @@ def register(user: User, browser: Browser) -> httpx.Response:
 
 def devices_of(chat: Chat, user: User) -> list[Any]:
     answer = chat.cloud.client("dynamodb", AWAY).query(
-        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable"),
+        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable", "Table"),
         KeyConditionExpression="pk = :user AND begins_with(sk, :kind)",
         ExpressionAttributeValues={":user": {"S": f"USER#{user.sub}"}, ":kind": {"S": "DEVICE#"}},
     )

@@ -99,6 +99,8 @@ export interface SessionInfo {
   realtime: Realtime;
   heartbeat_seconds: number;
   away_seconds: number;
+  /** What browsers subscribe to for Web Push; null or missing without it. */
+  web_push_key?: string | null;
 }
 
 /** What follows a cursor. */

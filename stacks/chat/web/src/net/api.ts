@@ -166,6 +166,16 @@ export class ChatApi {
     return this.call("PUT", "/me/notifications", { body: settings });
   }
 
+  /** Have this browser notified while the page is closed. */
+  addBrowser({ endpoint, keys }: PushSubscriptionJSON): Promise<{ device: string }> {
+    const { p256dh, auth } = keys ?? {};
+    return this.call("POST", "/me/devices", { body: { platform: "web_push", endpoint, keys: { p256dh, auth } } });
+  }
+
+  async removeDevice(device: string): Promise<void> {
+    await this.call("DELETE", `/me/devices/${encodeURIComponent(device)}`);
+  }
+
   /** Delete the user's account, and what it left in the rooms but its messages. */
   async deleteAccount(): Promise<void> {
     await this.call("DELETE", "/me");

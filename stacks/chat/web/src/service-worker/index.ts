@@ -1,6 +1,7 @@
 /** The service worker: one file beside the page, at /sw.js, which the browser runs also when no page is open. */
 
 import { Offline } from "./offline.ts";
+import { listenToPush } from "./push.ts";
 
 declare const self: ServiceWorkerGlobalScope;
 /** Replaced by the build. */
@@ -21,3 +22,5 @@ self.addEventListener("fetch", (event) => {
   const answer = offline.answer(event.request, self.location.origin);
   if (answer !== undefined) event.respondWith(answer);
 });
+
+listenToPush();

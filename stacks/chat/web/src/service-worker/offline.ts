@@ -17,6 +17,8 @@ export interface Network {
   fetch: typeof fetch;
 }
 
+/** APIs and buckets that answer below the page's own name. */
+const BEHIND = /^\/(?:api|regions)(?:\/|$)/;
 const PREFIX = "page-";
 const CONFIGURATION = "/config.json";
 /** The network is asked for the page this long, in milliseconds: behind a bad connection the kept one is better. */
@@ -50,9 +52,7 @@ export class Offline {
   /** The answer to a request of the page; undefined for one that is none of its files, above all those to the API. */
   answer(request: Request, origin: string): Promise<Response> | undefined {
     const { origin: asked, pathname } = new URL(request.url);
-    if (request.method !== "GET" || asked !== origin || pathname === "/api" || pathname.startsWith("/api/")) {
-      return undefined;
-    }
+    if (request.method !== "GET" || asked !== origin || BEHIND.test(pathname)) return undefined;
     if (request.mode === "navigate") return this.#newest(request, "/", PATIENCE);
     if (pathname === CONFIGURATION) return this.#newest(request, CONFIGURATION);
     return this.#release.files.includes(pathname) ? this.#kept(request, pathname) : undefined;

@@ -7,6 +7,7 @@ import { Kept } from "../core/kept.ts";
 import { Live, type LiveState } from "../core/live.ts";
 import type { LiveEvent, SessionInfo } from "../core/model.ts";
 import { Regions } from "../core/regions.ts";
+import { pushBrowser } from "../core/subscription.ts";
 import { ApiError, ChatApi } from "../net/api.ts";
 import { MessagesApi } from "../net/messages.ts";
 import { t } from "../text/i18n.ts";
@@ -17,6 +18,7 @@ import { forgetInviteCode, storeInviteCode } from "./invites.ts";
 import { Navigation } from "./navigation.ts";
 import { deleteAccount, joinRoom } from "./patience.ts";
 import { chosenName, forgetName } from "./preferences.ts";
+import { openClicked, PushStore } from "./push.ts";
 import { Queues } from "./queues.ts";
 import type { RoomStore } from "./room.ts";
 import { RoomsStore } from "./rooms.ts";
@@ -43,6 +45,7 @@ export class WorkspaceStore {
   /** The Region that answers. */
   readonly region = signal("");
   readonly navigation: Navigation;
+  readonly push: PushStore;
   readonly #queues: Queues;
   readonly #live: Live;
   readonly #listeners = new AbortController();
@@ -92,6 +95,7 @@ export class WorkspaceStore {
         for (const { room } of this.rooms.sorted.value.slice(0, MAX_FOLLOWED)) this.#live.follow(room);
       },
     });
+    this.push = new PushStore({ api, store: localStorage, browser: pushBrowser });
     this.navigation = new Navigation({
       services: this.services,
       rooms: this.rooms,
@@ -116,6 +120,7 @@ export class WorkspaceStore {
       api.absent(open.id).catch(() => undefined);
     };
     addEventListener("pagehide", hidden, { signal: ended });
+    openClicked(ended);
     const visible = (): void => {
       if (document.visibilityState === "visible") void this.rooms.refresh();
     };
@@ -204,6 +209,8 @@ export class WorkspaceStore {
     this.name.value = session.name ?? "";
     if (!this.#listeners.signal.aborted) this.services.kept.keepName(this.name.value);
     this.needsName.value = !session.name;
+    // The page works without it.
+    if (this.push.state.value === "unavailable") this.push.begin(session.web_push_key ?? "").catch(() => undefined);
     return session;
   }
 

@@ -3,6 +3,7 @@
 import {
   ArrowDown,
   ArrowLeft,
+  Bell,
   Check,
   CircleAlert,
   Clock,
@@ -35,6 +36,7 @@ const icons = {
   answer: Reply,
   attach: Paperclip,
   back: ArrowLeft,
+  bell: Bell,
   check: Check,
   clock: Clock,
   close: X,

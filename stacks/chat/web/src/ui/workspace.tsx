@@ -12,6 +12,7 @@ import { Icon } from "./icons.tsx";
 import { LinkButton } from "./link-button.tsx";
 import { InviteDialog } from "./member-dialogs.tsx";
 import { Join, Loading, Unavailable, Welcome } from "./pages.tsx";
+import { PushOffer } from "./push-offer.tsx";
 import { RoomView } from "./room.tsx";
 import { LeaveDialog, NameDialog } from "./room-dialogs.tsx";
 import { openSearch, searchByKey } from "./search.tsx";
@@ -48,6 +49,7 @@ export function WorkspaceView({ workspace, onSignOut }: WorkspaceProps): VNode {
         {t("skip")}
       </a>
       <Banner connection={workspace.connection} onRetry={() => workspace.connectNow()} />
+      <PushOffer push={workspace.push} />
       <main class="panes">
         <Sidebar workspace={workspace} onSignOut={onSignOut} />
         <section ref={main} class="main" id="main" tabIndex={-1} aria-label={t("conversation")}>

@@ -1,0 +1,94 @@
+"""What a caller is told about a function that failed: that it failed, and nothing of its code."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from cdp_constructs.local import LocalCloud
+from tests.local.resources import role
+from tests.local.services.apigateway.apis import TOKYO, route
+
+FAILING = "def handler(event, context):\n    raise KeyError('secret detail')\n"
+INVOCATIONS = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}/invocations"
+
+
+def failing_template() -> dict[str, Any]:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.14",
+            "Handler": "index.handler",
+            "Code": {"ZipFile": FAILING},
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        },
+    }
+    method = {
+        "Type": "AWS::ApiGateway::Method",
+        "Properties": {
+            "RestApiId": {"Ref": "Rest"},
+            "ResourceId": {"Fn::GetAtt": ["Rest", "RootResourceId"]},
+            "HttpMethod": "GET",
+            "AuthorizationType": "NONE",
+            "Integration": {
+                "Type": "AWS_PROXY",
+                "IntegrationHttpMethod": "POST",
+                "Uri": {"Fn::Sub": INVOCATIONS},
+            },
+        },
+    }
+    permission = {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "FunctionName": {"Ref": "Function"},
+            "Action": "lambda:InvokeFunction",
+            "Principal": "apigateway.amazonaws.com",
+        },
+    }
+    return {
+        "Resources": {
+            "Role": role("lambda.amazonaws.com"),
+            "Function": function,
+            "Permission": permission,
+            "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "failing", "ProtocolType": "HTTP"}},
+            "Integration": {
+                "Type": "AWS::ApiGatewayV2::Integration",
+                "Properties": {
+                    "ApiId": {"Ref": "Api"},
+                    "IntegrationType": "AWS_PROXY",
+                    "IntegrationUri": {"Fn::GetAtt": ["Function", "Arn"]},
+                    "PayloadFormatVersion": "2.0",
+                },
+            },
+            "Route": route("GET /failing"),
+            "Stage": {
+                "Type": "AWS::ApiGatewayV2::Stage",
+                "Properties": {"ApiId": {"Ref": "Api"}, "StageName": "$default", "AutoDeploy": True},
+            },
+            "Rest": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "failing"}},
+            "Method": method,
+            "Deployment": {
+                "Type": "AWS::ApiGateway::Deployment",
+                "DependsOn": "Method",
+                "Properties": {"RestApiId": {"Ref": "Rest"}, "StageName": "live"},
+            },
+        },
+        "Outputs": {"Http": {"Value": {"Ref": "Api"}}, "Rest": {"Value": {"Ref": "Rest"}}},
+    }
+
+
+@pytest.fixture(scope="module")
+def failing(cloud: LocalCloud, stacks: Any) -> dict[str, str]:
+    ids = stacks.deploy(failing_template(), region=TOKYO)
+    rest = f"{cloud.endpoint}/_aws/execute-api/{ids['Rest']}/live/"
+    return {"http": f"{cloud.http_api_url(ids['Http'], TOKYO)}/failing", "rest": rest}
+
+
+def test_an_http_api_answers_500_without_the_exception(failing: dict[str, str]) -> None:
+    answer = httpx.get(failing["http"])
+    assert (answer.status_code, answer.json()) == (500, {"message": "Internal Server Error"})
+
+
+def test_a_rest_api_answers_502_without_the_exception(failing: dict[str, str]) -> None:
+    answer = httpx.get(failing["rest"])
+    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
