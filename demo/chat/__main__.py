@@ -14,6 +14,7 @@ from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up as system_of
 from demo.bring_up import not_executed
+from demo.chat.changes import Changes
 from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
@@ -76,6 +77,11 @@ def play(report: Report, scene: Conversation, protection: Protection) -> None:
         report.step("Messages from both sides", "read in both Regions", scene.talk)
         report.step("The same message sent three times, in both Regions", "one message", scene.send_twice)
         report.step("History in both Regions", "equal", scene.same_history)
+        report.step(
+            "A message edited in one Region, another deleted in the other, answered, reacted to",
+            "one state in both; what is sent three times is done once; the text of the deleted one is gone",
+            Changes(scene).edit_delete_answer_and_react,
+        )
         count = WRITERS * EACH
         report.step(
             "Both Regions write to one room at once",

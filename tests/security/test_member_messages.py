@@ -1,10 +1,11 @@
-"""A member who wants to change what others said: rewrite it, remove it, react in their names, or bring it back."""
+"""A member who wants to change what others said: rewrite it, remove it, react in their names, or restore it."""
 
 import itertools
 from typing import Any
 from uuid import uuid4
 
 from cdp_constructs.testing import eventually
+from tests.behaviour.stacks.chat.test_chat import Attachment, jpeg
 from tests.security.moves import out_everywhere
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Room, User
 
@@ -46,7 +47,7 @@ def test_an_id_of_somebody_elses_change_is_an_id_of_ones_own(room: Room) -> None
     assert set(seen["reactions"]) == {room.anna.sub, room.ben.sub}
 
 
-def test_what_was_deleted_is_not_brought_back_and_not_read_again(room: Room) -> None:
+def test_what_was_deleted_is_not_restored_and_not_read_again(room: Room) -> None:
     message = said(room, room.ben, "a secret")
     # The creator of the room may remove it.
     assert change(room.anna, AWAY, room, message["id"]) == 201
@@ -64,6 +65,20 @@ def test_what_was_deleted_is_not_brought_back_and_not_read_again(room: Room) -> 
         assert room.anna.call(region, "POST", path, quoting).status_code == 201
         pages = [room.ben.call(region, "GET", path, **query).text for query in ({}, {"before": "latest", "limit": 1})]
         assert all("a secret" not in page for page in pages)
+
+
+def test_a_message_that_names_somebody_elses_file_withdraws_nothing_of_it(room: Room) -> None:
+    sent = Attachment(room, HOME, jpeg())
+    eventually(lambda: sent.download(HOME, room.ben).status_code == 200, within=40)
+    path = f"/rooms/{room.id}/messages"
+    for author, status in ((room.ben, 200), (room.anna, 404)):
+        body = {"client_message_id": str(uuid4()), "text": "look", "attachments": [sent.id]}
+        message = author.call(HOME, "POST", path, body).json()["id"]
+        assert change(author, HOME, room, message) == 201
+        # The same message again is answered as it is stored: once its text is gone, its files have been withdrawn.
+        eventually(lambda author=author, body=body: author.call(HOME, "POST", path, body).json()["text"] == "")
+        # The file is gone with the message of its owner, and with no other.
+        assert {sent.download(HOME, user).status_code for user in (room.anna, room.ben)} == {status}
 
 
 def test_who_has_left_changes_nothing_that_they_said(room: Room) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from http import HTTPStatus
 from itertools import permutations
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from stacks.chat.handlers.domain import channels, rooms
+from stacks.chat.handlers.domain import table as keys
 from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
@@ -372,7 +374,7 @@ def test_a_change_of_a_kind_that_is_not_known_stops_no_other(publisher: Publishe
 def test_what_was_deleted_is_removed_from_what_this_region_keeps(publisher: Publisher) -> None:
     here, edits = f"{ROOM}#us-west-2", f"{ROOM}#us-west-2.changes"
     publisher.table.put(
-        STORED,
+        {**STORED, "attachments": ["u-1", "u-2"]},
         {"pk": here, "sk": "NOTE#m-7", "sequence": 7, "edit": {"text": "x"}, "edits": [1, 9], "reactions": {}},
         {"pk": edits, "sk": "CHANGE#000000000001", "text": "an edit"},
     )
@@ -384,6 +386,9 @@ def test_what_was_deleted_is_removed_from_what_this_region_keeps(publisher: Publ
     message = publisher.table.items[STORED["pk"], STORED["sk"]]
     assert (message["text"], message["attachments"], message["author"]) == ("", [], MESSAGE["author"])
     assert publisher.table.items[edits, "CHANGE#000000000001"]["text"] == ""
+    # Its files are withdrawn, in the name of the author: with an id of somebody else's file nothing is done.
+    withdrawn = {key for key in publisher.table.items if key[1].startswith("WITHDRAWN#")}
+    assert withdrawn == {(ROOM, f"WITHDRAWN#{upload}#{MESSAGE['author']}") for upload in ("u-1", "u-2")}
     # An edit that is not there is not made.
     assert (edits, "CHANGE#000000000009") not in publisher.table.items
 
@@ -508,8 +513,9 @@ def test_both_of_a_message_that_two_regions_accepted_are_kept(archive: Archive) 
     assert archive.kept() == [[here], [there], [there, here]]
 
 
-def test_the_archive_keeps_changes_beside_messages(archive: Archive) -> None:
-    message, change = said(7), {**CHANGED, "clock": MESSAGE_CLOCK + 9}
+@pytest.mark.parametrize("kind", ["edit", "deletion", "reaction"])
+def test_the_archive_keeps_changes_beside_messages(archive: Archive, kind: str) -> None:
+    message, change = said(7), {**CHANGED, "kind": kind, "clock": MESSAGE_CLOCK + 9}
     assert archive.keep(json.dumps({"kind": "change", "change": change}), message) == []
     assert archive.kept() == [[message, change]]
     # The same numbers in the logs of messages and of changes are two.
@@ -795,15 +801,40 @@ def test_a_function_that_fails_is_our_mistake(api: ModuleType) -> None:
         call(api, "POST", "/rooms/r/uploads", body)
 
 
+def stored_only(item: dict[str, Any]) -> Callable[..., dict[str, Any] | None]:
+    """Return a read of the table that has an attachment and nothing else."""
+    return lambda _table, key: item if key[1].startswith("ATTACHMENT#") else None
+
+
+@pytest.mark.parametrize(("owner", "status"), [("anna", 404), ("ben", 200)])
+def test_a_file_of_a_deleted_message_is_withdrawn_if_its_author_is_the_owner(
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch, owner: str, status: int
+) -> None:
+    table = MemoryTable()
+    file = {"region": "us-west-2", "owner": owner, "key": "accepted/u-1", "name": "a", "content_type": "image/png"}
+    table.put(
+        keys.as_key(keys.attachment_key("r", "u-1")) | file | {"size": Decimal(1)},
+        # Anna has named the file in a message, and deleted the message.
+        keys.as_key(keys.withdrawn_key("r", "u-1", "anna")) | {"message_id": "m"},
+    )
+    monkeypatch.setattr(service(api), "table", table)
+    if status == HTTPStatus.OK:
+        with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}):
+            assert call(api, "GET", "/rooms/r/attachments/u-1")[0] == status
+    else:
+        assert call(api, "GET", "/rooms/r/attachments/u-1")[0] == status
+
+
 def test_a_download_is_signed_where_the_file_is(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     item = {
         "region": "us-west-2",
+        "owner": "anna",
         "key": "accepted/anna/u-1/cat.jpg",
         "name": "cat.jpg",
         "content_type": "image/jpeg",
         "size": Decimal(12),
     }
-    monkeypatch.setattr(of_attachments(api).keys, "get", lambda *_: item)
+    monkeypatch.setattr(of_attachments(api).keys, "get", stored_only(item))
     asked: list[dict[str, Any]] = []
     with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}) as stubber:
         stubber.client.meta.events.register(
@@ -816,14 +847,21 @@ def test_a_download_is_signed_where_the_file_is(api: ModuleType, monkeypatch: py
 
 
 def test_an_attachment_of_a_region_that_is_gone_is_not_found(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(of_attachments(api).keys, "get", lambda *_: {"region": "eu-west-1"})
+    item = {"region": "eu-west-1", "owner": "anna"}
+    monkeypatch.setattr(of_attachments(api).keys, "get", stored_only(item))
     assert call(api, "GET", "/rooms/r/attachments/u-1")[0] == 404
 
 
 def test_a_thumbnail_is_signed_by_its_own_key(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     thumbnail = {"key": "accepted/anna/u-1/thumbnail/320.webp", "content_type": "image/webp", "size": Decimal(3)}
-    item = {"region": "us-west-2", "key": "accepted/anna/u-1/cat.jpg", "name": "cat.jpg", "thumbnail_file": thumbnail}
-    monkeypatch.setattr(of_attachments(api).keys, "get", lambda *_: item)
+    item = {
+        "region": "us-west-2",
+        "owner": "anna",
+        "key": "accepted/anna/u-1/cat.jpg",
+        "name": "cat.jpg",
+        "thumbnail_file": thumbnail,
+    }
+    monkeypatch.setattr(of_attachments(api).keys, "get", stored_only(item))
     asked: list[dict[str, Any]] = []
     with invoked(api, {"url": "https://d.example/x", "expires_at": "soon"}) as stubber:
         stubber.client.meta.events.register(

@@ -208,8 +208,11 @@ class Index:
         return {"Items": self._items, **({"LastEvaluatedKey": more} if self._last else {})}
 
 
-def attachments(api: Api, monkeypatch: pytest.MonkeyPatch, index: Index, **query: str) -> tuple[int, Any]:
+def attachments(
+    api: Api, monkeypatch: pytest.MonkeyPatch, index: Index, *withdrawn: tuple[str, str], **query: str
+) -> tuple[int, Any]:
     room, _ = api.room("anna")
+    api.table.put(*(keys.as_key(keys.withdrawn_key(room, upload, author)) for upload, author in withdrawn))
     monkeypatch.setattr(api.service.attachment_search, "_index", index)
     for upload in ("u-0", "u-1", "u-2"):
         described = {"name": "cat.jpg", "content_type": "image/jpeg", "size": 1, "owner": "anna", "accepted_at": "now"}
@@ -243,6 +246,14 @@ def test_attachments_come_in_pages(
     assert (status, [one["id"] for one in answer["attachments"]], answer["after"]) == (200, shown, after)
     assert (index.asked["ScanIndexForward"], index.asked["Limit"]) == (False, 1000)
     assert index.asked["ExpressionAttributeValues"][":name"] == "cat"
+
+
+def test_files_of_a_deleted_message_are_not_listed_if_its_author_is_their_owner(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index("u-0", "u-1", "u-2")
+    _, answer = attachments(api, monkeypatch, index, ("u-1", "anna"), ("u-2", "ben"))
+    assert [one["id"] for one in answer["attachments"]] == ["u-0", "u-2"]
 
 
 def test_a_list_without_a_filter_reads_no_more_than_it_shows_and_is_not_counted(

@@ -108,8 +108,12 @@ class AttachmentSearch:
         return request
 
     def _described(self, table: "Table", room: str, found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        wanted = [keys.attachment_key(room, self._upload_id(item)) for item in found]
-        recorded = keys.get_many(table, wanted)
+        # The files of a deleted message are withdrawn, by a mark in the name of its author.
+        wanted = {
+            keys.attachment_key(room, upload_id): keys.withdrawn_key(room, upload_id, owner)
+            for owner, upload_id in map(self._owner_and_id, found)
+        }
+        recorded = keys.get_many(table, [key for pair in wanted.items() for key in pair])
         return [
             {
                 "id": key[1].partition("#")[2],
@@ -120,12 +124,13 @@ class AttachmentSearch:
                 "uploaded_at": str(item["accepted_at"]),
                 "thumbnail": "thumbnail_file" in item,
             }
-            for key in wanted
-            if (item := recorded.get(key))
+            for key, withdrawn in wanted.items()
+            if withdrawn not in recorded and (item := recorded.get(key))
         ]
 
-    def _upload_id(self, item: dict[str, Any]) -> str:
-        return str(item["key"]).removeprefix(self._prefix).split("/")[1]
+    def _owner_and_id(self, item: dict[str, Any]) -> tuple[str, str]:
+        owner, upload_id = str(item["key"]).removeprefix(self._prefix).split("/")[:2]
+        return owner, upload_id
 
 
 def _start(room: str, wanted: Wanted, after: str) -> dict[str, str]:

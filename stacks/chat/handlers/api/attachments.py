@@ -59,9 +59,12 @@ class Attachments:
 
         Raises:
             AttachmentNotFoundError: when the room has no such attachment, or the attachment no (or not yet a)
-                thumbnail.
+                thumbnail, or its message was deleted.
         """
         item = keys.get(table, keys.attachment_key(room, upload_id))
+        # The files of a deleted message are not given out any more.
+        if item is not None and keys.get(table, keys.withdrawn_key(room, upload_id, str(item["owner"]))):
+            raise AttachmentNotFoundError
         # Each Region's signing key stays in that Region, so that Region's function signs.
         signing_functions = self._environment.signing_functions
         if item is None or item["region"] not in signing_functions:

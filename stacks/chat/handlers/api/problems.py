@@ -31,7 +31,7 @@ PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
     CreatorStaysError: (HTTPStatus.CONFLICT, "the creator cannot be removed; leave the room instead"),
     AttachmentNotFoundError: (
         HTTPStatus.NOT_FOUND,
-        "the room has no such attachment, or it is still being checked, or it has no thumbnail",
+        "the room has no such attachment, it is still being checked, it has no thumbnail, or its message was deleted",
     ),
     MessageNotFoundError: (HTTPStatus.NOT_FOUND, "the room has no such message, or it has not arrived in this Region"),
     NotAuthorError: (

@@ -131,7 +131,7 @@ def current(message: Message, notes: Mapping[str, Item]) -> dict[str, Any]:
 
     Beside the message's own fields it has, when there are such: ``edited`` and ``deleted``, each with the place of the
     change and its time, and ``reactions``: by user the emoji (empty when it was taken back) and the place of the
-    change, so that a reader who hears of an older change later knows that it is older.
+    change, so that a reader who learns of an older change later knows that it is older.
     """
     state = message.to_dict()
     deletions = _placed(notes, "deletion")

@@ -69,6 +69,11 @@ def attachment_key(room: str, upload_id: str) -> Key:
     return f"ROOM#{room}", f"ATTACHMENT#{upload_id}"
 
 
+def withdrawn_key(room: str, upload_id: str, owner: str) -> Key:
+    """Key of the mark that an owner's attachment belonged to a message of the owner that was deleted."""
+    return f"ROOM#{room}", f"WITHDRAWN#{upload_id}#{owner}"
+
+
 def change_log(region: str) -> str:
     """Name of the log of changes of a Region; its log of messages has the name of the Region."""
     return f"{region}.changes"

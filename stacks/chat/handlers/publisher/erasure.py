@@ -1,4 +1,4 @@
-"""Removes the texts of a message that was deleted from what one Region keeps.
+"""Removes the texts and withdraws the files of a message that was deleted, in what one Region keeps.
 
 Each Region does so when the deletion reaches it, for the items that only this Region writes: its note, its edits, and
 the message itself where it was accepted. A repetition changes nothing.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def erase(table: "Table", region: str, deletion: "Change") -> None:
-    """Remove the texts.
+    """Remove the texts, and withdraw the files.
 
     Args:
         table: The Region's replica.
@@ -43,7 +43,20 @@ def erase(table: "Table", region: str, deletion: "Change") -> None:
     for sequence in note.get("edits", []):
         _clear(table, keys.change_key(room, region, int(sequence)), {"text": ""})
     if "sequence" in note:
-        _clear(table, keys.message_key(room, region, int(note["sequence"])), {"text": "", "attachments": []})
+        accepted = keys.message_key(room, region, int(note["sequence"]))
+        for stored in keys.get_many(table, [accepted]).values():
+            _withdraw(table, stored)
+        _clear(table, accepted, {"text": "", "attachments": []})
+
+
+def _withdraw(table: "Table", message: keys.Item) -> None:
+    """Mark the files of a message; a mark counts for files of the message's author only."""
+    for upload_id in message["attachments"]:
+        table.update_item(
+            Key=keys.as_key(keys.withdrawn_key(message["room"], upload_id, message["author"])),
+            UpdateExpression="SET message_id = :message",
+            ExpressionAttributeValues={":message": message["id"]},
+        )
 
 
 def _clear(table: "Table", key: keys.Key, cleared: dict[str, Any]) -> None:

@@ -220,7 +220,7 @@ describe("conversation", () => {
     expect(changes).toContain("attachment a1");
   });
 
-  it("hears of changes, and reads those that it has missed", async () => {
+  it("takes changes from the live channel, and reads those that it has missed", async () => {
     log.messages = [message(TOKYO, 1, 10)];
     const conversation = await open();
     const [first, second, third] = ["one", "two", "three"].map((text, at) => change(OREGON, at + 1, 20 + at, { text }));

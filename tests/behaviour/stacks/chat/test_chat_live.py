@@ -184,7 +184,7 @@ def test_presence_and_typing_appear_in_the_other_region_and_end(room: Room, chat
         ben.open()
         assert heartbeat(room.anna, HOME, room) == {
             "channel": described(room.anna, HOME, room)["channel"],
-            "cursor": f"{HOME}:0,{AWAY}:0",
+            "cursor": f"{HOME}:0,{HOME}.changes:0,{AWAY}:0,{AWAY}.changes:0",
             "online": [room.anna.sub],
             "typing": [],
         }
@@ -238,7 +238,12 @@ def test_a_heartbeat_that_changes_nothing_is_no_event(room: Room) -> None:
 def test_a_heartbeat_tells_a_client_what_it_missed(room: Room) -> None:
     before = heartbeat(room.anna, HOME, room)
     posted = room.ben.post(HOME, room.id, "hello").json()
-    assert heartbeat(room.anna, HOME, room)["cursor"] == f"{HOME}:{posted['sequence']},{AWAY}:0"
+    reached = f"{HOME}:{posted['sequence']},{HOME}.changes:{{}},{AWAY}:0,{AWAY}.changes:0"
+    assert heartbeat(room.anna, HOME, room)["cursor"] == reached.format(0)
+    reaction = {"client_change_id": "1", "emoji": "👍"}
+    path = f"/rooms/{room.id}/messages/{posted['id']}/reaction"
+    assert room.ben.call(HOME, "PUT", path, reaction).status_code == 201
+    assert heartbeat(room.anna, HOME, room)["cursor"] == reached.format(1)
     assert room.ben.call(HOME, "DELETE", f"/rooms/{room.id}/members/me").status_code == 200
     assert heartbeat(room.anna, HOME, room)["channel"] != before["channel"]
 

@@ -39,4 +39,10 @@ export class Outbox extends Queue<OutgoingMessage, Message> {
     this.push(message);
     return message;
   }
+
+  /** Messages that are in the room have been stored, even if an answer was lost: they are not sent again. */
+  settleAll(room: string, messages: readonly Message[], author: string): void {
+    if (this.of(room).length === 0) return;
+    for (const one of messages) if (one.author === author) this.settle(one.client_message_id);
+  }
 }

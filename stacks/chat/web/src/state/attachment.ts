@@ -107,3 +107,29 @@ export class AttachmentStore {
     };
   }
 }
+
+/** The attachments of an open room, each with one state however often it is shown. */
+export class AttachmentStores {
+  readonly #services: Services;
+  readonly #room: string;
+  readonly #stores = new Map<string, AttachmentStore>();
+
+  constructor(services: Services, room: string) {
+    this.#services = services;
+    this.#room = room;
+  }
+
+  of(id: string): AttachmentStore {
+    const store = this.#stores.get(id) ?? new AttachmentStore(this.#services, this.#room, id);
+    this.#stores.set(id, store);
+    return store;
+  }
+
+  refresh(id: string): void {
+    this.#stores.get(id)?.refresh();
+  }
+
+  close(): void {
+    for (const store of this.#stores.values()) store.close();
+  }
+}

@@ -5,14 +5,14 @@ import { Conversation } from "../core/conversation.ts";
 import { layout, type Row } from "../core/layout.ts";
 import type { LiveEvent, Member, Message, OlderPage, Room } from "../core/model.ts";
 import type { OutgoingMessage } from "../core/outbox.ts";
-import { t } from "../text/i18n.ts";
 import { Announcer } from "./announcer.ts";
-import { AttachmentStore } from "./attachment.ts";
+import { type AttachmentStore, AttachmentStores } from "./attachment.ts";
 import { BrowsingStore } from "./browsing.ts";
 import { ChangesStore } from "./changes.ts";
 import { ComposerStore } from "./composer.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { storeInviteCode } from "./invites.ts";
+import { Names } from "./names.ts";
 import { ReadingPosition } from "./reading.ts";
 import type { Services } from "./services.ts";
 
@@ -46,8 +46,8 @@ export class RoomStore {
   readonly heartbeat: Heartbeat;
   readonly #options: RoomOptions;
   readonly #conversation: Conversation;
-  readonly #names = new Map<string, ReadonlySignal<string>>();
-  readonly #attachments = new Map<string, AttachmentStore>();
+  readonly #names: Names;
+  readonly #attachments: AttachmentStores;
   readonly #messages = signal<readonly Message[]>([]);
   readonly #outgoing = signal<readonly OutgoingMessage[]>([]);
   readonly #announcer: Announcer;
@@ -62,6 +62,8 @@ export class RoomStore {
     this.creator = signal(room.creator);
     this.services = services;
     this.members = signal(room.members);
+    this.#names = new Names(this.members);
+    this.#attachments = new AttachmentStores(services, this.id);
     const firstNew =
       unread > 0 ? conversation.messages.filter(({ author }) => author !== me).at(-unread)?.id : undefined;
     this.#announcer = new Announcer(me);
@@ -192,21 +194,11 @@ export class RoomStore {
 
   /** A view that shows a name is rendered again when the name changes, and not with each change of presence. */
   nameOf(user: string): string {
-    let name = this.#names.get(user);
-    if (name === undefined) {
-      name = computed(() => this.members.value.find((one) => one.user === user)?.name ?? t("somebody"));
-      this.#names.set(user, name);
-    }
-    return name.value;
+    return this.#names.of(user);
   }
 
   attachment(id: string): AttachmentStore {
-    let store = this.#attachments.get(id);
-    if (store === undefined) {
-      store = new AttachmentStore(this.services, this.id, id);
-      this.#attachments.set(id, store);
-    }
-    return store;
+    return this.#attachments.of(id);
   }
 
   close(): void {
@@ -214,7 +206,7 @@ export class RoomStore {
     this.heartbeat.close();
     this.#conversation.close();
     this.composer.close();
-    for (const store of this.#attachments.values()) store.close();
+    this.#attachments.close();
   }
 
   readonly #visible = (): void => {
@@ -228,13 +220,13 @@ export class RoomStore {
 
   #changed(what: "messages" | "people" | "attachment", attachment?: string): void {
     if (what === "attachment") {
-      if (attachment !== undefined) this.#attachments.get(attachment)?.refresh();
+      if (attachment !== undefined) this.#attachments.refresh(attachment);
       return;
     }
     batch(() => {
       this.#takePeople();
       if (what === "messages") {
-        this.#settle();
+        this.services.outbox.settleAll(this.id, this.#conversation.messages, this.services.me);
         this.#takeMessages();
         this.#announcer.take(this.#conversation.messages, (user) => this.nameOf(user));
       }
@@ -252,13 +244,5 @@ export class RoomStore {
   #takePeople(): void {
     this.members.value = this.#conversation.room.members;
     this.typing.value = this.#conversation.typing.filter((user) => user !== this.services.me);
-  }
-
-  /** A message that is in the room has been stored, even if the answer was lost: do not send it again. */
-  #settle(): void {
-    const { outbox, me } = this.services;
-    for (const { author, client_message_id } of this.#conversation.messages) {
-      if (author === me && outbox.of(this.id).length > 0) outbox.settle(client_message_id);
-    }
   }
 }

@@ -16,6 +16,7 @@ import { ConnectionStore } from "./connection.ts";
 import { toast } from "./feedback.ts";
 import { forgetInviteCode, storeInviteCode } from "./invites.ts";
 import { Navigation } from "./navigation.ts";
+import { deleteAccount, joinRoom } from "./patience.ts";
 import { chosenName, forgetName } from "./preferences.ts";
 import { openClicked, PushStore } from "./push.ts";
 import { Queues } from "./queues.ts";
@@ -32,9 +33,6 @@ export interface WorkspaceOptions {
 
 /** Live events are received for so many rooms; the unread counts of the others come with the list. */
 const MAX_FOLLOWED = 20;
-/** A room that was created a moment ago may not have been replicated to this Region yet. */
-const JOIN = { tries: 3, pause: 700 };
-const DELETION_TRIES = 20;
 
 export class WorkspaceStore {
   readonly email: string;
@@ -163,15 +161,7 @@ export class WorkspaceStore {
   }
 
   async join(room: string, code: string): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await this.services.api.join(room, code);
-        break;
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 404 || tries === JOIN.tries) throw error;
-        await new Promise((resolve) => setTimeout(resolve, JOIN.pause));
-      }
-    }
+    await joinRoom(this.services.api, room, code);
     if (this.#listeners.signal.aborted) return;
     storeInviteCode(room, code);
     await this.rooms.refresh();
@@ -194,17 +184,8 @@ export class WorkspaceStore {
   }
 
   /** Delete the account; what remains to be done is to sign out. */
-  async deleteAccount(): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await this.services.api.deleteAccount();
-        return;
-      } catch (error) {
-        // Who is in many rooms leaves some of them with each call.
-        const unfinished = error instanceof ApiError && error.status === 503;
-        if (!unfinished || tries === DELETION_TRIES) throw error;
-      }
-    }
+  deleteAccount(): Promise<void> {
+    return deleteAccount(this.services.api);
   }
 
   #online(): void {

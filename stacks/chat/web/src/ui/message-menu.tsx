@@ -1,6 +1,5 @@
 /** What can be done to a message: a button beside it, and the menu that the button opens. */
 
-import { useComputed } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Shown } from "../core/changes.ts";
@@ -10,6 +9,7 @@ import { t } from "../text/i18n.ts";
 import { openDeleteDialog } from "./delete-dialog.tsx";
 import { Icon, type IconName } from "./icons.tsx";
 import { focusMessage, KEYS } from "./message-keys.ts";
+import { useIs } from "./use-is.ts";
 
 interface MenuProps {
   message: Shown;
@@ -20,7 +20,7 @@ interface MenuProps {
 
 export function MessageMenu({ message, room, reached }: MenuProps): VNode {
   const { changes, services } = room;
-  const open = useComputed(() => changes.menu.value === message.id).value;
+  const open = useIs(changes.menu, message.id);
   const mine = message.author === services.me;
   const label = mine ? t("messageActionsYours") : t("messageActions", { name: room.nameOf(message.author) });
   return (

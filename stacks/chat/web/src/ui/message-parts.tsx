@@ -24,15 +24,8 @@ export function Quote({ id, room, reached }: { id: string; room: RoomStore; reac
   const name = quoted.author === room.services.me ? t("you") : room.nameOf(quoted.author);
   const text = quoted.deleted === undefined ? quoted.text : t("messageDeleted");
   return (
-    <button
-      type="button"
-      class="quote"
-      aria-label={t("answersTo", { name, text })}
-      tabIndex={reached ? 0 : -1}
-      onClick={() => void room.goTo(id)}
-    >
-      <strong>{name}</strong>
-      <span>{text}</span>
+    <button type="button" class="quote" tabIndex={reached ? 0 : -1} onClick={() => void room.goTo(id)}>
+      <span class="visually-hidden">{t("answersTo")}</span> <strong>{name}</strong> <span>{text}</span>
     </button>
   );
 }
@@ -45,7 +38,7 @@ export function Reactions({ message, room, reached }: PartProps): VNode | null {
     <ul class="reactions" aria-label={t("reactions")}>
       {counts.map(({ emoji, users }) => {
         const names = users.map((user) => (user === me ? t("you") : room.nameOf(user))).join(", ");
-        const label = t("reactionOf", { emoji, names });
+        const label = t("reactionOf", { emoji, count: users.length, names });
         return (
           <li key={emoji}>
             <button

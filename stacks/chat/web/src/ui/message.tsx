@@ -1,6 +1,5 @@
 /** The rows of a conversation: messages, messages that wait to be sent, and what is between them. */
 
-import { useComputed } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Shown } from "../core/changes.ts";
@@ -15,6 +14,7 @@ import { Linked } from "./linked.tsx";
 import { onMessageKey } from "./message-keys.ts";
 import { MessageMenu } from "./message-menu.tsx";
 import { ChangeState, EditForm, Quote, Reactions } from "./message-parts.tsx";
+import { useIs } from "./use-is.ts";
 
 interface MessageProps {
   message: Shown | OutgoingMessage;
@@ -75,9 +75,9 @@ function MessageView({ message, mine, leads, room }: MessageProps): VNode {
   const outgoing = "id" in message ? undefined : message;
   const element = useRef<HTMLLIElement>(null);
   const id = stored?.id;
-  const reached = useComputed(() => id !== undefined && changes.reached.value === id).value;
-  const editing = useComputed(() => id !== undefined && changes.editing.value === id).value;
-  const marked = useComputed(() => id !== undefined && changes.marked.value === id).value;
+  const reached = useIs(changes.reached, id);
+  const editing = useIs(changes.editing, id);
+  const marked = useIs(changes.marked, id);
   useEffect(() => {
     if (!marked) return;
     element.current?.scrollIntoView({ block: "center" });
