@@ -9,11 +9,11 @@ import pytest
 from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_sns as sns
-from cdp_constructs.local.services.route53.places import address_in
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, SignInUserPool, WebApplicationFirewall
 from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.local.places import address_in
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.web_application_firewall import build as example
 

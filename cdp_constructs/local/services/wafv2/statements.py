@@ -1,7 +1,7 @@
 """WAF: whether a request matches the statement of a rule.
 
 What is not here never matches: labels, SQL injection and cross-site scripting. A country is that of the place whose
-block an address is in (`route53/places.py`); the loopback block 127.18.0.0/16 stands for 198.18.0.0/16. A rate counts
+block an address is in (`local/places.py`); the loopback block 127.18.0.0/16 stands for 198.18.0.0/16. A rate counts
 the requests of the last `EvaluationWindowSec` seconds exactly, while AWS takes some seconds to notice.
 """
 

@@ -230,4 +230,5 @@ def test_a_measurement_and_a_delivery_are_followed_to_their_tickets(
             assert identity in line.fields.get("correlation_ids", [line.fields.get("correlation_id")])
     delivered = tickets["issue/815"]["traceparent"].split("-")[1]
     places = follow([stack], delivered, since=time.time() - 900).places()
-    assert places == ["AlertsTrackerReceiverFunction", "AlertsTicketsFunction"]
+    # The receiver logs that it has queued a delivery; the consumer may be faster.
+    assert set(places) == {"AlertsTrackerReceiverFunction", "AlertsTicketsFunction"}

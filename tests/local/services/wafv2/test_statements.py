@@ -4,8 +4,8 @@ import base64
 from typing import Any
 
 import pytest
-from cdp_constructs.local.services.route53.places import address_in
 
+from cdp_constructs.local.places import address_in
 from cdp_constructs.local.services.wafv2 import managed_rules
 from cdp_constructs.local.services.wafv2.statements import Rates, Request, matches
 
