@@ -14,6 +14,7 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, minutes
+from cdp_constructs.core.validation import check_regions
 
 __all__ = ["VapidKeys"]
 
@@ -54,8 +55,12 @@ class VapidKeys(Construct):
                 with a key of its own, as replicas always do.
             log_retention: How long the function's log is kept. Default: 3 months.
             removal_policy: What happens to the secret and the log group when the stack is deleted. Default: kept.
+
+        Raises:
+            InvalidOptionError: when the key is in another Region.
         """
         super().__init__(scope, construct_id)
+        check_regions(self, {"encryption_key": encryption_key})
         where = path_of(self)
         secret = secretsmanager.Secret(
             self,

@@ -132,8 +132,8 @@ class WebStack(Stack):
                 },
             }
         )
-        made = edge and edge.firewall
-        web_acl_arn = configuration.web_acl_arn or (made and made.web_acl_arn)
+        made = edge.firewall if edge is not None else None
+        web_acl_arn = configuration.web_acl_arn or (made.web_acl_arn if made is not None else None)
         if web_acl_arn is not None:
             self.hosting.attach_web_acl(web_acl_arn)
         CfnOutput(self, "WebUrl", value=self.hosting.url)
@@ -160,7 +160,7 @@ class WebStack(Stack):
         name = configuration.web_domain_name
         if name is None:
             return [], None, None
-        certificate = edge and edge.certificate
+        certificate = edge.certificate if edge is not None else None
         if configuration.web_certificate_arn is not None:
             # Imported here: a certificate that is made belongs to another stack.
             from aws_cdk import aws_certificatemanager as acm

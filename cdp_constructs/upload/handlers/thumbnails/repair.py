@@ -1,4 +1,4 @@
-"""Mends what browsers show and Pillow refuses: files without their end, or with a wrong checksum beside the image.
+"""Makes readable what browsers show and Pillow refuses: no end of the file, or a wrong checksum beside the image.
 
 Pillow's own setting for that hides every failure of a decoder, such as one that gets no memory, behind black pixels.
 """
@@ -13,7 +13,7 @@ _FRAME = 12
 
 
 def as_browsers_read(data: bytes, content_type: str) -> bytes:
-    """Return the image with what can be mended without guessing; what else is wrong with it stays."""
+    """Return the image with what can be corrected without guessing; what else is wrong with it stays."""
     if content_type == "image/jpeg" and not data.endswith(_END_OF_JPEG):
         # What is missing before the end becomes grey.
         return data + _END_OF_JPEG
