@@ -35,6 +35,7 @@ from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_com
 from cdp_constructs.operations.alarm_topic import add_mail as add_mail
 from cdp_constructs.operations.dashboards import StackContents as StackContents
 from cdp_constructs.operations.dashboards import add_dashboard as add_dashboard
+from cdp_constructs.operations.growth import add_growth_alarms as add_growth_alarms
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace as ChannelNamespace
 from cdp_constructs.realtime.events_namespace import EventsNamespace as EventsNamespace
 from cdp_constructs.realtime.realtime_channels import RealtimeChannels as RealtimeChannels

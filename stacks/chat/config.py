@@ -24,6 +24,8 @@ _RATES = (
     "https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-high-level-settings.html"
 )
 
+_ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"
+
 
 class ChatConfiguration(SystemConfiguration):
     """What an operator decides about the chat."""
@@ -56,6 +58,9 @@ class ChatConfiguration(SystemConfiguration):
     """Name of that zone."""
     alarm_email: str | None = None
     """Receives every alarm of every Region, after confirming one mail from each."""
+    silence_minutes: int | None = 15
+    """Minutes without a request after which a Region raises an alarm, 5 to 1,440; ``null`` for no such alarm. With
+    ``latency_routing`` Route 53 asks every Region all the time; without it quiet hours are silence too."""
     notices: NoticesConfiguration | None = None
     """Mail and push for members who are away; without it the chat notifies connected members only."""
     limits: LimitsConfiguration = LimitsConfiguration()
@@ -209,6 +214,13 @@ class ChatConfiguration(SystemConfiguration):
             fix = f"Use an address at {sender.identity}" if given else 'Add "sign_in_email" with a sender that is'
             raise InvalidOptionError(KEY, option, problem, fix)
         return given
+
+    @field_validator("silence_minutes")
+    @classmethod
+    def _is_a_time_that_an_alarm_can_look_back(cls, length: int | None) -> int | None:
+        if length is not None:
+            check_range(KEY, "silence_minutes", length, low=5, high=1440, unit="minutes", source=_ALARMS)
+        return length
 
     @field_validator("sign_in_rate_limit")
     @classmethod
