@@ -25,7 +25,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-versions chromium audit sbom synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-operator test-versions chromium audit sbom synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -113,6 +113,9 @@ test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then 
 
 test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/security -m security -n 0 $(PYTEST_ARGS)
+
+test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
+	$(BIN)/python -m pytest tests/operator -m operator -n 0 $(PYTEST_ARGS)
 
 test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
 	$(BIN)/python -m tools.lowest_versions

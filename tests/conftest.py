@@ -15,7 +15,12 @@ _LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local", 
 _LAST = "/handlers/"
 
 # What has a target of its own, by folder.
-_MARKERS = {"tests/local/": "conformance", "tests/cli/": "conformance", "tests/security/": "security"}
+_MARKERS = {
+    "tests/local/": "conformance",
+    "tests/cli/": "conformance",
+    "tests/operator/": "operator",
+    "tests/security/": "security",
+}
 
 
 def group(test_id: str) -> str:
