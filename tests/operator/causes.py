@@ -21,7 +21,8 @@ from botocore.exceptions import ClientError
 
 from cdp_constructs.testing import eventually
 from tests.operator.alarms import Alarm
-from tests.stacks.chat.clients import Chat, Room
+from tests.operator.mqtt import refused
+from tests.stacks.chat.clients import Chat, Room, live
 
 Act: TypeAlias = Callable[[Alarm], AbstractContextManager[None]]
 
@@ -34,7 +35,7 @@ class Cause:
         ends: With what their logical ids end, without the hash; the longest one that fits counts.
         act: Causes one of them.
         rounds: How many minutes in a row it is done again.
-        passes: How many minutes pass in each round, during the act.
+        passes: How many minutes pass in each round, during the act; the first one ends with a minute of the clock.
         settles: How many minutes before make the alarm's state OK.
         reason: Why the metric is put, where nothing real is done.
     """
@@ -70,15 +71,15 @@ def _send(sqs: Any, url: str) -> None:
 
 @contextmanager
 def further_message(alarm: Alarm) -> Iterator[None]:
-    """Leave a message in a queue that has one already."""
+    """Leave a message in a queue; in the second round it is one more."""
     sqs = alarm.client("sqs")
     names = [item["Value"] for metric in alarm.metrics for item in metric["Dimensions"]]
     url = sqs.get_queue_url(QueueName=names[-1])["QueueUrl"]
     _send(sqs, url)
-    alarm.cloud.metrics.advance(minutes=2)
-    _send(sqs, url)
     yield
-    sqs.purge_queue(QueueUrl=url)
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    if int(attributes["Attributes"]["ApproximateNumberOfMessages"]) > 1:
+        sqs.purge_queue(QueueUrl=url)
 
 
 @contextmanager
@@ -101,13 +102,14 @@ def queues_refuse(alarm: Alarm) -> Iterator[None]:
     sns, sqs = alarm.client("sns"), alarm.client("sqs")
     topics = [topic["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for topic in page["Topics"]]
     [topic] = [arn for arn in topics if arn.endswith(f":{alarm.dimension('TopicName')}")]
-    subscriptions = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    attributes = [
-        sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"] for one in subscriptions
-    ]
-    chosen = next(one for one in attributes if one["Protocol"] == "sqs" and not one.get("FilterPolicy"))
+    attributes = {
+        one["Endpoint"]: sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]
+        for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        if one["Protocol"] == "sqs"
+    }
+    queue, chosen = next((queue, one) for queue, one in attributes.items() if not one.get("FilterPolicy"))
     with ExitStack() as restored:
-        for arn in (chosen["Endpoint"], json.loads(chosen["RedrivePolicy"])["deadLetterTargetArn"]):
+        for arn in (queue, json.loads(chosen["RedrivePolicy"])["deadLetterTargetArn"]):
             url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
             policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
             restored.callback(sqs.set_queue_attributes, QueueUrl=url, Attributes={"Policy": policy})
@@ -260,27 +262,20 @@ def health_checks_fail(alarm: Alarm) -> Iterator[None]:
     alarm.cloud.check_health()
 
 
-def dependency_fails(service: str) -> Act:
+def dependency_fails(service: str, status: str) -> Act:
     """Return the act of asking for the deep health while a service fails."""
 
     @contextmanager
     def act(alarm: Alarm) -> Iterator[None]:
         url = _room(alarm).chat.url(alarm.region)
+        # An answer is given again for some seconds, by the process that has it.
+        alarm.cloud.crash_function(alarm.function, alarm.region)
         with alarm.cloud.inject_fault(service, alarm.region):
-            # Answers are kept for some seconds, so one that was given before may come first.
-            eventually(lambda: _has_failed(f"{url}/health/deep", service), within=30, what="a failed dependency")
+            answer = httpx.get(f"{url}/health/deep", timeout=20).json()
+        assert answer["status"] == status, answer
         yield
 
     return act
-
-
-def _has_failed(url: str, service: str) -> bool:
-    answer = httpx.get(url, timeout=20)
-    return (
-        answer.status_code == 503
-        if service == "dynamodb"
-        else '"ok": false' in answer.text or "degraded" in answer.text
-    )
 
 
 # --- live channels
@@ -304,10 +299,8 @@ def publishing_fails(alarm: Alarm) -> Iterator[None]:
 @contextmanager
 def subscribing_fails(alarm: Alarm) -> Iterator[None]:
     """Subscribe six times while the function that decides about it cannot run."""
-    from tests.stacks.chat.clients import live
-
     room, lambda_ = _room(alarm), alarm.client("lambda")
-    function = alarm.physical("LiveMembershipFunction")
+    function = alarm.physical("LiveSubscriptions")
     with live(room.anna, alarm.region, room.id) as client:
         channel = room.anna.call(alarm.region, "GET", f"/rooms/{room.id}").json()["channel"]
         lambda_.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
@@ -380,10 +373,7 @@ def refused_devices(action: str) -> Act:
 
     @contextmanager
     def act(alarm: Alarm) -> Iterator[None]:
-        from tests.operator.mqtt import refused
-
-        for _ in range(10):
-            refused(alarm.cloud, alarm.region, action)
+        refused(alarm.cloud, alarm.region, action, times=10)
         yield
 
     return act
@@ -454,7 +444,7 @@ def metric_alone(alarm: Alarm) -> Iterator[None]:
 
 CAUSES = (
     Cause(("DeadLetterQueueAlarm", "ErrorQueueAlarm", "MailFailuresAlarm", "FailuresAlarm"), message_in_queue),
-    Cause(("GrowthAlarm",), further_message),
+    Cause(("GrowthAlarm",), further_message, rounds=2),
     Cause(("LateAlarm",), consumer_stopped, passes=6),
     Cause(("LostMessagesAlarm",), queues_refuse),
     Cause(
@@ -470,10 +460,10 @@ CAUSES = (
     Cause(("FreshnessAlarm",), delivery_late, passes=25),
     Cause(("ServerErrorsAlarm",), requests_fail, rounds=2),
     Cause(("LatencyAlarm",), requests_slow, rounds=5),
-    Cause(("SilentAlarm",), nobody_asks, passes=16, settles=0),
+    Cause(("SilentAlarm",), nobody_asks, passes=20, settles=0),
     Cause(("Unhealthy",), health_checks_fail),
-    Cause(("HardFailureAlarm",), dependency_fails("dynamodb")),
-    Cause(("SoftFailureAlarm",), dependency_fails("sns"), rounds=5),
+    Cause(("HardFailureAlarm",), dependency_fails("dynamodb", "failing")),
+    Cause(("SoftFailureAlarm",), dependency_fails("sns", "degraded"), rounds=5),
     Cause(("PublishErrorsAlarm",), publishing_fails, rounds=2),
     Cause(("SubscribeErrorsAlarm",), subscribing_fails, rounds=2),
     Cause(("UploadRejectedAlarm",), wrong_uploads),
