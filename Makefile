@@ -8,7 +8,10 @@ PACKAGES := $(VENV)/.installed
 PILLOW_LAYER := build/layers/pillow
 PILLOW_MADE := build/layers/.pillow
 PILLOW_TARGET := --only-binary :all: --python-version 3.14 --python-platform aarch64-manylinux_2_28
-INSTALLED := $(PACKAGES) $(PILLOW_MADE)
+# What encrypts messages of Web Push; pure Python, and what it needs is in the layer of Powertools.
+WEB_PUSH_LAYER := build/layers/web-push
+WEB_PUSH_MADE := build/layers/.web-push
+INSTALLED := $(PACKAGES) $(PILLOW_MADE) $(WEB_PUSH_MADE)
 # The tools for audit and SBOM, apart from what the tests run with.
 SUPPLY_CHAIN_LOCK := requirements/supply-chain.lock
 # The chat's web client; its build is not committed.
@@ -25,12 +28,12 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-operator test-versions chromium audit sbom synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
-install: $(INSTALLED) $(WEB_BUILT) ## set up everything from the lock files: .venv, node_modules, the layer with Pillow, the built web client
+install: $(INSTALLED) $(WEB_BUILT) ## set up everything from the lock files: .venv, node_modules, the layers with Pillow and for Web Push, the built web client
 
 $(PACKAGES): requirements/dev.lock package-lock.json pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -45,6 +48,12 @@ $(PILLOW_MADE): requirements/pillow-layer.lock | $(PACKAGES)
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes $(PILLOW_TARGET) --target $(PILLOW_LAYER)/python \
 		-r requirements/pillow-layer.lock
 	rm -f $(PILLOW_LAYER)/python/.lock
+	@touch $@
+
+$(WEB_PUSH_MADE): requirements/web-push-layer.lock | $(PACKAGES)
+	rm -rf $(WEB_PUSH_LAYER)
+	$(BIN)/uv pip install --quiet --no-deps --require-hashes --target $(WEB_PUSH_LAYER)/python -r requirements/web-push-layer.lock
+	rm -f $(WEB_PUSH_LAYER)/python/.lock
 	@touch $@
 
 web: $(WEB_BUILT) ## build the chat's web client into stacks/chat/web/dist
@@ -62,6 +71,8 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
 	echo pillow | $(BIN)/uv pip compile --quiet - --constraint requirements/dev.lock $(PILLOW_TARGET) --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock
+	echo http-ece | $(BIN)/uv pip compile --quiet - --no-deps --constraint requirements/dev.lock --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -o requirements/web-push-layer.lock
 	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
 	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
 	printf 'cyclonedx-bom\npip-audit\n' | $(SERVER_LOCK) --upgrade -o $(SUPPLY_CHAIN_LOCK)
@@ -116,6 +127,8 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both syst
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
 	$(BIN)/python -m pytest tests/operator -m operator -n 0 $(PYTEST_ARGS)
+test-clients: $(INSTALLED) ## devices written with the AWS IoT Device SDK and with Node.js, in the fleet beside ours
+	$(BIN)/python -m pytest tests/behaviour/stacks/iot -m clients -n 0 $(PYTEST_ARGS)
 
 test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
 	$(BIN)/python -m tools.lowest_versions

@@ -1,16 +1,27 @@
 """Synthesises the reference systems that the context key ``systems`` names: ``cdk synth`` or ``python app.py``.
 
-Needs no AWS credentials and looks nothing up.
+Needs no AWS credentials and looks nothing up. Where the packages are not installed for the Python that started it, it
+goes on with that of ``.venv``, or says how to make it.
 """
 
 import json
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
-import aws_cdk as cdk
-import cdk_nag
+_HERE = Path(__file__).resolve().parent
+_OWN_PYTHON = _HERE / ".venv" / "bin" / "python"
+
+if any(find_spec(package) is None for package in ("aws_cdk", "cdk_nag", "pydantic")):
+    # Its prefix, not its path: the interpreter of a virtual environment is a link to another one.
+    if _OWN_PYTHON.exists() and Path(sys.prefix).resolve() != _OWN_PYTHON.parents[1].resolve():
+        os.execv(_OWN_PYTHON, [str(_OWN_PYTHON), *sys.argv])  # noqa: S606 - no shell is wanted
+    sys.exit(f"The Python packages of this project are not installed for {sys.executable}. Run: make install")
+
+import aws_cdk as cdk  # noqa: E402 - after the check that it is there
+import cdk_nag  # noqa: E402
 
 SYSTEMS = {"chat": "stacks.chat.system", "iot": "stacks.iot.system"}
 
@@ -18,7 +29,7 @@ SYSTEMS = {"chat": "stacks.chat.system", "iot": "stacks.iot.system"}
 if "CDK_CONTEXT_JSON" in os.environ:
     app = cdk.App()
 else:
-    settings = json.loads(Path(__file__).with_name("cdk.json").read_text())
+    settings = json.loads((_HERE / "cdk.json").read_text())
     app = cdk.App(context=settings["context"], outdir=os.environ.get("CDK_OUTDIR", settings["output"]))
 
 systems = app.node.try_get_context("systems")

@@ -22,6 +22,7 @@ from tools.supply_chain import ROOT, tool
 PYTHON_LOCKS = (
     "requirements/dev.lock",
     "requirements/pillow-layer.lock",
+    "requirements/web-push-layer.lock",
     "requirements/supply-chain.lock",
     "cdp_constructs/local/process/pins/server.txt",
     "cdp_constructs/local/process/pins/analytics.txt",

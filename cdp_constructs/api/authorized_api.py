@@ -196,7 +196,9 @@ class AuthorizedApi(Construct):
             api_name=name_of(self),
             description=path_of(self).removesuffix("/Default")[-1024:],
             default_authorizer=self.authorizer,
-            cors_preflight=apigatewayv2.CorsPreflightOptions(
+            cors_preflight=None
+            if not origins
+            else apigatewayv2.CorsPreflightOptions(
                 allow_origins=origins,
                 # Each route allows the methods that it has.
                 allow_methods=[apigatewayv2.CorsHttpMethod[method] for method in _METHODS],

@@ -141,6 +141,8 @@ def up(
         else:
             cloud = ending.enter_context(LocalCloud.start())
         held = cloud.log_file is not None
+        if not (keep or endpoint or held):
+            _log.print(f"deploying into the embedded cloud that was kept at {cloud.endpoint}; `cdp local down` ends it")
         deployment = _deploy(cloud, assembly, stack, parameters, allow_assets_outside=allow_assets_outside)
         addresses = endpoints(cloud, deployment)
         if as_json:

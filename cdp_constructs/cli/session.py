@@ -1,8 +1,8 @@
 """What every command on a deployed stack has: which stack, which Region, whose credentials, and errors in one line."""
 
 import contextlib
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -52,8 +52,8 @@ def explained() -> Iterator[None]:
     raise typer.Exit(1)
 
 
-def _text_of(error: dict[str, str], operation: str) -> str:
-    code, message = error.get("Code", ""), error.get("Message", "")
+def _text_of(error: Mapping[str, Any], operation: str) -> str:
+    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     if code in _EXPIRED:
         return "the credentials have expired; sign in again (aws sso login), or export new ones"
     if code in _UNKNOWN:

@@ -20,23 +20,22 @@ _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:
 _FIX = "Use full origins with scheme and host and nothing after them, such as https://chat.example.com"
 
 
-def check_origins(construct: "Construct | str", origins: Iterable[str]) -> list[str]:
+def check_origins(construct: "Construct | str", origins: Iterable[str] | None) -> list[str]:
     """Return the origins as browsers send them: in lower case, names in ASCII, without the scheme's own port.
 
-    ``http`` is allowed for names of this machine only, which browsers treat as a secure context.
+    ``http`` is allowed for names of this machine only, which browsers treat as a secure context. An empty list is no
+    page of another origin.
 
     Raises:
-        InvalidOptionError: for none, and for wildcards, paths, other schemes, or what is no origin.
+        InvalidOptionError: for None, and for wildcards, paths, other schemes, or what is no origin.
     """
     if isinstance(origins, str):
         fix = f"Give a list: [{origins!r}]"
         raise InvalidOptionError(construct, _OPTION, f"is the string {origins!r}", fix)
-    normalised = [_normalised(construct, origin) for origin in origins]
-    if not normalised:
-        raise InvalidOptionError(
-            construct, _OPTION, "is empty", 'Name each web origin, such as ["https://chat.example.com"]'
-        )
-    return list(dict.fromkeys(normalised))
+    if origins is None:
+        fix = 'Name each web origin, such as ["https://chat.example.com"], or give [] for none'
+        raise InvalidOptionError(construct, _OPTION, "is missing", fix)
+    return list(dict.fromkeys(_normalised(construct, origin) for origin in origins))
 
 
 def _normalised(construct: "Construct | str", origin: str) -> str:

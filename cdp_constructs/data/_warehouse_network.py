@@ -2,10 +2,12 @@
 
 from aws_cdk import Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms, logs
 from cdp_constructs.core.log_groups import add_log_group
+from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 
 _SUBNETS = "https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html"
@@ -35,7 +37,12 @@ def add_vpc(
     log_group = add_log_group(
         scope, "FlowLogs", log_retention=log_retention, encryption_key=encryption_key, removal_policy=removal_policy
     )
-    vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group))
+    # The CDK's own role would trust flow logs of every account.
+    account = {"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
+    role = iam.Role(
+        scope, "FlowLogsRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions=account)
+    )
+    vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group, role))
     return vpc
 
 

@@ -21,6 +21,13 @@ _METRICS_REGION = "us-east-1"
 # (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-route53-recordset-aliastarget.html).
 _CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 _SERVER_ERRORS_THAT_ALARM = 5  # percent
+_STRIP_PREFIX = """\
+function handler(event) {
+  var request = event.request;
+  request.uri = request.uri.slice(%d);
+  return request;
+}
+"""
 
 
 def add_distribution(
@@ -101,6 +108,17 @@ def add_security_headers(
             ),
         ),
         remove_headers=list(remove_headers) or None,
+    )
+
+
+def add_strip_function(scope: Construct, path: str) -> cloudfront.Function:
+    """Add a function that takes a path off the front of requests; its id inside ``scope`` is ``Strip<path>``."""
+    return cloudfront.Function(
+        scope,
+        f"Strip{path.replace('/', '-')}",
+        comment=f"{path_of(scope)}: {path}"[-128:],
+        code=cloudfront.FunctionCode.from_inline(_STRIP_PREFIX % len(path)),
+        runtime=cloudfront.FunctionRuntime.JS_2_0,
     )
 
 

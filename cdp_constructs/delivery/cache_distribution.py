@@ -1,17 +1,18 @@
 """CacheDistribution: answers from edge locations near the reader, and an API under the same name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
 from cdp_constructs.core.options import checks_options
-from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
     check_alarm_topic,
@@ -27,17 +28,10 @@ from cdp_constructs.delivery._distributions import (
     add_records,
     add_security_headers,
     add_server_errors_alarm,
+    add_strip_function,
     metric_requests,
     metric_server_errors,
 )
-
-_STRIP_PREFIX = """\
-function handler(event) {
-  var request = event.request;
-  request.uri = request.uri.slice(%d);
-  return request;
-}
-"""
 
 
 @checks_options
@@ -175,28 +169,25 @@ class CacheDistribution(Construct):
         Raises:
             InvalidOptionError: when the path is malformed or was added before.
         """
-        check_path_prefix(self, path)
-        self._check_free(f"{path}/*")
         host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{stack_of(self).url_suffix}"
-        strip = cloudfront.Function(
-            self,
-            f"Strip{path.replace('/', '-')}",
-            comment=f"{path_of(self)}: {path}"[-128:],
-            code=cloudfront.FunctionCode.from_inline(_STRIP_PREFIX % len(path)),
-            runtime=cloudfront.FunctionRuntime.JS_2_0,
-        )
-        return self._add(
-            f"{path}/*",
-            origins.HttpOrigin(host),
-            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-            # Every header but Host, by which API Gateway finds the API.
-            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-            response_headers_policy=self._headers,
-            function_associations=[_on_request(strip)],
-            # Not a redirect: the first request would already have shown the token to everyone on the way.
-            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
-        )
+        return self._add_below(path, lambda: origins.HttpOrigin(host))
+
+    def add_uploads(self, bucket: s3.IBucket, *, path: str = "/uploads") -> cloudfront.BehaviorOptions:
+        """Let pages post forms of ``DirectObjectUpload`` below a path, for a site whose name is not known beforehand.
+
+        The form goes to ``<path>/`` instead of to the bucket's own address. It is then of the page's own origin, so the
+        bucket needs no CORS rule for it. S3 checks the form as ever: signature, key, type and size. CloudFront charges
+        for what it sends to an origin; where the page's origin is known, name it in ``allowed_origins`` instead.
+
+        Args:
+            bucket: Where forms upload to. One of another Region is imported with its Region.
+            path: Begins with a slash and ends without one.
+
+        Raises:
+            InvalidOptionError: when the path is malformed or was added before.
+        """
+        # Without an origin access control: what is signed is the form.
+        return self._add_below(path, lambda: origins.S3BucketOrigin.with_bucket_defaults(bucket))
 
     def attach_web_acl(self, web_acl_arn: str) -> None:
         """Let AWS WAF inspect every request before it is answered.
@@ -227,6 +218,22 @@ class CacheDistribution(Construct):
             "response_headers_policy": self._headers,
             "viewer_protocol_policy": cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
         }
+
+    def _add_below(self, path: str, origin: Callable[[], cloudfront.IOrigin]) -> cloudfront.BehaviorOptions:
+        check_path_prefix(self, path)
+        self._check_free(f"{path}/*")
+        return self._add(
+            f"{path}/*",
+            origin(),
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+            # Every header but Host, by which API Gateway finds the API, and S3 the bucket.
+            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            response_headers_policy=self._headers,
+            function_associations=[_on_request(add_strip_function(self, path))],
+            # Not a redirect: the first request would already have shown the token to everyone on the way.
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+        )
 
     def _check_free(self, path_pattern: str) -> None:
         if path_pattern in self._paths:

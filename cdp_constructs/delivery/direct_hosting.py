@@ -207,6 +207,10 @@ class DirectHosting(Construct):
         """Let an HTTP API answer below a path of the site; see ``CacheDistribution.add_api``."""
         return self.cache.add_api(api, path=path, region=region, domain_name=domain_name)
 
+    def add_uploads(self, bucket: s3.IBucket, *, path: str = "/uploads") -> cloudfront.BehaviorOptions:
+        """Let pages post forms of ``DirectObjectUpload`` below a path; see ``CacheDistribution.add_uploads``."""
+        return self.cache.add_uploads(bucket, path=path)
+
     def attach_web_acl(self, web_acl_arn: str) -> None:
         """Let AWS WAF inspect every request before it is answered; see ``CacheDistribution.attach_web_acl``."""
         self.cache.attach_web_acl(web_acl_arn)

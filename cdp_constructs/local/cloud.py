@@ -14,6 +14,7 @@ from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients, Credentials
 from cdp_constructs.local.clients.devices import MqttEndpoint
 from cdp_constructs.local.clients.metrics import MetricsClock
+from cdp_constructs.local.clients.web_push import PushService
 from cdp_constructs.local.deployment.deployer import Deployment, Progress, deploy
 from cdp_constructs.local.errors import StartError
 from cdp_constructs.local.process import launcher, root_keys
@@ -136,6 +137,11 @@ class LocalCloud:
     def pushes(self, region: str = DEFAULT_REGION) -> list[notices.Push]:
         """Return what SNS pushed to mobile devices in a Region, oldest first; no platform was called."""
         return notices.pushes(self._administration, region)
+
+    @property
+    def push_service(self) -> PushService:
+        """The push service for browsers: it makes subscriptions, and lists what was sent to them."""
+        return PushService(self._administration)
 
     def flush_delivery_stream(self, name: str, region: str) -> int:
         """Let a Firehose delivery stream deliver what it has buffered, and return how many records that is.

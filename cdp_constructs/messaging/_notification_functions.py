@@ -75,6 +75,8 @@ def add_delivery(
         _allow_looking_up(function, *pool)
     if notifications.platform_applications:
         _allow_push(function, list(notifications.platform_applications.values()))
+    if notifications.web_push is not None and notifications.vapid_keys is not None:
+        _add_web_push(function, notifications.web_push, notifications.vapid_keys)
     consume_queue(
         notifications,
         "Delivery",
@@ -113,7 +115,13 @@ def share(
     notifications: "cdp_constructs.Notifications", function: "lambda_.Function", variable: str = DEFAULT_VARIABLE
 ) -> None:
     """Give a function the module ``notices`` and its settings."""
-    settings = {"table": notifications.table.table_name, "platforms": notifications.platform_applications}
+    settings: dict[str, object] = {
+        "table": notifications.table.table_name,
+        "platforms": notifications.platform_applications,
+    }
+    if notifications.web_push is not None and notifications.vapid_keys is not None:
+        services = list(notifications.web_push.push_services)
+        settings["web_push"] = {"public_key": notifications.vapid_keys.public_key, "services": services}
     environment = {variable: stack_of(notifications).to_json_string(settings)}
     share_module(notifications, function, layer="messaging/notices", environment=environment)
 
@@ -195,6 +203,20 @@ def _allow_push(function: "lambda_.Function", applications: Sequence[str]) -> No
         reason="Endpoints are created when users register devices; these are the endpoints of the given platform "
         "applications, and no topic.",
     )
+
+
+def _add_web_push(
+    function: "lambda_.Function", web_push: "cdp_constructs.WebPush", keys: "cdp_constructs.VapidKeys"
+) -> None:
+    """Let a function encrypt and sign messages for browsers."""
+    arn = keys.secret_arn_in(stack_of(function))
+    function.add_layers(web_push.layer)
+    function.add_environment("VAPID_SECRET", arn)
+    function.add_environment("VAPID_CONTACT", web_push.contact)
+    function.add_to_role_policy(iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn]))
+    # A replica is encrypted with the key of the service in its Region.
+    if arn == keys.secret.secret_arn and keys.secret.encryption_key is not None:
+        keys.secret.encryption_key.grant(function, "kms:Decrypt")
 
 
 def _endpoints_of(application_arn: str) -> str:

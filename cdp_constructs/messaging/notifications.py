@@ -48,7 +48,7 @@ _TRIES = 10
 
 @checks_options
 class Notifications(Construct):
-    """Notifies users who are away, by mail and by push on mobile devices, as each of them chose.
+    """Notifies users who are away, by mail and by push on mobile devices and in browsers, as each of them chose.
 
     CDP: none; the CDP chat example has it as "SES to PC users, SNS to mobile users".
 
@@ -83,6 +83,10 @@ class Notifications(Construct):
     """What waits to be sent in this Region."""
     platform_applications: dict[str, str]
     """ARNs of platform applications for push, by name."""
+    web_push: "cdp_constructs.WebPush | None"
+    """How browsers are reached; None: they are not."""
+    vapid_keys: "cdp_constructs.VapidKeys | None"
+    """The key pair of Web Push."""
     encryption_key: "kms.IKey | None"
     """The key of what is created here; None: each service encrypts with a key of its own."""
     delivery_function: "lambda_.Function"
@@ -101,6 +105,7 @@ class Notifications(Construct):
         sender: str,
         unsubscribe_url: str,
         platform_applications: Mapping[str, str] | None = None,
+        web_push: "cdp_constructs.WebPush | None" = None,
         issuer: "cdp_constructs.TokenIssuer | None" = None,
         table: "dynamodb.ITable | None" = None,
         encryption_key: "kms.IKey | None" = None,
@@ -121,7 +126,8 @@ class Notifications(Construct):
                 ``POST`` and without sign-in. It is in every mail, with the user and a token as its query.
             platform_applications: ARNs of existing SNS platform applications of this Region by name, such as
                 ``{"apns": …, "fcm": …}``: Apple's and Firebase's. Their credentials cannot be in a template. Default:
-                no push.
+                no push to mobile devices.
+            web_push: How browsers are reached: layer, contact, key pair and known push services. Default: no Web Push.
             issuer: The user pool, of any Region of this account, whose users are notified under their ``sub``:
                 ``SignInUserPool.issuer`` or ``TokenIssuer.of_user_pool(…)``. Each is looked up before a mail or push:
                 mail goes to the address that the account has verified by then, and who has no account any more is
@@ -149,6 +155,16 @@ class Notifications(Construct):
         given = {"identity": identity, "table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
         check_regions(self, given)
         self.encryption_key = encryption_key
+        self.web_push = web_push
+        self.vapid_keys = None if web_push is None else web_push.keys
+        if web_push is not None and self.vapid_keys is None:
+            self.vapid_keys = cdp_constructs.VapidKeys(
+                self,
+                "VapidKeys",
+                encryption_key=encryption_key,
+                log_retention=log_retention,
+                removal_policy=removal_policy,
+            )
         self.table = table or add_item_table(
             self, "Table", encryption_key=encryption_key, removal_policy=removal_policy
         )
@@ -203,9 +219,11 @@ class Notifications(Construct):
         grant = allow_on_people(self, function, [*READ, *WRITE], "USER", "DEVICE")
         return grant.combine(allow_on_people(self, function, ["dynamodb:GetItem"], "ADDRESS"))
 
-    def metric_sent(self, channel: "Literal['mail', 'push']", *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """Mails, or pushes, that were handed over, per 5 minutes by default."""
-        name = {"mail": "SentMails", "push": "SentPushes"}[channel]
+    def metric_sent(
+        self, channel: "Literal['mail', 'push', 'web_push']", *, period: Duration | None = None
+    ) -> "cloudwatch.Metric":
+        """Mails, or pushes to mobile devices or to browsers, that were handed over, per 5 minutes by default."""
+        name = {"mail": "SentMails", "push": "SentPushes", "web_push": "SentWebPushes"}[channel]
         return function_metric(self.delivery_function, name, period=period)
 
     def metric_refused(self, *, period: Duration | None = None) -> "cloudwatch.Metric":

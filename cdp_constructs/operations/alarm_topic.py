@@ -1,6 +1,6 @@
 """Where the alarms of a system go: one encrypted topic, mails, and one alarm for the state of the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Annotations, ArnFormat, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -65,7 +65,14 @@ class AlarmTopic(Construct):
 
 
 def add_mail(
-    scope: Construct, construct_id: str, *, topic: sns.ITopic, email: str, alarm_topic: sns.ITopic, holds: str
+    scope: Construct,
+    construct_id: str,
+    *,
+    topic: sns.ITopic,
+    email: str,
+    alarm_topic: sns.ITopic,
+    holds: str,
+    filter_policy: Mapping[str, sns.SubscriptionFilter] | None = None,
 ) -> sns.Subscription:
     """Subscribe a mail address to a topic; what SNS could not deliver is kept in a dead-letter queue with an alarm.
 
@@ -78,6 +85,7 @@ def add_mail(
         email: The address.
         alarm_topic: Receives the alarm of the dead-letter queue.
         holds: What the messages are, such as "alarms".
+        filter_policy: Which messages to mail, by their attributes. Default: all.
     """
     return sns.Subscription(
         scope,
@@ -85,6 +93,7 @@ def add_mail(
         topic=topic,
         protocol=sns.SubscriptionProtocol.EMAIL,
         endpoint=email,
+        filter_policy=filter_policy,
         dead_letter_queue=add_dead_letter_queue(
             scope, f"{construct_id}Failures", alarm_topic=alarm_topic, holds=f"{holds} that could not be mailed"
         ),

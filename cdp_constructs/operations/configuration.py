@@ -42,13 +42,17 @@ class SystemConfiguration(BaseModel):
         """Read the value of the context key.
 
         Args:
-            value: An object from ``cdk.json``, or the JSON text that ``-c <key>='{…}'`` passes.
+            value: An object from ``cdk.json``, or the JSON text that ``-c <key>='{…}'`` passes. None, for a key that is
+                not there, is the defaults of a model that has one for every field.
 
         Raises:
             ConfigurationError: with one line per mistake.
         """
         if value is None:
-            raise ConfigurationError(cls._line("is missing", f'Add "{cls.KEY}": {cls.EXAMPLE} to it'))
+            # A system that has a default for everything needs no key.
+            if any(field.is_required() for field in cls.model_fields.values()):
+                raise ConfigurationError(cls._line("is missing", f'Add "{cls.KEY}": {cls.EXAMPLE} to it'))
+            value = {}
         if isinstance(value, str):
             try:
                 value = json.loads(value)

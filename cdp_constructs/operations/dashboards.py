@@ -122,12 +122,12 @@ def _links(contents: StackContents, *, region: str) -> cloudwatch.TextWidget:
     runbooks = " · ".join(links or [f"`{name}`" for name in folder]) or "none"
     console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
     logs = [
-        # The console wants the name's slashes written twice as percent codes; names that CloudFormation gives have none.
+        # The console wants a name's slashes as percent codes, twice; names that CloudFormation gives have none.
         f"[{_readable(path)}]({console}{_log_group(function)})"
         for path, function in contents.functions.items()
     ]
     return cloudwatch.TextWidget(
-        markdown=f"**Runbooks** {runbooks}\n\n**Logs** {' · '.join(logs)}", width=_ROW, height=4
+        markdown=f"**Runbooks** {runbooks}\n\n**Logs** {' · '.join(logs) or 'none'}", width=_ROW, height=4
     )
 
 

@@ -60,17 +60,19 @@ class DeployedStack:
     Args:
         name: The stack's name.
         session: Whose credentials and Region are used.
+        endpoint_url: Another cloud than AWS; by default ``AWS_ENDPOINT_URL``.
     """
 
-    def __init__(self, name: str, session: "boto3.Session") -> None:
+    def __init__(self, name: str, session: "boto3.Session", *, endpoint_url: str | None = None) -> None:
         self.name = name
         self.session = session
+        self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
         """Return the stack's one client of a service."""
         if service not in self._clients:
-            self._clients[service] = self.session.client(service)  # type: ignore[call-overload]  # any service
+            self._clients[service] = self.session.client(service, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]  # any service
         return self._clients[service]
 
     @property

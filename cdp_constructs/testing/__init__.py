@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cdp_constructs.testing.architectures import architecture
+    from cdp_constructs.testing.browsers import Browser
     from cdp_constructs.testing.nag import AcknowledgedFinding, Finding
     from cdp_constructs.testing.snapshots import normalise
     from cdp_constructs.testing.synthesis import Synthesis, SynthesisedArchitecture
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AcknowledgedFinding",
+    "Browser",
     "Finding",
     "Synthesis",
     "SynthesisedArchitecture",
@@ -34,6 +36,7 @@ __all__ = [
 
 _MODULES = {
     "AcknowledgedFinding": "nag",
+    "Browser": "browsers",
     "Finding": "nag",
     "Synthesis": "synthesis",
     "SynthesisedArchitecture": "synthesis",

@@ -21,14 +21,15 @@ _RECEIVES_UPLOADS = "ReceivesUploads"
 
 def add_upload_bucket(
     scope: Construct,
-    allowed_origins: Sequence[str],
+    allowed_origins: Sequence[str] | None,
     *,
     encryption_key: "kms.IKey | None",
     removal_policy: RemovalPolicy,
 ) -> s3.Bucket:
     """Add the bucket, which sends its events to EventBridge; its id inside ``scope`` is ``Bucket``."""
+    origins = check_origins(scope, allowed_origins)
     cors = s3.CorsRule(
-        allowed_origins=check_origins(scope, allowed_origins),
+        allowed_origins=origins,
         allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT],
         allowed_headers=["Content-Type", "Content-MD5"],
         # The browser needs the ETag of each part to complete an upload in parts.
@@ -40,7 +41,7 @@ def add_upload_bucket(
         "Bucket",
         encryption_key=encryption_key,
         removal_policy=removal_policy,
-        cors=[cors],
+        cors=[cors] if origins else None,
         event_bridge_enabled=True,
         lifecycle_rules=[
             s3.LifecycleRule(

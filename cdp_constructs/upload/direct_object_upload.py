@@ -59,8 +59,8 @@ class DirectObjectUpload(Construct):
             text. Types that run scripts, such as HTML and SVG, are not among them.
         max_size_mb: Largest file in megabytes of 1,000,000 bytes, 1 to 5,000: CopyObject moves at most 5 GiB
             (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
-        allowed_origins: Web origins whose pages may upload, such as ``https://chat.example.com``. Required when the
-            bucket is made here; an error with an existing bucket, whose CORS rules are not changed.
+        allowed_origins: Web origins whose pages may upload, such as ``https://chat.example.com``; ``[]`` for none.
+            Required when the bucket is made here; an error with an existing bucket, whose CORS rules are not changed.
         expiry: How long a form can be used, 1 second to 1 hour; 5 minutes by default.
         bucket: An existing versioned bucket of the stack's Region that sends its events to EventBridge and receives no
             other uploads. It is not changed: CORS, expiry and TLS-only policy must be there. By default one is made:
@@ -136,7 +136,7 @@ class DirectObjectUpload(Construct):
         )
 
         self.bucket = bucket or add_upload_bucket(
-            self, allowed_origins or [], encryption_key=encryption_key, removal_policy=removal_policy
+            self, allowed_origins, encryption_key=encryption_key, removal_policy=removal_policy
         )
         receive_uploads(self, self.bucket)
         self.encryption_key = encryption_key or (

@@ -41,6 +41,7 @@ def add_receiver(
             "SIGNATURE_HEADER": source.signature_header,
             "SIGNATURE_PREFIX": source.signature_prefix,
             "DELIVERY_HEADER": source.delivery_header or "",
+            "DELIVERY_POINTER": source.delivery_pointer or "",
             "GROUP_BY": source.group_by or "",
             "EQUAL_BODIES_ARE_REPLAYS": str(source.equal_bodies_are_replays).lower(),
         },

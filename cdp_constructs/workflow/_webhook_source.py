@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Self
 
-Scheme = Literal["hmac-sha256", "standard-webhooks"]
+Scheme = Literal["hmac-sha256", "standard-webhooks", "secret-in-address"]
 
 _PATH = re.compile(r"/[A-Za-z0-9/_-]{1,127}")
 _HEADER = re.compile(r"[a-z0-9-]{1,64}")
@@ -12,15 +12,18 @@ _HEADER = re.compile(r"[a-z0-9-]{1,64}")
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSource:
-    """How a sender signs, names and orders its deliveries. Create one with ``hmac_sha256`` or ``standard_webhooks``.
+    """How a sender signs, names and orders its deliveries.
+
+    Create one with ``hmac_sha256``, ``standard_webhooks``, or ``secret_in_address`` for a sender that cannot sign.
 
     Attributes:
         path: Route of the API that the sender posts to.
         scheme: How it signs.
-        signature_header: Header with the signature; lower case.
+        signature_header: Header with the signature; lower case, empty when it cannot sign.
         signature_prefix: What stands before the signature in it.
         delivery_header: Header with the sender's id of a delivery, which stays the same when it sends it again; None
             when it gives none.
+        delivery_pointer: JSON pointer into the body to that id, for a sender that has it there.
         group_by: JSON pointer (RFC 6901) into the body to what the delivery is about; None when order does not matter.
         equal_bodies_are_replays: Whether a body that came before, under any id, is answered 200 and not queued again.
     """
@@ -32,6 +35,12 @@ class WebhookSource:
     delivery_header: str | None
     group_by: str | None
     equal_bodies_are_replays: bool = False
+    delivery_pointer: str | None = None
+
+    @property
+    def route(self) -> str:
+        """Path of the API's route; a secret in the address is its last part."""
+        return f"{self.path}/{{secret}}" if self.scheme == "secret-in-address" else self.path
 
     @classmethod
     def hmac_sha256(
@@ -90,13 +99,40 @@ class WebhookSource:
             group_by=group_by,
         )
 
+    @classmethod
+    def secret_in_address(
+        cls, *, path: str = "/webhook", delivery_pointer: str | None = "/id", group_by: str | None = None
+    ) -> Self:
+        """Return a sender that cannot sign, such as Backlog: who knows the address may send.
+
+        The address is ``url`` with the secret as its last part; no log has it. Nothing proves that a body is the
+        sender's: let the consumer's function read from the sender's API what the delivery names before it acts.
+
+        Args:
+            path: Route of the API, without the secret, such as ``/webhooks/backlog``.
+            delivery_pointer: JSON pointer to the sender's id of a delivery; None: equal bodies are one delivery.
+            group_by: JSON pointer to what a delivery is about; see ``hmac_sha256``. Backlog's is ``/content/id``.
+        """
+        return cls(
+            path=path,
+            scheme="secret-in-address",
+            signature_header="",
+            signature_prefix="",
+            delivery_header=None,
+            group_by=group_by,
+            delivery_pointer=delivery_pointer,
+        )
+
     def problem(self) -> tuple[str, str] | None:
         """Return what cannot work and how to write it, or None."""
         if not _PATH.fullmatch(self.path):
             return f"has the path {self.path!r}", "Start it with / and use letters, digits, - and _"
-        for header in (self.signature_header, self.delivery_header):
+        signature_header = None if self.scheme == "secret-in-address" else self.signature_header
+        for header in (signature_header, self.delivery_header):
             if header is not None and not _HEADER.fullmatch(header):
                 return f"names the header {header!r}", "Use a header's name, such as x-hub-signature-256"
-        if self.group_by is not None and not self.group_by.startswith("/"):
-            return f"has group_by={self.group_by!r}", "Use a JSON pointer, such as /issue/id"
+        for name in ("group_by", "delivery_pointer"):
+            pointer = getattr(self, name)
+            if pointer is not None and not pointer.startswith("/"):
+                return f"has {name}={pointer!r}", "Use a JSON pointer, such as /issue/id"
         return None

@@ -62,7 +62,7 @@ class WebhookAutomation(Construct):
     api: apigatewayv2.IHttpApi
     """The API with the route."""
     url: str | None
-    """The address that the sender posts to; None for an imported API."""
+    """The address that the sender posts to, without a secret in it; None for an imported API."""
     secret: secretsmanager.ISecret
     """The secret that is shared with the sender."""
     bucket: s3.IBucket
@@ -166,7 +166,7 @@ class WebhookAutomation(Construct):
         self.api = api or add_api(
             self, limits, encryption_key=encryption_key, log_retention=log_retention, removal_policy=removal_policy
         )
-        add_route(self, self.api, self.receiver_function, source.path, limits)
+        add_route(self, self.api, self.receiver_function, source.route, limits)
         imported = self.api.default_stage is None
         self.url = None if imported else f"{self.api.api_endpoint}{source.path}"
         self._add_alarms(alarm_topic)

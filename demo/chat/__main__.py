@@ -18,7 +18,9 @@ from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
-from demo.chat.system import Chat, synthesise
+from demo.chat.site import open_site
+from demo.chat.system import Chat, synthesise, with_push
+from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
 
@@ -28,7 +30,7 @@ LOG_LINES = 5_000
 
 def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
     """Synthesise, check and deploy; None when that failed."""
-    deployment = system_of(report, lambda: synthesise(cloud, directory), lambda: cloud.deploy(directory))
+    deployment = system_of(report, lambda: synthesise(directory, with_push(cloud)), lambda: cloud.deploy(directory))
     return Chat(cloud, deployment) if deployment is not None else None
 
 
@@ -47,7 +49,11 @@ async def play_live(report: Report, live: LiveScene) -> None:
                 "A connection is lost and comes back", "nothing missed, nothing twice, one order", live.catch_up
             )
             await report.step_async("A thumbnail, and search", "a small picture; found by its name", live.picture)
-            await report.step_async("A member is away", "one mail, and none to those connected", live.notice)
+            await report.step_async(
+                "One member away has a PC, one a phone",
+                "PC: mail and browser; phone: push; connected: none",
+                live.notice,
+            )
             await report.step_async("A member leaves", "no more events for who left", live.leave)
             await report.step_async(
                 f"{CROWD_MESSAGES:,} messages of {CROWD} people in {CROWD_ROOMS} rooms",
@@ -128,10 +134,9 @@ def main() -> int:
         if chat is not None:
             console.print(not_executed(chat.deployment))
         if options.keep and chat is not None:
-            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
-            for region, address in chat.apis.items():
-                console.print(f"  API in {region}: {address}", soft_wrap=True)
-            console.print(cloud.root.exports(cloud.endpoint, next(iter(chat.apis))), soft_wrap=True, highlight=False)
+            addresses = {"web client": open_site(cloud, chat.deployment)}
+            addresses |= {f"API in {region}": address for region, address in chat.apis.items()}
+            say_how_to_use(console, cloud, chat.deployment, stack=chat.stacks[chat.home], addresses=addresses)
     return report.conclude(time.perf_counter() - started)
 
 

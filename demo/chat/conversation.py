@@ -24,27 +24,28 @@ class Conversation:
         self.mei: Person
         self.stranger: Person
         self.room = ""
+        self._invite_code = ""
         self.attachment = ""
 
     def sign_up_and_in(self) -> str:
         """Make four accounts, one of which nobody invites."""
-        pool, client = self.chat.user_pool
-        self.hanako, self.liam, self.mei, self.stranger = (
-            sign_up(
-                self.chat.cloud, self.chat.home, client_id=client, user_pool_id=pool, apis=self.chat.apis, name=name
-            )
-            for name in ("Hanako", "Liam", "Mei", "Stranger")
-        )
+        self.hanako, self.liam, self.mei, self.stranger = map(self._signed_up, ("Hanako", "Liam", "Mei", "Stranger"))
         answers = [self._status("GET", region, "/rooms", headers={}) for region in self.chat.regions]
         expect(answers == [401] * len(answers), f"without a token the APIs answer {answers}")
         return "4 signed in; without a token 401 in each Region"
 
+    def newcomer(self, name: str) -> Person:
+        """Sign somebody up who joins the room."""
+        person = self._signed_up(name)
+        self._join(person, self.here, self.room, self._invite_code)
+        return person
+
     def open_a_room(self) -> str:
         """Make a room in one Region and let the others join from the other."""
         made = self.hanako.call(self.here, "POST", "/rooms", json={"name": "花見 / Hanami"}).raise_for_status().json()
-        self.room = made["room"]
+        self.room, self._invite_code = made["room"], made["invite_code"]
         for person in (self.liam, self.mei):
-            self._join(person, self.there, self.room, made["invite_code"])
+            self._join(person, self.there, self.room, self._invite_code)
         return f"made in {self.here}, joined in {self.there}"
 
     def talk(self) -> str:
@@ -113,6 +114,12 @@ class Conversation:
 
     def _status(self, method: str, region: str, path: str, **options: Any) -> int:
         return httpx.request(method, self.chat.apis[region] + path, timeout=20, **options).status_code
+
+    def _signed_up(self, name: str) -> Person:
+        pool, client = self.chat.user_pool
+        return sign_up(
+            self.chat.cloud, self.chat.home, client_id=client, user_pool_id=pool, apis=self.chat.apis, name=name
+        )
 
     def _join(self, person: Person, region: str, room: str, code: str) -> None:
         def joined() -> bool | None:

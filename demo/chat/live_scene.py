@@ -10,6 +10,7 @@ from demo.chat.conversation import Conversation
 from demo.chat.crowd import Crowd, Outcome, percentiles
 from demo.chat.live import LiveClient, until
 from demo.chat.live_channel import RefusedError
+from demo.chat.notified import Desk, Mailbox, Phone, everywhere
 from demo.chat.people import Person
 from demo.report import expect
 
@@ -135,34 +136,34 @@ class LiveScene:
         return f"{len(fetched.content):,} bytes of {described['content_type']}; found by name"
 
     async def notice(self) -> str:
-        """Notify a member who is away by mail, and nobody who is connected."""
-        room, author = self.hanako.room, self.scene.hanako
-        absent, present = self.scene.mei, self.scene.liam
-        choice = {"mail": True, "push": False, "quiet_minutes": 5, "language": "ja"}
-        for person in (absent, present):
-            answer = await asyncio.to_thread(person.call, self.scene.here, "PUT", "/me/notifications", json=choice)
-            answer.raise_for_status()
+        """Notify a member away from a PC and one with a phone, each there and nowhere else, and nobody connected."""
+        room, here = self.hanako.room, self.scene.here
+        author, at_pc, present = self.scene.hanako, self.scene.mei, self.scene.liam
+        with_phone = await asyncio.to_thread(self.scene.newcomer, "Ken")
+        at_desk, on_phone, beside = [
+            await asyncio.to_thread(everywhere, self.chat, person, here, kinds)
+            for person, kinds in (
+                (at_pc, (Mailbox, Desk)),
+                (with_phone, (Phone,)),
+                (present, (Mailbox, Desk, Phone)),
+            )
+        ]
         async with self._apart(self.mei):
-            await self._gone(absent, room)
+            await self._gone(at_pc, room)
 
             def online() -> set[str]:
-                opened = author.call(self.scene.here, "GET", f"/rooms/{room}").raise_for_status().json()
+                opened = author.call(here, "GET", f"/rooms/{room}").raise_for_status().json()
                 return {member["user"] for member in opened["members"] if member["online"]}
 
             await self._comes(lambda: online() == {author.user, present.user}, "who is there and who is not")
-            answer = await asyncio.to_thread(author.post, self.scene.here, room, "メイさん、どこ?")
+            answer = await asyncio.to_thread(author.post, here, room, "メイさん、健さん、どこ?")
             answer.raise_for_status()
-
-            def addresses() -> list[str]:
-                mails = [mail for region in self.chat.regions for mail in self.chat.cloud.sent_mails(region)]
-                # Cognito's codes for new accounts are mails too.
-                return [address for mail in mails if room in mail.text for address in mail.to]
-
-            await self._comes(lambda: absent.mail in addresses(), "the mail")
-        told = addresses()
-        expect(told.count(absent.mail) == 1, f"{told.count(absent.mail)} mails to {absent.name}")
-        expect(present.mail not in told, f"{present.name}, who is there, gets a mail")
-        return f"1 mail to {absent.name}, none to {present.name}"
+            await self._comes(
+                lambda: all(place.received(room) for place in (*at_desk, *on_phone)), "a notice at each place"
+            )
+        counts = [[place.received(room) for place in places] for places in (at_desk, on_phone, beside)]
+        expect(counts == [[1, 1], [1], [0, 0, 0]], f"{counts} at desk, on the phone, and of {present.name}")
+        return f"{at_pc.name}: 1 mail, 1 in the browser; {with_phone.name}: 1 on the phone; {present.name}: none"
 
     async def leave(self) -> str:
         """Leave the room, and receive no more events."""

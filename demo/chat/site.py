@@ -1,4 +1,4 @@
-"""The web client on the embedded cloud: under which name it is configured, and how a browser here finds everything."""
+"""The web client on the embedded cloud: its name, and how a browser here finds everything."""
 
 import json
 from urllib.parse import urlsplit
@@ -6,14 +6,7 @@ from urllib.parse import urlsplit
 from cdp_constructs.local import Deployment, LocalCloud
 
 DOMAIN = "chat.example.com"
-OPTIONS = {
-    "web_domain_name": DOMAIN,
-    # An operator has one; the embedded cloud checks no certificate.
-    "web_certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000",
-    # So that people can choose; who has chosen nothing gets no mail.
-    "notices": {"identity": DOMAIN, "sender": f"Chat <notices@{DOMAIN}>"},
-}
-"""The chat's configuration for a site with a name of its own, whose origin is known before it is deployed."""
+"""The web client's name in the configuration as it comes."""
 
 
 def open_site(cloud: LocalCloud, deployment: Deployment) -> str:

@@ -1,68 +1,59 @@
 """Deploys the chat: synthesis with its checks, deployment of every Region, and access to its parts."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from cdp_constructs.local import Deployment, LocalCloud
 from demo import bring_up
-from demo.bring_up import ROOT, Checked
+from demo.bring_up import Checked
 from demo.logs import values_in_table
 
-ZONE = "chat.example.com"
-API_NAME = f"api.{ZONE}"
-MAIL_DOMAIN = "example.com"
+MAIL_DOMAIN = "chat.example.com"
+API_NAME = "api.chat.example.com"
+"""Of all Regions, in the configuration as it comes."""
 PRIVATE = {
     "text": "a message's text",
     "invite_code": "an invite code",
     "unsubscribe_token": "an unsubscribe token",
     "address": "a mail address",
     "token": "a device's token",
+    "auth": "the secret of a browser",
 }
 """Attributes of the table that no log may have, and what they are."""
 
 
-def hosted_zone(cloud: LocalCloud) -> str:
-    """Return the id of the zone that an operator would have already; it is made on the first run."""
-    route53 = cloud.client("route53")
-    for zone in route53.list_hosted_zones()["HostedZones"]:
-        if zone["Name"] == f"{ZONE}.":
-            return str(zone["Id"]).rpartition("/")[2]
-    made = route53.create_hosted_zone(Name=ZONE, CallerReference="demonstration")
-    return str(made["HostedZone"]["Id"]).rpartition("/")[2]
+def with_push(cloud: LocalCloud, regions: Sequence[str] = ("ap-northeast-1", "us-west-2")) -> dict[str, Any]:
+    """Return a configuration with push, after making what an operator has: platform applications in each Region."""
+    applications = {
+        region: cloud.client("sns", region).create_platform_application(
+            Name="chat", Platform="GCM", Attributes={"PlatformCredential": "made-up"}
+        )["PlatformApplicationArn"]
+        for region in regions
+    }
+    notices = {
+        "identity": MAIL_DOMAIN,
+        "sender": f"Chat <notices@{MAIL_DOMAIN}>",
+        "platform_applications": {region: {"fcm": arn} for region, arn in applications.items()},
+        # Browsers of the demonstration have the push service of the embedded cloud.
+        "push_services": ["localhost"],
+    }
+    return {"notices": notices}
 
 
-def let_mail_out(cloud: LocalCloud, region: str) -> None:
-    """Verify the domain that mail is sent from, out of the sandbox, as an operator has done before."""
-    mails = cloud.client("sesv2", region)
-    if MAIL_DOMAIN not in {one["IdentityName"] for one in mails.list_email_identities()["EmailIdentities"]}:
-        mails.create_email_identity(EmailIdentity=MAIL_DOMAIN)
-    mails.put_account_details(ProductionAccessEnabled=True, MailType="TRANSACTIONAL", WebsiteURL=f"https://{ZONE}")
-
-
-def synthesise(cloud: LocalCloud, directory: Path, options: Mapping[str, Any] | None = None) -> Checked:
+def synthesise(directory: Path, options: Mapping[str, Any] | None = None) -> Checked:
     """Run ``app.py`` as the CDK CLI does; nag packs and template rules are errors there.
 
     Args:
-        cloud: Where it will be deployed.
         directory: Where the assembly goes.
-        options: What to change in the chat's configuration; by default latency routing and notices are on.
+        options: What to change in the chat's configuration; by default nothing. The embedded cloud accepts the
+            placeholder names.
 
     Raises:
         RuntimeError: with what the app printed.
     """
-    for region in json.loads((ROOT / "cdk.json").read_text())["context"]["chat"]["regions"]:
-        let_mail_out(cloud, region)
-    settings = options or {
-        "latency_routing": True,
-        "domain_name": API_NAME,
-        "hosted_zone_id": hosted_zone(cloud),
-        "hosted_zone_name": ZONE,
-        "notices": {"identity": MAIL_DOMAIN, "sender": f"Chat <notices@{MAIL_DOMAIN}>"},
-    }
-    return bring_up.synthesise(directory, "chat", settings)
+    return bring_up.synthesise(directory, "chat", options or {})
 
 
 class Chat:

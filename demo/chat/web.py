@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
 from demo.chat.people import Person, new_id, sign_up
-from demo.chat.site import OPTIONS, open_site
+from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise
 from demo.report import eventually
 
@@ -83,7 +83,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cdp-demo-") as folder, LocalCloud.start() as cloud:
         directory = Path(folder) / "cdk.out"
         with console.status("Synthesise"):
-            synthesise(cloud, directory, OPTIONS)
+            synthesise(directory)
         with console.status("Deploy two Regions and the site"):
             deployment = cloud.deploy(directory)
         chat = Chat(cloud, deployment)

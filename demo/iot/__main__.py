@@ -13,8 +13,16 @@ from rich.console import Console
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up, not_executed, synthesise
+from demo.iot.joining import Joining
+from demo.iot.layers import Layers
+from demo.iot.messaging import Messaging
+from demo.iot.needs import Needs
 from demo.iot.operator import Operator
-from demo.iot.scene import DEVICES, LIVE_SECONDS, Scene
+from demo.iot.reactions import Reactions
+from demo.iot.refusals import Refusals
+from demo.iot.stage import DEVICES, LIVE_SECONDS, Stage
+from demo.iot.tracker import Tracker
+from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
 
@@ -22,43 +30,82 @@ from demo.report import Report
 LOG_LINES = 500
 
 
-async def play(report: Report, operator: Operator, folder: Path) -> None:
-    """Run every step."""
-    async with Scene(operator, folder) as scene:
-        with report.chapter("Devices claim identities"):
-            expected = "an identity each, recorded on the allow-list"
-            if not await report.step_async(
-                f"{DEVICES} devices claim over MQTT, each with its key", expected, scene.join
-            ):
-                return
-            await report.step_async("A serial number that is not on the list", "refused", scene.join_unlisted)
-            await report.step_async(
-                "A device publishes on another's topic", "disconnected, nothing received", scene.impersonate
-            )
-        with report.chapter("Devices at work"):
-            if not await report.step_async("All connect and measure", "all connected, one sleeps", scene.start):
-                return
-            await report.step_async("A command", "answered by the device", scene.command)
-            await report.step_async("A command to a dead device", "accepted, and pending", scene.command_the_dead)
-            await report.step_async("A broadcast to the factory", "all of it, nobody at home", scene.broadcast)
-            await report.step_async("Desired state for a device that sleeps", "waits", scene.desire)
-            await report.step_async(
-                "A room gets too hot", "operator, ticket and archive receive the alert, once each", scene.heat
-            )
-            await report.step_async("It cools down", "the ticket is closed", scene.cool)
-            await report.step_async(
-                "Malformed measurements", "rejected with the reason; later ones are processed", scene.send_malformed
-            )
-            await report.step_async("The sleeping device wakes", "it has the desired state", scene.wake)
-            await report.step_async("The command to the dead device", "timed out", scene.command_timed_out)
-            await report.step_async(f"{LIVE_SECONDS} s are over", "everything measured has been sent", scene.rest)
-        with report.chapter("Both layers"):
-            await report.step_async("Measurements in both layers", "equal for each device, none lost", scene.count)
-            await report.step_async("The history of a device", "one answer from both layers", scene.history)
-        with report.chapter("The issue tracker"):
-            await report.step_async(
-                "A webhook delivered twice", "one ticket; closed by the next event", scene.webhook_twice
-            )
+async def play(report: Report, operator: Operator, folder: Path) -> Needs | None:
+    """Run every step; None when the devices did not get as far as measuring."""
+    async with Stage(operator, folder) as stage:
+        refusals = Refusals(stage)
+        needs = Needs(stage, refusals, report)
+        layers = Layers(stage)
+        if await enter(report, stage, refusals) and await work(report, stage, layers):
+            await look_back(report, stage, layers, needs)
+            return needs
+    return None
+
+
+async def enter(report: Report, stage: Stage, refusals: Refusals) -> bool:
+    """Let devices claim identities, and strangers be refused; return whether there are devices."""
+    joining, step = Joining(stage), report.step_async
+    with report.chapter("Devices claim identities"):
+        expected = "an identity each, recorded on the allow-list"
+        if not await step(f"{DEVICES} devices claim over MQTT, each with its key", expected, joining.join):
+            return False
+        await step("A serial number that is not on the list", "refused, no thing", joining.join_unlisted)
+    with report.chapter("Who is refused, in every Region that has the system"):
+        await step("A device's own certificate", "CONNACK, SUBACK, PUBACK", refusals.control)
+        await step("No certificate", "no TLS session, no CONNACK", refusals.without_certificate)
+        await step("An unknown certificate", "no CONNACK", refusals.with_unknown_certificate)
+        await step("A revoked certificate", "CONNACK before, none after", refusals.with_revoked_certificate)
+        await step("TLS 1.1", "CONNACK by TLS 1.2, no session by 1.1", refusals.with_old_tls)
+        await step("Somebody else's client id", "no CONNACK", refusals.with_foreign_client_id)
+        await step("Subscribe to #", "CONNACK, subscription refused", refusals.subscribe_to_everything)
+        await step("Publish on another's topic", "CONNACK, no PUBACK", refusals.publish_as_another)
+        await step("A server of another CA", "the device refuses it", refusals.of_another_authority)
+        await step("What came through", "nothing", refusals.nothing_came_through)
+    return True
+
+
+async def work(report: Report, stage: Stage, layers: Layers) -> bool:
+    """Let devices, operators and the cloud work; return whether the devices measured."""
+    messaging, reactions, step = Messaging(stage), Reactions(stage), report.step_async
+    with report.chapter("The four messaging patterns"):
+        if not await step("All connect and measure", "all identities in use, one is off", messaging.start):
+            return False
+        layers.begin()
+        await step("PointToPoint: a command", "answered by the device", messaging.command)
+        await step("PointToPoint: a dead device", "accepted, and pending", messaging.command_the_dead)
+        await step("PointToPoint: desired state of a sleeping device", "waits", messaging.desire)
+        await step("Broadcast: to the factory", "all of it, nobody at home", messaging.broadcast)
+        await step("FanoutNotification: a sensor fails at each site", "its operators only", messaging.fan_out)
+        await step("Aggregation: all devices, one stream", "a message of each", messaging.aggregate)
+    with report.chapter("The cloud reacts"):
+        await step("Somebody sits down", "the lamp goes on, nobody is notified", reactions.sit_down)
+        await step("It grows dark", "a ticket, until somebody sits down", reactions.grow_dark)
+        await step("The air gets too dry", "the humidifier goes on, and off again", reactions.dry_out)
+        await step("A room gets too hot", "operator, ticket and archive receive the alert", reactions.heat)
+        await step("It cools down", "the ticket is closed; each alert received once", reactions.cool)
+        expected = "rejected with the reason; later ones are processed"
+        await step("Malformed measurements", expected, reactions.send_malformed)
+        await step("The sleeping device wakes", "it does what is desired", messaging.wake)
+        await step("The command to the dead device", "timed out", messaging.command_timed_out)
+    return True
+
+
+async def look_back(report: Report, stage: Stage, layers: Layers, needs: Needs) -> None:
+    """Count and compare both layers, let the tracker speak, and say what the four needs come to."""
+    tracker, step = Tracker(stage), report.step_async
+    with report.chapter("Both layers, and why there are two"):
+        await step(f"{LIVE_SECONDS} s are over", "everything measured has been sent", layers.rest)
+        await step("Measurements in both layers", "equal for each device, none lost", layers.count)
+        await step("A device returns after three days", "speed knows what is now", layers.know_at_once)
+        await step("What it measured three days ago", "batch has it, speed has not", layers.know_exactly)
+        await step("Its history", "one answer from both layers", layers.merge)
+    with report.chapter("The issue tracker"):
+        await step("A webhook delivered twice", "one ticket; closed by the next event", tracker.deliver_twice)
+    with report.chapter("The four needs"):
+        await step("Speed of getting started", "a new device measures", needs.getting_started)
+        await step("Scalability", "the first quota for a million devices", needs.scalability)
+        await step("Cost", "dollars a device and month", needs.cost)
+        await step("Security", "every kind of stranger refused", needs.security)
 
 
 def main() -> int:
@@ -68,6 +115,7 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(soft_wrap=False)
     report = Report(console)
+    needs: Needs | None = None
     started = time.perf_counter()
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-iot-")))
@@ -77,7 +125,7 @@ def main() -> int:
         deployment = bring_up(report, lambda: synthesise(assembly, "iot", {}), lambda: cloud.deploy(assembly))
         if deployment is not None:
             operator = Operator(cloud, deployment)
-            asyncio.run(play(report, operator, folder))
+            needs = asyncio.run(play(report, operator, folder))
             with report.chapter("Logs"):
                 report.step(
                     "Secrets in the logs",
@@ -89,9 +137,12 @@ def main() -> int:
         if deployment is not None:
             console.print(not_executed(deployment))
         if options.keep and deployment is not None:
-            console.print(f"The embedded cloud stays up at {cloud.endpoint}; `cdp local down` stops it.")
-            region = next(iter(deployment.regions.values()))
-            console.print(cloud.root.exports(cloud.endpoint, region), soft_wrap=True, highlight=False)
+            stack = next(iter(deployment.regions))
+            say_how_to_use(console, cloud, deployment, stack=stack, addresses={})
+    if needs is not None:
+        console.print()
+        for need in needs.found:
+            console.print(f"[bold]{need.name}[/bold], {need.seen} [dim]({need.command})[/dim]", soft_wrap=True)
     return report.conclude(time.perf_counter() - started)
 
 

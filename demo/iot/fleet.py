@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import aiomqtt
+
 from cdp_constructs.local import MqttEndpoint
 from cdp_device import Device, Settings
 from cdp_device.sensors import Hardware, SimulatedChair, SimulatedHygrometer
@@ -18,16 +20,50 @@ _AT_A_TIME = 4
 _TRIES = 5
 
 
+_DRY_PER_CENT = 2.0
+_DAMPER_PER_CENT = 20.0
+
+
 class Room(SimulatedHygrometer):
-    """A room that somebody can heat."""
+    """A room that somebody can heat, whose air can be dry, and whose sensor can fail."""
 
     heat = 0.0
     """Degrees more than usual."""
+    is_dry = False
+    """Whether there is next to no humidity beside what a humidifier makes."""
+    is_broken = False
+    """Whether the sensor does not answer."""
+    is_humidified = False
+    """Whether the humidifier runs."""
 
     def read(self) -> Mapping[str, float]:
         """Measure."""
+        if self.is_broken:
+            raise OSError("no answer on the bus")
         measured = super().read()
-        return {**measured, "temperature": round(measured["temperature"] + self.heat, 2)}
+        temperature, humidity = round(measured["temperature"] + self.heat, 2), measured["humidity"]
+        if self.is_dry:
+            humidity = _DRY_PER_CENT + (_DAMPER_PER_CENT if self.is_humidified else 0)
+        return {"temperature": temperature, "humidity": humidity}
+
+    def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Switch the humidifier."""
+        done = super().switch(state)
+        self.is_humidified = bool(done.get("humidifier", self.is_humidified))
+        return done
+
+
+class Desk(SimulatedChair):
+    """A chair at a desk, whose lamp can be seen."""
+
+    is_lit = False
+    """Whether the lamp is on."""
+
+    def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Switch the lamp."""
+        done = super().switch(state)
+        self.is_lit = bool(done.get("lamp", self.is_lit))
+        return done
 
 
 @dataclass
@@ -73,13 +109,15 @@ class Member(Device):
 
 
 async def _identity(member: Member) -> None:
-    """Let a device claim its identity; as its program does, it asks again when the hook was too slow."""
+    """Let a device claim its identity; as its program does, it asks again when the hook or the broker was too slow."""
     for _ in range(_TRIES - 1):
         try:
             await member.identity()
         except RejectedError as error:
             if error.is_final:
                 raise
+        except (aiomqtt.MqttError, TimeoutError):
+            continue
         else:
             return
     await member.identity()
@@ -142,7 +180,7 @@ class Fleet:
 
     def make(self, serial_number: str, kind: str) -> Member:
         """Make a device, or make it anew as after a power cut; ``kind`` is ``hygrometer`` or ``chair``."""
-        hardware: Hardware = Room(serial_number) if kind == "hygrometer" else SimulatedChair(serial_number)
+        hardware: Hardware = Room(serial_number) if kind == "hygrometer" else Desk(serial_number)
         member = Member(self.settings(serial_number), hardware, self.diaries[serial_number])
         self.members[serial_number] = member
         return member
@@ -151,7 +189,7 @@ class Fleet:
         """Let devices claim their identities, some at a time.
 
         Raises:
-            ExceptionGroup: of what came of those that were refused or got no answer.
+            Exception: what the first one met that was refused or got no answer.
         """
         limit = asyncio.Semaphore(_AT_A_TIME)
 
@@ -159,9 +197,10 @@ class Fleet:
             async with limit:
                 await _identity(member)
 
-        async with asyncio.TaskGroup() as joining:
-            for serial_number in serial_numbers:
-                joining.create_task(one(self.members[serial_number]))
+        joining = (one(self.members[serial_number]) for serial_number in serial_numbers)
+        for outcome in await asyncio.gather(*joining, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
     async def start(self, serial_numbers: Iterable[str], *, within: float = 60) -> None:
         """Run devices, and wait until all are connected.

@@ -19,7 +19,7 @@ from cdp_constructs.local import LocalCloud
 from demo.bring_up import bring_up, synthesise
 from demo.iot.fleet import Fleet
 from demo.iot.operator import Operator
-from demo.iot.scene import SITES, eventually, kind_of
+from demo.iot.stage import SITES, eventually, kind_of
 from demo.report import Report, expect
 
 _WATCHED = 20
@@ -90,6 +90,8 @@ class Load:
             self._fleet.make(serial, kind_of(serial))
         started = time.perf_counter()
         await self._fleet.join(self._serials)
+        statuses = await asyncio.to_thread(self._operator.statuses)
+        expect(statuses == {"pending": len(self._serials)}, f"statuses {dict(statuses)}")
         return f"{len(self._serials)} in {time.perf_counter() - started:.1f} s"
 
     async def _measure(self) -> str:
@@ -110,6 +112,10 @@ class Load:
         await asyncio.sleep(1)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+        dropped = sum(member.outbox.dropped for member in self._fleet.members.values())
+        expect((self._measured(), dropped) == (self._messages, 0), f"{self._measured():,} measured, {dropped} dropped")
+        # Most of those that are watched change each interval, and looking takes less than that.
+        expect(len(self.latency.milliseconds) >= _WATCHED, f"{self.latency}")
         return f"{self._measured():,} in {seconds:.0f} s, {self._measured() / seconds:,.0f} a second"
 
     def _measured(self) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ class Operator:
         self._clients: dict[str, Any] = {}
         self._alerts: list[dict[str, Any]] = []
         self._rejected: list[dict[str, Any]] = []
+        self._reports: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the system's Region."""
@@ -55,6 +56,18 @@ class Operator:
         for serial_number, (site, kind) in devices.items():
             item = {"serial_number": {"S": serial_number}, "context": {"S": site}, "kind": {"S": kind}}
             self.client("dynamodb").put_item(TableName=self.outputs["AllowListName"], Item=item)
+
+    def revoke(self, certificate_id: str) -> None:
+        """Revoke a certificate, as after a theft."""
+        self.client("iot").update_certificate(certificateId=certificate_id, newStatus="REVOKED")
+
+    def endpoints(self) -> dict[str, str]:
+        """Return the names that devices dial, by Region, in every Region that has the system."""
+        names = {}
+        for region in sorted({self.region, *self.deployment.regions.values()}):
+            described = self.cloud.client("iot", region=region).describe_endpoint(endpointType="iot:Data-ATS")
+            names[region] = f"{described['endpointAddress'].partition('.')[0]}.iot.{region}.amazonaws.com"
+        return names
 
     def statuses(self) -> Counter[str]:
         """Count the devices of the allow-list by their status."""
@@ -82,6 +95,11 @@ class Operator:
         self._alerts += (json.loads(body) for body in self._take(self.outputs["OperatorsQueueUrl"]))
         return self._alerts
 
+    def reports(self, site: str) -> list[dict[str, Any]]:
+        """Return what the devices of a site have reported to its operators so far."""
+        self._reports[site] += (json.loads(body) for body in self._take(self.outputs[f"OperatorsQueueUrl{site}"]))
+        return self._reports[site]
+
     def tickets(self) -> dict[str, dict[str, Any]]:
         """Return the tickets by what they are about."""
         items = self._scan(self.part("AlertsTicketTable"))
@@ -105,7 +123,25 @@ class Operator:
 
     def speed_counts(self, things: Iterable[str]) -> dict[str, int]:
         """Return how many messages the windows of each thing have counted."""
-        return {thing: sum(self._windows(thing)) for thing in things}
+        return {thing: sum(window["messages"] for _, window in self._windows(thing)) for thing in things}
+
+    def windows(self, thing: str) -> dict[str, dict[str, Any]]:
+        """Return the minutes of a thing in the speed layer, by the minute they begin with."""
+        return dict(self._windows(thing))
+
+    def streamed(self, since: datetime) -> list[dict[str, Any]]:
+        """Return the messages in the stream of all devices that arrived since a time; each with its partition key."""
+        kinesis, stream = self.client("kinesis"), self.part("TelemetrySpeedStream")
+        found = []
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="AT_TIMESTAMP", Timestamp=since
+            )["ShardIterator"]
+            while iterator:
+                answer = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
+                found += [{**json.loads(one["Data"]), "key": one["PartitionKey"]} for one in answer["Records"]]
+                iterator = answer["NextShardIterator"] if answer["MillisBehindLatest"] else None
+        return found
 
     def latest(self, things: Iterable[str]) -> dict[str, int]:
         """Return when the newest measurement in the latest state of things was made, epoch milliseconds."""
@@ -180,7 +216,7 @@ class Operator:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
-    def _windows(self, thing: str) -> list[int]:
+    def _windows(self, thing: str) -> list[tuple[str, dict[str, Any]]]:
         pages = (
             self.client("dynamodb")
             .get_paginator("query")
@@ -191,4 +227,5 @@ class Operator:
                 ConsistentRead=True,
             )
         )
-        return [json.loads(item["state"]["S"])["messages"] for page in pages for item in page["Items"]]
+        items = [item for page in pages for item in page["Items"]]
+        return [(item["sk"]["S"].removeprefix("WINDOW#"), json.loads(item["state"]["S"])) for item in items]

@@ -21,11 +21,12 @@ from cdp_device.shadow import follow
 
 logger = logging.getLogger(__name__)
 
-_CERTIFICATE = "certificate"
+_CERTIFICATE, _ALERT = "certificate", "alert"
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.05, 86_400.0
 _LONGEST_PAUSE = 60.0
 _RENEWAL_CHECK_SECONDS = 3600.0
 _TRIES_BEFORE_CLAIM = 3
+_LONGEST_REASON = 200
 
 
 class Device:
@@ -182,11 +183,17 @@ class Device:
     # --- measurements
 
     async def _measure_always(self) -> None:
+        failed = False
         while True:
             try:
                 self.measure()
             except OSError as error:
                 logger.warning("The sensor does not answer: %s", error)
+                if not failed:
+                    self.report("SensorFailed", str(error))
+                failed = True
+            else:
+                failed = False
             self._interval_changed.clear()
             try:
                 await asyncio.wait_for(self._interval_changed.wait(), self._interval)
@@ -198,6 +205,11 @@ class Device:
         message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **self._hardware.read()}
         self.send(self._hardware.kind, message)
         return message
+
+    def report(self, alert: str, reason: str) -> None:
+        """Report to the operators of the site what only the device knows, such as a sensor that does not answer."""
+        message_id, at = str(uuid.uuid4()), int(time.time() * 1000)
+        self.send(_ALERT, {"message_id": message_id, "at": at, "alert": alert, "reason": reason[:_LONGEST_REASON]})
 
     def send(self, kind: str, message: Mapping[str, Any]) -> None:
         """Publish a message of a type, now or as soon as there is a connection."""

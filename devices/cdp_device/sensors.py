@@ -90,20 +90,31 @@ class SimulatedHygrometer:
 
 
 class SimulatedChair:
-    """A chair that notices when somebody moves on it, and how bright it is."""
+    """A chair that senses movement and illuminance, with a lamp beside it.
+
+    Attributes:
+        occupied: Whether somebody sits on it.
+        daylight: Illuminance without the lamp, in lux.
+    """
 
     kind = "seat"
 
     def __init__(self, seed: str = "") -> None:
-        """Make a chair; the same seed gives the same guests."""
+        """Make a chair that nobody sits on, by day; the same seed gives the same noise."""
         self._noise = random.Random(seed)  # noqa: S311 - a simulation
+        self._lamp = False
+        self.occupied = False
+        self.daylight = 300.0
 
     def read(self) -> Mapping[str, float]:
         """Measure movement, 0 to 1, and illuminance in lux."""
-        movement = max(0.0, min(1.0, self._noise.gauss(0.2, 0.2)))
-        return {"movement": round(movement, 3), "illuminance": round(abs(self._noise.gauss(300, 80)), 1)}
+        movement = min(1.0, abs(self._noise.gauss(0.75 if self.occupied else 0, 0.05)))
+        illuminance = abs(self._noise.gauss(self.daylight, self.daylight / 20)) + (400 if self._lamp else 0)
+        return {"movement": round(movement, 3), "illuminance": round(illuminance, 1)}
 
     def switch(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
-        """There is nothing to switch."""
-        del state
-        return {}
+        """Switch the lamp."""
+        if not isinstance(state.get("lamp"), bool):
+            return {}
+        self._lamp = state["lamp"]
+        return {"lamp": self._lamp}

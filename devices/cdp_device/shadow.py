@@ -15,7 +15,7 @@ async def follow(session: Session, thing: str, apply: Apply) -> None:
     Args:
         session: The connection.
         thing: Name of the device's thing.
-        apply: Called with what is desired and not reported.
+        apply: Called with what is desired: all of it at first, then what differs from what is reported.
     """
     shadow = f"$aws/things/{thing}/shadow"
 
@@ -33,4 +33,5 @@ async def follow(session: Session, thing: str, apply: Apply) -> None:
             raise
         await report({})  # there is no shadow yet
         return
-    await report(document["state"].get("delta", {}))
+    # All of it: what the device reported before a power failure may not be what its hardware does now.
+    await report(document["state"].get("desired", {}))

@@ -1,9 +1,9 @@
 """The chat's configuration: the key ``chat`` of the CDK context, checked before anything is built."""
 
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.validation import InvalidOptionError, check_range
@@ -15,6 +15,7 @@ from cdp_constructs.operations.configuration import (
     check_page_address,
     check_region,
 )
+from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
 from stacks.chat.limits import LimitsConfiguration
 from stacks.chat.senders import KEY, NoticesConfiguration, SenderConfiguration
 
@@ -27,25 +28,37 @@ _RATES = (
 _ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"
 
 
+_DOMAIN = "chat.example.com"
+"""Where names are that nobody has set: nobody can own it."""
+_ROUTED_NAMES = {
+    "domain_name": f"api.{_DOMAIN}",
+    "hosted_zone_id": "Z00000PLACEHOLDER",
+    "hosted_zone_name": _DOMAIN,
+}
+"""Placeholders of what the latency routing needs, when none of it is given."""
+
+
 class ChatConfiguration(SystemConfiguration):
-    """What an operator decides about the chat."""
+    """What an operator decides about the chat. Without a value everything is on, with placeholder names."""
 
     KEY: ClassVar[str] = KEY
-    EXAMPLE: ClassVar[str] = '{"regions": […], "allowed_origins": […]}'
+    EXAMPLE: ClassVar[str] = '{"regions": […]}'
 
-    regions: tuple[str, ...] = Field(strict=False)
+    regions: tuple[str, ...] = Field(default=("ap-northeast-1", "us-west-2"), strict=False)
     """Regions that serve users. The first is the home Region: it holds the user pool and owns the table's definition,
     so it must stay first once the chat is deployed."""
     retired_regions: tuple[str, ...] = Field(default=(), strict=False)
     """Regions that used to serve users: their part of the history is still read."""
-    allowed_origins: tuple[str, ...] = Field(strict=False)
-    """Web origins whose pages may call the API and upload attachments, such as ``https://chat.example.com``."""
-    latency_routing: bool = False
+    allowed_origins: tuple[str, ...] = Field(default=(), strict=False)
+    """Web origins beside the web client's own whose pages may call the API and upload attachments."""
+    latency_routing: bool = True
     """Whether users reach the nearest healthy Region by one name, ``domain_name``."""
     web_domain_name: str | None = None
-    """The web client's own name. Its origin may call every API and upload, beside ``allowed_origins``."""
+    """The web client's own name. Its origin may call every API and upload, beside ``allowed_origins``. Without it the
+    name is CloudFront's, and the page reaches APIs and upload buckets through the distribution."""
     web_certificate_arn: str | None = None
-    """ACM certificate of us-east-1 for ``web_domain_name``; only with it."""
+    """An existing ACM certificate of us-east-1 for ``web_domain_name``; only with it. By default one is made there,
+    validated in the hosted zone."""
     web_acl_arn: str | None = None
     """AWS WAF web ACL of scope CLOUDFRONT that judges every request to the web client and, through it, the API. It does
     not see requests to the Regions' own ``execute-api`` addresses, which AWS WAF cannot protect: there ``limits`` and
@@ -56,13 +69,13 @@ class ChatConfiguration(SystemConfiguration):
     """Id of the public Route 53 hosted zone that holds ``domain_name``."""
     hosted_zone_name: str | None = None
     """Name of that zone."""
-    alarm_email: str | None = None
-    """Receives every alarm of every Region, after confirming one mail from each."""
+    alarm_email: str | None = f"operators@{_DOMAIN}"
+    """Receives every alarm of every Region, after confirming one mail from each. ``null`` for nobody."""
     silence_minutes: int | None = 15
     """Minutes without a request after which a Region raises an alarm, 5 to 1,440; ``null`` for no such alarm. With
     ``latency_routing`` Route 53 asks every Region all the time; without it quiet hours are silence too."""
-    notices: NoticesConfiguration | None = None
-    """Mail and push for members who are away; without it the chat notifies connected members only."""
+    notices: NoticesConfiguration | None = NoticesConfiguration(identity=_DOMAIN, sender=f"Chat <notices@{_DOMAIN}>")
+    """Mail and push for members who are away. With ``null`` the chat notifies connected members only."""
     limits: LimitsConfiguration = LimitsConfiguration()
     """The most that one user may do in a minute or an hour."""
     sign_in_email: SenderConfiguration | None = None
@@ -87,9 +100,45 @@ class ChatConfiguration(SystemConfiguration):
         return tuple(dict.fromkeys((*self.allowed_origins, *own)))
 
     @property
-    def web_address(self) -> str:
-        """Where people find the web client: its own name, or the first origin that is allowed."""
-        return self.allowed_origins[0] if self.web_domain_name is None else f"https://{self.web_domain_name}"
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """The names that nobody owns and that AWS would refuse, or wait for."""
+        without_routing = "or set chat.latency_routing to false"
+        notices, codes = self.notices, self.sign_in_email
+        names = {
+            "domain_name": (self.domain_name, f"Set the API's name in a zone of yours, {without_routing}"),
+            "hosted_zone_id": (self.hosted_zone_id, f"Set the id of a public hosted zone, {without_routing}"),
+            "hosted_zone_name": (self.hosted_zone_name, f"Set the name of that zone, {without_routing}"),
+            "web_domain_name": (self.web_domain_name, "Set the web client's name, or null for CloudFront's"),
+            "notices.identity": (
+                notices and notices.identity,
+                "Set chat.notices to an identity that SES has verified and a sender of it, or to null",
+            ),
+            "sign_in_email.identity": (codes and codes.identity, "Set an identity that SES has verified, or null"),
+            "alarm_email": (self.alarm_email, "Set the address that receives alarms, or null"),
+        }
+        return tuple(
+            Placeholder(f"{KEY}.{option}", value, fix)
+            for option, (value, fix) in names.items()
+            if value and is_placeholder(value)
+        )
+
+    @property
+    def web_address(self) -> str | None:
+        """Where people find the web client: its own name, or the first origin that is allowed; None if CloudFront's."""
+        if self.web_domain_name is not None:
+            return f"https://{self.web_domain_name}"
+        return self.allowed_origins[0] if self.allowed_origins else None
+
+    @property
+    def web_name_is_in_zone(self) -> bool:
+        """Whether the web client's own name is in the hosted zone, which then gets its records."""
+        name, zone = self.web_domain_name, self.hosted_zone_name
+        return name is not None and zone is not None and f".{name}".endswith(f".{zone}")
+
+    @property
+    def needs_edge(self) -> bool:
+        """Whether something is made for CloudFront that it takes from us-east-1 only."""
+        return self.web_domain_name is not None and self.web_certificate_arn is None
 
     @property
     def sender_of_codes(self) -> SenderConfiguration | None:
@@ -100,6 +149,16 @@ class ChatConfiguration(SystemConfiguration):
     def log_regions(self) -> tuple[str, ...]:
         """Regions that may hold a part of a room's history."""
         return (*self.regions, *self.retired_regions)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _have_names(cls, given: Any) -> Any:
+        """Give placeholders for the names of the routing and of the web client, if none of the routing's is given."""
+        if not isinstance(given, dict) or given.get("latency_routing", True) is not True:
+            return given
+        if _ROUTED_NAMES.keys() & given:
+            return given
+        return {"web_domain_name": _DOMAIN, **_ROUTED_NAMES, **given}
 
     @field_validator("regions", "retired_regions")
     @classmethod
@@ -156,9 +215,6 @@ class ChatConfiguration(SystemConfiguration):
     def _covers_the_web_name(cls, arn: str | None, info: ValidationInfo) -> str | None:
         name, option = info.data.get("web_domain_name"), "web_certificate_arn"
         example = "arn:aws:acm:us-east-1:123456789012:certificate/…"
-        if name and not arn:
-            fix = f'Add "{option}": "{example}", or leave web_domain_name out'
-            raise InvalidOptionError(KEY, option, f"is {arn!r} while web_domain_name is {name!r}", fix)
         if arn and not name:
             fix = "Name what it is for, or leave it out"
             raise InvalidOptionError(KEY, option, f"is {arn!r} without web_domain_name", fix)
@@ -182,6 +238,19 @@ class ChatConfiguration(SystemConfiguration):
             fix = f"Use the zone that holds {domain!r}, or a name that ends in {f'.{zone}'!r}"
             raise InvalidOptionError(KEY, "hosted_zone_name", f"is {zone!r}, outside domain_name {domain!r}", fix)
         return zone
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        """Refuse a name that nobody could validate, and mails whose links lead nowhere."""
+        if self.web_domain_name and not self.web_certificate_arn and not self.web_name_is_in_zone:
+            fix = "Add the ARN of a certificate in us-east-1, or hosted_zone_id and hosted_zone_name of its zone"
+            problem = f"is None while web_domain_name is {self.web_domain_name!r}, in no hosted zone that is known"
+            raise InvalidOptionError(KEY, "web_certificate_arn", problem, fix)
+        if self.notices is not None and self.web_address is None:
+            problem = "need the address of the web client for their links"
+            fix = "Set web_domain_name, or name the client's origin in allowed_origins, or set notices to null"
+            raise InvalidOptionError(KEY, "notices", problem, fix)
+        return self
 
     @field_validator("alarm_email")
     @classmethod

@@ -7,7 +7,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from cdp_constructs import SignInUserPool
+from cdp_constructs import SignInUserPool, VapidKeys
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 from stacks.chat.senders import SenderConfiguration
@@ -21,6 +21,7 @@ class GlobalStack(Stack):
         user_pool_client: The public client (browser, mobile application); it has no secret.
         issuer: The pool's tokens for that client, as every Region's API takes them.
         table: Rooms, members, messages and attachments, with a replica in every Region.
+        vapid_keys: The key pair of Web Push, readable in every Region; None without Web Push.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, configuration: ChatConfiguration, **kwargs: Any) -> None:
@@ -67,6 +68,10 @@ class GlobalStack(Stack):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
+        self.vapid_keys = None
+        if configuration.notices is not None and configuration.notices.web_push:
+            # One for all Regions: a browser subscribes to one public key, and any Region may have something for it.
+            self.vapid_keys = VapidKeys(self, "VapidKeys", replica_regions=replicas)
         CfnOutput(self, "UserPoolId", value=self.user_pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.user_pool_client.user_pool_client_id)
 

@@ -1,5 +1,6 @@
-"""Notices by mail and push for members who are away, as each of them chose."""
+"""Notices by mail, push and Web Push for members who are away, as each of them chose."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import aws_dynamodb as dynamodb
@@ -7,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
-from cdp_constructs import Notifications, QueueConsumer
+from cdp_constructs import Notifications, QueueConsumer, WebPush
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import seconds
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import SnsSqsFanout, StateSharing, TokenIssuer
+    from cdp_constructs import SnsSqsFanout, StateSharing, TokenIssuer, VapidKeys
     from stacks.chat.config import NoticesConfiguration
+
+# Filled by `make install`, which synthesis does not do by itself.
+_LAYER = Path(__file__).parents[2] / "build" / "layers" / "web-push"
 
 
 class Notices(Construct):
@@ -39,6 +43,7 @@ class Notices(Construct):
         web_address: str,
         unsubscribe_url: str,
         issuer: "TokenIssuer",
+        vapid_keys: "VapidKeys | None",
         table: dynamodb.ITableV2,
         state: "StateSharing",
         fanout: "SnsSqsFanout",
@@ -54,6 +59,7 @@ class Notices(Construct):
             unsubscribe_url=unsubscribe_url,
             issuer=issuer,
             platform_applications=configuration.platform_applications.get(region),
+            web_push=self._web_push(configuration, vapid_keys),
             table=table,
             alarm_topic=alarm_topic,
         )
@@ -63,6 +69,16 @@ class Notices(Construct):
         # Every Region publishes every message; the one that accepted it notifies who is away.
         self.subscriber = fanout.add_subscriber(
             "Notices", consumer=QueueConsumer(self.notifier), filter_policy={"kind": ["message"], "region": [region]}
+        )
+
+    def _web_push(self, configuration: "NoticesConfiguration", vapid_keys: "VapidKeys | None") -> WebPush | None:
+        if vapid_keys is None:
+            return None
+        return WebPush(
+            WebPush.layer_from_folder(self, "WebPushLayer", _LAYER),
+            contact=f"mailto:{configuration.address}",
+            keys=vapid_keys,
+            push_services=configuration.push_services,
         )
 
     def _add_notifier(self, table: dynamodb.ITableV2, web_address: str) -> "lambda_.Function":

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
@@ -12,6 +11,7 @@ from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
 from stacks.chat.api import UNSUBSCRIBE_PATH, Api
 from stacks.chat.attachments import Attachments
+from stacks.chat.edge_stack import hosted_zone
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
 from stacks.chat.notices import Notices
@@ -20,7 +20,6 @@ from stacks.chat.operations import RUNBOOKS, add_operations
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cdp_constructs import TokenIssuer
     from stacks.chat.config import ChatConfiguration
     from stacks.chat.global_stack import GlobalStack
 
@@ -88,7 +87,7 @@ class RegionalStack(Stack):
         self.api.use_live(self.live.channels)
         self.state = StateSharing(self, "State", table=self.table, alarm_topic=self.alarms.topic)
         self.api.use_state(self.state)
-        self.notices = self._add_notices(configuration, shared.issuer)
+        self.notices = self._add_notices(configuration, shared)
         self.health = self._add_health_check()
         self.routing = self._add_routing(configuration)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)
@@ -117,7 +116,7 @@ class RegionalStack(Stack):
             notifications=self.notices.notifications if self.notices is not None else None,
         )
 
-    def _add_notices(self, configuration: "ChatConfiguration", issuer: "TokenIssuer") -> Notices | None:
+    def _add_notices(self, configuration: "ChatConfiguration", shared: "GlobalStack") -> Notices | None:
         if configuration.notices is None:
             return None
         address = f"https://{configuration.domain_name}" if configuration.domain_name else self.api.api.api_endpoint
@@ -126,9 +125,10 @@ class RegionalStack(Stack):
             "Notices",
             configuration=configuration.notices,
             # Where the web client is: a notice links to its room.
-            web_address=configuration.web_address,
+            web_address=str(configuration.web_address),
             unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
-            issuer=issuer,
+            issuer=shared.issuer,
+            vapid_keys=shared.vapid_keys,
             table=self.table,
             state=self.state,
             fanout=self.messages.fanout,
@@ -148,12 +148,7 @@ class RegionalStack(Stack):
     def _add_routing(self, configuration: "ChatConfiguration") -> MultiRegionLatencyRouting | None:
         if not configuration.latency_routing:
             return None
-        zone = route53.HostedZone.from_hosted_zone_attributes(
-            self,
-            "Zone",
-            hosted_zone_id=str(configuration.hosted_zone_id),
-            zone_name=str(configuration.hosted_zone_name),
-        )
+        zone = hosted_zone(self, configuration)
         return MultiRegionLatencyRouting(
             self,
             "Routing",

@@ -4,9 +4,11 @@ import re
 from email.utils import parseaddr
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from cdp_constructs import PUSH_SERVICES
 from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.messaging.web_push import check_push_services
 
 KEY = "chat"
 
@@ -60,12 +62,27 @@ class SenderConfiguration(BaseModel):
 
 
 class NoticesConfiguration(SenderConfiguration):
-    """Existing resources for mail and push to members who are away; the identity exists in every Region of the chat."""
+    """Mail and push to members who are away; the identity and the platform applications exist already.
+
+    The identity exists in every Region of the chat.
+    """
 
     OPTION: ClassVar[str] = "notices"
 
     platform_applications: dict[str, dict[str, str]] = {}
     """For push: by Region, and there by platform (``apns``, ``fcm``), the ARN of the SNS platform application."""
+
+    web_push: bool = True
+    """Whether browsers are notified, too: the members' own, of which each has asked for it."""
+    push_services: tuple[str, ...] = Field(default=PUSH_SERVICES, strict=False)
+    """Hosts of the push services that browsers may have; messages are sent to no other address. By default those of
+    Chrome, Firefox, Safari and Edge; ``localhost`` is that of the embedded cloud."""
+
+    @field_validator("push_services")
+    @classmethod
+    def _are_hosts(cls, services: tuple[str, ...]) -> tuple[str, ...]:
+        check_push_services(KEY, "notices.push_services", services)
+        return services
 
     @field_validator("platform_applications")
     @classmethod

@@ -11,6 +11,7 @@ from constructs import Construct
 from cdp_constructs import DirectHosting
 from cdp_constructs.core.buckets import add_private_bucket
 from stacks.chat.config import ConfigurationError
+from stacks.chat.edge_stack import hosted_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_route53 as route53
 
     from stacks.chat.config import ChatConfiguration
+    from stacks.chat.edge_stack import EdgeStack
     from stacks.chat.global_stack import GlobalStack
     from stacks.chat.regional_stack import RegionalStack
 
@@ -67,18 +69,23 @@ class WebStack(Stack):
         shared: "GlobalStack",
         regions: "Mapping[str, RegionalStack]",
         copy: WebCopyStack | None,
+        edge: "EdgeStack | None",
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: web client", **kwargs)
         if not (DIST / "index.html").is_file():
             message = f"the web client is not built ({DIST} has no index.html). Run: make web"
             raise ConfigurationError(message)
-        domain_names, certificate, zone = self._own_name(configuration)
+        domain_names, certificate, zone = self._own_name(configuration, edge)
         sign_in = f"https://cognito-idp.{shared.region}.{self.url_suffix}"
         apis = {
             region: f"https://{stack.api.api.api_id}.execute-api.{region}.{self.url_suffix}"
             for region, stack in regions.items()
         }
+        uploads = {region: f"https://{self._upload_host(region, stack)}" for region, stack in regions.items()}
+        # No Region knows the name that CloudFront will give, so none can allow that origin: what a page calls is then
+        # below its own.
+        behind = configuration.web_domain_name is None
         self.hosting = DirectHosting(
             self,
             "Web",
@@ -89,9 +96,8 @@ class WebStack(Stack):
             content_security_policy={
                 "connect-src": [
                     sign_in,
-                    *apis.values(),
+                    *(() if behind else (*apis.values(), *uploads.values())),
                     *(stack.live.channels.realtime_endpoint for stack in regions.values()),
-                    *(f"https://{self._upload_host(region, stack)}" for region, stack in regions.items()),
                 ],
                 "img-src": [f"https://{stack.attachments.delivery.domain_name}" for stack in regions.values()],
             },
@@ -108,15 +114,17 @@ class WebStack(Stack):
             self.hosting.add_api(api, domain_name=configuration.domain_name)
         else:
             self.hosting.add_api(api)
+        if behind:
+            apis = {region: self._put_api_behind(region, stack) for region, stack in regions.items() if region != home}
         first = NEAREST if configuration.latency_routing else home
-        others = {region: url for region, url in apis.items() if region != first}
         self.hosting.add_configuration(
             {
                 "apis": [
                     # Through the page's own name, without CORS; then each Region by itself, for when that one fails.
                     {"region": first, "url": "/api"},
-                    *({"region": region, "url": url} for region, url in others.items()),
+                    *({"region": region, "url": url} for region, url in apis.items() if region != first),
                 ],
+                "uploads": [self._put_uploads_behind(*one) for one in regions.items()] if behind else [],
                 "userPool": {
                     "region": shared.region,
                     "clientId": shared.user_pool_client.user_pool_client_id,
@@ -128,29 +136,35 @@ class WebStack(Stack):
             self.hosting.attach_web_acl(configuration.web_acl_arn)
         CfnOutput(self, "WebUrl", value=self.hosting.url)
 
+    def _put_api_behind(self, region: str, stack: "RegionalStack") -> str:
+        path = f"/regions/{region}/api"
+        self.hosting.add_api(stack.api.api, path=path, region=region)
+        return path
+
+    def _put_uploads_behind(self, region: str, stack: "RegionalStack") -> dict[str, str]:
+        path, name = f"/regions/{region}/uploads", _name_everywhere(stack.attachments.upload.bucket)
+        bucket = s3.Bucket.from_bucket_attributes(self, f"Uploads-{region}", bucket_name=name, region=region)
+        self.hosting.add_uploads(bucket, path=path)
+        return {"bucket": name, "url": f"{path}/"}
+
     def _copy_of(self, copy: WebCopyStack) -> s3.IBucket:
         return s3.Bucket.from_bucket_attributes(
             self, "Copy", bucket_name=_name_everywhere(copy.bucket), region=copy.region
         )
 
     def _own_name(
-        self, configuration: "ChatConfiguration"
+        self, configuration: "ChatConfiguration", edge: "EdgeStack | None"
     ) -> "tuple[list[str], acm.ICertificate | None, route53.IHostedZone | None]":
         name = configuration.web_domain_name
         if name is None:
             return [], None, None
-        # Imported here: most configurations have no name of their own.
-        from aws_cdk import aws_certificatemanager as acm
-        from aws_cdk import aws_route53 as route53
+        certificate = edge and edge.certificate
+        if configuration.web_certificate_arn is not None:
+            # Imported here: a certificate that is made belongs to another stack.
+            from aws_cdk import aws_certificatemanager as acm
 
-        certificate = acm.Certificate.from_certificate_arn(self, "Certificate", str(configuration.web_certificate_arn))
-        zone_name = configuration.hosted_zone_name
-        if zone_name is None or (name != zone_name and not name.endswith(f".{zone_name}")):
-            return [name], certificate, None
-        zone = route53.HostedZone.from_hosted_zone_attributes(
-            self, "Zone", hosted_zone_id=str(configuration.hosted_zone_id), zone_name=zone_name
-        )
-        return [name], certificate, zone
+            certificate = acm.Certificate.from_certificate_arn(self, "Certificate", configuration.web_certificate_arn)
+        return [name], certificate, hosted_zone(self, configuration) if configuration.web_name_is_in_zone else None
 
     def _upload_host(self, region: str, stack: "RegionalStack") -> str:
         # As the upload form names it.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs import QueueConsumer, SnsSqsFanout, WebhookAutomation, WebhookSource
@@ -18,8 +19,11 @@ from cdp_constructs.operations.alarm_topic import add_mail
 from stacks.iot import HANDLERS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sns as sns
+
+    from stacks.iot.config import Threshold
 
 _ARCHIVE = "alerts/"
 
@@ -42,21 +46,32 @@ class Alerts(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        topic: "sns.ITopic",
+        topic: sns.ITopic,
+        thresholds: "Sequence[Threshold]",
         tracker_url: str | None,
         operator_email: str | None,
-        alarm_topic: "sns.ITopic",
+        alarm_topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
         self.fanout = SnsSqsFanout(self, "Fanout", topic=topic, alarm_topic=alarm_topic)
-        self.operators = self.fanout.add_subscriber("Operators")
+        silent = sorted(threshold.name for threshold in thresholds if not threshold.notifies)
+        policy = {"threshold": [{"anything-but": silent}]} if silent else None
+        self.operators = self.fanout.add_subscriber("Operators", filter_policy=policy)
         if operator_email is not None:
-            add_mail(self, "Mail", topic=topic, email=operator_email, alarm_topic=alarm_topic, holds="alerts")
+            add_mail(
+                self,
+                "Mail",
+                topic=topic,
+                email=operator_email,
+                alarm_topic=alarm_topic,
+                holds="alerts",
+                filter_policy={"threshold": sns.SubscriptionFilter.string_filter(denylist=silent)} if silent else None,
+            )
         self.archive_bucket = add_private_bucket(self, "ArchiveBucket")
-        self.fanout.add_subscriber("Archive", consumer=QueueConsumer(self._make_archiver()))
+        self.fanout.add_subscriber("Archive", consumer=QueueConsumer(self._make_archiver()), filter_policy=policy)
         self.tickets: dynamodb.ITableV2 | None = None if tracker_url else self._make_table()
         self.tickets_function = self._make_tickets_function(tracker_url)
-        self.fanout.add_subscriber("Tickets", consumer=QueueConsumer(self.tickets_function))
+        self.fanout.add_subscriber("Tickets", consumer=QueueConsumer(self.tickets_function), filter_policy=policy)
         self.webhook = WebhookAutomation(
             self,
             "Tracker",

@@ -14,17 +14,22 @@ from cdp_constructs.operations.configuration import (
     check_page_address,
     check_region,
 )
+from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
 
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
 KEY = "iot"
+
+# Each has two alarms, and the rule of the composite alarm that names all of them has at most 10,240 characters:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+_MOST_SITE_OPERATORS = 8
 
 MEASURES = ("temperature", "humidity", "movement", "illuminance")
 """What hygrometers (°C, %) and chairs (0 to 1, lux) measure."""
 
 
 class Threshold(BaseModel):
-    """A limit of a measure, whose crossing is an alert."""
+    """A limit of a measure, whose crossing is an alert and may switch something."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -37,6 +42,10 @@ class Threshold(BaseModel):
     """the limit that must not be fallen short of."""
     recovers_at: float | None = None
     """Where the alert is over; by default at the limit. A distance prevents an alert for each variation around it."""
+    switches: str | None = None
+    """What the device has switched on while the threshold is crossed, such as ``humidifier``; by default nothing."""
+    notifies: bool = True
+    """Whether operators, the ticket function and the archive receive the alert; False for what only switches."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -53,13 +62,19 @@ class Threshold(BaseModel):
         wrong = over is not None and limit is not None and (over > limit if side == "below" else over < limit)
         if wrong:
             raise InvalidOptionError(KEY, option, f"recovers_at {over:g}", f"Use {limit:g} or a value {side} it")
+        if self.switches is not None and not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", self.switches):
+            fix = "Use the name of a switch, such as humidifier"
+            raise InvalidOptionError(KEY, option, f"switches {self.switches!r}", fix)
+        if not self.notifies and self.switches is None:
+            raise InvalidOptionError(KEY, option, "neither notifies nor switches", "Let it do one of them")
         return self
 
 
 _THRESHOLDS = (
     Threshold(name="TooHot", measure="temperature", above=35, recovers_at=33),
-    Threshold(name="TooDry", measure="humidity", below=20, recovers_at=25),
+    Threshold(name="TooDry", measure="humidity", below=20, recovers_at=25, switches="humidifier"),
     Threshold(name="TooDark", measure="illuminance", below=50, recovers_at=80),
+    Threshold(name="Occupied", measure="movement", above=0.5, recovers_at=0.2, switches="lamp", notifies=False),
 )
 
 
@@ -69,10 +84,12 @@ class IotConfiguration(SystemConfiguration):
     KEY: ClassVar[str] = KEY
     EXAMPLE: ClassVar[str] = '{"region": …}'
 
-    region: str
+    region: str = "ap-northeast-1"
     """Where it runs."""
     sites: tuple[str, ...] = Field(default=("home", "factory"), strict=False)
     """Where devices are; each has a group, a level of the topics and broadcasts of its own."""
+    site_operators: tuple[str, ...] | None = Field(default=None, strict=False)
+    """Sites whose operators have a queue of their own for what their devices report; by default all, at most 8."""
     thresholds: tuple[Threshold, ...] = Field(default=_THRESHOLDS, strict=False)
     """What raises alerts."""
     account_settings: bool = True
@@ -81,13 +98,32 @@ class IotConfiguration(SystemConfiguration):
     """Registered certificates whose holders may ask for identities, one for each production line."""
     tracker_url: str | None = None
     """API of an issue tracker that keeps the tickets, ``https://…``; by default a table keeps them."""
-    operator_email: str | None = None
-    """Receives the alerts of devices, after confirming one mail. They are in the operators' queue in any case."""
-    alarm_email: str | None = None
-    """Receives the alarms of the system itself, after confirming one mail."""
+    backlog_url: str | None = None
+    """Space of Backlog, ``https://example.backlog.com``, whose issues may ask devices something; by default none."""
+    warehouse_capacity: int | None = None
+    """RPU of a warehouse (Redshift Serverless) with all measurements, 8 to 512 in steps of 8; by default no warehouse,
+    because the smallest costs $2,190 a month."""
+    operator_email: str | None = "operators@iot.example.com"
+    """Receives the alerts of devices, after confirming one mail; ``null`` for nobody. The operators' queue has them in
+    any case."""
+    alarm_email: str | None = "operators@iot.example.com"
+    """Receives the alarms of the system itself, after confirming one mail; ``null`` for nobody."""
     runbook_base_url: str | None = None
     """Where the pages of ``docs/runbooks/iot`` are published, such as ``https://wiki.example.com/runbooks/iot``: alarms
     then link to their pages. By default they name the path in the repository."""
+
+    @property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """The addresses that nobody owns."""
+        addresses = {
+            "operator_email": (self.operator_email, "Set the address that receives alerts of devices, or null"),
+            "alarm_email": (self.alarm_email, "Set the address that receives alarms of the system, or null"),
+        }
+        return tuple(
+            Placeholder(f"{KEY}.{option}", value, fix)
+            for option, (value, fix) in addresses.items()
+            if value and is_placeholder(value)
+        )
 
     @field_validator("region")
     @classmethod
@@ -105,6 +141,22 @@ class IotConfiguration(SystemConfiguration):
                 raise InvalidOptionError(KEY, "sites", f"contains {site!r}", fix)
         return sites
 
+    @model_validator(mode="after")
+    def _operators_are_of_sites(self) -> Self:
+        for site in self.operated_sites:
+            if site not in self.sites or self.operated_sites.count(site) > 1:
+                fix = f"Use each of {', '.join(self.sites)} at most once"
+                raise InvalidOptionError(KEY, "site_operators", f"contains {site!r}", fix)
+        if len(self.operated_sites) > _MOST_SITE_OPERATORS:
+            fix = f"Name at most {_MOST_SITE_OPERATORS} in site_operators"
+            raise InvalidOptionError(KEY, "site_operators", f"has {len(self.operated_sites)} sites", fix)
+        return self
+
+    @property
+    def operated_sites(self) -> tuple[str, ...]:
+        """The sites whose operators have a queue of their own."""
+        return self.sites if self.site_operators is None else self.site_operators
+
     @field_validator("thresholds")
     @classmethod
     def _have_names_of_their_own(cls, thresholds: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
@@ -112,6 +164,11 @@ class IotConfiguration(SystemConfiguration):
         for name in names:
             if names.count(name) > 1:
                 raise InvalidOptionError(KEY, "thresholds", f"has {name!r} twice", "Give each a name of its own")
+        switches = [threshold.switches for threshold in thresholds if threshold.switches is not None]
+        for switch in switches:
+            if switches.count(switch) > 1:
+                fix = "Let one of them switch it: the other would switch it off again"
+                raise InvalidOptionError(KEY, "thresholds", f"switch {switch!r} twice", fix)
         return thresholds
 
     @field_validator("claim_certificate_arns")
@@ -128,6 +185,20 @@ class IotConfiguration(SystemConfiguration):
     def _is_encrypted(cls, url: str | None) -> str | None:
         fix = "Use an address such as https://tracker.example.com/api"
         return check_form(KEY, "tracker_url", url, r"https://[A-Za-z0-9.-]+(:\d+)?(/[^\s?#]*)?", fix)
+
+    @field_validator("backlog_url")
+    @classmethod
+    def _is_a_space(cls, url: str | None) -> str | None:
+        fix = "Use the address of a space, such as https://example.backlog.com"
+        return check_form(KEY, "backlog_url", url, r"https://[A-Za-z0-9.-]+(:\d+)?", fix)
+
+    @field_validator("warehouse_capacity")
+    @classmethod
+    def _is_a_capacity(cls, capacity: int | None) -> int | None:
+        if capacity is not None and (capacity % 8 or not 8 <= capacity <= 512):  # noqa: PLR2004 - Redshift's limits
+            fix = "Use 8 to 512 RPU, a multiple of 8, or leave it out"
+            raise InvalidOptionError(KEY, "warehouse_capacity", f"is {capacity}", fix)
+        return capacity
 
     @field_validator("operator_email")
     @classmethod

@@ -6,11 +6,14 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs import Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
+from cdp_constructs import BatchWarehouse, Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
 from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
 from stacks.iot.alerts import Alerts
 from stacks.iot.operations import RUNBOOKS, add_operations
+from stacks.iot.reactions import Reactions
+from stacks.iot.requests import Requests
+from stacks.iot.site_operators import SiteOperators, allow_taking
 from stacks.iot.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -29,8 +32,12 @@ class IotStack(Stack):
         fleet: The devices.
         telemetry: Both layers.
         alerts: The fan-out of alerts, tickets, and the webhook.
+        reactions: What devices have switched on while a threshold is crossed; None when no threshold switches anything.
+        site_operators: What devices report, for the operators of their sites.
         commands: Commands for one device.
         broadcasts: Commands for a site, or for all devices.
+        requests: What issues of Backlog ask devices; None without ``backlog_url``.
+        warehouse: All measurements in Redshift; None without ``warehouse_capacity``.
     """
 
     def __init__(
@@ -57,12 +64,54 @@ class IotStack(Stack):
             self,
             "Alerts",
             topic=self.telemetry.speed.topic,
+            thresholds=configuration.thresholds,
             tracker_url=configuration.tracker_url,
             operator_email=configuration.operator_email,
             alarm_topic=alarm_topic,
         )
+        self.reactions = (
+            Reactions(
+                self,
+                "Reactions",
+                alerts=self.alerts.fanout,
+                speed=self.telemetry.speed,
+                thresholds=configuration.thresholds,
+            )
+            if any(threshold.switches for threshold in configuration.thresholds)
+            else None
+        )
+        self.site_operators = SiteOperators(
+            self,
+            "SiteOperators",
+            fleet=self.fleet,
+            sites=configuration.operated_sites,
+            encryption_key=self.alerts.fanout.encryption_key,
+            alarm_topic=alarm_topic,
+        )
         self.commands = PointToPoint(self, "Commands", fleet=self.fleet, alarm_topic=alarm_topic)
         self.broadcasts = Broadcast(self, "Broadcasts", fleet=self.fleet, alarm_topic=alarm_topic)
+        self.requests = (
+            Requests(
+                self,
+                "Requests",
+                backlog_url=configuration.backlog_url,
+                command_function=self.commands.command_function,
+                alarm_topic=alarm_topic,
+            )
+            if configuration.backlog_url is not None
+            else None
+        )
+        self.warehouse = (
+            BatchWarehouse(
+                self,
+                "Warehouse",
+                batch=self.telemetry.batch,
+                base_capacity=configuration.warehouse_capacity,
+                alarm_topic=alarm_topic,
+            )
+            if configuration.warehouse_capacity is not None
+            else None
+        )
         operators = self._add_operators()
         add_operations(
             self,
@@ -76,7 +125,6 @@ class IotStack(Stack):
 
     def _add_operators(self) -> iam.ManagedPolicy:
         """Add the policy of the people who operate the fleet; attach it to their role."""
-        queue = self.alerts.operators.queue
         statements = [
             iam.PolicyStatement(
                 actions=["lambda:InvokeFunction"],
@@ -86,10 +134,7 @@ class IotStack(Stack):
                     self.telemetry.history_function.function_arn,
                 ],
             ),
-            iam.PolicyStatement(
-                actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
-                resources=[queue.queue_arn],
-            ),
+            allow_taking(self.alerts.operators),
         ]
         if self.alerts.fanout.encryption_key is not None:
             key = self.alerts.fanout.encryption_key.key_arn
@@ -110,6 +155,23 @@ class IotStack(Stack):
             "CommandFunctionName": self.commands.command_function.function_name,
             "BroadcastFunctionName": self.broadcasts.function.function_name,
             "HistoryFunctionName": self.telemetry.history_function.function_name,
+            **{
+                f"OperatorsQueueUrl{site}": subscriber.queue.queue_url
+                for site, subscriber in self.site_operators.subscribers.items()
+            },
+            **{
+                f"OperatorsPolicyArn{site}": policy.managed_policy_arn
+                for site, policy in self.site_operators.policies.items()
+            },
+            **(
+                {
+                    "BacklogWebhookUrl": self.requests.webhook.url,
+                    "BacklogWebhookSecretArn": self.requests.webhook.secret.secret_arn,
+                    "BacklogApiKeyArn": self.requests.api_key.secret_arn,
+                }
+                if self.requests is not None
+                else {}
+            ),
             **{f"Group{site}": name for site, name in self.fleet.group_names.items()},
         }
         for name, value in outputs.items():

@@ -3,6 +3,7 @@
 from aws_cdk import Environment
 from constructs import Construct
 
+from cdp_constructs.operations.placeholders import refuse_placeholders
 from stacks.iot.config import ConfigurationError, IotConfiguration
 from stacks.iot.iot_stack import IotStack
 
@@ -14,11 +15,13 @@ def add_to(scope: Construct, context: object, *, name: str = "Iot") -> IotStack:
 
     Args:
         scope: The app or stage.
-        context: Value of the context key ``iot``.
+        context: Value of the context key ``iot``; None for the defaults.
         name: The stack's name; two systems in one account need different ones.
 
     Raises:
         ConfigurationError: when the context cannot be used.
     """
     configuration = IotConfiguration.from_context(context)
-    return IotStack(scope, name, env=Environment(region=configuration.region), configuration=configuration)
+    stack = IotStack(scope, name, env=Environment(region=configuration.region), configuration=configuration)
+    refuse_placeholders([stack], configuration.placeholders)
+    return stack

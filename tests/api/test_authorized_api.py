@@ -10,6 +10,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from constructs import Construct
 from syrupy.assertion import SnapshotAssertion
 
@@ -319,7 +320,6 @@ def limits(rate: float, burst: float) -> apigatewayv2.ThrottleSettings:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"allowed_origins": []}, r"allowed_origins is empty"),
         ({"allowed_origins": ORIGIN}, r"allowed_origins is 'https://shop\.example\.com'\. Give a list"),
         ({"allowed_origins": ["*"]}, r"allowed_origins contains '\*'"),
         ({"issuer": TokenIssuer("https://login.example.com", [])}, r"issuer\.audience is \[\]"),
@@ -333,6 +333,12 @@ def limits(rate: float, burst: float) -> apigatewayv2.ThrottleSettings:
 def test_what_cannot_work_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         api(**options)
+
+
+def test_without_an_origin_no_page_of_another_site_may_call() -> None:
+    template = Template.from_stack(Stack.of(api(allowed_origins=[])))
+    (made,) = template.find_resources("AWS::ApiGatewayV2::Api").values()
+    assert "CorsConfiguration" not in made["Properties"]
 
 
 @pytest.mark.parametrize("route", ["/orders", "FETCH /orders", "GET orders", "GET /orders?all", "get /orders", "GET /"])

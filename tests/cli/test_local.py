@@ -146,6 +146,7 @@ def test_a_kept_cloud_is_used_again_until_down(writer: AssemblyWriter, state_hom
     assert code == 0, err
     second = json.loads(out)
     assert second["endpoint"] == first["endpoint"]
+    assert f"deploying into the embedded cloud that was kept at {first['endpoint']}" in err.replace("\n", " ")
     assert {stack["name"]: stack["changed"] for stack in second["stacks"]} == {"Chat": False, "More": True}
     server = kept.find()
     assert server is not None

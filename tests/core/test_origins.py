@@ -78,5 +78,9 @@ def test_what_is_no_origin_is_refused_with_the_fix(origin: str, problem: str) ->
 def test_list_is_not_forgotten() -> None:
     with pytest.raises(InvalidOptionError, match=r"is the string 'https://a.jp'. Give a list: \['https://a.jp'\]"):
         check_origins("Api", "https://a.jp")
-    with pytest.raises(InvalidOptionError, match="allowed_origins is empty"):
-        check_origins("Api", [])
+    with pytest.raises(InvalidOptionError, match=r"allowed_origins is missing.* or give \[\] for none"):
+        check_origins("Api", None)
+
+
+def test_no_origin_is_said_by_an_empty_list() -> None:
+    assert check_origins("Api", []) == []

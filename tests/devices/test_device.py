@@ -3,6 +3,7 @@
 import asyncio
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,20 @@ def test_simulated_room_gets_damp() -> None:
     dry = room.read()["humidity"]
     assert room.switch({"humidifier": True}) == {"humidifier": True}
     assert room.read()["humidity"] > dry + 10
-    assert set(SimulatedChair("seed").read()) == {"movement", "illuminance"}
+
+
+def test_simulated_chair_senses_who_sits_down_and_its_lamp() -> None:
+    chair = SimulatedChair("seed")
+    empty = chair.read()
+    assert set(empty) == {"movement", "illuminance"}
+    chair.occupied = True
+    assert chair.read()["movement"] > empty["movement"] + 0.4
+    chair.daylight = 10
+    dark = chair.read()["illuminance"]
+    assert dark < empty["illuminance"]
+    assert chair.switch({"lamp": True, "unknown": 1}) == {"lamp": True}
+    assert chair.read()["illuminance"] > dark + 300
+    assert chair.switch({"lamp": "on"}) == {}
 
 
 def test_measurements_are_kept_while_there_is_no_connection(tmp_path: Path) -> None:
@@ -160,6 +174,33 @@ def test_measurements_are_kept_while_there_is_no_connection(tmp_path: Path) -> N
     assert [message["message_id"] for _, _, message in device.outbox.first()] == [m["message_id"] for m in sent[1:]]
     assert device.outbox.dropped == 1
     device.outbox.close()
+
+
+def test_sensor_that_fails_is_reported_once_until_it_answers_again(tmp_path: Path) -> None:
+    answers = [OSError("loose"), OSError("loose"), None, OSError("loose again"), None]
+    answered = asyncio.Event()
+
+    class Loose(SimulatedHygrometer):
+        def read(self) -> Mapping[str, float]:
+            error = answers.pop(0)
+            if not answers:
+                answered.set()
+            if error is not None:
+                raise error
+            return super().read()
+
+    async def measure() -> list[Any]:
+        device = Device(settings(tmp_path, interval_seconds=0.05), Loose())
+        measuring = asyncio.create_task(device._measure_always())
+        await asyncio.wait_for(answered.wait(), 10)
+        measuring.cancel()
+        await asyncio.gather(measuring, return_exceptions=True)
+        messages = [(kind, message.get("reason")) for _, kind, message in device.outbox.first()]
+        device.outbox.close()
+        return messages
+
+    expected = [("alert", "loose"), ("climate", None), ("alert", "loose again"), ("climate", None)]
+    assert asyncio.run(measure()) == expected
 
 
 def test_commands_are_answered_whatever_they_are(tmp_path: Path) -> None:

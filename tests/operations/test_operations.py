@@ -4,18 +4,19 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import Annotations, App, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations as Found
 from aws_cdk.assertions import Match, Template
 
 from cdp_constructs import InvalidOptionError
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
 from cdp_constructs.core.runbooks import page_of, use_runbooks
-from cdp_constructs.operations.alarm_topic import AlarmTopic, add_composite_alarm
+from cdp_constructs.operations.alarm_topic import AlarmTopic, add_composite_alarm, warn_without_receiver
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
 from cdp_constructs.operations.growth import add_growth_alarms
 from cdp_constructs.testing import Synthesis, architecture
@@ -116,6 +117,30 @@ def test_cloudwatch_of_this_account_and_nobody_else_publishes_alarms(synthesis: 
     assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     assert "cloudwatch" in json.dumps(statement["Condition"]["ArnLike"])
+
+
+def test_alarms_that_nobody_receives_are_a_warning_that_can_be_acknowledged() -> None:
+    app = App()
+    silent, acknowledged = (Stack(app, name) for name in ("Silent", "Acknowledged"))
+    for stack in (silent, acknowledged):
+        warn_without_receiver(stack, "shop.alarm_email")
+    Annotations.of(acknowledged).acknowledge_warning("cdp-constructs:alarms-without-receiver")
+    Found.from_stack(silent).has_warning("/Silent", Match.string_like_regexp("shop.alarm_email is not set"))
+    Found.from_stack(acknowledged).has_no_warning("/Acknowledged", Match.any_value())
+
+
+def test_the_dashboard_links_pages_and_logs_and_draws_thresholds(synthesis: Synthesis, cdk_app: App) -> None:
+    [dashboard] = synthesis(documented).resources("AWS::CloudWatch::Dashboard").values()
+    body = json.dumps(dashboard)
+    assert "[dead-letter-queue](https://wiki.example.com/runbooks/dead-letter-queue.md)" in body
+    [with_function] = synthesis(system).resources("AWS::CloudWatch::Dashboard").values()
+    assert "#logsV2:log-groups/log-group/$252Faws$252Flambda$252F" in json.dumps(with_function)
+    stack = Stack(cdk_app, "Lines")
+    alarms = AlarmTopic(stack, "Alarms")
+    add_dead_letter_queue(stack, "Failed", alarm_topic=alarms.topic, holds="orders")
+    contents = StackContents(stack)
+    widget = graph("Failed", alarms=[contents.alarm("FailedAlarm")])
+    assert json.dumps(stack.resolve(widget.to_json())).count('"value": 1') == 1
 
 
 def test_an_existing_key_is_used_and_none_is_made(synthesis: Synthesis) -> None:

@@ -12,12 +12,11 @@ from aws_cdk import App
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture
-from demo.chat.site import DOMAIN, OPTIONS, open_site
-from demo.chat.system import let_mail_out
+from demo.chat.site import open_site
 from demo.iot.operator import Operator
 from stacks.chat import system as chat_system
 from tests.security.devices import Devices
-from tests.stacks.chat.clients import REGIONS, Chat, Room, User
+from tests.stacks.chat.clients import Chat, Room, User
 from tests.stacks.iot.architectures import as_configured
 
 # `make test` validates the templates and runs the packs; here only attackers judge.
@@ -26,8 +25,8 @@ os.environ.setdefault("CDK_VALIDATION", "false")
 
 @architecture
 def chat_with_everything(app: App) -> None:
-    """The chat with its web client under a name, and with notices."""
-    chat_system.add_to(app, {**app.node.try_get_context("chat"), **OPTIONS})
+    """The chat as it comes: its web client has a name, and there are notices."""
+    chat_system.add_to(app, app.node.try_get_context("chat"))
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +36,7 @@ def nag_packs() -> Callable[[App], list[Any]]:
 
 @pytest.fixture(scope="session")
 def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    """The chat in two Regions, whose operator has verified the domain that it mails from."""
-    for region in REGIONS:
-        let_mail_out(local_cloud, region)
-        mails = local_cloud.client("sesv2", region)
-        if DOMAIN not in {one["IdentityName"] for one in mails.list_email_identities()["EmailIdentities"]}:
-            mails.create_email_identity(EmailIdentity=DOMAIN)
+    """The chat in two Regions."""
     return Chat(local_cloud, deployed(chat_with_everything))
 
 

@@ -35,6 +35,10 @@ CDK_DEPLOYMENT_WILDCARDS = {"s3:Abort*", "s3:DeleteObject*", "s3:GetBucket*", "s
 LOG_BUCKET = "AccessLogs"
 
 SECRETIVE = re.compile(r"SECRET|TOKEN|PASSWORD|PRIVATE|API_?KEY|CREDENTIAL", re.IGNORECASE)
+# They assume a role only for the resource that names it, which took iam:PassRole. Redshift restricts a role by the
+# ExternalId of a database user, who exists after the deployment: https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service-database-users.html
+FOR_ONE_RESOURCE = {"lambda.amazonaws.com", "redshift.amazonaws.com", "redshift-serverless.amazonaws.com"}
+
 DOCUMENTS = ("PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy")
 
 
@@ -69,8 +73,7 @@ def callers_without_condition(template: Template) -> list[str]:
             continue
         condition = json.dumps(statement.get("Condition", {}))
         services = _list(principal.get("Service", [])) if isinstance(principal, dict) else []
-        # Lambda assumes the role of a function only for that function.
-        unbound = [service for service in services if service != "lambda.amazonaws.com" or "Role" not in document]
+        unbound = [service for service in services if service not in FOR_ONE_RESOURCE or "Role" not in document]
         if unbound and not re.search(r"aws:SourceArn|aws:SourceAccount", condition, re.IGNORECASE):
             found.append(f"{logical_id}: {unbound} without aws:SourceArn and aws:SourceAccount")
         if not services and ":root" not in json.dumps(principal):

@@ -12,6 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DirectObjectUpload, InvalidOptionError
@@ -380,6 +381,13 @@ def test_route_without_an_authorizer_has_that_of_the_api_or_is_refused() -> None
         upload.add_routes(api, path="files")
 
 
+def test_without_an_origin_no_page_of_another_site_may_upload() -> None:
+    stack = Stack()
+    DirectObjectUpload(stack, "Pictures", content_types=["image/jpeg"], max_size_mb=10, allowed_origins=[])
+    for bucket in Template.from_stack(stack).find_resources("AWS::S3::Bucket").values():
+        assert "CorsConfiguration" not in bucket["Properties"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -389,7 +397,7 @@ def test_route_without_an_authorizer_has_that_of_the_api_or_is_refused() -> None
         ({"max_size_mb": 0}, "max_size_mb is 0 MB.*Use 1 to 5,000 MB"),
         ({"max_size_mb": 5001}, "max_size_mb is 5001 MB.*Use 1 to 5,000 MB"),
         ({"expiry": Duration.hours(2)}, "expiry is 7200 seconds.*Use 1 to 3,600"),
-        ({"allowed_origins": None}, "allowed_origins is empty"),
+        ({"allowed_origins": None}, "allowed_origins is missing"),
         ({"allowed_origins": ["*"]}, r"allowed_origins contains '\*'"),
     ],
 )

@@ -320,6 +320,8 @@ def test_existing_resources_of_another_region_are_refused(cdk_app: App) -> None:
         ({"source": WebhookSource.hmac_sha256(signature_header="x y")}, "source names the header 'x y'"),
         ({"source": WebhookSource.hmac_sha256(delivery_header="")}, "source names the header ''"),
         ({"source": WebhookSource.standard_webhooks(group_by="issue.id")}, "group_by='issue.id'.*Use a JSON pointer"),
+        ({"source": WebhookSource.secret_in_address(path="/a/{secret}")}, r"source has the path '/a/\{secret\}'"),
+        ({"source": WebhookSource.secret_in_address(delivery_pointer="id")}, "delivery_pointer='id'.*JSON pointer"),
         ({"throttle": apigatewayv2.ThrottleSettings(rate_limit=301)}, "throttle is 301 .*Use 1 to 300 requests"),
         ({"throttle": apigatewayv2.ThrottleSettings(burst_limit=0)}, "throttle is 0 requests of burst"),
     ],

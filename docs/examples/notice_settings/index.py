@@ -1,4 +1,4 @@
-"""What a signed-in customer chooses: {"user": …, "choice": {…}, "device": {…}, "seen": "<topic>"}, each if there."""
+"""What a signed-in customer chooses: a choice, a device, a browser, or a topic that was seen, each if there."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +16,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             notices.choose(user, **event["choice"])
         if "device" in event:
             notices.add_device(user, **event["device"])
+        if "browser" in event:
+            notices.add_subscription(user, **event["browser"])
     except ValueError as error:
         return {"error": str(error)}
     if "seen" in event:

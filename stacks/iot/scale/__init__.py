@@ -1,7 +1,7 @@
 """What a million devices ask of AWS and what each choice costs: the arithmetic of ``docs/systems/iot-scale.md``.
 
-``python -m stacks.iot.scale`` writes its tables into that page. The package imports nothing of the CDK, so that a
-notebook or a test can use it: ``monthly_cost(Fleet(devices=50_000), Choice())``.
+``python -m stacks.iot.scale`` prints its tables for a fleet of any size. The package imports nothing of the CDK, so
+that a notebook or a test can use it: ``monthly_cost(Fleet(devices=50_000), Choice())``.
 """
 
 from stacks.iot.scale.costs import monthly_cost

@@ -16,7 +16,7 @@ from stacks.iot.scale.quotas import (
     reconnect_seconds,
 )
 
-__all__ = ["PAGE", "page_with_tables"]
+__all__ = ["PAGE", "page_with_tables", "tables"]
 
 PAGE = Path(__file__).parents[3] / "docs" / "systems" / "iot-scale.md"
 
@@ -119,11 +119,16 @@ _TABLES: Mapping[str, Callable[[Fleet], str]] = {
 }
 
 
+def tables(fleet: Fleet) -> list[str]:
+    """Return all tables for a fleet."""
+    return [table(fleet) for table in _TABLES.values()]
+
+
 def page_with_tables() -> str:
     """Return the page with its tables as they should be."""
     page = PAGE.read_text()
     for name, table in _TABLES.items():
-        begin, end = f"<!-- {name}: begin, written by `python -m stacks.iot.scale` -->", f"<!-- {name}: end -->"
+        begin, end = f"<!-- {name}: begin, written by `python -m stacks.iot.scale --write` -->", f"<!-- {name}: end -->"
         before, _, rest = page.partition(begin)
         _, _, after = rest.partition(end)
         page = f"{before}{begin}\n{table(Fleet())}\n{end}{after}"

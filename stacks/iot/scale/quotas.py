@@ -17,6 +17,9 @@ __all__ = [
 ]
 
 
+_FREE = 0.8
+
+
 @dataclass(frozen=True)
 class Quota:
     """A default quota, and what the fleet asks of it."""
@@ -30,7 +33,11 @@ class Quota:
     @property
     def fits(self) -> bool:
         """Whether nothing has to be raised: a fifth stays free."""
-        return self.needed <= self.default * 0.8
+        return self.needed <= self.default * _FREE
+
+    def devices(self, fleet: int) -> float:
+        """Return how many devices fit, from what a fleet of so many needs."""
+        return _FREE * self.default / self.needed * fleet
 
     @property
     def ask_for(self) -> float:

@@ -61,6 +61,10 @@ def build(stack: Stack, folder: Path) -> None:
     web.add_site(folder)
     web.add_configuration({"apis": [{"region": HOME, "url": api.api.api_endpoint}]})
     web.add_api(api.api)
+    # Without a CORS rule: its own address is closed to pages.
+    uploads = s3.Bucket(stack, "Uploads", block_public_access=s3.BlockPublicAccess.BLOCK_ALL)
+    web.add_uploads(uploads)
+    CfnOutput(stack, "UploadBucket", value=uploads.bucket_name)
     CfnOutput(stack, "Domain", value=web.domain_name)
     CfnOutput(stack, "Bucket", value=web.bucket.bucket_name)
     CfnOutput(stack, "ApiEndpoint", value=api.api.api_endpoint)
@@ -230,6 +234,24 @@ def test_a_page_calls_apis_under_their_local_names_and_origins_hold(site: Site, 
     asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
     refused = site.ask("OPTIONS", api, headers={"Origin": site.origin, **asked})
     assert "access-control-allow-origin" not in refused.headers
+
+
+def test_a_page_uploads_below_its_own_name_where_the_bucket_allows_no_origin(site: Site) -> None:
+    s3_client = site.cloud.client("s3", region=HOME)
+    bucket = site.outputs["UploadBucket"]
+    limits = [["content-length-range", 1, 100]]
+    form = s3_client.generate_presigned_post(bucket, "incoming/a.txt", Conditions=limits)
+    asked = {"Origin": site.origin, "Access-Control-Request-Method": "POST"}
+    assert httpx.options(form["url"], headers=asked).status_code == 403
+    url, sent = f"https://{site.outputs['Domain']}/uploads/", {"Origin": site.origin}
+    answer = site.ask("POST", url, headers=sent, data=form["fields"], files={"file": b"hello"})
+    assert answer.status_code == 204, answer.text
+    assert s3_client.get_object(Bucket=bucket, Key="incoming/a.txt")["Body"].read() == b"hello"
+    # S3 judges the form as it would without a distribution.
+    for fields, content in ((form["fields"], bytes(101)), (form["fields"] | {"key": "other.txt"}, b"hello"), ({}, b"")):
+        refused = site.ask("POST", url, headers=sent, data=fields, files={"file": content})
+        assert refused.status_code in {400, 403}, refused.text
+    assert [one["Key"] for one in s3_client.list_objects_v2(Bucket=bucket)["Contents"]] == ["incoming/a.txt"]
 
 
 # --- Releases and failures -------------------------------------------------------------------------------------------

@@ -21,10 +21,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp_constructs import Notifications
+from cdp_constructs import PUSH_SERVICES, Notifications, WebPush
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.testing import architecture
+from cdp_constructs.testing import Browser, architecture
 from cdp_constructs.testing import eventually as seen_within
 from notices.state import Batch, BusyError, Timer
 from notices.waiting import Waiting
@@ -32,6 +32,7 @@ from tests.queues import messages_in
 
 REGION = "us-east-1"
 SETTINGS = Path(__file__).parents[3] / "docs/examples/notice_settings"
+LAYER = Path(__file__).parents[3] / "build/layers/web-push"
 APPLICATIONS = {
     "fcm": f"arn:aws:sns:{REGION}:000000000000:app/GCM/chat",
     "apns": f"arn:aws:sns:{REGION}:000000000000:app/APNS_SANDBOX/chat",
@@ -50,6 +51,11 @@ def office(stack: Stack) -> None:
         sender="Chat <notices@example.com>",
         unsubscribe_url="https://api.example.com/unsubscribe",
         platform_applications=APPLICATIONS,
+        web_push=WebPush(
+            WebPush.layer_from_folder(stack, "WebPushLayer", LAYER),
+            contact="mailto:operators@example.com",
+            push_services=[*PUSH_SERVICES, "localhost"],
+        ),
         encryption_key=kms.Key(stack, "Key", removal_policy=RemovalPolicy.DESTROY),
         removal_policy=RemovalPolicy.DESTROY,
     )
@@ -72,6 +78,7 @@ def office(stack: Stack) -> None:
         "Unsubscribe": notifications.unsubscribe_function.function_name,
         "SenderRole": sender.role_arn,
         "StrangerRole": stranger.role_arn,
+        "PublicKey": notifications.vapid_keys.public_key if notifications.vapid_keys else "",
     }
     for name, value in outputs.items():
         CfnOutput(stack, f"{name}Output", value=value)
@@ -187,6 +194,14 @@ class Person:
     def choices(self) -> dict[str, Any]:
         return self.place.call("Settings", {"user": self.name})
 
+    def browser(self) -> Browser:
+        """Open another browser, which subscribes."""
+        browser = Browser(self.place.cloud, self.place.outputs["PublicKey"])
+        keys = {"endpoint": browser.endpoint, "p256dh": browser.p256dh, "auth": browser.auth}
+        answer = self.place.call("Settings", {"user": self.name, "browser": keys})
+        assert "error" not in answer, answer
+        return browser
+
     def pushes(self, token: str) -> list[dict[str, Any]]:
         return [json.loads(push.message) for push in self.place.cloud.pushes(REGION) if push.token == token]
 
@@ -288,6 +303,107 @@ def test_poison_ends_in_the_dead_letter_queue_and_others_are_told(place: Office)
     place.sqs.purge_queue(QueueUrl=place.outputs["Failed"])
 
 
+def test_each_browser_and_each_device_gets_a_notice_once(place: Office) -> None:
+    zoe = place.person(tokens=("zoe-1",), mail=False)
+    browsers = [zoe.browser(), zoe.browser()]
+    zoe.tell(zoe.notice("room-7"))
+    zoe.notified("room-7")
+    shown = {
+        "title": "Lunch",
+        "body": "Ann: <b>pizza?</b>",
+        "topic": "room-7",
+        "link": "https://chat.example.com/rooms/room",
+    }
+    assert [[json.loads(text) for text in browser.received()] for browser in browsers] == [[shown], [shown]]
+    assert len(zoe.pushes("zoe-1")) == 1
+    # The digest takes the place of the notice that the browser has not fetched.
+    zoe.tell(zoe.notice("room-7"), zoe.notice("room-7"))
+    eventually(lambda: zoe.state("room-7").get("pending_count") == 2)
+    zoe.fire("room-7")
+    zoe.notified("room-7")
+    assert [json.loads(text)["title"] for text in browsers[0].received()] == ["2 new in Lunch"]
+
+
+def test_a_browser_that_has_ended_its_subscription_is_forgotten(place: Office) -> None:
+    yuri = place.person(mail=False)
+    gone, open_ = yuri.browser(), yuri.browser()
+    gone.unsubscribe()
+    yuri.tell(yuri.notice())
+    yuri.notified()
+    assert len(open_.received()) == 1
+    assert devices_of(place, yuri.name) == {open_.endpoint}
+
+
+def test_a_push_service_that_is_busy_is_asked_again_and_the_other_browser_is_not(place: Office) -> None:
+    xena = place.person(mail=False)
+    busy, other = xena.browser(), xena.browser()
+    push_service = place.cloud.push_service
+    push_service.answer(busy.endpoint, 429)
+    with place.impatient("TimerQueue"):
+        xena.tell(xena.notice())
+        eventually(other.received)
+        eventually(lambda: "done" in xena.state())
+        assert not busy.received()
+        push_service.answer(busy.endpoint, 0)
+        eventually(busy.received)
+        xena.notified()
+    assert (len(busy.received()), len(other.received())) == (1, 1)
+
+
+def test_a_browser_of_somebody_who_signs_in_as_somebody_else_is_theirs(place: Office) -> None:
+    before, after = place.person(mail=False), place.person(mail=False)
+    browser = before.browser()
+    keys = {"endpoint": browser.endpoint, "p256dh": browser.p256dh, "auth": browser.auth}
+    place.call("Settings", {"user": after.name, "browser": keys})
+    before.tell(before.notice())
+    after.tell(after.notice(body="for the new one"))
+    before.notified()
+    after.notified()
+    assert [json.loads(text)["body"] for text in browser.received()] == ["for the new one"]
+
+
+def test_an_address_that_is_no_push_service_is_refused(place: Office) -> None:
+    vera = place.person()
+    browser = Browser(place.cloud, place.outputs["PublicKey"])
+    for endpoint in ("https://evil.example/x", "http://169.254.169.254/latest/meta-data", "https://127.0.0.1/x"):
+        keys = {"endpoint": endpoint, "p256dh": browser.p256dh, "auth": browser.auth}
+        answer = place.call("Settings", {"user": vera.name, "browser": keys})
+        assert answer == {"error": "endpoint is at no push service that is known here"}
+    assert devices_of(place, vera.name) == set()
+
+
+def test_the_key_pair_outlives_another_deployment(place: Office) -> None:
+    [secret] = place.cloud.client("secretsmanager", REGION).list_secrets()["SecretList"]
+    secrets = place.cloud.client("secretsmanager", REGION)
+    before = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
+    [function] = [
+        one["FunctionName"]
+        for one in place.cloud.client("lambda", REGION).list_functions()["Functions"]
+        if "NoticesVapidKeysFunction" in one["FunctionName"]
+    ]
+    event = {
+        "RequestType": "Update",
+        "ResponseURL": f"{place.cloud.endpoint}/_ministack/ready",
+        "StackId": "stack",
+        "RequestId": "1",
+        "LogicalResourceId": "Pair",
+        "PhysicalResourceId": "Pair",
+        "ResourceProperties": {"SecretId": secret["ARN"]},
+    }
+    place.cloud.client("lambda", REGION).invoke(FunctionName=function, Payload=json.dumps(event))
+    assert secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"] == before
+    assert json.loads(before)["public_key"] == place.outputs["PublicKey"]
+
+
+def devices_of(place: Office, user: str) -> set[str]:
+    """Return the tokens and endpoints that are registered for a user."""
+    answer = place.table("People").query(
+        KeyConditionExpression="pk = :user AND begins_with(sk, :kind)",
+        ExpressionAttributeValues={":user": f"USER#{user}", ":kind": "DEVICE#"},
+    )
+    return {str(item["token"]) for item in answer["Items"]}
+
+
 def test_throttled_mail_is_sent_later_and_the_push_not_again(place: Office) -> None:
     gina = place.person(tokens=("gina-1",))
     with place.impatient("TimerQueue"):
@@ -303,8 +419,10 @@ def test_throttled_mail_is_sent_later_and_the_push_not_again(place: Office) -> N
     assert (len(gina.mails()), len(gina.pushes("gina-1"))) == (1, 1)
 
 
-def test_mail_that_fails_for_good_waits_for_an_operator(place: Office) -> None:
+def test_mail_and_push_that_fail_for_good_wait_for_an_operator(place: Office) -> None:
     hugo = place.person()
+    browser = hugo.browser()
+    place.cloud.push_service.answer(browser.endpoint, 503)
     with (
         place.impatient("TimerQueue", tries=2),
         place.cloud.inject_fault("sesv2", REGION, operation="SendEmail", error="SendingPausedException", status=400),
@@ -312,10 +430,12 @@ def test_mail_that_fails_for_good_waits_for_an_operator(place: Office) -> None:
         hugo.tell(hugo.notice())
         eventually(lambda: place.messages("FailedTimers") == 1, within=90)
     failed = place.sqs.receive_message(QueueUrl=place.outputs["FailedTimers"])["Messages"][0]
-    # The replay of an operator, when SES is back.
+    # The replay of an operator, when SES and the push service are back.
+    place.cloud.push_service.answer(browser.endpoint, 0)
     place.sqs.send_message(QueueUrl=place.outputs["TimerQueue"], MessageBody=failed["Body"])
     place.sqs.delete_message(QueueUrl=place.outputs["FailedTimers"], ReceiptHandle=failed["ReceiptHandle"])
     eventually(hugo.mails)
+    eventually(browser.received)
 
 
 def test_disabled_endpoint_is_removed_and_the_other_device_is_told(place: Office) -> None:

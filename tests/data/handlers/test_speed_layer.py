@@ -375,10 +375,16 @@ def test_reader_understands_what_is_written(index: ModuleType, database: Databas
     work(index, record(1, temperature=31))
 
     class Table:
-        def get_item(self, *, Key: dict[str, str]) -> dict[str, Any]:  # noqa: N803
+        consistent: tuple[bool, ...] = ()
+
+        def get_item(self, *, Key: dict[str, str], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+            self.consistent += (ConsistentRead,)
             return {"Item": database.items[Key["pk"], Key["sk"]]}
 
-    latest = SpeedView(Table()).latest("desk-7")  # type: ignore[arg-type]  # stands for boto3's table
+    view = SpeedView(table := Table())  # type: ignore[arg-type]  # stands for boto3's table
+    latest = view.latest("desk-7")
+    assert view.latest("desk-7", consistent=True) == latest
+    assert table.consistent == (False, True)
     assert latest is not None
     assert latest.fields["temperature"].value == 31
     assert list(latest.crossed) == ["TooHot"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,19 @@ from typing import Any
 
 import pytest
 
+from cdp_constructs import PUSH_SERVICES
 from stacks.chat.config import ChatConfiguration, ConfigurationError
 from stacks.chat.limits import LimitsConfiguration
 
 ROOT = Path(__file__).parents[3]
-GOOD: dict[str, Any] = {"regions": ["ap-northeast-1", "us-west-2"], "allowed_origins": ["https://chat.example.com"]}
+GOOD: dict[str, Any] = {
+    "regions": ["ap-northeast-1", "us-west-2"],
+    "allowed_origins": ["https://chat.example.com"],
+    "latency_routing": False,
+    "notices": None,
+    "alarm_email": None,
+}
+"""What a chat had before everything was on by default."""
 ROUTED = GOOD | {
     "latency_routing": True,
     "domain_name": "api.chat.example.com",
@@ -46,8 +55,59 @@ def test_the_command_line_passes_json_text() -> None:
 
 
 def test_everything_switched_on_is_taken() -> None:
-    everything = ROUTED | {"alarm_email": "ops@example.com", "notices": NOTICES}
+    everything = ROUTED | {
+        "alarm_email": "ops@example.com",
+        "notices": NOTICES,
+        "runbook_base_url": "https://wiki.example.com/runbooks",
+    }
     assert ChatConfiguration.from_context(everything).latency_routing
+
+
+@pytest.mark.parametrize("context", [None, {}, json.loads((ROOT / "cdk.json").read_text())["context"]["chat"]])
+def test_without_a_configuration_everything_is_on_under_names_that_nobody_owns(context: object) -> None:
+    configuration = ChatConfiguration.from_context(context)
+    assert configuration.latency_routing
+    assert configuration.notices is not None
+    assert configuration.web_address == "https://chat.example.com"
+    assert [one.option for one in configuration.placeholders] == [
+        "chat.domain_name",
+        "chat.hosted_zone_id",
+        "chat.hosted_zone_name",
+        "chat.web_domain_name",
+        "chat.notices.identity",
+        "chat.alarm_email",
+    ]
+
+
+def test_each_part_with_a_placeholder_can_be_switched_off() -> None:
+    off = {"latency_routing": False, "notices": None, "alarm_email": None}
+    assert ChatConfiguration.from_context(off).placeholders == ()
+    origin = {"allowed_origins": ["https://talk.dev"]}
+    left = {
+        key: {one.option for one in ChatConfiguration.from_context(origin | without(off, key)).placeholders}
+        for key in off
+    }
+    names = ("domain_name", "hosted_zone_id", "hosted_zone_name", "web_domain_name")
+    assert left == {
+        "latency_routing": {f"chat.{name}" for name in names},
+        "notices": {"chat.notices.identity"},
+        "alarm_email": {"chat.alarm_email"},
+    }
+
+
+def test_names_of_ones_own_are_no_placeholders() -> None:
+    mine = {
+        "domain_name": "api.talk.dev",
+        "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
+        "hosted_zone_name": "talk.dev",
+        "web_domain_name": "talk.dev",
+        "notices": {"identity": "talk.dev", "sender": "Talk <notices@talk.dev>"},
+        "alarm_email": "night@talk.dev",
+    }
+    configuration = ChatConfiguration.from_context(mine)
+    assert configuration.placeholders == ()
+    # Who names the API and not the web client gets CloudFront's name for it, and no placeholder.
+    assert ChatConfiguration.from_context(without(mine, "web_domain_name") | {"notices": None}).web_domain_name is None
 
 
 def test_one_limit_may_be_given_and_the_others_are_as_they_were() -> None:
@@ -61,6 +121,8 @@ def test_mail_may_come_from_an_address_and_push_may_be_left_out() -> None:
     configuration = ChatConfiguration.from_context(GOOD | {"notices": address})
     assert configuration.notices is not None
     assert configuration.notices.platform_applications == {}
+    assert configuration.notices.web_push
+    assert configuration.notices.push_services == PUSH_SERVICES
     assert ChatConfiguration.from_context(GOOD).notices is None
 
 
@@ -96,7 +158,6 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        (None, "context key 'chat' is missing. Add"),
         ("{", "context key 'chat' is '{', which is not JSON"),
         ([], "chat: the value is []"),
         (
@@ -116,14 +177,16 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             GOOD | {"retired_regions": ["us-west-2"]},
             "chat: retired_regions contains 'us-west-2' twice. Name every Region once.",
         ),
-        (without(GOOD, "regions"), "context key 'chat' lacks 'regions'. Add 'regions' to it."),
-        (GOOD | {"allowed_origins": []}, "chat: allowed_origins is empty. Name each web origin"),
+        (
+            GOOD | {"allowed_origins": [], "notices": NOTICES},
+            "chat: notices need the address of the web client for their links. Set web_domain_name, or name",
+        ),
         (
             GOOD | {"allowed_origins": ["*"]},
             "chat: allowed_origins contains '*': wildcards would let every site in. Use full origins",
         ),
         (
-            GOOD | {"latency_routing": True},
+            GOOD | {"latency_routing": True, "domain_name": None},
             'domain_name is None while latency_routing is true. Add "domain_name": "api.chat.example.com", or set',
         ),
         (without(ROUTED, "hosted_zone_id"), "chat: hosted_zone_id is None while latency_routing is true. Add"),
@@ -141,7 +204,7 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (
             GOOD | {"web_domain_name": "chat.example.com"},
-            "chat: web_certificate_arn is None while web_domain_name is 'chat.example.com'. Add",
+            "web_certificate_arn is None while web_domain_name is 'chat.example.com', in no hosted zone that is known",
         ),
         (
             GOOD | {"web_certificate_arn": CERTIFICATE},
@@ -156,6 +219,10 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             "chat: web_acl_arn is 'arn:aws:wafv2:us-west-2:123456789012:regional/webacl/chat/0a'. Use one of scope",
         ),
         (GOOD | {"latency_routing": "yes"}, "chat: latency_routing is 'yes'"),
+        (
+            GOOD | {"runbook_base_url": "wiki/runbooks"},
+            "chat: runbook_base_url is 'wiki/runbooks'. Use an address such as https://wiki.example.com/runbooks",
+        ),
         (GOOD | {"alarm_email": "ops"}, "chat: alarm_email is 'ops'. Use an address such as ops@example.com."),
         (noticing(identity="Example"), "chat: notices.identity is 'Example'. Use a domain or an address that SES"),
         (
@@ -178,6 +245,12 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             noticing(platform_applications={"eu-west-1": {"apns": "arn:aws:sns:eu-west-1:123456789012:app/APNS/chat"}}),
             "platform_applications names 'eu-west-1', where the chat is not. Use ap-northeast-1, us-west-2, each with",
         ),
+        (
+            noticing(push_services=["10.0.0.1"]),
+            "chat: notices.push_services has '10.0.0.1'. Use a host name such as fcm.googleapis.com, or *.push.apple",
+        ),
+        (noticing(push_services=[]), "chat: notices.push_services is empty. Name at least one host, or leave it out."),
+        (noticing(web_push="yes"), "chat: notices.web_push is 'yes'"),
         (
             noticing(sender="Chat <chat@mail.example.com>"),
             "chat: notices.sender is 'Chat <chat@mail.example.com>', which cannot send codes for Cognito",
@@ -212,7 +285,7 @@ def test_a_mistake_names_key_value_and_fix(context: object, message: str) -> Non
 
 def test_several_mistakes_are_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
-        ChatConfiguration.from_context({"regions": ["nowhere"], "allowed_origins": []})
+        ChatConfiguration.from_context({"regions": ["nowhere"], "allowed_origins": ["*"]})
     assert [line.split()[1] for line in str(raised.value).splitlines()] == ["regions", "allowed_origins"]
 
 
@@ -236,3 +309,33 @@ def test_the_app_ends_with_the_line_and_without_a_stack_trace(context: dict[str,
     assert run.returncode == 1
     assert run.stderr.startswith(message), run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_clone_that_is_not_set_up_says_which_command_sets_it_up(tmp_path: Path) -> None:
+    command = json.loads((ROOT / "cdk.json").read_text())["app"]
+    assert command == "python3 app.py", "it needs nothing but a Python on the path"
+    shutil.copy(ROOT / "app.py", tmp_path)
+    # Without site-packages, as a Python that has no package of the project.
+    run = subprocess.run(
+        [sys.executable, "-S", "app.py"], cwd=tmp_path, env={}, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.rstrip().endswith("Run: make install")
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_clone_that_is_set_up_goes_on_with_its_own_python(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "app.py", tmp_path)
+    own = tmp_path / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.write_text('#!/bin/sh\necho "own $*"\n')
+    own.chmod(0o755)
+    run = subprocess.run(
+        [sys.executable, "-S", "app.py"],
+        cwd=tmp_path,
+        env={"PATH": "/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == "own app.py\n", run.stderr

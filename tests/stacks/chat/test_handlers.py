@@ -663,6 +663,7 @@ def test_a_session_tells_a_client_all_that_it_needs(api: ModuleType) -> None:
         "name": "Anna",
         "realtime": REALTIME,
         "heartbeat_seconds": 60,
+        "web_push_key": None,
         "away_seconds": 150,
     }
     assert call(api, "POST", "/session", {})[1] == first

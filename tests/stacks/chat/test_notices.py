@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 from notices import Notices, Preferences
-from notices.values import check_choice
+from notices.values import check_choice, check_subscription
 from stacks.chat.handlers.api import people
 from stacks.chat.handlers.domain import rooms
 from stacks.chat.limits import LimitsConfiguration
@@ -239,6 +239,10 @@ class People:
             raise ValueError("you have 20 devices; remove one")
         return "d-1"
 
+    def add_subscription(self, _user: str, endpoint: str, p256dh: str, auth: str) -> str:
+        check_subscription(endpoint, p256dh, auth, ["fcm.googleapis.com"])
+        return "b-1"
+
     def remove_device(self, _user: str, device: str) -> bool:
         return device == "d-1"
 
@@ -343,6 +347,20 @@ def test_devices_come_and_go(me: Me) -> None:
     assert me.call("POST", "/me/devices", {"platform": "sms", "token": "t"})[0] == 422
     status, answer = me.call("POST", "/me/devices", {"platform": "apns", "token": "one too many"})
     assert (status, "remove one" in answer["message"]) == (400, True)
+
+
+SUBSCRIPTION = {
+    "endpoint": "https://fcm.googleapis.com/fcm/send/a",
+    "keys": {"p256dh": "B" + "A" * 86, "auth": "A" * 22},
+}
+
+
+def test_a_browser_is_registered_as_its_subscription_describes_it(me: Me) -> None:
+    assert me.call("POST", "/me/devices", {"platform": "web_push", **SUBSCRIPTION}) == (201, {"device": "b-1"})
+    foreign = {"platform": "web_push", **SUBSCRIPTION, "endpoint": "https://evil.example/x"}
+    assert me.call("POST", "/me/devices", foreign)[0] == 400
+    for wrong in ({"platform": "web_push", "token": "t"}, {"platform": "fcm", **SUBSCRIPTION}, {"token": "t"}):
+        assert me.call("POST", "/me/devices", wrong)[0] == 422
 
 
 def test_a_chat_without_notices_says_so_and_works_on(me: Me, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from cdp_constructs.testing import Synthesis, architecture
 from stacks.chat import system
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.regional_stack import RegionalStack
-from tests.stacks.chat.architectures import ORIGIN, two_regions
+from tests.stacks.chat.architectures import FCM, NOTICES, ORIGIN, two_regions
 
 HOME, AWAY = "Chat-ap-northeast-1", "Chat-us-west-2"
 STACKS = ("ChatGlobal", HOME, AWAY)
@@ -21,6 +21,7 @@ ROUTED_STACKS = ("RoutedChat-us-west-2", "RoutedChatWeb", "RoutedChatRoutingAlar
 
 
 ROUTING = {
+    "notices": None,
     "latency_routing": True,
     "domain_name": "api.chat.example.com",
     "hosted_zone_id": "Z0123456789EXAMPLE",
@@ -34,7 +35,7 @@ ROUTING = {
 
 @architecture
 def routed(app: App) -> dict[str, RegionalStack]:
-    """The chat with everything that can be switched on."""
+    """The chat with existing resources where it takes them, and without notices."""
     return system.add_to(app, {**app.node.try_get_context("chat"), **ROUTING}, name="RoutedChat")
 
 
@@ -46,6 +47,9 @@ def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
         "retired_regions": ["us-west-2"],
         "allowed_origins": [ORIGIN],
         "sign_in_rate_limit": None,
+        "latency_routing": False,
+        "notices": None,
+        "alarm_email": None,
     }
     return system.add_to(Stage(app, "Production"), context)
 
@@ -349,9 +353,34 @@ def test_the_budgets_of_users_are_those_of_the_configuration(templates: dict[str
 
 
 def test_push_goes_through_applications_of_the_same_region_only(templates: dict[str, Any]) -> None:
-    application = "arn:aws:sns:us-west-2:123456789012:app/GCM/chat"
-    assert application in json.dumps(templates[AWAY])
-    assert application not in json.dumps(templates[HOME])
+    assert FCM in json.dumps(templates[AWAY])
+    assert FCM not in json.dumps(templates[HOME])
+
+
+def test_synthesis_says_in_one_line_where_there_is_no_push_to_mobile_devices(cdk_app: App) -> None:
+    context = {"regions": ["ap-northeast-1", "us-west-2", "eu-west-1"], "allowed_origins": [ORIGIN], "notices": NOTICES}
+    system.add_to(cdk_app, context)
+    [said] = [
+        entry.data for entry in cdk_app.node.find_child("ChatGlobal").node.metadata if entry.type.endswith("info")
+    ]
+    assert str(said).startswith("Push to mobile devices is off in ap-northeast-1, eu-west-1. To switch it on, name")
+
+
+def test_browsers_have_one_key_pair_for_all_regions_and_each_reads_its_own_replica(templates: dict[str, Any]) -> None:
+    secret = only(templates["ChatGlobal"], "AWS::SecretsManager::Secret")
+    assert secret["ReplicaRegions"] == [{"Region": "us-west-2"}]
+    for stack, region in ((HOME, "ap-northeast-1"), (AWAY, "us-west-2")):
+        assert not resources(templates[stack], "AWS::SecretsManager::Secret", "Vapid")
+        [reads] = [
+            statement
+            for statement in statements(templates[stack], "NoticesNotificationsDeliveryFunctionRole")
+            if "secretsmanager" in json.dumps(statement)
+        ]
+        assert reads["Action"] == "secretsmanager:GetSecretValue"
+        assert stack == HOME or f":secretsmanager:{region}:" in json.dumps(reads["Resource"])
+        environment = only(templates[stack], "AWS::Lambda::Function", "NotificationsDelivery")["Environment"]
+        assert environment["Variables"]["VAPID_CONTACT"] == "mailto:notices@example.com"
+    assert not resources(templates["RoutedChat-us-west-2"], "AWS::Lambda::Function", "Vapid")
 
 
 def test_without_notices_there_is_nothing_that_mails(templates: dict[str, Any]) -> None:
@@ -429,7 +458,7 @@ def test_regions_know_each_other_without_custom_resources(templates: dict[str, A
         custom = {
             item["Type"] for item in templates[stack]["Resources"].values() if item["Type"].startswith("Custom::")
         }
-        assert custom <= {"Custom::TableStream", "Custom::CloudFrontSigningKeys"}
+        assert custom <= {"Custom::TableStream", "Custom::CloudFrontSigningKeys", "Custom::VapidKeys"}
     assert AWAY not in json.dumps(templates["ChatGlobal"]["Resources"])
 
 

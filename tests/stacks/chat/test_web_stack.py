@@ -7,14 +7,26 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
-from cdp_constructs.testing import Synthesis
+from cdp_constructs.testing import Synthesis, architecture
 from stacks.chat import system, web_stack
 from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.test_stacks import only, resources, routed
 
 
+@architecture
+def without_a_name(app: App) -> None:
+    """The chat whose web client has no name of its own, and whose Regions have none in common."""
+    context = {"latency_routing": False, "notices": None, "alarm_email": None}
+    system.add_to(app, {**app.node.try_get_context("chat"), **context}, name="Nameless")
+
+
 @pytest.fixture
 def web(synthesis: Synthesis) -> dict[str, Any]:
+    return synthesis(without_a_name).templates["NamelessWeb"]
+
+
+@pytest.fixture
+def routed_web(synthesis: Synthesis) -> dict[str, Any]:
     return synthesis(two_regions).templates["ChatWeb"]
 
 
@@ -47,8 +59,8 @@ def configuration(template: dict[str, Any]) -> list[str]:
     return [flat(value).strip('"') for markers in site["SourceMarkers"] for value in markers.values()]
 
 
-def test_pages_may_call_exactly_what_the_chat_has(web: dict[str, Any]) -> None:
-    allowed = policy(web)
+def test_pages_may_call_exactly_what_the_chat_has(routed_web: dict[str, Any]) -> None:
+    allowed = policy(routed_web)
     assert allowed["script-src"] == allowed["style-src"] == ["'self'"]
     hosts = allowed["connect-src"]
     assert hosts[0:2] == ["'self'", "https://cognito-idp.ap-northeast-1.amazonaws.com"]
@@ -64,16 +76,26 @@ def test_pages_may_call_exactly_what_the_chat_has(web: dict[str, Any]) -> None:
     assert "unsafe" not in json.dumps(allowed)
 
 
-def test_the_api_answers_under_the_pages_own_name_and_each_region_by_itself(web: dict[str, Any]) -> None:
+def test_without_a_name_everything_a_page_calls_is_below_its_own(web: dict[str, Any]) -> None:
+    hosts = policy(web)["connect-src"]
+    assert hosts[0:2] == ["'self'", "https://cognito-idp.ap-northeast-1.amazonaws.com"]
+    assert [host.partition("://")[0] for host in hosts[2:]] == ["wss", "wss"]
     distribution = only(web, "AWS::CloudFront::Distribution")["DistributionConfig"]
-    (behavior,) = distribution["CacheBehaviors"]
-    assert behavior["PathPattern"] == "/api/*"
-    (origin,) = [one for one in distribution["Origins"] if one["Id"] == behavior["TargetOriginId"]]
-    assert ".execute-api.ap-northeast-1." in flat(origin["DomainName"])
+    origins = {one["Id"]: flat(one["DomainName"]) for one in distribution["Origins"]}
+    leads = {one["PathPattern"]: origins[one["TargetOriginId"]] for one in distribution["CacheBehaviors"]}
     # The home Region's own API is behind /api already.
+    assert set(leads) == {
+        "/api/*",
+        "/regions/us-west-2/api/*",
+        "/regions/ap-northeast-1/uploads/*",
+        "/regions/us-west-2/uploads/*",
+    }
+    assert ".execute-api.ap-northeast-1." in leads["/api/*"]
+    assert ".execute-api.us-west-2." in leads["/regions/us-west-2/api/*"]
+    for region in ("ap-northeast-1", "us-west-2"):
+        assert leads[f"/regions/{region}/uploads/*"].endswith(f".s3.{region}.amazonaws.com")
     values = configuration(web)
-    assert sum("execute-api.us-west-2" in value for value in values) == 1
-    assert not any("execute-api.ap-northeast-1" in value for value in values)
+    assert not any("execute-api" in value for value in values)
     assert "https://cognito-idp.ap-northeast-1.amazonaws.com/" in values
 
 
@@ -108,7 +130,7 @@ def test_the_site_is_read_from_another_region_when_home_fails(web: dict[str, Any
     assert distribution["OriginGroups"]["Quantity"] == 1
     # Both buckets get the assets first and then the pages.
     assert len(resources(web, "Custom::CDKBucketDeployment")) == 4
-    copy = synthesis(two_regions).templates["ChatWebCopy"]
+    copy = synthesis(without_a_name).templates["NamelessWebCopy"]
     statements = only(copy, "AWS::S3::BucketPolicy", "BucketPolicy")["PolicyDocument"]["Statement"]
     reads = [one for one in statements if one["Effect"] == "Allow"]
     assert {one["Action"] for one in reads} == {"s3:GetObject", "s3:ListBucket"}

@@ -17,8 +17,18 @@ def threshold(**changes: Any) -> dict[str, Any]:
 def test_a_region_is_enough() -> None:
     configuration = IotConfiguration.from_context(GOOD)
     assert configuration.sites == ("home", "factory")
-    assert [threshold.name for threshold in configuration.thresholds] == ["TooHot", "TooDry", "TooDark"]
+    assert [threshold.name for threshold in configuration.thresholds] == ["TooHot", "TooDry", "TooDark", "Occupied"]
     assert configuration.account_settings
+    assert configuration.operated_sites == configuration.sites
+
+
+@pytest.mark.parametrize("context", [None, {}])
+def test_without_a_configuration_addresses_are_some_that_nobody_owns(context: object) -> None:
+    configuration = IotConfiguration.from_context(context)
+    assert configuration.region == "ap-northeast-1"
+    assert [one.option for one in configuration.placeholders] == ["iot.operator_email", "iot.alarm_email"]
+    off = IotConfiguration.from_context({"operator_email": None, "alarm_email": None})
+    assert off.placeholders == ()
 
 
 def test_everything_that_can_be_set_is_taken() -> None:
@@ -29,6 +39,8 @@ def test_everything_that_can_be_set_is_taken() -> None:
             "account_settings": False,
             "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
             "tracker_url": "https://tracker.example.com/api",
+            "backlog_url": "https://example.backlog.com",
+            "warehouse_capacity": 16,
             "operator_email": "operators@example.com",
             "alarm_email": "ops@example.com",
         }
@@ -39,9 +51,17 @@ def test_everything_that_can_be_set_is_taken() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        (None, 'context key \'iot\' is missing. Add "iot": {"region": …} to it.'),
-        ({}, "context key 'iot' lacks 'region'. Add 'region' to it."),
         ({"region": "ap-norteast-1"}, "iot: region is 'ap-norteast-1', which is no Region of the partition 'aws'. Use"),
+        (
+            GOOD | {"backlog_url": "http://b.example"},
+            "iot: backlog_url is 'http://b.example'. Use the address of a space",
+        ),
+        (
+            GOOD | {"backlog_url": "https://b.example/x?y"},
+            "iot: backlog_url is 'https://b.example/x?y'. Use the address",
+        ),
+        (GOOD | {"warehouse_capacity": 4}, "iot: warehouse_capacity is 4. Use 8 to 512 RPU, a multiple of 8"),
+        (GOOD | {"warehouse_capacity": 520}, "iot: warehouse_capacity is 520. Use 8 to 512 RPU"),
         (GOOD | {"sites": []}, "iot: sites is empty. Name at least one"),
         (GOOD | {"sites": ["home", "home"]}, "iot: sites contains 'home'. Use each name once"),
         (GOOD | {"sites": ["all"]}, "iot: sites contains 'all'. Use each name once"),
@@ -55,11 +75,23 @@ def test_everything_that_can_be_set_is_taken() -> None:
             threshold(above=None, below=10, recovers_at=5),
             "iot: thresholds (TooHot) recovers_at 5. Use 10 or a value above it.",
         ),
+        (threshold(switches="Lamp!"), "iot: thresholds (TooHot) switches 'Lamp!'. Use the name of a switch, such as"),
+        (threshold(notifies=False), "iot: thresholds (TooHot) neither notifies nor switches. Let it do one of them."),
+        (
+            GOOD | {"thresholds": [{**HOT, "switches": "fan"}, {**HOT, "name": "VeryHot", "switches": "fan"}]},
+            "iot: thresholds switch 'fan' twice. Let one of them switch it: the other would switch it off again.",
+        ),
+        (GOOD | {"site_operators": ["moon"]}, "iot: site_operators contains 'moon'. Use each of home, factory at most"),
+        (
+            GOOD | {"sites": [f"site-{number}" for number in range(9)]},
+            "iot: site_operators has 9 sites. Name at most 8 in site_operators.",
+        ),
         (threshold(limit=3), "context key 'iot' has 'thresholds.0.limit', which nothing reads."),
         (GOOD | {"thresholds": [HOT, HOT]}, "iot: thresholds has 'TooHot' twice. Give each a name of its own."),
         (GOOD | {"claim_certificate_arns": ["cert"]}, "iot: claim_certificate_arns contains 'cert'. Use the ARN of"),
         (GOOD | {"tracker_url": "http://tracker"}, "iot: tracker_url is 'http://tracker'. Use an address such as"),
         (GOOD | {"operator_email": "me"}, "iot: operator_email is 'me'. Use an address such as ops@example.com."),
+        (GOOD | {"runbook_base_url": "ftp://wiki"}, "iot: runbook_base_url is 'ftp://wiki'. Use an address such as"),
         (GOOD | {"alarm_email": "me"}, "iot: alarm_email is 'me'. Use an address such as ops@example.com."),
         (GOOD | {"regions": []}, "context key 'iot' has 'regions', which nothing reads. Use 'region'."),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from stacks.iot import scale
 from stacks.iot.scale import BatchSource, Capacity, Choice, Fleet, monthly_cost, page, quotas
+from stacks.iot.scale.__main__ import main
 from stacks.iot.scale.fleet import publishes_per_second
 
 FLEET = Fleet()
@@ -17,7 +18,7 @@ def cost(**changes: object) -> dict[str, float]:
 
 
 def test_the_page_has_the_tables_of_the_code() -> None:
-    assert page.PAGE.read_text() == page.page_with_tables(), "run `python -m stacks.iot.scale`"
+    assert page.PAGE.read_text() == page.page_with_tables(), "run `python -m stacks.iot.scale --write`"
     assert page.page_with_tables().count("| ---") > 3
 
 
@@ -104,6 +105,25 @@ def test_which_quotas_have_to_be_raised() -> None:
 
 def test_a_small_fleet_needs_nothing_raised() -> None:
     assert all(quota.fits for quota in quotas(Fleet(devices=50_000), AS_IT_IS))
+
+
+def test_a_quota_says_how_many_devices_fit() -> None:
+    (firehose,) = [quota for quota in quotas(FLEET, AS_IT_IS) if quota.name.startswith("Firehose")]
+    most = round(firehose.devices(FLEET.devices))
+    assert most == 96_000
+    for devices, fits in ((most, True), (most + 60, False)):
+        (same,) = [quota for quota in quotas(Fleet(devices=devices), AS_IT_IS) if quota.name == firehose.name]
+        assert same.fits is fits
+
+
+def test_tables_are_printed_for_a_fleet_of_any_size(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["scale", "--devices", "50000"])
+    main()
+    printed = capsys.readouterr().out
+    assert "| IoT Core: connections at once | 500,000 | 50,000 | enough | 50,000 |" in printed
+    assert printed.count("| --- |") == 4
 
 
 def test_times_of_the_whole_fleet() -> None:

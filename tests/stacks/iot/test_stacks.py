@@ -18,6 +18,8 @@ from tests.stacks.runbooks import resources
 EVERYTHING = {
     "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
     "tracker_url": "https://tracker.example.com/api",
+    "backlog_url": "https://example.backlog.com",
+    "warehouse_capacity": 8,
     "operator_email": "operators@example.com",
     "alarm_email": "ops@example.com",
 }
@@ -32,7 +34,14 @@ def everything(app: App) -> IotStack:
 @architecture
 def least_in_a_stage(app: App) -> IotStack:
     """The least there can be, in a stage, where stacks have longer names."""
-    context = {"region": "eu-west-1", "sites": ["attic"], "thresholds": [], "account_settings": False}
+    context = {
+        "region": "eu-west-1",
+        "sites": ["attic"],
+        "thresholds": [],
+        "account_settings": False,
+        "operator_email": None,
+        "alarm_email": None,
+    }
     return system.add_to(Stage(app, "Production"), context)
 
 
@@ -60,6 +69,19 @@ def allowed(template: dict[str, Any], role: str) -> set[str]:
     return {action for action in found if not action.startswith(("logs:", "xray:"))}
 
 
+PEOPLE = ("Operators", "Tickets", "Archive")
+
+
+def subscription_of(template: dict[str, Any], subscriber: str) -> dict[str, Any]:
+    """Return the one subscription whose logical id begins with a subscriber's."""
+    (found,) = [
+        properties
+        for logical_id, properties in resources(template, "AWS::SNS::Subscription").items()
+        if logical_id.startswith(subscriber)
+    ]
+    return found
+
+
 CONSUMING = {
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
@@ -80,7 +102,7 @@ def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build:
 
 def test_every_rule_has_a_place_for_failures_and_an_alarm_for_what_is_lost(template: dict[str, Any]) -> None:
     rules = resources(template, "AWS::IoT::TopicRule")
-    assert len(rules) == 4
+    assert len(rules) == 5
     lost = {
         dimension["Value"]["Ref"]
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
@@ -119,9 +141,43 @@ def test_devices_publish_straight_to_the_rules_below_their_own_topic_only(templa
 
 
 def test_alerts_reach_operator_ticket_and_archive(template: dict[str, Any]) -> None:
-    subscriptions = resources(template, "AWS::SNS::Subscription").values()
-    assert len(subscriptions) == 3
-    assert all("FilterPolicy" not in one and "deadLetterTargetArn" in one["RedrivePolicy"] for one in subscriptions)
+    subscriptions = {name: subscription_of(template, f"AlertsFanout{name}") for name in PEOPLE}
+    policies = {json.dumps(one["FilterPolicy"]) for one in subscriptions.values()}
+    assert policies == {'{"threshold": [{"anything-but": ["Occupied"]}]}'}
+    assert all("deadLetterTargetArn" in one["RedrivePolicy"] for one in subscriptions.values())
+
+
+def test_thresholds_that_switch_something_reach_the_function_that_does_it(template: dict[str, Any]) -> None:
+    subscription = subscription_of(template, "AlertsFanoutReactions")
+    assert subscription["FilterPolicy"] == {"threshold": ["Occupied", "TooDry"]}
+    assert "deadLetterTargetArn" in subscription["RedrivePolicy"]
+    (function,) = [
+        function
+        for logical_id, function in resources(template, "AWS::Lambda::Function").items()
+        if logical_id.startswith("ReactionsFunction")
+    ]
+    switches = json.loads(function["Environment"]["Variables"]["SWITCHES"])
+    assert switches == {"TooDry": "humidifier", "Occupied": "lamp"}
+
+
+def test_the_reaction_function_reads_states_and_changes_shadows_and_nothing_else(template: dict[str, Any]) -> None:
+    reading = {"dynamodb:GetItem", "dynamodb:Query", "kms:Decrypt"}
+    changing = {"iot:GetThingShadow", "iot:UpdateThingShadow"}
+    assert allowed(template, "ReactionsFunctionRole") == CONSUMING | reading | changing
+
+
+def test_what_devices_report_reaches_the_operators_of_their_site(template: dict[str, Any]) -> None:
+    for site in ("home", "factory"):
+        subscription = subscription_of(template, f"SiteOperatorsReportsFanout{site}")
+        assert (subscription["FilterPolicy"], subscription["FilterPolicyScope"]) == ({"context": [site]}, "MessageBody")
+        (policy,) = [
+            policy
+            for logical_id, policy in resources(template, "AWS::IAM::ManagedPolicy").items()
+            if logical_id.startswith(f"SiteOperatorsPolicy{site}")
+        ]
+        take, decrypt = policy["PolicyDocument"]["Statement"]
+        assert take["Resource"]["Fn::GetAtt"][0].startswith(f"SiteOperatorsReportsFanout{site}Queue")
+        assert decrypt["Action"] == "kms:Decrypt"
 
 
 def test_thresholds_of_the_configuration_are_watched(template: dict[str, Any]) -> None:
@@ -131,7 +187,12 @@ def test_thresholds_of_the_configuration_are_watched(template: dict[str, Any]) -
         if logical_id.startswith("TelemetrySpeedFunction")
     ]
     watched = json.loads(function["Environment"]["Variables"]["THRESHOLDS"])
-    assert {one["name"]: one["limit"] for one in watched} == {"TooHot": 35, "TooDry": 20, "TooDark": 50}
+    assert {one["name"]: one["limit"] for one in watched} == {
+        "TooHot": 35,
+        "TooDry": 20,
+        "TooDark": 50,
+        "Occupied": 0.5,
+    }
 
 
 def test_the_ticket_function_writes_tickets_and_nothing_else(template: dict[str, Any]) -> None:
@@ -193,7 +254,8 @@ def test_account_settings_and_mails_are_optional(
         found = resources(one, "AWS::SNS::Subscription").values()
         return sorted(subscription["Endpoint"] for subscription in found if subscription["Protocol"] == "email")
 
-    assert mails(template) == []
+    assert mails(least) == []
+    assert mails(template) == ["operators@iot.example.com"] * 2
     assert mails(whole) == ["operators@example.com", "ops@example.com"]
     assert len(resources(whole, "AWS::IoT::PolicyPrincipalAttachment")) == 1
 
@@ -232,3 +294,36 @@ def test_nothing_is_exposed(synthesis: Synthesis, build: Any) -> None:
 
 def test_the_stack_cannot_be_deleted_by_mistake(synthesis: Synthesis) -> None:
     assert synthesis(as_configured).result.termination_protection
+
+
+def test_requests_may_invoke_the_function_of_commands_and_nothing_else(whole: dict[str, Any]) -> None:
+    found = [one for one in statements(whole, "RequestsFunctionRole") if "lambda:InvokeFunction" in one["Action"]]
+    assert [one["Resource"] for one in found] == [
+        {"Fn::GetAtt": [_logical_id(whole, "CommandsCommandFunction"), "Arn"]}
+    ]
+    assert allowed(whole, "RequestsFunctionRole") == {
+        "lambda:InvokeFunction",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+    }
+
+
+def _logical_id(template: dict[str, Any], prefix: str) -> str:
+    (found,) = (name for name in resources(template, "AWS::Lambda::Function") if name[:-8] == prefix)
+    return found
+
+
+def test_a_warehouse_and_requests_are_there_when_they_are_asked_for(
+    template: dict[str, Any], whole: dict[str, Any]
+) -> None:
+    kind = "AWS::RedshiftServerless::Workgroup"
+    assert (len(resources(template, kind)), len(resources(whole, kind))) == (0, 1)
+    (workgroup,) = resources(whole, kind).values()
+    assert (workgroup["BaseCapacity"], workgroup["MaxCapacity"]) == (8, 8)
+    routes = [route["RouteKey"] for route in resources(whole, "AWS::ApiGatewayV2::Route").values()]
+    assert "POST /webhooks/backlog/{secret}" in routes

@@ -63,6 +63,7 @@ def sender() -> dict[str, str]:
         "SIGNATURE_HEADER": "x-hub-signature-256",
         "SIGNATURE_PREFIX": "sha256=",
         "DELIVERY_HEADER": "x-github-delivery",
+        "DELIVERY_POINTER": "",
         "GROUP_BY": "/issue/id",
         "EQUAL_BODIES_ARE_REPLAYS": "true",
     }

@@ -14,19 +14,30 @@ from cdp_constructs.workflow.handlers.receiver.rules import RejectedError, deliv
 
 NOW = 1_795_000_000
 GITHUB = Sender(
-    standard_webhooks=False,
+    scheme="hmac-sha256",
     signature_header="x-hub-signature-256",
     signature_prefix="sha256=",
     delivery_header="x-github-delivery",
+    delivery_pointer="",
     group_by="/issue/id",
     equal_bodies_are_replays=True,
 )
 STANDARD = Sender(
-    standard_webhooks=True,
+    scheme="standard-webhooks",
     signature_header="webhook-signature",
     signature_prefix="v1,",
     delivery_header="webhook-id",
+    delivery_pointer="",
     group_by="",
+    equal_bodies_are_replays=False,
+)
+BACKLOG = Sender(
+    scheme="secret-in-address",
+    signature_header="",
+    signature_prefix="",
+    delivery_header="",
+    delivery_pointer="/id",
+    group_by="/content/id",
     equal_bodies_are_replays=False,
 )
 HEADERS = st.dictionaries(
@@ -35,7 +46,7 @@ HEADERS = st.dictionaries(
 )
 
 
-@given(headers=HEADERS, raw=st.binary(max_size=200), sender=st.sampled_from([GITHUB, STANDARD]))
+@given(headers=HEADERS, raw=st.binary(max_size=200), sender=st.sampled_from([GITHUB, STANDARD, BACKLOG]))
 def test_what_is_not_signed_is_refused_with_a_reason(headers: dict[str, str], raw: bytes, sender: Sender) -> None:
     with pytest.raises(RejectedError):
         verify(sender, headers, raw, ["secret"], now=NOW)
@@ -78,3 +89,19 @@ def test_the_group_is_what_the_pointer_finds(number: object) -> None:
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"issue": 1}', '{"issue": {"id": null}}', '{"issue": {"id": NaN}}'])
 def test_what_the_pointer_does_not_find_is_no_group(body: str) -> None:
     assert group_of(GITHUB, body) is None
+
+
+@given(raw=st.binary(max_size=200), secret=st.text(st.characters(codec="ascii"), min_size=1, max_size=40))
+def test_who_knows_the_address_may_send_what_nobody_signs(raw: bytes, secret: str) -> None:
+    verify(BACKLOG, {}, raw, ["former", secret], now=NOW, address_secret=secret)
+    for wrong in ("", f"{secret}x", "{secret}"):
+        with pytest.raises(RejectedError, match="wrong-address"):
+            verify(BACKLOG, {}, raw, [f"{secret}."], now=NOW, address_secret=wrong)
+
+
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [(b'{"id": 7}', "7"), (b'{"id": "7a"}', '"7a"'), (b'{"id": null}', None), (b"[]", None), (b'{"id": "\xff"}', None)],
+)
+def test_an_id_in_the_body_names_the_delivery_and_without_one_the_body_does(body: bytes, same: str | None) -> None:
+    assert delivery_id(BACKLOG, {"x-github-delivery": "other"}, body) == (same or hashlib.sha256(body).hexdigest())

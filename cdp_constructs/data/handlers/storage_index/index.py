@@ -21,7 +21,7 @@ from .items import Items
 from .objects import Objects
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 
 environment = Environment.read()
 objects = Objects(boto3.client("s3"), environment.bucket, environment.prefix)

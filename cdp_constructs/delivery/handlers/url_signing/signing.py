@@ -62,7 +62,7 @@ def _signing_key(secret: str) -> Any:
     return key
 
 
-def _read(provider: SecretsProvider, secret: str, **which: str) -> Any:
+def _read(provider: SecretsProvider, secret: str, **which: Any) -> Any:
     try:
         key: Any = provider.get(secret, transform="json", **which)
     except TransformParameterError:

@@ -25,7 +25,7 @@ from .environment import Environment
 from .registry import Registry
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 environment = Environment.read()
 allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
 registry = Registry(boto3.client("iot"), environment)

@@ -21,7 +21,7 @@ from .messages import MalformedResponseError, Outcome
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 table = boto3.resource("dynamodb").Table(os.environ["SESSIONS"])
 
 LONGEST_SHOWN = 200

@@ -1,4 +1,4 @@
-"""CloudFront: origins in this cloud (buckets and APIs), and failover in origin groups."""
+"""CloudFront: origins in this cloud (buckets, and APIs by either name), and failover in origin groups."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
-_app: Any = ministack.module("app", "_handle_execute_api_request")
+_app: Any = ministack.module("app", "_handle_execute_api_request", "_resolve_custom_domain_request")
 _apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
 _cloudfront: Any = ministack.module(
     "services.cloudfront",
@@ -23,6 +23,7 @@ _cloudfront: Any = ministack.module(
     "_s3_object_key",
     "_text",
 )
+_responses: Any = ministack.module("core.responses", "request_scope")
 _s3: Any = ministack.module(
     "services.s3", "_bucket_owner_account", "_bucket_policies", "_ensure_bucket", "_error", "bucket_region"
 )
@@ -64,6 +65,19 @@ def _from_bucket(
     if answer[0] == _FORBIDDEN and missing and _may_list(bucket, distribution_arn):
         return _s3._error("NoSuchKey", "The specified key does not exist.", _NOT_FOUND, f"/{bucket}/{key}")
     return answer
+
+
+async def _post_form(origin: dict[str, Any], uri: str, query: str, headers: dict[str, Any], body: bytes) -> Any:
+    """Let S3 judge a form that a viewer posts, as it does when the form comes to the bucket's own address."""
+    bucket = origin["s3_bucket"]
+    region, path = _s3.bucket_region(bucket), f"{origin.get('origin_path') or ''}{uri}"
+    if is_isolated(region):
+        raise _cloudfront.OriginUnreachable(f"{bucket} is in a Region that is cut off")
+    sent = {name.lower(): value for name, value in headers.items() if name.lower() != "host"}
+    with _responses.request_scope(_s3._bucket_owner_account(bucket), region):
+        asked = parse_qs(query, keep_blank_values=True)
+        status, answered, content = await _s3.handle_request("POST", f"/{bucket}{path}", sent, body or b"", asked)
+    return status, "", _cloudfront._multidict_from_pairs(answered.items()), content
 
 
 # --- APIs -----------------------------------------------------------------------------------------------------------
@@ -138,10 +152,17 @@ async def _fetch_from_one(
     forwarded_for: str,
     distribution_arn: str,
 ) -> Any:
+    if method == "POST" and origin.get("s3_bucket") and not origin.get("oac_id"):
+        return await _post_form(origin, uri, query, headers, body)
     api = _API.fullmatch(origin["domain_name"])
+    path = f"{origin.get('origin_path') or ''}{uri}"
     if api is not None:
-        path = f"{origin.get('origin_path') or ''}{uri}"
         return await _from_api(api[1], origin, method, path, query, headers, body, address, forwarded_for)
+    if mapped := _app._resolve_custom_domain_request(origin["domain_name"], path):
+        # A name that several Regions have leads to the one that Route 53 answers with.
+        api_id, stage, rest = mapped
+        path = f"/{stage}{rest}"
+        return await _from_api(api_id, origin, method, path, query, headers, body, address, forwarded_for)
     return await fetch(origin, method, uri, query, headers, body, is_https, address, forwarded_for, distribution_arn)
 
 

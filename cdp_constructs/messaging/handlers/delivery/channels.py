@@ -1,4 +1,4 @@
-"""The two channels: mail by SES, push by SNS."""
+"""The channels: mail by SES, push to mobile devices by SNS, Web Push to browsers."""
 
 from email.utils import formataddr, parseaddr
 from typing import TYPE_CHECKING, Literal
@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 
 from notices import Device, Notices
 from notices.mail import compose
+from notices.push_services import is_push_service
 
 from .environment import Environment
-from .messages import Message, push_content
+from .messages import Message, push_content, web_push_content
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
@@ -26,6 +27,10 @@ sns: "SNSClient" = boto3.client("sns", config=_CONFIG)
 _MISSING_ENDPOINT = {"NotFound", "InvalidParameter"}
 
 Pushed = Literal["sent", "removed", "skipped"]
+
+
+class UnreachableError(Exception):
+    """A push service did not take a message, or could not be reached."""
 
 
 def send_mail(environment: Environment, people: Notices, user: str, address: str, message: Message) -> None:
@@ -87,6 +92,37 @@ def push(environment: Environment, people: Notices, user: str, device: Device, m
         endpoint = _create_endpoint(environment, people, user, device, application)
         sns.publish(TargetArn=endpoint, MessageStructure="json", Message=content)
     return "sent"
+
+
+def push_to_browser(environment: Environment, people: Notices, user: str, device: Device, message: Message) -> Pushed:
+    """Push to one browser.
+
+    Returns:
+        ``removed`` when its subscription has ended, ``skipped`` when it is another user's now, or at a push service
+        that is not listed any more.
+
+    Raises:
+        UnreachableError: when the push service did not take the message.
+    """
+    services = people.push_services
+    if services is None or not is_push_service(device.token, services) or not people.owns(user, device.device):
+        return "skipped"
+    # Imported here: most mails and pushes are sent by environments that never send to a browser.
+    from urllib3.exceptions import HTTPError
+
+    from . import web_push
+
+    signer = web_push.vapid(environment.vapid_secret, environment.vapid_contact)
+    try:
+        taken = web_push.send(signer, device, message.topic, web_push_content(message))
+    except (HTTPError, web_push.PushServiceError) as error:
+        # A message of urllib3 has the path, and whoever knows the path can send to the browser.
+        text = str(error) if isinstance(error, web_push.PushServiceError) else type(error).__name__
+        raise UnreachableError(text) from None
+    if taken:
+        return "sent"
+    people.remove_device(user, device.device)
+    return "removed"
 
 
 def _create_endpoint(environment: Environment, people: Notices, user: str, device: Device, application: str) -> str:

@@ -20,6 +20,9 @@ class Environment:
     user_pool_id: str | None
     """The pool whose users are notified; None when the back end alone knows who its users are."""
     user_pool_region: str
+    vapid_secret: str
+    """The secret of the key pair for Web Push; empty without Web Push."""
+    vapid_contact: str
 
     @classmethod
     def read(cls) -> Self:
@@ -34,4 +37,6 @@ class Environment:
             configuration_set=os.environ["CONFIGURATION_SET"],
             user_pool_id=os.environ.get("USER_POOL_ID"),
             user_pool_region=os.environ.get("USER_POOL_REGION", ""),
+            vapid_secret=os.environ.get("VAPID_SECRET", ""),
+            vapid_contact=os.environ.get("VAPID_CONTACT", ""),
         )

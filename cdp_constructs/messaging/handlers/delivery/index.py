@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from notices import Device, Notices, Preferences
 from notices.state import Batch, Timer
 from notices.timers import arm, is_early, read, send
+from notices.values import WEB_PUSH
 from notices.waiting import Waiting
 
 from . import channels
@@ -27,7 +28,7 @@ from .messages import message_of
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 sqs = boto3.client("sqs")
@@ -96,12 +97,16 @@ def deliver(batch: Batch) -> int:
     for device in devices:
         if device.device in batch.done:
             continue
+        in_browser = device.platform == WEB_PUSH
+        push = channels.push_to_browser if in_browser else channels.push
         try:
-            pushed = channels.push(environment, people, user, device, message)
-            if pushed != "skipped":
-                count("SentPushes" if pushed == "sent" else "RemovedDevices")
+            pushed = push(environment, people, user, device, message)
+            if pushed == "sent":
+                count("SentWebPushes" if in_browser else "SentPushes")
+            elif pushed == "removed":
+                count("RemovedDevices")
             waiting.done(batch, device.device)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, channels.UnreachableError) as error:
             logger.exception("Push refused", user=user, topic=topic, platform=device.platform)
             failures.append(error)
     if failures:

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from notices import Notices
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 people = Notices.from_environment()
 
 

@@ -18,7 +18,7 @@ from notices.timers import arm
 from notices.waiting import Waiting
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 sqs = boto3.client("sqs")
 timer_queue = os.environ["TIMER_QUEUE"]
 waiting = Waiting(boto3.resource("dynamodb").Table(os.environ["WAITING_TABLE"]))

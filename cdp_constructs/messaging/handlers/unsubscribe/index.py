@@ -5,7 +5,6 @@ that button or from a mail program (RFC 8058), switches mail off. Events are tho
 function URLs.
 """
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -58,7 +57,7 @@ def refuse(_error: NotFoundError) -> Response[str]:
     return answer(HTTPStatus.METHOD_NOT_ALLOWED, "wrong")
 
 
-@app.exception_handler(ClientError)
+@app.exception_handler(ClientError)  # type: ignore[untyped-decorator]  # Powertools has no types for it
 def ask_again(error: ClientError) -> Response[str]:
     """Answer 503 when the table takes no more requests for a moment; everything else is a bug."""
     if error.response["Error"]["Code"] not in THROTTLED:
@@ -68,7 +67,7 @@ def ask_again(error: ClientError) -> Response[str]:
 
 
 def answer(
-    status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None, *, button: bool = False
+    status: HTTPStatus, text: str, headers: dict[str, str | list[str]] | None = None, *, button: bool = False
 ) -> Response[str]:
     """Return a page in the reader's language."""
     accepted = app.current_event.headers.get("accept-language", "")

@@ -29,7 +29,7 @@ from .images import Thumbnail, UnreadableImageError
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
 

@@ -9,12 +9,14 @@ from typing import Self
 class Sender:
     """How the sender signs, names and orders its deliveries."""
 
-    standard_webhooks: bool
-    """Whether it signs as Standard Webhooks describes; otherwise the body alone."""
+    scheme: str
+    """``hmac-sha256`` signs the body, ``standard-webhooks`` id and time too, ``secret-in-address`` nothing."""
     signature_header: str
     signature_prefix: str
     delivery_header: str
     """Header with the id of a delivery; empty when the sender gives none."""
+    delivery_pointer: str
+    """JSON pointer into the body to the id of a delivery; empty when it is not there."""
     group_by: str
     """JSON pointer into the body to what a delivery is about; empty when order does not matter."""
     equal_bodies_are_replays: bool
@@ -48,10 +50,11 @@ class Environment:
             remembered_seconds=int(os.environ["REMEMBERED_SECONDS"]),
             function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
             sender=Sender(
-                standard_webhooks=os.environ["SCHEME"] == "standard-webhooks",
+                scheme=os.environ["SCHEME"],
                 signature_header=os.environ["SIGNATURE_HEADER"],
                 signature_prefix=os.environ["SIGNATURE_PREFIX"],
                 delivery_header=os.environ["DELIVERY_HEADER"],
+                delivery_pointer=os.environ["DELIVERY_POINTER"],
                 group_by=os.environ["GROUP_BY"],
                 equal_bodies_are_replays=os.environ["EQUAL_BODIES_ARE_REPLAYS"] == "true",
             ),

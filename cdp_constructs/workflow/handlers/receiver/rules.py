@@ -33,12 +33,23 @@ class RejectedError(Exception):
 
 def delivery_id(sender: Sender, headers: Mapping[str, str], raw: bytes) -> str:
     """Return the sender's id of the delivery; without one, equal bodies are one delivery."""
-    given = headers.get(sender.delivery_header) if sender.delivery_header else None
+    if sender.delivery_pointer:
+        given = _found(sender.delivery_pointer, raw)
+    else:
+        given = headers.get(sender.delivery_header) if sender.delivery_header else None
     return given if given and len(given) <= LONGEST_ID and given.isprintable() else hashlib.sha256(raw).hexdigest()
 
 
-def verify(sender: Sender, headers: Mapping[str, str], raw: bytes, secrets: Iterable[str], *, now: float) -> None:
-    """Check size, time and signature.
+def verify(
+    sender: Sender,
+    headers: Mapping[str, str],
+    raw: bytes,
+    secrets: Iterable[str],
+    *,
+    now: float,
+    address_secret: str = "",
+) -> None:
+    """Check size, time and signature, or the secret in the address.
 
     Args:
         sender: How it signs.
@@ -46,17 +57,22 @@ def verify(sender: Sender, headers: Mapping[str, str], raw: bytes, secrets: Iter
         raw: The body.
         secrets: Any of them may have signed it; they are only asked for when everything else is right.
         now: Epoch seconds.
+        address_secret: The last part of the address that was called.
 
     Raises:
         RejectedError: with what is wrong.
     """
     if len(raw) > LARGEST_BODY:
         raise RejectedError("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    if sender.scheme == "secret-in-address":
+        if not any(hmac.compare_digest(as_bytes(address_secret), secret.encode()) for secret in secrets):
+            raise RejectedError("wrong-address")
+        return
     given = headers.get(sender.signature_header, "")
     if not given:
         raise RejectedError("no-signature")
     signed = raw
-    if sender.standard_webhooks:
+    if sender.scheme == "standard-webhooks":
         moment = headers.get("webhook-timestamp", "")
         if not TIMESTAMP.fullmatch(moment) or abs(now - int(moment)) > OLDEST_SECONDS:
             raise RejectedError("too-old")
@@ -88,11 +104,14 @@ def as_bytes(text: str) -> bytes:
 
 def group_of(sender: Sender, body: str) -> str | None:
     """Return what the delivery is about as text, so that such deliveries stay in order; None when nothing is found."""
-    if not sender.group_by:
-        return None
+    return _found(sender.group_by, body) if sender.group_by else None
+
+
+def _found(pointer: str, body: bytes | str) -> str | None:
+    """Return what a JSON pointer finds, as JSON; None when it is null or there is no such thing."""
     try:
         value: Any = from_json(body, allow_inf_nan=False)
-        for part in sender.group_by.removeprefix("/").split("/"):
+        for part in pointer.removeprefix("/").split("/"):
             name = part.replace("~1", "/").replace("~0", "~")
             value = value[int(name)] if isinstance(value, list) else value[name]
     except (KeyError, IndexError, TypeError, ValueError):
@@ -101,7 +120,7 @@ def group_of(sender: Sender, body: str) -> str | None:
 
 
 def _signature(sender: Sender, secret: str, signed: bytes) -> str:
-    if sender.standard_webhooks:
+    if sender.scheme == "standard-webhooks":
         return base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 

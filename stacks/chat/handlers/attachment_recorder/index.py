@@ -24,7 +24,7 @@ from ..domain.search import searchable
 from ..domain.table import as_key, attachment_key, connect, get_many, member_key
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 table = connect(os.environ["TABLE_NAME"])
 s3 = boto3.client("s3")
 

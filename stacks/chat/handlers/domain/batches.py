@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
 
@@ -13,7 +13,7 @@ Record = TypeVar("Record")
 
 @contextmanager
 def failing_alone(
-    *records: Record, failed: set[Record], about: Callable[[], Mapping[str, object]] = dict
+    *records: Record, failed: set[Record], about: Callable[[], Mapping[str, Any]] = dict
 ) -> Iterator[None]:
     """Note records as failed instead of raising what happens to them.
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConfigurationError, parseConfiguration, preferring, reachable } from "../src/core/config.ts";
+import { ConfigurationError, parseConfiguration, preferring, reachable, uploadAddress } from "../src/core/config.ts";
 import { excess, fileProblem } from "../src/core/files.ts";
 import { inviteLink, parseInvite, roomOf } from "../src/core/invite.ts";
 import { layout } from "../src/core/layout.ts";
@@ -40,6 +40,17 @@ describe("configuration", () => {
     expect(reachable("wss://x.localhost:4566/event", "localhost:4566")).toBe("ws://x.localhost:4566/event");
     expect(reachable("/api", "localhost:4566")).toBe("/api");
     expect(reachable("http://127.0.0.1:4566/bucket", "localhost:4566")).toBe("http://127.0.0.1:4566/bucket");
+  });
+
+  it("posts forms below the page's own name where a bucket has a path there", () => {
+    const uploads = [{ bucket: "files-1", url: "/regions/us-west-2/uploads/" }];
+    const configuration = parseConfiguration({ ...valid, uploads });
+    for (const form of ["https://files-1.s3.us-west-2.amazonaws.com/", "http://127.0.0.1:4566/files-1"]) {
+      expect(uploadAddress(form, configuration)).toBe("/regions/us-west-2/uploads/");
+      expect(uploadAddress(form, parseConfiguration(valid))).toBe(form);
+    }
+    expect(uploadAddress("https://files-10.s3.us-west-2.amazonaws.com/", configuration)).toContain("files-10");
+    expect(() => parseConfiguration({ ...valid, uploads: [{ bucket: "b" }] })).toThrow("uploads[0].url");
   });
 });
 

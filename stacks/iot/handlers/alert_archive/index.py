@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 s3 = boto3.client("s3")
 BUCKET_NAME, KEY_PREFIX = os.environ["BUCKET_NAME"], os.environ["KEY_PREFIX"]
 

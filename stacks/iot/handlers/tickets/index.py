@@ -31,10 +31,11 @@ def work(record: SQSRecord) -> None:
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Work on a batch: alerts come in any order, deliveries of the webhook one after the other for each issue."""
     fifo = any(_is_fifo(record["eventSourceARN"]) for record in event["Records"])
+    log: Any = logger  # it stands for a logging.Logger, by delegation
     processor = (
-        SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)
+        SqsFifoPartialProcessor(skip_group_on_error=True, logger=log)
         if fifo
-        else BatchProcessor(event_type=EventType.SQS, logger=logger)
+        else BatchProcessor(event_type=EventType.SQS, logger=log)
     )
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 

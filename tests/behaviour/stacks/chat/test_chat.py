@@ -329,6 +329,28 @@ def jpeg() -> bytes:
     return picture.getvalue()
 
 
+def test_the_site_asks_the_nearest_region_by_the_common_name(chat: Chat) -> None:
+    host = httpx.URL(chat.cloud.browser_url(chat.deployment.outputs["ChatWeb"]["WebUrl"])).netloc.decode()
+    answer = chat.http.get(f"{chat.cloud.endpoint}/api/health", headers={"Host": host})
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_page_of_the_deployed_site_may_upload_after_the_first_deployment(room: Room, chat: Chat, region: str) -> None:
+    origin = chat.deployment.outputs["ChatWeb"]["WebUrl"]
+    picture = jpeg()
+    form = room.anna.call(region, "POST", f"/rooms/{room.id}/uploads", upload(len(picture))).json()
+
+    def preflight(asking: str) -> httpx.Response:
+        return chat.http.options(form["url"], headers={"Origin": asking, "Access-Control-Request-Method": "POST"})
+
+    assert preflight(origin).headers["access-control-allow-origin"] == origin
+    assert preflight("https://evil.example.com").status_code == 403
+    sent = chat.http.post(form["url"], data=form["fields"], files={"file": picture}, headers={"Origin": origin})
+    assert sent.status_code == 204
+    assert sent.headers["access-control-allow-origin"] == origin
+
+
 @pytest.mark.parametrize("uploaded_in", REGIONS)
 def test_a_picture_goes_from_one_member_to_the_other_in_any_region(room: Room, chat: Chat, uploaded_in: str) -> None:
     picture = jpeg()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import httpx
 import pytest
 
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.testing import eventually
+from cdp_constructs.local.clients.notices import Push
+from cdp_constructs.testing import Browser, eventually
 from tests.behaviour.stacks.chat.test_chat import Attachment, jpeg
 from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, live
@@ -274,20 +276,29 @@ def test_a_thumbnail_is_announced_in_every_region(room: Room) -> None:
         assert shown.status_code == 200
 
 
-def test_who_is_away_gets_a_mail_and_who_is_there_does_not(room: Room, chat: Chat) -> None:
-    # What an operator brings: a verified identity, out of the sandbox.
-    mails = chat.cloud.client("sesv2", AWAY)
-    mails.create_email_identity(EmailIdentity="example.com")
-    mails.put_account_details(
-        ProductionAccessEnabled=True, MailType="TRANSACTIONAL", WebsiteURL="https://chat.example.com"
+def test_who_is_away_hears_on_the_pc_by_mail_and_in_the_browser_or_on_the_phone_and_who_is_there_does_not(
+    room: Room, chat: Chat
+) -> None:
+    # What an operator has made before.
+    chat.cloud.client("sns", AWAY).create_platform_application(
+        Name="chat", Platform="GCM", Attributes={"PlatformCredential": "made-up"}
     )
-    cara = chat.user()
-    assert room.join(HOME, cara).status_code == 200
-    eventually(lambda: cara.call(AWAY, "GET", f"/rooms/{room.id}").status_code == 200)
-    room.anna.call(AWAY, "POST", "/session", {"name": "Anna"})
-    choice = {"mail": True, "push": False, "quiet_minutes": 5, "language": "en"}
+    cara, dora = chat.user(), chat.user()
+    for user in (cara, dora):
+        assert room.join(HOME, user).status_code == 200
+        eventually(lambda user=user: user.call(AWAY, "GET", f"/rooms/{room.id}").status_code == 200)
+    public_key = room.anna.call(AWAY, "POST", "/session", {"name": "Anna"}).json()["web_push_key"]
+    assert room.anna.call(HOME, "POST", "/session", {}).json()["web_push_key"] == public_key
+    choice = {"mail": True, "push": True, "quiet_minutes": 5, "language": "en"}
+    for user in (room.anna, room.ben, cara, dora):
+        chosen = {**choice, "mail": user is not dora}
+        assert user.call(AWAY, "PUT", "/me/notifications", chosen).status_code == 200
+    browsers = {user.sub: Browser(chat.cloud, public_key) for user in (room.anna, room.ben, cara)}
     for user in (room.anna, room.ben, cara):
-        assert user.call(AWAY, "PUT", "/me/notifications", choice).status_code == 200
+        assert register(user, browsers[user.sub]).status_code == 201
+    for user, token in ((room.ben, f"ben-{room.id}"), (dora, f"dora-{room.id}")):
+        device = user.call(AWAY, "POST", "/me/devices", {"platform": "fcm", "token": token})
+        assert device.status_code == 201
     heartbeat(room.ben, AWAY, room)
     assert room.anna.post(AWAY, room.id, "Are you there?").status_code == 201
 
@@ -299,10 +310,44 @@ def test_who_is_away_gets_a_mail_and_who_is_there_does_not(room: Room, chat: Cha
     (text,) = eventually(lambda: noticed(AWAY, cara), within=40)
     assert "Anna: Are you there?" in text
     assert f"https://chat.example.com/rooms/{room.id}" in text
+    [shown] = eventually(browsers[cara.sub].received, within=40)
+    assert json.loads(shown)["body"] == "Anna: Are you there?"
     # Neither the author nor who has the room open, and only the Region that accepted the message tells.
+    [pushed] = eventually(lambda: pushes(chat, f"dora-{room.id}"), within=40)
+    assert json.loads(pushed.message)["fcmV1Message"]["message"]["data"]["topic"] == room.id
+    assert [browsers[user.sub].received() for user in (room.anna, room.ben)] == [[], []]
+    assert (pushes(chat, f"ben-{room.id}"), noticed(AWAY, dora)) == ([], [])
     assert [noticed(region, user) for region in REGIONS for user in (room.anna, room.ben)] == [[]] * 4
     assert noticed(HOME, cara) == []
+    # The application is removed from the phone: SNS hears so, and the next notice ends the device here.
+    sns = chat.cloud.client("sns", AWAY)
+    sns.set_endpoint_attributes(EndpointArn=pushed.endpoint, Attributes={"Enabled": "false"})
+    gone = f"/me/devices/{device.json()['device']}"
+    tea = room.anna.call(AWAY, "POST", "/rooms", {"name": "Tea"}).json()
+    dora.call(AWAY, "POST", f"/rooms/{tea['room']}/members", {"invite_code": tea["invite_code"]})
+    room.anna.post(AWAY, tea["room"], "Tea?")
+    eventually(lambda: not devices_of(chat, dora), within=40)
+    assert dora.call(AWAY, "DELETE", gone).status_code == 404
     assert cara.call(AWAY, "PUT", "/me/notifications", {**choice, "mail": False}).json()["mail"] is False
+
+
+def register(user: User, browser: Browser) -> httpx.Response:
+    keys = {"p256dh": browser.p256dh, "auth": browser.auth}
+    subscription = {"platform": "web_push", "endpoint": browser.endpoint, "keys": keys}
+    return user.call(AWAY, "POST", "/me/devices", subscription)
+
+
+def devices_of(chat: Chat, user: User) -> list[Any]:
+    answer = chat.cloud.client("dynamodb", AWAY).query(
+        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable"),
+        KeyConditionExpression="pk = :user AND begins_with(sk, :kind)",
+        ExpressionAttributeValues={":user": {"S": f"USER#{user.sub}"}, ":kind": {"S": "DEVICE#"}},
+    )
+    return list(answer["Items"])
+
+
+def pushes(chat: Chat, token: str) -> list[Push]:
+    return [push for push in chat.cloud.pushes(AWAY) if push.token == token]
 
 
 def test_nothing_is_lost_while_the_live_api_refuses_to_publish(room: Room, chat: Chat) -> None:

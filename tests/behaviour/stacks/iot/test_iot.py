@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
-from demo.iot.fleet import Fleet, Room
+from demo.iot.fleet import Desk, Fleet, Room
 from demo.iot.operator import Operator
 from tests.stacks.iot.architectures import as_configured
 
 DEVICES = {"home-01": "hygrometer", "home-02": "chair", "factory-01": "hygrometer"}
 HOT = "home-01"
+CHAIR = "home-02"
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,93 @@ def test_a_crossed_threshold_is_heard_by_operator_ticket_and_archive_and_all_is_
     history = operator.history(HOT, 5)
     assert sum(minute["messages"] for minute in history["minutes"]) == measured[HOT]
     assert history["crossed"] == []
+
+
+def test_a_chair_that_is_switched_off_gets_its_lamp_when_it_is_connected_again(
+    operator: Operator, fleet: Fleet
+) -> None:
+    def state() -> Any:
+        return operator.command(operation="state", thing=CHAIR)
+
+    async def sit_down_by_another_way(at: int) -> None:
+        """Put what the chair would have measured into the stream, so that it is off while the cloud reacts."""
+        message = {"message_id": f"{CHAIR}-{at}", "thing": CHAIR, "context": "home", "type": "seat", "at": at}
+        stream = operator.part("TelemetrySpeedStream")
+        data = json.dumps({**message, "movement": 0.9})
+        operator.client("kinesis").put_record(StreamName=stream, PartitionKey=CHAIR, Data=data)
+        await see(lambda: state()["desired"].get("lamp") is True, "the desired lamp")
+
+    async def off_and_on() -> tuple[Any, Desk]:
+        async with fleet:
+            fleet.make(CHAIR, "chair")
+            await fleet.join([CHAIR])
+            await fleet.start([CHAIR])
+            await fleet.stop([CHAIR])
+            await sit_down_by_another_way(int(time.time() * 1000))
+            asleep = state()
+            chair = fleet.make(CHAIR, "chair")
+            chair.resting = True
+            await fleet.start([CHAIR])
+            await see(lambda: not state()["delta"], "the lamp")
+            assert isinstance(chair.hardware, Desk)
+            await fleet.stop([CHAIR])
+            # A power failure: the lamp is off, and the shadow says that it is on.
+            again = fleet.make(CHAIR, "chair")
+            again.resting = True
+            await fleet.start([CHAIR])
+            assert isinstance(again.hardware, Desk)
+            desk = again.hardware
+            await see(lambda: desk.is_lit, "the lamp after the power failure")
+            return asleep, chair.hardware
+
+    asleep, desk = asyncio.run(off_and_on())
+    assert asleep["delta"] == {"lamp": True}
+    assert desk.is_lit
+    assert [alert for alert in operator.alerts() if alert["thing"] == CHAIR] == []
+    assert f"alert/{CHAIR}/Occupied" not in operator.tickets()
+
+
+def test_operators_of_a_site_receive_what_its_devices_report_and_nothing_else(operator: Operator) -> None:
+    data = operator.client("iot-data")
+    for site in ("home", "factory"):
+        report = json.dumps({"message_id": site, "alert": "SensorFailed", "context": "factory", "thing": "liar"})
+        data.publish(topic=f"dt/sensors/{site}/{site}-07/alert", qos=1, payload=report)
+    for site in ("home", "factory"):
+        (report,) = eventually(lambda site=site: operator.reports(site), what=f"the report of {site}")
+        assert (report["thing"], report["context"], report["alert"]) == (f"{site}-07", site, "SensorFailed")
+
+
+def test_operators_of_a_site_take_from_their_own_queue_only(operator: Operator, local_cloud: LocalCloud) -> None:
+    iam, sts = local_cloud.client("iam"), local_cloud.client("sts")
+    account = sts.get_caller_identity()["Account"]
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="home-operator", AssumeRolePolicyDocument=document)["Role"]
+    iam.attach_role_policy(RoleName="home-operator", PolicyArn=operator.outputs["OperatorsPolicyArnhome"])
+    credentials = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="night")["Credentials"]
+    sqs = local_cloud.client("sqs", region=operator.region, credentials=credentials)
+    assert sqs.receive_message(QueueUrl=operator.outputs["OperatorsQueueUrlhome"])["ResponseMetadata"]
+    for queue in ("OperatorsQueueUrlfactory", "OperatorsQueueUrl"):
+        with pytest.raises(sqs.exceptions.ClientError, match="AccessDenied"):
+            sqs.receive_message(QueueUrl=operator.outputs[queue])
+
+
+def test_what_arrives_three_days_late_is_answered_by_the_batch_layer(operator: Operator) -> None:
+    thing, now = "late-01", int(time.time() * 1000)
+    late = now - 3 * 24 * 3600 * 1000
+    topic = f"dt/sensors/home/{thing}/climate"
+    for at, temperature in ((late, 19.5), (now, 22)):
+        message = {"message_id": f"{thing}-{at}", "at": at, "temperature": temperature, "humidity": 40}
+        operator.client("iot-data").publish(topic=topic, qos=1, payload=json.dumps(message))
+    eventually(lambda: operator.latest([thing]) == {thing: now}, what="the newest measurement in the speed layer")
+    assert operator.speed_counts([thing]) == {thing: 1}
+    operator.deliver()
+    eventually(lambda: operator.batch_counts().get(thing) == 2, what="both in the batch layer")
+    minutes = operator.history(thing, 3 * 24 * 60 + 5)["minutes"]
+    assert [(one["layer"], one["messages"], one["temperature"]) for one in minutes] == [
+        ("batch", 1, 19.5),
+        ("speed", 1, 22),
+    ]
 
 
 def test_webhook_delivered_twice_opens_one_ticket_and_the_next_event_closes_it(operator: Operator) -> None:

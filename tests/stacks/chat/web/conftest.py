@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, waiting
 from demo.chat.people import Person, sign_up
-from demo.chat.site import OPTIONS, open_site
+from demo.chat.site import open_site
 from demo.chat.system import Chat
 from stacks.chat import system
 
@@ -47,7 +47,7 @@ eventually = partial(waiting.eventually, within=PATIENCE)
 
 @architecture
 def chat_with_a_name(app: App) -> None:
-    system.add_to(app, {**app.node.try_get_context("chat"), **OPTIONS})
+    system.add_to(app, app.node.try_get_context("chat"))
 
 
 @pytest.fixture(scope="session")

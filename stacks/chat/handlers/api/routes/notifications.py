@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotFoundError, ServiceError
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,13 +32,35 @@ class Choice(BaseModel):
     language: Literal["en", "ja"]
 
 
-class NewDevice(BaseModel):
+class NewMobile(BaseModel):
     """A mobile device, as its platform names it."""
 
     model_config = ConfigDict(extra="forbid")
 
     platform: Literal["apns", "fcm"]
     token: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Keys(BaseModel):
+    """For whom messages to a browser are encrypted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    p256dh: Annotated[str, Field(max_length=100)]
+    auth: Annotated[str, Field(max_length=30)]
+
+
+class NewBrowser(BaseModel):
+    """A browser, as its ``PushSubscription`` describes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    platform: Literal["web_push"]
+    endpoint: Annotated[str, Field(min_length=1, max_length=4096)]
+    keys: Keys
+
+
+NewDevice = Annotated[NewMobile | NewBrowser, Body(discriminator="platform")]
 
 
 @router.get("/me/notifications")
@@ -71,12 +93,15 @@ def choose(body: Choice) -> Answer:
 
 @router.post("/me/devices")
 def add_device(body: NewDevice) -> Answer:
-    """Register a device for push."""
+    """Register a mobile device or a browser for push."""
     people, user = _people(), user_of(router)
     service.accounts.require(user)
     service.budgets.spend(user, Budget.SETTINGS)
     try:
-        device = people.add_device(user, body.platform, body.token)
+        if isinstance(body, NewBrowser):
+            device = people.add_subscription(user, body.endpoint, body.keys.p256dh, body.keys.auth)
+        else:
+            device = people.add_device(user, body.platform, body.token)
     except ValueError as error:
         raise BadRequestError(str(error)) from error
     return {"device": device}, HTTPStatus.CREATED
@@ -100,6 +125,12 @@ def forget(user: str) -> None:
     """Forget what a user chose, and the user's devices: nothing is mailed or pushed from now on."""
     if people := connect():
         people.forget(user)
+
+
+def web_push_key() -> str | None:
+    """Return the public key to which browsers subscribe; None without Web Push."""
+    people = connect()
+    return None if people is None else people.web_push_key
 
 
 @cache

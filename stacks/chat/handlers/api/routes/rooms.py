@@ -14,6 +14,7 @@ from ..accounts import AccountDeletedError
 from ..budgets import Budget
 from ..models import LONGEST_PAGE, Heartbeat, Identifier, Invitation, NewRoom, Session
 from ..ordering import format_cursor
+from . import notifications
 from .caller import Answer, Limit, Room, token_of, user_of
 
 router = APIGatewayHttpRouter()
@@ -38,6 +39,7 @@ def start_session(body: Session) -> Answer:
         "realtime": service.environment.realtime,
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "away_seconds": AWAY_SECONDS,
+        "web_push_key": notifications.web_push_key(),
     }
     return described, HTTPStatus.OK
 

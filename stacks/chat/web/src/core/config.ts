@@ -8,6 +8,8 @@ export interface Api {
 export interface Configuration {
   /** In order of preference. */
   apis: Api[];
+  /** Where to post forms of a bucket whose own address this page may not call. */
+  uploads: { bucket: string; url: string }[];
   userPool: { region: string; clientId: string; endpoint: string };
   /** Only on a developer's machine: `https://<host>` is reached as `http://<host>.<local>`, because there is no DNS. */
   local?: string;
@@ -38,6 +40,13 @@ export function parseConfiguration(value: unknown): Configuration {
         url: text(api["url"], `apis[${index}].url`).replace(/\/+$/, ""),
       };
     }),
+    uploads: (Array.isArray(root["uploads"]) ? root["uploads"] : []).map((one, index) => {
+      const upload = record(one, `uploads[${index}]`);
+      return {
+        bucket: text(upload["bucket"], `uploads[${index}].bucket`),
+        url: text(upload["url"], `uploads[${index}].url`),
+      };
+    }),
     userPool: {
       region: text(pool["region"], "userPool.region"),
       clientId: text(pool["clientId"], "userPool.clientId"),
@@ -60,4 +69,12 @@ export function reachable(url: string, local: string | undefined): string {
   const [, scheme, host = "", rest = ""] = match;
   const plain = scheme === "wss" ? "ws" : "http";
   return `${plain}://${host.endsWith(local) ? host : `${host}.${local}`}${rest}`;
+}
+
+/** Where to post a form: to the bucket itself, or to what stands for it on the page's own host. */
+export function uploadAddress(url: string, { local, uploads }: Pick<Configuration, "local" | "uploads">): string {
+  const { hostname, pathname } = new URL(url);
+  // S3 names a bucket in the host, or else first in the path.
+  const isIn = (bucket: string): boolean => hostname.startsWith(`${bucket}.`) || pathname.split("/")[1] === bucket;
+  return uploads.find(({ bucket }) => isIn(bucket))?.url ?? reachable(url, local);
 }

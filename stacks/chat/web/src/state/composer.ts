@@ -95,7 +95,7 @@ export class ComposerStore {
       const report = (share: number): void => {
         one.progress.value = share;
       };
-      await sendFile({ ...form, url: services.address(form.url) }, file, report, one.cancel.signal);
+      await sendFile({ ...form, url: services.uploadAddress(form.url) }, file, report, one.cancel.signal);
       one.uploadId = form.upload_id;
       one.status.value = "uploaded";
       announce(t("uploaded", { name: file.name }));

@@ -11,6 +11,8 @@ export interface Services {
   me: string;
   /** Turns an address of AWS into one that can be reached from here. */
   address: (url: string) => string;
+  /** Where to post a form. */
+  uploadAddress: (url: string) => string;
   /** Whether messages can be sent now. */
   online: ReadonlySignal<boolean>;
   /** Milliseconds between two heartbeats. */

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { Account } from "../core/account.ts";
-import { type Api, type Configuration, reachable } from "../core/config.ts";
+import { type Api, type Configuration, reachable, uploadAddress } from "../core/config.ts";
 import { Live, type LiveState } from "../core/live.ts";
 import type { LiveEvent, SessionInfo } from "../core/model.ts";
 import { Outbox } from "../core/outbox.ts";
@@ -71,6 +71,7 @@ export class WorkspaceStore {
       outbox,
       me,
       address,
+      uploadAddress: (url) => uploadAddress(url, configuration),
       online: this.connection.online,
       heartbeat: () => (this.#live.session?.heartbeat_seconds ?? 60) * 1000,
       compareChannel: (room, channel) => this.#live.compare(room, channel),

@@ -31,9 +31,15 @@ class SpeedView:
         """Use the table that ``SpeedLayer.share_with`` named in the environment."""
         return cls(boto3.resource("dynamodb", config=CALLS).Table(os.environ[variable]))
 
-    def latest(self, thing: str) -> Latest | None:
-        """Return a thing's state, None when there was no record of it yet."""
-        item = self._table.get_item(Key={"pk": f"THING#{thing}", "sk": "LATEST"}).get("Item")
+    def latest(self, thing: str, *, consistent: bool = False) -> Latest | None:
+        """Return a thing's state, None when there was no record of it yet.
+
+        Args:
+            thing: Its name.
+            consistent: Whether what caused an alert that was received must be in it, at twice the price.
+        """
+        key = {"pk": f"THING#{thing}", "sk": "LATEST"}
+        item = self._table.get_item(Key=key, ConsistentRead=consistent).get("Item")
         if item is None:
             return None
         state = json.loads(str(item["state"]))

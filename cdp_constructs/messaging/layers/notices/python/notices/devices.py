@@ -1,11 +1,11 @@
-"""Devices for push: whose they are, and the SNS endpoints that Regions made for them."""
+"""Devices and browsers for push: whose they are, and the SNS endpoints that Regions made for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from notices.values import MOST_DEVICES, Device, check_device
+from notices.values import MOST_DEVICES, WEB_PUSH, Device, check_device, check_subscription
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -14,9 +14,16 @@ if TYPE_CHECKING:
 class Devices:
     """Devices of users."""
 
-    def __init__(self, table: "Table", platforms: Mapping[str, str]) -> None:
+    web_push_key: str | None
+    """The public key to which browsers subscribe (``applicationServerKey``); None without Web Push."""
+    push_services: Sequence[str] | None
+    """The push services that browsers may have; None without Web Push."""
+
+    def __init__(self, table: "Table", platforms: Mapping[str, str], web_push: Mapping[str, Any] | None = None) -> None:
         self._table = table
         self.platforms = dict(platforms)
+        self.web_push_key = None if web_push is None else str(web_push["public_key"])
+        self.push_services = None if web_push is None else list(web_push["services"])
 
     def add_device(self, user: str, platform: str, token: str) -> str:
         """Register a device for push, and return its id: the same one for the same token.
@@ -28,6 +35,22 @@ class Devices:
             ValueError: for an unknown platform, an empty or too long token, or too many devices.
         """
         device = check_device(platform, token, self.platforms)
+        self._register(user, device, {"platform": platform, "token": token})
+        return device
+
+    def add_subscription(self, user: str, endpoint: str, p256dh: str, auth: str) -> str:
+        """Register a browser for Web Push, as a device: ``endpoint`` and ``keys`` of its ``PushSubscription``.
+
+        Raises:
+            ValueError: without Web Push, for an endpoint that is at no known push service, for other keys than a
+                browser's, or too many devices.
+        """
+        device = check_subscription(endpoint, p256dh, auth, self.push_services)
+        self._register(user, device, {"platform": WEB_PUSH, "token": endpoint, "p256dh": p256dh, "auth": auth})
+        return device
+
+    def _register(self, user: str, device: str, attributes: Mapping[str, str]) -> None:
+        """Give a device to a user, unless the user has too many, and keep the SNS endpoints that it has."""
         mine = {entry.device for entry in self.devices(user)}
         if device not in mine and len(mine) >= MOST_DEVICES:
             raise ValueError(f"{MOST_DEVICES} devices are registered; remove one")
@@ -38,11 +61,10 @@ class Devices:
         self._table.put_item(Item={"pk": device_key(device), "sk": "OWNER", "user": user})
         self._table.update_item(
             Key={"pk": user_key(user), "sk": device_key(device)},
-            UpdateExpression="SET platform = :platform, #token = :token",
-            ExpressionAttributeNames={"#token": "token"},
-            ExpressionAttributeValues={":platform": platform, ":token": token},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+            ExpressionAttributeNames={f"#{name}": name for name in attributes},
+            ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
         )
-        return device
 
     def remove_device(self, user: str, device: str) -> bool:
         """Forget a device of the user; False when the user has no such device."""
@@ -71,6 +93,8 @@ class Devices:
                     for name, value in item.items()
                     if name.startswith("endpoint#")
                 },
+                p256dh=str(item.get("p256dh", "")),
+                auth=str(item.get("auth", "")),
             )
             for item in self._items(user, "DEVICE#")
         ]

@@ -29,16 +29,22 @@ class Notices(Devices):
     """Preferences and devices of users."""
 
     def __init__(
-        self, table: "Table", *, platforms: Mapping[str, str] | None = None, clock: Callable[[], float] = time.time
+        self,
+        table: "Table",
+        *,
+        platforms: Mapping[str, str] | None = None,
+        web_push: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Use a table.
 
         Args:
             table: Keys ``pk`` and ``sk``, time to live by ``expires_at``.
             platforms: ARN of the platform application by platform, such as ``{"fcm": "arn:…"}``.
+            web_push: ``public_key`` and ``services`` of Web Push; without it browsers cannot subscribe.
             clock: Epoch seconds.
         """
-        super().__init__(table, platforms or {})
+        super().__init__(table, platforms or {}, web_push)
         self._clock = clock
 
     @classmethod
@@ -47,7 +53,7 @@ class Notices(Devices):
         config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
         settings = json.loads(os.environ[variable])
         table = boto3.resource("dynamodb", config=config).Table(settings["table"])
-        return cls(table, platforms=settings["platforms"])
+        return cls(table, platforms=settings["platforms"], web_push=settings.get("web_push"))
 
     def preferences(self, user: str) -> Preferences:
         """Return what the user chose."""

@@ -3,9 +3,13 @@
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from notices.push_services import check_keys, is_push_service
+
+WEB_PUSH = "web_push"
+"""The platform of browsers."""
 LANGUAGES = ("en", "ja")
 QUIET_MINUTES = range(5, 24 * 60 + 1)
 MOST_DEVICES = 20
@@ -36,13 +40,19 @@ class Preferences:
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A mobile device of a user."""
+    """A mobile device or a browser of a user."""
 
     device: str
     platform: str
+    """Of a platform application, or ``web_push`` for a browser."""
     token: str
-    endpoints: Mapping[str, str]
+    """What the platform calls the device; the endpoint of a browser."""
+    endpoints: Mapping[str, str] = field(default_factory=dict)
     """SNS endpoint by Region; created when a Region first pushes to the device."""
+    p256dh: str = ""
+    """The public key of a browser."""
+    auth: str = ""
+    """The secret of a browser."""
 
 
 def check_choice(*, mail: object, push: object, quiet_minutes: int, language: str, address: str | None) -> None:
@@ -77,4 +87,24 @@ def check_device(platform: str, token: str, platforms: Collection[str]) -> str:
         raise ValueError(f"platform is {platform!r}; there are {known}")
     if not token or len(token) > LONGEST_TOKEN or not token.isprintable():
         raise ValueError(f"token must be printable, with 1 to {LONGEST_TOKEN} characters")
+    return device_id(platform, token)
+
+
+def check_subscription(endpoint: str, p256dh: str, auth: str, services: Collection[str] | None) -> str:
+    """Return the id of a browser that subscribed to Web Push: the same one for the same endpoint.
+
+    Raises:
+        ValueError: without Web Push, for an endpoint that is at none of the push services, or for other keys than a
+            browser's.
+    """
+    if services is None:
+        raise ValueError("there is no Web Push")
+    if len(endpoint) > LONGEST_TOKEN or not is_push_service(endpoint, services):
+        raise ValueError("endpoint is at no push service that is known here")
+    check_keys(p256dh, auth)
+    return device_id(WEB_PUSH, endpoint)
+
+
+def device_id(platform: str, token: str) -> str:
+    """Return the id of a device."""
     return hashlib.sha256(f"{platform}#{token}".encode()).hexdigest()[:32]

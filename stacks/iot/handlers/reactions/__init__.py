@@ -1,0 +1,1 @@
+"""Reactions: what a device has switched on while a threshold is crossed."""

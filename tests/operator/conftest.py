@@ -1,0 +1,95 @@
+"""Both systems with everything switched on, as their operator meets them: one deployment of each for the session."""
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from aws_cdk import App
+
+from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.operations.deployed_stack import DeployedStack
+from cdp_constructs.testing import architecture
+from stacks.chat import system as chat_system
+from stacks.iot import system as iot_system
+from tests.operator.shell import Shell
+from tests.stacks.chat.clients import Chat
+from tests.stacks.iot.test_stacks import EVERYTHING
+
+# `make test` validates the templates and runs the packs; here only the operator judges.
+os.environ.setdefault("CDK_VALIDATION", "false")
+
+
+@pytest.fixture(scope="session")
+def nag_packs() -> Callable[[App], list[Any]]:
+    return lambda _app: []
+
+
+@architecture
+def chat_with_everything(app: App) -> None:
+    """The chat as it comes, which has everything: routing, notices, and a web client with a name."""
+    chat_system.add_to(app, app.node.try_get_context("chat"))
+
+
+@pytest.fixture(scope="session")
+def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
+    """The chat in two Regions."""
+    return Chat(local_cloud, deployed(chat_with_everything))
+
+
+@architecture
+def iot_with_everything(app: App) -> None:
+    """The IoT system under the name that the pages have."""
+    # A claim certificate is registered by hand, and changes no alarm.
+    options = {name: value for name, value in EVERYTHING.items() if name != "claim_certificate_arns"}
+    iot_system.add_to(app, {**app.node.try_get_context("iot"), **options})
+
+
+@pytest.fixture(scope="session")
+def iot(deployed: Callable[..., Deployment]) -> Deployment:
+    """The IoT system."""
+    return deployed(iot_with_everything)
+
+
+@pytest.fixture(scope="session")
+def chat_shell(local_cloud: LocalCloud, chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/index.md", {"owner": lambda _command: chat.user().sub})
+
+
+@pytest.fixture(scope="session")
+def iot_shell(local_cloud: LocalCloud, iot: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    (region,) = iot.regions.values()
+
+    def certificate(_command: str) -> str:
+        made = local_cloud.client("iot", region).create_keys_and_certificate(setAsActive=True)
+        return str(made["certificateId"])
+
+    values = {
+        "principal": certificate,
+        "certificate": certificate,
+        "serial number": lambda _command: "A-0001",
+        "rawData": lambda _command: "eyJhIjogMX0=",
+    }
+    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/iot/index.md", values)
+
+
+def _shell(
+    cloud: LocalCloud, folders: pytest.TempPathFactory, index: str, values: dict[str, Callable[[str], str]]
+) -> Shell:
+    def message(command: str) -> str:
+        """Put a message into the queue that the command names, and read its id as the page says: with `show`."""
+        (queue,) = re.findall(r"(\S+) <message>", command)
+        name = queue.replace("/", "")
+        known = {one.name: one for one in stack.of_type("AWS::SQS::Queue")}
+        url = (known.get(f"{name}DeadLetterQueue") or known[name]).physical_id
+        stack.client("sqs").send_message(QueueUrl=url, MessageBody="poison")
+        shown = shell.run(f"cdp dead-letters show {queue} --limit 100")
+        return re.findall(r"^-- (\S+)", shown, re.MULTILINE)[-1]
+
+    shell = Shell(cloud, folders.mktemp("shell"), index, {"message": message, **values})
+    key, secret = cloud.root.credentials()
+    session = boto3.Session(key, secret, region_name=shell.exported("AWS_REGION"))
+    stack = DeployedStack(shell.exported("CDP_STACK"), session, endpoint_url=cloud.endpoint)
+    return shell

@@ -1,0 +1,64 @@
+"""Whoever follows an alarm to its page can copy every command of it, and each does what the page says."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from cdp_constructs.local import Deployment, LocalCloud
+from tests.operator.shell import Shell
+from tests.stacks import runbooks
+from tests.stacks.chat.clients import REGIONS, Chat
+
+CHAT, IOT = "docs/runbooks", "docs/runbooks/iot"
+NOT_RUN: dict[str, str] = {}
+"""Commands that cannot run on the embedded cloud, and why."""
+
+
+def descriptions(cloud: LocalCloud, region: str) -> Iterator[tuple[str, str]]:
+    """Yield name and description of every alarm of a Region."""
+    for page in cloud.client("cloudwatch", region).get_paginator("describe_alarms").paginate():
+        for alarm in [*page["MetricAlarms"], *page.get("CompositeAlarms", [])]:
+            yield alarm["AlarmName"], alarm.get("AlarmDescription", "")
+
+
+def test_every_alarm_leads_to_its_page(local_cloud: LocalCloud, chat: Chat, iot: Deployment) -> None:
+    assert chat
+    found = {
+        (region, name): text
+        for region in {*REGIONS, "us-east-1", *iot.regions.values()}
+        for name, text in descriptions(local_cloud, region)
+    }
+    assert len(found) > 100
+    pages = {*runbooks.pages(CHAT), *runbooks.pages(IOT)}
+    lost = [name for name, text in found.items() if text.rpartition("Runbook: ")[2] not in pages]
+    assert lost == []
+
+
+def run(shell: Shell, page: str) -> None:
+    for command in runbooks.commands_of(page):
+        if command not in NOT_RUN:
+            shell.run(command)
+
+
+@pytest.mark.parametrize("page", sorted({*runbooks.pages(CHAT), f"{CHAT}/index.md"}))
+def test_the_commands_of_a_page_of_the_chat_run_as_printed(page: str, chat_shell: Shell) -> None:
+    run(chat_shell, page)
+
+
+@pytest.mark.parametrize("page", sorted({*runbooks.pages(IOT), f"{IOT}/index.md"}))
+def test_the_commands_of_a_page_of_the_iot_system_run_as_printed(page: str, iot_shell: Shell) -> None:
+    run(iot_shell, page)
+
+
+def test_what_cannot_be_run_is_on_a_page(chat_shell: Shell) -> None:
+    assert chat_shell
+    pages = {*runbooks.pages(CHAT), *runbooks.pages(IOT)}
+    assert NOT_RUN.keys() <= {command for page in pages for command in runbooks.commands_of(page)}
+
+
+def test_no_page_purges_a_queue_that_has_good_messages() -> None:
+    pages = {*runbooks.pages(CHAT), *runbooks.pages(IOT)}
+    purging = {page for page in pages if re.search(r"purge", (runbooks.ROOT / page).read_text())}
+    # There everything is what could not be read; and live events that are minutes old are of no use to anybody.
+    assert purging == {f"{IOT}/rejected-records.md", f"{CHAT}/late.md"}
