@@ -127,6 +127,7 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both syst
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
 	$(BIN)/python -m pytest tests/operator -m operator -n 0 $(PYTEST_ARGS)
+
 test-clients: $(INSTALLED) ## devices written with the AWS IoT Device SDK and with Node.js, in the fleet beside ours
 	$(BIN)/python -m pytest tests/behaviour/stacks/iot -m clients -n 0 $(PYTEST_ARGS)
 
