@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import httpx
 from botocore.auth import SigV4Auth
@@ -334,7 +333,8 @@ def mails(address: str) -> Act:
     @contextmanager
     def act(alarm: Alarm) -> Iterator[None]:
         ses = alarm.client("sesv2")
-        identity = ses.list_email_identities()["EmailIdentities"][0]["IdentityName"]
+        identity = f"{uuid.uuid4().hex}.example.com"
+        ses.create_email_identity(EmailIdentity=identity)
         ses.send_email(
             FromEmailAddress=f"notices@{identity}",
             Destination={"ToAddresses": [f"{address}@simulator.amazonses.com"]},
@@ -412,14 +412,16 @@ def three_wrong_senders(alarm: Alarm) -> Iterator[None]:
 
 
 def wrong_webhooks(count: int) -> Act:
-    """Return the act of sending webhooks without a signature."""
+    """Return the act of sending webhooks without a signature, and with a wrong secret in the address."""
 
     @contextmanager
     def act(alarm: Alarm) -> Iterator[None]:
-        host = urlsplit(alarm.deployment.outputs[alarm.stack]["WebhookUrl"])
-        base = alarm.cloud.http_api_url((host.hostname or "").partition(".")[0], alarm.region)
+        api = alarm.physical(f"{alarm.logical_id.removesuffix('RejectedAlarm').removesuffix('All')}Api")
+        routes = alarm.client("apigatewayv2").get_routes(ApiId=api)["Items"]
+        [path] = [route["RouteKey"].removeprefix("POST ") for route in routes]
+        url = alarm.cloud.http_api_url(api, alarm.region) + path.replace("{secret}", "wrong")
         for _ in range(count):
-            answer = httpx.post(f"{base}{host.path}", json={}, headers={"X-GitHub-Delivery": str(uuid.uuid4())})
+            answer = httpx.post(url, json={}, headers={"X-GitHub-Delivery": str(uuid.uuid4())})
             assert answer.status_code // 100 == 4
         yield
 
@@ -474,8 +476,8 @@ CAUSES = (
     Cause(("RefusedSubscribeAlarm",), refused_devices("Subscribe")),
     Cause(("FleetRefusedAlarm",), unlisted_devices),
     Cause(("RejectedRecordsAlarm",), three_wrong_senders),
-    Cause(("TrackerAllRejectedAlarm",), wrong_webhooks(1), settles=70),
-    Cause(("TrackerRejectedAlarm",), wrong_webhooks(10)),
+    Cause(("AllRejectedAlarm",), wrong_webhooks(1), settles=70),
+    Cause(("TrackerRejectedAlarm", "BacklogRejectedAlarm"), wrong_webhooks(10)),
     Cause(
         ("ConnectErrorsAlarm",),
         metric_alone,
