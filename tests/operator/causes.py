@@ -418,7 +418,7 @@ def wrong_webhooks(count: int) -> Act:
         url = alarm.cloud.http_api_url(api, alarm.region) + path.replace("{secret}", "wrong")
         for _ in range(count):
             answer = httpx.post(url, json={}, headers={"X-GitHub-Delivery": str(uuid.uuid4())})
-            assert answer.status_code // 100 == 4
+            assert answer.status_code // 100 == 4, f"{url}: {answer.status_code} {answer.text}"
         yield
 
     return act
