@@ -18,7 +18,7 @@ SUPPLY_CHAIN_LOCK := requirements/supply-chain.lock
 WEB := stacks/chat/web
 WEB_TOOLS := $(WEB)/node_modules/.installed
 WEB_BUILT := $(WEB)/dist/index.html
-WEB_SOURCES := $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/tsconfig.json $(shell find $(WEB)/src $(WEB)/public -type f)
+WEB_SOURCES := $(WEB)/index.html $(wildcard $(WEB)/vite.*) $(WEB)/tsconfig.json $(shell find $(WEB)/src $(WEB)/public -type f)
 CHROMIUM ?= /usr/bin/chromium
 
 # Byte code is cached and jsii runs on Node 24 of the virtual environment, not on whatever the machine has.
@@ -63,7 +63,7 @@ $(WEB_TOOLS): $(WEB)/package-lock.json | $(INSTALLED)
 	@touch $@
 
 $(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent build -- --logLevel warn
+	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent build
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)

@@ -16,6 +16,7 @@ from cdp_constructs.data.storage_index import StorageIndex as StorageIndex
 from cdp_constructs.delivery.cache_distribution import CacheDistribution as CacheDistribution
 from cdp_constructs.delivery.direct_hosting import DirectHosting as DirectHosting
 from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution as PrivateCacheDistribution
+from cdp_constructs.delivery.web_application_firewall import WebApplicationFirewall as WebApplicationFirewall
 from cdp_constructs.iot.aggregation import Aggregation as Aggregation
 from cdp_constructs.iot.broadcast import Broadcast as Broadcast
 from cdp_constructs.iot.claim_certificate import ClaimCertificate as ClaimCertificate
@@ -48,8 +49,6 @@ from cdp_constructs.operations.growth import add_growth_alarms as add_growth_ala
 from cdp_constructs.operations.log_lines import LogLine as LogLine
 from cdp_constructs.operations.log_lines import error_about as error_about
 from cdp_constructs.operations.log_lines import log_lines as log_lines
-from cdp_constructs.operations.placeholders import METADATA as METADATA
-from cdp_constructs.operations.placeholders import PARAMETER as PARAMETER
 from cdp_constructs.operations.placeholders import Placeholder as Placeholder
 from cdp_constructs.operations.placeholders import is_placeholder as is_placeholder
 from cdp_constructs.operations.placeholders import refuse_placeholders as refuse_placeholders

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -81,7 +81,7 @@ class SignInUserPool(Construct):
             ``UserPoolEmail.with_ses(…)`` in production.
         rate_limit: Requests of one IP address in five minutes, 10 to 2,000,000,000, renewals of sessions not counted;
             AWS WAF refuses what is above. No limit by default: a web ACL costs $6 a month. At least what all users
-            behind one address need.
+            behind one address need. For more rules ``attach_web_acl``.
         alarm_topic: Receives an alarm when Cognito throttles sign-ins; by default there is none.
         removal_policy: What happens to the accounts when the stack is deleted; they are kept by default. With DESTROY
             deletion protection is off too.
@@ -118,6 +118,7 @@ class SignInUserPool(Construct):
         token = access_token_validity or Duration.hours(4)
         session = refresh_token_validity or days(90)
         self._check_validity(token, session)
+        self._has_web_acl = rate_limit is not None
         if rate_limit is not None:
             check_range(self, "rate_limit", rate_limit, low=10, high=2_000_000_000, unit="requests", source=_RATES)
         self.user_pool = self._add_user_pool(self_sign_up=self_sign_up, email=email, removal_policy=removal_policy)
@@ -154,6 +155,27 @@ class SignInUserPool(Construct):
     def alarms(self) -> "list[cloudwatch.Alarm]":
         """The alarms of this pattern, for a composite alarm or a dashboard."""
         return alarms_of(self)
+
+    def attach_web_acl(self, web_acl_arn: str) -> None:
+        """Let AWS WAF judge every request to the pool's public API; a pool has one web ACL at most.
+
+        Args:
+            web_acl_arn: ARN of a web ACL of scope REGIONAL in the pool's Region, such as that of a
+                ``WebApplicationFirewall``.
+
+        Raises:
+            InvalidOptionError: for a web ACL of scope CLOUDFRONT, and when there is one already.
+        """
+        if self._has_web_acl:
+            fix = "Leave rate_limit out, and let the web ACL that you attach limit the rate"
+            raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}, a second web ACL", fix)
+        if not Token.is_unresolved(web_acl_arn) and ":regional/" not in web_acl_arn:
+            fix = "Make the web ACL in the pool's Region with scope REGIONAL"
+            raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}", fix)
+        from cdp_constructs.api._sign_in_web_acl import associate
+
+        self._has_web_acl = True
+        associate(self, self.user_pool, web_acl_arn)
 
     def metric_throttled_sign_ins(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Sign-ins of the public client that Cognito throttled. Sum over 5 minutes by default, as it publishes them."""

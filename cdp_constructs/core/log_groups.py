@@ -14,6 +14,7 @@ def add_log_group(
     log_retention: logs.RetentionDays,
     removal_policy: "RemovalPolicy",
     encryption_key: "kms.IKey | None" = None,
+    name: str | None = None,
 ) -> logs.LogGroup:
     """Add a log group.
 
@@ -24,11 +25,17 @@ def add_log_group(
         removal_policy: What happens to the log group when the stack is deleted.
         encryption_key: A customer-managed key, which CloudWatch Logs is then allowed to use; by default CloudWatch Logs
             encrypts with a key of its own.
+        name: Its name, where a service wants one of a certain form; by default CloudFormation makes one.
     """
     if encryption_key is not None:
         from cdp_constructs.core.keys import let_logs_use_key
 
         let_logs_use_key(scope, encryption_key)
     return logs.LogGroup(
-        scope, construct_id, retention=log_retention, encryption_key=encryption_key, removal_policy=removal_policy
+        scope,
+        construct_id,
+        log_group_name=name,
+        retention=log_retention,
+        encryption_key=encryption_key,
+        removal_policy=removal_policy,
     )

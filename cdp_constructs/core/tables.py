@@ -23,6 +23,7 @@ def add_table(
     expires: bool = True,
     expiry_attribute: str = EXPIRY,
     encryption_key: "kms.IKey | None" = None,
+    replica_regions: "Sequence[str]" = (),
 ) -> dynamodb.TableV2:
     """Add a table, on demand and with point-in-time recovery, whose keys are strings.
 
@@ -36,6 +37,7 @@ def add_table(
         expires: Whether DynamoDB deletes items after ``expires_at`` (epoch seconds).
         expiry_attribute: Another name of that attribute, where a library decides it.
         encryption_key: A customer-managed key; by default DynamoDB encrypts with a key of its own.
+        replica_regions: Other Regions with a replica; by default there is none.
     """
     table = dynamodb.TableV2(
         scope,
@@ -51,6 +53,7 @@ def add_table(
         encryption=_encryption(scope, encryption_key) if encryption_key is not None else None,
         deletion_protection=removal_policy is not RemovalPolicy.DESTROY,
         removal_policy=removal_policy,
+        replicas=[dynamodb.ReplicaTableProps(region=region) for region in replica_regions] or None,
     )
     if encryption_key is not None and _has_no_region(scope):
         resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1

@@ -33,6 +33,7 @@ class IndexFunctions:
         *,
         bucket: "s3.IBucket",
         prefix: str,
+        owner_metadata: str | None,
         table: "dynamodb.ITable",
         table_key: "kms.IKey | None",
         encryption_key: "kms.IKey | None",
@@ -45,6 +46,7 @@ class IndexFunctions:
             scope: The index.
             bucket: What is indexed.
             prefix: Below which it is indexed.
+            owner_metadata: Names the owner of an object; None for the first part of the key.
             table: The index.
             table_key: What the table is encrypted with.
             encryption_key: What logs are encrypted with.
@@ -54,6 +56,7 @@ class IndexFunctions:
         self._scope = scope
         self._bucket = bucket
         self._prefix = prefix
+        self._owner_metadata = owner_metadata
         self._table = table
         self._table_key = table_key
         self._encryption_key = encryption_key
@@ -99,7 +102,12 @@ class IndexFunctions:
         return function
 
     def _environment(self) -> dict[str, str]:
-        return {"BUCKET": self._bucket.bucket_name, "PREFIX": self._prefix, "TABLE_NAME": self._table.table_name}
+        return {
+            "BUCKET": self._bucket.bucket_name,
+            "PREFIX": self._prefix,
+            "TABLE_NAME": self._table.table_name,
+            **({} if self._owner_metadata is None else {"OWNER_METADATA": self._owner_metadata}),
+        }
 
     def _allow(self, function: "lambda_.Function", table_actions: "Sequence[str]") -> None:
         objects = self._bucket.arn_for_objects(f"{self._prefix}*")

@@ -1,5 +1,7 @@
 """Storage Index: what is in a bucket, found by owner and by time."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -25,14 +27,15 @@ from cdp_constructs.core.queues import (
     metric_dead_letters,
     metric_oldest_message,
 )
-from cdp_constructs.core.tables import add_table, key_of, string_attribute
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_regions
+from cdp_constructs.core.tables import key_of
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
 from cdp_constructs.data._index_functions import (
     RECONCILIATION_TIMEOUT,
     WRITER_TIMEOUT,
     IndexFunctions,
     schedule_reconciliation,
 )
+from cdp_constructs.data._index_table import DAY_INDEX, OWNER_INDEX, add_index_table, check_names
 
 _LONGEST_INTERVAL = Duration.days(7)
 _INTERVALS = "a run may take 15 minutes, and drift should not stay longer than a week"
@@ -51,9 +54,9 @@ class StorageIndex(Construct):
         index.grant_read(gallery)
     """
 
-    owner_index = "ByOwner"
+    owner_index = OWNER_INDEX
     """Name of the global secondary index for queries by ``owner``, sorted by ``modified_at``."""
-    day_index = "ByDay"
+    day_index = DAY_INDEX
     """Name of the global secondary index for queries by ``day``, sorted by ``modified_at``."""
 
     bucket: s3.IBucket
@@ -80,6 +83,7 @@ class StorageIndex(Construct):
         *,
         bucket: s3.IBucket,
         prefix: str = "",
+        owner_metadata: str | None = None,
         table: dynamodb.ITable | None = None,
         reconcile_every: Duration | None = None,
         encryption_key: kms.IKey | None = None,
@@ -94,11 +98,14 @@ class StorageIndex(Construct):
             construct_id: Id inside ``scope``.
             bucket: A bucket of the same Region that sends its events to EventBridge, as the one of
                 ``DirectObjectUpload`` does. Several indexes of one bucket are possible.
-            prefix: Only objects whose key begins so, such as ``accepted/``; it ends with ``/``. The first part of the
-                key below it is the object's owner. Default: all objects.
+            prefix: Only objects whose key begins so, such as ``accepted/``; it ends with ``/``. Default: all objects.
+            owner_metadata: Name of the user metadata whose value is an object's owner, without ``x-amz-meta-``, such as
+                ``album``; objects without it are found by day only. Default: the first part of the key below
+                ``prefix`` is the owner.
             table: An existing table, also for several indexes: partition key ``object``, the global secondary indexes
                 ``ByOwner`` and ``ByDay`` (their keys are strings, all attributes are projected), time to live by
-                ``expires_at``. Default: a new one, on demand, with point-in-time recovery and deletion protection.
+                ``expires_at``; ``global_table`` makes one of several Regions. Default: a new one, on demand, with
+                point-in-time recovery and deletion protection.
             reconcile_every: Time between reconciliations, 15 minutes to 7 days. A run takes up to 15 minutes, then the
                 next one continues from there. Default: 1 day.
             encryption_key: A customer-managed key for what is made here: table, queues and logs. Default: keys of AWS.
@@ -108,9 +115,9 @@ class StorageIndex(Construct):
                 protected from deletion.
 
         Raises:
-            InvalidOptionError: for a prefix without ``/`` at its end, an interval out of range, ``removal_policy`` for
-                an existing table, a bucket of this app that sends no events to EventBridge, or a resource of another
-                Region.
+            InvalidOptionError: for a prefix without ``/`` at its end, an impossible name of metadata, an interval out
+                of range, ``removal_policy`` for an existing table, a bucket of this app that sends no events to
+                EventBridge, or a resource of another Region.
         """
         super().__init__(scope, construct_id)
         given = {"bucket": bucket, "table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
@@ -119,11 +126,12 @@ class StorageIndex(Construct):
         low, high = RECONCILIATION_TIMEOUT, _LONGEST_INTERVAL
         check_duration(self, "reconcile_every", interval, low=low, high=high, source=_INTERVALS)
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        if prefix and not prefix.endswith("/"):
-            raise InvalidOptionError(self, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
+        check_names(self, prefix=prefix, owner_metadata=owner_metadata)
         self.bucket = bucket
         self.encryption_key = encryption_key
-        self.table = table or self._make_table(removal_policy)
+        self.table = table or add_index_table(
+            self, "Table", encryption_key=encryption_key, removal_policy=removal_policy
+        )
         self._table_key = key_of(self.table, encryption_key if table is None else None)
         self.dead_letter_queue = add_dead_letter_queue(
             self,
@@ -143,6 +151,7 @@ class StorageIndex(Construct):
             self,
             bucket=bucket,
             prefix=prefix,
+            owner_metadata=owner_metadata,
             table=self.table,
             table_key=self._table_key,
             encryption_key=encryption_key,
@@ -186,6 +195,26 @@ class StorageIndex(Construct):
             "the bucket's EventBridge setting and at the dead-letter queue.",
         )
 
+    @staticmethod
+    def global_table(
+        scope: Construct,
+        construct_id: str,
+        *,
+        replica_regions: Sequence[str],
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> dynamodb.TableV2:
+        """Make a table for the option ``table`` of indexes in several Regions: each then answers for all buckets.
+
+        Args:
+            scope: A stack of the first Region.
+            construct_id: Id inside ``scope``.
+            replica_regions: The other Regions; their indexes take the replica, by ``TableV2.from_table_arn``.
+            removal_policy: As of the class, for this table.
+        """
+        return add_index_table(
+            scope, construct_id, encryption_key=None, removal_policy=removal_policy, replica_regions=replica_regions
+        )
+
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:
         """The alarms of this index; none without ``alarm_topic``."""
@@ -218,20 +247,3 @@ class StorageIndex(Construct):
     def metric_reconciliation_dead_letters(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Failed runs that wait in ``reconciliation_dead_letter_queue``, per minute by default."""
         return metric_dead_letters(self.reconciliation_dead_letter_queue, period=period)
-
-    def _make_table(self, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
-        return add_table(
-            self,
-            "Table",
-            partition_key="object",
-            indexes=[
-                dynamodb.GlobalSecondaryIndexPropsV2(
-                    index_name=name,
-                    partition_key=string_attribute(key),
-                    sort_key=string_attribute("modified_at"),
-                )
-                for name, key in ((self.owner_index, "owner"), (self.day_index, "day"))
-            ],
-            encryption_key=self.encryption_key,
-            removal_policy=removal_policy,
-        )

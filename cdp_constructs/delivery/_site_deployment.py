@@ -23,7 +23,8 @@ def deploy_files(
     cache_control: str,
     prune: bool,
     only: str | None = None,
-    without: str | None = None,
+    without: Sequence[str] = (),
+    content_type: str | None = None,
 ) -> s3_deployment.BucketDeployment:
     """Put files of a source into a bucket. Nothing is invalidated, so that no permission on a distribution is needed.
 
@@ -36,7 +37,8 @@ def deploy_files(
         cache_control: How long readers keep them.
         prune: Whether files of the bucket that the source lacks are removed; those that are left out stay.
         only: Pattern of the files that are taken; all by default.
-        without: Pattern of the files that are left out; none by default.
+        without: Patterns of the files that are left out; none by default.
+        content_type: What readers take them for; by default what the extension says.
     """
     return s3_deployment.BucketDeployment(
         scope,
@@ -45,7 +47,8 @@ def deploy_files(
         destination_bucket=bucket,
         cache_control=[s3_deployment.CacheControl.from_string(cache_control)],
         prune=prune,
-        exclude=["*"] if only is not None else without and [without],
+        exclude=["*"] if only is not None else list(without) or None,
+        content_type=content_type,
         include=None if only is None else [only],
         log_group=log_group,
         output_object_keys=False,

@@ -1,6 +1,10 @@
 """Where the files of a site are read from, and which file a path of the site is."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote
 
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -8,26 +12,34 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.validation import InvalidOptionError
 
 # Only what has no extension is a page: a missing file stays missing, and answers of an API are not touched, as error
-# pages of the distribution would.
+# pages of the distribution would. Below /.well-known/ (RFC 8615) are files, whatever their names.
 _SINGLE_PAGE = """\
+var files = %s;
 function handler(event) {
   var request = event.request;
   var name = request.uri.slice(request.uri.lastIndexOf("/") + 1);
+  if (request.uri.indexOf("/.well-known/") === 0 || files.indexOf(request.uri) >= 0) return request;
   if (name.indexOf(".") < 0) request.uri = "/index.html";
   return request;
 }
 """
 _FOLDERS = """\
+var files = %s;
 function handler(event) {
   var request = event.request;
   var name = request.uri.slice(request.uri.lastIndexOf("/") + 1);
+  if (request.uri.indexOf("/.well-known/") === 0 || files.indexOf(request.uri) >= 0) return request;
   if (name === "") request.uri += "index.html";
   else if (name.indexOf(".") < 0) request.uri += "/index.html";
   return request;
 }
 """
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
+_LARGEST_FUNCTION = 10 * 1024
+WELL_KNOWN = ".well-known"
 
 
 def add_page_function(scope: Construct, *, single_page: bool) -> cloudfront.Function:
@@ -36,9 +48,33 @@ def add_page_function(scope: Construct, *, single_page: bool) -> cloudfront.Func
         scope,
         "Pages",
         comment=path_of(scope)[-128:],
-        code=cloudfront.FunctionCode.from_inline(_SINGLE_PAGE if single_page else _FOLDERS),
+        code=cloudfront.FunctionCode.from_inline(_page_code([], single_page=single_page)),
         runtime=cloudfront.FunctionRuntime.JS_2_0,
     )
+
+
+def keep_files(function: cloudfront.Function, folder: Path, *, single_page: bool) -> None:
+    """Let the function leave files of the site alone that have no extension, such as ``LICENSE``.
+
+    Raises:
+        InvalidOptionError: when these are too many for a CloudFront Function.
+    """
+    files = sorted(
+        f"/{quote(path.relative_to(folder).as_posix())}"
+        for path in folder.rglob("*")
+        if path.is_file() and "." not in path.name and WELL_KNOWN not in path.relative_to(folder).parts
+    )
+    code = _page_code(files, single_page=single_page)
+    if len(code) > _LARGEST_FUNCTION:
+        problem = f"has {len(files)} files without an extension, whose names do not fit into a CloudFront Function"
+        fix = "Give most of them an extension: what has none is a page of the site"
+        raise InvalidOptionError(function, "folder", problem, fix)
+    resource = cast("cloudfront.CfnFunction", function.node.default_child)
+    resource.function_code = code
+
+
+def _page_code(files: Sequence[str], *, single_page: bool) -> str:
+    return (_SINGLE_PAGE if single_page else _FOLDERS) % json.dumps(list(files))
 
 
 def site_origin(buckets: Sequence[s3.IBucket]) -> cloudfront.IOrigin:

@@ -18,9 +18,12 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
-from cdp_constructs.delivery._site_origin import add_page_function, site_origin
+from cdp_constructs.delivery._site_origin import WELL_KNOWN, add_page_function, keep_files, site_origin
 from cdp_constructs.delivery.cache_distribution import CacheDistribution
 
+# Devices take it as JSON only, and it has no extension to say so:
+# https://developer.apple.com/documentation/xcode/supporting-associated-domains
+_APP_LINKS = f"{WELL_KNOWN}/apple-app-site-association"
 _INDEX = "index.html"
 _YEAR = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
@@ -96,11 +99,13 @@ class DirectHosting(Construct):
         self._buckets = [self.bucket] if failover_bucket is None else [self.bucket, failover_bucket]
         self._pages: list[s3_deployment.BucketDeployment] = []
         self._configurations: dict[str, s3_deployment.ISource] = {}
+        self._single_page = single_page
+        self._page_function = add_page_function(self, single_page=single_page)
         self.cache = CacheDistribution(
             self,
             "Cache",
             origin=site_origin(self._buckets),
-            viewer_request=add_page_function(self, single_page=single_page),
+            viewer_request=self._page_function,
             domain_names=domain_names,
             certificate=certificate,
             zone=zone,
@@ -147,8 +152,10 @@ class DirectHosting(Construct):
             raise InvalidOptionError(self, "folder", f"{str(folder)!r} has no {_INDEX}", fix)
         if self._pages:
             raise InvalidOptionError(self, "folder", f"is {str(folder)!r}, a second one", "Give a site one folder")
+        keep_files(self._page_function, folder, single_page=self._single_page)
         source = s3_deployment.Source.asset(str(folder))
         log_group = deployment_logs(self)
+        links = (folder / _APP_LINKS).is_file()
         for number, bucket in enumerate(self._buckets):
             suffix = "Failover" if number else ""
             assets = deploy_files(
@@ -169,9 +176,21 @@ class DirectHosting(Construct):
                 log_group=log_group,
                 cache_control=_ASK_AGAIN,
                 prune=True,
-                without=immutable,
+                without=[immutable, _APP_LINKS] if links else [immutable],
             )
             pages.node.add_dependency(assets)
+            if links:
+                deploy_files(
+                    self,
+                    f"AppLinks{suffix}",
+                    bucket=bucket,
+                    source=source,
+                    log_group=log_group,
+                    cache_control=_ASK_AGAIN,
+                    prune=False,
+                    only=_APP_LINKS,
+                    content_type="application/json",
+                ).node.add_dependency(pages)
             self._pages.append(pages)
         acknowledge_deployments(self, self._pages[0].handler_role, self._buckets)
         for configuration in self._configurations.values():

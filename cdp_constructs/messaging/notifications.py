@@ -226,9 +226,9 @@ class Notifications(Construct):
         name = {"mail": "SentMails", "push": "SentPushes", "web_push": "SentWebPushes"}[channel]
         return function_metric(self.delivery_function, name, period=period)
 
-    def metric_refused(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+    def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Mails that SES did not take, repetitions included, per 5 minutes by default."""
-        return function_metric(self.delivery_function, "RefusedMails", period=period)
+        return function_metric(self.delivery_function, "RejectedMails", period=period)
 
     def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Age in seconds of the oldest notice that was not kept yet, per minute by default."""

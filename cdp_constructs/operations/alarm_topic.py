@@ -109,7 +109,7 @@ def warn_without_receiver(scope: Construct, option: str) -> None:
     """
     Annotations.of(scope).add_warning_v2(
         WITHOUT_RECEIVER,
-        f"{option} is not set: alarms go to a topic without a subscription, and nobody hears of them. Set it, or "
+        f"{option} is not set: alarms go to a topic without a subscription, and nobody receives them. Set it, or "
         f"subscribe to the topic and call Annotations.of(app).acknowledge_warning({WITHOUT_RECEIVER!r}).",
     )
 

@@ -1,6 +1,7 @@
 """Lines of a log group: those of a time, and the error that a consumer logged about one message."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 
 __all__ = ["LogLine", "error_about", "log_lines"]
 
+# The last line of a traceback, where a function's log is text.
+_EXCEPTION = re.compile(r"^(?:\[ERROR\] )?(?:[\w.]+\.)?(\w+(?:Error|Exception)): (.+)$", re.MULTILINE)
 # CloudWatch Logs reads a part of the group for each page; who wants more asks Logs Insights.
 _PAGES = 50
 _PAGES_FOR_ONE_MESSAGE = 5
@@ -40,10 +43,15 @@ class LogLine:
     def error(self) -> str | None:
         """The error that the line tells, in one line; None where it tells none."""
         fields = self.fields
-        if exception := str(fields.get("exception") or fields.get("errorMessage") or ""):
-            said = exception.strip().splitlines()[-1]
-            return (said.partition(": ")[2] and said) or f"{fields.get('exception_name', 'error')}: {said}"
-        return str(fields.get("message")) if fields.get("level") in {"ERROR", "CRITICAL"} else None
+        if exception := str(fields.get("exception") or "").strip():
+            said = exception.splitlines()[-1]
+            return said if ": " in said else f"{fields.get('exception_name', 'error')}: {said}"
+        if fields.get("level") in {"ERROR", "CRITICAL"}:
+            # What Lambda writes about an exception that left the handler has its type beside the message.
+            kind = f"{fields['errorType']}: " if "errorType" in fields else ""
+            return f"{kind}{fields.get('message') or fields.get('errorMessage')}"
+        plain = _EXCEPTION.findall(self.text) if not fields else []
+        return ": ".join(plain[-1]) if plain else None
 
 
 def log_lines(logs: Any, group: str, *, since: float, pattern: str = "", pages: int = _PAGES) -> Iterator[LogLine]:

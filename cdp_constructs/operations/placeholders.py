@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from aws_cdk import Annotations, CfnParameter, CfnRule, CfnRuleAssertion, Fn, Stack
 
-__all__ = ["METADATA", "PARAMETER", "Placeholder", "is_placeholder", "refuse_placeholders"]
+__all__ = ["Placeholder", "is_placeholder", "refuse_placeholders"]
 
-PARAMETER = "PlaceholderNames"
+_PARAMETER = "PlaceholderNames"
 """Parameter of each stack of a system with placeholders: ``refused``, or ``accepted`` on the embedded cloud."""
-METADATA = "cdp-constructs:placeholders"
+_METADATA = "cdp-constructs:placeholders"
 """Key of the template's metadata that has the placeholders by option."""
 _REFUSED, _ACCEPTED = "refused", "accepted"
 
@@ -55,10 +55,10 @@ def refuse_placeholders(stacks: Iterable[Stack], placeholders: Iterable[Placehol
         )
     options = ", ".join(one.option for one in left)
     for stack in (first, *others):
-        stack.add_metadata(METADATA, {one.option: one.value for one in left})
+        stack.add_metadata(_METADATA, {one.option: one.value for one in left})
         parameter = CfnParameter(
             stack,
-            PARAMETER,
+            _PARAMETER,
             default=_REFUSED,
             allowed_values=[_REFUSED, _ACCEPTED],
             description="Whether names that nobody owns are accepted, as the embedded cloud does. AWS cannot use them.",

@@ -20,6 +20,7 @@ from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE
 
 _BYTES_PER_MB = 1_000_000
+_TEXT_ENCODINGS = ("utf-8", "utf-16", "cp932", "cp1252")
 _REASON = "Owner, upload and file name are not known before users upload; the prefix bounds what is reached."
 
 
@@ -42,6 +43,22 @@ def check_content_types(scope: Construct, content_types: Sequence[str]) -> None:
                 f"contains {content_type!r}, whose first bytes are not known",
                 f"Use some of {', '.join(sorted(known))}",
             )
+
+
+def check_text_encodings(scope: Construct, encodings: Sequence[str]) -> None:
+    """Refuse encodings that the confirmation does not tell from bytes.
+
+    Raises:
+        InvalidOptionError: naming those that it does.
+    """
+    if isinstance(encodings, str) or not encodings:
+        raise InvalidOptionError(
+            scope, "text_encodings", f"is {encodings!r}", 'Give a list, such as ["utf-8", "cp932"]'
+        )
+    for encoding in encodings:
+        if encoding not in _TEXT_ENCODINGS:
+            fix = f"Use some of {', '.join(_TEXT_ENCODINGS)}"
+            raise InvalidOptionError(scope, "text_encodings", f"contains {encoding!r}", fix)
 
 
 class UploadFunctions:
@@ -89,7 +106,13 @@ class UploadFunctions:
         return function
 
     def add_confirmation_function(
-        self, bucket: s3.IBucket, topic: sns.ITopic, encryption_key: kms.IKey | None, *, timeout: Duration
+        self,
+        bucket: s3.IBucket,
+        topic: sns.ITopic,
+        encryption_key: kms.IKey | None,
+        *,
+        text_encodings: Sequence[str],
+        timeout: Duration,
     ) -> lambda_.Function:
         """Add the function that accepts or rejects; it cannot change what was accepted."""
         function = add_function(
@@ -104,6 +127,7 @@ class UploadFunctions:
                 **self._rules,
                 "ACCEPTED_PREFIX": ACCEPTED,
                 "QUARANTINE_PREFIX": QUARANTINE,
+                "TEXT_ENCODINGS": json.dumps(list(text_encodings)),
                 "TOPIC_ARN": topic.topic_arn,
             },
             log_retention=self._log_retention,

@@ -21,7 +21,7 @@ from cdp_constructs.core.periods import minute, minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_regions
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE, add_upload_bucket, receive_uploads
-from cdp_constructs.upload._upload_functions import UploadFunctions, check_content_types
+from cdp_constructs.upload._upload_functions import UploadFunctions, check_content_types, check_text_encodings
 
 _LARGEST_POST_MB = 100
 # Uploads are moved by CopyObject, which takes up to 5 GiB.
@@ -62,6 +62,9 @@ class DirectObjectUpload(Construct):
         allowed_origins: Web origins whose pages may upload, such as ``https://chat.example.com``; ``[]`` for none.
             Required when the bucket is made here; an error with an existing bucket, whose CORS rules are not changed.
         expiry: How long a form can be used, 1 second to 1 hour; 5 minutes by default.
+        text_encodings: Encodings in which text (``text/plain``, ``text/csv``, JSON) is accepted: ``utf-8``, ``utf-16``
+            (with its byte order mark), ``cp932``, ``cp1252``; by default UTF-8 only. Nothing is converted, and
+            consumers find out which it is.
         bucket: An existing versioned bucket of the stack's Region that sends its events to EventBridge and receives no
             other uploads. It is not changed: CORS, expiry and TLS-only policy must be there. By default one is made:
             private, versioned, TLS only.
@@ -110,6 +113,7 @@ class DirectObjectUpload(Construct):
         max_size_mb: int,
         allowed_origins: Sequence[str] | None = None,
         expiry: Duration | None = None,
+        text_encodings: Sequence[str] = ("utf-8",),
         bucket: s3.IBucket | None = None,
         topic: sns.ITopic | None = None,
         encryption_key: "kms.IKey | None" = None,
@@ -126,6 +130,7 @@ class DirectObjectUpload(Construct):
         check_range(self, "max_size_mb", max_size_mb, low=1, high=_LARGEST_MB, unit="MB", source=_COPY_LIMIT)
         check_duration(self, "expiry", expiry, low=seconds(1), high=_LONGEST_EXPIRY, source=_EXPIRY_LIMIT)
         check_content_types(self, content_types)
+        check_text_encodings(self, text_encodings)
         functions = UploadFunctions(
             self,
             content_types,
@@ -167,7 +172,7 @@ class DirectObjectUpload(Construct):
             encryption_key=encryption_key,
         )
         self.confirmation_function = functions.add_confirmation_function(
-            self.bucket, self.topic, self.encryption_key, timeout=seconds(timeout)
+            self.bucket, self.topic, self.encryption_key, text_encodings=text_encodings, timeout=seconds(timeout)
         )
         consume_queue(self, "Confirmation", self.confirmation_function, self.queue, batch_size=5)
         queue_object_events(

@@ -40,6 +40,8 @@ def add_receiver(
             "SCHEME": source.scheme,
             "SIGNATURE_HEADER": source.signature_header,
             "SIGNATURE_PREFIX": source.signature_prefix,
+            "SIGNATURE_ENCODING": source.encoding,
+            "TIMESTAMP_HEADER": source.timestamp_header or "",
             "DELIVERY_HEADER": source.delivery_header or "",
             "DELIVERY_POINTER": source.delivery_pointer or "",
             "GROUP_BY": source.group_by or "",

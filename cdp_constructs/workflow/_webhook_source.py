@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
-Scheme = Literal["hmac-sha256", "standard-webhooks", "secret-in-address"]
+Scheme = Literal["hmac-sha256", "standard-webhooks", "shared-token", "secret-in-address"]
+Encoding = Literal["hex", "base64"]
 
 _PATH = re.compile(r"/[A-Za-z0-9/_-]{1,127}")
 _HEADER = re.compile(r"[a-z0-9-]{1,64}")
@@ -14,15 +15,18 @@ _HEADER = re.compile(r"[a-z0-9-]{1,64}")
 class WebhookSource:
     """How a sender signs, names and orders its deliveries.
 
-    Create one with ``hmac_sha256``, ``standard_webhooks``, or ``secret_in_address`` for a sender that cannot sign.
+    Create one with ``hmac_sha256`` or ``standard_webhooks``; for a sender that does not sign with ``shared_token`` or
+    ``secret_in_address``.
 
     Attributes:
         path: Route of the API that the sender posts to.
         scheme: How it signs.
-        signature_header: Header with the signature; lower case, empty when it cannot sign.
+        signature_header: Header with the signature or the token; lower case, empty when there is none.
         signature_prefix: What stands before the signature in it.
         delivery_header: Header with the sender's id of a delivery, which stays the same when it sends it again; None
             when it gives none.
+        encoding: How the signature is written.
+        timestamp_header: Header with the time that is signed too; None when it is not.
         delivery_pointer: JSON pointer into the body to that id, for a sender that has it there.
         group_by: JSON pointer (RFC 6901) into the body to what the delivery is about; None when order does not matter.
         equal_bodies_are_replays: Whether a body that came before, under any id, is answered 200 and not queued again.
@@ -35,6 +39,8 @@ class WebhookSource:
     delivery_header: str | None
     group_by: str | None
     equal_bodies_are_replays: bool = False
+    encoding: Encoding = "hex"
+    timestamp_header: str | None = None
     delivery_pointer: str | None = None
 
     @property
@@ -49,19 +55,23 @@ class WebhookSource:
         path: str = "/webhook",
         signature_header: str = "x-hub-signature-256",
         signature_prefix: str = "sha256=",
+        encoding: Encoding = "hex",
         delivery_header: str | None = "x-github-delivery",
         group_by: str | None = None,
         equal_bodies_are_replays: bool = True,
     ) -> Self:
-        """Return a sender that signs the body: a hexadecimal HMAC-SHA256 in a header.
+        """Return a sender that signs the body: an HMAC-SHA256 in a header.
 
-        GitHub (the default headers), Jira, GitLab, Shopify and most issue trackers do so. The signature covers neither
-        time nor id: prefer Standard Webhooks where the sender knows them.
+        GitHub (the defaults), Jira and most issue trackers do so; Shopify with ``signature_header=
+        "x-shopify-hmac-sha256"``, ``signature_prefix=""``, ``encoding="base64"`` and ``delivery_header=
+        "x-shopify-event-id"``. The signature covers neither time nor id: prefer Standard Webhooks where the sender
+        knows them.
 
         Args:
             path: Route of the API, such as ``/webhooks/tracker``.
             signature_header: Header with the signature.
-            signature_prefix: What stands before the hexadecimal digits.
+            signature_prefix: What stands before the signature.
+            encoding: ``hex``, in either case, or ``base64``.
             delivery_header: Header with the sender's id of a delivery; None: equal bodies are one delivery.
             group_by: JSON pointer to what a delivery is about, such as ``/issue/id``. Deliveries about the same thing
                 are worked on one after the other, in the order of their arrival; by default each for itself.
@@ -74,6 +84,7 @@ class WebhookSource:
             scheme="hmac-sha256",
             signature_header=signature_header.lower(),
             signature_prefix=signature_prefix,
+            encoding=encoding,
             delivery_header=delivery_header.lower() if delivery_header is not None else None,
             group_by=group_by,
             # Without ids equal bodies are one delivery anyway.
@@ -81,21 +92,56 @@ class WebhookSource:
         )
 
     @classmethod
-    def standard_webhooks(cls, *, path: str = "/webhook", group_by: str | None = None) -> Self:
+    def standard_webhooks(
+        cls, *, path: str = "/webhook", header_prefix: str = "webhook", group_by: str | None = None
+    ) -> Self:
         """Return a sender that signs id, time and body as https://www.standardwebhooks.com describes.
 
         A delivery signed more than five minutes ago is refused, and its id cannot be changed.
 
         Args:
             path: Route of the API, such as ``/webhooks/tracker``.
+            header_prefix: How the names of the three headers begin; ``svix`` for senders that use Svix's names.
+            group_by: JSON pointer to what a delivery is about; see ``hmac_sha256``.
+        """
+        prefix = header_prefix.lower()
+        return cls(
+            path=path,
+            scheme="standard-webhooks",
+            signature_header=f"{prefix}-signature",
+            signature_prefix="v1,",
+            encoding="base64",
+            timestamp_header=f"{prefix}-timestamp",
+            delivery_header=f"{prefix}-id",
+            group_by=group_by,
+        )
+
+    @classmethod
+    def shared_token(
+        cls,
+        *,
+        path: str = "/webhook",
+        token_header: str = "x-gitlab-token",  # noqa: S107 - the name of a header
+        delivery_header: str | None = "idempotency-key",
+        group_by: str | None = None,
+    ) -> Self:
+        """Return a sender that sends the secret itself in a header, as GitLab does (the default headers).
+
+        Nothing proves that a body is the sender's, only that who sent it knows the secret. No log and no kept input has
+        the header.
+
+        Args:
+            path: Route of the API, such as ``/webhooks/gitlab``.
+            token_header: Header with the secret.
+            delivery_header: Header with the sender's id of a delivery; None: equal bodies are one delivery.
             group_by: JSON pointer to what a delivery is about; see ``hmac_sha256``.
         """
         return cls(
             path=path,
-            scheme="standard-webhooks",
-            signature_header="webhook-signature",
-            signature_prefix="v1,",
-            delivery_header="webhook-id",
+            scheme="shared-token",
+            signature_header=token_header.lower(),
+            signature_prefix="",
+            delivery_header=delivery_header.lower() if delivery_header is not None else None,
             group_by=group_by,
         )
 
@@ -128,9 +174,11 @@ class WebhookSource:
         if not _PATH.fullmatch(self.path):
             return f"has the path {self.path!r}", "Start it with / and use letters, digits, - and _"
         signature_header = None if self.scheme == "secret-in-address" else self.signature_header
-        for header in (signature_header, self.delivery_header):
+        for header in (signature_header, self.delivery_header, self.timestamp_header):
             if header is not None and not _HEADER.fullmatch(header):
                 return f"names the header {header!r}", "Use a header's name, such as x-hub-signature-256"
+        if self.encoding not in get_args(Encoding):
+            return f"has encoding={self.encoding!r}", "Use 'hex' or 'base64'"
         for name in ("group_by", "delivery_pointer"):
             pointer = getattr(self, name)
             if pointer is not None and not pointer.startswith("/"):

@@ -18,11 +18,15 @@ from demo.chat.conversation import EACH, WRITERS, Conversation
 from demo.chat.live_scene import CROWD, CROWD_MESSAGES, CROWD_ROOMS, LiveScene
 from demo.chat.operation import Operation
 from demo.chat.pictures import Pictures
+from demo.chat.protection import Protection
+from demo.chat.scale import answers, recovery
+from demo.chat.search import Search
 from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise, with_push
 from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
+from stacks.chat.recovery import GOAL_SECONDS
 
 # A run writes about fourteen thousand.
 LOG_LINES = 5_000
@@ -62,7 +66,7 @@ async def play_live(report: Report, live: LiveScene) -> None:
             )
 
 
-def play(report: Report, scene: Conversation) -> None:
+def play(report: Report, scene: Conversation, protection: Protection) -> None:
     """Play every step that asks and answers."""
     with report.chapter("People talk"):
         if not report.step("Three members and another sign up and in", "tokens; 401 without", scene.sign_up_and_in):
@@ -81,6 +85,7 @@ def play(report: Report, scene: Conversation) -> None:
     pictures, operation = Pictures(scene), Operation(scene)
     with report.chapter("Pictures"):
         report.step("A JPEG, fetched by a signed URL in the other Region", "the same bytes", pictures.send_a_picture)
+        report.step("Search by words and by a file's name", "found in every Region", Search(scene).find)
         report.step("A file of 20 MB", "refused by the API and by S3", pictures.too_large)
         report.step("A .exe called .jpg", "in quarantine, no attachment", pictures.disguised)
         report.step("An expired form", "refused by S3", pictures.expired)
@@ -89,6 +94,9 @@ def play(report: Report, scene: Conversation) -> None:
             "404 every time",
             pictures.refuse_the_stranger,
         )
+    with report.chapter("Protection"):
+        report.step("A caller over the limit", "429 with Retry-After, and others are served", protection.too_often)
+        report.step("A known attack, and a message about one", "403 from AWS WAF; delivered", protection.blocked)
     with report.chapter("Operation"):
         report.step(
             "A poison message, and its replay",
@@ -117,22 +125,30 @@ def main() -> int:
         live: LiveScene | None = None
         if chat is not None:
             scene = Conversation(chat)
-            play(report, scene)
+            protection = Protection(scene)
+            play(report, scene, protection)
             if scene.room:
                 live = LiveScene(scene)
                 asyncio.run(play_live(report, live))
+            with report.chapter("Protection, later"):
+                report.step("The refused message, after Retry-After", "taken", protection.after_waiting)
             with report.chapter("Logs"):
                 report.step(
                     "Secrets in the logs of all Regions",
                     "no token, address, text, code, signed URL or key",
                     lambda: search_logs(cloud, chat.regions, chat.private_values(), least=LOG_LINES),
                 )
+        with report.chapter("A million people"):
+            report.step("The loss of a Region, for all of them", f"within {GOAL_SECONDS:,.0f} s", recovery)
         console.print()
         console.print(report.table())
         for line in live.latencies() if live is not None else ():
             console.print(line)
         if chat is not None:
             console.print(not_executed(chat.deployment))
+        console.print()
+        for one in answers():
+            console.print(f"[bold]{one.question}[/bold], {one.answer} [dim]({one.command})[/dim]", soft_wrap=True)
         if options.keep and chat is not None:
             addresses = {"web client": open_site(cloud, chat.deployment)}
             addresses |= {f"API in {region}": address for region, address in chat.apis.items()}

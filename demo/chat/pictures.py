@@ -81,6 +81,7 @@ class Pictures:
         upload = {"name": "a.jpg", "content_type": "image/jpeg", "size": 2000}
         tries: list[tuple[str, str, dict[str, Any] | None]] = [
             ("GET", f"{room}/messages", None),
+            ("GET", f"{room}/search?text=a", None),
             ("POST", f"{room}/messages", {"client_message_id": new_id(), "text": "hello?"}),
             ("POST", f"{room}/uploads", upload),
             ("GET", f"{room}/attachments/{self.scene.attachment}", None),

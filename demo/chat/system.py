@@ -71,6 +71,12 @@ class Chat:
         self.apis = {region: self._api(region) for region in self.regions}
 
     @property
+    def web_address(self) -> str:
+        """Address of the web client on AWS."""
+        [url] = [out["WebUrl"] for out in self.deployment.outputs.values() if "WebUrl" in out]
+        return url
+
+    @property
     def user_pool(self) -> tuple[str, str]:
         """Ids of the user pool and of its client."""
         outputs = self.deployment.outputs[self._shared]

@@ -17,7 +17,7 @@ from cdp_device.session import RejectedError, Session
 
 # Each claim is a certificate to be signed and a function to be asked.
 _AT_A_TIME = 4
-_TRIES = 5
+_TRIES, _PAUSE_SECONDS = 8, 2.0
 
 
 _DRY_PER_CENT = 2.0
@@ -117,9 +117,11 @@ async def _identity(member: Member) -> None:
             if error.is_final:
                 raise
         except (aiomqtt.MqttError, TimeoutError):
-            continue
+            pass
         else:
             return
+        # A hook that still runs for the earlier claim would refuse this one.
+        await asyncio.sleep(_PAUSE_SECONDS)
     await member.identity()
 
 

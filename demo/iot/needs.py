@@ -8,6 +8,7 @@ from demo.iot.refusals import Refusals
 from demo.iot.stage import Stage, eventually
 from demo.report import Report, expect
 from stacks.iot.scale import Choice, Fleet, monthly_cost, quotas
+from stacks.scale import first_reached
 
 _NEWCOMER = "home-99"
 _KINDS_REFUSED = 8
@@ -57,12 +58,12 @@ class Needs:
     async def scalability(self) -> str:
         """Compute which default quota is reached first, and what a million devices need."""
         found = quotas(Fleet(), Choice())
-        first = min(found, key=lambda quota: quota.devices(Fleet().devices))
+        first = first_reached(found, Fleet().devices)
         to_raise = [quota for quota in found if not quota.fits]
         expect(first in to_raise and all(quota.ask_for > quota.default for quota in to_raise), f"{found}")
         return self._found_out(
             "Scalability",
-            f"computed: the first default quota is reached at {first.devices(Fleet().devices):,.0f} devices a minute "
+            f"computed: the first default quota is reached at {first.reached_at(Fleet().devices):,.0f} devices "
             f"({first.name}); for {Fleet().devices:,} ask for {len(to_raise)} of {len(found)} quotas, "
             f"{first.ask_for:,.0f} of this one",
             "python -m stacks.iot.scale; make load-iot",

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_sns as sns
 
-    from cdp_constructs import DirectObjectUpload, Notifications, RealtimeChannels, StateSharing, TokenIssuer
+    from cdp_constructs import (
+        DirectObjectUpload,
+        Notifications,
+        RealtimeChannels,
+        StateSharing,
+        StorageIndex,
+        TokenIssuer,
+    )
     from stacks.chat.limits import LimitsConfiguration
 
 UNSUBSCRIBE_PATH = "/unsubscribe"
@@ -47,6 +54,11 @@ _ROUTES: dict[str, tuple[int, int] | None] = {
     "DELETE /rooms/{room}/presence": None,
     "POST /rooms/{room}/messages": None,
     "GET /rooms/{room}/messages": None,
+    "GET /rooms/{room}/messages/{message}": None,
+    "PUT /rooms/{room}/messages/{message}": None,
+    "DELETE /rooms/{room}/messages/{message}": None,
+    "PUT /rooms/{room}/messages/{message}/reaction": None,
+    "GET /rooms/{room}/search": (200, 100),
     "PUT /rooms/{room}/read": None,
     "DELETE /me": (50, 25),
     "GET /me/notifications": (500, 250),
@@ -203,6 +215,13 @@ class Api(Construct):
         # Not grant_invoke(): it would also allow every version and alias of the functions.
         arns.append(form_function.function_arn)
         self.function.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=arns))
+
+    def use_index(self, index: "StorageIndex") -> None:
+        """Let the API search the attachments of all Regions."""
+        self.function.add_environment("ATTACHMENT_INDEX", index.table.table_name)
+        # Not grant_read(): a search needs neither the other index nor single objects.
+        by_room = f"{index.table.table_arn}/index/{index.owner_index}"
+        self.function.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:Query"], resources=[by_room]))
 
     def _function_arn(self, region: str, name: str) -> str:
         return stack_of(self).format_arn(

@@ -46,7 +46,7 @@ class Attachments(Construct):
         recorder: The subscriber that makes an accepted upload an attachment of its room.
         thumbnails: The subscriber that makes thumbnails of images.
         thumbnail_recorder: The subscriber that notes them with the attachment; its item then has ``thumbnail``.
-        index: What is in the bucket, by owner and by time.
+        index: What is in the bucket, by room and by time, in a table that all Regions share.
         delivery: Serves accepted uploads to holders of a signed URL.
         signing_function_name: Name of the function that signs them.
     """
@@ -57,6 +57,7 @@ class Attachments(Construct):
         construct_id: str,
         *,
         table: dynamodb.ITableV2,
+        index_table: dynamodb.ITableV2,
         allowed_origins: "Sequence[str]",
         alarm_topic: "sns.ITopic",
     ) -> None:
@@ -71,7 +72,14 @@ class Attachments(Construct):
             alarm_topic=alarm_topic,
         )
         self.index = StorageIndex(
-            self, "Index", bucket=self.upload.bucket, prefix=DirectObjectUpload.accepted_prefix, alarm_topic=alarm_topic
+            self,
+            "Index",
+            bucket=self.upload.bucket,
+            prefix=DirectObjectUpload.accepted_prefix,
+            # People search in a room. Thumbnails name none, so they are not found there.
+            owner_metadata="room",
+            table=index_table,
+            alarm_topic=alarm_topic,
         )
         self.accepted = SnsSqsFanout(self, "Accepted", topic=self.upload.topic, alarm_topic=alarm_topic)
         recorder = self._add_recorder(table)

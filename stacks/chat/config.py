@@ -15,27 +15,14 @@ from cdp_constructs.operations.configuration import (
     check_page_address,
     check_region,
 )
-from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
+from stacks.chat.firewall import FirewallConfiguration, check_rate
 from stacks.chat.limits import LimitsConfiguration
+from stacks.chat.placeholders import DOMAIN, ROUTED_NAMES
 from stacks.chat.senders import KEY, NoticesConfiguration, SenderConfiguration
 
 __all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
 
-_RATES = (
-    "https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-high-level-settings.html"
-)
-
 _ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"
-
-
-_DOMAIN = "chat.example.com"
-"""Where names are that nobody has set: nobody can own it."""
-_ROUTED_NAMES = {
-    "domain_name": f"api.{_DOMAIN}",
-    "hosted_zone_id": "Z00000PLACEHOLDER",
-    "hosted_zone_name": _DOMAIN,
-}
-"""Placeholders of what the latency routing needs, when none of it is given."""
 
 
 class ChatConfiguration(SystemConfiguration):
@@ -59,22 +46,24 @@ class ChatConfiguration(SystemConfiguration):
     web_certificate_arn: str | None = None
     """An existing ACM certificate of us-east-1 for ``web_domain_name``; only with it. By default one is made there,
     validated in the hosted zone."""
+    firewall: FirewallConfiguration | None = FirewallConfiguration()
+    """What AWS WAF refuses before it reaches the web client, the API behind it, or the user pool; ``null`` for no rules
+    but ``sign_in_rate_limit``. It does not see requests to the Regions' own ``execute-api`` addresses, which AWS WAF
+    cannot protect: there ``limits`` and the throttling of the routes count."""
     web_acl_arn: str | None = None
-    """AWS WAF web ACL of scope CLOUDFRONT that judges every request to the web client and, through it, the API. It does
-    not see requests to the Regions' own ``execute-api`` addresses, which AWS WAF cannot protect: there ``limits`` and
-    the throttling of the routes count."""
+    """An existing web ACL of scope CLOUDFRONT for the web client, instead of the one that ``firewall`` makes."""
     domain_name: str | None = None
     """The one name of the API, inside the hosted zone. Only with ``latency_routing``."""
     hosted_zone_id: str | None = None
     """Id of the public Route 53 hosted zone that holds ``domain_name``."""
     hosted_zone_name: str | None = None
     """Name of that zone."""
-    alarm_email: str | None = f"operators@{_DOMAIN}"
+    alarm_email: str | None = f"operators@{DOMAIN}"
     """Receives every alarm of every Region, after confirming one mail from each. ``null`` for nobody."""
     silence_minutes: int | None = 15
     """Minutes without a request after which a Region raises an alarm, 5 to 1,440; ``null`` for no such alarm. With
     ``latency_routing`` Route 53 asks every Region all the time; without it quiet hours are silence too."""
-    notices: NoticesConfiguration | None = NoticesConfiguration(identity=_DOMAIN, sender=f"Chat <notices@{_DOMAIN}>")
+    notices: NoticesConfiguration | None = NoticesConfiguration(identity=DOMAIN, sender=f"Chat <notices@{DOMAIN}>")
     """Mail and push for members who are away. With ``null`` the chat notifies connected members only."""
     limits: LimitsConfiguration = LimitsConfiguration()
     """The most that one user may do in a minute or an hour."""
@@ -100,29 +89,6 @@ class ChatConfiguration(SystemConfiguration):
         return tuple(dict.fromkeys((*self.allowed_origins, *own)))
 
     @property
-    def placeholders(self) -> tuple[Placeholder, ...]:
-        """The names that nobody owns and that AWS would refuse, or wait for."""
-        without_routing = "or set chat.latency_routing to false"
-        notices, codes = self.notices, self.sign_in_email
-        names = {
-            "domain_name": (self.domain_name, f"Set the API's name in a zone of yours, {without_routing}"),
-            "hosted_zone_id": (self.hosted_zone_id, f"Set the id of a public hosted zone, {without_routing}"),
-            "hosted_zone_name": (self.hosted_zone_name, f"Set the name of that zone, {without_routing}"),
-            "web_domain_name": (self.web_domain_name, "Set the web client's name, or null for CloudFront's"),
-            "notices.identity": (
-                notices and notices.identity,
-                "Set chat.notices to an identity that SES has verified and a sender of it, or to null",
-            ),
-            "sign_in_email.identity": (codes and codes.identity, "Set an identity that SES has verified, or null"),
-            "alarm_email": (self.alarm_email, "Set the address that receives alarms, or null"),
-        }
-        return tuple(
-            Placeholder(f"{KEY}.{option}", value, fix)
-            for option, (value, fix) in names.items()
-            if value and is_placeholder(value)
-        )
-
-    @property
     def web_address(self) -> str | None:
         """Where people find the web client: its own name, or the first origin that is allowed; None if CloudFront's."""
         if self.web_domain_name is not None:
@@ -138,7 +104,8 @@ class ChatConfiguration(SystemConfiguration):
     @property
     def needs_edge(self) -> bool:
         """Whether something is made for CloudFront that it takes from us-east-1 only."""
-        return self.web_domain_name is not None and self.web_certificate_arn is None
+        certificate = self.web_domain_name is not None and self.web_certificate_arn is None
+        return certificate or (self.firewall is not None and self.web_acl_arn is None)
 
     @property
     def sender_of_codes(self) -> SenderConfiguration | None:
@@ -156,9 +123,9 @@ class ChatConfiguration(SystemConfiguration):
         """Give placeholders for the names of the routing and of the web client, if none of the routing's is given."""
         if not isinstance(given, dict) or given.get("latency_routing", True) is not True:
             return given
-        if _ROUTED_NAMES.keys() & given:
+        if ROUTED_NAMES.keys() & given:
             return given
-        return {"web_domain_name": _DOMAIN, **_ROUTED_NAMES, **given}
+        return {"web_domain_name": DOMAIN, **ROUTED_NAMES, **given}
 
     @field_validator("regions", "retired_regions")
     @classmethod
@@ -294,6 +261,4 @@ class ChatConfiguration(SystemConfiguration):
     @field_validator("sign_in_rate_limit")
     @classmethod
     def _is_a_rate_of_waf(cls, limit: int | None) -> int | None:
-        if limit is not None:
-            check_range(KEY, "sign_in_rate_limit", limit, low=10, high=2_000_000_000, unit="requests", source=_RATES)
-        return limit
+        return limit if limit is None else check_rate("sign_in_rate_limit", limit)

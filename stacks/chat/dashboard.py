@@ -100,7 +100,7 @@ def people_row(
         graph("Downloads (CloudFront)", *downloads, region=_CLOUDFRONT),
     ]
     if notifications is not None:
-        sent = [notifications.metric_sent("mail"), notifications.metric_sent("push"), notifications.metric_refused()]
+        sent = [notifications.metric_sent("mail"), notifications.metric_sent("push"), notifications.metric_rejected()]
         returned = [_metric("AWS/SES", name, {}, name.lower()) for name in ("Bounce", "Complaint")]
         row.append(graph("Notices: sent, refused, returned", *sent, *returned))
     return row

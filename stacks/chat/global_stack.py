@@ -7,7 +7,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from cdp_constructs import SignInUserPool, VapidKeys
+from cdp_constructs import SignInUserPool, StorageIndex, VapidKeys, WebApplicationFirewall
 from stacks.chat.config import ChatConfiguration
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
 from stacks.chat.senders import SenderConfiguration
@@ -21,6 +21,7 @@ class GlobalStack(Stack):
         user_pool_client: The public client (browser, mobile application); it has no secret.
         issuer: The pool's tokens for that client, as every Region's API takes them.
         table: Rooms, members, messages and attachments, with a replica in every Region.
+        attachment_index: What is in the upload buckets of all Regions, with a replica in every Region.
         vapid_keys: The key pair of Web Push, readable in every Region; None without Web Push.
     """
 
@@ -37,8 +38,23 @@ class GlobalStack(Stack):
             "Users",
             auth_flows=cognito.AuthFlow(user_srp=True, user_password=True),
             email=_sender(configuration.sender_of_codes),
-            rate_limit=configuration.sign_in_rate_limit,
+            rate_limit=None if configuration.firewall else configuration.sign_in_rate_limit,
         )
+        if configuration.firewall is not None:
+            # Where the pool's own web ACL would be, which keeps its place when the firewall is switched on or off.
+            firewall = WebApplicationFirewall(
+                users,
+                "WebAcl",
+                web_acl_scope="REGIONAL",
+                # The core rule set judges pages and bodies, which Cognito shows to nobody.
+                managed_rule_groups=["AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesAmazonIpReputationList"],
+                rate_limit=configuration.sign_in_rate_limit,
+                # Many users behind one address would lose their sessions together.
+                unlimited_operations=["GetTokensFromRefreshToken"],
+                allowed_countries=configuration.firewall.allowed_countries,
+                blocked_countries=configuration.firewall.blocked_countries,
+            )
+            users.attach_web_acl(firewall.web_acl_arn)
         self.user_pool = users.user_pool
         self.user_pool_client = users.user_pool_client
         self.issuer = users.issuer
@@ -67,6 +83,8 @@ class GlobalStack(Stack):
             deletion_protection=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
+        # Each Region's index writes what is in its own bucket, and each Region's API searches all of it.
+        self.attachment_index = StorageIndex.global_table(self, "AttachmentIndex", replica_regions=replicas)
 
         self.vapid_keys = None
         if configuration.notices is not None and configuration.notices.web_push:
@@ -81,8 +99,17 @@ class GlobalStack(Stack):
 
         The construct's own ``table_name`` would want a fixed name, and that an account id, for the other Regions.
         """
-        resource: dynamodb.CfnGlobalTable = self.table.node.default_child  # type: ignore[assignment]  # its only L1
-        return resource.ref
+        return _name_of(self.table)
+
+    @property
+    def attachment_index_name(self) -> str:
+        """Name of the attachments' index in every Region, as ``table_name``."""
+        return _name_of(self.attachment_index)
+
+
+def _name_of(table: dynamodb.TableV2) -> str:
+    resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1
+    return resource.ref
 
 
 def _sender(given: SenderConfiguration | None) -> cognito.UserPoolEmail | None:

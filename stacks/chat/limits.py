@@ -14,9 +14,12 @@ class LimitsConfiguration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     messages_per_minute: int = 120
+    changes_per_minute: int = 120
+    """Edits, deletions and reactions together."""
     rooms_per_hour: int = 20
     joins_per_hour: int = 60
     uploads_per_hour: int = 60
+    searches_per_minute: int = 30
     settings_per_hour: int = 60
     """Names, notifications, devices, invite codes and removed members together."""
 

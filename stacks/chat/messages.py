@@ -43,7 +43,7 @@ def _events(region: str) -> list[dict[str, object]]:
     # Each Region has channels of its own, and announces no other's.
     members = of(changed, {"prefix": "MEMBER#"}, f"CHANNEL#{region}")
     thumbnails = of(changed, {"prefix": "ATTACHMENT#"}, NewImage={"thumbnail": {"BOOL": [True]}})
-    return [of(["INSERT"], {"prefix": "MESSAGE#"}), members, *entries, thumbnails]
+    return [of(["INSERT"], {"prefix": "MESSAGE#"}, {"prefix": "CHANGE#"}), members, *entries, thumbnails]
 
 
 class Messages(Construct):
@@ -125,7 +125,7 @@ class Messages(Construct):
             # Each batch is an object, and requests are what an archive costs, so it gathers messages. Lambda ends a
             # batch earlier when it has 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
             consumer=QueueConsumer(archiver, batch_size=1000, batching_window=seconds(10)),
-            filter_policy={"kind": ["message"]},
+            filter_policy={"kind": ["message", "change"]},
         )
 
     def _read_stream(self, table: dynamodb.ITableV2) -> None:

@@ -51,9 +51,7 @@ class RegionalStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="Chat: one Region", termination_protection=True, **kwargs)
         use_runbooks(self, configuration.runbook_base_url or RUNBOOKS)
-        self.table = dynamodb.TableV2.from_table_arn(
-            self, "Table", self.format_arn(service="dynamodb", resource="table", resource_name=shared.table_name)
-        )
+        self.table = self._replica("Table", shared.table_name)
         self._issuer = shared.issuer
         self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
         if configuration.alarm_email is None:
@@ -63,6 +61,7 @@ class RegionalStack(Stack):
             self,
             "Attachments",
             table=self.table,
+            index_table=self._replica("AttachmentIndex", shared.attachment_index_name),
             allowed_origins=configuration.origins,
             alarm_topic=self.alarms.topic,
         )
@@ -102,6 +101,7 @@ class RegionalStack(Stack):
         """
         signing_functions = {region: stack.attachments.signing_function_name for region, stack in regions.items()}
         self.api.use_attachments(self.attachments.upload, signing_functions)
+        self.api.use_index(self.attachments.index)
         add_operations(
             self,
             alarm_topic=self.alarms.topic,
@@ -115,6 +115,11 @@ class RegionalStack(Stack):
             issuer=self._issuer,
             notifications=self.notices.notifications if self.notices is not None else None,
         )
+
+    def _replica(self, construct_id: str, table_name: str) -> dynamodb.ITableV2:
+        """Return this Region's replica of a global table."""
+        arn = self.format_arn(service="dynamodb", resource="table", resource_name=table_name)
+        return dynamodb.TableV2.from_table_arn(self, construct_id, arn)
 
     def _add_notices(self, configuration: "ChatConfiguration", shared: "GlobalStack") -> Notices | None:
         if configuration.notices is None:

@@ -8,6 +8,7 @@ from stacks.chat import edge_stack, routing_alarms_stack
 from stacks.chat.config import ChatConfiguration, ConfigurationError
 from stacks.chat.edge_stack import EdgeStack
 from stacks.chat.global_stack import GlobalStack
+from stacks.chat.placeholders import placeholders_of
 from stacks.chat.regional_stack import RegionalStack
 from stacks.chat.routing_alarms_stack import RoutingAlarmsStack
 from stacks.chat.web_stack import WebCopyStack, WebStack
@@ -72,7 +73,7 @@ def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str
             regions=regions,
         )
         stacks.append(alarms)
-    refuse_placeholders(stacks, configuration.placeholders)
+    refuse_placeholders(stacks, placeholders_of(configuration))
     return regions
 
 

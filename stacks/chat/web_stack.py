@@ -132,8 +132,10 @@ class WebStack(Stack):
                 },
             }
         )
-        if configuration.web_acl_arn is not None:
-            self.hosting.attach_web_acl(configuration.web_acl_arn)
+        made = edge and edge.firewall
+        web_acl_arn = configuration.web_acl_arn or (made and made.web_acl_arn)
+        if web_acl_arn is not None:
+            self.hosting.attach_web_acl(web_acl_arn)
         CfnOutput(self, "WebUrl", value=self.hosting.url)
 
     def _put_api_behind(self, region: str, stack: "RegionalStack") -> str:

@@ -22,7 +22,7 @@ KEY = "iot"
 
 # Each has two alarms, and the rule of the composite alarm that names all of them has at most 10,240 characters:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
-_MOST_SITE_OPERATORS = 8
+MOST_SITE_OPERATORS = 6
 
 MEASURES = ("temperature", "humidity", "movement", "illuminance")
 """What hygrometers (°C, %) and chairs (0 to 1, lux) measure."""
@@ -89,7 +89,7 @@ class IotConfiguration(SystemConfiguration):
     sites: tuple[str, ...] = Field(default=("home", "factory"), strict=False)
     """Where devices are; each has a group, a level of the topics and broadcasts of its own."""
     site_operators: tuple[str, ...] | None = Field(default=None, strict=False)
-    """Sites whose operators have a queue of their own for what their devices report; by default all, at most 8."""
+    """Sites whose operators have a queue of their own for what their devices report; by default all, at most 6."""
     thresholds: tuple[Threshold, ...] = Field(default=_THRESHOLDS, strict=False)
     """What raises alerts."""
     account_settings: bool = True
@@ -147,8 +147,8 @@ class IotConfiguration(SystemConfiguration):
             if site not in self.sites or self.operated_sites.count(site) > 1:
                 fix = f"Use each of {', '.join(self.sites)} at most once"
                 raise InvalidOptionError(KEY, "site_operators", f"contains {site!r}", fix)
-        if len(self.operated_sites) > _MOST_SITE_OPERATORS:
-            fix = f"Name at most {_MOST_SITE_OPERATORS} in site_operators"
+        if len(self.operated_sites) > MOST_SITE_OPERATORS:
+            fix = f"Name at most {MOST_SITE_OPERATORS} in site_operators"
             raise InvalidOptionError(KEY, "site_operators", f"has {len(self.operated_sites)} sites", fix)
         return self
 

@@ -33,7 +33,7 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 def handler(event, context):
     for record in event.get("Records", [event]):
         text = json.dumps(record)
-        if "poison" in text and not table.get_item(Key={"pk": "mended"}).get("Item"):
+        if "poison" in text and not table.get_item(Key={"pk": "fixed"}).get("Item"):
             print(json.dumps({"level": "ERROR", "message": "failed", "message_id": record.get("messageId"),
                               "exception": "Traceback …\\nLookupError: no such room"}))
             raise LookupError("no such room")
@@ -173,9 +173,9 @@ class Operator:
                 kind = message.get("MessageAttributes", {}).get("kind", {}).get("StringValue")
                 taken.append((message["Body"], kind))
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Correct the cause: from now on the workers take everything."""
-        self.items.put_item(TableName=self.outputs["TableName"], Item={"pk": {"S": "mended"}})
+        self.items.put_item(TableName=self.outputs["TableName"], Item={"pk": {"S": "fixed"}})
 
     def done(self, text: str) -> int:
         """Return how many calls succeeded with a text."""
@@ -200,7 +200,7 @@ def operator(
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("CDP_STACK", found.stack)
     yield found
-    found.items.delete_item(TableName=found.outputs["TableName"], Key={"pk": {"S": "mended"}})
+    found.items.delete_item(TableName=found.outputs["TableName"], Key={"pk": {"S": "fixed"}})
     for queue in found.urls:
         found.sqs.purge_queue(QueueUrl=found.urls[queue])
 
@@ -279,7 +279,7 @@ def test_what_fails_again_is_watched_until_it_is_back(operator: Operator) -> Non
     said = operator.dead_letters("replay", "Packing", "--watch")
     assert "Waiting 2 s" in said
     operator.wait_for("Unpacked")
-    operator.mend()
+    operator.fix()
     assert "none failed again" in operator.dead_letters("replay", "Packing", "--watch")
 
 
@@ -316,7 +316,7 @@ def test_a_failed_call_is_made_again(operator: Operator) -> None:
     )
     operator.wait_for("FailedCalls")
     assert "LookupError: no such room" in operator.dead_letters("list")
-    operator.mend()
+    operator.fix()
     assert "1 delivered again to Called" in operator.dead_letters("replay", "FailedCalls")
     operator.wait_until_done("poison call")
 
@@ -348,7 +348,7 @@ def test_records_of_a_stream_are_read_and_processed_again(operator: Operator) ->
     assert ("order#poison" in read, "room#poison" in read) == (True, False)
     assert "Reader failed again: LookupError" in operator.dead_letters("records", "GivenUp", "--process", status=1)
     assert operator.count("GivenUp") == 1
-    operator.mend()
+    operator.fix()
     assert "1 records processed by Reader" in operator.dead_letters("records", "GivenUp", "--process")
     assert operator.done("order#poison") == 1
     assert operator.count("GivenUp") == 0

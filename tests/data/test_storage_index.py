@@ -72,6 +72,25 @@ def behind_an_upload(stack: Stack) -> StorageIndex:
 
 
 @architecture
+def in_two_regions(app: App) -> list[StorageIndex]:
+    """One table for the indexes of two Regions; the owner of a photo is its album."""
+    first = Stack(app, "Albums", env=Environment(region="us-east-1"))
+    table = StorageIndex.global_table(first, "AlbumIndex", replica_regions=["eu-west-1"])
+    second = Stack(app, "AlbumsCopy", env=Environment(region="eu-west-1"))
+    replica = dynamodb.TableV2.from_table_arn(second, "AlbumIndex", TABLE_ARN.replace("us-east-1", "eu-west-1"))
+    return [
+        StorageIndex(
+            stack,
+            "Index",
+            bucket=add_private_bucket(stack, "Files", event_bridge_enabled=True),
+            table=shared,
+            owner_metadata="album",
+        )
+        for stack, shared in ((first, table), (second, replica))
+    ]
+
+
+@architecture
 def inside_a_stage(app: App) -> StorageIndex:
     return defaults(Stack(Stage(app, "IndexStage"), "Service"))
 
@@ -103,7 +122,9 @@ def test_template_is_reviewed(
 
 
 @pytest.mark.parametrize(
-    "build", [*MAIN, two_in_one_stack, behind_an_upload, inside_a_stage], ids=lambda build: build.__name__
+    "build",
+    [*MAIN, two_in_one_stack, behind_an_upload, in_two_regions, inside_a_stage],
+    ids=lambda build: build.__name__,
 )
 def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
@@ -126,6 +147,18 @@ def test_table_can_be_asked_by_owner_and_by_day(synthesis: Synthesis) -> None:
     }
     assert indexes == {"ByOwner": ["owner", "modified_at"], "ByDay": ["day", "modified_at"]}
     assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_one_table_serves_the_indexes_of_several_regions(synthesis: Synthesis) -> None:
+    synthesised = synthesis(in_two_regions)
+    ((_, table),) = synthesised.resources("AWS::DynamoDB::GlobalTable").items()
+    replicas = {replica["Region"]: replica for replica in table["Properties"]["Replicas"]}
+    assert set(replicas) == {"eu-west-1", "us-east-1"}
+    assert all(replica["DeletionProtectionEnabled"] for replica in replicas.values())
+    for template in synthesised.templates.values():
+        functions = [item for item in template["Resources"].values() if item["Type"] == "AWS::Lambda::Function"]
+        variables = [function["Properties"].get("Environment", {}).get("Variables", {}) for function in functions]
+        assert [one["OWNER_METADATA"] for one in variables if "PREFIX" in one] == ["album"] * 2
 
 
 def test_table_goes_with_the_stack_only_when_asked(synthesis: Synthesis) -> None:
@@ -239,6 +272,7 @@ def test_nothing_brought_is_made_or_changed(synthesis: Synthesis) -> None:
     ("options", "message"),
     [
         ({"prefix": "accepted"}, r"prefix is 'accepted'\. Use 'accepted/'"),
+        ({"owner_metadata": "x_Album"}, "owner_metadata is 'x_Album'.*lower case"),
         ({"reconcile_every": Duration.minutes(5)}, "reconcile_every is 300 seconds.*Use 900 to 604,800"),
         ({"reconcile_every": Duration.days(8)}, "reconcile_every is 691200 seconds"),
     ],

@@ -1,6 +1,7 @@
 """What the templates of DirectHosting promise."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DirectHosting, InvalidOptionError
@@ -152,6 +154,38 @@ def test_paths_of_an_application_get_its_index(synthesis: Synthesis) -> None:
         )
         assert rewrite in code
     assert not config(synthesis(defaults)).get("CustomErrorResponses"), "they would hide the API's errors"
+
+
+@pytest.mark.parametrize("single_page", [True, False])
+def test_files_without_an_extension_are_no_pages(tmp_path: Path, *, single_page: bool) -> None:
+    for name in ("index.html", "LICENSE", "docs/Größe", ".well-known/apple-app-site-association"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    stack = Stack(App(), "Site")
+    DirectHosting(stack, "Web", single_page=single_page).add_site(tmp_path)
+    template = Template.from_stack(stack)
+    (function,) = template.find_resources("AWS::CloudFront::Function").values()
+    asked = ["/LICENSE", "/docs/Gr%C3%B6%C3%9Fe", "/.well-known/apple-app-site-association", "/rooms/7", "/logo.png"]
+    program = f"""{function["Properties"]["FunctionCode"]}
+        console.log(JSON.stringify({json.dumps(asked)}.map(uri => handler({{request: {{uri}}}}).uri)))"""
+    found = subprocess.run(["node", "-e", program], capture_output=True, check=True)
+    page = "/index.html" if single_page else "/rooms/7/index.html"
+    assert json.loads(found.stdout) == [*asked[:3], page, "/logo.png"]
+    deployments = template.find_resources("Custom::CDKBucketDeployment").values()
+    links = [
+        one["Properties"] for one in deployments if one["Properties"].get("SystemMetadata", {}).get("content-type")
+    ]
+    assert [(one["SystemMetadata"]["content-type"], one["Include"]) for one in links] == [
+        ("application/json", [".well-known/apple-app-site-association"])
+    ]
+
+
+def test_a_site_with_too_many_such_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "index.html").touch()
+    for number in range(400):
+        (tmp_path / f"a-file-with-a-long-name-{number}").touch()
+    with pytest.raises(InvalidOptionError, match=r"folder has 400 files without an extension.*Give most of them"):
+        DirectHosting(Stack(), "Web").add_site(tmp_path)
 
 
 def test_a_second_region_has_the_files_and_answers_when_the_first_fails(synthesis: Synthesis) -> None:

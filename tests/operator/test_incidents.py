@@ -1,4 +1,4 @@
-"""Three nights, each from what is broken to what is mended, with the commands of the pages and nothing else."""
+"""Three nights, each from what is broken to what is fixed, with the commands of the pages and nothing else."""
 
 import json
 import re
@@ -86,7 +86,8 @@ def test_a_lost_signing_key_is_made_anew_by_the_commands_of_its_page(
     assert "url" in signed()
     local_cloud.client("secretsmanager", HOME).put_secret_value(SecretId=secret, SecretString='{"lost": true}')
     # A new execution environment remembers no key.
-    functions.update_function_configuration(FunctionName=function, Description="started anew")
+    variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    functions.update_function_configuration(FunctionName=function, Environment={"Variables": {**variables, "NEW": "1"}})
     failure = eventually(lambda: said if "errorMessage" in (said := signed()) else None, within=60, what="a failure")
     assert failure["errorType"] == "UnusableKeyError"
     assert f"secret {secret} holds no usable signing key" in failure["errorMessage"]

@@ -19,15 +19,18 @@ from cdp_constructs import (
     DeviceFleet,
     DirectHosting,
     PrivateCacheDistribution,
+    SignInUserPool,
     SpeedLayer,
     StackContents,
     StateSharing,
     TopicRule,
+    WebApplicationFirewall,
 )
 
 __all__ = ["call_remaining", "call_rest"]
 
 WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/given/1"
+REGIONAL_WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/given/1"
 
 
 def call_remaining(stack: Stack, made: list[Any]) -> None:
@@ -48,8 +51,14 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
 def _call(construct: Any, reader: iam.IRole) -> None:
     """Call what only one pattern has."""
     inner = isinstance(construct, CacheDistribution) and isinstance(construct.node.scope, DirectHosting)
+    if isinstance(construct, CacheDistribution | DirectHosting) and not inner:
+        construct.add_uploads(s3.Bucket(construct, "GivenUploads"))
     if isinstance(construct, CacheDistribution | DirectHosting | PrivateCacheDistribution) and not inner:
-        construct.attach_web_acl(WEB_ACL)
+        # An example of a firewall has attached one.
+        if not any(isinstance(other, WebApplicationFirewall) for other in Stack.of(construct).node.children):
+            construct.attach_web_acl(WEB_ACL)
+    elif isinstance(construct, SignInUserPool):
+        construct.attach_web_acl(REGIONAL_WEB_ACL)
     elif isinstance(construct, DeepHealthCheck):
         construct.add_bucket(s3.Bucket(construct, "GivenBucket"), name="files")
         construct.add_topic(sns.Topic(construct, "GivenTopic"), name="news")

@@ -86,7 +86,7 @@ def test_a_deleted_account_is_out_forgotten_and_not_mailed(room: Room, witness: 
 
 
 def kept_of(chat: Chat, user: User) -> list[dict[str, Any]]:
-    table = chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable")
+    table = chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable", "Table")
     pages = [
         chat.cloud.client("dynamodb", region).query(
             TableName=table,

@@ -72,6 +72,8 @@ async def listening(devices: Devices, victim: Identity) -> AsyncIterator[list[An
 FOREIGN_TOPICS = [
     "dt/sensors/home/victim-01/climate",
     "dt/sensors/factory/own-01/climate",
+    "dt/sensors/home/victim-01/alert",
+    "dt/sensors/factory/own-01/alert",
     "dt/other/home/own-01/climate",
     "dt/sensors/home/own-01",
     "cmd/sensors/home/victim-01/req",
@@ -422,6 +424,28 @@ def test_answers_that_cannot_be_read_raise_no_alarm_while_a_neighbour_s_is_recor
     eventually(lambda: devices.waiting("CommandsQueue") == 0, what="an empty queue")
     assert devices.waiting("CommandsDeadLetterQueue") == 0
     assert devices.waiting("CommandsAnswersErrorQueue") == 0
+
+
+def test_its_reports_reach_the_operators_of_its_site_under_its_name_and_hold_up_no_neighbour_s(
+    devices: Devices, own: Identity, neighbour: Identity
+) -> None:
+    lie = json.dumps({"alert": "SensorFailed", "thing": VICTIM, "context": "factory", "type": "seat"}).encode()
+
+    async def report() -> None:
+        await publish_bytes(devices, OWN, devices.pem(own), f"dt/sensors/home/{OWN}/alert", [*ANSWERS, lie])
+        good = [b'{"alert": "SensorFailed"}']
+        await publish_bytes(devices, NEIGHBOUR, devices.pem(neighbour), f"dt/sensors/home/{NEIGHBOUR}/alert", good)
+
+    def heard() -> list[dict[str, Any]]:
+        found = devices.operator.reports("home")
+        return found if {OWN, NEIGHBOUR} <= {one["thing"] for one in found if one.get("alert")} else []
+
+    asyncio.run(report())
+    received = eventually(heard, what="both reports")
+    senders = {(one["thing"], one["context"], one["type"]) for one in received}
+    assert senders == {(OWN, "home", "alert"), (NEIGHBOUR, "home", "alert")}
+    assert devices.operator.reports("factory") == []
+    assert devices.waiting("SiteOperatorsReportsRuleErrorQueue") == 0
 
 
 def test_reports_of_a_certificate_in_use_take_nothing_from_the_payload(

@@ -42,7 +42,7 @@ def life(chat: Chat, operator: Operator) -> Room:
 
 
 def private_values(chat: Chat) -> dict[str, set[str]]:
-    table = chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable")
+    table = chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable", "Table")
     return values_in_table(chat.cloud, HOME, table, PRIVATE)
 
 

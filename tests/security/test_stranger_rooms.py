@@ -9,6 +9,14 @@ from tests.security.moves import seen, send
 from tests.stacks.chat.clients import AWAY, HOME, Chat, Room, User
 
 UPLOAD = {"name": "cat.jpg", "content_type": "image/jpeg", "size": 1000}
+MESSAGE = "/rooms/{room}/messages/0198c5d2-0000-7000-8000-000000000000"
+ONE_MESSAGE = [
+    ("GET", MESSAGE, None),
+    ("PUT", MESSAGE, {"client_change_id": "1", "text": "rewritten"}),
+    ("DELETE", MESSAGE, None),
+    ("PUT", f"{MESSAGE}/reaction", {"client_change_id": "1", "emoji": "👍"}),
+    ("GET", "/rooms/{room}/messages?around=0198c5d2-0000-7000-8000-000000000000", None),
+]
 ROUTES = [
     ("GET", "/rooms/{room}", None),
     ("GET", "/rooms/{room}/messages", None),
@@ -21,11 +29,17 @@ ROUTES = [
     ("GET", "/rooms/{room}/attachments", None),
     ("GET", "/rooms/{room}/attachments/0198c5d2-0000-7000-8000-000000000000", None),
     ("POST", "/rooms/{room}/members", {"invite_code": "guessed"}),
+    *ONE_MESSAGE,
+    ("GET", "/rooms/{room}/search?text=garden", None),
     ("DELETE", "/rooms/{room}/members/me", None),
 ]
 LEAVE = ROUTES[-1]
-# What a member gets: the attachment is made up, and so is the code of the one who is in already.
-MEMBER = {("GET", ROUTES[9][1]): 404, ("POST", ROUTES[10][1]): 404, ("POST", ROUTES[3][1]): 201}
+# What a member gets: the attachment and the message are made up, and so is the code of the one who is in already.
+MEMBER = {(method, path): 404 for method, path, _ in ONE_MESSAGE} | {
+    ("GET", ROUTES[9][1]): 404,
+    ("POST", ROUTES[10][1]): 404,
+    ("POST", ROUTES[3][1]): 201,
+}
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda room: room,
     "in other case": str.upper,

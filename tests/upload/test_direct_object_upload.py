@@ -392,6 +392,9 @@ def test_without_an_origin_no_page_of_another_site_may_upload() -> None:
     ("options", "message"),
     [
         ({"content_types": []}, r"content_types is \[\].*Give a list"),
+        ({"text_encodings": []}, r"text_encodings is \[\].*Give a list"),
+        ({"text_encodings": "utf-8"}, "text_encodings is 'utf-8'.*Give a list"),
+        ({"text_encodings": ["utf-8", "ascii"]}, "text_encodings contains 'ascii'.*Use some of utf-8, utf-16"),
         ({"content_types": "image/jpeg"}, "content_types is 'image/jpeg'.*Give a list"),
         ({"content_types": ["image/svg+xml"]}, r"content_types contains 'image/svg\+xml'.*Use some of"),
         ({"max_size_mb": 0}, "max_size_mb is 0 MB.*Use 1 to 5,000 MB"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.errors import LocalCloudError
-from cdp_constructs.local.services.route53.places import PLACES, address_in
+from cdp_constructs.local.places import PLACES, address_in
 
 __all__ = ["Host", "check_health", "resolve"]
 

@@ -53,8 +53,8 @@ _EXECUTED_IN_PART = {
     "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
         "KinesisFirehose::DeliveryStream"
     ),
-    "nothing matches managed rule groups, countries, labels, SQL injection and cross-site scripting; CAPTCHA and "
-    "challenges count": "WAFv2::RuleGroup WAFv2::WebACL",
+    "of managed rule groups a few rules match one known pattern each; labels, SQL injection and cross-site scripting "
+    "match nothing; CAPTCHA and challenges count": "WAFv2::RuleGroup WAFv2::WebACL",
     "only user pools and stages of REST APIs are protected": "WAFv2::WebACLAssociation",
 }
 

@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  logLevel: "warn",
   build: {
     target: ["chrome123", "edge123", "firefox121", "safari17.5"],
     // Everything is a file of its own with a hashed name: the content security policy allows no data: or inline source.

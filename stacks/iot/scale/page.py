@@ -1,6 +1,6 @@
 """The tables of ``docs/systems/iot-scale.md``."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from stacks.iot.scale.quotas import (
     quotas,
     reconnect_seconds,
 )
+from stacks.scale import markdown, with_tables
 
 __all__ = ["PAGE", "page_with_tables", "tables"]
 
@@ -41,7 +42,7 @@ def cost_table(fleet: Fleet) -> str:
     totals = [sum(cost.values()) for cost in costs.values()]
     rows.append(["**All**", *(f"**{_dollars(total)}**" for total in totals)])
     rows.append(["A device", *(f"${total / fleet.devices:.3f}" for total in totals)])
-    return _markdown(["$ a month", *costs], rows)
+    return markdown(["$ a month", *costs], rows)
 
 
 def single_table(fleet: Fleet) -> str:
@@ -62,7 +63,7 @@ def single_table(fleet: Fleet) -> str:
     for name, choice in changes.items():
         difference = sum(monthly_cost(fleet, choice).values()) - base
         rows.append([name, f"{'+' if difference > 0 else '-' if difference < 0 else ''}{_dollars(abs(difference))}"])
-    return _markdown(["alone", "$ a month"], rows)
+    return markdown(["alone", "$ a month"], rows)
 
 
 def quota_table(fleet: Fleet) -> str:
@@ -79,7 +80,7 @@ def quota_table(fleet: Fleet) -> str:
         ]
         for quota in quotas(fleet, choice)
     ]
-    return _markdown(["quota", "default", "needed", "", "with 10 per publish"], rows)
+    return markdown(["quota", "default", "needed", "", "with 10 per publish"], rows)
 
 
 def time_table(fleet: Fleet) -> str:
@@ -108,7 +109,7 @@ def time_table(fleet: Fleet) -> str:
             _duration(catch_up_seconds(fleet, gathered, hour)),
         ],
     ]
-    return _markdown(["what", "at", "takes"], rows)
+    return markdown(["what", "at", "takes"], rows)
 
 
 _TABLES: Mapping[str, Callable[[Fleet], str]] = {
@@ -126,18 +127,8 @@ def tables(fleet: Fleet) -> list[str]:
 
 def page_with_tables() -> str:
     """Return the page with its tables as they should be."""
-    page = PAGE.read_text()
-    for name, table in _TABLES.items():
-        begin, end = f"<!-- {name}: begin, written by `python -m stacks.iot.scale --write` -->", f"<!-- {name}: end -->"
-        before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
-        page = f"{before}{begin}\n{table(Fleet())}\n{end}{after}"
-    return page
-
-
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    made = ((name, table(Fleet())) for name, table in _TABLES.items())
+    return with_tables(PAGE.read_text(), made, command="python -m stacks.iot.scale --write")
 
 
 def _dollars(amount: float) -> str:

@@ -1,49 +1,19 @@
 """What telemetry asks of the default quotas of a Region (2026-11), and how long what a whole fleet does takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from stacks.iot.scale.fleet import MINUTES_A_MONTH, BatchSource, Choice, Fleet, publishes_per_second, shards, writes
+from stacks.scale import Quota
 
 __all__ = [
     "CONNECTS_A_SECOND",
     "PUBLISHES_A_SECOND",
     "REGISTRATIONS_A_SECOND",
-    "Quota",
     "catch_up_seconds",
     "join_seconds",
     "quotas",
     "reconnect_seconds",
 ]
-
-
-_FREE = 0.8
-
-
-@dataclass(frozen=True)
-class Quota:
-    """A default quota, and what the fleet asks of it."""
-
-    name: str
-    needed: float
-    default: float
-    headroom: float = 2
-    """What to have, as a multiple of what is needed. Rates double when a fleet comes back and catches up."""
-
-    @property
-    def fits(self) -> bool:
-        """Whether nothing has to be raised: a fifth stays free."""
-        return self.needed <= self.default * _FREE
-
-    def devices(self, fleet: int) -> float:
-        """Return how many devices fit, from what a fleet of so many needs."""
-        return _FREE * self.default / self.needed * fleet
-
-    @property
-    def ask_for(self) -> float:
-        """What to ask AWS for."""
-        return self.default if self.fits else self.headroom * self.needed
-
 
 # https://docs.aws.amazon.com/general/latest/gr/iot-core.html
 _CONNECTIONS = 500_000

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cdp_constructs.data.handlers.index_reconciliation.comparison import Comparison
+from cdp_constructs.data.handlers.storage_index.environment import Environment
 from cdp_constructs.data.handlers.storage_index.items import Items
 from cdp_constructs.data.handlers.storage_index.objects import Objects
 from tests.handlers import import_handler
@@ -215,6 +216,23 @@ def test_owner_is_the_first_part_below_the_prefix(
 ) -> None:
     bucket.put(key)
     assert writer.objects.read(key).get("owner") == owner
+
+
+@pytest.mark.parametrize(("metadata", "owner"), [({"album": "tokyo"}, "tokyo"), ({"other": "x"}, None)])
+def test_owner_is_what_the_named_metadata_says(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, metadata: dict[str, str], owner: str | None
+) -> None:
+    bucket.objects["in/ann/1/a"] = {"ETag": '"e"', "LastModified": LONG_AGO, "Metadata": metadata}
+    stub: Any = bucket
+    assert Objects(stub, "files", "in/", "album").read("in/ann/1/a").get("owner") == owner
+    # Both functions are told which metadata it is.
+    monkeypatch.setenv("OWNER_METADATA", "album")
+    assert Environment.read().owner_metadata == "album"
+
+
+def test_names_are_compared_without_case_and_width(writer: ModuleType, bucket: Bucket) -> None:
+    bucket.put("in/ann/1/\uff30\uff2cAN \u00c4.jpg")
+    assert writer.objects.read("in/ann/1/\uff30\uff2cAN \u00c4.jpg")["search_name"] == "plan \u00e4.jpg"
 
 
 def test_what_was_compared_and_repaired_is_counted(

@@ -15,7 +15,14 @@ from tests.stacks.chat.memory import MemoryTable
 
 HERE, THERE = "us-west-2", "ap-northeast-1"
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
-LIMITS = LimitsConfiguration(messages_per_minute=2, rooms_per_hour=2, joins_per_hour=2, settings_per_hour=5)
+LIMITS = LimitsConfiguration(
+    messages_per_minute=2,
+    changes_per_minute=2,
+    rooms_per_hour=2,
+    joins_per_hour=2,
+    settings_per_hour=5,
+    searches_per_minute=5,
+)
 
 
 class Pool:
@@ -132,6 +139,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Api:
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": "{}",
         "ACCEPTED_PREFIX": "accepted/",
+        "ATTACHMENT_INDEX": "index",
     }.items():
         monkeypatch.setenv(name, value)
     return Api(import_handler("stacks.chat.handlers.api"), monkeypatch)

@@ -106,11 +106,12 @@ class MemoryTable:
     ) -> dict[str, Any]:
         stored = self.items.get((Key["pk"], Key["sk"]), {})
         values = ExpressionAttributeValues
+        if not self._counts(Key, ExpressionAttributeValues=values, **more):
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
+        UpdateExpression, _, removed = UpdateExpression.partition(" REMOVE ")  # noqa: N806
         if UpdateExpression == "SET previous = if_not_exists(generation, :first), generation = :next":
             updated = {"previous": stored.get("generation", values[":first"]), "generation": values[":next"]}
         elif UpdateExpression == "ADD used :one SET expires_at = :end":
-            if not self._counts(Key, ExpressionAttributeValues=values, **more):
-                raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
             updated = {"used": stored.get("used", 0) + values[":one"], "expires_at": values[":end"]}
         else:
             names = more.get("ExpressionAttributeNames", {})
@@ -118,8 +119,9 @@ class MemoryTable:
             for name, only_new, value in _CHANGE.findall(UpdateExpression.removeprefix("SET ")):
                 name = names.get(name, name)  # noqa: PLW2901
                 updated[name] = stored.get(name, values[value]) if only_new else values[value]
-        self.put({**stored, **Key, **updated})
-        return {"Attributes": updated}
+        kept = {name: value for name, value in stored.items() if name not in removed.split(", ")}
+        self.put({**kept, **Key, **updated})
+        return {"Attributes": {**kept, **Key, **updated} if more.get("ReturnValues") == "ALL_NEW" else updated}
 
     def delete_item(self, Key: keys.Item, **_: Any) -> dict[str, Any]:  # noqa: N803
         item = self.items.pop((Key["pk"], Key["sk"]), None)
@@ -131,10 +133,14 @@ class MemoryTable:
 
     def _counts(self, Key: keys.Item, ConditionExpression: str = "", **update: Any) -> bool:  # noqa: N803
         """Return whether the condition of an update holds."""
+        stored = self.items.get((Key["pk"], Key["sk"]), {})
         if not ConditionExpression:
             return True
+        if ConditionExpression == "attribute_exists(pk)":
+            return bool(stored)
+        if ConditionExpression == "attribute_not_exists(deletion)":
+            return "deletion" not in stored
         assert ConditionExpression == "attribute_not_exists(used) OR used < :most"
-        stored = self.items.get((Key["pk"], Key["sk"]), {})
         return "used" not in stored or stored["used"] < update["ExpressionAttributeValues"][":most"]
 
     def _holds(self, put: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from cdp_constructs import PUSH_SERVICES
 from stacks.chat.config import ChatConfiguration, ConfigurationError
 from stacks.chat.limits import LimitsConfiguration
+from stacks.chat.placeholders import placeholders_of
 
 ROOT = Path(__file__).parents[3]
 GOOD: dict[str, Any] = {
@@ -69,7 +70,7 @@ def test_without_a_configuration_everything_is_on_under_names_that_nobody_owns(c
     assert configuration.latency_routing
     assert configuration.notices is not None
     assert configuration.web_address == "https://chat.example.com"
-    assert [one.option for one in configuration.placeholders] == [
+    assert [one.option for one in placeholders_of(configuration)] == [
         "chat.domain_name",
         "chat.hosted_zone_id",
         "chat.hosted_zone_name",
@@ -81,10 +82,10 @@ def test_without_a_configuration_everything_is_on_under_names_that_nobody_owns(c
 
 def test_each_part_with_a_placeholder_can_be_switched_off() -> None:
     off = {"latency_routing": False, "notices": None, "alarm_email": None}
-    assert ChatConfiguration.from_context(off).placeholders == ()
+    assert placeholders_of(ChatConfiguration.from_context(off)) == ()
     origin = {"allowed_origins": ["https://talk.dev"]}
     left = {
-        key: {one.option for one in ChatConfiguration.from_context(origin | without(off, key)).placeholders}
+        key: {one.option for one in placeholders_of(ChatConfiguration.from_context(origin | without(off, key)))}
         for key in off
     }
     names = ("domain_name", "hosted_zone_id", "hosted_zone_name", "web_domain_name")
@@ -105,7 +106,7 @@ def test_names_of_ones_own_are_no_placeholders() -> None:
         "alarm_email": "night@talk.dev",
     }
     configuration = ChatConfiguration.from_context(mine)
-    assert configuration.placeholders == ()
+    assert placeholders_of(configuration) == ()
     # Who names the API and not the web client gets CloudFront's name for it, and no placeholder.
     assert ChatConfiguration.from_context(without(mine, "web_domain_name") | {"notices": None}).web_domain_name is None
 
@@ -263,6 +264,16 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             GOOD | {"sign_in_email": {"identity": "Example", "sender": "chat@example.com"}},
             "chat: sign_in_email.identity is 'Example'. Use a domain or an address that SES",
         ),
+        (GOOD | {"firewall": {"rate_limit": 9}}, "chat: firewall.rate_limit is 9 requests. Use 10 to 2,000,000,000"),
+        (
+            GOOD | {"firewall": {"allowed_countries": ["jp"]}},
+            "chat: firewall.allowed_countries contains 'jp'. Use codes",
+        ),
+        (
+            GOOD | {"firewall": {"allowed_countries": ["JP"], "blocked_countries": ["US"]}},
+            "chat: firewall.blocked_countries was given together with allowed_countries. Give one of them",
+        ),
+        (GOOD | {"firewall": {"rate": 9}}, "context key 'chat' has 'firewall.rate', which nothing reads. Use 'fire"),
         (GOOD | {"sign_in_rate_limit": 9}, "chat: sign_in_rate_limit is 9 requests. Use 10 to 2,000,000,000 requests"),
         (GOOD | {"notices": {"identity": "example.com"}}, "context key 'chat' lacks 'notices.sender'. Add"),
         (

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stacks.chat.handlers.domain.changes import Change
 from stacks.chat.handlers.domain.events import (
     AttachmentEvent,
+    ChangeEvent,
     Event,
     MembersEvent,
     MessageEvent,
     PresenceEvent,
     TypingEvent,
+    entry_in,
     message_in,
     to_json,
 )
@@ -33,6 +36,21 @@ MESSAGES = st.builds(
     text=TEXT,
     attachments=st.lists(TEXT, max_size=3),
     posted_at=TEXT,
+    answers=st.none() | TEXT,
+)
+CHANGES = st.builds(
+    Change,
+    kind=st.sampled_from(["edit", "deletion", "reaction"]),
+    room=TEXT,
+    region=TEXT,
+    sequence=NUMBER,
+    clock=NUMBER,
+    id=TEXT,
+    message=TEXT,
+    author=TEXT,
+    text=TEXT,
+    emoji=TEXT,
+    changed_at=TEXT,
 )
 OTHERS = [
     MembersEvent(),
@@ -46,6 +64,16 @@ OTHERS = [
 @given(MESSAGES)
 def test_a_message_is_read_as_it_was_published(message: Message) -> None:
     assert message_in(to_json(MessageEvent(message=message))) == message
+    assert entry_in(to_json(MessageEvent(message=message))) == message
+
+
+@settings(deadline=None)
+@given(CHANGES)
+def test_a_change_is_read_as_it_was_published_and_is_no_message(change: Change) -> None:
+    published = to_json(ChangeEvent(change=change))
+    assert entry_in(published) == change
+    with pytest.raises(ValueError, match="message"):
+        message_in(published)
 
 
 @pytest.mark.parametrize("event", OTHERS)
@@ -53,8 +81,9 @@ def test_events_of_other_kinds_are_no_messages(event: Event) -> None:
     published = json.loads(to_json(event))
     assert published == asdict(event)
     assert published["kind"] == event.kind
-    with pytest.raises(ValueError, match="message"):
-        message_in(to_json(event))
+    for read in (message_in, entry_in):
+        with pytest.raises(ValueError, match="message"):
+            read(to_json(event))
 
 
 @settings(deadline=None)

@@ -63,6 +63,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": json.dumps({"us-west-2": "Chat-us-west-2-SignDownload"}),
         "ACCEPTED_PREFIX": "accepted/",
+        "ATTACHMENT_INDEX": "index",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -336,6 +337,64 @@ def test_presence_and_typing_become_events(publisher: Publisher, kind: str, chan
     assert publisher.see(entry) == [("/rooms/room-1/0", event)]
 
 
+CHANGED = {
+    "kind": "edit",
+    "room": "room-1",
+    "region": "ap-northeast-1",
+    "sequence": 3,
+    "clock": 5,
+    "id": "c-3",
+    "message": "m-7",
+    "author": "anna",
+    "text": "hello",
+    "emoji": "",
+    "changed_at": "2026-01-02T23:59:59.000+00:00",
+}
+
+
+def changed(**more: Any) -> dict[str, Any]:
+    return {**CHANGED, "pk": f"{ROOM}#ap-northeast-1.changes", "sk": "CHANGE#000000000003", **more}
+
+
+def test_a_change_of_a_message_is_announced_with_the_region_that_accepted_it(publisher: Publisher) -> None:
+    assert publisher.see(changed()) == [("/rooms/room-1/0", {"kind": "change", "change": CHANGED})]
+    attributes = publisher.published[0]["MessageAttributes"]
+    assert (attributes["kind"]["StringValue"], attributes["region"]["StringValue"]) == ("change", "ap-northeast-1")
+
+
+def test_a_change_of_a_kind_that_is_not_known_stops_no_other(publisher: Publisher) -> None:
+    assert publisher.handle(stored(0), changed(kind="colour"), stored(2)) == ["1"]
+
+
+def test_what_was_deleted_is_removed_from_what_this_region_keeps(publisher: Publisher) -> None:
+    here, edits = f"{ROOM}#us-west-2", f"{ROOM}#us-west-2.changes"
+    publisher.table.put(
+        STORED,
+        {"pk": here, "sk": "NOTE#m-7", "sequence": 7, "edit": {"text": "x"}, "edits": [1, 9], "reactions": {}},
+        {"pk": edits, "sk": "CHANGE#000000000001", "text": "an edit"},
+    )
+    for _ in range(2):
+        publisher.see(changed(kind="deletion", text=""))
+    note = publisher.table.items[here, "NOTE#m-7"]
+    assert (note["deletion"]["by"], note["deletion"]["region"]) == ("anna", "ap-northeast-1")
+    assert note.keys().isdisjoint({"edit", "reactions"})
+    message = publisher.table.items[STORED["pk"], STORED["sk"]]
+    assert (message["text"], message["attachments"], message["author"]) == ("", [], MESSAGE["author"])
+    assert publisher.table.items[edits, "CHANGE#000000000001"]["text"] == ""
+    # An edit that is not there is not made.
+    assert (edits, "CHANGE#000000000009") not in publisher.table.items
+
+
+def test_a_deletion_that_could_not_be_carried_out_is_delivered_again(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+
+    monkeypatch.setattr(publisher.table, "update_item", throttled)
+    assert publisher.handle(stored(0), changed(kind="deletion", text="")) == ["1"]
+
+
 def test_a_thumbnail_is_announced(publisher: Publisher) -> None:
     item = {"pk": ROOM, "sk": "ATTACHMENT#u-1", "name": "cat.jpg"}
     assert publisher.see(item) == [("/rooms/room-1/0", {"kind": "attachment", "id": "u-1", "thumbnail": True})]
@@ -444,6 +503,18 @@ def test_both_of_a_message_that_two_regions_accepted_are_kept(archive: Archive) 
     for batch in ([here], [there], [here, there]):
         archive.keep(*batch)
     assert archive.kept() == [[here], [there], [there, here]]
+
+
+def test_the_archive_keeps_changes_beside_messages(archive: Archive) -> None:
+    message, change = said(7), {**CHANGED, "clock": MESSAGE_CLOCK + 9}
+    assert archive.keep(json.dumps({"kind": "change", "change": change}), message) == []
+    assert archive.kept() == [[message, change]]
+    # The same numbers in the logs of messages and of changes are two.
+    archive.objects.clear()
+    same = {**CHANGED, "region": message["region"], "sequence": 7, "clock": message["clock"]}
+    archive.keep(message, json.dumps({"kind": "change", "change": same}))
+    (lines,) = archive.kept()
+    assert len(lines) == 2
 
 
 def test_what_is_no_message_fails_alone(archive: Archive) -> None:
@@ -613,7 +684,7 @@ def problem(api: ModuleType, name: str) -> Exception:
 
 
 def test_a_busy_room_asks_the_client_to_come_back(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(*_: object) -> None:
+    def busy(*_: object, **__: object) -> None:
         raise problem(api, "RoomBusyError")
 
     monkeypatch.setattr(service(api).log, "append", busy)
@@ -760,64 +831,6 @@ def test_a_thumbnail_is_signed_by_its_own_key(api: ModuleType, monkeypatch: pyte
     assert json.loads(asked[0]["Payload"])["path"] == "anna/u-1/thumbnail/320.webp"
     del item["thumbnail_file"]
     assert call(api, "GET", "/rooms/r/attachments/u-1", variant="thumbnail")[0] == 404
-
-
-class Found:
-    """Stands for a table that answers one query."""
-
-    def __init__(self, count: int, last: str | None) -> None:
-        self.asked: dict[str, Any] = {}
-        self._answer: dict[str, Any] = {
-            "Items": [
-                {
-                    "sk": f"ATTACHMENT#u-{number}",
-                    "name": "cat.jpg",
-                    "content_type": "image/jpeg",
-                    "size": Decimal(1),
-                    "owner": "anna",
-                    "accepted_at": "2026-01-02T03:04:05+00:00",
-                }
-                for number in range(count)
-            ]
-        }
-        if last:
-            self._answer["LastEvaluatedKey"] = {"pk": "ROOM#r", "sk": f"ATTACHMENT#{last}"}
-
-    def query(self, **asked: Any) -> dict[str, Any]:
-        self.asked = asked
-        return self._answer
-
-
-@pytest.mark.parametrize(
-    ("count", "last", "shown", "after"),
-    [(3, None, 2, "u-1"), (2, None, 2, None), (0, "u-999", 0, "u-999"), (1, "u-999", 1, "u-999")],
-    ids=["more than asked for", "exactly all", "a page without a match", "more to look through"],
-)
-def test_a_search_looks_at_so_many_and_says_where_to_go_on(
-    api: ModuleType, monkeypatch: pytest.MonkeyPatch, count: int, last: str | None, shown: int, after: str | None
-) -> None:
-    table = Found(count, last)
-    monkeypatch.setattr(service(api), "table", table)
-    status, answer, _ = call(api, "GET", "/rooms/r/attachments", name="\uff23AT", limit="2", after="u-9")
-    assert (status, len(answer["attachments"]), answer["after"]) == (200, shown, after)
-    assert table.asked["ExpressionAttributeValues"] == {
-        ":room": "ROOM#r",
-        ":attachments": "ATTACHMENT#",
-        ":name": "cat",
-    }
-    assert table.asked["ExclusiveStartKey"] == {"pk": "ROOM#r", "sk": "ATTACHMENT#u-9"}
-    assert (table.asked["ScanIndexForward"], table.asked["Limit"]) == (False, 1000)
-
-
-def test_a_list_without_a_filter_reads_no_more_than_it_shows(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service(api), "table", Found(2, "u-1"))
-    _, answer, _ = call(api, "GET", "/rooms/r/attachments", limit="2")
-    assert (service(api).table.asked["Limit"], answer["after"]) == (2, "u-1")
-    assert "FilterExpression" not in service(api).table.asked
-
-
-def test_a_search_for_nothing_is_the_clients_mistake(api: ModuleType) -> None:
-    assert call(api, "GET", "/rooms/r/attachments", name="")[0] == 422
 
 
 def test_a_record_that_cannot_be_read_is_logged_by_its_key_and_place(

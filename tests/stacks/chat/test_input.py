@@ -36,6 +36,8 @@ ROUTES = (
     "PUT /rooms/r/presence",
     "PUT /rooms/r/read",
     "POST /rooms/r/messages",
+    "PUT /rooms/r/messages/m",
+    "PUT /rooms/r/messages/m/reaction",
     "POST /rooms/r/uploads",
     "PUT /me/notifications",
     "POST /me/devices",

@@ -46,6 +46,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": "{}",
         "ACCEPTED_PREFIX": "accepted/",
+        "ATTACHMENT_INDEX": "index",
     }.items():
         monkeypatch.setenv(name, value)
 

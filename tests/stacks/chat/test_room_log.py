@@ -5,8 +5,9 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks.chat.handlers.api import log as log_module
+from stacks.chat.handlers.api import log_writes
 from stacks.chat.handlers.api.budgets import Budget, BudgetExceededError, Budgets
+from stacks.chat.handlers.api.history import History, Page
 from stacks.chat.handlers.api.log import RoomBusyError, RoomLog
 from stacks.chat.handlers.api.ordering import message_id
 from stacks.chat.handlers.domain import table as keys
@@ -15,6 +16,7 @@ from tests.stacks.chat.memory import MemoryTable, cancelled
 
 HERE, THERE = "ap-northeast-1", "us-west-2"
 REGIONS = (HERE, THERE)
+NO_CHANGES = {f"{region}.changes": 0 for region in REGIONS}
 
 
 @pytest.fixture
@@ -36,13 +38,22 @@ def log(table: MemoryTable, pauses: list[float]) -> RoomLog:
     return RoomLog(cast("Any", table), HERE, REGIONS, budgets_of(table), pause=pauses.append)
 
 
+@pytest.fixture
+def history(log: RoomLog) -> History:
+    return History(log.items, REGIONS)
+
+
+def regions_of(page: Page) -> list[str]:
+    return [message["region"] for message in page.messages]
+
+
 def budgets_of(table: MemoryTable, messages: int = 1000) -> Budgets:
     return Budgets(cast("Any", table), HERE, {Budget.MESSAGES: messages}, clock=lambda: 1_800_000_030)
 
 
 def from_there(table: MemoryTable, sequence: int, clock: int, client_message_id: str, **parts: bool) -> None:
     """Let a message of the other Region arrive, or only a part of what was written with it."""
-    marker = keys.as_key(keys.marker_key("room", THERE, "anna", client_message_id))
+    marker = keys.as_key(keys.note_key("room", THERE, message_id("room", "anna", client_message_id)))
     message = keys.as_key(keys.message_key("room", THERE, sequence)) | {
         "room": "room",
         "region": THERE,
@@ -185,53 +196,66 @@ def test_while_only_the_marker_has_arrived_nothing_is_accepted(log: RoomLog, tab
     assert not any(key[1].startswith("MESSAGE#") for key in table.items)
 
 
-def test_accepted_twice_readers_see_the_one_that_sorts_first(log: RoomLog, table: MemoryTable) -> None:
+def test_accepted_twice_readers_see_the_one_that_sorts_first(
+    log: RoomLog, history: History, table: MemoryTable
+) -> None:
     mine, _ = log.append("room", "anna", "1", "hello")
     from_there(table, 1, mine.clock - 1, "1")
-    messages, cursor, _ = log.read("room", {}, 10)
-    assert [message.region for message in messages] == [THERE]
-    assert cursor == {HERE: 1, THERE: 1}
+    page = history.read("room", {}, 10)
+    assert regions_of(page) == [THERE]
+    assert page.cursor == {HERE: 1, THERE: 1} | NO_CHANGES
     assert log.append("room", "anna", "1", "hello")[0].region == THERE
 
 
-def test_the_earlier_place_counts_even_before_its_message_arrives(log: RoomLog, table: MemoryTable) -> None:
+def test_the_earlier_place_counts_even_before_its_message_arrives(
+    log: RoomLog, history: History, table: MemoryTable
+) -> None:
     mine, _ = log.append("room", "anna", "1", "hello")
     from_there(table, 1, mine.clock - 1, "1", message=False)
-    assert log.read("room", {}, 10)[0] == []
+    assert regions_of(history.read("room", {}, 10)) == []
     from_there(table, 1, mine.clock - 1, "1")
-    assert [message.region for message in log.read("room", {}, 10)[0]] == [THERE]
+    assert regions_of(history.read("room", {}, 10)) == [THERE]
 
 
-def test_reading_goes_on_where_it_ended(log: RoomLog) -> None:
+def test_reading_goes_on_where_it_ended(log: RoomLog, history: History) -> None:
     for number in range(250):
         log.append("room", "anna", str(number), str(number))
-    page, cursor, more = log.read("room", {HERE: 100, THERE: 0}, 100)
-    assert ([page[0].sequence, page[-1].sequence], cursor[HERE], more) == ([101, 200], 200, True)
-    page, cursor, more = log.read("room", cursor, 100)
-    assert (len(page), cursor[HERE], more) == (50, 250, False)
+    page = history.read("room", {HERE: 100, THERE: 0}, 100)
+    first, last = page.messages[0]["sequence"], page.messages[-1]["sequence"]
+    assert ([first, last], page.cursor[HERE], page.more) == ([101, 200], 200, True)
+    page = history.read("room", page.cursor, 100)
+    assert (len(page.messages), page.cursor[HERE], page.more) == (50, 250, False)
 
 
-def test_reading_back_starts_at_the_newest_and_ends_at_the_first(log: RoomLog, table: MemoryTable) -> None:
+def test_reading_back_starts_at_the_newest_and_ends_at_the_first(
+    log: RoomLog, history: History, table: MemoryTable
+) -> None:
     for number in range(5):
         log.append("room", "anna", str(number), str(number))
     from_there(table, 1, 5, "oldest")
-    page, cursor, before, more = log.read_back("room", None, 4)
-    assert ([message.text for message in page], cursor, more) == (list("1234"), {HERE: 5, THERE: 1}, True)
-    assert before == {HERE: 2, THERE: 2}
-    page, cursor, before, more = log.read_back("room", before, 4)
-    assert ([message.text for message in page], more) == (["from there", "0"], False)
-    assert cursor == {HERE: 1, THERE: 1}
-    assert log.read_back("room", before, 4) == ([], {HERE: 0, THERE: 0}, before, False)
+    page = history.read_back("room", None, 4)
+    assert ([message["text"] for message in page.messages], page.more) == (list("1234"), True)
+    assert page.cursor == {HERE: 5, THERE: 1} | NO_CHANGES
+    assert page.before == {HERE: 2, THERE: 2}
+    page = history.read_back("room", page.before, 4)
+    assert ([message["text"] for message in page.messages], page.more) == (["from there", "0"], False)
+    assert page.cursor == {HERE: 1, THERE: 1}
+    assert page.before is not None
+    end = history.read_back("room", page.before, 4)
+    assert end == Page(messages=[], cursor={HERE: 0, THERE: 0}, before=page.before, more=False)
 
 
-def test_reading_back_in_an_empty_room_finds_the_beginning(log: RoomLog) -> None:
-    assert log.read_back("room", None, 4) == ([], {HERE: 0, THERE: 0}, {HERE: 1, THERE: 1}, False)
+def test_reading_back_in_an_empty_room_finds_the_beginning(history: History) -> None:
+    empty = Page(messages=[], cursor={HERE: 0, THERE: 0} | NO_CHANGES, before={HERE: 1, THERE: 1}, more=False)
+    assert history.read_back("room", None, 4) == empty
 
 
-def test_reading_back_leaves_out_what_another_region_accepted_earlier(log: RoomLog, table: MemoryTable) -> None:
+def test_reading_back_leaves_out_what_another_region_accepted_earlier(
+    log: RoomLog, history: History, table: MemoryTable
+) -> None:
     mine, _ = log.append("room", "anna", "1", "hello")
     from_there(table, 1, mine.clock - 1, "1")
-    assert [message.region for message in log.read_back("room", None, 10)[0]] == [THERE]
+    assert regions_of(history.read_back("room", None, 10)) == [THERE]
 
 
 def test_keys_that_a_busy_table_left_out_are_asked_for_again(
@@ -257,7 +281,7 @@ def test_keys_that_a_busy_table_left_out_are_asked_for_again(
 
 def test_pauses_grow_and_stay_bounded(monkeypatch: pytest.MonkeyPatch, log: RoomLog, table: MemoryTable) -> None:
     longest: list[float] = []
-    monkeypatch.setattr(log_module.random, "uniform", lambda _, high: longest.append(high) or 0)
+    monkeypatch.setattr(log_writes.random, "uniform", lambda _, high: longest.append(high) or 0)
 
     def conflict() -> None:
         raise cancelled([{"Code": "TransactionConflict"}])

@@ -16,7 +16,7 @@ from tests.stacks.chat.architectures import FCM, NOTICES, ORIGIN, two_regions
 
 HOME, AWAY = "Chat-ap-northeast-1", "Chat-us-west-2"
 STACKS = ("ChatGlobal", HOME, AWAY)
-WEB_STACKS = ("ChatWeb", "ChatWebCopy")
+WEB_STACKS = ("ChatWeb", "ChatWebCopy", "ChatEdge")
 ROUTED_STACKS = ("RoutedChat-us-west-2", "RoutedChatWeb", "RoutedChatRoutingAlarms")
 
 
@@ -29,7 +29,6 @@ ROUTING = {
     "alarm_email": "ops@example.com",
     "web_domain_name": "chat.example.com",
     "web_certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000",
-    "web_acl_arn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/00000000-0000-4000-8000-000000000000",
 }
 
 
@@ -47,6 +46,7 @@ def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
         "retired_regions": ["us-west-2"],
         "allowed_origins": [ORIGIN],
         "sign_in_rate_limit": None,
+        "firewall": None,
         "latency_routing": False,
         "notices": None,
         "alarm_email": None,
@@ -104,7 +104,7 @@ def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build:
 
 
 def test_every_region_has_a_replica_that_can_be_restored_and_not_be_deleted(templates: dict[str, Any]) -> None:
-    table = only(templates["ChatGlobal"], "AWS::DynamoDB::GlobalTable")
+    table = only(templates["ChatGlobal"], "AWS::DynamoDB::GlobalTable", "Table")
     assert {replica["Region"] for replica in table["Replicas"]} == {"ap-northeast-1", "us-west-2"}
     for replica in table["Replicas"]:
         assert replica["DeletionProtectionEnabled"]
@@ -113,6 +113,26 @@ def test_every_region_has_a_replica_that_can_be_restored_and_not_be_deleted(temp
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     # Eventually consistent between Regions: the ordering rule is made for that, and each Region writes by itself.
     assert table.get("MultiRegionConsistency", "EVENTUAL") == "EVENTUAL"
+
+
+def test_attachments_of_all_regions_are_found_in_each(templates: dict[str, Any]) -> None:
+    shared = only(templates["ChatGlobal"], "AWS::DynamoDB::GlobalTable", "AttachmentIndex")
+    assert {replica["Region"] for replica in shared["Replicas"]} == {"ap-northeast-1", "us-west-2"}
+    assert all(replica["DeletionProtectionEnabled"] for replica in shared["Replicas"])
+    for stack in (HOME, AWAY):
+        template = templates[stack]
+        writer = only(template, "AWS::Lambda::Function", "AttachmentsIndexWriterFunction")
+        api = only(template, "AWS::Lambda::Function", "ChatFunction")
+        index = api["Environment"]["Variables"]["ATTACHMENT_INDEX"]
+        assert writer["Environment"]["Variables"]["TABLE_NAME"] == index
+        assert writer["Environment"]["Variables"]["OWNER_METADATA"] == "room"
+        [asked] = [
+            statement
+            for statement in statements(template, "ChatFunctionRole")
+            if "/index/ByOwner" in json.dumps(statement["Resource"])
+        ]
+        # The API reads the index, and never writes it.
+        assert asked["Action"] == "dynamodb:Query"
 
 
 def test_what_cannot_be_made_again_is_retained(templates: dict[str, Any]) -> None:
@@ -145,9 +165,10 @@ def test_strangers_cannot_use_up_the_mails_of_sign_up(templates: dict[str, Any],
     mails = pool["EmailConfiguration"]
     assert (mails["EmailSendingAccount"], mails["From"]) == ("DEVELOPER", "Chat <notices@example.com>")
     assert json.dumps(mails["SourceArn"]).endswith(':identity/example.com"]]}')
-    (rule,) = only(templates["ChatGlobal"], "AWS::WAFv2::WebACL")["Rules"]
+    rule, *managed = only(templates["ChatGlobal"], "AWS::WAFv2::WebACL")["Rules"]
     assert rule["Action"] == {"Block": {}}
     assert rule["Statement"]["RateBasedStatement"]["Limit"] == 1000
+    assert [one["Name"] for one in managed] == ["KnownBadInputsRuleSet", "AmazonIpReputationList"]
     association = only(templates["ChatGlobal"], "AWS::WAFv2::WebACLAssociation")
     (pool_id,) = resources(templates["ChatGlobal"], "AWS::Cognito::UserPool")
     assert association["ResourceArn"] == {"Fn::GetAtt": [pool_id, "Arn"]}
@@ -418,7 +439,7 @@ def test_only_news_reach_the_publisher(templates: dict[str, Any], stack: str) ->
         return {"change": {"S": list(changes)}}
 
     assert patterns == [
-        of(["INSERT"], {"prefix": "MESSAGE#"}),
+        of(["INSERT"], {"prefix": "MESSAGE#"}, {"prefix": "CHANGE#"}),
         of(changed, {"prefix": "MEMBER#"}, f"CHANNEL#{region}"),
         # Heartbeats of somebody who is there already are no news; typing lapses at clients, so its renewals are.
         of(changed, {"prefix": "PRESENCE#"}, NewImage=news("joined", "left")),
@@ -464,7 +485,7 @@ def test_regions_know_each_other_without_custom_resources(templates: dict[str, A
 
 def test_one_region_alone_signs_for_itself_and_reads_what_a_retired_one_left(synthesis: Synthesis) -> None:
     templates = synthesis(one_region_in_a_stage).templates
-    table = only(templates["Production-ChatGlobal"], "AWS::DynamoDB::GlobalTable")
+    table = only(templates["Production-ChatGlobal"], "AWS::DynamoDB::GlobalTable", "Table")
     assert [replica["Region"] for replica in table["Replicas"]] == ["eu-west-1"]
     template = templates["Production-Chat-eu-west-1"]
     environment = only(template, "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]

@@ -12,11 +12,13 @@ from stacks.chat import system, web_stack
 from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.test_stacks import only, resources, routed
 
+EXISTING = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/chat/00000000-0000-4000-8000-000000000000"
+
 
 @architecture
 def without_a_name(app: App) -> None:
     """The chat whose web client has no name of its own, and whose Regions have none in common."""
-    context = {"latency_routing": False, "notices": None, "alarm_email": None}
+    context = {"latency_routing": False, "notices": None, "alarm_email": None, "web_acl_arn": EXISTING}
     system.add_to(app, {**app.node.try_get_context("chat"), **context}, name="Nameless")
 
 
@@ -102,7 +104,6 @@ def test_without_a_name_everything_a_page_calls_is_below_its_own(web: dict[str, 
 def test_with_routing_the_nearest_region_answers_and_a_name_of_ones_own_is_in_the_zone(named: dict[str, Any]) -> None:
     distribution = only(named, "AWS::CloudFront::Distribution")["DistributionConfig"]
     assert distribution["Aliases"] == ["chat.example.com"]
-    assert distribution["WebACLId"].startswith("arn:aws:wafv2:us-east-1:")
     assert "api.chat.example.com" in [flat(one["DomainName"]) for one in distribution["Origins"]]
     values = configuration(named)
     for region in ("ap-northeast-1", "us-west-2"):
@@ -112,6 +113,33 @@ def test_with_routing_the_nearest_region_answers_and_a_name_of_ones_own_is_in_th
         ("chat.example.com.", "A"),
         ("chat.example.com.", "AAAA"),
     }
+
+
+def test_a_firewall_is_in_front_of_the_site_and_an_existing_one_takes_its_place(
+    web: dict[str, Any], routed_web: dict[str, Any], synthesis: Synthesis
+) -> None:
+    def attached(template: dict[str, Any]) -> str:
+        return flat(only(template, "AWS::CloudFront::Distribution")["DistributionConfig"]["WebACLId"])
+
+    edge = synthesis(two_regions).templates["ChatEdge"]
+    (acl_id,) = resources(edge, "AWS::WAFv2::WebACL")
+    assert attached(routed_web).startswith("<ChatEdge.")
+    assert acl_id in json.dumps(edge["Outputs"])
+    rules = {rule["Name"]: rule for rule in only(edge, "AWS::WAFv2::WebACL")["Rules"]}
+    assert list(rules) == ["RateLimit", "CommonRuleSet", "KnownBadInputsRuleSet", "AmazonIpReputationList"]
+    # Messages say what people like.
+    assert "CrossSiteScripting_BODY" in json.dumps(rules["CommonRuleSet"]["Statement"])
+    assert attached(web) == EXISTING
+    assert "NamelessEdge" not in synthesis(without_a_name).templates
+
+
+def test_the_web_clients_certificate_is_made_in_the_zone_unless_there_is_one(synthesis: Synthesis) -> None:
+    certificate = only(synthesis(two_regions).templates["ChatEdge"], "AWS::CertificateManager::Certificate")
+    assert certificate["DomainName"] == "chat.example.com"
+    assert certificate["DomainValidationOptions"] == [
+        {"DomainName": "chat.example.com", "HostedZoneId": "Z00000PLACEHOLDER"}
+    ]
+    assert not resources(synthesis(routed).templates["RoutedChatEdge"], "AWS::CertificateManager::Certificate")
 
 
 def test_the_own_name_may_upload_and_call_every_region(synthesis: Synthesis) -> None:

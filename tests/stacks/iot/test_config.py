@@ -83,8 +83,8 @@ def test_everything_that_can_be_set_is_taken() -> None:
         ),
         (GOOD | {"site_operators": ["moon"]}, "iot: site_operators contains 'moon'. Use each of home, factory at most"),
         (
-            GOOD | {"sites": [f"site-{number}" for number in range(9)]},
-            "iot: site_operators has 9 sites. Name at most 8 in site_operators.",
+            GOOD | {"sites": [f"site-{number}" for number in range(7)]},
+            "iot: site_operators has 7 sites. Name at most 6 in site_operators.",
         ),
         (threshold(limit=3), "context key 'iot' has 'thresholds.0.limit', which nothing reads."),
         (GOOD | {"thresholds": [HOT, HOT]}, "iot: thresholds has 'TooHot' twice. Give each a name of its own."),

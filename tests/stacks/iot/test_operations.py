@@ -3,6 +3,7 @@
 import pytest
 
 from cdp_constructs.testing import Synthesis
+from stacks.iot.config import MOST_SITE_OPERATORS
 from stacks.iot.operations import RUNBOOKS
 from tests.stacks import runbooks
 from tests.stacks.iot.architectures import as_configured
@@ -36,6 +37,18 @@ def test_the_page_says_how_old_the_news_is(synthesis: Synthesis) -> None:
 
 def test_one_alarm_goes_off_with_any_other(synthesis: Synthesis) -> None:
     runbooks.check_that_one_alarm_goes_off_with_any_other(synthesis(as_configured).templates["Iot"])
+
+
+def test_one_alarm_has_room_for_the_operators_of_as_many_sites_as_may_be(synthesis: Synthesis) -> None:
+    template = synthesis(everything).templates["WholeIot"]
+    alarms = runbooks.resources(template, "AWS::CloudWatch::Alarm")
+    of_a_site = [name for name in alarms if name.startswith("SiteOperatorsReportsFanouthome")]
+    composite = runbooks.only(template, "AWS::CloudWatch::CompositeAlarm")
+    written = sum(len(part) for part in composite["AlarmRule"]["Fn::Join"][1] if isinstance(part, str))
+    most = len(alarms) + len(of_a_site) * (MOST_SITE_OPERATORS - 2)
+    assert of_a_site
+    assert most <= runbooks.MOST_CHILDREN
+    assert most * (written / len(alarms) + runbooks.LONGEST_ARN) <= runbooks.LONGEST_RULE
 
 
 def test_every_queue_function_and_alarm_is_on_the_dashboard(synthesis: Synthesis) -> None:

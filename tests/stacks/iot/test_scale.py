@@ -109,7 +109,7 @@ def test_a_small_fleet_needs_nothing_raised() -> None:
 
 def test_a_quota_says_how_many_devices_fit() -> None:
     (firehose,) = [quota for quota in quotas(FLEET, AS_IT_IS) if quota.name.startswith("Firehose")]
-    most = round(firehose.devices(FLEET.devices))
+    most = round(firehose.reached_at(FLEET.devices))
     assert most == 96_000
     for devices, fits in ((most, True), (most + 60, False)):
         (same,) = [quota for quota in quotas(Fleet(devices=devices), AS_IT_IS) if quota.name == firehose.name]

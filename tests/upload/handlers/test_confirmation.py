@@ -90,6 +90,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "CONTENT_TYPES": '["image/jpeg", "text/plain"]',
         "MAX_BYTES": "100000",
         "ACCEPTED_PREFIX": "accepted/",
+        "TEXT_ENCODINGS": '["utf-8"]',
         "QUARANTINE_PREFIX": "quarantine/",
         "TOPIC_ARN": "arn:topic",
         "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
@@ -158,6 +159,67 @@ def test_each_type_is_known_by_its_first_bytes_and_is_no_other(content_type: str
     else:
         assert matching - {content_type} == {other for kind, other in ALSO if kind == content_type}
         assert content_type in matching
+
+
+def _boxed(*brands: bytes) -> bytes:
+    """Return the beginning of a file of the ISO base media format."""
+    major, *others = brands
+    content = b"ftyp" + major + bytes(4) + b"".join(others)
+    return (len(content) + 4).to_bytes(4) + content + b"\0\0\0\x08free"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        ("application/pdf", b"\xef\xbb\xbf%PDF-1.4\n"),
+        ("application/pdf", b"\r\n\r\n%PDF-1.4\n"),
+        ("audio/wav", b"RF64\xff\xff\xff\xffWAVEds64"),
+        ("audio/mp4", _boxed(b"M4A ", b"M4A ", b"mp42")),
+        ("image/avif", _boxed(b"mif1", b"mif1", b"avif", b"miaf")),
+        ("image/heic", _boxed(b"mif1", b"mif1", b"heic")),
+        ("video/mp4", _boxed(b"3gp4", b"isom", b"3gp4")),
+        ("video/mp4", _boxed(b"3gp5")),
+        ("video/mp4", _boxed(b"M4A ")),
+        ("video/mp4", _boxed(b"f4v ", b"isom")),
+        ("video/mp4", _boxed(b"abcd", b"mp41")),
+        ("video/quicktime", _boxed(b"qt  ")),
+        ("video/quicktime", b"\x00\x00\x6d\x0emoov\x00\x00\x00\x6cmvhd"),
+        ("video/quicktime", b"\x00\x00\x00\x08wide\x00\x00\x00\x00mdat"),
+    ],
+)
+def test_files_of_real_programs_are_accepted(content_type: str, content: bytes) -> None:
+    assert rules.looks_like(content_type, content)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        ("application/pdf", bytes(1024) + b"%PDF-1.4\n"),
+        ("image/avif", _boxed(b"mif1", b"heic")),
+        ("image/heic", _boxed(b"mif1", b"avif")),
+        ("video/mp4", _boxed(b"abcd", b"efgh")),
+        # The list of brands says where it ends; what follows is no brand.
+        ("video/mp4", b"\x00\x00\x00\x14ftypabcd\0\0\0\0efghisom"),
+        ("video/mp4", b"\xff\xff\xff\xffftyp"),
+    ],
+)
+def test_files_of_other_types_are_not(content_type: str, content: bytes) -> None:
+    assert not rules.looks_like(content_type, content)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("cp932", "商品,価格\r\n茶,120\r\n".encode("cp932")),
+        ("cp1252", "Käse;3,50 €".encode("cp1252")),
+        ("utf-16", "価格".encode("utf-16")),
+    ],
+)
+def test_text_in_another_encoding_is_accepted_where_it_is_named(encoding: str, content: bytes) -> None:
+    assert not rules.looks_like("text/csv", content)
+    assert rules.looks_like("text/csv", content, ("utf-8", encoding))
+    # Programs have control characters in every encoding.
+    assert not rules.is_text(b"MZ\x90\x00\x03\x00", ("utf-8", "utf-16", "cp932", "cp1252"))
 
 
 @pytest.mark.parametrize(

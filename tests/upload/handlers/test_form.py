@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdp_constructs.upload.handlers.form import names
+from cdp_constructs.upload.handlers.form.content_types import accepted_type
 from tests.handlers import import_handler
 from tests.strategies import bodies
 
@@ -111,6 +112,11 @@ def test_above_100_megabytes_each_part_has_its_signed_length(index: ModuleType) 
         ('a"b;c?.jpg', "a_b_c_.jpg"),
         ("議事録.txt", "議事録.txt"),
         ("cafe\u0301.txt", "café.txt"),
+        ("हिन्दी रिपोर्ट.pdf", "हिन्दी रिपोर्ट.pdf"),
+        ("น้ำ.pdf", "น้ำ.pdf"),
+        ("①㈱.txt", "①㈱.txt"),
+        ("\uff21\uff22 ½ 📄.txt", "\uff21\uff22 ½ 📄.txt"),
+        ("photo\uff0ejpg", "photo_jpg"),
         ("photo\u202egpj.exe", "photo_gpj.exe"),
         ("\uff0fhidden\uff0fcat.jpg", "cat.jpg"),
         ("...", "file"),
@@ -119,6 +125,35 @@ def test_above_100_megabytes_each_part_has_its_signed_length(index: ModuleType) 
 )
 def test_file_name_keeps_only_what_is_harmless(name: str, safe: str) -> None:
     assert names.safe_name(name) == safe
+
+
+@given(name=st.text(max_size=200))
+def test_a_safe_name_stays_as_it_is(name: str) -> None:
+    safe = names.safe_name(name)
+    assert names.safe_name(safe) == safe
+    assert 1 <= len(safe) <= 100
+    assert not set(safe) & set("/\\\r\n\0\"<>|*?:;&$`'")
+
+
+@pytest.mark.parametrize(
+    ("given_type", "name", "meant"),
+    [
+        ("IMAGE/JPEG", "a", "image/jpeg"),
+        ("image/jpg", "a", "image/jpeg"),
+        ("text/csv; charset=utf-8", "a", "text/csv"),
+        ("application/x-zip-compressed", "a.zip", "application/zip"),
+        ("application/vnd.ms-excel", "a.CSV", "text/csv"),
+        ("application/vnd.ms-excel", "a.xls", None),
+        ("", "a.jpeg", "image/jpeg"),
+        ("", "a.exe", None),
+        ("", "jpg", None),
+        ("application/octet-stream", "a.zip", "application/zip"),
+        ("text/html", "a.jpg", None),
+        (";", "a", None),
+    ],
+)
+def test_a_type_is_meant_as_browsers_say_it(given_type: str, name: str, meant: str | None) -> None:
+    assert accepted_type(given_type, name, {"image/jpeg", "text/csv", "application/zip"}) == meant
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ def sender() -> dict[str, str]:
         "SCHEME": "hmac-sha256",
         "SIGNATURE_HEADER": "x-hub-signature-256",
         "SIGNATURE_PREFIX": "sha256=",
+        "SIGNATURE_ENCODING": "hex",
+        "TIMESTAMP_HEADER": "",
         "DELIVERY_HEADER": "x-github-delivery",
         "DELIVERY_POINTER": "",
         "GROUP_BY": "/issue/id",
@@ -445,6 +447,8 @@ class TestStandardWebhooks:
             "SCHEME": "standard-webhooks",
             "SIGNATURE_HEADER": "webhook-signature",
             "SIGNATURE_PREFIX": "v1,",
+            "SIGNATURE_ENCODING": "base64",
+            "TIMESTAMP_HEADER": "webhook-timestamp",
             "DELIVERY_HEADER": "webhook-id",
         }
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,8 @@ GITHUB = Sender(
     scheme="hmac-sha256",
     signature_header="x-hub-signature-256",
     signature_prefix="sha256=",
+    signature_encoding="hex",
+    timestamp_header="",
     delivery_header="x-github-delivery",
     delivery_pointer="",
     group_by="/issue/id",
@@ -26,6 +29,8 @@ STANDARD = Sender(
     scheme="standard-webhooks",
     signature_header="webhook-signature",
     signature_prefix="v1,",
+    signature_encoding="base64",
+    timestamp_header="webhook-timestamp",
     delivery_header="webhook-id",
     delivery_pointer="",
     group_by="",
@@ -35,10 +40,17 @@ BACKLOG = Sender(
     scheme="secret-in-address",
     signature_header="",
     signature_prefix="",
+    signature_encoding="hex",
+    timestamp_header="",
     delivery_header="",
     delivery_pointer="/id",
     group_by="/content/id",
     equal_bodies_are_replays=False,
+)
+SHOPIFY = replace(GITHUB, signature_header="x-shopify-hmac-sha256", signature_prefix="", signature_encoding="base64")
+GITLAB = replace(GITHUB, scheme="shared-token", signature_header="x-gitlab-token", signature_prefix="")
+SVIX = replace(
+    STANDARD, signature_header="svix-signature", timestamp_header="svix-timestamp", delivery_header="svix-id"
 )
 HEADERS = st.dictionaries(
     st.sampled_from(["x-hub-signature-256", "webhook-signature", "webhook-timestamp", "webhook-id"]),
@@ -46,7 +58,11 @@ HEADERS = st.dictionaries(
 )
 
 
-@given(headers=HEADERS, raw=st.binary(max_size=200), sender=st.sampled_from([GITHUB, STANDARD, BACKLOG]))
+@given(
+    headers=HEADERS,
+    raw=st.binary(max_size=200),
+    sender=st.sampled_from([GITHUB, STANDARD, BACKLOG, SHOPIFY, GITLAB, SVIX]),
+)
 def test_what_is_not_signed_is_refused_with_a_reason(headers: dict[str, str], raw: bytes, sender: Sender) -> None:
     with pytest.raises(RejectedError):
         verify(sender, headers, raw, ["secret"], now=NOW)
@@ -67,6 +83,36 @@ def test_a_standard_webhook_is_signed_with_the_key_in_its_secret(raw: bytes, key
         "webhook-signature": f"v1,{base64.b64encode(mac.digest()).decode()}",
     }
     verify(STANDARD, headers, raw, [f"whsec_{base64.b64encode(key).decode()}"], now=NOW)
+
+
+@given(raw=st.binary(max_size=200), secret=st.text(max_size=40))
+def test_a_signature_may_be_base64_or_hexadecimal_in_either_case(raw: bytes, secret: str) -> None:
+    digest = hmac.new(secret.encode(), raw, hashlib.sha256).digest()
+    encoded = base64.b64encode(digest).decode()
+    verify(SHOPIFY, {"x-shopify-hmac-sha256": encoded}, raw, [secret], now=NOW)
+    with pytest.raises(RejectedError):
+        verify(SHOPIFY, {"x-shopify-hmac-sha256": encoded.swapcase()}, raw, [secret], now=NOW)
+    verify(GITHUB, {"x-hub-signature-256": f"sha256={digest.hex().upper()}"}, raw, [secret], now=NOW)
+
+
+def test_a_token_is_compared_as_it_is() -> None:
+    verify(GITLAB, {"x-gitlab-token": "Secret"}, b"{}", ["former", "Secret"], now=NOW)
+    for wrong in ("secret", "", "Secret2"):
+        with pytest.raises(RejectedError):
+            verify(GITLAB, {"x-gitlab-token": wrong}, b"{}", ["Secret"], now=NOW)
+
+
+@pytest.mark.parametrize("secret", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+@pytest.mark.parametrize("sender", [STANDARD, SVIX])
+def test_a_secret_is_base64_with_and_without_its_prefix_under_both_names(sender: Sender, secret: str) -> None:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = hmac.new(key, b".".join((b"msg", str(NOW).encode(), b"{}")), hashlib.sha256).digest()
+    headers = {
+        sender.delivery_header: "msg",
+        sender.timestamp_header: str(NOW),
+        sender.signature_header: f"v1,{base64.b64encode(digest).decode()}",
+    }
+    verify(sender, headers, b"{}", [secret], now=NOW)
 
 
 @given(given_id=st.text(max_size=200), raw=st.binary(max_size=50))

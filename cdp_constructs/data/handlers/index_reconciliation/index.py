@@ -21,7 +21,7 @@ CALLS = Config(max_pool_connections=PARALLEL_REQUESTS)
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 comparison = Comparison(
-    Objects(boto3.client("s3", config=CALLS), environment.bucket, environment.prefix),
+    Objects(boto3.client("s3", config=CALLS), environment.bucket, environment.prefix, environment.owner_metadata),
     Items(boto3.resource("dynamodb", config=CALLS), environment.table_name),
 )
 

@@ -14,6 +14,8 @@ class Environment:
     bucket: str
     prefix: str
     table_name: str
+    owner_metadata: str | None
+    """Names an object's owner; None where that is the first part of its key."""
 
     @classmethod
     def read(cls) -> "Environment":
@@ -23,4 +25,5 @@ class Environment:
             bucket=os.environ["BUCKET"],
             prefix=os.environ["PREFIX"],
             table_name=os.environ["TABLE_NAME"],
+            owner_metadata=os.environ.get("OWNER_METADATA"),
         )

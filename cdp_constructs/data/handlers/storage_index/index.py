@@ -24,7 +24,7 @@ logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 
 environment = Environment.read()
-objects = Objects(boto3.client("s3"), environment.bucket, environment.prefix)
+objects = Objects(boto3.client("s3"), environment.bucket, environment.prefix, environment.owner_metadata)
 items = Items(boto3.resource("dynamodb"), environment.table_name)
 
 # Sequencers of one key compare as strings once the shorter ones are filled up with zeros on the right.

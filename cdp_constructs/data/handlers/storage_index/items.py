@@ -1,8 +1,8 @@
 """The table of the index.
 
-One item per object, ``object`` = ``<bucket>/<key>``. A living object has ``bucket key owner day modified_at size etag
-content_type metadata version_id``; a deleted one has ``deleted_at`` and ``expires_at`` and is in no secondary index.
-``sequencer`` is that of the newest event that was recorded.
+One item per object, ``object`` = ``<bucket>/<key>``. A living object has ``bucket key search_name owner day modified_at
+size etag content_type metadata version_id``; a deleted one has ``deleted_at`` and ``expires_at`` and is in no
+secondary index. ``sequencer`` is that of the newest event that was recorded.
 """
 
 from collections.abc import Mapping, Sequence

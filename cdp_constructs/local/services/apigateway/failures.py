@@ -1,4 +1,4 @@
-"""API Gateway: what a caller hears of a function that failed.
+"""API Gateway: what a caller is told about a function that failed.
 
 MiniStack answers 502 with the text of the exception. API Gateway keeps the exception to itself: an HTTP API answers
 500, a REST API 502, and an HTTP API whose function Lambda has throttled 503

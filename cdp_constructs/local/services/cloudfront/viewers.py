@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from http.cookies import SimpleCookie
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -47,6 +46,12 @@ def _refusal(refused: Refused) -> tuple[int, dict[str, str], bytes]:
     )
 
 
+def _cookies(header: str) -> dict[str, str]:
+    """Return the cookies by name: whatever other cookies contain, each ends at a semicolon."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return {name: value for name, _, value in pairs if name}
+
+
 @patch("ministack.services.cloudfront:handle_viewer_request")
 async def _check_signature(
     original: Callable[..., Any],
@@ -68,7 +73,7 @@ async def _check_signature(
         behavior, method, scheme == "https", raw_uri, query, headers
     )
     if behavior and behavior["trusted_key_groups"] and not redirected:
-        cookies = {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+        cookies = _cookies(headers.get("cookie", ""))
         viewer = Viewer(f"{scheme}://{headers['host']}{raw_uri}", query, cookies, address)
         try:
             authorise(viewer, trusted_keys(behavior["trusted_key_groups"]))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.places import PLACES, distance
 from cdp_constructs.local.services.route53.health_checks import is_healthy
-from cdp_constructs.local.services.route53.places import PLACES, distance
 
 __all__ = ["NoSuchZoneError", "Resolved", "address_of", "answer", "is_known", "zone_of"]
 

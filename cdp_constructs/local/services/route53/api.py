@@ -8,9 +8,9 @@ from xml.etree.ElementTree import Element, SubElement
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.places import DEFAULT_PLACE, place_of
 from cdp_constructs.local.services.route53 import health_checks
 from cdp_constructs.local.services.route53.answers import NoSuchZoneError, answer, is_known
-from cdp_constructs.local.services.route53.places import DEFAULT_PLACE, place_of
 
 _route53: Any = ministack.module(
     "services.route53", "_error_response", "_health_checks", "_normalise_name", "_xml_response"

@@ -10,9 +10,9 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.places import DEFAULT_PLACE
 from cdp_constructs.local.services.cloudfront.distributions import PREFIX
 from cdp_constructs.local.services.route53.answers import NoSuchZoneError, address_of, answer, zone_of
-from cdp_constructs.local.services.route53.places import DEFAULT_PLACE
 
 _apigateway: Any = ministack.module("services.apigateway_v1", "_base_path_mappings", "_domain_names")
 _cloudfront: Any = ministack.module("services.cloudfront", "_distributions")

@@ -1,8 +1,8 @@
 """WAF: whether a request matches the statement of a rule.
 
-What is not here never matches: countries (there is no data), labels, SQL injection and cross-site scripting, and the
-rules of managed rule groups. A rate counts the requests of the last `EvaluationWindowSec` seconds exactly, while AWS
-takes some seconds to notice.
+What is not here never matches: labels, SQL injection and cross-site scripting. A country is that of the place whose
+block an address is in (`route53/places.py`); the loopback block 127.18.0.0/16 stands for 198.18.0.0/16. A rate counts
+the requests of the last `EvaluationWindowSec` seconds exactly, while AWS takes some seconds to notice.
 """
 
 import base64
@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.services.route53.places import PLACES, place_of
 
 __all__ = ["Rates", "Request", "find", "matches"]
 
@@ -170,9 +171,21 @@ def _not(statement: Mapping[str, Any], request: Request, rule: str) -> bool:
     return not matches(statement["Statement"], request, rule)
 
 
+def _of_country(statement: Mapping[str, Any], request: Request, _rule: str) -> bool:
+    address = request.address
+    if settings := statement.get("ForwardedIPConfig"):
+        forwarded = _forwarded(request, settings)
+        if not forwarded:
+            return bool(settings["FallbackBehavior"] == "MATCH")
+        address = forwarded[0]
+    place = PLACES[place_of(re.sub(r"^127\.18\.", "198.18.", address))]
+    return place.country in statement["CountryCodes"]
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any], Request, str], bool]] = {
     "AndStatement": _all,
     "ByteMatchStatement": _has_bytes,
+    "GeoMatchStatement": _of_country,
     "IPSetReferenceStatement": _in_set,
     "NotStatement": _not,
     "OrStatement": _any,

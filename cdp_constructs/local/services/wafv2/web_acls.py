@@ -14,6 +14,8 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.types import Properties
+from cdp_constructs.local.services.wafv2 import managed_rules
+from cdp_constructs.local.services.wafv2.logging import record
 from cdp_constructs.local.services.wafv2.statements import Request, find, matches
 
 __all__ = ["Blocked", "decide"]
@@ -22,6 +24,8 @@ _waf: Any = ministack.module("services.waf", "_rule_groups", "_web_acls")
 
 _TYPES = {"APPLICATION_JSON": "application/json", "TEXT_HTML": "text/html", "TEXT_PLAIN": "text/plain"}
 _BODIES = "CustomResponseBodies"
+_DECIDING = {"Allow", "Block"}
+_DEFAULT = "Default_Action"
 
 
 @dataclass(frozen=True)
@@ -38,28 +42,33 @@ def decide(arn: str, request: Request) -> Blocked | None:
     acl = find(_waf._web_acls, arn)
     if acl is None:
         return None
-    for action in _actions(acl, request, arn):
-        if "Allow" in action:
-            return None
-        if "Block" in action:
-            return _blocked(acl, action["Block"])
-    default = acl.get("DefaultAction") or {}
-    return _blocked(acl, default["Block"]) if "Block" in default else None
+    default = acl.get("DefaultAction") or {"Allow": {}}
+    decisions = ((rule, action) for rule, action in _actions(acl, request, arn) if _DECIDING & action.keys())
+    rule, action = next(decisions, (_DEFAULT, default))
+    blocked = _blocked(acl, action["Block"]) if "Block" in action else None
+    record(acl, arn, request, "ALLOW" if blocked is None else "BLOCK", rule)
+    return blocked
 
 
-def _actions(owner: Mapping[str, Any], request: Request, path: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the actions of the rules that match, those of rule groups included, in their order."""
+def _actions(owner: Mapping[str, Any], request: Request, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the rules that match with their actions, those of rule groups included, in their order."""
     for rule in sorted(owner.get("Rules") or [], key=lambda rule: int(rule["Priority"])):
         name, statement = f"{path}/{rule['Name']}", rule.get("Statement") or {}
-        reference = statement.get("RuleGroupReferenceStatement")
-        if reference is not None:
-            if "Count" not in (rule.get("OverrideAction") or {}):
-                yield from _group_actions(reference, request, name)
+        found: list[Mapping[str, Any]] = []
+        if "Count" in (rule.get("OverrideAction") or {}):
+            continue
+        if managed := statement.get("ManagedRuleGroupStatement"):
+            found = list(managed_rules.actions(managed, request, name))
+        elif reference := statement.get("RuleGroupReferenceStatement"):
+            found = [action for _, action in _group_actions(reference, request, name)]
         elif matches(statement, request, name):
-            yield rule.get("Action") or {}
+            found = [rule.get("Action") or {}]
+        yield from ((str(rule["Name"]), action) for action in found)
 
 
-def _group_actions(reference: Mapping[str, Any], request: Request, path: str) -> Iterator[Mapping[str, Any]]:
+def _group_actions(
+    reference: Mapping[str, Any], request: Request, path: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     group = find(_waf._rule_groups, str(reference.get("ARN") or reference.get("Arn"))) or {}
     overrides = {each["Name"]: each["ActionToUse"] for each in reference.get("RuleActionOverrides") or []}
     rules = [{**rule, "Action": overrides.get(rule["Name"], rule.get("Action"))} for rule in group.get("Rules") or []]

@@ -92,7 +92,7 @@ def deliver(batch: Batch) -> int:
             # Who did not get which mail; the address is in no log.
             template = "notice" if message.number == 1 else "digest"
             logger.exception("Mail refused", user=user, topic=topic, template=template, language=message.language)
-            count("RefusedMails")
+            count("RejectedMails")
             failures.append(error)
     for device in devices:
         if device.device in batch.done:

@@ -61,7 +61,7 @@ def frame_of(channel: str, event: str) -> bytes:
     Raises:
         UnpublishableError: for an event that is too large.
     """
-    frame = json.dumps({"type": "data", "channel": channel, "event": event}).encode()
+    frame = json.dumps({"type": "data", "channel": channel, "event": event}, ensure_ascii=False).encode()
     if len(frame) > LARGEST_MESSAGE:
         raise UnpublishableError(f"the message has {len(frame)} bytes; {LARGEST_MESSAGE} fit")
     return frame

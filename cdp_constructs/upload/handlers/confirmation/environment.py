@@ -14,6 +14,8 @@ class Environment:
     content_types: frozenset[str]
     max_bytes: int
     quarantine_prefix: str
+    text_encodings: tuple[str, ...]
+    """Of files whose type is text."""
     topic_arn: str
 
     @classmethod
@@ -24,5 +26,6 @@ class Environment:
             content_types=frozenset(json.loads(os.environ["CONTENT_TYPES"])),
             max_bytes=int(os.environ["MAX_BYTES"]),
             quarantine_prefix=os.environ["QUARANTINE_PREFIX"],
+            text_encodings=tuple(json.loads(os.environ["TEXT_ENCODINGS"])),
             topic_arn=os.environ["TOPIC_ARN"],
         )

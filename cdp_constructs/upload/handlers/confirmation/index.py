@@ -70,7 +70,7 @@ def accept(upload: Upload) -> dict[str, Any]:
         RejectedError: with the rule that the object breaks.
     """
     check_description(upload.key, upload.size, upload.content_type, environment)
-    check_content(upload.content_type, upload.first_bytes(FIRST_BYTES))
+    check_content(upload.content_type, upload.first_bytes(FIRST_BYTES), environment.text_encodings)
     accepted = upload.accept(environment.accepted_prefix)
     if accepted is None:
         raise RejectedError(FORM_USED_AGAIN)

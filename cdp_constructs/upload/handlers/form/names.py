@@ -8,6 +8,8 @@ import uuid
 from pathlib import PurePosixPath
 
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=@+-]{0,127}")
+# What looks like a slash, or is one elsewhere, separates folders too.
+_SEPARATORS = dict.fromkeys(map(ord, "\\\uff0f\uff3c\u2044\u2215\u29f5\u29f8\ufe68"), "/")
 _LONGEST_NAME = 100
 _LONGEST_EXTENSION = 16
 
@@ -28,9 +30,15 @@ def new_id() -> str:
 def safe_name(name: str) -> str:
     """Return the last component of a file name without anything that a shell, a header or a browser could mistake.
 
-    Letters and digits of every script stay; everything else but ``. - _`` and space becomes ``_``.
+    Letters, marks and digits of every script and pictographs stay; everything else but ``. - _`` and space becomes
+    ``_``. A name that was made so stays as it is.
     """
-    last = unicodedata.normalize("NFKC", name).replace("\\", "/").rpartition("/")[2]
-    clean = re.sub(r"[^\w.\- ]", "_", last).strip(". ")
+    last = unicodedata.normalize("NFC", name).translate(_SEPARATORS).rpartition("/")[2]
+    clean = "".join(character if _is_harmless(character) else "_" for character in last).strip(". ")
     extension = PurePosixPath(clean).suffix[:_LONGEST_EXTENSION]
     return f"{PurePosixPath(clean).stem[: _LONGEST_NAME - len(extension)]}{extension}" or "file"
+
+
+def _is_harmless(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character in ". -_" or category[0] in "LMN" or category == "So"

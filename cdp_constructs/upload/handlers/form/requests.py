@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from .content_types import accepted_type
 from .environment import Environment
 
 # S3 takes 2 KB of metadata names and values; the confirmation adds some of its own.
@@ -34,9 +35,10 @@ class FormRequest(_Request):
     @classmethod
     def _is_allowed(cls, content_type: str, info: ValidationInfo[Environment]) -> str:
         allowed = info.context.content_types
-        if content_type not in allowed:
+        meant = accepted_type(content_type, info.data.get("name", ""), allowed)
+        if meant is None:
             raise ValueError(f"{content_type!r} is not accepted; use one of {', '.join(sorted(allowed))}")
-        return content_type
+        return meant
 
     @field_validator("size")
     @classmethod

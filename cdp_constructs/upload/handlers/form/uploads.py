@@ -79,9 +79,9 @@ def _parts(key: str, request: FormRequest, size: int, environment: Environment) 
 def complete(owner: str, request: CompletionRequest, environment: Environment) -> dict[str, Any]:
     """Put the parts of the owner's own upload together; the confirmation then checks the whole."""
     folder = re.escape(f"{environment.incoming_prefix}{owner}/")
+    key = re.fullmatch(rf"{folder}(?P<upload_id>[0-9a-f-]{{36}})/(?P<name>[^/]+)", request.key)
     # The name is one that `safe_name` has made: S3 refuses others in ways that are no mistake of this function.
-    key = re.fullmatch(rf"{folder}(?P<upload_id>[0-9a-f-]{{36}})/[\w.\- ]{{1,100}}", request.key)
-    if key is None:
+    if key is None or safe_name(key["name"]) != key["name"]:
         raise UploadRefusedError("key: is not one of your uploads")
     parts = sorted(request.parts, key=lambda part: part.part_number)
     try:

@@ -1,10 +1,13 @@
 """Makes a small WebP of an image's bytes, whatever bytes they are."""
 
+import contextlib
 import io
 import re
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps
+
+from .repair import as_browsers_read
 
 # An image is opened only by the decoder of its declared type, so none of Pillow's many others is ever reached.
 FORMATS = {
@@ -16,6 +19,8 @@ FORMATS = {
 }
 # What the function's memory holds: decoded with transparency 256 MB, once more while it is converted.
 MOST_PIXELS = 64_000_000
+# A JPEG of one scan is decoded to an eighth, a quarter or a half, row by row: only what is decoded is in memory.
+MOST_PIXELS_OF_A_SCAN = 256_000_000
 # What a JPEG can have. Pillow needs more memory for the rows of an image of 1 by 64 million pixels than for the pixels.
 LONGEST_SIDE = 65_535
 # A progressive JPEG has 10 scans, or 18 in CMYK; each costs a pass over all pixels, however few bytes it has.
@@ -62,10 +67,11 @@ def shrink(data: bytes, content_type: str, pixels: int) -> Thumbnail:
     if scans > MOST_SCANS:
         raise UnreadableImageError("too-many-scans")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
-            check_size(image.width, image.height, scans)
+        with Image.open(io.BytesIO(as_browsers_read(data, content_type)), formats=FORMATS[content_type]) as image:
+            check_size(image.width, image.height, scans, reduces=image.format == "JPEG" and scans == 1)
             # JPEG decodes straight to an eighth, a quarter or a half; the others ignore it.
             image.draft("RGB", (2 * pixels, 2 * pixels))
+            check_size(image.width, image.height, 1)
             return _as_webp(image, pixels)
     except UnreadableImageError:
         raise
@@ -74,13 +80,20 @@ def shrink(data: bytes, content_type: str, pixels: int) -> Thumbnail:
         raise UnreadableImageError("broken", repr(error)) from error
 
 
-def check_size(width: int, height: int, scans: int) -> None:
+def check_size(width: int, height: int, scans: int, *, reduces: bool = False) -> None:
     """Check what the header says, before anything is decoded.
+
+    Args:
+        width: In pixels.
+        height: In pixels.
+        scans: How often all pixels are decoded.
+        reduces: Whether the decoder makes them fewer at once.
 
     Raises:
         UnreadableImageError: when decoding would take more memory or time than anybody's picture.
     """
-    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+    most = MOST_PIXELS_OF_A_SCAN if reduces else MOST_PIXELS
+    if width * height > most or max(width, height) > LONGEST_SIDE:
         raise UnreadableImageError("too-many-pixels")
     if scans * width * height > MOST_SCANNED_PIXELS:
         raise UnreadableImageError("too-many-scans")
@@ -105,7 +118,9 @@ def _as_webp(image: Image.Image, pixels: int) -> Thumbnail:
     picture = image.convert("I").point(lambda value: value * (1 / 256)).convert("L") if mode.startswith("I") else image
     picture = picture.convert("RGBA" if transparent else "RGB")
     picture.thumbnail((pixels, pixels))
-    picture = ImageOps.exif_transpose(picture)
+    # EXIF that cannot be read does not say which side is up.
+    with contextlib.suppress(Exception):
+        picture = ImageOps.exif_transpose(picture)
     # A profile describes the colours that the image came with: those of print or of grey are not these any more.
     keeps_profile = mode in {"RGB", "RGBA", "P"} and len(profile) <= LARGEST_PROFILE
     content = io.BytesIO()

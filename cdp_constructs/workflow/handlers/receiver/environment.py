@@ -10,9 +10,14 @@ class Sender:
     """How the sender signs, names and orders its deliveries."""
 
     scheme: str
-    """``hmac-sha256`` signs the body, ``standard-webhooks`` id and time too, ``secret-in-address`` nothing."""
+    """``hmac-sha256`` signs the body, ``standard-webhooks`` id and time too, ``shared-token`` and ``secret-in-address``
+    nothing."""
     signature_header: str
     signature_prefix: str
+    signature_encoding: str
+    """``hex`` or ``base64``."""
+    timestamp_header: str
+    """Header with the time, which is signed too; empty when it is not."""
     delivery_header: str
     """Header with the id of a delivery; empty when the sender gives none."""
     delivery_pointer: str
@@ -53,6 +58,8 @@ class Environment:
                 scheme=os.environ["SCHEME"],
                 signature_header=os.environ["SIGNATURE_HEADER"],
                 signature_prefix=os.environ["SIGNATURE_PREFIX"],
+                signature_encoding=os.environ["SIGNATURE_ENCODING"],
+                timestamp_header=os.environ["TIMESTAMP_HEADER"],
                 delivery_header=os.environ["DELIVERY_HEADER"],
                 delivery_pointer=os.environ["DELIVERY_POINTER"],
                 group_by=os.environ["GROUP_BY"],

@@ -49,12 +49,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
     body = event.get("body") or ""
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else as_bytes(body)
-    address = event.get("pathParameters", {}).get("secret", "")
+    address = (event.get("pathParameters") or {}).get("secret", "")
     source_ip = event.get("requestContext", {}).get("http", {}).get("sourceIp")
     delivery = records.arrival(environment.sender, source_ip, headers, raw)
     try:
         verify(environment.sender, headers, raw, storage.secrets(environment), now=time.time(), address_secret=address)
-        delivery |= records.accepted(headers, text_of(raw))
+        delivery |= records.accepted(environment.sender, headers, text_of(raw))
     except RejectedError as rejection:
         return refuse(delivery | records.refused(environment.sender, headers, raw), rejection)
     try:

@@ -28,20 +28,21 @@ def arrival(sender: Sender, source_ip: str | None, headers: Mapping[str, str], r
     }
 
 
-def accepted(headers: Mapping[str, str], body: str) -> dict[str, Any]:
+def accepted(sender: Sender, headers: Mapping[str, str], body: str) -> dict[str, Any]:
     """Return what the consumer gets and a replay sends again."""
-    return {"headers": _kept(headers), "body": body}
+    return {"headers": _kept(sender, headers), "body": body}
 
 
 def refused(sender: Sender, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
     """Return what shows an operator who sends, with which signature, and what: no body where there is no signature."""
     shortened: dict[str, str] = {}
-    for name, value in _kept(headers).items():
+    for name, value in _kept(sender, headers).items():
         if sum(map(len, [*shortened, *shortened.values()])) + len(name) + len(value) <= REFUSED_HEADERS:
             shortened[name] = value
-    signed = headers.get(sender.signature_header)
+    signed = sender.scheme != "shared-token" and headers.get(sender.signature_header)
     return {"headers": shortened, "body": raw[:REFUSED_BODY].decode(errors="backslashreplace") if signed else None}
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name not in NOT_KEPT}
+def _kept(sender: Sender, headers: Mapping[str, str]) -> dict[str, str]:
+    secret = {sender.signature_header} if sender.scheme == "shared-token" else set()
+    return {name: value for name, value in headers.items() if name not in NOT_KEPT | secret}

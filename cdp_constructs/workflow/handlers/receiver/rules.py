@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -71,17 +72,14 @@ def verify(
     given = headers.get(sender.signature_header, "")
     if not given:
         raise RejectedError("no-signature")
-    signed = raw
-    if sender.scheme == "standard-webhooks":
-        moment = headers.get("webhook-timestamp", "")
-        if not TIMESTAMP.fullmatch(moment) or abs(now - int(moment)) > OLDEST_SECONDS:
-            raise RejectedError("too-old")
-        signed = b".".join((as_bytes(headers.get("webhook-id", "")), moment.encode(), raw))
+    signed = _signed(sender, headers, raw, now)
+    if sender.signature_encoding == "hex" and sender.scheme == "hmac-sha256":
+        given = given.lower()
     for secret in secrets:
-        expected = sender.signature_prefix + _signature(sender, secret, signed)
-        # Standard Webhooks allows several signatures, while the sender changes its secret.
-        if any(hmac.compare_digest(as_bytes(one), expected.encode()) for one in given.split()):
-            return
+        for expected in _expected(sender, secret, signed):
+            # Standard Webhooks allows several signatures, while the sender changes its secret.
+            if any(hmac.compare_digest(as_bytes(one), expected.encode()) for one in given.split()):
+                return
     raise RejectedError("wrong-signature")
 
 
@@ -119,18 +117,30 @@ def _found(pointer: str, body: bytes | str) -> str | None:
     return None if value is None else json.dumps(value)
 
 
-def _signature(sender: Sender, secret: str, signed: bytes) -> str:
-    if sender.scheme == "standard-webhooks":
-        return base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
-    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+def _signed(sender: Sender, headers: Mapping[str, str], raw: bytes, now: float) -> bytes:
+    """Return what the signature covers."""
+    if sender.scheme != "standard-webhooks":
+        return raw
+    moment = headers.get(sender.timestamp_header, "")
+    if not TIMESTAMP.fullmatch(moment) or abs(now - int(moment)) > OLDEST_SECONDS:
+        raise RejectedError("too-old")
+    return b".".join((as_bytes(headers.get(sender.delivery_header, "")), moment.encode(), raw))
 
 
-def _key(secret: str) -> bytes:
-    """Return the key of a Standard Webhooks secret, which is base64 after ``whsec_``; any other text is the key."""
+def _expected(sender: Sender, secret: str, signed: bytes) -> Iterator[str]:
+    """Yield what the header says if this secret is the sender's."""
+    if sender.scheme == "shared-token":
+        yield secret
+        return
+    prefix = sender.signature_prefix.lower() if sender.signature_encoding == "hex" else sender.signature_prefix
+    for key in _keys(secret) if sender.scheme == "standard-webhooks" else (secret.encode(),):
+        digest = hmac.new(key, signed, hashlib.sha256).digest()
+        yield prefix + (digest.hex() if sender.signature_encoding == "hex" else base64.b64encode(digest).decode())
+
+
+def _keys(secret: str) -> Iterator[bytes]:
+    """Yield the keys that a Standard Webhooks secret may mean: base64, usually after ``whsec_``, or the text itself."""
     encoded = secret.removeprefix("whsec_")
-    if encoded == secret:
-        return secret.encode()
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        return secret.encode()
+    with contextlib.suppress(binascii.Error, ValueError):
+        yield base64.b64decode(encoded, validate=True)
+    yield secret.encode()

@@ -1,4 +1,4 @@
-"""Attachments: uploads to this Region, downloads from the Region that holds the file, and search."""
+"""Attachments: uploads to this Region, and downloads from the Region that holds the file."""
 
 import json
 from functools import cache
@@ -8,18 +8,14 @@ import boto3
 from botocore.config import Config
 
 from ..domain import table as keys
-from ..domain.search import searchable
 from .environment import Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
-    from mypy_boto3_dynamodb.type_defs import QueryInputTableQueryTypeDef
     from mypy_boto3_lambda import LambdaClient
 
 # How long a download may start after it was asked for.
 _URL_SECONDS = 300
-# Attachments that one search looks through, about half a kilobyte each: a page ends there, and the next goes on.
-_MOST_READ = 1000
 
 
 class AttachmentNotFoundError(Exception):
@@ -80,61 +76,6 @@ class Attachments:
             "url": signed["url"],
             "expires_at": signed["expires_at"],
         }
-
-
-def search(
-    table: "Table", room: str, *, name: str | None, content_type: str | None, after: str | None, limit: int
-) -> tuple[list[dict[str, Any]], str | None]:
-    """List the attachments of a room, the newest first: ids of uploads sort by time.
-
-    Args:
-        table: The table.
-        room: The room.
-        name: Part of the file's name; case, and the width of Japanese characters, do not matter.
-        content_type: Beginning of the content type, such as ``image/`` or ``image/png``.
-        after: Attachment that the page before ended with.
-        limit: Longest page. A page can be shorter and still have more behind it.
-
-    Returns:
-        The attachments, and what to pass as ``after`` for the next page, if there is one.
-    """
-    partition, prefix = keys.attachment_key(room, "")
-    values = {":room": partition, ":attachments": prefix}
-    conditions: list[str] = []
-    if name:
-        values[":name"] = searchable(name)
-        conditions.append("contains(search_name, :name)")
-    if content_type:
-        values[":type"] = content_type
-        conditions.append("begins_with(content_type, :type)")
-    request: QueryInputTableQueryTypeDef = {
-        "KeyConditionExpression": "pk = :room AND begins_with(sk, :attachments)",
-        "ExpressionAttributeValues": values,
-        "ScanIndexForward": False,
-        "Limit": _MOST_READ if conditions else limit,
-    }
-    if conditions:
-        request["FilterExpression"] = " AND ".join(conditions)
-    if after:
-        request["ExclusiveStartKey"] = keys.as_key(keys.attachment_key(room, after))
-    answer = table.query(**request)
-    page = [_described(item) for item in answer["Items"][:limit]]
-    if len(answer["Items"]) > limit:
-        return page, str(page[-1]["id"])
-    last = answer.get("LastEvaluatedKey")
-    return page, str(last["sk"]).removeprefix(prefix) if last else None
-
-
-def _described(item: keys.Item) -> dict[str, Any]:
-    return {
-        "id": str(item["sk"]).partition("#")[2],
-        "name": str(item["name"]),
-        "content_type": str(item["content_type"]),
-        "size": int(item["size"]),
-        "owner": str(item["owner"]),
-        "uploaded_at": str(item["accepted_at"]),
-        "thumbnail": "thumbnail_file" in item,
-    }
 
 
 @cache

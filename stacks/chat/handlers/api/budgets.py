@@ -23,16 +23,19 @@ class Budget(StrEnum):
     """What is counted, as the configuration of the chat names it."""
 
     MESSAGES = "messages_per_minute"
+    CHANGES = "changes_per_minute"
+    """Edits, deletions and reactions."""
     ROOMS = "rooms_per_hour"
     JOINS = "joins_per_hour"
     UPLOADS = "uploads_per_hour"
+    SEARCHES = "searches_per_minute"
     SETTINGS = "settings_per_hour"
     """Names, notifications, devices, invite codes and removed members."""
 
     @property
     def seconds(self) -> int:
         """How long a span is."""
-        return 60 if self is Budget.MESSAGES else 3600
+        return 60 if self.value.endswith("_per_minute") else 3600
 
 
 class BudgetExceededError(Exception):

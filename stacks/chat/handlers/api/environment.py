@@ -24,6 +24,8 @@ class Environment:
     """Hands out upload forms of this Region."""
     signing_functions: Mapping[str, str]
     """Signs downloads of a Region's attachments, by Region."""
+    attachment_index: str
+    """Table of what is in the upload buckets of all Regions."""
     accepted_prefix: str
     """The part of an attachment's key that its address does not have: the distribution shows this folder only."""
 
@@ -38,5 +40,6 @@ class Environment:
             realtime=from_json(os.environ["REALTIME"]),
             upload_function=os.environ["UPLOAD_FUNCTION"],
             signing_functions=from_json(os.environ["SIGNING_FUNCTIONS"]),
+            attachment_index=os.environ["ATTACHMENT_INDEX"],
             accepted_prefix=os.environ["ACCEPTED_PREFIX"],
         )

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 
 from .bodies import refuse_body
 from .problems import PROBLEMS, explain, explain_refusal_of_aws
-from .routes import account, attachments, messages, notifications, rooms
+from .routes import account, attachments, changes, messages, notifications, rooms, search
 
 logger = Logger()
 app = APIGatewayHttpResolver(enable_validation=True)
-for routes in (rooms, messages, attachments, notifications, account):
+for routes in (rooms, messages, changes, search, attachments, notifications, account):
     app.include_router(routes.router)
 app.exception_handler(list(PROBLEMS))(explain)
 app.exception_handler(ClientError)(explain_refusal_of_aws)

@@ -1,27 +1,23 @@
-"""The items of rooms' logs in this Region's replica: read, and written together or not at all."""
+"""The items of rooms' logs in this Region's replica: what is written for a message, and read of the logs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-
-from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 
 from ..domain import rooms
 from ..domain import table as keys
+from ..domain.changes import Change, place_of
 from ..domain.messages import Message, Position
 from .budgets import Budget, Budgets
+from .log_writes import append, put_new
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
-    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
-logger = Logger(child=True)
+Notes = dict[str, keys.Item]
+"""By Region what it notes of a message."""
 
 # Above every number that a log can give: keys have twelve digits.
 _BEHIND = 10**12
-
-# Another writer was first, or the table is busy: a retry can succeed.
-_WORTH_A_RETRY = {"ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class LogItems:
@@ -40,8 +36,8 @@ class LogItems:
         self._region = region
         self._regions = tuple(regions)
 
-    def look(self, room: str, author: str, client_message_id: str) -> tuple[keys.Item | None, dict[str, keys.Item]]:
-        """Return this Region's head, and by Region the note that it accepted the message.
+    def look(self, room: str, author: str, message: str) -> tuple[keys.Item | None, Notes]:
+        """Return this Region's head, and what the Regions that accepted the message note of it.
 
         The membership is read with them: one request says whether the message may be stored, and where.
 
@@ -49,16 +45,29 @@ class LogItems:
             RoomNotFoundError: when the author is not in the room.
         """
         member, head = keys.member_key(room, author), keys.head_key(room, self._region)
-        marker_of = {region: keys.marker_key(room, region, author, client_message_id) for region in self._regions}
-        found = keys.get_many(self.table, [member, head, *marker_of.values()])
+        note_of = {region: keys.note_key(room, region, message) for region in self._regions}
+        found = keys.get_many(self.table, [member, head, *note_of.values()])
         if not rooms.lets_in(found.get(member)):
             raise rooms.RoomNotFoundError
-        return found.get(head), {region: found[key] for region, key in marker_of.items() if key in found}
+        # A Region that did not accept the message can have a note of what was done to it.
+        notes = {region: found[key] for region, key in note_of.items() if "sequence" in found.get(key, {})}
+        return found.get(head), notes
 
-    def stored(self, room: str, markers: dict[str, keys.Item]) -> Message | None:
-        """Return the message that the markers speak of: of several, the one that readers see."""
-        first = min(_position(region, marker) for region, marker in markers.items())
-        item = keys.get(self.table, keys.message_key(room, first.region, first.sequence))
+    def notes(self, room: str, messages: Iterable[str]) -> dict[str, Notes]:
+        """Return by id what the Regions note of messages."""
+        wanted = {
+            keys.note_key(room, region, message): (message, region) for message in messages for region in self._regions
+        }
+        notes: dict[str, Notes] = {message: {} for message, _ in wanted.values()}
+        for key, note in keys.get_many(self.table, wanted).items():
+            message, region = wanted[key]
+            notes[message][region] = note
+        return notes
+
+    def stored(self, room: str, notes: Notes) -> Message | None:
+        """Return the message that the notes speak of: of several, the one that readers see."""
+        place = place_of(notes)
+        item = place and keys.get(self.table, keys.message_key(room, place.region, place.sequence))
         return Message.of_item(item) if item else None
 
     def clocks(self, room: str, head: keys.Item | None) -> list[int]:
@@ -67,108 +76,88 @@ class LogItems:
         Of other Regions the newest message counts, not the head: the two are replicated on their own, and what an
         author answers to is a message.
         """
-        newest = [self._newest(room, region) for region in self._regions if region != self._region]
-        return [int(item["clock"]) for item in (head, *newest) if item]
+        newest = [self.end(room, region, 1) for region in self._regions if region != self._region]
+        return [*([int(head["clock"])] if head else []), *(message.clock for log in newest for message in log)]
 
-    def _newest(self, room: str, region: str) -> keys.Item | None:
-        items = self._query(room, region, 1, ScanIndexForward=False)
-        return items[0] if items else None
+    def heads(self, room: str) -> dict[str, int]:
+        """Return the last number of every log of messages, as far as it is known here."""
+        key_of = {region: keys.head_key(room, region) for region in self._regions}
+        found = keys.get_many(self.table, key_of.values())
+        return {region: int(found[key]["sequence"]) if key in found else 0 for region, key in key_of.items()}
+
+    def position(self, room: str, region: str, sequence: int) -> Position | None:
+        """Return where the message of a number stands; None while it has not arrived."""
+        item = keys.get(self.table, keys.message_key(room, region, sequence))
+        return Message.of_item(item).position if item else None
 
     def tail(self, room: str, region: str, after: int, limit: int) -> list[Message]:
         """Return the messages of a log above a number, in order of their sequence."""
-        return [Message.of_item(item) for item in self._query(room, region, limit, after=after)]
+        return [Message.of_item(item) for item in self._messages(room, region, limit, after=after)]
 
     def end(self, room: str, region: str, limit: int, before: int = _BEHIND) -> list[Message]:
         """Return the last messages of a log below a number, in order of their sequence."""
         if before <= 1:
             return []
-        newest_first = self._query(room, region, limit, before=before, ScanIndexForward=False)
+        newest_first = self._messages(room, region, limit, before=before, ScanIndexForward=False)
         return [Message.of_item(item) for item in newest_first][::-1]
 
-    def _query(
-        self, room: str, region: str, limit: int, *, after: int = 0, before: int = _BEHIND, **options: Any
-    ) -> list[keys.Item]:
-        _, low = keys.message_key(room, region, after + 1)
-        _, high = keys.message_key(room, region, before - 1)
-        answer = self.table.query(
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
-            ExpressionAttributeValues={":pk": keys.log_key(room, region), ":low": low, ":high": high},
-            # A reader sees its own message at once, and never an older state than before.
-            ConsistentRead=True,
-            Limit=limit,
-            **options,
-        )
-        return answer["Items"]
+    def changes(self, room: str, region: str, after: int, limit: int) -> list[Change]:
+        """Return the changes that a Region accepted above a number, in order of their sequence."""
+        low, high = keys.change_key(room, region, after + 1), keys.change_key(room, region, _BEHIND - 1)
+        return [Change.of_item(item) for item in self._query(low, high, limit)]
 
-    def put(self, message: Message, *, first: bool) -> bool:
-        """Store head, message and marker together, and count, or nothing. False when another writer was faster.
+    def newest_changes(self, room: str, region: str, limit: int) -> list[Change]:
+        """Return the last changes that a Region accepted, in order of their sequence."""
+        low, high = keys.change_key(room, region, 1), keys.change_key(room, region, _BEHIND - 1)
+        return [Change.of_item(item) for item in self._query(low, high, limit, ScanIndexForward=False)][::-1]
+
+    def scan_back(self, room: str, log: str, limit: int, before: int | None) -> list[Message | Change]:
+        """Return the last entries of a log of messages or of changes below a number, the newest first, for a search.
+
+        At half the price of the others: not the very latest.
+        """
+        region = log.partition(".")[0]
+        key_of, kind = (keys.message_key, Message) if region == log else (keys.change_key, Change)
+        low, high = key_of(room, region, 1), key_of(room, region, (before or _BEHIND) - 1)
+        items = self._query(low, high, limit, ScanIndexForward=False, ConsistentRead=False)
+        return [kind.of_item(item) for item in items]
+
+    def last(self, room: str, log: str) -> int:
+        """Return the last number of a log, as far as it is known here; 0 while there is none."""
+        head = keys.get(self.table, keys.head_key(room, log))
+        return int(head["sequence"]) if head else 0
+
+    def put(self, message: Message) -> bool:
+        """Store head, message and note together, and count, or nothing. False when another writer was faster.
 
         Raises:
             BudgetExceededError: when the author has written as much as one user may.
         """
-        key = keys.as_key
         place = {"sequence": message.sequence, "clock": message.clock}
-        head: PutTypeDef = {
-            "TableName": self.table.name,
-            "Item": key(keys.head_key(message.room, self._region)) | place,
-            "ConditionExpression": "attribute_not_exists(pk)" if first else "#sequence = :before",
-        }
-        if not first:
-            head["ExpressionAttributeNames"] = {"#sequence": "sequence"}
-            head["ExpressionAttributeValues"] = {":before": message.sequence - 1}
-        marker = keys.marker_key(message.room, self._region, message.author, message.client_message_id)
-        new = [
-            key(keys.message_key(message.room, self._region, message.sequence)) | message.to_dict(),
-            key(marker) | place,
-        ]
-        puts: list[TransactWriteItemTypeDef] = [
-            {
-                "Put": {
-                    "TableName": self.table.name,
-                    "Item": item,
-                    "ConditionExpression": "attribute_not_exists(pk)",
-                }
-            }
-            for item in new
-        ]
-        counted: TransactWriteItemTypeDef = {"Update": self._budgets.update(message.author, Budget.MESSAGES)}
-        try:
-            self.table.meta.client.transact_write_items(TransactItems=[{"Put": head}, *puts, counted])
-        except ClientError as error:
-            reasons = _reasons(error)
-            if reasons and reasons[-1] == "ConditionalCheckFailed":
-                raise self._budgets.exceeded(Budget.MESSAGES) from None
-            if not _worth_a_retry(error, reasons):
-                raise
-            logger.debug("Another writer was faster", room=message.room, sequence=message.sequence)
-            return False
-        return True
+        stored = keys.as_key(keys.message_key(message.room, self._region, message.sequence)) | message.to_dict()
+        note = keys.as_key(keys.note_key(message.room, self._region, message.id)) | place
+        return append(
+            self.table,
+            keys.head_key(message.room, self._region),
+            place,
+            [put_new(self.table, item) for item in (stored, note)],
+            budgets=self._budgets,
+            author=message.author,
+            budget=Budget.MESSAGES,
+        )
 
-    def accepted_elsewhere(self, page: Sequence[Message]) -> dict[str, list[Position]]:
-        """Return by message id the places that other Regions gave to the same client messages."""
-        wanted = {
-            keys.marker_key(item.room, region, item.author, item.client_message_id): (item.id, region)
-            for item in page
-            for region in self._regions
-            if region != item.region
-        }
-        places: dict[str, list[Position]] = {}
-        for key, marker in keys.get_many(self.table, wanted).items():
-            identity, region = wanted[key]
-            places.setdefault(identity, []).append(_position(region, marker))
-        return places
+    def _messages(
+        self, room: str, region: str, limit: int, *, after: int = 0, before: int = _BEHIND, **options: Any
+    ) -> list[keys.Item]:
+        low, high = keys.message_key(room, region, after + 1), keys.message_key(room, region, before - 1)
+        return self._query(low, high, limit, **options)
 
-
-def _position(region: str, marker: keys.Item) -> Position:
-    return Position(int(marker["clock"]), region, int(marker["sequence"]))
-
-
-def _reasons(error: ClientError) -> list[str]:
-    """Return why a transaction was cancelled, by its items; "None" for those that were not at fault."""
-    response: Any = error.response
-    return [str(reason["Code"]) for reason in response.get("CancellationReasons", [])]
-
-
-def _worth_a_retry(error: ClientError, reasons: Sequence[str]) -> bool:
-    codes = set(reasons) - {"None"}
-    return error.response["Error"]["Code"] == "TransactionCanceledException" and bool(codes) and codes <= _WORTH_A_RETRY
+    def _query(self, low: keys.Key, high: keys.Key, limit: int, **options: Any) -> list[keys.Item]:
+        answer = self.table.query(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+            ExpressionAttributeValues={":pk": low[0], ":low": low[1], ":high": high[1]},
+            Limit=limit,
+            # A reader sees its own message at once, and never an older state than before.
+            **{"ConsistentRead": True, **options},
+        )
+        return answer["Items"]

@@ -14,7 +14,9 @@ from .accounts import AccountDeletedError
 from .attachments import AttachmentNotFoundError, UploadRefusedError
 from .budgets import BudgetExceededError
 from .deletion import DeletionUnfinishedError
+from .history import MessageNotFoundError
 from .log import RoomBusyError
+from .message_changes import MOST_EDITS, MOST_REACTIONS, MessageDeletedError, NotAuthorError, TooManyChangesError
 from .reading import MarkerBusyError
 from .user_pool import TokenRefusedError, UserPoolUnavailableError
 
@@ -31,9 +33,19 @@ PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
         HTTPStatus.NOT_FOUND,
         "the room has no such attachment, or it is still being checked, or it has no thumbnail",
     ),
+    MessageNotFoundError: (HTTPStatus.NOT_FOUND, "the room has no such message, or it has not arrived in this Region"),
+    NotAuthorError: (
+        HTTPStatus.FORBIDDEN,
+        "only its author may edit a message, and only its author or the creator of the room may delete it",
+    ),
+    MessageDeletedError: (HTTPStatus.GONE, "the message was deleted"),
+    TooManyChangesError: (
+        HTTPStatus.CONFLICT,
+        f"a message can be edited {MOST_EDITS} times, and {MOST_REACTIONS} people can react to it, in each Region",
+    ),
     RoomBusyError: (
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "too many people are writing at once; nothing was stored, send the same message again",
+        "too many people are writing at once; nothing was stored, send the same again",
     ),
     RoomChangedError: (HTTPStatus.SERVICE_UNAVAILABLE, "others changed the room at the same moment; call again"),
     RoomFullError: (HTTPStatus.CONFLICT, f"the room has {LARGEST_ROOM} members, and accepts no more"),

@@ -41,6 +41,13 @@ class ReadMarkers:
                 heads[room][region] = int(found[key]["sequence"])
         return heads
 
+    def place(self, room: str) -> Cursor:
+        """Return the last number of every log of a room, those of changes included."""
+        logs = [*self._regions, *map(keys.change_log, self._regions)]
+        key_of = {log: keys.head_key(room, log) for log in logs}
+        found = keys.get_many(self._table, key_of.values())
+        return {log: int(found[key]["sequence"]) if key in found else 0 for log, key in key_of.items()}
+
     def unread(self, user: str, heads: Mapping[str, Cursor]) -> dict[str, int]:
         """Return by room how many messages the user has not read.
 

@@ -3,10 +3,14 @@
 from ..domain.presence import RoomPresence
 from ..domain.table import connect
 from .accounts import Accounts
+from .attachment_search import AttachmentSearch
 from .attachments import Attachments
 from .budgets import Budgets
 from .environment import Environment
+from .history import History
 from .log import RoomLog
+from .message_changes import MessageChanges
+from .message_search import MessageSearch
 from .reading import ReadMarkers
 
 environment = Environment.read()
@@ -15,6 +19,10 @@ table = connect(environment.table_name)
 accounts = Accounts(table)
 budgets = Budgets(table, region, environment.limits)
 log = RoomLog(table, region, environment.log_regions, budgets)
+history = History(log.items, environment.log_regions)
+changes = MessageChanges(log.items, region, environment.log_regions, budgets)
 markers = ReadMarkers(table, region, environment.log_regions)
 presence = RoomPresence(table)
 attachments = Attachments(environment)
+attachment_search = AttachmentSearch(connect(environment.attachment_index), environment.accepted_prefix)
+message_search = MessageSearch(history)

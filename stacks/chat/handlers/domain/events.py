@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from .changes import Change
 from .messages import Message
 
 
@@ -18,6 +19,14 @@ class MessageEvent:
 
     kind: Literal["message"] = "message"
     message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeEvent:
+    """A message was edited, deleted or reacted to."""
+
+    kind: Literal["change"] = "change"
+    change: Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +63,15 @@ class AttachmentEvent:
     thumbnail: bool = True
 
 
-Event = MessageEvent | MembersEvent | PresenceEvent | TypingEvent | AttachmentEvent
+Event = MessageEvent | ChangeEvent | MembersEvent | PresenceEvent | TypingEvent | AttachmentEvent
 
 _MESSAGE_EVENT = TypeAdapter(MessageEvent)
+_ENTRY_EVENT: TypeAdapter[MessageEvent | ChangeEvent] = TypeAdapter(MessageEvent | ChangeEvent)
 
 
 def to_json(event: Event) -> str:
-    """Return the body with which an event is published."""
-    return json.dumps(asdict(event))
+    """Return the body with which an event is published; what a message does not have is left out."""
+    return json.dumps(asdict(event, dict_factory=lambda fields: {name: it for name, it in fields if it is not None}))
 
 
 def message_in(body: str) -> Message:
@@ -71,3 +81,13 @@ def message_in(body: str) -> Message:
         ValueError: for a body that is no event of a message.
     """
     return _MESSAGE_EVENT.validate_json(body).message
+
+
+def entry_in(body: str) -> Message | Change:
+    """Return the message or the change of a body that was published.
+
+    Raises:
+        ValueError: for a body that is no event of either.
+    """
+    event = _ENTRY_EVENT.validate_json(body)
+    return event.message if isinstance(event, MessageEvent) else event.change

@@ -32,6 +32,8 @@ class Message:
     attachments: list[str] = field(default_factory=list)
     posted_at: str
     """Wall clock of the accepting Region, for people; it does not decide the order."""
+    answers: str | None = None
+    """Id of the message of the room that this one answers."""
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> "Message":
@@ -52,6 +54,7 @@ class Message:
             text=item["text"],
             attachments=list(item["attachments"]),
             posted_at=item["posted_at"],
+            answers=item.get("answers"),
         )
 
     @property
@@ -59,6 +62,11 @@ class Message:
         """Where it stands in the room."""
         return Position(self.clock, self.region, self.sequence)
 
+    @property
+    def log(self) -> str:
+        """The log that it is an entry of: of messages it has the name of the Region."""
+        return self.region
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
+        """Return the JSON form; one that answers nothing has no ``answers``."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

@@ -1,4 +1,4 @@
-"""How names of attachments are compared when somebody searches."""
+"""How texts, and names of attachments, are compared when somebody searches."""
 
 import unicodedata
 

@@ -69,9 +69,14 @@ def attachment_key(room: str, upload_id: str) -> Key:
     return f"ROOM#{room}", f"ATTACHMENT#{upload_id}"
 
 
-def log_key(room: str, region: str) -> str:
-    """Partition of the log that one Region keeps of a room. Only that Region writes it."""
-    return f"ROOM#{room}#{region}"
+def change_log(region: str) -> str:
+    """Name of the log of changes of a Region; its log of messages has the name of the Region."""
+    return f"{region}.changes"
+
+
+def log_key(room: str, log: str) -> str:
+    """Partition of a log that one Region keeps of a room. Only that Region writes it."""
+    return f"ROOM#{room}#{log}"
 
 
 def message_key(room: str, region: str, sequence: int) -> Key:
@@ -79,14 +84,24 @@ def message_key(room: str, region: str, sequence: int) -> Key:
     return log_key(room, region), f"MESSAGE#{sequence:012}"
 
 
-def head_key(room: str, region: str) -> Key:
-    """Key of the last number and clock that a Region gave in a room."""
-    return log_key(room, region), "HEAD"
+def change_key(room: str, region: str, sequence: int) -> Key:
+    """Key of a change of a message."""
+    return log_key(room, change_log(region)), f"CHANGE#{sequence:012}"
 
 
-def marker_key(room: str, region: str, author: str, client_message_id: str) -> Key:
-    """Key of the note that a Region accepted a client's message."""
-    return log_key(room, region), f"CLIENT#{author}#{client_message_id}"
+def head_key(room: str, log: str) -> Key:
+    """Key of the last number and clock that was given in a log."""
+    return log_key(room, log), "HEAD"
+
+
+def note_key(room: str, region: str, message: str) -> Key:
+    """Key of what a Region notes of a message: that it accepted it, and what its users did to it."""
+    return log_key(room, region), f"NOTE#{message}"
+
+
+def change_marker_key(room: str, region: str, change: str) -> Key:
+    """Key of the mark that a Region accepted a client's change."""
+    return log_key(room, change_log(region)), f"CLIENT#{change}"
 
 
 def as_key(key: Key) -> Item:

@@ -1,6 +1,6 @@
-"""Keeps messages, all of a batch in one object of JSON lines: ``messages/<yyyy>/<mm>/<dd>/<hh>/<id>.jsonl``.
+"""Keeps messages and their changes, all of a batch in one object: ``messages/<yyyy>/<mm>/<dd>/<hh>/<id>.jsonl``.
 
-The time is that of the earliest message in the object. The id follows from which messages there are, so a batch that is
+The time is that of the earliest line in the object. The id follows from which lines there are, so a batch that is
 delivered again writes the same object again. A message that is delivered again in another batch is in two objects.
 """
 
@@ -19,8 +19,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import from_json
 
-from ..domain.events import message_in
-from ..domain.messages import Position
+from ..domain.events import entry_in
+from ..domain.messages import Message, Position
 
 logger = Logger()
 s3 = boto3.client("s3")
@@ -28,27 +28,30 @@ s3 = boto3.client("s3")
 
 @dataclass(frozen=True, order=True)
 class Line:
-    """A message as it is kept, in the order of readers.
+    """A message or a change as it is kept, in the order of readers.
 
-    Room, Region and sequence identify it. Its id does not: a message that two Regions accepted has one id, and both are
+    Room, log and sequence identify it. Its id does not: a message that two Regions accepted has one id, and both are
     kept.
     """
 
     position: Position
     room: str
+    log: str
     posted_at: datetime
     text: bytes
 
     @classmethod
     def of(cls, record: SQSRecord) -> "Line":
         """Read a record of the queue."""
-        message = message_in(record.body)
+        entry = entry_in(record.body)
+        name, time = ("message", entry.posted_at) if isinstance(entry, Message) else ("change", entry.changed_at)
         # As it was published, with what a newer publisher may have added.
-        published = from_json(record.body)["message"]
+        published = from_json(record.body)[name]
         return cls(
-            message.position,
-            room=message.room,
-            posted_at=datetime.fromisoformat(message.posted_at).astimezone(UTC),
+            entry.position,
+            room=entry.room,
+            log=entry.log,
+            posted_at=datetime.fromisoformat(time).astimezone(UTC),
             text=json.dumps(published, ensure_ascii=False).encode(),
         )
 
@@ -66,7 +69,7 @@ def archive(lines: Collection[Line]) -> None:
 
 def key_of(ordered: list[Line]) -> str:
     """Return where messages are kept, which are in order."""
-    names = "\n".join(f"{line.room}/{line.position.region}/{line.position.sequence}" for line in ordered)
+    names = "\n".join(f"{line.room}/{line.log}/{line.position.sequence}" for line in ordered)
     name = hashlib.sha256(names.encode()).hexdigest()[:32]
     earliest = min(line.posted_at for line in ordered)
     return f"messages/{earliest:%Y/%m/%d/%H}/{name}.jsonl"
@@ -74,7 +77,7 @@ def key_of(ordered: list[Line]) -> str:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Archive a batch of the queue; what is no message fails alone, and ends in the dead-letter queue."""
+    """Archive a batch of the queue; what is neither message nor change fails alone."""
     del context
     lines: list[Line] = []
     failed: list[str] = []
@@ -82,7 +85,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         try:
             lines.append(Line.of(record))
         except Exception:
-            logger.exception("not a message", message_id=record.message_id)
+            logger.exception("neither message nor change", message_id=record.message_id)
             failed.append(record.message_id)
     if lines:
         # When S3 does not take them this raises, and all are delivered again.

@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..domain import channels
+from .erasure import erase
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+
+    from ..domain.changes import Change
 
 
 class UnknownChannelError(Exception):
@@ -46,3 +49,7 @@ class RoomChannels:
         self._known.pop(room, None)
         answer = self._table.update_item(**channels.move(room, self.region), ReturnValues="UPDATED_NEW")
         self._known[room] = channels.current(answer["Attributes"], room)
+
+    def erase(self, deletion: "Change") -> None:
+        """Remove what this Region keeps of a message that was deleted."""
+        erase(self._table, self.region, deletion)

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from ..domain import channels
-from ..domain.events import AttachmentEvent, Event, MembersEvent, MessageEvent, PresenceEvent, TypingEvent, to_json
+from ..domain.changes import Change as MessageChange
+from ..domain.events import (
+    AttachmentEvent,
+    ChangeEvent,
+    Event,
+    MembersEvent,
+    MessageEvent,
+    PresenceEvent,
+    TypingEvent,
+    to_json,
+)
 from ..domain.messages import Message
 from ..domain.table import Item
 from .room_channels import RoomChannels
@@ -40,14 +50,29 @@ def entries_of(change: Change, rooms: RoomChannels) -> list[Entry]:
     """Return the events of a change, with the attributes by which consumers filter."""
     entries = []
     for channel, event in _EVENTS[change.kind](change, rooms):
-        accepted_in = event.message.region if isinstance(event, MessageEvent) else rooms.region
+        accepted_in = _region_of(event) or rooms.region
         attributes = {"kind": event.kind, "room": change.room, "region": accepted_in, "channel": channel}
         entries.append(Entry(change.position, to_json(event), attributes))
     return entries
 
 
+def _region_of(event: Event) -> str | None:
+    """Return the Region that accepted what an event tells of; None for what happens in every Region."""
+    if isinstance(event, MessageEvent):
+        return event.message.region
+    return event.change.region if isinstance(event, ChangeEvent) else None
+
+
 def _message(change: Change, rooms: RoomChannels) -> Iterator[tuple[str, Event]]:
     yield rooms.of(change.room), MessageEvent(message=Message.of_item(change.image))
+
+
+def _change(change: Change, rooms: RoomChannels) -> Iterator[tuple[str, Event]]:
+    """Announce what was done to a message; of one that was deleted, remove what this Region keeps of it."""
+    done = MessageChange.of_item(change.image)
+    if done.kind == "deletion":
+        rooms.erase(done)
+    yield rooms.of(change.room), ChangeEvent(change=done)
 
 
 def _member(change: Change, rooms: RoomChannels) -> Iterator[tuple[str, Event]]:
@@ -78,6 +103,7 @@ def _attachment(change: Change, rooms: RoomChannels) -> Iterator[tuple[str, Even
 
 _EVENTS: dict[str, Callable[[Change, RoomChannels], Iterator[tuple[str, Event]]]] = {
     "MESSAGE": _message,
+    "CHANGE": _change,
     "MEMBER": _member,
     "CHANNEL": _channel,
     "PRESENCE": _presence,

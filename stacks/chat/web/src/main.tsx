@@ -9,12 +9,16 @@ import "./styles/shell.css";
 import "./styles/pages.css";
 import "./styles/room.css";
 import "./styles/messages.css";
+import "./styles/message-actions.css";
 import "./styles/attachment.css";
 import "./styles/composer.css";
+import "./styles/search.css";
 import { render, type VNode } from "preact";
 import { type Configuration, ConfigurationError, parseConfiguration } from "./core/config.ts";
+import { LANGUAGE, THEME } from "./core/storage.ts";
 import { App } from "./state/app.ts";
 import { applyPreferences } from "./state/preferences.ts";
+import { startServiceWorker } from "./state/release.ts";
 import { t } from "./text/i18n.ts";
 import { Announcements, Toasts } from "./ui/feedback.tsx";
 import { SignInPage } from "./ui/sign-in.tsx";
@@ -57,6 +61,12 @@ function mount(view: VNode, selector: string): void {
 }
 
 applyPreferences();
+// What is chosen in one tab is so in all of them.
+addEventListener("storage", ({ key }) => {
+  if (key === LANGUAGE || key === THEME) applyPreferences();
+});
 mount(<Toasts />, "#toasts");
 mount(<Announcements />, "#announcements");
 start().then((view) => mount(view, "#app"));
+// The page works without it, only not without a network.
+startServiceWorker().catch(() => undefined);

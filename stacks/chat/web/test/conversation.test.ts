@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation, type History } from "../src/core/conversation.ts";
 import { type Cursor, formatCursor, parseCursor } from "../src/core/cursor.ts";
-import type { Message } from "../src/core/model.ts";
+import type { Change, Message } from "../src/core/model.ts";
 import { compareMessages } from "../src/core/timeline.ts";
-import { message, OREGON, room, settle, TOKYO } from "./messages.ts";
+import { change, message, OREGON, room, settle, TOKYO } from "./messages.ts";
 
 /** Durable history as the API shows it: after a cursor, without gaps, in pages. */
 class Log implements History {
   messages: Message[] = [];
+  changes: Change[] = [];
   reads: string[] = [];
   failing = 0;
   page = 100;
@@ -19,33 +20,65 @@ class Log implements History {
       return Promise.reject(new Error("503"));
     }
     const cursor: Record<string, number> = { ...parseCursor(text) };
-    const readable: Message[] = [];
-    for (const one of [...this.messages].sort((a, b) => a.sequence - b.sequence)) {
-      if (one.sequence === (cursor[one.region] ?? 0) + 1) {
+    const readable: (Message | Change)[] = [];
+    for (const one of [...this.messages, ...this.changes].sort((a, b) => a.sequence - b.sequence)) {
+      if (one.sequence === (cursor[logOf(one)] ?? 0) + 1) {
         readable.push(one);
-        cursor[one.region] = one.sequence;
+        cursor[logOf(one)] = one.sequence;
       }
     }
     readable.sort(compareMessages);
-    const messages = readable.slice(0, this.page);
+    const page = readable.slice(0, this.page);
     const reached: Record<string, number> = { ...parseCursor(text) };
-    for (const one of messages) reached[one.region] = one.sequence;
-    return Promise.resolve({ messages, cursor: formatCursor(reached), more: readable.length > this.page });
+    for (const one of page) reached[logOf(one)] = one.sequence;
+    return Promise.resolve({
+      messages: page.filter((one): one is Message => !("kind" in one)),
+      changes: page.filter((one): one is Change => "kind" in one),
+      cursor: formatCursor(reached),
+      more: readable.length > this.page,
+    });
+  }
+
+  async around(id: string): ReturnType<History["around"]> {
+    const all = [...this.messages].sort(compareMessages);
+    const at = all.findIndex((one) => one.id === id);
+    if (at < 0) throw new Error("404");
+    const start = Math.max(0, at - 1);
+    const end = Math.min(all.length, at + 2);
+    const count = (region: string, upTo: number): number =>
+      all.slice(0, upTo).filter((one) => one.region === region).length;
+    const heads = Object.fromEntries([TOKYO, OREGON].map((region) => [region, count(region, end)]));
+    const before = Object.fromEntries([TOKYO, OREGON].map((region) => [region, count(region, start) + 1]));
+    return {
+      messages: all.slice(start, end),
+      cursor: formatCursor(heads),
+      before: formatCursor(before),
+      more: start > 0,
+    };
+  }
+
+  async one(id: string): Promise<Message> {
+    const found = this.messages.find((one) => one.id === id);
+    if (found === undefined) throw new Error("404");
+    return found;
   }
 
   async before(place: string): ReturnType<History["before"]> {
     const all = [...this.messages].sort(compareMessages);
-    const end = place === "latest" ? all.length : Number(place);
-    const start = Math.max(0, end - 3);
+    const limit: Cursor = place === "latest" ? {} : parseCursor(place);
+    const older = all.filter((one) => one.sequence < (limit[one.region] ?? Number.POSITIVE_INFINITY));
+    const messages = older.slice(-3);
     const heads: Record<string, number> = {};
     for (const one of all) heads[one.region] = Math.max(heads[one.region] ?? 0, one.sequence);
-    return {
-      messages: all.slice(start, end),
-      cursor: formatCursor(heads as Cursor),
-      before: String(start),
-      more: start > 0,
-    };
+    const before: Record<string, number> = { ...limit };
+    for (const one of messages) before[one.region] = Math.min(before[one.region] ?? one.sequence, one.sequence);
+    for (const region of [TOKYO, OREGON]) before[region] ??= (heads[region] ?? 0) + 1;
+    return { messages, cursor: formatCursor(heads), before: formatCursor(before), more: older.length > 3 };
   }
+}
+
+function logOf(one: Message | Change): string {
+  return "kind" in one ? `${one.region}.changes` : one.region;
 }
 
 describe("conversation", () => {
@@ -185,5 +218,64 @@ describe("conversation", () => {
     const conversation = await open();
     conversation.receive({ kind: "attachment", id: "a1", thumbnail: true });
     expect(changes).toContain("attachment a1");
+  });
+
+  it("hears of changes, and reads those that it has missed", async () => {
+    log.messages = [message(TOKYO, 1, 10)];
+    const conversation = await open();
+    const [first, second, third] = ["one", "two", "three"].map((text, at) => change(OREGON, at + 1, 20 + at, { text }));
+    if (!first || !second || !third) throw new Error("there are three");
+    conversation.receive({ kind: "change", change: first });
+    expect(conversation.messages[0]?.text).toBe("one");
+    expect(conversation.cursor).toContain(`${OREGON}.changes:1`);
+    log.changes = [first, second, third];
+    conversation.receive({ kind: "change", change: third });
+    await settle();
+    expect(conversation.messages[0]?.text).toBe("three");
+    expect(conversation.cursor).toContain(`${OREGON}.changes:3`);
+  });
+
+  it("learns from a heartbeat that a change has not arrived", async () => {
+    log.messages = [message(TOKYO, 1, 10)];
+    const conversation = await open();
+    log.changes = [change(TOKYO, 1, 20, { kind: "reaction", emoji: "👍" })];
+    conversation.present({ channel: "", cursor: `${TOKYO}:1,${TOKYO}.changes:1`, online: [], typing: [] });
+    await settle();
+    expect(conversation.messages[0]?.reactions?.["hanako"]?.[0]).toBe("👍");
+  });
+
+  it("goes to an old message, and reads what is between when it is asked for", async () => {
+    const regions = [TOKYO, OREGON];
+    const numbers: Record<string, number> = {};
+    log.messages = Array.from({ length: 20 }, (_, at) => {
+      const region = regions[at % 2] ?? TOKYO;
+      numbers[region] = (numbers[region] ?? 0) + 1;
+      return message(region, numbers[region], 10 + at, { id: `m${at}` });
+    });
+    log.page = 5;
+    const conversation = await open();
+    expect(ids(conversation)).toEqual(["m17", "m18", "m19"]);
+    await conversation.goTo("m4");
+    expect(ids(conversation)).toEqual(["m3", "m4", "m5", "m17", "m18", "m19"]);
+    expect(conversation.gap).toBe("m5");
+    await conversation.older();
+    expect(ids(conversation).slice(0, 3)).toEqual(["m0", "m1", "m2"]);
+    // Another link leaves that part again.
+    await conversation.goTo("m10");
+    expect(ids(conversation)).toEqual(["m9", "m10", "m11", "m17", "m18", "m19"]);
+    await conversation.fillGap();
+    expect([ids(conversation).length, conversation.gap]).toEqual([11, undefined]);
+    expect(ids(conversation)).toEqual(Array.from({ length: 11 }, (_, at) => `m${at + 9}`));
+    await expect(conversation.goTo("unknown")).rejects.toThrow("404");
+  });
+
+  it("finds out what an answer answers, once", async () => {
+    log.messages = [message(TOKYO, 1, 10, { id: "old" }), ...[2, 3, 4].map((at) => message(TOKYO, at, 10 + at))];
+    const conversation = await open();
+    expect(conversation.quoted("old")).toBeUndefined();
+    await settle();
+    expect(conversation.quoted("old")?.text).toBe(`${TOKYO} 1`);
+    conversation.receive({ kind: "change", change: change(OREGON, 1, 99, { message: "old", text: "edited" }) });
+    expect(conversation.quoted("old")?.text).toBe("edited");
   });
 });

@@ -1,4 +1,4 @@
-import type { Message, Room } from "../src/core/model.ts";
+import type { Change, Message, Room } from "../src/core/model.ts";
 
 export const TOKYO = "ap-northeast-1";
 export const OREGON = "us-west-2";
@@ -15,6 +15,23 @@ export function message(region: string, sequence: number, clock: number, more: P
     text: `${region} ${sequence}`,
     attachments: [],
     posted_at: new Date(clock).toISOString(),
+    ...more,
+  };
+}
+
+export function change(region: string, sequence: number, clock: number, more: Partial<Change> = {}): Change {
+  return {
+    kind: "edit",
+    room: "r1",
+    region,
+    sequence,
+    clock,
+    id: `change-${region}-${sequence}`,
+    message: `${TOKYO}-1`,
+    author: "hanako",
+    text: "",
+    emoji: "",
+    changed_at: new Date(clock).toISOString(),
     ...more,
   };
 }

@@ -21,7 +21,7 @@ from telemetry_view import SpeedView
 from .shadows import Shadows
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
 speed = SpeedView.connect()
 shadows = Shadows(boto3.client("iot-data"))
 SWITCHES: dict[str, str] = json.loads(os.environ["SWITCHES"])
@@ -36,6 +36,7 @@ class Alert(BaseModel):
 
 def react(record: SQSRecord) -> None:
     """Let the shadow of the alert's thing desire what the latest state of the thing asks for."""
+    logger.append_keys(message_id=record.message_id)
     alert = Alert.model_validate_json(record.body)
     switch = SWITCHES[alert.threshold]
 

@@ -82,7 +82,7 @@ def fulfil(request: Request) -> str:
 def _invoke(event: dict[str, Any]) -> dict[str, Any]:
     answer = functions.invoke(FunctionName=COMMANDS, Payload=json.dumps(event).encode())
     document: dict[str, Any] = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
+    if answer.get("FunctionError"):
         raise RuntimeError(f"{event['operation']} failed: {document.get('errorType')}")
     return document
 

@@ -219,7 +219,7 @@ def test_presence_and_typing_appear_in_the_other_region_and_end(room: Room, chat
 def lapse(chat: Chat, region: str, room: Room, kind: str) -> None:
     """Let the time of Anna's entry be over."""
     chat.cloud.client("dynamodb", region).update_item(
-        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable"),
+        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable", "Table"),
         Key={"pk": {"S": f"ROOM#{room.id}"}, "sk": {"S": f"{kind}#{room.anna.sub}"}},
         UpdateExpression="SET expires_at = :past",
         ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
@@ -339,7 +339,7 @@ def register(user: User, browser: Browser) -> httpx.Response:
 
 def devices_of(chat: Chat, user: User) -> list[Any]:
     answer = chat.cloud.client("dynamodb", AWAY).query(
-        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable"),
+        TableName=chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable", "Table"),
         KeyConditionExpression="pk = :user AND begins_with(sk, :kind)",
         ExpressionAttributeValues={":user": {"S": f"USER#{user.sub}"}, ":kind": {"S": "DEVICE#"}},
     )

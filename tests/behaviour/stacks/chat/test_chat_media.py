@@ -1,8 +1,9 @@
-"""The chat's attachments in pictures: thumbnails, of every image and for members only, and search."""
+"""The chat's attachments in pictures: thumbnails, of every image and for members only; and search."""
 
 import io
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -207,6 +208,14 @@ def test_attachments_are_found_newest_first_by_name_and_by_type(room: Room, stra
         assert names(listed(room.ben, region, room, name="東京")) == [files[2]]
         assert names(listed(room.ben, region, room, name="plan", content_type="image/")) == [files[2], files[0]]
         assert names(listed(room.ben, region, room, name="nothing")) == []
+        assert names(listed(room.ben, region, room, owner=room.ben.sub)) == []
+        assert names(listed(room.ben, region, room, owner=room.anna.sub, name="holiday")) == [files[1]]
+        # The index knows whole seconds.
+        at = [datetime.fromisoformat(item["uploaded_at"]) for item in everything["attachments"]]
+        day = timedelta(days=1)
+        assert len(listed(room.ben, region, room, **{"from": at[-1] - day, "to": at[0] + day})["attachments"]) == 4
+        assert names(listed(room.ben, region, room, to=at[-1] - day)) == []
+        assert names(listed(room.ben, region, room, **{"from": at[0] + day})) == []
     first = listed(room.ben, HOME, room, limit=3)
     rest = listed(room.ben, AWAY, room, limit=3, after=first["after"])
     assert names(first) + names(rest) == files[::-1]
@@ -217,3 +226,37 @@ def test_attachments_are_found_newest_first_by_name_and_by_type(room: Room, stra
         files[0],
     ]
     assert stranger.call(HOME, "GET", f"/rooms/{room.id}/attachments").status_code == 404
+
+
+def test_messages_of_both_regions_are_found_in_both(room: Room, stranger: User) -> None:
+    lines = ["Shinkansen at nine", "新幹線は9時", "lunch?", "ｼﾝｶﾝｾﾝ の切符", "Two SHINKANSEN tickets"]
+    for number, text in enumerate(lines):
+        author, region = ((room.anna, HOME), (room.ben, AWAY))[number % 2]
+        assert author.post(region, room.id, text).status_code == 201
+        eventually(lambda number=number: len(room.ben.history(HOME, room.id)) == number + 1)
+        eventually(lambda number=number: len(room.ben.history(AWAY, room.id)) == number + 1)
+
+    def found(region: str, **query: object) -> list[str]:
+        answer = room.ben.call(region, "GET", f"/rooms/{room.id}/search", **query)
+        assert answer.status_code == 200, answer.text
+        return [message["text"] for message in answer.json()["messages"]]
+
+    for region in REGIONS:
+        assert found(region, text="shinkansen") == [lines[4], lines[0]]
+        assert found(region, text="tickets shinkansen") == [lines[4]]
+        assert found(region, text="シンカンセン") == [lines[3]]
+        assert found(region, text="新幹") == [lines[1]]
+        assert found(region, author=room.ben.sub) == [lines[3], lines[1]]
+        assert found(region, text="nothing") == []
+    first = room.ben.call(HOME, "GET", f"/rooms/{room.id}/search", limit=3).json()
+    # The cursor of one Region is good in the other.
+    rest = room.ben.call(AWAY, "GET", f"/rooms/{room.id}/search", after=first["after"]).json()
+    assert [message["text"] for message in first["messages"] + rest["messages"]] == lines[::-1]
+    assert rest["after"] is None
+    middle = first["messages"][2]["posted_at"]
+    assert found(HOME, to=middle)[-1] == lines[0]
+    assert set(found(HOME, **{"from": middle})) == set(lines[2:])
+    path = f"/rooms/{room.id}/search"
+    assert stranger.call(HOME, "GET", path, text="lunch").status_code == 404
+    assert room.ben.call(HOME, "DELETE", f"/rooms/{room.id}/members/me").status_code == 200
+    assert room.ben.call(HOME, "GET", path, text="lunch").status_code == 404

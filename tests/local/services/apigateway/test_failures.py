@@ -1,4 +1,4 @@
-"""What a caller hears of a function that failed: that it failed, and nothing of its code."""
+"""What a caller is told about a function that failed: that it failed, and nothing of its code."""
 
 from typing import Any
 

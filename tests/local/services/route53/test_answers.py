@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cdp_constructs.local import LocalCloud, LocalCloudError
-from cdp_constructs.local.services.route53.places import address_in
+from cdp_constructs.local.places import address_in
 
 
 @pytest.fixture(scope="module")

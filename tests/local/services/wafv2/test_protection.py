@@ -1,6 +1,8 @@
 """WAF: distributions, user pools and stages that a web ACL protects."""
 
+import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -105,6 +107,60 @@ def test_a_rate_is_counted_by_address_and_answered_as_the_rule_says(get: Callabl
     assert (refused.headers["retry-after"], refused.headers["content-type"]) == ("600", "application/json")
     assert get("/", "203.0.113.3").status_code == 200
     assert get("/health", "203.0.113.2").status_code == 200
+
+
+def test_what_is_blocked_is_counted_and_logged_without_what_is_redacted(
+    cloud: LocalCloud, stacks: Any, origin: int
+) -> None:
+    group = "aws-waf-logs-conformance"
+    managed = {"VendorName": "AWS", "Name": "AWSManagedRulesKnownBadInputsRuleSet"}
+    inputs = rule("Inputs", 0, {"ManagedRuleGroupStatement": managed})
+    del inputs["Action"]
+    acl = web_acl(inputs | {"OverrideAction": {"None": {}}}, scope="CLOUDFRONT")
+    acl["Properties"]["VisibilityConfig"] = {**VISIBILITY, "MetricName": "firewall"}
+    kept = {"Behavior": "KEEP", "Requirement": "MEETS_ANY", "Conditions": [{"ActionCondition": {"Action": "BLOCK"}}]}
+    logging = {
+        "ResourceArn": {"Fn::GetAtt": ["Acl", "Arn"]},
+        "LogDestinationConfigs": [{"Fn::Sub": f"arn:aws:logs:us-east-1:${{AWS::AccountId}}:log-group:{group}"}],
+        "RedactedFields": [{"SingleHeader": {"Name": "Authorization"}}, {"QueryString": {}}],
+        "LoggingFilter": {"DefaultBehavior": "DROP", "Filters": [kept]},
+    }
+    domain = stacks.deploy(
+        {
+            "Resources": {
+                "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": group}},
+                "Acl": acl,
+                "Logging": {
+                    "Type": "AWS::WAFv2::LoggingConfiguration",
+                    "Properties": logging,
+                    "DependsOn": "Group",
+                },
+                "Distribution": distribution(origin),
+            },
+            "Outputs": {"Domain": {"Value": {"Fn::GetAtt": ["Distribution", "DomainName"]}}},
+        }
+    )["Domain"]
+    url = cloud.distribution_url(domain)
+    secret = {"Authorization": "Bearer secret"}
+    assert httpx.get(f"{url}/?a=fine", headers=secret).status_code == 200
+    assert httpx.get(f"{url}/?a=${{jndi:x}}", headers=secret).status_code == 403
+    events = cloud.client("logs", "us-east-1").filter_log_events(logGroupName=group)["events"]
+    (entry,) = [json.loads(event["message"]) for event in events]
+    assert (entry["action"], entry["terminatingRuleId"]) == ("BLOCK", "Inputs")
+    assert entry["httpRequest"]["args"] == "REDACTED"
+    assert "secret" not in json.dumps(entry)
+    now = datetime.now(UTC)
+    for metric in ("AllowedRequests", "BlockedRequests"):
+        points = cloud.client("cloudwatch", "us-east-1").get_metric_statistics(
+            Namespace="AWS/WAFV2",
+            MetricName=metric,
+            Dimensions=[{"Name": "WebACL", "Value": "firewall"}, {"Name": "Rule", "Value": "ALL"}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        assert sum(point["Sum"] for point in points) == 1, metric
 
 
 def test_the_public_api_of_a_user_pool_has_a_rate(cloud: LocalCloud, stacks: Any) -> None:

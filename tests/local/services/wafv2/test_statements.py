@@ -4,7 +4,9 @@ import base64
 from typing import Any
 
 import pytest
+from cdp_constructs.local.services.route53.places import address_in
 
+from cdp_constructs.local.services.wafv2 import managed_rules
 from cdp_constructs.local.services.wafv2.statements import Rates, Request, matches
 
 REQUEST = Request("192.0.2.7", "GET", "/Admin%20Area", "id=1", {"user-agent": "BadBot/1.0"})
@@ -60,10 +62,55 @@ def test_a_rate_counts_the_requests_of_the_window_by_key() -> None:
             },
             True,
         ),
-        # There is no data of countries, and managed rules are not here.
+        # An address outside of all places is in Virginia.
         ({"GeoMatchStatement": {"CountryCodes": ["JP"]}}, False),
+        ({"GeoMatchStatement": {"CountryCodes": ["JP", "US"]}}, True),
+        # Groups decide by the actions of their rules.
         ({"ManagedRuleGroupStatement": {"VendorName": "AWS", "Name": "AWSManagedRulesCommonRuleSet"}}, False),
     ],
 )
 def test_statements(statement: dict[str, Any], expected: bool) -> None:
     assert matches(statement, REQUEST, "rule") is expected
+
+
+@pytest.mark.parametrize("block", ["198.18.", "127.18."])
+def test_a_country_is_that_of_the_place_whose_block_an_address_is_in(block: str) -> None:
+    address = address_in("ap-northeast-1").replace("198.18.", block)
+    request = Request(address, "GET", "/", "", {})
+    assert matches({"GeoMatchStatement": {"CountryCodes": ["JP"]}}, request, "rule")
+    assert not matches({"GeoMatchStatement": {"CountryCodes": ["US"]}}, request, "rule")
+
+
+CORE, INPUTS = "AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"
+SCRIPT = Request("192.0.2.7", "POST", "/", "", {"user-agent": "Browser"}, b"text=%3Cscript%3E")
+
+
+@pytest.mark.parametrize(
+    ("group", "request_", "blocked"),
+    [
+        (CORE, SCRIPT, True),
+        (CORE, Request("192.0.2.7", "GET", "/", "", {"user-agent": "Browser"}), False),
+        (CORE, Request("192.0.2.7", "GET", "/", "", {}), True),
+        (CORE, Request("192.0.2.7", "POST", "/", "", {"user-agent": "Browser"}, bytes(8193)), True),
+        (CORE, Request("192.0.2.7", "GET", "/", "file=..%2F..%2Fetc", {"user-agent": "Browser"}), True),
+        (CORE, Request("192.0.2.7", "GET", "/", "to=http://169.254.169.254/", {"user-agent": "Browser"}), True),
+        (INPUTS, Request("192.0.2.7", "GET", "/", "", {"user-agent": "${jndi:ldap://x}"}), True),
+        (INPUTS, Request("192.0.2.7", "PROPFIND", "/", "", {}), True),
+        (INPUTS, SCRIPT, False),
+        ("AWSManagedRulesAmazonIpReputationList", SCRIPT, False),
+    ],
+)
+def test_known_patterns_match_managed_rules(group: str, request_: Request, *, blocked: bool) -> None:
+    found = list(managed_rules.actions({"VendorName": "AWS", "Name": group}, request_, "rule"))
+    assert found == ([{"Block": {}}] if blocked else [])
+
+
+def test_a_managed_rule_may_count_and_a_group_may_be_for_some_requests() -> None:
+    group = {"VendorName": "AWS", "Name": CORE}
+    count = {"Name": "CrossSiteScripting_BODY", "ActionToUse": {"Count": {}}}
+    assert list(managed_rules.actions({**group, "RuleActionOverrides": [count]}, SCRIPT, "rule")) == [{"Count": {}}]
+    excluded = {**group, "ExcludedRules": [{"Name": "CrossSiteScripting_BODY"}]}
+    assert list(managed_rules.actions(excluded, SCRIPT, "rule")) == [{"Count": {}}]
+    reading = {**group, "ScopeDownStatement": sought("Method", "GET", "EXACTLY")}
+    assert list(managed_rules.actions(reading, SCRIPT, "rule")) == []
+    assert list(managed_rules.actions({**group, "VendorName": "Another"}, SCRIPT, "rule")) == []

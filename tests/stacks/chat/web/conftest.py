@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, waiting
 from demo.chat.people import Person, sign_up
-from demo.chat.site import open_site
+from demo.chat.site import DOMAIN, open_site
 from demo.chat.system import Chat
 from stacks.chat import system
 
@@ -45,9 +45,13 @@ expect.set_options(timeout=PATIENCE * 1000)
 eventually = partial(waiting.eventually, within=PATIENCE)
 
 
+# As it comes, but that browsers have the push service of the embedded cloud.
+NOTICES = {"identity": DOMAIN, "sender": f"Chat <notices@{DOMAIN}>", "push_services": ["localhost"]}
+
+
 @architecture
 def chat_with_a_name(app: App) -> None:
-    system.add_to(app, app.node.try_get_context("chat"))
+    system.add_to(app, {**app.node.try_get_context("chat"), "notices": NOTICES})
 
 
 @pytest.fixture(scope="session")
@@ -137,6 +141,8 @@ class Visitors:
         self, account: Person, email: str, region: str, *, signed_in: bool = True, **options: Any
     ) -> Someone:
         """Open a browser with a profile of its own, in which the person has signed in before or not."""
+        # Only tests about it have a service worker: it hides requests from those who watch the page.
+        options = {"service_workers": "block", **options}
         options = {"locale": "en-US", "color_scheme": "light", "viewport": {"width": 1200, "height": 800}, **options}
         context = self.browser.new_context(permissions=["clipboard-read", "clipboard-write"], **options)
         self._contexts.append(context)

@@ -2,18 +2,15 @@
 
 import io
 import re
-from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.stacks.chat.web.conftest import AWAY, HOME, PASSWORD, Someone, Visitors, eventually
 
 pytestmark = pytest.mark.browser
-
-Violations = Callable[[Page], list[str]]
 
 
 def picture() -> bytes:
@@ -54,6 +51,8 @@ def test_who_was_offline_catches_up_and_sends_once(two: tuple[Someone, Someone, 
     hanako, liam, room = two
     liam.page.context.set_offline(True)
     expect(liam.page.locator(".banner")).to_contain_text("You are offline")
+    expect(liam.page.locator(".people")).to_have_text("2 people · you are offline")
+    expect(liam.page.locator(".profile-region")).to_have_text("you are offline")
     for number in range(3):
         hanako.say(f"Missed {number}")
     for number in range(2):
@@ -63,6 +62,7 @@ def test_who_was_offline_catches_up_and_sends_once(two: tuple[Someone, Someone, 
     expect(liam.page.locator(".outgoing").first).to_contain_text("Waiting for the network")
     liam.page.context.set_offline(False)
     expect(liam.page.locator(".banner")).to_be_hidden()
+    expect(liam.page.locator(".people")).to_contain_text("online")
     everything = {f"Missed {number}" for number in range(3)} | {f"Queued {number}" for number in range(2)}
     for someone in (hanako, liam):
         eventually(lambda someone=someone: set(someone.texts()) == everything and someone.settled())
@@ -198,7 +198,14 @@ def test_signing_up_by_form_with_the_keyboard_only(visitors: Visitors) -> None: 
     page.keyboard.press("Tab")
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("The address or the password is wrong.")
+    wrong = "The address or the password is wrong."
+    expect(page.get_by_role("alert")).to_have_text(wrong)
+    password = page.get_by_label("Password", exact=True)
+    expect(password).to_be_focused()
+    expect(password).to_have_attribute("aria-invalid", "true")
+    expect(password).to_have_accessible_description(wrong)
+    page.keyboard.type("another")
+    expect(password).not_to_have_attribute("aria-invalid", "true")
     tab_to("Create an account")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Your name")).to_be_focused()
@@ -219,6 +226,7 @@ def test_signing_up_by_form_with_the_keyboard_only(visitors: Visitors) -> None: 
     page.keyboard.type("000000")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("This code is wrong.")
+    expect(page.get_by_label("Code", exact=True)).to_have_attribute("aria-invalid", "true")
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type(visitors.code_for(address))
     page.keyboard.press("Enter")
@@ -347,51 +355,3 @@ def test_notices_are_each_persons_own_choice(visitors: Visitors) -> None:
     assert (chosen["mail"], chosen["quiet_minutes"], chosen["language"]) == (True, 60, "en")
     page.get_by_role("button", name="Settings").click()
     expect(page.get_by_label("By mail")).to_be_checked()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(visitors: Visitors, violations: Violations, theme: str) -> None:
-    hanako, liam = visitors.person("Hanako", HOME, color_scheme=theme), visitors.person("Liam", AWAY)
-    newcomer = visitors.browser_of(*visitors.account("New"), HOME, signed_in=False, color_scheme=theme)
-    # Nothing is judged in the middle of an animation.
-    for someone in (hanako, newcomer):
-        someone.page.emulate_media(reduced_motion="reduce")
-    newcomer.go()
-    expect(newcomer.page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert violations(newcomer.page) == []
-    newcomer.page.get_by_role("button", name="Create an account").click()
-    newcomer.page.get_by_label("Password", exact=True).fill("Some1")
-    newcomer.page.get_by_role("button", name="Create an account").click()
-    assert violations(newcomer.page) == []
-
-    room, _ = visitors.room(hanako.account, liam.account)
-    visitors.room(hanako.account, name="Tea")
-    for text in ("One https://example.com/", "Two"):
-        liam.account.post(AWAY, room, text).raise_for_status()
-    hanako.go()
-    expect(hanako.page.get_by_role("link", name="Hanami")).to_contain_text("2 unread")
-    assert violations(hanako.page) == []
-    hanako.open(room)
-    hanako.sees("Two")
-    hanako.say("Three")
-    expect(hanako.page.locator(".message.mine:not(.outgoing)")).to_have_count(1)
-    hanako.page.context.set_offline(True)
-    hanako.say("Four")
-    expect(hanako.page.locator(".outgoing")).to_be_visible()
-    expect(hanako.page.locator(".banner")).to_be_visible()
-    assert violations(hanako.page) == []
-    hanako.page.context.set_offline(False)
-    expect(hanako.page.locator(".banner")).to_be_hidden()
-    for button in ("Settings", "Invite people", "2 people", "Leave the room", "New room"):
-        hanako.page.get_by_role("button", name=button).click()
-        expect(hanako.page.get_by_role("dialog")).to_be_visible()
-        assert violations(hanako.page) == [], button
-        hanako.page.keyboard.press("Escape")
-    hanako.page.set_viewport_size({"width": 390, "height": 780})
-    assert violations(hanako.page) == []
-    hanako.page.get_by_role("button", name="Back to the rooms").click()
-    expect(hanako.page.get_by_role("link", name="Tea")).to_be_visible()
-    assert violations(hanako.page) == []
-    hanako.go("/rooms/no-such-room")
-    expect(hanako.page.get_by_role("heading", name="This room is not open to you")).to_be_visible()
-    assert violations(hanako.page) == []

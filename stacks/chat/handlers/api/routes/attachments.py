@@ -1,17 +1,16 @@
-"""Attachments: uploading, searching, downloading."""
+"""Attachments: uploading and downloading."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from ...domain import rooms
 from .. import service
-from ..attachments import search
 from ..budgets import Budget
 from ..models import Identifier, NewUpload
-from .caller import Answer, Limit, Room, user_of
+from .caller import Answer, Room, user_of
 
 router = APIGatewayHttpRouter()
 
@@ -24,20 +23,6 @@ def request_upload(room: Room, body: NewUpload) -> Answer:
     service.budgets.spend(user, Budget.UPLOADS)
     form = service.attachments.request_upload(user, room, body.name, body.content_type, body.size)
     return form, HTTPStatus.CREATED
-
-
-@router.get("/rooms/<room>/attachments")
-def search_attachments(
-    room: Room,
-    name: Annotated[str | None, Query(min_length=1, max_length=255)] = None,
-    content_type: Annotated[str | None, Query(min_length=1, max_length=127)] = None,
-    after: Identifier | None = None,
-    limit: Limit = 50,
-) -> Answer:
-    """List a room's attachments, the newest first, by part of the name and by content type."""
-    rooms.require_member(service.table, user_of(router), room)
-    page, following = search(service.table, room, name=name, content_type=content_type, after=after, limit=limit)
-    return {"attachments": page, "after": following}, HTTPStatus.OK
 
 
 @router.get("/rooms/<room>/attachments/<attachment>")

@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from ...domain import rooms
 from .. import service
-from ..models import NewMessage, Reading
-from ..ordering import Cursor, format_cursor, parse_cursor
+from ..models import Identifier, NewMessage, Reading
+from ..ordering import Cursor, parse_cursor
 from . import notifications
 from .caller import Answer, Limit, Room, user_of
 
@@ -22,24 +22,35 @@ CursorText = Annotated[str, Query(max_length=1024)]
 @router.post("/rooms/<room>/messages")
 def post_message(room: Room, body: NewMessage) -> Answer:
     """Post a message: 201 when this call stored it, 200 when it was stored before."""
-    message, new = service.log.append(room, user_of(router), body.client_message_id, body.text, body.attachments)
+    user = user_of(router)
+    message, new = service.log.append(
+        room, user, body.client_message_id, body.text, body.attachments, answers=body.answers
+    )
     return message.to_dict(), HTTPStatus.CREATED if new else HTTPStatus.OK
 
 
 @router.get("/rooms/<room>/messages")
-def read_messages(room: Room, after: CursorText = "", before: CursorText | None = None, limit: Limit = 50) -> Answer:
-    """Read what follows a cursor, or what comes before one. The answer's cursor is where to continue."""
+def read_messages(
+    room: Room,
+    after: CursorText = "",
+    before: CursorText | None = None,
+    around: Identifier | None = None,
+    limit: Limit = 50,
+) -> Answer:
+    """Read what follows a cursor, what comes before one, or what is around a message.
+
+    The answer's cursor is where to continue.
+    """
     rooms.require_member(service.table, user_of(router), room)
-    if before is not None:
-        if after:
-            raise BadRequestError("after and before exclude each other; pass one of them")
-        start = None if before == "latest" else _cursor(before)
-        messages, cursor, oldest, more = service.log.read_back(room, start, limit)
+    if sum(map(bool, (after, before is not None, around))) > 1:
+        raise BadRequestError("after, before and around exclude each other; pass one of them")
+    if around:
+        page = service.history.read_around(room, around, limit)
+    elif before is not None:
+        page = service.history.read_back(room, None if before == "latest" else _cursor(before), limit)
     else:
-        messages, cursor, more = service.log.read(room, _cursor(after), limit)
-        oldest = None
-    page = {"messages": [message.to_dict() for message in messages], "cursor": format_cursor(cursor), "more": more}
-    return page | ({"before": format_cursor(oldest)} if oldest else {}), HTTPStatus.OK
+        page = service.history.read(room, _cursor(after), limit)
+    return page.to_dict(), HTTPStatus.OK
 
 
 @router.put("/rooms/<room>/read")
@@ -55,6 +66,6 @@ def mark_read(room: Room, body: Reading) -> Answer:
 
 def _cursor(text: str) -> Cursor:
     try:
-        return parse_cursor(text, service.log.regions)
+        return parse_cursor(text, service.history.logs)
     except ValueError as error:
         raise BadRequestError(str(error)) from error

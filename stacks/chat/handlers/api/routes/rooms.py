@@ -147,8 +147,8 @@ def be_absent(room: Room) -> Answer:
 
 
 def _place(room: str) -> dict[str, str]:
-    """Return where the room is live, and the cursor of its newest messages."""
+    """Return where the room is live, and the cursor of the newest that happened in it."""
     return {
         "channel": channels.look_up(service.table, room, service.region),
-        "cursor": format_cursor(service.markers.heads([room])[room]),
+        "cursor": format_cursor(service.markers.place(room)),
     }

@@ -6,13 +6,18 @@
  */
 
 import { delayAfter, type Sleep, sleep } from "./backoff.ts";
-import { type Cursor, covers, formatCursor, furthest, parseCursor, placeOf } from "./cursor.ts";
-import type { LiveEvent, Member, Message, OlderPage, Page, Presence, Room } from "./model.ts";
+import { type Cursor, changesOf, covers, formatCursor, furthest, parseCursor, placeOf } from "./cursor.ts";
+import { Excursion, type Window } from "./excursion.ts";
+import type { Change, LiveEvent, Member, Message, OlderPage, Page, Presence, Room } from "./model.ts";
+import { People } from "./people.ts";
+import { Quotes } from "./quotes.ts";
 import { Timeline } from "./timeline.ts";
 
 export interface History {
   after(cursor: string): Promise<Page>;
   before(place: string): Promise<OlderPage>;
+  around(message: string): Promise<OlderPage>;
+  one(message: string): Promise<Message>;
 }
 
 export interface ConversationOptions {
@@ -25,27 +30,27 @@ export interface ConversationOptions {
 }
 
 const REREAD = { base: 500, cap: 15_000 };
-/** Who types on says so every few seconds, who stops says that too; this is for a browser that died meanwhile. */
-const TYPING_LASTS = 6_000;
 
 export class Conversation {
   readonly #options: ConversationOptions;
   readonly #timeline = new Timeline();
-  #room: Room;
   #cursor: Cursor = {};
   /** The furthest place that was heard of. */
   #heard: Cursor = {};
-  #before = "";
-  #hasOlder = false;
+  #window: Window = { before: "", hasOlder: false };
+  readonly #excursion: Excursion;
+  readonly #quotes: Quotes;
   #reading: Promise<void> | undefined;
   #readAgain = false;
   #closed = new AbortController();
-  readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #people: People;
 
   private constructor(options: ConversationOptions) {
+    const { history, onChange, room } = options;
     this.#options = options;
-    this.#room = options.room;
-    for (const { user, typing } of options.room.members) this.#setTyping(user, typing);
+    this.#people = new People(room, () => onChange("people"));
+    this.#excursion = new Excursion(this.#timeline, history);
+    this.#quotes = new Quotes(this.#timeline, history, () => onChange("messages"));
   }
 
   /** Read the newest messages. */
@@ -59,11 +64,11 @@ export class Conversation {
   }
 
   get id(): string {
-    return this.#room.room;
+    return this.#people.room.room;
   }
 
   get room(): Room {
-    return this.#room;
+    return this.#people.room;
   }
 
   get messages(): readonly Message[] {
@@ -71,7 +76,17 @@ export class Conversation {
   }
 
   get hasOlder(): boolean {
-    return this.#hasOlder;
+    return this.#window.hasOlder;
+  }
+
+  /** Id of the last message before a part of the history that has not been read. */
+  get gap(): string | undefined {
+    return this.#excursion.gap;
+  }
+
+  /** The message that another one answers; undefined while it is not known. */
+  quoted(id: string): Message | undefined {
+    return this.#quotes.of(id);
   }
 
   /** Where this reader stands, for read markers. */
@@ -80,18 +95,33 @@ export class Conversation {
   }
 
   get typing(): string[] {
-    return [...this.#typing.keys()];
+    return this.#people.typing;
   }
 
   member(user: string): Member | undefined {
-    return this.#room.members.find((one) => one.user === user);
+    return this.#people.member(user);
   }
 
   /** Read the messages before the oldest one that is shown. */
   async older(): Promise<void> {
-    if (!this.#hasOlder) return;
-    const page = await this.#options.history.before(this.#before);
+    if (!this.#window.hasOlder) return;
+    const page = await this.#options.history.before(this.#window.before);
     this.#take(page);
+    this.#options.onChange("messages");
+  }
+
+  /** Have a message here, with what is around it; what is between it and the newest messages may be left out. */
+  async goTo(message: string): Promise<void> {
+    if (this.#timeline.has(message)) return;
+    const { page, window } = await this.#excursion.start(message, this.#window);
+    this.#quotes.add(page.answered);
+    this.#window = window;
+    this.#options.onChange("messages");
+  }
+
+  /** Read on in the part of the history that was left out. */
+  async fillGap(): Promise<void> {
+    this.#quotes.add(await this.#excursion.fill(this.#cursor));
     this.#options.onChange("messages");
   }
 
@@ -101,11 +131,15 @@ export class Conversation {
       case "message":
         this.receiveMessage(event.message);
         break;
+      case "change":
+        this.#receiveChange(event.change);
+        break;
       case "presence":
-        this.#setOnline(event.user, event.online);
+        this.#people.setOnline(event.user, event.online);
+        this.#options.onChange("people");
         break;
       case "typing":
-        this.#setTyping(event.user, event.typing);
+        this.#people.setTyping(event.user, event.typing);
         this.#options.onChange("people");
         break;
       case "attachment":
@@ -122,9 +156,27 @@ export class Conversation {
     if (place === "next") this.#cursor = furthest(this.#cursor, { [message.region]: message.sequence });
     this.#heard = furthest(this.#heard, { [message.region]: message.sequence });
     // Somebody who has sent something is not typing any more.
-    this.#setTyping(message.author, false);
+    this.#people.setTyping(message.author, false);
     if (this.#timeline.add([message])) this.#options.onChange("messages");
     if (place === "gap") void this.catchUp();
+  }
+
+  /** A message of this room as it is after a change that this user made. */
+  receiveState(message: Message): void {
+    if (this.#timeline.has(message.id) && this.#timeline.add([message])) this.#options.onChange("messages");
+  }
+
+  #receiveChange(change: Change): void {
+    const entry = { region: changesOf(change.region), sequence: change.sequence };
+    const place = placeOf(entry, this.#cursor);
+    if (place === "next") this.#cursor = furthest(this.#cursor, { [entry.region]: entry.sequence });
+    this.#heard = furthest(this.#heard, { [entry.region]: entry.sequence });
+    if (this.#changed([change])) this.#options.onChange("messages");
+    if (place === "gap") void this.catchUp();
+  }
+
+  #changed(changes: Iterable<Change> = []): boolean {
+    return [this.#quotes.change(changes), this.#timeline.change(changes)].includes(true);
   }
 
   /** A place that the room has reached, as a heartbeat tells. */
@@ -135,22 +187,16 @@ export class Conversation {
 
   /** What the room looks like now. */
   update(room: Room): void {
-    this.#room = room;
-    for (const { user, typing } of room.members) this.#setTyping(user, typing);
+    this.#people.update(room);
     this.#options.onChange("people");
     this.hear(room.cursor);
   }
 
   /** What a heartbeat's answer says. */
-  present({ online, typing, cursor }: Presence): void {
-    const there = new Set(online);
-    this.#room = {
-      ...this.#room,
-      members: this.#room.members.map((member) => ({ ...member, online: there.has(member.user) })),
-    };
-    for (const { user } of this.#room.members) this.#setTyping(user, typing.includes(user));
+  present(presence: Presence): void {
+    this.#people.present(presence);
     this.#options.onChange("people");
-    this.hear(cursor);
+    this.hear(presence.cursor);
   }
 
   /**
@@ -169,8 +215,7 @@ export class Conversation {
 
   close(): void {
     this.#closed.abort();
-    for (const timer of this.#typing.values()) clearTimeout(timer);
-    this.#typing.clear();
+    this.#people.close();
   }
 
   async #read(): Promise<void> {
@@ -184,7 +229,9 @@ export class Conversation {
           const page = await history.after(formatCursor(this.#cursor));
           more = page.more;
           this.#cursor = furthest(this.#cursor, parseCursor(page.cursor));
-          if (this.#timeline.add(page.messages)) this.#options.onChange("messages");
+          this.#quotes.add(page.answered);
+          const added = this.#timeline.add(page.messages);
+          if (this.#changed(page.changes) || added) this.#options.onChange("messages");
         }
       } catch {
         this.#readAgain = true;
@@ -197,27 +244,7 @@ export class Conversation {
 
   #take(page: OlderPage): void {
     this.#timeline.add(page.messages);
-    this.#before = page.before;
-    this.#hasOlder = page.more;
-  }
-
-  #setOnline(user: string, online: boolean): void {
-    this.#room = {
-      ...this.#room,
-      members: this.#room.members.map((member) => (member.user === user ? { ...member, online } : member)),
-    };
-    if (!online) this.#setTyping(user, false);
-    this.#options.onChange("people");
-  }
-
-  #setTyping(user: string, typing: boolean): void {
-    clearTimeout(this.#typing.get(user));
-    this.#typing.delete(user);
-    if (!typing || this.#closed.signal.aborted) return;
-    const timer = setTimeout(() => {
-      this.#typing.delete(user);
-      this.#options.onChange("people");
-    }, TYPING_LASTS);
-    this.#typing.set(user, timer);
+    this.#quotes.add(page.answered);
+    this.#window = { before: page.before, hasOlder: page.more };
   }
 }

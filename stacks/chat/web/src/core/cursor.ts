@@ -1,12 +1,15 @@
-/** Where a reader stands in a room: for each Region, the number of the last message it has (decision 0002). */
+/**
+ * Where a reader stands in a room: for each log, the number of the last entry it has (decisions 0002 and 0032). A Region
+ * keeps a log of messages, which has its name, and a log of changes.
+ */
 
 export type Cursor = Readonly<Record<string, number>>;
 
-/** Read `ap-northeast-1:17,us-west-2:5`; what is no part of a cursor is left out. */
+/** Read `ap-northeast-1:17,us-west-2:5,us-west-2.changes:2`; what is no part of a cursor is left out. */
 export function parseCursor(text: string): Cursor {
   const cursor: Record<string, number> = {};
   for (const part of text.split(",")) {
-    const match = /^([a-z0-9-]+):(\d{1,12})$/.exec(part);
+    const match = /^([a-z0-9.-]+):(\d{1,12})$/.exec(part);
     if (match?.[1] !== undefined) cursor[match[1]] = Number(match[2]);
   }
   return cursor;
@@ -29,6 +32,16 @@ export function furthest(cursor: Cursor, other: Cursor): Cursor {
   const merged: Record<string, number> = { ...cursor };
   for (const [region, sequence] of Object.entries(other)) merged[region] = Math.max(merged[region] ?? 0, sequence);
   return merged;
+}
+
+/** The log of changes of a Region. */
+export function changesOf(region: string): string {
+  return `${region}.changes`;
+}
+
+/** The part of a cursor that is about messages. */
+export function messagesOnly(cursor: Cursor): Cursor {
+  return Object.fromEntries(Object.entries(cursor).filter(([log]) => !log.includes(".")));
 }
 
 export interface Numbered {

@@ -5,10 +5,19 @@ export interface Invite {
   code: string;
 }
 
-const ROOM = /^\/rooms\/([A-Za-z0-9-]{1,64})\/?$/;
+const ROOM = /^\/rooms\/([A-Za-z0-9-]{1,64})(?:\/messages\/([A-Za-z0-9-]{1,64}))?\/?$/;
 
 export function roomOf(path: string): string | undefined {
   return ROOM.exec(path)?.[1];
+}
+
+/** The message that a link leads to. */
+export function messageOf(path: string): string | undefined {
+  return ROOM.exec(path)?.[2];
+}
+
+export function messageLink(origin: string, room: string, message: string): string {
+  return `${origin}/rooms/${room}/messages/${message}`;
 }
 
 export function inviteCodeOf(hash: string): string | undefined {

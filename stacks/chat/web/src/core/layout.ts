@@ -1,18 +1,21 @@
 /** What a conversation looks like as rows: days, groups of one author, what is new, what waits to be sent. Pure. */
 
-import type { Message } from "./model.ts";
+import type { Shown } from "./changes.ts";
 import type { OutgoingMessage } from "./outbox.ts";
 
 export type Row =
   | { kind: "start"; key: "start" }
   | { kind: "day"; key: string; date: Date }
   | { kind: "new"; key: "new" }
-  | { kind: "message"; key: string; message: Message; mine: boolean; leads: boolean }
+  | { kind: "message"; key: string; message: Shown; mine: boolean; leads: boolean }
+  | { kind: "gap"; key: "gap" }
   | { kind: "outgoing"; key: string; outgoing: OutgoingMessage; leads: boolean };
 
 export interface LayoutOptions {
   me: string;
-  messages: readonly Message[];
+  messages: readonly Shown[];
+  /** Id of the message behind which messages have been left out. */
+  gap?: string | undefined;
   outgoing: readonly OutgoingMessage[];
   /** Whether the first of the messages is the room's first. */
   complete: boolean;
@@ -27,7 +30,7 @@ function day(date: Date): string {
   return `day-${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
 }
 
-export function layout({ me, messages, outgoing, complete, firstNew }: LayoutOptions): Row[] {
+export function layout({ me, messages, gap, outgoing, complete, firstNew }: LayoutOptions): Row[] {
   const rows: Row[] = complete ? [{ kind: "start", key: "start" }] : [];
   let last: { author: string; at: number; day: string } | undefined;
   for (const message of messages) {
@@ -47,6 +50,7 @@ export function layout({ me, messages, outgoing, complete, firstNew }: LayoutOpt
       leads,
     });
     last = { author: message.author, at: date.getTime(), day: today };
+    if (message.id === gap) rows.push({ kind: "gap", key: "gap" });
   }
   const stored = new Set(messages.map((message) => (message.author === me ? message.client_message_id : "")));
   for (const one of outgoing) {

@@ -14,6 +14,44 @@ export interface Message {
   text: string;
   attachments: string[];
   posted_at: string;
+  /** Id of the message that it answers. */
+  answers?: string;
+  edited?: Edited;
+  /** Set when it was deleted: it has no text then, and nothing else is done to it. */
+  deleted?: Deleted;
+  /** By user the emoji, empty when it was taken back, and the place of that change: clock, Region, sequence. */
+  reactions?: Readonly<Record<string, Reaction>>;
+}
+
+/** The place of a change among all changes, and when it was made. */
+export interface Edited {
+  clock: number;
+  region: string;
+  sequence: number;
+  at: string;
+}
+
+export interface Deleted extends Edited {
+  by: string;
+}
+
+export type Reaction = readonly [emoji: string, clock: number, region: string, sequence: number];
+
+export type ChangeKind = "edit" | "deletion" | "reaction";
+
+/** What was done to a message. */
+export interface Change {
+  kind: ChangeKind;
+  room: string;
+  region: string;
+  sequence: number;
+  clock: number;
+  id: string;
+  message: string;
+  author: string;
+  text: string;
+  emoji: string;
+  changed_at: string;
 }
 
 export interface RoomSummary {
@@ -61,11 +99,16 @@ export interface SessionInfo {
   realtime: Realtime;
   heartbeat_seconds: number;
   away_seconds: number;
+  /** What browsers subscribe to for Web Push; null or missing without it. */
+  web_push_key?: string | null;
 }
 
-/** Messages after a cursor. */
+/** What follows a cursor. */
 export interface Page {
   messages: Message[];
+  changes?: Change[];
+  /** Messages which those of the page answer, and which are not in it. */
+  answered?: Message[];
   cursor: string;
   more: boolean;
 }
@@ -100,6 +143,7 @@ export interface NoticeSettings {
 /** What arrives through the live channel. */
 export type LiveEvent =
   | { kind: "message"; message: Message }
+  | { kind: "change"; change: Change }
   | { kind: "presence"; user: string; online: boolean }
   | { kind: "typing"; user: string; typing: boolean }
   | { kind: "members" }

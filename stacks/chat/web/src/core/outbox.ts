@@ -1,51 +1,21 @@
-/** Messages that wait to be stored: kept over reloads, sent in order, each with one id for all of its tries. */
+/** Messages that wait to be stored. */
 
-import { delayAfter, type Sleep, sleep } from "./backoff.ts";
 import type { Message } from "./model.ts";
-import type { Store } from "./storage.ts";
+import { Queue, type Queued, type QueueOptions, SendFailed } from "./queue.ts";
 
-export interface OutgoingMessage {
+export { SendFailed };
+
+export interface OutgoingMessage extends Queued {
   client_message_id: string;
-  room: string;
   text: string;
   attachments: string[];
+  /** Id of the message that it answers. */
+  answers?: string;
   /** When it was written, in milliseconds since 1970. */
   written_at: number;
-  /** Set when the back end refused it: sending it again will not help unless the user wants it. */
-  refused?: string;
-  /** Set while the back end takes no more for now: seconds from the last try to the next one. */
-  waits?: number;
 }
 
-/** How a try ended that stored nothing. */
-export class SendFailed extends Error {
-  readonly again: boolean;
-  /** Seconds until another try may succeed, if the back end has said so. */
-  readonly after: number | undefined;
-
-  /** @param again whether another try may succeed */
-  constructor(message: string, again: boolean, after?: number) {
-    super(message);
-    this.again = again;
-    this.after = after;
-  }
-}
-
-export interface OutboxOptions {
-  /** Whose messages; each user has a queue of his own. */
-  user: string;
-  store: Store;
-  /** @throws SendFailed */
-  send: (message: OutgoingMessage) => Promise<Message>;
-  onSent: (message: Message, outgoing: OutgoingMessage) => void;
-  onChange: () => void;
-  newId?: () => string;
-  now?: () => number;
-  pause?: Sleep;
-  random?: () => number;
-}
-
-const RETRY = { base: 1_000, cap: 30_000 };
+export type OutboxOptions = QueueOptions<OutgoingMessage, Message>;
 
 function isOutgoing(value: unknown): value is OutgoingMessage {
   const one = value as Partial<OutgoingMessage> | null;
@@ -57,123 +27,16 @@ function isOutgoing(value: unknown): value is OutgoingMessage {
   );
 }
 
-export class Outbox {
-  readonly #options: OutboxOptions;
-  readonly #key: string;
-  #waiting: OutgoingMessage[];
-  #sending = false;
-  readonly #stopped = new AbortController();
-  #wake: AbortController | undefined;
-
+export class Outbox extends Queue<OutgoingMessage, Message> {
   constructor(options: OutboxOptions) {
-    this.#options = options;
-    this.#key = `chat.outbox.${options.user}`;
-    this.#waiting = this.#load();
+    super(options, { key: "chat.outbox", idOf: (one) => one.client_message_id, isOne: isOutgoing });
   }
 
-  /** What waits in a room, in the order in which it was written. */
-  of(room: string): OutgoingMessage[] {
-    return this.#waiting.filter((one) => one.room === room);
-  }
-
-  get size(): number {
-    return this.#waiting.length;
-  }
-
-  add(room: string, text: string, attachments: string[] = []): OutgoingMessage {
-    const { newId = () => crypto.randomUUID(), now = Date.now } = this.#options;
-    const message = { client_message_id: newId(), room, text, attachments, written_at: now() };
-    this.#waiting.push(message);
-    this.#changed();
-    void this.flush();
+  add(room: string, text: string, attachments: string[] = [], answers?: string): OutgoingMessage {
+    const { newId = () => crypto.randomUUID(), now = Date.now } = this.options;
+    const message: OutgoingMessage = { client_message_id: newId(), room, text, attachments, written_at: now() };
+    if (answers !== undefined) message.answers = answers;
+    this.push(message);
     return message;
-  }
-
-  /** Try a refused message once more, under the id that it had. */
-  retry(id: string): void {
-    for (const one of this.#waiting) if (one.client_message_id === id) delete one.refused;
-    this.#changed();
-    void this.flush();
-  }
-
-  discard(id: string): void {
-    this.#waiting = this.#waiting.filter((one) => one.client_message_id !== id);
-    this.#changed();
-  }
-
-  /** A message was seen in the room, so it is stored, whatever became of the answer. */
-  settle(id: string): void {
-    if (this.#waiting.some((one) => one.client_message_id === id)) this.discard(id);
-  }
-
-  /** Send, and keep, nothing more: what waits is kept already, or was removed because the user signed out. */
-  stop(): void {
-    this.#stopped.abort();
-    this.#wake?.abort();
-  }
-
-  /** Send what waits, one after the other; a call while that goes on only ends a pause that the back end did not ask for. */
-  async flush(): Promise<void> {
-    if (this.#sending) {
-      this.#wake?.abort();
-      return;
-    }
-    this.#sending = true;
-    const { send, onSent, pause = sleep, random = Math.random } = this.#options;
-    let failures = 0;
-    try {
-      for (let next = this.#next(); next !== undefined && !this.#stopped.signal.aborted; next = this.#next()) {
-        try {
-          delete next.waits;
-          const stored = await send(next);
-          failures = 0;
-          this.#waiting = this.#waiting.filter((one) => one !== next);
-          onSent(stored, next);
-          this.#changed();
-        } catch (error) {
-          if (error instanceof SendFailed && !error.again) {
-            next.refused = error.message;
-            this.#changed();
-            continue;
-          }
-          if (error instanceof SendFailed && error.after !== undefined) {
-            next.waits = error.after;
-            this.#changed();
-            await pause(error.after * 1000, this.#stopped.signal);
-            continue;
-          }
-          failures += 1;
-          this.#wake = new AbortController();
-          await pause(delayAfter(failures, { ...RETRY, random }), this.#wake.signal);
-        }
-      }
-    } finally {
-      this.#sending = false;
-    }
-  }
-
-  #next(): OutgoingMessage | undefined {
-    return this.#waiting.find((one) => one.refused === undefined);
-  }
-
-  #load(): OutgoingMessage[] {
-    try {
-      const kept: unknown = JSON.parse(this.#options.store.getItem(this.#key) ?? "[]");
-      return Array.isArray(kept) ? kept.filter(isOutgoing) : [];
-    } catch {
-      return [];
-    }
-  }
-
-  #changed(): void {
-    const { store, onChange } = this.#options;
-    if (this.#stopped.signal.aborted) return;
-    try {
-      if (this.#waiting.length > 0) store.setItem(this.#key, JSON.stringify(this.#waiting));
-      else store.removeItem(this.#key);
-    } catch {
-      // A full or forbidden store costs the queue its life over a reload, no more.
-    }
-    onChange();
   }
 }

@@ -44,7 +44,7 @@ function parsed(text: unknown): unknown {
   }
 }
 
-const KINDS = new Set(["message", "presence", "typing", "members", "attachment"]);
+const KINDS = new Set(["message", "change", "presence", "typing", "members", "attachment"]);
 
 function isLiveEvent(value: unknown): value is LiveEvent {
   return KINDS.has(String(record(value)["kind"]));

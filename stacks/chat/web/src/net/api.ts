@@ -32,7 +32,7 @@ export class ApiError extends Error {
 /** No Region answered. */
 export class ApiUnavailable extends Error {}
 
-interface Request {
+export interface Request {
   body?: unknown;
   query?: Record<string, string | number | undefined>;
   /** Whether another Region may be asked when it is not known what became of the request. */
@@ -59,6 +59,13 @@ function secondsOf(response: Response): number | undefined {
 
 const room = (id: string): string => `/rooms/${encodeURIComponent(id)}`;
 
+/** How a try to store something ended, for the queue that it waits in. */
+export function sendFailed(error: unknown): SendFailed {
+  const final = error instanceof ApiError && error.status < 500 && error.status !== 429 && error.status !== 401;
+  const after = error instanceof ApiError ? error.retryAfter : undefined;
+  return new SendFailed(error instanceof Error ? error.message : String(error), !final, after);
+}
+
 export class ChatApi {
   readonly #regions: Regions;
   readonly #tokens: Tokens;
@@ -71,14 +78,14 @@ export class ChatApi {
   }
 
   session(name?: string): Promise<SessionInfo> {
-    return this.#call("POST", "/session", { body: name === undefined ? {} : { name } });
+    return this.call("POST", "/session", { body: name === undefined ? {} : { name } });
   }
 
   async rooms(): Promise<RoomSummary[]> {
     const rooms: RoomSummary[] = [];
     let after: string | undefined;
     do {
-      const page: { rooms: RoomSummary[]; after: string | null } = await this.#call("GET", "/rooms", {
+      const page: { rooms: RoomSummary[]; after: string | null } = await this.call("GET", "/rooms", {
         query: { after, limit: 100 },
       });
       rooms.push(...page.rooms);
@@ -88,85 +95,94 @@ export class ChatApi {
   }
 
   createRoom(name: string): Promise<{ room: string; name: string; invite_code: string }> {
-    return this.#call("POST", "/rooms", { body: { name }, repeatable: false });
+    return this.call("POST", "/rooms", { body: { name }, repeatable: false });
   }
 
   join(id: string, inviteCode: string): Promise<{ room: string; name: string }> {
-    return this.#call("POST", `${room(id)}/members`, { body: { invite_code: inviteCode } });
+    return this.call("POST", `${room(id)}/members`, { body: { invite_code: inviteCode } });
   }
 
   leave(id: string): Promise<unknown> {
-    return this.#call("DELETE", `${room(id)}/members/me`);
+    return this.call("DELETE", `${room(id)}/members/me`);
   }
 
   /** End a membership of somebody else; for the creator of the room. */
   async removeMember(id: string, user: string): Promise<void> {
-    await this.#call("DELETE", `${room(id)}/members/${encodeURIComponent(user)}`);
+    await this.call("DELETE", `${room(id)}/members/${encodeURIComponent(user)}`);
   }
 
   /** Replace the invite code, so that the old one is worth nothing; for the creator of the room. */
   changeInviteCode(id: string): Promise<{ invite_code: string }> {
-    return this.#call("PUT", `${room(id)}/invite`);
+    return this.call("PUT", `${room(id)}/invite`);
   }
 
   room(id: string): Promise<Room> {
-    return this.#call("GET", room(id));
+    return this.call("GET", room(id));
   }
 
   presence(id: string, typing: boolean): Promise<Presence> {
-    return this.#call("PUT", `${room(id)}/presence`, { body: { typing } });
+    return this.call("PUT", `${room(id)}/presence`, { body: { typing } });
   }
 
   async absent(id: string): Promise<void> {
-    await this.#call("DELETE", `${room(id)}/presence`, { keepalive: true });
+    await this.call("DELETE", `${room(id)}/presence`, { keepalive: true });
   }
 
   read(id: string, cursor: string): Promise<{ unread: number }> {
-    return this.#call("PUT", `${room(id)}/read`, { body: { cursor } });
+    return this.call("PUT", `${room(id)}/read`, { body: { cursor } });
   }
 
   messagesAfter(id: string, cursor: string): Promise<Page> {
-    return this.#call("GET", `${room(id)}/messages`, { query: { after: cursor, limit: 100 } });
+    return this.call("GET", `${room(id)}/messages`, { query: { after: cursor, limit: 100 } });
   }
 
   messagesBefore(id: string, before: string): Promise<OlderPage> {
-    return this.#call("GET", `${room(id)}/messages`, { query: { before, limit: 40 } });
+    return this.call("GET", `${room(id)}/messages`, { query: { before, limit: 40 } });
   }
 
   /** @throws SendFailed */
-  async send({ room: id, client_message_id, text, attachments }: OutgoingMessage): Promise<Message> {
+  async send({ room: id, client_message_id, text, attachments, answers }: OutgoingMessage): Promise<Message> {
+    const body = { client_message_id, text, attachments, answers };
     try {
-      return await this.#call("POST", `${room(id)}/messages`, { body: { client_message_id, text, attachments } });
+      return await this.call("POST", `${room(id)}/messages`, { body });
     } catch (error) {
-      const final = error instanceof ApiError && error.status < 500 && error.status !== 429 && error.status !== 401;
-      const after = error instanceof ApiError ? error.retryAfter : undefined;
-      throw new SendFailed(error instanceof Error ? error.message : String(error), !final, after);
+      throw sendFailed(error);
     }
   }
 
   upload(id: string, name: string, contentType: string, size: number): Promise<UploadForm> {
-    return this.#call("POST", `${room(id)}/uploads`, { body: { name, content_type: contentType, size } });
+    return this.call("POST", `${room(id)}/uploads`, { body: { name, content_type: contentType, size } });
   }
 
   attachment(id: string, attachment: string, variant?: "thumbnail"): Promise<Attachment> {
-    return this.#call("GET", `${room(id)}/attachments/${encodeURIComponent(attachment)}`, { query: { variant } });
+    return this.call("GET", `${room(id)}/attachments/${encodeURIComponent(attachment)}`, { query: { variant } });
   }
 
   notices(): Promise<NoticeSettings> {
-    return this.#call("GET", "/me/notifications");
+    return this.call("GET", "/me/notifications");
   }
 
   setNotices(settings: NoticeSettings): Promise<NoticeSettings> {
-    return this.#call("PUT", "/me/notifications", { body: settings });
+    return this.call("PUT", "/me/notifications", { body: settings });
+  }
+
+  /** Have this browser notified while the page is closed. */
+  addBrowser({ endpoint, keys }: PushSubscriptionJSON): Promise<{ device: string }> {
+    const { p256dh, auth } = keys ?? {};
+    return this.call("POST", "/me/devices", { body: { platform: "web_push", endpoint, keys: { p256dh, auth } } });
+  }
+
+  async removeDevice(device: string): Promise<void> {
+    await this.call("DELETE", `/me/devices/${encodeURIComponent(device)}`);
   }
 
   /** Delete the user's account, and what it left in the rooms but its messages. */
   async deleteAccount(): Promise<void> {
-    await this.#call("DELETE", "/me");
+    await this.call("DELETE", "/me");
   }
 
   /** Ask the Regions one after the other. */
-  async #call<Answer>(method: string, path: string, request: Request = {}): Promise<Answer> {
+  async call<Answer>(method: string, path: string, request: Request = {}): Promise<Answer> {
     let last: unknown = new ApiUnavailable("no Region answered");
     for (const api of this.#regions.order()) {
       try {

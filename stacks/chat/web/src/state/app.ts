@@ -5,6 +5,7 @@ import { Account } from "../core/account.ts";
 import { delayAfter, sleep } from "../core/backoff.ts";
 import { type Api, type Configuration, preferring, reachable } from "../core/config.ts";
 import { clear } from "../core/storage.ts";
+import { endSubscription } from "../core/subscription.ts";
 import { Cognito, CognitoError } from "../net/cognito.ts";
 import type { StringKey } from "../text/i18n.ts";
 import { SignInStore } from "./sign-in.ts";
@@ -89,6 +90,8 @@ export class App {
   #update(notice?: StringKey): void {
     this.#close();
     if (this.#account.current === undefined) {
+      // Whoever is at this browser now is shown nothing of a user before.
+      endSubscription().catch(() => undefined);
       this.signIn.begin(notice);
       return;
     }

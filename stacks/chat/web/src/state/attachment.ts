@@ -15,6 +15,26 @@ export type AttachmentState =
 const TRIES = 12;
 const RETRY = { base: 500, cap: 8_000 };
 
+/** One file, to be opened. */
+export class AttachmentFile {
+  readonly #services: Services;
+  readonly #room: string;
+  readonly #id: string;
+
+  constructor(services: Services, room: string, id: string) {
+    this.#services = services;
+    this.#room = room;
+    this.#id = id;
+  }
+
+  /** A signed address is valid for five minutes, so each use requests a new one. */
+  async current(): Promise<(Attachment & { href: string }) | undefined> {
+    const { api, address } = this.#services;
+    const file = await api.attachment(this.#room, this.#id).catch(() => undefined);
+    return file && { ...file, href: address(file.url) };
+  }
+}
+
 export class AttachmentStore {
   readonly #services: Services;
   readonly #room: string;
@@ -46,11 +66,8 @@ export class AttachmentStore {
     this.#state.value = { kind: "file", file };
   }
 
-  /** A signed address is valid for five minutes, so each use requests a new one. */
-  async current(): Promise<(Attachment & { href: string }) | undefined> {
-    const { api, address } = this.#services;
-    const file = await api.attachment(this.#room, this.#id).catch(() => undefined);
-    return file && { ...file, href: address(file.url) };
+  current(): Promise<(Attachment & { href: string }) | undefined> {
+    return new AttachmentFile(this.#services, this.#room, this.#id).current();
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 
 import { computed, type Signal, signal } from "@preact/signals";
 import { excess, fileProblem, MOST_FILES } from "../core/files.ts";
+import type { Message } from "../core/model.ts";
 import { ApiError } from "../net/api.ts";
 import { sendFile } from "../net/upload.ts";
 import { t } from "../text/i18n.ts";
@@ -24,7 +25,7 @@ export interface AttachedFile {
 export interface ComposerOptions {
   services: Services;
   room: string;
-  onSend: (text: string, attachments: string[]) => void;
+  onSend: (text: string, attachments: string[], answers: string | undefined) => void;
   /** A key was pressed. */
   onKey: () => void;
   /** The text was sent or deleted. */
@@ -35,6 +36,8 @@ export class ComposerStore {
   readonly #options: ComposerOptions;
   readonly #draft: string;
   readonly text: Signal<string>;
+  /** The message that is answered. */
+  readonly answering = signal<Message | undefined>();
   readonly attached = signal<readonly AttachedFile[]>([]);
   /** Send was pressed before all uploads were complete: the message is sent when they are. */
   readonly waiting = signal(false);
@@ -68,7 +71,9 @@ export class ComposerStore {
     this.#options.onSend(
       text,
       ready.flatMap(({ uploadId }) => uploadId ?? []),
+      this.answering.value?.id,
     );
+    this.answering.value = undefined;
     for (const one of ready) this.remove(one);
     this.text.value = "";
     sessionStorage.removeItem(this.#draft);

@@ -1,7 +1,7 @@
 /** The page that is shown. It follows from the address and from the back end's answer for the room in it. */
 
 import { signal } from "@preact/signals";
-import type { Room } from "../core/model.ts";
+import type { OlderPage, Room } from "../core/model.ts";
 import { ApiError } from "../net/api.ts";
 import { RoomStore } from "./room.ts";
 import type { RoomsStore } from "./rooms.ts";
@@ -51,11 +51,15 @@ export class Navigation {
    */
   async show(again = false): Promise<void> {
     this.route.value = currentRoute();
-    const { room, inviteCode } = this.route.value;
-    if (!again && room !== undefined && this.opened(room) !== undefined) return;
+    const { room, message, inviteCode } = this.route.value;
+    const open = again || room === undefined ? undefined : this.opened(room);
+    if (open !== undefined) {
+      if (message !== undefined) void open.goTo(message);
+      return;
+    }
     this.#turn += 1;
     const turn = this.#turn;
-    this.opened()?.close();
+    this.#leave();
     this.page.value = { kind: room === undefined ? "welcome" : "loading" };
     if (room === undefined) return;
     try {
@@ -63,8 +67,15 @@ export class Navigation {
       if (turn === this.#turn) await this.#open(found, turn);
     } catch (error) {
       if (turn !== this.#turn) return;
-      const refused = error instanceof ApiError && error.status < 500;
-      this.page.value = refused ? { kind: "join", room, inviteCode } : { kind: "unavailable" };
+      const { kept } = this.#options.services;
+      if (error instanceof ApiError && error.status < 500) {
+        kept.forgetRoom(room);
+        this.page.value = { kind: "join", room, inviteCode };
+        return;
+      }
+      const last = kept.room(room);
+      if (last === undefined) this.page.value = { kind: "unavailable" };
+      else await this.#open(last.room, turn, last.page);
     }
   }
 
@@ -73,7 +84,15 @@ export class Navigation {
     this.opened()?.close();
   }
 
-  async #open(room: Room, turn: number): Promise<void> {
+  /** Close the room that is open, and keep what it shows while the user is in it. */
+  #leave(): void {
+    const open = this.opened();
+    if (open !== undefined && this.#options.rooms.find(open.id) !== undefined) open.keep();
+    open?.close();
+  }
+
+  /** @param page its newest messages, if they cannot be read now */
+  async #open(room: Room, turn: number, page?: OlderPage): Promise<void> {
     const { follow, onGone, rooms, services } = this.#options;
     const id = room.room;
     // A code in the address has served its purpose.
@@ -83,6 +102,7 @@ export class Navigation {
     const store = await RoomStore.open({
       services,
       room,
+      page,
       unread,
       onRead: (cursor) => rooms.markRead(id, cursor),
       onGone: () => onGone(id),
@@ -93,7 +113,10 @@ export class Navigation {
     }
     rooms.markRead(id, "");
     this.page.value = { kind: "room", room: store };
+    if (page === undefined) store.keep();
     // Messages that arrived between reading and following.
     store.catchUp();
+    const { message } = this.route.value;
+    if (message !== undefined) void store.goTo(message);
   }
 }

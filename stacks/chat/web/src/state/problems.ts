@@ -3,6 +3,11 @@
 import { ApiError } from "../net/api.ts";
 import { t } from "../text/i18n.ts";
 
+/** Whether the API refused what was entered, and not the service or the moment. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status < 500 && error.status !== 429;
+}
+
 /** @param refusal what an answer 4xx means here; by default the reason that it gives */
 export function explain(error: unknown, refusal?: string): string {
   if (!(error instanceof ApiError) || error.status >= 500) return t("errorUnavailable");

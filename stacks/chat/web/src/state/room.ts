@@ -3,12 +3,14 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Conversation } from "../core/conversation.ts";
 import { layout, type Row } from "../core/layout.ts";
-import type { LiveEvent, Member, Message, Room } from "../core/model.ts";
+import type { LiveEvent, Member, Message, OlderPage, Room } from "../core/model.ts";
 import type { OutgoingMessage } from "../core/outbox.ts";
 import { t } from "../text/i18n.ts";
+import { Announcer } from "./announcer.ts";
 import { AttachmentStore } from "./attachment.ts";
+import { BrowsingStore } from "./browsing.ts";
+import { ChangesStore } from "./changes.ts";
 import { ComposerStore } from "./composer.ts";
-import { announce } from "./feedback.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { storeInviteCode } from "./invites.ts";
 import { ReadingPosition } from "./reading.ts";
@@ -17,6 +19,8 @@ import type { Services } from "./services.ts";
 export interface RoomOptions {
   services: Services;
   room: Room;
+  /** Its newest messages as they were kept; by default they are read. */
+  page?: OlderPage | undefined;
   /** Messages that were not read when the room was opened. */
   unread: number;
   /** The newest messages have been seen, up to this cursor. */
@@ -25,9 +29,6 @@ export interface RoomOptions {
   onGone: () => void;
 }
 
-/** Messages that were posted longer ago than this are not announced, in milliseconds. */
-const RECENT = 60_000;
-
 export class RoomStore {
   readonly id: string;
   readonly name: string;
@@ -35,13 +36,13 @@ export class RoomStore {
   readonly creator: Signal<boolean>;
   readonly services: Services;
   readonly composer: ComposerStore;
+  readonly changes: ChangesStore;
   readonly rows: ReadonlySignal<Row[]>;
   readonly members: Signal<readonly Member[]>;
   /** Ids of the others who type. */
   readonly typing = signal<readonly string[]>([]);
-  readonly hasOlder = signal(false);
-  readonly loadingOlder = signal(false);
   readonly position = new ReadingPosition();
+  readonly browsing: BrowsingStore;
   readonly heartbeat: Heartbeat;
   readonly #options: RoomOptions;
   readonly #conversation: Conversation;
@@ -49,7 +50,7 @@ export class RoomStore {
   readonly #attachments = new Map<string, AttachmentStore>();
   readonly #messages = signal<readonly Message[]>([]);
   readonly #outgoing = signal<readonly OutgoingMessage[]>([]);
-  #announced = Date.now();
+  readonly #announcer: Announcer;
 
   private constructor(options: RoomOptions, conversation: Conversation) {
     const { services, room, unread } = options;
@@ -63,12 +64,16 @@ export class RoomStore {
     this.members = signal(room.members);
     const firstNew =
       unread > 0 ? conversation.messages.filter(({ author }) => author !== me).at(-unread)?.id : undefined;
+    this.#announcer = new Announcer(me);
+    this.browsing = new BrowsingStore(conversation, this.position);
+    this.changes = new ChangesStore({ services, room: this.id, messages: this.#messages, creator: this.creator });
     this.rows = computed(() =>
       layout({
         me,
-        messages: this.#messages.value,
+        messages: this.changes.shown.value,
+        gap: this.browsing.gap.value,
         outgoing: this.#outgoing.value,
-        complete: !this.hasOlder.value,
+        complete: !this.browsing.hasOlder.value,
         firstNew,
       }),
     );
@@ -81,9 +86,9 @@ export class RoomStore {
     this.composer = new ComposerStore({
       services,
       room: this.id,
-      onSend: (text, attachments) => {
+      onSend: (text, attachments, answers) => {
         this.position.follows.value = true;
-        outbox.add(this.id, text, attachments);
+        outbox.add(this.id, text, attachments, answers);
       },
       onKey: () => this.heartbeat.typing.key(),
       onStop: () => this.heartbeat.typing.stop(),
@@ -97,14 +102,18 @@ export class RoomStore {
 
   /** Read the newest messages. */
   static async open(options: RoomOptions): Promise<RoomStore> {
-    const { api } = options.services;
+    const { page, services } = options;
+    const { api, messages } = services;
     const id = options.room.room;
     let store: RoomStore | undefined;
     const conversation = await Conversation.open({
       room: options.room,
       history: {
         after: (cursor) => api.messagesAfter(id, cursor),
-        before: (place) => api.messagesBefore(id, place),
+        before: (place) =>
+          page !== undefined && place === "latest" ? Promise.resolve(page) : api.messagesBefore(id, place),
+        around: (message) => messages.around(id, message),
+        one: (message) => messages.one(id, message),
       },
       onChange: (what, attachment) => {
         if (store !== undefined) store.#changed(what, attachment);
@@ -123,9 +132,34 @@ export class RoomStore {
     this.#conversation.receiveMessage(message);
   }
 
+  /** A message as it is after a change that this user made. */
+  changed(message: Message): void {
+    this.#conversation.receiveState(message);
+  }
+
+  /** The message that another one answers; undefined while, or because, it is not known. */
+  quoted(id: string): Message | undefined {
+    // Who reads it is rendered again when it is there, or has changed.
+    this.#messages.value;
+    return this.#conversation.quoted(id);
+  }
+
+  /** Show a message, wherever it is in the history. */
+  goTo(message: string): Promise<void> {
+    return this.browsing.goTo(message, this.changes);
+  }
+
   update(room: Room): void {
     this.creator.value = room.creator;
     this.#conversation.update(room);
+  }
+
+  /** Keep what is shown for a page that opens without a network. */
+  keep(): void {
+    const { cursor, gap, hasOlder, messages, room } = this.#conversation;
+    const newest = messages.slice(messages.findIndex(({ id }) => id === gap) + 1);
+    const more = hasOlder || newest.length < messages.length;
+    this.services.kept.keepRoom({ ...room, creator: this.creator.peek() }, newest, cursor, more);
   }
 
   catchUp(): void {
@@ -148,21 +182,6 @@ export class RoomStore {
   /** The outbox changes its messages in place; the views compare them, so they get copies. */
   outboxChanged(): void {
     this.#outgoing.value = this.services.outbox.of(this.id).map((one) => ({ ...one }));
-  }
-
-  async loadOlder(): Promise<void> {
-    if (this.loadingOlder.value || !this.hasOlder.value) return;
-    batch(() => {
-      this.loadingOlder.value = true;
-      this.position.follows.value = false;
-    });
-    try {
-      await this.#conversation.older();
-    } catch {
-      // The button stays, so that it can be retried.
-    } finally {
-      this.loadingOlder.value = false;
-    }
   }
 
   /** The newest messages are on the screen. */
@@ -199,7 +218,10 @@ export class RoomStore {
   }
 
   readonly #visible = (): void => {
-    if (document.visibilityState === "hidden") return;
+    if (document.visibilityState === "hidden") {
+      this.keep();
+      return;
+    }
     void this.heartbeat.beat();
     if (this.position.follows.value) this.seen();
   };
@@ -214,7 +236,7 @@ export class RoomStore {
       if (what === "messages") {
         this.#settle();
         this.#takeMessages();
-        this.#announceNew();
+        this.#announcer.take(this.#conversation.messages, (user) => this.nameOf(user));
       }
     });
     if (what === "people" && this.position.follows.value) this.seen();
@@ -222,9 +244,9 @@ export class RoomStore {
 
   #takeMessages(): void {
     const messages = [...this.#conversation.messages];
-    if (!this.loadingOlder.value) this.position.arrived(messages.length - this.#messages.value.length);
+    if (!this.browsing.loading.value) this.position.arrived(messages.length - this.#messages.value.length);
     this.#messages.value = messages;
-    this.hasOlder.value = this.#conversation.hasOlder;
+    this.browsing.take();
   }
 
   #takePeople(): void {
@@ -237,15 +259,6 @@ export class RoomStore {
     const { outbox, me } = this.services;
     for (const { author, client_message_id } of this.#conversation.messages) {
       if (author === me && outbox.of(this.id).length > 0) outbox.settle(client_message_id);
-    }
-  }
-
-  #announceNew(): void {
-    for (const { author, clock, posted_at, text } of this.#conversation.messages.slice(-5)) {
-      const old = clock <= this.#announced || Date.parse(posted_at) < this.#announced - RECENT;
-      if (author === this.services.me || old) continue;
-      this.#announced = clock;
-      announce(t("saidBy", { name: this.nameOf(author), text }));
     }
   }
 }

@@ -11,7 +11,9 @@ export interface RoomsOptions {
   me: string;
   /** Id of the room that is open. */
   opened: () => string | undefined;
-  onLoaded: () => void;
+  onLoaded: (rooms: readonly RoomSummary[]) => void;
+  /** The list as it was read last time. */
+  kept?: () => RoomSummary[] | undefined;
 }
 
 const REFRESH_INTERVAL = 60_000;
@@ -53,11 +55,12 @@ export class RoomsStore {
     try {
       rooms = await this.#options.api.rooms();
     } catch {
+      this.#list.value ??= this.#options.kept?.();
       return;
     }
     const open = this.#options.opened();
     this.#list.value = rooms.map((one) => (one.room === open ? { ...one, unread: 0 } : one));
-    this.#options.onLoaded();
+    this.#options.onLoaded(this.#list.value);
   }
 
   received({ room, author, clock }: Message): void {

@@ -36,6 +36,25 @@ const REASONS: Record<string, StringKey> = {
   TooManyFailedAttemptsException: "errorTooMany",
 };
 
+/** What of a form Cognito refused. */
+const FIELDS: Record<string, "email" | "password" | "code"> = {
+  NotAuthorizedException: "password",
+  UserNotFoundException: "password",
+  UsernameExistsException: "email",
+  CodeMismatchException: "code",
+  ExpiredCodeException: "code",
+  InvalidPasswordException: "password",
+};
+
+/** Of the fields of a form, return the one that an error is about. */
+export function refusedField<Field>(
+  error: unknown,
+  fields: Partial<Record<"email" | "password" | "code", Field>>,
+): Field | undefined {
+  const name = error instanceof CognitoError ? FIELDS[error.code] : undefined;
+  return name && fields[name];
+}
+
 export function explain(error: unknown): string {
   if (error instanceof CognitoBusy) return t("errorTooMany");
   if (error instanceof CognitoUnavailable) return t("errorUnavailable");

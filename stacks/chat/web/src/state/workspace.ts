@@ -1,19 +1,25 @@
 /** The state of a signed-in user: the connection, the rooms, the page that is shown, and the actions. */
 
-import { signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals";
 import type { Account } from "../core/account.ts";
 import { type Api, type Configuration, reachable, uploadAddress } from "../core/config.ts";
+import { Kept } from "../core/kept.ts";
 import { Live, type LiveState } from "../core/live.ts";
 import type { LiveEvent, SessionInfo } from "../core/model.ts";
-import { Outbox } from "../core/outbox.ts";
 import { Regions } from "../core/regions.ts";
+import { pushBrowser } from "../core/subscription.ts";
 import { ApiError, ChatApi } from "../net/api.ts";
+import { MessagesApi } from "../net/messages.ts";
 import { t } from "../text/i18n.ts";
+import { AttachmentFile } from "./attachment.ts";
 import { ConnectionStore } from "./connection.ts";
 import { toast } from "./feedback.ts";
 import { forgetInviteCode, storeInviteCode } from "./invites.ts";
 import { Navigation } from "./navigation.ts";
 import { chosenName, forgetName } from "./preferences.ts";
+import { openClicked, PushStore } from "./push.ts";
+import { Queues } from "./queues.ts";
+import type { RoomStore } from "./room.ts";
 import { RoomsStore } from "./rooms.ts";
 import { currentRoute, navigate } from "./router.ts";
 import type { Services } from "./services.ts";
@@ -35,27 +41,28 @@ export class WorkspaceStore {
   readonly services: Services;
   readonly connection = new ConnectionStore();
   readonly rooms: RoomsStore;
-  readonly name = signal("");
+  readonly name: Signal<string>;
   /** The user has no name yet and must enter one. */
   readonly needsName = signal(false);
   /** The Region that answers. */
   readonly region = signal("");
   readonly navigation: Navigation;
+  readonly push: PushStore;
+  readonly #queues: Queues;
   readonly #live: Live;
   readonly #listeners = new AbortController();
 
   constructor({ configuration, apis, account }: WorkspaceOptions) {
     const me = account.current?.user ?? "";
     this.email = account.current?.email ?? "";
+    const kept = new Kept(localStorage);
+    this.name = signal(kept.name);
     const address = (url: string): string => reachable(url, configuration.local);
     const api = new ChatApi(new Regions(apis), account, (region) => toast(t("regionChanged", { region })));
-    const outbox = new Outbox({
-      user: me,
-      store: localStorage,
-      send: (message) => api.send(message),
-      onSent: (message) => this.navigation.opened(message.room)?.sent(message),
-      onChange: () => this.navigation.opened()?.outboxChanged(),
-    });
+    const messages = new MessagesApi(api);
+    const opened = (room?: string): RoomStore | undefined =>
+      room === undefined ? this.navigation.opened() : this.navigation.opened(room);
+    this.#queues = new Queues({ user: me, api, messages, opened });
     this.#live = new Live({
       session: () => this.#startSession(),
       channelOf: (room) => this.#channelOf(room),
@@ -68,7 +75,10 @@ export class WorkspaceStore {
     });
     this.services = {
       api,
-      outbox,
+      messages,
+      outbox: this.#queues.outbox,
+      changes: this.#queues.changes,
+      kept,
       me,
       address,
       uploadAddress: (url) => uploadAddress(url, configuration),
@@ -80,10 +90,14 @@ export class WorkspaceStore {
       api,
       me,
       opened: () => this.navigation.opened()?.id,
-      onLoaded: () => {
+      kept: () => kept.rooms(),
+      onLoaded: (rooms) => {
+        // Who signed out meanwhile leaves nothing behind.
+        if (!this.#listeners.signal.aborted) kept.keepRooms(rooms);
         for (const { room } of this.rooms.sorted.value.slice(0, MAX_FOLLOWED)) this.#live.follow(room);
       },
     });
+    this.push = new PushStore({ api, store: localStorage, browser: pushBrowser });
     this.navigation = new Navigation({
       services: this.services,
       rooms: this.rooms,
@@ -97,21 +111,24 @@ export class WorkspaceStore {
 
   start(): void {
     const { signal: ended } = this.#listeners;
-    const { api, outbox } = this.services;
+    const { api } = this.services;
     addEventListener("popstate", () => void this.navigation.show(), { signal: ended });
     addEventListener("online", () => this.#online(), { signal: ended });
     addEventListener("offline", () => this.#offline(), { signal: ended });
     const hidden = (): void => {
       const open = this.navigation.opened();
-      if (open !== undefined) api.absent(open.id).catch(() => undefined);
+      if (open === undefined) return;
+      open.keep();
+      api.absent(open.id).catch(() => undefined);
     };
     addEventListener("pagehide", hidden, { signal: ended });
+    openClicked(ended);
     const visible = (): void => {
       if (document.visibilityState === "visible") void this.rooms.refresh();
     };
     document.addEventListener("visibilitychange", visible, { signal: ended });
     this.#live.start();
-    void outbox.flush();
+    this.#queues.flush();
     void this.rooms.refresh();
     void this.navigation.show();
     this.connection.networkChanged();
@@ -121,7 +138,7 @@ export class WorkspaceStore {
     this.#listeners.abort();
     this.navigation.close();
     this.#live.stop();
-    this.services.outbox.stop();
+    this.#queues.stop();
     this.rooms.close();
     this.connection.close();
   }
@@ -166,8 +183,14 @@ export class WorkspaceStore {
     await this.services.api.leave(room);
     this.#live.unfollow(room);
     forgetInviteCode(room);
+    this.services.kept.forgetRoom(room);
     this.rooms.forget(room);
     navigate(undefined);
+  }
+
+  /** A file of a room that is open or not. */
+  fileOf(room: string, id: string): AttachmentFile {
+    return new AttachmentFile(this.services, room, id);
   }
 
   /** Delete the account; what remains to be done is to sign out. */
@@ -186,7 +209,7 @@ export class WorkspaceStore {
 
   #online(): void {
     this.#live.retryNow();
-    void this.services.outbox.flush();
+    this.#queues.flush();
     void this.navigation.opened()?.heartbeat.beat();
     this.connection.networkChanged();
   }
@@ -203,7 +226,10 @@ export class WorkspaceStore {
     if (given !== undefined) forgetName();
     this.region.value = session.region;
     this.name.value = session.name ?? "";
+    if (!this.#listeners.signal.aborted) this.services.kept.keepName(this.name.value);
     this.needsName.value = !session.name;
+    // The page works without it.
+    if (this.push.state.value === "unavailable") this.push.begin(session.web_push_key ?? "").catch(() => undefined);
     return session;
   }
 
@@ -225,7 +251,7 @@ export class WorkspaceStore {
 
   #liveChanged(state: LiveState): void {
     if (state === "live") {
-      void this.services.outbox.flush();
+      this.#queues.flush();
       void this.rooms.refresh();
     }
     this.connection.liveChanged(state);
@@ -236,6 +262,7 @@ export class WorkspaceStore {
     const name = this.rooms.find(room)?.name;
     if (name !== undefined) toast(t("roomLost", { room: name }));
     forgetInviteCode(room);
+    this.services.kept.forgetRoom(room);
     this.rooms.forget(room);
     if (this.navigation.opened(room) !== undefined) void this.navigation.show(true);
   }

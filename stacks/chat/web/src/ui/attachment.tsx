@@ -33,7 +33,7 @@ function Content({ store }: { store: AttachmentStore }): VNode {
           class="attachment-image"
           aria-label={t("openImage", { name: state.file.name })}
           data-variant={state.variant}
-          onClick={() => void showImage(store)}
+          onClick={() => void openFile(store)}
         >
           <img
             alt={state.file.name}
@@ -45,7 +45,7 @@ function Content({ store }: { store: AttachmentStore }): VNode {
       );
     case "file":
       return (
-        <button type="button" class="attachment-file" onClick={() => void download(store)}>
+        <button type="button" class="attachment-file" onClick={() => void openFile(store)}>
           <Icon name="file" />
           <span class="visually-hidden">{t("download")}</span>
           <span class="attachment-name">{state.file.name}</span>
@@ -55,9 +55,14 @@ function Content({ store }: { store: AttachmentStore }): VNode {
   }
 }
 
-async function showImage(store: AttachmentStore): Promise<void> {
-  const file = await store.current();
-  if (file !== undefined) openDialog((close) => <Lightbox file={file} close={close} />);
+type Source = Pick<AttachmentStore, "current">;
+
+/** Show an image, or download another file. */
+export async function openFile(source: Source): Promise<void> {
+  const file = await source.current();
+  if (file === undefined) return;
+  if (file.content_type.startsWith("image/")) openDialog((close) => <Lightbox file={file} close={close} />);
+  else download(file);
 }
 
 function Lightbox({ file, close }: { file: Attachment & { href: string }; close: () => void }): VNode {
@@ -74,9 +79,7 @@ function Lightbox({ file, close }: { file: Attachment & { href: string }; close:
   );
 }
 
-async function download(store: AttachmentStore): Promise<void> {
-  const file = await store.current();
-  if (file === undefined) return;
+function download(file: Attachment & { href: string }): void {
   const link = document.createElement("a");
   Object.assign(link, { href: file.href, download: file.name, target: "_blank", rel: "noopener noreferrer" });
   link.click();

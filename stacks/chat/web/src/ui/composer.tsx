@@ -1,5 +1,6 @@
 /** Where messages are written and files are attached. */
 
+import { useSignalEffect } from "@preact/signals";
 import type { VNode } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { FILE_TYPES } from "../core/files.ts";
@@ -7,12 +8,23 @@ import type { AttachedFile, ComposerStore } from "../state/composer.ts";
 import { formatSize, t } from "../text/i18n.ts";
 import { Icon, IconButton } from "./icons.tsx";
 
-export function Composer({ store, room }: { store: ComposerStore; room: string }): VNode {
+interface ComposerProps {
+  store: ComposerStore;
+  /** The room's name. */
+  room: string;
+  /** The name of a user, for the message that is answered. */
+  nameOf: (user: string) => string | undefined;
+}
+
+export function Composer({ store, room, nameOf }: ComposerProps): VNode {
   const id = useId();
   const text = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => adjustHeight(text.current));
   useLayoutEffect(() => text.current?.focus(), []);
+  useSignalEffect(() => {
+    if (store.answering.value !== undefined) text.current?.focus();
+  });
   const submit = (): void => {
     store.submit();
     text.current?.focus();
@@ -32,6 +44,7 @@ export function Composer({ store, room }: { store: ComposerStore; room: string }
         submit();
       }}
     >
+      <Answering store={store} nameOf={nameOf} onCancelled={() => text.current?.focus()} />
       <ul class="attached">
         {store.attached.value.map((one) => (
           <AttachedView key={one} one={one} store={store} onRemoved={() => text.current?.focus()} />
@@ -68,6 +81,7 @@ export function Composer({ store, room }: { store: ComposerStore; room: string }
           value={store.text.value}
           onInput={({ currentTarget }) => store.edit(currentTarget.value)}
           onKeyDown={(event) => {
+            if (event.key === "Escape" && !event.isComposing) store.answering.value = undefined;
             if (!isSend(event)) return;
             event.preventDefault();
             submit();
@@ -86,6 +100,34 @@ export function Composer({ store, room }: { store: ComposerStore; room: string }
         </button>
       </div>
     </form>
+  );
+}
+
+interface AnsweringProps extends Omit<ComposerProps, "room"> {
+  onCancelled: () => void;
+}
+
+/** The message that is answered with what is written now. */
+function Answering({ store, nameOf, onCancelled }: AnsweringProps): VNode | null {
+  const message = store.answering.value;
+  if (message === undefined) return null;
+  const name = nameOf(message.author);
+  return (
+    <div class="answering">
+      <Icon name="answer" />
+      <p>
+        <strong>{name === undefined ? t("answeringYourself") : t("answering", { name })}</strong>
+        <span>{message.text}</span>
+      </p>
+      <IconButton
+        icon="close"
+        label={t("cancelAnswer")}
+        onClick={() => {
+          store.answering.value = undefined;
+          onCancelled();
+        }}
+      />
+    </div>
   );
 }
 

@@ -9,11 +9,18 @@ import { type StringKey, t } from "../text/i18n.ts";
 export interface FieldState {
   value: Signal<string>;
   problem: Signal<StringKey | undefined>;
+  /** Id of an error beside the form's button that is about this field; empty without one. */
+  refusedBy: Signal<string>;
   input: RefObject<HTMLInputElement | null>;
 }
 
 export function useField(initial = ""): FieldState {
-  const [field] = useState<FieldState>(() => ({ value: signal(initial), problem: signal(), input: createRef() }));
+  const [field] = useState<FieldState>(() => ({
+    value: signal(initial),
+    problem: signal(),
+    refusedBy: signal(""),
+    input: createRef(),
+  }));
   return field;
 }
 
@@ -33,7 +40,7 @@ interface FieldProps {
   state: FieldState;
   label: string;
   hint?: string;
-  type?: "email" | "password" | "text";
+  type?: "date" | "email" | "password" | "text";
   autocomplete?: string;
   inputMode?: "email" | "numeric" | "url";
   maxLength?: number;
@@ -43,6 +50,7 @@ interface FieldProps {
 export function Field({ state, label, hint, type = "text", ...input }: FieldProps): VNode {
   const id = useId();
   const problem = state.problem.value;
+  const refusedBy = state.refusedBy.value;
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -53,10 +61,11 @@ export function Field({ state, label, hint, type = "text", ...input }: FieldProp
         ref={state.input}
         id={id}
         value={state.value.value}
-        aria-describedby={`${id}-hint ${id}-error`}
-        aria-invalid={problem === undefined ? undefined : "true"}
+        aria-describedby={`${id}-hint ${id}-error ${refusedBy}`.trim()}
+        aria-invalid={problem === undefined && refusedBy === "" ? undefined : "true"}
         onInput={({ currentTarget }) => {
           state.value.value = currentTarget.value;
+          state.refusedBy.value = "";
         }}
       />
       <p id={`${id}-hint`} class="field-hint">
@@ -76,11 +85,14 @@ interface FormProps {
   action: () => Promise<void>;
   /** Says why the action failed. */
   explain: (error: unknown) => string;
+  /** The field that the failure is about, if it is about one. */
+  about?: (error: unknown) => FieldState | undefined;
   children?: ComponentChildren;
 }
 
-/** A form that runs one action at a time; the reason of a failure is shown above its button. */
-export function Form({ submit, kind = "primary", action, explain, children }: FormProps): VNode {
+/** A form that runs one action at a time; the reason of a failure is shown above its button, and its field is marked. */
+export function Form({ submit, kind = "primary", action, explain, about, children }: FormProps): VNode {
+  const id = useId();
   const busy = useSignal(false);
   const problem = useSignal("");
   const run = async (): Promise<void> => {
@@ -91,6 +103,12 @@ export function Form({ submit, kind = "primary", action, explain, children }: Fo
       await action();
     } catch (error) {
       problem.value = explain(error);
+      const field = about?.(error);
+      if (field !== undefined) {
+        field.refusedBy.value = id;
+        field.input.current?.focus();
+        field.input.current?.select();
+      }
     } finally {
       busy.value = false;
     }
@@ -105,7 +123,7 @@ export function Form({ submit, kind = "primary", action, explain, children }: Fo
       }}
     >
       {children}
-      <p class="form-error" role="alert">
+      <p id={id} class="form-error" role="alert">
         {problem.value}
       </p>
       <button type="submit" class={`button ${kind}`} aria-busy={busy.value}>

@@ -9,6 +9,9 @@ import { RowView } from "./message.tsx";
 /** The list is at its end when the end is closer than this, in pixels. */
 const NEAR = 80;
 
+/** Id of what says how the keyboard works here. */
+const KEYS = "message-keys";
+
 /** The first visible message, and its position. */
 interface Place {
   message: Element;
@@ -34,7 +37,7 @@ export class History extends Component<{ room: RoomStore }> {
     for (const element of [this.#scroller.current, this.#list.current]) if (element) this.#resized.observe(element);
     this.#nearTop = new IntersectionObserver(
       (entries) => {
-        if (entries.some((entry) => entry.isIntersecting)) void this.props.room.loadOlder();
+        if (entries.some((entry) => entry.isIntersecting)) void this.props.room.browsing.loadOlder();
       },
       { root: this.#scroller.current, rootMargin: "200px 0px 0px 0px" },
     );
@@ -68,7 +71,7 @@ export class History extends Component<{ room: RoomStore }> {
   }
 
   override render({ room }: { room: RoomStore }): VNode {
-    const { hasOlder, loadingOlder, position, rows } = room;
+    const { browsing, position, rows } = room;
     const missed = position.missed.value;
     return (
       <div class="history">
@@ -84,13 +87,16 @@ export class History extends Component<{ room: RoomStore }> {
             ref={this.#older}
             type="button"
             class="button small older"
-            hidden={!hasOlder.value}
-            aria-busy={loadingOlder.value}
-            onClick={() => void room.loadOlder()}
+            hidden={!browsing.hasOlder.value}
+            aria-busy={browsing.loading.value}
+            onClick={() => void room.browsing.loadOlder()}
           >
             {t("earlier")}
           </button>
-          <ol ref={this.#list} class="messages">
+          <p id={KEYS} class="visually-hidden">
+            {t("keys")}
+          </p>
+          <ol ref={this.#list} class="messages" aria-describedby={KEYS}>
             {rows.value.map((row) => (
               <RowView key={row.key} row={row} room={room} />
             ))}
@@ -115,7 +121,7 @@ export class History extends Component<{ room: RoomStore }> {
     if (scroller === null) return;
     this.#top = scroller.scrollTop;
     const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
-    if (!room.loadingOlder.peek()) room.position.follows.value = atEnd;
+    if (!room.browsing.loading.peek()) room.position.follows.value = atEnd;
   };
 
   /** Somebody may have scrolled up although the browser has not sent the event yet. */

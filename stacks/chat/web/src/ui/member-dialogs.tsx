@@ -25,6 +25,7 @@ export function PeopleDialog({ room, close }: DialogProps): VNode {
   );
   return (
     <Dialog title={t("members")} close={close}>
+      {!room.services.online.value && <p role="status">{t("presenceOld")}</p>}
       <ul class="member-list">
         {members.map((member) => (
           <li key={member.user}>

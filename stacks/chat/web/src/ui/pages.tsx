@@ -2,6 +2,7 @@
 
 import type { ComponentChildren, VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { isRefusal } from "../state/problems.ts";
 import { navigate } from "../state/router.ts";
 import type { WorkspaceStore } from "../state/workspace.ts";
 import { t } from "../text/i18n.ts";
@@ -93,7 +94,12 @@ export function Join({ workspace, room, inviteCode }: JoinProps): VNode {
         {t(invited ? "invited" : "notOpen")}
       </h1>
       <p>{t(invited ? "invitedHint" : "notOpenHint")}</p>
-      <Form submit={t("join")} action={action} explain={joinProblem}>
+      <Form
+        submit={t("join")}
+        action={action}
+        explain={joinProblem}
+        about={(error) => (!invited && isRefusal(error) ? code : undefined)}
+      >
         {!invited && <Field state={code} label={t("inviteCode")} autocomplete="off" maxLength={64} />}
       </Form>
       <BackToRooms />

@@ -2,7 +2,7 @@
 
 import type { VNode } from "preact";
 import { parseInvite } from "../core/invite.ts";
-import { explain } from "../state/problems.ts";
+import { explain, isRefusal } from "../state/problems.ts";
 import type { RoomStore } from "../state/room.ts";
 import type { WorkspaceStore } from "../state/workspace.ts";
 import { t } from "../text/i18n.ts";
@@ -28,7 +28,12 @@ export function NewRoomDialog({ workspace, close }: DialogProps): VNode {
   };
   return (
     <Dialog title={t("newRoom")} close={close}>
-      <Form submit={t("createRoom")} action={action} explain={explain}>
+      <Form
+        submit={t("createRoom")}
+        action={action}
+        explain={explain}
+        about={(error) => (isRefusal(error) ? name : undefined)}
+      >
         <Field state={name} label={t("roomName")} autocomplete="off" maxLength={80} />
       </Form>
     </Dialog>
@@ -45,7 +50,12 @@ export function JoinDialog({ workspace, close }: DialogProps): VNode {
   };
   return (
     <Dialog title={t("joinRoom")} close={close}>
-      <Form submit={t("join")} action={action} explain={joinProblem}>
+      <Form
+        submit={t("join")}
+        action={action}
+        explain={joinProblem}
+        about={(error) => (isRefusal(error) ? link : undefined)}
+      >
         <Field state={link} label={t("inviteOrLink")} hint={t("inviteOrLinkHint")} autocomplete="off" inputMode="url" />
       </Form>
     </Dialog>
@@ -61,7 +71,12 @@ export function NameDialog({ workspace, close }: DialogProps): VNode {
   };
   return (
     <Dialog title={t("nameTitle")} close={close}>
-      <Form submit={t("nameSave")} action={action} explain={explain}>
+      <Form
+        submit={t("nameSave")}
+        action={action}
+        explain={explain}
+        about={(error) => (isRefusal(error) ? name : undefined)}
+      >
         <Field
           state={name}
           label={t("displayName")}

@@ -13,11 +13,12 @@ import { PeopleDialog } from "./member-dialogs.tsx";
 interface RoomProps {
   room: RoomStore;
   onBack: () => void;
+  onSearch: () => void;
   onInvite: () => void;
   onLeave: () => void;
 }
 
-export function RoomView({ room, onBack, onInvite, onLeave }: RoomProps): VNode {
+export function RoomView({ room, onBack, onSearch, onInvite, onLeave }: RoomProps): VNode {
   const dropping = useSignal(false);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: dropping a file does what the button for attaching does
@@ -46,12 +47,17 @@ export function RoomView({ room, onBack, onInvite, onLeave }: RoomProps): VNode 
           <h1>{room.name}</h1>
           <People room={room} />
         </div>
+        <IconButton icon="search" label={t("searchRoom")} onClick={onSearch} />
         <IconButton icon="invite" label={t("invite")} onClick={onInvite} />
         <IconButton icon="leave" label={t("leave")} onClick={onLeave} />
       </header>
       <History room={room} />
       <Typing room={room} />
-      <Composer store={room.composer} room={room.name} />
+      <Composer
+        store={room.composer}
+        room={room.name}
+        nameOf={(user) => (user === room.services.me ? undefined : room.nameOf(user))}
+      />
       <div class="drop-hint" aria-hidden="true">
         {t("dropHere")}
       </div>
@@ -63,14 +69,16 @@ function People({ room }: { room: RoomStore }): VNode {
   const members = room.members.value;
   const online = members.filter((member) => member.online || member.user === room.services.me).length;
   const count = members.length === 1 ? t("membersOne") : t("membersCount", { count: members.length });
+  // Who is there is known only while the page is connected.
+  const connected = room.services.online.value;
   return (
     <button
       type="button"
       class="link-button people"
       onClick={() => openDialog((close) => <PeopleDialog room={room} close={close} />)}
     >
-      <span class="dot" aria-hidden="true" />
-      {`${count} · ${t("onlineCount", { count: online })}`}
+      <span class={`dot ${connected ? "" : "unknown"}`} aria-hidden="true" />
+      {`${count} · ${connected ? t("onlineCount", { count: online }) : t("youOffline")}`}
     </button>
   );
 }

@@ -7,12 +7,14 @@ import { ApiError } from "../net/api.ts";
 import { toast } from "../state/feedback.ts";
 import { NoticesStore } from "../state/notices.ts";
 import { chooseTheme, chosenLanguage, chosenTheme, rememberLanguage, type Theme } from "../state/preferences.ts";
-import { explain } from "../state/problems.ts";
+import { explain, isRefusal } from "../state/problems.ts";
+import type { PushStore } from "../state/push.ts";
 import type { WorkspaceStore } from "../state/workspace.ts";
 import { type StringKey, t } from "../text/i18n.ts";
 import { Dialog, openDialog } from "./dialog.tsx";
 import { Checkbox, Field, Form, required, Select, useField, validate } from "./form.tsx";
 import { LANGUAGE_NAMES } from "./language-switch.tsx";
+import { switchOn } from "./push-offer.tsx";
 
 /** Minutes between two notices of a room. */
 const QUIET = [5, 15, 30, 60, 240, 1440];
@@ -46,6 +48,7 @@ export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode 
         submit={t("save")}
         action={save}
         explain={(error) => explain(error, isConflict(error) ? t("noticesNoAddress") : undefined)}
+        about={(error) => (isRefusal(error) && !isConflict(error) ? name : undefined)}
       >
         <Group title={t("profile")}>
           <Field state={name} label={t("displayName")} hint={t("displayNameHint")} maxLength={40} />
@@ -73,7 +76,7 @@ export function Settings({ workspace, close, onSignOut }: SettingsProps): VNode 
             }}
           />
         </Group>
-        {notices.status.value !== "none" && <Notices store={notices} />}
+        {notices.status.value !== "none" && <Notices store={notices} push={workspace.push} />}
       </Form>
       <footer class="settings-footer">
         <p>{t("signedInAs", { email: workspace.email })}</p>
@@ -137,7 +140,7 @@ function Group({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
-function Notices({ store }: { store: NoticesStore }): VNode {
+function Notices({ store, push: browser }: { store: NoticesStore; push: PushStore }): VNode {
   const { mail, push, quiet_minutes: quiet } = store.settings.value;
   const disabled = !store.ready.value;
   const choices = QUIET.includes(quiet) ? QUIET : [...QUIET, quiet];
@@ -156,6 +159,7 @@ function Notices({ store }: { store: NoticesStore }): VNode {
           disabled={disabled}
           onChange={(checked) => store.change({ push: checked })}
         />
+        {browser.state.value !== "unavailable" && <ThisBrowser store={store} push={browser} />}
         <Select
           label={t("noticesQuiet")}
           options={choices.map((minutes) => [String(minutes), duration(minutes)])}
@@ -170,6 +174,25 @@ function Notices({ store }: { store: NoticesStore }): VNode {
         )}
       </div>
     </Group>
+  );
+}
+
+/** Switched at once: a browser asks for permission after a click only. */
+function ThisBrowser({ store, push }: { store: NoticesStore; push: PushStore }): VNode {
+  const state = push.state.value;
+  const change = (on: boolean): void => {
+    if (!on) {
+      void push.disable();
+      return;
+    }
+    store.change({ push: true });
+    switchOn(push);
+  };
+  return (
+    <>
+      <Checkbox label={t("noticesBrowser")} checked={state === "on"} disabled={state === "blocked"} onChange={change} />
+      {state === "blocked" && <p class="field-hint">{t("noticesBlocked")}</p>}
+    </>
   );
 }
 

@@ -9,6 +9,7 @@ import { Avatar } from "./avatar.tsx";
 import { openDialog } from "./dialog.tsx";
 import { Icon, IconButton } from "./icons.tsx";
 import { JoinDialog, NewRoomDialog } from "./room-dialogs.tsx";
+import { openSearch } from "./search.tsx";
 import { Settings, type SignOut } from "./settings.tsx";
 
 interface SidebarProps {
@@ -26,6 +27,7 @@ export function Sidebar({ workspace, onSignOut }: SidebarProps): VNode {
           </span>
           {t("product")}
         </h1>
+        <IconButton icon="search" label={t("search")} onClick={() => openSearch(workspace)} />
         <IconButton
           icon="enter"
           label={t("joinRoom")}
@@ -93,13 +95,16 @@ function RoomLink({ summary, current }: { summary: RoomSummary; current: boolean
 function Profile({ workspace, onSignOut }: SidebarProps): VNode {
   const name = workspace.name.value || workspace.email;
   const region = workspace.region.value;
+  const offline = workspace.connection.problem.value === "offline";
   const settings = (close: () => void): VNode => <Settings workspace={workspace} close={close} onSignOut={onSignOut} />;
   return (
     <div class="profile">
       <Avatar name={name} id={workspace.services.me} />
       <div class="profile-text">
         <span class="profile-name">{name}</span>
-        {region && <span class="profile-region">{t("region", { region })}</span>}
+        {(region || offline) && (
+          <span class="profile-region">{offline ? t("youOffline") : t("region", { region })}</span>
+        )}
       </div>
       <IconButton icon="settings" label={t("settings")} onClick={() => openDialog(settings)} />
     </div>

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import type { Challenge } from "../net/cognito.ts";
 import { announce } from "../state/feedback.ts";
 import { chosenName } from "../state/preferences.ts";
-import { explain, type SignInStore } from "../state/sign-in.ts";
+import { explain, refusedField, type SignInStore } from "../state/sign-in.ts";
 import { type StringKey, t } from "../text/i18n.ts";
 import { Field, type FieldState, Form, required, useField, validate } from "./form.tsx";
 import { StepLink } from "./link-button.tsx";
@@ -36,7 +36,7 @@ export function SignInForm({ store }: StepProps): VNode {
     if (validate(mail(email), required(password))) await store.signIn(entered(email), password.value.value);
   };
   return (
-    <Form submit={t("signIn")} action={action} explain={explain}>
+    <Form submit={t("signIn")} action={action} explain={explain} about={(error) => refusedField(error, { password })}>
       <EmailField state={email} />
       <Field state={password} label={t("password")} type="password" autocomplete="current-password" />
     </Form>
@@ -52,7 +52,12 @@ export function SignUpForm({ store }: StepProps): VNode {
     await store.signUp(entered(name), entered(email), password.value.value);
   };
   return (
-    <Form submit={t("signUp")} action={action} explain={explain}>
+    <Form
+      submit={t("signUp")}
+      action={action}
+      explain={explain}
+      about={(error) => refusedField(error, { email, password })}
+    >
       <Field state={name} label={t("displayName")} hint={t("displayNameHint")} autocomplete="nickname" maxLength={40} />
       <EmailField state={email} />
       <PasswordField state={password} label={t("password")} />
@@ -72,7 +77,7 @@ export function ConfirmForm({ store, password }: StepProps & { password: string 
   };
   return (
     <>
-      <Form submit={t("confirm")} action={action} explain={explain}>
+      <Form submit={t("confirm")} action={action} explain={explain} about={(error) => refusedField(error, { code })}>
         <CodeField state={code} />
       </Form>
       <StepLink label="resend" onClick={() => void resend()} />
@@ -87,7 +92,7 @@ export function ForgotForm({ store }: StepProps): VNode {
     if (validate(mail(email))) await store.requestReset(entered(email));
   };
   return (
-    <Form submit={t("sendCode")} action={action} explain={explain}>
+    <Form submit={t("sendCode")} action={action} explain={explain} about={(error) => refusedField(error, { email })}>
       <EmailField state={email} />
     </Form>
   );
@@ -100,7 +105,12 @@ export function ResetForm({ store }: StepProps): VNode {
     if (validate(required(code), strong(password))) await store.reset(entered(code), password.value.value);
   };
   return (
-    <Form submit={t("setPassword")} action={action} explain={explain}>
+    <Form
+      submit={t("setPassword")}
+      action={action}
+      explain={explain}
+      about={(error) => refusedField(error, { code, password })}
+    >
       <CodeField state={code} />
       <PasswordField state={password} label={t("newPassword")} />
     </Form>
@@ -113,7 +123,7 @@ export function SecondFactorForm({ store, challenge }: StepProps & { challenge: 
     if (validate(required(code))) await store.answer(challenge, entered(code));
   };
   return (
-    <Form submit={t("confirm")} action={action} explain={explain}>
+    <Form submit={t("confirm")} action={action} explain={explain} about={(error) => refusedField(error, { code })}>
       <CodeField state={code} />
     </Form>
   );

@@ -12,8 +12,10 @@ import { Icon } from "./icons.tsx";
 import { LinkButton } from "./link-button.tsx";
 import { InviteDialog } from "./member-dialogs.tsx";
 import { Join, Loading, Unavailable, Welcome } from "./pages.tsx";
+import { PushOffer } from "./push-offer.tsx";
 import { RoomView } from "./room.tsx";
 import { LeaveDialog, NameDialog } from "./room-dialogs.tsx";
+import { openSearch, searchByKey } from "./search.tsx";
 import type { SignOut } from "./settings.tsx";
 import { Sidebar } from "./sidebar.tsx";
 
@@ -31,6 +33,11 @@ export function WorkspaceView({ workspace, onSignOut }: WorkspaceProps): VNode {
     if (workspace.needsName.value) openDialog((close) => <NameDialog workspace={workspace} close={close} />);
   });
   useEffect(() => closeDialogs, []);
+  useEffect(() => {
+    const search = searchByKey(workspace);
+    addEventListener("keydown", search);
+    return () => removeEventListener("keydown", search);
+  }, [workspace]);
   const skip = (event: Event): void => {
     event.preventDefault();
     (main.current?.querySelector("textarea") ?? main.current)?.focus();
@@ -42,6 +49,7 @@ export function WorkspaceView({ workspace, onSignOut }: WorkspaceProps): VNode {
         {t("skip")}
       </a>
       <Banner connection={workspace.connection} onRetry={() => workspace.connectNow()} />
+      <PushOffer push={workspace.push} />
       <main class="panes">
         <Sidebar workspace={workspace} onSignOut={onSignOut} />
         <section ref={main} class="main" id="main" tabIndex={-1} aria-label={t("conversation")}>
@@ -96,6 +104,7 @@ function PageView({ workspace }: { workspace: WorkspaceStore }): VNode {
           key={page.room}
           room={page.room}
           onBack={() => navigate(undefined)}
+          onSearch={() => openSearch(workspace)}
           onInvite={() => openDialog((close) => <InviteDialog room={page.room} close={close} />)}
           onLeave={() => openDialog((close) => <LeaveDialog workspace={workspace} room={page.room} close={close} />)}
         />

@@ -1,0 +1,58 @@
+"""The people of the chat, and what they do in a second of the busiest hour."""
+
+from dataclasses import dataclass
+
+__all__ = ["DAYS_A_MONTH", "Crowd"]
+
+DAYS_A_MONTH = 30
+_SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How many people there are, and what each does. The figures are assumptions: replace them by your own."""
+
+    people: int = 1_000_000
+    messages_a_day: float = 10
+    """Of each."""
+    open_minutes_a_day: float = 60
+    """How long each has a room open."""
+    visits_a_day: float = 6
+    """How often each opens the client: a connection, a session, a page of history."""
+    watching: float = 10
+    """People who have the room of a message open."""
+    notices_a_day: float = 2
+    """Mails and pushes together that each gets: the first of a quiet period, then a digest."""
+    mails: float = 0.5
+    """Part of the notices that are mails."""
+    files_a_day: float = 0.2
+    """Attachments of each, a megabyte each."""
+    message_bytes: int = 500
+    """As it is stored."""
+    regions: int = 2
+    peak: float = 3
+    """The busiest hour against the mean of the day."""
+
+    def a_second(self, times_a_day: float) -> float:
+        """Return how often a second, in the busiest hour, what each does so often a day is done."""
+        return self.people * times_a_day * self.peak / _SECONDS_A_DAY
+
+    @property
+    def online(self) -> float:
+        """People who have a room open in the busiest hour."""
+        return self.a_second(self.open_minutes_a_day * 60)
+
+    @property
+    def messages(self) -> float:
+        """Messages a month."""
+        return self.people * self.messages_a_day * DAYS_A_MONTH
+
+    @property
+    def live_events(self) -> float:
+        """Events a second that live channels get: messages, coming and going, and who types (twice a message)."""
+        return self.a_second(self.messages_a_day * 3 + self.visits_a_day * 2)
+
+    @property
+    def requests(self) -> float:
+        """Requests a second to the API: heartbeats, messages, and four when the client is opened."""
+        return self.a_second(self.open_minutes_a_day + self.messages_a_day * 3 + self.visits_a_day * 4)

@@ -1,0 +1,36 @@
+/** What can be done to a message, in Japanese. */
+
+import type { enMessages } from "./en-messages.ts";
+
+export const jaMessages: Record<keyof typeof enMessages, string> = {
+  messageActions: "{name}さんのメッセージの操作",
+  messageActionsYours: "自分のメッセージの操作",
+  answer: "返信",
+  edit: "編集",
+  copyLink: "リンクをコピー",
+  deleteMessage: "削除",
+  deleteMessageSure: "このメッセージを削除しますか?",
+  deleteMessageHint: "リアクションも含めて、部屋の全員から見えなくなります。元に戻すことはできません。",
+  react: "{emoji} でリアクション",
+  reactions: "リアクション",
+  reactionOf: "{emoji}: {names}",
+  reactionDone: "{emoji} でリアクションしました。",
+  reactionRemoved: "リアクションを取り消しました。",
+  edited: "編集済み",
+  editedAt: "{moment} に編集",
+  editedDone: "メッセージを変更しました。",
+  editLabel: "メッセージの新しい本文",
+  editHint: "Enterで保存、Escでキャンセル",
+  messageDeleted: "このメッセージは削除されました。",
+  deletedDone: "メッセージを削除しました。",
+  notSaved: "保存できませんでした: {reason}",
+  answering: "{name}さんに返信",
+  answeringYourself: "自分に返信",
+  cancelAnswer: "返信をやめる",
+  answersTo: "{name}さんへの返信: {text}",
+  answersToUnknown: "表示できないメッセージへの返信",
+  linkCopied: "リンクをコピーしました",
+  messageUnavailable: "このメッセージは表示できません。",
+  gap: "間のメッセージを表示",
+  keys: "矢印キーでメッセージを移動し、Enterで操作を開きます。",
+};
