@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.services.route53.places import PLACES, place_of
+from cdp_constructs.local.places import PLACES, place_of
 
 __all__ = ["Rates", "Request", "find", "matches"]
 
