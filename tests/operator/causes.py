@@ -510,6 +510,11 @@ CAUSES = (
         reason="ten commands that no device answers take as long as their time limit; tests/behaviour/iot has one",
     ),
     Cause(
+        ("BlockedAlarm",),
+        metric_alone,
+        reason="thousands of requests that AWS WAF blocks; tests/local/services/wafv2 shows that each is counted",
+    ),
+    Cause(
         ("RepeatedClaimAlarm",),
         metric_alone,
         reason="a certificate that is claimed again needs a device on its connection: "
