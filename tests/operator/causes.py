@@ -512,7 +512,7 @@ CAUSES = (
     Cause(
         ("BlockedAlarm",),
         metric_alone,
-        reason="thousands of requests that AWS WAF blocks; tests/local/services/wafv2 shows that each is counted",
+        reason="a thousand requests that AWS WAF blocks; tests/local/services/wafv2 shows that each is counted",
     ),
     Cause(
         ("RepeatedClaimAlarm",),
