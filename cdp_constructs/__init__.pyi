@@ -39,6 +39,7 @@ from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_com
 from cdp_constructs.operations.alarm_topic import add_mail as add_mail
 from cdp_constructs.operations.dashboards import StackContents as StackContents
 from cdp_constructs.operations.dashboards import add_dashboard as add_dashboard
+from cdp_constructs.operations.growth import add_growth_alarms as add_growth_alarms
 from cdp_constructs.operations.placeholders import Placeholder as Placeholder
 from cdp_constructs.operations.placeholders import is_placeholder as is_placeholder
 from cdp_constructs.operations.placeholders import refuse_placeholders as refuse_placeholders

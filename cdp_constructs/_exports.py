@@ -47,6 +47,7 @@ MODULE_OF = {
     "WebhookSource": "cdp_constructs.workflow.webhook_automation",
     "add_composite_alarm": "cdp_constructs.operations.alarm_topic",
     "add_dashboard": "cdp_constructs.operations.dashboards",
+    "add_growth_alarms": "cdp_constructs.operations.growth",
     "add_mail": "cdp_constructs.operations.alarm_topic",
     "alarms_of": "cdp_constructs.core.alarms",
     "is_placeholder": "cdp_constructs.operations.placeholders",

@@ -20,6 +20,7 @@ def add_alarm(
     evaluation_periods: int = 1,
     comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
     missing_data: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    notify_recovery: bool = True,
 ) -> cloudwatch.Alarm | None:
     """Add an alarm that notifies ``alarm_topic``, or nothing when there is no topic to notify.
 
@@ -27,13 +28,14 @@ def add_alarm(
         scope: The pattern that the alarm watches.
         construct_id: Id of the alarm inside ``scope``; it also names its page of ``use_runbooks``.
         metric: What is watched; its period is the length of one evaluation period.
-        alarm_topic: Receives the alarm and its recovery. None leaves the alarm out: an alarm without a topic costs
+        alarm_topic: Receives the alarm, and its recovery. None leaves the alarm out: an alarm without a topic costs
             money and hides the gap.
         description: What it means and what to do first, for the operator who receives it.
         threshold: Value at which the alarm is raised.
         evaluation_periods: Periods in a row that must breach.
         comparison: How the metric is compared with the threshold.
         missing_data: How periods without data count.
+        notify_recovery: Whether the topic receives the recovery, too; not of an event, which is over by itself.
     """
     if alarm_topic is None:
         return None
@@ -50,7 +52,8 @@ def add_alarm(
     )
     action = _notifying(alarm_topic)
     alarm.add_alarm_action(action)
-    alarm.add_ok_action(action)
+    if notify_recovery:
+        alarm.add_ok_action(action)
     return alarm
 
 

@@ -15,7 +15,7 @@ from cdp_constructs.core.cdk import cloudwatch, kms, lambda_, sns
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import days, minute
+from cdp_constructs.core.periods import days, minute, minutes
 from cdp_constructs.core.queues import (
     add_dead_letter_queue,
     add_work_queue,
@@ -35,6 +35,7 @@ _KEPT_ACCEPTED, _KEPT_REJECTED = Duration.days(90), Duration.days(7)
 # A sender that sends again does so within days; GitHub lets people do so by hand for three.
 _REMEMBERED = Duration.days(7)
 _REJECTIONS_THAT_ALARM = 10
+_SILENCE = minutes(60)
 _HTTP_API_QUOTAS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
 
 
@@ -247,4 +248,20 @@ class WebhookAutomation(Construct):
             threshold=_REJECTIONS_THAT_ALARM,
             description=f"{where}many deliveries were refused within 5 minutes. Look at the raw inputs below "
             f"{self.rejected_prefix}: the sender has another secret, or somebody tries.",
+        )
+        if alarm_topic is None:
+            return
+        refused, accepted = self.metric_rejected(period=_SILENCE), self.metric_accepted(period=_SILENCE)
+        add_alarm(
+            self,
+            "AllRejectedAlarm",
+            cloudwatch.MathExpression(
+                expression="IF(FILL(accepted, 0) == 0, FILL(refused, 0), 0)",
+                using_metrics={"refused": refused, "accepted": accepted},
+                period=_SILENCE,
+                label="Refused deliveries in an hour without an accepted one",
+            ),
+            alarm_topic=alarm_topic,
+            description=f"{where}deliveries of an hour were refused, and none was accepted. Look at the raw inputs "
+            f"below {self.rejected_prefix}: the sender probably has another secret.",
         )

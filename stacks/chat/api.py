@@ -88,6 +88,7 @@ class Api(Construct):
         allowed_origins: "Sequence[str]",
         issuer: "TokenIssuer",
         limits: "LimitsConfiguration",
+        silence_minutes: int | None,
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
@@ -122,6 +123,23 @@ class Api(Construct):
             self.function.metric_throttles(period=minute()),
             alarm_topic=alarm_topic,
             description=f"{path_of(self)}: Lambda throttles requests. Raise the account's concurrency in this Region.",
+        )
+        if silence_minutes is not None:
+            self._add_silent_alarm(silence_minutes, alarm_topic)
+
+    def _add_silent_alarm(self, silence_minutes: int, alarm_topic: "sns.ITopic") -> None:
+        from aws_cdk import aws_cloudwatch as cloudwatch
+
+        add_alarm(
+            self,
+            "SilentAlarm",
+            self.authorized.metric_requests(),
+            alarm_topic=alarm_topic,
+            evaluation_periods=silence_minutes,
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            missing_data=cloudwatch.TreatMissingData.BREACHING,
+            description=f"{path_of(self)}: no request has arrived for {silence_minutes} minutes. Ask the deep health "
+            "route from outside of AWS.",
         )
 
     def use_table(self, table: "dynamodb.ITableV2", log_regions: "Sequence[str]") -> None:

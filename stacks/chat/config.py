@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from cdp_constructs.core.origins import check_origins
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.operations.configuration import (
     ConfigurationError,
     SystemConfiguration,
@@ -21,6 +21,8 @@ from stacks.chat.placeholders import DOMAIN, ROUTED_NAMES
 from stacks.chat.senders import KEY, NoticesConfiguration, SenderConfiguration
 
 __all__ = ["ChatConfiguration", "ConfigurationError", "NoticesConfiguration"]
+
+_ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"
 
 
 class ChatConfiguration(SystemConfiguration):
@@ -58,6 +60,9 @@ class ChatConfiguration(SystemConfiguration):
     """Name of that zone."""
     alarm_email: str | None = f"operators@{DOMAIN}"
     """Receives every alarm of every Region, after confirming one mail from each. ``null`` for nobody."""
+    silence_minutes: int | None = 15
+    """Minutes without a request after which a Region raises an alarm, 5 to 1,440; ``null`` for no such alarm. With
+    ``latency_routing`` Route 53 asks every Region all the time; without it quiet hours are silence too."""
     notices: NoticesConfiguration | None = NoticesConfiguration(identity=DOMAIN, sender=f"Chat <notices@{DOMAIN}>")
     """Mail and push for members who are away. With ``null`` the chat notifies connected members only."""
     limits: LimitsConfiguration = LimitsConfiguration()
@@ -245,6 +250,13 @@ class ChatConfiguration(SystemConfiguration):
             fix = f"Use an address at {sender.identity}" if given else 'Add "sign_in_email" with a sender that is'
             raise InvalidOptionError(KEY, option, problem, fix)
         return given
+
+    @field_validator("silence_minutes")
+    @classmethod
+    def _is_a_time_that_an_alarm_can_look_back(cls, length: int | None) -> int | None:
+        if length is not None:
+            check_range(KEY, "silence_minutes", length, low=5, high=1440, unit="minutes", source=_ALARMS)
+        return length
 
     @field_validator("sign_in_rate_limit")
     @classmethod

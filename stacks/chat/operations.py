@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from cdp_constructs.operations.alarm_topic import add_composite_alarm
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
+from cdp_constructs.operations.growth import add_growth_alarms
 from stacks.chat import dashboard
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def add_operations(
     The dashboard has what users notice on top, then what the chat depends on, then the queues and the functions.
     """
     contents = StackContents(stack)
+    add_growth_alarms(stack, "DeadLetters", contents, alarm_topic=alarm_topic)
     add_composite_alarm(stack, "RegionAlarm", contents.alarms, alarm_topic=alarm_topic, what="this Region")
     add_dashboard(
         stack,

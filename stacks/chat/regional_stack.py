@@ -71,6 +71,7 @@ class RegionalStack(Stack):
             allowed_origins=configuration.origins,
             issuer=shared.issuer,
             limits=configuration.limits,
+            silence_minutes=configuration.silence_minutes,
             alarm_topic=self.alarms.topic,
         )
         self.api.use_table(self.table, configuration.log_regions)

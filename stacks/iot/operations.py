@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from cdp_constructs.core.periods import minute
 from cdp_constructs.operations.alarm_topic import add_composite_alarm
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
+from cdp_constructs.operations.growth import add_growth_alarms
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
@@ -29,6 +30,7 @@ def add_operations(
 ) -> None:
     """Add the composite alarm and the dashboard to the system's stack, which must be complete."""
     contents = StackContents(stack)
+    add_growth_alarms(stack, "DeadLetters", contents, alarm_topic=alarm_topic)
     add_composite_alarm(stack, "SystemAlarm", contents.alarms, alarm_topic=alarm_topic, what="this system")
     speed, batch = telemetry.speed, telemetry.batch
     rules = (_matched(rule.rule.rule_name, kind) for kind, rule in telemetry.rules.items())

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations as Found
-from aws_cdk.assertions import Match
+from aws_cdk.assertions import Match, Template
 
 from cdp_constructs import InvalidOptionError
 from cdp_constructs.core.periods import minutes
@@ -18,6 +18,7 @@ from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
 from cdp_constructs.core.runbooks import page_of, use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic, add_composite_alarm, warn_without_receiver
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
+from cdp_constructs.operations.growth import add_growth_alarms
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.operations import ShopStack
 
@@ -181,3 +182,24 @@ def test_the_queue_is_watched_by_its_age_and_its_dead_letters_by_their_number(cd
     contents = StackContents(stack)
     assert contents.queues == {"Plain": plain}
     assert (contents.alarms, contents.functions) == ([], {})
+
+
+def test_a_dead_letter_queue_that_grows_has_an_alarm_without_a_recovery(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Grown")
+    topic = sns.Topic(stack, "Topic")
+    for number in range(11):
+        add_dead_letter_queue(stack, f"Failed{number:02}", alarm_topic=topic, holds="orders")
+    sqs.Queue(stack, "Unwatched")
+    contents = StackContents(stack)
+    alarms = add_growth_alarms(stack, "DeadLetters", contents, alarm_topic=topic)
+    assert [alarm.node.path for alarm in alarms] == ["Grown/DeadLetters/GrowthAlarm", "Grown/DeadLetters2/GrowthAlarm"]
+    assert contents.alarms[-2:] == alarms
+    found = Template.from_stack(stack).find_resources(
+        "AWS::CloudWatch::Alarm", {"Properties": {"Metrics": Match.any_value()}}
+    )
+    second, first = (alarm["Properties"] for _, alarm in sorted(found.items()))
+    assert len(first["Metrics"]) == 1 + 10
+    assert len(second["Metrics"]) == 1 + 1
+    assert "OKActions" not in first
+    [expression] = [metric["Expression"] for metric in second["Metrics"] if "Expression" in metric]
+    assert expression == "SUM([IF(DIFF(q0) > 0 AND q0 > DIFF(q0), DIFF(q0), 0)])"

@@ -10,6 +10,9 @@ __all__ = ["Periods", "Series", "read", "search"]
 
 _cloudwatch: Any = ministack.module("services.cloudwatch", "_calc_stats", "_dims_key", "_metrics", "_stat_value")
 
+_OLDER = 100
+"""After so many points in a row that are too old, no others are looked for: they are stored in about their order."""
+
 Series: TypeAlias = list[float | None]
 """A value for each period, the oldest first; None where there is no data."""
 
@@ -49,7 +52,14 @@ def read(statistic: Mapping[str, Any], periods: Periods) -> Series:
 
 def _values(points: Sequence[Mapping[str, Any]], stat: str, periods: Periods, unit: str | None) -> Series:
     in_period: list[list[Any]] = [[] for _ in range(periods.count)]
-    for point in list(points):
+    older = 0
+    for point in reversed(list(points)):
+        if point["Timestamp"] < periods.start:
+            older += 1
+            if older > _OLDER:
+                break
+            continue
+        older = 0
         index = periods.index(point["Timestamp"])
         if index is not None and (unit is None or point.get("Unit") == unit):
             in_period[index].append(point)

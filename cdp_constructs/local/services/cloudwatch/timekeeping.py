@@ -1,7 +1,7 @@
 """CloudWatch: when metrics that follow from a state are read, and alarms evaluated: as time passes, or is moved.
 
-`POST /_cdp/metrics/advance` with `seconds` moves the clock of metrics and alarms forward, minute by minute, as if
-nothing else happened meanwhile; `GET /_cdp/metrics/clock` returns its time.
+`POST /_cdp/metrics/advance` with `seconds`, up to an hour, moves the clock of metrics and alarms forward, minute by
+minute, as if nothing else happened meanwhile; `GET /_cdp/metrics/clock` returns its time.
 """
 
 import threading
@@ -19,7 +19,7 @@ _app: Any = ministack.module("app", "_MAIN_LOOP")
 
 _STEP = 60
 _LOOK_EVERY = 10.0
-_LONGEST_MOVE = 14 * 24 * 3600
+_LONGEST_MOVE = 3600
 _KEEP = 3600.0
 
 _evaluated_at = [0.0]
@@ -69,7 +69,7 @@ def _clock(_request: Mapping[str, Any]) -> Mapping[str, Any]:
 def _advance(request: Mapping[str, Any]) -> Mapping[str, Any]:
     left = float(request["seconds"])
     if not 0 < left <= _LONGEST_MOVE:
-        raise AdminError(f"seconds is {left:g}; give 1 to {_LONGEST_MOVE}, as alarms look back two weeks at most")
+        raise AdminError(f"seconds is {left:g}; give more than 0, and {_LONGEST_MOVE} at most")
     read_gauges()
     while left > 0:
         clock.advance(min(left, _STEP))

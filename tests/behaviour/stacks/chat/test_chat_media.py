@@ -260,34 +260,3 @@ def test_messages_of_both_regions_are_found_in_both(room: Room, stranger: User) 
     assert stranger.call(HOME, "GET", path, text="lunch").status_code == 404
     assert room.ben.call(HOME, "DELETE", f"/rooms/{room.id}/members/me").status_code == 200
     assert room.ben.call(HOME, "GET", path, text="lunch").status_code == 404
-
-
-def test_an_alarm_sets_off_the_one_of_its_region_and_tells_where_its_page_is(chat: Chat) -> None:
-    cloudwatch, sqs = chat.cloud.client("cloudwatch", AWAY), chat.cloud.client("sqs", AWAY)
-    stack = f"Chat-{AWAY}"
-    one = chat.resource(stack, "AWS::CloudWatch::Alarm", "ThumbnailsImagesDeadLetterQueueAlarm")
-    whole = chat.resource(stack, "AWS::CloudWatch::CompositeAlarm")
-    topic = chat.resource(stack, "AWS::SNS::Topic", "Alarms")
-    queue = sqs.create_queue(QueueName="operator")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allowed = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    chat.cloud.client("sns", AWAY).subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    told: dict[tuple[str, str], str] = {}
-
-    def heard(alarm: str, state: str) -> str | None:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-            notice = json.loads(json.loads(message["Body"])["Message"])
-            told[notice["AlarmName"], notice["NewStateValue"]] = notice["AlarmDescription"]
-        return told.get((alarm, state))
-
-    for state in ("ALARM", "OK"):
-        cloudwatch.set_alarm_state(AlarmName=one, StateValue=state, StateReason="test")
-        assert "Runbook: docs/runbooks/dead-letter-queue.md" in str(eventually(lambda state=state: heard(one, state)))
-        assert "Runbook: docs/runbooks/region.md" in str(eventually(lambda state=state: heard(whole, state)))

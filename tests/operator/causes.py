@@ -1,0 +1,529 @@
+"""What causes each alarm of the two systems: one function for each kind.
+
+An act is a context manager: the cause lasts as long as its block, and afterwards the system is as it was. An alarm that
+nothing real causes within a test is fired by its own metric (`METRIC_ALONE`), and its entry says why.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from cdp_constructs.testing import eventually
+from tests.operator.alarms import Alarm
+from tests.operator.mqtt import refused
+from tests.stacks.chat.clients import Chat, Room, live
+
+Act: TypeAlias = Callable[[Alarm], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """How alarms are caused whose logical ids end alike.
+
+    Attributes:
+        ends: With what their logical ids end, without the hash; the longest one that fits counts.
+        act: Causes one of them.
+        rounds: How many minutes in a row it is done again.
+        passes: How many minutes pass in each round, during the act; the first one ends with a minute of the clock.
+        settles: How many minutes before make the alarm's state OK.
+        reason: Why the metric is put, where nothing real is done.
+    """
+
+    ends: tuple[str, ...]
+    act: Act
+    rounds: int = 1
+    passes: float = 1
+    settles: float = 20
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return self.ends[0]
+
+
+# --- queues
+
+
+@contextmanager
+def message_in_queue(alarm: Alarm) -> Iterator[None]:
+    """Leave a message in the queue, as whatever sends there does when it has failed."""
+    sqs = alarm.client("sqs")
+    url = sqs.get_queue_url(QueueName=alarm.dimension("QueueName"))["QueueUrl"]
+    _send(sqs, url)
+    yield
+    sqs.purge_queue(QueueUrl=url)
+
+
+def _send(sqs: Any, url: str) -> None:
+    group = {"MessageGroupId": "one", "MessageDeduplicationId": str(uuid.uuid4())} if url.endswith(".fifo") else {}
+    sqs.send_message(QueueUrl=url, MessageBody="poison", **group)
+
+
+@contextmanager
+def further_message(alarm: Alarm) -> Iterator[None]:
+    """Leave a message in a queue; in the second round it is one more."""
+    sqs = alarm.client("sqs")
+    names = [item["Value"] for metric in alarm.metrics for item in metric["Dimensions"]]
+    url = sqs.get_queue_url(QueueName=names[-1])["QueueUrl"]
+    _send(sqs, url)
+    yield
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    if int(attributes["Attributes"]["ApproximateNumberOfMessages"]) > 1:
+        sqs.purge_queue(QueueUrl=url)
+
+
+@contextmanager
+def consumer_stopped(alarm: Alarm) -> Iterator[None]:
+    """Let a message wait for a consumer that does not read."""
+    lambda_, sqs, name = alarm.client("lambda"), alarm.client("sqs"), alarm.dimension("QueueName")
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    source = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    [mapping] = lambda_.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
+    lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    _send(sqs, url)
+    yield
+    sqs.purge_queue(QueueUrl=url)
+    lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+@contextmanager
+def queues_refuse(alarm: Alarm) -> Iterator[None]:
+    """Take their policies from the queues of a subscription, and publish what its filter lets through."""
+    sns, sqs = alarm.client("sns"), alarm.client("sqs")
+    topics = [topic["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for topic in page["Topics"]]
+    [topic] = [arn for arn in topics if arn.endswith(f":{alarm.dimension('TopicName')}")]
+    attributes = {
+        one["Endpoint"]: sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]
+        for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        if one["Protocol"] == "sqs"
+    }
+    queue, chosen = min(attributes.items(), key=lambda item: len(item[1].get("FilterPolicy") or ""))
+    wanted = {name: values[0] for name, values in json.loads(chosen.get("FilterPolicy") or "{}").items()}
+    with ExitStack() as restored:
+        for arn in (queue, json.loads(chosen["RedrivePolicy"])["deadLetterTargetArn"]):
+            url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+            policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+            restored.callback(sqs.set_queue_attributes, QueueUrl=url, Attributes={"Policy": policy})
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+        sns.publish(
+            TopicArn=topic,
+            Message=json.dumps(wanted),
+            MessageAttributes={name: {"DataType": "String", "StringValue": str(wanted[name])} for name in wanted},
+        )
+        yield
+
+
+# --- functions
+
+
+@contextmanager
+def unreadable_event(alarm: Alarm) -> Iterator[None]:
+    """Invoke the function with what it cannot read."""
+    answer = alarm.client("lambda").invoke(FunctionName=alarm.function, Payload=b'"no event"')
+    assert "FunctionError" in answer, answer["Payload"].read()
+    yield
+
+
+@contextmanager
+def no_concurrency(alarm: Alarm) -> Iterator[None]:
+    """Take all concurrency from a function, and call it."""
+    lambda_ = alarm.client("lambda")
+    lambda_.put_function_concurrency(FunctionName=alarm.function, ReservedConcurrentExecutions=0)
+    with suppress(ClientError):
+        lambda_.invoke(FunctionName=alarm.function, Payload=b"{}")
+    yield
+    lambda_.delete_function_concurrency(FunctionName=alarm.function)
+
+
+@contextmanager
+def stream_not_read(alarm: Alarm) -> Iterator[None]:
+    """Stop the function that reads a stream, and write to what it reads."""
+    lambda_ = alarm.client("lambda")
+    lambda_.put_function_concurrency(FunctionName=alarm.function, ReservedConcurrentExecutions=0)
+    [mapping] = lambda_.list_event_source_mappings(FunctionName=alarm.function)["EventSourceMappings"]
+    source = mapping["EventSourceArn"]
+    if ":kinesis:" in source:
+        stream = source.partition("/")[2]
+        alarm.client("kinesis").put_record(StreamName=stream, Data=b"{}", PartitionKey=str(uuid.uuid4()))
+    else:
+        _anna_writes(alarm)
+    eventually(lambda: _throttled(alarm), what="an attempt of the event source mapping")
+    yield
+    lambda_.delete_function_concurrency(FunctionName=alarm.function)
+
+
+def _throttled(alarm: Alarm) -> bool:
+    listed = alarm.client("lambda").list_event_source_mappings(FunctionName=alarm.function)["EventSourceMappings"]
+    return any(mapping.get("LastProcessingResult") == "FAILED" for mapping in listed)
+
+
+# --- services that fail
+
+
+@contextmanager
+def writes_throttled(alarm: Alarm) -> Iterator[None]:
+    """Write a hundred times to a table that throttles."""
+    dynamodb, table = alarm.client("dynamodb"), alarm.dimension("TableName")
+    with (
+        alarm.cloud.inject_fault("dynamodb", alarm.region, error="ProvisionedThroughputExceededException"),
+        ThreadPoolExecutor(4) as pool,
+    ):
+
+        def write(_number: int) -> None:
+            with suppress(ClientError):
+                dynamodb.update_item(TableName=table, Key={"pk": {"S": "x"}, "sk": {"S": "x"}})
+
+        list(pool.map(write, range(100)))
+    yield
+
+
+@contextmanager
+def records_throttled(alarm: Alarm) -> Iterator[None]:
+    """Put a record into a stream that takes no more."""
+    error = "ProvisionedThroughputExceededException"
+    with alarm.cloud.inject_fault("kinesis", alarm.region, error=error), suppress(ClientError):
+        alarm.client("kinesis").put_record(StreamName=alarm.dimension("StreamName"), Data=b"{}", PartitionKey="x")
+    yield
+
+
+@contextmanager
+def deliveries_throttled(alarm: Alarm) -> Iterator[None]:
+    """Put a record into a delivery stream that takes no more."""
+    stream, error = alarm.dimension("DeliveryStreamName"), "ServiceUnavailableException"
+    with alarm.cloud.inject_fault("firehose", alarm.region, error=error), suppress(ClientError):
+        alarm.client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": b"{}"})
+    yield
+
+
+@contextmanager
+def delivery_late(alarm: Alarm) -> Iterator[None]:
+    """Put a record into a delivery stream, which the machine's clock does not let deliver for the time that passes."""
+    stream = alarm.dimension("DeliveryStreamName")
+    alarm.client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": b"{}"})
+    yield
+    alarm.cloud.flush_delivery_stream(stream, alarm.region)
+
+
+# --- the chat's API
+
+
+_rooms: dict[int, Room] = {}
+
+
+def _room(alarm: Alarm) -> Room:
+    if id(alarm.cloud) not in _rooms:
+        _rooms[id(alarm.cloud)] = Room(Chat(alarm.cloud, alarm.deployment))
+    return _rooms[id(alarm.cloud)]
+
+
+def _anna_writes(alarm: Alarm) -> None:
+    room = _room(alarm)
+    assert room.anna.post(alarm.region, room.id, "hello").status_code == 201
+
+
+@contextmanager
+def requests_fail(alarm: Alarm) -> Iterator[None]:
+    """Ask six times for what the table does not give."""
+    room = _room(alarm)
+    with alarm.cloud.inject_fault("dynamodb", alarm.region, error="AccessDeniedException", status=400):
+        answers = [room.anna.call(alarm.region, "GET", f"/rooms/{room.id}/messages") for _ in range(6)]
+    assert {answer.status_code // 100 for answer in answers} == {5}
+    yield
+
+
+@contextmanager
+def nobody_asks(alarm: Alarm) -> Iterator[None]:
+    """Cut the Region off from the outside."""
+    with alarm.cloud.cut_off(alarm.region):
+        yield
+
+
+@contextmanager
+def health_checks_fail(alarm: Alarm) -> Iterator[None]:
+    """Cut the Region off whose health check it is, and let Route 53 ask."""
+    region = next(name for name in alarm.deployment.regions.values() if name.replace("-", "") in alarm.logical_id)
+    with alarm.cloud.cut_off(region):
+        alarm.cloud.check_health()
+        yield
+    alarm.cloud.check_health()
+
+
+def dependency_fails(service: str, status: str) -> Act:
+    """Return the act of asking for the deep health while a service fails."""
+
+    @contextmanager
+    def act(alarm: Alarm) -> Iterator[None]:
+        url = _room(alarm).chat.url(alarm.region)
+        # An answer is given again for some seconds, by the process that has it.
+        alarm.cloud.crash_function(alarm.function, alarm.region)
+        with alarm.cloud.inject_fault(service, alarm.region):
+            answer = httpx.get(f"{url}/health/deep", timeout=20).json()
+        assert answer["status"] == status, answer
+        yield
+
+    return act
+
+
+# --- live channels
+
+
+@contextmanager
+def publishing_fails(alarm: Alarm) -> Iterator[None]:
+    """Publish six times to an API that fails."""
+    api = alarm.client("appsync").get_api(apiId=alarm.dimension("EventAPIId"))["api"]
+    host = api["dns"]["HTTP"]
+    access = alarm.cloud.root.credentials()
+    request = AWSRequest("POST", f"http://{host}/event", data=b"{}", headers={"Host": host})
+    SigV4Auth(Credentials(*access), "appsync", alarm.region).add_auth(request)
+    with alarm.cloud.inject_fault("appsync", alarm.region):
+        for _ in range(6):
+            answer = httpx.post(f"{alarm.cloud.endpoint}/event", content=b"{}", headers=dict(request.headers))
+            assert answer.status_code == 500, answer.text
+    yield
+
+
+@contextmanager
+def subscribing_fails(alarm: Alarm) -> Iterator[None]:
+    """Subscribe six times while the function that decides about it cannot run."""
+    room, lambda_ = _room(alarm), alarm.client("lambda")
+    function = alarm.physical("LiveSubscriptions")
+    with live(room.anna, alarm.region, room.id) as client:
+        channel = room.anna.call(alarm.region, "GET", f"/rooms/{room.id}").json()["channel"]
+        lambda_.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+        answers = {client.ask(channel) for _ in range(6)}
+        lambda_.delete_function_concurrency(FunctionName=function)
+    assert answers == {"subscribe_error"}
+    yield
+
+
+# --- uploads, mails
+
+
+@contextmanager
+def wrong_uploads(alarm: Alarm) -> Iterator[None]:
+    """Upload ten files that are not what they say."""
+    bucket, s3 = alarm.physical("AttachmentsUploadBucket"), alarm.client("s3")
+    for number in range(10):
+        key = f"incoming/{uuid.uuid4()}/{uuid.uuid4()}/{number}.png"
+        s3.put_object(Bucket=bucket, Key=key, Body=b"no picture", ContentType="image/png")
+
+    def done() -> bool:
+        return not s3.list_objects_v2(Bucket=bucket, Prefix="incoming/").get("Contents")
+
+    eventually(done, within=90, what="the decision about all of them")
+    yield
+
+
+def mails(address: str) -> Act:
+    """Return the act of sending a mail to an address of the mailbox simulator."""
+
+    @contextmanager
+    def act(alarm: Alarm) -> Iterator[None]:
+        ses = alarm.client("sesv2")
+        identity = f"{uuid.uuid4().hex}.example.com"
+        ses.create_email_identity(EmailIdentity=identity)
+        ses.send_email(
+            FromEmailAddress=f"notices@{identity}",
+            Destination={"ToAddresses": [f"{address}@simulator.amazonses.com"]},
+            Content={"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}},
+            ConfigurationSetName=alarm.dimension("ses:configuration-set"),
+        )
+        yield
+
+    return act
+
+
+# --- devices
+
+
+@contextmanager
+def error_action_refused(alarm: Alarm) -> Iterator[None]:
+    """Take the rights from the role of a rule, and publish what the rule selects."""
+    iam, rule = alarm.client("iam"), alarm.dimension("RuleName")
+    payload = alarm.client("iot").get_topic_rule(ruleName=rule)["rule"]
+    [action] = payload["errorAction"].values()
+    roles = {action["roleArn"], *(one["roleArn"] for each in payload["actions"] for one in each.values())}
+    with ExitStack() as restored:
+        for role in (arn.rpartition("/")[2] for arn in roles):
+            for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+                put = {"RoleName": role, "PolicyName": policy, "PolicyDocument": json.dumps(document)}
+                restored.callback(iam.put_role_policy, **put)
+                iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        topic = payload["sql"].split("'")[1].replace("+", "home")
+        alarm.client("iot-data").publish(topic=topic, payload=b"{}")
+        yield
+
+
+def refused_devices(action: str) -> Act:
+    """Return the act of doing ten times what no policy allows: Connect, PublishIn or Subscribe."""
+
+    @contextmanager
+    def act(alarm: Alarm) -> Iterator[None]:
+        refused(alarm.cloud, alarm.region, action, times=10)
+        yield
+
+    return act
+
+
+@contextmanager
+def unlisted_devices(alarm: Alarm) -> Iterator[None]:
+    """Ask ten times for the identity of a device that is on no list, as AWS IoT asks the fleet's hook."""
+    event = {
+        "certificateId": "0" * 64,
+        "clientId": "claim-unlisted",
+        "templateArn": "arn:aws:iot:us-east-1:000000000000:provisioningtemplate/any",
+        "parameters": {"SerialNumber": "unlisted"},
+    }
+    for _ in range(10):
+        answer = alarm.client("lambda").invoke(FunctionName=alarm.function, Payload=json.dumps(event))
+        assert json.loads(answer["Payload"].read()) == {"allowProvisioning": False}
+    yield
+
+
+@contextmanager
+def three_wrong_senders(alarm: Alarm) -> Iterator[None]:
+    """Put what cannot be read into the stream, as three devices."""
+    kinesis, stream = alarm.client("kinesis"), alarm.physical("TelemetrySpeedStream")
+    for number in range(3):
+        kinesis.put_record(StreamName=stream, Data=b"no measurement", PartitionKey=f"sender-{number}")
+    sqs, url = alarm.client("sqs"), alarm.physical("TelemetrySpeedErrorQueue")
+
+    def kept() -> bool:
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(attributes["Attributes"]["ApproximateNumberOfMessages"]) >= 3
+
+    eventually(kept, within=90, what="the rejected records")
+    yield
+    sqs.purge_queue(QueueUrl=url)
+
+
+def wrong_webhooks(count: int) -> Act:
+    """Return the act of sending webhooks without a signature, and with a wrong secret in the address."""
+
+    @contextmanager
+    def act(alarm: Alarm) -> Iterator[None]:
+        api = alarm.physical(f"{alarm.logical_id.removesuffix('RejectedAlarm').removesuffix('All')}Api")
+        routes = alarm.client("apigatewayv2").get_routes(ApiId=api)["Items"]
+        [path] = [route["RouteKey"].removeprefix("POST ") for route in routes]
+        url = alarm.cloud.http_api_url(api, alarm.region) + path.replace("{secret}", "wrong")
+        for _ in range(count):
+            answer = httpx.post(url, json={}, headers={"X-GitHub-Delivery": str(uuid.uuid4())})
+            assert answer.status_code // 100 == 4, f"{url}: {answer.status_code} {answer.text}"
+        yield
+
+    return act
+
+
+# --- the metric alone
+
+
+@contextmanager
+def metric_alone(alarm: Alarm) -> Iterator[None]:
+    """Put the alarm's own metric, far beyond its threshold."""
+    metric = alarm.metrics[0]
+    data = {
+        "MetricName": metric["MetricName"],
+        "Dimensions": metric["Dimensions"],
+        "Value": 10 * alarm.described["Threshold"],
+    }
+    alarm.client("cloudwatch").put_metric_data(Namespace=metric["Namespace"], MetricData=[data])
+    yield
+
+
+CAUSES = (
+    Cause(("DeadLetterQueueAlarm", "ErrorQueueAlarm", "MailFailuresAlarm", "FailuresAlarm"), message_in_queue),
+    Cause(("GrowthAlarm",), further_message, rounds=2),
+    Cause(("LateAlarm",), consumer_stopped, passes=6),
+    Cause(("LostMessagesAlarm",), queues_refuse),
+    Cause(
+        ("AnswersLostMessagesAlarm", "CertificateInUseLostMessagesAlarm", "RuleLostMessagesAlarm"), error_action_refused
+    ),
+    Cause(("SigningAlarm", "RotationAlarm", "ReceiverErrorsAlarm", "BroadcastsErrorsAlarm"), unreadable_event),
+    Cause(("CheckerErrorAlarm",), unreadable_event),
+    Cause(("ThrottlesAlarm",), no_concurrency),
+    Cause(("StreamAgeAlarm", "BehindAlarm"), stream_not_read, passes=9),
+    Cause(("StateThrottledAlarm",), writes_throttled, rounds=3),
+    Cause(("SpeedThrottledAlarm",), records_throttled, rounds=3),
+    Cause(("BatchThrottledAlarm",), deliveries_throttled, rounds=3),
+    Cause(("FreshnessAlarm",), delivery_late, passes=25),
+    Cause(("ServerErrorsAlarm",), requests_fail, rounds=2),
+    Cause(
+        ("LatencyAlarm",),
+        metric_alone,
+        rounds=5,
+        reason="an injected fault is answered at once, and the API gives up before two seconds: nothing here is slow",
+    ),
+    Cause(("SilentAlarm",), nobody_asks, passes=20, settles=0),
+    Cause(("Unhealthy",), health_checks_fail),
+    Cause(("HardFailureAlarm",), dependency_fails("dynamodb", "failing")),
+    Cause(("SoftFailureAlarm",), dependency_fails("sns", "degraded"), rounds=5),
+    Cause(("PublishErrorsAlarm",), publishing_fails, rounds=2),
+    Cause(("SubscribeErrorsAlarm",), subscribing_fails, rounds=2),
+    Cause(("UploadRejectedAlarm",), wrong_uploads),
+    Cause(("BounceRateAlarm",), mails("bounce"), settles=200),
+    Cause(("ComplaintRateAlarm",), mails("complaint"), settles=200),
+    Cause(("RefusedConnectAlarm",), refused_devices("Connect")),
+    Cause(("RefusedPublishInAlarm",), refused_devices("PublishIn")),
+    Cause(("RefusedSubscribeAlarm",), refused_devices("Subscribe")),
+    Cause(("FleetRefusedAlarm",), unlisted_devices),
+    Cause(("RejectedRecordsAlarm",), three_wrong_senders),
+    Cause(("AllRejectedAlarm",), wrong_webhooks(1), settles=70),
+    Cause(("TrackerRejectedAlarm", "BacklogRejectedAlarm"), wrong_webhooks(10)),
+    Cause(
+        ("ConnectErrorsAlarm",),
+        metric_alone,
+        rounds=2,
+        reason="AppSync's own errors while clients connect: the embedded cloud has none, and a fault of the service "
+        "does not reach connections",
+    ),
+    Cause(
+        ("DriftAlarm",),
+        metric_alone,
+        settles=60,
+        reason="ten objects that the index lacks come about by lost events; the daily reconciliation that counts them "
+        "is tested in tests/behaviour/data",
+    ),
+    Cause(
+        ("UnreadableAlarm",),
+        metric_alone,
+        reason="ten pictures that pass the check of uploads and cannot be read; tests/behaviour/upload has them",
+    ),
+    Cause(
+        ("UnconvertedAlarm",),
+        metric_alone,
+        reason="it takes more than 30,000 records that do not fit the schema; tests/local/services/firehose shows "
+        "that one is counted",
+    ),
+    Cause(
+        ("TimedOutAlarm",),
+        metric_alone,
+        reason="ten commands that no device answers take as long as their time limit; tests/behaviour/iot has one",
+    ),
+    Cause(
+        ("BlockedAlarm",),
+        metric_alone,
+        reason="a thousand requests that AWS WAF blocks; tests/local/services/wafv2 shows that each is counted",
+    ),
+    Cause(
+        ("RepeatedClaimAlarm",),
+        metric_alone,
+        reason="a certificate that is claimed again needs a device on its connection: "
+        "tests/security/test_claim_certificate.py raises this alarm so",
+    ),
+)
+
+
+def cause_of(alarm: Alarm) -> Cause | None:
+    """Return the entry of an alarm, None when there is none."""
+    fitting = [(len(end), cause) for cause in CAUSES for end in cause.ends if end in alarm.logical_id]
+    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None

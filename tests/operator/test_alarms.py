@@ -1,0 +1,88 @@
+"""Every alarm of both systems is raised by its cause, and is not raised before."""
+
+import json
+from contextlib import ExitStack
+
+import pytest
+
+from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.testing import eventually
+from tests.operator.alarms import Alarm, alarms_of, states
+from tests.operator.causes import CAUSES, Cause, cause_of, message_in_queue, metric_alone
+from tests.stacks.chat.clients import AWAY, Chat
+
+
+@pytest.fixture(scope="session")
+def alarms(local_cloud: LocalCloud, chat: Chat, iot: Deployment) -> list[Alarm]:
+    return [*alarms_of(local_cloud, chat.deployment), *alarms_of(local_cloud, iot)]
+
+
+def test_every_alarm_has_a_cause_and_every_cause_an_alarm(alarms: list[Alarm]) -> None:
+    assert len(alarms) > 100
+    assert [str(alarm) for alarm in alarms if cause_of(alarm) is None] == [], "add them to tests/operator/causes.py"
+    used = {cause_of(alarm) for alarm in alarms}
+    assert [str(cause) for cause in CAUSES if cause not in used] == [], "no alarm has these causes"
+
+
+def end_minute(cloud: LocalCloud, more: float = 0) -> None:
+    """Let the minute of the clock end, so that what follows is in one minute, and pass some more."""
+    cloud.metrics.advance(minutes=more, seconds=60.5 - cloud.metrics.now().timestamp() % 60)
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=str)
+def test_the_cause_raises_the_alarm(cause: Cause, alarms: list[Alarm], local_cloud: LocalCloud) -> None:
+    assert bool(cause.reason) == (cause.act is metric_alone), "say why the metric is put"
+    caused = [alarm for alarm in alarms if cause_of(alarm) is cause]
+    if cause.settles:
+        local_cloud.check_health()
+        local_cloud.metrics.advance(minutes=cause.settles)
+    end_minute(local_cloud)
+    before = states(caused)
+    assert [name for name, state in before.items() if state == "ALARM" and cause.settles] == []
+    for _ in range(cause.rounds):
+        with ExitStack() as lasting:
+            for alarm in caused:
+                lasting.enter_context(cause.act(alarm))
+            end_minute(local_cloud, cause.passes - 1)
+            after = states(caused)
+    assert {name: state for name, state in after.items() if state != "ALARM"} == {}
+
+
+def test_an_alarm_raises_the_one_of_its_region_and_notifies_where_its_page_is(
+    alarms: list[Alarm], chat: Chat, local_cloud: LocalCloud
+) -> None:
+    of_region = [alarm for alarm in alarms if alarm.stack == f"Chat-{AWAY}"]
+    [one] = [alarm for alarm in of_region if alarm.logical_id == "AttachmentsThumbnailsImagesDeadLetterQueueAlarm"]
+    whole, name = one.physical("RegionAlarm"), one.described["AlarmName"]
+    sqs = local_cloud.client("sqs", AWAY)
+    queue = sqs.create_queue(QueueName="operator")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    topic = one.physical("AlarmsFanoutTopic")
+    local_cloud.client("sns", AWAY).subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    pages: dict[tuple[str, str], str] = {}
+
+    def notified(alarm: str, state: str) -> str | None:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            notice = json.loads(json.loads(message["Body"])["Message"])
+            pages[notice["AlarmName"], notice["NewStateValue"]] = notice["AlarmDescription"].rpartition("/")[2]
+        return pages.get((alarm, state))
+
+    def somebody_asks() -> None:
+        chat.http.get(f"{chat.url(AWAY)}/health")
+        end_minute(local_cloud)
+
+    local_cloud.metrics.advance(minutes=200)
+    somebody_asks()
+    assert [alarm for alarm, state in states(of_region).items() if state == "ALARM"] == []
+    pages.clear()
+    with message_in_queue(one):
+        somebody_asks()
+    assert eventually(lambda: notified(name, "ALARM")) == "dead-letter-queue.md"
+    assert eventually(lambda: notified(whole, "ALARM")) == "region.md"
+    local_cloud.metrics.advance(minutes=5)
+    somebody_asks()
+    assert eventually(lambda: notified(name, "OK")) == "dead-letter-queue.md"
+    assert eventually(lambda: notified(whole, "OK")) == "region.md"
