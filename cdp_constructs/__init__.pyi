@@ -37,6 +37,7 @@ from cdp_constructs.messaging.web_push import WebPush as WebPush
 from cdp_constructs.operations.alarm_topic import AlarmTopic as AlarmTopic
 from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_composite_alarm
 from cdp_constructs.operations.alarm_topic import add_mail as add_mail
+from cdp_constructs.operations.alarm_topic import warn_without_receiver as warn_without_receiver
 from cdp_constructs.operations.dashboards import StackContents as StackContents
 from cdp_constructs.operations.dashboards import add_dashboard as add_dashboard
 from cdp_constructs.operations.growth import add_growth_alarms as add_growth_alarms

@@ -53,4 +53,5 @@ MODULE_OF = {
     "is_placeholder": "cdp_constructs.operations.placeholders",
     "refuse_placeholders": "cdp_constructs.operations.placeholders",
     "use_access_log_bucket": "cdp_constructs.core.buckets",
+    "warn_without_receiver": "cdp_constructs.operations.alarm_topic",
 }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cdp_constructs.operations.log_lines import LogLine
+from cdp_constructs.operations.deployed.log_lines import LogLine
 
 TRACEBACK = "Traceback (most recent call last):\\n  File ...\\nLookupError: no such room".replace("\\n", "\n")
 

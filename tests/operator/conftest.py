@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import App
 
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.operations.deployed_stack import DeployedStack
+from cdp_constructs.operations.deployed.stacks import DeployedStack
 from cdp_constructs.testing import architecture
 from stacks.chat import system as chat_system
 from stacks.iot import system as iot_system

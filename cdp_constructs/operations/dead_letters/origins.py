@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from cdp_constructs.operations.deployed_stack import DeployedStack, Resource, referred
+from cdp_constructs.operations.deployed.stacks import DeployedStack, Resource, referred
 
 __all__ = ["Kind", "Origin", "origins_of"]
 

@@ -12,7 +12,7 @@ from cdp_constructs.operations.dead_letters.filters import passes
 from cdp_constructs.operations.dead_letters.messages import Message
 from cdp_constructs.operations.dead_letters.origins import Kind
 from cdp_constructs.operations.dead_letters.queues import DeadLetterQueue
-from cdp_constructs.operations.errors import OperatorError
+from cdp_constructs.operations.deployed.errors import OperatorError
 
 __all__ = ["StreamBatch", "batch_of", "process", "records_of"]
 

@@ -2,7 +2,7 @@
 
 import re
 
-from cdp_constructs.operations.errors import OperatorError
+from cdp_constructs.operations.deployed.errors import OperatorError
 
 __all__ = ["correlation_id", "written"]
 

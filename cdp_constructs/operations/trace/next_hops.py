@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cdp_constructs.operations.deployed_stack import DeployedStack
+from cdp_constructs.operations.deployed.stacks import DeployedStack
 from cdp_constructs.operations.trace.log_search import Place
 
 __all__ = ["Hop", "hops_after"]

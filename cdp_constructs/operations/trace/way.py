@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdp_constructs.operations.dead_letters.queues import dead_letter_queues
-from cdp_constructs.operations.deployed_stack import DeployedStack
+from cdp_constructs.operations.deployed.stacks import DeployedStack
 from cdp_constructs.operations.trace.log_search import Line, Place, lines_with
 from cdp_constructs.operations.trace.next_hops import Hop, hops_after
 

@@ -265,7 +265,7 @@ def test_a_poison_message_is_set_aside_with_everything_behind_it_delivered(room:
     archive.sqs.delete_message(QueueUrl=archive.failed, ReceiptHandle=received["ReceiptHandle"])
 
 
-def test_what_was_set_aside_is_replayed_once_the_cause_is_mended(room: Room, chat: Chat) -> None:
+def test_what_was_set_aside_is_replayed_once_the_cause_is_corrected(room: Room, chat: Chat) -> None:
     archive = Archive(chat, AWAY)
     archive.hurry()
     # Nothing of other tests is on its way any more when this has arrived.

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cdp_constructs.cli.app import app
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.operations.deployed_stack import DeployedStack, open_session
+from cdp_constructs.operations.deployed.stacks import DeployedStack, open_session
 from cdp_constructs.operations.trace.log_search import Line, lines_with
 from cdp_constructs.operations.trace.way import follow
 from cdp_constructs.testing import eventually

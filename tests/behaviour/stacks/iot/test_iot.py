@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.operations.deployed_stack import DeployedStack, open_session
+from cdp_constructs.operations.deployed.stacks import DeployedStack, open_session
 from cdp_constructs.operations.trace.way import Way, follow
 from cdp_constructs.testing import eventually
 from demo.iot.fleet import Desk, Fleet, Room

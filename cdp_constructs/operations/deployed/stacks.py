@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cdp_constructs.operations.errors import OperatorError
+from cdp_constructs.operations.deployed.errors import OperatorError
 
 if TYPE_CHECKING:
     import boto3
