@@ -111,7 +111,7 @@ def test_regions_that_do_not_hear_of_each_other_agree_afterwards_and_a_deletion_
 
 def kept_texts(chat: Chat, region: str, room: Room) -> set[str]:
     """Return what a replica holds of what was said in a room."""
-    name = chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable")
+    name = chat.resource("ChatGlobal", "AWS::DynamoDB::GlobalTable", "Table")
     texts: set[str] = set()
     for log in (name_of for own in REGIONS for name_of in (own, f"{own}.changes")):
         answer = chat.cloud.client("dynamodb", region).query(
