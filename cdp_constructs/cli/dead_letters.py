@@ -13,8 +13,8 @@ from cdp_constructs.operations.dead_letters.messages import Message
 from cdp_constructs.operations.dead_letters.queues import DeadLetterQueue, dead_letter_queue, dead_letter_queues
 from cdp_constructs.operations.dead_letters.replay import destination_of, replay_all, replay_some
 from cdp_constructs.operations.dead_letters.stream_records import batch_of, process, records_of
-from cdp_constructs.operations.deployed.stacks import DeployedStack
 from cdp_constructs.operations.deployed.errors import OperatorError
+from cdp_constructs.operations.deployed.stacks import DeployedStack
 
 __all__ = ["app"]
 

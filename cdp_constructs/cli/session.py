@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cdp_constructs.operations.deployed.stacks import DeployedStack, open_session
 from cdp_constructs.operations.deployed.errors import OperatorError
+from cdp_constructs.operations.deployed.stacks import DeployedStack, open_session
 
 __all__ = ["Profile", "Region", "StackName", "explained", "open_stack"]
 

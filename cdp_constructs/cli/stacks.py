@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from cdp_constructs.cli.session import Profile, Region, StackName, explained, open_stack
-from cdp_constructs.operations.deployed.stacks import DeployedStack
 from cdp_constructs.operations.deployed.errors import OperatorError
 from cdp_constructs.operations.deployed.log_lines import log_lines
+from cdp_constructs.operations.deployed.stacks import DeployedStack
 
 __all__ = ["logs", "output", "resource"]
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from cdp_constructs.cli.session import Profile, explained
-from cdp_constructs.operations.deployed.stacks import DeployedStack, open_session
 from cdp_constructs.operations.deployed.errors import OperatorError
+from cdp_constructs.operations.deployed.stacks import DeployedStack, open_session
 from cdp_constructs.operations.trace.ids import correlation_id
 from cdp_constructs.operations.trace.log_search import Line
 from cdp_constructs.operations.trace.way import Stop, Way, follow, reason_of

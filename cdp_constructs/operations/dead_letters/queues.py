@@ -8,8 +8,8 @@ from functools import cached_property
 from cdp_constructs.operations.dead_letters.causes import said_cause
 from cdp_constructs.operations.dead_letters.messages import Message, MessageQueue
 from cdp_constructs.operations.dead_letters.origins import Kind, Origin, origins_of
-from cdp_constructs.operations.deployed.stacks import DeployedStack, Resource
 from cdp_constructs.operations.deployed.log_lines import error_about
+from cdp_constructs.operations.deployed.stacks import DeployedStack, Resource
 
 __all__ = ["DeadLetterQueue", "dead_letter_queue", "dead_letter_queues"]
 

@@ -10,8 +10,8 @@ from cdp_constructs.operations.dead_letters.causes import body_of
 from cdp_constructs.operations.dead_letters.messages import Message, MessageQueue
 from cdp_constructs.operations.dead_letters.origins import Kind, Origin
 from cdp_constructs.operations.dead_letters.queues import DeadLetterQueue
-from cdp_constructs.operations.deployed.stacks import Resource
 from cdp_constructs.operations.deployed.errors import OperatorError
+from cdp_constructs.operations.deployed.stacks import Resource
 
 __all__ = ["destination_of", "replay_all", "replay_some"]
 

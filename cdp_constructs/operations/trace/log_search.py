@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from cdp_constructs.operations.deployed.stacks import DeployedStack, Resource
 from cdp_constructs.operations.deployed.errors import OperatorError
+from cdp_constructs.operations.deployed.stacks import DeployedStack, Resource
 from cdp_constructs.operations.trace.ids import written
 
 __all__ = ["Line", "Place", "lines_with"]
