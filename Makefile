@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -105,8 +105,12 @@ drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversatio
 	$(BIN)/python -m demo.chat.drill --lose $(or $(LOSE),home)
 
 # A worker per core, up to four: each has a synthesis and an embedded cloud of its own, shared by the tests of a file.
-test: $(INSTALLED) $(WEB_BUILT) ## the library and the systems, on the embedded cloud too (PYTEST_ARGS="tests/upload -n 0" runs a part)
+test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on the embedded cloud (PYTEST_ARGS="tests/upload -n 0" runs a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the embedded cloud (PYTEST_ARGS as for test)
+	$(BIN)/python -m pytest tests/behaviour/stacks -m system -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
+		$(PYTEST_ARGS)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest tests/local tests/cli -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \

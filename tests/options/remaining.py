@@ -78,7 +78,7 @@ def _call(construct: Any, reader: iam.IRole) -> None:
 def call_rest(stack: Stack) -> None:
     """Make what no example makes."""
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
-    StackContents(stack)
+    StackContents(stack).alarm("AllAlarms/MailFailuresAlarm")
     rule = TopicRule(stack, "Everything", sql="SELECT * FROM 'a/b'", description="Telemetry")
     delivery = firehose.DeliveryStream.from_delivery_stream_arn(
         stack, "Delivery", f"arn:aws:firehose:{stack.region}:{stack.account}:deliverystream/d"

@@ -124,6 +124,7 @@ def test_object_is_recorded_with_its_metadata(deployed_archive: Archive) -> None
         "object": f"{deployed_archive.bucket}/{key}",
         "bucket": deployed_archive.bucket,
         "key": key,
+        "search_name": "été.txt",
         "owner": "ann",
         "size": 5,
         "etag": stored["ETag"].strip('"'),
