@@ -109,7 +109,7 @@ test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the embedded cloud (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/behaviour/stacks -m system -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)

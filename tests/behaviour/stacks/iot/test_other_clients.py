@@ -91,7 +91,7 @@ def test_a_device_with_the_sdk_of_aws_joins_beside_ours(operator: Operator, flee
         assert device.switched["humidifier"] is True
 
     asyncio.run(beside_ours())
-    eventually(lambda: operator.statuses()["active"] == 2, what="both identities in use")
+    eventually(lambda: operator.statuses()["active"] == 2, within=60, what="both identities in use")
 
 
 def test_a_device_in_node_joins_with_an_identity_of_the_production_line(
