@@ -86,8 +86,8 @@ define server_pins
 		print(*(line for line in extras['$(1)'] if not line.startswith('cdp-constructs')), sep='\n')"
 endef
 
-demo: $(INSTALLED) $(WEB_BUILT) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running)
-	$(BIN)/python -m demo.chat $(if $(KEEP),--keep)
+demo: $(INSTALLED) $(WEB_BUILT) ## the chat in two Regions of the embedded cloud (KEEP=1 leaves it running, SCENE=crowd or all plays more)
+	$(BIN)/python -m demo.chat $(if $(KEEP),--keep) $(if $(SCENE),--scene $(SCENE))
 
 demo-web: $(INSTALLED) $(WEB_BUILT) ## the chat's web client on the embedded cloud, for your own browser; Ctrl-C ends it
 	$(BIN)/python -m demo.chat.web

@@ -29,8 +29,10 @@ from demo.logs import search_logs
 from demo.report import Report
 from stacks.chat.recovery import GOAL_SECONDS
 
-# A run writes about fourteen thousand.
-LOG_LINES = 5_000
+SCENES = ("story", "crowd", "all")
+"""What is played: everything but the crowd, the crowd, or both."""
+# The story writes about three thousand, the crowd ten thousand more.
+LOG_LINES = 1_000
 
 
 def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
@@ -39,41 +41,50 @@ def bring_up(report: Report, cloud: LocalCloud, directory: Path) -> Chat | None:
     return Chat(cloud, deployment) if deployment is not None else None
 
 
-async def play_live(report: Report, live: LiveScene) -> None:
+async def play_live(report: Report, live: LiveScene, scenes: str) -> None:
     """Play the steps of people who are connected."""
     async with live.playing():
         with report.chapter("Live"):
-            if not await report.step_async(
+            opened = await report.step_async(
                 "Three members open the room, and another user tries", "3 live; the other 404", live.open_the_room
-            ):
-                return
-            await report.step_async("Messages from both sides", "seen by everybody at once", live.talk)
-            await report.step_async("A member types, and goes", "seen in the other Region", live.presence_and_typing)
-            await report.step_async("What waits unread", "counted, and 0 after reading", live.unread)
-            await report.step_async(
-                "A connection is lost and comes back", "nothing missed, nothing twice, one order", live.catch_up
             )
-            await report.step_async("A thumbnail, and search", "a small picture; found by its name", live.picture)
-            await report.step_async(
-                "One member away has a PC, one a phone",
-                "PC: mail and browser; phone: push; connected: none",
-                live.notice,
-            )
-            await report.step_async("A member leaves", "no more events for who left", live.leave)
-            await report.step_async(
-                f"{CROWD_MESSAGES:,} messages of {CROWD} people in {CROWD_ROOMS} rooms",
-                "0 lost, doubled, renumbered or reordered",
-                live.many,
-            )
+            if opened and scenes != "crowd":
+                await _talk_live(report, live)
+            if opened and scenes != "story":
+                await report.step_async(
+                    f"{CROWD_MESSAGES:,} messages of {CROWD} people in {CROWD_ROOMS} rooms",
+                    "0 lost, doubled, renumbered or reordered",
+                    live.many,
+                )
+
+
+async def _talk_live(report: Report, live: LiveScene) -> None:
+    """Play what the members of one room see of each other."""
+    await report.step_async("Messages from both sides", "seen by everybody at once", live.talk)
+    await report.step_async("A member types, and goes", "seen in the other Region", live.presence_and_typing)
+    await report.step_async("What waits unread", "counted, and 0 after reading", live.unread)
+    await report.step_async(
+        "A connection is lost and comes back", "nothing missed, nothing twice, one order", live.catch_up
+    )
+    await report.step_async("A thumbnail, and search", "a small picture; found by its name", live.picture)
+    await report.step_async(
+        "One member away has a PC, one a phone",
+        "PC: mail and browser; phone: push; connected: none",
+        live.notice,
+    )
+    await report.step_async("A member leaves", "no more events for who left", live.leave)
+
+
+def meet(report: Report, scene: Conversation) -> bool:
+    """Let people sign in and open a room; whether they did."""
+    with report.chapter("People meet"):
+        signed_in = report.step("Three members and another sign up and in", "tokens; 401 without", scene.sign_up_and_in)
+        return signed_in and report.step("A room, joined from the other Region", "three members", scene.open_a_room)
 
 
 def play(report: Report, scene: Conversation, protection: Protection) -> None:
     """Play every step that asks and answers."""
     with report.chapter("People talk"):
-        if not report.step("Three members and another sign up and in", "tokens; 401 without", scene.sign_up_and_in):
-            return
-        if not report.step("A room, joined from the other Region", "three members", scene.open_a_room):
-            return
         report.step("Messages from both sides", "read in both Regions", scene.talk)
         report.step("The same message sent three times, in both Regions", "one message", scene.send_twice)
         report.step("History in both Regions", "equal", scene.same_history)
@@ -124,6 +135,7 @@ def main() -> int:
     """Run the demonstration; 1 when a step failed."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the system up and print its addresses")
+    parser.add_argument("--scene", choices=SCENES, default="story", help="what is played; the crowd takes a minute")
     options = parser.parse_args()
     console = Console(soft_wrap=False)
     report = Report(console)
@@ -137,12 +149,15 @@ def main() -> int:
         if chat is not None:
             scene = Conversation(chat)
             protection = Protection(scene)
-            play(report, scene, protection)
-            if scene.room:
+            met = meet(report, scene)
+            if met and options.scene != "crowd":
+                play(report, scene, protection)
+            if met:
                 live = LiveScene(scene)
-                asyncio.run(play_live(report, live))
-            with report.chapter("Protection, later"):
-                report.step("The refused message, after Retry-After", "taken", protection.after_waiting)
+                asyncio.run(play_live(report, live, options.scene))
+            if met and options.scene != "crowd":
+                with report.chapter("Protection, later"):
+                    report.step("The refused message, after Retry-After", "taken", protection.after_waiting)
             with report.chapter("Logs"):
                 report.step(
                     "Secrets in the logs of all Regions",
