@@ -130,7 +130,8 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both syst
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/security -m security -n 0 $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
-	$(BIN)/python -m pytest tests/operator -m operator -n 0 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/operator -m operator -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
+		$(PYTEST_ARGS)
 
 test-clients: $(INSTALLED) ## devices written with the AWS IoT Device SDK and with Node.js, in the fleet beside ours
 	$(BIN)/python -m pytest tests/behaviour/stacks/iot -m clients -n 0 $(PYTEST_ARGS)

@@ -71,7 +71,7 @@ class WebhookSource:
             path: Route of the API, such as ``/webhooks/tracker``.
             signature_header: Header with the signature.
             signature_prefix: What stands before the signature.
-            encoding: ``hex``, in either case, or ``base64``.
+            encoding: ``hex``, in lower case, or ``base64``.
             delivery_header: Header with the sender's id of a delivery; None: equal bodies are one delivery.
             group_by: JSON pointer to what a delivery is about, such as ``/issue/id``. Deliveries about the same thing
                 are worked on one after the other, in the order of their arrival; by default each for itself.

@@ -42,7 +42,8 @@ class Shell:
     ) -> None:
         self._folder = folder
         self._placeholders = placeholders
-        self._exports = next(line for line in commands_of(index)[-2].splitlines() if line.startswith("export "))
+        lines = (line for block in commands_of(index) for line in block.splitlines())
+        self._exports = next(line for line in lines if line.startswith("export "))
         port = urlsplit(cloud.endpoint).port
         for name, text in {"aws": _AWS.format(python=sys.executable), "curl": _CURL.format(port=port)}.items():
             (folder / name).write_text(text)

@@ -364,7 +364,8 @@ def test_after_the_window_an_operator_allows_it_again_with_the_command_of_the_ru
 def command_of_the_runbook(devices: Devices, serial_number: str) -> dict[str, Any]:
     """Return what the AWS CLI would send for the page's command."""
     [command] = re.findall(r"```console\n(aws dynamodb update-item .+?)```", RUNBOOK.read_text(), re.DOTALL)
-    words = shlex.split(command.replace("\\\n", " ").replace("$ALLOW_LIST", devices.table))
+    filled = command.replace('"$(cdp output AllowListName)"', devices.table).replace("<serial number>", serial_number)
+    words = shlex.split(filled.replace("\\\n", " "))
     assert words[:3] == ["aws", "dynamodb", "update-item"]
     options = dict(zip(words[3::2], words[4::2], strict=True))
     sent = {
@@ -372,8 +373,8 @@ def command_of_the_runbook(devices: Devices, serial_number: str) -> dict[str, An
         for name, value in options.items()
     }
     sent |= {name: json.loads(value) for name, value in sent.items() if value.startswith("{")}
-    assert sent["Key"] == {"serial_number": {"S": "A-0001"}}
-    return {**sent, "Key": {"serial_number": {"S": serial_number}}}
+    assert sent["Key"] == {"serial_number": {"S": serial_number}}
+    return sent
 
 
 # --- noise, and the end of a claim certificate

@@ -86,13 +86,12 @@ def test_a_standard_webhook_is_signed_with_the_key_in_its_secret(raw: bytes, key
 
 
 @given(raw=st.binary(max_size=200), secret=st.text(max_size=40))
-def test_a_signature_may_be_base64_or_hexadecimal_in_either_case(raw: bytes, secret: str) -> None:
+def test_a_signature_is_base64_where_the_sender_writes_it_so(raw: bytes, secret: str) -> None:
     digest = hmac.new(secret.encode(), raw, hashlib.sha256).digest()
     encoded = base64.b64encode(digest).decode()
     verify(SHOPIFY, {"x-shopify-hmac-sha256": encoded}, raw, [secret], now=NOW)
     with pytest.raises(RejectedError):
         verify(SHOPIFY, {"x-shopify-hmac-sha256": encoded.swapcase()}, raw, [secret], now=NOW)
-    verify(GITHUB, {"x-hub-signature-256": f"sha256={digest.hex().upper()}"}, raw, [secret], now=NOW)
 
 
 def test_a_token_is_compared_as_it_is() -> None:

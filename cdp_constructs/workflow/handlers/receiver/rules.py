@@ -73,8 +73,6 @@ def verify(
     if not given:
         raise RejectedError("no-signature")
     signed = _signed(sender, headers, raw, now)
-    if sender.signature_encoding == "hex" and sender.scheme == "hmac-sha256":
-        given = given.lower()
     for secret in secrets:
         for expected in _expected(sender, secret, signed):
             # Standard Webhooks allows several signatures, while the sender changes its secret.
@@ -132,10 +130,11 @@ def _expected(sender: Sender, secret: str, signed: bytes) -> Iterator[str]:
     if sender.scheme == "shared-token":
         yield secret
         return
-    prefix = sender.signature_prefix.lower() if sender.signature_encoding == "hex" else sender.signature_prefix
     for key in _keys(secret) if sender.scheme == "standard-webhooks" else (secret.encode(),):
         digest = hmac.new(key, signed, hashlib.sha256).digest()
-        yield prefix + (digest.hex() if sender.signature_encoding == "hex" else base64.b64encode(digest).decode())
+        yield sender.signature_prefix + (
+            digest.hex() if sender.signature_encoding == "hex" else base64.b64encode(digest).decode()
+        )
 
 
 def _keys(secret: str) -> Iterator[bytes]:

@@ -5,6 +5,9 @@ import type { Api } from "./config.ts";
 /** For this long an API that failed is asked only when no other is left, in milliseconds. */
 const REST = 60_000;
 
+/** The common name's API, which leads to one of the Regions; `stacks/chat/web_stack.py` calls it so. */
+export const NEAREST = "nearest";
+
 export class Regions {
   readonly #apis: readonly Api[];
   readonly #failedAt = new Map<Api, number>();

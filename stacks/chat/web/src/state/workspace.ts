@@ -6,7 +6,7 @@ import { type Api, type Configuration, reachable, uploadAddress } from "../core/
 import { Kept } from "../core/kept.ts";
 import { Live, type LiveState } from "../core/live.ts";
 import type { LiveEvent, SessionInfo } from "../core/model.ts";
-import { Regions } from "../core/regions.ts";
+import { NEAREST, Regions } from "../core/regions.ts";
 import { pushBrowser } from "../core/subscription.ts";
 import { ApiError, ChatApi } from "../net/api.ts";
 import { MessagesApi } from "../net/messages.ts";
@@ -56,7 +56,14 @@ export class WorkspaceStore {
     const kept = new Kept(localStorage);
     this.name = signal(kept.name);
     const address = (url: string): string => reachable(url, configuration.local);
-    const api = new ChatApi(new Regions(apis), account, (region) => toast(t("regionChanged", { region })));
+    const api = new ChatApi(new Regions(apis), account, (region) => {
+      // Which Region the common name leads to, its session says.
+      const named = region === NEAREST ? api.session().then((session) => session.region) : Promise.resolve(region);
+      named.then(
+        (region) => toast(t("regionChanged", { region })),
+        () => undefined,
+      );
+    });
     const messages = new MessagesApi(api);
     const opened = (room?: string): RoomStore | undefined =>
       room === undefined ? this.navigation.opened() : this.navigation.opened(room);
