@@ -60,7 +60,7 @@ async def play_live(report: Report, live: LiveScene, scenes: str) -> None:
 
 async def _talk_live(report: Report, live: LiveScene) -> None:
     """Play what the members of one room see of each other."""
-    await report.step_async("Messages from both sides", "seen by everybody at once", live.talk)
+    await report.step_async("Messages from both sides", "seen live by everybody else", live.talk)
     await report.step_async("A member types, and goes", "seen in the other Region", live.presence_and_typing)
     await report.step_async("What waits unread", "counted, and 0 after reading", live.unread)
     await report.step_async(

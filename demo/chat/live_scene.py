@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
+
+from PIL import Image
 
 from demo.chat.conversation import Conversation
 from demo.chat.crowd import Crowd, Outcome, percentiles
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from demo.chat.system import Chat
 
 _WITHIN = 20.0
+_THUMBNAIL = 320
+"""Pixels of its longer side, at most."""
 # Three people in each room, so that two of them are in one Region.
 CROWD, CROWD_ROOMS, CROWD_MESSAGES = 24, 8, 1000
 
@@ -63,7 +68,9 @@ class LiveScene:
             posted = await author.post(f"live from {author.regions[0]}")
             for listener in (self.hanako, self.liam, self.mei):
                 await self._sees(listener, posted)
-        return "2 messages, each seen by all three at once"
+            late = [one.person.name for one in self._others(author) if not one.arrivals[posted["id"]].live]
+            expect(not late, f"{late} read it afterwards")
+        return "2 messages, each seen live by the other two"
 
     async def presence_and_typing(self) -> str:
         """Type on one side, go, and come back; see all of it on the other."""
@@ -107,8 +114,10 @@ class LiveScene:
                 await self._sees(client, message)
         orders = {tuple(client.shown()) for client in everybody}
         expect(len(orders) == 1, f"{len(orders)} different orders")
+        new = len(away.arrivals) - seen
+        expect(new == len(missed), f"{new} came for {len(missed)} that were missed")
         caught_up = sum(not away.arrivals[message["id"]].live for message in missed)
-        return f"{len(missed)} missed, {caught_up} caught up, {len(away.arrivals) - seen} new in all, one order"
+        return f"{len(missed)} missed, {caught_up} caught up, {new} new in all, one order"
 
     async def picture(self) -> str:
         """See a thumbnail of the picture that was sent before, and find it by its name."""
@@ -130,6 +139,8 @@ class LiveScene:
         await self._comes(there, "the thumbnail")
         fetched = await asyncio.to_thread(person.http.get, self.chat.cloud.viewer_url(described["url"]))
         expect(fetched.status_code == 200, f"the distribution answers {fetched.status_code}")
+        small = Image.open(io.BytesIO(fetched.content))
+        expect(small.format == "WEBP" and max(small.size) <= _THUMBNAIL, f"{small.format}, {small.size}")
         answer = person.call(region, "GET", f"/rooms/{room}/attachments", params={"name": "HANAMI"})
         found = answer.raise_for_status().json()["attachments"]
         expect([one["id"] for one in found] == [attachment], f"found {found}")
