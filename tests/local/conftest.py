@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,24 @@ def name() -> Callable[[str], str]:
     """Stack names that no other test of the session has."""
     suffix = uuid.uuid4().hex[:8]
     return lambda stem: f"{stem}-{suffix}"
+
+
+@pytest.fixture
+def total(cloud: LocalCloud) -> Callable[..., float | None]:
+    """Return a function that reads a statistic of the last ten minutes; None when there is no data."""
+
+    def read(namespace: str, metric: str, stat: str = "Sum", **dimensions: str) -> float | None:
+        now = cloud.metrics.now()
+        answer = cloud.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": name.replace("__", ":"), "Value": value} for name, value in dimensions.items()],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=[stat],
+        )
+        points = [point[stat] for point in answer["Datapoints"]]
+        return (sum(points) if stat == "Sum" else max(points)) if points else None
+
+    return read

@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -124,27 +123,6 @@ TEMPLATE: dict[str, Any] = {
 def shop(stacks: Any) -> dict[str, str]:
     deployed: dict[str, str] = stacks.deploy(TEMPLATE)
     return deployed
-
-
-@pytest.fixture
-def total(cloud: LocalCloud) -> Callable[..., float | None]:
-    """Return a function that reads a statistic of the last ten minutes; None when there is no data."""
-
-    def read(namespace: str, metric: str, stat: str = "Sum", **dimensions: str) -> float | None:
-        now = cloud.metrics.now()
-        answer = cloud.client("cloudwatch").get_metric_statistics(
-            Namespace=namespace,
-            MetricName=metric,
-            Dimensions=[{"Name": name.replace("__", ":"), "Value": value} for name, value in dimensions.items()],
-            StartTime=now - timedelta(minutes=10),
-            EndTime=now + timedelta(minutes=1),
-            Period=3600,
-            Statistics=[stat],
-        )
-        points = [point[stat] for point in answer["Datapoints"]]
-        return (sum(points) if stat == "Sum" else max(points)) if points else None
-
-    return read
 
 
 def test_lambda_counts_whoever_calls(shop: dict[str, str], cloud: LocalCloud, total: Callable[..., float]) -> None:

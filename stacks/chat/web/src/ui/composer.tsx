@@ -1,6 +1,5 @@
 /** Where messages are written and files are attached. */
 
-import { useSignalEffect } from "@preact/signals";
 import type { VNode } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { FILE_TYPES } from "../core/files.ts";
@@ -22,9 +21,11 @@ export function Composer({ store, room, nameOf }: ComposerProps): VNode {
   const picker = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => adjustHeight(text.current));
   useLayoutEffect(() => text.current?.focus(), []);
-  useSignalEffect(() => {
-    if (store.answering.value !== undefined) text.current?.focus();
-  });
+  // With the same drawing as the quotation, so that no key typed after it is lost.
+  const answered = store.answering.value;
+  useLayoutEffect(() => {
+    if (answered !== undefined) text.current?.focus();
+  }, [answered]);
   const submit = (): void => {
     store.submit();
     text.current?.focus();
