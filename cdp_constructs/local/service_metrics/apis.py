@@ -21,6 +21,14 @@ def _milliseconds(since: float) -> int:
     return round((time.perf_counter() - since) * 1000)
 
 
+def _emit_request(dimensions: dict[str, str], status: int, latency: int, *, errors: str) -> None:
+    """Count a request; the metrics of errors are called `4` and `5` with `errors` behind it."""
+    emit("AWS/ApiGateway", "Count", dimensions)
+    for kind in (4, 5):
+        emit("AWS/ApiGateway", f"{kind}{errors}", dimensions, int(status // 100 == kind))
+    emit("AWS/ApiGateway", "Latency", dimensions, latency, unit="Milliseconds")
+
+
 @patch("ministack.services.apigateway:handle_execute")
 async def _http_request(
     original: Callable[..., Awaitable[Any]], api_id: str, stage: str, *arguments: Any, **options: Any
@@ -32,10 +40,7 @@ async def _http_request(
         status, latency = int(answer[0]), _milliseconds(started)
         with _responses.request_scope(*scope):
             for dimensions in ({"ApiId": api_id}, {"ApiId": api_id, "Stage": stage}):
-                emit("AWS/ApiGateway", "Count", dimensions)
-                emit("AWS/ApiGateway", "4xx", dimensions, int(status // 100 == 4))  # noqa: PLR2004 - HTTP
-                emit("AWS/ApiGateway", "5xx", dimensions, int(status // 100 == 5))  # noqa: PLR2004 - HTTP
-                emit("AWS/ApiGateway", "Latency", dimensions, latency, unit="Milliseconds")
+                _emit_request(dimensions, status, latency, errors="xx")
                 emit("AWS/ApiGateway", "IntegrationLatency", dimensions, latency, unit="Milliseconds")
     return answer
 
@@ -52,8 +57,5 @@ async def _rest_request(
         with _responses.request_scope(*scope):
             name = (_rest._rest_apis.get(api_id) or {}).get("name", "")
             for dimensions in ({"ApiName": name}, {"ApiName": name, "Stage": stage}):
-                emit("AWS/ApiGateway", "Count", dimensions)
-                emit("AWS/ApiGateway", "4XXError", dimensions, int(status // 100 == 4))  # noqa: PLR2004 - HTTP
-                emit("AWS/ApiGateway", "5XXError", dimensions, int(status // 100 == 5))  # noqa: PLR2004 - HTTP
-                emit("AWS/ApiGateway", "Latency", dimensions, latency, unit="Milliseconds")
+                _emit_request(dimensions, status, latency, errors="XXError")
     return answer

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LogLine", "error_about", "log_lines"]
+__all__ = ["LogLine", "error_about", "fields_of", "log_lines"]
 
 # The last line of a traceback, where a function's log is text.
 _EXCEPTION = re.compile(r"^(?:\[ERROR\] )?(?:[\w.]+\.)?(\w+(?:Error|Exception)): (.+)$", re.MULTILINE)
@@ -16,6 +16,15 @@ _PAGES = 50
 _PAGES_FOR_ONE_MESSAGE = 5
 # A message is received some time after it was sent, and its log line is written after that.
 _MARGIN_SECONDS = 60
+
+
+def fields_of(line: str) -> dict[str, Any]:
+    """Return what a line in JSON has; nothing for any other line."""
+    try:
+        read = json.loads(line)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -33,11 +42,7 @@ class LogLine:
     @property
     def fields(self) -> dict[str, Any]:
         """What a line in JSON has; nothing for any other line."""
-        try:
-            read = json.loads(self.text)
-        except ValueError:
-            return {}
-        return read if isinstance(read, dict) else {}
+        return fields_of(self.text)
 
     @property
     def error(self) -> str | None:

@@ -1,6 +1,5 @@
 """Every log line of deployed stacks that has an id, by CloudWatch Logs Insights."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from cdp_constructs.operations.deployed.errors import OperatorError
+from cdp_constructs.operations.deployed.log_lines import fields_of
 from cdp_constructs.operations.deployed.stacks import DeployedStack, Resource
 from cdp_constructs.operations.trace.ids import written
 
@@ -67,11 +67,7 @@ class Line:
     @cached_property
     def fields(self) -> Mapping[str, Any]:
         """What a line in JSON has; nothing for any other line."""
-        try:
-            read = json.loads(self.text)
-        except ValueError:
-            return {}
-        return read if isinstance(read, dict) else {}
+        return fields_of(self.text)
 
     @cached_property
     def time(self) -> float:

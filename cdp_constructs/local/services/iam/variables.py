@@ -51,6 +51,8 @@ def _has_variables(statement: Any) -> bool:
 
 @patch("ministack.core.iam_evaluator:_first_match")
 def _match(original: Callable[..., Any], context: Any, statements: Sequence[Any], effect: str) -> Any:
+    if not any(map(_has_variables, statements)):
+        return original(context, statements, effect)
     meant = []
     for statement in statements:
         if not _has_variables(statement):

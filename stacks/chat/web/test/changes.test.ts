@@ -5,6 +5,7 @@ import type { Change, Message } from "../src/core/model.ts";
 import { SendFailed } from "../src/core/queue.ts";
 import { Timeline } from "../src/core/timeline.ts";
 import { change, message, OREGON, settle, TOKYO } from "./messages.ts";
+import { queueOptions } from "./queues.ts";
 import { MapStore } from "./stores.ts";
 
 const posted = message(TOKYO, 1, 10);
@@ -98,21 +99,7 @@ describe("changes of a message", () => {
 
 describe("changes that wait", () => {
   function queue(store: MapStore, send: (one: OutgoingChange) => Promise<Message>): ChangeQueue {
-    let id = 0;
-    return new ChangeQueue({
-      user: "hanako",
-      store,
-      send,
-      onSent: () => undefined,
-      onChange: () => undefined,
-      newId: () => {
-        id += 1;
-        return `id-${id}`;
-      },
-      now: () => 0,
-      pause: async () => undefined,
-      random: () => 0,
-    });
+    return new ChangeQueue(queueOptions(store, send));
   }
 
   it("are shown at once, survive a reload, and are sent once each", async () => {

@@ -2,25 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { Message } from "../src/core/model.ts";
 import { Outbox, type OutboxOptions, type OutgoingMessage, SendFailed } from "../src/core/outbox.ts";
 import { message, settle, TOKYO } from "./messages.ts";
+import { queueOptions } from "./queues.ts";
 import { MapStore } from "./stores.ts";
 
 function outbox(store: MapStore, send: OutboxOptions["send"], more: Partial<OutboxOptions> = {}): Outbox {
-  let id = 0;
-  return new Outbox({
-    user: "hanako",
-    store,
-    send,
-    onSent: () => undefined,
-    onChange: () => undefined,
-    newId: () => {
-      id += 1;
-      return `id-${id}`;
-    },
-    now: () => 0,
-    pause: async () => undefined,
-    random: () => 0,
-    ...more,
-  });
+  return new Outbox({ ...queueOptions(store, send), ...more });
 }
 
 const stored = (one: OutgoingMessage): Message =>

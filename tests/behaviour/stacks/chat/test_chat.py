@@ -5,7 +5,6 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -14,25 +13,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
-from tests.stacks.chat.architectures import ORIGIN, two_regions
+from tests.stacks.chat.architectures import ORIGIN
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, assert_complete
-
-
-@pytest.fixture(scope="session")
-def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    return Chat(local_cloud, deployed(two_regions))
-
-
-@pytest.fixture(scope="session")
-def stranger(chat: Chat) -> User:
-    return chat.user()
-
-
-@pytest.fixture
-def room(chat: Chat) -> Room:
-    return Room(chat)
 
 
 def test_messages_of_both_regions_make_one_history(room: Room) -> None:

@@ -3,28 +3,14 @@
 import json
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
 
-from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
-from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, live
-
-
-@pytest.fixture(scope="session")
-def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    return Chat(local_cloud, deployed(two_regions))
-
-
-@pytest.fixture
-def room(chat: Chat) -> Room:
-    return Room(chat)
 
 
 def post(user: User, region: str, room: Room, text: str, **more: str) -> str:

@@ -3,29 +3,15 @@
 import itertools
 import json
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import httpx
-import pytest
 
-from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.local.clients.notices import Push
 from cdp_constructs.testing import Browser, eventually
 from tests.behaviour.stacks.chat.test_chat import Attachment, jpeg
-from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, live
-
-
-@pytest.fixture(scope="session")
-def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    return Chat(local_cloud, deployed(two_regions))
-
-
-@pytest.fixture
-def room(chat: Chat) -> Room:
-    return Room(chat)
 
 
 def heartbeat(user: User, region: str, room: Room, *, typing: bool = False) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,31 +9,14 @@ import httpx
 import pytest
 from PIL import Image
 
-from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
 from tests.behaviour.stacks.chat.test_chat import AWAY, HOME, REGIONS, Attachment, Chat, Room, User, jpeg
 from tests.queues import messages_in
-from tests.stacks.chat.architectures import two_regions
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 ORIENTATION = 0x0112
 # "PLAN" as Japanese keyboards write it.
 WIDE_PLAN = "\uff30\uff2c\uff21\uff2e"
-
-
-@pytest.fixture(scope="session")
-def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    return Chat(local_cloud, deployed(two_regions))
-
-
-@pytest.fixture(scope="session")
-def stranger(chat: Chat) -> User:
-    return chat.user()
-
-
-@pytest.fixture
-def room(chat: Chat) -> Room:
-    return Room(chat)
 
 
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -1,7 +1,7 @@
 """One message, followed by its id through the functions of the chat in two Regions, to the place where it stops."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -10,28 +10,16 @@ import pytest
 from typer.testing import CliRunner
 
 from cdp_constructs.cli.app import app
-from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.operations.deployed.stacks import DeployedStack, open_session
 from cdp_constructs.operations.trace.log_search import Line, lines_with
 from cdp_constructs.operations.trace.way import follow
 from cdp_constructs.testing import eventually
 from tests.behaviour.stacks.chat.test_chat import Attachment, jpeg
-from tests.stacks.chat.architectures import two_regions
 from tests.stacks.chat.clients import AWAY, HOME, REGIONS, Chat, Room, User, live
 
 # In every Region, of a message; the consumers of a queue each.
 EVERYWHERE = ("MessagesPublisher", "MessagesArchiver", "LiveChannelsPublisher")
 NOTICES = ("NoticesNotifier", "NoticesNotificationsIntakeFunction", "NoticesNotificationsDeliveryFunction")
-
-
-@pytest.fixture(scope="session")
-def chat(local_cloud: LocalCloud, deployed: Callable[..., Deployment]) -> Chat:
-    return Chat(local_cloud, deployed(two_regions))
-
-
-@pytest.fixture
-def room(chat: Chat) -> Room:
-    return Room(chat)
 
 
 @pytest.fixture

@@ -228,6 +228,16 @@ def visitors(chromium: Browser, chat: Chat, site: str) -> Iterator[Visitors]:
     assert visitors.close() == []
 
 
+@pytest.fixture
+def two(visitors: Visitors) -> tuple[Someone, Someone, str]:
+    """Two people in one room, each in a Region of their own."""
+    hanako, liam = visitors.person("Hanako", HOME), visitors.person("Liam", AWAY)
+    room, _ = visitors.room(hanako.account, liam.account)
+    hanako.open(room)
+    liam.open(room)
+    return hanako, liam, room
+
+
 @pytest.fixture(scope="session")
 def violations() -> Callable[[Page], list[str]]:
     """Return a function that says what axe finds on a page, contrast included."""

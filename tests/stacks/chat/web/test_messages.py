@@ -13,16 +13,6 @@ pytestmark = pytest.mark.browser
 Violations = Callable[[Page], list[str]]
 
 
-@pytest.fixture
-def two(visitors: Visitors) -> tuple[Someone, Someone, str]:
-    """Two people in one room, each in a Region of their own."""
-    hanako, liam = visitors.person("Hanako", HOME), visitors.person("Liam", AWAY)
-    room, _ = visitors.room(hanako.account, liam.account)
-    hanako.open(room)
-    liam.open(room)
-    return hanako, liam, room
-
-
 def message(someone: Someone, text: str) -> Locator:
     return someone.page.locator(".message[data-id]", has_text=text)
 

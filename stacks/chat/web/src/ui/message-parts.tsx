@@ -117,6 +117,35 @@ export function EditForm({ message, room }: { message: Shown; room: RoomStore })
   );
 }
 
+/** What waits to be stored, and for how long when that is known. */
+export function Waits({ waits, online }: { waits: number | undefined; online: boolean }): VNode {
+  return (
+    <>
+      <Icon name="clock" />
+      {waits === undefined ? t(online ? "sending" : "queued") : t("outgoingWaits", { seconds: waits })}
+    </>
+  );
+}
+
+interface RetryOrDiscardProps {
+  id: string;
+  queue: { retry(id: string): void; discard(id: string): void };
+}
+
+/** What can be done with something that was refused. */
+export function RetryOrDiscard({ id, queue }: RetryOrDiscardProps): VNode {
+  return (
+    <>
+      <button type="button" class="link-button" onClick={() => queue.retry(id)}>
+        {t("retry")}
+      </button>
+      <button type="button" class="link-button" onClick={() => queue.discard(id)}>
+        {t("discard")}
+      </button>
+    </>
+  );
+}
+
 /** Whether a message was edited, and what becomes of a change that waits to be stored. */
 export function ChangeState({ message, room }: { message: Shown; room: RoomStore }): VNode | null {
   const { changes, online } = room.services;
@@ -127,23 +156,12 @@ export function ChangeState({ message, room }: { message: Shown; room: RoomStore
       <span class="not-saved" role="alert">
         <Icon name="alert" />
         {t("notSaved", { reason })}
-        <button type="button" class="link-button" onClick={() => changes.retry(id)}>
-          {t("retry")}
-        </button>
-        <button type="button" class="link-button" onClick={() => changes.discard(id)}>
-          {t("discard")}
-        </button>
+        <RetryOrDiscard id={id} queue={changes} />
       </span>
     );
   }
   if (waiting !== undefined) {
-    const { waits } = waiting;
-    return (
-      <>
-        <Icon name="clock" />
-        {waits === undefined ? t(online.value ? "sending" : "queued") : t("outgoingWaits", { seconds: waits })}
-      </>
-    );
+    return <Waits waits={waiting.waits} online={online.value} />;
   }
   return edited === undefined ? null : (
     <span title={t("editedAt", { moment: formatMoment(new Date(edited.at)) })}>{t("edited")}</span>

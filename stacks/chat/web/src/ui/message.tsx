@@ -13,7 +13,7 @@ import { Icon } from "./icons.tsx";
 import { Linked } from "./linked.tsx";
 import { onMessageKey } from "./message-keys.ts";
 import { MessageMenu } from "./message-menu.tsx";
-import { ChangeState, EditForm, Quote, Reactions } from "./message-parts.tsx";
+import { ChangeState, EditForm, Quote, Reactions, RetryOrDiscard, Waits } from "./message-parts.tsx";
 import { useIs } from "./use-is.ts";
 
 interface MessageProps {
@@ -141,23 +141,13 @@ interface OutgoingProps {
 function OutgoingState({ outgoing: { client_message_id: id, refused, waits }, room }: OutgoingProps): VNode {
   const { online, outbox } = room.services;
   if (refused === undefined) {
-    return (
-      <>
-        <Icon name="clock" />
-        {waits === undefined ? t(online.value ? "sending" : "queued") : t("outgoingWaits", { seconds: waits })}
-      </>
-    );
+    return <Waits waits={waits} online={online.value} />;
   }
   return (
     <>
       <Icon name="alert" />
       {t("refused", { reason: refused })}
-      <button type="button" class="link-button" onClick={() => outbox.retry(id)}>
-        {t("retry")}
-      </button>
-      <button type="button" class="link-button" onClick={() => outbox.discard(id)}>
-        {t("discard")}
-      </button>
+      <RetryOrDiscard id={id} queue={outbox} />
     </>
   );
 }
