@@ -48,6 +48,7 @@ MODULE_OF = {
     "add_composite_alarm": "cdp_constructs.operations.alarm_topic",
     "add_dashboard": "cdp_constructs.operations.dashboards",
     "add_growth_alarms": "cdp_constructs.operations.growth",
+    "add_log_queries": "cdp_constructs.operations.log_queries",
     "add_mail": "cdp_constructs.operations.alarm_topic",
     "alarms_of": "cdp_constructs.core.alarms",
     "is_placeholder": "cdp_constructs.operations.placeholders",

@@ -86,6 +86,7 @@ class CertificateLife:
             handler="iot/certificates",
             description="Retires certificates that devices no longer use; registers devices of an own CA",
             invocation=Invocation.EVENT_SOURCE,
+            correlates=True,
             timeout=seconds(30),
             environment={
                 "ALLOW_LIST": table.table_name,

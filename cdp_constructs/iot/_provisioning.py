@@ -46,6 +46,7 @@ def add_hook(
         description="Decides which devices get an identity",
         invocation=Invocation.REQUEST,
         publishes_metrics=True,
+        correlates=True,
         # AWS IoT waits 5 seconds for the answer: https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
         timeout=seconds(5),
         memory_size=512,

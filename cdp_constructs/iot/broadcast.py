@@ -73,6 +73,7 @@ class Broadcast(Construct):
             handler="iot/broadcasts",
             description="Sends commands to many devices, at once or staged",
             invocation=Invocation.REQUEST,
+            correlates=True,
             environment={
                 "APP": fleet.topics.app,
                 "GROUPS": json.dumps({context: group.attr_arn for context, group in groups.items()}),

@@ -23,6 +23,7 @@ from cdp_constructs.core.queues import (
 from cdp_constructs.core.tables import add_item_table
 from cdp_constructs.core.validation import check_regions
 from cdp_constructs.messaging._mail_feedback import add_configuration_set, queue_mail_feedback
+from cdp_constructs.messaging._mail_refusals import add_refused_mail_alarm
 from cdp_constructs.messaging._notification_checks import (
     check_platform_applications,
     check_sender,
@@ -193,6 +194,7 @@ class Notifications(Construct):
         self.delivery_function = add_delivery(
             self, identity=identity, sender=sender, unsubscribe_url=unsubscribe_url, issuer=issuer, logging=logging
         )
+        add_refused_mail_alarm(self, alarm_topic)
         add_feedback(self, logging)
         self.unsubscribe_function = add_unsubscribe(self, logging)
 
@@ -229,6 +231,10 @@ class Notifications(Construct):
     def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Mails that SES did not take, repetitions included, per 5 minutes by default."""
         return function_metric(self.delivery_function, "RejectedMails", period=period)
+
+    def metric_sending_disabled(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Those of ``metric_rejected`` that SES refused to any address: the account or the identity may not send."""
+        return function_metric(self.delivery_function, "SendingDisabled", period=period)
 
     def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Age in seconds of the oldest notice that was not kept yet, per minute by default."""

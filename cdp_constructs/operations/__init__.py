@@ -1,1 +1,1 @@
-"""What operators of a system need beside its patterns: a topic for alarms, dashboards, and checked configuration."""
+"""What operators of a system need beside its patterns: alarms, dashboards, log queries, and checked configuration."""

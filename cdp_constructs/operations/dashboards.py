@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -24,7 +25,7 @@ _ROW = 24
 
 @checks_options
 class StackContents:
-    """The alarms, queues and functions of a finished stack, found with one walk over its construct tree.
+    """The alarms, queues, functions and log groups of a finished stack, found with one walk over its construct tree.
 
         contents = StackContents(self)
         add_composite_alarm(self, "SystemAlarm", contents.alarms, alarm_topic=alarms.topic, what="this system")
@@ -35,6 +36,7 @@ class StackContents:
         queues: By their path in the stack, which alarms and runbooks name.
         functions: Likewise.
         topics: Likewise.
+        log_groups: Those that the stack makes, likewise.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -49,6 +51,7 @@ class StackContents:
         self.queues = by_path(sqs.Queue)
         self.functions = by_path(lambda_.Function)
         self.topics = by_path(sns.Topic)
+        self.log_groups = by_path(logs.CfnLogGroup)
         self._within = within
 
     def alarm(self, path: str) -> cloudwatch.Alarm:

@@ -27,9 +27,12 @@ async def execute(commands: Mapping[str, Command], session: Session, request: An
     Args:
         commands: The commands by name.
         session: The connection that the command came by.
-        request: ``{"session", "command", "arguments"?, "expires_at"?}``; anything else is rejected.
+        request: ``{"session", "command", "arguments"?, "expires_at"?, "traceparent"?}``; anything else is rejected.
     """
     response: dict[str, Any] = {"session": request.get("session") if isinstance(request, dict) else None}
+    if isinstance(request, dict) and "traceparent" in request:
+        # By it the back end knows whose command this answers.
+        response["traceparent"] = request["traceparent"]
     if not isinstance(request, dict) or not isinstance(request.get("command"), str):
         return response | {"status": "rejected", "reason": "a command is an object with session and command"}
     expires_at = request.get("expires_at")

@@ -1,11 +1,18 @@
-"""A stack whose operators get mails of alarms, one state for everything, and a dashboard."""
+"""A stack whose operators get mails of alarms, one state for everything, a dashboard, and saved log queries."""
 
 from typing import Any
 
 from aws_cdk import Stack
 from constructs import Construct
 
-from cdp_constructs import AlarmTopic, SnsSqsFanout, StackContents, add_composite_alarm, add_dashboard
+from cdp_constructs import (
+    AlarmTopic,
+    SnsSqsFanout,
+    StackContents,
+    add_composite_alarm,
+    add_dashboard,
+    add_log_queries,
+)
 from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.dashboards import graph
 
@@ -24,3 +31,4 @@ class ShopStack(Stack):
         contents = StackContents(self)
         add_composite_alarm(self, "ShopAlarm", contents.alarms, alarm_topic=alarms.topic, what="the shop")
         add_dashboard(self, "Dashboard", contents, rows=[[graph("Orders", orders.metric_published())]])
+        add_log_queries(self, "LogQueries", contents)

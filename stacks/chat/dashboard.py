@@ -100,9 +100,10 @@ def people_row(
         graph("Downloads (CloudFront)", *downloads, region=_CLOUDFRONT),
     ]
     if notifications is not None:
-        sent = [notifications.metric_sent("mail"), notifications.metric_sent("push"), notifications.metric_rejected()]
+        sent = [notifications.metric_sent("mail"), notifications.metric_sent("push")]
+        refused = [notifications.metric_rejected(), notifications.metric_sending_disabled()]
         returned = [_metric("AWS/SES", name, {}, name.lower()) for name in ("Bounce", "Complaint")]
-        row.append(graph("Notices: sent, refused, returned", *sent, *returned))
+        row.append(graph("Notices: sent, refused, returned", *sent, *refused, *returned))
     return row
 
 

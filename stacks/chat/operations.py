@@ -1,10 +1,11 @@
-"""The operators' view of the chat: one alarm for a Region, and a dashboard."""
+"""The operators' view of the chat: one alarm for a Region, saved log queries, and a dashboard."""
 
 from typing import TYPE_CHECKING
 
 from cdp_constructs.operations.alarm_topic import add_composite_alarm
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
 from cdp_constructs.operations.growth import add_growth_alarms
+from cdp_constructs.operations.log_queries import add_log_queries
 from stacks.chat import dashboard
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ def add_operations(
     issuer: "TokenIssuer",
     notifications: "Notifications | None",
 ) -> None:
-    """Add the composite alarm and the dashboard to a Region's stack, which must be complete.
+    """Add the composite alarm, the saved queries and the dashboard to a Region's stack, which must be complete.
 
     The dashboard has what users notice on top, then what the chat depends on, then the queues and the functions.
     """
     contents = StackContents(stack)
     add_growth_alarms(stack, "DeadLetters", contents, alarm_topic=alarm_topic)
     add_composite_alarm(stack, "RegionAlarm", contents.alarms, alarm_topic=alarm_topic, what="this Region")
+    add_log_queries(stack, "LogQueries", contents)
     add_dashboard(
         stack,
         "Dashboard",

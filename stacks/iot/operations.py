@@ -1,4 +1,4 @@
-"""The operators' view of the IoT system: one alarm for all of it, and a dashboard."""
+"""The operators' view of the IoT system: one alarm for all of it, saved log queries, and a dashboard."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from cdp_constructs.core.periods import minute
 from cdp_constructs.operations.alarm_topic import add_composite_alarm
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
 from cdp_constructs.operations.growth import add_growth_alarms
+from cdp_constructs.operations.log_queries import add_log_queries
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
@@ -28,12 +29,13 @@ def add_operations(
     commands: "PointToPoint",
     webhook: "WebhookAutomation",
 ) -> None:
-    """Add the composite alarm and the dashboard to the system's stack, which must be complete."""
+    """Add the composite alarm, the saved queries and the dashboard to the system's stack, which must be complete."""
     contents = StackContents(stack)
     add_growth_alarms(stack, "DeadLetters", contents, alarm_topic=alarm_topic)
     add_composite_alarm(stack, "SystemAlarm", contents.alarms, alarm_topic=alarm_topic, what="this system")
     speed, batch = telemetry.speed, telemetry.batch
     rules = (_matched(rule.rule.rule_name, kind) for kind, rule in telemetry.rules.items())
+    add_log_queries(stack, "LogQueries", contents)
     add_dashboard(
         stack,
         "Dashboard",

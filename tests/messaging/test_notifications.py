@@ -199,13 +199,36 @@ def test_no_failure_is_dropped(build: Callable[..., Any], synthesis: Synthesis) 
 
 def test_every_place_for_failures_and_the_reputation_have_alarms(synthesis: Synthesis) -> None:
     alarms = [item["Properties"] for item in synthesis(all_options).resources("AWS::CloudWatch::Alarm").values()]
-    assert sorted(alarm["MetricName"] for alarm in alarms) == [
+    assert sorted(alarm["MetricName"] for alarm in alarms if "MetricName" in alarm) == [
         *3 * ["ApproximateNumberOfMessagesVisible"],
         "Reputation.BounceRate",
         "Reputation.ComplaintRate",
     ]
+    assert len(alarms) == 6
     assert all(alarm["AlarmActions"] for alarm in alarms)
     assert not synthesis(defaults).resources("AWS::CloudWatch::Alarm")
+
+
+def test_refused_mail_has_an_alarm_that_a_single_address_does_not_raise(synthesis: Synthesis) -> None:
+    synthesised = synthesis(all_options)
+    (alarm,) = (
+        item["Properties"]
+        for item in synthesised.resources("AWS::CloudWatch::Alarm").values()
+        if "Metrics" in item["Properties"]
+    )
+    metrics = {one["Id"]: one.get("MetricStat", {}).get("Metric", {}).get("MetricName") for one in alarm["Metrics"]}
+    assert {metrics["refused"], metrics["disabled"]} == {"RejectedMails", "SendingDisabled"}
+    (expression,) = (one["Expression"] for one in alarm["Metrics"] if "Expression" in one)
+    assert expression == "IF(disabled >= 1 OR refused >= 10, refused, 0)"
+    periods = {one["MetricStat"]["Period"] for one in alarm["Metrics"] if "MetricStat" in one}
+    assert (periods, alarm["EvaluationPeriods"], alarm["Threshold"]) == ({300}, 1, 1)
+    # What it relies on: how often one address is tried within a period.
+    (visibility,) = (
+        queue["Properties"]["VisibilityTimeout"]
+        for name, queue in synthesised.resources("AWS::SQS::Queue").items()
+        if name.startswith("NoticesTimerQueue")
+    )
+    assert 2 * visibility > 300
 
 
 def test_mail_is_encrypted_on_its_way_and_its_feedback_is_heard(synthesis: Synthesis) -> None:
@@ -357,6 +380,7 @@ def test_metrics_and_alarms_are_those_of_these_notifications(cdk_app: App) -> No
         "ComplaintRateAlarm",
         "DeadLetterQueueAlarm",
         "FeedbackDeadLetterQueueAlarm",
+        "RefusedMailAlarm",
         "TimerDeadLetterQueueAlarm",
     }
 

@@ -7,6 +7,7 @@ import pytest
 from aws_cdk import Annotations, App, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations as Found
@@ -19,6 +20,7 @@ from cdp_constructs.core.runbooks import page_of, use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic, add_composite_alarm, warn_without_receiver
 from cdp_constructs.operations.dashboards import StackContents, add_dashboard, graph
 from cdp_constructs.operations.growth import add_growth_alarms
+from cdp_constructs.operations.log_queries import CORRELATION_ID, add_log_queries
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.operations import ShopStack
 
@@ -203,3 +205,38 @@ def test_a_dead_letter_queue_that_grows_has_an_alarm_without_a_recovery(cdk_app:
     assert "OKActions" not in first
     [expression] = [metric["Expression"] for metric in second["Metrics"] if "Expression" in metric]
     assert expression == "SUM([IF(DIFF(q0) > 0 AND q0 > DIFF(q0), DIFF(q0), 0)])"
+
+
+def queries_of(stack: Stack) -> dict[str, dict[str, Any]]:
+    found = Template.from_stack(stack).find_resources("AWS::Logs::QueryDefinition")
+    return {item["Properties"]["Name"]: item["Properties"] for item in found.values()}
+
+
+def test_saved_queries_search_all_log_groups_of_the_stack(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Asked")
+    groups = [stack.resolve(logs.LogGroup(stack, f"Log{number}").log_group_name) for number in range(2)]
+    made = add_log_queries(stack, "LogQueries", StackContents(stack))
+    assert [query.node.path for query in made] == ["Asked/LogQueries/OneId", "Asked/LogQueries/Errors"]
+    found = queries_of(stack)
+    assert set(found) == {"Asked/One id", "Asked/Errors by function"}
+    assert all(query["LogGroupNames"] == groups for query in found.values())
+    assert f"filter @message like /{CORRELATION_ID}/" in found["Asked/One id"]["QueryString"]
+    assert "count(*) as errors" in found["Asked/Errors by function"]["QueryString"]
+
+
+def test_a_query_searches_no_more_log_groups_than_aws_allows(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Large")
+    for number in range(51):
+        logs.LogGroup(stack, f"Log{number}")
+    add_log_queries(stack, "LogQueries", StackContents(stack))
+    assert {name: len(query["LogGroupNames"]) for name, query in queries_of(stack).items()} == {
+        "Large/One id": 50,
+        "Large/Errors by function": 50,
+        "Large/One id (2)": 1,
+        "Large/Errors by function (2)": 1,
+    }
+
+
+def test_a_stack_without_log_groups_has_no_queries(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Silent")
+    assert add_log_queries(stack, "LogQueries", StackContents(stack)) == []

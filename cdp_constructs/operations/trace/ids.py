@@ -1,4 +1,4 @@
-"""What an operator may know an item by: a correlation id, a ``traceparent``, or a UUID."""
+"""What an operator may know an item by: a correlation id, a ``traceparent``, a UUID, or a certificate of AWS IoT."""
 
 import re
 
@@ -8,6 +8,7 @@ __all__ = ["correlation_id", "written"]
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
+_CERTIFICATE = re.compile(r"([0-9a-f]{32})[0-9a-f]{32}")
 
 
 def correlation_id(text: str) -> str:
@@ -19,9 +20,14 @@ def correlation_id(text: str) -> str:
     lower = text.strip().lower()
     if found := _TRACEPARENT.fullmatch(lower):
         return found[1]
+    if found := _CERTIFICATE.fullmatch(lower):
+        return found[1]
     if _UUID.fullmatch(lower):
         return lower.replace("-", "")
-    raise OperatorError(f"{text!r} is no id: give 32 hexadecimal digits, a traceparent, or a UUID such as a session's")
+    raise OperatorError(
+        f"{text!r} is no id: give 32 hexadecimal digits, a traceparent, a UUID such as a session's, or the id of a "
+        "certificate"
+    )
 
 
 def written(identity: str) -> tuple[str, str]:

@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import boto3
 import pytest
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 
 from cdp_constructs import Aggregation, Broadcast, DeviceFleet, FanoutNotification, PointToPoint
 from cdp_constructs.local import Deployment, LocalCloud
+from cdp_constructs.operations.deployed.stacks import DeployedStack
+from cdp_constructs.operations.trace.ids import correlation_id
+from cdp_constructs.operations.trace.way import Way, follow
 from cdp_constructs.testing import architecture, eventually
 from cdp_device.device import Device
 from cdp_device.sensors import SimulatedHygrometer
@@ -289,3 +295,35 @@ def test_what_all_devices_say_comes_together_in_the_stream(place: Sites) -> None
         "together-2": "factory",
     }
     assert all({"type", "received_at", "humidity"} <= set(together[message]) for message in sent)
+
+
+def test_a_claim_and_a_broadcast_are_followed_by_one_id_each(place: Sites, local_cloud: LocalCloud) -> None:
+    identity = uuid4().hex
+    device = place.device("followed")
+
+    async def broadcast() -> None:
+        async with running(device):
+            await place.ask(
+                "Broadcasts",
+                operation="broadcast",
+                command="measure",
+                context="home",
+                traceparent=f"00-{identity}-{'1' * 16}-01",
+            )
+            await see(lambda: way(identity, "PointToPointOutcomeFunction"))
+
+    key, secret = local_cloud.root.credentials()
+    session = boto3.Session(key, secret, region_name="us-east-1")
+    stack = DeployedStack("DeviceMessagingSites", session, endpoint_url=local_cloud.endpoint)
+
+    def way(text: str, last: str) -> Way | None:
+        found = follow([stack], correlation_id(text), since=time.time() - 900)
+        return found if last in found.places() else None
+
+    asyncio.run(broadcast())
+    sent = eventually(lambda: way(identity, "PointToPointOutcomeFunction"), what="the device's response")
+    assert (sent.places()[0], sent.stops) == ("BroadcastFunction", [])
+    certificate = json.loads((place.folder / "followed" / "identity.json").read_text())["certificate_id"]
+    claimed = eventually(lambda: way(certificate, "FleetCertificatesFunction"), what="the certificate in use")
+    assert claimed.places() == ["FleetRegistrationFunction", "FleetCertificatesFunction"]
+    assert claimed.stops == []

@@ -115,28 +115,30 @@ def test_a_failing_table_takes_the_region_out_and_its_return_brings_it_back(loca
         response = get("/serving/deep")
         assert response.status_code == 503
         assert response.json()["status"] == "failing"
-        assert response.json()["dependencies"]["table"]["status"] == "failing"
+        table = response.json()["dependencies"]["table"]
+        assert (table["status"], table["error"]) == ("failing", "other")
         assert get("/serving").status_code == 200, "the shallow route asks nobody"
     assert get("/serving/deep").status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("service", "dependency", "error"),
+    ("service", "dependency", "error", "said"),
     [
-        ("s3", "bucket", "InternalError"),
-        ("sqs", "queue", "ServiceUnavailable"),
-        ("sns", "topic", "InternalError"),
+        ("s3", "bucket", "SlowDown", "throttled"),
+        ("sqs", "queue", "ServiceUnavailable", "other"),
+        ("sns", "topic", "InternalError", "other"),
     ],
 )
 def test_a_failing_soft_dependency_only_degrades_the_region(
-    local_cloud: LocalCloud, get: Get, *, service: str, dependency: str, error: str
+    local_cloud: LocalCloud, get: Get, *, service: str, dependency: str, error: str, said: str
 ) -> None:
     with local_cloud.inject_fault(service, REGION, error=error):
         response = get("/serving/deep")
     assert response.status_code == 200
     body = response.json()
     assert body["status"] == "degraded"
-    assert [name for name, found in body["dependencies"].items() if found["status"] == "failing"] == [dependency]
+    failing = {name: found["error"] for name, found in body["dependencies"].items() if found["status"] == "failing"}
+    assert failing == {dependency: said}
 
 
 def test_another_regions_outage_is_not_ours(local_cloud: LocalCloud, get: Get) -> None:
@@ -152,7 +154,7 @@ def test_a_hanging_dependency_does_not_hold_the_answer(get: Get) -> None:
     body = response.json()
     assert body["status"] == "degraded"
     hanging = body["dependencies"]["http"]
-    assert (hanging["status"], hanging["hard"]) == ("failing", False)
+    assert (hanging["status"], hanging["hard"], hanging["error"]) == ("failing", False, "timeout")
     # The time budget of this check is 400 ms; a busy machine notices its end a little later.
     assert 400 <= hanging["latency_ms"] < 600
     assert body["dependencies"]["table"]["status"] == "ok"

@@ -6,13 +6,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.handlers import import_handler
+from tests.handlers import import_handler, log_of
 
 
 class Table:
@@ -184,3 +185,15 @@ def test_registration_that_was_begun_is_finished(keeper: ModuleType, table: Tabl
     registry.errors["create_thing"] = "ResourceAlreadyExistsException"
     keeper.register("c1")
     assert registry.statuses() == {"c1": "ACTIVE"}
+
+
+def test_lines_about_a_certificate_in_use_have_the_id_of_its_claim(
+    keeper: ModuleType, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = log_of(keeper, monkeypatch)
+    used = "c" * 32 + "d" * 32
+    table.items["s1"] = {"certificate_id": used, "next_certificate_id": used, "certificates": {used}}
+    body = json.dumps({"thing": "s1", "certificate_id": used})
+    keeper.work(SQSRecord({"messageId": "m1", "body": body}))
+    (line,) = map(json.loads, log.getvalue().splitlines())
+    assert (line["message"], line["correlation_id"], line["message_id"]) == ("Certificate in use", "c" * 32, "m1")

@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
-from tests.handlers import import_handler
+from tests.handlers import import_handler, log_of
 
 
 class Table:
@@ -63,6 +63,25 @@ def answer(outcomes: ModuleType, **message: Any) -> None:
 def encoded(text: bytes) -> str:
     """Encode a message as the rule does."""
     return base64.b64encode(text).decode()
+
+
+@pytest.mark.parametrize(
+    ("returned", "logged"),
+    [
+        ({"traceparent": f"00-{'a' * 32}-{'1' * 16}-01"}, "a" * 32),
+        ({"traceparent": "forged\nline"}, "5" * 32),
+        ({}, "5" * 32),
+    ],
+)
+def test_lines_have_the_id_that_the_device_returns_and_otherwise_the_session(
+    outcomes: ModuleType, monkeypatch: pytest.MonkeyPatch, returned: dict[str, str], logged: str
+) -> None:
+    log = log_of(outcomes, monkeypatch)
+    session = "55555555-5555-5555-5555-555555555555"
+    answer(outcomes, session=session, **returned)
+    lines = [json.loads(line) for line in log.getvalue().splitlines() if session in line]
+    assert lines
+    assert {line["correlation_id"] for line in lines} == {logged}
 
 
 def time_out(outcomes: ModuleType) -> None:

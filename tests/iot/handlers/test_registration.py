@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.handlers import import_handler
+from tests.handlers import import_handler, log_of
 
 
 class Table:
@@ -278,3 +278,14 @@ def test_pending_item_of_an_earlier_version_has_its_window_from_its_last_change(
     assert ask(hook, new="c3")["allowProvisioning"] is False
     del table.items["s1"]["claimed_at"]
     assert ask(hook, new="c3")["allowProvisioning"] is False
+
+
+@pytest.mark.parametrize("serial_number", ["s1", "unknown"])
+def test_lines_have_the_first_half_of_the_certificates_id(
+    hook: ModuleType, table: Table, monkeypatch: pytest.MonkeyPatch, serial_number: str
+) -> None:
+    log = log_of(hook, monkeypatch)
+    table.items["s1"] = {"serial_number": "s1", "context": "home"}
+    ask(hook, serial_number, client=f"claim-{serial_number}", new="c" * 32 + "d" * 32)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["correlation_id"] for line in lines] == ["c" * 32]

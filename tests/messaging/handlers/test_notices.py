@@ -272,8 +272,17 @@ def test_a_user_pool_that_does_not_answer_is_asked_again_later(
     assert people.forgotten == []
 
 
-def deliver(load: Load, people: People, *, quiet: list[int] | None = None, **changes: Any) -> list[dict[str, Any]]:
+def deliver(
+    load: Load,
+    people: People,
+    *,
+    quiet: list[int] | None = None,
+    counted: dict[str, int] | None = None,
+    **changes: Any,
+) -> list[dict[str, Any]]:
     module = load("delivery")
+    if counted is not None:
+        module.count = lambda name, value=1: counted.update({name: value})  # type: ignore[attr-defined]
     module.channels.ses, module.people = Mailbox(), people  # type: ignore[attr-defined]
     module.waiting = SimpleNamespace(done=lambda *_: None)  # type: ignore[attr-defined]
     notices = [{**notice(body=f"n{number}"), "at_ms": number} for number in (1, 2, 3)]
@@ -299,6 +308,36 @@ def test_a_refused_mail_is_logged_by_its_user_and_room_and_without_the_address(
     assert said == {"user": "ann", "topic": "room", "template": "digest"}
     assert line.levelname == "ERROR"
     assert "ann@example.org" not in caplog.text
+
+
+UNVERIFIED = "Email address is not verified. The following identities failed the check in region US-EAST-1: "
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "disabled"),
+    [
+        ("MessageRejected", "Illegal address", 0),
+        ("MessageRejected", f"{UNVERIFIED}ann@example.org", 0),
+        ("MessageRejected", f"{UNVERIFIED}notices@example.com, ann@example.org", 1),
+        ("BadRequestException", "", 0),
+        ("TooManyRequestsException", "", 0),
+        ("AccountSuspendedException", "", 1),
+        ("SendingPausedException", "", 1),
+        ("MailFromDomainNotVerifiedException", "", 1),
+        ("AccessDeniedException", "", 1),
+    ],
+)
+def test_a_refusal_that_any_mail_would_get_is_told_from_one_of_a_single_address(
+    load: Load, monkeypatch: pytest.MonkeyPatch, code: str, text: str, disabled: int
+) -> None:
+    def refuse(_self: Mailbox, **_mail: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": text}}, "SendEmail")
+
+    monkeypatch.setattr(Mailbox, "send_email", refuse)
+    counted: dict[str, int] = {}
+    with pytest.raises(ClientError, match=code):
+        deliver(load, People(Preferences(mail=True, address="ann@example.org")), counted=counted)
+    assert counted == {"RejectedMails": 1, "SendingDisabled": disabled}
 
 
 def test_mail_has_the_encoded_sender_and_the_way_out(load: Load) -> None:

@@ -10,7 +10,13 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ParamValidationError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 from botocore.stub import Stubber
 
 from tests.handlers import import_handler
@@ -68,8 +74,9 @@ def fails() -> None:
     raise EndpointConnectionError(endpoint_url="https://orders-table.internal")
 
 
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "arn:aws:dynamodb:::table/orders"}}, "GetItem")
+def refused(code: str, *, status: int = 400) -> ClientError:
+    response = {"Error": {"Code": code, "Message": "arn:aws:dynamodb:::table/orders"}}
+    return ClientError({**response, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetItem")  # type: ignore[arg-type, typeddict-item]  # the rest is not read
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
@@ -98,7 +105,9 @@ def test_a_failing_hard_dependency_is_503(load: Load, capsys: pytest.CaptureFixt
     status, body = call(checker)
     assert (status, body["status"]) == (503, "failing")
     assert body["dependencies"]["table"]["status"] == "failing"
+    assert body["dependencies"]["table"]["error"] == "unreachable"
     assert body["dependencies"]["bucket"]["status"] == "ok"
+    assert "error" not in body["dependencies"]["bucket"]
     assert counted(capsys) == {"HardFailures": 1, "SoftFailures": 0, "CheckerErrors": 0}
 
 
@@ -108,6 +117,7 @@ def test_a_failing_soft_dependency_degrades_but_stays_200(load: Load, capsys: py
     status, body = call(checker)
     assert (status, body["status"]) == (200, "degraded")
     assert body["dependencies"]["bucket"]["status"] == "failing"
+    assert body["dependencies"]["bucket"]["error"] == "unreachable"
     assert counted(capsys) == {"HardFailures": 0, "SoftFailures": 1, "CheckerErrors": 0}
 
 
@@ -120,7 +130,12 @@ def test_a_hanging_dependency_does_not_hold_the_answer(load: Load) -> None:
     took = time.monotonic() - started
     released.set()
     assert status == 503
-    assert body["dependencies"]["table"] == {"status": "failing", "hard": True, "latency_ms": 200}
+    assert body["dependencies"]["table"] == {
+        "status": "failing",
+        "hard": True,
+        "latency_ms": 200,
+        "error": "timeout",
+    }
     assert body["dependencies"]["bucket"]["status"] == "ok"
     assert 0.2 <= took < 1.0, "it hangs for ever, and the budget is 0.2 s"
 
@@ -171,16 +186,24 @@ def test_a_broken_configuration_fails_open_even_while_the_module_is_loaded(load:
     assert call(checker) == (200, {"status": "unknown", "dependencies": {}})
 
 
-def test_the_answer_names_no_resource_and_no_error(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_has_a_word_of_a_closed_list_and_nothing_of_the_error(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
     checker = load()
 
     def denied() -> None:
         raise refused("AccessDenied")
 
-    depend(checker, first=(True, fails), second=(True, denied))
+    def unheard_of() -> None:
+        raise refused("OrdersShardIsOnFire")
+
+    depend(checker, first=(True, fails), second=(True, denied), third=(True, unheard_of))
     body = checker.handler(DEEP, CONTEXT)["body"]
-    assert not any(word in body for word in ("orders", "arn:", "Endpoint", "Denied"))
-    assert "orders-table.internal" in capsys.readouterr().out, "the log has what the answer leaves out"
+    errors = {name: found["error"] for name, found in json.loads(body)["dependencies"].items()}
+    assert errors == {"first": "unreachable", "second": "denied", "third": "other"}
+    assert not any(word in body for word in ("orders", "Orders", "arn:", "Endpoint", "Denied"))
+    logged = capsys.readouterr().out
+    assert all(text in logged for text in ("orders-table.internal", "OrdersShardIsOnFire")), "the log has it all"
 
 
 def test_answers_are_not_to_be_stored_by_anybody_on_the_way(load: Load) -> None:
@@ -227,26 +250,35 @@ def test_a_check_without_dependencies_is_ok(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "own"),
+    ("error", "own", "code"),
     [
-        (refused("AccessDeniedException"), True),
-        (refused("AuthorizationError"), True),
-        (refused("ValidationException"), True),
-        (ParamValidationError(report="no such parameter"), True),
-        (TypeError("a bug"), True),
-        (refused("InternalServerError"), False),
-        (refused("ResourceNotFoundException"), False),
-        (refused("NoSuchBucket"), False),
-        (refused("ThrottlingException"), False),
-        (ConnectTimeoutError(endpoint_url="https://x"), False),
-        (EndpointConnectionError(endpoint_url="https://x"), False),
-        (ConnectionRefusedError(), False),
-        (TimeoutError(), False),
+        (refused("AccessDeniedException"), True, "denied"),
+        (refused("AuthorizationError"), True, "denied"),
+        (refused("ValidationException"), True, "other"),
+        (ParamValidationError(report="no such parameter"), True, "other"),
+        (TypeError("a bug"), True, "other"),
+        (refused("InternalServerError"), False, "other"),
+        (refused("ResourceNotFoundException"), False, "missing"),
+        (refused("NoSuchBucket"), False, "missing"),
+        (refused("AWS.SimpleQueueService.NonExistentQueue"), False, "missing"),
+        (refused("NotFound"), False, "missing"),
+        (refused("ThrottlingException"), False, "throttled"),
+        (refused("SlowDown"), False, "throttled"),
+        (refused("RequestTimeout"), False, "timeout"),
+        (refused("NewThrottle", status=429), False, "throttled"),
+        (ConnectTimeoutError(endpoint_url="https://x"), False, "timeout"),
+        (ReadTimeoutError(endpoint_url="https://x"), False, "timeout"),
+        (EndpointConnectionError(endpoint_url="https://x"), False, "unreachable"),
+        (ConnectionRefusedError(), False, "unreachable"),
+        (TimeoutError(), False, "timeout"),
     ],
-    ids=lambda value: getattr(value, "response", {}).get("Error", {}).get("Code") or type(value).__name__,
+    ids=lambda value: (getattr(value, "response", None) or {}).get("Error", {}).get("Code") or type(value).__name__,
 )
-def test_own_mistakes_are_told_from_outages(load: Load, *, error: Exception, own: bool) -> None:
-    assert load().is_own_mistake(error) is own
+def test_own_mistakes_are_told_from_outages_and_each_has_a_word(
+    load: Load, *, error: Exception, own: bool, code: str
+) -> None:
+    checker = load()
+    assert (checker.is_own_mistake(error), checker.error_code(error)) == (own, code)
 
 
 @pytest.mark.parametrize(
@@ -315,8 +347,21 @@ def site() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/200", 200), ("/204?x=1", 200), ("/302", 200), ("/404", 503), ("/500", 503)]
+    ("path", "status", "error"),
+    [
+        ("/200", 200, None),
+        ("/204?x=1", 200, None),
+        ("/302", 200, None),
+        ("/403", 503, "denied"),
+        ("/404", 503, "missing"),
+        ("/429", 503, "throttled"),
+        ("/500", 503, "other"),
+        ("/504", 503, "timeout"),
+    ],
 )
-def test_an_http_dependency_must_answer_2xx_or_3xx(load: Load, site: str, *, path: str, status: int) -> None:
+def test_an_http_dependency_must_answer_2xx_or_3xx(
+    load: Load, site: str, *, path: str, status: int, error: str | None
+) -> None:
     entry = {"name": "site", "kind": "http", "target": f"{site}{path}", "hard": True}
-    assert call(load(DEPENDENCY_01=json.dumps(entry)))[0] == status
+    answered, body = call(load(DEPENDENCY_01=json.dumps(entry)))
+    assert (answered, body["dependencies"]["site"].get("error")) == (status, error)

@@ -8,7 +8,8 @@ Direct invocation:
     {"operation": "progress", "job"}                                                        -> {"status", "devices"}
     {"operation": "cancel", "job"}                                                          -> {"status"}
 
-Without ``context`` the command is for every device.
+Without ``context`` the command is for every device. Both take a ``traceparent``, which devices get with the command;
+without one, the session, or the end of the job's id, is the correlation id.
 """
 
 import json
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from correlation import TRACEPARENT, about, started, valid
 
 from .environment import Environment
 
@@ -55,18 +58,25 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def broadcast(
-    command: str, arguments: Any = None, context: str | None = None, expires_in: float = 60
+    command: str,
+    arguments: Any = None,
+    context: str | None = None,
+    expires_in: float = 60,
+    traceparent: str | None = None,
 ) -> dict[str, Any]:
     """Publish a command for all devices of a context that are connected now."""
     target = _known(context)
-    session = str(uuid.uuid4())
+    session, carried = _session(traceparent)
     request = {
         "session": session,
         "command": _command(command),
         "arguments": arguments or {},
         "expires_at": time.time() + expires_in,
+        TRACEPARENT: carried,
     }
-    data.publish(topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request))
+    with about(logger, carried):
+        data.publish(topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request))
+        logger.info("Broadcast sent", session=session, context=target, command=command)
     return {"session": session}
 
 
@@ -78,10 +88,13 @@ def rollout(
     per_minute: int = 1000,
     abort_percentage: float = 20,
     timeout_minutes: int = 60,
+    traceparent: str | None = None,
 ) -> dict[str, Any]:
     """Create a job for each device of a context, also for those that are not connected now."""
     target = _known(context)
-    job = f"{environment.job_prefix}-{uuid.uuid4()}"
+    session, carried = _session(traceparent)
+    job = f"{environment.job_prefix}-{session}"
+    document = {"session": job, "command": _command(command), "arguments": arguments or {}, TRACEPARENT: carried}
     failures: list[Any] = [
         {
             "failureType": kind,
@@ -91,16 +104,18 @@ def rollout(
         }
         for kind in ("FAILED", "REJECTED", "TIMED_OUT")
     ]
-    iot.create_job(
-        jobId=job,
-        targets=[environment.groups[target]],
-        document=json.dumps({"session": job, "command": _command(command), "arguments": arguments or {}}),
-        description=f"{command} for {target}",
-        targetSelection="SNAPSHOT",
-        jobExecutionsRolloutConfig={"maximumPerMinute": int(per_minute)},
-        abortConfig={"criteriaList": failures},
-        timeoutConfig={"inProgressTimeoutInMinutes": int(timeout_minutes)},
-    )
+    with about(logger, carried):
+        iot.create_job(
+            jobId=job,
+            targets=[environment.groups[target]],
+            document=json.dumps(document),
+            description=f"{command} for {target}",
+            targetSelection="SNAPSHOT",
+            jobExecutionsRolloutConfig={"maximumPerMinute": int(per_minute)},
+            abortConfig={"criteriaList": failures},
+            timeoutConfig={"inProgressTimeoutInMinutes": int(timeout_minutes)},
+        )
+        logger.info("Job created", job=job, context=target, command=command)
     return {"job": job}
 
 
@@ -123,6 +138,17 @@ def _known(context: str | None) -> str:
         known = ", ".join(sorted(set(environment.groups) - {EVERYONE}))
         raise WrongRequestError(f"context {context!r} is none of {known}")
     return target
+
+
+def _session(traceparent: str | None) -> tuple[str, str]:
+    """Return a new session, and the ``traceparent`` of its command: the caller's, or one with the session as its id."""
+    session = uuid.uuid4()
+    if traceparent is None:
+        return str(session), started(session.hex)
+    known = valid(traceparent)
+    if known is None:
+        raise WrongRequestError("traceparent is one of W3C Trace Context, such as 00-<32 digits>-<16 digits>-01")
+    return str(session), known
 
 
 def _command(command: Any) -> str:

@@ -7,6 +7,8 @@ The queue has two kinds of messages, which may arrive twice and in any order:
 - AWS IoT saw a certificate of a registered CA for the first time: ``{"certificateId", "caCertificateId", …}``
   (just-in-time registration). Its common name is the serial number. A device on the allow-list gets its thing, group
   and policies and is activated; any other certificate is deactivated.
+
+The log lines of both have the id of the claim: the first half of the certificate's.
 """
 
 from typing import Any
@@ -20,12 +22,15 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from pydantic_core import from_json
 
+from correlation import about, correlated
+
 from .allow_list import AllowList
+from .claims import claim_of
 from .environment import Environment
 from .registry import Registry
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(event_type=EventType.SQS)
 environment = Environment.read()
 allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
 registry = Registry(boto3.client("iot"), environment)
@@ -37,14 +42,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
 
+@correlated(logger)
 def work(record: SQSRecord) -> None:
     """Work on one message, as its kind says."""
-    logger.append_keys(message_id=record.message_id)
     message = from_json(record.body, allow_inf_nan=False)
     if "caCertificateId" in message:
-        register(message["certificateId"])
+        with about(logger, claim_of(message["certificateId"])):
+            register(message["certificateId"])
     else:
-        confirm(message["thing"], message["certificate_id"])
+        with about(logger, claim_of(message["certificate_id"])):
+            confirm(message["thing"], message["certificate_id"])
 
 
 def confirm(thing: str, certificate_id: str) -> None:
@@ -65,6 +72,7 @@ def confirm(thing: str, certificate_id: str) -> None:
         allow_list.activate(thing, certificate_id, only_if_newest=True)
     if retired:
         allow_list.forget(thing, retired)
+    logger.info("Certificate in use", thing=thing, certificate=certificate_id, retired=len(retired))
 
 
 def register(certificate_id: str) -> None:
@@ -81,6 +89,7 @@ def register(certificate_id: str) -> None:
     )
     allow_list.activate(serial_number, certificate_id, only_if_newest=False)
     registry.activate(certificate_id)
+    logger.info("Registered", serial_number=serial_number, certificate=certificate_id)
 
 
 def common_name(pem: str) -> str:

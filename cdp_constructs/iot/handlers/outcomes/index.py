@@ -50,8 +50,8 @@ def record_outcome(record: SQSRecord) -> None:
         logger.warning("Rejected", reason=str(error)[:LONGEST_SHOWN], size=len(record.body))
         metrics.add_metric(name="RejectedResponses", unit=MetricUnit.Count, value=1)
         return
-    # The session is the id of the command on its way to the device and back.
-    with about(logger, started(outcome.session.replace("-", ""))):
+    # Without a traceparent the session is the id of the command on its way to the device and back.
+    with about(logger, outcome.traceparent or started(outcome.session.replace("-", ""))):
         record_end(outcome)
 
 

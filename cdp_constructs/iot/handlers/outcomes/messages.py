@@ -1,8 +1,8 @@
 """What a message says about the end of a command. Nothing here does I/O.
 
-Messages are ``{"session", "thing", "status", "result"?, "reason"?}``. The rule adds ``thing`` and ``context`` to those
-of devices, from the topic, so that a device can only end its own sessions, and encodes them as base64. ``timed_out``
-comes from the function that started the session; it has no context and is plain JSON.
+Messages are ``{"session", "thing", "status", "result"?, "reason"?, "traceparent"?}``. The rule adds ``thing`` and
+``context`` to those of devices, from the topic, so that a device can only end its own sessions, and encodes them as
+base64. ``timed_out`` comes from the function that started the session; it has no context and is plain JSON.
 """
 
 import base64
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from pydantic_core import from_json
+
+from correlation import TRACEPARENT, valid
 
 STATUSES = {"succeeded", "failed", "rejected", "expired"}
 LONGEST_SESSION = 128
@@ -32,6 +34,8 @@ class Outcome:
     result: str | None
     """As JSON."""
     reason: str | None
+    traceparent: str | None
+    """The command's, which the device returns; None where it is the session."""
 
     @classmethod
     def read(cls, body: str) -> Self:
@@ -54,6 +58,7 @@ class Outcome:
             timed_out=timed_out,
             result=json.dumps(message["result"]) if "result" in message else None,
             reason=str(message["reason"])[:LONGEST_REASON] if "reason" in message else None,
+            traceparent=valid(message.get(TRACEPARENT)),
         )
 
 

@@ -14,6 +14,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from correlation import about
+
+from ..certificates.claims import claim_of
 from .allow_list import AllowList
 from .earlier_claims import EarlierClaims
 from .environment import Environment
@@ -37,6 +40,12 @@ def earlier_claims() -> EarlierClaims:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer AWS IoT: ``{"allowProvisioning": …, "parameterOverrides": {…}}``."""
     del context
+    with about(logger, claim_of(event["certificateId"])):
+        return answer(event)
+
+
+def answer(event: dict[str, Any]) -> dict[str, Any]:
+    """Admit a device, or refuse it."""
     serial_number = event["parameters"].get("SerialNumber", "")
     try:
         item = admit(serial_number, event)

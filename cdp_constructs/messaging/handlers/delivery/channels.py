@@ -27,6 +27,18 @@ sns: "SNSClient" = boto3.client("sns", config=_CONFIG)
 # What SNS answers for an endpoint that was deleted elsewhere.
 _MISSING_ENDPOINT = {"NotFound", "InvalidParameter"}
 
+# What SES answers whoever the receiver is: the account is suspended, paused or over its quota, the identity is not
+# verified, the configuration set is missing, or the function lacks a permission.
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+_SENDING_DISABLED = {
+    "AccessDeniedException",
+    "AccountSuspendedException",
+    "LimitExceededException",
+    "MailFromDomainNotVerifiedException",
+    "NotFoundException",
+    "SendingPausedException",
+}
+
 # SES takes values of 870 characters, and a mail has 20 notices at most.
 CORRELATION_HEADER = "X-Correlation-Id"
 
@@ -69,6 +81,16 @@ def send_mail(environment: Environment, people: Notices, user: str, address: str
         # In its sandbox SES names the receiver, whose address logs must not have.
         error.args = (str(error).replace(address, "the receiver"),)
         raise
+
+
+def is_sending_disabled(environment: Environment, error: Exception) -> bool:
+    """Tell a refusal that any mail would get from one that is about this mail or its receiver."""
+    if not isinstance(error, ClientError):
+        return False
+    code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    # "Email address is not verified. The following identities failed the check": in the sandbox also receivers.
+    unverified = code == "MessageRejected" and "not verified" in text and parseaddr(environment.sender)[1] in text
+    return unverified or code in _SENDING_DISABLED
 
 
 def _correlation(message: Message) -> list[dict[str, str]]:

@@ -97,6 +97,8 @@ def deliver(batch: Batch) -> int:
             template = "notice" if message.number == 1 else "digest"
             logger.exception("Mail refused", user=user, topic=topic, template=template, language=message.language)
             count("RejectedMails")
+            # Also when it is 0: the alarm compares both.
+            count("SendingDisabled", int(channels.is_sending_disabled(environment, error)))
             failures.append(error)
     for device in devices:
         if device.device in batch.done:
@@ -142,6 +144,6 @@ def reachable(user: str, preferences: Preferences) -> tuple[Preferences, list[De
     return preferences, devices
 
 
-def count(name: str) -> None:
+def count(name: str, value: int = 1) -> None:
     """Count in CloudWatch, under this function's name."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

@@ -7,28 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as AwsConnectionError
 
-# Codes that say "you asked wrongly" or "you may not ask": our mistake, not an outage of the dependency.
-OWN_MISTAKES = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidParameter",
-        "UnrecognizedClientException",
-        "ValidationException",
-    }
-)
+from .errors import UnexpectedStatusError
+
 # The prefix that the role may list in a bucket; no object needs to exist under it.
 BUCKET_PREFIX = "health-check/"
 
@@ -40,18 +27,6 @@ class Dependency:
     name: str
     hard: bool
     ask: Callable[[], object]
-
-
-class UnexpectedStatusError(Exception):
-    """An HTTP dependency answered with something else than 2xx or 3xx."""
-
-
-def is_own_mistake(error: Exception) -> bool:
-    """Tell an error of this checker from an outage of the dependency."""
-    if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code") in OWN_MISTAKES
-    outages = (AwsConnectionError, HTTPClientError, HTTPException, OSError, UnexpectedStatusError)
-    return not isinstance(error, outages)
 
 
 def time_budget() -> float:

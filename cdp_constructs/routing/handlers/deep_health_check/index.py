@@ -1,8 +1,8 @@
 """Says whether this Region can serve: asks every dependency at the same time and answers within a time budget.
 
 Answers 503 when a hard dependency fails, otherwise 200. The checker's own errors (a missing permission, a bug) never
-turn the answer into 503: they are marked ``unknown``, logged and counted. What went wrong is in the log only; the
-answer is public and names no resource.
+turn the answer into 503: they are marked ``unknown``, logged and counted. The answer is public: it says why in a word
+of a closed list (``ErrorCode``) and names no resource; the log has the error itself.
 
 Environment: ``DEPENDENCY_<n>`` is a JSON object with ``name``, ``kind``, ``target``, ``hard`` and, for tables, the
 ``key`` to read; ``TIME_BUDGET_MS``; ``CACHE_MS``; ``SHALLOW_ROUTE``, the route that is answered without any check.
@@ -22,7 +22,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from .dependencies import Dependency, is_own_mistake, load_dependencies, time_budget
+from .dependencies import Dependency, load_dependencies, time_budget
+from .errors import ErrorCode, error_code, is_own_mistake
 
 logger = Logger()
 # Probes run in threads, where the X-Ray SDK has no segment to add its own to.
@@ -46,6 +47,11 @@ class Finding:
     status: Status
     hard: bool
     latency_ms: int
+    error: ErrorCode | None = None
+
+    def public(self) -> dict[str, Any]:
+        """Return what the answer has; ``error`` only where there is one."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass
@@ -93,19 +99,21 @@ def _examine(dependencies: tuple[Dependency, ...], time_budget: float) -> dict[s
             findings[dependency.name] = future.result()
         else:
             logger.warning("Dependency gave no answer in time", dependency=dependency.name)
-            findings[dependency.name] = Finding(Status.FAILING, dependency.hard, round(time_budget * 1000))
+            findings[dependency.name] = Finding(
+                Status.FAILING, dependency.hard, round(time_budget * 1000), ErrorCode.TIMEOUT
+            )
     return findings
 
 
 def _probe(dependency: Dependency) -> Finding:
     started = time.monotonic()
-    status = Status.OK
+    status, code = Status.OK, None
     try:
         dependency.ask()
     except Exception as error:
-        status = Status.UNKNOWN if is_own_mistake(error) else Status.FAILING
-        logger.warning("Dependency check failed", dependency=dependency.name, status=status, exc_info=True)
-    return Finding(status, dependency.hard, round((time.monotonic() - started) * 1000))
+        status, code = Status.UNKNOWN if is_own_mistake(error) else Status.FAILING, error_code(error)
+        logger.warning("Dependency check failed", dependency=dependency.name, status=status, error=code, exc_info=True)
+    return Finding(status, dependency.hard, round((time.monotonic() - started) * 1000), code)
 
 
 def _answer(findings: Mapping[str, Finding]) -> dict[str, Any]:
@@ -121,7 +129,7 @@ def _answer(findings: Mapping[str, Finding]) -> dict[str, Any]:
         status = Status.UNKNOWN if checker_errors else Status.OK
     return _response(
         HTTPStatus.SERVICE_UNAVAILABLE if hard_failures else HTTPStatus.OK,
-        {"status": status, "dependencies": {name: asdict(finding) for name, finding in findings.items()}},
+        {"status": status, "dependencies": {name: finding.public() for name, finding in findings.items()}},
     )
 
 

@@ -279,7 +279,8 @@ def test_a_region_without_its_table_says_so_and_the_other_serves_on(room: Room, 
     assert [health(region).status_code for region in REGIONS] == [200, 200]
     with chat.cloud.inject_fault("dynamodb", AWAY):
         answer = eventually(lambda: answer if (answer := health(AWAY)).status_code == 503 else None)
-        assert answer.json()["dependencies"]["table"]["status"] != "ok"
+        table = answer.json()["dependencies"]["table"]
+        assert (table["status"], table["error"]) == ("failing", "other"), "DynamoDB answers with an internal error"
         assert health(HOME).status_code == 200
         assert room.anna.post(HOME, room.id, "still here").status_code == 201
     eventually(lambda: health(AWAY).status_code == 200)
