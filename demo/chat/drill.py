@@ -108,7 +108,10 @@ class Drill:
         await asyncio.sleep(_DURING)
         accepted = self._count_since_the_cut() - before
         expect(accepted > 0, "nothing was accepted")
-        rooms = sum(any(one.at > self.cut_at for one in sent) for sent in self.crowd.sent.values())
+        since = {room: [one for one in sent if one.at > self.cut_at] for room, sent in self.crowd.sent.items()}
+        taken_in = {one.taken_in for sent in since.values() for one in sent}
+        expect(taken_in == {self.other}, f"accepted in {sorted(taken_in)}")
+        rooms = sum(map(bool, since.values()))
         expect(rooms == len(self.crowd.rooms), f"{rooms} of {len(self.crowd.rooms)} rooms went on")
         return f"{accepted} messages in {rooms} rooms accepted in {self.other} alone"
 
