@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from demo.chat.conversation import Conversation
-from demo.chat.crowd import Crowd, Outcome, percentiles
+from demo.chat.crowd import Crowd
 from demo.chat.live import LiveClient, until
 from demo.chat.live_channel import RefusedError
 from demo.chat.notified import Desk, Mailbox, Phone, everywhere
+from demo.chat.outcome import Outcome, percentiles
 from demo.chat.people import Person
 from demo.report import expect
 
