@@ -3,18 +3,17 @@
 import json
 import sys
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from cdp_constructs.cli.dead_letter_text import about, describe, length_of, print_message, time_of
 from cdp_constructs.cli.session import Profile, Region, StackName, explained, open_stack
-from cdp_constructs.operations.dead_letters.causes import body_of
 from cdp_constructs.operations.dead_letters.messages import Message
 from cdp_constructs.operations.dead_letters.queues import DeadLetterQueue, dead_letter_queue, dead_letter_queues
 from cdp_constructs.operations.dead_letters.replay import destination_of, replay_all, replay_some
 from cdp_constructs.operations.dead_letters.stream_records import batch_of, process, records_of
 from cdp_constructs.operations.deployed.errors import OperatorError
-from cdp_constructs.operations.deployed.stacks import DeployedStack
 
 __all__ = ["app"]
 
@@ -46,7 +45,7 @@ def list_queues(
         for queue in dead_letter_queues(deployed):
             visible, hidden = queue.messages.count()
             if visible or hidden or every:
-                _describe(deployed, queue, visible, hidden)
+                describe(queue, visible, hidden)
                 some = True
         if not some:
             typer.echo(f"No failed messages in {stack}.")
@@ -69,10 +68,10 @@ def show(
             typer.echo(f"{found.name} is empty." if not total else f"{found.name}: {total} are read by somebody else.")
             return
         typer.echo(f"{found.name}: {len(messages)} of {total}")
-        for line in _about(found):
+        for line in about(found):
             typer.echo(f"  {line}")
         for message in messages:
-            _print(found, message)
+            print_message(found, message)
 
 
 @app.command()
@@ -102,7 +101,7 @@ def replay(
         if seconds is None:
             typer.echo("What fails again comes back. Look again: cdp dead-letters list")
         elif not watch:
-            typer.echo(f"What fails again comes back. Look again in {_minutes(seconds)}: cdp dead-letters list")
+            typer.echo(f"What fails again comes back. Look again in {length_of(seconds)}: cdp dead-letters list")
         else:
             _watch(found, seconds)
 
@@ -131,7 +130,7 @@ def export(queue: QueueName, stack: StackName, region: Region = None, profile: P
         for message in found.messages.peek():
             line = {
                 "id": message.id,
-                "sent": _time(message.sent),
+                "sent": time_of(message.sent),
                 "receives": message.receives,
                 "group": message.system.get("MessageGroupId"),
                 "attributes": {name: message.text(name) for name in message.attributes},
@@ -189,57 +188,6 @@ def _process(queue: DeadLetterQueue, message: Message, *, process_again: bool) -
         typer.echo(f"{len(read)} records processed by {queue.consumer.name if queue.consumer else ''}")
 
 
-def _describe(stack: DeployedStack, queue: DeadLetterQueue, visible: int, hidden: int) -> None:
-    hiding = f" and {hidden} that somebody is reading" if hidden else ""
-    oldest = queue.oldest(visible)
-    aged = f", the oldest sent {_minutes(oldest[0])} ago" if oldest else ""
-    typer.echo(f"{queue.name}  {visible} message{'' if visible == 1 else 's'}{hiding}{aged}")
-    for line in _about(queue):
-        typer.echo(f"  {line}")
-    if oldest and (cause := queue.cause_of(oldest[1])):
-        typer.echo(f"  cause of the oldest: {' '.join(cause.split())}")
-    if oldest:
-        typer.echo(f"  next: cdp dead-letters {'records' if queue.is_of_stream else 'show'} {queue.name}")
-    del stack
-
-
-def _about(queue: DeadLetterQueue) -> list[str]:
-    """Return where the messages come from, whose log tells more, and where a replay delivers them."""
-    lines = []
-    for origin in queue.origins:
-        tries = ""
-        if origin.deliveries and origin.seconds_until_failed:
-            until = _minutes(origin.seconds_until_failed)
-            tries = f": {origin.deliveries} deliveries, {until} from the first failure to this queue"
-        lines.append(f"from: {origin.source.name} ({origin.kind}{tries})")
-    if queue.consumer is not None:
-        lines.append(f"consumer: {queue.consumer.name}; its log: cdp logs {queue.consumer.name}  {_link(queue)}")
-    lines.append(f"replay: to {destination_of(queue) or 'nothing; see the runbook'}")
-    return lines
-
-
-def _link(queue: DeadLetterQueue) -> str:
-    """Return where the log is: in the console of AWS, or under which name in another cloud."""
-    group, client = str(queue.log_group), queue.stack.client("logs")
-    if not client.meta.endpoint_url.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
-        return f"({group})"
-    written = group.replace("/", "$252F")
-    region = queue.stack.region
-    return (
-        f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{written}"
-    )
-
-
-def _print(queue: DeadLetterQueue, message: Message) -> None:
-    typer.echo(f"-- {message.id}  sent {_time(message.sent)}, received {message.receives} times with this one")
-    if cause := queue.cause_of(message):
-        typer.echo(f"cause: {' '.join(cause.split())}")
-    for name in sorted(message.attributes):
-        typer.echo(f"{name}: {message.text(name)}")
-    body: Any = body_of(message)
-    typer.echo(body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False))
-
-
 def _say_missing(queue: DeadLetterQueue, wanted: list[str], found: set[str]) -> None:
     if missing := [one for one in wanted if one not in found]:
         hint = " (of a FIFO queue only the first ten of a group can be reached)" if queue.messages.is_fifo else ""
@@ -247,7 +195,7 @@ def _say_missing(queue: DeadLetterQueue, wanted: list[str], found: set[str]) -> 
 
 
 def _watch(queue: DeadLetterQueue, seconds: int) -> None:
-    typer.echo(f"Waiting {_minutes(seconds)} for what fails again; Ctrl-C ends the waiting only.")
+    typer.echo(f"Waiting {length_of(seconds)} for what fails again; Ctrl-C ends the waiting only.")
     ending = time.monotonic() + seconds
     while time.monotonic() < ending and not sum(queue.messages.count()):
         time.sleep(min(5.0, max(0.1, ending - time.monotonic())))
@@ -259,15 +207,3 @@ def _progress(count: int) -> None:
     """Count up in place on a terminal; a file or a pipe gets the result only."""
     if sys.stderr.isatty():
         typer.echo(f"{count} moved\r", nl=False, err=True)
-
-
-def _minutes(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004  # a minute
-        return f"{seconds:.0f} s"
-    if seconds < 7200:  # noqa: PLR2004  # two hours
-        return f"{-(-seconds // 60):.0f} min"
-    return f"{seconds / 3600:.0f} h"
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -60,14 +60,14 @@ class Conversation:
             answer = person.post(region, self.room, text)
             expect(answer.status_code == 201, f"{person.name} got {answer.status_code} in {region}: {answer.text}")
             # Replication takes a moment; people answer what they have read.
-            self._arrived(self.room, answer.json()["id"])
+            self.arrived(self.room, answer.json()["id"])
         return f"{len(lines)} messages, each read in both Regions"
 
     def send_twice(self) -> str:
         """Send the same message again, in its own Region and in the other one."""
         same = new_id()
         first = self.liam.post(self.there, self.room, "Which gate?", client_message_id=same)
-        self._arrived(self.room, first.json()["id"])
+        self.arrived(self.room, first.json()["id"])
         again = [
             self.liam.post(region, self.room, "Which gate?", client_message_id=same) for region in self.chat.regions
         ]
@@ -135,7 +135,9 @@ class Conversation:
 
         eventually(known_everywhere, within=10, what=f"{person.name}'s membership in every Region")
 
-    def _arrived(self, room: str, message: str) -> None:
+    def arrived(self, room: str, message: str) -> None:
+        """Wait until a message is read in every Region."""
+
         def read_everywhere() -> bool | None:
             histories = [self.hanako.history(region, room) for region in self.chat.regions]
             return all(message in {one["id"] for one in history} for history in histories) or None

@@ -1,17 +1,16 @@
-"""Many people in many rooms at once, what they say to each other, and what of it arrived where and when."""
+"""Many people in many rooms at once, and what they say to each other."""
 
 import asyncio
 import contextlib
 import itertools
-import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 from demo.chat.live import LiveClient, until
+from demo.chat.outcome import Outcome, Sent, compare
 from demo.chat.people import Person, sign_up
 from demo.chat.system import Chat
 from demo.report import eventually
@@ -19,52 +18,6 @@ from demo.report import eventually
 # The machine has few cores, and every request runs a function on them, each in a process of its own.
 _SIGN_UPS, _OPENINGS, _UNDER_WAY = 8, 8, 24
 _SEEN_WITHIN = 5.0
-
-
-@dataclass
-class Sent:
-    """A message that was accepted."""
-
-    message: dict[str, Any]
-    at: float
-    """``time.monotonic()`` when its author began to send it."""
-    author: LiveClient
-    taken_in: str
-    """The Region that accepted it."""
-
-
-@dataclass
-class Outcome:
-    """What became of what was sent."""
-
-    sent: int = 0
-    deliveries: int = 0
-    lost: int = 0
-    """Messages that a member of the room does not have."""
-    doubled: int = 0
-    """Messages that a member sees twice."""
-    renumbered: int = 0
-    """Messages that a member sees under another number than their author."""
-    reordered: int = 0
-    """Members who see a room in another order than the others."""
-    inside: list[float] = field(default_factory=list)
-    """Seconds from sending to seeing, in the Region of the author, live only."""
-    across: list[float] = field(default_factory=list)
-    """The same in another Region."""
-    caught_up: int = 0
-    """Messages that were read, not delivered by the live channel."""
-
-    @property
-    def sound(self) -> bool:
-        """Whether everybody has everything, once, under its number and in one order."""
-        return not (self.lost or self.doubled or self.renumbered or self.reordered)
-
-    def figures(self) -> str:
-        """Say in one line what was counted."""
-        return (
-            f"{self.sent:,} sent, {self.deliveries:,} delivered, {self.lost} lost, {self.doubled} doubled, "
-            f"{self.renumbered} renumbered, {self.reordered} reordered; {self.caught_up:,} by catching up"
-        )
 
 
 class Crowd:
@@ -180,35 +133,7 @@ class Crowd:
 
     def outcome(self) -> Outcome:
         """Compare what everybody sees with what was accepted."""
-        result = Outcome(sent=sum(map(len, self.sent.values())))
-        for room, members in self.rooms.items():
-            accepted = {one.message["id"]: one for one in self.sent[room]}
-            orders = [client.shown() for client in members]
-            result.reordered += sum(order != orders[0] for order in orders)
-            for client in members:
-                result.lost += len(accepted.keys() - client.arrivals.keys())
-                self._add(result, client, accepted)
-        return result
-
-    def _add(self, result: Outcome, client: LiveClient, accepted: dict[str, Sent]) -> None:
-        texts: dict[str, int] = {}
-        for identity, arrival in client.arrivals.items():
-            sent = accepted.get(identity)
-            if sent is None:
-                continue
-            message = arrival.message
-            texts[message["text"]] = texts.get(message["text"], 0) + 1
-            same = all(message[name] == sent.message[name] for name in ("region", "sequence", "clock", "text"))
-            result.renumbered += not same
-            if client is sent.author:
-                continue
-            result.deliveries += 1
-            if not arrival.live:
-                result.caught_up += 1
-                continue
-            seconds = arrival.at - sent.at
-            (result.inside if client.regions[0] == sent.taken_in else result.across).append(seconds)
-        result.doubled += sum(count - 1 for count in texts.values())
+        return compare(self.rooms, self.sent)
 
     def _make_room(self, members: Sequence[Person]) -> tuple[str, list[LiveClient]]:
         regions = self.chat.regions
@@ -242,12 +167,3 @@ class Crowd:
             return True if statuses == {200} else None
 
         eventually(known, within=20, what=f"{person.name}'s membership in every Region")
-
-
-def percentiles(seconds: Sequence[float]) -> str:
-    """Say median, 99th percentile and maximum in milliseconds."""
-    if len(seconds) < 2:
-        return "none"
-    cuts = statistics.quantiles(seconds, n=100)
-    middle, high, most = (round(1000 * value) for value in (cuts[49], cuts[98], max(seconds)))
-    return f"median {middle:,} ms, p99 {high:,} ms, most {most:,} ms"

@@ -79,6 +79,32 @@ class Drill:
         moved = sum(client.regions[0] == self.lost for client in self.crowd.clients)
         return f"{moved} of {len(self.crowd.clients)} people had to move; everybody back after {self.back_after:.1f} s"
 
+    async def sends_again(self) -> str:
+        """Send messages again that the lost Region had accepted, as authors do whose answer was lost with it."""
+        last = {
+            room: one
+            for room, sent in self.crowd.sent.items()
+            for one in sorted(sent, key=lambda one: one.at)
+            if one.taken_in == self.lost
+        }
+        expect(last, f"{self.lost} had accepted nothing")
+        answers = [
+            await asyncio.to_thread(
+                one.author.person.post,
+                self.other,
+                room,
+                one.message["text"],
+                client_message_id=one.message["client_message_id"],
+            )
+            for room, one in last.items()
+        ]
+        same = [
+            answer.is_success and answer.json()["id"] == one.message["id"]
+            for answer, one in zip(answers, last.values(), strict=True)
+        ]
+        expect(all(same), f"answers {[answer.status_code for answer in answers]}, {sum(same)} under the same id")
+        return f"{len(answers)} messages sent again in {self.other}, each the same message as before"
+
     async def nobody_signed_in_again(self) -> str:
         """Show that sessions outlast the cut, and what does not work while it lasts."""
         person = self.crowd.clients[0].person
@@ -108,7 +134,10 @@ class Drill:
         await asyncio.sleep(_DURING)
         accepted = self._count_since_the_cut() - before
         expect(accepted > 0, "nothing was accepted")
-        rooms = sum(any(one.at > self.cut_at for one in sent) for sent in self.crowd.sent.values())
+        since = {room: [one for one in sent if one.at > self.cut_at] for room, sent in self.crowd.sent.items()}
+        taken_in = {one.taken_in for sent in since.values() for one in sent}
+        expect(taken_in == {self.other}, f"accepted in {sorted(taken_in)}")
+        rooms = sum(map(bool, since.values()))
         expect(rooms == len(self.crowd.rooms), f"{rooms} of {len(self.crowd.rooms)} rooms went on")
         return f"{accepted} messages in {rooms} rooms accepted in {self.other} alone"
 
@@ -150,6 +179,9 @@ async def play(report: Report, chat: Chat, lost: str) -> float:
                 "Everybody sends and receives again", f"all in {drill.other}", drill.everybody_is_back
             )
             await report.step_async("The conversation goes on", "in every room", drill.goes_on)
+            await report.step_async(
+                "Messages whose answer was lost are sent again", "the same messages", drill.sends_again
+            )
             await report.step_async("Who was signed in stays signed in", "200", drill.nobody_signed_in_again)
         report.console.print(f"  [yellow]{lost} is back[/yellow]")
         await asyncio.sleep(_BEFORE)

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
 from demo.chat.__main__ import bring_up
-from demo.chat.crowd import Crowd, Outcome, percentiles
+from demo.chat.crowd import Crowd
+from demo.chat.outcome import Outcome, percentiles
 from demo.chat.system import Chat
 from demo.report import Report, expect
 

@@ -55,17 +55,19 @@ class Protection:
         """Ask the site for what only attackers ask for; and let a member talk about it."""
         url = httpx.URL(self.chat.cloud.browser_url(self.chat.web_address))
 
-        def ask(method: str, path: str, **options: object) -> int:
+        def ask(method: str, path: str, **options: object) -> httpx.Response:
             headers = {"Host": url.netloc.decode(), **self.scene.hanako.headers}
             address = f"{self.chat.cloud.endpoint}{path}"
-            return self.scene.hanako.http.request(method, address, headers=headers, **options).status_code  # type: ignore[arg-type]
+            return self.scene.hanako.http.request(method, address, headers=headers, **options)  # type: ignore[arg-type]
 
         attack = ask("GET", "/api/rooms?file=../../etc/passwd")
         fine = ask("GET", "/api/rooms")
         message = {"client_message_id": new_id(), "text": _CODE}
         said = ask("POST", f"/api/rooms/{self.scene.room}/messages", json=message)
-        expect((attack, fine, said) == (403, 200, 201), f"answers {attack}, {fine}, {said}")
-        return f"../../ in an address 403, without it 200; {_CODE} in a message 201"
+        statuses = [answer.status_code for answer in (attack, fine, said)]
+        expect(statuses == [403, 200, 201], f"answers {statuses}")
+        self.scene.arrived(self.scene.room, said.json()["id"])
+        return f"../../ in an address 403, without it 200; {_CODE} in a message read in {self.scene.all_regions()}"
 
     def after_waiting(self) -> str:
         """Send the refused message again, when Retry-After has passed, as the client's outbox does."""

@@ -86,6 +86,7 @@ class Needs:
         """Say who was refused."""
         refused = self._refusals
         expect(refused.kinds == _KINDS_REFUSED, f"{refused.kinds} of {_KINDS_REFUSED} kinds were refused")
+        expect(refused.came_through is False, "it is not known that nothing came through")
         return self._found_out(
             "Security",
             f"measured: {refused.kinds} kinds of clients refused in {refused.attempts} attempts at {refused.endpoints} "

@@ -3,10 +3,9 @@
 import hashlib
 import hmac
 import json
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ import httpx
 
 from cdp_constructs.local import Deployment, LocalCloud
 from demo.bring_up import physical_id
+from demo.iot.athena import ask
 
 STACK = "Iot"
 
@@ -155,6 +155,20 @@ class Operator:
         """Let Firehose deliver its buffer, instead of waiting for the end of its five minutes."""
         self.cloud.flush_delivery_stream(self.part("TelemetryBatchDeliveryStream"), self.region)
 
+    def minutes_until_delivered(self) -> float:
+        """Return how long Firehose buffers at most, in minutes."""
+        described = self.client("firehose").describe_delivery_stream(
+            DeliveryStreamName=self.part("TelemetryBatchDeliveryStream")
+        )
+        [destination] = described["DeliveryStreamDescription"]["Destinations"]
+        return float(destination["ExtendedS3DestinationDescription"]["BufferingHints"]["IntervalInSeconds"] / 60)
+
+    def batch_repetitions(self) -> int:
+        """Ask Athena how many records came again, under a message id that is there already."""
+        return sum(
+            int(repeated) for _, repeated in self._query("thing, count(*) - count(DISTINCT message_id)", "thing")
+        )
+
     def batch_counts(self) -> dict[str, int]:
         """Ask Athena how many records of each thing there are, each message id once."""
         return {thing: int(records) for thing, records in self._query("thing, count(DISTINCT message_id)", "thing")}
@@ -165,28 +179,7 @@ class Operator:
         return [thing for thing, identity in found if identity == trace_id]
 
     def _query(self, columns: str, group: str) -> list[list[str]]:
-        """Ask Athena for columns of the last day's records, and return the rows."""
-        athena = self.client("athena")
-        # The saved query RecordsPerThing without its function of dates, which DuckDB has under another name.
-        saved = athena.get_named_query(NamedQueryId=self.part("TelemetryBatchRecordsPerThing"))["NamedQuery"]
-        yesterday = datetime.now(UTC) - timedelta(days=1)
-        query = athena.start_query_execution(
-            QueryString=f"SELECT {columns} FROM telemetry "  # noqa: S608 - a date, and columns from above
-            f"WHERE hour >= '{yesterday:%Y-%m-%d-%H}' GROUP BY {group}",
-            QueryExecutionContext={"Database": saved["Database"]},
-            WorkGroup=saved["WorkGroup"],
-        )["QueryExecutionId"]
-        while (status := self._status(query))["State"] in {"QUEUED", "RUNNING"}:
-            time.sleep(0.1)
-        if status["State"] != "SUCCEEDED":
-            raise RuntimeError(f"Athena: {status['State']} {status.get('StateChangeReason', '')}")
-        pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query)
-        rows = [[cell["VarCharValue"] for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
-        return rows[1:]
-
-    def _status(self, query: str) -> dict[str, str]:
-        answer = self.client("athena").get_query_execution(QueryExecutionId=query)
-        return dict(answer["QueryExecution"]["Status"])
+        return ask(self.client("athena"), self.part("TelemetryBatchRecordsPerThing"), columns, group)
 
     # --- the issue tracker
 

@@ -25,6 +25,8 @@ class Refusals:
     Attributes:
         attempts: How many were refused so far.
         kinds: How many kinds of clients that were.
+        came_through: Whether anything of all this was measured, raised an alert or opened a ticket; None before it was
+            looked at.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -35,6 +37,7 @@ class Refusals:
         self._names: list[str] = []
         self.attempts = 0
         self.kinds = 0
+        self.came_through: bool | None = None
 
     @property
     def endpoints(self) -> int:
@@ -147,7 +150,8 @@ class Refusals:
         measured = await asyncio.to_thread(operator.latest, [_VICTIM, _STOLEN])
         alerts = [alert for alert in await asyncio.to_thread(operator.alerts) if alert["thing"] != _OWN]
         tickets = await asyncio.to_thread(operator.tickets)
-        expect(not measured and not alerts and not tickets, f"{measured}, {alerts}, {tickets}")
+        self.came_through = bool(measured or alerts or tickets)
+        expect(not self.came_through, f"{measured}, {alerts}, {tickets}")
         return f"{self.attempts} attempts: no measurement of {_VICTIM}, no alert, no ticket"
 
     # --- how

@@ -9,7 +9,6 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs import QueueConsumer, SnsSqsFanout, WebhookAutomation, WebhookSource
-from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.periods import seconds
@@ -17,6 +16,7 @@ from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.tables import add_table
 from cdp_constructs.operations.alarm_topic import add_mail
 from stacks.iot import HANDLERS
+from stacks.iot.tracker_secrets import add_tracker_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,12 +122,7 @@ class Alerts(Construct):
                 iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[self.tickets.table_arn])
             )
             return function
-        from aws_cdk import aws_secretsmanager as secretsmanager
-
-        token = secretsmanager.Secret(
-            self, "TrackerToken", description=f"Token for {tracker_url}; put the tracker's own here after deploying"
-        )
-        acknowledge(token, "AwsSolutions-SMG4", "The tracker issues it and AWS cannot change it there.")
+        token = add_tracker_secret(self, "TrackerToken", holds=f"Token for {tracker_url}", issuer="The tracker")
         function.add_environment("TRACKER_URL", str(tracker_url))
         function.add_environment("TRACKER_TOKEN", token.secret_arn)
         token.grant_read(function)

@@ -2,16 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdp_constructs import QueueConsumer, WebhookAutomation, WebhookSource
-from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.periods import minutes
 from stacks.iot import HANDLERS
+from stacks.iot.tracker_secrets import add_tracker_secret
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -37,13 +35,9 @@ class Requests(Construct):
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
-        self.api_key = secretsmanager.Secret(
-            self,
-            "ApiKey",
-            description=f"API key of the user of {backlog_url} who answers; put it here after deploying",
-            removal_policy=RemovalPolicy.RETAIN,
+        self.api_key = add_tracker_secret(
+            self, "ApiKey", holds=f"API key of the user of {backlog_url} who answers", issuer="Backlog"
         )
-        acknowledge(self.api_key, "AwsSolutions-SMG4", "Backlog issues it and AWS cannot change it there.")
         self.function = add_function(
             self,
             "Function",

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..domain import table as keys
 from ..domain.changes import Change, current, place_of, places_in
-from ..domain.messages import Message, Position
+from ..domain.entries import Position
+from ..domain.messages import Message
 from .log_items import LogItems
 from .ordering import Cursor, first_after, format_cursor, page_before, page_of, unbroken, without_duplicates
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from ..domain import rooms
 from ..domain import table as keys
 from ..domain.changes import Change, place_of
-from ..domain.messages import Message, Position
+from ..domain.entries import Position
+from ..domain.messages import Message
 from .budgets import Budget, Budgets
 from .log_writes import append, put_new
 

@@ -12,7 +12,8 @@ from heapq import merge
 from typing import Any
 
 from ..domain.changes import Change
-from ..domain.messages import Message, Position
+from ..domain.entries import Position
+from ..domain.messages import Message
 from ..domain.search import searchable
 from .history import History
 from .models import EARLIEST, LATEST

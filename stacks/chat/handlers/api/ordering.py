@@ -11,7 +11,8 @@ from heapq import merge
 from typing import Protocol, TypeVar
 from uuid import UUID, uuid5
 
-from ..domain.messages import Message, Position
+from ..domain.entries import Position
+from ..domain.messages import Message
 
 Cursor = dict[str, int]
 """For each log the sequence of the last entry that the reader has."""

@@ -9,37 +9,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from .messages import Message, Position
+from .entries import LogEntry, Position
+from .messages import Message
 from .table import Item, change_log
 
 Kind = Literal["edit", "deletion", "reaction"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A change of a message."""
+class Change(LogEntry):
+    """A change of a message, in the log of changes; its clock is later than all that was known to be done before."""
 
     kind: Kind
-    room: str
-    region: str
-    """The Region that accepted it."""
-    sequence: int
-    """Its number in that Region's log of changes, from 1, without gaps."""
-    clock: int
-    """As of a message: later than everything that had been done to the message, as far as it was known."""
-    id: str
     message: str
     """Id of the message."""
-    author: str
-    """Who changed it."""
     text: str = ""
     """What an edited message says; empty once the message was deleted."""
     emoji: str = ""
     """The author's reaction from now on; empty for none."""
     changed_at: str
     """Wall clock of the accepting Region, for people."""
-    traceparent: str | None = None
-    """W3C Trace Context of the request that made it."""
 
     @classmethod
     def of_item(cls, item: Mapping[str, Any]) -> "Change":
@@ -69,18 +58,9 @@ class Change:
         )
 
     @property
-    def position(self) -> Position:
-        """Where it stands among changes."""
-        return Position(self.clock, self.region, self.sequence)
-
-    @property
     def log(self) -> str:
         """The log that it is an entry of."""
         return change_log(self.region)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; what a change does not have is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def place_of(notes: Mapping[str, Item]) -> Position | None:

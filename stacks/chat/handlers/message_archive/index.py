@@ -21,8 +21,9 @@ from pydantic_core import from_json
 
 from correlation import about, carried_by
 
+from ..domain.entries import Position
 from ..domain.events import entry_in
-from ..domain.messages import Message, Position
+from ..domain.messages import Message
 
 logger = Logger()
 s3 = boto3.client("s3")

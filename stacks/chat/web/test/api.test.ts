@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SendFailed } from "../src/core/outbox.ts";
 import { Regions } from "../src/core/regions.ts";
-import { ApiError, ChatApi } from "../src/net/api.ts";
+import { ChatApi } from "../src/net/api.ts";
 import { Cognito, CognitoBusy, CognitoError } from "../src/net/cognito.ts";
+import { ApiError } from "../src/net/requests.ts";
 import { explain } from "../src/state/problems.ts";
 
 const asked: Request[] = [];

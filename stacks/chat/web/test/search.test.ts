@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { excerpt } from "../src/core/found.ts";
-import { ApiError, type ChatApi } from "../src/net/api.ts";
+import type { ChatApi } from "../src/net/api.ts";
+import { ApiError } from "../src/net/requests.ts";
 import { SearchStore, wantedOf } from "../src/state/search.ts";
 import type { Services } from "../src/state/services.ts";
 import { message, TOKYO } from "./messages.ts";

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RoomSummary } from "../src/core/model.ts";
-import { ApiError, type ChatApi } from "../src/net/api.ts";
+import type { ChatApi } from "../src/net/api.ts";
+import { ApiError } from "../src/net/requests.ts";
 import { announcements, toast, toasts } from "../src/state/feedback.ts";
 import { Heartbeat } from "../src/state/heartbeat.ts";
 import { ReadingPosition } from "../src/state/reading.ts";

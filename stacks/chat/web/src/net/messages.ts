@@ -3,7 +3,8 @@
 import { sleep } from "../core/backoff.ts";
 import type { OutgoingChange } from "../core/change-queue.ts";
 import type { Message, OlderPage } from "../core/model.ts";
-import { ApiError, type ChatApi, sendFailed } from "./api.ts";
+import type { ChatApi } from "./api.ts";
+import { ApiError, sendFailed } from "./requests.ts";
 
 /** A message that is shown may not have been replicated to the Region that is asked. */
 const ARRIVING = { tries: 4, pause: 700 };

@@ -3,7 +3,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { delayAfter, sleep } from "../core/backoff.ts";
 import type { Attachment } from "../core/model.ts";
-import { ApiError } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 import type { Services } from "./services.ts";
 
 export type AttachmentState =

@@ -3,7 +3,7 @@
 import { computed, type Signal, signal } from "@preact/signals";
 import { excess, fileProblem, MOST_FILES } from "../core/files.ts";
 import type { Message } from "../core/model.ts";
-import { ApiError } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 import { sendFile } from "../net/upload.ts";
 import { t } from "../text/i18n.ts";
 import { announce, toast } from "./feedback.ts";

@@ -2,7 +2,7 @@
 
 import type { Presence } from "../core/model.ts";
 import { TypingNotice } from "../core/typing.ts";
-import { ApiError } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 import type { Services } from "./services.ts";
 
 export interface HeartbeatOptions {

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { OlderPage, Room } from "../core/model.ts";
-import { ApiError } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 import { RoomStore } from "./room.ts";
 import type { RoomsStore } from "./rooms.ts";
 import { currentRoute, pathOf } from "./router.ts";

@@ -2,7 +2,8 @@
 
 import { computed, signal } from "@preact/signals";
 import type { NoticeSettings } from "../core/model.ts";
-import { ApiError, type ChatApi } from "../net/api.ts";
+import type { ChatApi } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 import { language } from "../text/i18n.ts";
 
 export class NoticesStore {

@@ -1,7 +1,8 @@
 /** Calls of the API that succeed only at a later try. */
 
 import { sleep } from "../core/backoff.ts";
-import { ApiError, type ChatApi } from "../net/api.ts";
+import type { ChatApi } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 
 /** A room that was created a moment ago may not have been replicated to this Region yet. */
 const JOIN = { tries: 3, pause: 700 };

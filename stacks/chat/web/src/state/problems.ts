@@ -1,6 +1,6 @@
 /** Why the chat's API did not do something, in the language of the page. */
 
-import { ApiError } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 import { t } from "../text/i18n.ts";
 
 /** Whether the API refused what was entered, and not the service or the moment. */

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useState } from "preact/hooks";
-import { ApiError } from "../net/api.ts";
+import { ApiError } from "../net/requests.ts";
 import { toast } from "../state/feedback.ts";
 import { NoticesStore } from "../state/notices.ts";
 import { chooseTheme, chosenLanguage, chosenTheme, rememberLanguage, type Theme } from "../state/preferences.ts";
