@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.chat_load import Load, Outcome, percentile
-from benchmarks.chat_systems import SYSTEMS, System
+from benchmarks.chat_systems import SYSTEMS, System, throttle
 from benchmarks.usage import Usage
 from cdp_constructs.local import LocalCloud
 
@@ -72,6 +72,8 @@ async def run(cloud: LocalCloud, system: System, options: argparse.Namespace) ->
         await load.talk(options.warm_up, rate=None, under_way=options.under_way)
         await asyncio.sleep(_ARCHIVED_WITHIN)
         await asyncio.to_thread(system.stay)
+        if options.throttle:
+            await asyncio.to_thread(throttle, cloud, system, options.throttle)
         before = Usage.read(cloud)
         await asyncio.sleep(_IDLE_SECONDS)
         started = Usage.read(cloud)
@@ -130,6 +132,9 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=2, help="in each room, in the Regions in turn (default 2)")
     parser.add_argument("--under-way", type=int, default=24, help="messages that wait for an answer at a time")
     parser.add_argument("--rate", type=float, help="messages offered a second, whatever is taken; default as it is taken")
+    parser.add_argument(
+        "--throttle", type=float, help="requests a second that the APIs accept; with a higher --rate the rest gets 429"
+    )
     parser.add_argument("--systems", nargs="+", choices=sorted(SYSTEMS), default=sorted(SYSTEMS))
     options = parser.parse_args()
     console = Console()

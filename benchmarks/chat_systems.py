@@ -90,6 +90,21 @@ def _seat(chat: Chat, person: Person, room: str, number: int) -> Seat:
     return Seat(person, region, room, opened["channel"], session["realtime"])
 
 
+def throttle(cloud: LocalCloud, system: System, rate: float) -> None:
+    """Let the APIs of all Regions together take so many requests a second; API Gateway answers 429 to what is above.
+
+    So a system that is offered more than it can work refuses, and what it accepts does not wait behind the rest.
+    """
+    addresses = {seat.region: seat.person.apis[seat.region] for seat in system.seats}
+    each = rate / len(addresses)
+    for region, address in addresses.items():
+        api_id, stage = address.rsplit("/", 2)[1:]
+        settings = {"ThrottlingRateLimit": each, "ThrottlingBurstLimit": max(1, round(each))}
+        cloud.client("apigatewayv2", region).update_stage(
+            ApiId=api_id, StageName=stage, DefaultRouteSettings=settings
+        )
+
+
 def deploy_bare(cloud: LocalCloud, folder: Path, *, rooms: int, each: int) -> System:
     """Deploy the bare chat, and let people in."""
     environment = {**os.environ, "CDK_OUTDIR": str(folder), "PYTHONPATH": str(ROOT)}
