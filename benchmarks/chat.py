@@ -131,7 +131,9 @@ def main() -> int:
     parser.add_argument("--rooms", type=int, default=24)
     parser.add_argument("--people", type=int, default=2, help="in each room, in the Regions in turn (default 2)")
     parser.add_argument("--under-way", type=int, default=24, help="messages that wait for an answer at a time")
-    parser.add_argument("--rate", type=float, help="messages offered a second, whatever is taken; default as it is taken")
+    parser.add_argument(
+        "--rate", type=float, help="messages offered a second, whatever is taken; default as it is taken"
+    )
     parser.add_argument(
         "--throttle", type=float, help="requests a second that the APIs accept; with a higher --rate the rest gets 429"
     )
@@ -151,8 +153,8 @@ def main() -> int:
                 measured = asyncio.run(run(cloud, system, options))
                 runs.setdefault(system.name, []).append(measured)
                 console.print(
-                    f"{system.name}, run {turn + 1}: server {measured.server:.1f}, functions {measured.functions:.1f} ms "
-                    f"of CPU a message; the idle server {1000 * measured.idle:.0f} ms a second"
+                    f"{system.name}, run {turn + 1}: server {measured.server:.1f}, functions {measured.functions:.1f} "
+                    f"ms of CPU a message; the idle server {1000 * measured.idle:.0f} ms a second"
                 )
     console.print(_main_table(runs))
     console.print(_calls_table(runs))

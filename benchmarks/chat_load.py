@@ -77,9 +77,7 @@ class Load:
 
             async def connect(seat: Seat) -> Live:
                 async with turns:
-                    live = await stack.enter_async_context(
-                        connected(self._endpoint, seat.realtime, seat.person.token)
-                    )
+                    live = await stack.enter_async_context(connected(self._endpoint, seat.realtime, seat.person.token))
                     await live.subscribe(seat.channel)
                     return live
 
@@ -115,7 +113,8 @@ class Load:
             await asyncio.gather(*map(post, range(messages)))
         self._outcome.seconds = time.monotonic() - began
         deadline = time.monotonic() + _SEEN_WITHIN
-        while any(self._missing.values()) and time.monotonic() < deadline:
+        # The events come from as many tasks as there are people.
+        while any(self._missing.values()) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         self._outcome.unseen = sum(self._missing.values())
         return self._outcome

@@ -55,7 +55,7 @@ def deploy_chat(cloud: LocalCloud, folder: Path, *, rooms: int, each: int) -> Sy
     synthesise(folder, {"limits": {"messages_per_minute": _NO_LIMIT}})
     chat = Chat(cloud, cloud.deploy(folder))
     pool, client = chat.user_pool
-    people = _people(cloud, chat.home, pool, client, chat.apis, rooms * each)
+    people = _people(cloud, chat.home, pool=pool, client=client, apis=chat.apis, count=rooms * each)
 
     def open_room(members: list[Person]) -> list[Seat]:
         owner, *others = members
@@ -100,16 +100,14 @@ def throttle(cloud: LocalCloud, system: System, rate: float) -> None:
     for region, address in addresses.items():
         api_id, stage = address.rsplit("/", 2)[1:]
         settings = {"ThrottlingRateLimit": each, "ThrottlingBurstLimit": max(1, round(each))}
-        cloud.client("apigatewayv2", region).update_stage(
-            ApiId=api_id, StageName=stage, DefaultRouteSettings=settings
-        )
+        cloud.client("apigatewayv2", region).update_stage(ApiId=api_id, StageName=stage, DefaultRouteSettings=settings)
 
 
 def deploy_bare(cloud: LocalCloud, folder: Path, *, rooms: int, each: int) -> System:
     """Deploy the bare chat, and let people in."""
     environment = {**os.environ, "CDK_OUTDIR": str(folder), "PYTHONPATH": str(ROOT)}
     module = [sys.executable, "-m", bare.__name__]
-    subprocess.run(module, check=True, cwd=ROOT, env=environment)
+    subprocess.run(module, check=True, cwd=ROOT, env=environment)  # noqa: S603 - our own interpreter and module
     shared = cloud.deploy(folder, stacks=[bare.GLOBAL_STACK]).outputs[bare.GLOBAL_STACK]
     parameters = {name: shared[name] for name in ("UserPoolId", "UserPoolClientId")}
     for region in bare.REGIONS:
@@ -119,7 +117,7 @@ def deploy_bare(cloud: LocalCloud, folder: Path, *, rooms: int, each: int) -> Sy
     outputs = {region: deployment.outputs[bare.stack_name(region)] for region in bare.REGIONS}
     apis = {region: _api(cloud, region, out["ApiUrl"]) for region, out in outputs.items()}
     pool, client = parameters["UserPoolId"], parameters["UserPoolClientId"]
-    people = _people(cloud, bare.REGIONS[0], pool, client, apis, rooms * each)
+    people = _people(cloud, bare.REGIONS[0], pool=pool, client=client, apis=apis, count=rooms * each)
     table = cloud.client("dynamodb", bare.REGIONS[0])
     seats = []
     for number, members in enumerate(_groups(people, each)):
@@ -143,7 +141,7 @@ def _api(cloud: LocalCloud, region: str, url: str) -> str:
 
 
 def _people(
-    cloud: LocalCloud, region: str, pool: str, client: str, apis: Mapping[str, str], count: int
+    cloud: LocalCloud, region: str, *, pool: str, client: str, apis: Mapping[str, str], count: int
 ) -> list[Person]:
     def new_person(number: int) -> Person:
         name = f"Person{number}"

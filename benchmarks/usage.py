@@ -1,4 +1,4 @@
-"""What a piece of work uses: CPU of the embedded cloud's server, of its functions and of this process, and its calls."""
+"""What a piece of work uses: CPU of the embedded cloud's server, of functions and of this process, and AWS calls."""
 
 import os
 import time

@@ -21,4 +21,6 @@ class Call(NamedTuple):
 def calls(administration: Administration) -> Counter[Call]:
     """Return the number of signed requests since the server started, by operation."""
     answer = administration.request("GET", "/_cdp/calls")
-    return Counter({Call(one["region"], one["service"], one["operation"]): one["calls"] for one in answer.json()["calls"]})
+    return Counter(
+        {Call(one["region"], one["service"], one["operation"]): one["calls"] for one in answer.json()["calls"]}
+    )

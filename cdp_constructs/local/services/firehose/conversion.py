@@ -71,9 +71,7 @@ def _parquet(conversion: Mapping[str, Any], group: list[bytes]) -> bytes | None:
 
 def _documents(data: bytes) -> list[dict[str, Any]]:
     """Return the objects of a record, with the names of their fields in lower case."""
-    return [
-        {key.lower(): value for key, value in document.items()} for document in _firehose._json_documents(data)
-    ]
+    return [{key.lower(): value for key, value in document.items()} for document in _firehose._json_documents(data)]
 
 
 def _columns(conversion: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:

@@ -1,7 +1,7 @@
 """Firehose: a JSON value as its column of the schema takes it, or not at all.
 
-DuckDB would round fractions in columns of integers. And it guesses one type for the values of all records of a batch, so
-values that fit alone could fail together. Here each value becomes one of the column's type first.
+DuckDB would round fractions in columns of integers. And it guesses one type for the values of all records of a batch,
+so values that fit alone could fail together. Here each value becomes one of the column's type first.
 """
 
 import json
