@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench bench-chat clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -182,6 +182,9 @@ types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
 
 docs: $(INSTALLED) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet
+
+bench-chat: $(INSTALLED) $(WEB_BUILT) ## what a message of the chat costs, beside a bare chat (BENCH="--rate 100" offers so many a second)
+	$(BIN)/python -m benchmarks.chat $(BENCH)
 
 bench: $(INSTALLED) $(WEB_BUILT) ## whole-process medians: a fan-out against the same resources by hand, and both systems
 	$(BIN)/python -m benchmarks.synth

@@ -2,6 +2,7 @@
 
 import os
 import weakref
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
-from cdp_constructs.local.clients import devices, faults, notices, routing, schedules, viewers
+from cdp_constructs.local.clients import calls, devices, faults, notices, routing, schedules, viewers
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients, Credentials
 from cdp_constructs.local.clients.devices import MqttEndpoint
@@ -137,6 +138,13 @@ class LocalCloud:
     def pushes(self, region: str = DEFAULT_REGION) -> list[notices.Push]:
         """Return what SNS pushed to mobile devices in a Region, oldest first; no platform was called."""
         return notices.pushes(self._administration, region)
+
+    def api_calls(self) -> Counter[calls.Call]:
+        """Return how many signed requests each operation has had since the server started.
+
+        The difference of two answers is what a piece of work costs in calls; functions' own calls are among them.
+        """
+        return calls.calls(self._administration)
 
     @property
     def push_service(self) -> PushService:

@@ -69,6 +69,8 @@ class Load:
             interval_seconds=self._interval,
         )
         self.latency = Latency()
+        self.most_waiting = 0
+        """Most measurements that waited in the devices' outboxes for the broker, of all devices together."""
 
     async def run(self, report: Report) -> None:
         """Run every step."""
@@ -114,9 +116,10 @@ class Load:
         await asyncio.gather(watching, return_exceptions=True)
         dropped = sum(member.outbox.dropped for member in self._fleet.members.values())
         expect((self._measured(), dropped) == (self._messages, 0), f"{self._measured():,} measured, {dropped} dropped")
+        waited = f"at most {self.most_waiting:,} waited at the devices"
         # Most of those that are watched change each interval, and looking takes less than that.
         expect(len(self.latency.milliseconds) >= _WATCHED, f"{self.latency}")
-        return f"{self._measured():,} in {seconds:.0f} s, {self._measured() / seconds:,.0f} a second"
+        return f"{self._measured():,} in {seconds:.0f} s, {self._measured() / seconds:,.0f} a second; {waited}"
 
     def _measured(self) -> int:
         return sum(len(diary.measured) for diary in self._fleet.diaries.values())
@@ -131,6 +134,8 @@ class Load:
                 if at != seen.get(serial):
                     self.latency.milliseconds.append(now - at)
                 seen[serial] = at
+            waiting = sum(len(member.outbox) for member in self._fleet.members.values())
+            self.most_waiting = max(self.most_waiting, waiting)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _count_speed(self) -> str:

@@ -21,12 +21,21 @@ class _LazyModule:
     def __init__(self, name: str, names: tuple[str, ...]) -> None:
         object.__setattr__(self, "_name", name)
         object.__setattr__(self, "_needs", names)
+        object.__setattr__(self, "_loaded", None)
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(importlib.import_module(object.__getattribute__(self, "_name")), attribute)
+        return getattr(self._load(), attribute)
 
     def __setattr__(self, attribute: str, value: object) -> None:
-        setattr(importlib.import_module(object.__getattribute__(self, "_name")), attribute, value)
+        setattr(self._load(), attribute, value)
+
+    def _load(self) -> Any:
+        # Kept, because every request asks for dozens of attributes.
+        loaded = object.__getattribute__(self, "_loaded")
+        if loaded is None:
+            loaded = importlib.import_module(object.__getattribute__(self, "_name"))
+            object.__setattr__(self, "_loaded", loaded)
+        return loaded
 
 
 def module(name: str, *names: str) -> Any:

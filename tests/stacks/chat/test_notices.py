@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import time
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -51,6 +52,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+def entry(room: str, user: str, *, lasts: float = 150, change: str = "joined") -> dict[str, Any]:
+    """Return what the table has of somebody who has a room open, or had."""
+    now = time.time()
+    entry = {"pk": f"ROOM#{room}", "sk": f"PRESENCE#{user}", "group": room, "member": user, "data": "{}"}
+    milliseconds = round(now * 1000)
+    times = {"since_ms": milliseconds, "at_ms": milliseconds, "expires_at": int(now + lasts)}
+    return {**entry, **times, "change": change}
+
+
 class Notifier:
     """The notifier, a room with many members, and what it sends."""
 
@@ -62,23 +72,24 @@ class Notifier:
         self.refused: set[str] = set()
         self.unreadable: set[str] = set()
         self.online = {"ben"}
+        self.entries: list[dict[str, Any]] = []
         self.looked: list[str] = []
         made = rooms.create(self.table, "anna", "Lobby")
         self.room = made["room"]
         for user in ("ben", *(f"absent-{number}" for number in range(12))):
             rooms.join(self.table, user, self.room, made["invite_code"])
         monkeypatch.setattr(module, "table", self.table)
-        self.now = 0.0
-        absent = importlib.import_module("stacks.chat.handlers.notifier.members").AbsentMembers
-        monkeypatch.setattr(module, "members", absent(self.table, lambda: self.now))
-        monkeypatch.setattr(module, "presence", SimpleNamespace(online=self._online))
+        self._query = self.table.query
+        monkeypatch.setattr(self.table, "query", self._look)
         monkeypatch.setattr(module, "sqs", SimpleNamespace(send_message_batch=self._send))
 
-    def _online(self, room: str) -> frozenset[str]:
+    def _look(self, *, ExpressionAttributeValues: dict[str, str], **options: Any) -> Any:  # noqa: N803 - as boto3 has it
+        room = ExpressionAttributeValues[":pk"].removeprefix("ROOM#")
         self.looked.append(room)
         if room in self.unreadable:
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")
-        return frozenset(self.online)
+        self.table.put(*(entry(room, user) for user in self.online), *self.entries)
+        return self._query(ExpressionAttributeValues=ExpressionAttributeValues, **options)
 
     def _send(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
         assert QueueUrl == "https://sqs.example/notices"
@@ -151,26 +162,13 @@ def test_nobody_is_told_when_everybody_is_there(notifier: Notifier) -> None:
     assert notifier.sent == []
 
 
-def test_members_are_remembered_while_nobody_is_away(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    reads: list[float] = []
-    members_of = rooms.members_of
-
-    def counted(table: Any, room: str) -> list[str]:
-        reads.append(notifier.now)
-        return members_of(table, room)
-
-    monkeypatch.setattr(rooms, "members_of", counted)
-    everybody = {"anna", "ben", *(f"absent-{number}" for number in range(12))}
-    notifier.online = set(everybody)
-    for notifier.now in (0.0, 1.0, 4.0, 5.0):
-        notifier.tell(notifier.message(f"m-{notifier.now}"))
-    assert (reads, notifier.sent) == ([0.0, 5.0], [])
-    # Who has left meanwhile is not told, however short ago that was.
+def test_who_was_there_until_a_moment_ago_is_told_and_who_has_left_the_room_is_not(notifier: Notifier) -> None:
+    notifier.online = {f"absent-{number}" for number in range(2, 12)}
+    lapsed, closed = entry(notifier.room, "absent-0", lasts=-1), entry(notifier.room, "absent-1", change="left")
+    notifier.entries = [lapsed, closed]
     rooms.leave(notifier.table, "ben", notifier.room, "us-west-2")
-    notifier.online = everybody - {"ben", "absent-1"}
-    notifier.now = 6.0
-    notifier.tell(notifier.message("m-6"))
-    assert [notice["user"] for notice in notifier.sent] == ["absent-1"]
+    notifier.tell(notifier.message())
+    assert [notice["user"] for notice in notifier.sent] == ["absent-0", "absent-1"]
 
 
 def test_a_room_is_read_once_for_all_messages_of_a_batch(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,10 +184,11 @@ def test_a_room_is_read_once_for_all_messages_of_a_batch(notifier: Notifier, mon
     made = rooms.create(notifier.table, "anna", "Tea")
     rooms.join(notifier.table, "carl", made["room"], made["invite_code"])
     reads.clear()
+    notifier.looked.clear()
     people.rename(notifier.table, "anna", "Anna")
     here = [notifier.message(f"m-{number}", author=("anna", "ben")[number % 2]) for number in range(4)]
     assert notifier.tell(*here, notifier.message("m-4", room=made["room"])) == []
-    # Members of each room, and once the titles and the names of all.
+    # Of each room once who is in it and who is there, and once the titles and the names of all.
     assert reads == ["query", "query", "batch_get_item"]
     assert notifier.looked == [notifier.room, made["room"]]
     told = {(notice["notice_id"], notice["title"], notice["body"]) for notice in notifier.sent}

@@ -8,6 +8,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.firehose.values import UnfitValueError, value_for
 
 __all__ = ["convert"]
 
@@ -52,21 +53,25 @@ def _parquet(conversion: Mapping[str, Any], group: list[bytes]) -> bytes | None:
     import duckdb
 
     try:
-        documents = [
-            {key.lower(): value for key, value in document.items()}
-            for data in group
-            for document in _firehose._json_documents(data)
-        ]
+        documents = [document for data in group for document in _documents(data)]
         selected = ", ".join(
             f'unnest(?::{_firehose._hive_to_duckdb_type(column["Type"])}[]) AS "{column["Name"]}"' for column in columns
         )
-        values = [[document.get(column["Name"].lower()) for document in documents] for column in columns]
+        values = [
+            [value_for(column["Type"], document.get(column["Name"].lower())) for document in documents]
+            for column in columns
+        ]
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
             file = Path(folder) / "out.parquet"
             connection.execute(f"COPY (SELECT {selected}) TO '{file}' (FORMAT PARQUET, COMPRESSION snappy)", values)
             return file.read_bytes()
-    except (duckdb.Error, _firehose._DeliveryError):
+    except (duckdb.Error, _firehose._DeliveryError, UnfitValueError):
         return None
+
+
+def _documents(data: bytes) -> list[dict[str, Any]]:
+    """Return the objects of a record, with the names of their fields in lower case."""
+    return [{key.lower(): value for key, value in document.items()} for document in _firehose._json_documents(data)]
 
 
 def _columns(conversion: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
@@ -82,6 +87,13 @@ def _can_be_quoted(columns: Sequence[Mapping[str, str]]) -> bool:
 
 @patch("ministack.services.firehose:_convert_to_parquet")
 def _convert_alone(original: Callable[..., bytes], conversion: Mapping[str, Any], data: bytes) -> bytes:
-    if not _can_be_quoted(_columns(conversion)):
+    columns = _columns(conversion)
+    if not _can_be_quoted(columns):
         raise _firehose._conversion_error("table")
+    for document in _documents(data):
+        for column in columns:
+            try:
+                value_for(column["Type"], document.get(column["Name"].lower()))
+            except UnfitValueError:
+                raise _firehose._conversion_error("mismatch") from None
     return original(conversion, data)

@@ -12,6 +12,8 @@ from state_sharing import SharedState
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
+PRESENCE = "PRESENCE"
+"""The kind of the entries of who has a room open, with which their sort keys begin."""
 HEARTBEAT_SECONDS = 60
 """How often a client with an open room says so."""
 AWAY_SECONDS = 150
@@ -36,7 +38,7 @@ class RoomPresence:
     """Presence in the rooms of one table."""
 
     def __init__(self, table: "Table") -> None:
-        self._here = SharedState(table, group="ROOM", kind="PRESENCE", lifetime=AWAY_SECONDS)
+        self._here = SharedState(table, group="ROOM", kind=PRESENCE, lifetime=AWAY_SECONDS)
         self._typing = SharedState(table, group="ROOM", kind="TYPING", lifetime=TYPING_SECONDS)
 
     def heartbeat(self, room: str, user: str, *, typing: bool) -> Present:

@@ -19,18 +19,15 @@ from correlation import about, attributes, carried_by
 
 from ..domain.batches import failing_alone
 from ..domain.events import message_in
-from ..domain.presence import RoomPresence
 from ..domain.table import connect, get_many
 from .environment import Environment
-from .members import AbsentMembers
+from .members import absent_members
 from .rules import Notice, Received, keys_of, notices_of, receivers_of
 
 logger = Logger()
 environment = Environment.read()
 sqs = boto3.client("sqs")
 table = connect(environment.table_name)
-presence = RoomPresence(table)
-members = AbsentMembers(table)
 
 # Most messages of one SendMessageBatch.
 _BATCH = 10
@@ -63,7 +60,7 @@ def absent_from(messages: Iterable[Received], failed: set[str]) -> dict[str, set
     absent: dict[str, set[str]] = {}
     for room, of_room in records.items():
         with failing_alone(*of_room, failed=failed):
-            absent[room] = members.of(room, presence.online(room))
+            absent[room] = absent_members(table, room)
     return absent
 
 

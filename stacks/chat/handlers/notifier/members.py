@@ -1,45 +1,51 @@
-"""Who is in a room, remembered for some seconds: most messages are read by people who have the room open."""
+"""Who is in a room and does not have it open."""
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from state_sharing import SharedState
 
 from ..domain import rooms
+from ..domain import table as keys
+from ..domain.presence import PRESENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-__all__ = ["AbsentMembers"]
+__all__ = ["absent_members"]
 
-REMEMBERED_SECONDS = 5.0
-MOST_ROOMS = 1_000
+_MEMBER = keys.member_key("", "")[1]
+# No other items of a room sort between its members and who has it open, so one query reads both.
+_LAST = f"{PRESENCE}$"
 
 
-class AbsentMembers:
-    """Finds the members of rooms who do not have them open.
-
-    The list of members is the largest read of a message, and nobody is told about most messages. So a list that was
-    read just now serves to see that nobody is away. Whenever somebody is, it is read again: who has been removed gets
-    no notice. Who joins and is away again within these seconds gets none either.
+def absent_members(table: "Table", room: str, clock: Callable[[], float] = time.time) -> set[str]:
+    """Return the members of a room who do not have it open, as far as this Region knows.
 
     Args:
         table: This Region's replica.
-        clock: Seconds, growing.
+        room: The room.
+        clock: Epoch seconds.
     """
-
-    def __init__(self, table: "Table", clock: Callable[[], float] = time.monotonic) -> None:
-        self._table = table
-        self._clock = clock
-        self._read: dict[str, tuple[float, frozenset[str]]] = {}
-
-    def of(self, room: str, online: frozenset[str]) -> set[str]:
-        """Return the members of a room without those who have it open."""
-        now = self._clock()
-        read_at, members = self._read.get(room, (float("-inf"), frozenset()))
-        if now - read_at < REMEMBERED_SECONDS and members <= online:
-            return set()
-        members = frozenset(rooms.members_of(self._table, room))
-        if len(self._read) >= MOST_ROOMS:
-            self._read.clear()
-        self._read[room] = (now, members)
-        return set(members - online)
+    members: set[str] = set()
+    online: set[str] = set()
+    request: dict[str, Any] = {
+        "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
+        "ExpressionAttributeValues": {":pk": keys.room_key(room)[0], ":low": _MEMBER, ":high": _LAST},
+        # Who has been removed gets no notice.
+        "ConsistentRead": True,
+    }
+    now = clock()
+    while True:
+        answer = table.query(**request)
+        for item in answer["Items"]:
+            if not str(item["sk"]).startswith(_MEMBER):
+                entry = SharedState.read(item)
+                if entry.is_live(now):
+                    online.add(entry.member)
+            elif rooms.lets_in(item):
+                members.add(str(item["user"]))
+        if "LastEvaluatedKey" not in answer:
+            return members - online
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
