@@ -8,6 +8,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
+from cdp_constructs.core.meanings import check_replica_regions
 from cdp_constructs.core.tables import add_table, string_attribute
 from cdp_constructs.core.validation import InvalidOptionError
 
@@ -37,6 +38,7 @@ def add_index_table(
     replica_regions: Sequence[str] = (),
 ) -> dynamodb.TableV2:
     """Add the table of one or several indexes; see ``add_table``."""
+    check_replica_regions(scope, replica_regions)
     return add_table(
         scope,
         construct_id,

@@ -121,6 +121,7 @@ class BatchLayer(Construct):
             high=10_000_000,
             unit="records",
             source="more is no alarm at all",
+            tokens=True,
         )
         check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
         self.encryption_key = encryption_key

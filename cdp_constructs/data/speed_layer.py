@@ -125,7 +125,16 @@ class SpeedLayer(Construct):
         retention = window_retention or days(2)
         low, high = Duration.hours(1), days(30)
         check_duration(self, "window_retention", retention, low=low, high=high, source=_WINDOWS)
-        check_range(self, "alarming_senders", alarming_senders, low=1, high=10_000, unit="senders", source=_SENDERS)
+        check_range(
+            self,
+            "alarming_senders",
+            alarming_senders,
+            low=1,
+            high=10_000,
+            unit="senders",
+            source=_SENDERS,
+            tokens=True,
+        )
         if encryption_key is None and topic is None:
             description = f"Encrypts the alerts of {path_of(self)}"
             self.encryption_key = add_key(self, "EncryptionKey", description=description, removal_policy=removal_policy)

@@ -77,7 +77,7 @@ class QueueConsumer:
             ("max_concurrency", self.max_concurrency, 2, 1000, "batches", _SQS_SOURCE),
             ("batch_size", self.batch_size, 1, _LARGEST_BATCH, "messages", _SQS_SOURCE),
         ):
-            check_range(path, option, value, low=low, high=high, unit=unit, source=source)
+            check_range(path, option, value, low=low, high=high, unit=unit, source=source, tokens=True)
         if self.batching_window is not None:
             check_duration(
                 path, "batching_window", self.batching_window, low=seconds(1), high=minutes(5), source=_SQS_SOURCE
@@ -155,6 +155,7 @@ class QueueConsumer:
                 low=least or seconds(0),
                 high=_LONGEST_VISIBILITY,
                 source=_SQS_LIMITS if least is None else _SQS_SOURCE,
+                tokens=True,
             )
         elif self.function is not None and least is None:
             raise InvalidOptionError(

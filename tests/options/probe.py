@@ -3,15 +3,20 @@
 import functools
 import inspect
 import itertools
+import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import jsii
+from aws_cdk import Duration, IStableStringProducer, Lazy, Token
+
 import cdp_constructs
 from cdp_constructs import InvalidOptionError
 from tests.options.elsewhere import elsewhere
+from tests.options.meanings import meaning_of
 from tests.options.values import MAY_BE_EMPTY, wrong_values
 
 __all__ = ["REFUSED", "Probe", "options_of_the_library", "probing"]
@@ -44,10 +49,26 @@ class Probe:
             if str in _alternatives(hints.get(name)) and name not in MAY_BE_EMPTY:
                 values += ["", " "]
             values += elsewhere(instance, given, hints.get(name))
+            meaning = meaning_of(function.__qualname__, name)
+            values += [value() if callable(value) else value for value in (meaning.wrong if meaning else ())]
             for value in values:
                 self._try(function, instance, given, name, value)
+            # What a method accepts would be there already when the example calls it.
+            repeats = function.__name__ != "__init__" and "construct_id" not in given
+            if meaning is not None and not (meaning.tokens and repeats):
+                for value in tokens_of(hints.get(name)):
+                    self._try(function, instance, given, name, value, may_be_accepted=meaning.tokens)
 
-    def _try(self, function: Callable[..., Any], instance: Any, given: dict[str, Any], name: str, value: Any) -> None:
+    def _try(
+        self,
+        function: Callable[..., Any],
+        instance: Any,
+        given: dict[str, Any],
+        name: str,
+        value: Any,
+        *,
+        may_be_accepted: bool | None = None,
+    ) -> None:
         options = {**given, name: value}
         if "construct_id" in given and name != "construct_id":
             options["construct_id"] = f"{given['construct_id']}{REFUSED}{next(self._numbers)}"
@@ -60,10 +81,37 @@ class Probe:
             # A dependency of a health check has a name of its own: "table 'orders'".
             if error.option.partition(" ")[0] != name:
                 self.faults.append(f"{place}: names {error.option}: {error}")
+            elif may_be_accepted and "token" in str(error).lower():
+                self.faults.append(f"{place}: token refused: {error}")
+            elif may_be_accepted is False and "Tokens cannot be checked" not in str(error):
+                self.faults.append(f"{place}: token refused without saying: {error}")
         except Exception as error:  # noqa: BLE001 - any other error is what is looked for
             self.faults.append(f"{place}: {type(error).__name__}: {str(error)[:200]}")
         else:
-            self.faults.append(f"{place}: accepted")
+            if not may_be_accepted:
+                self.faults.append(f"{place}: accepted")
+
+
+def tokens_of(hint: Any) -> list[Any]:
+    """Return tokens of the kinds that an annotation allows."""
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in {typing.Union, types.UnionType} else (hint,)
+    text = Lazy.string(_Later())
+    found: list[Any] = []
+    if str in kinds:
+        found.append(text)
+    if int in kinds or float in kinds:
+        found.append(Token.as_number({"Ref": "Number"}))
+    if Duration in kinds:
+        found.append(Duration.seconds(Token.as_number({"Ref": "Number"})))
+    if any(getattr(kind, "__origin__", None) is Sequence and typing.get_args(kind) == (str,) for kind in kinds):
+        found.append([text])
+    return found
+
+
+@jsii.implements(IStableStringProducer)
+class _Later:
+    def produce(self) -> str:
+        return "later"
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
