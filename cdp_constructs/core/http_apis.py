@@ -80,6 +80,9 @@ def add_function_routes(
         if not _PATH.fullmatch(path):
             fix = "Begin with a slash and use no spaces, such as /uploads"
             raise InvalidOptionError(scope, "path", f"is {path!r}", fix)
+        if scope.node.try_find_child(construct_id.replace("/", "--")) is not None:
+            fix = "Give each API a path of its own, or another construct"
+            raise InvalidOptionError(scope, "path", f"is {path!r}, which was added before", fix)
         key = apigatewayv2.HttpRouteKey.with_(path, apigatewayv2.HttpMethod[method])
         added.append(
             apigatewayv2.HttpRoute(

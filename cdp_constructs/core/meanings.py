@@ -14,7 +14,7 @@ from constructs import Construct
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["MEANINGS", "Problem", "check_replica_regions"]
+__all__ = ["MEANINGS", "Problem", "check_replica_regions", "lacks_role"]
 
 Problem = tuple[str, str]
 """What is wrong, with the value; and the fix."""
@@ -26,6 +26,7 @@ _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)+[a-z0-9-]{{2,63}}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+_IOT_CERTIFICATE = re.compile(r"arn:[\w-]+:iot:[\w-]+:\d{12}:cert/[0-9A-Za-z]+")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _PEM = re.compile(r"\s*-----BEGIN ([A-Z ]+)-----\s+[A-Za-z0-9+/=\s]+-----END \1-----\s*")
 
@@ -104,18 +105,64 @@ def _header(value: str) -> Problem | None:
     return None if _HEADER.fullmatch(value) else (f"is {value!r}", "Use a header's name, such as x-hub-signature-256")
 
 
+def _scope(value: Any) -> Problem | None:
+    if not isinstance(value, Construct):
+        return None
+    try:
+        stack_of(value)
+    except RuntimeError:
+        return f"is {value.node.path or 'the app'!r}, which is in no stack", "Give a stack, or a construct inside one"
+    return None
+
+
+def _grantee(value: Any) -> Problem | None:
+    if isinstance(value, Construct) and lacks_role(value):
+        fix = "Import it with its role, such as Function.from_function_attributes(function_arn=…, role=…)"
+        return f"is {value.node.path}, which was imported without its role", fix
+    return None
+
+
+def lacks_role(grantee: Any) -> bool:
+    """Tell whether nothing can be granted to a resource, because it was imported without its role."""
+    from aws_cdk import aws_iam as iam
+
+    return isinstance(grantee.grant_principal, iam.UnknownPrincipal)
+
+
+def _zone(value: Any) -> Problem | None:
+    try:
+        named = bool(value.zone_name)
+    except RuntimeError:  # what was imported by its id alone has no name
+        named = False
+    if named:
+        return None
+    fix = "Import it with HostedZone.from_hosted_zone_attributes(hosted_zone_id=…, zone_name=…)"
+    return f"is {value.node.path}, whose name is not known", fix
+
+
+def _iot_certificate(value: str) -> Problem | None:
+    if Token.is_unresolved(value) or _IOT_CERTIFICATE.fullmatch(value):
+        return None
+    fix = "Use the ARN of a certificate of AWS IoT: arn:aws:iot:<region>:<account>:cert/<id>"
+    return f"is {value!r}", fix
+
+
 MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
     "certificate": _pem,
+    "certificate_arn": _iot_certificate,
     "certificate_signing_request": _pem,
     "domain_name": _domain_name,
     "domain_names": _domain_names,
     "email": _email,
+    "grantee": _grantee,
     "header_prefix": _header,
     "period": _period,
     "region": _region,
     "replica_regions": _regions,
+    "scope": _scope,
     "token_header": _header,
     "variable": _variable,
+    "zone": _zone,
 }
 
 
@@ -138,6 +185,6 @@ def check_replica_regions(construct: Construct, regions: Sequence[str]) -> None:
         if RegionInfo.get(region).partition is None:
             Annotations.of(construct).add_warning_v2(
                 f"cdp-constructs:UnknownRegion-{region}",
-                f"replica_regions has {region!r}, a Region that this version of the CDK does not know. See to it that it is "
-                "spelled as AWS does.",
+                f"replica_regions has {region!r}, a Region that this version of the CDK does not know. Make sure that "
+                "it is spelled as AWS does.",
             )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from aws_cdk import Token
+from aws_cdk import Resource, Token
 from constructs import Construct, IConstruct
 
 from cdp_constructs.core.meanings import MEANINGS
@@ -121,6 +121,9 @@ def _check_id(function: Callable[..., Any], instance: Any, given: Mapping[str, A
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Construct):
+        owned = not isinstance(value, Resource) or Resource.is_owned_resource(value)
+        return f"{value.node.path or 'the app'} ({type(value).__name__ if owned else 'imported'})"
     shown = "<token>" if isinstance(value, str) and "${Token[" in value else repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."  # noqa: PLR2004 - a line
 
@@ -154,7 +157,8 @@ def _plain(hint: Any, name: str) -> _Check:
     if issubclass(hint, Enum):
         example = f"{hint.__name__}.{next(iter(hint)).name}"
         return lambda value: None if isinstance(value, hint) else f"Give a {hint.__name__}, such as {example}"
-    return lambda value: None if isinstance(value, hint) else f"Give a {_name(hint)}"
+    fix = f"Give a {_name(hint)}{' that this app defines' if issubclass(hint, Resource) else ''}"
+    return lambda value: None if isinstance(value, hint) else fix
 
 
 def _one_of(checks: Sequence[_Check]) -> _Check:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import Duration, IResource, RemovalPolicy, Stack, Token
 from constructs import Construct
 
+from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.paths import account_of, region_of, stack_of
 
 _PARTS_OF_AN_ARN = 6
@@ -194,6 +195,16 @@ def check_region(construct: "Construct", option: str, resource: "IResource | Non
     if _differ(here, there):
         problem = f"is in account {there}, but the stack is in account {here}"
         raise InvalidOptionError(construct, option, problem, "Give one of the stack's account")
+
+
+def check_standard(construct: "Construct", option: str, topic: "sns.ITopic | None") -> None:
+    """Refuse a FIFO topic where messages are published without a group.
+
+    Raises:
+        InvalidOptionError: naming the topic.
+    """
+    if topic is not None and topic.fifo:
+        raise InvalidOptionError(construct, option, f"is {topic.node.path}, a FIFO topic", "Give a standard topic")
 
 
 def check_regions(construct: "Construct", resources: "Mapping[str, IResource | None]") -> None:

@@ -10,6 +10,7 @@ from constructs import Construct
 from cdp_constructs.core.cdk import certificatemanager, route53, sns
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import days
+from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
 
 # Where CloudFront takes certificates and web ACLs from and publishes metrics, whatever the stack's Region is.
@@ -105,6 +106,14 @@ def check_web_acl(scope: Construct, web_acl_arn: str) -> None:
         raise InvalidOptionError(
             scope, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1 with scope CLOUDFRONT"
         )
+
+
+def check_first_web_acl(scope: Construct) -> None:
+    """Refuse a second web ACL: a distribution has one."""
+    if kept(scope, "WebAcl") is not None:
+        fix = "Put the rules of both into one web ACL"
+        raise InvalidOptionError(scope, "web_acl_arn", "is a second web ACL", fix)
+    keep(scope, "WebAcl", True)
 
 
 def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHostedZone | None") -> None:

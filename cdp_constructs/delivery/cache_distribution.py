@@ -18,6 +18,7 @@ from cdp_constructs.delivery._checks import (
     check_alarm_topic,
     check_content_security_policy,
     check_domain,
+    check_first_web_acl,
     check_path_pattern,
     check_path_prefix,
     check_web_acl,
@@ -202,6 +203,7 @@ class CacheDistribution(Construct):
             InvalidOptionError: for a web ACL of scope REGIONAL or of another Region.
         """
         check_web_acl(self, web_acl_arn)
+        check_first_web_acl(self)
         self.distribution.attach_web_acl_id(web_acl_arn)
 
     def metric_requests(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":

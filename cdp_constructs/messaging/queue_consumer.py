@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from cdp_constructs.core.cdk import lambda_, sqs
+from cdp_constructs.core.meanings import lacks_role
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import minutes, seconds
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
@@ -87,6 +88,10 @@ class QueueConsumer:
             raise InvalidOptionError(path, "batch_size", f"is {self.batch_size} without batching_window", fix)
         if self.function is None:
             self._check_polled(path)
+        elif lacks_role(self.function):
+            fix = "Import it with its role: Function.from_function_attributes(function_arn=…, role=…)"
+            problem = f"is {self.function.node.path}, which was imported without its role and may read no queue"
+            raise InvalidOptionError(path, "function", problem, fix)
         self._check_visibility(path)
 
     def queue_visibility_timeout(self) -> Duration:
@@ -118,6 +123,7 @@ class QueueConsumer:
         check_region(scope, "queue", queue)
         if self.function is None:
             return None
+        check_region(scope, "consumer", self.function)
         # Imported here: aws_lambda imports aws_ec2, and an application with a function has paid for both already.
         from cdp_constructs.core.event_sources import consume_queue
 

@@ -1,8 +1,8 @@
 """A dashboard that is put together from a finished stack: whatever is added to the stack later is on it, too."""
 
 import re
-from difflib import get_close_matches
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from aws_cdk import Duration, Stack

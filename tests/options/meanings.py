@@ -208,7 +208,7 @@ MEANINGS: dict[str, Meaning] = {
     "holds": Meaning(),
     "what": Meaning(),
     "option": Meaning(),
-    "values": Meaning(({},)),
+    "values": Meaning(),
 }
 
 
