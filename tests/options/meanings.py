@@ -208,6 +208,9 @@ MEANINGS: dict[str, Meaning] = {
     "holds": Meaning(),
     "what": Meaning(),
     "option": Meaning(),
+    "api_id": Meaning(),
+    "arn": Meaning(),
+    "user_pool_id": Meaning(),
     "values": Meaning(),
 }
 

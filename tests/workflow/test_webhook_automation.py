@@ -319,7 +319,7 @@ SOURCES: list[tuple[Callable[..., WebhookSource], dict[str, Any], str]] = [
     (WebhookSource.hmac_sha256, {"signature_header": ""}, "signature_header is ''"),
     (WebhookSource.hmac_sha256, {"delivery_header": ""}, "delivery_header is ''"),
     (WebhookSource.standard_webhooks, {"group_by": "issue.id"}, "group_by is 'issue.id'.*Use a JSON pointer"),
-    (WebhookSource.hmac_sha256, {"encoding": "base32"}, "encoding is 'base32'.*\"hex\", \"base64\""),
+    (WebhookSource.hmac_sha256, {"encoding": "base32"}, 'encoding is \'base32\'.*"hex", "base64"'),
     (WebhookSource.standard_webhooks, {"header_prefix": "a b"}, "header_prefix is 'a b'"),
     (WebhookSource.shared_token, {"token_header": ""}, "token_header is ''"),
     (WebhookSource.secret_in_address, {"path": "/a/{secret}"}, r"path is '/a/\{secret\}'"),
