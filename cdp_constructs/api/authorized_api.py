@@ -26,7 +26,12 @@ from cdp_constructs.core.validation import InvalidOptionError, check_region
 _HALF = apigatewayv2.ThrottleSettings(rate_limit=MOST_REQUESTS / 2, burst_limit=LARGEST_BURST / 2)
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-_ROUTE = re.compile(rf"(?:{'|'.join((*_METHODS, 'OPTIONS', 'ANY'))}) /[^\s?#]*")
+# Parameters in braces are whole parts of a path, and a greedy one is the last part.
+_PARAMETER = r"\{[A-Za-z0-9._-]+\}"
+_ROUTE = re.compile(
+    rf"(?:{'|'.join((*_METHODS, 'OPTIONS', 'ANY'))}) "
+    rf"/(?:(?:[^\s?#{{}}/]+|{_PARAMETER})/)*(?:[^\s?#{{}}/]*|{_PARAMETER}|{{[A-Za-z0-9._-]+\+}})"
+)
 
 
 @checks_options
@@ -145,6 +150,9 @@ class AuthorizedApi(Construct):
         scopes = self._scopes if authorization_scopes is None else checked_scopes(self, authorization_scopes)
         if throttle is not None:
             check_throttle(self, throttle)
+        if not routes:
+            fix = 'Give methods and paths, such as ["GET /orders/{order}"]'
+            raise InvalidOptionError(self, "routes", "is empty", fix)
         added = [self._add_route(route, function, scopes) for route in routes]
         if throttle is not None:
             throttle_routes(self.api, dict.fromkeys(routes, throttle), after=added)

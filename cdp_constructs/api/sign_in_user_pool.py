@@ -26,6 +26,7 @@ _RATES = (
 )
 
 
+@checks_options
 @dataclass(frozen=True)
 class TokenIssuer:
     """An issuer of JSON web tokens: what a JWT authorizer, also one of another Region, needs to know of a user pool."""
@@ -120,7 +121,16 @@ class SignInUserPool(Construct):
         self._check_validity(token, session)
         self._has_web_acl = rate_limit is not None
         if rate_limit is not None:
-            check_range(self, "rate_limit", rate_limit, low=10, high=2_000_000_000, unit="requests", source=_RATES)
+            check_range(
+                self,
+                "rate_limit",
+                rate_limit,
+                low=10,
+                high=2_000_000_000,
+                unit="requests",
+                source=_RATES,
+                tokens=True,
+            )
         self.user_pool = self._add_user_pool(self_sign_up=self_sign_up, email=email, removal_policy=removal_policy)
         self.user_pool_client = self.user_pool.add_client(
             "Client",
@@ -193,10 +203,11 @@ class SignInUserPool(Construct):
         )
 
     def _check_validity(self, token: Duration, session: Duration) -> None:
-        check_duration(self, "access_token_validity", token, low=minutes(5), high=days(1), source=_TOKENS)
-        check_duration(self, "refresh_token_validity", session, low=Duration.hours(1), high=days(3650), source=_TOKENS)
-        if token.is_unresolved() or session.is_unresolved():
-            return
+        for option, value, low, high in (
+            ("access_token_validity", token, minutes(5), days(1)),
+            ("refresh_token_validity", session, minutes(60), days(3650)),
+        ):
+            check_duration(self, option, value, low=low, high=high, source=_TOKENS, unit=minutes(1))
         if session.to_seconds() <= token.to_seconds():
             raise InvalidOptionError(
                 self,

@@ -1,5 +1,6 @@
 """One way to make an alarm, so that every pattern notifies in the same manner."""
 
+from aws_cdk import Annotations, Resource
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -72,4 +73,10 @@ def _notifying(topic: sns.ITopic) -> "actions.SnsAction":
     # Imported here: most applications of this library's data classes never make an alarm.
     from aws_cdk import aws_cloudwatch_actions as actions
 
+    if not Resource.is_owned_resource(topic):
+        Annotations.of(topic).add_warning_v2(
+            "cdp-constructs:ImportedAlarmTopic",
+            "The policy of an imported topic is not changed. Make sure that it lets cloudwatch.amazonaws.com publish, "
+            "and that the policy of its customer-managed key, if it has one, lets it use the key.",
+        )
     return actions.SnsAction(topic)

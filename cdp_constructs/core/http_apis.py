@@ -1,6 +1,7 @@
 """One way to add routes to an HTTP API, to throttle them, and to keep a log of who called them."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import cast
 
@@ -15,6 +16,8 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import InvalidOptionError
 
 _LONGEST_NAME = 128
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+_PATH = re.compile(r"(/([A-Za-z0-9._~:@!$&'()*,;=%-]+|\{[A-Za-z0-9._-]+\+?\}))+")
 
 _LOGGED = {
     "request_id": "$context.requestId",
@@ -74,8 +77,12 @@ def add_function_routes(
     added = []
     for construct_id, route in routes.items():
         method, _, path = route.partition(" ")
-        if not path.startswith("/"):
-            raise InvalidOptionError(scope, "path", f"is {path!r}", "Begin with a slash, such as /uploads")
+        if not _PATH.fullmatch(path):
+            fix = "Begin with a slash and use no spaces, such as /uploads"
+            raise InvalidOptionError(scope, "path", f"is {path!r}", fix)
+        if scope.node.try_find_child(construct_id.replace("/", "--")) is not None:
+            fix = "Give each API a path of its own, or another construct"
+            raise InvalidOptionError(scope, "path", f"is {path!r}, which was added before", fix)
         key = apigatewayv2.HttpRouteKey.with_(path, apigatewayv2.HttpMethod[method])
         added.append(
             apigatewayv2.HttpRoute(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import Annotations, Resource
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -45,8 +46,8 @@ def queue_object_events(
         encryption_key: The customer-managed key of both queues, if they have one.
 
     Raises:
-        InvalidOptionError: when the bucket is defined in this app and sends no events to EventBridge. An imported
-            bucket is not checked.
+        InvalidOptionError: when the bucket is defined in this app and sends no events to EventBridge. Of an
+            imported bucket a warning says what it must do.
     """
     if not sends_events(bucket):
         raise InvalidOptionError(
@@ -54,6 +55,12 @@ def queue_object_events(
             "bucket",
             f"{bucket.node.path} does not send its events to EventBridge",
             "Make it with event_bridge_enabled=True",
+        )
+    if not Resource.is_owned_resource(bucket):
+        Annotations.of(scope).add_warning_v2(
+            "cdp-constructs:ImportedBucketEvents",
+            f"The imported bucket {path_of(bucket)} is not changed. Make sure that it sends its events to EventBridge: "
+            "without them nothing happens here.",
         )
     pattern = {
         "source": ["aws.s3"],

@@ -1,7 +1,8 @@
 """Checks the types of options where they are given, so that a wrong one ends in one clear error.
 
 The CDK would report it by a message about its own internals, or not at all. ``@checks_options`` on a class checks its
-constructor and its public methods by their annotations; what a value means is checked by the pattern itself.
+constructor and its public methods by their annotations, on a function that function; what an option of one name means
+everywhere is checked too, and what only one pattern knows by the pattern itself.
 """
 
 import functools
@@ -14,38 +15,53 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
+from aws_cdk import Resource, Token
 from constructs import Construct, IConstruct
 
+from cdp_constructs.core.meanings import MEANINGS
 from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["checks_options"]
 
-_Class = TypeVar("_Class", bound=type)
+_Checked = TypeVar("_Checked", bound=Callable[..., Any])
 _Check = Callable[[Any], str | None]
 """Returns what to give instead of a value, None for one that fits."""
 
-_MAY_BE_EMPTY = {"description", "comment", "separator", "where", "prefix", "after"}
+_MAY_BE_EMPTY = {
+    *("description", "comment", "separator", "where", "prefix", "after"),
+    # A sender may sign without a prefix, or not at all.
+    *("signature_prefix", "signature_header"),
+}
 """Texts that say something when they are empty."""
 
 
-def checks_options(patterned: _Class) -> _Class:
-    """Check the options of a class's constructor and public methods whenever they are called."""
+def checks_options(patterned: _Checked) -> _Checked:
+    """Check the options of a class's constructor and public methods, or of a function, whenever they are called."""
+    if not isinstance(patterned, type):
+        return typing.cast("_Checked", _checked(patterned, of_instance=False))
     for name, member in list(vars(patterned).items()):
-        if inspect.isfunction(member) and (name == "__init__" or not name.startswith("_")):
+        if name != "__init__" and name.startswith("_"):
+            continue
+        if inspect.isfunction(member):
             setattr(patterned, name, _checked(member))
+        elif isinstance(member, classmethod):
+            setattr(patterned, name, classmethod(_checked(member.__func__)))
+        elif isinstance(member, staticmethod):
+            setattr(patterned, name, staticmethod(_checked(member.__func__, of_instance=False)))
     return patterned
 
 
-def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    parameters = dict(list(inspect.signature(function).parameters.items())[1:])
+def _checked(function: Callable[..., Any], *, of_instance: bool = True) -> Callable[..., Any]:
+    parameters = dict(list(inspect.signature(function).parameters.items())[of_instance:])
     if not parameters:
         return function
     names = [name for name, one in parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
     checks: dict[str, _Check] = {}
 
     @functools.wraps(function)
-    def checked(self: Any, *arguments: Any, **options: Any) -> Any:
-        given = {**dict(zip(names, arguments, strict=False)), **options}
+    def checked(*arguments: Any, **options: Any) -> Any:
+        instance = arguments[0] if of_instance else None
+        given = {**dict(zip(names, arguments[of_instance:], strict=False)), **options}
         for name, value in given.items():
             parameter = parameters.get(name)
             # Unknown options and missing ones are Python's to report.
@@ -54,10 +70,12 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
             if name not in checks:
                 checks[name] = _check_of(_hint(function, name), name)
             if fix := checks[name](value):
-                raise InvalidOptionError(_path(function, self, given), name, f"is {_shown(value)}", fix)
+                raise InvalidOptionError(_path(function, instance, given), name, f"is {_shown(value)}", fix)
+            if value is not None and name in MEANINGS and (problem := MEANINGS[name](value)):
+                raise InvalidOptionError(_path(function, instance, given), name, *problem)
         if "construct_id" in given:
-            _check_id(function, self, given)
-        return function(self, *arguments, **options)
+            _check_id(function, instance, given)
+        return function(*arguments, **options)
 
     return checked
 
@@ -73,28 +91,40 @@ def _hint(function: Callable[..., Any], name: str) -> Any:
 
 def _path(function: Callable[..., Any], instance: Any, given: Mapping[str, Any]) -> str:
     """Return the path of the construct that was given the option; a new one has none yet."""
-    if function.__name__ != "__init__":
-        return str(instance.node.path) if isinstance(instance, Construct) else type(instance).__name__
+    if function.__name__ != "__init__" and isinstance(instance, Construct):
+        return str(instance.node.path)
     scope = given.get("scope")
     parts = [scope.node.path] if isinstance(scope, Construct) else []
-    return "/".join(str(part) for part in (*parts, given.get("construct_id")) if part) or type(instance).__name__
+    return "/".join(str(part) for part in (*parts, given.get("construct_id")) if part) or _owner(function, instance)
+
+
+def _owner(function: Callable[..., Any], instance: Any) -> str:
+    if instance is None:
+        return function.__qualname__
+    return instance.__name__ if isinstance(instance, type) else type(instance).__name__
 
 
 def _check_id(function: Callable[..., Any], instance: Any, given: Mapping[str, Any]) -> None:
     construct_id, scope = given["construct_id"], given.get("scope") or instance
-    if function.__name__ == "__init__" and not isinstance(given.get("scope"), Construct):
+    if not isinstance(scope, Construct):
         return
     path = _path(function, instance, {**given, "construct_id": None})
     if "/" in construct_id:
         fix = "Ids of constructs have no slash, which separates them in paths; use a hyphen"
         raise InvalidOptionError(path, "construct_id", f"is {construct_id!r}", fix)
-    if isinstance(scope, Construct) and scope.node.try_find_child(construct_id) is not None:
+    # A question to Node only for what looks like one.
+    if "${" in construct_id and Token.is_unresolved(construct_id):
+        raise InvalidOptionError(path, "construct_id", f"is {construct_id!r}", "Give a text")
+    if scope.node.try_find_child(construct_id) is not None:
         fix = "Use another id: it is taken by a construct of the same scope, or by a part of it"
         raise InvalidOptionError(scope, "construct_id", f"is {construct_id!r}", fix)
 
 
 def _shown(value: Any) -> str:
-    shown = repr(value)
+    if isinstance(value, Construct):
+        owned = not isinstance(value, Resource) or Resource.is_owned_resource(value)
+        return f"{value.node.path or 'the app'} ({type(value).__name__ if owned else 'imported'})"
+    shown = "<token>" if isinstance(value, str) and "${Token[" in value else repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."  # noqa: PLR2004 - a line
 
 
@@ -127,7 +157,8 @@ def _plain(hint: Any, name: str) -> _Check:
     if issubclass(hint, Enum):
         example = f"{hint.__name__}.{next(iter(hint)).name}"
         return lambda value: None if isinstance(value, hint) else f"Give a {hint.__name__}, such as {example}"
-    return lambda value: None if isinstance(value, hint) else f"Give a {_name(hint)}"
+    fix = f"Give a {_name(hint)}{' that this app defines' if issubclass(hint, Resource) else ''}"
+    return lambda value: None if isinstance(value, hint) else fix
 
 
 def _one_of(checks: Sequence[_Check]) -> _Check:
@@ -192,12 +223,11 @@ def _whole_number(value: Any) -> str | None:
 def _number(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return "Give a number"
-    return None
+    # What is no count is compared and calculated with here.
+    return "Tokens cannot be checked here: give the number itself" if _is_token(value) else None
 
 
 def _is_token(value: Any) -> bool:
-    from aws_cdk import Token
-
     return isinstance(value, float) and math.isfinite(value) and bool(Token.is_unresolved(value))
 
 

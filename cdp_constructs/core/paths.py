@@ -5,7 +5,7 @@ from constructs import Construct
 
 from cdp_constructs.core.once import once
 
-__all__ = ["path_of", "region_of", "stack_of"]
+__all__ = ["account_of", "path_of", "region_of", "stack_of"]
 
 
 @once
@@ -27,3 +27,9 @@ def stack_of(construct: Construct) -> Stack:
 def region_of(stack: Stack) -> str:
     """Return the Region of a stack, a token when it is not known at synthesis."""
     return stack.region
+
+
+@once
+def account_of(stack: Stack) -> str:
+    """Return the account of a stack, a token when it is not known at synthesis."""
+    return stack.account

@@ -1,13 +1,14 @@
 """One way to make a table: on demand, recoverable, protected from deletion, encrypted, items may expire."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from aws_cdk import RemovalPolicy, Token
+from aws_cdk import Annotations, RemovalPolicy, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
-from cdp_constructs.core.paths import region_of, stack_of
+from cdp_constructs.core.paths import path_of, region_of, stack_of
+from cdp_constructs.core.validation import InvalidOptionError
 
 EXPIRY = "expires_at"
 
@@ -77,6 +78,72 @@ def add_item_table(
         encryption_key=encryption_key,
         removal_policy=removal_policy,
     )
+
+
+def check_table(
+    construct: "Construct",
+    table: "dynamodb.ITable",
+    *,
+    partition_key: str,
+    sort_key: str | None = None,
+    indexes: Mapping[str, tuple[str, str | None]] | None = None,
+    expires: bool = True,
+) -> None:
+    """Refuse an existing table that a pattern cannot work with; of an imported one, warn what it must have.
+
+    Args:
+        construct: The pattern.
+        table: Its option ``table``.
+        partition_key: Name of the attribute, a string.
+        sort_key: Name of the attribute, a string; None for a table without one.
+        indexes: Partition key and sort key of each global secondary index, by its name.
+        expires: Whether items expire by ``expires_at``.
+
+    Raises:
+        InvalidOptionError: naming what the table has and what it must have.
+    """
+    wanted = {None: (partition_key, sort_key), **(indexes or {})}
+    must = [f"the {_keys_in_words(wanted[None])}"]
+    must += [
+        f"the global secondary index {name} with the {_keys_in_words(keys)}" for name, keys in wanted.items() if name
+    ]
+    must += [f"time to live by {EXPIRY}"] if expires else []
+    must[0] += ", of type string"
+    resource = table.node.default_child
+    if not isinstance(resource, dynamodb.CfnTable | dynamodb.CfnGlobalTable):
+        Annotations.of(construct).add_warning_v2(
+            "cdp-constructs:ImportedTable",
+            f"The imported table {path_of(table)} is not checked. Make sure that it has {', '.join(must)}.",
+        )
+        return
+    stack = stack_of(resource)
+    types = {one["attributeName"]: one["attributeType"] for one in stack.resolve(resource.attribute_definitions)}
+    found: dict[str | None, tuple[str, str | None]] = {None: _keys_of(stack.resolve(resource.key_schema))}
+    for index in stack.resolve(resource.global_secondary_indexes) or ():
+        found[index["indexName"]] = _keys_of(index["keySchema"])
+    for name, keys in wanted.items():
+        has = found.get(name)
+        strings = has is not None and all(types.get(key) == "S" for key in has if key is not None)
+        if has == keys and strings:
+            continue
+        place = f"index {name} of " if name else ""
+        what = "no such index" if has is None else f"the {_keys_in_words(has)}{'' if strings else ', not all strings'}"
+        problem = f"is {path_of(table)}: {place}the table has {what}" if name else f"is {path_of(table)}: it has {what}"
+        raise InvalidOptionError(construct, "table", problem, f"Give a table with {', '.join(must)}")
+    expiry = stack.resolve(resource.time_to_live_specification) or {}
+    if expires and expiry.get("attributeName") != EXPIRY:
+        problem = f"is {path_of(table)}: its items do not expire by {EXPIRY}"
+        raise InvalidOptionError(construct, "table", problem, f"Give a table with {', '.join(must)}")
+
+
+def _keys_of(schema: "Sequence[Mapping[str, str]]") -> tuple[str, str | None]:
+    by_type = {one["keyType"]: one["attributeName"] for one in schema}
+    return by_type["HASH"], by_type.get("RANGE")
+
+
+def _keys_in_words(keys: tuple[str, str | None]) -> str:
+    partition_key, sort_key = keys
+    return f"partition key {partition_key} and {f'the sort key {sort_key}' if sort_key else 'no sort key'}"
 
 
 def string_attribute(name: str) -> dynamodb.Attribute:

@@ -1,13 +1,18 @@
 """Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, IResource, RemovalPolicy, Stack, Token
 from constructs import Construct
 
-from cdp_constructs.core.paths import region_of, stack_of
+from cdp_constructs.core.cdk import sns
+from cdp_constructs.core.paths import account_of, region_of, stack_of
 
 _PARTS_OF_AN_ARN = 6
+# What a token of a text or of an entry of a list looks like until it is resolved.
+_TOKEN = re.compile(r"[$#]\{Token\[[^]]*\]\}")
+_NO_TOKENS = "Tokens cannot be checked here: give the value itself"
 
 
 class InvalidOptionError(ValueError):
@@ -27,6 +32,8 @@ class InvalidOptionError(ValueError):
         """
         path = construct if isinstance(construct, str) else construct.node.path
         self.option = option
+        if _TOKEN.search(problem):
+            problem, fix = _TOKEN.sub("<token>", problem), _NO_TOKENS
         super().__init__(f"{path or 'App'}: {option} {problem}. {fix}.")
 
 
@@ -39,16 +46,37 @@ def check_range(
     high: float,
     unit: str,
     source: str,
+    tokens: bool = False,
 ) -> None:
-    """Refuse a number outside ``low``..``high`` (both included); tokens are left for AWS to judge.
+    """Refuse a number outside ``low``..``high`` (both included).
+
+    Args:
+        construct: The pattern, or its path.
+        option: The option's name.
+        value: The number.
+        low: The smallest one.
+        high: The largest one.
+        unit: What is counted.
+        source: The AWS limit that sets the range.
+        tokens: Whether a token is left for AWS to judge: only where the number goes into the template as it is.
 
     Raises:
-        InvalidOptionError: naming the range and the AWS limit (``source``) that sets it.
+        InvalidOptionError: naming the range and its source.
     """
     # A token is a number far below every range: only what is outside is worth a question to Node.
-    if low <= value <= high or Token.is_unresolved(value):
+    if low <= value <= high:
         return
-    raise InvalidOptionError(construct, option, f"is {value:g} {unit}", f"Use {low:,} to {high:,} {unit} ({source})")
+    if Token.is_unresolved(value):
+        if tokens:
+            return
+        raise InvalidOptionError(construct, option, "is a token", _NO_TOKENS)
+    raise InvalidOptionError(
+        construct, option, f"is {_written(value)} {unit}", f"Use {_written(low)} to {_written(high)} {unit} ({source})"
+    )
+
+
+def _written(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.12g}"
 
 
 def check_duration(
@@ -59,23 +87,58 @@ def check_duration(
     low: Duration,
     high: Duration,
     source: str,
+    tokens: bool = False,
+    unit: Duration | None = None,
 ) -> None:
-    """Refuse a duration outside ``low``..``high`` (both included).
+    """Refuse a duration outside ``low``..``high`` (both included), or one that AWS cannot count.
+
+    Args:
+        construct: The pattern, or its path.
+        option: The option's name.
+        value: The duration.
+        low: The shortest one.
+        high: The longest one.
+        source: The AWS limit that sets the range.
+        tokens: See ``check_range``.
+        unit: What AWS counts it in. Default: seconds.
 
     Raises:
-        InvalidOptionError: naming the range in seconds and the AWS limit that sets it.
+        InvalidOptionError: naming the range and its source.
     """
     if value.is_unresolved():
+        if tokens:
+            return
+        raise InvalidOptionError(construct, option, "is a token", _NO_TOKENS)
+    length, counted = value.to_milliseconds(), _SECOND if unit is None else unit.to_milliseconds()
+    if low.to_milliseconds() <= length <= high.to_milliseconds() and length % counted == 0:
         return
-    check_range(
-        construct,
-        option,
-        value.to_seconds(),
-        low=low.to_seconds(),
-        high=high.to_seconds(),
-        unit="seconds",
-        source=source,
-    )
+    whole = "" if length % counted == 0 else f", counted in steps of {_human(counted)}"
+    fix = f"Use {_human(low.to_milliseconds())} to {_human(high.to_milliseconds())}{whole} ({source})"
+    raise InvalidOptionError(construct, option, f"is {_human(length)}", fix)
+
+
+_SECOND = 1_000
+_UNITS = ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (_SECOND, "second"), (1, "millisecond"))
+
+
+def _human(milliseconds: float) -> str:
+    """Write a length of time in the largest unit that divides it."""
+    if milliseconds == 0:
+        return "0 seconds"
+    size, name = next(((size, name) for size, name in _UNITS if milliseconds % size == 0), (1, "millisecond"))
+    number = milliseconds / size
+    return f"{number:,.12g} {name}{'' if number == 1 else 's'}"
+
+
+def check_no_repetition(construct: "Construct | str", option: str, values: Sequence[str]) -> None:
+    """Refuse a list that has something twice.
+
+    Raises:
+        InvalidOptionError: naming what is repeated.
+    """
+    repeated = next((value for value in values if list(values).count(value) > 1), None)
+    if repeated is not None:
+        raise InvalidOptionError(construct, option, f"contains {repeated!r} twice", "Name each once")
 
 
 def check_exclusive(
@@ -106,7 +169,9 @@ def check_exclusive(
 
 
 def check_region(construct: "Construct", option: str, resource: "IResource | None", *, fix: str | None = None) -> None:
-    """Refuse an existing resource that is known to be in another Region than the construct's stack.
+    """Refuse an existing resource that is known to be in another Region, or account, than the construct's stack.
+
+    Keys and topics of another account are allowed: their policies can let this account use them.
 
     Args:
         construct: The pattern.
@@ -116,14 +181,30 @@ def check_region(construct: "Construct", option: str, resource: "IResource | Non
         fix: What to give instead; by default one of the stack's Region.
 
     Raises:
-        InvalidOptionError: naming both Regions.
+        InvalidOptionError: naming both Regions, or both accounts.
     """
     if resource is None:
         return
-    here, there = region_of(stack_of(construct)), _region_of(resource)
-    if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+    here, there = region_of(stack_of(construct)), _place_of(resource, _REGION_OF_ARN, resource.env.region)
+    if _differ(here, there):
         problem = f"is in {there}, but the stack is in {here}"
         raise InvalidOptionError(construct, option, problem, fix or f"Give one of {here}")
+    if any(hasattr(type(resource), shared) for shared in _SHARED):
+        return
+    here, there = account_of(stack_of(construct)), _place_of(resource, _ACCOUNT_OF_ARN, resource.env.account)
+    if _differ(here, there):
+        problem = f"is in account {there}, but the stack is in account {here}"
+        raise InvalidOptionError(construct, option, problem, "Give one of the stack's account")
+
+
+def check_standard(construct: "Construct", option: str, topic: "sns.ITopic | None") -> None:
+    """Refuse a FIFO topic where messages are published without a group.
+
+    Raises:
+        InvalidOptionError: naming the topic.
+    """
+    if topic is not None and topic.fifo:
+        raise InvalidOptionError(construct, option, f"is {topic.node.path}, a FIFO topic", "Give a standard topic")
 
 
 def check_regions(construct: "Construct", resources: "Mapping[str, IResource | None]") -> None:
@@ -132,12 +213,21 @@ def check_regions(construct: "Construct", resources: "Mapping[str, IResource | N
         check_region(construct, option, resource)
 
 
-def _region_of(resource: "IResource") -> str:
+_REGION_OF_ARN, _ACCOUNT_OF_ARN = 3, 4
+_SHARED = ("key_arn", "topic_arn")
+"""What has resources whose policies can let other accounts in, and which are named by ARN everywhere."""
+
+
+def _place_of(resource: "IResource", part: int, of_its_stack: str) -> str:
     # Table.from_table_arn says that a table is in the stack's Region, whatever its ARN says.
     arn = getattr(resource, "table_arn", None) if hasattr(type(resource), "table_arn") else None
     if isinstance(arn, str) and not Token.is_unresolved(arn) and arn.count(":") >= _PARTS_OF_AN_ARN - 1:
-        return arn.split(":")[3]
-    return str(resource.env.region)
+        return arn.split(":")[part]
+    return str(of_its_stack)
+
+
+def _differ(here: str, there: str) -> bool:
+    return here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there)
 
 
 def concrete_region(construct: "Construct") -> str:

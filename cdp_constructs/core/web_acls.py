@@ -26,7 +26,9 @@ def check_rate_limit(construct: "Construct | str", limit: int | None) -> None:
         InvalidOptionError: below 10 or above 2,000,000,000 requests.
     """
     if limit is not None:
-        check_range(construct, "rate_limit", limit, low=10, high=2_000_000_000, unit="requests", source=_RATES)
+        check_range(
+            construct, "rate_limit", limit, low=10, high=2_000_000_000, unit="requests", source=_RATES, tokens=True
+        )
 
 
 def rate_rule(

@@ -1,14 +1,15 @@
 """The table of a storage index (one item for each object, found by owner and by day), and what its items go by."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
-from cdp_constructs.core.tables import add_table, string_attribute
+from cdp_constructs.core.meanings import check_replica_regions
+from cdp_constructs.core.tables import add_table, check_table, string_attribute
 from cdp_constructs.core.validation import InvalidOptionError
 
 OWNER_INDEX, DAY_INDEX = "ByOwner", "ByDay"
@@ -28,6 +29,17 @@ def check_names(scope: Construct, *, prefix: str, owner_metadata: str | None) ->
         raise InvalidOptionError(scope, "owner_metadata", f"is {owner_metadata!r}", fix)
 
 
+_INDEX_KEYS: Mapping[str, tuple[str, str | None]] = {
+    OWNER_INDEX: ("owner", "modified_at"),
+    DAY_INDEX: ("day", "modified_at"),
+}
+
+
+def check_index_table(scope: Construct, table: dynamodb.ITable) -> None:
+    """Refuse an existing table that is none of an index; see ``check_table``."""
+    check_table(scope, table, partition_key="object", indexes=_INDEX_KEYS)
+
+
 def add_index_table(
     scope: Construct,
     construct_id: str,
@@ -37,6 +49,7 @@ def add_index_table(
     replica_regions: Sequence[str] = (),
 ) -> dynamodb.TableV2:
     """Add the table of one or several indexes; see ``add_table``."""
+    check_replica_regions(scope, replica_regions)
     return add_table(
         scope,
         construct_id,
@@ -45,9 +58,9 @@ def add_index_table(
             dynamodb.GlobalSecondaryIndexPropsV2(
                 index_name=name,
                 partition_key=string_attribute(key),
-                sort_key=string_attribute("modified_at"),
+                sort_key=string_attribute(str(sort_key)),
             )
-            for name, key in ((OWNER_INDEX, "owner"), (DAY_INDEX, "day"))
+            for name, (key, sort_key) in _INDEX_KEYS.items()
         ],
         encryption_key=encryption_key,
         removal_policy=removal_policy,

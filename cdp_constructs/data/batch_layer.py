@@ -121,6 +121,7 @@ class BatchLayer(Construct):
             high=10_000_000,
             unit="records",
             source="more is no alarm at all",
+            tokens=True,
         )
         check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
         self.encryption_key = encryption_key
@@ -238,13 +239,16 @@ class BatchLayer(Construct):
             "measures": [name for name, kind in self.columns.items() if kind in _NUMBERS],
         }
         share_module(self, function, layer="data/telemetry_view", environment={variable: json.dumps(settings)})
-        allow_on_prefixes(
-            function,
-            f"BatchLayer{self.node.addr[-8:]}",
-            [iam.PolicyStatement(actions=["cloudwatch:GetMetricStatistics"], resources=["*"])],
-            prefixes=["*"],
-            reason="CloudWatch's GetMetricStatistics has no resources to name.",
-        )
+        construct_id = f"BatchLayer{self.node.addr[-8:]}"
+        # A function may read one layer under two names.
+        if function.node.try_find_child(construct_id) is None:
+            allow_on_prefixes(
+                function,
+                construct_id,
+                [iam.PolicyStatement(actions=["cloudwatch:GetMetricStatistics"], resources=["*"])],
+                prefixes=["*"],
+                reason="CloudWatch's GetMetricStatistics has no resources to name.",
+            )
         return self.grant_read(function)
 
     def metric_lag(self, *, period: Duration | None = None) -> cloudwatch.Metric:

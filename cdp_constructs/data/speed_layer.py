@@ -23,8 +23,18 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
-from cdp_constructs.core.tables import add_item_table, key_of
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_regions
+from cdp_constructs.core.tables import (
+    add_item_table,
+    check_table,
+    key_of,
+)
+from cdp_constructs.core.validation import (
+    check_duration,
+    check_exclusive,
+    check_range,
+    check_regions,
+    check_standard,
+)
 from cdp_constructs.data._records import check_names
 from cdp_constructs.data._rejections import add_rejection_alarm
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
@@ -119,19 +129,31 @@ class SpeedLayer(Construct):
             "alarm_topic": alarm_topic,
         }
         check_regions(self, given)
+        check_standard(self, "topic", topic)
         measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:
             check_exclusive(self, {"stream": stream}, {"removal_policy": removal_policy})
         retention = window_retention or days(2)
         low, high = Duration.hours(1), days(30)
         check_duration(self, "window_retention", retention, low=low, high=high, source=_WINDOWS)
-        check_range(self, "alarming_senders", alarming_senders, low=1, high=10_000, unit="senders", source=_SENDERS)
+        check_range(
+            self,
+            "alarming_senders",
+            alarming_senders,
+            low=1,
+            high=10_000,
+            unit="senders",
+            source=_SENDERS,
+            tokens=True,
+        )
         if encryption_key is None and topic is None:
             description = f"Encrypts the alerts of {path_of(self)}"
             self.encryption_key = add_key(self, "EncryptionKey", description=description, removal_policy=removal_policy)
         else:
             self.encryption_key = encryption_key
         self.stream = stream or add_stream(self, encryption_key=encryption_key, removal_policy=removal_policy)
+        if table is not None:
+            check_table(self, table, partition_key="pk", sort_key="sk")
         self.table = table or add_item_table(
             self, "Table", encryption_key=encryption_key, removal_policy=removal_policy
         )

@@ -17,7 +17,12 @@ from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.tables import add_item_table, key_of, leading_keys
+from cdp_constructs.core.tables import (
+    add_item_table,
+    check_table,
+    key_of,
+    leading_keys,
+)
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_regions
 
 _READ = ("dynamodb:GetItem", "dynamodb:Query")
@@ -75,6 +80,8 @@ class StateSharing(Construct):
         new_only: dict[str, object] = {"encryption_key": encryption_key, "removal_policy": removal_policy}
         check_exclusive(self, {"table": table}, new_only)
         self.encryption_key = encryption_key
+        if table is not None:
+            check_table(self, table, partition_key="pk", sort_key="sk")
         self.table = table or add_item_table(
             self, "Table", encryption_key=encryption_key, removal_policy=removal_policy
         )

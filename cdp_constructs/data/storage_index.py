@@ -35,7 +35,13 @@ from cdp_constructs.data._index_functions import (
     IndexFunctions,
     schedule_reconciliation,
 )
-from cdp_constructs.data._index_table import DAY_INDEX, OWNER_INDEX, add_index_table, check_names
+from cdp_constructs.data._index_table import (
+    DAY_INDEX,
+    OWNER_INDEX,
+    add_index_table,
+    check_index_table,
+    check_names,
+)
 
 _LONGEST_INTERVAL = Duration.days(7)
 _INTERVALS = "a run may take 15 minutes, and drift should not stay longer than a week"
@@ -129,6 +135,8 @@ class StorageIndex(Construct):
         check_names(self, prefix=prefix, owner_metadata=owner_metadata)
         self.bucket = bucket
         self.encryption_key = encryption_key
+        if table is not None:
+            check_index_table(self, table)
         self.table = table or add_index_table(
             self, "Table", encryption_key=encryption_key, removal_policy=removal_policy
         )

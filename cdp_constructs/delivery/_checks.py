@@ -9,14 +9,15 @@ from constructs import Construct
 
 from cdp_constructs.core.cdk import certificatemanager, route53, sns
 from cdp_constructs.core.paths import path_of, region_of, stack_of
-from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
+from cdp_constructs.core.periods import days
+from cdp_constructs.core.tree import keep, kept
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
 
 # Where CloudFront takes certificates and web ACLs from and publishes metrics, whatever the stack's Region is.
 _CLOUDFRONT_REGION = "us-east-1"
 _CERTIFICATE_SOURCE = (
     "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html"
 )
-_DAY = 24 * 60 * 60  # seconds
 _ROTATION_SOURCE = "https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html"
 
 
@@ -47,17 +48,8 @@ def check_origin_path(scope: Construct, origin_path: str | None) -> None:
 
 def check_rotation(scope: Construct, rotate_every: Duration) -> None:
     """Refuse an interval that Secrets Manager does not have."""
-    if rotate_every.is_unresolved():
-        return
-    days, rest = divmod(rotate_every.to_seconds(), _DAY)
-    if rest:
-        raise InvalidOptionError(
-            scope,
-            "rotate_every",
-            f"is {rotate_every.to_human_string()}",
-            "Secrets Manager counts whole days, such as Duration.days(30)",
-        )
-    check_range(scope, "rotate_every", days, low=1, high=1000, unit="days", source=_ROTATION_SOURCE)
+    low, high, unit = days(1), days(1000), days(1)
+    check_duration(scope, "rotate_every", rotate_every, low=low, high=high, source=_ROTATION_SOURCE, unit=unit)
 
 
 def check_domain(
@@ -116,6 +108,14 @@ def check_web_acl(scope: Construct, web_acl_arn: str) -> None:
         )
 
 
+def check_first_web_acl(scope: Construct) -> None:
+    """Refuse a second web ACL: a distribution has one."""
+    if kept(scope, "WebAcl") is not None:
+        fix = "Put the rules of both into one web ACL"
+        raise InvalidOptionError(scope, "web_acl_arn", "is a second web ACL", fix)
+    keep(scope, "WebAcl", True)
+
+
 def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHostedZone | None") -> None:
     """Refuse a zone that cannot hold the records of the names."""
     if zone is None:
@@ -136,6 +136,17 @@ def check_path_prefix(scope: Construct, path: str) -> None:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
         fix = "Begin with a slash, end without one, and use letters, digits and ._~- only, such as /api"
         raise InvalidOptionError(scope, "path", f"is {path!r}", fix)
+
+
+# https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CacheBehavior.html
+_PATH_PATTERN = re.compile(r"[A-Za-z0-9_.*$/~\"'@:+&?-]{1,255}")
+
+
+def check_path_pattern(scope: Construct, path_pattern: str) -> None:
+    """Refuse a pattern that CloudFront would not take."""
+    if not _PATH_PATTERN.fullmatch(path_pattern):
+        fix = "Use at most 255 letters, digits and _-.*$/~\"'@:+&?, such as /images/*"
+        raise InvalidOptionError(scope, "path_pattern", f"is {path_pattern!r}", fix)
 
 
 _DIRECTIVE = re.compile(r"[a-z]+(?:-[a-z]+)*")

@@ -8,12 +8,25 @@ from aws_cdk import Token
 from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_no_repetition
 from cdp_constructs.delivery._firewall_rules import BODY_RULES
 
 _CLOUDFRONT_REGION = "us-east-1"
-# https://docs.aws.amazon.com/waf/latest/APIReference/API_GeoMatchStatement.html
+_COUNTRIES = frozenset(
+    """
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
+    CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO
+    FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE
+    JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO
+    MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW
+    PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM
+    TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
+    """.split()  # noqa: SIM905 - a list would be 250 lines
+)
+"""Codes of countries that AWS WAF knows: https://docs.aws.amazon.com/waf/latest/APIReference/API_GeoMatchStatement.html"""
 _MOST_COUNTRIES = 50
+# What Cognito calls its operations, such as GetTokensFromRefreshToken.
+_OPERATION = re.compile(r"[A-Za-z]{1,128}")
 
 
 def check_web_acl_scope(scope: Construct, web_acl_scope: str) -> None:
@@ -38,13 +51,23 @@ def check_managed_rule_groups(scope: Construct, names: Sequence[str]) -> None:
 
 def check_countries(scope: Construct, allowed: Sequence[str], blocked: Sequence[str]) -> None:
     """Refuse codes that are none, too many, and lists that answer the same question twice."""
-    if allowed and blocked:
-        fix = "Give one of them: what is not allowed is blocked"
-        raise InvalidOptionError(scope, "allowed_countries", "was given together with blocked_countries", fix)
     for option, codes in (("allowed_countries", allowed), ("blocked_countries", blocked)):
         for code in codes:
-            if not re.fullmatch(r"[A-Z]{2}", code):
-                raise InvalidOptionError(scope, option, f"contains {code!r}", "Use codes of ISO 3166, such as 'JP'")
+            if code not in _COUNTRIES:
+                fix = "Use codes of countries of ISO 3166 in capitals, such as 'JP'"
+                raise InvalidOptionError(scope, option, f"contains {code!r}", fix)
+        check_no_repetition(scope, option, codes)
         if len(codes) > _MOST_COUNTRIES:
             fix = f"Use at most {_MOST_COUNTRIES}, as AWS WAF does, or the opposite list"
             raise InvalidOptionError(scope, option, f"has {len(codes)} codes", fix)
+    if allowed and blocked:
+        fix = "Give one of them: what is not allowed is blocked"
+        raise InvalidOptionError(scope, "allowed_countries", "was given together with blocked_countries", fix)
+
+
+def check_operations(scope: Construct, names: Sequence[str]) -> None:
+    """Refuse what is no name of an operation: a rule would never match it."""
+    for name in names:
+        if not _OPERATION.fullmatch(name):
+            fix = "Use the name of an operation of Cognito, such as GetTokensFromRefreshToken"
+            raise InvalidOptionError(scope, "unlimited_operations", f"contains {name!r}", fix)

@@ -18,6 +18,8 @@ from cdp_constructs.delivery._checks import (
     check_alarm_topic,
     check_content_security_policy,
     check_domain,
+    check_first_web_acl,
+    check_path_pattern,
     check_path_prefix,
     check_web_acl,
     check_zone,
@@ -142,8 +144,9 @@ class CacheDistribution(Construct):
             cache_policy: See the class.
 
         Raises:
-            InvalidOptionError: when the pattern was added before.
+            InvalidOptionError: when CloudFront takes no such pattern, or it was added before.
         """
+        check_path_pattern(self, path_pattern)
         return self._add(path_pattern, origin, **self._reading(cache_policy))
 
     def add_api(
@@ -200,6 +203,7 @@ class CacheDistribution(Construct):
             InvalidOptionError: for a web ACL of scope REGIONAL or of another Region.
         """
         check_web_acl(self, web_acl_arn)
+        check_first_web_acl(self)
         self.distribution.attach_web_acl_id(web_acl_arn)
 
     def metric_requests(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
@@ -221,7 +225,7 @@ class CacheDistribution(Construct):
 
     def _add_below(self, path: str, origin: Callable[[], cloudfront.IOrigin]) -> cloudfront.BehaviorOptions:
         check_path_prefix(self, path)
-        self._check_free(f"{path}/*")
+        self._check_free(f"{path}/*", "path")
         return self._add(
             f"{path}/*",
             origin(),
@@ -235,13 +239,13 @@ class CacheDistribution(Construct):
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         )
 
-    def _check_free(self, path_pattern: str) -> None:
+    def _check_free(self, path_pattern: str, option: str) -> None:
         if path_pattern in self._paths:
             fix = "Give each path one origin"
-            raise InvalidOptionError(self, "path", f"{path_pattern!r} was added before", fix)
+            raise InvalidOptionError(self, option, f"is {path_pattern!r}, which was added before", fix)
 
     def _add(self, path_pattern: str, origin: cloudfront.IOrigin, **options: Any) -> cloudfront.BehaviorOptions:
-        self._check_free(path_pattern)
+        self._check_free(path_pattern, "path_pattern")
         self._paths.add(path_pattern)
         self.distribution.add_behavior(path_pattern, origin, **options)
         return cloudfront.BehaviorOptions(origin=origin, **options)

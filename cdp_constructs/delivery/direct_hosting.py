@@ -1,5 +1,6 @@
 """DirectHosting: a web site of files, served from a bucket through CloudFront, without a server."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ _APP_LINKS = f"{WELL_KNOWN}/apple-app-site-association"
 _INDEX = "index.html"
 _YEAR = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
+# Without the characters that an address would have to encode.
+_FILE = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
 
 @checks_options
@@ -207,10 +210,14 @@ class DirectHosting(Construct):
             name: Path of the file in the site.
 
         Raises:
-            InvalidOptionError: when the file was added before.
+            InvalidOptionError: for what is no path of a file, and when the file was added before.
         """
+        if not _FILE.fullmatch(name) or ".." in name.split("/"):
+            fix = "Use the path of a file in the site without a slash in front, such as config.json"
+            raise InvalidOptionError(self, "name", f"is {name!r}", fix)
         if name in self._configurations:
-            raise InvalidOptionError(self, "name", f"{name!r} was added before", "Put everything into one call")
+            fix = "Put everything into one call"
+            raise InvalidOptionError(self, "name", f"is {name!r}, which was added before", fix)
         configuration = self._configurations[name] = s3_deployment.Source.json_data(name, dict(values))
         self._write(configuration)
         return configuration

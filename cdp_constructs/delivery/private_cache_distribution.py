@@ -23,6 +23,7 @@ from cdp_constructs.delivery._checks import (
     check_bucket,
     check_content_security_policy,
     check_domain,
+    check_first_web_acl,
     check_origin_path,
     check_remove_headers,
     check_rotation,
@@ -230,6 +231,7 @@ class PrivateCacheDistribution(Construct):
             InvalidOptionError: for a web ACL of scope REGIONAL or of another Region.
         """
         check_web_acl(self, web_acl_arn)
+        check_first_web_acl(self)
         self.distribution.attach_web_acl_id(web_acl_arn)
 
     def metric_requests(self, *, period: Duration | None = None) -> "cloudwatch.Metric":

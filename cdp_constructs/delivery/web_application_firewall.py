@@ -15,7 +15,12 @@ from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.validation import check_region
 from cdp_constructs.core.web_acls import check_rate_limit, rate_rule, visibility
-from cdp_constructs.delivery._firewall_checks import check_countries, check_managed_rule_groups, check_web_acl_scope
+from cdp_constructs.delivery._firewall_checks import (
+    check_countries,
+    check_managed_rule_groups,
+    check_operations,
+    check_web_acl_scope,
+)
 from cdp_constructs.delivery._firewall_logs import add_logging
 from cdp_constructs.delivery._firewall_rules import BASELINE, country_rule, managed_rule
 
@@ -86,6 +91,7 @@ class WebApplicationFirewall(Construct):
         check_region(self, "alarm_topic", alarm_topic)
         check_web_acl_scope(self, web_acl_scope)
         check_managed_rule_groups(self, managed_rule_groups)
+        check_operations(self, unlimited_operations)
         check_countries(self, allowed_countries, blocked_countries)
         check_rate_limit(self, rate_limit)
         # AWS WAF names its metrics by it, in a namespace that all web ACLs of the Region share.

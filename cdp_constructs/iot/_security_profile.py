@@ -8,6 +8,7 @@ from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.validation import check_range
 
 
 def add_security_profile(
@@ -20,6 +21,13 @@ def add_security_profile(
     alarm_topic: "sns.ITopic | None",
 ) -> iot.CfnSecurityProfile:
     """Add a security profile for the things of a group."""
+    most = 1_000_000_000
+    source = "https://docs.aws.amazon.com/iot-device-defender/latest/devguide/detect-cloud-side-metrics.html"
+    for option, value, low in (
+        ("messages_per_5_minutes", messages_per_5_minutes, 1),
+        ("refusals_per_5_minutes", refusals_per_5_minutes, 0),
+    ):
+        check_range(fleet, option, value, low=low, high=most, unit=option.partition("_")[0], source=source)
     limits = {
         "MessagesSent": ("aws:num-messages-sent", messages_per_5_minutes),
         "RefusedRequests": ("aws:num-authorization-failures", refusals_per_5_minutes),

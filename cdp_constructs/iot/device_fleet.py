@@ -17,7 +17,10 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
-from cdp_constructs.core.tables import add_table
+from cdp_constructs.core.tables import (
+    add_table,
+    check_table,
+)
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
 from cdp_constructs.iot import _device_policies as device_policies
 from cdp_constructs.iot._basic_ingest import EVERY_OTHER, BasicIngest
@@ -147,6 +150,8 @@ class DeviceFleet(Construct):
         self.encryption_key = encryption_key
         table_key = encryption_key if table is None else None
         self._common = CommonOptions(encryption_key, table_key, alarm_topic, log_retention, removal_policy)
+        if table is not None:
+            check_table(self, table, partition_key="serial_number", expires=False)
         self.table = table or add_table(
             self,
             "AllowList",

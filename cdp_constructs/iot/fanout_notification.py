@@ -11,7 +11,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms, sns, sqs
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_regions
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_no_repetition, check_regions
 from cdp_constructs.iot._common import check_kind, check_option
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
@@ -157,6 +157,7 @@ class FanoutNotification(Construct):
             if isinstance(values, str) or not values:
                 fix = f"Name {option} in a list, or leave {option} out to receive from all"
                 raise InvalidOptionError(self, option, f"is {values!r}", fix)
+            check_no_repetition(self, option, values)
             policy[field] = list(values)
         for context in contexts or ():
             if context not in self._contexts:

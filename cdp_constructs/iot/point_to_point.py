@@ -13,7 +13,11 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_dead_letters, metric_oldest_message
-from cdp_constructs.core.tables import add_table, key_of
+from cdp_constructs.core.tables import (
+    add_table,
+    check_table,
+    key_of,
+)
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_regions
 from cdp_constructs.iot._command_functions import add_command_function, add_outcome_function
 from cdp_constructs.iot._common import CommonOptions
@@ -100,6 +104,8 @@ class PointToPoint(Construct):
         self.encryption_key = encryption_key
         self._table_key = table_key = encryption_key if table is None else None
         common = CommonOptions(encryption_key, table_key, alarm_topic, log_retention, removal_policy)
+        if table is not None:
+            check_table(self, table, partition_key="session")
         self.table = table or add_table(
             self,
             "Sessions",

@@ -1,6 +1,6 @@
 """TopicRule: an AWS IoT rule that loses nothing."""
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
@@ -14,6 +14,7 @@ from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.validation import InvalidOptionError, check_region, check_regions
+from cdp_constructs.iot._common import check_option
 from cdp_constructs.iot._rule_actions import (
     Action,
     delivery_stream_action,
@@ -23,11 +24,13 @@ from cdp_constructs.iot._rule_actions import (
     topic_action,
 )
 from cdp_constructs.iot.sql import check_sql
+from cdp_constructs.iot.topics import check_topic
 
 __all__ = ["TopicRule"]
 
 _QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/iot-core.html"
 _MOST_ACTIONS = 10
+_SEPARATORS = ("\n", "\t", "\r\n", ",")
 
 
 @checks_options
@@ -174,6 +177,10 @@ class TopicRule(Construct):
             separator: What ends a record: ``\n``, ``\t``, ``\r\n`` or ``,``.
             batch: Whether a payload is a JSON array of records.
         """
+        if separator not in _SEPARATORS:
+            fix = r"Use \n, \t, \r\n or , (https://docs.aws.amazon.com/iot/latest/developerguide/kinesis-firehose-rule-action.html)"
+            raise InvalidOptionError(self, "separator", f"is {separator!r}", fix)
+        check_region(self, "delivery_stream", delivery_stream)
         actions = ["firehose:PutRecord", *(["firehose:PutRecordBatch"] if batch else [])]
         self._allow(actions, delivery_stream.delivery_stream_arn)
         return self._add(delivery_stream_action(self.role, delivery_stream, separator=separator, batch=batch))
@@ -182,6 +189,7 @@ class TopicRule(Construct):
         """Invoke a function with each message, asynchronously: its failures need a destination of their own."""
         from aws_cdk import aws_lambda as lambda_
 
+        check_region(self, "function", function)
         lambda_.CfnPermission(
             self,
             f"Invoke{len(self._actions)}",
@@ -210,6 +218,8 @@ class TopicRule(Construct):
             topic: What ``topic()`` returns in the rule's SQL. Its limits, 7 slashes and 256 bytes, do not count the
                 prefix.
         """
+        if not Token.is_unresolved(topic):
+            check_option(self, "topic", topic, lambda _name, value: check_topic(value))
         return f"$aws/rules/{self.rule_name}/{topic}"
 
     def metric_matched(self, *, period: Duration | None = None) -> "cloudwatch.Metric":

@@ -20,7 +20,10 @@ from cdp_constructs.core.queues import (
     metric_dead_letters,
     metric_oldest_message,
 )
-from cdp_constructs.core.tables import add_item_table
+from cdp_constructs.core.tables import (
+    add_item_table,
+    check_table,
+)
 from cdp_constructs.core.validation import check_regions
 from cdp_constructs.messaging._mail_feedback import add_configuration_set, queue_mail_feedback
 from cdp_constructs.messaging._mail_refusals import add_refused_mail_alarm
@@ -166,6 +169,8 @@ class Notifications(Construct):
                 log_retention=log_retention,
                 removal_policy=removal_policy,
             )
+        if table is not None:
+            check_table(self, table, partition_key="pk", sort_key="sk")
         self.table = table or add_item_table(
             self, "Table", encryption_key=encryption_key, removal_policy=removal_policy
         )

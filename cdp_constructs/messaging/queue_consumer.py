@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from cdp_constructs.core.cdk import lambda_, sqs
+from cdp_constructs.core.meanings import lacks_role
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import minutes, seconds
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
@@ -77,7 +78,7 @@ class QueueConsumer:
             ("max_concurrency", self.max_concurrency, 2, 1000, "batches", _SQS_SOURCE),
             ("batch_size", self.batch_size, 1, _LARGEST_BATCH, "messages", _SQS_SOURCE),
         ):
-            check_range(path, option, value, low=low, high=high, unit=unit, source=source)
+            check_range(path, option, value, low=low, high=high, unit=unit, source=source, tokens=True)
         if self.batching_window is not None:
             check_duration(
                 path, "batching_window", self.batching_window, low=seconds(1), high=minutes(5), source=_SQS_SOURCE
@@ -87,6 +88,10 @@ class QueueConsumer:
             raise InvalidOptionError(path, "batch_size", f"is {self.batch_size} without batching_window", fix)
         if self.function is None:
             self._check_polled(path)
+        elif lacks_role(self.function):
+            fix = "Import it with its role: Function.from_function_attributes(function_arn=…, role=…)"
+            problem = f"is {self.function.node.path}, which was imported without its role and may read no queue"
+            raise InvalidOptionError(path, "function", problem, fix)
         self._check_visibility(path)
 
     def queue_visibility_timeout(self) -> Duration:
@@ -118,6 +123,7 @@ class QueueConsumer:
         check_region(scope, "queue", queue)
         if self.function is None:
             return None
+        check_region(scope, "consumer", self.function)
         # Imported here: aws_lambda imports aws_ec2, and an application with a function has paid for both already.
         from cdp_constructs.core.event_sources import consume_queue
 
@@ -155,6 +161,7 @@ class QueueConsumer:
                 low=least or seconds(0),
                 high=_LONGEST_VISIBILITY,
                 source=_SQS_LIMITS if least is None else _SQS_SOURCE,
+                tokens=True,
             )
         elif self.function is not None and least is None:
             raise InvalidOptionError(

@@ -97,6 +97,9 @@ class SnsSqsFanout(Construct):
         fix = "Create the fan-out in the topic's Region, and use add_remote_subscriber for queues of the other one"
         check_region(self, "topic", topic, fix=fix)
         check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
+        if alarm_topic is not None and topic is alarm_topic:
+            fix = "Give another topic: an alarm about lost messages would be lost with them"
+            raise InvalidOptionError(self, "alarm_topic", "is this fan-out's own topic", fix)
         self.alarm_topic = alarm_topic
         if topic is not None:
             self.topic = topic

@@ -11,6 +11,7 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.core.meanings import check_replica_regions
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, minutes
@@ -61,6 +62,7 @@ class VapidKeys(Construct):
         """
         super().__init__(scope, construct_id)
         check_regions(self, {"encryption_key": encryption_key})
+        check_replica_regions(self, replica_regions or ())
         where = path_of(self)
         secret = secretsmanager.Secret(
             self,

@@ -64,6 +64,7 @@ class AlarmTopic(Construct):
             add_mail(self, "Mail", topic=self.topic, email=email, alarm_topic=self.topic, holds="alarms")
 
 
+@checks_options
 def add_mail(
     scope: Construct,
     construct_id: str,
@@ -100,6 +101,7 @@ def add_mail(
     )
 
 
+@checks_options
 def warn_without_receiver(scope: Construct, option: str) -> None:
     """Warn at synthesis that the alarms of a system go to a topic that nobody subscribes to.
 
@@ -114,6 +116,7 @@ def warn_without_receiver(scope: Construct, option: str) -> None:
     )
 
 
+@checks_options
 def add_composite_alarm(
     scope: Construct,
     construct_id: str,

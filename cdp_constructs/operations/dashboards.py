@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from aws_cdk import Duration, Stack
@@ -16,6 +17,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.runbooks import runbook_of
+from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["StackContents", "add_dashboard"]
 
@@ -56,9 +58,15 @@ class StackContents:
 
     def alarm(self, path: str) -> cloudwatch.Alarm:
         """Return the alarm at a path in the stack, for the line of its threshold in a graph."""
-        return next(alarm for alarm in self.alarms if path_of(alarm) == f"{self._within}{path}")
+        by_path = {path_of(alarm).removeprefix(self._within): alarm for alarm in self.alarms}
+        if path not in by_path:
+            near = get_close_matches(path, by_path, n=3) or sorted(by_path)[:3]
+            fix = f"Use the path of an alarm in the stack, such as {', '.join(near)}" if near else "The stack has none"
+            raise InvalidOptionError(self._within.removesuffix("/"), "path", f"is {path!r}", fix)
+        return by_path[path]
 
 
+@checks_options
 def add_dashboard(
     scope: Construct,
     construct_id: str,

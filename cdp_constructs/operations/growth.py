@@ -5,6 +5,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.queues import metric_dead_letters
@@ -16,6 +17,7 @@ __all__ = ["add_growth_alarms"]
 _MOST_METRICS = 10
 
 
+@checks_options
 def add_growth_alarms(
     scope: Construct, construct_id: str, contents: StackContents, *, alarm_topic: sns.ITopic
 ) -> list[cloudwatch.Alarm]:

@@ -27,7 +27,9 @@ def check_namespace(construct: "Construct", name: str, namespaces: Mapping[str, 
             f"Use 1 to 50 letters, digits and dashes, with no dash at either end, such as rooms ({_NAMESPACES})",
         )
     if name in namespaces:
-        raise InvalidOptionError(construct, "name", f"{name!r} is there already", "Give each namespace its own name")
+        raise InvalidOptionError(construct, "name", f"is {name!r}, which is there already", "Use another name")
+    if construct.node.try_find_child(name) is not None:
+        raise InvalidOptionError(construct, "name", f"is {name!r}, as a part of this construct", "Use another name")
 
 
 def check_has_namespaces(construct: "Construct", what: str, namespaces: Mapping[str, object]) -> None:

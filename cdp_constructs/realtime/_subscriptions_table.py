@@ -11,7 +11,12 @@ from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.keys import USE_TABLE_KEY
-from cdp_constructs.core.tables import add_table, key_of, string_attribute
+from cdp_constructs.core.tables import (
+    add_table,
+    check_table,
+    key_of,
+    string_attribute,
+)
 
 _BY_CONNECTION = "ByConnection"
 
@@ -25,8 +30,15 @@ class SubscriptionsTable:
     """The customer-managed key of the table, if it has one."""
 
     @classmethod
-    def existing(cls, table: dynamodb.ITable) -> "SubscriptionsTable":
+    def existing(cls, scope: "Construct", table: dynamodb.ITable) -> "SubscriptionsTable":
         """Use an existing table."""
+        check_table(
+            scope,
+            table,
+            partition_key="channel",
+            sort_key="connection",
+            indexes={_BY_CONNECTION: ("connection", None)},
+        )
         return cls(table, key_of(table, None))
 
     @classmethod

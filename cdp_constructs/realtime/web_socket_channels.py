@@ -20,7 +20,7 @@ from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import check_exclusive, check_regions
+from cdp_constructs.core.validation import check_exclusive, check_region, check_regions
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_issuer, check_namespace
 from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
@@ -114,7 +114,7 @@ class WebSocketChannels(Construct):
         self._subscriptions = (
             SubscriptionsTable.add(self, encryption_key=encryption_key, removal_policy=removal_policy)
             if table is None
-            else SubscriptionsTable.existing(table)
+            else SubscriptionsTable.existing(self, table)
         )
         self.table = self._subscriptions.table
         self.authorizer_function = add_authorizer_function(
@@ -162,6 +162,7 @@ class WebSocketChannels(Construct):
             InvalidOptionError: for a name that is not a segment, or is taken.
         """
         check_namespace(self, name, self._namespaces)
+        check_region(self, "subscribe_handler", subscribe_handler)
         namespace = WebSocketNamespace(name, subscribe_handler, self.stage, self._subscriptions)
         self._namespaces[name] = namespace
         handlers = {known: item.subscribe_handler.function_arn for known, item in self._namespaces.items()}

@@ -20,7 +20,7 @@ from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
-from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
 from cdp_constructs.routing._health_alarms import add_health_alarms
 from cdp_constructs.routing._health_routes import add_route, check_paths
 
@@ -272,5 +272,5 @@ class DeepHealthCheck(Construct):
             ("time_budget", time_budget, 100, 1500, "Route 53 waits 2 seconds for the whole answer"),
             ("cache_for", cache_for, 0, 60_000, "an older answer would delay the failover"),
         ):
-            milliseconds = value.to_milliseconds()
-            check_range(self, option, milliseconds, low=low, high=high, unit="milliseconds", source=source)
+            shortest, longest, unit = Duration.millis(low), Duration.millis(high), Duration.millis(1)
+            check_duration(self, option, value, low=shortest, high=longest, source=source, unit=unit)

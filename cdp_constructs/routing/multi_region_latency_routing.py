@@ -1,5 +1,6 @@
 """MultiRegionLatencyRouting: latency records of an API under one name, each guarded by a health check."""
 
+import re
 from typing import cast
 
 from aws_cdk import CrossStackReferences, Duration, ReferenceStrength, Tags, Token
@@ -13,7 +14,13 @@ from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
-from cdp_constructs.core.validation import InvalidOptionError, check_range, check_region, concrete_region
+from cdp_constructs.core.validation import (
+    InvalidOptionError,
+    check_duration,
+    check_range,
+    check_region,
+    concrete_region,
+)
 
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-cloudwatch.html
 _METRICS_REGION = "us-east-1"
@@ -241,9 +248,12 @@ class MultiRegionLatencyRouting(Construct):
             )
 
     def _check_health(self, path: str, interval: Duration, failure_threshold: int) -> None:
-        if not Token.is_unresolved(path) and not (path.startswith("/") and len(path) <= _LONGEST_PATH):
-            fix = f"Start it with / and use at most {_LONGEST_PATH} characters ({_LIMITS})"
+        right = path.startswith("/") and len(path) <= _LONGEST_PATH and not re.search(r"\s", path)
+        if not Token.is_unresolved(path) and not right:
+            fix = f"Start it with / and use at most {_LONGEST_PATH} characters without spaces ({_LIMITS})"
             raise InvalidOptionError(self, "health_check_path", f"is {path!r}", fix)
+        low, high = seconds(10), seconds(30)
+        check_duration(self, "request_interval", interval, low=low, high=high, source=_LIMITS)
         if interval.to_milliseconds() not in _INTERVALS_MS:
             problem = f"is {interval.to_milliseconds() / 1000:g} seconds"
             raise InvalidOptionError(self, "request_interval", problem, f"Use 10 or 30 seconds ({_LIMITS})")

@@ -16,7 +16,7 @@ from cdp_constructs.core.assets import handler_folder
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.permissions import allow_on_objects
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_no_repetition
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE
 
 _BYTES_PER_MB = 1_000_000
@@ -43,6 +43,7 @@ def check_content_types(scope: Construct, content_types: Sequence[str]) -> None:
                 f"contains {content_type!r}, whose first bytes are not known",
                 f"Use some of {', '.join(sorted(known))}",
             )
+    check_no_repetition(scope, "content_types", content_types)
 
 
 def check_text_encodings(scope: Construct, encodings: Sequence[str]) -> None:
@@ -59,6 +60,7 @@ def check_text_encodings(scope: Construct, encodings: Sequence[str]) -> None:
         if encoding not in _TEXT_ENCODINGS:
             fix = f"Use some of {', '.join(_TEXT_ENCODINGS)}"
             raise InvalidOptionError(scope, "text_encodings", f"contains {encoding!r}", fix)
+    check_no_repetition(scope, "text_encodings", encodings)
 
 
 class UploadFunctions:

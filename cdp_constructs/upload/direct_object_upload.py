@@ -19,7 +19,13 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue, metric_oldest_message
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_regions
+from cdp_constructs.core.validation import (
+    check_duration,
+    check_exclusive,
+    check_range,
+    check_regions,
+    check_standard,
+)
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE, add_upload_bucket, receive_uploads
 from cdp_constructs.upload._upload_functions import UploadFunctions, check_content_types, check_text_encodings
 
@@ -127,6 +133,7 @@ class DirectObjectUpload(Construct):
         check_exclusive(self, {"bucket": bucket}, creation_only)
         given = {"bucket": bucket, "topic": topic, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
         check_regions(self, given)
+        check_standard(self, "topic", topic)
         check_range(self, "max_size_mb", max_size_mb, low=1, high=_LARGEST_MB, unit="MB", source=_COPY_LIMIT)
         check_duration(self, "expiry", expiry, low=seconds(1), high=_LONGEST_EXPIRY, source=_EXPIRY_LIMIT)
         check_content_types(self, content_types)

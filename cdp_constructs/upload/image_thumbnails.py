@@ -21,7 +21,13 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import metric_oldest_message
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_regions
+from cdp_constructs.core.validation import (
+    InvalidOptionError,
+    check_duration,
+    check_range,
+    check_regions,
+    check_standard,
+)
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.upload._upload_bucket import ACCEPTED
 
@@ -122,6 +128,7 @@ class ImageThumbnails(Construct):
         )
         given = {"bucket": bucket, "topic": topic, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
         check_regions(self, given)
+        check_standard(self, "topic", topic)
         if not prefix.endswith("/"):
             raise InvalidOptionError(self, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
         self.bucket = bucket

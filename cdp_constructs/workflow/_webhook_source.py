@@ -2,15 +2,20 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, Self, get_args
+from typing import Literal, NoReturn, Self
+
+from cdp_constructs.core.options import checks_options
+from cdp_constructs.core.validation import InvalidOptionError
 
 Scheme = Literal["hmac-sha256", "standard-webhooks", "shared-token", "secret-in-address"]
 Encoding = Literal["hex", "base64"]
 
-_PATH = re.compile(r"/[A-Za-z0-9/_-]{1,127}")
+_PATH = re.compile(r"(?=.{2,128}$)(/[A-Za-z0-9_-]+)+")
+_PREFIX = re.compile(r"[!-~]*( [!-~]+)*")
 _HEADER = re.compile(r"[a-z0-9-]{1,64}")
 
 
+@checks_options
 @dataclass(frozen=True, kw_only=True)
 class WebhookSource:
     """How a sender signs, names and orders its deliveries.
@@ -42,6 +47,29 @@ class WebhookSource:
     encoding: Encoding = "hex"
     timestamp_header: str | None = None
     delivery_pointer: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check every option.
+
+        Raises:
+            InvalidOptionError: for a path that is none of an API, or what is no header's name and no JSON pointer.
+        """
+        if not _PATH.fullmatch(self.path):
+            self._refuse("path", "Start it with /, end it without, and use letters, digits, - and _")
+        for option in ("signature_header", "delivery_header", "timestamp_header"):
+            header = getattr(self, option)
+            unused = header is None or (option == "signature_header" and self.scheme == "secret-in-address")
+            if not unused and not _HEADER.fullmatch(header):
+                self._refuse(option, "Use a header's name, such as x-hub-signature-256")
+        if not _PREFIX.fullmatch(self.signature_prefix):
+            self._refuse("signature_prefix", "Use characters that a header can have, such as sha256=")
+        for option in ("group_by", "delivery_pointer"):
+            pointer = getattr(self, option)
+            if pointer is not None and not pointer.startswith("/"):
+                self._refuse(option, "Use a JSON pointer, such as /issue/id")
+
+    def _refuse(self, option: str, fix: str) -> NoReturn:
+        raise InvalidOptionError("WebhookSource", option, f"is {getattr(self, option)!r}", fix)
 
     @property
     def route(self) -> str:
@@ -168,19 +196,3 @@ class WebhookSource:
             group_by=group_by,
             delivery_pointer=delivery_pointer,
         )
-
-    def problem(self) -> tuple[str, str] | None:
-        """Return what cannot work and how to write it, or None."""
-        if not _PATH.fullmatch(self.path):
-            return f"has the path {self.path!r}", "Start it with / and use letters, digits, - and _"
-        signature_header = None if self.scheme == "secret-in-address" else self.signature_header
-        for header in (signature_header, self.delivery_header, self.timestamp_header):
-            if header is not None and not _HEADER.fullmatch(header):
-                return f"names the header {header!r}", "Use a header's name, such as x-hub-signature-256"
-        if self.encoding not in get_args(Encoding):
-            return f"has encoding={self.encoding!r}", "Use 'hex' or 'base64'"
-        for name in ("group_by", "delivery_pointer"):
-            pointer = getattr(self, name)
-            if pointer is not None and not pointer.startswith("/"):
-                return f"has {name}={pointer!r}", "Use a JSON pointer, such as /issue/id"
-        return None

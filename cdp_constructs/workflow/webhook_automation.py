@@ -123,7 +123,7 @@ class WebhookAutomation(Construct):
         super().__init__(scope, construct_id)
         source = source or WebhookSource.hmac_sha256()
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100)
-        self._check(consumer, source, limits)
+        self._check(consumer, limits)
         given = {"secret": secret, "bucket": bucket, "api": api, "encryption_key": encryption_key}
         check_regions(self, {**given, "alarm_topic": alarm_topic})
         self.encryption_key = encryption_key
@@ -201,15 +201,12 @@ class WebhookAutomation(Construct):
         """The alarms of this webhook, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
-    def _check(self, consumer: QueueConsumer, source: WebhookSource, limits: apigatewayv2.ThrottleSettings) -> None:
+    def _check(self, consumer: QueueConsumer, limits: apigatewayv2.ThrottleSettings) -> None:
         if consumer.function is None:
             raise InvalidOptionError(
                 self, "consumer", "has no function", "Give QueueConsumer the function that works on deliveries"
             )
         consumer.check_fifo(path_of(self))
-        problem = source.problem()
-        if problem is not None:
-            raise InvalidOptionError(self, "source", *problem)
         rate, burst = limits.rate_limit, limits.burst_limit
         for value, unit, most in ((rate, "requests a second", 300), (burst, "requests of burst", 5000)):
             if value is not None:

@@ -323,16 +323,20 @@ def limits(rate: float, burst: float) -> apigatewayv2.ThrottleSettings:
         ({"allowed_origins": ORIGIN}, r"allowed_origins is 'https://shop\.example\.com'\. Give a list"),
         ({"allowed_origins": ["*"]}, r"allowed_origins contains '\*'"),
         ({"issuer": TokenIssuer("https://login.example.com", [])}, r"issuer\.audience is \[\]"),
-        ({"issuer": TokenIssuer("https://login.example.com", "web")}, r"issuer\.audience is 'web'"),
         ({"issuer": TokenIssuer("http://login.example.com", ["web"])}, r"issuer\.url is 'http://login"),
-        ({"throttle": limits(10_001, 100)}, r"throttle\.rate_limit is 10001 requests\. Use 1 to 10,000"),
-        ({"throttle": limits(100, 5_001)}, r"throttle\.burst_limit is 5001 requests\. Use 1 to 5,000"),
+        ({"throttle": limits(10_001, 100)}, r"throttle\.rate_limit is 10,001 requests\. Use 1 to 10,000"),
+        ({"throttle": limits(100, 5_001)}, r"throttle\.burst_limit is 5,001 requests\. Use 1 to 5,000"),
         ({"throttle": limits(0, 100)}, r"throttle\.rate_limit is 0 requests"),
     ],
 )
 def test_what_cannot_work_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         api(**options)
+
+
+def test_an_audience_that_is_no_list_is_refused_where_it_is_given() -> None:
+    with pytest.raises(InvalidOptionError, match=r"TokenIssuer: audience is 'web'\. Give a list: \['web'\]"):
+        TokenIssuer("https://login.example.com", "web")
 
 
 def test_without_an_origin_no_page_of_another_site_may_call() -> None:

@@ -16,6 +16,7 @@ from cdp_constructs import DeviceFleet, InvalidOptionError, TopicRule
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.device_fleet import build as example
 
+SIGNING_REQUEST = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
@@ -38,7 +39,7 @@ def all_options(stack: Stack) -> DeviceFleet:
         removal_policy=RemovalPolicy.DESTROY,
     )
     fleet.add_claim_certificate("Line1", certificate_arn="arn:aws:iot:us-east-1:111122223333:cert/1234")
-    fleet.add_claim_certificate("Line2", certificate_signing_request="CSR")
+    fleet.add_claim_certificate("Line2", certificate_signing_request=SIGNING_REQUEST)
     fleet.add_certificate_authority("Vendor", certificate=PEM)
     fleet.add_endpoint("Endpoint")
     certificate = acm.Certificate.from_certificate_arn(

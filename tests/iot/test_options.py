@@ -44,7 +44,9 @@ def with_a_key(stack: Stack) -> None:
         "removal_policy": RemovalPolicy.DESTROY,
     }
     fleet = DeviceFleet(stack, "Fleet", app="talk", contexts=["home"], **options)
-    fleet.add_certificate_authority("Vendor", certificate="PEM")
+    fleet.add_certificate_authority(
+        "Vendor", certificate="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+    )
     commands = PointToPoint(stack, "Commands", fleet=fleet, **options)
     commands.grant_read(iam.Role(stack, "Auditor", assumed_by=iam.AccountRootPrincipal()))
     without_logs = {name: value for name, value in options.items() if name != "log_retention"}
@@ -73,7 +75,10 @@ def existing(stack: Stack) -> None:
     assert len(routes) == 4
     queue = sqs.Queue(stack, "Failed", encryption_master_key=key, enforce_ssl=True)
     TopicRule(stack, "Rule", sql=SQL, description="Everything", dead_letter_queue=queue)
-    fleet.add_claim_certificate("Line", certificate_signing_request="CSR")
+    fleet.add_claim_certificate(
+        "Line",
+        certificate_signing_request="-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----",
+    )
 
 
 @architecture

@@ -3,15 +3,21 @@
 import functools
 import inspect
 import itertools
+import re
+import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import jsii
+from aws_cdk import Duration, IStableStringProducer, Lazy, Token
+
 import cdp_constructs
 from cdp_constructs import InvalidOptionError
 from tests.options.elsewhere import elsewhere
+from tests.options.meanings import meaning_of
 from tests.options.values import MAY_BE_EMPTY, wrong_values
 
 __all__ = ["REFUSED", "Probe", "options_of_the_library", "probing"]
@@ -20,12 +26,17 @@ REFUSED = "WithAWrongOption"
 """In the ids of constructs that were tried to be made."""
 
 
+_MESSAGE = re.compile(r"[^:]+: \S+ [^\n]+\. [A-Z][^\n]+\.")
+
+
 @dataclass
 class Probe:
     """What came of wrong values."""
 
     seen: set[str]
     """The constructors and methods that were tried."""
+    every: int = 1
+    """Which of the values are tried: all, or every second, third…"""
     tried: int = 0
     faults: list[str] = field(default_factory=list)
     """Errors that are not the library's, or name another option, and what was accepted."""
@@ -33,6 +44,7 @@ class Probe:
     """The objects of the library that the example made or used."""
     trying: bool = False
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _values: Iterator[int] = field(default_factory=itertools.count)
 
     def try_all(self, function: Callable[..., Any], instance: Any, given: dict[str, Any]) -> None:
         """Call a constructor or a method with each of its options wrong in turn."""
@@ -44,10 +56,32 @@ class Probe:
             if str in _alternatives(hints.get(name)) and name not in MAY_BE_EMPTY:
                 values += ["", " "]
             values += elsewhere(instance, given, hints.get(name))
+            meaning = meaning_of(function.__qualname__, name)
+            values += [value() if callable(value) else value for value in (meaning.wrong if meaning else ())]
             for value in values:
                 self._try(function, instance, given, name, value)
+            # What a method accepts would be there already when the example calls it.
+            repeats = function.__name__ != "__init__" and "construct_id" not in given
+            if meaning is not None and not (meaning.tokens and repeats):
+                for value in tokens_of(hints.get(name)):
+                    self._try(function, instance, given, name, value, may_be_accepted=meaning.tokens)
 
-    def _try(self, function: Callable[..., Any], instance: Any, given: dict[str, Any], name: str, value: Any) -> None:
+    def _is_chosen(self) -> bool:
+        """Whether the next value is one of the sample, which goes on from option to option."""
+        return next(self._values) % self.every == 0
+
+    def _try(
+        self,
+        function: Callable[..., Any],
+        instance: Any,
+        given: dict[str, Any],
+        name: str,
+        value: Any,
+        *,
+        may_be_accepted: bool | None = None,
+    ) -> None:
+        if not self._is_chosen():
+            return
         options = {**given, name: value}
         if "construct_id" in given and name != "construct_id":
             options["construct_id"] = f"{given['construct_id']}{REFUSED}{next(self._numbers)}"
@@ -57,13 +91,52 @@ class Probe:
         try:
             function(target, **options)
         except InvalidOptionError as error:
-            # A dependency of a health check has a name of its own: "table 'orders'".
-            if error.option.partition(" ")[0] != name:
-                self.faults.append(f"{place}: names {error.option}: {error}")
+            if fault := _fault(error, name, may_be_accepted=may_be_accepted):
+                self.faults.append(f"{place}: {fault}: {error}")
         except Exception as error:  # noqa: BLE001 - any other error is what is looked for
             self.faults.append(f"{place}: {type(error).__name__}: {str(error)[:200]}")
         else:
-            self.faults.append(f"{place}: accepted")
+            if not may_be_accepted:
+                self.faults.append(f"{place}: accepted")
+
+
+def _fault(error: InvalidOptionError, name: str, *, may_be_accepted: bool | None) -> str | None:
+    """Return what is wrong about a refusal."""
+    message = str(error)
+    if may_be_accepted and "token" not in message.lower():
+        return None  # it cannot stand beside another option of the example
+    # A dependency of a health check has a name of its own: "table 'orders'".
+    if error.option.partition(" ")[0].partition(".")[0] != name:
+        return f"names {error.option}"
+    if not _MESSAGE.fullmatch(message):
+        return "has another form than <path>: <option> <what is wrong>. <how to fix it>."
+    if may_be_accepted:
+        return "refuses a token"
+    if may_be_accepted is False and "Tokens cannot be checked" not in message:
+        return "does not say that tokens cannot be checked"
+    return None
+
+
+def tokens_of(hint: Any) -> list[Any]:
+    """Return tokens of the kinds that an annotation allows."""
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in {typing.Union, types.UnionType} else (hint,)
+    text = Lazy.string(_Later())
+    found: list[Any] = []
+    if str in kinds:
+        found.append(text)
+    if int in kinds or float in kinds:
+        found.append(Token.as_number({"Ref": "Number"}))
+    if Duration in kinds:
+        found.append(Duration.seconds(Token.as_number({"Ref": "Number"})))
+    if any(getattr(kind, "__origin__", None) is Sequence and typing.get_args(kind) == (str,) for kind in kinds):
+        found.append([text])
+    return found
+
+
+@jsii.implements(IStableStringProducer)
+class _Later:
+    def produce(self) -> str:
+        return "later"
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -73,6 +146,22 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 def options_of_the_library() -> set[str]:
     """Return the constructors and public methods that have options."""
     return {member.__qualname__ for _, _, member in _members() if len(inspect.signature(member).parameters) > 1}
+
+
+def options_without_meaning() -> set[str]:
+    """Return the options whose values are texts, numbers or durations and that have no entry in the table."""
+    missing = set()
+    for _, _, member in _members():
+        for name, hint in typing.get_type_hints(member).items():
+            if name != "return" and meaning_of(member.__qualname__, name) is None and _has_values(hint):
+                missing.add(f"{member.__qualname__}:{name}")
+    return missing
+
+
+def _has_values(hint: Any) -> bool:
+    if typing.get_origin(hint) is typing.Literal:
+        return False
+    return hint in {str, int, float, Duration} or any(_has_values(one) for one in typing.get_args(hint))
 
 
 def _members() -> Iterator[tuple[type, str, Callable[..., Any]]]:
@@ -85,9 +174,9 @@ def _members() -> Iterator[tuple[type, str, Callable[..., Any]]]:
 
 
 @contextmanager
-def probing(seen: set[str]) -> Iterator[Probe]:
+def probing(seen: set[str], *, every: int = 1) -> Iterator[Probe]:
     """Try every constructor and public method of the library when it is first called, and remember which."""
-    probe = Probe(seen=seen)
+    probe = Probe(seen=seen, every=every)
     originals = list(_members())
     for owner, name, member in originals:
         setattr(owner, name, _probed(probe, member))

@@ -30,6 +30,7 @@ from cdp_constructs import (
 __all__ = ["call_remaining", "call_rest"]
 
 WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/given/1"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
 REGIONAL_WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/given/1"
 
 
@@ -64,7 +65,7 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.add_topic(sns.Topic(construct, "GivenTopic"), name="news")
         construct.add_http("https://www.example.com/health", name="partner")
     elif isinstance(construct, DeviceFleet):
-        construct.add_certificate_authority("Vendor", certificate="PEM")
+        construct.add_certificate_authority("Vendor", certificate=CERTIFICATE)
         construct.add_endpoint("Endpoint")
         construct.add_security_profile("Profile")
         construct.grant_create_claim(reader)

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import typing
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
-from tests.options.probe import options_of_the_library, probing
+from tests.options.probe import options_of_the_library, options_without_meaning, probing
 from tests.options.remaining import call_remaining, call_rest
 from tests.options.values import ROOT
 
@@ -53,16 +54,21 @@ def is_construct(name: str) -> bool:
     return inspect.isclass(owner) and issubclass(owner, Construct)
 
 
-SEEN: set[str] = set()
-"""The constructors and methods that were tried."""
+SEEN: defaultdict[int, set[str]] = defaultdict(set)
+"""The constructors and methods that were tried, by how many of the values."""
+
+ALL = pytest.param(1, marks=pytest.mark.options, id="every value")
+SAMPLE = pytest.param(5, id="a sample")
+"""`make test` tries one value of five, `make test-options` each."""
 
 
+@pytest.mark.parametrize("every", [SAMPLE, ALL])
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_wrong_values_of_every_option_are_refused(cdk_app: App, example: str) -> None:
+def test_wrong_values_of_every_option_are_refused(cdk_app: App, example: str, every: int) -> None:
     build = importlib.import_module(f"docs.examples.{example}").build
     hints = typing.get_type_hints(build)
     names = list(inspect.signature(build).parameters)
-    with probing(SEEN) as probe:
+    with probing(SEEN[every], every=every) as probe:
         if hints[names[0]] is App:
             build(cdk_app)
         else:
@@ -72,9 +78,10 @@ def test_wrong_values_of_every_option_are_refused(cdk_app: App, example: str) ->
     assert not probe.faults, "\n".join(probe.faults)
 
 
-def test_wrong_values_of_what_no_example_has_are_refused(cdk_app: App) -> None:
+@pytest.mark.parametrize("every", [SAMPLE, ALL])
+def test_wrong_values_of_what_no_example_has_are_refused(cdk_app: App, every: int) -> None:
     stack = Stack(cdk_app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
-    with probing(SEEN) as probe:
+    with probing(SEEN[every], every=every) as probe:
         call_rest(stack)
     assert probe.tried > 0
     assert not probe.faults, "\n".join(probe.faults)
@@ -85,12 +92,17 @@ def test_every_construct_checks_its_options(name: str) -> None:
     assert hasattr(getattr(cdp_constructs, name).__init__, "__wrapped__"), f"{name} has no @checks_options"
 
 
-def test_every_constructor_and_every_method_was_tried(request: pytest.FixtureRequest) -> None:
+def test_the_table_has_every_option_of_text_and_numbers() -> None:
+    assert options_without_meaning() == set()
+
+
+@pytest.mark.parametrize("every", [SAMPLE, ALL])
+def test_every_constructor_and_every_method_was_tried(request: pytest.FixtureRequest, every: int) -> None:
     chosen = {
         item.callspec.params.get("example")
         for item in request.session.items
-        if hasattr(item, "callspec") and item.fspath == request.fspath
+        if hasattr(item, "callspec") and item.fspath == request.fspath and item.callspec.params.get("every") == every
     }
     if chosen - {None} != set(EXAMPLES):
         pytest.skip("a part of the examples was chosen")
-    assert options_of_the_library() - SEEN == set()
+    assert options_of_the_library() - SEEN[every] == set()

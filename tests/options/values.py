@@ -11,7 +11,10 @@ __all__ = ["MAY_BE_EMPTY", "ROOT", "wrong_values"]
 
 ROOT = Path(__file__).parents[2]
 
-MAY_BE_EMPTY = {"description", "comment", "separator", "where", "prefix", "after"}
+MAY_BE_EMPTY = {
+    *("description", "comment", "separator", "where", "prefix", "after"),
+    *("signature_prefix", "signature_header"),
+}
 """Options for which the empty text says something."""
 
 _OTHERS: tuple[Any, ...] = (

@@ -312,19 +312,32 @@ def test_existing_resources_of_another_region_are_refused(cdk_app: App) -> None:
         WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)), secret=secret)
 
 
+SOURCES: list[tuple[Callable[..., WebhookSource], dict[str, Any], str]] = [
+    (WebhookSource.hmac_sha256, {"path": "webhook"}, "path is 'webhook'.*Start it with /"),
+    (WebhookSource.hmac_sha256, {"path": "/{id}"}, r"path is '/\{id\}'"),
+    (WebhookSource.hmac_sha256, {"signature_header": "x y"}, "signature_header is 'x y'.*Use a header's name"),
+    (WebhookSource.hmac_sha256, {"signature_header": ""}, "signature_header is ''"),
+    (WebhookSource.hmac_sha256, {"delivery_header": ""}, "delivery_header is ''"),
+    (WebhookSource.standard_webhooks, {"group_by": "issue.id"}, "group_by is 'issue.id'.*Use a JSON pointer"),
+    (WebhookSource.hmac_sha256, {"encoding": "base32"}, 'encoding is \'base32\'.*"hex", "base64"'),
+    (WebhookSource.standard_webhooks, {"header_prefix": "a b"}, "header_prefix is 'a b'"),
+    (WebhookSource.shared_token, {"token_header": ""}, "token_header is ''"),
+    (WebhookSource.secret_in_address, {"path": "/a/{secret}"}, r"path is '/a/\{secret\}'"),
+    (WebhookSource.secret_in_address, {"delivery_pointer": "id"}, "delivery_pointer is 'id'.*JSON pointer"),
+]
+
+
+@pytest.mark.parametrize(("make", "options", "message"), SOURCES)
+def test_wrong_sources_are_refused_where_they_are_made(
+    make: Callable[..., WebhookSource], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidOptionError, match=f"WebhookSource: {message}"):
+        make(**options)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"source": WebhookSource.hmac_sha256(path="webhook")}, "source has the path 'webhook'.*Start it with /"),
-        ({"source": WebhookSource.hmac_sha256(path="/{id}")}, r"source has the path '/\{id\}'"),
-        ({"source": WebhookSource.hmac_sha256(signature_header="x y")}, "source names the header 'x y'"),
-        ({"source": WebhookSource.hmac_sha256(delivery_header="")}, "source names the header ''"),
-        ({"source": WebhookSource.standard_webhooks(group_by="issue.id")}, "group_by='issue.id'.*Use a JSON pointer"),
-        ({"source": WebhookSource.hmac_sha256(encoding="base32")}, "encoding='base32'.*Use 'hex' or 'base64'"),
-        ({"source": WebhookSource.standard_webhooks(header_prefix="a b")}, "source names the header 'a b-signature'"),
-        ({"source": WebhookSource.shared_token(token_header="")}, "source names the header ''"),
-        ({"source": WebhookSource.secret_in_address(path="/a/{secret}")}, r"source has the path '/a/\{secret\}'"),
-        ({"source": WebhookSource.secret_in_address(delivery_pointer="id")}, "delivery_pointer='id'.*JSON pointer"),
         ({"throttle": apigatewayv2.ThrottleSettings(rate_limit=301)}, "throttle is 301 .*Use 1 to 300 requests"),
         ({"throttle": apigatewayv2.ThrottleSettings(burst_limit=0)}, "throttle is 0 requests of burst"),
     ],

@@ -1,0 +1,221 @@
+"""What values of an option mean: those that must be refused although their type fits, and whether tokens are taken.
+
+The key is an option's name, or ``<class>.<method>:<option>`` where the same name means something else. Every option
+that is text, a number, a duration, a list or a mapping of these has an entry; a test finds the missing ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Duration
+
+__all__ = ["MEANINGS", "Meaning", "meaning_of"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What fits an option's type and must be refused all the same."""
+
+    wrong: tuple[Any, ...] = ()
+    """Must be refused; a function makes a value when it is needed."""
+    right: tuple[Any, ...] = ()
+    """Must be accepted, in the place of what an example gives."""
+    tokens: bool = True
+    """Whether a token is accepted. A refusal says that tokens cannot be checked here."""
+
+
+_DOMAINS = (
+    "https://shop.example.com",
+    "shop example.com",
+    "shop.example.com/path",
+    "-shop.example.com",
+    "x" * 64 + ".com",
+)
+_ORIGINS = ("shop.example.com", "*", "https://*", "https://shop.example.com/", "http://shop.example.com", "ftp://a.com")
+_LEVELS = ("a/b", "a b", "ä", "x" * 65, "+x", "#")
+_HEADERS = ("a b", "ä", "a:b", "x" * 65)
+_POINTERS = ("id", "issue/id")
+_COLUMNS = ("a b", "A", "ä", "a/b", "1a")
+_PATHS = ("orders", "/orders list", "orders/")
+_VARIABLES = ("a b", "1A", "A-B", "ä", "A=B", "A/B")
+
+
+def _lists(*entries: Any, empty: bool = True, twice: Any = None) -> tuple[Any, ...]:
+    """Return a list of each entry, and the lists that are wrong by themselves."""
+    more: list[Any] = [[entry] for entry in entries]
+    if empty:
+        more.append([])
+    if twice is not None:
+        more.append([twice, twice])
+    return tuple(more)
+
+
+def _seconds(*lengths: float) -> tuple[Callable[[], Duration], ...]:
+    def make(length: float) -> Callable[[], Duration]:
+        return lambda: Duration.millis(round(length * 1000))
+
+    return tuple(make(length) for length in lengths)
+
+
+_DAY = 86_400
+_FOREVER = 40_000 * _DAY
+
+MEANINGS: dict[str, Meaning] = {
+    # ids and names
+    "construct_id": Meaning(("A/B",), tokens=False),
+    "name": Meaning(("a/b", "a b", "ä"), tokens=False),
+    "DirectHosting.add_configuration:name": Meaning(("/a.json", "a b.json", "../a.json", "a//b"), tokens=False),
+    "SpeedLayer.add_threshold:name": Meaning(),
+    "EventsNamespace:name": Meaning(),
+    "variable": Meaning(_VARIABLES, tokens=False),
+    "groups": Meaning(_lists("A#B", "*", "A?", twice=None)),
+    "measure": Meaning(("unknown",), tokens=False),
+    "measures": Meaning(_lists(*_COLUMNS, twice="temperature"), tokens=False),
+    "columns": Meaning(({}, {"a b": "double"}, {"thing": "string"}), tokens=False),
+    "app": Meaning(_LEVELS, tokens=False),
+    "kind": Meaning(_LEVELS, tokens=False),
+    "contexts": Meaning(_lists(*_LEVELS, "all", twice="home"), tokens=False),
+    "things": Meaning(_lists("a/b", "a b", "ä", "all", "x" * 129, twice=None), tokens=False),
+    # domains, origins, addresses
+    "domain_name": Meaning(_DOMAINS),
+    "domain_names": Meaning(_lists(*_DOMAINS, empty=False, twice="shop.example.com")),
+    "allowed_origins": Meaning(_lists(*_ORIGINS, empty=False)),
+    "email": Meaning(("operators", "a@", "@example.com", "a b@example.com", "https://example.com")),
+    "sender": Meaning(("operators", "a@", "@example.com", "日本@example.com")),
+    "url": Meaning(),
+    "contact": Meaning(("operators@example.com", "mailto:operators", "http://example.com", "mailto:a b@example.com")),
+    "unsubscribe_url": Meaning(("example.com/u", "http://example.com/u", "https://example.com/u?a=b")),
+    "DeepHealthCheck.add_http:url": Meaning(("example.com", "http://example.com", "ftp://example.com", "https://")),
+    "push_services": Meaning(_lists("https://fcm.googleapis.com", "10.0.0.1", "*", "a b"), tokens=False),
+    "content_security_policy": Meaning(
+        ({"img-src": ["*"]}, {"img-src": ["'unsafe-inline'"]}, {"img_src": ["'self'"]}, {"img-src": ["http:"]})
+    ),
+    # ARNs, Regions
+    "web_acl_arn": Meaning(
+        ("given", "arn:aws:wafv2:eu-west-1:111122223333:global/webacl/a/1", "arn:aws:sns:us-east-1:111122223333:t")
+    ),
+    "certificate_arn": Meaning(("given", "arn:aws:acm:us-east-1:111122223333:certificate/a")),
+    "source_arn": Meaning(("bucket", "https://example.com")),
+    "platform_applications": Meaning(({"ios": "given"}, {"ios": "arn:aws:sns:eu-west-3:111122223333:app/APNS/a"})),
+    "replica_regions": Meaning(_lists("a b", "us-east-1", empty=False, twice="eu-west-1"), tokens=False),
+    "region": Meaning(("a b",)),
+    # paths and prefixes
+    "path": Meaning(_PATHS, tokens=False),
+    "QueueConsumer.check_fifo:path": Meaning(),
+    "WebhookSource.hmac_sha256:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),
+    "WebhookSource.standard_webhooks:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),
+    "WebhookSource.shared_token:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),
+    "WebhookSource.secret_in_address:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),
+    "WebhookSource:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),
+    "CacheDistribution.add_api:path": Meaning((*_PATHS, "/api/", "/", "/a*"), tokens=False),
+    "DirectHosting.add_api:path": Meaning((*_PATHS, "/api/", "/", "/a*"), tokens=False),
+    "StackContents.alarm:path": Meaning(("Unknown/Alarm",), tokens=False),
+    "path_pattern": Meaning(("a b", "/ä", "x" * 300), tokens=False),
+    "health_check_path": Meaning(("health", "/health deep", "/" + "x" * 255)),
+    "shallow_path": Meaning(("health", "/health deep", "/health/{id}"), tokens=False),
+    "DeepHealthCheck:path": Meaning(("health", "/health deep", "/health/{id}"), tokens=False),
+    "origin_path": Meaning(("accepted", "/accepted/", "/a*")),
+    "user_prefix": Meaning(("/accepted/", "accepted", "a*/", "{other}/"), tokens=False),
+    "prefix": Meaning(("accepted",), tokens=False),
+    "folder": Meaning(("no/such/folder",), tokens=False),
+    "immutable": Meaning(),
+    # HTTP
+    "routes": Meaning(_lists("orders", "GET orders", "FETCH /orders", "GET /orders list", "GET", "GET /a/{b")),
+    "authorization_scopes": Meaning(_lists("a b", 'a"', empty=False)),
+    "audience": Meaning(),
+    "remove_headers": Meaning(_lists("a b", "x-*", "host", empty=False)),
+    "signature_header": Meaning(_HEADERS, tokens=False),
+    "token_header": Meaning(_HEADERS, tokens=False),
+    "delivery_header": Meaning(_HEADERS, tokens=False),
+    "timestamp_header": Meaning(_HEADERS, tokens=False),
+    "header_prefix": Meaning(_HEADERS, tokens=False),
+    "signature_prefix": Meaning(("ä", "a\nb")),
+    "delivery_pointer": Meaning(_POINTERS, tokens=False),
+    "group_by": Meaning(_POINTERS, tokens=False),
+    # AWS WAF
+    "allowed_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),
+    "blocked_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),
+    "managed_rule_groups": Meaning(_lists("Unknown", empty=False, twice="AWSManagedRulesCommonRuleSet"), tokens=False),
+    "unlimited_operations": Meaning(_lists("a b", empty=False), tokens=False),
+    "rate_limit": Meaning((0, -1, 9, 2_000_000_001)),
+    # messages
+    "filter_policy": Meaning(
+        (
+            {"kind": []},
+            {"kind": [{"begins": "a"}]},
+            {"kind": [{}]},
+            {"kind": ["a", None, object()]},
+            {"kind": [{"numeric": [">"]}]},
+            {"kind": [{"numeric": [">", float("nan")]}]},
+            {f"k{number}": ["a"] for number in range(6)},
+            {"kind": [str(number) for number in range(151)]},
+            {"kind": "a"},
+        )
+    ),
+    "add_mail:filter_policy": Meaning(({},)),
+    "batch_size": Meaning((0, -1, 11, 10_001)),
+    "max_concurrency": Meaning((0, -1, 1, 1001)),
+    "max_receive_count": Meaning((0, -1, 1001)),
+    "batching_window": Meaning(_seconds(0, 0.5, 301, _FOREVER), tokens=False),
+    "visibility_timeout": Meaning(_seconds(0.5, 12 * 3600 + 1, _FOREVER)),
+    # uploads
+    "content_types": Meaning(_lists("image", "text/html", "image/svg+xml", "*/*", twice="image/jpeg"), tokens=False),
+    "text_encodings": Meaning(_lists("latin", twice="utf-8"), tokens=False),
+    "max_size_mb": Meaning((0, -1, 5001), tokens=False),
+    "pixels": Meaning((0, -1, 15, 2049), tokens=False),
+    "expiry": Meaning(_seconds(0, 0.5, 3601, _FOREVER), tokens=False),
+    "decoding_timeout": Meaning(_seconds(0, 0.5, _FOREVER), tokens=False),
+    "owner_metadata": Meaning(("Album", "x y", "ä", "x" * 65), tokens=False),
+    # data
+    "reconcile_every": Meaning(_seconds(0, 0.5, 60, 8 * _DAY, _FOREVER), tokens=False),
+    "window_retention": Meaning(_seconds(0, 0.5, 60, 31 * _DAY, _FOREVER), tokens=False),
+    "buffering": Meaning(_seconds(0, 0.5, 59, 901, _FOREVER), tokens=False),
+    "alarming_rejections": Meaning((0, -1, 10_000_001)),
+    "alarming_senders": Meaning((0, -1, 10_001)),
+    "scan_limit_mb": Meaning((0, -1, 9), tokens=False),
+    "base_capacity": Meaning((0, -8, 7, 9, 520), tokens=False),
+    "max_capacity": Meaning((0, -8, 7, 9, 520), tokens=False),
+    "sql": Meaning(),
+    "TopicRule:sql": Meaning(("SELECT", "SELECT * FROM", "SELECT * FROM 'a/#/b'", "SELECT * FROM ''")),
+    "partition_key": Meaning(),
+    "probe_key": Meaning(({}, {"a": "b", "c": "d", "e": "f"})),
+    "above": Meaning((1e999,), tokens=False),
+    "below": Meaning((1e999,), tokens=False),
+    "recovers_at": Meaning((1e999,), tokens=False),
+    "retention": Meaning(_seconds(0, 0.5, 60, 366 * _DAY, _FOREVER), tokens=False),
+    # devices
+    "certificate": Meaning(("PEM", "-----BEGIN CERTIFICATE-----")),
+    "certificate_signing_request": Meaning(("PEM", "-----BEGIN CERTIFICATE REQUEST-----")),
+    "certificate_lifetime": Meaning(_seconds(0, 0.5, 60, 3651 * _DAY, _FOREVER), tokens=False),
+    "claim_window": Meaning(_seconds(0, 0.5, 59, _DAY + 1, _FOREVER), tokens=False),
+    "timeout": Meaning(_seconds(0, 0.5, 901, _FOREVER), tokens=False),
+    "messages_per_5_minutes": Meaning((-1, 0), tokens=False),
+    "refusals_per_5_minutes": Meaning((-1,), tokens=False),
+    "topic": Meaning(("", "a/+/b", "#")),
+    "separator": Meaning((";", "", " ")),
+    # times
+    "period": Meaning(_seconds(0, 0.5, 7, 90), tokens=False),
+    "access_token_validity": Meaning(_seconds(0, 0.5, 299, _DAY + 60, _FOREVER), tokens=False),
+    "refresh_token_validity": Meaning(_seconds(0, 0.5, 3599, 3651 * _DAY, _FOREVER), tokens=False),
+    "request_interval": Meaning(_seconds(0, 0.5, 20, _FOREVER), tokens=False),
+    "failure_threshold": Meaning((0, -1, 11), tokens=False),
+    "rotate_every": Meaning(_seconds(0, 0.5, 3600, 1001 * _DAY, _FOREVER), tokens=False),
+    "time_budget": Meaning(_seconds(0, 0.05, 2, _FOREVER), tokens=False),
+    "cache_for": Meaning(_seconds(61, _FOREVER), tokens=False),
+    # what people read
+    "description": Meaning(),
+    "holds": Meaning(),
+    "what": Meaning(),
+    "option": Meaning(),
+    "api_id": Meaning(),
+    "arn": Meaning(),
+    "user_pool_id": Meaning(),
+    "values": Meaning(),
+}
+
+
+def meaning_of(qualified: str, option: str) -> Meaning | None:
+    """Return the meaning of an option of a method, or of a constructor by its class."""
+    owner = qualified.removesuffix(".__init__")
+    return MEANINGS.get(f"{owner}:{option}") or MEANINGS.get(option)
