@@ -1,4 +1,4 @@
-"""Images that attackers make: small files that take a decoder long."""
+"""Images that attackers make: small files that take a decoder long, or much memory."""
 
 import io
 import struct
@@ -31,3 +31,40 @@ def slow_png() -> bytes:
     packed = zlib.compressobj(1)
     rows = b"".join(packed.compress(bytes(10_000_000)) for _ in range(52)) + packed.flush()
     return png(8000, 8000, chunk(b"IDAT", rows), depth=16, colour=6, interlaced=True)
+
+
+def packed(size: int) -> bytes:
+    """Return so many zeros as zlib packs them."""
+    packing, step = zlib.compressobj(9), 10_000_000
+    parts = [packing.compress(bytes(min(step, size - start))) for start in range(0, size, step)]
+    return b"".join(parts) + packing.flush()
+
+
+def bmp(width: int, height: int, bits: int, pixels: bytes = b"", *, compression: int = 0) -> bytes:
+    """Return a BMP that says it has this size, with a black palette where it needs one."""
+    colours = 2**bits if bits <= 8 else 0  # noqa: PLR2004
+    start = 14 + 40 + 4 * colours
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(pixels), 2835, 2835, colours, 0)
+    return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + bytes(4 * colours) + pixels
+
+
+def icon(picture: bytes, width: int = 0, height: int = 0, bits: int = 32) -> bytes:
+    """Return an icon of one picture, which is a PNG, or a BMP without its first 14 bytes; 0 stands for 256."""
+    entry = struct.pack("<BBBBHHII", width, height, 0, 0, 1, bits, len(picture), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + picture
+
+
+def saying_its_size(kind: str, width: int, height: int) -> bytes:
+    """Return a WebP, AVIF or GIF of 16 by 16 pixels whose header says that it is larger."""
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, kind, **({"xmp": b"text"} if kind == "WEBP" else {}))
+    content = bytearray(file.getvalue())
+    if kind == "WEBP":
+        content[24:30] = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    elif kind == "AVIF":
+        at = content.index(b"ispe") + 8
+        content[at : at + 8] = struct.pack(">II", width, height)
+    else:
+        at = content.index(b",", 13) + 5
+        content[6:10] = content[at : at + 4] = struct.pack("<HH", width, height)
+    return bytes(content)

@@ -32,7 +32,15 @@ from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.upload._upload_bucket import ACCEPTED
 
 # Those that the handler knows a decoder for. HEIC is none: Pillow does not read it.
-_CONTENT_TYPES = ("image/avif", "image/gif", "image/jpeg", "image/png", "image/webp")
+_CONTENT_TYPES = (
+    "image/avif",
+    "image/bmp",
+    "image/gif",
+    "image/jpeg",
+    "image/png",
+    "image/vnd.microsoft.icon",
+    "image/webp",
+)
 _SMALLEST, _LARGEST = 16, 2048
 # 64 megapixels decoded and converted once, beside the file itself; and most of a core.
 _MEMORY = 1536
@@ -47,8 +55,8 @@ class ImageThumbnails(Construct):
     CDP: Queuing Chain / キューイングチェーン パターン, behind Direct Object Upload.
 
     The thumbnail of ``accepted/<owner>/<upload_id>/<name>`` is ``accepted/<owner>/<upload_id>/thumbnail/320.webp``:
-    upright, without EXIF, of an animation the first frame. JPEG, PNG, GIF, WebP and AVIF up to 50 MB and 64 megapixels
-    get one, if they decode in time.
+    upright, without EXIF, of an animation the first frame. JPEG, PNG, GIF, WebP, AVIF, BMP and icons up to 50 MB and 64
+    megapixels get one, if they decode in time.
 
         thumbnails = ImageThumbnails(
             self,

@@ -185,6 +185,9 @@ def test_a_second_delivery_writes_nothing_and_publishes_again(index: Any) -> Non
         ("image/gif", "GIF", "P", {}),
         ("image/webp", "WEBP", "RGB", {}),
         ("image/avif", "AVIF", "RGB", {}),
+        ("image/bmp", "BMP", "RGB", {}),
+        ("image/bmp", "BMP", "P", {}),
+        ("image/bmp", "BMP", "1", {}),
         ("image/jpeg", "JPEG", "L", {}),
         ("image/jpeg", "JPEG", "CMYK", {}),
         ("image/jpeg", "JPEG", "RGB", {"progressive": True}),
@@ -246,37 +249,6 @@ def test_odd_shapes_and_small_ones(size: tuple[int, int]) -> None:
 def before_the_picture(*chunks: bytes) -> bytes:
     """Return a picture of 8 by 8 pixels with more chunks before it."""
     return png(8, 8, *chunks, chunk(b"IDAT", zlib.compress(bytes(25 * 8))))
-
-
-def _with_unreadable_exif(picture: bytes) -> bytes:
-    segment = b"Exif\0\0MM\0\x2a\0\0\0\x08\xff\xff\x01\x12"
-    return picture[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2) + segment + picture[2:]
-
-
-def _with_a_wrong_checksum() -> bytes:
-    text = chunk(b"tEXt", b"a\0b")
-    return before_the_picture(text[:-1] + bytes([text[-1] ^ 1]))
-
-
-@pytest.mark.parametrize(
-    ("content", "content_type"),
-    [
-        (saved(two_halves(), "JPEG")[:-2], "image/jpeg"),
-        (photo()[:2000], "image/jpeg"),
-        (_with_unreadable_exif(saved(two_halves(), "JPEG")), "image/jpeg"),
-        (_with_a_wrong_checksum(), "image/png"),
-    ],
-    ids=["without its end", "half", "unreadable EXIF", "a wrong checksum beside the image"],
-)
-def test_what_browsers_show_has_a_thumbnail(content: bytes, content_type: str) -> None:
-    assert shrink(content, content_type, 320).width > 0
-
-
-def test_a_wrong_checksum_of_the_image_itself_is_broken() -> None:
-    picture = saved(two_halves(), "PNG")
-    at = picture.index(b"IDAT") + 8
-    with pytest.raises(UnreadableImageError, match="broken"):
-        shrink(picture[:at] + bytes([picture[at] ^ 1]) + picture[at + 1 :], "image/png", 320)
 
 
 def test_a_jpeg_of_200_megapixels_is_made_small_while_it_is_decoded() -> None:
@@ -441,30 +413,25 @@ def with_frames(kind: str, number: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "content_type", "readable"),
+    ("content", "content_type"),
     [
-        (before_the_picture(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
-        (before_the_picture(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png", False),
-        (before_the_picture(100_000 * chunk(b"tEXt", b"a\0")), "image/png", True),
-        (before_the_picture(100_000 * chunk(b"abCd", b"")), "image/png", True),
-        (with_frames("GIF", 1000), "image/gif", True),
-        (with_frames("PNG", 1000), "image/png", True),
-        (with_frames("WEBP", 1000), "image/webp", True),
+        (before_the_picture(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png"),
+        (before_the_picture(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100_000_000)))), "image/png"),
+        (before_the_picture(100_000 * chunk(b"tEXt", b"a\0")), "image/png"),
+        (before_the_picture(100_000 * chunk(b"abCd", b"")), "image/png"),
+        (with_frames("GIF", 1000), "image/gif"),
+        (with_frames("PNG", 1000), "image/png"),
+        (with_frames("WEBP", 1000), "image/webp"),
     ],
     ids=["zTXt", "iCCP", "texts", "unknown chunks", "GIF frames", "APNG frames", "WebP frames"],
 )
-def test_bombs_of_other_kinds_take_no_time(content: bytes, content_type: str, readable: bool) -> None:
+def test_bombs_beside_the_image_take_no_time(content: bytes, content_type: str) -> None:
     began = time.process_time()
-    try:
-        shrink(content, content_type, 320)
-    except UnreadableImageError:
-        assert not readable
-    else:
-        assert readable
+    assert shrink(content, content_type, 320).width == 8
     assert time.process_time() - began < 4
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO", "PPM", "TGA", "JPEG2000"])
+@pytest.mark.parametrize("kind", ["TIFF", "DIB", "PPM", "TGA", "JPEG2000"])
 def test_no_other_format_is_decoded(kind: str) -> None:
     content = saved(two_halves(64, 64), kind)
     for content_type in images.FORMATS:

@@ -2,19 +2,23 @@
 
 import contextlib
 import io
-import re
+import warnings
 from dataclasses import dataclass
+from itertools import islice
 
 from PIL import Image, ImageOps
 
-from .repair import as_browsers_read
+from .repair import as_browsers_read, loaded
+from .segments import START_OF_SCAN, segments
 
 # An image is opened only by the decoder of its declared type, so none of Pillow's many others is ever reached.
 FORMATS = {
     "image/avif": ("AVIF",),
+    "image/bmp": ("BMP",),
     "image/gif": ("GIF",),
     "image/jpeg": ("JPEG", "MPO"),
     "image/png": ("PNG",),
+    "image/vnd.microsoft.icon": ("ICO",),
     "image/webp": ("WEBP",),
 }
 # What the function's memory holds: decoded with transparency 256 MB, once more while it is converted.
@@ -30,14 +34,10 @@ MOST_SCANNED_PIXELS = 20 * MOST_PIXELS
 LARGEST_PROFILE = 100_000
 QUALITY = 80
 
-# The limit is checked below, before anything is decoded; Pillow's own would only warn up to twice its value.
-Image.MAX_IMAGE_PIXELS = None
+# Pillow refuses what has twice as many pixels as it is told; half of the limit is none to warn of.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 # All decoders at once, and not again in each process that decodes.
 Image.init()
-
-# The markers of a JPEG (ITU-T T.81, table B.1) that have a segment, and its end; restarts occur inside a scan.
-MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
-START_OF_SCAN, END_OF_IMAGE = b"\xda", b"\xd9"
 
 
 class UnreadableImageError(Exception):
@@ -67,14 +67,19 @@ def shrink(data: bytes, content_type: str, pixels: int) -> Thumbnail:
     if scans > MOST_SCANS:
         raise UnreadableImageError("too-many-scans")
     try:
-        with Image.open(io.BytesIO(as_browsers_read(data, content_type)), formats=FORMATS[content_type]) as image:
+        data, content_type = as_browsers_read(data, content_type, LARGEST_PROFILE)
+        # Some decoders take memory for all pixels as soon as they are opened.
+        Image.MAX_IMAGE_PIXELS = (MOST_PIXELS_OF_A_SCAN if content_type == "image/jpeg" else MOST_PIXELS) // 2
+        with Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
             check_size(image.width, image.height, scans, reduces=image.format == "JPEG" and scans == 1)
             # JPEG decodes straight to an eighth, a quarter or a half; the others ignore it.
             image.draft("RGB", (2 * pixels, 2 * pixels))
             check_size(image.width, image.height, 1)
-            return _as_webp(image, pixels)
+            return _as_webp(loaded(image), pixels)
     except UnreadableImageError:
         raise
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError("too-many-pixels", str(error)) from error
     except Exception as error:
         # Decoders of hostile bytes raise what they like: OSError, SyntaxError, ValueError, struct.error, IndexError…
         raise UnreadableImageError("broken", repr(error)) from error
@@ -100,15 +105,9 @@ def check_size(width: int, height: int, scans: int, *, reduces: bool = False) ->
 
 
 def scans_of(data: bytes) -> int:
-    """Count the scans of a JPEG up to its end; beyond ``MOST_SCANS`` it stops.
-
-    Segments are skipped by their length: what they hold, such as the JPEG of a preview, is never decoded.
-    """
-    scans, position = 0, 2
-    while scans <= MOST_SCANS and (marker := MARKER.search(data, position)) and marker[1] != END_OF_IMAGE:
-        scans += marker[1] == START_OF_SCAN
-        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
-    return scans
+    """Count the scans of a JPEG up to its end; beyond ``MOST_SCANS`` it stops."""
+    scans = (start for marker, start, _ in segments(data) if marker == START_OF_SCAN)
+    return sum(1 for _ in islice(scans, MOST_SCANS + 1))
 
 
 def _as_webp(image: Image.Image, pixels: int) -> Thumbnail:
