@@ -18,7 +18,7 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
-from tests.options.probe import options_of_the_library, probing
+from tests.options.probe import Probe, options_of_the_library, probing
 from tests.options.remaining import call_remaining, call_rest
 from tests.options.values import ROOT
 
@@ -53,31 +53,61 @@ def is_construct(name: str) -> bool:
     return inspect.isclass(owner) and issubclass(owner, Construct)
 
 
-SEEN: set[str] = set()
-"""The constructors and methods that were tried."""
+class Trials:
+    """Wrong values for every example and for what no example has; each is tried once, whichever test asks first."""
+
+    def __init__(self, context: dict[str, Any]) -> None:
+        self.seen: set[str] = set()
+        """The constructors and methods that were tried."""
+        self._context = context
+        self._faults: dict[str, list[str]] = {}
+
+    def of_example(self, example: str) -> list[str]:
+        """Return the faults that wrong values for what an example uses have shown."""
+        return self._once(example, lambda app, probe: _build(app, probe, example))
+
+    def of_the_rest(self) -> list[str]:
+        """Return the faults of what no example uses."""
+        return self._once("", lambda app, _probe: call_rest(_stack(app)))
+
+    def _once(self, name: str, build: Callable[[App, Probe], None]) -> list[str]:
+        if name not in self._faults:
+            with probing(self.seen) as probe:
+                build(App(context=self._context), probe)
+            self._faults[name] = probe.faults
+        return self._faults[name]
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_wrong_values_of_every_option_are_refused(cdk_app: App, example: str) -> None:
+def _build(app: App, probe: Probe, example: str) -> None:
     build = importlib.import_module(f"docs.examples.{example}").build
     hints = typing.get_type_hints(build)
     names = list(inspect.signature(build).parameters)
-    with probing(SEEN) as probe:
-        if hints[names[0]] is App:
-            build(cdk_app)
-        else:
-            stack = Stack(cdk_app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
-            build(*(EXISTING[hints[name]](stack) for name in names))
-            call_remaining(stack, probe.made)
-    assert not probe.faults, "\n".join(probe.faults)
+    if hints[names[0]] is App:
+        build(app)
+    else:
+        stack = _stack(app)
+        build(*(EXISTING[hints[name]](stack) for name in names))
+        call_remaining(stack, probe.made)
 
 
-def test_wrong_values_of_what_no_example_has_are_refused(cdk_app: App) -> None:
-    stack = Stack(cdk_app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
-    with probing(SEEN) as probe:
-        call_rest(stack)
-    assert probe.tried > 0
-    assert not probe.faults, "\n".join(probe.faults)
+def _stack(app: App) -> Stack:
+    return Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+
+
+@pytest.fixture(scope="module")
+def trials(cdk_context: dict[str, Any]) -> Trials:
+    return Trials(cdk_context)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_wrong_values_of_every_option_are_refused(trials: Trials, example: str) -> None:
+    faults = trials.of_example(example)
+    assert not faults, "\n".join(faults)
+
+
+def test_wrong_values_of_what_no_example_has_are_refused(trials: Trials) -> None:
+    faults = trials.of_the_rest()
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("name", [name for name in cdp_constructs.__all__ if is_construct(name)])
@@ -85,12 +115,8 @@ def test_every_construct_checks_its_options(name: str) -> None:
     assert hasattr(getattr(cdp_constructs, name).__init__, "__wrapped__"), f"{name} has no @checks_options"
 
 
-def test_every_constructor_and_every_method_was_tried(request: pytest.FixtureRequest) -> None:
-    chosen = {
-        item.callspec.params.get("example")
-        for item in request.session.items
-        if hasattr(item, "callspec") and item.fspath == request.fspath
-    }
-    if chosen - {None} != set(EXAMPLES):
-        pytest.skip("a part of the examples was chosen")
-    assert options_of_the_library() - SEEN == set()
+def test_every_constructor_and_every_method_was_tried(trials: Trials) -> None:
+    for example in EXAMPLES:
+        trials.of_example(example)
+    trials.of_the_rest()
+    assert options_of_the_library() - trials.seen == set()
