@@ -19,7 +19,7 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
-from tests.options.probe import options_of_the_library, options_without_meaning, probing
+from tests.options.probe import Probe, options_of_the_library, options_without_meaning, probing
 from tests.options.remaining import call_remaining, call_rest
 from tests.options.values import ROOT
 
@@ -54,37 +54,72 @@ def is_construct(name: str) -> bool:
     return inspect.isclass(owner) and issubclass(owner, Construct)
 
 
-SEEN: defaultdict[int, set[str]] = defaultdict(set)
-"""The constructors and methods that were tried, by how many of the values."""
-
 ALL = pytest.param(1, marks=pytest.mark.options, id="every value")
 SAMPLE = pytest.param(5, id="a sample")
 """`make test` tries one value of five, `make test-options` each."""
 
 
-@pytest.mark.parametrize("every", [SAMPLE, ALL])
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_wrong_values_of_every_option_are_refused(cdk_app: App, example: str, every: int) -> None:
+class Trials:
+    """Wrong values for every example and for what no example has; each is tried once, whichever test asks first."""
+
+    def __init__(self, context: dict[str, Any]) -> None:
+        self._context = context
+        self._seen: defaultdict[int, set[str]] = defaultdict(set)
+        self._faults: dict[tuple[str, int], list[str]] = {}
+
+    def seen(self, every: int) -> set[str]:
+        """Return the constructors and methods that were tried, by how many of the values."""
+        return self._seen[every]
+
+    def of_example(self, example: str, every: int) -> list[str]:
+        """Return the faults that wrong values for what an example uses have shown."""
+        return self._once(example, every, lambda app, probe: _build(app, probe, example))
+
+    def of_the_rest(self, every: int) -> list[str]:
+        """Return the faults of what no example uses."""
+        return self._once("", every, lambda app, _probe: call_rest(_stack(app)))
+
+    def _once(self, name: str, every: int, build: Callable[[App, Probe], None]) -> list[str]:
+        if (name, every) not in self._faults:
+            with probing(self._seen[every], every=every) as probe:
+                build(App(context=self._context), probe)
+            assert probe.tried > 0
+            self._faults[name, every] = probe.faults
+        return self._faults[name, every]
+
+
+def _build(app: App, probe: Probe, example: str) -> None:
     build = importlib.import_module(f"docs.examples.{example}").build
     hints = typing.get_type_hints(build)
     names = list(inspect.signature(build).parameters)
-    with probing(SEEN[every], every=every) as probe:
-        if hints[names[0]] is App:
-            build(cdk_app)
-        else:
-            stack = Stack(cdk_app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
-            build(*(EXISTING[hints[name]](stack) for name in names))
-            call_remaining(stack, probe.made)
-    assert not probe.faults, "\n".join(probe.faults)
+    if hints[names[0]] is App:
+        build(app)
+    else:
+        stack = _stack(app)
+        build(*(EXISTING[hints[name]](stack) for name in names))
+        call_remaining(stack, probe.made)
+
+
+def _stack(app: App) -> Stack:
+    return Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+
+
+@pytest.fixture(scope="module")
+def trials(cdk_context: dict[str, Any]) -> Trials:
+    return Trials(cdk_context)
 
 
 @pytest.mark.parametrize("every", [SAMPLE, ALL])
-def test_wrong_values_of_what_no_example_has_are_refused(cdk_app: App, every: int) -> None:
-    stack = Stack(cdk_app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
-    with probing(SEEN[every], every=every) as probe:
-        call_rest(stack)
-    assert probe.tried > 0
-    assert not probe.faults, "\n".join(probe.faults)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_wrong_values_of_every_option_are_refused(trials: Trials, example: str, every: int) -> None:
+    faults = trials.of_example(example, every)
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("every", [SAMPLE, ALL])
+def test_wrong_values_of_what_no_example_has_are_refused(trials: Trials, every: int) -> None:
+    faults = trials.of_the_rest(every)
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("name", [name for name in cdp_constructs.__all__ if is_construct(name)])
@@ -97,12 +132,8 @@ def test_the_table_has_every_option_of_text_and_numbers() -> None:
 
 
 @pytest.mark.parametrize("every", [SAMPLE, ALL])
-def test_every_constructor_and_every_method_was_tried(request: pytest.FixtureRequest, every: int) -> None:
-    chosen = {
-        item.callspec.params.get("example")
-        for item in request.session.items
-        if hasattr(item, "callspec") and item.fspath == request.fspath and item.callspec.params.get("every") == every
-    }
-    if chosen - {None} != set(EXAMPLES):
-        pytest.skip("a part of the examples was chosen")
-    assert options_of_the_library() - SEEN[every] == set()
+def test_every_constructor_and_every_method_was_tried(trials: Trials, every: int) -> None:
+    for example in EXAMPLES:
+        trials.of_example(example, every)
+    trials.of_the_rest(every)
+    assert options_of_the_library() - trials.seen(every) == set()
