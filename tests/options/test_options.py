@@ -83,7 +83,6 @@ class Trials:
         if (name, every) not in self._faults:
             with probing(self._seen[every], every=every) as probe:
                 build(App(context=self._context), probe)
-            assert probe.tried > 0
             self._faults[name, every] = probe.faults
         return self._faults[name, every]
 
