@@ -68,11 +68,7 @@ class Notices(Construct):
         self.notifications.grant_notify(self.notifier)
         # Every Region publishes every message; the one that accepted it notifies who is away.
         self.subscriber = fanout.add_subscriber(
-            "Notices",
-            # What a room's members do is read once for all messages of a batch, and nobody is told about most messages.
-            # 50 messages to 500 members each, the largest room, are 2,500 requests: fewer than the time limit takes.
-            consumer=QueueConsumer(self.notifier, batch_size=50, batching_window=seconds(2)),
-            filter_policy={"kind": ["message"], "region": [region]},
+            "Notices", consumer=QueueConsumer(self.notifier), filter_policy={"kind": ["message"], "region": [region]}
         )
 
     def _web_push(self, configuration: "NoticesConfiguration", vapid_keys: "VapidKeys | None") -> WebPush | None:
