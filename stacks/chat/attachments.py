@@ -34,7 +34,7 @@ LARGEST_MB = 10
 # Addresses of downloads begin below this folder; nothing beside it is reachable from outside.
 _ORIGIN_PATH = f"/{DirectObjectUpload.accepted_prefix}".removesuffix("/")
 # `make install` puts Pillow for Lambda there.
-_PILLOW = Path(__file__).parents[2] / "build" / "layers" / "pillow"
+PILLOW_LAYER = Path(__file__).parents[2] / "build" / "layers" / "pillow"
 
 
 class Attachments(Construct):
@@ -89,7 +89,7 @@ class Attachments(Construct):
             "Thumbnails",
             fanout=self.accepted,
             bucket=self.upload.bucket,
-            pillow_layer=ImageThumbnails.layer_from_folder(self, "Pillow", _PILLOW),
+            pillow_layer=ImageThumbnails.layer_from_folder(self, "Pillow", PILLOW_LAYER),
             alarm_topic=alarm_topic,
         )
         made = SnsSqsFanout(self, "Made", topic=self.thumbnails.topic, alarm_topic=alarm_topic)

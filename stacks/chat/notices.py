@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stacks.chat.config import NoticesConfiguration
 
 # Filled by `make install`, which synthesis does not do by itself.
-_LAYER = Path(__file__).parents[2] / "build" / "layers" / "web-push"
+WEB_PUSH_LAYER = Path(__file__).parents[2] / "build" / "layers" / "web-push"
 
 
 class Notices(Construct):
@@ -75,7 +75,7 @@ class Notices(Construct):
         if vapid_keys is None:
             return None
         return WebPush(
-            WebPush.layer_from_folder(self, "WebPushLayer", _LAYER),
+            WebPush.layer_from_folder(self, "WebPushLayer", WEB_PUSH_LAYER),
             contact=f"mailto:{configuration.address}",
             keys=vapid_keys,
             push_services=configuration.push_services,

@@ -5,9 +5,11 @@ from constructs import Construct
 
 from cdp_constructs.operations.placeholders import refuse_placeholders
 from stacks.chat import edge_stack, routing_alarms_stack
+from stacks.chat.attachments import PILLOW_LAYER
 from stacks.chat.config import ChatConfiguration, ConfigurationError
 from stacks.chat.edge_stack import EdgeStack
 from stacks.chat.global_stack import GlobalStack
+from stacks.chat.notices import WEB_PUSH_LAYER
 from stacks.chat.placeholders import placeholders_of
 from stacks.chat.regional_stack import RegionalStack
 from stacks.chat.routing_alarms_stack import RoutingAlarmsStack
@@ -28,8 +30,9 @@ def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str
         The regional stacks by Region.
 
     Raises:
-        ConfigurationError: when the context cannot be used, or the web client is not built.
+        ConfigurationError: when the context cannot be used, or the layers or the web client are not built.
     """
+    _check_layers()
     configuration = ChatConfiguration.from_context(context)
     shared = GlobalStack(
         scope, f"{name}Global", env=Environment(region=configuration.home_region), configuration=configuration
@@ -75,6 +78,14 @@ def add_to(scope: Construct, context: object, *, name: str = "Chat") -> dict[str
         stacks.append(alarms)
     refuse_placeholders(stacks, placeholders_of(configuration))
     return regions
+
+
+def _check_layers() -> None:
+    """Refuse a clone in which ``make install`` has not run, or not to its end."""
+    for layer in (PILLOW_LAYER, WEB_PUSH_LAYER):
+        if not (layer / "python").is_dir():
+            message = f"a layer of the chat's functions is not built ({layer} has no folder python). Run: make install"
+            raise ConfigurationError(message)
 
 
 def _say_where_push_is_off(shared: GlobalStack, configuration: ChatConfiguration) -> None:

@@ -172,3 +172,10 @@ def test_a_client_that_is_not_built_is_one_line(tmp_path: Path, monkeypatch: pyt
     context = {"regions": ["eu-west-1"], "allowed_origins": ["https://chat.example.com"]}
     with pytest.raises(system.ConfigurationError, match=r"web client is not built .*Run: make web$"):
         system.add_to(App(), context)
+
+
+@pytest.mark.parametrize("layer", ["PILLOW_LAYER", "WEB_PUSH_LAYER"])
+def test_a_layer_that_is_not_built_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str) -> None:
+    monkeypatch.setattr(system, layer, tmp_path)
+    with pytest.raises(system.ConfigurationError, match=r"layer .* is not built .*Run: make install$"):
+        system.add_to(App(), None)

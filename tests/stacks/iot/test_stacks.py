@@ -205,6 +205,16 @@ def test_with_a_tracker_the_ticket_function_reads_its_token_and_nothing_else(who
     assert not [one for one in resources(whole, "AWS::DynamoDB::GlobalTable") if one.startswith("AlertsTicketTable")]
 
 
+def test_secrets_that_trackers_issue_are_retained(whole: dict[str, Any]) -> None:
+    issued = {
+        key: one
+        for key, one in whole["Resources"].items()
+        if "put it here after deploying" in str(one.get("Properties", {}).get("Description"))
+    }
+    assert sorted(key[:-8] for key in issued) == ["AlertsTrackerToken", "RequestsApiKey"]
+    assert {(one["DeletionPolicy"], one["UpdateReplacePolicy"]) for one in issued.values()} == {("Retain", "Retain")}
+
+
 def test_the_archiver_puts_alerts_and_nothing_else(template: dict[str, Any]) -> None:
     assert allowed(template, "AlertsArchiverRole") == CONSUMING | {"s3:PutObject", "kms:Decrypt"}
     (puts,) = [one for one in statements(template, "AlertsArchiverRole") if one["Action"] == "s3:PutObject"]
