@@ -252,9 +252,8 @@ class MultiRegionLatencyRouting(Construct):
             fix = f"Start it with / and use at most {_LONGEST_PATH} characters without spaces ({_LIMITS})"
             raise InvalidOptionError(self, "health_check_path", f"is {path!r}", fix)
         if interval.is_unresolved():
-            raise InvalidOptionError(
-                self, "request_interval", "is a token", "Tokens cannot be checked here: use 10 or 30 s"
-            )
+            fix = "Tokens cannot be checked here: use 10 or 30 seconds"
+            raise InvalidOptionError(self, "request_interval", "is a token", fix)
         if interval.to_milliseconds() not in _INTERVALS_MS:
             problem = f"is {interval.to_milliseconds() / 1000:g} seconds"
             raise InvalidOptionError(self, "request_interval", problem, f"Use 10 or 30 seconds ({_LIMITS})")

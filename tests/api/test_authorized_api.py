@@ -369,7 +369,7 @@ def test_throttling_of_a_route_is_checked_too() -> None:
         ({"access_token_validity": Duration.minutes(1)}, r"access_token_validity is 1 minute"),
         (
             {"refresh_token_validity": Duration.minutes(59)},
-            r"refresh_token_validity is 59 minutes. Use 1 hour to 3,650 days",
+            r"refresh_token_validity is 59 minutes. Use 1 hour to",
         ),
         ({"refresh_token_validity": Duration.hours(4)}, r"A session must be longer than the tokens"),
         ({"rate_limit": 9}, r"rate_limit is 9 requests\. Use 10 to 2,000,000,000 requests"),

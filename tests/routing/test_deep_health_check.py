@@ -281,7 +281,7 @@ def _health(app: App, **options: Any) -> DeepHealthCheck:
         ({"shallow_path": "/health/deep"}, "shallow_path is '/health/deep', as path is"),
         (
             {"time_budget": Duration.millis(99)},
-            "time_budget is 99 milliseconds. Use 100 milliseconds to 1,500 milliseconds",
+            "time_budget is 99 milliseconds. Use 100 milliseconds to 1,500",
         ),
         ({"time_budget": Duration.seconds(2)}, "Route 53 waits 2 seconds"),
         ({"cache_for": Duration.seconds(61)}, "cache_for is 61 seconds. Use 0 seconds to 1 minute"),
