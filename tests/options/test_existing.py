@@ -1,4 +1,4 @@
-"""Existing resources: those that a pattern cannot work with are refused, and of imported ones a warning says what to do."""
+"""Existing resources: what a pattern cannot work with is refused, and of imported ones a warning says what to do."""
 
 from collections.abc import Callable
 
