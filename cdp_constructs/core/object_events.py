@@ -59,8 +59,8 @@ def queue_object_events(
     if not Resource.is_owned_resource(bucket):
         Annotations.of(scope).add_warning_v2(
             "cdp-constructs:ImportedBucketEvents",
-            f"The imported bucket {path_of(bucket)} is not changed. Make sure that it sends its events to EventBridge: "
-            "without them nothing happens here.",
+            f"The imported bucket {bucket.node.path} is not changed. Make sure that it sends its events to "
+            "EventBridge: without them nothing happens here.",
         )
     pattern = {
         "source": ["aws.s3"],

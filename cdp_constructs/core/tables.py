@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
-from cdp_constructs.core.paths import path_of, region_of, stack_of
+from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError
 
 EXPIRY = "expires_at"
@@ -102,7 +102,8 @@ def check_table(
     Raises:
         InvalidOptionError: naming what the table has and what it must have.
     """
-    wanted = {None: (partition_key, sort_key), **(indexes or {})}
+    wanted: dict[str | None, tuple[str, str | None]] = {None: (partition_key, sort_key)}
+    wanted.update(indexes or {})
     must = [f"the {_keys_in_words(wanted[None])}"]
     must += [
         f"the global secondary index {name} with the {_keys_in_words(keys)}" for name, keys in wanted.items() if name
@@ -113,7 +114,7 @@ def check_table(
     if not isinstance(resource, dynamodb.CfnTable | dynamodb.CfnGlobalTable):
         Annotations.of(construct).add_warning_v2(
             "cdp-constructs:ImportedTable",
-            f"The imported table {path_of(table)} is not checked. Make sure that it has {', '.join(must)}.",
+            f"The imported table {table.node.path} is not checked. Make sure that it has {', '.join(must)}.",
         )
         return
     stack = stack_of(resource)
@@ -128,11 +129,13 @@ def check_table(
             continue
         place = f"index {name} of " if name else ""
         what = "no such index" if has is None else f"the {_keys_in_words(has)}{'' if strings else ', not all strings'}"
-        problem = f"is {path_of(table)}: {place}the table has {what}" if name else f"is {path_of(table)}: it has {what}"
+        problem = (
+            f"is {table.node.path}: {place}the table has {what}" if name else f"is {table.node.path}: it has {what}"
+        )
         raise InvalidOptionError(construct, "table", problem, f"Give a table with {', '.join(must)}")
     expiry = stack.resolve(resource.time_to_live_specification) or {}
     if expires and expiry.get("attributeName") != EXPIRY:
-        problem = f"is {path_of(table)}: its items do not expire by {EXPIRY}"
+        problem = f"is {table.node.path}: its items do not expire by {EXPIRY}"
         raise InvalidOptionError(construct, "table", problem, f"Give a table with {', '.join(must)}")
 
 

@@ -14,6 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cdp_constructs.core.validation import InvalidOptionError
 
+_FIXES = {
+    "model_type": 'Give an object, such as {"key": "value"}',
+    "tuple_type": 'Give a list, such as ["value"]',
+    "dict_type": 'Give an object, such as {"key": "value"}',
+}
+"""What to write instead, by the type of pydantic's error, where its own text names types of Python."""
+
 
 class ConfigurationError(Exception):
     """The context has a value that the system cannot be built from; one line per mistake: key, value, fix."""
@@ -78,7 +85,8 @@ class SystemConfiguration(BaseModel):
             near = get_close_matches(option, known, n=1)
             fix = f"Use {near[0]!r}" if near else f"Its keys are {', '.join(known)}"
             return cls._line(f"has {option!r}, which nothing reads", fix)
-        return f"{cls.KEY}: {option or 'the value'} is {detail['input']!r}. {detail['msg']}."
+        fix = _FIXES.get(detail["type"], detail["msg"])
+        return f"{cls.KEY}: {option or 'the value'} is {detail['input']!r}. {fix}."
 
     @classmethod
     def _known_beside(cls, location: tuple[str | int, ...]) -> list[str]:

@@ -16,7 +16,6 @@ from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.validation import (
     InvalidOptionError,
-    check_duration,
     check_range,
     check_region,
     concrete_region,
@@ -252,8 +251,9 @@ class MultiRegionLatencyRouting(Construct):
         if not Token.is_unresolved(path) and not right:
             fix = f"Start it with / and use at most {_LONGEST_PATH} characters without spaces ({_LIMITS})"
             raise InvalidOptionError(self, "health_check_path", f"is {path!r}", fix)
-        low, high = seconds(10), seconds(30)
-        check_duration(self, "request_interval", interval, low=low, high=high, source=_LIMITS)
+        if interval.is_unresolved():
+            fix = "Tokens cannot be checked here: use 10 or 30 seconds"
+            raise InvalidOptionError(self, "request_interval", "is a token", fix)
         if interval.to_milliseconds() not in _INTERVALS_MS:
             problem = f"is {interval.to_milliseconds() / 1000:g} seconds"
             raise InvalidOptionError(self, "request_interval", problem, f"Use 10 or 30 seconds ({_LIMITS})")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
@@ -119,6 +119,9 @@ class RegionalStack(Stack):
     def _replica(self, construct_id: str, table_name: str) -> dynamodb.ITableV2:
         """Return this Region's replica of a global table."""
         arn = self.format_arn(service="dynamodb", resource="table", resource_name=table_name)
+        Annotations.of(self).acknowledge_warning(
+            "cdp-constructs:ImportedTable", "ChatGlobal defines the tables with the keys and indexes of the patterns."
+        )
         return dynamodb.TableV2.from_table_arn(self, construct_id, arn)
 
     def _add_notices(self, configuration: "ChatConfiguration", shared: "GlobalStack") -> Notices | None:

@@ -31,7 +31,7 @@ MEASURES = ("temperature", "humidity", "movement", "illuminance")
 class Threshold(BaseModel):
     """A limit of a measure, whose crossing is an alert and may switch something."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     name: str
     """Such as ``TooHot``; it names alerts and tickets."""

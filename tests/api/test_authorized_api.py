@@ -356,7 +356,7 @@ def test_malformed_and_repeated_routes_are_refused(route: str) -> None:
 
 def test_throttling_of_a_route_is_checked_too() -> None:
     front = api()
-    with pytest.raises(InvalidOptionError, match=r"throttle\.rate_limit is 20000"):
+    with pytest.raises(InvalidOptionError, match=r"throttle\.rate_limit is 20,000"):
         front.add_routes(
             ["GET /orders"], imported_function(Stack(front.node.root, "Other")), throttle=limits(20_000, 1)
         )
@@ -365,9 +365,12 @@ def test_throttling_of_a_route_is_checked_too() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"access_token_validity": Duration.days(2)}, r"access_token_validity is 172800 seconds"),
-        ({"access_token_validity": Duration.minutes(1)}, r"access_token_validity is 60 seconds"),
-        ({"refresh_token_validity": Duration.minutes(59)}, r"refresh_token_validity is 3540 seconds"),
+        ({"access_token_validity": Duration.days(2)}, r"access_token_validity is 2 days. Use 5 minutes to 1 day"),
+        ({"access_token_validity": Duration.minutes(1)}, r"access_token_validity is 1 minute"),
+        (
+            {"refresh_token_validity": Duration.minutes(59)},
+            r"refresh_token_validity is 59 minutes. Use 1 hour to",
+        ),
         ({"refresh_token_validity": Duration.hours(4)}, r"A session must be longer than the tokens"),
         ({"rate_limit": 9}, r"rate_limit is 9 requests\. Use 10 to 2,000,000,000 requests"),
     ],

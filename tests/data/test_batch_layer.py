@@ -322,8 +322,8 @@ def _layer(**options: Any) -> Callable[[Stack], object]:
         ),
         (_layer(columns={"Temperature": "double"}), "columns contains 'Temperature'"),
         (_layer(columns={"thing": "string"}), "columns contains 'thing', which has a meaning"),
-        (_layer(buffering=Duration.seconds(59)), "buffering is 59 seconds. Use 60 to 900 seconds"),
-        (_layer(buffering=Duration.minutes(16)), "buffering is 960 seconds"),
+        (_layer(buffering=Duration.seconds(59)), "buffering is 59 seconds. Use 1 minute to 15 minutes"),
+        (_layer(buffering=Duration.minutes(16)), "buffering is 16 minutes"),
         (_layer(scan_limit_mb=9), "scan_limit_mb is 9 MB. Use 10 to"),
         (
             lambda stack: _layer(

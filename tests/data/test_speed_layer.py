@@ -377,8 +377,8 @@ def _many(stack: Stack) -> None:
         (_layer(measures=["hour"]), "measures contains 'hour', which has a meaning"),
         (_layer(measures=["a", "a"]), "measures repeats a name"),
         (_layer(alarming_senders=0), "alarming_senders is 0 senders. Use 1 to 10,000"),
-        (_layer(window_retention=Duration.minutes(59)), "window_retention is 3540 seconds. Use 3,600 to 2,592,000"),
-        (_layer(window_retention=Duration.days(31)), "window_retention is .* seconds. Use 3,600 to 2,592,000"),
+        (_layer(window_retention=Duration.minutes(59)), "window_retention is 59 minutes. Use 1 hour to 30 days"),
+        (_layer(window_retention=Duration.days(31)), "window_retention is 31 days. Use 1 hour to 30 days"),
         (
             lambda stack: _layer(
                 stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN),

@@ -239,9 +239,9 @@ def test_a_path_has_one_origin() -> None:
     news = cache()
     api = apigatewayv2.HttpApi.from_http_api_attributes(news, "Api", http_api_id="abc123")
     news.add_api(api)
-    with pytest.raises(InvalidOptionError, match=r"path '/api/\*' was added before"):
+    with pytest.raises(InvalidOptionError, match=r"path is '/api/\*', which was added before"):
         news.add_api(api)
-    with pytest.raises(InvalidOptionError, match=r"path '/api/\*' was added before"):
+    with pytest.raises(InvalidOptionError, match=r"path_pattern is '/api/\*', which was added before"):
         news.add_behavior("/api/*", servers())
 
 

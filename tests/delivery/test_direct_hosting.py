@@ -224,7 +224,7 @@ def test_a_site_has_an_index_and_one_folder(tmp_path: Path) -> None:
 def test_a_configuration_is_written_once() -> None:
     web = DirectHosting(Stack(App(), "Stack"), "Web")
     web.add_configuration({"a": 1})
-    with pytest.raises(InvalidOptionError, match=r"name 'config\.json' was added before"):
+    with pytest.raises(InvalidOptionError, match=r"name is 'config\.json', which was added before"):
         web.add_configuration({"b": 2})
 
 

@@ -357,9 +357,12 @@ def options(**given: Any) -> PrivateCacheDistribution:
         ({"user_prefix": "/{sub}/"}, r"user_prefix is '/\{sub\}/'"),
         ({"user_prefix": "{sub}"}, r"user_prefix is '\{sub\}'\. End with a slash"),
         ({"user_prefix": "{user}/"}, r"user_prefix is '\{user\}/'"),
-        ({"rotate_every": Duration.days(0)}, r"rotate_every is 0 days\. Use 1 to 1,000 days"),
-        ({"rotate_every": Duration.days(1001)}, r"rotate_every is 1001 days\. Use 1 to 1,000 days"),
-        ({"rotate_every": Duration.hours(36)}, r"rotate_every is 1 day 12 hours\. Secrets Manager counts whole days"),
+        ({"rotate_every": Duration.days(0)}, r"rotate_every is 0 seconds\. Use 1 day to 1,000 days"),
+        ({"rotate_every": Duration.days(1001)}, r"rotate_every is 1,001 days\. Use 1 day to 1,000 days"),
+        (
+            {"rotate_every": Duration.hours(36)},
+            r"rotate_every is 36 hours\. .* counted in steps of 1 day",
+        ),
     ],
 )
 def test_options_that_cannot_work_are_refused(given: dict[str, Any], message: str) -> None:

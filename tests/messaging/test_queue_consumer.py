@@ -51,11 +51,11 @@ def test_without_a_function_the_queue_has_the_visibility_of_sqs() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_receive_count": 1001}, r"QueueConsumer: max_receive_count is 1001 deliveries\. Use 1 to 1,000"),
+        ({"max_receive_count": 1001}, r"QueueConsumer: max_receive_count is 1,001 deliveries\. Use 1 to 1,000"),
         ({"batch_size": 5}, r"batch_size was given without a function"),
         ({"max_concurrency": 2}, r"max_concurrency was given without a function"),
         ({"batching_window": Duration.seconds(1)}, r"batching_window was given without a function"),
-        ({"visibility_timeout": Duration.hours(13)}, r"visibility_timeout is 46800 seconds"),
+        ({"visibility_timeout": Duration.hours(13)}, r"visibility_timeout is 13 hours"),
     ],
 )
 def test_what_a_polling_program_decides_is_refused(options: dict[str, Any], message: str) -> None:

@@ -559,22 +559,33 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
         (_add(filter_policy={"a": ["b"]}, filter_on="envelope"), "filter_on is 'envelope'. Use one of \"attributes\""),
         (_consume(max_receive_count=0), r"max_receive_count is 0 deliveries\. Use 1 to 1,000"),
         (_consume(max_concurrency=1), r"max_concurrency is 1 batches\. Use 2 to 1,000"),
-        (_consume(batch_size=10_001, batching_window=Duration.seconds(1)), "batch_size is 10001 messages"),
+        (_consume(batch_size=10_001, batching_window=Duration.seconds(1)), "batch_size is 10,001 messages"),
         (_consume(batch_size=11), "batch_size is 11 without batching_window"),
-        (_consume(batching_window=Duration.minutes(6)), "batching_window is 360 seconds"),
-        (_consume(visibility_timeout=Duration.hours(13)), "visibility_timeout is 46800 seconds"),
+        (_consume(batching_window=Duration.minutes(6)), "batching_window is 6 minutes"),
+        (_consume(visibility_timeout=Duration.hours(13)), "visibility_timeout is 13 hours"),
         (_consume(fifo=True, batch_size=11), r"batch_size is 11 without batching_window.*FIFO queue takes at most 10"),
         (_consume(fifo=True, batching_window=Duration.seconds(1)), "batching_window was given for a FIFO queue"),
         (
             _consume(visibility_timeout=Duration.seconds(119)),
-            r"visibility_timeout is 119 seconds\. Use 120 to",
+            r"visibility_timeout is 119 seconds\. Use 2 minutes to",
         ),
         (
             _consume(batching_window=Duration.seconds(5), visibility_timeout=Duration.seconds(124)),
-            r"visibility_timeout is 124 seconds\. Use 125 to",
+            r"visibility_timeout is 124 seconds\. Use 125 seconds to",
         ),
         (
             lambda stack: QueueConsumer(lambda_.Function.from_function_name(stack, "Imported", "imported")),
+            "QueueConsumer of Refused/Imported: function is Refused/Imported, which was imported without its role",
+        ),
+        (
+            lambda stack: QueueConsumer(
+                lambda_.Function.from_function_attributes(
+                    stack,
+                    "Imported",
+                    function_arn="arn:aws:lambda:us-east-1:111122223333:function:imported",
+                    role=iam.Role.from_role_name(stack, "ImportedRole", "imported"),
+                )
+            ),
             "QueueConsumer of Refused/Imported: visibility_timeout is not given",
         ),
         (

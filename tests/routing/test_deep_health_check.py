@@ -279,9 +279,12 @@ def _health(app: App, **options: Any) -> DeepHealthCheck:
         ({"path": "health"}, "path is 'health'. Start it with /"),
         ({"path": "/health/{id}"}, "neither spaces nor path parameters"),
         ({"shallow_path": "/health/deep"}, "shallow_path is '/health/deep', as path is"),
-        ({"time_budget": Duration.millis(99)}, "time_budget is 99 milliseconds. Use 100 to 1,500 milliseconds"),
+        (
+            {"time_budget": Duration.millis(99)},
+            "time_budget is 99 milliseconds. Use 100 milliseconds to 1,500",
+        ),
         ({"time_budget": Duration.seconds(2)}, "Route 53 waits 2 seconds"),
-        ({"cache_for": Duration.seconds(61)}, "cache_for is 61000 milliseconds. Use 0 to 60,000 milliseconds"),
+        ({"cache_for": Duration.seconds(61)}, "cache_for is 61 seconds. Use 0 seconds to 1 minute"),
     ],
 )
 def test_what_cannot_work_is_refused(cdk_app: App, options: dict[str, Any], message: str) -> None:
