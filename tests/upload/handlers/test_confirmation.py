@@ -151,6 +151,15 @@ SAMPLES = {
 ALSO = {(WORD, "application/zip"), (SHEET, "application/zip"), ("text/plain", "text/csv")}
 
 
+@pytest.mark.parametrize(
+    ("content_type", "first_bytes"),
+    [("audio/mpeg", b"\xff\xe3\x20\xc4"), ("audio/mp4", b"\x00\x00\x00\x18ftypM4A\x00\x00\x00\x00\x003gp5isom")],
+    ids=["MPEG-2.5", "a brand that ends with zero"],
+)
+def test_rarer_beginnings_are_known_too(content_type: str, first_bytes: bytes) -> None:
+    assert rules.looks_like(content_type, first_bytes)
+
+
 @pytest.mark.parametrize("content_type", SAMPLES)
 def test_each_type_is_known_by_its_first_bytes_and_is_no_other(content_type: str) -> None:
     matching = {other for other in rules.SIGNATURES if rules.looks_like(other, SAMPLES[content_type])}
