@@ -42,7 +42,7 @@ def packed(size: int) -> bytes:
 
 def bmp(width: int, height: int, bits: int, pixels: bytes = b"", *, compression: int = 0) -> bytes:
     """Return a BMP that says it has this size, with a black palette where it needs one."""
-    colours = 2**bits if bits <= 8 else 0  # noqa: PLR2004
+    colours = 2**bits if bits <= 8 else 0
     start = 14 + 40 + 4 * colours
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(pixels), 2835, 2835, colours, 0)
     return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + bytes(4 * colours) + pixels

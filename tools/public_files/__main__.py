@@ -11,6 +11,7 @@ import argparse
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,16 +33,12 @@ END = "<!-- public files: end -->"
 def table(results: dict[str, Result]) -> list[str]:
     """Return how many files of each format became what, in Markdown."""
     counts = Counter((expectation_of(name).format, result.outcome) for name, result in results.items())
-    formats = list(dict.fromkeys(name for name, _ in sorted(counts, key=_by_thumbnails(counts))))
+    formats = sorted({name for name, _ in counts}, key=lambda name: (-counts[name, Outcome.THUMBNAIL], name))
     rows = [f"| format | files | {' | '.join(Outcome)} |", f"|---|{'---:|' * (len(Outcome) + 1)}"]
     for name in formats:
         numbers = [counts[name, outcome] for outcome in Outcome]
         rows.append(f"| {name} | {sum(numbers)} | {' | '.join(str(number or '') for number in numbers)} |")
     return rows
-
-
-def _by_thumbnails(counts: "Counter[tuple[str, Outcome]]") -> "object":
-    return lambda key: (-counts[key[0], Outcome.THUMBNAIL], key[0])
 
 
 def without_thumbnail(results: dict[str, Result]) -> list[str]:
@@ -62,16 +59,44 @@ def disagreements(results: dict[str, Result]) -> list[str]:
 
 
 def unexplained(results: dict[str, Result], browser: set[str]) -> list[str]:
-    """Return what the browser shows and nothing says why it has no thumbnail."""
+    """Return what the browser shows although it is expected that browsers do not."""
     return [
-        f"{name}: the browser shows it; {results[name].outcome}"
-        for name in sorted(browser)
-        if results[name].outcome is not Outcome.THUMBNAIL
-        and expectation_of(name).because in {"browsers show it", "browsers do not show it"}
+        f"{name}: the browser shows it; expected: {expected.outcome}, because {expected.because}"
+        for name in results
+        if name in browser and not (expected := expectation_of(name)).shown
     ]
 
 
-def main(arguments: list[str]) -> int:
+def report(corpora: Sequence[Corpus], results: dict[str, Result], version: str, browser: set[str]) -> list[str]:
+    """Return what is written into the documentation, in Markdown."""
+    versions = f"Pillow {PIL.__version__}" + (f", Chromium {version}" if version else "")
+    slowest = max(result.seconds for result in results.values())
+    lines = [
+        f"{datetime.now(UTC):%Y-%m-%d}, {versions}, {len(results):,} files.",
+        f"The slowest took {slowest:.1f} seconds, the largest process {peak_memory()} MB. The projects:",
+        "",
+        *(
+            f"- [{corpus.project}](https://github.com/{corpus.project}), commit `{corpus.commit[:12]}`"
+            for corpus in corpora
+        ),
+        "",
+        *table(results),
+        "",
+        "Accepted images without a thumbnail:",
+        "",
+        *without_thumbnail(results),
+    ]
+    if version:
+        made = {name for name, result in results.items() if result.outcome is Outcome.THUMBNAIL}
+        lines += [
+            "",
+            f"Chromium shows {len(browser)} of the files.",
+            f"{len(browser & made)} of those have a thumbnail, and {len(made - browser)} that it does not show.",
+        ]
+    return lines
+
+
+def main(arguments: Sequence[str]) -> int:
     """Run it, and return the status to end with."""
     parser = argparse.ArgumentParser(prog="python -m tools.public_files", description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -83,28 +108,13 @@ def main(arguments: list[str]) -> int:
     corpora = Corpus.all_below(options.folder)
     files = {name: path for corpus in corpora for name, path in corpus.files()}
     if not files:
-        parser.error(f"{options.folder} has no clone of a project")
+        parser.error(f"{options.folder} has no clone of a project with files")
     results = {name: upload(path) for name, path in files.items()}
     version, browser = shown(files, options.chromium) if options.chromium else ("", set())
-    sources = ", ".join(f"[{corpus.project}](https://github.com/{corpus.project}) at `{corpus.commit[:12]}`" for corpus in corpora)
-    lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}, Pillow {PIL.__version__}" + (f", Chromium {version}" if version else "") + ":",
-        f"{len(files):,} files of {sources}.",
-        f"The slowest took {max(result.seconds for result in results.values()):.1f} seconds, the largest process {peak_memory()} MB.",
-        "",
-        *table(results),
-        "",
-        f"Accepted images without a thumbnail:",
-        "",
-        *without_thumbnail(results),
-    ]
-    if browser:
-        made = {name for name, result in results.items() if result.outcome is Outcome.THUMBNAIL}
-        lines += ["", f"Chromium shows {len(browser)} of the files; {len(browser & made)} of those have a thumbnail, and {len(made - browser)} others."]
+    lines = report(corpora, results, version, browser)
     wrong = disagreements(results) + unexplained(results, browser)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(*lines, sep="\n")
-    console.print(*wrong, f"{len(wrong)} files became something else than is expected.", sep="\n")
+    summary = f"{len(wrong)} files are not as is expected."
+    Console(soft_wrap=True, highlight=False, markup=False).print(*lines, "", *wrong, summary, sep="\n")
     if options.write:
         PAGE.write_text(with_part(PAGE.read_text(), BEGIN, "\n".join(lines), END))
     return 1 if wrong else 0

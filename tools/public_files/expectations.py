@@ -29,6 +29,8 @@ class Expectation:
     format: str
     outcome: Outcome
     because: str
+    shown: bool
+    """Whether a browser may show it."""
 
 
 def expectation_of(name: str) -> Expectation:
@@ -41,4 +43,4 @@ def expectation_of(name: str) -> Expectation:
     row = next((row for row in _TABLE["formats"] if suffix in row["extensions"]), _TABLE["others"])
     format_name = str(row["format"])
     row = next((one for one in _TABLE["files"] if any(fnmatch(name, pattern) for pattern in one["names"])), row)
-    return Expectation(format_name, Outcome(row["expected"]), str(row["because"]))
+    return Expectation(format_name, Outcome(row["expected"]), str(row["because"]), shown=row.get("shown", True))

@@ -135,9 +135,11 @@ SAMPLES = {
     "audio/mpeg": b"ID3\x04",
     "audio/wav": b"RIFF\x24\x00\x00\x00WAVEfmt ",
     "image/avif": b"\x00\x00\x00\x1cftypavif",
+    "image/bmp": picture("BMP"),
     "image/gif": picture("GIF"),
     "image/heic": b"\x00\x00\x00\x18ftypheic",
     "image/jpeg": picture("JPEG"),
+    "image/vnd.microsoft.icon": picture("ICO"),
     "image/png": picture("PNG"),
     "image/webp": picture("WEBP"),
     "video/mp4": b"\x00\x00\x00\x18ftypisom",
@@ -147,6 +149,15 @@ SAMPLES = {
 }
 # A document of Word or Excel is a zip file too.
 ALSO = {(WORD, "application/zip"), (SHEET, "application/zip"), ("text/plain", "text/csv")}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "first_bytes"),
+    [("audio/mpeg", b"\xff\xe3\x20\xc4"), ("audio/mp4", b"\x00\x00\x00\x18ftypM4A\x00\x00\x00\x00\x003gp5isom")],
+    ids=["MPEG-2.5", "a brand that ends with zero"],
+)
+def test_rarer_beginnings_are_known_too(content_type: str, first_bytes: bytes) -> None:
+    assert rules.looks_like(content_type, first_bytes)
 
 
 @pytest.mark.parametrize("content_type", SAMPLES)

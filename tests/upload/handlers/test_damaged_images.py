@@ -120,7 +120,7 @@ def test_of_a_file_that_ends_early_there_is_the_upper_part(kept: float) -> None:
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_may_end_anywhere_behind_its_header(progressive: bool) -> None:  # noqa: FBT001
+def test_a_jpeg_may_end_anywhere_behind_its_header(progressive: bool) -> None:
     content = saved(red_above_blue(), "JPEG", progressive=progressive)
     first_scan = content.index(b"\xff\xda") + 20
     for end in range(first_scan, len(content)):

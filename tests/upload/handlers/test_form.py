@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdp_constructs.upload.handlers.confirmation.rules import SIGNATURES
 from cdp_constructs.upload.handlers.form import names
 from cdp_constructs.upload.handlers.form.content_types import accepted_type
 from tests.handlers import import_handler
@@ -145,6 +146,8 @@ def test_a_safe_name_stays_as_it_is(name: str) -> None:
         ("application/vnd.ms-excel", "a.CSV", "text/csv"),
         ("application/vnd.ms-excel", "a.xls", None),
         ("", "a.jpeg", "image/jpeg"),
+        ("", "a.MPO", "image/jpeg"),
+        ("", "a.jfif", "image/jpeg"),
         ("", "a.exe", None),
         ("", "jpg", None),
         ("application/octet-stream", "a.zip", "application/zip"),
@@ -154,6 +157,26 @@ def test_a_safe_name_stays_as_it_is(name: str) -> None:
 )
 def test_a_type_is_meant_as_browsers_say_it(given_type: str, name: str, meant: str | None) -> None:
     assert accepted_type(given_type, name, {"image/jpeg", "text/csv", "application/zip"}) == meant
+
+
+@pytest.mark.parametrize(
+    ("given_type", "name", "meant"),
+    [
+        ("image/x-icon", "a", "image/vnd.microsoft.icon"),
+        ("", "a.ico", "image/vnd.microsoft.icon"),
+        ("image/x-ms-bmp", "a", "image/bmp"),
+        ("", "a.bmp", "image/bmp"),
+        ("image/apng", "a", "image/png"),
+        ("", "a.avifs", "image/avif"),
+        ("", "a.heif", "image/heic"),
+        ("", "a.m4v", "video/mp4"),
+        ("image/svg+xml", "a.svg", None),
+        ("image/tiff", "a.tif", None),
+        ("", "a.jxl", None),
+    ],
+)
+def test_pictures_have_more_than_one_name(given_type: str, name: str, meant: str | None) -> None:
+    assert accepted_type(given_type, name, set(SIGNATURES)) == meant
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ from tests.images import bmp, chunk, icon, packed, png, saying_its_size, scanned
 
 ROOT = Path(__file__).parents[3]
 MEGABYTES, SECONDS = 1536 - 128, 10
-# A new interpreter, as in a function; it says what became of the image, and the most memory of the process that decoded.
+# A new interpreter, as in a function; it says what became of the image, and what decoding it took.
 DECODE = f"""
 import json, resource, sys
 from cdp_constructs.upload.handlers.thumbnails import decoding
+limits = decoding.Limits({SECONDS}, {MEGABYTES})
 try:
-    thumbnail = decoding.shrink_within(decoding.Limits({SECONDS}, {MEGABYTES}), sys.stdin.buffer.read(), sys.argv[1], 320)
+    decoding.shrink_within(limits, sys.stdin.buffer.read(), sys.argv[1], 320)
     became = "thumbnail"
 except decoding.UnreadableImageError as error:
     became = str(error)
