@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError, ParamValidationError
 
 from .environment import Environment
 
@@ -31,6 +32,8 @@ iot = boto3.client("iot")
 data = boto3.client("iot-data")
 
 EVERYONE = "all"
+# What AWS IoT answers to values that it does not take, or to a job that does not exist.
+REFUSALS = {"InvalidRequestException", "RequestEntityTooLargeException", "ResourceNotFoundException"}
 FEWEST_BEFORE_ABORT = 5
 COUNTS = ("Queued", "InProgress", "Succeeded", "Failed", "Rejected", "TimedOut", "Canceled", "Removed")
 
@@ -50,8 +53,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"error": f"operation is one of {', '.join(operations)}"}
     try:
         return operation(**{name: value for name, value in event.items() if name != "operation"})
-    except (WrongRequestError, TypeError) as error:
+    except (WrongRequestError, TypeError, ValueError, OverflowError, ParamValidationError) as error:
         return {"error": str(error)}
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSALS:
+            raise
+        return {"error": error.response["Error"]["Message"]}
 
 
 def broadcast(
@@ -66,7 +73,9 @@ def broadcast(
         "arguments": arguments or {},
         "expires_at": time.time() + expires_in,
     }
-    data.publish(topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request))
+    data.publish(
+        topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request, allow_nan=False)
+    )
     return {"session": session}
 
 
@@ -94,7 +103,9 @@ def rollout(
     iot.create_job(
         jobId=job,
         targets=[environment.groups[target]],
-        document=json.dumps({"session": job, "command": _command(command), "arguments": arguments or {}}),
+        document=json.dumps(
+            {"session": job, "command": _command(command), "arguments": arguments or {}}, allow_nan=False
+        ),
         description=f"{command} for {target}",
         targetSelection="SNAPSHOT",
         jobExecutionsRolloutConfig={"maximumPerMinute": int(per_minute)},
