@@ -136,6 +136,9 @@ test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is
 test-clients: $(INSTALLED) ## devices written with the AWS IoT Device SDK and with Node.js, in the fleet beside ours
 	$(BIN)/python -m pytest tests/behaviour/stacks/iot -m clients -n 0 $(PYTEST_ARGS)
 
+test-properties: $(INSTALLED) ## handlers against what strangers send: ten times the examples of test (PYTEST_ARGS as for test)
+	PROPERTY_EXAMPLES=10 $(BIN)/python -m pytest tests/properties -n auto --maxprocesses 4 --dist load $(PYTEST_ARGS)
+
 test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
 	$(BIN)/python -m tools.lowest_versions
 
