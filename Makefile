@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-properties test-versions chromium audit sbom synth review lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
