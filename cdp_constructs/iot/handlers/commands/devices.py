@@ -31,7 +31,7 @@ class Devices:
         self._data.publish(topic=f"cmd/{self._app}/{context}/{thing}/req", qos=1, payload=json.dumps(request))
 
     def desire(self, thing: str, payload: str) -> int | None:
-        """Set the desired state of a device's shadow, and return the shadow's version; None when it refuses the state."""
+        """Set the desired state of a device's shadow, and return the shadow's version, None when it refuses it."""
         try:
             answer = self._data.update_thing_shadow(thingName=thing, payload=payload)
         except ClientError as error:
