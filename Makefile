@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench bench-chat test-options test-files clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench bench-chat test-options test-files test-properties clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -141,6 +141,9 @@ test-options: $(INSTALLED) ## each option of each construct gets every wrong val
 
 test-files: $(INSTALLED) chromium ## files of public projects through the upload check and the thumbnails: make test-files CORPORA=/path/to/clones
 	$(BIN)/python -m tools.public_files "$(CORPORA)" --chromium $(CHROMIUM) $(if $(WRITE),--write)
+
+test-properties: $(INSTALLED) ## handlers against what strangers send: ten times the examples of test (PYTEST_ARGS as for test)
+	PROPERTY_EXAMPLES=10 $(BIN)/python -m pytest tests/properties -n auto --maxprocesses 4 --dist load $(PYTEST_ARGS)
 
 test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
 	$(BIN)/python -m tools.lowest_versions

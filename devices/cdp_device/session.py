@@ -131,7 +131,8 @@ class Session:
             topic = str(message.topic)
             try:
                 document = json.loads(bytes(message.payload or b"null"))
-            except ValueError:
+            # Nor one nested deeply: it would end the connection, and a retained one every connection.
+            except (ValueError, RecursionError):
                 logger.warning("A message of %s is not JSON", topic)
                 continue
             answer = self._answers.get(topic)

@@ -244,3 +244,19 @@ def test_what_was_compared_and_repaired_is_counted(
     assert (published["ComparedObjects"], published["RepairedObjects"]) == ([2.0], [1.0])
     (metrics,) = published["_aws"]["CloudWatchMetrics"]
     assert sorted(metrics["Dimensions"][0]) == ["function_name", "service"]
+
+
+def test_an_object_that_cannot_be_read_does_not_end_the_run() -> None:
+    class Guarded(Bucket):
+        def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+            if Key == "b":
+                raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+            return super().head_object(Bucket=Bucket, Key=Key)
+
+    bucket, table = Guarded(), Table()
+    for key in ("a", "b", "c"):
+        bucket.put(key)
+    compared: Any = Comparison(Objects(bucket, "bucket", ""), Items(table, "index"))  # type: ignore[arg-type]
+    result = compared.run(900, may_go_on=lambda: True)
+    assert (result.repaired, result.failed, result.finished) == (2, 1, True)
+    assert {"bucket/a", "bucket/c"} <= table.items.keys()

@@ -31,6 +31,8 @@ class Result:
 
     compared: int
     repaired: int
+    failed: int
+    """Objects that could not be compared: the run went on without them."""
     finished: bool
     """Whether everything was compared since the first run that began at the beginning."""
 
@@ -53,16 +55,18 @@ class Comparison:
         settled_before = text(datetime.now(UTC) - timedelta(seconds=grace_seconds))
         name = f"reconciliation of {self._objects.bucket}/{self._objects.prefix}"
         cursor: dict[str, Any] = self._items.place(name) or {"phase": "objects", "after": ""}
-        compared = repaired = 0
+        compared = repaired = failed = 0
         with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
             while cursor["phase"] != "done" and may_go_on():
                 page = self._changed_objects if cursor["phase"] == "objects" else self._living_items
                 seen, count, cursor = page(cursor["after"])
-                repaired += sum(pool.map(self._repair, seen.keys(), seen.values(), repeat(settled_before)))
+                results = list(pool.map(self._repair_alone, seen.keys(), seen.values(), repeat(settled_before)))
+                repaired += results.count(True)
+                failed += results.count(None)
                 compared += count
         finished = cursor["phase"] == "done"
         self._items.keep_place(name, None if finished else cursor)
-        return Result(compared=compared, repaired=repaired, finished=finished)
+        return Result(compared=compared, repaired=repaired, failed=failed, finished=finished)
 
     def _changed_objects(self, after: str) -> Page:
         """Return a page of objects of the bucket whose items differ, with those items."""
@@ -83,6 +87,14 @@ class Comparison:
         """Return a page of items that say that their object exists."""
         items, last = self._items.living(self._objects.bucket, self._objects.prefix, after)
         return {**items}, len(items), {"phase": "items", "after": last} if last else {"phase": "done"}
+
+    def _repair_alone(self, key: str, seen: dict[str, Any] | None, settled_before: str) -> bool | None:
+        """Do the same, and return None for an object at which that fails: it must not end every run."""
+        try:
+            return self._repair(key, seen, settled_before)
+        except Exception:
+            logger.exception("Not compared", key=key)
+            return None
 
     def _repair(self, key: str, seen: dict[str, Any] | None, settled_before: str) -> bool:
         """Write the object's state unless the item says so already or has changed meanwhile; return whether it did.

@@ -26,6 +26,10 @@ comparison = Comparison(
 )
 
 
+class NotComparedError(Exception):
+    """The run is over, and could not compare some objects: it ends in the dead-letter queue unless a retry can."""
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | bool]:
@@ -34,6 +38,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | bo
     Args:
         event: ``{"grace_seconds": 900}``: objects that changed within this time are left to their events.
         context: Knows how much time remains.
+
+    Raises:
+        NotComparedError: when there were objects that could not be compared; all others are, and are not again.
     """
     result = comparison.run(
         event["grace_seconds"], may_go_on=lambda: context.get_remaining_time_in_millis() > STOP_BEFORE_MS
@@ -41,4 +48,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | bo
     for name, value in (("ComparedObjects", result.compared), ("RepairedObjects", result.repaired)):
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
     logger.info("Reconciled", compared=result.compared, repaired=result.repaired, finished=result.finished)
+    if result.failed:
+        raise NotComparedError(f"{result.failed} objects; the log has their keys")
     return {"compared": result.compared, "repaired": result.repaired, "finished": result.finished}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ LONGEST_ID = 256
 # Sums of these still are numbers.
 LARGEST = 1e300
 _LONGEST_SHOWN_MS = 10**15
+# Thing and context are attributes of alerts, and SNS takes no such characters: the stream would stop at the record.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 ABOUT = ("thing", "context", "type", "message_id", "at", "trace_id", TRACEPARENT)
 
 
@@ -123,6 +126,8 @@ def _text(document: Mapping[str, Any], name: str, longest: int) -> str:
         return ""
     if not isinstance(value, str) or len(value) > longest:
         raise UnreadableRecordError(f"{name} is {_shown(value)} and no text of up to {longest} characters")
+    if _CONTROL.search(value):
+        raise UnreadableRecordError(f"{name} is {_shown(value)} and has a control character")
     return value
 
 

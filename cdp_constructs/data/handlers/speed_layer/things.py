@@ -22,8 +22,8 @@ _States = dict[str, dict[str, Any]]
 """Of one thing, by sort key."""
 
 TRIES = 5
-# What DynamoDB answers for an item that it will never take, such as one of more than 400 KB.
-PERMANENT = {"ValidationException"}
+# What DynamoDB answers for an item that it will never take, such as one of more than 400 KB, and SNS for such an alert.
+PERMANENT = {"ValidationException", "InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"}
 WORKERS = 8
 
 

@@ -6,7 +6,6 @@ come in, and an older event is dropped by the condition on ``sequencer``. A dele
 than any event can be under way, so a late event cannot bring the object back.
 """
 
-import json
 from typing import Any
 
 import boto3
@@ -15,6 +14,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.dynamodb.conditions import Attr
+from pydantic_core import from_json
 
 from correlation import TRACEPARENT, about, correlated
 
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 @correlated(logger)
 def record_event(record: SQSRecord) -> None:
     """Record what is known about the object of one event, unless a newer event was recorded."""
-    detail = json.loads(record.body)["detail"]
+    detail = from_json(record.body, allow_inf_nan=False)["detail"]
     sequencer = detail["object"]["sequencer"].upper()
     if len(sequencer) > SEQUENCER_LENGTH:
         raise ValueError(f"sequencer {sequencer} is longer than {SEQUENCER_LENGTH} digits")

@@ -8,6 +8,8 @@ from aws_lambda_powertools import Logger
 
 from . import key_pairs, secret
 
+# CloudFormation takes 4 KB of answer, and waits for another one.
+LONGEST_REASON = 500
 logger = Logger(child=True)
 
 
@@ -26,7 +28,7 @@ def answer_cloudformation(event: dict[str, Any]) -> None:
     except Exception as error:  # whatever it is, CloudFormation must get an answer or it waits until its timeout
         logger.exception("The signing keys could not be changed")
         answer |= {"Status": "FAILED", "PhysicalResourceId": event.get("PhysicalResourceId", name)}
-        answer["Reason"] = f"{type(error).__name__}: {error}"
+        answer["Reason"] = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
     urllib3.PoolManager().request(
         "PUT",
         event["ResponseURL"],

@@ -4,11 +4,14 @@ import time
 import uuid
 
 import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from .secret import SigningKey
 
+logger = Logger(child=True)
 cloudfront = boto3.client("cloudfront")
 
 KEY_BITS = 2048  # the only RSA size that CloudFront takes
@@ -57,11 +60,18 @@ def check_key(key: SigningKey) -> None:
 
 
 def delete_keys(group_name: str, *, except_for: set[str]) -> None:
-    """Delete the public keys that were made for a key group, but some."""
+    """Delete the public keys that were made for a key group, but some, and those that CloudFront keeps."""
     for page in cloudfront.get_paginator("list_public_keys").paginate():
         for key in page["PublicKeyList"].get("Items", []):
             if key["Name"].rpartition("-")[0] == group_name and key["Id"] not in except_for:
-                cloudfront.delete_public_key(Id=key["Id"], IfMatch=cloudfront.get_public_key(Id=key["Id"])["ETag"])
+                try:
+                    etag = cloudfront.get_public_key(Id=key["Id"])["ETag"]
+                    cloudfront.delete_public_key(Id=key["Id"], IfMatch=etag)
+                except ClientError as error:
+                    # Another key group has it, or somebody else has deleted it.
+                    if error.response["Error"]["Code"] not in {"NoSuchPublicKey", "PublicKeyInUse"}:
+                        raise
+                    logger.warning("Public key stays", key=key["Id"], reason=str(error))
 
 
 def trust(keys: list[SigningKey]) -> str:

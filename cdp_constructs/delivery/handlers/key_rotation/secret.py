@@ -8,6 +8,8 @@ from pydantic_core import from_json, to_json
 
 secrets = boto3.client("secretsmanager")
 
+_TEXTS = ("key_group_id", "key_pair_id", "private_key")
+
 
 class SigningKey(TypedDict):
     """What one version of the secret holds."""
@@ -56,7 +58,13 @@ def read(secret_id: str, stage: str, version: str | None = None) -> SigningKey |
         if error.response["Error"]["Code"] == "InvalidRequestException":
             return None
         raise
-    return cast("SigningKey", key) if isinstance(key, dict) and "private_key" in key else None
+    return cast("SigningKey", key) if _is_key(key) else None
+
+
+def _is_key(value: Any) -> bool:
+    return (
+        isinstance(value, dict) and all(isinstance(value.get(name), str) for name in _TEXTS) and "usable_from" in value
+    )
 
 
 def require(secret_id: str, stage: str, version: str | None = None) -> SigningKey:

@@ -32,9 +32,11 @@ def ask() -> Response[str]:
     if len(app.current_event.body or "") > LARGEST_BODY:
         return _response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"message": "Send at most 64 KB"})
     try:
-        request = SigningRequest.model_validate_json(app.current_event.decoded_body or "")
-    except UnicodeDecodeError:
+        body = (app.current_event.decoded_body or "").encode()
+    except ValueError:  # neither base64 nor text
         return _response(HTTPStatus.BAD_REQUEST, {"message": "body: Send JSON as UTF-8"})
+    try:
+        request = SigningRequest.model_validate_json(body)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()]
         return _response(HTTPStatus.BAD_REQUEST, {"message": "; ".join(problems)})

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError, ParamValidationError
 
 from correlation import TRACEPARENT, about, started, valid
 
@@ -34,6 +35,8 @@ iot = boto3.client("iot")
 data = boto3.client("iot-data")
 
 EVERYONE = "all"
+# What AWS IoT answers to values that it does not take, or to a job that does not exist.
+REFUSALS = {"InvalidRequestException", "RequestEntityTooLargeException", "ResourceNotFoundException"}
 FEWEST_BEFORE_ABORT = 5
 COUNTS = ("Queued", "InProgress", "Succeeded", "Failed", "Rejected", "TimedOut", "Canceled", "Removed")
 
@@ -53,8 +56,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"error": f"operation is one of {', '.join(operations)}"}
     try:
         return operation(**{name: value for name, value in event.items() if name != "operation"})
-    except (WrongRequestError, TypeError) as error:
+    except (WrongRequestError, TypeError, ValueError, OverflowError, ParamValidationError) as error:
         return {"error": str(error)}
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSALS:
+            raise
+        return {"error": error.response["Error"]["Message"]}
 
 
 def broadcast(
@@ -75,7 +82,9 @@ def broadcast(
         TRACEPARENT: carried,
     }
     with about(logger, carried):
-        data.publish(topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request))
+        data.publish(
+            topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request, allow_nan=False)
+        )
         logger.info("Broadcast sent", session=session, context=target, command=command)
     return {"session": session}
 
@@ -108,7 +117,7 @@ def rollout(
         iot.create_job(
             jobId=job,
             targets=[environment.groups[target]],
-            document=json.dumps(document),
+            document=json.dumps(document, allow_nan=False),
             description=f"{command} for {target}",
             targetSelection="SNAPSHOT",
             jobExecutionsRolloutConfig={"maximumPerMinute": int(per_minute)},

@@ -30,9 +30,14 @@ class Devices:
         """Publish a command for a device."""
         self._data.publish(topic=f"cmd/{self._app}/{context}/{thing}/req", qos=1, payload=json.dumps(request))
 
-    def desire(self, thing: str, payload: str) -> int:
-        """Set the desired state of a device's shadow, and return the shadow's version."""
-        answer = self._data.update_thing_shadow(thingName=thing, payload=payload)
+    def desire(self, thing: str, payload: str) -> int | None:
+        """Set the desired state of a device's shadow, and return the shadow's version, None when it refuses it."""
+        try:
+            answer = self._data.update_thing_shadow(thingName=thing, payload=payload)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidRequestException":
+                raise
+            return None
         return int(from_json(answer["payload"].read())["version"])
 
     def state(self, thing: str) -> dict[str, Any]:

@@ -38,6 +38,11 @@ sessions = Sessions(database.Table(environment.sessions), boto3.client("sqs"), e
 devices = Devices(database.Table(environment.allow_list), boto3.client("iot-data"), environment.app)
 
 LONGEST_SHADOW = 8_000
+# https://docs.aws.amazon.com/general/latest/gr/iot-core.html#thing-limits; more is the id of nothing here.
+LONGEST_ID = 128
+LONGEST_COMMAND = 256
+# A message of AWS IoT has 128 KB.
+LARGEST_REQUEST = 120_000
 
 
 @logger.inject_lambda_context
@@ -90,8 +95,14 @@ def get_state(thing: str) -> dict[str, Any]:
 def send(thing: str, command: str, arguments: Any = None) -> dict[str, Any]:
     """Begin a session, then publish the command."""
     context = _context(thing)
-    if not isinstance(command, str) or not command:
-        raise BadRequestError("command is a name such as ping")
+    if not isinstance(command, str) or not 0 < len(command) <= LONGEST_COMMAND:
+        raise BadRequestError(f"command is a name such as ping, of at most {LONGEST_COMMAND} characters")
+    try:
+        size = len(json.dumps(arguments, allow_nan=False))
+    except ValueError as error:
+        raise BadRequestError("arguments have a number that is not finite") from error
+    if size > LARGEST_REQUEST:
+        raise BadRequestError(f"arguments have {size:,} bytes; send at most {LARGEST_REQUEST:,}")
     seconds = environment.timeout_seconds
     session = sessions.begin(thing, command, seconds)
     request = {
@@ -108,7 +119,7 @@ def send(thing: str, command: str, arguments: Any = None) -> dict[str, Any]:
 
 def status(session: str) -> dict[str, Any]:
     """Return what is known of a session."""
-    known = sessions.get(session)
+    known = sessions.get(session) if _is_id(session) else None
     if known is None:
         raise NotFoundError("there is no such session")
     return known
@@ -117,9 +128,16 @@ def status(session: str) -> dict[str, Any]:
 def desire(thing: str, state: Any) -> dict[str, Any]:
     """Set the desired state in the shadow; the device gets it when it is connected."""
     _context(thing)
-    if not isinstance(state, dict) or len(payload := json.dumps({"state": {"desired": state}})) > LONGEST_SHADOW:
-        raise BadRequestError("state is an object of at most 8 KB")
-    return {"version": devices.desire(thing, payload)}
+    try:
+        payload = json.dumps({"state": {"desired": state}}, allow_nan=False)
+    except ValueError:
+        payload = ""
+    if not isinstance(state, dict) or not 0 < len(payload) <= LONGEST_SHADOW:
+        raise BadRequestError("state is an object of at most 8 KB, with finite numbers")
+    version = devices.desire(thing, payload)
+    if version is None:
+        raise BadRequestError("state is no state of a shadow: its objects are nested too deeply, or a name is reserved")
+    return {"version": version}
 
 
 def state(thing: str) -> dict[str, Any]:
@@ -130,16 +148,23 @@ def state(thing: str) -> dict[str, Any]:
 
 
 def _context(thing: str) -> str:
-    context = devices.context(thing)
+    context = devices.context(thing) if _is_id(thing) else None
     if context is None:
         raise NotFoundError("there is no such device")
     return context
 
 
+def _is_id(text: object) -> bool:
+    # DynamoDB refuses longer keys, and half a surrogate pair, in ways that are no fault of this function.
+    return isinstance(text, str) and 0 < len(text) <= LONGEST_ID and text.isprintable()
+
+
 def _body(*names: str) -> dict[str, Any]:
     try:
         body = from_json(app.current_event.decoded_body or "", allow_inf_nan=False)
-    except ValueError:
+        # 1e999 is read as infinity, which JSON cannot hold: no device and no shadow takes it.
+        json.dumps(body, allow_nan=False)
+    except (TypeError, ValueError):
         body = None
     if not isinstance(body, dict) or set(body) - set(names):
         raise BadRequestError(f"the body is an object with {', '.join(names)}")

@@ -29,6 +29,9 @@ metrics.set_default_dimensions(function_name=environment.function_name)
 allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
 
 
+LONGEST_NAME = 128
+
+
 @cache
 def earlier_claims() -> EarlierClaims:
     """Return what retires certificates; first claims, for which AWS IoT waits 5 seconds, do without its clients."""
@@ -71,6 +74,9 @@ def admit(serial_number: str, event: dict[str, Any]) -> dict[str, Any]:
     Raises:
         RefusedError: for a device that gets no certificate.
     """
+    # DynamoDB refuses longer keys, and AWS IoT longer names of things.
+    if not isinstance(serial_number, str) or len(serial_number) > LONGEST_NAME or not serial_number.isprintable():
+        raise RefusedError("its serial number is no name of a thing")
     item, now = allow_list.get(serial_number), datetime.now(UTC)
     reason = refusal(
         serial_number, item, event, contexts=environment.groups, claim_window=environment.claim_window, now=now

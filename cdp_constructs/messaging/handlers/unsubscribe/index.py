@@ -46,7 +46,13 @@ def switch_off() -> Response[str]:
     query = app.current_event.query_string_parameters
     user, token = query.get("user", ""), query.get("token", "")
     # No user of a notice has a longer name, and no key of the table is much longer.
-    if not 1 <= len(user) <= LONGEST_USER or not token or not people.unsubscribe(user, token):
+    if (
+        not 1 <= len(user) <= LONGEST_USER
+        or not user.isprintable()
+        or not token.isascii()
+        or not token
+        or not people.unsubscribe(user, token)
+    ):
         return answer(HTTPStatus.FORBIDDEN, "wrong")
     return answer(HTTPStatus.OK, "done")
 

@@ -15,6 +15,8 @@ from pydantic_core import from_json
 
 from .pair import make_pair
 
+# CloudFormation takes 4 KB of answer, and waits for another one.
+LONGEST_REASON = 500
 logger = Logger()
 secrets = boto3.client("secretsmanager")
 
@@ -30,7 +32,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
         answer["Status"] = "SUCCESS"
     except Exception as error:  # whatever it is, CloudFormation must get an answer or it waits until its timeout
         logger.exception("The key pair could not be made")
-        answer |= {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"}
+        answer |= {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"[:LONGEST_REASON]}
     urllib3.PoolManager().request(
         "PUT",
         event["ResponseURL"],

@@ -19,13 +19,13 @@ def channel_of(record: SQSRecord) -> str:
     Raises:
         UnpublishableError: for a message without a channel, or whose body is not JSON.
     """
-    attribute = record.message_attributes["channel"]
-    named = (attribute.string_value if attribute else None) or ""
+    # SQS leaves the attributes out when there are none.
+    named = (record.get("messageAttributes") or {}).get("channel", {}).get("stringValue") or ""
     channel = normalised(named)
     if channel is None:
         raise UnpublishableError(f"the message attribute channel is {named!r}")
     try:
-        from_json(record.body, allow_inf_nan=False)
+        from_json(record.body.encode(), allow_inf_nan=False)
     except ValueError as error:
         raise UnpublishableError(f"the body is not JSON: {error}") from None
     return channel

@@ -41,8 +41,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     channels: dict[str, list[SQSRecord]] = {}
     for record in map(SQSRecord, event["Records"]):
         try:
+            channel = channel_of(record)
             check_size(record)
-            channels.setdefault(channel_of(record), []).append(record)
+            channels.setdefault(channel, []).append(record)
         except UnpublishableError as error:
             with about(logger, carried_by(record)):
                 logger.warning("Unpublishable", message_id=record.message_id, reason=str(error))

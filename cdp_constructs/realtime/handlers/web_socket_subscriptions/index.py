@@ -61,7 +61,7 @@ def channel_in(body: str | None) -> str:
     """Return the channel that a client's message names; "" when it names none, or none that the answer can repeat."""
     try:
         message = from_json(body or "", allow_inf_nan=False)
-    except ValueError:
+    except (TypeError, ValueError):  # no JSON, or no text
         return ""
     named = str(message.get("channel", "")) if isinstance(message, dict) else ""
     return named if len(named) <= LONGEST_CHANNEL else ""

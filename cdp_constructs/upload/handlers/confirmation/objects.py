@@ -1,5 +1,6 @@
 """The objects of the bucket: described, read, moved, and deleted."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ _COPY: Any = s3.meta.service_model.operation_model("CopyObject").input_shape
 ONCE: dict[str, Any] = {"IfNoneMatch": "*"} if "IfNoneMatch" in _COPY.members else {}
 # What CopyObject moves in one call.
 LARGEST_COPY = 5 * 1024**3
+LONGEST_KEY_BYTES = 1024
 GONE = {"404", "NoSuchKey", "NoSuchVersion"}
 
 
@@ -86,7 +88,11 @@ class Upload:
         s3.delete_object(**self.source)
 
     def _below(self, prefix: str) -> dict[str, Any]:
-        return {"Bucket": self.source["Bucket"], "Key": f"{prefix}{self.key.partition('/')[2]}"}
+        key = f"{prefix}{self.key.partition('/')[2]}"
+        if len(key.encode()) > LONGEST_KEY_BYTES:
+            # The prefix of quarantine is longer than that of incoming objects.
+            key = f"{prefix}{hashlib.sha256(self.key.encode()).hexdigest()}"
+        return {"Bucket": self.source["Bucket"], "Key": key}
 
     def _copy(self, target: dict[str, Any], metadata: dict[str, str], *, reason: str = "") -> None:
         # Forms cannot set tags, so there are none to be copied, and accepting needs no permission for any.

@@ -31,7 +31,9 @@ def check_description(key: str, size: int, content_type: str, environment: Envir
     Raises:
         RejectedError: with the rule that the object breaks.
     """
-    if len(key.split("/")) != KEY_PARTS:
+    parts = key.split("/")
+    # The owner goes into an attribute of the message, which is never empty and has no control characters.
+    if len(parts) != KEY_PARTS or not all(parts) or not parts[1].isprintable():
         raise RejectedError("unknown-key")
     if not 0 < size <= environment.max_bytes:
         raise RejectedError("size")

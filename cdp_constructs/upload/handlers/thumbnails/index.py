@@ -109,7 +109,8 @@ def publish(upload: dict[str, Any], key: str, thumbnail: Thumbnail, traceparent:
     named = {"owner": upload["owner"], "content_type": upload["content_type"]}
     sns.publish(
         TopicArn=TOPIC_ARN,
-        Message=json.dumps({**upload, "thumbnail": described}),
+        # 1e999 is read as infinity, which is no JSON: such a message fails.
+        Message=json.dumps({**upload, "thumbnail": described}, allow_nan=False),
         MessageAttributes={
             **{name: {"DataType": "String", "StringValue": value} for name, value in named.items()},
             **attributes(traceparent),

@@ -48,9 +48,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of an HTTP API (payload format 2.0)."""
     for config in (by_id, by_body):
         config.register_lambda_context(context)
-    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    # What is kept is read again, and half a surrogate pair is no text of JSON.
+    headers = {
+        name.lower(): as_bytes(value).decode(errors="backslashreplace")
+        for name, value in event.get("headers", {}).items()
+    }
     body = event.get("body") or ""
-    raw = base64.b64decode(body) if event.get("isBase64Encoded") else as_bytes(body)
+    try:
+        raw = base64.b64decode(body) if event.get("isBase64Encoded") else as_bytes(body)
+    except ValueError:
+        return _answer(HTTPStatus.BAD_REQUEST, "the body is no base64")
     address = (event.get("pathParameters") or {}).get("secret", "")
     source_ip = event.get("requestContext", {}).get("http", {}).get("sourceIp")
     traceparent = valid(headers.get(TRACEPARENT)) or started()

@@ -1,14 +1,16 @@
 """Puts kept webhook deliveries into the queue again; an operator invokes it.
 
 ``{"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"}`` replays what was accepted between the two, the first
-included, in the order of arrival; ``"dry_run": true`` only counts. The answer is ``{"queued": 12, "replay": "…",
-"next": null}``; ``next`` is where to go on, as ``from``, when time ran out. Every replay has a token of its own, so
+included, in the order of arrival; ``"dry_run": true`` only counts. The answer is ``{"queued": 12, "failed": 0,
+"replay": "…", "next": null}``; ``next`` is where to go on, as ``from``, when time ran out. What cannot be read, such as
+an object of somebody else, counts as ``failed``, is named in the log, and stops nothing. Every replay has a token, so
 that handlers that remember what they did do it again.
 """
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from uuid import uuid4
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
@@ -29,6 +32,10 @@ sqs = boto3.client("sqs")
 
 # Enough to finish one delivery and to answer.
 SPARE_MILLISECONDS = 10_000
+# Minute, second and millisecond of the arrival begin the name of a kept delivery.
+NAME = re.compile(r"([0-9]{2})([0-9]{2})-([0-9]{3})-.*")
+# What S3 and SQS answer for a delivery that can never be queued; anything else may pass.
+PERMANENT = {"InvalidMessageContents", "InvalidObjectState", "InvalidParameterValue", "NoSuchKey"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,15 +93,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         problems = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'request'}: {one['msg']}" for one in error.errors())
         raise WrongRequestError(problems) from error
     replay = uuid4().hex
-    queued = 0
+    queued = failed = 0
     for key, received_at in kept_between(request.since.astimezone(UTC), request.until.astimezone(UTC)):
         if context.get_remaining_time_in_millis() < SPARE_MILLISECONDS:
-            return {"queued": queued, "replay": replay, "next": received_at.isoformat()}
-        if not request.dry_run:
-            queue(key, replay)
-        queued += 1
-    logger.info("Replayed", queued=queued, replay=replay, dry_run=request.dry_run)
-    return {"queued": queued, "replay": replay, "next": None}
+            return {"queued": queued, "failed": failed, "replay": replay, "next": received_at.isoformat()}
+        try:
+            if not request.dry_run:
+                queue(key, replay)
+        except (ClientError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] not in PERMANENT:
+                raise
+            logger.exception("Not queued", key=key, replay=replay)
+            failed += 1
+        else:
+            queued += 1
+    logger.info("Replayed", queued=queued, failed=failed, replay=replay, dry_run=request.dry_run)
+    return {"queued": queued, "failed": failed, "replay": replay, "next": None}
 
 
 def kept_between(since: datetime, until: datetime) -> Iterator[tuple[str, datetime]]:
@@ -105,10 +119,12 @@ def kept_between(since: datetime, until: datetime) -> Iterator[tuple[str, dateti
         prefix = f"{environment.accepted_prefix}{hour:%Y/%m/%d/%H}/"
         for page in pages.paginate(Bucket=environment.bucket, Prefix=prefix):
             for item in page.get("Contents", []):
-                minute_second, milliseconds, _ = item["Key"].rpartition("/")[2].split("-")
-                received_at = hour + timedelta(
-                    minutes=int(minute_second[:2]), seconds=int(minute_second[2:]), milliseconds=int(milliseconds)
-                )
+                found = NAME.fullmatch(item["Key"].rpartition("/")[2])
+                if found is None:
+                    logger.warning("Not a kept delivery", key=item["Key"])
+                    continue
+                minutes, seconds, milliseconds = map(int, found.groups())
+                received_at = hour + timedelta(minutes=minutes, seconds=seconds, milliseconds=milliseconds)
                 if since <= received_at < until:
                     yield item["Key"], received_at
         hour += timedelta(hours=1)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # Items that one search looks through, about 600 bytes each: a page ends there, and the next goes on.
 _MOST_READ = 1000
 _BY_ROOM = "ByOwner"
+# A bucket's name, a slash and the longest key. DynamoDB refuses a longer start, as it does a range that ends before it
+# begins.
+_LONGEST_OBJECT = 63 + 1 + 1024
 # The time of an object in the index, and its name there.
 _PLACE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)/(.+)")
 
@@ -68,8 +71,11 @@ class AttachmentSearch:
             The attachments, and what to pass as ``after`` for the next page, if there is one.
 
         Raises:
-            ValueError: when ``after`` is something else, or of another search.
+            ValueError: when ``after`` is something else, or of another search, or the time ends before it begins.
         """
+        if wanted.since > wanted.until:
+            message = "'from' is later than 'to'"
+            raise ValueError(message)
         request = self._request(room, wanted, limit)
         if after is not None:
             request["ExclusiveStartKey"] = _start(room, wanted, after)
@@ -136,7 +142,11 @@ class AttachmentSearch:
 def _start(room: str, wanted: Wanted, after: str) -> dict[str, str]:
     place = _PLACE.fullmatch(after)
     # DynamoDB refuses to begin outside of what is asked for.
-    if place is None or not _text(wanted.since) <= place[1] <= _text(wanted.until):
+    if (
+        place is None
+        or len(place[2].encode()) > _LONGEST_OBJECT
+        or not _text(wanted.since) <= place[1] <= _text(wanted.until)
+    ):
         message = f"after is {after!r}; pass 'after' of an earlier answer to the same search, or nothing"
         raise ValueError(message)
     return {"owner": room, "modified_at": place[1], "object": place[2]}

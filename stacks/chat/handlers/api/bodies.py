@@ -21,6 +21,9 @@ def refuse_body(event: dict[str, Any]) -> dict[str, Any] | None:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
         if len(raw) > LARGEST:
             return _too_large()
+    except ValueError:
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is neither text in UTF-8 nor base64")
+    try:
         if raw:
             from_json(raw, allow_inf_nan=False)
     except ValueError as error:

@@ -50,13 +50,13 @@ class Line:
         entry = entry_in(record.body)
         name, time = ("message", entry.posted_at) if isinstance(entry, Message) else ("change", entry.changed_at)
         # As it was published, with what a newer publisher may have added.
-        published = from_json(record.body)[name]
+        published = from_json(record.body, allow_inf_nan=False)[name]
         return cls(
             entry.position,
             room=entry.room,
             log=entry.log,
             posted_at=datetime.fromisoformat(time).astimezone(UTC),
-            text=json.dumps(published, ensure_ascii=False).encode(),
+            text=json.dumps(published, ensure_ascii=False, allow_nan=False).encode(),
             traceparent=entry.traceparent,
         )
 

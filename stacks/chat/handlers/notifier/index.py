@@ -14,12 +14,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from correlation import about, attributes, carried_by
 
 from ..domain.batches import failing_alone
 from ..domain.events import message_in
-from ..domain.table import connect, get_many
+from ..domain.table import Item, Key, connect, get_many
 from .environment import Environment
 from .members import absent_members
 from .rules import Notice, Received, keys_of, notices_of, receivers_of
@@ -42,7 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     for record in map(SQSRecord, event["Records"]):
         with about(logger, carried_by(record)), failing_alone(record.message_id, failed=failed):
             messages.append(Received(record.message_id, message_in(record.body)))
-    notices = notices_for(messages, absent_from(messages, failed))
+    notices = notices_for(messages, absent_from(messages, failed), failed)
     while some := list(islice(notices, _BATCH)):
         with (
             about(logger, *(notice.traceparent for notice in some)),
@@ -64,16 +65,30 @@ def absent_from(messages: Iterable[Received], failed: set[str]) -> dict[str, set
     return absent
 
 
-def notices_for(messages: Iterable[Received], absent: dict[str, set[str]]) -> Iterator[Notice]:
-    """Return the notices of messages; names are read once for all."""
+def notices_for(messages: Iterable[Received], absent: dict[str, set[str]], failed: set[str]) -> Iterator[Notice]:
+    """Return the notices of messages; names are read once for all. A message whose names are unreadable fails alone."""
     receivers = [(received, receivers_of(received, absent)) for received in messages]
     wanted = [(received, users) for received, users in receivers if users]
-    named = get_many(table, keys_of(received for received, _ in wanted))
+    named = names_for([received for received, _ in wanted])
     for received, users in receivers:
         with about(logger, received.message.traceparent):
             logger.info("Members to be notified", room=received.message.room, members=len(users))
     for received, users in wanted:
-        yield from notices_of(received, users, named, environment.web_address)
+        notices: list[Notice] = []
+        with about(logger, received.message.traceparent), failing_alone(received.record, failed=failed):
+            known = named if named is not None else get_many(table, keys_of([received]))
+            notices = list(notices_of(received, users, known, environment.web_address))
+        yield from notices
+
+
+def names_for(messages: list[Received]) -> dict[Key, Item] | None:
+    """Return the items with the names of rooms and authors; None when a key is refused, so that each is read alone."""
+    try:
+        return get_many(table, keys_of(messages))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
+        return None
 
 
 def send(notices: list[Notice]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from correlation import TRACEPARENT, about
 
@@ -19,7 +19,13 @@ logger = Logger(child=True)
 _MOST_ENTRIES = 10
 _MOST_BYTES = 256 * 1024
 # What one bad entry can cause to a whole request; anything else is about the topic or the caller.
-_MAYBE_ONE_ENTRY = {"BatchRequestTooLong", "InvalidParameter", "InvalidParameterValue", "ValidationError"}
+_MAYBE_ONE_ENTRY = {
+    "BatchRequestTooLong",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "ParameterValueInvalid",
+    "ValidationError",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Topic:
             answer = self.client.publish_batch(TopicArn=self._arn, PublishBatchRequestEntries=request)
         except (BotoCoreError, ClientError) as error:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-            if len(entries) > 1 and code in _MAYBE_ONE_ENTRY:
+            if len(entries) > 1 and (code in _MAYBE_ONE_ENTRY or isinstance(error, ParamValidationError)):
                 # Alone, only the one at fault is refused.
                 return {position for entry in entries for position in self._publish([entry])}
             with about(logger, *(entry.attributes.get(TRACEPARENT) for entry in entries)):

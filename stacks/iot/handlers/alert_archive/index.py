@@ -30,7 +30,8 @@ def archive(record: SQSRecord) -> None:
         s3.put_object(
             Bucket=BUCKET_NAME,
             Key=key_of(alert),
-            Body=json.dumps(alert, ensure_ascii=False).encode(),
+            # 1e999 is read as infinity, which is no JSON: such an alert fails.
+            Body=json.dumps(alert, ensure_ascii=False, allow_nan=False).encode(),
             ContentType="application/json",
             IfNoneMatch="*",
         )

@@ -15,6 +15,7 @@ logger = Logger()
 speed = SpeedView.connect()
 serving = ServingView.connect()
 
+LONGEST_NAME = 128
 MOST_MINUTES = 7 * 24 * 60
 
 
@@ -23,7 +24,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer for one thing; a mistake of the caller is answered with ``{"error"}``."""
     del context
     thing, minutes = event.get("thing"), event.get("minutes", 60)
-    if not isinstance(thing, str) or not isinstance(minutes, int) or not 1 <= minutes <= MOST_MINUTES:
+    if (
+        not isinstance(thing, str)
+        or not 0 < len(thing) <= LONGEST_NAME
+        or not isinstance(minutes, int)
+        or not 1 <= minutes <= MOST_MINUTES
+    ):
         return {"error": f"thing is a name, and minutes 1 to {MOST_MINUTES:,}"}
     now = datetime.now(UTC)
     latest = speed.latest(thing)

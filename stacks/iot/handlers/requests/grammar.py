@@ -1,5 +1,6 @@
 """What the title of an issue asks for."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ def read(title: str) -> Request:
         return Request("state", found["state"])
     try:
         arguments = from_json(found["arguments"], allow_inf_nan=False) if found["arguments"] else None
-    except ValueError as error:
+        json.dumps(arguments, allow_nan=False)  # 1e999 is read as infinity, which JSON cannot hold
+    except (TypeError, ValueError) as error:
         raise NotUnderstoodError(f"The arguments are no JSON object: {error}\n{HOW_TO}") from error
     return Request("send", found["send"], found["command"], arguments)

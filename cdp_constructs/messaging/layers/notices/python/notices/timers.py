@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 LONGEST_DELAY = 900
+# Twice the longest quiet period.
+LONGEST_WAIT = 2 * 24 * 3600
 
 
 def arm(sqs: "SQSClient", queue_url: str, waiting: Waiting, timer: Timer) -> None:
@@ -42,4 +44,8 @@ def read(body: str) -> Timer:
         KeyError, TypeError, ValueError: for another message.
     """
     content = from_json(body, allow_inf_nan=False)
-    return Timer(str(content["user"]), str(content["topic"]), str(content["timer"]), int(content["due_ms"]))
+    timer = Timer(str(content["user"]), str(content["topic"]), str(content["timer"]), int(content["due_ms"]))
+    if timer.due_ms > (time.time() + LONGEST_WAIT) * 1000:
+        # It would be sent again and again without end.
+        raise ValueError("the timer is due later than any timer of this library")
+    return timer
