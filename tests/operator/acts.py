@@ -68,7 +68,7 @@ def mails_refused(error: str) -> "Callable[[Alarm], Any]":
 
     @contextmanager
     def act(alarm: Alarm) -> Iterator[None]:
-        # A room of its own: what waits for a user and a room is tried again only minutes later.
+        # A room of its own: what waits for a user and a room is retried only minutes later.
         room = Room(Chat(alarm.cloud, alarm.deployment))
         wants_mail(alarm, room.ben)
         before = counted(alarm, "RejectedMails")
