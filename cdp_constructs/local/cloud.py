@@ -263,6 +263,10 @@ class LocalCloud:
             self._administration, service, region, error=error, status=status, operation=operation
         )
 
+    def inject_delay(self, service: str, region: str, seconds: float) -> AbstractContextManager[None]:
+        """Make one service of one Region answer later inside a `with` block; see `clients.faults.inject_delay`."""
+        return faults.inject_delay(self._administration, service, region, seconds)
+
     def resolve(self, name: str, place: str = DEFAULT_REGION, *, account: str = DEFAULT_ACCOUNT) -> routing.Host:
         """Return where Route 53 leads users of a place to: the nearest healthy Region, or what else the records say.
 

@@ -33,6 +33,6 @@ def add_refused_mail_alarm(notifications: "cdp_constructs.Notifications", alarm_
         ),
         alarm_topic=alarm_topic,
         description=f"{path_of(notifications)}: SES sends no mail of this account, or refused "
-        f"{_MOST_OF_SINGLE_ADDRESSES} mails within 5 minutes. The timers are tried again for half an hour; the log of "
+        f"{_MOST_OF_SINGLE_ADDRESSES} mails within 5 minutes. The timers are retried for half an hour; the log of "
         "the delivery function has the error of SES.",
     )

@@ -90,7 +90,7 @@ def add_dashboard(
         default_interval=Duration.hours(3),
         widgets=[
             [_alarm_status(contents.alarms)],
-            [_links(contents, region=stack_of(scope).region)],
+            [_links(contents, stack_of(scope))],
             *(list(row) for row in rows),
             [*_queue_graphs(contents.queues), *beside_queues],
             [*_function_graphs(contents.functions)],
@@ -125,8 +125,9 @@ def graph(
     )
 
 
-def _links(contents: StackContents, *, region: str) -> cloudwatch.TextWidget:
-    """Return links to the runbooks of the alarms, where they are addresses, and to the functions' logs."""
+def _links(contents: StackContents, stack: Stack) -> cloudwatch.TextWidget:
+    """Return links to the runbooks of the alarms, where they are addresses, to deployments, and to functions' logs."""
+    region = stack.region
     pages = sorted({page for alarm in contents.alarms if (page := _page_of(alarm)) is not None})
     links = [f"[{page.rpartition('/')[2].removesuffix('.md')}]({page})" for page in pages if "://" in page]
     folder = sorted({page.rpartition("/")[0] for page in pages if "://" not in page})
@@ -137,8 +138,15 @@ def _links(contents: StackContents, *, region: str) -> cloudwatch.TextWidget:
         f"[{_readable(path)}]({console}{_log_group(function)})"
         for path, function in contents.functions.items()
     ]
+    events = (
+        f"https://{region}.console.aws.amazon.com/cloudformation/home?region={region}#/stacks/events"
+        f"?stackId={stack.stack_id}"
+    )
+    deployments = f"[events of the stack, newest first]({events})"
     return cloudwatch.TextWidget(
-        markdown=f"**Runbooks** {runbooks}\n\n**Logs** {' · '.join(logs) or 'none'}", width=_ROW, height=4
+        markdown=f"**Runbooks** {runbooks}\n\n**Deployments** {deployments}\n\n**Logs** {' · '.join(logs) or 'none'}",
+        width=_ROW,
+        height=4,
     )
 
 

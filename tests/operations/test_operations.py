@@ -135,6 +135,7 @@ def test_the_dashboard_links_pages_and_logs_and_draws_thresholds(synthesis: Synt
     [dashboard] = synthesis(documented).resources("AWS::CloudWatch::Dashboard").values()
     body = json.dumps(dashboard)
     assert "[dead-letter-queue](https://wiki.example.com/runbooks/dead-letter-queue.md)" in body
+    assert "#/stacks/events?stackId=" in body, "what was deployed, and when"
     [with_function] = synthesis(system).resources("AWS::CloudWatch::Dashboard").values()
     assert "#logsV2:log-groups/log-group/$252Faws$252Flambda$252F" in json.dumps(with_function)
     stack = Stack(cdk_app, "Lines")

@@ -7,6 +7,7 @@ import pytest
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
+from tests.operator.acts import mails_refused
 from tests.operator.alarms import Alarm, alarms_of, states
 from tests.operator.causes import CAUSES, Cause, cause_of, message_in_queue, metric_alone
 from tests.stacks.chat.clients import AWAY, Chat
@@ -46,6 +47,16 @@ def test_the_cause_raises_the_alarm(cause: Cause, alarms: list[Alarm], local_clo
             end_minute(local_cloud, cause.passes - 1)
             after = states(caused)
     assert {name: state for name, state in after.items() if state != "ALARM"} == {}
+
+
+def test_a_mail_that_is_refused_for_one_address_raises_no_alarm(alarms: list[Alarm], local_cloud: LocalCloud) -> None:
+    [alarm] = [one for one in alarms if str(one) == f"Chat-{AWAY}/NoticesNotificationsRefusedMailAlarm"]
+    local_cloud.metrics.advance(minutes=20)
+    end_minute(local_cloud)
+    with mails_refused("MessageRejected")(alarm):
+        for _ in range(3):
+            end_minute(local_cloud)
+            assert states([alarm]) == {str(alarm): "OK"}
 
 
 def test_an_alarm_raises_the_one_of_its_region_and_notifies_where_its_page_is(

@@ -7,7 +7,7 @@ import botocore.session
 
 from cdp_constructs.local.clients.administration import Administration
 
-__all__ = ["crash_function", "cut_off", "inject_fault", "suspend_replication"]
+__all__ = ["crash_function", "cut_off", "inject_delay", "inject_fault", "suspend_replication"]
 
 
 @contextmanager
@@ -42,6 +42,29 @@ def inject_fault(
         yield
     finally:
         administration.request("DELETE", "/_cdp/faults", json=fault)
+
+
+@contextmanager
+def inject_delay(administration: Administration, service: str, region: str, seconds: float) -> Iterator[None]:
+    """Answer requests to one service of one Region later inside the block; nothing fails but the client's patience.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        service: The service as boto3 names it, for example `dynamodb`; not version 2 of SES.
+        region: The Region that is slow.
+        seconds: How much later.
+
+    Raises:
+        botocore.exceptions.UnknownServiceError: there is no such service.
+        httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+    """
+    scope = botocore.session.get_session().get_service_model(service).signing_name
+    delay = {"service": scope, "region": region}
+    administration.request("POST", "/_cdp/delays", json={**delay, "seconds": seconds})
+    try:
+        yield
+    finally:
+        administration.request("DELETE", "/_cdp/delays", json=delay)
 
 
 @contextmanager

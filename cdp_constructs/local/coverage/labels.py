@@ -41,6 +41,7 @@ _DESCRIBED = "its API describes it, but nothing runs behind it"
 _NO_NETWORK = "the network is described, but no packet passes: functions and clients talk over loopback"
 
 _EXECUTED_IN_PART = {
+    "kept and described; a search knows fields, filter, sort and limit, and no statistics": "Logs::QueryDefinition",
     "the Data API runs SQL on DuckDB (extra `analytics`), which has no distribution, sort keys, locks or users; COPY "
     "is of Parquet; nothing listens on port 5439": "RedshiftServerless::Namespace RedshiftServerless::Workgroup",
     "`TestDNSAnswer` and `cloud.resolve` answer, health included; no DNS server does, and nothing answers for "

@@ -4,17 +4,20 @@
   `operation` (as in its API, for example `GetItem`), `error` (an error code), `status` and `message`.
 - `DELETE /_cdp/faults` with the same `service`, `region` and `operation` ends that fault, without them every fault.
 - `GET /_cdp/faults` lists them.
+- `POST /_cdp/delays` takes `service`, `region` and `seconds`: requests are answered that much later, and nothing fails.
+  `DELETE` with the same `service` and `region` ends it.
 
 Faults apply after routing and before authorisation, to functions and to other clients.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
-from cdp_constructs.local.kit.faults import FAULTS, Fault, fault_of
+from cdp_constructs.local.kit.faults import DELAYS, FAULTS, Fault, fault_of
 from cdp_constructs.local.kit.patch import patch
 
 _app: Any = ministack.module("app", "_routing_params")
@@ -62,6 +65,25 @@ def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"faults": [asdict(fault) for fault in FAULTS.values()]}
 
 
+@route("POST", "delays")
+def _delay(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    DELAYS[request["service"], request["region"]] = float(request["seconds"])
+    return {}
+
+
+@route("DELETE", "delays")
+def _hurry(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    DELAYS.pop((request["service"], request["region"]), None)
+    return {}
+
+
+async def _wait(method: str, path: str, headers: Any, body: bytes, query: Any) -> None:
+    """Let a request wait for the delay of its service."""
+    parameters = _app._routing_params(method, path, headers, body, query)
+    service = _router.detect_service(method, path, headers, parameters)
+    await asyncio.sleep(DELAYS.get((_SIGNED_AS.get(service, service), _router.extract_region(headers, query)), 0))
+
+
 def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> Fault | None:
     parameters = _app._routing_params(method, path, headers, body, query)
     service = _router.detect_service(method, path, headers, parameters)
@@ -74,7 +96,9 @@ def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> Faul
 async def _fail(
     original: Callable[..., Any], method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
 ) -> Any:
-    # Without faults, the usual case, requests are not routed twice.
+    # Without delays and faults, the usual case, requests are not routed twice.
+    if DELAYS:
+        await _wait(method, path, headers, body, query)
     fault = _find(method, path, headers, body, query) if FAULTS else None
     if fault is None:
         return await original(method, path, headers, body, query, request_id)

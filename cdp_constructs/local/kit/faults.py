@@ -1,8 +1,8 @@
-"""The faults that a drill has injected; what acts inside the server without a request asks here whether it fails."""
+"""The faults and delays that a drill has injected; what acts without a request asks here whether it fails."""
 
 from dataclasses import dataclass
 
-__all__ = ["FAULTS", "Fault", "fault_of"]
+__all__ = ["DELAYS", "FAULTS", "Fault", "fault_of"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,9 @@ class Fault:
 
 FAULTS: dict[tuple[str, str, str | None], Fault] = {}
 """By service, Region and operation."""
+
+DELAYS: dict[tuple[str, str], float] = {}
+"""How many seconds later each request is answered, by service and Region."""
 
 
 def fault_of(service: str, region: str, operation: str) -> Fault | None:

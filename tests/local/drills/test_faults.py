@@ -1,5 +1,6 @@
 """Faults: operations of a service in one Region fail as long as a test wants."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,20 @@ def test_an_injected_fault_meets_one_operation_of_one_region_until_it_ends(
         tokyo.put_item(TableName=table, Item=item("writable"))
         read(oregon, table, "put")
     assert read(tokyo, table, "writable")
+
+
+def test_a_delay_meets_one_service_of_one_region_until_it_ends_and_nothing_fails(
+    table: str, tokyo: Any, oregon: Any, cloud: LocalCloud
+) -> None:
+    def seconds(client: Any) -> float:
+        started = time.monotonic()
+        read(client, table, "slow")
+        return time.monotonic() - started
+
+    with cloud.inject_delay("dynamodb", TOKYO, 2.0):
+        assert seconds(tokyo) >= 2.0
+        assert seconds(oregon) < 2.0
+    assert seconds(tokyo) < 2.0
 
 
 @pytest.mark.parametrize(
