@@ -149,8 +149,8 @@ def _chat_items(key: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _members(parameters: Any) -> dict[str, Any]:
     values = parameters["ExpressionAttributeValues"]
-    if values.get(":member", {}).get("S") == "MEMBER#":
-        return {"Items": [{"user": {"S": "bert"}}]}
+    if values.get(":low", {}).get("S") == "MEMBER#":
+        return {"Items": [{"sk": {"S": "MEMBER#bert"}, "user": {"S": "bert"}}]}
     return {"Items": []}
 
 
