@@ -1,5 +1,6 @@
 """Web origins as browsers send them: services compare them letter by letter."""
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 _LOOPBACK_NAME = ".localhost"
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _FIX = "Use full origins with scheme and host and nothing after them, such as https://chat.example.com"
 
 
@@ -71,11 +73,23 @@ def _as_sent(origin: str) -> str:
 
 def _host(name: str) -> str:
     if ":" in name:
-        return f"[{name}]"
+        return f"[{_as_written_by_browsers(name)}]"
     try:
         host = name if name.isascii() else idna.encode(name, uts46=True).decode()
     except idna.IDNAError as error:
         raise ValueError(f"the name cannot be written in ASCII: {error}") from error
     if not _HOST.fullmatch(host):
         raise ValueError("that is no host name")
+    if _NUMBER.fullmatch(host.rpartition(".")[2]):
+        # Browsers read such a name as an address, and send it with four decimal parts.
+        ipaddress.IPv4Address(host)
     return host
+
+
+def _as_written_by_browsers(address: str) -> str:
+    """Return an IPv6 address in the shortest form, an embedded IPv4 address in hexadecimal."""
+    found = ipaddress.IPv6Address(address)
+    if found.ipv4_mapped is None:
+        return found.compressed
+    number = int(found.ipv4_mapped)
+    return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"

@@ -22,6 +22,9 @@ from cdp_constructs.core.validation import InvalidOptionError
         ("http://localhost:80", "http://localhost"),
         ("http://127.0.0.1:5173", "http://127.0.0.1:5173"),
         ("http://[::1]:5173", "http://[::1]:5173"),
+        ("https://[2001:DB8:0:0::1]", "https://[2001:db8::1]"),
+        ("https://[::ffff:1.2.3.4]", "https://[::ffff:102:304]"),
+        ("https://192.0.2.1", "https://192.0.2.1"),
         ("http://shop.localhost:8080", "http://shop.localhost:8080"),
     ],
 )
@@ -45,6 +48,9 @@ def test_token_is_left_as_it_is() -> None:
     ("origin", "problem"),
     [
         ("*", "wildcards"),
+        # Browsers read these as addresses and send four decimal parts.
+        ("https://1.2.3", "Expected 4 octets"),
+        ("https://0x7f.1", "Expected 4 octets"),
         ("https://*.example.com", "wildcards"),
         ("https://a.jp/", "something stands beside"),
         ("https://a.jp/app", "something stands beside"),

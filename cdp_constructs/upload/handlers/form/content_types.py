@@ -4,18 +4,33 @@ from collections.abc import Set as AbstractSet
 from pathlib import PurePosixPath
 
 _ALIASES = {
+    "application/acrobat": "application/pdf",
+    "application/csv": "text/csv",
+    "application/vnd.pdf": "application/pdf",
+    "application/x-csv": "text/csv",
+    "application/x-gunzip": "application/gzip",
     "application/x-gzip": "application/gzip",
+    "application/x-json": "application/json",
     "application/x-pdf": "application/pdf",
     "application/x-zip": "application/zip",
     "application/x-zip-compressed": "application/zip",
+    "audio/m4a": "audio/mp4",
     "audio/mp3": "audio/mpeg",
+    "audio/mp4a-latm": "audio/mp4",
+    "audio/mpeg3": "audio/mpeg",
+    "audio/vnd.wav": "audio/wav",
     "audio/vnd.wave": "audio/wav",
     "audio/wave": "audio/wav",
     "audio/x-m4a": "audio/mp4",
+    "audio/x-mp3": "audio/mpeg",
+    "audio/x-mpeg": "audio/mpeg",
     "audio/x-wav": "audio/wav",
     "image/apng": "image/png",
     "image/avif-sequence": "image/avif",
+    "image/heic-sequence": "image/heic",
     "image/heif": "image/heic",
+    "image/heif-sequence": "image/heic",
+    "image/jfif": "image/jpeg",
     "image/jpg": "image/jpeg",
     "image/mpo": "image/jpeg",
     "image/pjpeg": "image/jpeg",
@@ -23,11 +38,26 @@ _ALIASES = {
     "image/x-icon": "image/vnd.microsoft.icon",
     "image/x-ms-bmp": "image/bmp",
     "image/x-png": "image/png",
+    "multipart/x-zip": "application/zip",
     "text/comma-separated-values": "text/csv",
+    "text/json": "application/json",
+    "text/x-csv": "text/csv",
+    "text/x-json": "application/json",
     "video/x-m4v": "video/mp4",
+    "video/x-quicktime": "video/quicktime",
 }
-# Windows with Office calls a CSV file so, and a file that it does not know nothing or bytes.
-_BY_EXTENSION_ONLY = {"", "application/octet-stream", "application/vnd.ms-excel", "binary/octet-stream"}
+# Windows with Office calls a CSV file so, and a file that it does not know nothing or bytes; download tools keep their
+# own names, and text may be any of its kinds.
+_BY_EXTENSION_ONLY = {
+    "",
+    "application/download",
+    "application/force-download",
+    "application/octet-stream",
+    "application/vnd.ms-excel",
+    "application/x-download",
+    "binary/octet-stream",
+    "text/plain",
+}
 _EXTENSIONS = {
     ".apng": "image/png",
     ".avif": "image/avif",
@@ -54,6 +84,7 @@ _EXTENSIONS = {
     ".pdf": "application/pdf",
     ".png": "image/png",
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".tgz": "application/gzip",
     ".txt": "text/plain",
     ".wav": "audio/wav",
     ".webm": "video/webm",
