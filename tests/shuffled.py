@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-_SEED = os.environ.setdefault("SHUFFLE_SEED", str(random.randrange(10_000)))  # workers inherit it
+_SEED = os.environ.setdefault("SHUFFLE_SEED", str(random.randrange(10_000)))  # noqa: S311  # workers inherit it
 
 
 def pytest_report_header() -> str:
@@ -16,7 +16,7 @@ def pytest_report_header() -> str:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Shuffle files and the tests of each; those of a file stay together, for they share deployments."""
-    chance = random.Random(_SEED)
+    chance = random.Random(_SEED)  # noqa: S311  # an order is no secret
     files: dict[str, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
