@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from cdp_constructs.local.process import launcher
+from cdp_constructs.local.process import launcher, private_files
 from cdp_constructs.local.process.launcher import ServerProcess
 from cdp_constructs.local.process.locks import exclusive
 from cdp_constructs.local.process.root_keys import state_folder
@@ -46,16 +46,12 @@ def find() -> ServerProcess | None:
 
 def remember(server: ServerProcess) -> None:
     """Record the server."""
-    file = state_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".new")
-    unfinished.write_text(json.dumps(asdict(server), default=str, indent=2))
-    unfinished.replace(file)
+    private_files.write(state_file(), json.dumps(asdict(server), default=str, indent=2))
 
 
 def forget() -> None:
     """Remove the record."""
-    state_file().unlink(missing_ok=True)
+    private_files.remove(state_file())
 
 
 def find_or_start() -> ServerProcess:

@@ -149,7 +149,28 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
         gateway = socket.create_server((_LOOPBACK, port))
     except OSError as error:
         raise StartError(f"port {port} of {_LOOPBACK} is not free ({error.strerror}); name another, or 0") from error
+    folders.remove_abandoned()
+    root_keys.remove_abandoned()
     folder = folders.make()
+    log = folder / _LOG_NAME
+    try:
+        log.touch(mode=0o600)
+        # Open from the start: the guardian removes the folder when the server ends by itself.
+        with log.open(errors="replace") as reader:
+            server = _start(python, folder, gateway)
+            try:
+                _wait_until_ready(_guardians[server.pid], server, timeout, reader)
+            except BaseException:
+                stop(server)
+                raise
+    except BaseException:
+        folders.remove(folder)
+        raise
+    return server
+
+
+def _start(python: ServerEnvironment, folder: Path, gateway: socket.socket) -> ServerProcess:
+    """Start guardian and server."""
     # The server imports this library from here, and nothing else of this environment when it runs from another one.
     library = folder / "library"
     library.mkdir()
@@ -158,12 +179,13 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
     command = [str(python.python), "-m", "cdp_constructs.local.process.server", "--folder", str(folder)]
     command += ["--gateway-fd", str(gateway.fileno()), "--launcher", str(os.getpid())]
     endpoint, key = f"http://{_LOOPBACK}:{port}", RootKey.generate()
-    command += ["--key-file", str(root_keys.store(endpoint, key))]
-    server_log = folder / _LOG_NAME
-    server_log.touch(mode=0o600)
-    with gateway, _pipe_with(json.dumps(asdict(key))) as key_pipe, server_log.open("wb") as log:
-        # Open from the start: the guardian removes the folder when the server ends by itself.
-        reader = server_log.open(errors="replace")
+    command += ["--key-file", str(root_keys.store(endpoint, key, folder))]
+    with (
+        gateway,
+        folders.held(folder) as lock,
+        _pipe_with(json.dumps(asdict(key))) as key_pipe,
+        (folder / _LOG_NAME).open("wb") as log,
+    ):
         guardian = subprocess.Popen(  # noqa: S603  # our own module with our own arguments
             command,
             cwd=library,  # found there by `-m`, installed or not
@@ -171,19 +193,11 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
             stdin=key_pipe,
             stdout=log,
             stderr=subprocess.STDOUT,
-            pass_fds=[gateway.fileno()],
+            pass_fds=[gateway.fileno(), lock],
             start_new_session=True,
         )
     _guardians[guardian.pid] = guardian
-    server = ServerProcess(endpoint, mqtt_port, guardian.pid, folder)
-    try:
-        _wait_until_ready(guardian, server, timeout, reader)
-    except BaseException:
-        stop(server)
-        raise
-    finally:
-        reader.close()
-    return server
+    return ServerProcess(endpoint, mqtt_port, guardian.pid, folder)
 
 
 def detach(server: ServerProcess) -> None:

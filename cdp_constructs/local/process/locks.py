@@ -1,9 +1,13 @@
 """Locks that other commands of the same user respect."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
+
+from cdp_constructs.local.process import private_files
 
 __all__ = ["exclusive"]
 
@@ -13,9 +17,32 @@ def exclusive(file: Path) -> Iterator[None]:
     """Hold the lock of a file; wait for whoever holds it.
 
     Args:
-        file: It is created when it does not exist, with its folder; its content does not matter.
+        file: It is there as long as the lock is held, and its content does not matter.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+    opened = _locked(file)
+    try:
         yield
+    finally:
+        private_files.remove(file)  # before the lock is released: whoever waits for it makes the file again
+        opened.close()
+
+
+def _locked(file: Path) -> FileIO:
+    while True:
+        try:
+            private_files.make_folder(file.parent)
+            opened = FileIO(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        except FileNotFoundError:  # the folder was removed by who had the lock before
+            continue
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        if _is(file, opened):
+            return opened
+        opened.close()
+
+
+def _is(file: Path, opened: FileIO) -> bool:
+    """Whether it still is the file that was locked: who had the lock before has removed it."""
+    try:
+        return os.path.samestat(file.stat(), os.fstat(opened.fileno()))
+    except FileNotFoundError:
+        return False

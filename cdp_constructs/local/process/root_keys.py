@@ -10,14 +10,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cdp_constructs.local.errors import StartError
+from cdp_constructs.local.process import private_files
 from cdp_constructs.local.root import RootKey
 
-__all__ = ["find", "key_file", "remove", "state_folder", "store"]
+__all__ = ["find", "key_file", "remove", "remove_abandoned", "state_folder", "store"]
 
 
 def state_folder() -> Path:
     """Return where this user's state is: `$XDG_STATE_HOME/cdp-constructs`, below `~/.local/state` by default."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "cdp-constructs"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / private_files.OWNER
 
 
 def key_file(endpoint: str) -> Path:
@@ -25,21 +26,21 @@ def key_file(endpoint: str) -> Path:
     return state_folder() / "servers" / f"{urlsplit(endpoint).port}.json"
 
 
-def store(endpoint: str, key: RootKey) -> Path:
+def store(endpoint: str, key: RootKey, folder: Path) -> Path:
     """Write the file, and return it.
+
+    Args:
+        endpoint: The server's.
+        key: Its key.
+        folder: Its folder; the file is worth nothing without it.
 
     Raises:
         StartError: it cannot be written.
     """
     file = key_file(endpoint)
-    unfinished = file.with_suffix(f".{os.getpid()}")
+    document = {"endpoint": endpoint, "folder": str(folder), **asdict(key)}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.parent.chmod(0o700)
-        unfinished.unlink(missing_ok=True)
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            json.dump({"endpoint": endpoint, **asdict(key)}, opened, indent=2)
-        unfinished.replace(file)
+        private_files.write(file, json.dumps(document, indent=2))
     except OSError as error:
         raise StartError(
             f"the key of the embedded cloud cannot be stored in {file.parent} ({error.strerror}); let XDG_STATE_HOME be"
@@ -52,9 +53,19 @@ def remove(file: Path, key: RootKey) -> None:
     """Remove the file, unless it has the key of another server by now, which got the same port."""
     try:
         if json.loads(file.read_text())["access_key_id"] == key.access_key_id:
-            file.unlink(missing_ok=True)
+            private_files.remove(file)
     except (OSError, ValueError, KeyError):
         return
+
+
+def remove_abandoned() -> None:
+    """Remove the keys of servers whose folders are gone."""
+    for file in (state_folder() / "servers").glob("*.json"):
+        try:
+            if not Path(json.loads(file.read_text())["folder"]).exists():
+                private_files.remove(file)
+        except (OSError, ValueError, KeyError):  # gone meanwhile, or as another version wrote it
+            continue
 
 
 def find(endpoint: str) -> RootKey:

@@ -78,6 +78,8 @@ def test_encrypted_fanout_filters_by_attribute_and_by_body(
     cloud: LocalCloud, fanout: dict[str, str], queues: Queues
 ) -> None:
     sns = cloud.client("sns", region=TOKYO)
+    for queue in ("All", "ByAttribute", "ByBody"):  # what other tests have published
+        queues.client.purge_queue(QueueUrl=fanout[queue])
 
     def publish(kind: str, size: int) -> str:
         body = json.dumps({"kind": kind, "room": {"size": size}})
