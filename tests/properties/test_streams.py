@@ -1,4 +1,4 @@
-"""Handlers of streams: a record that cannot be worked on is set aside, and those around it are done."""
+"""Handlers of streams: a record that cannot be worked on is a dead letter, and those around it are done."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ def measured(thing: str) -> dict[str, Any]:
 
 
 def send(run: Run, raw: bytes) -> list[str]:
-    """Let a record come between two that are healthy: those are done; return which records were set aside."""
+    """Let a record come between two that are healthy: those are done; return the records in the dead-letter queue."""
     first, last = (json.dumps(measured(thing)).encode() for thing in ("first", "last"))
     answer = run.call({"Records": [kinesis("1", first), kinesis("2", raw), kinesis("3", last)]})
     assert answer == {"batchItemFailures": []}
@@ -63,11 +63,11 @@ def test_a_record_costs_only_itself() -> None:
 
 @pytest.mark.parametrize("name", ["thing", "context"])
 @pytest.mark.parametrize("text", ["a\x00", "a\r\nb", "a\x1b", "a\ufffe", "a\uffff", "\x7f"])
-def test_a_control_character_in_what_an_alert_names_is_set_aside(name: str, text: str) -> None:
+def test_a_control_character_in_what_an_alert_names_is_a_dead_letter(name: str, text: str) -> None:
     with running(SPEED_LAYER) as run:
         assert send(run, json.dumps({**measured("bad"), name: text}).encode()) == ["shardId-0:2"]
 
 
-def test_bytes_that_are_no_text_are_set_aside() -> None:
+def test_bytes_that_are_no_text_are_a_dead_letter() -> None:
     with running(SPEED_LAYER) as run:
         assert send(run, b"\xff\xfe\x00") == ["shardId-0:2"]
