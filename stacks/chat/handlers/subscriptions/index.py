@@ -27,7 +27,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str] | 
     Both reads are strongly consistent. When somebody leaves between the answer and the subscription, they listen on a
     channel that the room has left.
     """
-    channel, user = str(event["info"]["channel"]["path"]), str(event["identity"]["sub"])
+    # Half a surrogate pair can neither be looked up nor logged.
+    channel = str(event["info"]["channel"]["path"]).encode(errors="backslashreplace").decode()
+    user = str(event["identity"]["sub"])
     room = channels.room_of(channel) if event["identity"]["claims"].get("token_use") == "access" else None
     if room is None or not rooms.is_member(table, user, room) or channels.look_up(table, room, region) != channel:
         logger.info("Subscription refused", channel=channel, user=user)

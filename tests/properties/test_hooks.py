@@ -1,0 +1,170 @@
+"""Handlers that others call directly: each answers, and a mistake of the caller ends nothing."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+
+from tests.properties.aws import World, refusal
+from tests.properties.events import http, web_socket
+from tests.properties.inputs import TEXTS, UNREADABLE, altered, examples, texts
+from tests.properties.running import Subject, running
+
+QUEUE = "https://sqs.us-east-1.amazonaws.com/111122223333/queue"
+BROADCASTS = Subject(
+    package="cdp_constructs.iot.handlers.broadcasts",
+    environment={"APP": "app", "GROUPS": '{"all": "arn:all", "home": "arn:home"}', "JOB_PREFIX": "jobs"},
+    world=lambda: World(answers={"iot.DescribeJob": {"job": {"status": "IN_PROGRESS"}}}),
+)
+SUBSCRIPTIONS = Subject(package="stacks.chat.handlers.subscriptions", environment={"TABLE_NAME": "chat"})
+
+
+def _no_such_token(_parameters: Any) -> Any:
+    raise refusal("ConditionalCheckFailedException", "UpdateItem")
+
+
+UNSUBSCRIBE = Subject(
+    package="cdp_constructs.messaging.handlers.unsubscribe",
+    environment={"NOTICES": json.dumps({"table": "people", "platforms": {}})},
+    world=lambda: World(answers={"dynamodb.UpdateItem": _no_such_token}),
+)
+WEB_SOCKET = Subject(
+    package="cdp_constructs.realtime.handlers.web_socket_subscriptions",
+    environment={"TABLE_NAME": "subscriptions", "SUBSCRIBE_HANDLERS": '{"rooms": ""}'},
+)
+VAPID_KEYS = Subject(
+    package="cdp_constructs.messaging.handlers.vapid_keys",
+    world=lambda: World(answers={"secretsmanager.GetSecretValue": {"SecretString": "random"}}),
+)
+REPLAY_PREFIX = "accepted/2026/11/24/10/"
+REPLAY = Subject(
+    package="cdp_constructs.workflow.handlers.replay",
+    environment={"BUCKET": "kept", "ACCEPTED_PREFIX": "accepted/", "QUEUE_URL": QUEUE},
+)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"operation": "broadcast", "command": "ping", "arguments": {"n": 1}, "context": "home", "expires_in": 60},
+        {"operation": "rollout", "command": "ping", "arguments": {}, "per_minute": 10, "abort_percentage": 20},
+        {"operation": "progress", "job": "jobs-1"},
+        {"operation": "cancel", "job": "jobs-1"},
+    ],
+    ids=lambda asked: asked["operation"],
+)
+def test_a_wrong_broadcast_is_answered_with_its_reason(asked: dict[str, Any]) -> None:
+    with running(BROADCASTS) as run:
+        assert "error" not in run.call(asked)
+
+        @examples(30)
+        @given(event=altered(asked))
+        def holds(event: Any) -> None:
+            answer = run.call(event)
+            assert answer.get("error", "-")
+            json.dumps(answer, allow_nan=False)
+
+        holds()
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_subscription_to_no_channel_is_refused(text: str) -> None:
+    event = {"info": {"channel": {"path": text}}, "identity": {"sub": "u1", "claims": {"token_use": "access"}}}
+    with running(SUBSCRIPTIONS) as run:
+        assert run.call(event)["error"]
+        event["info"]["channel"]["path"] = f"/rooms/{text}/0"
+        assert run.call(event)["error"]
+
+
+@pytest.mark.parametrize("route", ["subscribe", "unsubscribe", "ping", "$default"])
+def test_a_client_of_a_web_socket_is_answered_whatever_it_sends(route: str) -> None:
+    with running(WEB_SOCKET) as run:
+
+        @examples(15)
+        @given(body=texts({"action": route, "channel": "/others/one"}))
+        def holds(body: str) -> None:
+            answer = run.call(web_socket(route, body))
+            assert answer["statusCode"] == 200
+            json.loads(answer["body"])
+
+        for body in UNREADABLE:
+            holds = example(body=body)(holds)
+        holds()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_link_that_no_mail_has_is_answered_with_a_page(method: str, text: str) -> None:
+    with running(UNSUBSCRIBE) as run:
+        for query in (None, {"user": text, "token": "t"}, {"user": "u1", "token": text}):
+            answer = run.call(http(method=method, path="/unsubscribe", query=query, user=None))
+            assert answer["statusCode"] == {"GET": 200, "POST": 403, "DELETE": 405}[method]
+            assert "<html" in answer["body"]
+
+
+def test_cloudformation_gets_one_answer_whatever_it_asks() -> None:
+    asked = {"RequestType": "Create", "ResourceProperties": {"SecretId": "secret"}}
+    place = {
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "VapidKeys",
+        "ResponseURL": "https://answer.example",
+    }
+    with running(VAPID_KEYS) as run:
+
+        @examples(15)
+        @given(event=altered(asked))
+        def holds(event: Any) -> None:
+            run.call({**event, **place})
+            (sent,) = [asked for name, asked in run.world.calls if name == "http.PUT"]
+            body = sent[1]["body"]
+            assert len(body) < 4096
+            assert json.loads(body)["Status"] in {"SUCCESS", "FAILED"}
+
+        holds()
+
+
+@pytest.mark.parametrize(
+    ("key", "body"),
+    [
+        ("0001-000-bad.json", b"{}"),
+        ("0001-000-bad.json", b"\xff\xfe"),
+        ("0001-000-bad.json", b"[" * 100_000),
+        ("0001-000-bad.json", b'{"id": "\\ud800"}'),
+        ("somebody else's", b"{}"),
+        ("9999-999-bad.json", b"{}"),
+    ],
+    ids=["no field", "no text", "nested", "surrogate", "foreign", "no time"],
+)
+def test_an_object_that_is_no_delivery_does_not_end_a_replay(key: str, body: bytes) -> None:
+    def kept(name: str) -> bytes:
+        return json.dumps(
+            {"id": name, "received_at": "2026-11-24T10:00:00.000+00:00", "headers": {}, "body": name}
+        ).encode()
+
+    objects = {
+        f"{REPLAY_PREFIX}0000-000-first.json": kept("first"),
+        f"{REPLAY_PREFIX}{key}": body,
+        f"{REPLAY_PREFIX}0002-000-last.json": kept("last"),
+    }
+
+    def listed(parameters: Any) -> Any:
+        found = sorted(name for name in objects if name.startswith(parameters.get("Prefix", "")))
+        return {"Contents": [{"Key": name} for name in found], "IsTruncated": False}
+
+    def world() -> World:
+        return World(
+            objects={name: {"Body": content} for name, content in objects.items()},
+            answers={
+                "s3.ListObjectsV2": listed,
+                "s3.GetObject": lambda asked: {"Body": io.BytesIO(objects[asked["Key"]])},
+            },
+        )
+
+    with running(Subject(package=REPLAY.package, environment=REPLAY.environment, world=world)) as run:
+        answer = run.call({"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"})
+        assert answer["queued"] == 2
+        assert run.world.did("first")
+        assert run.world.did("last")
