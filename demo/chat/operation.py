@@ -1,6 +1,7 @@
 """What the operator does: each method is a step that says what it saw."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -81,18 +82,24 @@ class Operation:
 
     def follow_the_poison(self) -> str:
         """Follow that message by its id: through both Regions, and through its failure to its archive."""
-        way = followed(self.chat.cloud, list(self.chat.stacks.values()), self.chat.regions, self._poison_id)
-        said: dict[tuple[str, str], list[str]] = {}
-        for line in way["lines"]:
-            said.setdefault((line["region"], line["name"]), []).append(line["line"]["level"])
-        for region in self.chat.regions:
-            for name in ("MessagesPublisher", "MessagesArchiver", "LiveChannelsPublisher"):
-                expect(said.get((region, name)), f"nothing of {name} in {region}")
+        # The other Region's archive gathers messages for a while before it writes them.
+        way, said = eventually(self._through_both_regions, within=30, what="lines of all functions in both Regions")
         levels = said[self.here, "MessagesArchiver"]
         failures = levels.count("ERROR")
         expect(failures > 1 and levels[-1] == "INFO", f"the archive's lines were {levels}")
         expect(not way["stopped"], f"{way['stopped']}")
         return f"{shown(way)}; failed {failures} times on the way"
+
+    def _through_both_regions(self) -> tuple[Mapping[str, Any], dict[tuple[str, str], list[str]]] | None:
+        """Return the way of that message, and by Region and function the levels of its lines; None before it is whole."""
+        way = followed(self.chat.cloud, list(self.chat.stacks.values()), self.chat.regions, self._poison_id)
+        said: dict[tuple[str, str], list[str]] = {}
+        for line in way["lines"]:
+            said.setdefault((line["region"], line["name"]), []).append(line["line"]["level"])
+        functions = ("MessagesPublisher", "MessagesArchiver", "LiveChannelsPublisher")
+        return (
+            (way, said) if all((region, name) in said for region in self.chat.regions for name in functions) else None
+        )
 
     def one_name(self) -> str:
         """Resolve the common name as a client next to each Region does, and read a room by it."""
