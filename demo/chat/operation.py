@@ -91,7 +91,7 @@ class Operation:
         return f"{shown(way)}; failed {failures} times on the way"
 
     def _through_both_regions(self) -> tuple[Mapping[str, Any], dict[tuple[str, str], list[str]]] | None:
-        """Return the way of that message, and the levels of its lines by Region and function; None before it is whole."""
+        """Return the way of that message, and its lines' levels by Region and function; None before it is whole."""
         way = followed(self.chat.cloud, list(self.chat.stacks.values()), self.chat.regions, self._poison_id)
         said: dict[tuple[str, str], list[str]] = {}
         for line in way["lines"]:
