@@ -17,10 +17,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.chat_load import Load, Outcome, percentile
+from benchmarks.chat_load import Load, Outcome
 from benchmarks.chat_systems import SYSTEMS, System, throttle
 from benchmarks.usage import Usage
 from cdp_constructs.local import LocalCloud
+from demo.chat.outcome import percentile
 
 GOAL_RATIO, GOAL_RATE, GOAL_LIVE = 2.5, 100, 1000
 _IDLE_SECONDS = 5.0

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import itertools
-import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -39,11 +38,6 @@ class Outcome:
     """Seconds until the answer of each accepted message, from the moment at which it was due."""
     live: list[float] = field(default_factory=list)
     """The same until each other member saw it."""
-
-
-def percentile(seconds: Sequence[float], cut: int) -> float:
-    """Return a percentile in milliseconds; 0 without values."""
-    return 1000 * statistics.quantiles(seconds, n=100)[cut - 1] if len(seconds) > 1 else 0.0
 
 
 class Load:

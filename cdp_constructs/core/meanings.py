@@ -12,7 +12,7 @@ from aws_cdk import Annotations, Duration, Token
 from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, repetition_in
 
 __all__ = ["MEANINGS", "Problem", "check_replica_regions", "lacks_role"]
 
@@ -51,12 +51,7 @@ def _domain_names(values: Sequence[str]) -> Problem | None:
     for value in values:
         if problem := _domain_name(value):
             return f"contains {value!r}", problem[1]
-    return _twice(values)
-
-
-def _twice(values: Sequence[str]) -> Problem | None:
-    repeated = next((value for value in values if list(values).count(value) > 1), None)
-    return None if repeated is None else (f"contains {repeated!r} twice", "Name each once")
+    return repetition_in(values)
 
 
 def _email(value: str) -> Problem | None:
@@ -84,7 +79,7 @@ def _regions(values: Sequence[str]) -> Problem | None:
             return f"contains {value!r}", "Name each Region, such as ap-northeast-1"
         if problem := _region(value):
             return f"contains {value!r}", problem[1]
-    return _twice(values)
+    return repetition_in(values)
 
 
 def _variable(value: str) -> Problem | None:

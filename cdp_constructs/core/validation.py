@@ -136,9 +136,14 @@ def check_no_repetition(construct: "Construct | str", option: str, values: Seque
     Raises:
         InvalidOptionError: naming what is repeated.
     """
+    if problem := repetition_in(values):
+        raise InvalidOptionError(construct, option, *problem)
+
+
+def repetition_in(values: Sequence[str]) -> tuple[str, str] | None:
+    """Return what a list has twice, as a problem, and the fix; None where there is nothing."""
     repeated = next((value for value in values if list(values).count(value) > 1), None)
-    if repeated is not None:
-        raise InvalidOptionError(construct, option, f"contains {repeated!r} twice", "Name each once")
+    return None if repeated is None else (f"contains {repeated!r} twice", "Name each once")
 
 
 def check_exclusive(

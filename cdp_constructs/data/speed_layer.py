@@ -23,11 +23,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
-from cdp_constructs.core.tables import (
-    add_item_table,
-    check_table,
-    key_of,
-)
+from cdp_constructs.core.tables import add_item_table, check_table, key_of
 from cdp_constructs.core.validation import (
     check_duration,
     check_exclusive,

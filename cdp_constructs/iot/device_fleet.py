@@ -17,10 +17,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
-from cdp_constructs.core.tables import (
-    add_table,
-    check_table,
-)
+from cdp_constructs.core.tables import add_table, check_table
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
 from cdp_constructs.iot import _device_policies as device_policies
 from cdp_constructs.iot._basic_ingest import EVERY_OTHER, BasicIngest

@@ -3,6 +3,7 @@
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.operations.dashboards import StackContents
 
@@ -25,6 +26,7 @@ _ERRORS = """filter level in ["ERROR", "CRITICAL"] or @message like /Task timed 
 _QUERIES = {"OneId": ("One id", _ONE_ID), "Errors": ("Errors by function", _ERRORS)}
 
 
+@checks_options
 def add_log_queries(scope: Construct, construct_id: str, contents: StackContents) -> list[logs.CfnQueryDefinition]:
     """Save two queries for CloudWatch Logs Insights: the way of one correlation id, and errors by function.
 

@@ -89,10 +89,14 @@ def _add(result: Outcome, client: LiveClient, accepted: Mapping[str, Sent]) -> N
         (result.inside if client.regions[0] == sent.taken_in else result.across).append(seconds)
 
 
+def percentile(seconds: Sequence[float], cut: int) -> float:
+    """Return a percentile in milliseconds; 0 without values."""
+    return 1000 * statistics.quantiles(seconds, n=100)[cut - 1] if len(seconds) > 1 else 0.0
+
+
 def percentiles(seconds: Sequence[float]) -> str:
     """Say median, 99th percentile and maximum in milliseconds."""
     if len(seconds) < 2:
         return "none"
-    cuts = statistics.quantiles(seconds, n=100)
-    middle, high, most = (round(1000 * value) for value in (cuts[49], cuts[98], max(seconds)))
-    return f"median {middle:,} ms, p99 {high:,} ms, most {most:,} ms"
+    middle, high, most = percentile(seconds, 50), percentile(seconds, 99), 1000 * max(seconds)
+    return f"median {middle:,.0f} ms, p99 {high:,.0f} ms, most {most:,.0f} ms"

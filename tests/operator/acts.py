@@ -10,6 +10,7 @@ from typing import Any
 
 from cdp_constructs.testing import eventually
 from tests.operator.alarms import Alarm
+from tests.seconds import wait_for_another_second
 from tests.stacks.chat.clients import Chat, Room, User
 
 TOO_SLOW_SECONDS = 2.2
@@ -105,9 +106,8 @@ def events_lost(alarm: Alarm) -> Iterator[None]:
             s3.put_object(Bucket=bucket, Key=f"accepted/{owner}/{uuid.uuid4()}/{number}.txt", Body=b"text")
     finally:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
-    # Amazon S3 tells times in whole seconds, and what changed within this one is left to its events.
-    second = int(time.time())
-    eventually(lambda: int(time.time()) > second)
+    # What changed within this second is left to its events.
+    wait_for_another_second()
     answer = alarm.client("lambda").invoke(FunctionName=alarm.function, Payload=b'{"grace_seconds": 0}')
     said = json.loads(answer["Payload"].read())
     assert said["repaired"] >= 10, said

@@ -79,15 +79,18 @@ def _hurry(request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 async def _wait(method: str, path: str, headers: Any, body: bytes, query: Any) -> None:
     """Let a request wait for the delay of its service."""
+    service, region, _ = _routed(method, path, headers, body, query)
+    await asyncio.sleep(DELAYS.get((_SIGNED_AS.get(service, service), region), 0))
+
+
+def _routed(method: str, path: str, headers: Any, body: bytes, query: Any) -> tuple[str, str, Any]:
+    """Return the service as MiniStack names it, the Region, and the parameters that tell them."""
     parameters = _app._routing_params(method, path, headers, body, query)
-    service = _router.detect_service(method, path, headers, parameters)
-    await asyncio.sleep(DELAYS.get((_SIGNED_AS.get(service, service), _router.extract_region(headers, query)), 0))
+    return _router.detect_service(method, path, headers, parameters), _router.extract_region(headers, query), parameters
 
 
 def _find(method: str, path: str, headers: Any, body: bytes, query: Any) -> Fault | None:
-    parameters = _app._routing_params(method, path, headers, body, query)
-    service = _router.detect_service(method, path, headers, parameters)
-    region = _router.extract_region(headers, query)
+    service, region, parameters = _routed(method, path, headers, body, query)
     action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
     return fault_of(_SIGNED_AS.get(service, service), region, action.rpartition(":")[2])
 

@@ -89,7 +89,7 @@ class Comparison:
         return {**items}, len(items), {"phase": "items", "after": last} if last else {"phase": "done"}
 
     def _repair_alone(self, key: str, seen: dict[str, Any] | None, settled_before: str) -> bool | None:
-        """Do the same, and return None for an object at which that fails: it must not end every run."""
+        """Repair one object, and return None when that fails: it must not end every run."""
         try:
             return self._repair(key, seen, settled_before)
         except Exception:

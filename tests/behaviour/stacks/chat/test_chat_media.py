@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from PIL import Image
 from cdp_constructs.testing import eventually
 from tests.behaviour.stacks.chat.test_chat import AWAY, HOME, REGIONS, Attachment, Chat, Room, User, jpeg
 from tests.queues import messages_in
+from tests.seconds import wait_for_another_second
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 ORIENTATION = 0x0112
@@ -176,9 +176,7 @@ def test_attachments_are_found_newest_first_by_name_and_by_type(room: Room, stra
         else:
             Attachment(room, region, jpeg(), name=name)
         eventually(lambda number=number: len(listed(room.ben, HOME, room)["attachments"]) == number + 1)
-        # Amazon S3 tells times in whole seconds: which of two files of one second is the newer, nobody knows.
-        second = int(time.time())
-        eventually(lambda second=second: int(time.time()) > second)
+        wait_for_another_second()
     for region in REGIONS:
         eventually(lambda region=region: len(listed(room.ben, region, room)["attachments"]) == 4)
         everything = listed(room.ben, region, room)
