@@ -2,11 +2,13 @@
 
 import io
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tools.patterns import ROOT
 from tools.public_files import __main__ as command
 from tools.public_files.expectations import Outcome, expectation_of
 
@@ -35,11 +37,16 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def test_files_are_counted_by_format_and_by_what_became_of_them(
-    clone: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command.main([str(clone.parent)]) == 0
-    printed = capsys.readouterr().out
+def run(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the command in a process of its own: tests of handlers import anew what it decodes pictures with."""
+    command = [sys.executable, "-m", "tools.public_files", str(folder)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_files_are_counted_by_format_and_by_what_became_of_them(clone: Path) -> None:
+    ran = run(clone.parent)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    printed = ran.stdout
     assert "[example/samples](https://github.com/example/samples)" in printed
     assert "| PNG, APNG | 1 | 1 |  |  |  |  |" in printed
     assert "| TIFF | 1 |  |  |  |  | 1 |" in printed
@@ -47,11 +54,12 @@ def test_files_are_counted_by_format_and_by_what_became_of_them(
     assert "| other types of the table | 1 |  |  | 1 |  |  |" in printed
 
 
-def test_what_is_not_as_expected_is_named_and_fails(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_as_expected_is_named_and_fails(clone: Path) -> None:
     (clone / "images" / "e.jpg").write_bytes(b"GIF89a")
     (clone / "images" / "f.gif").write_bytes(b"GIF89a")
-    assert command.main([str(clone.parent)]) == 1
-    printed = capsys.readouterr().out
+    ran = run(clone.parent)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    printed = ran.stdout
     assert (
         "example/samples/images/e.jpg: quarantined content-differs-from-type; expected: accepted, thumbnail" in printed
     )
