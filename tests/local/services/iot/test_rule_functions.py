@@ -28,13 +28,13 @@ def role(*actions: str) -> dict[str, Any]:
     return {"Type": "AWS::IAM::Role", "Properties": properties}
 
 
-def rule(selection: str, topic_filter: str, **properties: Any) -> dict[str, Any]:
+def rule(selection: str, topic_filter: str, **fields: Any) -> dict[str, Any]:
     payload = {
         "Sql": {"Fn::Sub": f"SELECT {selection} FROM '{topic_filter}'"},  # noqa: S608 - SQL of IoT
         "Actions": [{"Sqs": {"QueueUrl": {"Ref": "Queue"}, "RoleArn": ROLE}}],
         "ErrorAction": {"Sqs": {"QueueUrl": {"Ref": "Failed"}, "RoleArn": ROLE}},
     }
-    return {"Type": "AWS::IoT::TopicRule", "Properties": {"TopicRulePayload": payload, **properties}}
+    return {"Type": "AWS::IoT::TopicRule", "Properties": {"TopicRulePayload": {**payload, **fields}}}
 
 
 def template() -> dict[str, Any]:
@@ -50,6 +50,7 @@ def template() -> dict[str, Any]:
         f"Denied{name.capitalize()}": rule(f"{expression % 'Powerless'} AS {name}", f"denied/+/{name}")
         for name, expression in LOOKUPS.items()
     }
+    sent_to = {"Fn::Join": ["", ["${get_thing_shadow(topic(2), '", ROLE, "').state.reported.queue}"]]}
     code = "def handler(event, context):\n    return {'twice': event['n'] * 2}\n"
     function = {"Handler": "index.handler", "Runtime": "python3.12", "Role": {"Fn::GetAtt": ["Executes", "Arn"]}}
     resources = {
@@ -76,6 +77,7 @@ def template() -> dict[str, Any]:
         "Allowed": {"Type": "AWS::Lambda::Permission", "Properties": permission},
         **refused,
         "DeniedTwice": rule(f"{DOUBLES} AS twice", "denied/+/twice"),
+        "Elsewhere": rule("*", "elsewhere/+", Actions=[{"Sqs": {"QueueUrl": sent_to, "RoleArn": ROLE}}]),
         "Defaults": rule(f"get_or_default({LOOKUPS['on'] % 'Powerless'}, 'unknown') AS on", "defaults/+"),
     }
     return {"Resources": resources, "Outputs": outputs("Queue", "Failed", "Table", "Thing")}
@@ -86,7 +88,7 @@ def names(cloud: LocalCloud, stacks: Any) -> dict[str, str]:
     deployed: dict[str, str] = stacks.deploy(template())
     item = {"device": {"S": deployed["Thing"]}, "place": {"M": {"floor": {"N": "3"}}}}
     cloud.client("dynamodb").put_item(TableName=deployed["Table"], Item=item)
-    shadow = json.dumps({"state": {"reported": {"on": True}}})
+    shadow = json.dumps({"state": {"reported": {"on": True, "queue": deployed["Queue"]}}})
     cloud.client("iot-data").update_thing_shadow(thingName=deployed["Thing"], payload=shadow)
     return deployed
 
@@ -126,6 +128,13 @@ def test_what_the_role_may_not_ask_goes_to_the_error_action(
     [failure] = receive("Failed")["failures"]
     assert failure["failedAction"] == "FunctionExecution"
     assert reason in failure["errorMessage"]
+
+
+def test_a_template_asks_other_services(
+    cloud: LocalCloud, names: dict[str, str], receive: Callable[[str], Any]
+) -> None:
+    cloud.client("iot-data").publish(topic=f"elsewhere/{names['Thing']}", payload='{"n": 1}')
+    assert receive("Queue") == {"n": 1}
 
 
 def test_a_default_takes_the_place_of_what_fails(

@@ -1,12 +1,17 @@
 """Functions of AWS IoT SQL: the values that AWS's documentation has, and those of other types."""
 
 import hashlib
+import json
 import math
 import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cdp_constructs.local.services.iot.sql.compilation import FUNCTIONS
+from cdp_constructs.local.services.iot.sql.functions.context import ASKING
 from tests.local.services.iot.sql.statements import value
 
 U = "Undefined"
@@ -213,3 +218,17 @@ def test_values_that_differ_each_time() -> None:
 @pytest.mark.parametrize("call", ["abs()", "abs(1, 2)", "substring('a')", "replace('a', 'b')", "topic(1, 2)"])
 def test_another_number_of_arguments_is_undefined(call: str) -> None:
     assert value(call) == U
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(sorted(FUNCTIONS.keys() - ASKING)), st.lists(JSON, max_size=4))
+def test_any_arguments_give_what_json_has_or_undefined(name: str, arguments: list[Any]) -> None:
+    document = {f"a{at}": argument for at, argument in enumerate(arguments)}
+    found = value(f"{name}({', '.join(document)})", json.dumps(document).encode())
+    assert found == U or json.loads(json.dumps(found, allow_nan=False)) == found

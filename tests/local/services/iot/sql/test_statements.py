@@ -166,6 +166,10 @@ def test_what_aws_refuses_is_refused_with_the_place(sql: str, reason: str) -> No
         statement_of(sql)
 
 
+def test_sql_is_read_once() -> None:
+    assert statement_of("SELECT * FROM 'once'") is statement_of("SELECT * FROM 'once'")
+
+
 def test_a_rule_of_basic_ingest_has_no_topic_filter() -> None:
     assert statement_of("SELECT * WHERE a = 1").topic_filter == ""
     assert statement_of("SELECT * FROM 'dt/+/#' WHERE a = 1").topic_filter == "dt/+/#"
