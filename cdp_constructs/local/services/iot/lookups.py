@@ -73,8 +73,6 @@ def _key(name: str, value: Any) -> dict[str, Any]:
 
 def _get_dynamodb(rule: _Rule, table: str, *rest: Any) -> Any:
     *keys, role = rest
-    if len(keys) not in {2, 4}:
-        return UNDEFINED
     rule.check(role, "dynamodb:GetItem", rule.arn("dynamodb", f"table/{table}"))
     key = {name: value for at in range(0, len(keys), 2) for name, value in _key(keys[at], keys[at + 1]).items()}
     item = client("dynamodb").get_item(TableName=table, Key=key).get("Item")
@@ -83,8 +81,6 @@ def _get_dynamodb(rule: _Rule, table: str, *rest: Any) -> Any:
 
 def _get_secret(rule: _Rule, secret: str, kind: str, *rest: str) -> Any:
     *key, role = rest
-    if len(key) > 1:
-        return UNDEFINED
     secrets = client("secretsmanager")
     arn = secrets.describe_secret(SecretId=secret)["ARN"]
     for permission in ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"):
@@ -111,8 +107,6 @@ def _get_secret(rule: _Rule, secret: str, kind: str, *rest: str) -> Any:
 
 def _get_thing_shadow(rule: _Rule, thing: str, *rest: str) -> Any:
     *name, role = rest
-    if len(name) > 1:
-        return UNDEFINED
     rule.check(role, "iot:GetThingShadow", rule.arn("iot", f"thing/{thing}"))
     status, document = _iot.get_thing_shadow(thing, name[0] if name else "")
     if status != _FOUND:
@@ -141,28 +135,24 @@ def _aws_lambda(rule: _Rule, arn: str, event: Any) -> Any:
         raise EvaluationError(f"aws_lambda: {arn} did not return JSON", "aws_lambda") from None
 
 
-_LOOKUPS: Mapping[str, Callable[..., Any]] = {
-    "aws_lambda": _aws_lambda,
-    "get_dynamodb": _get_dynamodb,
-    "get_registry_data": _get_registry_data,
-    "get_secret": _get_secret,
-    "get_thing_shadow": _get_thing_shadow,
+_LOOKUPS: Mapping[str, tuple[Callable[..., Any], frozenset[int], frozenset[int]]] = {
+    "aws_lambda": (_aws_lambda, frozenset({2}), frozenset({1})),
+    "get_dynamodb": (_get_dynamodb, frozenset({4, 6}), frozenset({2, 4})),
+    "get_registry_data": (_get_registry_data, frozenset({3}), frozenset()),
+    "get_secret": (_get_secret, frozenset({3, 4}), frozenset()),
+    "get_thing_shadow": (_get_thing_shadow, frozenset({2, 3}), frozenset()),
 }
+"""By name: the function, how many arguments it takes, and which of them may be of any type; the others are strings."""
 
 
 def _ask(rule: _Rule, name: str, *arguments: Any) -> Any:
-    # What a function is invoked with, and the value of a key, may be of any type.
-    free = {"aws_lambda": {1}, "get_dynamodb": {2, 4}}.get(name, set())
-    if any(value is UNDEFINED or (at not in free and not isinstance(value, str)) for at, value in enumerate(arguments)):
+    call, counts, free = _LOOKUPS[name]
+    texts = [value for at, value in enumerate(arguments) if at not in free]
+    if len(arguments) not in counts or UNDEFINED in arguments or not all(isinstance(text, str) for text in texts):
         return UNDEFINED
     try:
         with _responses.request_scope(rule.account, rule.region):
-            return _LOOKUPS[name](rule, *arguments)
-    except TypeError as error:
-        # Another number of arguments than the function has.
-        if "argument" in str(error):
-            return UNDEFINED
-        raise
+            return call(rule, *arguments)
     except (ActionFailedError, ClientError, FunctionNotFoundError) as error:
         raise EvaluationError(f"{name}: {error}", name) from error
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.services.iot.lookups import asking
+from cdp_constructs.local.services.iot.sql import UNDEFINED
 from tests.local.messaging import LAMBDA_ROLE, outputs
 
 ROLE = {"Fn::GetAtt": ["Role", "Arn"]}
@@ -128,6 +130,20 @@ def test_what_the_role_may_not_ask_goes_to_the_error_action(
     [failure] = receive("Failed")["failures"]
     assert failure["failedAction"] == "FunctionExecution"
     assert reason in failure["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("aws_lambda", ["arn"]),
+        ("get_dynamodb", ["table", "key", "value", "sort", "role"]),
+        ("get_registry_data", ["DescribeThing", 5, "role"]),
+        ("get_secret", ["secret", "SecretString", "key", UNDEFINED]),
+        ("get_thing_shadow", ["thing", "name", "other", "role"]),
+    ],
+)
+def test_other_arguments_are_undefined_and_ask_nobody(name: str, arguments: list[Any]) -> None:
+    assert asking("rule", "000000000000", "us-east-1")(name, *arguments) is UNDEFINED
 
 
 def test_a_template_asks_other_services(

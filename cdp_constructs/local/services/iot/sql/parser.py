@@ -3,9 +3,7 @@
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-reference.html
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from cdp_constructs.local.services.iot.sql.expressions import Expressions
 from cdp_constructs.local.services.iot.sql.nodes import Constant, Node, Select
@@ -93,15 +91,12 @@ def parse_template(text: str, variables: frozenset[str] = frozenset()) -> tuple[
         SqlError: an expression cannot be read.
     """
     parts: list[Node] = []
-    add: Callable[[Any], None] = lambda constant: parts.append(Constant(constant)) if constant else None  # noqa: E731
     at = 0
     while (start := text.find("${", at)) >= 0:
-        add(text[at:start])
         parser = _Parser(text, start + 2)
         parser.declared |= variables
-        parts.append(parser.expression())
+        parts += [Constant(text[at:start]), parser.expression()]
         if parser.token.word != "}":
             raise parser.unexpected("}")
         at = parser.token.end
-    add(text[at:])
-    return tuple(parts)
+    return (*parts, Constant(text[at:]))
