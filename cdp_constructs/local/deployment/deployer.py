@@ -11,10 +11,17 @@ from typing import TypeAlias
 
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
 from cdp_constructs.local.clients.aws import Clients
-from cdp_constructs.local.coverage.labels import LABELS, Support
+from cdp_constructs.local.coverage.labels import LABELS, Label, Support
 from cdp_constructs.local.deployment.assets import publish, refuse_outside
-from cdp_constructs.local.deployment.stacks import DeployedStack, delete_stack, deploy_stack, unknown_types
+from cdp_constructs.local.deployment.stacks import (
+    DeployedStack,
+    StackResource,
+    delete_stack,
+    deploy_stack,
+    unknown_types,
+)
 from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError
+from cdp_constructs.local.services.iot.executed import missing_in
 
 __all__ = ["Deployment", "NotExecuted", "Progress", "deploy"]
 
@@ -71,16 +78,10 @@ class Deployment:
         )
         self.changed = tuple(stack.artifact.label for stack in stacks if stack.changed)
         self.not_executed = tuple(
-            NotExecuted(
-                stack.artifact.label,
-                resource.logical_id,
-                resource.resource_type,
-                LABELS[resource.resource_type].support,
-                LABELS[resource.resource_type].reason,
-            )
+            NotExecuted(stack.artifact.label, resource.logical_id, resource.resource_type, label.support, label.reason)
             for stack in stacks
             for resource in stack.resources
-            if resource.resource_type in LABELS
+            if (label := _label_of(clients, stack, resource)) is not None
         )
 
     def destroy(self) -> None:
@@ -91,6 +92,14 @@ class Deployment:
         """
         for stack in reversed(self.stacks):
             delete_stack(self._clients, stack.artifact)
+
+
+def _label_of(clients: Clients, stack: DeployedStack, resource: StackResource) -> Label | None:
+    if resource.resource_type != "AWS::IoT::TopicRule":
+        return LABELS.get(resource.resource_type)
+    iot = clients.get("iot", region=stack.artifact.region, account=stack.artifact.account)
+    missing = missing_in(iot.get_topic_rule(ruleName=resource.physical_id)["rule"])
+    return None if missing is None else Label(Support.EXECUTED, missing)
 
 
 def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
