@@ -94,9 +94,7 @@ class Session:
             for name in topics:
                 await self._acknowledged(name, self._client.subscribe(name, qos=1))
             self._asked.add(topic)
-        loop = asyncio.get_running_loop()
-        accepted: asyncio.Future[dict[str, Any]] = loop.create_future()
-        rejected: asyncio.Future[dict[str, Any]] = loop.create_future()
+        accepted, rejected = (asyncio.get_running_loop().create_future() for _ in topics)
         self._answers |= dict(zip(topics, (accepted, rejected), strict=True))
         try:
             await self.publish(topic, request)
@@ -112,7 +110,8 @@ class Session:
             raise TimeoutError(f"no answer to {topic} within {self._patience:g} s")
         if rejected in done:
             raise RejectedError(topic, rejected.result())
-        return accepted.result()
+        answer: dict[str, Any] = accepted.result()
+        return answer
 
     async def _acknowledged(self, topic: str, act: Coroutine[Any, Any, Any]) -> None:
         """Wait for the broker, or for the end: AWS IoT ends the connection of a client that may not do something."""

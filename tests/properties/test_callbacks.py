@@ -2,137 +2,38 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cdp_device.device import Device
 from cdp_device.identity import Identity
 from cdp_device.provisioning import CREATE, request_identity
 from cdp_device.sensors import SimulatedHygrometer
-from cdp_device.session import RejectedError, Session
-from cdp_device.settings import Settings
+from cdp_device.session import RejectedError
 from tests.properties.aws import UnreadableOutputError, strict_json
+from tests.properties.devices import (
+    COMMANDS,
+    CONFIGURATION,
+    JOBS,
+    RESPONSES,
+    SHADOW,
+    THING,
+    Broker,
+    Running,
+    connected,
+    identity,
+    loop_of,
+)
 from tests.properties.inputs import UNREADABLE, altered, examples, texts, written
 
-THING = "s1"
-COMMANDS = (f"cmd/sensors/home/{THING}/req", "cmd/sensors/home/all/req", "cmd/sensors/all/all/req")
-RESPONSES = f"cmd/sensors/home/{THING}/res"
-JOBS = f"$aws/things/{THING}/jobs"
-SHADOW = f"$aws/things/{THING}/shadow"
 TEMPLATE = "$aws/provisioning-templates/t/provision/json"
-CONFIGURATION = {
-    "app": "sensors",
-    "context": "home",
-    "kind": "device",
-    "template": "t",
-    "renew_after_days": "30",
-    "ingest": "climate=Climate,*=Rest",
-}
 COMMAND = {"session": "bad", "command": "ping", "arguments": {"n": 1}, "expires_at": 4e9, "traceparent": "t"}
 DESIRED = {"interval_seconds": 5, "humidifier": True}
-LARGEST_MESSAGE = 128 * 1024
-
-
-class Broker:
-    """Stands for aiomqtt's client at AWS IoT: answers requests, and ends the connection of who publishes too much."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Callable[[Any], tuple[str, Any]]] = {
-            f"{JOBS}/start-next": lambda _: ("accepted", {}),
-            f"{SHADOW}/get": lambda _: ("accepted", {"state": {}}),
-        }
-        self.published: list[tuple[str, Any]] = []
-        self.progress = asyncio.Event()
-        self._arriving: asyncio.Queue[Any] = asyncio.Queue()
-
-    @property
-    async def messages(self) -> AsyncIterator[Any]:
-        while True:
-            yield await self._arriving.get()
-
-    async def subscribe(self, topic: str, *, qos: int) -> None:
-        assert (topic.count("#"), qos) == (0, 1)
-
-    async def publish(self, topic: str, payload: str, *, qos: int) -> None:
-        assert (len(payload.encode()) <= LARGEST_MESSAGE, qos) == (True, 1)
-        document = strict_json(payload)
-        self.published.append((topic, document))
-        self.progress.set()
-        if topic in self.answers:
-            outcome, answer = self.answers[topic](document)
-            self.send(f"{topic}/{outcome}", answer if isinstance(answer, bytes) else written(answer).encode())
-
-    def send(self, topic: str, payload: bytes) -> None:
-        self._arriving.put_nowait(SimpleNamespace(topic=topic, payload=payload))
-
-    def of(self, topic: str) -> list[Any]:
-        return [document for name, document in self.published if name == topic]
-
-
-@asynccontextmanager
-async def connected(broker: Broker) -> AsyncIterator[Session]:
-    client: Any = broker
-    session = Session(client, patience=2)
-    session.ended = asyncio.create_task(session.listen())
-    try:
-        yield session
-    finally:
-        session.ended.cancel()
-        await asyncio.gather(session.ended, return_exceptions=True)
-
-
-class Running:
-    """A device that has received all it asks for at first."""
-
-    def __init__(self, device: Device, session: Session, broker: Broker) -> None:
-        self.device, self.session, self.broker = device, session, broker
-        self._asked = 0
-
-    async def is_well(self) -> None:
-        """Whether the device still answers, after all that came before is worked on."""
-        self._asked += 1
-        name = f"check-{self._asked}"
-        self.broker.send(COMMANDS[0], json.dumps({"session": name, "command": "ping"}).encode())
-        async with asyncio.timeout(5):
-            while name not in [answer["session"] for answer in self.broker.of(RESPONSES)]:
-                self.broker.progress.clear()
-                await self.broker.progress.wait()
-        await self.session.finish()
-        assert not self.session.ended.done()
-
-
-@contextmanager
-def loop_of(folder: Path, broker: Broker) -> Iterator[tuple[asyncio.Runner, Running]]:
-    """Run a device, and return what runs coroutines beside it."""
-    with asyncio.Runner() as runner:
-        document = {
-            "endpoint": "localhost",
-            "ca_file": folder / "ca.pem",
-            "claim_file": folder / "claim.pem",
-            "template": "t",
-            "serial_number": THING,
-            "state_folder": folder / "state",
-        }
-        device = Device(Settings.model_validate(document), SimulatedHygrometer())
-        stack = connected(broker)
-        session = runner.run(stack.__aenter__())
-        runner.run(device._subscribe(session, identity()))
-        yield runner, Running(device, session, broker)
-        runner.run(stack.__aexit__(None, None, None))
-        device.outbox.close()
-
-
-def identity() -> Identity:
-    named = {"thing": THING, "certificate_id": "c", "certificate": "CERT", "key": "KEY", "issued_at": 0}
-    return Identity.model_validate({**named, "configuration": CONFIGURATION})
 
 
 def payloads(document: Any) -> st.SearchStrategy[bytes]:
