@@ -42,8 +42,7 @@ class AppSync:
         self.requests.append(json.loads(body))
         self.headers.append(headers)
         status, answer = self.answer(self.requests[-1])
-        data = json.dumps(answer).encode()
-        return MagicMock(status=status, data=data, json=lambda: answer)
+        return MagicMock(status=status, data=answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
     @property
     def events(self) -> list[str]:
@@ -152,6 +151,12 @@ def test_an_unreachable_api_fails_the_messages(module: ModuleType, appsync: AppS
 
     appsync.answer = unreachable
     assert failed(module, message(1), message(2)) == ["m1", "m2"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"\xff", b"[" * 100_000, [], {"failed": None}, {"failed": [{}]}])
+def test_an_answer_that_cannot_be_read_fails_the_messages(module: ModuleType, appsync: AppSync, answer: Any) -> None:
+    appsync.answer = lambda request: (200, answer if "1" in request["events"] else {})
+    assert failed(module, message(1), message(2, "/rooms/two")) == ["m1"]
 
 
 def test_another_endpoint_gets_what_was_signed_for_the_apis_host(
