@@ -34,11 +34,13 @@ class AppSync:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.sizes: list[int] = []
         self.url = ""
         self.answer: Callable[[dict[str, Any]], Any] = lambda _request: (200, {"successful": [], "failed": []})
 
-    def request(self, _method: str, url: str, *, body: str, headers: dict[str, str]) -> Any:
+    def request(self, _method: str, url: str, *, body: bytes, headers: dict[str, str]) -> Any:
         self.url = url
+        self.sizes.append(len(body))
         self.requests.append(json.loads(body))
         self.headers.append(headers)
         status, answer = self.answer(self.requests[-1])
@@ -124,6 +126,13 @@ def test_the_largest_event_goes_out(module: ModuleType, appsync: AppSync) -> Non
     body = json.dumps("x" * (240 * 1024 - 2))
     assert failed(module, message(1, body=body)) == []
     assert appsync.events == [body]
+
+
+def test_five_large_events_of_japanese_fit_into_a_request(module: ModuleType, appsync: AppSync) -> None:
+    body = json.dumps("日" * 80_000, ensure_ascii=False)
+    assert failed(module, *(message(number, body=body) for number in range(5))) == []
+    assert appsync.events == [body] * 5
+    assert appsync.sizes[0] < 5 * 240 * 1024, "as UTF-8 and not as \\u65e5, which has twice the bytes"
 
 
 def test_only_the_events_that_appsync_names_fail(module: ModuleType, appsync: AppSync) -> None:

@@ -55,7 +55,8 @@ class EventsApi:
             PublishError: when AppSync does not accept the request.
         """
         domain = self._environment.http_domain
-        body = json.dumps({"channel": channel, "events": list(events)})
+        # As UTF-8: \uXXXX would be twice what is measured of an event.
+        body = json.dumps({"channel": channel, "events": list(events)}, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "Host": domain}
         # Signed for the API's own host, wherever the request goes.
         request = AWSRequest("POST", f"https://{domain}/event", data=body, headers=headers)
