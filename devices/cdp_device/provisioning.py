@@ -39,15 +39,12 @@ async def request_identity(session: Session, serial_number: str, template: str) 
     """
     key = make_key()
     provision = f"$aws/provisioning-templates/{template}/provision/json"
-    issued = await session.ask(CREATE, {"certificateSigningRequest": signing_request(key, serial_number)})
-    registered = await session.ask(
-        provision,
-        {
-            "certificateOwnershipToken": issued.get("certificateOwnershipToken"),
-            "parameters": {"SerialNumber": serial_number},
-        },
-    )
     try:
+        issued = await session.ask(CREATE, {"certificateSigningRequest": signing_request(key, serial_number)})
+        token = issued["certificateOwnershipToken"]
+        registered = await session.ask(
+            provision, {"certificateOwnershipToken": token, "parameters": {"SerialNumber": serial_number}}
+        )
         identity = Identity(
             thing=registered["thingName"],
             certificate_id=issued["certificateId"],

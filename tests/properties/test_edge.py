@@ -131,7 +131,7 @@ def test_every_function_of_the_library_is_here() -> None:
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_the_answer_is_the_request_with_a_path(edge: Edge, name: str) -> None:
-    @examples(60)
+    @examples(25)
     @given(request=REQUESTS)
     def holds(request: dict[str, Any]) -> None:
         answer = edge.call(name, request)

@@ -1,6 +1,7 @@
 """What an event of SES about several recipients does when one of them cannot be recorded."""
 
 import json
+from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -30,23 +31,24 @@ class People:
         self.off.append(address)
 
 
-@pytest.fixture
-def people() -> People:
-    return People()
+@pytest.fixture(scope="module")
+def module() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "NOTICES": json.dumps({"table": "people", "platforms": {}}),
+            "POWERTOOLS_SERVICE_NAME": "FeedbackFunction",
+            "POWERTOOLS_TRACE_DISABLED": "true",
+        }.items():
+            patch.setenv(name, value)
+        yield import_handler("cdp_constructs.messaging.handlers.feedback")
 
 
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch, people: People) -> ModuleType:
-    for name, value in {
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "NOTICES": json.dumps({"table": "people", "platforms": {}}),
-        "POWERTOOLS_SERVICE_NAME": "FeedbackFunction",
-        "POWERTOOLS_TRACE_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    module = import_handler("cdp_constructs.messaging.handlers.feedback")
+def people(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> People:
+    people = People()
     monkeypatch.setattr(module, "people", people)
-    return module
+    return people
 
 
 def recipients(*names: str) -> list[Any]:
@@ -61,13 +63,13 @@ def complaint(*complained: Any) -> dict[str, Any]:
     return {"eventType": "Complaint", "complaint": {"complainedRecipients": list(complained)}}
 
 
-def failed(index: ModuleType, *details: dict[str, Any]) -> list[str]:
+def failed(module: ModuleType, *details: dict[str, Any]) -> list[str]:
     """Let the handler work on a batch, and return the numbers of the events that are delivered again."""
     records = [
         {"messageId": str(number), "body": json.dumps({"detail": detail}), "eventSource": "aws:sqs"}
         for number, detail in enumerate(details)
     ]
-    answer = index.handler({"Records": records}, CONTEXT)
+    answer = module.handler({"Records": records}, CONTEXT)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -76,14 +78,14 @@ def failed(index: ModuleType, *details: dict[str, Any]) -> list[str]:
     "bad", [{}, None, 7, [], {"emailAddress": None}, {"emailAddress": 7}, *recipients("refused")], ids=repr
 )
 def test_a_recipient_that_cannot_be_recorded_holds_up_no_other(
-    index: ModuleType, people: People, event: Any, bad: Any
+    module: ModuleType, people: People, event: Any, bad: Any
 ) -> None:
     first, last = recipients("a", "b")
-    assert failed(index, event(first, bad, last), event(*recipients("c"))) == ["0"]
+    assert failed(module, event(first, bad, last), event(*recipients("c"))) == ["0"]
     assert people.off == ["a@example.org", "b@example.org", "c@example.org"]
 
 
 @pytest.mark.parametrize("mail", [None, {}, {"headers": None}, {"headers": [{}]}, {"headers": [{"name": 7}]}], ids=repr)
-def test_headers_that_cannot_be_read_do_not_hold_up_an_address(index: ModuleType, people: People, mail: Any) -> None:
-    assert failed(index, {**bounce(*recipients("a")), "mail": mail}) == []
+def test_headers_that_cannot_be_read_do_not_hold_up_an_address(module: ModuleType, people: People, mail: Any) -> None:
+    assert failed(module, {**bounce(*recipients("a")), "mail": mail}) == []
     assert people.off == ["a@example.org"]

@@ -106,9 +106,9 @@ WRITTEN: dict[str, tuple[Sender, Callable[[bytes], str]]] = {
 }
 
 
-@pytest.mark.parametrize(("sender", "written"), WRITTEN.values(), ids=WRITTEN)
-@given(raw=st.binary(max_size=200))
-def test_a_signature_is_compared_by_what_it_means(raw: bytes, sender: Sender, written: Callable[[bytes], str]) -> None:
+@given(raw=st.binary(max_size=200), name=st.sampled_from(list(WRITTEN)))
+def test_a_signature_is_compared_by_what_it_means(raw: bytes, name: str) -> None:
+    sender, written = WRITTEN[name]
     digest = hmac.new(b"secret", raw, hashlib.sha256).digest()
     verify(sender, {sender.signature_header: written(digest)}, raw, ["secret"], now=NOW)
     for other in (digest[:-1], digest + b"0", bytes([digest[0] ^ 1, *digest[1:]]), b""):
