@@ -30,7 +30,7 @@ class WebhookSource:
         signature_prefix: What stands before the signature in it.
         delivery_header: Header with the sender's id of a delivery, which stays the same when it sends it again; None
             when it gives none.
-        encoding: How the signature is written.
+        encoding: How the signature is written: ``hex`` in either case, or ``base64`` with or without padding.
         timestamp_header: Header with the time that is signed too; None when it is not.
         delivery_pointer: JSON pointer into the body to that id, for a sender that has it there.
         group_by: JSON pointer (RFC 6901) into the body to what the delivery is about; None when order does not matter.
@@ -99,7 +99,7 @@ class WebhookSource:
             path: Route of the API, such as ``/webhooks/tracker``.
             signature_header: Header with the signature.
             signature_prefix: What stands before the signature.
-            encoding: ``hex``, in lower case, or ``base64``.
+            encoding: ``hex`` in either case, or ``base64`` with or without padding.
             delivery_header: Header with the sender's id of a delivery; None: equal bodies are one delivery.
             group_by: JSON pointer to what a delivery is about, such as ``/issue/id``. Deliveries about the same thing
                 are worked on one after the other, in the order of their arrival; by default each for itself.

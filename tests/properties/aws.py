@@ -111,6 +111,8 @@ class World:
                 raise refusal("ValidationException", operation, "number")
             if name in {"Key", "Item", "ExclusiveStartKey"} or (name == "Keys" and isinstance(value, dict)):
                 self._check_keys(operation, value)
+            if name == "Item":
+                self._check_index_keys(operation, value)
             if name == "Item" and sum(len(str(part)) for _, part in _walk(value)) > _LARGEST_ITEM:
                 raise refusal("ValidationException", operation, "item size")
 
@@ -121,6 +123,13 @@ class World:
             longest = _LONGEST_SORT_KEY if name in _SORT_KEYS else _LONGEST_PARTITION_KEY
             if not isinstance(value, str) or not 0 < len(value.encode()) <= longest:
                 raise refusal("ValidationException", operation, f"key {name}")
+
+    @staticmethod
+    def _check_index_keys(operation: str, item: Mapping[str, Any]) -> None:
+        """Refuse an item whose attribute is the key of a secondary index of this library, and empty or no text."""
+        for name in {"owner", "day", "modified_at"} & set(item):
+            if not item[name].get("S"):
+                raise refusal("ValidationException", operation, f"key {name} of an index")
 
     def _dynamodb(self, operation: str, parameters: Any) -> Any:
         if operation == "GetItem":

@@ -34,16 +34,17 @@ class AppSync:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.sizes: list[int] = []
         self.url = ""
         self.answer: Callable[[dict[str, Any]], Any] = lambda _request: (200, {"successful": [], "failed": []})
 
-    def request(self, _method: str, url: str, *, body: str, headers: dict[str, str]) -> Any:
+    def request(self, _method: str, url: str, *, body: bytes, headers: dict[str, str]) -> Any:
         self.url = url
+        self.sizes.append(len(body))
         self.requests.append(json.loads(body))
         self.headers.append(headers)
         status, answer = self.answer(self.requests[-1])
-        data = json.dumps(answer).encode()
-        return MagicMock(status=status, data=data, json=lambda: answer)
+        return MagicMock(status=status, data=answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
     @property
     def events(self) -> list[str]:
@@ -127,6 +128,13 @@ def test_the_largest_event_goes_out(module: ModuleType, appsync: AppSync) -> Non
     assert appsync.events == [body]
 
 
+def test_five_large_events_of_japanese_fit_into_a_request(module: ModuleType, appsync: AppSync) -> None:
+    body = json.dumps("日" * 80_000, ensure_ascii=False)
+    assert failed(module, *(message(number, body=body) for number in range(5))) == []
+    assert appsync.events == [body] * 5
+    assert appsync.sizes[0] < 5 * 240 * 1024, "as UTF-8 and not as \\u65e5, which has twice the bytes"
+
+
 def test_only_the_events_that_appsync_names_fail(module: ModuleType, appsync: AppSync) -> None:
     appsync.answer = lambda _: (200, {"successful": [], "failed": [{"index": 1, "code": 400, "message": "no"}]})
     assert failed(module, *(message(number) for number in range(3))) == ["m1"]
@@ -152,6 +160,12 @@ def test_an_unreachable_api_fails_the_messages(module: ModuleType, appsync: AppS
 
     appsync.answer = unreachable
     assert failed(module, message(1), message(2)) == ["m1", "m2"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"\xff", b"[" * 100_000, [], {"failed": None}, {"failed": [{}]}])
+def test_an_answer_that_cannot_be_read_fails_the_messages(module: ModuleType, appsync: AppSync, answer: Any) -> None:
+    appsync.answer = lambda request: (200, answer if "1" in request["events"] else {})
+    assert failed(module, message(1), message(2, "/rooms/two")) == ["m1"]
 
 
 def test_another_endpoint_gets_what_was_signed_for_the_apis_host(
