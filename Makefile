@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -158,6 +158,9 @@ audit: $(INSTALLED) ## known vulnerabilities of what the lock files name; asks t
 
 sbom: $(INSTALLED) ## the wheel, and a CycloneDX list of what is installed with it, in dist/
 	$(BIN)/python -m tools.sbom
+
+text-rules: $(INSTALLED) ## what CloudFormation accepts in names and descriptions, from the newest resource schemas, for the embedded cloud
+	$(BIN)/uv run --quiet --isolated --no-project --with cfn-lint python tools/text_rules.py
 
 synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out

@@ -3,33 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "FileAsset", "StackArtifact"]
+from cdp_constructs.assembly.assets import AssetManifest, FileAsset
+
+__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "StackArtifact"]
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 """Where stacks go that name no Region."""
-
-
-@dataclass(frozen=True)
-class FileAsset:
-    """A file or folder that a stack expects in a bucket.
-
-    Attributes:
-        source: File or folder: in the assembly, unless it was synthesised without staging.
-        is_folder: The folder is to be zipped.
-        bucket: Name of the bucket.
-        key: Key of the object; it has the hash of the content.
-        region: Region of the bucket.
-    """
-
-    source: Path
-    is_folder: bool
-    bucket: str
-    key: str
-    region: str
 
 
 @dataclass(frozen=True)
@@ -48,8 +32,7 @@ class StackArtifact:
         tags: Tags of the stack.
         bootstrap_parameter: SSM parameter by which the template asks for the bootstrap version, if it does.
         dependencies: Artifact ids of the stacks that must be there first.
-        assets: Files that it expects in buckets.
-        docker_images: Display names of container images that it expects in a registry.
+        asset_manifests: Where its assets are listed.
     """
 
     artifact_id: str
@@ -63,8 +46,17 @@ class StackArtifact:
     tags: Mapping[str, str]
     bootstrap_parameter: str | None
     dependencies: frozenset[str]
-    assets: Sequence[FileAsset]
-    docker_images: Sequence[str]
+    asset_manifests: Sequence[AssetManifest]
+
+    @cached_property
+    def assets(self) -> Sequence[FileAsset]:
+        """Files that it expects in buckets."""
+        return tuple(file for manifest in self.asset_manifests for file in manifest.files(self.account, self.region))
+
+    @cached_property
+    def docker_images(self) -> Sequence[str]:
+        """Display names of container images that it expects in a registry."""
+        return tuple(image for manifest in self.asset_manifests for image in manifest.images())
 
     def template(self) -> dict[str, Any]:
         """Return the template as CloudFormation sees it."""

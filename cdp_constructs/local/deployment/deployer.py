@@ -102,7 +102,23 @@ def _label_of(clients: Clients, stack: DeployedStack, resource: StackResource) -
     return None if missing is None else Label(Support.EXECUTED, missing)
 
 
+def _refuse_legacy_assets(stacks: Sequence[StackArtifact]) -> None:
+    legacy = [stack.label for stack in stacks if any(map(_is_legacy, stack.template().get("Parameters", {}).items()))]
+    if legacy:
+        raise DeploymentError(
+            f"the assets of {', '.join(legacy)} are template parameters, which the legacy synthesizer writes and only "
+            "the CDK CLI fills; synthesise with `DefaultStackSynthesizer`: without `LegacyStackSynthesizer()` at the "
+            'stack, and with the context "@aws-cdk/core:newStyleStackSynthesis": true, the default of CDK v2'
+        )
+
+
+def _is_legacy(parameter: tuple[str, Mapping[str, str]]) -> bool:
+    name, definition = parameter
+    return name.startswith("AssetParameters") and "Default" not in definition
+
+
 def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
+    _refuse_legacy_assets(stacks)
     images = [f"{stack.label}: {image}" for stack in stacks for image in stack.docker_images]
     if images:
         raise DeploymentError(
@@ -191,9 +207,9 @@ def deploy(
     """Deploy the assembly; see `LocalCloud.deploy`."""
     try:
         selected = select(read_assembly(assembly), stacks)
+        if not allow_assets_outside:
+            refuse_outside(selected, assembly)
+        _refuse_what_cannot_be_deployed(clients, selected)
     except AssemblyError as error:
         raise LocalCloudError(str(error)) from error
-    if not allow_assets_outside:
-        refuse_outside(selected, assembly)
-    _refuse_what_cannot_be_deployed(clients, selected)
     return Deployment(clients, _Run(clients, parameters or {}, progress).deploy(selected))

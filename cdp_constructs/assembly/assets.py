@@ -1,0 +1,84 @@
+"""The assets of a stack: files that it expects in buckets, and container images."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdp_constructs.assembly.errors import AssemblyError
+from cdp_constructs.assembly.files import load, part
+
+__all__ = ["AssetManifest", "FileAsset"]
+
+
+@dataclass(frozen=True)
+class FileAsset:
+    """A file or folder that a stack expects in a bucket.
+
+    Attributes:
+        source: File or folder: in the assembly, unless it was synthesised without staging.
+        is_folder: The folder is to be zipped.
+        bucket: Name of the bucket.
+        key: Key of the object; it has the hash of the content.
+        region: Region of the bucket.
+    """
+
+    source: Path
+    is_folder: bool
+    bucket: str
+    key: str
+    region: str
+
+
+@dataclass(frozen=True)
+class AssetManifest:
+    """A manifest of assets, which is read when the stack is deployed: one of another stack may be missing.
+
+    Attributes:
+        folder: The folder of its assembly.
+        file: Its name there.
+    """
+
+    folder: Path
+    file: str
+
+    def files(self, account: str, region: str) -> Iterator[FileAsset]:
+        """Yield the files, for a stack of the account and the Region.
+
+        Raises:
+            AssemblyError: the manifest is missing or outside of the assembly, or has an asset that only a command could
+                make.
+        """
+
+        def resolve(text: str) -> str:
+            for name, value in (("Partition", "aws"), ("AccountId", account), ("Region", region)):
+                text = text.replace(f"${{AWS::{name}}}", value)
+            return text
+
+        for asset in self._content().get("files", {}).values():
+            source = asset["source"]
+            if "path" not in source:
+                raise AssemblyError(
+                    f"the asset {asset.get('displayName', '?')} is made by the command {source.get('executable')} at "
+                    "deployment time, which the embedded cloud does not run; give the CDK a file or a folder"
+                )
+            for destination in asset["destinations"].values():
+                yield FileAsset(
+                    source=(self.folder / source["path"]).resolve(),
+                    is_folder=source.get("packaging", "file") == "zip",
+                    bucket=resolve(destination["bucketName"]),
+                    key=resolve(destination["objectKey"]),
+                    region=resolve(destination.get("region", region)),
+                )
+
+    def images(self) -> Iterator[str]:
+        """Yield the display names of the container images.
+
+        Raises:
+            AssemblyError: the manifest is missing or outside of the assembly.
+        """
+        for image_id, image in self._content().get("dockerImages", {}).items():
+            yield image.get("displayName", image_id)
+
+    def _content(self) -> Mapping[str, Any]:
+        return load(part(self.folder, self.file))
