@@ -1,5 +1,6 @@
 """The chat's publisher: whatever an item of the table is, those around it are published."""
 
+import copy
 import json
 from typing import Any
 
@@ -30,7 +31,7 @@ def found(key: Any) -> dict[str, Any] | None:
 PUBLISHER = Subject(
     package="stacks.chat.handlers.publisher",
     environment={"TABLE_NAME": "chat", "TOPIC_ARN": TOPIC},
-    world=lambda: World(find=found, answers={"dynamodb.UpdateItem": lambda _: {"Attributes": NOTE}}),
+    world=lambda: World(find=found, answers={"dynamodb.UpdateItem": lambda _: {"Attributes": copy.deepcopy(NOTE)}}),
 )
 
 

@@ -1,0 +1,287 @@
+"""Signing keys: whatever the secret holds, a rotation ends with a key that signs, and deletes none that is in use."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.properties.aws import World, refusal
+from tests.properties.inputs import UNREADABLE, VALUES, altered, examples, texts
+from tests.properties.running import Run, Subject, running
+
+NAME, GROUP, SECRET = "SigningKeys-1111", "G0", "arn:secret"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PRIVATE = KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
+PUBLIC = (
+    KEY.public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+SEALED = {"key_group_id": GROUP, "key_pair_id": "K1", "private_key": PRIVATE, "usable_from": 0}
+
+
+class Account:
+    """A secret with its versions, and the public keys and key groups of CloudFront.
+
+    Attributes:
+        versions: By id what each version holds (text, bytes or nothing) and its labels.
+        keys: Names of public keys by id.
+        groups: Key groups by id.
+    """
+
+    def __init__(self) -> None:
+        self.versions: dict[str, tuple[str | bytes | None, set[str]]] = {}
+        self.keys = {"K0": f"{NAME}-0", "K1": f"{NAME}-1", "other": "SigningKeys-2222-1"}
+        self.groups = {GROUP: {"Name": NAME, "Items": ["K1", "K0"]}, "G9": {"Name": "other", "Items": ["other"]}}
+
+    def begin(self, *values: str | bytes | None) -> None:
+        """Have versions: the pending one, that of a rotation, and the current and the previous one with these values."""
+        labels = ({"AWSCURRENT"}, {"AWSPREVIOUS"})
+        self.versions = {f"v{number}": (value, labels[number]) for number, value in enumerate(values)}
+        self.versions["new"] = (None, {"AWSPENDING"})
+
+    def value(self, label: str, version: str | None = None) -> str | bytes | None:
+        """Return what a version holds."""
+        for name, (value, labels) in self.versions.items():
+            if label in labels and version in (None, name):
+                return value
+        return None
+
+    def world(self) -> World:
+        """Return a world with this account."""
+        operations = {
+            "secretsmanager.DescribeSecret": self._describe,
+            "secretsmanager.GetSecretValue": self._get,
+            "secretsmanager.PutSecretValue": self._put,
+            "secretsmanager.UpdateSecretVersionStage": self._promote,
+            "cloudfront.GetKeyGroup": lambda asked: self._group(asked["Id"]),
+            "cloudfront.ListKeyGroups": lambda _: {
+                "KeyGroupList": {"Items": [self._group(group) for group in self.groups]}
+            },
+            "cloudfront.UpdateKeyGroup": self._update,
+            "cloudfront.CreatePublicKey": self._make,
+            "cloudfront.GetPublicKey": lambda asked: self._key(asked["Id"]),
+            "cloudfront.DeletePublicKey": self._delete,
+            "cloudfront.ListPublicKeys": lambda _: {
+                "PublicKeyList": {"Items": [{"Id": key, "Name": name} for key, name in self.keys.items()]}
+            },
+        }
+        return World(answers=operations)
+
+    def _describe(self, _asked: Any) -> Any:
+        return {"VersionIdsToStages": {name: sorted(labels) for name, (_, labels) in self.versions.items()}}
+
+    def _get(self, asked: Any) -> Any:
+        value = self.value(asked["VersionStage"], asked.get("VersionId"))
+        if value is None:
+            raise refusal("ResourceNotFoundException", "GetSecretValue")
+        return {"SecretBinary" if isinstance(value, bytes) else "SecretString": value}
+
+    def _put(self, asked: Any) -> Any:
+        json.loads(asked["SecretString"], parse_constant=lambda constant: pytest.fail(constant))
+        self.versions[asked["ClientRequestToken"]] = (asked["SecretString"], set(asked["VersionStages"]))
+        return {}
+
+    def _promote(self, asked: Any) -> Any:
+        for _, labels in self.versions.values():
+            labels -= {"AWSPREVIOUS"}
+        if "AWSCURRENT" not in self.versions[asked["RemoveFromVersionId"]][1]:
+            raise refusal("InvalidParameterException", "UpdateSecretVersionStage")
+        self.versions[asked["RemoveFromVersionId"]][1].symmetric_difference_update({"AWSCURRENT", "AWSPREVIOUS"})
+        self.versions[asked["MoveToVersionId"]][1].add("AWSCURRENT")
+        return {}
+
+    def _group(self, group: str) -> Any:
+        if group not in self.groups:
+            raise refusal("NoSuchResource", "GetKeyGroup")
+        return {"ETag": "e", "KeyGroup": {"Id": group, "KeyGroupConfig": dict(self.groups[group])}}
+
+    def _update(self, asked: Any) -> Any:
+        if not set(asked["KeyGroupConfig"]["Items"]) <= set(self.keys):
+            raise refusal("InvalidArgument", "UpdateKeyGroup", "a public key does not exist")
+        self.groups[asked["Id"]] = asked["KeyGroupConfig"]
+        return {}
+
+    def _make(self, asked: Any) -> Any:
+        self.keys[f"K{len(self.keys)}"] = asked["PublicKeyConfig"]["Name"]
+        return {"PublicKey": {"Id": f"K{len(self.keys) - 1}"}}
+
+    def _key(self, key: str) -> Any:
+        if key not in self.keys:
+            raise refusal("NoSuchPublicKey", "GetPublicKey")
+        return {"ETag": "e", "PublicKey": {"Id": key, "PublicKeyConfig": {"EncodedKey": PUBLIC}}}
+
+    def _delete(self, asked: Any) -> Any:
+        if any(asked["Id"] in group["Items"] for group in self.groups.values()):
+            raise refusal("PublicKeyInUse", "DeletePublicKey")
+        del self.keys[asked["Id"]]
+        return {}
+
+
+ACCOUNT = Account()
+
+
+def _one_key(_module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Key pairs are told apart by their ids here: making one takes a tenth of a second.
+    monkeypatch.setattr(rsa, "generate_private_key", lambda **_: KEY)
+
+
+ROTATION = Subject(
+    package="cdp_constructs.delivery.handlers.key_rotation",
+    environment={"KEY_GROUP_NAME": NAME},
+    world=lambda: ACCOUNT.world(),
+    prepare=_one_key,
+)
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    with running(ROTATION) as started:
+        yield started
+
+
+def step(run: Run, name: Any, token: Any = "new") -> None:
+    run.call({"Step": name, "SecretId": SECRET, "ClientRequestToken": token})
+
+
+def rotate(run: Run, current: str | bytes | None, previous: str | bytes | None = None) -> dict[str, Any]:
+    """Rotate a secret with these versions; return the key that signs then."""
+    ACCOUNT.__init__()  # type: ignore[misc]
+    ACCOUNT.begin(current, previous)
+    for name in STEPS:
+        step(run, name)
+    key: dict[str, Any] = json.loads(ACCOUNT.value("AWSCURRENT") or "")
+    assert ACCOUNT.groups[GROUP]["Items"][0] == key["key_pair_id"]
+    assert (key["key_group_id"], key["private_key"]) == (GROUP, PRIVATE)
+    assert set(ACCOUNT.groups[GROUP]["Items"]) <= set(ACCOUNT.keys)
+    assert ACCOUNT.groups["G9"]["Items"] == ["other"]
+    assert "other" in ACCOUNT.keys
+    return key
+
+
+def test_the_key_before_stays_trusted(run: Run) -> None:
+    key = rotate(run, json.dumps(SEALED), json.dumps({**SEALED, "key_pair_id": "K0"}))
+    assert ACCOUNT.groups[GROUP]["Items"] == [key["key_pair_id"], "K1"]
+    assert set(ACCOUNT.keys) == {key["key_pair_id"], "K1", "other"}
+
+
+HELD = texts(SEALED) | st.binary(max_size=8) | st.none()
+PARTS: list[dict[str, Any]] = [
+    {"key_group_id": ""},
+    {"key_group_id": "/"},
+    {"key_group_id": ".."},
+    {"key_group_id": "G9"},
+    {"key_group_id": "gone"},
+    {"key_group_id": "k" * 1024},
+    {"key_pair_id": ""},
+    {"key_pair_id": "a\r\nb"},
+    {"key_pair_id": "gone"},
+    {"key_pair_id": "../x"},
+    {"private_key": ""},
+    {"private_key": "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----"},
+    {"private_key": PRIVATE[:500]},
+    {"usable_from": None},
+    {"usable_from": "soon"},
+    {"usable_from": True},
+    {"usable_from": 10**400},
+]
+
+
+def test_a_secret_that_holds_anything_gets_a_key_that_signs(run: Run) -> None:
+    @examples(40)
+    @given(current=HELD, previous=HELD)
+    def holds(current: str | bytes | None, previous: str | bytes | None) -> None:
+        rotate(run, current, previous)
+
+    for text in UNREADABLE:
+        holds = example(current=text, previous=text)(holds)
+    holds()
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: repr(part)[:40])
+def test_a_key_of_which_a_part_is_wrong_is_replaced(run: Run, part: dict[str, Any]) -> None:
+    whole = json.dumps(SEALED)
+    rotate(run, json.dumps(SEALED | part), whole)
+    rotate(run, whole, json.dumps(SEALED | part))
+    assert "K1" in ACCOUNT.keys, "the key that signed until now is gone"
+    name = next(iter(part))
+    rotate(run, json.dumps({other: value for other, value in SEALED.items() if other != name}))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"v0": {"AWSPREVIOUS"}, "new": {"AWSPENDING"}},
+        {"v0": set(), "new": {"AWSPENDING"}},
+        {"v0": {"AWSCURRENT"}, "new": set()},
+        {"v0": {"AWSCURRENT"}, "other": {"AWSPENDING"}, "new": set()},
+        {"new": {"AWSCURRENT", "AWSPENDING"}},
+        {"v0": {"AWSCURRENT", "AWSPREVIOUS", "mine"}, "new": {"AWSPENDING", "mine"}},
+    ],
+    ids=repr,
+)
+def test_versions_with_wrong_labels_lose_no_key(run: Run, labels: dict[str, set[str]]) -> None:
+    ACCOUNT.__init__()  # type: ignore[misc]
+    ACCOUNT.versions = {name: (json.dumps(SEALED), set(of)) for name, of in labels.items()}
+    for name in STEPS:
+        # Secrets Manager tries a step again, and alarms see that it fails.
+        with contextlib.suppress(ValueError):
+            step(run, name)
+    assert "K1" in ACCOUNT.keys
+    assert ACCOUNT.groups[GROUP]["Items"], "a key group without a key refuses everybody"
+    assert all(value for value, _ in ACCOUNT.versions.values())
+
+
+def test_a_step_or_version_that_does_not_exist_changes_nothing(run: Run) -> None:
+    ACCOUNT.__init__()  # type: ignore[misc]
+    ACCOUNT.begin(json.dumps(SEALED))
+
+    @examples(20)
+    @given(name=VALUES, token=VALUES)
+    def holds(name: Any, token: Any) -> None:
+        for asked in ((name, "new"), ("createSecret", token)):
+            with pytest.raises(ValueError, match="is not a (step|version) of"):
+                step(run, *asked)
+        assert not [call for call, _ in run.world.calls if not call.partition(".")[2].startswith(("Describe", "Get"))]
+
+    holds()
+
+
+def test_cloudformation_gets_one_answer_whatever_it_asks_and_the_secret_holds(run: Run) -> None:
+    asked = {"RequestType": "Create", "ResourceProperties": {"SecretId": SECRET}}
+    place = {
+        "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/Files/1111",
+        "RequestId": "request",
+        "LogicalResourceId": "SigningKeys",
+        "ResponseURL": "https://answer.example",
+    }
+
+    @examples(25)
+    @given(event=altered(asked), current=HELD)
+    @example(event={**asked, "RequestType": "Delete"}, current=None)
+    @example(event={**asked, "RequestType": "Delete", "PhysicalResourceId": "\ud800"}, current=None)
+    def holds(event: Any, current: str | bytes | None) -> None:
+        ACCOUNT.__init__()  # type: ignore[misc]
+        ACCOUNT.begin(current)
+        if "RequestType" not in event:
+            return
+        run.call({**event, **place})
+        (sent,) = [options["body"] for name, (_, options) in filter(is_put, run.world.calls)]
+        assert len(sent) < 4096
+        assert json.loads(sent)["Status"] in {"SUCCESS", "FAILED"}
+
+    holds()
+
+
+def is_put(call: tuple[str, Any]) -> bool:
+    return call[0] == "http.PUT"
