@@ -105,15 +105,17 @@ class Comparison:
         unsettled = item.get("modified_at", "") >= settled_before
         if unsettled or _state(item) == _state(seen):
             return False
-        if seen is None:
-            repaired = self._items.put(item, BEFORE_ALL, Attr("object").not_exists())
-        else:
-            repaired = self._items.put(item, seen["sequencer"], Attr("sequencer").eq(seen["sequencer"]))
+        if seen and "sequencer" in seen:
+            was = seen["sequencer"]
+            unchanged, sequencer = Attr("sequencer").eq(was), was if isinstance(was, str) else BEFORE_ALL
+        else:  # no item, or one that somebody else has written
+            unchanged, sequencer = Attr("sequencer").not_exists(), BEFORE_ALL
+        repaired = self._items.put(item, sequencer, unchanged)
         if repaired:
             logger.warning("Repaired", key=key, was=_state(seen), now=_state(item))
         return repaired
 
 
-def _state(item: dict[str, Any] | None) -> tuple[str, str] | None:
+def _state(item: dict[str, Any] | None) -> tuple[Any, Any] | None:
     """Return what tells two states of an object apart; None when there is no object."""
-    return (item["etag"], item["modified_at"]) if item and "etag" in item else None
+    return (item["etag"], item.get("modified_at")) if item and "etag" in item else None
