@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from tests.properties.aws import World, refusal
+from tests.properties.aws import World, refusal, strict_json
 from tests.properties.events import http, web_socket
 from tests.properties.inputs import TEXTS, UNREADABLE, altered, examples, texts
 from tests.properties.running import Subject, running
@@ -64,8 +64,14 @@ def test_a_wrong_broadcast_is_answered_with_its_reason(asked: dict[str, Any]) ->
         def holds(event: Any) -> None:
             answer = run.call(event)
             assert answer.get("error", "-")
-            json.dumps(answer, allow_nan=False)
+            strict_json(json.dumps(answer))
 
+        for text in TEXTS:
+            for name in asked:
+                holds = example(event={**asked, name: text})(holds)
+            holds = example(event={**asked, "arguments": {text: [text]}})(holds)
+        for event in (None, [], "broadcast", 7):
+            holds = example(event=event)(holds)
         holds()
 
 
@@ -124,6 +130,22 @@ def test_cloudformation_gets_one_answer_whatever_it_asks() -> None:
             assert json.loads(body)["Status"] in {"SUCCESS", "FAILED"}
 
         holds()
+
+
+def test_an_answer_to_cloudformation_stays_below_its_limit() -> None:
+    def refuse(_asked: Any) -> Any:
+        raise refusal("AccessDeniedException", "GetSecretValue", "because " * 1000)
+
+    subject = Subject(
+        package=VAPID_KEYS.package,
+        world=lambda: World(answers={"secretsmanager.GetSecretValue": refuse}),
+    )
+    event = {"RequestType": "Create", "ResourceProperties": {"SecretId": "secret"}}
+    with running(subject) as run:
+        run.call({**event, "StackId": "s", "RequestId": "r", "LogicalResourceId": "Keys", "ResponseURL": "https://a"})
+        (sent,) = [asked[1]["body"] for name, asked in run.world.calls if name == "http.PUT"]
+    assert json.loads(sent)["Status"] == "FAILED"
+    assert len(sent) < 4096
 
 
 @pytest.mark.parametrize(

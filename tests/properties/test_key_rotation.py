@@ -298,5 +298,18 @@ def test_cloudformation_gets_one_answer_whatever_it_asks_and_the_secret_holds(ru
     holds()
 
 
+def test_an_answer_to_cloudformation_stays_below_its_limit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_asked: Any) -> Any:
+        raise refusal("AccessDeniedException", "ListKeyGroups", "because " * 1000)
+
+    world = World(answers={"cloudfront.ListKeyGroups": refuse})
+    monkeypatch.setattr(ACCOUNT, "world", lambda: world)
+    event = {"RequestType": "Create", "ResourceProperties": {"SecretId": SECRET}}
+    run.call({**event, "StackId": "stack", "RequestId": "r", "LogicalResourceId": "Keys", "ResponseURL": "https://a"})
+    (sent,) = [options["body"] for name, (_, options) in filter(is_put, world.calls)]
+    assert json.loads(sent)["Status"] == "FAILED"
+    assert len(sent) < 4096
+
+
 def is_put(call: tuple[str, Any]) -> bool:
     return call[0] == "http.PUT"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
+from tests.properties.aws import strict_json
 from tests.properties.inputs import UNREADABLE, examples, texts
 from tests.properties.requests import REQUESTS, SUBJECTS, request
 from tests.properties.running import running
@@ -20,7 +21,7 @@ def check(answer: Any) -> None:
     assert not PYTHON.search(answer["body"] or ""), answer["body"]
     if answer["statusCode"] >= 400:
         assert answer["body"]
-    json.loads(answer["body"])
+    strict_json(answer["body"])
 
 
 @pytest.mark.parametrize("name", REQUESTS)
