@@ -10,7 +10,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import example, given
-from hypothesis import strategies as st
 
 from tests.properties.inputs import TEXTS, UNREADABLE, altered, examples, texts, written
 from tests.properties.running import Run, Subject, running

@@ -125,7 +125,15 @@ def test_a_request_of_any_kind_is_answered(route: str | None) -> None:
 
 
 # Services answer with text.
-CODES = st.sampled_from([*(text for text in TEXTS if text.isprintable() or text.isascii()), "AccessDeniedException", "ThrottlingException", "Throttling", "NotFound"])
+CODES = st.sampled_from(
+    [
+        *(text for text in TEXTS if text.isprintable() or text.isascii()),
+        "AccessDeniedException",
+        "ThrottlingException",
+        "Throttling",
+        "NotFound",
+    ]
+)
 
 
 def test_an_error_of_any_kind_has_a_word() -> None:

@@ -24,9 +24,7 @@ PRIVATE = KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
 ).decode()
 PUBLIC = (
-    KEY.public_key()
-    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    .decode()
+    KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 )
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 SEALED = {"key_group_id": GROUP, "key_pair_id": "K1", "private_key": PRIVATE, "usable_from": 0}

@@ -70,8 +70,30 @@ WRITTEN = {
     "attachment": {"pk": "ROOM#room", "sk": "ATTACHMENT#u-1"},
 }
 PARTITIONS = ("ROOM", "ROOM#", "ROOM##us-east-1", "#", "ROOM#a\x00b", "ROOM#a\r\nb", "ROOM#" + "é" * 1021)
-SORTS = ("MESSAGE", "MESSAGE#", "NEWS#1", "#", "MEMBER#a\x00b", "TYPING#a\r\nb", "ATTACHMENT#\ufffe", "CHANGE#", "x" * 1024)
-VALUES: tuple[Any, ...] = (b"\xff\xfe", {"a", "b"}, {1, 2}, "x" * 300_000, "\x00", "a\r\nb", "\ufffe", "", None, {}, [[]])
+SORTS = (
+    "MESSAGE",
+    "MESSAGE#",
+    "NEWS#1",
+    "#",
+    "MEMBER#a\x00b",
+    "TYPING#a\r\nb",
+    "ATTACHMENT#\ufffe",
+    "CHANGE#",
+    "x" * 1024,
+)
+VALUES: tuple[Any, ...] = (
+    b"\xff\xfe",
+    {"a", "b"},
+    {1, 2},
+    "x" * 300_000,
+    "\x00",
+    "a\r\nb",
+    "\ufffe",
+    "",
+    None,
+    {},
+    [[]],
+)
 
 
 @st.composite

@@ -182,7 +182,9 @@ def test_an_object_of_which_s3_says_anything_costs_only_itself() -> None:
         holds()
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if len(key.encode()) <= 1024] + ["a\x01", "a\r\nb", "\x00", "\ufffe"])
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if len(key.encode()) <= 1024] + ["a\x01", "a\r\nb", "\x00", "\ufffe"]
+)
 @pytest.mark.parametrize("prefix", ["", "u1/"])
 def test_a_key_of_any_kind_costs_only_itself(key: str, prefix: str) -> None:
     subject = replace(RECONCILIATION, environment={**RECONCILIATION.environment, "PREFIX": prefix})
@@ -214,7 +216,7 @@ WRITTEN_BY_OTHERS: dict[str, Change] = {
 
 @pytest.mark.parametrize("name", WRITTEN_BY_OTHERS)
 @pytest.mark.parametrize("exists", [True, False])
-def test_an_item_that_others_wrote_does_not_end_the_run(name: str, exists: bool) -> None:  # noqa: FBT001
+def test_an_item_that_others_wrote_does_not_end_the_run(name: str, exists: bool) -> None:
     with running(RECONCILIATION) as run:
         BUCKET.have()
         BUCKET.items[f"bucket/{BAD}"] = dict(WRITTEN_BY_OTHERS[name](indexed(BAD)))
@@ -230,7 +232,7 @@ def test_an_item_of_any_kind_does_not_end_the_run() -> None:
 
         @examples(20)
         @given(item=altered(indexed(BAD)), exists=st.booleans())
-        def holds(item: dict[str, Any], exists: bool) -> None:  # noqa: FBT001
+        def holds(item: dict[str, Any], exists: bool) -> None:
             BUCKET.have()
             BUCKET.items[f"bucket/{BAD}"] = held(item) | {"object": f"bucket/{BAD}"}
             if not exists:

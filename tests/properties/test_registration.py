@@ -1,4 +1,4 @@
-"""The hook of registrations: whatever a device sends and the allow-list has, AWS IoT gets an answer that it can read."""
+"""The hook of registrations: whatever a device sends and the allow-list has, AWS IoT gets an answer."""
 
 import json
 from collections.abc import Iterator
