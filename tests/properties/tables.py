@@ -19,20 +19,21 @@ _RANGE = re.compile(r"([#\w]+) BETWEEN (:\w+) AND (:\w+)")
 
 def held(value: Any) -> Any:
     """Return the nearest to a value that an item can hold: text in UTF-8, numbers of 38 digits, nothing infinite."""
+    nearest = value
     match value:
         case str():
-            return value.encode(errors="replace").decode()
+            nearest = value.encode(errors="replace").decode()
         case bool():
-            return value
+            pass
         case int():
-            return max(-_LARGEST_INTEGER, min(value, _LARGEST_INTEGER))
+            nearest = max(-_LARGEST_INTEGER, min(value, _LARGEST_INTEGER))
         case float():
-            return _number(value)
+            nearest = _number(value)
         case Mapping():
-            return {str(held(name)): held(inner) for name, inner in value.items()}
+            nearest = {str(held(name)): held(inner) for name, inner in value.items()}
         case list():
-            return [held(inner) for inner in value]
-    return value
+            nearest = [held(inner) for inner in value]
+    return nearest
 
 
 def _number(value: float) -> Decimal:

@@ -118,11 +118,13 @@ def test_a_function_that_asks_is_answered(name: str) -> None:
             assert answer.get("error", "-")
             strict_json(json.dumps(answer))
 
-        for value in (*TEXTS, *NUMBERS, None, [], {}):
+        values: tuple[Any, ...] = (*TEXTS, *NUMBERS, None, [], {})
+        for value in values:
             for part in asked:
                 holds = example(event={**asked, part: value})(holds)
             inside = {part: {"a": [value]} for part in ("arguments", "state") if part in asked}
             holds = example(event={**asked, **inside})(holds)
-        for event in (None, [], "send", 7):
+        events: tuple[Any, ...] = (None, [], "send", 7)
+        for event in events:
             holds = example(event=event)(holds)
         holds()

@@ -50,6 +50,13 @@ HANDLERS = {
     "stacks/iot/handlers/requests": (QUEUE, "test_batches"),
     "stacks/iot/handlers/tickets": (QUEUE, "test_batches"),
 }
+# Other code that reads what strangers, devices and viewers send.
+OTHERS = {
+    "cdp_constructs/data/_parquet.py": "test_glue",
+    "cdp_constructs/delivery/_distributions.py": "test_edge",
+    "cdp_constructs/delivery/_site_origin.py": "test_edge",
+    "devices/cdp_device/session.py": "test_callbacks",
+}
 # How a handler of a queue or a stream names its records; the others have no name for what they get.
 RECORDS = {"SQSRecord": QUEUE, "DynamoDBRecord": STREAM, 'record["kinesis"]': STREAM}
 KIT = re.compile(r"from tests\.properties\.(\w+) import")
@@ -73,6 +80,15 @@ def text_of(module: str) -> str:
 def test_every_function_is_listed() -> None:
     assert deployed()
     assert deployed() == set(HANDLERS)
+
+
+def test_every_cloudfront_function_and_table_of_records_is_listed() -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.glob("cdp_constructs/*/*.py")
+        if re.search(r"FunctionCode\.from_inline|glue\.CfnTable\(", path.read_text())
+    }
+    assert found == {name for name in OTHERS if name.startswith("cdp_constructs")}
 
 
 @pytest.mark.parametrize("folder", HANDLERS)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.properties.aws import World, refusal
+from tests.properties.aws import World, refusal, strict_json
 from tests.properties.inputs import UNREADABLE, VALUES, altered, examples, texts
 from tests.properties.running import Run, Subject, running
 
@@ -49,7 +50,7 @@ class Account:
         self.groups = {GROUP: {"Name": NAME, "Items": ["K1", "K0"]}, "G9": {"Name": "other", "Items": ["other"]}}
 
     def begin(self, *values: str | bytes | None) -> None:
-        """Have versions: the pending one, that of a rotation, and the current and the previous one with these values."""
+        """Have a version that a rotation began, and the current and the previous one with these values."""
         labels = ({"AWSCURRENT"}, {"AWSPREVIOUS"})
         self.versions = {f"{number:032}": (value, labels[number]) for number, value in enumerate(values)}
         self.versions[NEW] = (None, {"AWSPENDING"})
@@ -94,10 +95,10 @@ class Account:
         return {"SecretBinary" if isinstance(value, bytes) else "SecretString": value}
 
     def _put(self, asked: Any) -> Any:
-        json.loads(asked["SecretString"], parse_constant=lambda constant: pytest.fail(constant))
+        strict_json(asked["SecretString"])
         labels = set(asked.get("VersionStages", ["AWSCURRENT"]))
         for _, others in self.versions.values():
-            others -= labels
+            others.difference_update(labels)
         self.versions[asked["ClientRequestToken"]] = (asked["SecretString"], labels)
         return {}
 
@@ -106,8 +107,9 @@ class Account:
         if before != {asked[name] for name in ("RemoveFromVersionId",) if name in asked}:
             raise refusal("InvalidParameterException", "UpdateSecretVersionStage")
         for name, (_, labels) in self.versions.items():
-            labels -= {"AWSPREVIOUS", "AWSCURRENT"}
-            labels |= {"AWSPREVIOUS"} if name in before else set()
+            labels.difference_update({"AWSPREVIOUS", "AWSCURRENT"})
+            if name in before:
+                labels.add("AWSPREVIOUS")
         self.versions[asked["MoveToVersionId"]][1].add("AWSCURRENT")
         return {}
 
@@ -153,7 +155,7 @@ def _one_key(_module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
 ROTATION = Subject(
     package="cdp_constructs.delivery.handlers.key_rotation",
     environment={"KEY_GROUP_NAME": NAME},
-    world=lambda: ACCOUNT.world(),
+    world=ACCOUNT.world,
     prepare=_one_key,
 )
 
@@ -264,7 +266,7 @@ def test_a_step_or_version_that_does_not_exist_changes_nothing(run: Run) -> None
     @given(name=VALUES, token=VALUES)
     def holds(name: Any, token: Any) -> None:
         for asked in ((name, NEW), ("createSecret", token)):
-            with pytest.raises(ValueError, match="is not a (step|version) of"):
+            with pytest.raises(ValueError, match=r"is not a (step|version) of"):
                 step(run, *asked)
         assert not [call for call, _ in run.world.calls if not call.partition(".")[2].startswith(("Describe", "Get"))]
 
@@ -296,15 +298,15 @@ def test_cloudformation_gets_one_answer_whatever_it_asks_and_the_secret_holds(ru
     holds()
 
 
-def test_an_answer_to_cloudformation_stays_below_its_limit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_to_cloudformation_stays_below_its_limit() -> None:
     def refuse(_asked: Any) -> Any:
         raise refusal("AccessDeniedException", "ListKeyGroups", "because " * 1000)
 
-    world = World(answers={"cloudfront.ListKeyGroups": refuse})
-    monkeypatch.setattr(ACCOUNT, "world", lambda: world)
+    refused = replace(ROTATION, world=lambda: World(answers={"cloudfront.ListKeyGroups": refuse}))
     event = {"RequestType": "Create", "ResourceProperties": {"SecretId": SECRET}}
-    run.call({**event, "StackId": "stack", "RequestId": "r", "LogicalResourceId": "Keys", "ResponseURL": "https://a"})
-    (sent,) = [options["body"] for name, (_, options) in filter(is_put, world.calls)]
+    with running(refused) as run:
+        run.call({**event, "StackId": "s", "RequestId": "r", "LogicalResourceId": "Keys", "ResponseURL": "https://a"})
+        (sent,) = [options["body"] for name, (_, options) in filter(is_put, run.world.calls)]
     assert json.loads(sent)["Status"] == "FAILED"
     assert len(sent) < 4096
 

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ParamValidationError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -99,7 +100,7 @@ VALUES: tuple[Any, ...] = (
 @st.composite
 def images(draw: st.DrawFn, image: dict[str, Any]) -> dict[str, Any]:
     """Return what may be written instead of an item: altered, with other keys, or with what only DynamoDB has."""
-    bad = draw(altered(image))
+    bad: dict[str, Any] = draw(altered(image))
     # Keys are never missing, and are texts of some length.
     bad |= {name: image[name] for name in ("pk", "sk")}
     match draw(st.sampled_from(["as it is", "keys", "values"])):
@@ -163,9 +164,7 @@ def test_an_entry_whose_attribute_sns_refuses_is_given_up_alone(character: str) 
         assert check(run, {**posted("bad"), "region": f"us{character}"}) == ["2"]
 
 
-def test_an_entry_that_boto3_refuses_is_given_up_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import ParamValidationError
-
+def test_an_entry_that_boto3_refuses_is_given_up_alone() -> None:
     def take(parameters: Any) -> dict[str, Any]:
         if "bad" in repr(parameters):
             raise ParamValidationError(report="a value of another type")

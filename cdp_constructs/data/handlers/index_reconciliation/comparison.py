@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from boto3.dynamodb.conditions import Attr
+from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from ..storage_index.items import Items
 from ..storage_index.objects import Objects, text
@@ -105,11 +105,12 @@ class Comparison:
         unsettled = item.get("modified_at", "") >= settled_before
         if unsettled or _state(item) == _state(seen):
             return False
+        unchanged: ConditionBase = Attr("sequencer").not_exists()
+        sequencer = BEFORE_ALL
+        # Without one there is no item, or one that somebody else has written.
         if seen and "sequencer" in seen:
-            was = seen["sequencer"]
-            unchanged, sequencer = Attr("sequencer").eq(was), was if isinstance(was, str) else BEFORE_ALL
-        else:  # no item, or one that somebody else has written
-            unchanged, sequencer = Attr("sequencer").not_exists(), BEFORE_ALL
+            unchanged = Attr("sequencer").eq(seen["sequencer"])
+            sequencer = seen["sequencer"] if isinstance(seen["sequencer"], str) else BEFORE_ALL
         repaired = self._items.put(item, sequencer, unchanged)
         if repaired:
             logger.warning("Repaired", key=key, was=_state(seen), now=_state(item))

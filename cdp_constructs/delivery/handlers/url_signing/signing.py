@@ -68,14 +68,19 @@ def _read(provider: SecretsProvider, secret: str, **which: Any) -> Any:
         key: Any = provider.get(secret, transform="json", **which)
     except TransformParameterError:
         key = None
-    try:
-        if not all(isinstance(key[name], kind) for name, kind in _PARTS.items()):
-            raise TypeError("a part of the key has another type")
-        _rsa_signer(key["private_key"])
-    except (KeyError, TypeError, ValueError, UnsupportedAlgorithm):
-        # Nothing of the key may be in the log, not even in the chain of errors.
-        raise UnusableKeyError(f"secret {secret} holds no usable signing key; rotate it: it gets a new one") from None
+    if not _is_usable(key):
+        raise UnusableKeyError(f"secret {secret} holds no usable signing key; rotate it: it gets a new one")
     return key
+
+
+def _is_usable(key: Any) -> bool:
+    if not isinstance(key, dict) or not all(isinstance(key.get(name), kind) for name, kind in _PARTS.items()):
+        return False
+    try:
+        _rsa_signer(key["private_key"])
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 @lru_cache(maxsize=2)
