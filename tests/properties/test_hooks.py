@@ -190,3 +190,37 @@ def test_an_object_that_is_no_delivery_does_not_end_a_replay(key: str, body: byt
         assert answer["queued"] == 2
         assert run.world.did("first")
         assert run.world.did("last")
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("s3.GetObject", "NoSuchKey"),
+        ("s3.GetObject", "InvalidObjectState"),
+        ("sqs.SendMessage", "InvalidMessageContents"),
+        ("sqs.SendMessage", "InvalidParameterValue"),
+    ],
+)
+def test_a_delivery_that_can_never_be_queued_does_not_end_a_replay(operation: str, code: str) -> None:
+    names = [f"{REPLAY_PREFIX}000{number}-000-{name}.json" for number, name in enumerate(("first", "bad", "last"))]
+
+    def refuse(name: str, parameters: Any) -> None:
+        if name == operation and "-bad.json" in repr(parameters):
+            raise refusal(code, operation)
+
+    def get(parameters: Any) -> Any:
+        refuse("s3.GetObject", parameters)
+        kept = {"id": parameters["Key"], "received_at": "2026-11-24T10:00:00.000+00:00", "headers": {}, "body": "{}"}
+        return {"Body": io.BytesIO(json.dumps(kept).encode())}
+
+    def send(parameters: Any) -> Any:
+        refuse("sqs.SendMessage", parameters)
+        return {}
+
+    def world() -> World:
+        listed = {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
+        return World(answers={"s3.ListObjectsV2": listed, "s3.GetObject": get, "sqs.SendMessage": send})
+
+    with running(Subject(package=REPLAY.package, environment=REPLAY.environment, world=world)) as run:
+        answer = run.call({"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"})
+        assert (answer["queued"], answer["failed"], answer["next"]) == (2, 1, None)

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -64,7 +64,11 @@ class Account:
 
     def world(self) -> World:
         """Return a world with this account."""
-        operations = {
+        return World(answers=self.operations())
+
+    def operations(self) -> dict[str, Callable[[Any], Any]]:
+        """Return what answers the operations of both services."""
+        return {
             "secretsmanager.DescribeSecret": self._describe,
             "secretsmanager.GetSecretValue": self._get,
             "secretsmanager.PutSecretValue": self._put,
@@ -77,13 +81,12 @@ class Account:
             "cloudfront.DeleteKeyGroup": lambda asked: self.groups.pop(asked["Id"]) and {},
             "cloudfront.UpdateKeyGroup": self._update,
             "cloudfront.CreatePublicKey": self._make,
-            "cloudfront.GetPublicKey": lambda asked: self._key(asked["Id"]),
+            "cloudfront.GetPublicKey": lambda asked: self.public_key(asked["Id"]),
             "cloudfront.DeletePublicKey": self._delete,
             "cloudfront.ListPublicKeys": lambda _: {
                 "PublicKeyList": {"Items": [{"Id": key, "Name": name} for key, name in self.keys.items()]}
             },
         }
-        return World(answers=operations)
 
     def _describe(self, _asked: Any) -> Any:
         return {"VersionIdsToStages": {name: sorted(labels) for name, (_, labels) in self.versions.items()}}
@@ -132,7 +135,8 @@ class Account:
         self.keys[f"K{len(self.keys)}"] = asked["PublicKeyConfig"]["Name"]
         return {"PublicKey": {"Id": f"K{len(self.keys) - 1}"}}
 
-    def _key(self, key: str) -> Any:
+    def public_key(self, key: str) -> Any:
+        """Return a public key as CloudFront does."""
         if key not in self.keys:
             raise refusal("NoSuchPublicKey", "GetPublicKey")
         return {"ETag": "e", "PublicKey": {"Id": key, "PublicKeyConfig": {"EncodedKey": PUBLIC}}}
@@ -170,7 +174,9 @@ def step(run: Run, name: Any, token: Any = NEW) -> None:
     run.call({"Step": name, "SecretId": SECRET, "ClientRequestToken": token})
 
 
-def rotate(run: Run, current: str | bytes | None, previous: str | bytes | None = None) -> dict[str, Any]:
+def rotate(
+    run: Run, current: str | bytes | None, previous: str | bytes | None = None, *, others: Sequence[str] = ("other",)
+) -> dict[str, Any]:
     """Rotate a secret with these versions; return the key that signs then."""
     ACCOUNT.reset()
     ACCOUNT.begin(current, previous)
@@ -180,7 +186,7 @@ def rotate(run: Run, current: str | bytes | None, previous: str | bytes | None =
     assert ACCOUNT.groups[GROUP]["Items"][0] == key["key_pair_id"]
     assert (key["key_group_id"], key["private_key"]) == (GROUP, PRIVATE)
     assert set(ACCOUNT.groups[GROUP]["Items"]) <= set(ACCOUNT.keys)
-    assert ACCOUNT.groups["G9"]["Items"] == ["other"]
+    assert ACCOUNT.groups["G9"]["Items"] == list(others)
     assert "other" in ACCOUNT.keys
     return key
 
@@ -189,6 +195,31 @@ def test_the_key_before_stays_trusted(run: Run) -> None:
     key = rotate(run, json.dumps(SEALED), json.dumps({**SEALED, "key_pair_id": "K0"}))
     assert ACCOUNT.groups[GROUP]["Items"] == [key["key_pair_id"], "K1"]
     assert set(ACCOUNT.keys) == {key["key_pair_id"], "K1", "other"}
+
+
+def test_a_public_key_that_cloudfront_keeps_or_has_lost_does_not_end_a_rotation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lose(asked: Any) -> Any:
+        if asked["Id"] == "K2":
+            raise refusal("NoSuchPublicKey", "GetPublicKey")
+        return ACCOUNT.public_key(asked["Id"])
+
+    def world() -> World:
+        return World(answers={**ACCOUNT.operations(), "cloudfront.GetPublicKey": lose})
+
+    with running(replace(ROTATION, world=world)) as run:
+        reset = ACCOUNT.reset
+
+        def with_strays() -> None:
+            reset()
+            # One that another group has, and one that somebody deletes at the same moment.
+            ACCOUNT.groups["G9"]["Items"].append("K0")
+            ACCOUNT.keys["K2"] = f"{NAME}-2"
+
+        monkeypatch.setattr(ACCOUNT, "reset", with_strays)
+        rotate(run, json.dumps(SEALED), others=["other", "K0"])
+    assert {"K0", "K1"} <= set(ACCOUNT.keys)
 
 
 HELD = texts(SEALED) | st.binary(max_size=8) | st.none()

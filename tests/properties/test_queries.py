@@ -94,6 +94,7 @@ TOKENS = (
     f"2026-01-02T03:04:05Z/{'k' * 1088}",
     f"2026-01-02T03:04:05Z/{'k' * 1089}",
     f"2026-01-02T03:04:05Z/{'é' * 545}",
+    f"2026-01-02T03:04:05Z/{'é' * 1500}",
     "2026-01-02T03:04:05Z/bucket/../..",
     "2026-01-02T03:04:05Z/\x00",
     "latest",
@@ -161,6 +162,14 @@ def test_a_forged_token_is_never_handed_to_dynamodb(after: str) -> None:
         answer = ask(run, path, {**query, "after": after})
         asked = [start for name, start in run.world.calls if name == "dynamodb.Query" and "ExclusiveStartKey" in start]
         assert (answer["statusCode"] == 200) == bool(asked)
+
+
+def test_a_search_goes_on_behind_the_longest_name_of_an_object_and_no_longer_one() -> None:
+    path, query = QUERIES["found files"]
+    longest = "b" * 63 + "/" + "k" * 1024
+    with running(CHAT) as run:
+        for name, status in ((longest, 200), (longest + "k", 400), ("é" * 544, 200), ("é" * 545, 400)):
+            assert ask(run, path, {**query, "after": f"2026-01-02T03:04:05Z/{name}"})["statusCode"] == status
 
 
 PARTS = ("room", "..", "%2e%2e", "a%2Fb", "a b", "", "k" * 64, "k" * 65, "é", "a\x00", "NOTE#x", "-", "{}", "<room>")
