@@ -1,5 +1,6 @@
 """Commands: what devices reported, what sessions hold, and what other functions ask; each gets an answer."""
 
+import contextlib
 import io
 import json
 from dataclasses import replace
@@ -7,7 +8,9 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
+from stacks.iot.handlers.requests.grammar import NotUnderstoodError, read
 from tests.properties.aws import World, strict_json
 from tests.properties.events import http
 from tests.properties.inputs import NUMBERS, TEXTS, UNREADABLE, altered, examples, texts, written
@@ -128,3 +131,27 @@ def test_a_function_that_asks_is_answered(name: str) -> None:
         for event in events:
             holds = example(event=event)(holds)
         holds()
+
+
+@pytest.mark.parametrize(("command", "is_sent"), [("c" * 256, True), ("c" * 257, False), ("", False), ("a\nb", False)])
+def test_a_command_has_a_name_of_at_most_256_characters(command: str, is_sent: bool) -> None:
+    with running(SUBJECT) as run:
+        answer = run.call({"operation": "send", "thing": "A-1", "command": command})
+        assert ("error" in answer) != is_sent
+        assert ("iot-data.Publish" in [name for name, _ in run.world.calls]) == is_sent
+
+
+TITLES = ('send A-1 ping {"n": 1}', "state A-1", "send A-1 ping")
+ARGUMENTS = ("1e999", "-1e999", "NaN", '"\\ud800"', '"\ud800"', "[" * 100_000, "9" * 5000, "\x00", '{"a": 1, "a": 2}')
+
+
+def test_the_title_of_an_issue_asks_for_something_that_a_function_can_read_or_is_not_understood() -> None:
+    @examples(25)
+    @given(title=st.sampled_from([*TEXTS, *TITLES]) | altered({"n": [1]}).map(lambda value: f"send A-1 ping {value}"))
+    def holds(title: str) -> None:
+        with contextlib.suppress(NotUnderstoodError):
+            strict_json(json.dumps(read(title).event))
+
+    for text in (*ARGUMENTS, *UNREADABLE):
+        holds = example(title=f'send A-1 ping {{"n": {text}}}')(holds)
+    holds()

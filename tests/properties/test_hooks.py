@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,26 @@ def test_a_wrong_broadcast_is_answered_with_its_reason(asked: dict[str, Any]) ->
         for event in (None, [], "broadcast", 7):
             holds = example(event=event)(holds)
         holds()
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked", "code"),
+    [
+        ("iot.CreateJob", {"operation": "rollout", "command": "ping"}, "InvalidRequestException"),
+        ("iot.DescribeJob", {"operation": "progress", "job": "jobs-1"}, "ResourceNotFoundException"),
+        ("iot.CancelJob", {"operation": "cancel", "job": "jobs-1"}, "ResourceNotFoundException"),
+        ("iot-data.Publish", {"operation": "broadcast", "command": "ping"}, "RequestEntityTooLargeException"),
+        ("iot-data.Publish", {"operation": "broadcast", "command": "ping"}, "InvalidRequestException"),
+    ],
+)
+def test_what_aws_iot_refuses_of_a_broadcast_is_a_mistake_of_the_caller(
+    operation: str, asked: dict[str, Any], code: str
+) -> None:
+    def refuse(_asked: Any) -> Any:
+        raise refusal(code, operation, "because")
+
+    with running(replace(BROADCASTS, world=lambda: World(answers={operation: refuse}))) as run:
+        assert run.call(asked) == {"error": "because"}
 
 
 @pytest.mark.parametrize("text", TEXTS)
