@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.properties.aws import World, refusal, strict_json
-from tests.properties.inputs import UNREADABLE, VALUES, altered, examples, texts
+from tests.properties.inputs import VALUES, altered, examples, texts
 from tests.properties.running import Run, Subject, running
 
 NAME, GROUP, SECRET = "SigningKeys-1111", "G0", "arn:secret"
@@ -250,7 +250,7 @@ def test_a_secret_that_holds_anything_gets_a_key_that_signs(run: Run) -> None:
     def holds(current: str | bytes | None, previous: str | bytes | None) -> None:
         rotate(run, current, previous)
 
-    for text in UNREADABLE:
+    for text in ("", "null", "NaN", "[" * 100_000, '{"private_key": "x"}', "\ud800"):
         holds = example(current=text, previous=text)(holds)
     holds()
 

@@ -129,8 +129,9 @@ def check(run: Run, image: dict[str, Any]) -> list[str]:
     records = [dynamodb("1", posted("first")), dynamodb("2", image), dynamodb("3", posted("last"))]
     delivered = deliver(run, records, fails_with="FirstRecordFailedError")
     ids = [json.loads(event).get("message", {}).get("id") for event in events_of(delivered)]
-    assert {"first", "last"} <= set(ids)
-    others = [found for found in ids if found not in {"first", "last"}]
+    assert "first" in ids
+    assert "last" in ids
+    others = [found for found in ids if found not in ("first", "last")]
     assert delivered.given_up in ([], ["2"])
     assert not (delivered.given_up and others), "a record that was published was given up"
     return delivered.given_up
