@@ -127,11 +127,11 @@ def test_claims_of_any_kind_connect_nobody_or_a_user() -> None:
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
-@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 4000, "NaN", '"soon"', "[]", "null", "true"])
-def test_a_time_of_any_kind_is_an_answer(name: str, number: str) -> None:
-    claims = json.dumps(CLAIMS | {name: "?"}).replace('"?"', number)
+def test_a_time_of_any_kind_is_an_answer(name: str) -> None:
     with running(AUTHORIZATION) as run:
-        assert decide(run, offer(signed(json.dumps(HEADER), claims))) in {"Allow", "Deny"}
+        for number in ("1e999", "-1e999", "9" * 4000, "NaN", '"soon"', "[]", "null", "true"):
+            claims = json.dumps(CLAIMS | {name: "?"}).replace('"?"', number)
+            assert decide(run, offer(signed(json.dumps(HEADER), claims))) in {"Allow", "Deny"}
 
 
 def test_a_made_up_key_costs_one_request_a_minute() -> None:
