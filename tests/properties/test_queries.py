@@ -161,10 +161,10 @@ def test_a_forged_token_is_never_handed_to_dynamodb() -> None:
     with running(CHAT) as run:
         for after in (*TOKENS, PLACE[:30], PLACE.replace("2026", "2027")):
             answer = ask(run, path, {**query, "after": after})
-            begun = [
+            starts = [
                 asked for name, asked in run.world.calls if name == "dynamodb.Query" and "ExclusiveStartKey" in asked
             ]
-            assert (answer["statusCode"] == 200) == bool(begun), after
+            assert (answer["statusCode"] == 200) == bool(starts), after
 
 
 def test_a_search_goes_on_behind_the_longest_name_of_an_object_and_no_longer_one() -> None:
