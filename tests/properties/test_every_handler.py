@@ -97,3 +97,16 @@ def test_a_function_is_listed_by_what_it_is_sent(folder: str) -> None:
     kinds = {kind for name, kind in RECORDS.items() if name in code}
     kind, _ = HANDLERS[folder]
     assert kinds == ({kind} if kind in {QUEUE, STREAM} else set())
+
+
+@pytest.mark.parametrize("folder", HANDLERS)
+def test_a_function_has_its_test(folder: str) -> None:
+    _, module = HANDLERS[folder]
+    name = folder.rpartition("/")[2]
+    assert re.search(rf"handlers[./]{name}\b", text_of(module)), f"{module} does not send anything to {folder}"
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_other_code_has_its_test(path: str) -> None:
+    assert (ROOT / path).is_file()
+    assert (HERE / f"{OTHERS[path]}.py").is_file()
