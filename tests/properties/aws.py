@@ -15,6 +15,8 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from tests.properties.tables import why_refused
+
 # https://www.w3.org/TR/xml/#charsets, which SNS and SQS name for texts and attributes.
 _ALLOWED = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _LARGEST_MESSAGE = 1024 * 1024
@@ -104,6 +106,8 @@ class World:
             self.unreadable.append(error)
 
     def _check_dynamodb(self, operation: str, parameters: Any) -> None:
+        if operation == "Query" and (reason := why_refused(parameters)):
+            raise refusal("ValidationException", operation, reason)
         for name, value in _walk(parameters):
             if isinstance(value, str) and not _is_text(value):
                 raise refusal("SerializationException", operation)
@@ -249,7 +253,11 @@ def stand_in(world: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> Non
         known = client._emit_api_params(api_params=parameters, operation_model=model, context=context)
         client._serializer.serialize_to_request(known, model)
         service = client.meta.service_model.service_name
-        answer = world().answer(f"{service}.{operation}", known)
+        try:
+            answer = world().answer(f"{service}.{operation}", known)
+        except ClientError as error:
+            # As boto3 does: a class of its own for each error that the service's model has.
+            raise client.exceptions.from_code(error.response["Error"]["Code"])(error.response, operation) from None
         event = f"after-call.{client.meta.service_model.service_id.hyphenize()}.{operation}"
         client.meta.events.emit(event, http_response=None, parsed=answer, model=model, context=context)
         return answer

@@ -1,8 +1,10 @@
-"""Events as AWS sends them: of queues, streams and APIs."""
+"""Events as AWS sends them: of queues, streams, tables and APIs."""
 
 import base64
 import json
 from typing import Any
+
+from tests.properties.tables import typed
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -36,6 +38,23 @@ def kinesis(number: str, data: bytes) -> dict[str, Any]:
         },
         "eventID": f"shardId-0:{number}",
         "eventSourceARN": "arn:aws:kinesis:us-east-1:111122223333:stream/s",
+    }
+
+
+def dynamodb(number: str, image: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of a table's stream: an item that was written."""
+    return {
+        "eventID": number,
+        "eventName": "INSERT",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "SequenceNumber": number,
+            "Keys": typed({name: image[name] for name in ("pk", "sk")}),
+            "NewImage": typed(image),
+            "StreamViewType": "NEW_IMAGE",
+        },
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:111122223333:table/t/stream/s",
     }
 
 
