@@ -20,7 +20,8 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError, check_region
+from cdp_constructs.core.places import Allowed, elsewhere
+from cdp_constructs.core.validation import InvalidOptionError
 
 # All HTTP APIs of an account share the quota of a Region: by default one leaves half of it to the others.
 _HALF = apigatewayv2.ThrottleSettings(rate_limit=MOST_REQUESTS / 2, burst_limit=LARGEST_BURST / 2)
@@ -94,7 +95,6 @@ class AuthorizedApi(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         origins = check_origins(self, allowed_origins)
-        check_region(self, "alarm_topic", alarm_topic)
         limits = throttle or _HALF
         check_throttle(self, limits)
         self._scopes = checked_scopes(self, authorization_scopes)
@@ -126,6 +126,9 @@ class AuthorizedApi(Construct):
         """The alarms of this pattern, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
+    @elsewhere(
+        function=Allowed.ANYWHERE
+    )  # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-cross-account-lambda-integrations.html
     def add_routes(
         self,
         routes: "Sequence[str]",

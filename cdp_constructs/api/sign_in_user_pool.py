@@ -13,7 +13,8 @@ from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
+from cdp_constructs.core.places import check_arn
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 
 __all__ = ["SignInUserPool", "TokenIssuer"]
 
@@ -115,7 +116,6 @@ class SignInUserPool(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
         token = access_token_validity or Duration.hours(4)
         session = refresh_token_validity or days(90)
         self._check_validity(token, session)
@@ -182,6 +182,7 @@ class SignInUserPool(Construct):
         if not Token.is_unresolved(web_acl_arn) and ":regional/" not in web_acl_arn:
             fix = "Make the web ACL in the pool's Region with scope REGIONAL"
             raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}", fix)
+        check_arn(self, "web_acl_arn", web_acl_arn, fix="Give one of the pool's Region")
         from cdp_constructs.api._sign_in_web_acl import associate
 
         self._has_web_acl = True

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.tree import keep, kept
@@ -19,6 +20,7 @@ _LOG_RETENTION = Duration.days(365)
 _BLOCK_ALL = s3.BlockPublicAccess.BLOCK_ALL
 
 
+@checks_options
 def use_access_log_bucket(scope: "IConstruct", bucket: s3.IBucket) -> None:
     """Send the access logs of every bucket and distribution that this library makes in a stack to an existing bucket.
 

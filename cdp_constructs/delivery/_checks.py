@@ -11,7 +11,7 @@ from cdp_constructs.core.cdk import certificatemanager, route53, sns
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.tree import keep, kept
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration
 
 # Where CloudFront takes certificates and web ACLs from and publishes metrics, whatever the stack's Region is.
 _CLOUDFRONT_REGION = "us-east-1"
@@ -88,7 +88,6 @@ def check_user_prefix(scope: Construct, user_prefix: str) -> None:
 
 def check_alarm_topic(scope: Construct, alarm_topic: "sns.ITopic | None") -> None:
     """Refuse alarms on CloudFront's metrics where there are none."""
-    check_region(scope, "alarm_topic", alarm_topic)
     region = region_of(stack_of(scope))
     if alarm_topic is not None and not Token.is_unresolved(region) and region != _CLOUDFRONT_REGION:
         raise InvalidOptionError(

@@ -13,6 +13,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.places import Allowed, elsewhere
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
     check_alarm_topic,
@@ -82,6 +83,7 @@ class CacheDistribution(Construct):
     url: str
     """``https://<domain_name>``."""
 
+    @elsewhere(certificate=Allowed.ANY_REGION)
     def __init__(
         self,
         scope: Construct,
@@ -149,6 +151,7 @@ class CacheDistribution(Construct):
         check_path_pattern(self, path_pattern)
         return self._add(path_pattern, origin, **self._reading(cache_policy))
 
+    @elsewhere(api=Allowed.ANYWHERE)
     def add_api(
         self,
         api: "apigatewayv2.IHttpApi",
@@ -175,6 +178,7 @@ class CacheDistribution(Construct):
         host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{stack_of(self).url_suffix}"
         return self._add_below(path, lambda: origins.HttpOrigin(host))
 
+    @elsewhere(bucket=Allowed.ANYWHERE)
     def add_uploads(self, bucket: s3.IBucket, *, path: str = "/uploads") -> cloudfront.BehaviorOptions:
         """Let pages post forms of ``DirectObjectUpload`` below a path, for a site whose name is not known beforehand.
 

@@ -16,6 +16,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
 from cdp_constructs.core.options import checks_options
+from cdp_constructs.core.places import Allowed, elsewhere
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
@@ -80,6 +81,7 @@ class DirectHosting(Construct):
     origin_access_statements: tuple[iam.PolicyStatement, ...]
     """What the bucket's policy must allow; already there unless the bucket was imported."""
 
+    @elsewhere(bucket=Allowed.ANYWHERE, failover_bucket=Allowed.ANYWHERE, certificate=Allowed.ANY_REGION)
     def __init__(
         self,
         scope: Construct,
@@ -222,6 +224,7 @@ class DirectHosting(Construct):
         self._write(configuration)
         return configuration
 
+    @elsewhere(api=Allowed.ANYWHERE)
     def add_api(
         self,
         api: "apigatewayv2.IHttpApi",
@@ -233,6 +236,7 @@ class DirectHosting(Construct):
         """Let an HTTP API answer below a path of the site; see ``CacheDistribution.add_api``."""
         return self.cache.add_api(api, path=path, region=region, domain_name=domain_name)
 
+    @elsewhere(bucket=Allowed.ANYWHERE)
     def add_uploads(self, bucket: s3.IBucket, *, path: str = "/uploads") -> cloudfront.BehaviorOptions:
         """Let pages post forms of ``DirectObjectUpload`` below a path; see ``CacheDistribution.add_uploads``."""
         return self.cache.add_uploads(bucket, path=path)

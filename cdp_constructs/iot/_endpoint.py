@@ -4,7 +4,7 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs.core.cdk import certificatemanager as acm
-from cdp_constructs.core.validation import InvalidOptionError, check_region
+from cdp_constructs.core.validation import InvalidOptionError
 
 # TLS 1.3 and 1.2: https://docs.aws.amazon.com/iot/latest/developerguide/transport-security.html
 _TLS_POLICY = "IoTSecurityPolicy_TLS13_1_2_2022_10"
@@ -22,7 +22,6 @@ def add_endpoint(
         raise InvalidOptionError(
             fleet, "domain_name", "and server_certificate belong together", "Give both, or neither"
         )
-    check_region(fleet, "server_certificate", server_certificate)
     return iot.CfnDomainConfiguration(
         fleet,
         construct_id,

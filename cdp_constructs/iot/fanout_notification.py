@@ -11,7 +11,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms, sns, sqs
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_no_repetition, check_regions
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_no_repetition
 from cdp_constructs.iot._common import check_kind, check_option
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
@@ -76,7 +76,6 @@ class FanoutNotification(Construct):
         super().__init__(scope, construct_id)
         check_kind(self, kind)
         check_exclusive(self, {"fanout": fanout}, {"encryption_key": encryption_key, "removal_policy": removal_policy})
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         if fanout is not None and fanout.topic.fifo:
             fix = "Give a standard one"
             raise InvalidOptionError(self, "fanout", "is FIFO, which AWS IoT rules do not support", fix)

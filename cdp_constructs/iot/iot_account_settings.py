@@ -15,7 +15,7 @@ from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_region
+from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["IotAccountSettings"]
 
@@ -82,7 +82,6 @@ class IotAccountSettings(Construct):
             InvalidOptionError: for a second one in a stack, and an alarm topic of another Region.
         """
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
         stack = stack_of(self)
         if stack.node.try_find_child(_CHILD_OF_STACK) is not None:
             raise InvalidOptionError(

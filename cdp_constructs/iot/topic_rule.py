@@ -13,7 +13,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
-from cdp_constructs.core.validation import InvalidOptionError, check_region, check_regions
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot._common import check_option
 from cdp_constructs.iot._rule_actions import (
     Action,
@@ -86,7 +86,6 @@ class TopicRule(Construct):
         """
         super().__init__(scope, construct_id)
         check_sql(self, sql)
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self._sql = sql
         self._description = description
         self._actions: list[Action] = []
@@ -139,7 +138,6 @@ class TopicRule(Construct):
             encryption_key: The key that the queue is encrypted with. Default: the queue's, if the CDK knows it.
         """
         self._check_queue("queue", queue)
-        check_region(self, "encryption_key", encryption_key)
         self._allow(["sqs:SendMessage"], queue.queue_arn, encryption_key or queue.encryption_master_key)
         return self._add(queue_action(self.role, queue, base64=base64))
 
@@ -150,7 +148,6 @@ class TopicRule(Construct):
             topic: A standard topic.
             encryption_key: The key that the topic is encrypted with. Default: the topic's, if the CDK knows it.
         """
-        check_regions(self, {"topic": topic, "encryption_key": encryption_key})
         self._check_standard("topic", fifo=topic.fifo)
         self._allow(["sns:Publish"], topic.topic_arn, encryption_key or topic.master_key)
         return self._add(topic_action(self.role, topic))
@@ -163,7 +160,6 @@ class TopicRule(Construct):
             partition_key: A substitution template such as ``BY_THING`` of ``cdp_constructs.iot.topics``; messages of
                 one key stay in order.
         """
-        check_region(self, "stream", stream)
         self._allow(["kinesis:PutRecord"], stream.stream_arn, stream.encryption_key)
         return self._add(stream_action(self.role, stream, partition_key))
 
@@ -180,7 +176,6 @@ class TopicRule(Construct):
         if separator not in _SEPARATORS:
             fix = r"Use \n, \t, \r\n or , (https://docs.aws.amazon.com/iot/latest/developerguide/kinesis-firehose-rule-action.html)"
             raise InvalidOptionError(self, "separator", f"is {separator!r}", fix)
-        check_region(self, "delivery_stream", delivery_stream)
         actions = ["firehose:PutRecord", *(["firehose:PutRecordBatch"] if batch else [])]
         self._allow(actions, delivery_stream.delivery_stream_arn)
         return self._add(delivery_stream_action(self.role, delivery_stream, separator=separator, batch=batch))
@@ -189,7 +184,6 @@ class TopicRule(Construct):
         """Invoke a function with each message, asynchronously: its failures need a destination of their own."""
         from aws_cdk import aws_lambda as lambda_
 
-        check_region(self, "function", function)
         lambda_.CfnPermission(
             self,
             f"Invoke{len(self._actions)}",
@@ -272,7 +266,6 @@ class TopicRule(Construct):
             key.grant(self.role, *USE_KEY)
 
     def _check_queue(self, option: str, queue: "sqs.IQueue") -> None:
-        check_region(self, option, queue)
         self._check_standard(option, fifo=queue.fifo)
 
     def _check_standard(self, option: str, *, fifo: bool) -> None:

@@ -6,21 +6,22 @@ import itertools
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import jsii
-from aws_cdk import Duration, IStableStringProducer, Lazy, Token
+from aws_cdk import Duration, IStableStringProducer, Lazy, Stack, Token
+from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs import InvalidOptionError
-from tests.options.elsewhere import elsewhere
+from tests.options.elsewhere import elsewhere, lacks_place
 from tests.options.meanings import meaning_of
 from tests.options.values import MAY_BE_EMPTY, wrong_values
 
-__all__ = ["REFUSED", "Probe", "options_of_the_library", "probing"]
+__all__ = ["REFUSED", "Probe", "options_of_the_library", "options_without_meaning", "options_without_place", "probing"]
 
 REFUSED = "WithAWrongOption"
 """In the ids of constructs that were tried to be made."""
@@ -55,7 +56,7 @@ class Probe:
             values = wrong_values(hints.get(name, Any), name)
             if str in _alternatives(hints.get(name)) and name not in MAY_BE_EMPTY:
                 values += ["", " "]
-            values += elsewhere(instance, given, hints.get(name))
+            values += elsewhere(function, name, hints.get(name), _stack_of(instance, given))
             meaning = meaning_of(function.__qualname__, name)
             values += [value() if callable(value) else value for value in (meaning.wrong if meaning else ())]
             for value in values:
@@ -100,13 +101,18 @@ class Probe:
                 self.faults.append(f"{place}: accepted")
 
 
+def _stack_of(instance: Any, given: Mapping[str, Any]) -> Stack | None:
+    """Return the stack in which options are used; the scope of a new construct, or that of the instance."""
+    scope = given.get("scope") if isinstance(given.get("scope"), Construct) else instance
+    return Stack.of(scope) if isinstance(scope, Construct) else None
+
+
 def _fault(error: InvalidOptionError, name: str, *, may_be_accepted: bool | None) -> str | None:
     """Return what is wrong about a refusal."""
     message = str(error)
     if may_be_accepted and "token" not in message.lower():
         return None  # it cannot stand beside another option of the example
-    # A dependency of a health check has a name of its own: "table 'orders'".
-    if error.option.partition(" ")[0].partition(".")[0] != name:
+    if error.option.partition(".")[0] != name:
         return f"names {error.option}"
     if not _MESSAGE.fullmatch(message):
         return "has another form than <path>: <option> <what is wrong>. <how to fix it>."
@@ -156,6 +162,16 @@ def options_without_meaning() -> set[str]:
             if name != "return" and meaning_of(member.__qualname__, name) is None and _has_values(hint):
                 missing.add(f"{member.__qualname__}:{name}")
     return missing
+
+
+def options_without_place() -> set[str]:
+    """Return the options that are resources of a Region and are not tried with one of another Region."""
+    return {
+        f"{member.__qualname__}:{name}"
+        for _, _, member in _members()
+        for name, hint in typing.get_type_hints(member).items()
+        if name != "return" and lacks_place(hint)
+    }
 
 
 def _has_values(hint: Any) -> bool:

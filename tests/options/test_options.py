@@ -19,7 +19,13 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
-from tests.options.probe import Probe, options_of_the_library, options_without_meaning, probing
+from tests.options.probe import (
+    Probe,
+    options_of_the_library,
+    options_without_meaning,
+    options_without_place,
+    probing,
+)
 from tests.options.remaining import call_remaining, call_rest
 from tests.options.values import ROOT
 
@@ -128,6 +134,10 @@ def test_every_construct_checks_its_options(name: str) -> None:
 
 def test_the_table_has_every_option_of_text_and_numbers() -> None:
     assert options_without_meaning() == set()
+
+
+def test_every_resource_is_tried_from_elsewhere() -> None:
+    assert options_without_place() == set()
 
 
 @pytest.mark.parametrize("every", [SAMPLE, ALL])
