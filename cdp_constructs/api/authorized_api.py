@@ -11,11 +11,18 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs.api._checks import LARGEST_BURST, MOST_REQUESTS, check_issuer, check_throttle, checked_scopes
+from cdp_constructs.api._checks import check_issuer, checked_scopes
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import lambda_, sns
-from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
+from cdp_constructs.core.http_apis import (
+    LARGEST_BURST,
+    MOST_REQUESTS,
+    add_access_logs,
+    check_throttle,
+    name_of,
+    throttle_routes,
+)
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.paths import path_of

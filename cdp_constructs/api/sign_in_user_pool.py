@@ -46,10 +46,13 @@ class TokenIssuer:
         """Take the tokens that a user pool gives to some of its clients.
 
         Args:
-            user_pool: Created or imported, of any Region: of an imported one the Region in its ARN counts.
+            user_pool: Created or imported, of any Region: of an imported one the Region in its ARN or id counts.
             clients: The clients whose tokens are taken.
         """
-        region, pool_id = user_pool.env.region, user_pool.user_pool_id
+        pool_id = user_pool.user_pool_id
+        # An id begins with the pool's Region; the CDK takes one that is imported by its id for one of the stack's.
+        named = not Token.is_unresolved(pool_id) and "_" in pool_id
+        region = pool_id.partition("_")[0] if named else user_pool.env.region
         url = f"https://cognito-idp.{region}.{Stack.of(user_pool).url_suffix}/{pool_id}"
         return cls(url, [client.user_pool_client_id for client in clients], user_pool_id=pool_id, region=region)
 

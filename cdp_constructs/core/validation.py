@@ -1,5 +1,6 @@
 """Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -64,7 +65,8 @@ def check_range(
     # A token is a number far below every range: only what is outside is worth a question to Node.
     if low <= value <= high:
         return
-    if Token.is_unresolved(value):
+    # What is no number would end the CDK's process.
+    if math.isfinite(value) and Token.is_unresolved(value):
         if tokens:
             return
         raise InvalidOptionError(construct, option, "is a token", _NO_TOKENS)

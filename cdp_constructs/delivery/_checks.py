@@ -8,8 +8,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.cdk import certificatemanager, route53, sns
+from cdp_constructs.core.meanings import note_zone
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import days
+from cdp_constructs.core.places import check_arn
 from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError, check_duration
 
@@ -105,6 +107,7 @@ def check_web_acl(scope: Construct, web_acl_arn: str) -> None:
         raise InvalidOptionError(
             scope, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1 with scope CLOUDFRONT"
         )
+    check_arn(scope, "web_acl_arn", web_acl_arn, region=_CLOUDFRONT_REGION, fix="Give one of us-east-1")
 
 
 def check_first_web_acl(scope: Construct) -> None:
@@ -121,6 +124,7 @@ def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHo
         return
     if not domain_names:
         raise InvalidOptionError(scope, "zone", "was given without domain_names", "Give both, or neither")
+    note_zone(scope, zone)
     zone_name = zone.zone_name
     for name in domain_names:
         if Token.is_unresolved(name) or Token.is_unresolved(zone_name):

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
+from cdp_constructs.core.meanings import note_region
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.places import Allowed, elsewhere
@@ -175,6 +176,8 @@ class CacheDistribution(Construct):
         Raises:
             InvalidOptionError: when the path is malformed or was added before.
         """
+        if region is not None:
+            note_region(self, "region", region)
         host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{stack_of(self).url_suffix}"
         return self._add_below(path, lambda: origins.HttpOrigin(host))
 

@@ -15,6 +15,7 @@ from constructs import Construct
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
+from cdp_constructs.core.json_values import checked_json
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.places import Allowed, elsewhere
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
@@ -208,11 +209,11 @@ class DirectHosting(Construct):
         Everybody can read it.
 
         Args:
-            values: Its content; tokens become values.
+            values: Its content; tokens become values. None is refused as the value of a key: leave the key out.
             name: Path of the file in the site.
 
         Raises:
-            InvalidOptionError: for what is no path of a file, and when the file was added before.
+            InvalidOptionError: for what is no path of a file or no JSON, and when the file was added before.
         """
         if not _FILE.fullmatch(name) or ".." in name.split("/"):
             fix = "Use the path of a file in the site without a slash in front, such as config.json"
@@ -220,7 +221,8 @@ class DirectHosting(Construct):
         if name in self._configurations:
             fix = "Put everything into one call"
             raise InvalidOptionError(self, "name", f"is {name!r}, which was added before", fix)
-        configuration = self._configurations[name] = s3_deployment.Source.json_data(name, dict(values))
+        content = checked_json(self, "values", values)
+        configuration = self._configurations[name] = s3_deployment.Source.json_data(name, content)
         self._write(configuration)
         return configuration
 

@@ -15,7 +15,7 @@ from constructs import Construct
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, dynamodb, lambda_, s3, sns, sqs
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.http_apis import throttle_routes
+from cdp_constructs.core.http_apis import check_throttle, throttle_routes
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
@@ -112,6 +112,8 @@ class DeepHealthCheck(Construct):
         budget = time_budget or seconds(1)
         remembered = cache_for if cache_for is not None else seconds(5)
         check_paths(self, path, shallow_path)
+        limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
+        check_throttle(self, limits)
         self._check_times(budget, remembered)
         self.api = api
         self.path = path
@@ -134,7 +136,6 @@ class DeepHealthCheck(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
         routes = [add_route(self, "ShallowRoute", shallow_path), add_route(self, "DeepRoute", path)]
         throttle_routes(api, {f"GET {shallow_path}": limits, f"GET {path}": limits}, after=routes)
         add_health_alarms(self, alarm_topic)

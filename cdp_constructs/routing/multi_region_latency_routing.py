@@ -11,6 +11,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.meanings import note_zone
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
@@ -220,6 +221,7 @@ class MultiRegionLatencyRouting(Construct):
         )
 
     def _check_names(self) -> None:
+        note_zone(self, self.zone)
         zone_name = self.zone.zone_name
         if Token.is_unresolved(self.domain_name) or Token.is_unresolved(zone_name):
             return

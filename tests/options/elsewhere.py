@@ -40,7 +40,9 @@ _numbers = itertools.count()
 
 
 def _by_arn(imported: Callable[[Construct, str, str], Any], service: str, resource: str) -> Make:
-    return lambda stack, name, region, account: imported(stack, name, f"arn:aws:{service}:{region}:{account}:{resource}")
+    return lambda stack, name, region, account: imported(
+        stack, name, f"arn:aws:{service}:{region}:{account}:{resource}"
+    )
 
 
 def _of_another_stack(make: Callable[[Stack, str], Any]) -> Make:
@@ -71,9 +73,7 @@ _IMPORTED: Mapping[Any, Make] = {
     cloudwatch.Alarm: _of_another_stack(_alarm),
     dynamodb.ITable: _by_arn(dynamodb.Table.from_table_arn, "dynamodb", "table/t"),
     ec2.IVpc: _of_another_stack(lambda stack, name: ec2.Vpc(stack, name, max_azs=1, nat_gateways=0)),
-    firehose.IDeliveryStream: _by_arn(
-        firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"
-    ),
+    firehose.IDeliveryStream: _by_arn(firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"),
     kinesis.IStream: _by_arn(kinesis.Stream.from_stream_arn, "kinesis", "stream/s"),
     kms.IKey: _by_arn(kms.Key.from_key_arn, "kms", "key/k"),
     lambda_.IFunction: _by_arn(lambda_.Function.from_function_arn, "lambda", "function:f"),
