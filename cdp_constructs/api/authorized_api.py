@@ -162,7 +162,7 @@ class AuthorizedApi(Construct):
             check_throttle(self, throttle)
         if not routes:
             fix = 'Give methods and paths, such as ["GET /orders/{order}"]'
-            raise InvalidOptionError(self, "routes", "is empty", fix)
+            raise InvalidOptionError(self, "routes", "is []", fix)
         added = [self._add_route(route, function, scopes) for route in routes]
         if throttle is not None:
             throttle_routes(self.api, dict.fromkeys(routes, throttle), after=added)
@@ -186,7 +186,7 @@ class AuthorizedApi(Construct):
 
     def _add_route(self, route: str, function: "lambda_.IFunction", scopes: "Sequence[str]") -> apigatewayv2.HttpRoute:
         if not _ROUTE.fullmatch(route) or route in self._routes:
-            problem = f"has {route!r}, which is there already" if route in self._routes else f"has {route!r}"
+            problem = f"contains {route!r}, which was added before" if route in self._routes else f"contains {route!r}"
             fix = "Write a method, a space and a path that no other route has, such as GET /orders/{order}"
             raise InvalidOptionError(self, "routes", problem, fix)
         self._routes.add(route)

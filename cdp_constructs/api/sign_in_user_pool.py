@@ -217,7 +217,7 @@ class SignInUserPool(Construct):
                 self,
                 "refresh_token_validity",
                 f"is {session.to_human_string()} and access_token_validity {token.to_human_string()}",
-                "A session must be longer than the tokens that it renews, such as Duration.days(90)",
+                "Give a longer session than the tokens that it renews, such as Duration.days(90)",
             )
 
     def _add_user_pool(

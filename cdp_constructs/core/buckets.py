@@ -37,12 +37,9 @@ def use_access_log_bucket(scope: "IConstruct", bucket: s3.IBucket) -> None:
     """
     stack = Stack.of(scope)
     if stack.node.try_find_child(_LOG_BUCKET_ID) is not None or kept(stack, _EXISTING_LOG_BUCKET) is not None:
-        raise InvalidOptionError(
-            cast("Construct", stack),
-            "access log bucket",
-            "was already made by an earlier pattern of this stack, or given",
-            "Call use_access_log_bucket() once, before the first pattern",
-        )
+        problem = f"is {bucket.node.path}, but the stack has a log bucket already, given or made by an earlier pattern"
+        fix = "Call use_access_log_bucket() once, before the first pattern"
+        raise InvalidOptionError(cast("Construct", stack), "bucket", problem, fix)
     keep(stack, _EXISTING_LOG_BUCKET, bucket)
 
 

@@ -89,7 +89,7 @@ def add_function_routes(
     authorizer = authorizer or api.default_authorizer
     if authorizer is None:
         fix = "Give one, such as HttpJwtAuthorizer(…), or an API with a default authorizer, as AuthorizedApi makes it"
-        raise InvalidOptionError(scope, "authorizer", "was not given, and the API has no default authorizer", fix)
+        raise InvalidOptionError(scope, "authorizer", "is missing, and the API has no default authorizer", fix)
     integration = integrations.HttpLambdaIntegration(integration_id, function)
     added = []
     for construct_id, route in routes.items():

@@ -27,6 +27,7 @@ _DOMAIN = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)+[a-z0-9-]{{2,63}}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _IOT_CERTIFICATE = re.compile(r"arn:[\w-]+:iot:[\w-]+:\d{12}:cert/[0-9A-Za-z]+")
+_ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _PEM = re.compile(r"\s*-----BEGIN ([A-Z ]+)-----\s+[A-Za-z0-9+/=\s]+-----END \1-----\s*")
 
@@ -164,6 +165,13 @@ def _iot_certificate(value: str) -> Problem | None:
     return f"is {value!r}", fix
 
 
+def _arn(value: str) -> Problem | None:
+    # A bucket's ARN has neither Region nor account.
+    if Token.is_unresolved(value) or _ARN.fullmatch(value):
+        return None
+    return f"is {value!r}", "Use an ARN, such as arn:aws:s3:::files-of-the-shop"
+
+
 MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
     "certificate": _pem,
     "certificate_arn": _iot_certificate,
@@ -177,6 +185,7 @@ MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
     "region": _region,
     "replica_regions": _regions,
     "scope": _scope,
+    "source_arn": _arn,
     "token_header": _header,
     "variable": _variable,
     "zone": _zone,

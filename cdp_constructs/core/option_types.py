@@ -1,4 +1,4 @@
-"""What fits an annotation: one check for each type, which returns what to give instead of a value."""
+"""What fits an annotation: one check for each type, which returns what is wrong about a value, and the fix."""
 
 import functools
 import inspect
@@ -15,8 +15,12 @@ from constructs import Construct, IConstruct
 
 __all__ = ["Check", "check_of", "shown"]
 
-Check = Callable[[Any], str | None]
-"""Returns what to give instead of a value, None for one that fits."""
+Refusal = tuple[str, str]
+"""What is wrong, with the value or the entry of a list or mapping; and the fix."""
+Check = Callable[[Any], Refusal | None]
+"""Returns what is wrong about a value, None for one that fits."""
+
+_LEAVE_OUT = "Leave it out"
 
 _MAY_BE_EMPTY = {
     *("description", "comment", "separator", "where", "prefix", "after"),
@@ -47,8 +51,16 @@ def check_of(hint: Any, name: str) -> Check:
     if origin is not None:
         return _generic(hint, origin, name)
     if hint is None or hint is type(None):
-        return lambda value: None if value is None else "Leave it out"
+        return _fits(lambda value: value is None, _LEAVE_OUT)
     return _plain(hint, name)
+
+
+def _fits(fits: Callable[[Any], bool], fix: str) -> Check:
+    return lambda value: None if fits(value) else _refused(value, fix)
+
+
+def _refused(value: Any, fix: str) -> Refusal:
+    return f"is {shown(value)}", fix
 
 
 def _plain(hint: Any, name: str) -> Check:
@@ -63,24 +75,29 @@ def _plain(hint: Any, name: str) -> Check:
         return lambda _value: None
     if issubclass(hint, Enum):
         example = f"{hint.__name__}.{next(iter(hint)).name}"
-        return lambda value: None if isinstance(value, hint) else f"Give a {hint.__name__}, such as {example}"
+        return _fits(lambda value: isinstance(value, hint), f"Give a {hint.__name__}, such as {example}")
     fix = f"Give a {_name(hint)}{' that this app defines' if issubclass(hint, Resource) else ''}"
-    return lambda value: None if isinstance(value, hint) else fix
+    return _fits(lambda value: isinstance(value, hint), fix)
 
 
 def _one_of(checks: Sequence[Check]) -> Check:
-    def check(value: Any) -> str | None:
-        fixes = [one(value) for one in checks]
-        if None in fixes:
+    def check(value: Any) -> Refusal | None:
+        refusals = [one(value) for one in checks]
+        if None in refusals:
             return None
-        return ", or ".join(dict.fromkeys(fix for fix in fixes if fix and fix != "Leave it out"))
+        # None is what the option is by default.
+        found = [one for one in refusals if one is not None and one[1] != _LEAVE_OUT]
+        if len(found) == 1:
+            return found[0]
+        first, *others = dict.fromkeys(fix for _, fix in found)
+        return _refused(value, ", or ".join([first, *(f"{fix[:1].lower()}{fix[1:]}" for fix in others)]))
 
     return check
 
 
 def _literal(values: tuple[Any, ...]) -> Check:
     fix = f"Use one of {', '.join(json.dumps(value) for value in values)}"
-    return lambda value: None if value in values and type(value) in map(type, values) else fix
+    return _fits(lambda value: value in values and type(value) in map(type, values), fix)
 
 
 def _generic(hint: Any, origin: Any, name: str) -> Check:
@@ -88,50 +105,63 @@ def _generic(hint: Any, origin: Any, name: str) -> Check:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return functools.partial(_mapping, keys=check_of(arguments[0], name), values=check_of(arguments[1], name))
     if origin is Callable or not isinstance(origin, type):
-        return lambda value: None if callable(value) else "Give a function"
+        return _fits(callable, "Give a function")
     if issubclass(origin, typing.Iterable):
         inner = check_of(arguments[0], name) if arguments else lambda _value: None
         return functools.partial(_listed, inner=inner, origin=origin)
-    return lambda value: None if isinstance(value, origin) else f"Give a {_name(origin)}"
+    return _fits(lambda value: isinstance(value, origin), f"Give a {_name(origin)}")
 
 
-def _mapping(value: Any, *, keys: Check, values: Check) -> str | None:
+def _mapping(value: Any, *, keys: Check, values: Check) -> Refusal | None:
     if not isinstance(value, Mapping):
-        return 'Give a mapping, such as {"name": …}'
-    fixes = (f"For {shown(key)}: {fix}" for key, item in value.items() for fix in (keys(key), values(item)) if fix)
-    return next(fixes, None)
-
-
-def _listed(value: Any, *, inner: Check, origin: type) -> str | None:
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, origin):
-        return "Give a list" if isinstance(value, str) is False else f"Give a list: [{value!r}]"
-    if not isinstance(value, Sequence):  # an iterator would be used up
-        return None
-    return next((f"For {shown(item)}: {fix}" for item in value if (fix := inner(item))), None)
-
-
-def _text(value: Any, *, may_be_empty: bool) -> str | None:
-    if not isinstance(value, str):
-        return "Give a text"
-    return None if value.strip() or may_be_empty else "Give a text that is not empty"
-
-
-def _truth(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "Give True or False"
-
-
-def _whole_number(value: Any) -> str | None:
-    # A token is a float that no calculation gives.
-    if isinstance(value, bool) or (not isinstance(value, int) and not _is_token(value)):
-        return "Give a whole number"
+        return _refused(value, 'Give a mapping, such as {"name": …}')
+    for key, item in value.items():
+        if refusal := keys(key):
+            return _entry(refusal, "the key ")
+        if refusal := values(item):
+            problem, fix = _entry(refusal)
+            return f"{problem} for {shown(key)}", fix
     return None
 
 
-def _number(value: Any) -> str | None:
+def _listed(value: Any, *, inner: Check, origin: type) -> Refusal | None:
+    if isinstance(value, str):
+        return _refused(value, f"Give a list: [{value!r}]")
+    if isinstance(value, bytes | Mapping) or not isinstance(value, origin):
+        return _refused(value, "Give a list")
+    if not isinstance(value, Sequence):  # an iterator would be used up
+        return None
+    return next((_entry(refusal) for item in value if (refusal := inner(item))), None)
+
+
+def _entry(refusal: Refusal, what: str = "") -> Refusal:
+    """Return what is wrong about a list or a mapping, by what is wrong about an entry of it."""
+    problem, fix = refusal
+    return f"contains {what}{problem.removeprefix('is ').removeprefix('contains ')}", fix
+
+
+def _text(value: Any, *, may_be_empty: bool) -> Refusal | None:
+    if not isinstance(value, str):
+        return _refused(value, "Give a text")
+    return None if value.strip() or may_be_empty else _refused(value, "Give a text that is not empty")
+
+
+def _truth(value: Any) -> Refusal | None:
+    return None if isinstance(value, bool) else _refused(value, "Give True or False")
+
+
+def _whole_number(value: Any) -> Refusal | None:
+    # A token is a float that no calculation gives.
+    if isinstance(value, bool) or (not isinstance(value, int) and not _is_token(value)):
+        return _refused(value, "Give a whole number")
+    return None
+
+
+def _number(value: Any) -> Refusal | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return "Give a number"
+        return _refused(value, "Give a number")
     # What is no count is compared and calculated with here.
-    return "Tokens cannot be checked here: give the number itself" if _is_token(value) else None
+    return _refused(value, "Tokens cannot be checked here: give the number itself") if _is_token(value) else None
 
 
 def _is_token(value: Any) -> bool:
@@ -144,11 +174,12 @@ def _interface(hint: Any) -> Check:
     members = [name for name in members if inspect.isfunction(getattr(hint, name))] or members
     example = "Give a construct" if hint is IConstruct else f"Give a resource of the type {_name(hint)}"
 
-    def check(value: Any) -> str | None:
+    def check(value: Any) -> Refusal | None:
         if isinstance(value, str | int | float | bytes | list | tuple | dict | None):
-            return example
+            return _refused(value, example)
         # What a method of the CDK returns may be a stand-in, whose class does not have them.
-        return None if all(hasattr(type(value), name) or hasattr(value, name) for name in members) else example
+        fits = all(hasattr(type(value), name) or hasattr(value, name) for name in members)
+        return None if fits else _refused(value, example)
 
     return check
 

@@ -16,7 +16,7 @@ from aws_cdk import Token
 from constructs import Construct
 
 from cdp_constructs.core.meanings import MEANINGS, Problem
-from cdp_constructs.core.option_types import Check, check_of, shown
+from cdp_constructs.core.option_types import Check, check_of
 from cdp_constructs.core.places import Allowed, Kind, kind_of, place_problem, rule_of
 from cdp_constructs.core.validation import InvalidOptionError
 
@@ -81,8 +81,8 @@ def _checked(function: Callable[..., Any], *, of_instance: bool = True) -> Calla
 
 def _problem(option: _Option, value: Any, scope: Construct | None) -> Problem | None:
     """Return what is wrong about a value, and the fix; None when nothing is that all patterns know."""
-    if fix := option.check(value):
-        return f"is {shown(value)}", fix
+    if problem := option.check(value):
+        return problem
     if value is None:
         return None
     if option.meaning is not None and (problem := option.meaning(value)):
@@ -109,7 +109,9 @@ def _path(function: Callable[..., Any], instance: Any, given: Mapping[str, Any])
         return str(instance.node.path)
     scope = given.get("scope")
     parts = [scope.node.path] if isinstance(scope, Construct) else []
-    return "/".join(str(part) for part in (*parts, given.get("construct_id")) if part) or _owner(function, instance)
+    construct_id = given.get("construct_id")
+    parts += [construct_id] if isinstance(construct_id, str) and "/" not in construct_id else []
+    return "/".join(str(part) for part in parts if part) or _owner(function, instance)
 
 
 def _scope(function: Callable[..., Any], instance: Any, given: Mapping[str, Any]) -> Construct | None:
@@ -132,7 +134,7 @@ def _check_id(function: Callable[..., Any], instance: Any, given: Mapping[str, A
         return
     path = _path(function, instance, {**given, "construct_id": None})
     if "/" in construct_id:
-        fix = "Ids of constructs have no slash, which separates them in paths; use a hyphen"
+        fix = "Use a hyphen: ids of constructs have no slash, which separates them in paths"
         raise InvalidOptionError(path, "construct_id", f"is {construct_id!r}", fix)
     # A question to Node only for what looks like one.
     if "${" in construct_id and Token.is_unresolved(construct_id):

@@ -214,5 +214,5 @@ def concrete_region(construct: Construct) -> str:
     region = region_of(Stack.of(construct))
     if Token.is_unresolved(region):
         fix = 'Give the stack a Region: MyStack(app, "Tokyo", env=cdk.Environment(region="ap-northeast-1"))'
-        raise InvalidOptionError(construct, "env", "of the stack names no Region", fix)
+        raise InvalidOptionError(construct, "env", "is missing: the stack names no Region", fix)
     return region

@@ -17,7 +17,9 @@ _NO_TOKENS = "Tokens cannot be checked here: give the value itself"
 class InvalidOptionError(ValueError):
     """An option of a pattern cannot work on AWS.
 
-    The message names the construct's path, the option, the value it got, and a value that would work.
+    The message names the construct's path, the option, the value it got, and a value that would work. What is wrong
+    begins with ``is`` and the value, ``contains`` and an entry, ``has`` and a number, or ``was given`` and what the
+    option does not go with; an option that is needed ``is missing``. The fix begins with what to do.
     """
 
     def __init__(self, construct: "Construct | str", option: str, problem: str, fix: str) -> None:
@@ -169,7 +171,7 @@ def check_exclusive(
                 construct,
                 name,
                 f"was given together with {existing[0]}",
-                f"An existing resource is not reconfigured: leave out {name}, or {existing[0]} to have one made",
+                f"Leave out {name}: an existing resource is not reconfigured; for a new one leave out {existing[0]}",
             )
 
 

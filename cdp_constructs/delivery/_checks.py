@@ -70,9 +70,9 @@ def check_domain(
         raise InvalidOptionError(
             scope,
             "certificate",
-            f"is in {region}",
-            f"CloudFront takes certificates of us-east-1 only ({_CERTIFICATE_SOURCE}): make it in a stack of that "
-            "Region, with cross_region_references=True on both stacks",
+            f"is in {region}, but CloudFront takes certificates of us-east-1 only",
+            "Make it in a stack of us-east-1, with cross_region_references=True on both stacks "
+            f"({_CERTIFICATE_SOURCE})",
         )
 
 
@@ -84,7 +84,7 @@ def check_user_prefix(scope: Construct, user_prefix: str) -> None:
             scope,
             "user_prefix",
             f"is {user_prefix!r}",
-            'End with a slash and begin without one, such as "accepted/{sub}/"; "" lets every user see every object',
+            'Begin without a slash and end with one, such as "accepted/{sub}/"; "" lets every user see every object',
         )
 
 
@@ -95,7 +95,7 @@ def check_alarm_topic(scope: Construct, alarm_topic: "sns.ITopic | None") -> Non
         raise InvalidOptionError(
             scope,
             "alarm_topic",
-            f"was given in a stack of {region}, but CloudFront publishes its metrics in {_CLOUDFRONT_REGION} only",
+            f"is in {region}, but CloudFront publishes its metrics in {_CLOUDFRONT_REGION} only",
             f"Leave it out, and make an alarm on metric_server_errors() in a stack of {_CLOUDFRONT_REGION}",
         )
 
@@ -131,7 +131,9 @@ def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHo
             continue
         if name != zone_name and not name.endswith(f".{zone_name}"):
             fix = "Give the public hosted zone that holds every one of the names, or make their records yourself"
-            raise InvalidOptionError(scope, "domain_names", f"has {name!r}, which is not in zone {zone_name!r}", fix)
+            raise InvalidOptionError(
+                scope, "domain_names", f"contains {name!r}, which is not in zone {zone_name!r}", fix
+            )
 
 
 def check_path_prefix(scope: Construct, path: str) -> None:
@@ -162,7 +164,7 @@ def check_content_security_policy(scope: Construct, sources: "Mapping[str, Seque
     for directive, names in sources.items():
         if not _DIRECTIVE.fullmatch(directive):
             fix = 'Give lists by directive, such as {"connect-src": ["https://api.example.com"]}'
-            raise InvalidOptionError(scope, "content_security_policy", f"has {directive!r}: {names!r}", fix)
+            raise InvalidOptionError(scope, "content_security_policy", f"contains {directive!r}: {names!r}", fix)
         for source in names:
             if _SOURCE.fullmatch(source) or _WILD_HOST.fullmatch(source) or Token.is_unresolved(source):
                 continue
@@ -170,7 +172,7 @@ def check_content_security_policy(scope: Construct, sources: "Mapping[str, Seque
                 "Name hosts, such as https://api.example.com or wss://live.example.com; scripts and styles belong into "
                 "files of their own (or by hash), so that injected ones do not run"
             )
-            raise InvalidOptionError(scope, "content_security_policy", f"has {source!r} in {directive}", fix)
+            raise InvalidOptionError(scope, "content_security_policy", f"contains {source!r} in {directive}", fix)
 
 
 # What CloudFront writes itself or needs: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/understanding-response-headers-policies.html
@@ -189,7 +191,7 @@ def check_remove_headers(scope: Construct, names: Sequence[str]) -> None:
             continue
         if not _HEADER.fullmatch(name) or "*" in name:
             fix = "Name each header in full, such as x-amz-meta-owner: CloudFront knows no wildcards here"
-            raise InvalidOptionError(scope, "remove_headers", f"has {name!r}", fix)
+            raise InvalidOptionError(scope, "remove_headers", f"contains {name!r}", fix)
         if _KEPT_HEADERS.fullmatch(name.lower()):
-            fix = "CloudFront does not remove it: leave it out"
-            raise InvalidOptionError(scope, "remove_headers", f"has {name!r}", fix)
+            fix = "Leave it out: CloudFront does not remove it"
+            raise InvalidOptionError(scope, "remove_headers", f"contains {name!r}", fix)

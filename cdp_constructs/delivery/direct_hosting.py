@@ -155,7 +155,7 @@ class DirectHosting(Construct):
         folder = Path(folder)
         if not (folder / _INDEX).is_file():
             fix = f"Build the site before the app is synthesised, and name the folder with its {_INDEX}"
-            raise InvalidOptionError(self, "folder", f"{str(folder)!r} has no {_INDEX}", fix)
+            raise InvalidOptionError(self, "folder", f"is {str(folder)!r}, which has no {_INDEX}", fix)
         if self._pages:
             raise InvalidOptionError(self, "folder", f"is {str(folder)!r}, a second one", "Give a site one folder")
         keep_files(self._page_function, folder, single_page=self._single_page)

@@ -19,9 +19,10 @@ def add_endpoint(
 ) -> iot.CfnDomainConfiguration:
     """Add an endpoint that takes MQTT with client certificates over TLS 1.2 and 1.3, and nothing else."""
     if (domain_name is None) != (server_certificate is None):
-        raise InvalidOptionError(
-            fleet, "domain_name", "and server_certificate belong together", "Give both, or neither"
-        )
+        given, other = "domain_name", "server_certificate"
+        if domain_name is None:
+            given, other = other, given
+        raise InvalidOptionError(fleet, given, f"was given without {other}", "Give both, or neither")
     return iot.CfnDomainConfiguration(
         fleet,
         construct_id,

@@ -78,7 +78,9 @@ class FanoutNotification(Construct):
         check_exclusive(self, {"fanout": fanout}, {"encryption_key": encryption_key, "removal_policy": removal_policy})
         if fanout is not None and fanout.topic.fifo:
             fix = "Give a standard one"
-            raise InvalidOptionError(self, "fanout", "is FIFO, which AWS IoT rules do not support", fix)
+            raise InvalidOptionError(
+                self, "fanout", f"is {fanout.node.path}, whose topic is FIFO, which AWS IoT rules do not support", fix
+            )
         self.fanout = fanout or SnsSqsFanout(
             self, "Fanout", encryption_key=encryption_key, alarm_topic=alarm_topic, removal_policy=removal_policy
         )
@@ -161,8 +163,8 @@ class FanoutNotification(Construct):
         for context in contexts or ():
             if context not in self._contexts:
                 raise InvalidOptionError(
-                    self, "contexts", f"contains {context!r}", f"The fleet has {', '.join(self._contexts)}"
+                    self, "contexts", f"contains {context!r}", f"Use some of the fleet's: {', '.join(self._contexts)}"
                 )
         for thing in things or ():
-            check_option(self, "things", thing, lambda _name, value: check_thing(value))
+            check_option(self, "things", thing, lambda _name, value: check_thing(value), listed=True)
         return policy

@@ -84,9 +84,8 @@ class IotAccountSettings(Construct):
         super().__init__(scope, construct_id)
         stack = stack_of(self)
         if stack.node.try_find_child(_CHILD_OF_STACK) is not None:
-            raise InvalidOptionError(
-                self, "scope", "already has account-wide settings", "Add them once per account and Region"
-            )
+            problem = f"is in stack {stack.node.path}, which has account-wide settings already"
+            raise InvalidOptionError(self, "scope", problem, "Add them once per account and Region")
         Construct(stack, _CHILD_OF_STACK)
         self._log_retention = log_retention
         self.log_group = self._log(log_level, removal_policy) if log_level is not None else None

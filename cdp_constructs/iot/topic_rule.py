@@ -245,12 +245,8 @@ class TopicRule(Construct):
 
     def _add(self, action: Action) -> Action:
         if len(self._actions) == _MOST_ACTIONS:
-            raise InvalidOptionError(
-                self,
-                "actions",
-                f"get number {_MOST_ACTIONS + 1}",
-                f"A rule has at most {_MOST_ACTIONS}; add a second rule on the same topics ({_QUOTAS})",
-            )
+            fix = f"Use at most {_MOST_ACTIONS}, and a second rule on the same topics ({_QUOTAS})"
+            raise InvalidOptionError(self, "actions", f"has {_MOST_ACTIONS + 1} entries", fix)
         self._actions.append(action)
         self.rule.topic_rule_payload = self._payload()
         return action

@@ -167,7 +167,7 @@ class QueueConsumer:
             raise InvalidOptionError(
                 path,
                 "visibility_timeout",
-                "is not given, and the function's timeout is not known",
+                "is missing, and the function's timeout is not known",
                 f"Give six times the function's timeout, and batching_window on top ({_SQS_SOURCE})",
             )
 

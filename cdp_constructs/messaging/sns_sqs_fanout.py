@@ -45,7 +45,7 @@ class SnsSqsFanout(Construct):
     """Receives the alarms."""
 
     @elsewhere(
-        topic="Create the fan-out in the topic's Region, and use add_remote_subscriber for queues of the other one"
+        topic="Make the fan-out in the topic's Region, and use add_remote_subscriber for queues of the other one"
     )
     def __init__(
         self,

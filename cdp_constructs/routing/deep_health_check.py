@@ -255,12 +255,12 @@ class DeepHealthCheck(Construct):
 
     def _add_dependency(self, name: str, kind: str, target: str, *, hard: bool, **more: Any) -> HealthDependency:
         if not _NAME.fullmatch(name) or name in self._names:
-            problem = f"is {name!r}, which is taken" if name in self._names else f"is {name!r}"
+            problem = f"is {name!r}, which was added before" if name in self._names else f"is {name!r}"
             fix = "Use a unique name of lower-case letters, digits and hyphens, at most 32; it is public"
             raise InvalidOptionError(self, "name", problem, fix)
         if len(self._names) == _MOST_DEPENDENCIES:
-            fix = f"A check takes {_MOST_DEPENDENCIES}: leave out what the others depend on, or add a second check"
-            raise InvalidOptionError(self, "name", f"is {name!r}, one dependency too many", fix)
+            fix = f"Use at most {_MOST_DEPENDENCIES}: leave out what the others depend on, or add a second check"
+            raise InvalidOptionError(self, "name", f"is {name!r}, dependency number {_MOST_DEPENDENCIES + 1}", fix)
         self._names.append(name)
         entry = {"name": name, "kind": kind, "target": target, "hard": hard, **more}
         self.function.add_environment(f"DEPENDENCY_{len(self._names):02}", stack_of(self).to_json_string(entry))

@@ -238,7 +238,7 @@ class MultiRegionLatencyRouting(Construct):
             raise InvalidOptionError(
                 self,
                 "api",
-                "has its execute-api endpoint disabled, which is what the health check asks",
+                f"is {self.api.node.path}, whose execute-api endpoint is disabled, which is what the health check asks",
                 "Leave disable_execute_api_endpoint out of the HttpApi",
             )
 

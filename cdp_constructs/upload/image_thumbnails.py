@@ -211,7 +211,8 @@ class ImageThumbnails(Construct):
             raise InvalidOptionError(
                 f"{scope.node.path}/{construct_id}",
                 "folder",
-                f"{str(folder)!r} has " + (f"Pillow for another target ({found[0]})" if found else "no Pillow"),
+                f"is {str(folder)!r}, which has "
+                + (f"Pillow for another target ({found[0]})" if found else "no Pillow"),
                 f"Run: pip install --only-binary :all: --python-version {version} --platform manylinux_2_28_aarch64 "
                 f"--target {folder}/python pillow",
             )

@@ -201,9 +201,8 @@ class WebhookAutomation(Construct):
 
     def _check(self, consumer: QueueConsumer, limits: apigatewayv2.ThrottleSettings) -> None:
         if consumer.function is None:
-            raise InvalidOptionError(
-                self, "consumer", "has no function", "Give QueueConsumer the function that works on deliveries"
-            )
+            fix = "Give QueueConsumer the function that works on deliveries"
+            raise InvalidOptionError(self, "consumer.function", "is missing", fix)
         consumer.check_fifo(path_of(self))
         rate, burst = limits.rate_limit, limits.burst_limit
         for value, unit, most in ((rate, "requests a second", 300), (burst, "requests of burst", 5000)):

@@ -371,7 +371,7 @@ def test_throttling_of_a_route_is_checked_too() -> None:
             {"refresh_token_validity": Duration.minutes(59)},
             r"refresh_token_validity is 59 minutes. Use 1 hour to",
         ),
-        ({"refresh_token_validity": Duration.hours(4)}, r"A session must be longer than the tokens"),
+        ({"refresh_token_validity": Duration.hours(4)}, r"Give a longer session than the tokens"),
         ({"rate_limit": 9}, r"rate_limit is 9 requests\. Use 10 to 2,000,000,000 requests"),
     ],
 )

@@ -289,7 +289,7 @@ def test_second_table_under_the_same_variable_is_refused() -> None:
     stack = Stack()
     function = server(stack)
     StateSharing(stack, "Rooms").share_with(function, groups=["ROOM"])
-    with pytest.raises(InvalidOptionError, match=r"already has a shared STATE_TABLE. Give another variable"):
+    with pytest.raises(InvalidOptionError, match=r"is 'STATE_TABLE', which .* has already. Give another variable"):
         StateSharing(stack, "Sessions").share_with(function, groups=["USER"])
 
 

@@ -26,7 +26,7 @@ from tests.options.probe import (
     options_without_place,
     probing,
 )
-from tests.options.remaining import call_remaining, call_rest
+from tests.options.remaining import call_functions, call_remaining, call_rest
 from tests.options.values import ROOT
 
 EXAMPLES = sorted(file.stem for file in (ROOT / "docs/examples").glob("*.py") if "def build(" in file.read_text())
@@ -83,7 +83,13 @@ class Trials:
 
     def of_the_rest(self, every: int) -> list[str]:
         """Return the faults of what no example uses."""
-        return self._once("", every, lambda app, _probe: call_rest(_stack(app)))
+
+        def build(app: App, probe: Probe) -> None:
+            stack = _stack(app)
+            call_rest(stack)
+            call_functions(stack, probe)
+
+        return self._once("", every, build)
 
     def _once(self, name: str, every: int, build: Callable[[App, Probe], None]) -> list[str]:
         if (name, every) not in self._faults:
