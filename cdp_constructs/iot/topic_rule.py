@@ -1,12 +1,9 @@
 """TopicRule: an AWS IoT rule that loses nothing."""
 
-from collections.abc import Sequence
-
-import jsii
-from aws_cdk import Annotations, Duration, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
-from constructs import Construct, IValidation
+from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kinesis, kms, lambda_, sns, sqs
@@ -20,6 +17,7 @@ from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot._common import check_option
 from cdp_constructs.iot._rule_actions import (
     Action,
+    HasAction,
     delivery_stream_action,
     function_action,
     queue_action,
@@ -115,7 +113,7 @@ class TopicRule(Construct):
         self.rule = iot.CfnTopicRule(self, "Rule", topic_rule_payload=self._payload())
         self.rule.node.add_dependency(self.role)
         self.rule_name = self.rule.ref
-        self.node.add_validation(_HasAction(self, self._actions))
+        self.node.add_validation(HasAction(self, self._actions))
         add_alarm(
             self,
             "LostMessagesAlarm",
@@ -272,20 +270,3 @@ class TopicRule(Construct):
         if fifo:
             # https://docs.aws.amazon.com/iot/latest/developerguide/sqs-rule-action.html and sns-rule-action.html
             raise InvalidOptionError(self, option, "is FIFO, which AWS IoT rules do not support", "Give a standard one")
-
-
-@jsii.implements(IValidation)
-class _HasAction:
-    """Warns at synthesis of a rule without an action, which AWS IoT accepts: its messages go nowhere."""
-
-    def __init__(self, rule: TopicRule, actions: Sequence[Action]) -> None:
-        self._rule = rule
-        self._actions = actions
-
-    def validate(self) -> list[str]:
-        if not self._actions:
-            Annotations.of(self._rule).add_warning_v2(
-                "cdp-constructs:RuleWithoutAction",
-                "The rule has no action, so that its messages go nowhere. Call one of its add_ methods.",
-            )
-        return []

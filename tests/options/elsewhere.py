@@ -94,7 +94,13 @@ _OF_ANY_ACCOUNT = {kms.IKey, lambda_.ILayerVersion, sns.ITopic}
 """Their policies can let other accounts use them."""
 
 
-_IN_NO_REGION: set[Any] = {cloudfront.ICachePolicy, cloudfront.IFunction, cognito.IUserPool, iam.IRole}
+_IN_NO_REGION: set[Any] = {
+    cloudfront.ICachePolicy,
+    cloudfront.IFunction,
+    cognito.IUserPool,
+    cognito.IUserPoolClient,
+    iam.IRole,
+}
 """Global; and what a token issuer of any Region is made of."""
 
 

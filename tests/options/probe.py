@@ -15,22 +15,14 @@ import jsii
 from aws_cdk import Duration, IStableStringProducer, Lazy, Stack, Token
 from constructs import Construct
 
-import cdp_constructs
 from cdp_constructs import InvalidOptionError
-from tests.options.elsewhere import elsewhere, lacks_place
+from tests.options.elsewhere import elsewhere
 from tests.options.form import MESSAGE
 from tests.options.meanings import meaning_of
+from tests.options.signatures import members_of_the_library
 from tests.options.values import MAY_BE_EMPTY, wrong_values
 
-__all__ = [
-    "REFUSED",
-    "Probe",
-    "functions_of_the_library",
-    "options_of_the_library",
-    "options_without_meaning",
-    "options_without_place",
-    "probing",
-]
+__all__ = ["REFUSED", "Probe", "probing"]
 
 REFUSED = "WithAWrongOption"
 """In the ids of constructs that were tried to be made."""
@@ -167,63 +159,11 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) or (hint,)
 
 
-def options_of_the_library() -> set[str]:
-    """Return the constructors and public methods that have options."""
-    return {member.__qualname__ for _, _, member in _members() if len(inspect.signature(member).parameters) > 1} | {
-        function.__qualname__ for function in functions_of_the_library()
-    }
-
-
-def functions_of_the_library() -> list[Callable[..., Any]]:
-    """Return the public functions and static methods that have options."""
-    values = [getattr(cdp_constructs, name) for name in cdp_constructs.__all__]
-    owners = [owner for owner in values if inspect.isclass(owner)]
-    members = [member for owner in owners for member in vars(owner).values()]
-    methods = [member.__func__ for member in members if isinstance(member, staticmethod)]
-    return [one for one in (*values, *methods) if inspect.isfunction(one) and hasattr(one, "__wrapped__")]
-
-
-def options_without_meaning() -> set[str]:
-    """Return the options whose values are texts, numbers or durations and that have no entry in the table."""
-    missing = set()
-    for _, _, member in _members():
-        for name, hint in typing.get_type_hints(member).items():
-            if name != "return" and meaning_of(member.__qualname__, name) is None and _has_values(hint):
-                missing.add(f"{member.__qualname__}:{name}")
-    return missing
-
-
-def options_without_place() -> set[str]:
-    """Return the options that are resources of a Region and are not tried with one of another Region."""
-    return {
-        f"{member.__qualname__}:{name}"
-        for _, _, member in _members()
-        for name, hint in typing.get_type_hints(member).items()
-        if name != "return" and lacks_place(hint)
-    }
-
-
-def _has_values(hint: Any) -> bool:
-    if typing.get_origin(hint) is typing.Literal:
-        return False
-    return hint in {str, int, float, Duration} or any(_has_values(one) for one in typing.get_args(hint))
-
-
-def _members() -> Iterator[tuple[type, str, Callable[..., Any]]]:
-    for public in cdp_constructs.__all__:
-        owner = getattr(cdp_constructs, public)
-        for name, found in list(vars(owner).items()) if inspect.isclass(owner) else ():
-            member = found.__func__ if isinstance(found, classmethod) else found
-            # What `checks_options` wraps has the options of users.
-            if inspect.isfunction(member) and hasattr(member, "__wrapped__"):
-                yield owner, name, member
-
-
 @contextmanager
 def probing(seen: set[str], *, every: int = 1) -> Iterator[Probe]:
     """Try every constructor and public method of the library when it is first called, and remember which."""
     probe = Probe(seen=seen, every=every)
-    originals = list(_members())
+    originals = list(members_of_the_library())
     members = {(owner, name): vars(owner)[name] for owner, name, _ in originals}
     for owner, name, member in originals:
         probed = _probed(probe, member)

@@ -30,7 +30,8 @@ from cdp_constructs import (
     WebApplicationFirewall,
     WebhookSource,
 )
-from tests.options.probe import Probe, functions_of_the_library
+from tests.options.probe import Probe
+from tests.options.signatures import functions_of_the_library
 
 __all__ = ["call_functions", "call_remaining", "call_rest"]
 

@@ -19,14 +19,9 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
-from tests.options.probe import (
-    Probe,
-    options_of_the_library,
-    options_without_meaning,
-    options_without_place,
-    probing,
-)
+from tests.options.probe import Probe, probing
 from tests.options.remaining import call_functions, call_remaining, call_rest
+from tests.options.signatures import options_of_the_library, options_without_meaning, options_without_place
 from tests.options.values import ROOT
 
 EXAMPLES = sorted(file.stem for file in (ROOT / "docs/examples").glob("*.py") if "def build(" in file.read_text())
