@@ -17,11 +17,12 @@ def checked_scopes(construct: Construct, scopes: Sequence[str]) -> list[str]:
     """Return scopes as a list.
 
     Raises:
-        InvalidOptionError: for a string instead of a list, or a scope that no token can have.
+        InvalidOptionError: for a scope that no token can have.
     """
-    if isinstance(scopes, str) or not all(_SCOPE.fullmatch(scope) for scope in scopes):
-        fix = 'Give a list of scopes without spaces, such as ["aws.cognito.signin.user.admin"]'
-        raise InvalidOptionError(construct, "authorization_scopes", f"is {scopes!r}", fix)
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            fix = "Use scopes without spaces, such as aws.cognito.signin.user.admin"
+            raise InvalidOptionError(construct, "authorization_scopes", f"contains {scope!r}", fix)
     return list(scopes)
 
 

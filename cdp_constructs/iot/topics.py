@@ -181,6 +181,6 @@ def _check_size(topic: str) -> str:
         raise InvalidTopicError(f"topic {topic!r} has {slashes} slashes; use at most {_MOST_SLASHES} ({_QUOTAS})")
     if len(topic.encode()) > _MOST_BYTES:
         raise InvalidTopicError(
-            f"topic {topic!r} has {len(topic.encode())} bytes; AWS IoT takes {_MOST_BYTES} ({_QUOTAS})"
+            f"topic {topic!r} has {len(topic.encode())} bytes; use at most {_MOST_BYTES} ({_QUOTAS})"
         )
     return topic

@@ -253,7 +253,7 @@ def test_one_layer_serves_all_functions_of_a_stack(synthesis: Synthesis) -> None
         ("ROOM", "groups is 'ROOM'. Give a list"),
         (["ROOM#"], "groups contains 'ROOM#'"),
         (["*"], r"groups contains '\*'"),
-        ([""], r"groups is \[''\]\. For '': Give a text that is not empty"),
+        ([""], r"groups contains ''\. Give a text that is not empty"),
     ],
 )
 def test_wrong_groups_are_refused(groups: Any, message: str) -> None:

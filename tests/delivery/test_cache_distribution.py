@@ -209,7 +209,7 @@ def test_sources_that_undo_the_policy_are_refused(source: str) -> None:
 @pytest.mark.parametrize(
     ("sources", "fix"),
     [
-        ({"connect-src": "https://a.example.com"}, "For 'connect-src': Give a list"),
+        ({"connect-src": "https://a.example.com"}, "contains 'https://a.example.com' for 'connect-src'. Give a list"),
         ({"connect src": []}, "Give lists by directive"),
     ],
 )

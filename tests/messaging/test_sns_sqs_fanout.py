@@ -649,7 +649,7 @@ def test_a_fifo_topic_takes_100_subscriptions(cdk_app: App) -> None:
     fanout = SnsSqsFanout(Stack(cdk_app, "Full"), "Messages", fifo=True)
     fanout._quotas.subscriptions = 99  # 100 subscribers would take half a minute to make
     fanout.add_subscriber("Last")
-    with pytest.raises(InvalidOptionError, match="FIFO topic takes 100"):
+    with pytest.raises(InvalidOptionError, match=r"the topic gets subscription number 101. Use at most 100"):
         fanout.add_subscriber("Refused")
 
 
