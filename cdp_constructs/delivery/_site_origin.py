@@ -64,7 +64,7 @@ def keep_files(function: cloudfront.Function, folder: Path, *, single_page: bool
     )
     code = _page_code(files, single_page=single_page)
     if len(code) > _LARGEST_FUNCTION:
-        problem = f"has {len(files)} files without an extension, whose names do not fit into a CloudFront Function"
+        problem = f"contains {len(files)} files without an extension, whose names do not fit into a CloudFront Function"
         fix = "Give most of them an extension: what has none is a page of the site"
         raise InvalidOptionError(function, "folder", problem, fix)
     resource = cast("cloudfront.CfnFunction", function.node.default_child)

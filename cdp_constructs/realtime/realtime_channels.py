@@ -19,7 +19,6 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
-from cdp_constructs.core.validation import check_region, check_regions
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace
 from cdp_constructs.realtime._events_api import add_events_api, events_metric
@@ -81,7 +80,6 @@ class RealtimeChannels(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self.issuer = issuer
         self.encryption_key = encryption_key
         self._alarm_topic = alarm_topic
@@ -124,7 +122,6 @@ class RealtimeChannels(Construct):
             InvalidOptionError: for a name that is not a segment, or is taken.
         """
         check_namespace(self, name, self._namespaces)
-        check_region(self, "subscribe_handler", subscribe_handler)
         namespace = make_namespace(
             Construct(self, name),
             self.api,

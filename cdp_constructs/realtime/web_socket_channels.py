@@ -20,7 +20,7 @@ from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import check_exclusive, check_region, check_regions
+from cdp_constructs.core.validation import check_exclusive
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_issuer, check_namespace
 from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
@@ -103,7 +103,6 @@ class WebSocketChannels(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        check_regions(self, {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic})
         check_issuer(self, issuer)
         self.issuer = issuer
         self._alarm_topic = alarm_topic
@@ -162,7 +161,6 @@ class WebSocketChannels(Construct):
             InvalidOptionError: for a name that is not a segment, or is taken.
         """
         check_namespace(self, name, self._namespaces)
-        check_region(self, "subscribe_handler", subscribe_handler)
         namespace = WebSocketNamespace(name, subscribe_handler, self.stage, self._subscriptions)
         self._namespaces[name] = namespace
         handlers = {known: item.subscribe_handler.function_arn for known, item in self._namespaces.items()}

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Self
 
+from aws_cdk import Token
+
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.validation import InvalidOptionError
 
@@ -110,10 +112,10 @@ class WebhookSource:
         return cls(
             path=path,
             scheme="hmac-sha256",
-            signature_header=signature_header.lower(),
+            signature_header=_lower(signature_header),
             signature_prefix=signature_prefix,
             encoding=encoding,
-            delivery_header=delivery_header.lower() if delivery_header is not None else None,
+            delivery_header=_lower(delivery_header) if delivery_header is not None else None,
             group_by=group_by,
             # Without ids equal bodies are one delivery anyway.
             equal_bodies_are_replays=equal_bodies_are_replays and delivery_header is not None,
@@ -132,7 +134,7 @@ class WebhookSource:
             header_prefix: How the names of the three headers begin; ``svix`` for senders that use Svix's names.
             group_by: JSON pointer to what a delivery is about; see ``hmac_sha256``.
         """
-        prefix = header_prefix.lower()
+        prefix = _lower(header_prefix)
         return cls(
             path=path,
             scheme="standard-webhooks",
@@ -167,9 +169,9 @@ class WebhookSource:
         return cls(
             path=path,
             scheme="shared-token",
-            signature_header=token_header.lower(),
+            signature_header=_lower(token_header),
             signature_prefix="",
-            delivery_header=delivery_header.lower() if delivery_header is not None else None,
+            delivery_header=_lower(delivery_header) if delivery_header is not None else None,
             group_by=group_by,
         )
 
@@ -196,3 +198,8 @@ class WebhookSource:
             group_by=group_by,
             delivery_pointer=delivery_pointer,
         )
+
+
+def _lower(header: str) -> str:
+    """Write a header's name as API Gateway gives it; a token stays one, to be refused as such."""
+    return header if Token.is_unresolved(header) else header.lower()

@@ -187,7 +187,7 @@ def test_a_site_with_too_many_such_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.html").touch()
     for number in range(400):
         (tmp_path / f"a-file-with-a-long-name-{number}").touch()
-    with pytest.raises(InvalidOptionError, match=r"folder has 400 files without an extension.*Give most of them"):
+    with pytest.raises(InvalidOptionError, match=r"folder contains 400 files without an extension.*Give most of them"):
         DirectHosting(Stack(), "Web").add_site(tmp_path)
 
 
@@ -217,7 +217,7 @@ def test_calls_to_the_api_go_through_the_same_name(synthesis: Synthesis) -> None
 
 def test_a_site_has_an_index_and_one_folder(tmp_path: Path) -> None:
     web = DirectHosting(Stack(App(), "Stack"), "Web")
-    with pytest.raises(InvalidOptionError, match=r"folder '.*' has no index\.html\. Build the site before"):
+    with pytest.raises(InvalidOptionError, match=r"folder is '.*', which has no index\.html\. Build the site before"):
         web.add_site(tmp_path)
     web.add_site(example.SITE)
     with pytest.raises(InvalidOptionError, match=r"a second one"):

@@ -248,9 +248,9 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (
             noticing(push_services=["10.0.0.1"]),
-            "chat: notices.push_services has '10.0.0.1'. Use a host name such as fcm.googleapis.com, or *.push.apple",
+            "chat: notices.push_services contains '10.0.0.1'. Use a host name such as fcm.googleapis.com, or *.push",
         ),
-        (noticing(push_services=[]), "chat: notices.push_services is empty. Name at least one host, or leave it out."),
+        (noticing(push_services=[]), "chat: notices.push_services is []. Name at least one host, or leave it out."),
         (noticing(web_push="yes"), "chat: notices.web_push is 'yes'"),
         (
             noticing(sender="Chat <chat@mail.example.com>"),
