@@ -59,11 +59,11 @@ $(WEB_PUSH_MADE): requirements/web-push-layer.lock | $(PACKAGES)
 web: $(WEB_BUILT) ## build the chat's web client into stacks/chat/web/dist
 
 $(WEB_TOOLS): $(WEB)/package-lock.json | $(INSTALLED)
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm ci --silent
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" ci --silent
 	@touch $@
 
 $(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent build
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent build
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
@@ -128,7 +128,7 @@ chromium:
 		{ echo "There is no browser at $(CHROMIUM). Install Chromium, or name one: make test-web CHROMIUM=/path/to/chromium"; exit 1; }
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm test --silent
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web -m browser -n 0 $(PYTEST_ARGS)
 
 test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are
@@ -175,12 +175,12 @@ review: $(INSTALLED) ## what changed in the architecture since a revision: make 
 lint: $(INSTALLED) $(WEB_TOOLS) ## ruff and, for the web client, biome: rules and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent lint
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent lint
 
 format: $(INSTALLED) $(WEB_TOOLS) ## let ruff and biome rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent format
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent format
 
 # What functions import from layers, and the program of a device, are top-level modules: found where they are.
 TOP_LEVEL_PATHS := $(wildcard cdp_constructs/*/layers/*/python) devices
@@ -192,7 +192,7 @@ colon := $(empty):$(empty)
 types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
 	MYPYPATH=$(subst $(empty) $(empty),$(colon),$(TOP_LEVEL_PATHS)) $(BIN)/mypy \
 		$(addprefix -p ,cdp_constructs stacks demo benchmarks tools $(TOP_LEVEL_MODULES))
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent types
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent types
 
 docs: $(INSTALLED) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet
