@@ -117,8 +117,10 @@ test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processe
 		$(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.
-test-anywhere: $(INSTALLED) ## a sample in another time zone, locale and order of tests
-	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random $(BIN)/python -m pytest -p tests.shuffled -q \
+# AT="23:59:58" or AT="2028-02-29 23:59:50" begins at that time of UTC; on Linux, with cc.
+test-anywhere: $(INSTALLED) ## a sample in another time zone, locale and order of tests, at another hour (AT="23:59:58")
+	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random $(if $(AT),$(BIN)/python -m tests.clock "$(AT)") \
+		$(BIN)/python -m pytest -p tests.shuffled -q \
 		$(or $(PYTEST_ARGS),-n 0 tests/core tests/devices tests/*/handlers)
 
 # Chromium of the distribution; Debian and Ubuntu get it here when this may install, others name theirs.
