@@ -1,5 +1,6 @@
-// Moves the clock of every process that loads it by the seconds that a file names: times of day and of files, and no
-// other. libfaketime moves the monotonic clock too, on which Python's locks then wait for ever.
+// Moves the clock of every process that loads it by the seconds that a file names: times of day, and those of files that
+// are written from the second on that the file names too. Older ones keep theirs, for byte code has the time of its
+// source. libfaketime moves the monotonic clock too, on which Python's locks then wait for ever.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -11,13 +12,16 @@
 
 #define ORIGINAL(name) __typeof__(name) *original = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
-static long shift;
+static long shift, since;
 
 __attribute__((constructor)) static void read_shift(void) {
-    char text[32] = {0};
+    char text[64] = {0}, *rest;
     int file = open("/etc/clock_shift", O_RDONLY | O_CLOEXEC);
     if (file < 0) return;
-    if (read(file, text, sizeof text - 1) > 0) shift = atol(text);
+    if (read(file, text, sizeof text - 1) > 0) {
+        shift = strtol(text, &rest, 10);
+        since = strtol(rest, NULL, 10);
+    }
     close(file);
 }
 
@@ -44,14 +48,17 @@ time_t time(time_t *now) {
     return exact.tv_sec;
 }
 
+#define MOVE(time) \
+    if ((time).tv_sec >= since) (time).tv_sec += shift
+
 #define MOVED(name, parameters, arguments)         \
     int name parameters {                          \
         ORIGINAL(name);                            \
         int failed = original arguments;           \
         if (!failed) {                             \
-            found->st_atim.tv_sec += shift;        \
-            found->st_mtim.tv_sec += shift;        \
-            found->st_ctim.tv_sec += shift;        \
+            MOVE(found->st_atim);                  \
+            MOVE(found->st_mtim);                  \
+            MOVE(found->st_ctim);                  \
         }                                          \
         return failed;                             \
     }
@@ -69,10 +76,10 @@ int statx(int folder, const char *restrict path, int flags, unsigned mask, struc
     ORIGINAL(statx);
     int failed = original(folder, path, flags, mask, found);
     if (!failed) {
-        found->stx_atime.tv_sec += shift;
-        found->stx_btime.tv_sec += shift;
-        found->stx_ctime.tv_sec += shift;
-        found->stx_mtime.tv_sec += shift;
+        MOVE(found->stx_atime);
+        MOVE(found->stx_btime);
+        MOVE(found->stx_ctime);
+        MOVE(found->stx_mtime);
     }
     return failed;
 }
@@ -81,7 +88,8 @@ static const struct timespec *moved_back(struct timespec moved[2], const struct 
     if (!times) return NULL;
     for (int each = 0; each < 2; each++) {
         moved[each] = times[each];
-        if (times[each].tv_nsec != UTIME_NOW && times[each].tv_nsec != UTIME_OMIT) moved[each].tv_sec -= shift;
+        if (times[each].tv_nsec == UTIME_NOW || times[each].tv_nsec == UTIME_OMIT) continue;
+        if (times[each].tv_sec - shift >= since) moved[each].tv_sec -= shift;
     }
     return moved;
 }

@@ -36,7 +36,8 @@ def main(moment: str, *command: str) -> int:
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"], check=True)
         subprocess.run(["cp", "-a", "/etc", settings], check=False, capture_output=True)  # all but private files
         (settings / "ld.so.preload").write_text(f"{library}\n")
-        (settings / "clock_shift").write_text(f"{seconds_until(moment, datetime.now(UTC))}\n")
+        now = datetime.now(UTC)
+        (settings / "clock_shift").write_text(f"{seconds_until(moment, now)} {now.timestamp():.0f}\n")
         # A user without privileges is root in a namespace of its own, and may mount there.
         user = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
         isolated = ["unshare", "--mount", *user, "sh", "-c", _IN_NAMESPACE, settings, *command]
