@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["ROOT", "Place", "own_place"]
 
 ROOT = Path(__file__).parents[1]
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 30.0
 
 # Folders that others own too, and two caches that all of the user's applications share and start faster with: jsii's
 # of packages (JSII_RUNTIME_PACKAGE_CACHE=disabled leaves it out), and the CDK's of what assets hash to.

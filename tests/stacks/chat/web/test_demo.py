@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 HOLDING = """
 import time
 from demo.embedded import embedded_cloud
-with embedded_cloud() as (cloud, folder):
+with embedded_cloud(timeout=120) as (cloud, folder):
     (folder / "cdk.out").mkdir()
     cloud.client("s3").create_bucket(Bucket="something")
     print("ready", flush=True)
@@ -70,7 +70,8 @@ def test_the_web_client_after_a_visit_and_ctrl_c(place: Place, chromium: Browser
 
 def test_the_conversation_after_sigterm_while_the_cdk_runs(place: Place) -> None:
     with running(place, "-m", "demo.chat") as program:
-        eventually(lambda: any(place.folder.glob("tmp/cdp-local-*/cdp-demo-*/jsii-kernel-*")))
+        kernels = "tmp/cdp-local-*/cdp-demo-*/jsii-kernel-*"
+        eventually(lambda: any(place.folder.glob(kernels)), within=2 * PATIENCE)
         assert any("app.py" in command for command in place.processes())
         program.terminate()
         assert program.wait(PATIENCE) == 128 + signal.SIGTERM
