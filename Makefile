@@ -59,11 +59,11 @@ $(WEB_PUSH_MADE): requirements/web-push-layer.lock | $(PACKAGES)
 web: $(WEB_BUILT) ## build the chat's web client into stacks/chat/web/dist
 
 $(WEB_TOOLS): $(WEB)/package-lock.json | $(INSTALLED)
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm ci --silent
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" ci --silent
 	@touch $@
 
 $(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent build
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent build
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
@@ -117,8 +117,10 @@ test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processe
 		$(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.
-test-anywhere: $(INSTALLED) ## a sample in another time zone, locale and order of tests
-	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random $(BIN)/python -m pytest -p tests.shuffled -q \
+# AT="23:59:58" or AT="2028-02-29 23:59:50" begins at that time of UTC; on Linux, with cc.
+test-anywhere: $(INSTALLED) ## a sample in another time zone, locale and order of tests, at another hour (AT="23:59:58")
+	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random $(if $(AT),$(BIN)/python -m tests.clock "$(AT)") \
+		$(BIN)/python -m pytest -p tests.shuffled -q \
 		$(or $(PYTEST_ARGS),-n 0 tests/core tests/devices tests/*/handlers)
 
 # Chromium of the distribution; Debian and Ubuntu get it here when this may install, others name theirs.
@@ -128,7 +130,7 @@ chromium:
 		{ echo "There is no browser at $(CHROMIUM). Install Chromium, or name one: make test-web CHROMIUM=/path/to/chromium"; exit 1; }
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm test --silent
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web -m browser -n 0 $(PYTEST_ARGS)
 
 test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are
@@ -178,12 +180,12 @@ review: $(INSTALLED) ## what changed in the architecture since a revision: make 
 lint: $(INSTALLED) $(WEB_TOOLS) ## ruff and, for the web client, biome: rules and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent lint
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent lint
 
 format: $(INSTALLED) $(WEB_TOOLS) ## let ruff and biome rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent format
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent format
 
 # What functions import from layers, and the program of a device, are top-level modules: found where they are.
 TOP_LEVEL_PATHS := $(wildcard cdp_constructs/*/layers/*/python) devices
@@ -195,7 +197,7 @@ colon := $(empty):$(empty)
 types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
 	MYPYPATH=$(subst $(empty) $(empty),$(colon),$(TOP_LEVEL_PATHS)) $(BIN)/mypy \
 		$(addprefix -p ,cdp_constructs stacks demo benchmarks tools $(TOP_LEVEL_MODULES))
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent types
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent types
 
 docs: $(INSTALLED) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet

@@ -6,17 +6,15 @@ Everything is bounded and stays on this machine: the embedded cloud listens on t
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from rich.console import Console
 
-from cdp_constructs.local import LocalCloud
 from demo.chat.__main__ import bring_up
 from demo.chat.crowd import Crowd
 from demo.chat.outcome import Outcome, percentiles
 from demo.chat.system import Chat
+from demo.embedded import embedded_cloud
 from demo.report import Report, expect
 
 # What the live channel did not deliver is noticed with a heartbeat, which is due every minute.
@@ -85,8 +83,8 @@ def main() -> int:
     report = Report(console)
     started = time.perf_counter()
     outcome: Outcome | None = None
-    with tempfile.TemporaryDirectory(prefix="cdp-load-") as directory, LocalCloud.start() as cloud:
-        chat = bring_up(report, cloud, Path(directory) / "cdk.out")
+    with embedded_cloud() as (cloud, folder):
+        chat = bring_up(report, cloud, folder / "cdk.out")
         if chat is not None:
             with report.chapter("The load"):
                 outcome = asyncio.run(
