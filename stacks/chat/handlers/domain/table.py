@@ -54,6 +54,11 @@ def budget_key(user: str, budget: str, region: str, span: int) -> Key:
     return f"USER#{user}", f"BUDGET#{budget}#{region}#{span}"
 
 
+def lag_key(region: str) -> Key:
+    """Key of the note that a Region's live events are late; ``RealtimeChannels`` writes it."""
+    return f"DELIVERY#{region}", "LAG"
+
+
 def read_key(user: str, room: str, region: str) -> Key:
     """Key of how far a user has read a room, as marked in one Region. Only that Region writes it."""
     return f"USER#{user}", f"{READ_MARKERS}{room}#{region}"
