@@ -102,6 +102,7 @@ class Api(Construct):
             description="Answers the chat's API",
             invocation=Invocation.REQUEST,
             correlates=True,
+            publishes_metrics=True,
             environment={"LIMITS": limits.model_dump_json(), "USER_POOL_REGION": str(issuer.region)},
             memory_size=1024,
             timeout=seconds(15),

@@ -382,6 +382,8 @@ def test_posts_are_refused_by_the_lag_that_the_live_publisher_notes(templates: d
         for name in ("ChatFunction", "LiveChannelsPublisher")
     )
     assert (api["MAX_DELIVERY_LAG"], publisher["MAX_LAG"]) == ("10", "2.5")
+    # A refusal is counted there, or it is an error.
+    assert api["POWERTOOLS_METRICS_NAMESPACE"] == "CdpConstructs"
     assert publisher["LAG_TABLE"] == api["TABLE_NAME"]
     [write] = [one for one in statements(template, "LiveChannelsPublisher") if "dynamodb" in json.dumps(one["Action"])]
     assert write["Action"] == "dynamodb:PutItem"
