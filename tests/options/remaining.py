@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -19,12 +20,14 @@ from cdp_constructs import (
     DeviceFleet,
     DirectHosting,
     PrivateCacheDistribution,
+    RealtimeChannels,
     SignInUserPool,
     SpeedLayer,
     StackContents,
     StateSharing,
     TopicRule,
     WebApplicationFirewall,
+    WebSocketChannels,
 )
 
 __all__ = ["call_remaining", "call_rest"]
@@ -69,11 +72,18 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.add_endpoint("Endpoint")
         construct.add_security_profile("Profile")
         construct.grant_create_claim(reader)
+    elif isinstance(construct, RealtimeChannels | WebSocketChannels):
+        table = dynamodb.TableV2(construct, "GivenTable", partition_key=_text("pk"), sort_key=_text("sk"))
+        construct.add_publisher("LatePublisher", lag_table=table, max_lag=Duration.seconds(5))
     elif isinstance(construct, SpeedLayer | BatchLayer):
         rule = TopicRule(construct, "GivenRule", sql="SELECT * FROM 'a/b'", description="Telemetry")
         construct.add_rule(rule)
     elif isinstance(construct, cdp_constructs.WebhookAutomation):
         construct.grant_replay(reader)
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
 
 def call_rest(stack: Stack) -> None:

@@ -60,7 +60,7 @@ def entries_of(change: Change, rooms: RoomChannels) -> list[Entry]:
     for channel, event in _EVENTS[change.kind](change, rooms):
         accepted_in = _region_of(event) or rooms.region
         attributes = {"kind": event.kind, "room": change.room, "region": accepted_in, "channel": channel}
-        # How late another Region's messages are also depends on the replication, which refusing posts would not mend.
+        # How late another Region's messages are also depends on the replication, which refusing posts would not change.
         if isinstance(event, MessageEvent | ChangeEvent) and accepted_in == rooms.region:
             attributes["sent_at"] = str(_milliseconds(event))
         if traceparent := change.traceparent:
