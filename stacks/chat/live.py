@@ -49,7 +49,8 @@ class Live(Construct):
         # What is let in until the API knows waits behind it: with three times the load that can be worked, the first
         # refusal comes when a new message would wait four times as long as the one that was published last.
         late = None if max_delivery_lag is None else Duration.millis(max_delivery_lag * 1000 // 4)
-        publisher = self.channels.add_publisher("Publisher", lag_table=late and table, max_lag=late)
+        lag_table = None if late is None else table
+        publisher = self.channels.add_publisher("Publisher", lag_table=lag_table, max_lag=late)
         # At once, not in a window: a person waits. Under load batches fill by themselves.
         self.delivery = fanout.add_subscriber("Live", consumer=QueueConsumer(publisher))
         add_alarm(

@@ -25,7 +25,15 @@ _THROTTLED = 0.1
 
 def connect(table_name: str) -> "Table":
     """Return this Region's replica of the table. Calls end within the API's own time limit."""
-    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
+    config = Config(
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "max_attempts": 3},
+        # An eighth of a call's CPU: DynamoDB validates parameters too, and botocore would put its own name for itself
+        # together again for each request.
+        parameter_validation=False,
+        user_agent=f"Boto3/{boto3.__version__} cdp-constructs/chat",
+    )
     return boto3.resource("dynamodb", config=config).Table(table_name)
 
 
