@@ -66,9 +66,9 @@ async def offer(crowd: Crowd, *, rate: float, seconds: float, settle_within: flo
     result.seconds = time.monotonic() - began
     await crowd.settle(within=settle_within)
     for sent in result.accepted:
-        arrivals = [one.arrivals.get(sent.message["id"]) for one in crowd.rooms[sent.author.room]]
-        others = [one for one in arrivals if one is not None and one.live]
-        result.lags += [one.at - sent.at for one in others]
+        others = [member for member in crowd.rooms[sent.author.room] if member is not sent.author]
+        arrivals = [member.arrivals.get(sent.message["id"]) for member in others]
+        result.lags += [arrival.at - sent.at for arrival in arrivals if arrival is not None and arrival.live]
     return result
 
 
