@@ -92,7 +92,7 @@ demo: $(INSTALLED) $(WEB_BUILT) ## the chat in two Regions of the embedded cloud
 demo-web: $(INSTALLED) $(WEB_BUILT) ## the chat's web client on the embedded cloud, for your own browser; Ctrl-C ends it
 	$(BIN)/python -m demo.chat.web
 
-load: $(INSTALLED) $(WEB_BUILT) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way (LOAD="--messages 500" for less)
+load: $(INSTALLED) $(WEB_BUILT) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way, then an overload (LOAD="--messages 500" for less)
 	$(BIN)/python -m demo.chat.load $(LOAD)
 
 demo-iot: $(INSTALLED) ## 50 devices in a home and a factory, on the embedded cloud (KEEP=1 leaves it running)

@@ -177,6 +177,7 @@ MEANINGS: dict[str, Meaning] = {
     "text_encodings": Meaning(_lists("latin", twice="utf-8"), tokens=False),
     "max_size_mb": Meaning((0, -1, 5001), tokens=False),
     "pixels": Meaning((0, -1, 15, 2049), tokens=False),
+    "max_lag": Meaning(_seconds(0, 0.5, 61, _FOREVER), _seconds(1, 60), tokens=False),
     "expiry": Meaning(_seconds(0, 0.5, 3601, _FOREVER), tokens=False),
     "decoding_timeout": Meaning(_seconds(0, 0.5, _FOREVER), tokens=False),
     "owner_metadata": Meaning(("Album", "x y", "ä", "x" * 65), tokens=False),

@@ -5,6 +5,7 @@ from typing import Any
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -21,6 +22,7 @@ from cdp_constructs import (
     DeviceFleet,
     DirectHosting,
     PrivateCacheDistribution,
+    RealtimeChannels,
     SignInUserPool,
     SpeedLayer,
     StackContents,
@@ -29,6 +31,7 @@ from cdp_constructs import (
     TopicRule,
     WebApplicationFirewall,
     WebhookSource,
+    WebSocketChannels,
 )
 from tests.options.probe import Probe
 from tests.options.signatures import functions_of_the_library
@@ -75,6 +78,9 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.add_endpoint("Endpoint")
         construct.add_security_profile("Profile")
         construct.grant_create_claim(reader)
+    elif isinstance(construct, RealtimeChannels | WebSocketChannels):
+        table = dynamodb.TableV2(construct, "GivenTable", partition_key=_text("pk"), sort_key=_text("sk"))
+        construct.add_publisher("LatePublisher", lag_table=table, max_lag=Duration.seconds(5))
     elif isinstance(construct, SpeedLayer | BatchLayer):
         rule = TopicRule(construct, "GivenRule", sql="SELECT * FROM 'a/b'", description="Telemetry")
         construct.add_rule(rule)
@@ -112,6 +118,10 @@ def call_functions(stack: Stack, probe: Probe) -> None:
     for function in functions_of_the_library():
         probe.seen.add(function.__qualname__)
         probe.try_all(function, None, dict(given[function.__qualname__]))
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
 
 def call_rest(stack: Stack) -> None:

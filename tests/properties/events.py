@@ -81,6 +81,7 @@ def http(
             "http": {"method": method, "path": path, "sourceIp": "203.0.113.7"},
             "stage": "$default",
             "requestId": "r",
+            "timeEpoch": 1_800_000_000_000,
         },
         "isBase64Encoded": encoded,
     }

@@ -31,6 +31,7 @@ def environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AWS_DEFAULT_REGION": "us-west-2",
+            "AWS_REGION": "us-west-2",
             "POWERTOOLS_TRACE_DISABLED": "1",
             "ISSUER": ISSUER,
             "CLIENT_IDS": "client1,client2",
