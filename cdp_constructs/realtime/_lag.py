@@ -8,14 +8,14 @@ from cdp_constructs.core.cdk import dynamodb, lambda_
 from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.tables import check_table, key_of
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration
 
 # Above, a lapsed visibility timeout could not be told from load.
 _SHORTEST, _LONGEST = 1, 60
 
 
 def check_lag(construct: "Construct", lag_table: "dynamodb.ITable | None", max_lag: "Duration | None") -> None:
-    """Refuse half of what it takes, a table with other keys or of another Region, and a lag out of range.
+    """Refuse half of what it takes, a table with other keys, and a lag out of range.
 
     Raises:
         InvalidOptionError: naming the rule.
@@ -31,7 +31,6 @@ def check_lag(construct: "Construct", lag_table: "dynamodb.ITable | None", max_l
     low, high = Duration.seconds(_SHORTEST), Duration.seconds(_LONGEST)
     source = "what is later was held back by a failure, not by load"
     check_duration(construct, "max_lag", max_lag, low=low, high=high, source=source, unit=Duration.millis(1))
-    check_region(construct, "lag_table", lag_table)
     check_table(construct, lag_table, partition_key="pk", sort_key="sk", expires=False, option="lag_table")
 
 

@@ -275,7 +275,7 @@ def test_a_key_of_which_a_part_is_wrong_is_replaced(run: Run, part: dict[str, An
         {NEW: {"AWSCURRENT", "AWSPENDING"}},
         {"v" * 32: {"AWSCURRENT", "AWSPREVIOUS", "mine"}, NEW: {"AWSPENDING", "mine"}},
     ],
-    ids=repr,
+    ids=["former", "none", "pending without a label", "pending elsewhere", "one of both", "own labels"],
 )
 def test_versions_with_wrong_labels_lose_no_key(run: Run, labels: dict[str, set[str]]) -> None:
     ACCOUNT.reset()
