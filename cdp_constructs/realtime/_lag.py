@@ -25,12 +25,12 @@ def check_lag(construct: "Construct", lag_table: "dynamodb.ITable | None", max_l
     if max_lag is None:
         fix = "Give max_lag too, such as Duration.seconds(5)"
         raise InvalidOptionError(construct, "lag_table", "was given without max_lag", fix)
-    if lag_table is None:
-        fix = "Give lag_table too: where it is noted"
-        raise InvalidOptionError(construct, "max_lag", "was given without lag_table", fix)
     low, high = Duration.seconds(_SHORTEST), Duration.seconds(_LONGEST)
     source = "what is later was held back by a failure, not by load"
     check_duration(construct, "max_lag", max_lag, low=low, high=high, source=source, unit=Duration.millis(1))
+    if lag_table is None:
+        fix = "Give lag_table too: where it is noted"
+        raise InvalidOptionError(construct, "max_lag", "was given without lag_table", fix)
     check_table(construct, lag_table, partition_key="pk", sort_key="sk", expires=False, option="lag_table")
 
 
