@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["InOwnContext", "OneWrite", "OneWriteProtocol"]
+__all__ = ["InOwnContext", "OneWrite", "OneWriteProtocol", "WithoutBody"]
 
 _HEAD = b"HTTP/1.1 "
+_NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_OF_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class OneWriteProtocol(HttpToolsProtocol):
@@ -76,3 +79,29 @@ class InOwnContext:
 
 async def _awaited(serving: Awaitable[None]) -> None:
     await serving
+
+
+class WithoutBody:
+    """An application whose responses have no body where HTTP has none: clients would take it for the next response.
+
+    Services and functions may return one with 204 all the same, and AWS does not pass it on.
+    """
+
+    def __init__(self, app: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request or a WebSocket."""
+        bodiless = False
+
+        async def answer(message: dict[str, Any]) -> None:
+            nonlocal bodiless
+            if message["type"] == "http.response.start" and message["status"] in _NO_BODY:
+                bodiless = True
+                headers = [each for each in message["headers"] if each[0].lower() not in _OF_A_BODY]
+                message = {**message, "headers": headers}
+            elif bodiless and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app(scope, receive, answer if scope["type"] == "http" else send)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cdp_constructs.local.process.protocol import InOwnContext, OneWrite
+from cdp_constructs.local.process.protocol import InOwnContext, OneWrite, WithoutBody
 
 _REGION: ContextVar[str] = ContextVar("region", default="none")
 
@@ -93,3 +93,21 @@ def test_a_head_without_a_body_is_written_before_the_connection_is_closed() -> N
         assert transport.is_closing()
 
     assert _writes(refuse) == [_HEAD]
+
+
+@pytest.mark.parametrize(("status", "body", "sent"), [(204, b"{}", b""), (304, b"old", b""), (200, b"{}", b"{}")])
+def test_a_response_that_can_have_no_body_has_none(status: int, body: bytes, sent: bytes) -> None:
+    """A client would take what follows the head for the next response of the connection."""
+    messages: list[dict[str, Any]] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def send(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    asyncio.run(WithoutBody(app)({"type": "http"}, None, send))
+    assert messages[1]["body"] == sent
+    assert ((b"Content-Length", b"%d" % len(body)) in messages[0]["headers"]) == bool(sent)
