@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -131,7 +131,10 @@ chromium:
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
 	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web -m browser -n 0 $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web --ignore=tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
+
+test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file and no process, however they end
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
 test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/security -m security -n 0 $(PYTEST_ARGS)
@@ -150,7 +153,7 @@ test-files: $(INSTALLED) chromium ## files of public projects through the upload
 	$(BIN)/python -m tools.public_files "$(CORPORA)" --chromium $(CHROMIUM) $(if $(WRITE),--write)
 
 test-properties: $(INSTALLED) ## handlers against what strangers send: ten times the examples of test (PYTEST_ARGS as for test)
-	PROPERTY_EXAMPLES=10 $(BIN)/python -m pytest tests/properties -n auto --maxprocesses 4 --dist load $(PYTEST_ARGS)
+	PROPERTY_EXAMPLES=5 $(BIN)/python -m pytest tests/properties -n auto --maxprocesses 4 --dist load $(PYTEST_ARGS)
 
 test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the library allows, in environments of their own
 	$(BIN)/python -m tools.lowest_versions
