@@ -3,13 +3,14 @@
 from cdp_constructs.assembly.errors import AssemblyError
 from cdp_constructs.assembly.reading import read_assembly
 from cdp_constructs.assembly.selection import select
-from cdp_constructs.assembly.stacks import DEFAULT_ACCOUNT, DEFAULT_REGION, FileAsset, StackArtifact
+from cdp_constructs.assembly.stacks import DEFAULT_ACCOUNT, DEFAULT_REGION, FileAsset, ImageAsset, StackArtifact
 
 __all__ = [
     "DEFAULT_ACCOUNT",
     "DEFAULT_REGION",
     "AssemblyError",
     "FileAsset",
+    "ImageAsset",
     "StackArtifact",
     "read_assembly",
     "select",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp_constructs.assembly.errors import AssemblyError
-from cdp_constructs.assembly.stacks import DEFAULT_ACCOUNT, DEFAULT_REGION, FileAsset, StackArtifact
+from cdp_constructs.assembly.stacks import DEFAULT_ACCOUNT, DEFAULT_REGION, FileAsset, ImageAsset, StackArtifact
 
 __all__ = ["read_assembly"]
 
@@ -41,11 +41,30 @@ def _environment(artifact: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
+def _resolved(text: str, account: str, region: str) -> str:
+    for name, value in (("Partition", "aws"), ("AccountId", account), ("Region", region)):
+        text = text.replace(f"${{AWS::{name}}}", value)
+    return text
+
+
+def _images(folder: Path, manifest: Mapping[str, Any], account: str, region: str) -> Iterator[ImageAsset]:
+    for image_id, image in manifest.get("dockerImages", {}).items():
+        source = image.get("source", {})
+        yield ImageAsset(
+            label=image.get("displayName", image_id),
+            source=(folder / source["directory"]).resolve() if "directory" in source else None,
+            dockerfile=source.get("dockerFile", "Dockerfile"),
+            arguments=source.get("dockerBuildArgs", {}),
+            names=tuple(
+                _resolved(f"{place['repositoryName']}:{place['imageTag']}", account, region)
+                for place in image.get("destinations", {}).values()
+            ),
+        )
+
+
 def _assets(folder: Path, manifest: Mapping[str, Any], account: str, region: str) -> Iterator[FileAsset]:
     def resolve(text: str) -> str:
-        for name, value in (("Partition", "aws"), ("AccountId", account), ("Region", region)):
-            text = text.replace(f"${{AWS::{name}}}", value)
-        return text
+        return _resolved(text, account, region)
 
     for asset in manifest.get("files", {}).values():
         source = asset["source"]
@@ -112,11 +131,7 @@ def _stack(artifact_id: str, artifacts: Mapping[str, _Artifact], names: Sequence
         bootstrap_parameter=properties.get("bootstrapStackVersionSsmParameter"),
         dependencies=frozenset(stack for needed in required for stack in _stacks_below(needed, artifacts)),
         assets=tuple(asset for manifest in manifests for asset in _assets(folder, manifest, account, region)),
-        docker_images=tuple(
-            image.get("displayName", image_id)
-            for manifest in manifests
-            for image_id, image in manifest.get("dockerImages", {}).items()
-        ),
+        images=tuple(image for manifest in manifests for image in _images(folder, manifest, account, region)),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "FileAsset", "StackArtifact"]
+__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "FileAsset", "ImageAsset", "StackArtifact"]
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -33,6 +33,25 @@ class FileAsset:
 
 
 @dataclass(frozen=True)
+class ImageAsset:
+    """A container image that a stack expects in a registry.
+
+    Attributes:
+        label: How the app names it.
+        source: Folder that it is built from, the build context; None when a command or a file makes the image.
+        dockerfile: Path of the Dockerfile in it.
+        arguments: Values of `ARG`.
+        names: The names under which templates use it, `<repository>:<tag>`, one for each place it is pushed to.
+    """
+
+    label: str
+    source: Path | None
+    dockerfile: str
+    arguments: Mapping[str, str]
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
 class StackArtifact:
     """A stack of the assembly.
 
@@ -49,7 +68,7 @@ class StackArtifact:
         bootstrap_parameter: SSM parameter by which the template asks for the bootstrap version, if it does.
         dependencies: Artifact ids of the stacks that must be there first.
         assets: Files that it expects in buckets.
-        docker_images: Display names of container images that it expects in a registry.
+        images: Container images that it expects in a registry.
     """
 
     artifact_id: str
@@ -64,7 +83,7 @@ class StackArtifact:
     bootstrap_parameter: str | None
     dependencies: frozenset[str]
     assets: Sequence[FileAsset]
-    docker_images: Sequence[str]
+    images: Sequence[ImageAsset]
 
     def template(self) -> dict[str, Any]:
         """Return the template as CloudFormation sees it."""

@@ -50,7 +50,13 @@ _EXECUTED_IN_PART = {
     "count as healthy": "Route53::HealthCheck",
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
-    "only targets that are functions are called": "ElasticLoadBalancingV2::TargetGroup",
+    "image assets on Python or Node.js run as processes of this machine and on its versions; images of registries are "
+    "refused; limits of CPU and memory, security groups, volumes, Service Connect and Exec have no effect": (
+        "ECS::Service ECS::TaskDefinition"
+    ),
+    "targets that are functions or addresses are called, over HTTP; instances and other protocols are not": (
+        "ElasticLoadBalancingV2::TargetGroup"
+    ),
     "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
         "KinesisFirehose::DeliveryStream"
     ),
@@ -74,7 +80,7 @@ _CONTROL_PLANE_ONLY = {
         "ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
     ),
     "the cache is described, but no server answers at its endpoint": "ElastiCache::ServerlessCache",
-    "no container runs": "ECS::Cluster ECS::Service ECS::TaskDefinition EKS::Cluster EKS::Nodegroup ECR::Repository",
+    "no container runs": "EKS::Cluster EKS::Nodegroup ECR::Repository",
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "
         "AutoScaling::LifecycleHook AutoScaling::ScheduledAction EC2::LaunchTemplate"

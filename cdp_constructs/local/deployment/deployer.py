@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
+from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.coverage.labels import LABELS, Support
+from cdp_constructs.local.deployment import images
 from cdp_constructs.local.deployment.assets import publish, refuse_outside
 from cdp_constructs.local.deployment.stacks import DeployedStack, delete_stack, deploy_stack, unknown_types
 from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError
@@ -94,12 +96,7 @@ class Deployment:
 
 
 def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
-    images = [f"{stack.label}: {image}" for stack in stacks for image in stack.docker_images]
-    if images:
-        raise DeploymentError(
-            f"the embedded cloud has no containers and cannot take these image assets: {', '.join(images)}; "
-            "deploy the other stacks by name, or give the resource an image by URI, of which it keeps the record"
-        )
+    images.refuse_unknown(stacks)
     unknown = [
         FailedEvent(stack.label, logical_id, resource_type, "the embedded cloud does not know this type")
         for stack in stacks
@@ -114,8 +111,11 @@ def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArti
 class _Run:
     """One deployment: the stacks in progress, and a request to cancel."""
 
-    def __init__(self, clients: Clients, parameters: Mapping[str, str], progress: Progress) -> None:
+    def __init__(
+        self, clients: Clients, administration: Administration, parameters: Mapping[str, str], progress: Progress
+    ) -> None:
         self._clients = clients
+        self._administration = administration
         self._parameters = parameters
         self._progress = progress
         self._given_up = threading.Event()
@@ -124,6 +124,7 @@ class _Run:
         self._progress(stack.label, "deploying")
         try:
             publish(self._clients, stack)
+            images.publish(self._administration, stack)
             deployed = deploy_stack(self._clients, stack, self._parameters, self._given_up)
         except BaseException:
             self._progress(stack.label, "failed")
@@ -172,6 +173,7 @@ def _raise(failed: Sequence[BaseException]) -> None:
 
 def deploy(
     clients: Clients,
+    administration: Administration,
     assembly: Path,
     *,
     stacks: Sequence[str] | None = None,
@@ -187,4 +189,4 @@ def deploy(
     if not allow_assets_outside:
         refuse_outside(selected, assembly)
     _refuse_what_cannot_be_deployed(clients, selected)
-    return Deployment(clients, _Run(clients, parameters or {}, progress).deploy(selected))
+    return Deployment(clients, _Run(clients, administration, parameters or {}, progress).deploy(selected))

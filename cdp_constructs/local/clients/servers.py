@@ -1,0 +1,31 @@
+"""Tasks, load balancers and their targets."""
+
+from cdp_constructs.local.clients.administration import Administration
+
+__all__ = ["check_targets", "kill_task"]
+
+
+def kill_task(administration: Administration, task: str) -> int:
+    """Kill the processes of a task, as a crash does, and return how many containers it had.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        task: ARN of the task.
+
+    Raises:
+        httpx.HTTPStatusError: no container of it runs, or the endpoint is not an embedded cloud of this library.
+    """
+    return int(administration.request("POST", "/_cdp/tasks/kill", json={"task": task}).json()["killed"])
+
+
+def check_targets(administration: Administration, times: int) -> dict[str, str]:
+    """Make the health checks of every target at once, and return how each stands, by address and port.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        times: How often, one after the other.
+    """
+    states: dict[str, str] = administration.request("POST", "/_cdp/targets/check", json={"times": times}).json()[
+        "targets"
+    ]
+    return states
