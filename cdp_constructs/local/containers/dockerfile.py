@@ -30,7 +30,7 @@ _INSTALLERS = {
     ("npm", "ci"): "npm",
 }
 _DESCRIBING = frozenset({"LABEL", "MAINTAINER", "VOLUME"})
-_WAY_OUT = "run it with Docker (`--containers docker`), or write the image with what docs/local-cloud.md lists"
+_WAY_OUT = "write the image with what docs/local-cloud.md lists under Servers, or deploy the other stacks by name"
 
 
 class DockerfileError(ValueError):

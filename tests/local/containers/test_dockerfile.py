@@ -99,7 +99,7 @@ def test_what_cannot_be_done_here_is_refused_with_its_line(file: Path, text: str
     file.write_text(text)
     with pytest.raises(DockerfileError, match=problem) as caught:
         read(file)
-    assert "--containers docker" in str(caught.value)
+    assert "docs/local-cloud.md lists under Servers" in str(caught.value)
 
 
 def test_what_is_no_text_is_refused(file: Path) -> None:
