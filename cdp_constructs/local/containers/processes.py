@@ -78,6 +78,7 @@ class Container:
         Raises:
             OSError: the command cannot be started.
         """
+        self._exit_code = None
         owner = {} if self.spec.user is None else {"user": self.spec.user, "group": self.spec.user, "extra_groups": []}
         environment = {**self.spec.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
         with self.log.open("ab") as log:

@@ -5,12 +5,12 @@ machine; see `cdp_constructs.local.containers`.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from cdp_constructs.local.containers import addresses, images
+from cdp_constructs.local.containers import addresses, docker, images
 from cdp_constructs.local.containers.images import Image
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
@@ -18,11 +18,10 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.ecs import dependencies
 from cdp_constructs.local.services.lambda_ import sandboxes
 
-__all__ = ["EngineContainer", "running"]
+__all__ = ["running"]
 
 _ecs: Any = ministack.module("services.ecs", "_ImagePullError")
 
-_NETWORK = "embedded cloud"
 _TASK = "com.amazonaws.ecs.task-arn"
 _NAME = "com.amazonaws.ecs.container-name"
 _FAMILY = "com.amazonaws.ecs.task-definition-family"
@@ -31,66 +30,18 @@ _STOP_SECONDS = 30
 
 _addresses: dict[str, str] = {}
 """The address of each task, which its containers share."""
-_containers: dict[str, "EngineContainer"] = {}
+_engine = docker.Engine()
 
 
-class EngineContainer:
-    """A container, with the names that the SDK of Docker has for what it can do."""
-
-    def __init__(self, container: Container, name: str) -> None:
-        self.container = container
-        self.id = container.id
-        self.name = name
-        self.labels = dict(container.spec.labels)
-        self.attrs = {"NetworkSettings": {"Networks": {_NETWORK: {"IPAddress": container.spec.address}}}}
-
-    @property
-    def task(self) -> str:
-        """ARN of its task."""
-        return self.labels.get(_TASK, "")
-
-    @property
-    def status(self) -> str:
-        """`running` or `exited`."""
-        return "running" if self.container.exit_code is None else "exited"
-
-    def reload(self) -> None:
-        """Do nothing: the status is always the present one."""
-
-    def wait(self) -> dict[str, int]:
-        """Return the exit code of a container that has ended."""
-        return {"StatusCode": self.container.exit_code or 0}
-
-    def logs(self, *, stream: bool = False, follow: bool = False, **_options: Any) -> Iterator[bytes] | bytes:
-        """Return what it has written, or yield it as it is written."""
-        return self.container.output() if stream and follow else self.container.log.read_bytes()
-
-    def stop(self, **_options: Any) -> None:
-        """End it, as fast as its definition says."""
-        self.container.stop()
-
-    def remove(self, **_options: Any) -> None:
-        """Remove it; its address is free when all containers of its task are gone."""
-        self.container.remove()
-        _containers.pop(self.id, None)
-        if not any(other.task == self.task for other in _containers.values()):
-            addresses.give_back(_addresses.pop(self.task, ""))
-
-
-def running(task: str) -> list[EngineContainer]:
+def running(task: str) -> list[docker.DockerContainer]:
     """Return the containers of a task."""
-    return [container for container in list(_containers.values()) if container.task == task]
+    return [container for container in _engine.all() if container.labels[_TASK] == task]
 
 
-class _Containers:
-    def get(self, reference: str) -> Any:
-        if reference == os.environ.get("HOSTNAME", ""):
-            # MiniStack looks for itself, to learn which address containers reach it by.
-            return SimpleNamespace(attrs={"NetworkSettings": {"Networks": {_NETWORK: {"IPAddress": "127.0.0.1"}}}})
-        return _containers[reference]
-
-    def list(self, **_options: Any) -> list[EngineContainer]:
-        return list(_containers.values())
+def _give_back(gone: docker.DockerContainer) -> None:
+    """Let others use the address of a task when its last container was removed."""
+    if not running(gone.labels[_TASK]):
+        addresses.give_back(_addresses.pop(gone.labels[_TASK], ""))
 
 
 class _Images:
@@ -104,12 +55,12 @@ class _Images:
         return self.get_registry_data(name)
 
 
-_engine = SimpleNamespace(containers=_Containers(), images=_Images())
+_docker = SimpleNamespace(containers=_engine.containers, images=_Images())
 
 
 @patch("ministack.services.ecs:_get_docker")
 def _get_engine(_original: Any) -> Any:
-    return _engine
+    return _docker
 
 
 def _environment(image: Image, variables: Mapping[str, str], address: str) -> dict[str, str]:
@@ -147,10 +98,9 @@ def _run(_original: Any, _docker: Any, definition: dict[str, Any], options: dict
     labels = options["labels"]
     dependencies.wait(labels[_TASK], definition, running)
     spec = _spec(image, definition, options)
-    container = EngineContainer(Container(spec, Path(os.environ["STATE_DIR"]).parent), options["name"])
-    _containers[container.id] = container
+    container = _engine.add(Container(spec, Path(os.environ["STATE_DIR"]).parent), options["name"], _give_back)
     try:
-        container.container.start()
+        container.start()
     except BaseException:
         container.remove()
         raise
