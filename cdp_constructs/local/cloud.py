@@ -296,6 +296,14 @@ class LocalCloud:
         """Kill the processes of an ECS task, by its ARN, as a crash does, and return how many containers it had."""
         return servers.kill_task(self._administration, task)
 
+    def database_certificate_authority(self) -> str:
+        """Return the certificate of the CA of database servers, as PEM: the bundle of Amazon RDS on AWS."""
+        return servers.database_certificate_authority(self._administration)
+
+    def kill_database(self, instance: str) -> None:
+        """Kill the server of an RDS instance, by its ARN, as a crash does."""
+        servers.kill_database(self._administration, instance)
+
     def check_targets(self, times: int = 1) -> dict[str, str]:
         """Make the health checks of load balancers' targets at once, and return how each stands.
 

@@ -2,7 +2,7 @@
 
 from cdp_constructs.local.clients.administration import Administration
 
-__all__ = ["check_targets", "kill_task"]
+__all__ = ["check_targets", "database_certificate_authority", "kill_database", "kill_task"]
 
 
 def kill_task(administration: Administration, task: str) -> int:
@@ -16,6 +16,28 @@ def kill_task(administration: Administration, task: str) -> int:
         httpx.HTTPStatusError: no container of it runs, or the endpoint is not an embedded cloud of this library.
     """
     return int(administration.request("POST", "/_cdp/tasks/kill", json={"task": task}).json()["killed"])
+
+
+def database_certificate_authority(administration: Administration) -> str:
+    """Return the certificate of the CA that signed the certificates of database servers, as PEM.
+
+    Args:
+        administration: Administration of the embedded cloud.
+    """
+    return administration.request("GET", "/_ministack/rds/ca.pem").text
+
+
+def kill_database(administration: Administration, instance: str) -> None:
+    """Kill the server of a database instance, as a crash does.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        instance: ARN of the instance.
+
+    Raises:
+        httpx.HTTPStatusError: no server runs behind it, or the endpoint is not an embedded cloud of this library.
+    """
+    administration.request("POST", "/_cdp/databases/kill", json={"instance": instance})
 
 
 def check_targets(administration: Administration, times: int) -> dict[str, str]:

@@ -54,6 +54,9 @@ _EXECUTED_IN_PART = {
     "refused; limits of CPU and memory, security groups, volumes, Service Connect and Exec have no effect": (
         "ECS::Service ECS::TaskDefinition"
     ),
+    "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other engines "
+    "are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances have no "
+    "effect": "RDS::DBCluster RDS::DBInstance",
     "targets that are functions or addresses are called, over HTTP; instances and other protocols are not": (
         "ElasticLoadBalancingV2::TargetGroup"
     ),
@@ -72,7 +75,7 @@ _CONTROL_PLANE_ONLY = {
         "RDS::GlobalCluster RDS::OptionGroup ResourceGroups::Group"
     ),
     "no database server runs behind it": (
-        "RDS::DBCluster RDS::DBInstance RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
+        "RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
         "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
     "no cache server runs behind it, unless REDIS_HOST names one": (

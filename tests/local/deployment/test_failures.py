@@ -105,10 +105,15 @@ def test_container_images_that_cannot_be_made_are_refused_before_anything_is_cre
     stack, other = name("web"), name("other")
     (writer.folder / "asset.abc").mkdir()
     (writer.folder / "asset.abc" / "Dockerfile").write_text("FROM python:3\nRUN apt-get install -y git\n")
-    images = {"abc": {"displayName": "Web/Image", "source": {"directory": "asset.abc"}}, "def": {"displayName": "Web/Tar"}}
+    images = {
+        "abc": {"displayName": "Web/Image", "source": {"directory": "asset.abc"}},
+        "def": {"displayName": "Web/Tar"},
+    }
     writer.stack(stack, QUEUE, docker_images=images)
     writer.stack(other, QUEUE)
-    with pytest.raises(DeploymentError, match=f"{stack}: Web/Image: Dockerfile, line 2: .*; {stack}: Web/Tar: it is a fin"):
+    with pytest.raises(
+        DeploymentError, match=f"{stack}: Web/Image: Dockerfile, line 2: .*; {stack}: Web/Tar: it is a fin"
+    ):
         cloud.deploy(writer.folder)
     assert _status(cloud, other) is None
     assert cloud.deploy(writer.folder, stacks=[other]).changed == (other,)

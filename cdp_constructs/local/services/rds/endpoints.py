@@ -9,7 +9,7 @@ from cdp_constructs.local.kit.patch import patch
 
 __all__ = ["addresses_of", "reserve"]
 
-_rds: Any = ministack.module("services.rds", "_cluster_member_instances", "_clusters")
+_rds: Any = ministack.module("services.rds", "_cluster_member_instances", "_clusters", "_sync_cluster_endpoints")
 
 _PORT = 5432
 _relays: dict[str, tuple[Relay, Relay]] = {}
@@ -60,3 +60,10 @@ def _close(original: Callable[..., Any], parameters: Any) -> Any:
         for relay in _relays.pop(arn):
             relay.close()
     return answer
+
+
+@patch("ministack.services.rds:_reclone_old_pg_writer")
+def _lead_first(original: Callable[..., bool], cluster: dict[str, Any], instance: Any, old: Any) -> bool:
+    """Let clients reach the new writer before the old one has become a reader."""
+    _rds._sync_cluster_endpoints(cluster)
+    return original(cluster, instance, old)

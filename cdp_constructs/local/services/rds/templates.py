@@ -9,7 +9,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.sdk import call, client
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
-from cdp_constructs.local.services.rds import endpoints, servers
+from cdp_constructs.local.services.rds import endpoints, recovery, servers
 
 __all__ = ["RESOURCE_TYPES"]
 
@@ -69,6 +69,7 @@ def _create_instance(
         return answer
     parameters = _parameters(properties, "DBInstanceIdentifier", _name(logical_id, stack))
     call("rds", "create_db_instance", parameters)
+    recovery.watch()
     instance = _wait(_rds._instances, parameters["DBInstanceIdentifier"])
     return parameters["DBInstanceIdentifier"], _provisioners._rds_db_instance_attrs(instance)
 
