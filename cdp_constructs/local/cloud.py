@@ -296,9 +296,17 @@ class LocalCloud:
         """Kill the processes of an ECS task, by its ARN, as a crash does, and return how many containers it had."""
         return servers.kill_task(self._administration, task)
 
+    def cache_certificate_authority(self) -> str:
+        """Return the certificate of the CA of caches, as PEM: one of Amazon's public ones on AWS."""
+        return servers.cache_certificate_authority(self._administration)
+
     def database_certificate_authority(self) -> str:
         """Return the certificate of the CA of database servers, as PEM: the bundle of Amazon RDS on AWS."""
         return servers.database_certificate_authority(self._administration)
+
+    def kill_cache(self, address: str) -> None:
+        """Kill the primary server of an ElastiCache cache, by its primary address, as a crash does."""
+        servers.kill_cache(self._administration, address)
 
     def kill_database(self, instance: str) -> None:
         """Kill the server of an RDS instance, by its ARN, as a crash does."""

@@ -2,7 +2,14 @@
 
 from cdp_constructs.local.clients.administration import Administration
 
-__all__ = ["check_targets", "database_certificate_authority", "kill_database", "kill_task"]
+__all__ = [
+    "cache_certificate_authority",
+    "check_targets",
+    "database_certificate_authority",
+    "kill_cache",
+    "kill_database",
+    "kill_task",
+]
 
 
 def kill_task(administration: Administration, task: str) -> int:
@@ -18,6 +25,15 @@ def kill_task(administration: Administration, task: str) -> int:
     return int(administration.request("POST", "/_cdp/tasks/kill", json={"task": task}).json()["killed"])
 
 
+def cache_certificate_authority(administration: Administration) -> str:
+    """Return the certificate of the CA that signed the certificates of caches, as PEM.
+
+    Args:
+        administration: Administration of the embedded cloud.
+    """
+    return administration.request("GET", "/_ministack/elasticache/ca.pem").text
+
+
 def database_certificate_authority(administration: Administration) -> str:
     """Return the certificate of the CA that signed the certificates of database servers, as PEM.
 
@@ -25,6 +41,19 @@ def database_certificate_authority(administration: Administration) -> str:
         administration: Administration of the embedded cloud.
     """
     return administration.request("GET", "/_ministack/rds/ca.pem").text
+
+
+def kill_cache(administration: Administration, address: str) -> None:
+    """Kill the server that answers at the primary address of a cache, as a crash does.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        address: The primary address.
+
+    Raises:
+        httpx.HTTPStatusError: no cache has it, or the endpoint is not an embedded cloud of this library.
+    """
+    administration.request("POST", "/_cdp/caches/kill", json={"address": address})
 
 
 def kill_database(administration: Administration, instance: str) -> None:

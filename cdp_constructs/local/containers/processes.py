@@ -53,9 +53,10 @@ class Container:
     Args:
         spec: What it runs.
         server: Private folder of the embedded cloud.
+        in_home: Whether its working directory is its home.
     """
 
-    def __init__(self, spec: Spec, server: Path) -> None:
+    def __init__(self, spec: Spec, server: Path, *, in_home: bool = False) -> None:
         self.id = uuid.uuid4().hex * 2
         self.spec = spec
         self._server = server
@@ -71,6 +72,7 @@ class Container:
         descriptor, name = tempfile.mkstemp(prefix="container-", suffix=".log")
         os.close(descriptor)
         self.log = Path(name)
+        self._folder = self.home if in_home else spec.folder
 
     def start(self) -> None:
         """Start the process.
@@ -84,7 +86,7 @@ class Container:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # what the user deployed
                 list(self.spec.command),
-                cwd=self.spec.folder,
+                cwd=self._folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -165,7 +167,7 @@ class Container:
         owner = {} if self.spec.user is None else {"user": self.spec.user, "group": self.spec.user, "extra_groups": []}
         ended = subprocess.run(  # type: ignore[call-overload]  # noqa: S603  # what the user deployed
             list(command),
-            cwd=self.spec.folder,
+            cwd=self._folder,
             env={**self.spec.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

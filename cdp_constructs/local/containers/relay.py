@@ -1,14 +1,15 @@
 """Addresses that stay while what answers there changes: connections are passed on to one of some servers.
 
-What they carry is not looked at, TLS included. When the servers change, connections to those that are no longer among
-them are closed, so that clients connect anew and reach another.
+What they carry is not looked at; TLS is passed on too, or ended here for servers that have none. When the servers
+change, connections to those that are no longer among them are closed, so that clients connect anew and reach another.
 """
 
 import asyncio
 import contextlib
 import itertools
+import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeAlias
 
@@ -37,15 +38,18 @@ class Relay:
 
     Args:
         port: The port at which it listens.
+        tls: Gets the address and returns what TLS is ended with, for servers that have none; by default bytes are
+            passed on as they are.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: Callable[[str], ssl.SSLContext] | None = None) -> None:
         self.address = addresses.take()
         self._servers: tuple[Server, ...] = ()
         self._turn = itertools.count()
         self._open: dict[asyncio.StreamWriter, Server] = {}
         listening: Future[asyncio.Server] = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._accept, self.address, port), _event_loop()
+            asyncio.start_server(self._accept, self.address, port, ssl=tls(self.address) if tls else None),
+            _event_loop(),
         )
         self._listener = listening.result()
 

@@ -54,9 +54,13 @@ _EXECUTED_IN_PART = {
     "refused; limits of CPU and memory, security groups, volumes, Service Connect and Exec have no effect": (
         "ECS::Service ECS::TaskDefinition"
     ),
-    "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other engines "
-    "are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances have no "
-    "effect": "RDS::DBCluster RDS::DBInstance",
+    "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other "
+    "engines are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances "
+    "have no effect": "RDS::DBCluster RDS::DBInstance",
+    "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, users and "
+    "parameter groups have no effect, Memcached is described only": (
+        "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
+    ),
     "targets that are functions or addresses are called, over HTTP; instances and other protocols are not": (
         "ElasticLoadBalancingV2::TargetGroup"
     ),
@@ -78,11 +82,9 @@ _CONTROL_PLANE_ONLY = {
         "RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
         "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
-    "no cache server runs behind it, unless REDIS_HOST names one": (
-        "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::SubnetGroup "
-        "ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
+    "it has no effect on the servers of caches": (
+        "ElastiCache::SubnetGroup ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
     ),
-    "the cache is described, but no server answers at its endpoint": "ElastiCache::ServerlessCache",
     "no container runs": "EKS::Cluster EKS::Nodegroup ECR::Repository",
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "
