@@ -54,6 +54,9 @@ _EXECUTED_IN_PART = {
     "refused; limits of CPU and memory, security groups, volumes, Service Connect and Exec have no effect": (
         "ECS::Service ECS::TaskDefinition"
     ),
+    "only the desired count of ECS services is scaled": (
+        "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
+    ),
     "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other "
     "engines are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances "
     "have no effect": "RDS::DBCluster RDS::DBInstance",

@@ -14,7 +14,6 @@ from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 __all__ = ["RESOURCE_TYPES"]
 
 _IDENTIFIED_BY_ARN = {
-    "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::Bedrock::Guardrail",
     "AWS::RDS::DBProxyTargetGroup",
     "AWS::XRay::Group",
