@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,14 +17,16 @@ from typing import Any
 from cdp_constructs.local.containers.building import ENVIRONMENT, ROOT
 from cdp_constructs.local.containers.dockerfile import Recipe
 
-__all__ = ["Image", "add", "find", "known"]
+__all__ = ["Image", "add", "find"]
 
 _NAME = re.compile(
     r"(?:[\w.-]+\.dkr\.ecr\.[\w-]+\.[\w.]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
 )
 _HOOKS = Path(__file__).with_name("hooks")
-_images: dict[str, "Image"] = {}
+_images: dict[str, tuple[str, "Future[Image]"]] = {}
+"""By name: the digest, and the image as soon as its files are there."""
 _adding = Lock()
+_copying = ThreadPoolExecutor(1, thread_name_prefix="images")
 
 
 @cache
@@ -110,30 +113,31 @@ def _is_script_of_python(file: Path) -> bool:
     return first.startswith(b"#!") and b"python" in first
 
 
-def add(name: str, made: Path, base: Path) -> Image:
-    """Make an image known under the name that templates use, `<repository>:<tag>`.
+def add(name: str, made: Path, base: Callable[[], Path]) -> str:
+    """Make an image known under the name that templates use, `<repository>:<tag>`, and return its digest.
 
     Its files are copied to the server, so that containers of other users can read them and none changes what is kept.
+    That goes on when this returns; `find` waits for it.
 
     Args:
         name: The name.
         made: Folder of the image, as `building.make` returns it.
-        base: A Python that every user can read; that of the image's environment builds on it.
+        base: Returns a Python that every user can read; that of the image's environment builds on it.
     """
+    digest = f"sha256:{hashlib.sha256(made.name.encode()).hexdigest()}"
     with _adding:
-        if name in _images:
-            return _images[name]
-        digest = f"sha256:{hashlib.sha256(made.name.encode()).hexdigest()}"
-        same = next((image for image in _images.values() if image.digest == digest), None)
-        if same is None:
-            folder = Path(tempfile.mkdtemp(prefix="image-"))
-            shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
-            _let_everybody_read(folder)
-            _build_on(folder / ENVIRONMENT, base)
-            described: Mapping[str, Any] = json.loads((folder / "image.json").read_text())
-            same = Image(folder, Recipe(**described), digest)
-        _images[name] = same
-        return same
+        same = next((image for known, image in _images.values() if known == digest), None)
+        _images[name] = digest, same or _copying.submit(_copy, made, digest, base)
+    return digest
+
+
+def _copy(made: Path, digest: str, base: Callable[[], Path]) -> Image:
+    folder = Path(tempfile.mkdtemp(prefix="image-"))
+    shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
+    _let_everybody_read(folder)
+    _build_on(folder / ENVIRONMENT, base())
+    described: Mapping[str, Any] = json.loads((folder / "image.json").read_text())
+    return Image(folder, Recipe(**described), digest)
 
 
 def _build_on(environment: Path, base: Path) -> None:
@@ -163,10 +167,6 @@ def find(name: str) -> Image | None:
     if match is None:
         return None
     if digest := match["digest"]:
-        return next((image for image in _images.values() if image.digest == digest), None)
-    return _images.get(f"{match['repository']}:{match['tag'] or 'latest'}")
-
-
-def known() -> Mapping[str, Image]:
-    """Return the images by name."""
-    return dict(_images)
+        return next((image.result() for known, image in _images.values() if known == digest), None)
+    found = _images.get(f"{match['repository']}:{match['tag'] or 'latest'}")
+    return found[1].result() if found else None

@@ -15,4 +15,4 @@ def _add(request: Mapping[str, Any]) -> Mapping[str, Any]:
     if not (folder / "image.json").is_file():
         raise AdminError(f"{folder} is no image that was made by the embedded cloud's client on this machine")
     sandboxes.users()  # what it writes, other users will read
-    return {"digest": images.add(request["name"], folder, runtime.base_interpreter()).digest}
+    return {"digest": images.add(request["name"], folder, runtime.base_interpreter)}
