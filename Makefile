@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -59,11 +59,11 @@ $(WEB_PUSH_MADE): requirements/web-push-layer.lock | $(PACKAGES)
 web: $(WEB_BUILT) ## build the chat's web client into stacks/chat/web/dist
 
 $(WEB_TOOLS): $(WEB)/package-lock.json | $(INSTALLED)
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm ci --silent
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" ci --silent
 	@touch $@
 
 $(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent build
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent build
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
@@ -93,7 +93,7 @@ demo: $(INSTALLED) $(WEB_BUILT) ## the chat in two Regions of the embedded cloud
 demo-web: $(INSTALLED) $(WEB_BUILT) ## the chat's web client on the embedded cloud, for your own browser; Ctrl-C ends it
 	$(BIN)/python -m demo.chat.web
 
-load: $(INSTALLED) $(WEB_BUILT) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way (LOAD="--messages 500" for less)
+load: $(INSTALLED) $(WEB_BUILT) ## 200 people in 50 rooms and 5,000 messages, a consumer killed half way, then an overload (LOAD="--messages 500" for less)
 	$(BIN)/python -m demo.chat.load $(LOAD)
 
 demo-iot: $(INSTALLED) ## 50 devices in a home and a factory, on the embedded cloud (KEEP=1 leaves it running)
@@ -118,8 +118,10 @@ test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processe
 		$(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.
-test-anywhere: $(INSTALLED) ## a sample in another time zone, locale and order of tests
-	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random $(BIN)/python -m pytest -p tests.shuffled -q \
+# AT="23:59:58" or AT="2028-02-29 23:59:50" begins at that time of UTC; on Linux, with cc.
+test-anywhere: $(INSTALLED) ## a sample in another time zone, locale and order of tests, at another hour (AT="23:59:58")
+	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random $(if $(AT),$(BIN)/python -m tests.clock "$(AT)") \
+		$(BIN)/python -m pytest -p tests.shuffled -q \
 		$(or $(PYTEST_ARGS),-n 0 tests/core tests/devices tests/*/handlers)
 
 # Chromium of the distribution; Debian and Ubuntu get it here when this may install, others name theirs.
@@ -129,7 +131,7 @@ chromium:
 		{ echo "There is no browser at $(CHROMIUM). Install Chromium, or name one: make test-web CHROMIUM=/path/to/chromium"; exit 1; }
 
 test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then two browsers against the embedded cloud
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm test --silent
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" test --silent
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web -m browser -n 0 $(PYTEST_ARGS)
 
 test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are
@@ -160,6 +162,9 @@ audit: $(INSTALLED) ## known vulnerabilities of what the lock files name; asks t
 sbom: $(INSTALLED) ## the wheel, and a CycloneDX list of what is installed with it, in dist/
 	$(BIN)/python -m tools.sbom
 
+text-rules: $(INSTALLED) ## what CloudFormation accepts in names and descriptions, from the newest resource schemas, for the embedded cloud
+	$(BIN)/uv run --quiet --isolated --no-project --with cfn-lint python tools/text_rules.py
+
 synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out
 	cdk synth --quiet
@@ -176,12 +181,12 @@ review: $(INSTALLED) ## what changed in the architecture since a revision: make 
 lint: $(INSTALLED) $(WEB_TOOLS) ## ruff and, for the web client, biome: rules and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent lint
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent lint
 
 format: $(INSTALLED) $(WEB_TOOLS) ## let ruff and biome rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent format
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent format
 
 # What functions import from layers, and the program of a device, are top-level modules: found where they are.
 TOP_LEVEL_PATHS := $(wildcard cdp_constructs/*/layers/*/python) devices
@@ -193,7 +198,7 @@ colon := $(empty):$(empty)
 types: $(INSTALLED) $(WEB_TOOLS) ## mypy --strict, and the TypeScript compiler
 	MYPYPATH=$(subst $(empty) $(empty),$(colon),$(TOP_LEVEL_PATHS)) $(BIN)/mypy \
 		$(addprefix -p ,cdp_constructs stacks demo benchmarks tools $(TOP_LEVEL_MODULES))
-	cd $(WEB) && $(CURDIR)/$(BIN)/npm run --silent types
+	cd $(WEB) && "$(CURDIR)/$(BIN)/npm" run --silent types
 
 docs: $(INSTALLED) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict --quiet

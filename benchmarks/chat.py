@@ -7,12 +7,10 @@ server's and the functions' count, the client's is printed. What the idle server
 import argparse
 import asyncio
 import statistics
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +20,7 @@ from benchmarks.chat_systems import SYSTEMS, System, throttle
 from benchmarks.usage import Usage
 from cdp_constructs.local import LocalCloud
 from demo.chat.outcome import percentile
+from demo.embedded import embedded_cloud
 
 GOAL_RATIO, GOAL_RATE, GOAL_LIVE = 2.5, 100, 1000
 _IDLE_SECONDS = 5.0
@@ -143,10 +142,10 @@ def main() -> int:
     console = Console()
     started = time.perf_counter()
     runs: dict[str, list[Run]] = {}
-    with tempfile.TemporaryDirectory(prefix="cdp-bench-") as directory, LocalCloud.start(timeout=120) as cloud:
+    with embedded_cloud(timeout=120) as (cloud, folder):
         systems = []
         for name in options.systems:
-            system = SYSTEMS[name](cloud, Path(directory) / name, rooms=options.rooms, each=options.people)
+            system = SYSTEMS[name](cloud, folder / name, rooms=options.rooms, each=options.people)
             console.print(f"{system.name} deployed after {time.perf_counter() - started:.0f} s")
             systems.append(system)
         for turn in range(options.runs):

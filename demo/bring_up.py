@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Che
     """Run ``app.py`` as the CDK CLI does; nag packs and template rules are errors there.
 
     Args:
-        directory: Gets the assembly.
+        directory: Gets the assembly; temporary files are beside it.
         system: The one system that is built.
         settings: What differs from its configuration in ``cdk.json``.
 
@@ -46,16 +47,29 @@ def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Che
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     context["systems"] = [system]
     context[system] |= settings
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "app.py"],
         cwd=ROOT,
-        env={**os.environ, "CDK_OUTDIR": str(directory), "CDK_CONTEXT_JSON": json.dumps(context)},
-        capture_output=True,
+        env={
+            **os.environ,
+            "CDK_OUTDIR": str(directory),
+            "CDK_CONTEXT_JSON": json.dumps(context),
+            # A run of the CDK that is killed leaves its files where whoever called removes them.
+            "TMPDIR": str(directory.parent),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError((done.stderr or done.stdout)[-2000:])
+        process_group=0,
+    ) as app:
+        try:
+            output, errors = app.communicate()
+        except BaseException:
+            # With its Node, which would write on into a folder that is being removed.
+            os.killpg(app.pid, signal.SIGKILL)
+            raise
+    if app.returncode:
+        raise RuntimeError((errors or output)[-2000:])
     plugins = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
     found = [one["ruleName"] for plugin in plugins for one in plugin.get("violations", [])]
     placeholders = sum(_PLACEHOLDER in name for name in found)

@@ -4,41 +4,25 @@ import re
 from collections.abc import Sequence
 
 from aws_cdk import Token
-from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from constructs import Construct
 
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer
-from cdp_constructs.core.validation import InvalidOptionError, check_range
-
-_LIMITS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
-MOST_REQUESTS, LARGEST_BURST = 10_000, 5_000
+from cdp_constructs.core.validation import InvalidOptionError
 
 # https://www.rfc-editor.org/rfc/rfc6749#appendix-A.4
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
-
-
-def check_throttle(construct: Construct, limits: apigatewayv2.ThrottleSettings) -> None:
-    """Refuse limits that an account does not have.
-
-    Raises:
-        InvalidOptionError: naming the limit.
-    """
-    for name, value, most in (
-        ("rate_limit", limits.rate_limit, MOST_REQUESTS),
-        ("burst_limit", limits.burst_limit, LARGEST_BURST),
-    ):
-        check_range(construct, f"throttle.{name}", value or 0, low=1, high=most, unit="requests", source=_LIMITS)
 
 
 def checked_scopes(construct: Construct, scopes: Sequence[str]) -> list[str]:
     """Return scopes as a list.
 
     Raises:
-        InvalidOptionError: for a string instead of a list, or a scope that no token can have.
+        InvalidOptionError: for a scope that no token can have.
     """
-    if isinstance(scopes, str) or not all(_SCOPE.fullmatch(scope) for scope in scopes):
-        fix = 'Give a list of scopes without spaces, such as ["aws.cognito.signin.user.admin"]'
-        raise InvalidOptionError(construct, "authorization_scopes", f"is {scopes!r}", fix)
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            fix = "Use scopes without spaces, such as aws.cognito.signin.user.admin"
+            raise InvalidOptionError(construct, "authorization_scopes", f"contains {scope!r}", fix)
     return list(scopes)
 
 

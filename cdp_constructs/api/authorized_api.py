@@ -11,16 +11,24 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs.api._checks import LARGEST_BURST, MOST_REQUESTS, check_issuer, check_throttle, checked_scopes
+from cdp_constructs.api._checks import check_issuer, checked_scopes
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import lambda_, sns
-from cdp_constructs.core.http_apis import add_access_logs, name_of, throttle_routes
+from cdp_constructs.core.http_apis import (
+    LARGEST_BURST,
+    MOST_REQUESTS,
+    add_access_logs,
+    check_throttle,
+    name_of,
+    throttle_routes,
+)
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.origins import check_origins
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError, check_region
+from cdp_constructs.core.places import Allowed, elsewhere
+from cdp_constructs.core.validation import InvalidOptionError
 
 # All HTTP APIs of an account share the quota of a Region: by default one leaves half of it to the others.
 _HALF = apigatewayv2.ThrottleSettings(rate_limit=MOST_REQUESTS / 2, burst_limit=LARGEST_BURST / 2)
@@ -94,7 +102,6 @@ class AuthorizedApi(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         origins = check_origins(self, allowed_origins)
-        check_region(self, "alarm_topic", alarm_topic)
         limits = throttle or _HALF
         check_throttle(self, limits)
         self._scopes = checked_scopes(self, authorization_scopes)
@@ -126,6 +133,9 @@ class AuthorizedApi(Construct):
         """The alarms of this pattern, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
+    @elsewhere(
+        function=Allowed.ANYWHERE
+    )  # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-cross-account-lambda-integrations.html
     def add_routes(
         self,
         routes: "Sequence[str]",
@@ -152,7 +162,7 @@ class AuthorizedApi(Construct):
             check_throttle(self, throttle)
         if not routes:
             fix = 'Give methods and paths, such as ["GET /orders/{order}"]'
-            raise InvalidOptionError(self, "routes", "is empty", fix)
+            raise InvalidOptionError(self, "routes", "is []", fix)
         added = [self._add_route(route, function, scopes) for route in routes]
         if throttle is not None:
             throttle_routes(self.api, dict.fromkeys(routes, throttle), after=added)
@@ -176,7 +186,7 @@ class AuthorizedApi(Construct):
 
     def _add_route(self, route: str, function: "lambda_.IFunction", scopes: "Sequence[str]") -> apigatewayv2.HttpRoute:
         if not _ROUTE.fullmatch(route) or route in self._routes:
-            problem = f"has {route!r}, which is there already" if route in self._routes else f"has {route!r}"
+            problem = f"contains {route!r}, which was added before" if route in self._routes else f"contains {route!r}"
             fix = "Write a method, a space and a path that no other route has, such as GET /orders/{order}"
             raise InvalidOptionError(self, "routes", problem, fix)
         self._routes.add(route)

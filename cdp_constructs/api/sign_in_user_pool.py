@@ -13,7 +13,8 @@ from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
+from cdp_constructs.core.places import check_arn
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 
 __all__ = ["SignInUserPool", "TokenIssuer"]
 
@@ -45,10 +46,13 @@ class TokenIssuer:
         """Take the tokens that a user pool gives to some of its clients.
 
         Args:
-            user_pool: Created or imported, of any Region: of an imported one the Region in its ARN counts.
+            user_pool: Created or imported, of any Region: of an imported one the Region in its ARN or id counts.
             clients: The clients whose tokens are taken.
         """
-        region, pool_id = user_pool.env.region, user_pool.user_pool_id
+        pool_id = user_pool.user_pool_id
+        # An id begins with the pool's Region; the CDK takes one that is imported by its id for one of the stack's.
+        named = not Token.is_unresolved(pool_id) and "_" in pool_id
+        region = pool_id.partition("_")[0] if named else user_pool.env.region
         url = f"https://cognito-idp.{region}.{Stack.of(user_pool).url_suffix}/{pool_id}"
         return cls(url, [client.user_pool_client_id for client in clients], user_pool_id=pool_id, region=region)
 
@@ -115,7 +119,6 @@ class SignInUserPool(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
         token = access_token_validity or Duration.hours(4)
         session = refresh_token_validity or days(90)
         self._check_validity(token, session)
@@ -182,6 +185,7 @@ class SignInUserPool(Construct):
         if not Token.is_unresolved(web_acl_arn) and ":regional/" not in web_acl_arn:
             fix = "Make the web ACL in the pool's Region with scope REGIONAL"
             raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}", fix)
+        check_arn(self, "web_acl_arn", web_acl_arn, fix="Give one of the pool's Region")
         from cdp_constructs.api._sign_in_web_acl import associate
 
         self._has_web_acl = True
@@ -213,7 +217,7 @@ class SignInUserPool(Construct):
                 self,
                 "refresh_token_validity",
                 f"is {session.to_human_string()} and access_token_validity {token.to_human_string()}",
-                "A session must be longer than the tokens that it renews, such as Duration.days(90)",
+                "Give a longer session than the tokens that it renews, such as Duration.days(90)",
             )
 
     def _add_user_pool(

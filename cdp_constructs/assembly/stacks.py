@@ -3,52 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "FileAsset", "ImageAsset", "StackArtifact"]
+from cdp_constructs.assembly.assets import AssetManifest, FileAsset, ImageAsset
+
+__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "StackArtifact"]
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 """Where stacks go that name no Region."""
-
-
-@dataclass(frozen=True)
-class FileAsset:
-    """A file or folder that a stack expects in a bucket.
-
-    Attributes:
-        source: File or folder: in the assembly, unless it was synthesised without staging.
-        is_folder: The folder is to be zipped.
-        bucket: Name of the bucket.
-        key: Key of the object; it has the hash of the content.
-        region: Region of the bucket.
-    """
-
-    source: Path
-    is_folder: bool
-    bucket: str
-    key: str
-    region: str
-
-
-@dataclass(frozen=True)
-class ImageAsset:
-    """A container image that a stack expects in a registry.
-
-    Attributes:
-        label: How the app names it.
-        source: Folder that it is built from, the build context; None when a command or a file makes the image.
-        dockerfile: Path of the Dockerfile in it.
-        arguments: Values of `ARG`.
-        names: The names under which templates use it, `<repository>:<tag>`, one for each place it is pushed to.
-    """
-
-    label: str
-    source: Path | None
-    dockerfile: str
-    arguments: Mapping[str, str]
-    names: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -67,8 +32,7 @@ class StackArtifact:
         tags: Tags of the stack.
         bootstrap_parameter: SSM parameter by which the template asks for the bootstrap version, if it does.
         dependencies: Artifact ids of the stacks that must be there first.
-        assets: Files that it expects in buckets.
-        images: Container images that it expects in a registry.
+        asset_manifests: Where its assets are listed.
     """
 
     artifact_id: str
@@ -82,8 +46,17 @@ class StackArtifact:
     tags: Mapping[str, str]
     bootstrap_parameter: str | None
     dependencies: frozenset[str]
-    assets: Sequence[FileAsset]
-    images: Sequence[ImageAsset]
+    asset_manifests: Sequence[AssetManifest]
+
+    @cached_property
+    def assets(self) -> Sequence[FileAsset]:
+        """Files that it expects in buckets."""
+        return tuple(file for manifest in self.asset_manifests for file in manifest.files(self.account, self.region))
+
+    @cached_property
+    def images(self) -> Sequence[ImageAsset]:
+        """Container images that it expects in a registry."""
+        return tuple(image for manifest in self.asset_manifests for image in manifest.images(self.account, self.region))
 
     def template(self) -> dict[str, Any]:
         """Return the template as CloudFormation sees it."""

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
 
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.tree import keep, kept
@@ -19,6 +20,7 @@ _LOG_RETENTION = Duration.days(365)
 _BLOCK_ALL = s3.BlockPublicAccess.BLOCK_ALL
 
 
+@checks_options
 def use_access_log_bucket(scope: "IConstruct", bucket: s3.IBucket) -> None:
     """Send the access logs of every bucket and distribution that this library makes in a stack to an existing bucket.
 
@@ -35,12 +37,9 @@ def use_access_log_bucket(scope: "IConstruct", bucket: s3.IBucket) -> None:
     """
     stack = Stack.of(scope)
     if stack.node.try_find_child(_LOG_BUCKET_ID) is not None or kept(stack, _EXISTING_LOG_BUCKET) is not None:
-        raise InvalidOptionError(
-            cast("Construct", stack),
-            "access log bucket",
-            "was already made by an earlier pattern of this stack, or given",
-            "Call use_access_log_bucket() once, before the first pattern",
-        )
+        problem = f"is {bucket.node.path}, but the stack has a log bucket already, given or made by an earlier pattern"
+        fix = "Call use_access_log_bucket() once, before the first pattern"
+        raise InvalidOptionError(cast("Construct", stack), "bucket", problem, fix)
     keep(stack, _EXISTING_LOG_BUCKET, bucket)
 
 

@@ -13,9 +13,11 @@ from constructs import Construct
 from cdp_constructs.core.cdk import kms, lambda_
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 _LONGEST_NAME = 128
+_LIMITS = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
+MOST_REQUESTS, LARGEST_BURST = 10_000, 5_000
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 _PATH = re.compile(r"(/([A-Za-z0-9._~:@!$&'()*,;=%-]+|\{[A-Za-z0-9._-]+\+?\}))+")
 
@@ -42,6 +44,21 @@ def name_of(scope: "Construct", suffix: str = "") -> str:
     """
     path = path_of(scope).removesuffix("/Default").replace("/", "-")
     return path[: _LONGEST_NAME - len(suffix)] + suffix
+
+
+def check_throttle(construct: "Construct", limits: apigatewayv2.ThrottleSettings) -> None:
+    """Refuse limits that an account does not have.
+
+    Raises:
+        InvalidOptionError: naming the limit.
+    """
+    for name, value, most in (
+        ("rate_limit", limits.rate_limit, MOST_REQUESTS),
+        ("burst_limit", limits.burst_limit, LARGEST_BURST),
+    ):
+        if value is None:
+            raise InvalidOptionError(construct, f"throttle.{name}", "is missing", "Give rate_limit and burst_limit")
+        check_range(construct, f"throttle.{name}", value, low=1, high=most, unit="requests", source=_LIMITS)
 
 
 def add_function_routes(
@@ -72,7 +89,7 @@ def add_function_routes(
     authorizer = authorizer or api.default_authorizer
     if authorizer is None:
         fix = "Give one, such as HttpJwtAuthorizer(…), or an API with a default authorizer, as AuthorizedApi makes it"
-        raise InvalidOptionError(scope, "authorizer", "was not given, and the API has no default authorizer", fix)
+        raise InvalidOptionError(scope, "authorizer", "is missing, and the API has no default authorizer", fix)
     integration = integrations.HttpLambdaIntegration(integration_id, function)
     added = []
     for construct_id, route in routes.items():

@@ -42,10 +42,12 @@ def share_module(
 
     if function.runtime.family is not lambda_.RuntimeFamily.PYTHON:
         fix = "Give a function with a Python runtime and a zip package"
-        raise InvalidOptionError(construct, "function", f"{function.node.path} runs {function.runtime.name}", fix)
+        raise InvalidOptionError(
+            construct, "function", f"is {function.node.path}, which runs {function.runtime.name}", fix
+        )
     for name in environment:
         if not _is_first(function, f"Variable{name}"):
-            problem = f"{function.node.path} already has a shared {name}"
+            problem = f"is {name!r}, which something that was shared with {function.node.path} has already"
             raise InvalidOptionError(construct, "variable", problem, "Give another variable")
     if _is_first(function, _layer_id(layer)):  # Lambda refuses the same layer twice
         function.add_layers(_layer(stack_of(function), layer))

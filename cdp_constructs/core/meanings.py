@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Annotations, Duration, Token
+from aws_cdk import Annotations, Duration, Resource, Token
 from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError, repetition_in
 
-__all__ = ["MEANINGS", "Problem", "check_replica_regions", "lacks_role"]
+__all__ = ["MEANINGS", "Problem", "check_replica_regions", "lacks_role", "note_region", "note_zone"]
 
 Problem = tuple[str, str]
 """What is wrong, with the value; and the fix."""
@@ -27,6 +27,7 @@ _DOMAIN = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)+[a-z0-9-]{{2,63}}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _IOT_CERTIFICATE = re.compile(r"arn:[\w-]+:iot:[\w-]+:\d{12}:cert/[0-9A-Za-z]+")
+_ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _PEM = re.compile(r"\s*-----BEGIN ([A-Z ]+)-----\s+[A-Za-z0-9+/=\s]+-----END \1-----\s*")
 
@@ -130,9 +131,31 @@ def _zone(value: Any) -> Problem | None:
     except RuntimeError:  # what was imported by its id alone has no name
         named = False
     if named:
-        return None
+        return _private_zone(value)
     fix = "Import it with HostedZone.from_hosted_zone_attributes(hosted_zone_id=…, zone_name=…)"
     return f"is {value.node.path}, whose name is not known", fix
+
+
+def _private_zone(zone: Any) -> Problem | None:
+    resource = zone.node.default_child
+    if resource is None or not Resource.is_owned_resource(zone) or not stack_of(zone).resolve(resource.vpcs):
+        return None
+    fix = "Give a public hosted zone: only resolvers inside the zone's VPCs would find the names"
+    return f"is {zone.node.path}, a private hosted zone", fix
+
+
+def note_zone(construct: Construct, zone: Any) -> None:
+    """Say of an imported hosted zone that it has to be public: the CDK does not know whether it is.
+
+    Args:
+        construct: The pattern whose names are served to everyone.
+        zone: Its option ``zone``.
+    """
+    if not Resource.is_owned_resource(zone):
+        Annotations.of(construct).add_info_v2(
+            "cdp-constructs:ImportedHostedZone",
+            f"Make sure that the imported hosted zone {zone.node.path} is a public one.",
+        )
 
 
 def _iot_certificate(value: str) -> Problem | None:
@@ -140,6 +163,13 @@ def _iot_certificate(value: str) -> Problem | None:
         return None
     fix = "Use the ARN of a certificate of AWS IoT: arn:aws:iot:<region>:<account>:cert/<id>"
     return f"is {value!r}", fix
+
+
+def _arn(value: str) -> Problem | None:
+    # A bucket's ARN has neither Region nor account.
+    if Token.is_unresolved(value) or _ARN.fullmatch(value):
+        return None
+    return f"is {value!r}", "Use an ARN, such as arn:aws:s3:::files-of-the-shop"
 
 
 MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
@@ -155,6 +185,7 @@ MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
     "region": _region,
     "replica_regions": _regions,
     "scope": _scope,
+    "source_arn": _arn,
     "token_header": _header,
     "variable": _variable,
     "zone": _zone,
@@ -171,15 +202,26 @@ def check_replica_regions(construct: Construct, regions: Sequence[str]) -> None:
     Raises:
         InvalidOptionError: when the stack's own Region is among them.
     """
-    from aws_cdk.region_info import RegionInfo
-
     for region in regions:
         if region == region_of(stack_of(construct)):
             fix = "Leave it out: name other Regions"
             raise InvalidOptionError(construct, "replica_regions", f"contains {region!r}, the stack's own", fix)
-        if RegionInfo.get(region).partition is None:
-            Annotations.of(construct).add_warning_v2(
-                f"cdp-constructs:UnknownRegion-{region}",
-                f"replica_regions has {region!r}, a Region that this version of the CDK does not know. Make sure that "
-                "it is spelled as AWS does.",
-            )
+        note_region(construct, "replica_regions", region)
+
+
+def note_region(construct: Construct, option: str, region: str) -> None:
+    """Warn about a Region that the CDK's table does not have: it may be new, or misspelled.
+
+    Args:
+        construct: The pattern.
+        option: The option's name.
+        region: The Region.
+    """
+    from aws_cdk.region_info import RegionInfo
+
+    if not Token.is_unresolved(region) and RegionInfo.get(region).partition is None:
+        Annotations.of(construct).add_warning_v2(
+            f"cdp-constructs:UnknownRegion-{region}",
+            f"{option} is or contains {region!r}, a Region that this version of the CDK does not know. Make sure that "
+            "it is spelled as AWS does.",
+        )

@@ -53,7 +53,7 @@ def queue_object_events(
         raise InvalidOptionError(
             scope,
             "bucket",
-            f"{bucket.node.path} does not send its events to EventBridge",
+            f"is {bucket.node.path}, which does not send its events to EventBridge",
             "Make it with event_bridge_enabled=True",
         )
     if not Resource.is_owned_resource(bucket):

@@ -33,7 +33,7 @@ def check_origins(construct: "Construct | str", origins: Iterable[str] | None) -
     """
     if isinstance(origins, str):
         fix = f"Give a list: [{origins!r}]"
-        raise InvalidOptionError(construct, _OPTION, f"is the string {origins!r}", fix)
+        raise InvalidOptionError(construct, _OPTION, f"is {origins!r}", fix)
     if origins is None:
         fix = 'Name each web origin, such as ["https://chat.example.com"], or give [] for none'
         raise InvalidOptionError(construct, _OPTION, "is missing", fix)

@@ -28,7 +28,7 @@ def use_runbooks(scope: "IConstruct", folder: str) -> None:
     """
     if scope.node.children:
         fix = "Call use_runbooks() as the first thing in the stack"
-        raise InvalidOptionError(scope.node.path, "scope", "has children already", fix)
+        raise InvalidOptionError(scope.node.path, "scope", f"is {scope.node.path!r}, which has children already", fix)
     scope.node.set_context(_CONTEXT_KEY, folder.rstrip("/"))
 
 

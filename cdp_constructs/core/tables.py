@@ -88,16 +88,18 @@ def check_table(
     sort_key: str | None = None,
     indexes: Mapping[str, tuple[str, str | None]] | None = None,
     expires: bool = True,
+    option: str = "table",
 ) -> None:
     """Refuse an existing table that a pattern cannot work with; of an imported one, warn what it must have.
 
     Args:
         construct: The pattern.
-        table: Its option ``table``.
+        table: The table.
         partition_key: Name of the attribute, a string.
         sort_key: Name of the attribute, a string; None for a table without one.
         indexes: Partition key and sort key of each global secondary index, by its name.
         expires: Whether items expire by ``expires_at``.
+        option: Name of the pattern's option that it was given as.
 
     Raises:
         InvalidOptionError: naming what the table has and what it must have.
@@ -132,11 +134,11 @@ def check_table(
         problem = (
             f"is {table.node.path}: {place}the table has {what}" if name else f"is {table.node.path}: it has {what}"
         )
-        raise InvalidOptionError(construct, "table", problem, f"Give a table with {', '.join(must)}")
+        raise InvalidOptionError(construct, option, problem, f"Give a table with {', '.join(must)}")
     expiry = stack.resolve(resource.time_to_live_specification) or {}
     if expires and expiry.get("attributeName") != EXPIRY:
         problem = f"is {table.node.path}: its items do not expire by {EXPIRY}"
-        raise InvalidOptionError(construct, "table", problem, f"Give a table with {', '.join(must)}")
+        raise InvalidOptionError(construct, option, problem, f"Give a table with {', '.join(must)}")
 
 
 def _keys_of(schema: "Sequence[Mapping[str, str]]") -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from constructs import Construct
 
 import cdp_constructs
+from cdp_constructs.core.meanings import note_region
 from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["check_user_pool"]
@@ -21,4 +22,5 @@ def check_user_pool(construct: "Construct", issuer: "cdp_constructs.TokenIssuer"
             f"is {issuer.url}, which is not known to be a user pool",
             "Give SignInUserPool(…).issuer or TokenIssuer.of_user_pool(user_pool, app_client)",
         )
+    note_region(construct, "issuer.region", issuer.region)
     return issuer.user_pool_id, issuer.region

@@ -1,15 +1,14 @@
 """Checks of options at construction, with one shape of message: what is wrong, the value, the fix."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, IResource, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Token
 from constructs import Construct
 
 from cdp_constructs.core.cdk import sns
-from cdp_constructs.core.paths import account_of, region_of, stack_of
 
-_PARTS_OF_AN_ARN = 6
 # What a token of a text or of an entry of a list looks like until it is resolved.
 _TOKEN = re.compile(r"[$#]\{Token\[[^]]*\]\}")
 _NO_TOKENS = "Tokens cannot be checked here: give the value itself"
@@ -18,7 +17,9 @@ _NO_TOKENS = "Tokens cannot be checked here: give the value itself"
 class InvalidOptionError(ValueError):
     """An option of a pattern cannot work on AWS.
 
-    The message names the construct's path, the option, the value it got, and a value that would work.
+    The message names the construct's path, the option, the value it got, and a value that would work. What is wrong
+    begins with ``is`` and the value, ``contains`` and an entry, ``has`` and a number, or ``was given`` and what the
+    option does not go with; an option that is needed ``is missing``. The fix begins with what to do.
     """
 
     def __init__(self, construct: "Construct | str", option: str, problem: str, fix: str) -> None:
@@ -66,7 +67,8 @@ def check_range(
     # A token is a number far below every range: only what is outside is worth a question to Node.
     if low <= value <= high:
         return
-    if Token.is_unresolved(value):
+    # What is no number would end the CDK's process.
+    if math.isfinite(value) and Token.is_unresolved(value):
         if tokens:
             return
         raise InvalidOptionError(construct, option, "is a token", _NO_TOKENS)
@@ -169,37 +171,8 @@ def check_exclusive(
                 construct,
                 name,
                 f"was given together with {existing[0]}",
-                f"An existing resource is not reconfigured: leave out {name}, or {existing[0]} to have one made",
+                f"Leave out {name}: an existing resource is not reconfigured; for a new one leave out {existing[0]}",
             )
-
-
-def check_region(construct: "Construct", option: str, resource: "IResource | None", *, fix: str | None = None) -> None:
-    """Refuse an existing resource that is known to be in another Region, or account, than the construct's stack.
-
-    Keys and topics of another account are allowed: their policies can let this account use them.
-
-    Args:
-        construct: The pattern.
-        option: The option's name.
-        resource: What was given; None is nothing to check. One imported by ARN has the Region of its ARN or of its
-            stack, as the CDK's import method decides.
-        fix: What to give instead; by default one of the stack's Region.
-
-    Raises:
-        InvalidOptionError: naming both Regions, or both accounts.
-    """
-    if resource is None:
-        return
-    here, there = region_of(stack_of(construct)), _place_of(resource, _REGION_OF_ARN, resource.env.region)
-    if _differ(here, there):
-        problem = f"is in {there}, but the stack is in {here}"
-        raise InvalidOptionError(construct, option, problem, fix or f"Give one of {here}")
-    if any(hasattr(type(resource), shared) for shared in _SHARED):
-        return
-    here, there = account_of(stack_of(construct)), _place_of(resource, _ACCOUNT_OF_ARN, resource.env.account)
-    if _differ(here, there):
-        problem = f"is in account {there}, but the stack is in account {here}"
-        raise InvalidOptionError(construct, option, problem, "Give one of the stack's account")
 
 
 def check_standard(construct: "Construct", option: str, topic: "sns.ITopic | None") -> None:
@@ -210,43 +183,3 @@ def check_standard(construct: "Construct", option: str, topic: "sns.ITopic | Non
     """
     if topic is not None and topic.fifo:
         raise InvalidOptionError(construct, option, f"is {topic.node.path}, a FIFO topic", "Give a standard topic")
-
-
-def check_regions(construct: "Construct", resources: "Mapping[str, IResource | None]") -> None:
-    """Check the Regions of several options, by name; see `check_region`."""
-    for option, resource in resources.items():
-        check_region(construct, option, resource)
-
-
-_REGION_OF_ARN, _ACCOUNT_OF_ARN = 3, 4
-_SHARED = ("key_arn", "topic_arn")
-"""What has resources whose policies can let other accounts in, and which are named by ARN everywhere."""
-
-
-def _place_of(resource: "IResource", part: int, of_its_stack: str) -> str:
-    # Table.from_table_arn says that a table is in the stack's Region, whatever its ARN says.
-    arn = getattr(resource, "table_arn", None) if hasattr(type(resource), "table_arn") else None
-    if isinstance(arn, str) and not Token.is_unresolved(arn) and arn.count(":") >= _PARTS_OF_AN_ARN - 1:
-        return arn.split(":")[part]
-    return str(of_its_stack)
-
-
-def _differ(here: str, there: str) -> bool:
-    return here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there)
-
-
-def concrete_region(construct: "Construct") -> str:
-    """Return the Region of the construct's stack, or refuse an environment-agnostic stack.
-
-    Raises:
-        InvalidOptionError: when the stack's Region is only known at deployment.
-    """
-    region = Stack.of(construct).region
-    if Token.is_unresolved(region):
-        raise InvalidOptionError(
-            construct,
-            "env",
-            "of the stack names no Region",
-            'Give the stack a Region: MyStack(app, "Tokyo", env=cdk.Environment(region="ap-northeast-1"))',
-        )
-    return region

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from constructs import Construct
 
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_no_repetition
 
 Kind = TypeVar("Kind", bound=str)
 
@@ -32,9 +32,10 @@ def check_names(construct: Construct, option: str, names: Iterable[str]) -> list
             raise InvalidOptionError(construct, option, f"contains {name!r}", fix)
         if name in ABOUT or name == PARTITION:
             taken = ", ".join([*ABOUT, PARTITION])
-            raise InvalidOptionError(construct, option, f"contains {name!r}, which has a meaning", f"Not: {taken}")
-    if len(set(listed)) < len(listed):
-        raise InvalidOptionError(construct, option, f"repeats a name: {listed}", "Name each once")
+            raise InvalidOptionError(
+                construct, option, f"contains {name!r}, which has a meaning", f"Use a name other than {taken}"
+            )
+    check_no_repetition(construct, option, listed)
     return listed
 
 
@@ -52,5 +53,5 @@ def check_columns(construct: Construct, columns: Mapping[str, Kind], kinds: Coll
     for name, kind in columns.items():
         if kind not in kinds:
             fix = f"Use one of {', '.join(kinds)}"
-            raise InvalidOptionError(construct, "columns", f"says {kind!r} of {name!r}", fix)
+            raise InvalidOptionError(construct, "columns", f"contains {kind!r} for {name!r}", fix)
     return {name: columns[name] for name in names}

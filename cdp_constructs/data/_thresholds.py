@@ -56,7 +56,8 @@ class Thresholds:
         elif below is not None and above is None:
             limit = below
         else:
-            raise InvalidOptionError(path, "above", "and below are given both or neither", "Give one of them")
+            problem = "is missing, as below is" if above is None else "was given together with below"
+            raise InvalidOptionError(path, "above", problem, "Give one of them")
         recovery = limit if recovers_at is None else recovers_at
         if (recovery > limit) if above is not None else (recovery < limit):
             side = "below" if above is not None else "above"
@@ -74,5 +75,6 @@ class Thresholds:
         text = json.dumps([asdict(threshold) for threshold in self._thresholds.values()], separators=(",", ":"))
         if len(text) > _MOST_BYTES:
             fix = f"Use at most {_MOST_BYTES:,} bytes: shorter names, or a second layer ({_LAMBDA_QUOTAS})"
-            raise InvalidOptionError(self._layer, "name", f"makes {len(text)} bytes of thresholds", fix)
+            problem = f"is {list(self._thresholds)[-1]!r}, with which the thresholds have {len(text):,} bytes"
+            raise InvalidOptionError(self._layer, "name", problem, fix)
         return text

@@ -22,7 +22,7 @@ from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_range, check_regions
+from cdp_constructs.core.validation import check_duration, check_exclusive, check_range
 from cdp_constructs.data._deliveries import add_delivery_alarms, metric_lag, metric_rejected
 from cdp_constructs.data._parquet import add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
@@ -104,8 +104,6 @@ class BatchLayer(Construct):
                 bucket, or a resource of another Region.
         """
         super().__init__(scope, construct_id)
-        given = {"bucket": bucket, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        check_regions(self, given)
         self.columns = check_columns(self, columns, get_args(ColumnType))
         interval = buffering or minutes(5)
         low, high = minutes(1), minutes(15)

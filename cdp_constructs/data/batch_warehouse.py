@@ -17,7 +17,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
-from cdp_constructs.core.validation import InvalidOptionError, check_range, check_regions
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.data._warehouse_loads import add_copy_role, add_load_function, add_load_schedule, keep_failed_loads
 from cdp_constructs.data._warehouse_network import add_vpc, subnet_ids
 
@@ -91,8 +91,6 @@ class BatchWarehouse(Construct):
                 resource of another Region.
         """
         super().__init__(scope, construct_id)
-        given = {"vpc": vpc, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        check_regions(self, given)
         most = base_capacity if max_capacity is None else max_capacity
         for option, value, low in (
             ("base_capacity", base_capacity, _CAPACITY_STEP),

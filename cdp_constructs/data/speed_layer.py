@@ -28,7 +28,6 @@ from cdp_constructs.core.validation import (
     check_duration,
     check_exclusive,
     check_range,
-    check_regions,
     check_standard,
 )
 from cdp_constructs.data._records import check_names
@@ -117,14 +116,6 @@ class SpeedLayer(Construct):
                 resources, or a resource of another Region.
         """
         super().__init__(scope, construct_id)
-        given = {
-            "stream": stream,
-            "table": table,
-            "topic": topic,
-            "encryption_key": encryption_key,
-            "alarm_topic": alarm_topic,
-        }
-        check_regions(self, given)
         check_standard(self, "topic", topic)
         measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:

@@ -23,7 +23,7 @@ from cdp_constructs.core.tables import (
     key_of,
     leading_keys,
 )
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_regions
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 
 _READ = ("dynamodb:GetItem", "dynamodb:Query")
 _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
@@ -75,8 +75,6 @@ class StateSharing(Construct):
                 Region.
         """
         super().__init__(scope, construct_id)
-        given = {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        check_regions(self, given)
         new_only: dict[str, object] = {"encryption_key": encryption_key, "removal_policy": removal_policy}
         check_exclusive(self, {"table": table}, new_only)
         self.encryption_key = encryption_key

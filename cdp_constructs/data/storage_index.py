@@ -28,7 +28,7 @@ from cdp_constructs.core.queues import (
     metric_oldest_message,
 )
 from cdp_constructs.core.tables import key_of
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
+from cdp_constructs.core.validation import check_duration, check_exclusive
 from cdp_constructs.data._index_functions import (
     RECONCILIATION_TIMEOUT,
     WRITER_TIMEOUT,
@@ -126,8 +126,6 @@ class StorageIndex(Construct):
                 EventBridge, or a resource of another Region.
         """
         super().__init__(scope, construct_id)
-        given = {"bucket": bucket, "table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        check_regions(self, given)
         interval = reconcile_every or days(1)
         low, high = RECONCILIATION_TIMEOUT, _LONGEST_INTERVAL
         check_duration(self, "reconcile_every", interval, low=low, high=high, source=_INTERVALS)

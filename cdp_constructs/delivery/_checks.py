@@ -8,10 +8,12 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.cdk import certificatemanager, route53, sns
+from cdp_constructs.core.meanings import note_zone
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import days
+from cdp_constructs.core.places import check_arn
 from cdp_constructs.core.tree import keep, kept
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration
 
 # Where CloudFront takes certificates and web ACLs from and publishes metrics, whatever the stack's Region is.
 _CLOUDFRONT_REGION = "us-east-1"
@@ -68,9 +70,9 @@ def check_domain(
         raise InvalidOptionError(
             scope,
             "certificate",
-            f"is in {region}",
-            f"CloudFront takes certificates of us-east-1 only ({_CERTIFICATE_SOURCE}): make it in a stack of that "
-            "Region, with cross_region_references=True on both stacks",
+            f"is in {region}, but CloudFront takes certificates of us-east-1 only",
+            "Make it in a stack of us-east-1, with cross_region_references=True on both stacks "
+            f"({_CERTIFICATE_SOURCE})",
         )
 
 
@@ -82,19 +84,18 @@ def check_user_prefix(scope: Construct, user_prefix: str) -> None:
             scope,
             "user_prefix",
             f"is {user_prefix!r}",
-            'End with a slash and begin without one, such as "accepted/{sub}/"; "" lets every user see every object',
+            'Begin without a slash and end with one, such as "accepted/{sub}/"; "" lets every user see every object',
         )
 
 
 def check_alarm_topic(scope: Construct, alarm_topic: "sns.ITopic | None") -> None:
     """Refuse alarms on CloudFront's metrics where there are none."""
-    check_region(scope, "alarm_topic", alarm_topic)
     region = region_of(stack_of(scope))
     if alarm_topic is not None and not Token.is_unresolved(region) and region != _CLOUDFRONT_REGION:
         raise InvalidOptionError(
             scope,
             "alarm_topic",
-            f"was given in a stack of {region}, but CloudFront publishes its metrics in {_CLOUDFRONT_REGION} only",
+            f"is in {region}, but CloudFront publishes its metrics in {_CLOUDFRONT_REGION} only",
             f"Leave it out, and make an alarm on metric_server_errors() in a stack of {_CLOUDFRONT_REGION}",
         )
 
@@ -106,6 +107,7 @@ def check_web_acl(scope: Construct, web_acl_arn: str) -> None:
         raise InvalidOptionError(
             scope, "web_acl_arn", f"is {web_acl_arn!r}", "Make the web ACL in us-east-1 with scope CLOUDFRONT"
         )
+    check_arn(scope, "web_acl_arn", web_acl_arn, region=_CLOUDFRONT_REGION, fix="Give one of us-east-1")
 
 
 def check_first_web_acl(scope: Construct) -> None:
@@ -122,13 +124,16 @@ def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHo
         return
     if not domain_names:
         raise InvalidOptionError(scope, "zone", "was given without domain_names", "Give both, or neither")
+    note_zone(scope, zone)
     zone_name = zone.zone_name
     for name in domain_names:
         if Token.is_unresolved(name) or Token.is_unresolved(zone_name):
             continue
         if name != zone_name and not name.endswith(f".{zone_name}"):
             fix = "Give the public hosted zone that holds every one of the names, or make their records yourself"
-            raise InvalidOptionError(scope, "domain_names", f"has {name!r}, which is not in zone {zone_name!r}", fix)
+            raise InvalidOptionError(
+                scope, "domain_names", f"contains {name!r}, which is not in zone {zone_name!r}", fix
+            )
 
 
 def check_path_prefix(scope: Construct, path: str) -> None:
@@ -159,7 +164,7 @@ def check_content_security_policy(scope: Construct, sources: "Mapping[str, Seque
     for directive, names in sources.items():
         if not _DIRECTIVE.fullmatch(directive):
             fix = 'Give lists by directive, such as {"connect-src": ["https://api.example.com"]}'
-            raise InvalidOptionError(scope, "content_security_policy", f"has {directive!r}: {names!r}", fix)
+            raise InvalidOptionError(scope, "content_security_policy", f"contains {directive!r}: {names!r}", fix)
         for source in names:
             if _SOURCE.fullmatch(source) or _WILD_HOST.fullmatch(source) or Token.is_unresolved(source):
                 continue
@@ -167,7 +172,7 @@ def check_content_security_policy(scope: Construct, sources: "Mapping[str, Seque
                 "Name hosts, such as https://api.example.com or wss://live.example.com; scripts and styles belong into "
                 "files of their own (or by hash), so that injected ones do not run"
             )
-            raise InvalidOptionError(scope, "content_security_policy", f"has {source!r} in {directive}", fix)
+            raise InvalidOptionError(scope, "content_security_policy", f"contains {source!r} in {directive}", fix)
 
 
 # What CloudFront writes itself or needs: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/understanding-response-headers-policies.html
@@ -186,7 +191,7 @@ def check_remove_headers(scope: Construct, names: Sequence[str]) -> None:
             continue
         if not _HEADER.fullmatch(name) or "*" in name:
             fix = "Name each header in full, such as x-amz-meta-owner: CloudFront knows no wildcards here"
-            raise InvalidOptionError(scope, "remove_headers", f"has {name!r}", fix)
+            raise InvalidOptionError(scope, "remove_headers", f"contains {name!r}", fix)
         if _KEPT_HEADERS.fullmatch(name.lower()):
-            fix = "CloudFront does not remove it: leave it out"
-            raise InvalidOptionError(scope, "remove_headers", f"has {name!r}", fix)
+            fix = "Leave it out: CloudFront does not remove it"
+            raise InvalidOptionError(scope, "remove_headers", f"contains {name!r}", fix)

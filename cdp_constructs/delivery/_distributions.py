@@ -21,10 +21,12 @@ _METRICS_REGION = "us-east-1"
 # (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-route53-recordset-aliastarget.html).
 _CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 _SERVER_ERRORS_THAT_ALARM = 5  # percent
+# CloudFront chooses the behavior by the normalised path, and gives the function the path as the viewer sent it, such as
+# /x/../api/orders: cut off there, it would be no path.
 _STRIP_PREFIX = """\
 function handler(event) {
   var request = event.request;
-  request.uri = request.uri.slice(%d);
+  if (request.uri.indexOf("%s/") === 0) request.uri = request.uri.slice(%d);
   return request;
 }
 """
@@ -117,7 +119,7 @@ def add_strip_function(scope: Construct, path: str) -> cloudfront.Function:
         scope,
         f"Strip{path.replace('/', '-')}",
         comment=f"{path_of(scope)}: {path}"[-128:],
-        code=cloudfront.FunctionCode.from_inline(_STRIP_PREFIX % len(path)),
+        code=cloudfront.FunctionCode.from_inline(_STRIP_PREFIX % (path, len(path))),
         runtime=cloudfront.FunctionRuntime.JS_2_0,
     )
 

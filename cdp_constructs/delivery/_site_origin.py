@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote
 
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -16,27 +15,26 @@ from cdp_constructs.core.validation import InvalidOptionError
 
 # Only what has no extension is a page: a missing file stays missing, and answers of an API are not touched, as error
 # pages of the distribution would. Below /.well-known/ (RFC 8615) are files, whatever their names.
+# A path is compared as S3 reads it: viewers may write each of its characters as %xx, in either case, or as it is.
+_PAGES = """\
+var files = %s;
+function decoded(uri) {
+  try { return decodeURIComponent(uri); } catch (error) { return uri; }
+}
+function handler(event) {
+  var request = event.request;
+  var path = decoded(request.uri);
+  var name = path.slice(path.lastIndexOf("/") + 1);
+  if (path.indexOf("/.well-known/") === 0 || files.indexOf(path) >= 0) return request;
+%s
+  return request;
+}
+"""
 _SINGLE_PAGE = """\
-var files = %s;
-function handler(event) {
-  var request = event.request;
-  var name = request.uri.slice(request.uri.lastIndexOf("/") + 1);
-  if (request.uri.indexOf("/.well-known/") === 0 || files.indexOf(request.uri) >= 0) return request;
-  if (name.indexOf(".") < 0) request.uri = "/index.html";
-  return request;
-}
-"""
+  if (name.indexOf(".") < 0) request.uri = "/index.html";"""
 _FOLDERS = """\
-var files = %s;
-function handler(event) {
-  var request = event.request;
-  var name = request.uri.slice(request.uri.lastIndexOf("/") + 1);
-  if (request.uri.indexOf("/.well-known/") === 0 || files.indexOf(request.uri) >= 0) return request;
   if (name === "") request.uri += "index.html";
-  else if (name.indexOf(".") < 0) request.uri += "/index.html";
-  return request;
-}
-"""
+  else if (name.indexOf(".") < 0) request.uri += "/index.html";"""
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
 _LARGEST_FUNCTION = 10 * 1024
 WELL_KNOWN = ".well-known"
@@ -60,13 +58,13 @@ def keep_files(function: cloudfront.Function, folder: Path, *, single_page: bool
         InvalidOptionError: when these are too many for a CloudFront Function.
     """
     files = sorted(
-        f"/{quote(path.relative_to(folder).as_posix())}"
+        f"/{path.relative_to(folder).as_posix()}"
         for path in folder.rglob("*")
         if path.is_file() and "." not in path.name and WELL_KNOWN not in path.relative_to(folder).parts
     )
     code = _page_code(files, single_page=single_page)
     if len(code) > _LARGEST_FUNCTION:
-        problem = f"has {len(files)} files without an extension, whose names do not fit into a CloudFront Function"
+        problem = f"contains {len(files)} files without an extension, whose names do not fit into a CloudFront Function"
         fix = "Give most of them an extension: what has none is a page of the site"
         raise InvalidOptionError(function, "folder", problem, fix)
     resource = cast("cloudfront.CfnFunction", function.node.default_child)
@@ -74,7 +72,7 @@ def keep_files(function: cloudfront.Function, folder: Path, *, single_page: bool
 
 
 def _page_code(files: Sequence[str], *, single_page: bool) -> str:
-    return (_SINGLE_PAGE if single_page else _FOLDERS) % json.dumps(list(files))
+    return _PAGES % (json.dumps(list(files)), _SINGLE_PAGE if single_page else _FOLDERS)
 
 
 def site_origin(buckets: Sequence[s3.IBucket]) -> cloudfront.IOrigin:

@@ -11,8 +11,10 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
+from cdp_constructs.core.meanings import note_region
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.places import Allowed, elsewhere
 from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.delivery._checks import (
     check_alarm_topic,
@@ -82,6 +84,7 @@ class CacheDistribution(Construct):
     url: str
     """``https://<domain_name>``."""
 
+    @elsewhere(certificate=Allowed.ANY_REGION)
     def __init__(
         self,
         scope: Construct,
@@ -149,6 +152,7 @@ class CacheDistribution(Construct):
         check_path_pattern(self, path_pattern)
         return self._add(path_pattern, origin, **self._reading(cache_policy))
 
+    @elsewhere(api=Allowed.ANYWHERE)
     def add_api(
         self,
         api: "apigatewayv2.IHttpApi",
@@ -172,9 +176,12 @@ class CacheDistribution(Construct):
         Raises:
             InvalidOptionError: when the path is malformed or was added before.
         """
+        if region is not None:
+            note_region(self, "region", region)
         host = domain_name or f"{api.api_id}.execute-api.{region or api.env.region}.{stack_of(self).url_suffix}"
         return self._add_below(path, lambda: origins.HttpOrigin(host))
 
+    @elsewhere(bucket=Allowed.ANYWHERE)
     def add_uploads(self, bucket: s3.IBucket, *, path: str = "/uploads") -> cloudfront.BehaviorOptions:
         """Let pages post forms of ``DirectObjectUpload`` below a path, for a site whose name is not known beforehand.
 

@@ -15,7 +15,9 @@ from constructs import Construct
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch, route53, sns
+from cdp_constructs.core.json_values import checked_json
 from cdp_constructs.core.options import checks_options
+from cdp_constructs.core.places import Allowed, elsewhere
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
@@ -80,6 +82,7 @@ class DirectHosting(Construct):
     origin_access_statements: tuple[iam.PolicyStatement, ...]
     """What the bucket's policy must allow; already there unless the bucket was imported."""
 
+    @elsewhere(bucket=Allowed.ANYWHERE, failover_bucket=Allowed.ANYWHERE, certificate=Allowed.ANY_REGION)
     def __init__(
         self,
         scope: Construct,
@@ -152,7 +155,7 @@ class DirectHosting(Construct):
         folder = Path(folder)
         if not (folder / _INDEX).is_file():
             fix = f"Build the site before the app is synthesised, and name the folder with its {_INDEX}"
-            raise InvalidOptionError(self, "folder", f"{str(folder)!r} has no {_INDEX}", fix)
+            raise InvalidOptionError(self, "folder", f"is {str(folder)!r}, which has no {_INDEX}", fix)
         if self._pages:
             raise InvalidOptionError(self, "folder", f"is {str(folder)!r}, a second one", "Give a site one folder")
         keep_files(self._page_function, folder, single_page=self._single_page)
@@ -206,11 +209,11 @@ class DirectHosting(Construct):
         Everybody can read it.
 
         Args:
-            values: Its content; tokens become values.
+            values: Its content; tokens become values. None is refused as the value of a key: leave the key out.
             name: Path of the file in the site.
 
         Raises:
-            InvalidOptionError: for what is no path of a file, and when the file was added before.
+            InvalidOptionError: for what is no path of a file or no JSON, and when the file was added before.
         """
         if not _FILE.fullmatch(name) or ".." in name.split("/"):
             fix = "Use the path of a file in the site without a slash in front, such as config.json"
@@ -218,10 +221,12 @@ class DirectHosting(Construct):
         if name in self._configurations:
             fix = "Put everything into one call"
             raise InvalidOptionError(self, "name", f"is {name!r}, which was added before", fix)
-        configuration = self._configurations[name] = s3_deployment.Source.json_data(name, dict(values))
+        content = checked_json(self, "values", values)
+        configuration = self._configurations[name] = s3_deployment.Source.json_data(name, content)
         self._write(configuration)
         return configuration
 
+    @elsewhere(api=Allowed.ANYWHERE)
     def add_api(
         self,
         api: "apigatewayv2.IHttpApi",
@@ -233,6 +238,7 @@ class DirectHosting(Construct):
         """Let an HTTP API answer below a path of the site; see ``CacheDistribution.add_api``."""
         return self.cache.add_api(api, path=path, region=region, domain_name=domain_name)
 
+    @elsewhere(bucket=Allowed.ANYWHERE)
     def add_uploads(self, bucket: s3.IBucket, *, path: str = "/uploads") -> cloudfront.BehaviorOptions:
         """Let pages post forms of ``DirectObjectUpload`` below a path; see ``CacheDistribution.add_uploads``."""
         return self.cache.add_uploads(bucket, path=path)

@@ -18,7 +18,8 @@ from cdp_constructs.core.cdk import apigatewayv2, certificatemanager, cloudwatch
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import check_exclusive, check_region
+from cdp_constructs.core.places import Allowed, elsewhere
+from cdp_constructs.core.validation import check_exclusive
 from cdp_constructs.delivery._checks import (
     check_bucket,
     check_content_security_policy,
@@ -105,6 +106,7 @@ class PrivateCacheDistribution(Construct):
     origin_access_statements: tuple[iam.PolicyStatement, ...]
     """What the bucket's policy must allow; already there unless the bucket was imported."""
 
+    @elsewhere(bucket=Allowed.ANYWHERE, certificate=Allowed.ANY_REGION)
     def __init__(
         self,
         scope: Construct,
@@ -126,7 +128,6 @@ class PrivateCacheDistribution(Construct):
         super().__init__(scope, construct_id)
         check_bucket(self, bucket)
         check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
-        check_region(self, "alarm_topic", alarm_topic)
         check_origin_path(self, origin_path)
         check_domain(self, domain_names, certificate)
         check_zone(self, domain_names, zone)

@@ -13,7 +13,6 @@ from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
-from cdp_constructs.core.validation import check_region
 from cdp_constructs.core.web_acls import check_rate_limit, rate_rule, visibility
 from cdp_constructs.delivery._firewall_checks import (
     check_countries,
@@ -88,7 +87,6 @@ class WebApplicationFirewall(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
         check_web_acl_scope(self, web_acl_scope)
         check_managed_rule_groups(self, managed_rule_groups)
         check_operations(self, unlimited_operations)

@@ -37,7 +37,7 @@ class BasicIngest:
             InvalidOptionError: for a type that topics cannot have, or that has a rule already.
         """
         if kind in self._rules:
-            problem = f"{kind!r} already has a rule"
+            problem = f"is {kind!r}, which has a rule already"
             raise InvalidOptionError(self._scope, "kind", problem, "Add actions to that rule")
         if kind != EVERY_OTHER:
             check_option(self._scope, "kind", kind)

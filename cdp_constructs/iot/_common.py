@@ -43,7 +43,7 @@ def check_topics(construct: "Construct", app: str, contexts: Sequence[str]) -> t
             construct, "contexts", f"has {len(contexts)} names", f"Use at most {_MOST_CONTEXTS}, or a second fleet"
         )
     for context in contexts:
-        check_option(construct, "contexts", context)
+        check_option(construct, "contexts", context, listed=True)
         if context == EVERYONE or list(contexts).count(context) > 1:
             raise InvalidOptionError(
                 construct, "contexts", f"contains {context!r}", f"Use each name once, and not {EVERYONE!r}"
@@ -63,9 +63,14 @@ def check_kind(construct: "Construct", kind: str) -> None:
 
 
 def check_option(
-    construct: "Construct", option: str, value: str, check: Callable[[str, str], object] = check_level
+    construct: "Construct",
+    option: str,
+    value: str,
+    check: Callable[[str, str], object] = check_level,
+    *,
+    listed: bool = False,
 ) -> None:
-    """Check an option that is a level of a topic.
+    """Check an option, or an entry of one that is a list, that is a level of a topic.
 
     Raises:
         InvalidOptionError: with what the grammar of topics says about the value.
@@ -74,7 +79,8 @@ def check_option(
         check(option, value)
     except InvalidTopicError as error:
         _, _, fix = str(error).partition("; ")
-        raise InvalidOptionError(construct, option, f"has {value!r}", fix[:1].upper() + fix[1:]) from error
+        problem = f"contains {value!r}" if listed else f"is {value!r}"
+        raise InvalidOptionError(construct, option, problem, fix[:1].upper() + fix[1:]) from error
 
 
 def allow_items(

@@ -4,7 +4,7 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs.core.cdk import certificatemanager as acm
-from cdp_constructs.core.validation import InvalidOptionError, check_region
+from cdp_constructs.core.validation import InvalidOptionError
 
 # TLS 1.3 and 1.2: https://docs.aws.amazon.com/iot/latest/developerguide/transport-security.html
 _TLS_POLICY = "IoTSecurityPolicy_TLS13_1_2_2022_10"
@@ -19,10 +19,10 @@ def add_endpoint(
 ) -> iot.CfnDomainConfiguration:
     """Add an endpoint that takes MQTT with client certificates over TLS 1.2 and 1.3, and nothing else."""
     if (domain_name is None) != (server_certificate is None):
-        raise InvalidOptionError(
-            fleet, "domain_name", "and server_certificate belong together", "Give both, or neither"
-        )
-    check_region(fleet, "server_certificate", server_certificate)
+        given, other = "domain_name", "server_certificate"
+        if domain_name is None:
+            given, other = other, given
+        raise InvalidOptionError(fleet, given, f"was given without {other}", "Give both, or neither")
     return iot.CfnDomainConfiguration(
         fleet,
         construct_id,

@@ -1,6 +1,11 @@
 """The actions of AWS IoT rules, as the L1 has them."""
 
+from collections.abc import Sequence
+
+import jsii
+from aws_cdk import Annotations
 from aws_cdk import aws_iot as iot
+from constructs import Construct, IValidation
 
 from cdp_constructs.core.cdk import iam, kinesis, lambda_, sns, sqs
 from cdp_constructs.core.cdk import kinesisfirehose as firehose
@@ -48,3 +53,27 @@ def delivery_stream_action(
 def function_action(function: "lambda_.IFunction") -> Action:
     """Invoke a function asynchronously."""
     return Action(lambda_=iot.CfnTopicRule.LambdaActionProperty(function_arn=function.function_arn))
+
+
+@jsii.implements(IValidation)
+class HasAction:
+    """Warns at synthesis of a rule without an action, which AWS IoT accepts: its messages go nowhere."""
+
+    def __init__(self, rule: Construct, actions: Sequence[Action]) -> None:
+        """Watch a rule.
+
+        Args:
+            rule: The pattern.
+            actions: Its actions, also those that are added later.
+        """
+        self._rule = rule
+        self._actions = actions
+
+    def validate(self) -> list[str]:
+        """Annotate the rule; there is nothing that would end the synthesis."""
+        if not self._actions:
+            Annotations.of(self._rule).add_warning_v2(
+                "cdp-constructs:RuleWithoutAction",
+                "The rule has no action, so that its messages go nowhere. Call one of its add_ methods.",
+            )
+        return []

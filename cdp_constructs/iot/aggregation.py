@@ -11,7 +11,7 @@ from cdp_constructs.core.cdk import cloudwatch, iam, kms, sns, sqs
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
+from cdp_constructs.core.validation import check_duration, check_exclusive
 from cdp_constructs.iot._common import check_kind
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
@@ -75,7 +75,6 @@ class Aggregation(Construct):
                 resources of another Region.
         """
         super().__init__(scope, construct_id)
-        check_regions(self, {"stream": stream, "encryption_key": encryption_key, "alarm_topic": alarm_topic})
         check_exclusive(self, {"stream": stream}, {"retention": retention, "removal_policy": removal_policy})
         check_kind(self, kind)
         if retention is not None:

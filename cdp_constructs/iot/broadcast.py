@@ -15,7 +15,6 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.permissions import allow_on_prefixes
-from cdp_constructs.core.validation import check_region
 from cdp_constructs.iot.topics import EVERYONE
 
 __all__ = ["Broadcast"]
@@ -64,7 +63,6 @@ class Broadcast(Construct):
             InvalidOptionError: for an alarm topic of another Region.
         """
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
         self.job_prefix = Names.unique_resource_name(self, max_length=_LONGEST_PREFIX, allowed_special_characters="_-")
         groups = {EVERYONE: fleet.group, **fleet.groups}
         self.function = add_function(

@@ -6,6 +6,7 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from cdp_constructs.core.options import checks_options
+from cdp_constructs.core.places import check_arn
 from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["ClaimCertificate"]
@@ -33,12 +34,12 @@ def add_claim_certificate(
 ) -> ClaimCertificate:
     """Attach a fleet's claim policy to an existing certificate, or to a new one that is made from a signing request."""
     if (certificate_arn is None) == (certificate_signing_request is None):
-        raise InvalidOptionError(
-            fleet,
-            "certificate_arn",
-            "and certificate_signing_request are both given, or neither",
-            "Give the ARN of a registered certificate, or a signing request for a new one",
-        )
+        other = "certificate_signing_request"
+        problem = f"is missing, as {other} is" if certificate_arn is None else f"was given together with {other}"
+        fix = "Give the ARN of a registered certificate, or a signing request for a new one"
+        raise InvalidOptionError(fleet, "certificate_arn", problem, fix)
+    if certificate_arn is not None:
+        check_arn(fleet, "certificate_arn", certificate_arn, fix="Give a certificate of the fleet's Region")
     claim = Construct(fleet, construct_id)
     certificate = None
     if certificate_signing_request is not None:

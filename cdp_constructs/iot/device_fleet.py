@@ -18,7 +18,7 @@ from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.queues import metric_dead_letters, metric_oldest_message
 from cdp_constructs.core.tables import add_table, check_table
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_regions
+from cdp_constructs.core.validation import check_duration, check_exclusive
 from cdp_constructs.iot import _device_policies as device_policies
 from cdp_constructs.iot._basic_ingest import EVERY_OTHER, BasicIngest
 from cdp_constructs.iot._certificate_life import (
@@ -143,7 +143,6 @@ class DeviceFleet(Construct):
             source="longer, a stolen claim certificate is good for every device that has not connected yet",
         )
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        check_regions(self, {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self.encryption_key = encryption_key
         table_key = encryption_key if table is None else None
         self._common = CommonOptions(encryption_key, table_key, alarm_topic, log_retention, removal_policy)

@@ -11,7 +11,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms, sns, sqs
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_no_repetition, check_regions
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_no_repetition
 from cdp_constructs.iot._common import check_kind, check_option
 from cdp_constructs.iot.sql import select
 from cdp_constructs.iot.topic_rule import TopicRule
@@ -76,10 +76,11 @@ class FanoutNotification(Construct):
         super().__init__(scope, construct_id)
         check_kind(self, kind)
         check_exclusive(self, {"fanout": fanout}, {"encryption_key": encryption_key, "removal_policy": removal_policy})
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         if fanout is not None and fanout.topic.fifo:
             fix = "Give a standard one"
-            raise InvalidOptionError(self, "fanout", "is FIFO, which AWS IoT rules do not support", fix)
+            raise InvalidOptionError(
+                self, "fanout", f"is {fanout.node.path}, whose topic is FIFO, which AWS IoT rules do not support", fix
+            )
         self.fanout = fanout or SnsSqsFanout(
             self, "Fanout", encryption_key=encryption_key, alarm_topic=alarm_topic, removal_policy=removal_policy
         )
@@ -162,8 +163,8 @@ class FanoutNotification(Construct):
         for context in contexts or ():
             if context not in self._contexts:
                 raise InvalidOptionError(
-                    self, "contexts", f"contains {context!r}", f"The fleet has {', '.join(self._contexts)}"
+                    self, "contexts", f"contains {context!r}", f"Use some of the fleet's: {', '.join(self._contexts)}"
                 )
         for thing in things or ():
-            check_option(self, "things", thing, lambda _name, value: check_thing(value))
+            check_option(self, "things", thing, lambda _name, value: check_thing(value), listed=True)
         return policy

@@ -15,7 +15,7 @@ from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
-from cdp_constructs.core.validation import InvalidOptionError, check_region
+from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["IotAccountSettings"]
 
@@ -82,12 +82,10 @@ class IotAccountSettings(Construct):
             InvalidOptionError: for a second one in a stack, and an alarm topic of another Region.
         """
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
         stack = stack_of(self)
         if stack.node.try_find_child(_CHILD_OF_STACK) is not None:
-            raise InvalidOptionError(
-                self, "scope", "already has account-wide settings", "Add them once per account and Region"
-            )
+            problem = f"is in stack {stack.node.path}, which has account-wide settings already"
+            raise InvalidOptionError(self, "scope", problem, "Add them once per account and Region")
         Construct(stack, _CHILD_OF_STACK)
         self._log_retention = log_retention
         self.log_group = self._log(log_level, removal_policy) if log_level is not None else None

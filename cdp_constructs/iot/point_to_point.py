@@ -18,7 +18,7 @@ from cdp_constructs.core.tables import (
     check_table,
     key_of,
 )
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_regions
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive
 from cdp_constructs.iot._command_functions import add_command_function, add_outcome_function
 from cdp_constructs.iot._common import CommonOptions
 from cdp_constructs.iot.sql import select
@@ -100,7 +100,6 @@ class PointToPoint(Construct):
         timeout = timeout or seconds(30)
         check_duration(self, "timeout", timeout, low=seconds(1), high=minutes(15), source=_DELAY_LIMIT)
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        check_regions(self, {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self.encryption_key = encryption_key
         self._table_key = table_key = encryption_key if table is None else None
         common = CommonOptions(encryption_key, table_key, alarm_topic, log_retention, removal_policy)

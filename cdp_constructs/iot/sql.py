@@ -40,4 +40,4 @@ def check_sql(construct: "Construct", sql: str) -> None:
     try:
         check_mqtt_filter(match["filter"])
     except InvalidTopicError as error:
-        raise InvalidOptionError(construct, "sql", f"has an invalid topic filter: {error}", "Change it") from error
+        raise InvalidOptionError(construct, "sql", f"is {sql!r}: {error}", "Change the topic filter") from error

@@ -13,10 +13,11 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
-from cdp_constructs.core.validation import InvalidOptionError, check_region, check_regions
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.iot._common import check_option
 from cdp_constructs.iot._rule_actions import (
     Action,
+    HasAction,
     delivery_stream_action,
     function_action,
     queue_action,
@@ -86,7 +87,6 @@ class TopicRule(Construct):
         """
         super().__init__(scope, construct_id)
         check_sql(self, sql)
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self._sql = sql
         self._description = description
         self._actions: list[Action] = []
@@ -113,6 +113,7 @@ class TopicRule(Construct):
         self.rule = iot.CfnTopicRule(self, "Rule", topic_rule_payload=self._payload())
         self.rule.node.add_dependency(self.role)
         self.rule_name = self.rule.ref
+        self.node.add_validation(HasAction(self, self._actions))
         add_alarm(
             self,
             "LostMessagesAlarm",
@@ -139,7 +140,6 @@ class TopicRule(Construct):
             encryption_key: The key that the queue is encrypted with. Default: the queue's, if the CDK knows it.
         """
         self._check_queue("queue", queue)
-        check_region(self, "encryption_key", encryption_key)
         self._allow(["sqs:SendMessage"], queue.queue_arn, encryption_key or queue.encryption_master_key)
         return self._add(queue_action(self.role, queue, base64=base64))
 
@@ -150,7 +150,6 @@ class TopicRule(Construct):
             topic: A standard topic.
             encryption_key: The key that the topic is encrypted with. Default: the topic's, if the CDK knows it.
         """
-        check_regions(self, {"topic": topic, "encryption_key": encryption_key})
         self._check_standard("topic", fifo=topic.fifo)
         self._allow(["sns:Publish"], topic.topic_arn, encryption_key or topic.master_key)
         return self._add(topic_action(self.role, topic))
@@ -163,7 +162,6 @@ class TopicRule(Construct):
             partition_key: A substitution template such as ``BY_THING`` of ``cdp_constructs.iot.topics``; messages of
                 one key stay in order.
         """
-        check_region(self, "stream", stream)
         self._allow(["kinesis:PutRecord"], stream.stream_arn, stream.encryption_key)
         return self._add(stream_action(self.role, stream, partition_key))
 
@@ -180,7 +178,6 @@ class TopicRule(Construct):
         if separator not in _SEPARATORS:
             fix = r"Use \n, \t, \r\n or , (https://docs.aws.amazon.com/iot/latest/developerguide/kinesis-firehose-rule-action.html)"
             raise InvalidOptionError(self, "separator", f"is {separator!r}", fix)
-        check_region(self, "delivery_stream", delivery_stream)
         actions = ["firehose:PutRecord", *(["firehose:PutRecordBatch"] if batch else [])]
         self._allow(actions, delivery_stream.delivery_stream_arn)
         return self._add(delivery_stream_action(self.role, delivery_stream, separator=separator, batch=batch))
@@ -189,7 +186,6 @@ class TopicRule(Construct):
         """Invoke a function with each message, asynchronously: its failures need a destination of their own."""
         from aws_cdk import aws_lambda as lambda_
 
-        check_region(self, "function", function)
         lambda_.CfnPermission(
             self,
             f"Invoke{len(self._actions)}",
@@ -247,12 +243,8 @@ class TopicRule(Construct):
 
     def _add(self, action: Action) -> Action:
         if len(self._actions) == _MOST_ACTIONS:
-            raise InvalidOptionError(
-                self,
-                "actions",
-                f"get number {_MOST_ACTIONS + 1}",
-                f"A rule has at most {_MOST_ACTIONS}; add a second rule on the same topics ({_QUOTAS})",
-            )
+            fix = f"Use at most {_MOST_ACTIONS}, and a second rule on the same topics ({_QUOTAS})"
+            raise InvalidOptionError(self, "actions", f"has {_MOST_ACTIONS + 1} entries", fix)
         self._actions.append(action)
         self.rule.topic_rule_payload = self._payload()
         return action
@@ -272,7 +264,6 @@ class TopicRule(Construct):
             key.grant(self.role, *USE_KEY)
 
     def _check_queue(self, option: str, queue: "sqs.IQueue") -> None:
-        check_region(self, option, queue)
         self._check_standard(option, fifo=queue.fifo)
 
     def _check_standard(self, option: str, *, fifo: bool) -> None:

@@ -164,7 +164,7 @@ class TopicSpace:
 
 def _check(topic: str, concrete: str) -> str:
     if topic.startswith("$"):
-        raise InvalidTopicError(f"topic {topic!r} is reserved; topics of an application do not begin with $")
+        raise InvalidTopicError(f"topic {topic!r} is reserved; leave the $ out, which begins topics of AWS")
     if topic.startswith("/"):
         raise InvalidTopicError(f"topic {topic!r} begins with a slash, which makes an empty level; leave the slash out")
     if not all(concrete.split("/")):
@@ -178,9 +178,9 @@ def _check_size(topic: str) -> str:
     # What a reserved topic begins with is not counted: https://docs.aws.amazon.com/general/latest/gr/iot-core.html
     slashes = (_RESERVED.sub("", topic, count=1) if topic.startswith("$") else topic).count("/")
     if slashes > _MOST_SLASHES:
-        raise InvalidTopicError(f"topic {topic!r} has {slashes} slashes; AWS IoT takes {_MOST_SLASHES} ({_QUOTAS})")
+        raise InvalidTopicError(f"topic {topic!r} has {slashes} slashes; use at most {_MOST_SLASHES} ({_QUOTAS})")
     if len(topic.encode()) > _MOST_BYTES:
         raise InvalidTopicError(
-            f"topic {topic!r} has {len(topic.encode())} bytes; AWS IoT takes {_MOST_BYTES} ({_QUOTAS})"
+            f"topic {topic!r} has {len(topic.encode())} bytes; use at most {_MOST_BYTES} ({_QUOTAS})"
         )
     return topic

@@ -61,11 +61,11 @@ def _check(path: str, policy: FilterPolicy, *, nesting_allowed: bool) -> None:
 
 def _combinations(path: str, policy: FilterPolicy, place: str, depth: int) -> int:
     if not policy:
-        raise _invalid(path, f"has an empty policy for {place!r}", "Name what is inside, or leave the key out")
+        raise _invalid(path, f"contains an empty policy for {place!r}", "Name what is inside, or leave the key out")
     combinations = 1
     for key, values in policy.items():
         if not isinstance(key, str) or not key:
-            raise _invalid(path, f"has the key {key!r}", "Use the name of an attribute or of a field of the body")
+            raise _invalid(path, f"contains the key {key!r}", "Use the name of an attribute or of a field of the body")
         where = f"{place}.{key}" if place else key
         if key == _OR:
             combinations *= _alternatives(path, values, where, depth)
@@ -81,7 +81,7 @@ def _alternatives(path: str, policies: Any, place: str, depth: int) -> int:
     listed = isinstance(policies, Sequence) and all(isinstance(policy, Mapping) for policy in policies)
     if not listed or len(policies) < _FEWEST_ALTERNATIVES:
         fix = 'Give a list of two policies or more, such as {"$or": [{"kind": ["order"]}, {"total": [1]}]}'
-        raise _invalid(path, f"has {policies!r} for {place!r}", fix)
+        raise _invalid(path, f"contains {policies!r} for {place!r}", fix)
     return sum(_combinations(path, policy, f"{place}[{number}]", depth) for number, policy in enumerate(policies))
 
 
@@ -89,13 +89,13 @@ def _values(path: str, key: str, values: Any, place: str) -> int:
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise _invalid(
             path,
-            f"has {values!r} for {place!r}",
+            f"contains {values!r} for {place!r}",
             f'Give a list of one or more values, such as {{"{key}": ["value", {{"prefix": "start"}}]}}',
         )
     for value in values:
         if found := value_problem(value):
             problem, fix = found
-            raise _invalid(path, f"has {value!r} for {place!r}: {problem}", fix)
+            raise _invalid(path, f"contains {value!r} for {place!r}: {problem}", fix)
     return len(values)
 
 

@@ -49,7 +49,7 @@ def _number(value: float) -> _Problem:
         isinstance(value, float) and math.isfinite(value) and Token.is_unresolved(value)
     ):
         return None
-    return "the number is out of range", f"SNS compares numbers from -{_LARGEST_NUMBER:,} to {_LARGEST_NUMBER:,}"
+    return "the number is out of range", f"Use a number from -{_LARGEST_NUMBER:,} to {_LARGEST_NUMBER:,}"
 
 
 def _is_number(value: Any) -> bool:

@@ -37,7 +37,7 @@ def check_sender(construct: "Construct", sender: str, identity: "ses.IEmailIdent
     name = identity.email_identity_name
     domain = address.rpartition("@")[2]
     if not Token.is_unresolved(name) and name != address and f".{domain}".removesuffix(f".{name}") == f".{domain}":
-        problem = f"{address} is not of the identity {name}"
+        problem = f"is {sender!r}, which is not of the identity {name}"
         raise InvalidOptionError(construct, "sender", problem, f"Use an address of {name}")
 
 
@@ -65,7 +65,7 @@ def check_platform_applications(construct: "Construct", applications: Mapping[st
         found = _PLATFORM_APPLICATION.fullmatch(arn)
         if found is None:
             fix = "Use ARNs of platform applications: arn:aws:sns:<region>:<account>:app/APNS|APNS_SANDBOX|GCM/<name>"
-            raise InvalidOptionError(construct, "platform_applications", f"has {arn!r} as {name!r}", fix)
+            raise InvalidOptionError(construct, "platform_applications", f"contains {arn!r} as {name!r}", fix)
         if found["region"] != region and not Token.is_unresolved(region):
-            problem = f"has {name!r} in {found['region']}, but the stack is in {region}"
+            problem = f"contains {name!r} in {found['region']}, but the stack is in {region}"
             raise InvalidOptionError(construct, "platform_applications", problem, f"Give one of {region}")

@@ -57,7 +57,7 @@ def _grant_service(
         raise InvalidOptionError(
             construct,
             "topic",
-            f"was imported, so its policy cannot be extended for {service.service}",
+            f"is {topic.node.path}, which was imported, so that its policy cannot be extended for {service.service}",
             "Grant it where the topic is made",
         )
     conditions: dict[str, dict[str, str]] = {}

@@ -28,7 +28,7 @@ def is_other_region(fanout: "cdp_constructs.SnsSqsFanout", scope: Construct) -> 
         raise InvalidOptionError(
             fanout,
             "scope",
-            f"{there.node.path!r} is in {there.environment}, this fan-out in {here.environment}",
+            f"is {there.node.path!r} in {there.environment}, but this fan-out is in {here.environment}",
             "Give both stacks a Region and the same account, or the same stack",
         )
     return True
@@ -49,9 +49,12 @@ def subscribe_from_other_region(
         raise InvalidOptionError(
             f"{path_of(fanout)}/{construct_id}",
             "alarm_topic",
-            f"of the fan-out is in {here}, out of reach of alarms of {there}",
+            f"is missing, and that of the fan-out is in {here}, out of reach of alarms of {there}",
             f"Give add_remote_subscriber an alarm_topic of {there}",
         )
+    if fanout.node.try_find_child(construct_id) is not None:
+        fix = "Use another id: it is taken by a subscriber or a part of the fan-out, where the subscription is"
+        raise InvalidOptionError(fanout, "construct_id", f"is {construct_id!r}", fix)
     owner, delivery = Construct(scope, construct_id), Construct(fanout, construct_id)
     queue, dead_letter_queue = options.add_queues(
         owner,

@@ -42,15 +42,15 @@ class TopicQuotas:
             raise InvalidOptionError(
                 path,
                 "fifo",
-                f"topic gets subscription number {self.subscriptions}",
-                f"A FIFO topic takes {_MOST_FIFO_SUBSCRIPTIONS}; divide the messages between topics ({_SNS_QUOTAS})",
+                f"is True, but the topic gets subscription number {self.subscriptions}",
+                f"Use at most {_MOST_FIFO_SUBSCRIPTIONS}, or divide the messages between topics ({_SNS_QUOTAS})",
             )
         if self.filter_policies > _MOST_FILTER_POLICIES:
             raise InvalidOptionError(
                 path,
                 "filter_policy",
                 f"is number {self.filter_policies} of the topic",
-                f"A topic takes {_MOST_FILTER_POLICIES}; divide the messages between topics ({_SNS_QUOTAS})",
+                f"Use at most {_MOST_FILTER_POLICIES}, or divide the messages between topics ({_SNS_QUOTAS})",
             )
 
 

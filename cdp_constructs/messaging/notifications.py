@@ -14,6 +14,7 @@ from cdp_constructs.core.cdk import cloudwatch, dynamodb, kms, lambda_, ses, sns
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
+from cdp_constructs.core.places import check_region
 from cdp_constructs.core.queues import (
     add_dead_letter_queue,
     add_work_queue,
@@ -24,7 +25,6 @@ from cdp_constructs.core.tables import (
     add_item_table,
     check_table,
 )
-from cdp_constructs.core.validation import check_regions
 from cdp_constructs.messaging._mail_feedback import add_configuration_set, queue_mail_feedback
 from cdp_constructs.messaging._mail_refusals import add_refused_mail_alarm
 from cdp_constructs.messaging._notification_checks import (
@@ -156,9 +156,9 @@ class Notifications(Construct):
         check_sender(self, sender, identity)
         check_unsubscribe_url(self, unsubscribe_url)
         check_platform_applications(self, self.platform_applications)
-        given = {"identity": identity, "table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        check_regions(self, given)
         self.encryption_key = encryption_key
+        if web_push is not None:
+            check_region(self, "web_push.layer", web_push.layer, of_type="aws_lambda.ILayerVersion")
         self.web_push = web_push
         self.vapid_keys = None if web_push is None else web_push.keys
         if web_push is not None and self.vapid_keys is None:

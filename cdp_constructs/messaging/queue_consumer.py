@@ -9,7 +9,8 @@ from cdp_constructs.core.cdk import lambda_, sqs
 from cdp_constructs.core.meanings import lacks_role
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import minutes, seconds
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range, check_region
+from cdp_constructs.core.places import check_region
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 
 __all__ = ["QueueConsumer"]
 
@@ -120,10 +121,9 @@ class QueueConsumer:
         Raises:
             InvalidOptionError: for a queue of another Region.
         """
-        check_region(scope, "queue", queue)
         if self.function is None:
             return None
-        check_region(scope, "consumer", self.function)
+        check_region(scope, "consumer.function", self.function, of_type="aws_lambda.IFunction")
         # Imported here: aws_lambda imports aws_ec2, and an application with a function has paid for both already.
         from cdp_constructs.core.event_sources import consume_queue
 
@@ -167,7 +167,7 @@ class QueueConsumer:
             raise InvalidOptionError(
                 path,
                 "visibility_timeout",
-                "is not given, and the function's timeout is not known",
+                "is missing, and the function's timeout is not known",
                 f"Give six times the function's timeout, and batching_window on top ({_SQS_SOURCE})",
             )
 

@@ -11,7 +11,8 @@ from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, check_region, check_regions
+from cdp_constructs.core.places import elsewhere
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.messaging._filter_policy import FilterOn, FilterPolicy
 from cdp_constructs.messaging._publishing import grant_publish, let_sns_use_key
 from cdp_constructs.messaging._remote_subscriptions import is_other_region, subscribe_from_other_region
@@ -43,6 +44,9 @@ class SnsSqsFanout(Construct):
     alarm_topic: sns.ITopic | None
     """Receives the alarms."""
 
+    @elsewhere(
+        topic="Make the fan-out in the topic's Region, and use add_remote_subscriber for queues of the other one"
+    )
     def __init__(
         self,
         scope: Construct,
@@ -94,9 +98,6 @@ class SnsSqsFanout(Construct):
                 self, "content_based_deduplication", "was given for a standard topic", "Give fifo=True or leave it out"
             )
         check_exclusive(self, {"encryption_key": encryption_key}, {"removal_policy": removal_policy})
-        fix = "Create the fan-out in the topic's Region, and use add_remote_subscriber for queues of the other one"
-        check_region(self, "topic", topic, fix=fix)
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         if alarm_topic is not None and topic is alarm_topic:
             fix = "Give another topic: an alarm about lost messages would be lost with them"
             raise InvalidOptionError(self, "alarm_topic", "is this fan-out's own topic", fix)
@@ -161,7 +162,6 @@ class SnsSqsFanout(Construct):
         Raises:
             InvalidOptionError: for values that SNS or SQS would refuse, and for an alarm topic of another Region.
         """
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         options = self._check_subscriber(construct_id, consumer, filter_policy, filter_on, raw_message_delivery)
         owner = Construct(self, construct_id)
         return subscribe(self, owner, options, encryption_key=encryption_key, alarm_topic=alarm_topic)
@@ -201,7 +201,6 @@ class SnsSqsFanout(Construct):
                 Regions are not known at synthesis.
         """
         other_region = is_other_region(self, scope)
-        check_regions(scope, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         options = self._check_subscriber(construct_id, consumer, filter_policy, filter_on, raw_message_delivery)
         if other_region:
             return subscribe_from_other_region(

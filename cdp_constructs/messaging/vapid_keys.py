@@ -15,7 +15,6 @@ from cdp_constructs.core.meanings import check_replica_regions
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, minutes
-from cdp_constructs.core.validation import check_regions
 
 __all__ = ["VapidKeys"]
 
@@ -61,7 +60,6 @@ class VapidKeys(Construct):
             InvalidOptionError: when the key is in another Region.
         """
         super().__init__(scope, construct_id)
-        check_regions(self, {"encryption_key": encryption_key})
         check_replica_regions(self, replica_regions or ())
         where = path_of(self)
         secret = secretsmanager.Secret(

@@ -89,7 +89,7 @@ class WebPush:
             raise InvalidOptionError(
                 f"{scope.node.path}/{construct_id}",
                 "folder",
-                f"{str(folder)!r} has no http_ece",
+                f"is {str(folder)!r}, which has no http_ece",
                 # cryptography, which it needs, is in the layer of Powertools.
                 f"Run: pip install --no-deps --target {folder}/python http-ece",
             )
@@ -108,8 +108,8 @@ def check_push_services(path: str, option: str, services: Sequence[str]) -> None
         InvalidOptionError: naming what is none.
     """
     if not services:
-        raise InvalidOptionError(path, option, "is empty", "Name at least one host, or leave it out")
+        raise InvalidOptionError(path, option, "is []", "Name at least one host, or leave it out")
     for name in services:
         if name != _LOCAL and not _HOST.fullmatch(name):
             fix = "Use a host name such as fcm.googleapis.com, or *.push.apple.com for all below it"
-            raise InvalidOptionError(path, option, f"has {name!r}", fix)
+            raise InvalidOptionError(path, option, f"contains {name!r}", fix)

@@ -10,9 +10,10 @@ from constructs import Construct
 
 from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.options import checks_options
-from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.runbooks import runbook_of
+from cdp_constructs.core.validation import InvalidOptionError
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 
 __all__ = ["AlarmTopic", "add_composite_alarm", "add_mail", "warn_without_receiver"]
@@ -87,7 +88,13 @@ def add_mail(
         alarm_topic: Receives the alarm of the dead-letter queue.
         holds: What the messages are, such as "alarms".
         filter_policy: Which messages to mail, by their attributes. Default: all.
+
+    Raises:
+        InvalidOptionError: for a filter policy without attributes, which would mail all messages.
     """
+    if filter_policy is not None and not filter_policy:
+        fix = "Name an attribute, or leave filter_policy out to mail all messages"
+        raise InvalidOptionError(f"{path_of(scope)}/{construct_id}", "filter_policy", "is {}", fix)
     return sns.Subscription(
         scope,
         construct_id,

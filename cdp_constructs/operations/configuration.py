@@ -120,7 +120,8 @@ def check_region(key: str, option: str, region: str, *, verb: str = "contains") 
     if RegionInfo.get(region).partition != "aws":
         names = [known.name for known in RegionInfo.regions if known.partition == "aws"]
         near = get_close_matches(region, names, n=1) or ["ap-northeast-1"]
-        problem = f"{verb} {region!r}, which is no Region of the partition 'aws'"
+        what = f"{region!r}, which is no Region of the partition 'aws'"
+        problem = f"is {what}" if verb == "is" else f"contains {what}"
         raise InvalidOptionError(key, option, problem, f"Use a name such as {near[0]!r}")
     return region
 

@@ -61,7 +61,7 @@ class StackContents:
         by_path = {path_of(alarm).removeprefix(self._within): alarm for alarm in self.alarms}
         if path not in by_path:
             near = get_close_matches(path, by_path, n=3) or sorted(by_path)[:3]
-            fix = f"Use the path of an alarm in the stack, such as {', '.join(near)}" if near else "The stack has none"
+            fix = f"Use the path of an alarm in the stack, such as {', '.join(near)}" if near else "Make an alarm first"
             raise InvalidOptionError(self._within.removesuffix("/"), "path", f"is {path!r}", fix)
         return by_path[path]
 

@@ -27,9 +27,11 @@ def check_namespace(construct: "Construct", name: str, namespaces: Mapping[str, 
             f"Use 1 to 50 letters, digits and dashes, with no dash at either end, such as rooms ({_NAMESPACES})",
         )
     if name in namespaces:
-        raise InvalidOptionError(construct, "name", f"is {name!r}, which is there already", "Use another name")
+        raise InvalidOptionError(construct, "name", f"is {name!r}, which was added before", "Use another name")
     if construct.node.try_find_child(name) is not None:
-        raise InvalidOptionError(construct, "name", f"is {name!r}, as a part of this construct", "Use another name")
+        raise InvalidOptionError(
+            construct, "name", f"is {name!r}, which is a part of this construct", "Use another name"
+        )
 
 
 def check_has_namespaces(construct: "Construct", what: str, namespaces: Mapping[str, object]) -> None:
@@ -53,8 +55,8 @@ def check_issuer(construct: "Construct", issuer: "cdp_constructs.TokenIssuer") -
     if not issuer.audience:
         raise InvalidOptionError(
             construct,
-            "issuer",
-            "has an empty audience",
+            "issuer.audience",
+            f"is {list(issuer.audience)!r}",
             "Name the app clients whose users may connect: TokenIssuer.of_user_pool(user_pool, app_client)",
         )
     return user_pool

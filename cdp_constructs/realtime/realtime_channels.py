@@ -14,15 +14,15 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
-from cdp_constructs.core.cdk import kms, sns
+from cdp_constructs.core.cdk import dynamodb, kms, sns
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
-from cdp_constructs.core.validation import check_region, check_regions
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_namespace
 from cdp_constructs.realtime._events_api import add_events_api, events_metric
+from cdp_constructs.realtime._lag import check_lag, note_lag
 from cdp_constructs.realtime.events_namespace import EventsNamespace, make_namespace
 
 
@@ -81,7 +81,6 @@ class RealtimeChannels(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_regions(self, {"encryption_key": encryption_key, "alarm_topic": alarm_topic})
         self.issuer = issuer
         self.encryption_key = encryption_key
         self._alarm_topic = alarm_topic
@@ -124,7 +123,6 @@ class RealtimeChannels(Construct):
             InvalidOptionError: for a name that is not a segment, or is taken.
         """
         check_namespace(self, name, self._namespaces)
-        check_region(self, "subscribe_handler", subscribe_handler)
         namespace = make_namespace(
             Construct(self, name),
             self.api,
@@ -135,7 +133,13 @@ class RealtimeChannels(Construct):
         self._namespaces[name] = namespace
         return namespace
 
-    def add_publisher(self, construct_id: str) -> lambda_.Function:
+    def add_publisher(
+        self,
+        construct_id: str,
+        *,
+        lag_table: "dynamodb.ITable | None" = None,
+        max_lag: Duration | None = None,
+    ) -> lambda_.Function:
         """Add a consumer of a fan-out's queue that publishes its messages to the namespaces added so far.
 
         The message attribute ``channel`` says where to; the body, JSON of at most 240 KB, is the event. The order of a
@@ -144,11 +148,19 @@ class RealtimeChannels(Construct):
 
         Args:
             construct_id: Id inside this construct.
+            lag_table: A table with the keys ``pk`` and ``sk`` (strings), where the publisher notes that it is late, so
+                that what lets events in can refuse further ones: the item ``DELIVERY#<Region>``, ``LAG`` with
+                ``late_until_ms``, which is in the past again three seconds after the last late event. Only with
+                ``max_lag``. Default: it notes nothing.
+            max_lag: 1 to 60 seconds from which on an event is late. It is counted from the message attribute
+                ``sent_at`` (milliseconds since 1970), or from when the queue got the message.
 
         Raises:
-            InvalidOptionError: when there is no namespace yet.
+            InvalidOptionError: when there is no namespace yet; for one of ``lag_table`` and ``max_lag`` without the
+                other, a table of another Region or with other keys, or a lag out of range.
         """
         check_has_namespaces(self, "add_publisher", self._namespaces)
+        check_lag(self, lag_table, max_lag)
         publisher = add_function(
             self,
             construct_id,
@@ -165,6 +177,7 @@ class RealtimeChannels(Construct):
             removal_policy=self._removal_policy,
         )
         self.grant_publish(publisher)
+        note_lag(publisher, lag_table, max_lag)
         return publisher
 
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:

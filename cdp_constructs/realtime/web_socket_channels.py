@@ -20,9 +20,10 @@ from cdp_constructs.core.cdk import sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import check_exclusive, check_region, check_regions
+from cdp_constructs.core.validation import check_exclusive
 from cdp_constructs.realtime._alarms import add_errors_alarm
 from cdp_constructs.realtime._channels import check_has_namespaces, check_issuer, check_namespace
+from cdp_constructs.realtime._lag import check_lag, note_lag
 from cdp_constructs.realtime._subscriptions_table import SubscriptionsTable
 from cdp_constructs.realtime._web_socket_api import add_web_socket_api, grant_posting
 from cdp_constructs.realtime._web_socket_functions import (
@@ -103,7 +104,6 @@ class WebSocketChannels(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         check_exclusive(self, {"table": table}, {"removal_policy": removal_policy})
-        check_regions(self, {"table": table, "encryption_key": encryption_key, "alarm_topic": alarm_topic})
         check_issuer(self, issuer)
         self.issuer = issuer
         self._alarm_topic = alarm_topic
@@ -162,7 +162,6 @@ class WebSocketChannels(Construct):
             InvalidOptionError: for a name that is not a segment, or is taken.
         """
         check_namespace(self, name, self._namespaces)
-        check_region(self, "subscribe_handler", subscribe_handler)
         namespace = WebSocketNamespace(name, subscribe_handler, self.stage, self._subscriptions)
         self._namespaces[name] = namespace
         handlers = {known: item.subscribe_handler.function_arn for known, item in self._namespaces.items()}
@@ -173,7 +172,13 @@ class WebSocketChannels(Construct):
         )
         return namespace
 
-    def add_publisher(self, construct_id: str) -> lambda_.Function:
+    def add_publisher(
+        self,
+        construct_id: str,
+        *,
+        lag_table: dynamodb.ITable | None = None,
+        max_lag: Duration | None = None,
+    ) -> lambda_.Function:
         """Add a consumer of a fan-out's queue that publishes its messages to all channels.
 
         The message attribute ``channel`` says where to; the body, JSON of at most about 128 KB, is the event. What
@@ -182,12 +187,16 @@ class WebSocketChannels(Construct):
 
         Args:
             construct_id: Id inside this construct.
+            lag_table: As for ``RealtimeChannels.add_publisher``.
+            max_lag: As for ``RealtimeChannels.add_publisher``: 1 to 60 seconds.
 
         Raises:
-            InvalidOptionError: when there is no namespace yet.
+            InvalidOptionError: when there is no namespace yet; for one of ``lag_table`` and ``max_lag`` without the
+                other, a table of another Region or with other keys, or a lag out of range.
         """
         check_has_namespaces(self, "add_publisher", self._namespaces)
-        return add_publishing_function(
+        check_lag(self, lag_table, max_lag)
+        publisher = add_publishing_function(
             self,
             construct_id,
             stage=self.stage,
@@ -196,6 +205,8 @@ class WebSocketChannels(Construct):
             log_retention=self._log_retention,
             removal_policy=self._removal_policy,
         )
+        note_lag(publisher, lag_table, max_lag)
+        return publisher
 
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a back end's role find the connections of channels, post to them, and remove those that are gone.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws_cdk import Duration, IResource, RemovalPolicy, Token
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -15,12 +15,13 @@ from constructs import Construct
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, dynamodb, lambda_, s3, sns, sqs
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.http_apis import throttle_routes
+from cdp_constructs.core.http_apis import check_throttle, throttle_routes
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_region
+from cdp_constructs.core.places import elsewhere
+from cdp_constructs.core.validation import InvalidOptionError, check_duration
 from cdp_constructs.routing._health_alarms import add_health_alarms
 from cdp_constructs.routing._health_routes import add_route, check_paths
 
@@ -42,6 +43,9 @@ class HealthDependency:
     """``table``, ``bucket``, ``queue``, ``topic`` or ``http``."""
     hard: bool
     """Whether the Region is of no use without it."""
+
+
+_IN_ITS_REGION = "Check it in its own Region: a shared dependency that fails would take every Region out at once"
 
 
 @checks_options
@@ -105,10 +109,11 @@ class DeepHealthCheck(Construct):
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
-        check_region(self, "alarm_topic", alarm_topic)
         budget = time_budget or seconds(1)
         remembered = cache_for if cache_for is not None else seconds(5)
         check_paths(self, path, shallow_path)
+        limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
+        check_throttle(self, limits)
         self._check_times(budget, remembered)
         self.api = api
         self.path = path
@@ -131,7 +136,6 @@ class DeepHealthCheck(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=200)
         routes = [add_route(self, "ShallowRoute", shallow_path), add_route(self, "DeepRoute", path)]
         throttle_routes(api, {f"GET {shallow_path}": limits, f"GET {path}": limits}, after=routes)
         add_health_alarms(self, alarm_topic)
@@ -141,6 +145,7 @@ class DeepHealthCheck(Construct):
         """The alarms of this pattern, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
+    @elsewhere(table=_IN_ITS_REGION)
     def add_table(
         self,
         table: "dynamodb.ITable",
@@ -168,7 +173,7 @@ class DeepHealthCheck(Construct):
         marshalled = {
             attribute: {"N": str(value)} if isinstance(value, int) else {"S": value} for attribute, value in key.items()
         }
-        added = self._add_dependency(name, "table", table.table_name, hard=hard, resource=table, key=marshalled)
+        added = self._add_dependency(name, "table", table.table_name, hard=hard, key=marshalled)
         # The partition key is the first attribute, as in the table's own definition.
         partition = str(next(iter(key.values())))
         only_the_probe = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
@@ -177,6 +182,7 @@ class DeepHealthCheck(Construct):
             table.encryption_key.grant_decrypt(self.function)
         return added
 
+    @elsewhere(bucket=_IN_ITS_REGION)
     def add_bucket(self, bucket: "s3.IBucket", *, name: str = "bucket", hard: bool = True) -> HealthDependency:
         """Depend on a bucket: it must answer a listing of the prefix ``health-check/``, which need not exist.
 
@@ -185,10 +191,11 @@ class DeepHealthCheck(Construct):
             name: Its name in the answer; see ``add_table``.
             hard: Whether the Region is of no use without it.
         """
-        added = self._add_dependency(name, "bucket", bucket.bucket_name, hard=hard, resource=bucket)
+        added = self._add_dependency(name, "bucket", bucket.bucket_name, hard=hard)
         self._allow("s3:ListBucket", bucket.bucket_arn, {"StringEquals": {"s3:prefix": _BUCKET_PREFIX}})
         return added
 
+    @elsewhere(queue=_IN_ITS_REGION)
     def add_queue(self, queue: "sqs.IQueue", *, name: str = "queue", hard: bool = True) -> HealthDependency:
         """Depend on a queue: it must answer a request for its attributes.
 
@@ -197,10 +204,11 @@ class DeepHealthCheck(Construct):
             name: Its name in the answer; see ``add_table``.
             hard: Whether the Region is of no use without it.
         """
-        added = self._add_dependency(name, "queue", queue.queue_url, hard=hard, resource=queue)
+        added = self._add_dependency(name, "queue", queue.queue_url, hard=hard)
         self._allow("sqs:GetQueueAttributes", queue.queue_arn)
         return added
 
+    @elsewhere(topic=_IN_ITS_REGION)
     def add_topic(self, topic: "sns.ITopic", *, name: str = "topic", hard: bool = True) -> HealthDependency:
         """Depend on a topic: it must answer a request for its attributes.
 
@@ -209,7 +217,7 @@ class DeepHealthCheck(Construct):
             name: Its name in the answer; see ``add_table``.
             hard: Whether the Region is of no use without it.
         """
-        added = self._add_dependency(name, "topic", topic.topic_arn, hard=hard, resource=topic)
+        added = self._add_dependency(name, "topic", topic.topic_arn, hard=hard)
         self._allow("sns:GetTopicAttributes", topic.topic_arn)
         return added
 
@@ -245,18 +253,14 @@ class DeepHealthCheck(Construct):
         """Errors of the checker, such as lost permissions, which it answers with 200. Sum per minute by default."""
         return function_metric(self.function, "CheckerErrors", period=period or minute())
 
-    def _add_dependency(
-        self, name: str, kind: str, target: str, *, hard: bool, resource: "IResource | None" = None, **more: Any
-    ) -> HealthDependency:
+    def _add_dependency(self, name: str, kind: str, target: str, *, hard: bool, **more: Any) -> HealthDependency:
         if not _NAME.fullmatch(name) or name in self._names:
-            problem = f"is {name!r}, which is taken" if name in self._names else f"is {name!r}"
+            problem = f"is {name!r}, which was added before" if name in self._names else f"is {name!r}"
             fix = "Use a unique name of lower-case letters, digits and hyphens, at most 32; it is public"
             raise InvalidOptionError(self, "name", problem, fix)
         if len(self._names) == _MOST_DEPENDENCIES:
-            fix = f"A check takes {_MOST_DEPENDENCIES}: leave out what the others depend on, or add a second check"
-            raise InvalidOptionError(self, "name", f"is {name!r}, one dependency too many", fix)
-        fix = "Check it in its own Region: a shared dependency that fails would take every Region out at once"
-        check_region(self, f"{kind} {name!r}", resource, fix=fix)
+            fix = f"Use at most {_MOST_DEPENDENCIES}: leave out what the others depend on, or add a second check"
+            raise InvalidOptionError(self, "name", f"is {name!r}, dependency number {_MOST_DEPENDENCIES + 1}", fix)
         self._names.append(name)
         entry = {"name": name, "kind": kind, "target": target, "hard": hard, **more}
         self.function.add_environment(f"DEPENDENCY_{len(self._names):02}", stack_of(self).to_json_string(entry))

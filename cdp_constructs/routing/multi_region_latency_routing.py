@@ -11,14 +11,14 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.meanings import note_zone
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
+from cdp_constructs.core.places import Allowed, concrete_region, elsewhere
 from cdp_constructs.core.validation import (
     InvalidOptionError,
     check_range,
-    check_region,
-    concrete_region,
 )
 
 # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-cloudwatch.html
@@ -82,6 +82,10 @@ class MultiRegionLatencyRouting(Construct):
     records: tuple[route53.CfnRecordSet, ...]
     """The A and the AAAA record."""
 
+    @elsewhere(
+        api="Give the API of the stack's Region: each Region routes to its own",
+        certificate="Give one of the stack's Region: API Gateway takes certificates of its own Region",
+    )
     def __init__(
         self,
         scope: Construct,
@@ -105,15 +109,6 @@ class MultiRegionLatencyRouting(Construct):
         self._check_names()
         self._check_api()
         self._check_health(health_check_path, interval, failure_threshold)
-        if certificate is not None:
-            # A certificate known by its ARN only counts as the stack's own, whatever the ARN says.
-            arn = certificate.certificate_arn
-            region = certificate.env.region if Token.is_unresolved(arn) else arn.split(":")[3]
-            if not Token.is_unresolved(region) and region != self.region:
-                problem = f"is in {region}, but the stack is in {self.region}"
-                fix = f"API Gateway takes certificates of its own Region: give one of {self.region}"
-                raise InvalidOptionError(self, "certificate", problem, fix)
-
         self.certificate = certificate or acm.Certificate(
             self, "Certificate", domain_name=domain_name, validation=acm.CertificateValidation.from_dns(zone)
         )
@@ -167,6 +162,7 @@ class MultiRegionLatencyRouting(Construct):
             region=_METRICS_REGION,
         )
 
+    @elsewhere(alarm_topic=Allowed.ANYWHERE)  # checked below, with the reason
     def add_alarm(self, scope: Construct, construct_id: str, *, alarm_topic: "sns.ITopic") -> "cloudwatch.Alarm":
         """Add an alarm for the minute in which Route 53 takes the Region out, to a stack in us-east-1.
 
@@ -225,6 +221,7 @@ class MultiRegionLatencyRouting(Construct):
         )
 
     def _check_names(self) -> None:
+        note_zone(self, self.zone)
         zone_name = self.zone.zone_name
         if Token.is_unresolved(self.domain_name) or Token.is_unresolved(zone_name):
             return
@@ -237,12 +234,11 @@ class MultiRegionLatencyRouting(Construct):
             )
 
     def _check_api(self) -> None:
-        check_region(self, "api", self.api, fix=f"Each Region routes to its own API: give one of {self.region}")
         if getattr(self.api, "disable_execute_api_endpoint", None):
             raise InvalidOptionError(
                 self,
                 "api",
-                "has its execute-api endpoint disabled, which is what the health check asks",
+                f"is {self.api.node.path}, whose execute-api endpoint is disabled, which is what the health check asks",
                 "Leave disable_execute_api_endpoint out of the HttpApi",
             )
 

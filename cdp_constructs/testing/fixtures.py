@@ -81,7 +81,8 @@ def local_cloud() -> "Iterator[LocalCloud]":
     """Return an embedded cloud of this session's own, gone with the session. Needs ``cdp-constructs[local]``."""
     from cdp_constructs.local import LocalCloud
 
-    with LocalCloud.start() as cloud:
+    # Other workers synthesise meanwhile: on a busy machine a start takes longer than a person would wait.
+    with LocalCloud.start(timeout=120) as cloud:
         yield cloud
 
 

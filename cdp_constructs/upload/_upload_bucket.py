@@ -70,5 +70,6 @@ def receive_uploads(scope: Construct, bucket: s3.IBucket) -> None:
     """
     other = kept(bucket, _RECEIVES_UPLOADS)
     if other is not None:
-        raise InvalidOptionError(scope, "bucket", f"already receives the uploads of {other}", "Give each a bucket")
+        problem = f"is {bucket.node.path}, which receives the uploads of {other} already"
+        raise InvalidOptionError(scope, "bucket", problem, "Give each a bucket")
     keep(bucket, _RECEIVES_UPLOADS, path_of(scope))

@@ -23,7 +23,6 @@ from cdp_constructs.core.validation import (
     check_duration,
     check_exclusive,
     check_range,
-    check_regions,
     check_standard,
 )
 from cdp_constructs.upload._upload_bucket import ACCEPTED, INCOMING, QUARANTINE, add_upload_bucket, receive_uploads
@@ -131,8 +130,6 @@ class DirectObjectUpload(Construct):
         expiry = expiry or minutes(5)
         creation_only: dict[str, object] = {"allowed_origins": allowed_origins, "removal_policy": removal_policy}
         check_exclusive(self, {"bucket": bucket}, creation_only)
-        given = {"bucket": bucket, "topic": topic, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        check_regions(self, given)
         check_standard(self, "topic", topic)
         check_range(self, "max_size_mb", max_size_mb, low=1, high=_LARGEST_MB, unit="MB", source=_COPY_LIMIT)
         check_duration(self, "expiry", expiry, low=seconds(1), high=_LONGEST_EXPIRY, source=_EXPIRY_LIMIT)

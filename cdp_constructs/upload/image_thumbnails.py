@@ -25,7 +25,6 @@ from cdp_constructs.core.validation import (
     InvalidOptionError,
     check_duration,
     check_range,
-    check_regions,
     check_standard,
 )
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
@@ -134,8 +133,6 @@ class ImageThumbnails(Construct):
         check_duration(
             self, "decoding_timeout", patience, low=seconds(1), high=seconds(40), source="the function has 60 seconds"
         )
-        given = {"bucket": bucket, "topic": topic, "encryption_key": encryption_key, "alarm_topic": alarm_topic}
-        check_regions(self, given)
         check_standard(self, "topic", topic)
         if not prefix.endswith("/"):
             raise InvalidOptionError(self, "prefix", f"is {prefix!r}", f"Use {prefix + '/'!r}, a folder of the bucket")
@@ -214,7 +211,8 @@ class ImageThumbnails(Construct):
             raise InvalidOptionError(
                 f"{scope.node.path}/{construct_id}",
                 "folder",
-                f"{str(folder)!r} has " + (f"Pillow for another target ({found[0]})" if found else "no Pillow"),
+                f"is {str(folder)!r}, which has "
+                + (f"Pillow for another target ({found[0]})" if found else "no Pillow"),
                 f"Run: pip install --only-binary :all: --python-version {version} --platform manylinux_2_28_aarch64 "
                 f"--target {folder}/python pillow",
             )

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Self
 
+from aws_cdk import Token
+
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.validation import InvalidOptionError
 
@@ -30,7 +32,7 @@ class WebhookSource:
         signature_prefix: What stands before the signature in it.
         delivery_header: Header with the sender's id of a delivery, which stays the same when it sends it again; None
             when it gives none.
-        encoding: How the signature is written.
+        encoding: How the signature is written: ``hex`` in either case, or ``base64`` with or without padding.
         timestamp_header: Header with the time that is signed too; None when it is not.
         delivery_pointer: JSON pointer into the body to that id, for a sender that has it there.
         group_by: JSON pointer (RFC 6901) into the body to what the delivery is about; None when order does not matter.
@@ -99,7 +101,7 @@ class WebhookSource:
             path: Route of the API, such as ``/webhooks/tracker``.
             signature_header: Header with the signature.
             signature_prefix: What stands before the signature.
-            encoding: ``hex``, in lower case, or ``base64``.
+            encoding: ``hex`` in either case, or ``base64`` with or without padding.
             delivery_header: Header with the sender's id of a delivery; None: equal bodies are one delivery.
             group_by: JSON pointer to what a delivery is about, such as ``/issue/id``. Deliveries about the same thing
                 are worked on one after the other, in the order of their arrival; by default each for itself.
@@ -110,10 +112,10 @@ class WebhookSource:
         return cls(
             path=path,
             scheme="hmac-sha256",
-            signature_header=signature_header.lower(),
+            signature_header=_lower(signature_header),
             signature_prefix=signature_prefix,
             encoding=encoding,
-            delivery_header=delivery_header.lower() if delivery_header is not None else None,
+            delivery_header=_lower(delivery_header) if delivery_header is not None else None,
             group_by=group_by,
             # Without ids equal bodies are one delivery anyway.
             equal_bodies_are_replays=equal_bodies_are_replays and delivery_header is not None,
@@ -132,7 +134,7 @@ class WebhookSource:
             header_prefix: How the names of the three headers begin; ``svix`` for senders that use Svix's names.
             group_by: JSON pointer to what a delivery is about; see ``hmac_sha256``.
         """
-        prefix = header_prefix.lower()
+        prefix = _lower(header_prefix)
         return cls(
             path=path,
             scheme="standard-webhooks",
@@ -167,9 +169,9 @@ class WebhookSource:
         return cls(
             path=path,
             scheme="shared-token",
-            signature_header=token_header.lower(),
+            signature_header=_lower(token_header),
             signature_prefix="",
-            delivery_header=delivery_header.lower() if delivery_header is not None else None,
+            delivery_header=_lower(delivery_header) if delivery_header is not None else None,
             group_by=group_by,
         )
 
@@ -196,3 +198,8 @@ class WebhookSource:
             group_by=group_by,
             delivery_pointer=delivery_pointer,
         )
+
+
+def _lower(header: str) -> str:
+    """Write a header's name as API Gateway gives it; a token stays one, to be refused as such."""
+    return header if Token.is_unresolved(header) else header.lower()

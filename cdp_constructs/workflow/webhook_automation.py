@@ -23,7 +23,7 @@ from cdp_constructs.core.queues import (
     metric_oldest_message,
 )
 from cdp_constructs.core.tables import add_table
-from cdp_constructs.core.validation import InvalidOptionError, check_range, check_regions
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
 from cdp_constructs.workflow._webhook_endpoint import add_api, add_route, add_secret
 from cdp_constructs.workflow._webhook_functions import add_receiver, add_replay
@@ -124,8 +124,6 @@ class WebhookAutomation(Construct):
         source = source or WebhookSource.hmac_sha256()
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100)
         self._check(consumer, limits)
-        given = {"secret": secret, "bucket": bucket, "api": api, "encryption_key": encryption_key}
-        check_regions(self, {**given, "alarm_topic": alarm_topic})
         self.encryption_key = encryption_key
         self.secret = secret or add_secret(self, encryption_key=encryption_key, removal_policy=removal_policy)
         self.bucket = bucket or self._create_bucket(removal_policy)
@@ -203,9 +201,8 @@ class WebhookAutomation(Construct):
 
     def _check(self, consumer: QueueConsumer, limits: apigatewayv2.ThrottleSettings) -> None:
         if consumer.function is None:
-            raise InvalidOptionError(
-                self, "consumer", "has no function", "Give QueueConsumer the function that works on deliveries"
-            )
+            fix = "Give QueueConsumer the function that works on deliveries"
+            raise InvalidOptionError(self, "consumer.function", "is missing", fix)
         consumer.check_fifo(path_of(self))
         rate, burst = limits.rate_limit, limits.burst_limit
         for value, unit, most in ((rate, "requests a second", 300), (burst, "requests of burst", 5000)):

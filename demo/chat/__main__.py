@@ -3,15 +3,12 @@
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up as system_of
 from demo.bring_up import not_executed
 from demo.chat.changes import Changes
@@ -24,6 +21,7 @@ from demo.chat.scale import answers, recovery
 from demo.chat.search import Search
 from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise, with_push
+from demo.embedded import embedded_cloud
 from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
@@ -140,11 +138,8 @@ def main() -> int:
     console = Console(soft_wrap=False)
     report = Report(console)
     started = time.perf_counter()
-    with ExitStack() as ending:
-        directory = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-demo-"))) / "cdk.out"
-        kept = LocalCloud.attach(find_or_start().endpoint) if options.keep else None
-        cloud = kept or ending.enter_context(LocalCloud.start())
-        chat = bring_up(report, cloud, directory)
+    with embedded_cloud(keep=options.keep) as (cloud, folder):
+        chat = bring_up(report, cloud, folder / "cdk.out")
         live: LiveScene | None = None
         if chat is not None:
             scene = Conversation(chat)

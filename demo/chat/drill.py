@@ -3,19 +3,17 @@
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 
-from cdp_constructs.local import LocalCloud
 from demo.chat.__main__ import bring_up
 from demo.chat.crowd import Crowd
 from demo.chat.live import LiveClient, until
 from demo.chat.system import Chat
+from demo.embedded import embedded_cloud
 from demo.report import Report, expect
 from stacks.chat import recovery
 
@@ -216,8 +214,8 @@ def main() -> int:
     console = Console(soft_wrap=False)
     report = Report(console)
     back_after = 0.0
-    with tempfile.TemporaryDirectory(prefix="cdp-drill-") as directory, LocalCloud.start() as cloud:
-        chat = bring_up(report, cloud, Path(directory) / "cdk.out")
+    with embedded_cloud() as (cloud, folder):
+        chat = bring_up(report, cloud, folder / "cdk.out")
         if chat is not None:
             lost = next(region for region in chat.regions if (region == chat.home) is (options.lose == "home"))
             with report.chapter(f"{lost} is lost"):

@@ -2,16 +2,14 @@
 
 import re
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from rich.console import Console
 
-from cdp_constructs.local import LocalCloud
 from demo.chat.people import Person, new_id, sign_up
 from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise
+from demo.embedded import embedded_cloud
 from demo.report import eventually
 
 PASSWORD = "Hanami-2026-demo"  # noqa: S105  # of two made-up people in a cloud that ends with this process
@@ -80,8 +78,8 @@ def main() -> int:
     """Deploy the chat and keep it running until Ctrl-C."""
     console = Console()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="cdp-demo-") as folder, LocalCloud.start() as cloud:
-        directory = Path(folder) / "cdk.out"
+    with embedded_cloud() as (cloud, folder):
+        directory = folder / "cdk.out"
         with console.status("Synthesise"):
             synthesise(directory)
         with console.status("Deploy two Regions and the site"):

@@ -3,16 +3,13 @@
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
 
-from cdp_constructs.local import LocalCloud
-from cdp_constructs.local.process.kept import find_or_start
 from demo.bring_up import bring_up, not_executed, synthesise
+from demo.embedded import embedded_cloud
 from demo.iot.following import follow_the_alert
 from demo.iot.joining import Joining
 from demo.iot.layers import Layers
@@ -120,10 +117,7 @@ def main() -> int:
     report = Report(console)
     needs: Needs | None = None
     started = time.perf_counter()
-    with ExitStack() as ending:
-        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="cdp-iot-")))
-        kept = LocalCloud.attach(find_or_start().endpoint) if options.keep else None
-        cloud = kept or ending.enter_context(LocalCloud.start())
+    with embedded_cloud(keep=options.keep) as (cloud, folder):
         assembly = folder / "cdk.out"
         deployment = bring_up(report, lambda: synthesise(assembly, "iot", {}), lambda: cloud.deploy(assembly))
         if deployment is not None:

@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
-from cdp_constructs.local import LocalCloud
 from demo.bring_up import bring_up, synthesise
+from demo.embedded import embedded_cloud
 from demo.iot.fleet import Fleet
 from demo.iot.operator import Operator
 from demo.iot.stage import SITES, eventually, kind_of
@@ -178,8 +177,8 @@ def main() -> int:
     report = Report(console)
     started = time.perf_counter()
     latency: Latency | None = None
-    with tempfile.TemporaryDirectory(prefix="cdp-iot-") as directory, LocalCloud.start() as cloud:
-        folder, assembly = Path(directory), Path(directory) / "cdk.out"
+    with embedded_cloud() as (cloud, folder):
+        assembly = folder / "cdk.out"
         deployment = bring_up(report, lambda: synthesise(assembly, "iot", {}), lambda: cloud.deploy(assembly))
         if deployment is not None:
             load = Load(

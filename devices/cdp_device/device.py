@@ -14,7 +14,7 @@ from cdp_device.commands import Command, execute, execute_jobs
 from cdp_device.identity import Identity, IdentityStore
 from cdp_device.outbox import Outbox
 from cdp_device.provisioning import claim, request_identity
-from cdp_device.sensors import Hardware
+from cdp_device.sensors import Hardware, measured
 from cdp_device.session import RejectedError, Session, connect
 from cdp_device.settings import Settings
 from cdp_device.shadow import follow
@@ -201,8 +201,12 @@ class Device:
                 continue
 
     def measure(self) -> Mapping[str, Any]:
-        """Measure once and put it into the outbox; return the message."""
-        message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **self._hardware.read()}
+        """Measure once and put it into the outbox; return the message.
+
+        Raises:
+            OSError: the sensor does not answer, or with what is no number.
+        """
+        message = {"message_id": str(uuid.uuid4()), "at": int(time.time() * 1000), **measured(self._hardware)}
         self.send(self._hardware.kind, message)
         return message
 
@@ -212,7 +216,11 @@ class Device:
         self.send(_ALERT, {"message_id": message_id, "at": at, "alert": alert, "reason": reason[:_LONGEST_REASON]})
 
     def send(self, kind: str, message: Mapping[str, Any]) -> None:
-        """Publish a message of a type, now or as soon as there is a connection."""
+        """Publish a message of a type, now or as soon as there is a connection.
+
+        Raises:
+            ValueError: it is too large for AWS IoT, or no JSON.
+        """
         self.outbox.put(kind, dict(message))
         self._filled.set()
 
@@ -220,7 +228,11 @@ class Device:
         while True:
             self._filled.clear()
             for number, kind, message in self.outbox.first():
-                await session.publish(identity.configuration.telemetry_topic(identity.thing, kind), message)
+                try:
+                    await session.publish(identity.configuration.telemetry_topic(identity.thing, kind), message)
+                except ValueError:
+                    # Of a type that is no level of a topic: those behind it are not to wait for ever.
+                    logger.exception("A message of type %s can never be published", kind)
                 self.outbox.remove(number)
             if not len(self.outbox):
                 await self._filled.wait()
@@ -238,7 +250,7 @@ class Device:
         jobs = f"$aws/things/{thing}/jobs"
 
         async def next_job(document: Any) -> None:
-            if document.get("execution"):
+            if isinstance(document, dict) and document.get("execution"):
                 await self._execute_jobs(session, jobs)
 
         await session.subscribe(f"{jobs}/notify-next", next_job)
@@ -252,8 +264,8 @@ class Device:
     def _apply(self, desired: Mapping[str, Any]) -> Mapping[str, Any]:
         """Apply a desired state and return the state to report."""
         changed = self._hardware.switch(desired)
-        interval = desired.get("interval_seconds")
-        if isinstance(interval, int | float) and _SHORTEST_INTERVAL <= interval <= _LONGEST_INTERVAL:
+        interval: Any = desired.get("interval_seconds")
+        if type(interval) in {int, float} and _SHORTEST_INTERVAL <= interval <= _LONGEST_INTERVAL:
             self._interval = float(interval)
             self._interval_changed.set()
         return {"interval_seconds": self._interval, **changed}

@@ -5,6 +5,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from cdp_device.messages import encoded
+
 
 class Outbox:
     """Keeps messages until the broker has them, also over a restart."""
@@ -31,8 +33,12 @@ class Outbox:
         return self._waiting
 
     def put(self, kind: str, document: Any) -> None:
-        """Add a message of a type."""
-        self._database.execute("INSERT INTO messages (kind, document) VALUES (?, ?)", (kind, json.dumps(document)))
+        """Add a message of a type.
+
+        Raises:
+            ValueError: it could never be published, and nothing behind it would be.
+        """
+        self._database.execute("INSERT INTO messages (kind, document) VALUES (?, ?)", (kind, encoded(document)))
         self._waiting += 1
         if self._waiting > self._most:
             self._database.execute("DELETE FROM messages WHERE id = (SELECT min(id) FROM messages)")

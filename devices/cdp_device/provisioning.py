@@ -1,10 +1,9 @@
 """How a device gets its identity: the first by a claim, each later one by the one before."""
 
 import time
-from typing import Any
 
 from cdp_device.identity import Identity, make_key, signing_request
-from cdp_device.session import Session, connect
+from cdp_device.session import RejectedError, Session, connect
 from cdp_device.settings import Configuration, Settings
 
 CREATE = "$aws/certificates/create-from-csr/json"
@@ -35,25 +34,27 @@ async def request_identity(session: Session, serial_number: str, template: str) 
         template: Name of the provisioning template.
 
     Raises:
-        RejectedError: it was refused.
+        RejectedError: it was refused, or the configuration is none that a device can use.
         TimeoutError: there was no answer.
     """
     key = make_key()
-    issued: dict[str, Any] = await session.ask(
-        CREATE, {"certificateSigningRequest": signing_request(key, serial_number)}
-    )
-    registered: dict[str, Any] = await session.ask(
-        f"$aws/provisioning-templates/{template}/provision/json",
-        {
-            "certificateOwnershipToken": issued["certificateOwnershipToken"],
-            "parameters": {"SerialNumber": serial_number},
-        },
-    )
-    return Identity(
-        thing=registered["thingName"],
-        certificate_id=issued["certificateId"],
-        certificate=issued["certificatePem"],
-        key=key,
-        issued_at=time.time(),
-        configuration=Configuration.model_validate(registered["deviceConfiguration"]),
-    )
+    provision = f"$aws/provisioning-templates/{template}/provision/json"
+    try:
+        issued = await session.ask(CREATE, {"certificateSigningRequest": signing_request(key, serial_number)})
+        token = issued["certificateOwnershipToken"]
+        registered = await session.ask(
+            provision, {"certificateOwnershipToken": token, "parameters": {"SerialNumber": serial_number}}
+        )
+        identity = Identity(
+            thing=registered["thingName"],
+            certificate_id=issued["certificateId"],
+            certificate=issued["certificatePem"],
+            key=key,
+            issued_at=time.time(),
+            configuration=Configuration.model_validate(registered["deviceConfiguration"]),
+        )
+        identity.configuration.topics().command(identity.configuration.context, identity.thing)
+    except (KeyError, TypeError, ValueError) as error:
+        # A template that was changed wrongly must not end a device that works with what it has.
+        raise RejectedError(provision, {"errorCode": "InvalidConfiguration", "errorMessage": str(error)}) from error
+    return identity

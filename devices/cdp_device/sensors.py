@@ -27,6 +27,18 @@ class Hardware(Protocol):
         ...
 
 
+def measured(hardware: Hardware) -> Mapping[str, float]:
+    """Return what hardware measures.
+
+    Raises:
+        OSError: it does not answer, or with what is no finite number.
+    """
+    readings = hardware.read()
+    if wrong := [name for name, value in readings.items() if not math.isfinite(value)]:
+        raise OSError(f"no finite number: {', '.join(wrong)}")
+    return readings
+
+
 class Hygrometer:
     """A DHT11, DHT22 or BME280 of a Raspberry Pi, by the kernel's industrial I/O (``dtoverlay=dht11``).
 

@@ -1,7 +1,6 @@
 """One MQTT connection: requests with their responses, and handlers for messages that AWS IoT sends by itself."""
 
 import asyncio
-import json
 import logging
 import ssl
 from collections import defaultdict
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+from pydantic_core import from_json
 
+from cdp_device.messages import encoded
 from cdp_device.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Session:
         self._patience = patience
         self._handlers: dict[str, Handler] = {}
         self._asked: set[str] = set()
-        self._answers: dict[str, asyncio.Future[Any]] = {}
+        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -72,10 +73,11 @@ class Session:
 
         Raises:
             aiomqtt.MqttError: there is no connection, or the broker did not take it.
+            ValueError: the document is too large, or no JSON.
         """
-        await self._acknowledged(topic, self._client.publish(topic, json.dumps(document), qos=1))
+        await self._acknowledged(topic, self._client.publish(topic, encoded(document), qos=1))
 
-    async def ask(self, topic: str, request: Any) -> Any:
+    async def ask(self, topic: str, request: Any) -> dict[str, Any]:
         """Publish a request and return the document of ``<topic>/accepted``.
 
         Raises:
@@ -86,7 +88,7 @@ class Session:
         async with self._asking[topic]:  # an answer does not say which request it is for
             return await self._ask(topic, request)
 
-    async def _ask(self, topic: str, request: Any) -> Any:
+    async def _ask(self, topic: str, request: Any) -> dict[str, Any]:
         topics = [f"{topic}/accepted", f"{topic}/rejected"]
         if topic not in self._asked:
             for name in topics:
@@ -108,7 +110,8 @@ class Session:
             raise TimeoutError(f"no answer to {topic} within {self._patience:g} s")
         if rejected in done:
             raise RejectedError(topic, rejected.result())
-        return accepted.result()
+        answer: dict[str, Any] = accepted.result()
+        return answer
 
     async def _acknowledged(self, topic: str, act: Coroutine[Any, Any, Any]) -> None:
         """Wait for the broker, or for the end: AWS IoT ends the connection of a client that may not do something."""
@@ -130,16 +133,19 @@ class Session:
         async for message in self._client.messages:
             topic = str(message.topic)
             try:
-                document = json.loads(bytes(message.payload or b"null"))
-            # Nor one nested deeply: it would end the connection, and a retained one every connection.
-            except (ValueError, RecursionError):
+                # Bounded: what is nested deeply would end the connection, and a retained message every connection.
+                document = from_json(bytes(message.payload or b"null"), allow_inf_nan=False)
+            except ValueError:
                 logger.warning("A message of %s is not JSON", topic)
                 continue
             answer = self._answers.get(topic)
             if answer is not None and not answer.done():
-                answer.set_result(document)
+                if isinstance(document, dict):
+                    answer.set_result(document)
+                else:
+                    logger.warning("An answer of %s is no object", topic)
             elif topic in self._handlers:
-                task = asyncio.create_task(_handle(topic, self._handlers[topic], document))
+                task = asyncio.create_task(work_alone(topic, self._handlers[topic], document))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -148,7 +154,8 @@ class Session:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _handle(topic: str, handler: Handler, document: Any) -> None:
+async def work_alone(topic: str, handler: Handler, document: Any) -> None:
+    """Let a handler work on a message; what fails is logged and ends nothing else."""
     try:
         await handler(document)
     except aiomqtt.MqttError:

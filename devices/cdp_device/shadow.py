@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdp_device.session import RejectedError, Session
+from cdp_device.session import RejectedError, Session, work_alone
 
 Apply = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Applies the parts of a desired state that the device has, and returns the state to report."""
@@ -25,6 +25,9 @@ async def follow(session: Session, thing: str, apply: Apply) -> None:
     async def delta(document: Any) -> None:
         await report(document.get("state", {}))
 
+    async def whole(document: Any) -> None:
+        await report(document.get("state", {}).get("desired", {}))
+
     await session.subscribe(f"{shadow}/update/delta", delta)
     try:
         document = await session.ask(f"{shadow}/get", {})
@@ -33,5 +36,6 @@ async def follow(session: Session, thing: str, apply: Apply) -> None:
             raise
         await report({})  # there is no shadow yet
         return
-    # All of it: what the device reported before a power failure may not be what its hardware does now.
-    await report(document["state"].get("desired", {}))
+    # All of it: what the device reported before a power failure may not be what its hardware does now. Hardware that
+    # refuses it must not keep the device from its commands.
+    await work_alone(f"{shadow}/get/accepted", whole, document)

@@ -14,6 +14,7 @@ from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.http_apis import throttle_routes
+from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.tables import leading_keys
@@ -88,6 +89,7 @@ class Api(Construct):
         allowed_origins: "Sequence[str]",
         issuer: "TokenIssuer",
         limits: "LimitsConfiguration",
+        max_delivery_lag: int | None,
         silence_minutes: int | None,
         alarm_topic: "sns.ITopic",
     ) -> None:
@@ -100,6 +102,7 @@ class Api(Construct):
             description="Answers the chat's API",
             invocation=Invocation.REQUEST,
             correlates=True,
+            publishes_metrics=True,
             environment={"LIMITS": limits.model_dump_json(), "USER_POOL_REGION": str(issuer.region)},
             memory_size=1024,
             timeout=seconds(15),
@@ -124,6 +127,16 @@ class Api(Construct):
             alarm_topic=alarm_topic,
             description=f"{path_of(self)}: Lambda throttles requests. Raise the account's concurrency in this Region.",
         )
+        if max_delivery_lag is not None:
+            self.function.add_environment("MAX_DELIVERY_LAG", str(max_delivery_lag))
+            add_alarm(
+                self,
+                "RefusedPostsAlarm",
+                function_metric(self.function, "RefusedPosts", period=minute()),
+                alarm_topic=alarm_topic,
+                description=f"{path_of(self)}: messages are refused with 429, because what was accepted reaches "
+                f"members too late: {max_delivery_lag} seconds are allowed. Look at the live publisher.",
+            )
         if silence_minutes is not None:
             self._add_silent_alarm(silence_minutes, alarm_topic)
 

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
 
-CONTENT_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf")
+CONTENT_TYPES = (
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "image/webp",
+    "image/bmp",
+    "image/vnd.microsoft.icon",
+    "application/pdf",
+)
 LARGEST_MB = 10
 
 # Addresses of downloads begin below this folder; nothing beside it is reachable from outside.

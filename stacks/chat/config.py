@@ -67,6 +67,9 @@ class ChatConfiguration(SystemConfiguration):
     """Mail and push for members who are away. With ``null`` the chat notifies connected members only."""
     limits: LimitsConfiguration = LimitsConfiguration()
     """The most that one user may do in a minute or an hour."""
+    max_delivery_lag: int | None = 10
+    """Seconds within which members who have a room open see what is posted there, 5 to 60. While a Region is later, it
+    refuses messages, edits and reactions with 429; ``null`` to accept them however late they arrive."""
     sign_in_email: SenderConfiguration | None = None
     """Who sends the codes of sign-up and recovery; the identity exists in the home Region. By default the sender of
     ``notices``; without either Cognito itself, at most 50 mails a day for the account."""
@@ -257,6 +260,14 @@ class ChatConfiguration(SystemConfiguration):
         if length is not None:
             check_range(KEY, "silence_minutes", length, low=5, high=1440, unit="minutes", source=_ALARMS)
         return length
+
+    @field_validator("max_delivery_lag")
+    @classmethod
+    def _is_a_lag_that_load_can_cause(cls, lag: int | None) -> int | None:
+        if lag is not None:
+            source = "below, a cold start would be late; above, a queue delivers again what was not published"
+            check_range(KEY, "max_delivery_lag", lag, low=5, high=60, unit="seconds", source=source)
+        return lag
 
     @field_validator("sign_in_rate_limit")
     @classmethod

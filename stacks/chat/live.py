@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -38,14 +39,20 @@ class Live(Construct):
         table: dynamodb.ITableV2,
         fanout: "SnsSqsFanout",
         issuer: "TokenIssuer",
+        max_delivery_lag: int | None,
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
         self.channels = RealtimeChannels(self, "Channels", issuer=issuer, alarm_topic=alarm_topic)
         self.subscriptions = self._add_subscriptions(table)
         self.channels.add_namespace(NAMESPACE, subscribe_handler=self.subscriptions)
+        # What is let in until the API knows waits behind it: with three times the load that can be worked, the first
+        # refusal comes when a new message would wait four times as long as the one that was published last.
+        late = None if max_delivery_lag is None else Duration.millis(max_delivery_lag * 1000 // 4)
+        lag_table = None if late is None else table
+        publisher = self.channels.add_publisher("Publisher", lag_table=lag_table, max_lag=late)
         # At once, not in a window: a person waits. Under load batches fill by themselves.
-        self.delivery = fanout.add_subscriber("Live", consumer=QueueConsumer(self.channels.add_publisher("Publisher")))
+        self.delivery = fanout.add_subscriber("Live", consumer=QueueConsumer(publisher))
         add_alarm(
             self,
             "LateAlarm",

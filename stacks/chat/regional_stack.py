@@ -71,6 +71,7 @@ class RegionalStack(Stack):
             allowed_origins=configuration.origins,
             issuer=shared.issuer,
             limits=configuration.limits,
+            max_delivery_lag=configuration.max_delivery_lag,
             silence_minutes=configuration.silence_minutes,
             alarm_topic=self.alarms.topic,
         )
@@ -81,6 +82,7 @@ class RegionalStack(Stack):
             table=self.table,
             fanout=self.messages.fanout,
             issuer=shared.issuer,
+            max_delivery_lag=configuration.max_delivery_lag,
             alarm_topic=self.alarms.topic,
         )
         self.api.use_live(self.live.channels)

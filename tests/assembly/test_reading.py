@@ -130,5 +130,17 @@ def test_an_asset_made_by_a_command_is_refused(writer: AssemblyWriter) -> None:
     (writer.folder / "Web.assets.json").write_text(
         '{"files": {"a": {"displayName": "Site", "source": {"executable": ["make", "site"]}, "destinations": {}}}}'
     )
+    (web,) = read_assembly(writer.folder)
     with pytest.raises(AssemblyError, match=r"the asset Site is made by the command \['make', 'site'\]"):
-        read_assembly(writer.folder)
+        _ = web.assets
+
+
+def test_a_manifest_of_assets_is_needed_by_its_own_stack_only(writer: AssemblyWriter) -> None:
+    writer.stack("Web", QUEUE)
+    writer.stack("Data", QUEUE)
+    (writer.folder / "Web.assets.json").unlink()
+    (data,) = select(read_assembly(writer.folder), ["Data"])
+    assert (data.assets, data.images) == ((), ())
+    (web,) = select(read_assembly(writer.folder), ["Web"])
+    with pytest.raises(AssemblyError, match=r"Web\.assets\.json does not exist"):
+        _ = web.assets

@@ -79,9 +79,9 @@ def test_right_values_are_taken(stack: Stack) -> None:
         ({"period": 30}, "period is 30. Give a Duration"),
         ({"policy": "destroy"}, "policy is 'destroy'. Give a RemovalPolicy, such as RemovalPolicy.DESTROY"),
         ({"names": "a"}, "names is 'a'. Give a list: ['a']"),
-        ({"names": ["a", 5]}, "names is ['a', 5]. For 5: Give a text"),
+        ({"names": ["a", 5]}, "names contains 5. Give a text"),
         ({"labels": ["a"]}, 'labels is ["a"]'.replace('"', "'") + '. Give a mapping, such as {"name": …}'),
-        ({"labels": {"a": "b"}}, "labels is {'a': 'b'}. For 'a': Give a whole number"),
+        ({"labels": {"a": "b"}}, "labels contains 'b' for 'a'. Give a whole number"),
         ({"mode": "fast"}, 'mode is \'fast\'. Use one of "on", "off"'),
         ({"call": 5}, "call is 5. Give a function"),
     ],
@@ -102,9 +102,9 @@ def test_another_resource_is_no_key(stack: Stack) -> None:
     ("construct_id", "message"),
     [
         ("", "Stack: construct_id is ''. Give a text that is not empty"),
-        ("A/B", "Stack: construct_id is 'A/B'. Ids of constructs have no slash"),
+        ("A/B", "Stack: construct_id is 'A/B'. Use a hyphen: ids of constructs have no slash"),
         ("Taken", "Stack: construct_id is 'Taken'. Use another id"),
-        (5, "Stack/5: construct_id is 5. Give a text"),
+        (5, "Stack: construct_id is 5. Give a text"),
     ],
 )
 def test_id_that_cannot_be(stack: Stack, construct_id: Any, message: str) -> None:

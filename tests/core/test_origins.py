@@ -82,7 +82,7 @@ def test_what_is_no_origin_is_refused_with_the_fix(origin: str, problem: str) ->
 
 
 def test_list_is_not_forgotten() -> None:
-    with pytest.raises(InvalidOptionError, match=r"is the string 'https://a.jp'. Give a list: \['https://a.jp'\]"):
+    with pytest.raises(InvalidOptionError, match=r"is 'https://a.jp'. Give a list: \['https://a.jp'\]"):
         check_origins("Api", "https://a.jp")
     with pytest.raises(InvalidOptionError, match=r"allowed_origins is missing.* or give \[\] for none"):
         check_origins("Api", None)

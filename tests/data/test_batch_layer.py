@@ -318,7 +318,7 @@ def _layer(**options: Any) -> Callable[[Stack], object]:
         (_layer(columns={}), "columns is {}"),
         (
             _layer(columns={"temperature": "float8"}),
-            "columns is {'temperature': 'float8'}. For 'temperature': Use one of \"bigint\"",
+            "columns contains 'float8' for 'temperature'. Use one of \"bigint\"",
         ),
         (_layer(columns={"Temperature": "double"}), "columns contains 'Temperature'"),
         (_layer(columns={"thing": "string"}), "columns contains 'thing', which has a meaning"),

@@ -375,7 +375,7 @@ def _many(stack: Stack) -> None:
         (_layer(measures=["Temperature"]), "measures contains 'Temperature'. Use lower-case"),
         (_layer(measures=["at"]), "measures contains 'at', which has a meaning"),
         (_layer(measures=["hour"]), "measures contains 'hour', which has a meaning"),
-        (_layer(measures=["a", "a"]), "measures repeats a name"),
+        (_layer(measures=["a", "a"]), "measures contains 'a' twice"),
         (_layer(alarming_senders=0), "alarming_senders is 0 senders. Use 1 to 10,000"),
         (_layer(window_retention=Duration.minutes(59)), "window_retention is 59 minutes. Use 1 hour to 30 days"),
         (_layer(window_retention=Duration.days(31)), "window_retention is 31 days. Use 1 hour to 30 days"),
@@ -390,11 +390,11 @@ def _many(stack: Stack) -> None:
         (_threshold(""), "name is ''"),
         (_repeated, "name is 'TooHot'. Give each threshold a name of its own"),
         (_threshold(measure="pressure"), "Speed/TooHot: measure is 'pressure'. Use one of temperature"),
-        (_threshold(below=1), "above and below are given both or neither"),
-        (_threshold(above=None), "above and below are given both or neither"),
+        (_threshold(below=1), "above was given together with below"),
+        (_threshold(above=None), "above is missing, as below is"),
         (_threshold(recovers_at=31), "recovers_at is 31. Use 30 or a value below it"),
         (_threshold(above=None, below=10, recovers_at=9), "recovers_at is 9. Use 10 or a value above it"),
-        (_many, "bytes of thresholds. Use at most 3,000 bytes"),
+        (_many, "the thresholds have 3,071 bytes. Use at most 3,000 bytes"),
     ],
 )
 def test_bad_input_is_refused_where_it_is_given(cdk_app: App, build: Callable[[Stack], object], message: str) -> None:

@@ -253,7 +253,7 @@ def test_one_layer_serves_all_functions_of_a_stack(synthesis: Synthesis) -> None
         ("ROOM", "groups is 'ROOM'. Give a list"),
         (["ROOM#"], "groups contains 'ROOM#'"),
         (["*"], r"groups contains '\*'"),
-        ([""], r"groups is \[''\]\. For '': Give a text that is not empty"),
+        ([""], r"groups contains ''\. Give a text that is not empty"),
     ],
 )
 def test_wrong_groups_are_refused(groups: Any, message: str) -> None:
@@ -289,7 +289,7 @@ def test_second_table_under_the_same_variable_is_refused() -> None:
     stack = Stack()
     function = server(stack)
     StateSharing(stack, "Rooms").share_with(function, groups=["ROOM"])
-    with pytest.raises(InvalidOptionError, match=r"already has a shared STATE_TABLE. Give another variable"):
+    with pytest.raises(InvalidOptionError, match=r"is 'STATE_TABLE', which .* has already. Give another variable"):
         StateSharing(stack, "Sessions").share_with(function, groups=["USER"])
 
 

@@ -189,7 +189,7 @@ def cache(**options: Any) -> CacheDistribution:
         ({"in_zone": True}, r"zone was given without domain_names"),
         (
             {"domain_names": ["www.example.org"], "named": True, "in_zone": True},
-            r"domain_names has 'www\.example\.org', which is not in zone 'example\.com'",
+            r"domain_names contains 'www\.example\.org', which is not in zone 'example\.com'",
         ),
     ],
 )
@@ -202,14 +202,14 @@ def test_names_that_cannot_work_are_refused(options: dict[str, Any], message: st
     "source", ["'unsafe-inline'", "'unsafe-eval'", "*", "https:", "https://*", "https://*.com", "http://a.example.com"]
 )
 def test_sources_that_undo_the_policy_are_refused(source: str) -> None:
-    with pytest.raises(InvalidOptionError, match=r"content_security_policy has .* in connect-src\. Name hosts"):
+    with pytest.raises(InvalidOptionError, match=r"content_security_policy contains .* in connect-src\. Name hosts"):
         cache(content_security_policy={"connect-src": [source]})
 
 
 @pytest.mark.parametrize(
     ("sources", "fix"),
     [
-        ({"connect-src": "https://a.example.com"}, "For 'connect-src': Give a list"),
+        ({"connect-src": "https://a.example.com"}, "contains 'https://a.example.com' for 'connect-src'. Give a list"),
         ({"connect src": []}, "Give lists by directive"),
     ],
 )
@@ -277,7 +277,7 @@ def test_many_server_errors_raise_an_alarm(synthesis: Synthesis) -> None:
 def test_an_alarm_where_cloudfront_has_no_metrics_is_refused() -> None:
     stack = Stack(App(), "Tokyo", env=Environment(region="ap-northeast-1"))
     topic = sns.Topic(stack, "Alarms")
-    with pytest.raises(InvalidOptionError, match=r"alarm_topic was given in a stack of ap-northeast-1.*us-east-1 only"):
+    with pytest.raises(InvalidOptionError, match=r"alarm_topic is in ap-northeast-1, but CloudFront .*us-east-1 only"):
         CacheDistribution(stack, "News", origin=servers(), alarm_topic=topic)
 
 

@@ -352,10 +352,10 @@ def options(**given: Any) -> PrivateCacheDistribution:
         ({"certificate_arn": CERTIFICATE}, r"certificate was given without domain_names"),
         (
             {"certificate_arn": CERTIFICATE.replace("us-east-1", "eu-west-1"), "domain_names": ["a.example.com"]},
-            r"certificate is in eu-west-1\. CloudFront takes certificates of us-east-1 only",
+            r"certificate is in eu-west-1, but CloudFront takes certificates of us-east-1 only",
         ),
         ({"user_prefix": "/{sub}/"}, r"user_prefix is '/\{sub\}/'"),
-        ({"user_prefix": "{sub}"}, r"user_prefix is '\{sub\}'\. End with a slash"),
+        ({"user_prefix": "{sub}"}, r"user_prefix is '\{sub\}'\. Begin without a slash and end with one"),
         ({"user_prefix": "{user}/"}, r"user_prefix is '\{user\}/'"),
         ({"rotate_every": Duration.days(0)}, r"rotate_every is 0 seconds\. Use 1 day to 1,000 days"),
         ({"rotate_every": Duration.days(1001)}, r"rotate_every is 1,001 days\. Use 1 day to 1,000 days"),
@@ -464,10 +464,10 @@ def test_viewers_do_not_get_the_headers_that_are_removed(synthesis: Synthesis) -
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["x-amz-meta-*"], r"remove_headers has 'x-amz-meta-\*'\. Name each header in full"),
-        (["two words"], r"remove_headers has 'two words'\. Name each header in full"),
-        (["Content-Length"], r"remove_headers has 'Content-Length'\. CloudFront does not remove it"),
-        (["x-amz-cf-id"], r"remove_headers has 'x-amz-cf-id'\. CloudFront does not remove it"),
+        (["x-amz-meta-*"], r"remove_headers contains 'x-amz-meta-\*'\. Name each header in full"),
+        (["two words"], r"remove_headers contains 'two words'\. Name each header in full"),
+        (["Content-Length"], r"remove_headers contains 'Content-Length'\. Leave it out"),
+        (["x-amz-cf-id"], r"remove_headers contains 'x-amz-cf-id'\. Leave it out"),
     ],
 )
 def test_headers_that_cloudfront_does_not_remove_are_refused(names: Any, message: str) -> None:
@@ -489,7 +489,7 @@ def test_the_route_has_the_authorizer_of_the_api() -> None:
     files = PrivateCacheDistribution(stack, "Files")
     (route,) = files.add_routes(api)
     assert route.path == "/downloads"
-    with pytest.raises(InvalidOptionError, match="authorizer was not given, and the API has no default authorizer"):
+    with pytest.raises(InvalidOptionError, match="authorizer is missing, and the API has no default authorizer"):
         files.add_routes(apigatewayv2.HttpApi(stack, "Open"), path="/open")
 
 

@@ -155,5 +155,5 @@ def test_eleventh_action_is_refused(cdk_app: App) -> None:
     queue = sqs.Queue(stack, "Queue")
     for _ in range(10):
         rule.add_queue(queue)
-    with pytest.raises(InvalidOptionError, match="number 11"):
+    with pytest.raises(InvalidOptionError, match="actions has 11 entries"):
         rule.add_queue(queue)

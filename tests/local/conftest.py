@@ -27,7 +27,7 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud.start() as running:
+    with LocalCloud.start(timeout=120) as running:
         yield running
 
 

@@ -74,7 +74,7 @@ def test_values_of_the_guide_are_taken(value: Any) -> None:
     ],
 )
 def test_value_that_sns_refuses_or_the_cdk_changes_is_named_with_its_place(value: Any, problem: str) -> None:
-    with pytest.raises(InvalidOptionError, match=rf"Messages/A: filter_policy has .* for 'key': .*{problem}"):
+    with pytest.raises(InvalidOptionError, match=rf"Messages/A: filter_policy contains .* for 'key': .*{problem}"):
         filter_options("Messages/A", {"key": ["fine", value]}, "attributes")
     with pytest.raises(InvalidOptionError, match=rf"for 'outer.key': .*{problem}"):
         filter_options("Messages/A", {"outer": {"key": [value]}}, "body")
@@ -83,10 +83,10 @@ def test_value_that_sns_refuses_or_the_cdk_changes_is_named_with_its_place(value
 @pytest.mark.parametrize(
     ("policy", "problem"),
     [
-        ({"outer": {}}, "has an empty policy for 'outer'"),
-        ({"outer": {"inner": {}}}, "has an empty policy for 'outer.inner'"),
-        ({"": ["a"]}, "has the key ''"),
-        ({5: ["a"]}, "has the key 5"),
+        ({"outer": {}}, "contains an empty policy for 'outer'"),
+        ({"outer": {"inner": {}}}, "contains an empty policy for 'outer.inner'"),
+        ({"": ["a"]}, "contains the key ''"),
+        ({5: ["a"]}, "contains the key 5"),
         ({"$or": [{"a": ["b"]}]}, "two policies or more"),
         ({"$or": ["a", "b"]}, "two policies or more"),
         ({"$or": [{"a": ["b"]}, {"a": [None]}]}, r"for '\$or\[1\].a': null is lost"),

@@ -387,7 +387,7 @@ def test_metrics_and_alarms_are_those_of_these_notifications(cdk_app: App) -> No
 
 def test_resources_of_another_region_are_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Tokyo", env=Environment(region="ap-northeast-1"))
-    with pytest.raises(InvalidOptionError, match="has 'fcm' in us-east-1, but the stack is in ap-northeast-1"):
+    with pytest.raises(InvalidOptionError, match="contains 'fcm' in us-east-1, but the stack is in ap-northeast-1"):
         notifications(stack, platform_applications={"fcm": FCM})
     table = dynamodb.TableV2.from_table_arn(stack, "Table", "arn:aws:dynamodb:us-east-1:111122223333:table/existing")
     with pytest.raises(InvalidOptionError, match="table is in us-east-1, but the stack is in ap-northeast-1"):
@@ -411,13 +411,13 @@ def test_one_function_may_work_on_two_notifications(cdk_app: App) -> None:
         ({"sender": "Chat"}, "sender is 'Chat'. Use an address"),
         ({"sender": "Chat <通知@example.com>"}, "Use an address in ASCII"),
         ({"sender": "Chat <notices@example.com>\nBcc: x@y.z"}, "sender is"),
-        ({"sender": "notices@other.example"}, "notices@other.example is not of the identity example.com"),
+        ({"sender": "notices@other.example"}, "is 'notices@other.example', which is not of the identity example.com"),
         ({"sender": "notices@notexample.com"}, "not of the identity"),
         ({"unsubscribe_url": "http://example.com"}, "unsubscribe_url is 'http://example.com'. Use an https address"),
         ({"unsubscribe_url": "https://example.com/?a=b"}, "without query"),
         ({"platform_applications": {"fcm": "arn:aws:sns:us-east-1:111122223333:topic"}}, "Use ARNs of platform"),
         ({"issuer": TokenIssuer("https://login.example.com", ["web"])}, "not known to be a user pool. Give SignInUser"),
-        ({"platform_applications": {"adm": FCM.replace("GCM", "ADM")}}, "has 'arn.*ADM/chat' as 'adm'"),
+        ({"platform_applications": {"adm": FCM.replace("GCM", "ADM")}}, "contains 'arn.*ADM/chat' as 'adm'"),
     ],
 )
 def test_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
@@ -434,5 +434,5 @@ def test_back_end_that_shares_already_is_refused() -> None:
     stack = Stack()
     function = back_end(stack)
     notifications(stack, "Chat").share_with(function)
-    with pytest.raises(InvalidOptionError, match="already has a shared NOTICES"):
+    with pytest.raises(InvalidOptionError, match=r"is 'NOTICES.*shared with .* has already"):
         notifications(stack, "Shop").share_with(function)

@@ -553,8 +553,8 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
             "filter_policy has 153 combinations",
         ),
         (_add(filter_policy={"a": {"b": ["c"]}}), r'filter_policy is nested.*Give filter_on="body"'),
-        (_add(filter_policy={"a": []}), r"filter_policy has \[\] for 'a'"),
-        (_add(filter_policy={"a": "b"}), r"filter_policy has 'b' for 'a'\. Give a list"),
+        (_add(filter_policy={"a": []}), r"filter_policy contains \[\] for 'a'"),
+        (_add(filter_policy={"a": "b"}), r"filter_policy contains 'b' for 'a'\. Give a list"),
         (_add(filter_on="body"), "filter_on is 'body' without a filter_policy"),
         (_add(filter_policy={"a": ["b"]}, filter_on="envelope"), "filter_on is 'envelope'. Use one of \"attributes\""),
         (_consume(max_receive_count=0), r"max_receive_count is 0 deliveries\. Use 1 to 1,000"),
@@ -586,7 +586,7 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
                     role=iam.Role.from_role_name(stack, "ImportedRole", "imported"),
                 )
             ),
-            "QueueConsumer of Refused/Imported: visibility_timeout is not given",
+            "QueueConsumer of Refused/Imported: visibility_timeout is missing",
         ),
         (
             lambda stack: SnsSqsFanout(stack, "Messages").grant_publish(
@@ -604,13 +604,13 @@ def _with_topic(**options: Any) -> Callable[[Stack], object]:
             lambda stack: SnsSqsFanout(
                 stack, "Messages", topic=sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN)
             ).grant_publish(iam.ServicePrincipal("s3.amazonaws.com")),
-            "topic was imported, so its policy cannot be extended for s3.amazonaws.com",
+            "topic is Refused/Topic, which was imported, so that its policy cannot be extended for s3.amazonaws.com",
         ),
         (
             lambda stack: SnsSqsFanout(stack, "Messages").add_remote_subscriber(
                 Stack(stack.node.root, "Tokyo", env=TOKYO), "Archive"
             ),
-            "scope 'Tokyo' is in aws://unknown-account/ap-northeast-1",
+            "scope is 'Tokyo' in aws://unknown-account/ap-northeast-1",
         ),
     ],
 )
@@ -649,7 +649,7 @@ def test_a_fifo_topic_takes_100_subscriptions(cdk_app: App) -> None:
     fanout = SnsSqsFanout(Stack(cdk_app, "Full"), "Messages", fifo=True)
     fanout._quotas.subscriptions = 99  # 100 subscribers would take half a minute to make
     fanout.add_subscriber("Last")
-    with pytest.raises(InvalidOptionError, match="FIFO topic takes 100"):
+    with pytest.raises(InvalidOptionError, match=r"the topic gets subscription number 101. Use at most 100"):
         fanout.add_subscriber("Refused")
 
 

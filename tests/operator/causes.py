@@ -5,6 +5,7 @@ nothing real causes within a test is fired by its own metric (`METRIC_ALONE`), a
 """
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -284,6 +285,26 @@ def dependency_fails(service: str, status: str) -> Act:
     return act
 
 
+@contextmanager
+def posts_refused(alarm: Alarm) -> Iterator[None]:
+    """Post while the note of the live publisher says that it is late."""
+    configuration = alarm.client("lambda").get_function_configuration(FunctionName=alarm.function)
+    variables = configuration["Environment"]["Variables"]
+    table, dynamodb = variables["TABLE_NAME"], alarm.client("dynamodb")
+    key = {"pk": {"S": f"DELIVERY#{alarm.region}"}, "sk": {"S": "LAG"}}
+    late = {"late_until_ms": {"N": str(round((time.time() + 60) * 1000))}}
+    dynamodb.put_item(TableName=table, Item={**key, **late})
+    room = room_of(alarm)
+
+    def refused() -> bool:
+        # What an execution environment knows, it knows for a second.
+        return room.anna.post(alarm.region, room.id, "hello").status_code == 429
+
+    eventually(refused, within=20, what="a post that is refused")
+    dynamodb.delete_item(TableName=table, Key=key)
+    yield
+
+
 # --- live channels
 
 
@@ -471,6 +492,7 @@ CAUSES = (
     Cause(("FreshnessAlarm",), delivery_late, passes=25),
     Cause(("ServerErrorsAlarm",), requests_fail, rounds=2),
     Cause(("LatencyAlarm",), slow_table, rounds=5),
+    Cause(("RefusedPostsAlarm",), posts_refused),
     Cause(("SilentAlarm",), nobody_asks, passes=20, settles=0),
     Cause(("Unhealthy",), health_checks_fail),
     Cause(("HardFailureAlarm",), dependency_fails("dynamodb", "failing")),

@@ -4,11 +4,14 @@ The key is an option's name, or ``<class>.<method>:<option>`` where the same nam
 that is text, a number, a duration, a list or a mapping of these has an entry; a test finds the missing ones.
 """
 
+import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
 
 __all__ = ["MEANINGS", "Meaning", "meaning_of"]
 
@@ -121,6 +124,12 @@ MEANINGS: dict[str, Meaning] = {
     "folder": Meaning(("no/such/folder",), tokens=False),
     "immutable": Meaning(),
     # HTTP
+    "throttle": Meaning(
+        tuple(
+            functools.partial(apigatewayv2.ThrottleSettings, rate_limit=rate, burst_limit=burst)
+            for rate, burst in ((math.nan, 10), (math.inf, 10), (10, math.nan), (-1, 10), (0, 10), (10, 0), (1e9, 1e9))
+        )
+    ),
     "routes": Meaning(_lists("orders", "GET orders", "FETCH /orders", "GET /orders list", "GET", "GET /a/{b")),
     "authorization_scopes": Meaning(_lists("a b", 'a"', empty=False)),
     "audience": Meaning(),
@@ -146,6 +155,10 @@ MEANINGS: dict[str, Meaning] = {
             {"kind": [{"begins": "a"}]},
             {"kind": [{}]},
             {"kind": ["a", None, object()]},
+            {"kind": None},
+            {"kind": [None]},
+            {"kind": ["a", None]},
+            {"kind": [{"prefix": None}]},
             {"kind": [{"numeric": [">"]}]},
             {"kind": [{"numeric": [">", float("nan")]}]},
             {f"k{number}": ["a"] for number in range(6)},
@@ -164,6 +177,7 @@ MEANINGS: dict[str, Meaning] = {
     "text_encodings": Meaning(_lists("latin", twice="utf-8"), tokens=False),
     "max_size_mb": Meaning((0, -1, 5001), tokens=False),
     "pixels": Meaning((0, -1, 15, 2049), tokens=False),
+    "max_lag": Meaning(_seconds(0, 0.5, 61, _FOREVER), _seconds(1, 60), tokens=False),
     "expiry": Meaning(_seconds(0, 0.5, 3601, _FOREVER), tokens=False),
     "decoding_timeout": Meaning(_seconds(0, 0.5, _FOREVER), tokens=False),
     "owner_metadata": Meaning(("Album", "x y", "ä", "x" * 65), tokens=False),
@@ -211,7 +225,18 @@ MEANINGS: dict[str, Meaning] = {
     "api_id": Meaning(),
     "arn": Meaning(),
     "user_pool_id": Meaning(),
-    "values": Meaning(),
+    "values": Meaning(
+        (
+            {"env": None},
+            {"api": {"url": None}},
+            {"apis": [{"url": None}]},
+            {"timeout": float("nan")},
+            {"ids": [2**53]},
+            {"api": object()},
+            {"apis": {"a", "b"}},
+            {1: "a"},
+        )
+    ),
 }
 
 

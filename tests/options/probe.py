@@ -6,27 +6,29 @@ import itertools
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import jsii
-from aws_cdk import Duration, IStableStringProducer, Lazy, Token
+from aws_cdk import Duration, IStableStringProducer, Lazy, Stack, Token
+from constructs import Construct
 
-import cdp_constructs
 from cdp_constructs import InvalidOptionError
 from tests.options.elsewhere import elsewhere
+from tests.options.form import MESSAGE
 from tests.options.meanings import meaning_of
+from tests.options.signatures import members_of_the_library
 from tests.options.values import MAY_BE_EMPTY, wrong_values
 
-__all__ = ["REFUSED", "Probe", "options_of_the_library", "probing"]
+__all__ = ["REFUSED", "Probe", "probing"]
 
 REFUSED = "WithAWrongOption"
 """In the ids of constructs that were tried to be made."""
 
 
-_MESSAGE = re.compile(r"[^:]+: \S+ [^\n]+\. [A-Z][^\n]+\.")
+_MESSAGE = re.compile(MESSAGE)
 
 
 @dataclass
@@ -49,13 +51,15 @@ class Probe:
     def try_all(self, function: Callable[..., Any], instance: Any, given: dict[str, Any]) -> None:
         """Call a constructor or a method with each of its options wrong in turn."""
         hints = typing.get_type_hints(function)
-        for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
+        for name, parameter in list(inspect.signature(function).parameters.items())[instance is not None :]:
             if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
                 continue
             values = wrong_values(hints.get(name, Any), name)
             if str in _alternatives(hints.get(name)) and name not in MAY_BE_EMPTY:
                 values += ["", " "]
-            values += elsewhere(instance, given, hints.get(name))
+            if name == "construct_id":
+                values += _taken_ids(instance, given)
+            values += elsewhere(function, name, hints.get(name), _stack_of(instance, given))
             meaning = meaning_of(function.__qualname__, name)
             values += [value() if callable(value) else value for value in (meaning.wrong if meaning else ())]
             for value in values:
@@ -86,10 +90,11 @@ class Probe:
         if "construct_id" in given and name != "construct_id":
             options["construct_id"] = f"{given['construct_id']}{REFUSED}{next(self._numbers)}"
         target = object.__new__(type(instance)) if function.__name__ == "__init__" else instance
+        bound = [] if target is None else [target]
         self.tried += 1
         place = f"{function.__qualname__}({name}={str(value)[:60]!r})"
         try:
-            function(target, **options)
+            function(*bound, **options)
         except InvalidOptionError as error:
             if fault := _fault(error, name, may_be_accepted=may_be_accepted):
                 self.faults.append(f"{place}: {fault}: {error}")
@@ -100,16 +105,27 @@ class Probe:
                 self.faults.append(f"{place}: accepted")
 
 
+def _stack_of(instance: Any, given: Mapping[str, Any]) -> Stack | None:
+    """Return the stack in which options are used; the scope of a new construct, or that of the instance."""
+    scope = given.get("scope") if isinstance(given.get("scope"), Construct) else instance
+    return Stack.of(scope) if isinstance(scope, Construct) else None
+
+
+def _taken_ids(instance: Any, given: Mapping[str, Any]) -> list[str]:
+    """Return ids of constructs that are in the scope already."""
+    scope = given.get("scope") if isinstance(given.get("scope"), Construct) else instance
+    return [child.node.id for child in scope.node.children[:2]] if isinstance(scope, Construct) else []
+
+
 def _fault(error: InvalidOptionError, name: str, *, may_be_accepted: bool | None) -> str | None:
     """Return what is wrong about a refusal."""
     message = str(error)
     if may_be_accepted and "token" not in message.lower():
         return None  # it cannot stand beside another option of the example
-    # A dependency of a health check has a name of its own: "table 'orders'".
-    if error.option.partition(" ")[0].partition(".")[0] != name:
+    if error.option.partition(".")[0] != name:
         return f"names {error.option}"
     if not _MESSAGE.fullmatch(message):
-        return "has another form than <path>: <option> <what is wrong>. <how to fix it>."
+        return "has not the form of tests/options/form.py"
     if may_be_accepted:
         return "refuses a token"
     if may_be_accepted is False and "Tokens cannot be checked" not in message:
@@ -143,47 +159,19 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) or (hint,)
 
 
-def options_of_the_library() -> set[str]:
-    """Return the constructors and public methods that have options."""
-    return {member.__qualname__ for _, _, member in _members() if len(inspect.signature(member).parameters) > 1}
-
-
-def options_without_meaning() -> set[str]:
-    """Return the options whose values are texts, numbers or durations and that have no entry in the table."""
-    missing = set()
-    for _, _, member in _members():
-        for name, hint in typing.get_type_hints(member).items():
-            if name != "return" and meaning_of(member.__qualname__, name) is None and _has_values(hint):
-                missing.add(f"{member.__qualname__}:{name}")
-    return missing
-
-
-def _has_values(hint: Any) -> bool:
-    if typing.get_origin(hint) is typing.Literal:
-        return False
-    return hint in {str, int, float, Duration} or any(_has_values(one) for one in typing.get_args(hint))
-
-
-def _members() -> Iterator[tuple[type, str, Callable[..., Any]]]:
-    for public in cdp_constructs.__all__:
-        owner = getattr(cdp_constructs, public)
-        for name, member in list(vars(owner).items()) if inspect.isclass(owner) else ():
-            # What `checks_options` wraps has the options of users.
-            if inspect.isfunction(member) and hasattr(member, "__wrapped__"):
-                yield owner, name, member
-
-
 @contextmanager
 def probing(seen: set[str], *, every: int = 1) -> Iterator[Probe]:
     """Try every constructor and public method of the library when it is first called, and remember which."""
     probe = Probe(seen=seen, every=every)
-    originals = list(_members())
+    originals = list(members_of_the_library())
+    members = {(owner, name): vars(owner)[name] for owner, name, _ in originals}
     for owner, name, member in originals:
-        setattr(owner, name, _probed(probe, member))
+        probed = _probed(probe, member)
+        setattr(owner, name, classmethod(probed) if isinstance(members[owner, name], classmethod) else probed)
     try:
         yield probe
     finally:
-        for owner, name, member in originals:
+        for (owner, name), member in members.items():
             setattr(owner, name, member)
 
 
@@ -199,7 +187,8 @@ def _probed(probe: Probe, function: Callable[..., Any]) -> Callable[..., Any]:
             probe.trying = True
             probe.try_all(function, instance, given)
             probe.trying = False
-        if not probe.trying and all(one is not arguments[0] for one in probe.made):
+        of_class = inspect.isclass(arguments[0])
+        if not probe.trying and not of_class and all(one is not arguments[0] for one in probe.made):
             probe.made.append(arguments[0])
         return function(*arguments, **options)
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -19,15 +22,21 @@ from cdp_constructs import (
     DeviceFleet,
     DirectHosting,
     PrivateCacheDistribution,
+    RealtimeChannels,
     SignInUserPool,
     SpeedLayer,
     StackContents,
     StateSharing,
+    TokenIssuer,
     TopicRule,
     WebApplicationFirewall,
+    WebhookSource,
+    WebSocketChannels,
 )
+from tests.options.probe import Probe
+from tests.options.signatures import functions_of_the_library
 
-__all__ = ["call_remaining", "call_rest"]
+__all__ = ["call_functions", "call_remaining", "call_rest"]
 
 WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/given/1"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
@@ -69,6 +78,9 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.add_endpoint("Endpoint")
         construct.add_security_profile("Profile")
         construct.grant_create_claim(reader)
+    elif isinstance(construct, RealtimeChannels | WebSocketChannels):
+        table = dynamodb.TableV2(construct, "GivenTable", partition_key=_text("pk"), sort_key=_text("sk"))
+        construct.add_publisher("LatePublisher", lag_table=table, max_lag=Duration.seconds(5))
     elif isinstance(construct, SpeedLayer | BatchLayer):
         rule = TopicRule(construct, "GivenRule", sql="SELECT * FROM 'a/b'", description="Telemetry")
         construct.add_rule(rule)
@@ -76,8 +88,49 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.grant_replay(reader)
 
 
+def call_functions(stack: Stack, probe: Probe) -> None:
+    """Try what is no method of an object: each with options that it accepts, and each of them wrong in turn."""
+    topic, bucket = sns.Topic(stack, "Operators"), s3.Bucket(stack, "LogsOfTheStack")
+    alarm = cloudwatch.Alarm(
+        stack,
+        "OrdersAlarm",
+        metric=cloudwatch.Metric(namespace="Shop", metric_name="Orders"),
+        threshold=1,
+        evaluation_periods=1,
+    )
+    scoped = {"scope": stack, "construct_id": "Given"}
+    contents = {**scoped, "contents": StackContents(stack)}
+    folder = {**scoped, "folder": "."}
+    regions = {"replica_regions": ["eu-west-1"]}
+    mail = {"topic": topic, "email": "operators@example.com", "alarm_topic": topic, "holds": "mails"}
+    given = {
+        "add_composite_alarm": {**scoped, "alarms": [alarm], "alarm_topic": topic, "what": "the shop"},
+        "add_dashboard": {**contents, "rows": [], "beside_queues": []},
+        "add_growth_alarms": {**contents, "alarm_topic": topic},
+        "add_log_queries": contents,
+        "add_mail": {**scoped, **mail, "filter_policy": None},
+        "use_access_log_bucket": {"scope": stack, "bucket": bucket},
+        "warn_without_receiver": {"scope": stack, "option": "alarm_topic"},
+        "ImageThumbnails.layer_from_folder": folder,
+        "WebPush.layer_from_folder": folder,
+        "StorageIndex.global_table": {**scoped, **regions, "removal_policy": RemovalPolicy.RETAIN},
+    }
+    for function in functions_of_the_library():
+        probe.seen.add(function.__qualname__)
+        probe.try_all(function, None, dict(given[function.__qualname__]))
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
 def call_rest(stack: Stack) -> None:
     """Make what no example makes."""
+    WebhookSource.standard_webhooks()
+    WebhookSource.shared_token()
+    WebhookSource.secret_in_address()
+    WebhookSource.hmac_sha256()
+    TokenIssuer.of_user_pool(cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_Example"))
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
     StackContents(stack).alarm("AllAlarms/MailFailuresAlarm")
     rule = TopicRule(stack, "Everything", sql="SELECT * FROM 'a/b'", description="Telemetry")

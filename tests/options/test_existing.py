@@ -111,9 +111,16 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     (lambda stack: SnsSqsFanout(stack, "Orders").add_subscriber("Topic"), "construct_id is 'Topic'.*taken"),
     (lambda stack: SnsSqsFanout(stack, "Orders").add_subscriber("A/B"), "construct_id is 'A/B'.*no slash"),
     (twice, "construct_id is 'A'.*taken"),
+    (
+        lambda stack: SnsSqsFanout(stack, "Orders").add_remote_subscriber(
+            Stack(stack.node.root, "Tokyo", env=Environment(account=ACCOUNT, region="ap-northeast-1")),  # type: ignore[arg-type]
+            "Topic",
+        ),
+        "Shop/Orders: construct_id is 'Topic'.*taken",
+    ),
     (own_alarm_topic, "alarm_topic is this fan-out's own topic"),
     (no_context, r"contexts is \[\].*leave contexts out"),
-    (namespace, "name is 'Api', as a part of this construct"),
+    (namespace, "name is 'Api', which is a part of this construct"),
 ]
 
 

@@ -19,8 +19,9 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
-from tests.options.probe import Probe, options_of_the_library, options_without_meaning, probing
-from tests.options.remaining import call_remaining, call_rest
+from tests.options.probe import Probe, probing
+from tests.options.remaining import call_functions, call_remaining, call_rest
+from tests.options.signatures import options_of_the_library, options_without_meaning, options_without_place
 from tests.options.values import ROOT
 
 EXAMPLES = sorted(file.stem for file in (ROOT / "docs/examples").glob("*.py") if "def build(" in file.read_text())
@@ -77,7 +78,13 @@ class Trials:
 
     def of_the_rest(self, every: int) -> list[str]:
         """Return the faults of what no example uses."""
-        return self._once("", every, lambda app, _probe: call_rest(_stack(app)))
+
+        def build(app: App, probe: Probe) -> None:
+            stack = _stack(app)
+            call_rest(stack)
+            call_functions(stack, probe)
+
+        return self._once("", every, build)
 
     def _once(self, name: str, every: int, build: Callable[[App, Probe], None]) -> list[str]:
         if (name, every) not in self._faults:
@@ -128,6 +135,10 @@ def test_every_construct_checks_its_options(name: str) -> None:
 
 def test_the_table_has_every_option_of_text_and_numbers() -> None:
     assert options_without_meaning() == set()
+
+
+def test_every_resource_is_tried_from_elsewhere() -> None:
+    assert options_without_place() == set()
 
 
 @pytest.mark.parametrize("every", [SAMPLE, ALL])

@@ -15,6 +15,8 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from tests.properties.tables import why_refused
+
 # https://www.w3.org/TR/xml/#charsets, which SNS and SQS name for texts and attributes.
 _ALLOWED = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _LARGEST_MESSAGE = 1024 * 1024
@@ -104,6 +106,8 @@ class World:
             self.unreadable.append(error)
 
     def _check_dynamodb(self, operation: str, parameters: Any) -> None:
+        if operation == "Query" and (reason := why_refused(parameters)):
+            raise refusal("ValidationException", operation, reason)
         for name, value in _walk(parameters):
             if isinstance(value, str) and not _is_text(value):
                 raise refusal("SerializationException", operation)
@@ -111,6 +115,8 @@ class World:
                 raise refusal("ValidationException", operation, "number")
             if name in {"Key", "Item", "ExclusiveStartKey"} or (name == "Keys" and isinstance(value, dict)):
                 self._check_keys(operation, value)
+            if name == "Item":
+                self._check_index_keys(operation, value)
             if name == "Item" and sum(len(str(part)) for _, part in _walk(value)) > _LARGEST_ITEM:
                 raise refusal("ValidationException", operation, "item size")
 
@@ -121,6 +127,13 @@ class World:
             longest = _LONGEST_SORT_KEY if name in _SORT_KEYS else _LONGEST_PARTITION_KEY
             if not isinstance(value, str) or not 0 < len(value.encode()) <= longest:
                 raise refusal("ValidationException", operation, f"key {name}")
+
+    @staticmethod
+    def _check_index_keys(operation: str, item: Mapping[str, Any]) -> None:
+        """Refuse an item whose attribute is the key of a secondary index of this library, and empty or no text."""
+        for name in {"owner", "day", "modified_at"} & set(item):
+            if not item[name].get("S"):
+                raise refusal("ValidationException", operation, f"key {name} of an index")
 
     def _dynamodb(self, operation: str, parameters: Any) -> Any:
         if operation == "GetItem":
@@ -240,7 +253,11 @@ def stand_in(world: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> Non
         known = client._emit_api_params(api_params=parameters, operation_model=model, context=context)
         client._serializer.serialize_to_request(known, model)
         service = client.meta.service_model.service_name
-        answer = world().answer(f"{service}.{operation}", known)
+        try:
+            answer = world().answer(f"{service}.{operation}", known)
+        except ClientError as error:
+            # As boto3 does: a class of its own for each error that the service's model has.
+            raise client.exceptions.from_code(error.response["Error"]["Code"])(error.response, operation) from None
         event = f"after-call.{client.meta.service_model.service_id.hyphenize()}.{operation}"
         client.meta.events.emit(event, http_response=None, parsed=answer, model=model, context=context)
         return answer

@@ -335,7 +335,10 @@ BATCHES = {
     ),
     "stacks/chat/handlers/message_archive": Batch(
         subject=Subject(package="stacks.chat.handlers.message_archive", environment=_CHAT),
-        known=(json.dumps({"kind": "message", "message": message("bad")})[:-2] + ', "extra": NaN}}',),
+        known=tuple(
+            json.dumps({"kind": "message", "message": message("bad")})[:-2] + f', "extra": {number}}}}}'
+            for number in ("NaN", "1e999")
+        ),
         healthy=lambda mark: {"kind": "message", "message": message(mark)},
     ),
     "stacks/chat/handlers/attachment_recorder": Batch(

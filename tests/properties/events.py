@@ -1,8 +1,10 @@
-"""Events as AWS sends them: of queues, streams and APIs."""
+"""Events as AWS sends them: of queues, streams, tables and APIs."""
 
 import base64
 import json
 from typing import Any
+
+from tests.properties.tables import typed
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -39,6 +41,23 @@ def kinesis(number: str, data: bytes) -> dict[str, Any]:
     }
 
 
+def dynamodb(number: str, image: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of a table's stream: an item that was written."""
+    return {
+        "eventID": number,
+        "eventName": "INSERT",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "SequenceNumber": number,
+            "Keys": typed({name: image[name] for name in ("pk", "sk")}),
+            "NewImage": typed(image),
+            "StreamViewType": "NEW_IMAGE",
+        },
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:111122223333:table/t/stream/s",
+    }
+
+
 def http(
     body: str | None = None,
     *,
@@ -62,6 +81,7 @@ def http(
             "http": {"method": method, "path": path, "sourceIp": "203.0.113.7"},
             "stage": "$default",
             "requestId": "r",
+            "timeEpoch": 1_800_000_000_000,
         },
         "isBase64Encoded": encoded,
     }

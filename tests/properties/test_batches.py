@@ -76,3 +76,15 @@ def test_attributes_of_a_message_cost_only_it(name: str) -> None:
             ]
             answer = run.call({"Records": records})
             assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] in ([], ["bad"])
+
+
+@pytest.mark.parametrize("due_ms", [4 * 10**12, 10**20, 10**400])
+def test_a_timer_that_is_due_later_than_any_is_given_up(due_ms: int) -> None:
+    """It would be sent again every 15 minutes, without end."""
+    batch = BATCHES["cdp_constructs/messaging/handlers/delivery"]
+    with running(batch.subject) as run:
+        body = json.dumps({**batch.healthy("bad"), "due_ms": due_ms})
+        healthy = batch.record("first", json.dumps(batch.healthy("first")))
+        answer = run.call({"Records": [healthy, batch.record("bad", body)]})
+        assert answer["batchItemFailures"] == [{"itemIdentifier": "bad"}]
+        assert not run.world.did("bad")

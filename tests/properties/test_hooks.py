@@ -2,12 +2,13 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 
-from tests.properties.aws import World, refusal
+from tests.properties.aws import World, refusal, strict_json
 from tests.properties.events import http, web_socket
 from tests.properties.inputs import TEXTS, UNREADABLE, altered, examples, texts
 from tests.properties.running import Subject, running
@@ -64,9 +65,35 @@ def test_a_wrong_broadcast_is_answered_with_its_reason(asked: dict[str, Any]) ->
         def holds(event: Any) -> None:
             answer = run.call(event)
             assert answer.get("error", "-")
-            json.dumps(answer, allow_nan=False)
+            strict_json(json.dumps(answer))
 
+        for text in TEXTS:
+            for name in asked:
+                holds = example(event={**asked, name: text})(holds)
+            holds = example(event={**asked, "arguments": {text: [text]}})(holds)
+        for event in (None, [], "broadcast", 7):
+            holds = example(event=event)(holds)
         holds()
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked", "code"),
+    [
+        ("iot.CreateJob", {"operation": "rollout", "command": "ping"}, "InvalidRequestException"),
+        ("iot.DescribeJob", {"operation": "progress", "job": "jobs-1"}, "ResourceNotFoundException"),
+        ("iot.CancelJob", {"operation": "cancel", "job": "jobs-1"}, "ResourceNotFoundException"),
+        ("iot-data.Publish", {"operation": "broadcast", "command": "ping"}, "RequestEntityTooLargeException"),
+        ("iot-data.Publish", {"operation": "broadcast", "command": "ping"}, "InvalidRequestException"),
+    ],
+)
+def test_what_aws_iot_refuses_of_a_broadcast_is_a_mistake_of_the_caller(
+    operation: str, asked: dict[str, Any], code: str
+) -> None:
+    def refuse(_asked: Any) -> Any:
+        raise refusal(code, operation, "because")
+
+    with running(replace(BROADCASTS, world=lambda: World(answers={operation: refuse}))) as run:
+        assert run.call(asked) == {"error": "because"}
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -126,6 +153,22 @@ def test_cloudformation_gets_one_answer_whatever_it_asks() -> None:
         holds()
 
 
+def test_an_answer_to_cloudformation_stays_below_its_limit() -> None:
+    def refuse(_asked: Any) -> Any:
+        raise refusal("AccessDeniedException", "GetSecretValue", "because " * 1000)
+
+    subject = Subject(
+        package=VAPID_KEYS.package,
+        world=lambda: World(answers={"secretsmanager.GetSecretValue": refuse}),
+    )
+    event = {"RequestType": "Create", "ResourceProperties": {"SecretId": "secret"}}
+    with running(subject) as run:
+        run.call({**event, "StackId": "s", "RequestId": "r", "LogicalResourceId": "Keys", "ResponseURL": "https://a"})
+        (sent,) = [asked[1]["body"] for name, asked in run.world.calls if name == "http.PUT"]
+    assert json.loads(sent)["Status"] == "FAILED"
+    assert len(sent) < 4096
+
+
 @pytest.mark.parametrize(
     ("key", "body"),
     [
@@ -168,3 +211,37 @@ def test_an_object_that_is_no_delivery_does_not_end_a_replay(key: str, body: byt
         assert answer["queued"] == 2
         assert run.world.did("first")
         assert run.world.did("last")
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("s3.GetObject", "NoSuchKey"),
+        ("s3.GetObject", "InvalidObjectState"),
+        ("sqs.SendMessage", "InvalidMessageContents"),
+        ("sqs.SendMessage", "InvalidParameterValue"),
+    ],
+)
+def test_a_delivery_that_can_never_be_queued_does_not_end_a_replay(operation: str, code: str) -> None:
+    names = [f"{REPLAY_PREFIX}000{number}-000-{name}.json" for number, name in enumerate(("first", "bad", "last"))]
+
+    def refuse(name: str, parameters: Any) -> None:
+        if name == operation and "-bad.json" in repr(parameters):
+            raise refusal(code, operation)
+
+    def get(parameters: Any) -> Any:
+        refuse("s3.GetObject", parameters)
+        kept = {"id": parameters["Key"], "received_at": "2026-11-24T10:00:00.000+00:00", "headers": {}, "body": "{}"}
+        return {"Body": io.BytesIO(json.dumps(kept).encode())}
+
+    def send(parameters: Any) -> Any:
+        refuse("sqs.SendMessage", parameters)
+        return {}
+
+    def world() -> World:
+        listed = {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
+        return World(answers={"s3.ListObjectsV2": listed, "s3.GetObject": get, "sqs.SendMessage": send})
+
+    with running(Subject(package=REPLAY.package, environment=REPLAY.environment, world=world)) as run:
+        answer = run.call({"from": "2026-11-24T10:00:00Z", "to": "2026-11-24T11:00:00Z"})
+        assert (answer["queued"], answer["failed"], answer["next"]) == (2, 1, None)

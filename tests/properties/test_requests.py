@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from tests.properties.inputs import UNREADABLE, examples, texts
+from tests.properties.aws import strict_json
+from tests.properties.inputs import TEXTS, UNREADABLE, examples, texts
 from tests.properties.requests import REQUESTS, SUBJECTS, request
 from tests.properties.running import running
 
@@ -20,7 +21,7 @@ def check(answer: Any) -> None:
     assert not PYTHON.search(answer["body"] or ""), answer["body"]
     if answer["statusCode"] >= 400:
         assert answer["body"]
-    json.loads(answer["body"])
+    strict_json(answer["body"])
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -36,6 +37,15 @@ def test_a_request_is_answered_whatever_its_body_is(name: str) -> None:
         for body in (json.dumps(document), *UNREADABLE):
             holds = example(body=body)(holds)
         holds()
+
+
+@pytest.mark.parametrize("name", ["sign", "upload", "delivery", "command", "room"])
+def test_a_header_of_any_kind_is_answered(name: str) -> None:
+    subject, _, _, document = REQUESTS[name]
+    with running(SUBJECTS[subject]) as run:
+        for text in TEXTS:
+            for headers in ({"x-note": text, "traceparent": text, "cookie": text}, {text: "x"}, {"content-type": text}):
+                check(run.call(request(name, json.dumps(document), headers=headers)))
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage, Token
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage, Token
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -76,7 +77,20 @@ def all_options(stack: Stack) -> RealtimeChannels:
     rooms = channels.add_namespace("rooms", subscribe_handler=membership(stack))
     channels.add_namespace("breaking-news", subscribe_handler=membership(stack, "Readers"))
     messages = SnsSqsFanout(stack, "Messages", alarm_topic=alarms)
-    messages.add_subscriber("Live", consumer=QueueConsumer(channels.add_publisher("Publisher")))
+    table = dynamodb.TableV2(
+        stack,
+        "Table",
+        partition_key=_text("pk"),
+        sort_key=_text("sk"),
+        encryption=dynamodb.TableEncryptionV2.customer_managed_key(
+            kms.Key(stack, "TableKey", enable_key_rotation=True)
+        ),
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+    )
+    publisher = channels.add_publisher("Publisher", lag_table=table, max_lag=Duration.seconds(5))
+    messages.add_subscriber("Live", consumer=QueueConsumer(publisher))
     rooms.grant_publish(iam.Role(stack, "Moderators", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
     channels.grant_publish(iam.Role(stack, "Editors", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
     return channels
@@ -331,14 +345,14 @@ def test_a_name_that_is_taken_is_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
     channels, handler = RealtimeChannels(stack, "Channels", issuer=users(stack)), membership(stack)
     channels.add_namespace("rooms", subscribe_handler=handler)
-    with pytest.raises(InvalidOptionError, match="there already"):
+    with pytest.raises(InvalidOptionError, match="which was added before"):
         channels.add_namespace("rooms", subscribe_handler=handler)
 
 
 def test_no_client_is_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
     pool = cognito.UserPool.from_user_pool_id(stack, "Users", "us-west-2_Example")
-    with pytest.raises(InvalidOptionError, match="issuer has an empty audience"):
+    with pytest.raises(InvalidOptionError, match=r"issuer.audience is \[\]"):
         RealtimeChannels(stack, "Channels", issuer=TokenIssuer.of_user_pool(pool))
 
 
@@ -368,3 +382,35 @@ def _one(built: Any, resource_type: str, beginning: str) -> dict[str, Any]:
     found = built.resources(resource_type)
     (name,) = [name for name in found if name[:-8] == beginning]
     return dict(found[name]["Properties"])
+
+
+def test_a_publisher_may_write_the_note_of_its_lag_and_nothing_else_of_the_table(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    publisher = _one(built, "AWS::Lambda::Function", "ChannelsPublisher")
+    assert publisher["Environment"]["Variables"]["MAX_LAG"] == "5"
+    policies = [policy["Properties"] for policy in built.resources("AWS::IAM::Policy").values()]
+    statements = [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
+    [writes] = [one for one in statements if "dynamodb:" in str(one["Action"])]
+    assert writes["Action"] == "dynamodb:PutItem"
+    keys = writes["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+    assert keys in ("DELIVERY#us-west-2", ["DELIVERY#us-west-2"])
+
+
+def test_half_of_a_lag_is_refused(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused", env=OREGON)
+    channels = RealtimeChannels(stack, "Channels", issuer=users(stack))
+    channels.add_namespace("rooms", subscribe_handler=membership(stack))
+    table = dynamodb.TableV2(stack, "Table", partition_key=_text("pk"), sort_key=_text("sk"))
+    other = dynamodb.TableV2(stack, "Other", partition_key=_text("id"))
+    with pytest.raises(InvalidOptionError, match="lag_table was given without max_lag"):
+        channels.add_publisher("One", lag_table=table)
+    with pytest.raises(InvalidOptionError, match="max_lag was given without lag_table"):
+        channels.add_publisher("Two", max_lag=Duration.seconds(5))
+    with pytest.raises(InvalidOptionError, match=r"max_lag is 61 seconds\. Use 1 second to 1 minute"):
+        channels.add_publisher("Three", lag_table=table, max_lag=Duration.seconds(61))
+    with pytest.raises(InvalidOptionError, match="lag_table is Refused/Other: it has the partition key id"):
+        channels.add_publisher("Four", lag_table=other, max_lag=Duration.seconds(5))
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

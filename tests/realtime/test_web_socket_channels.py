@@ -321,7 +321,7 @@ def test_a_key_is_taken_in_a_stack_without_a_region(synthesis: Synthesis) -> Non
 def test_bad_namespaces_clients_and_order_are_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Refused")
     pool = cognito.UserPool.from_user_pool_id(stack, "NoClients", "us-west-2_Example")
-    with pytest.raises(InvalidOptionError, match="issuer has an empty audience"):
+    with pytest.raises(InvalidOptionError, match=r"issuer.audience is \[\]"):
         WebSocketChannels(stack, "None", issuer=TokenIssuer.of_user_pool(pool))
     with pytest.raises(InvalidOptionError, match="not known to be a user pool"):
         WebSocketChannels(stack, "Other", issuer=TokenIssuer("https://issuer.example.com", ["client1"]))
@@ -334,7 +334,7 @@ def test_bad_namespaces_clients_and_order_are_refused(cdk_app: App) -> None:
     with pytest.raises(InvalidOptionError, match="1 to 50 letters"):
         channels.add_namespace("rooms/*", subscribe_handler=handler)
     channels.add_namespace("rooms", subscribe_handler=handler)
-    with pytest.raises(InvalidOptionError, match="there already"):
+    with pytest.raises(InvalidOptionError, match="which was added before"):
         channels.add_namespace("rooms", subscribe_handler=handler)
 
 

@@ -201,7 +201,7 @@ def _oregon(stack: Stack) -> Stack:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"env": None}, "env of the stack names no Region"),
+        ({"env": None}, "env is missing: the stack names no Region"),
         ({"domain_name": "chat.example.org"}, "is 'chat.example.org', which is not in the zone 'example.com'"),
         ({"domain_name": "badexample.com"}, "which is not in the zone"),
         (
@@ -215,7 +215,7 @@ def _oregon(stack: Stack) -> Stack:
         ({"api": lambda stack: an_api(_oregon(stack))}, "api is in us-west-2, but the stack is in ap-northeast-1"),
         (
             {"api": lambda stack: apigatewayv2.HttpApi(stack, "Closed", disable_execute_api_endpoint=True)},
-            "api has its execute-api endpoint disabled",
+            "api is Tokyo/Closed, whose execute-api endpoint is disabled",
         ),
         ({"health_check_path": "health"}, "health_check_path is 'health'. Start it with /"),
         ({"health_check_path": "/" + "x" * 255}, "use at most 255 characters"),

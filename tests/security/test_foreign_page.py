@@ -1,32 +1,25 @@
 """A web page of another origin, in a browser on the machine on which the embedded cloud runs."""
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from cdp_constructs.local import LocalCloud
+from tests.browsers import open_browser
 from tests.security.test_other_user import ADMINISTRATION, unverified
 from tests.stacks.chat.clients import HOME, Chat
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-    # What the attacker's DNS says.
-    "--host-resolver-rules=MAP evil.test 127.0.0.1, MAP rebind.test 127.0.0.1",
-]
+# What the attacker's DNS says.
+NAMES = "--host-resolver-rules=MAP evil.test 127.0.0.1, MAP rebind.test 127.0.0.1"
 REFUSED = "refused by the browser"
 
 # What a page may try: to read the answer, and to send without reading ("no-cors", which no preflight asks about).
@@ -70,11 +63,8 @@ def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"there is no browser at {CHROMIUM}; let CHROMIUM name one, or run `make test-security`")
-    with ExitStack() as ending:
-        playwright = ending.enter_context(sync_playwright())
-        yield ending.enter_context(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS))
+    with open_browser(NAMES) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ SIGNATURES: dict[str, Callable[[Hook, bytes], bytes | None]] = {
     "one of an empty secret": lambda hook, body: hook.signed(body, ""),
     "one of another secret": lambda hook, body: hook.signed(body, "guessed"),
     "one without the prefix": lambda hook, body: hook.digest(body).encode(),
-    "one in upper case": lambda hook, body: hook.signed(body).upper(),
+    "one whose prefix is in upper case": lambda hook, body: hook.signed(body).upper(),
     "one of SHA-1": lambda hook, body: f"sha1={hmac.new(hook.secret.encode(), body, 'sha1').hexdigest()}".encode(),
     "one of another body": lambda hook, body: hook.signed(body + b" "),
     "one that is cut off": lambda hook, body: hook.signed(body)[:-2],

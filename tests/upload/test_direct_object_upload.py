@@ -375,7 +375,7 @@ def test_route_without_an_authorizer_has_that_of_the_api_or_is_refused() -> None
     api = apigatewayv2.HttpApi(stack, "Api", default_authorizer=users)
     (route,) = upload.add_routes(api, path="/files")
     assert route.path == "/files"
-    with pytest.raises(InvalidOptionError, match="authorizer was not given, and the API has no default authorizer"):
+    with pytest.raises(InvalidOptionError, match="authorizer is missing, and the API has no default authorizer"):
         upload.add_routes(apigatewayv2.HttpApi(stack, "Open"), path="/open")
     with pytest.raises(InvalidOptionError, match="path is 'files'"):
         upload.add_routes(api, path="files")
@@ -460,5 +460,5 @@ def test_second_upload_into_one_bucket_is_refused() -> None:
     stack = Stack()
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "existing")
     DirectObjectUpload(stack, "First", content_types=["image/png"], max_size_mb=1, bucket=bucket)
-    with pytest.raises(InvalidOptionError, match="already receives the uploads of Default/First"):
+    with pytest.raises(InvalidOptionError, match="receives the uploads of Default/First already"):
         DirectObjectUpload(stack, "Second", content_types=["text/csv"], max_size_mb=1, bucket=bucket)

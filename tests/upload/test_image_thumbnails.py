@@ -236,8 +236,10 @@ def test_topic_of_another_region_is_refused() -> None:
     stack = Stack(App(), "Tokyo", env=Environment(region="ap-northeast-1"))
     topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:111122223333:made")
     fanout, bucket = SnsSqsFanout(stack, "Accepted"), s3.Bucket.from_bucket_name(stack, "Bucket", "files")
+    arn = "arn:aws:lambda:ap-northeast-1:111122223333:layer:pillow:1"
+    pillow = lambda_.LayerVersion.from_layer_version_arn(stack, "Pillow", arn)
     with pytest.raises(InvalidOptionError, match="topic is in us-east-1, but the stack is in ap-northeast-1"):
-        ImageThumbnails(stack, "T", fanout=fanout, bucket=bucket, pillow_layer=layer(stack), topic=topic)
+        ImageThumbnails(stack, "T", fanout=fanout, bucket=bucket, pillow_layer=pillow, topic=topic)
 
 
 @pytest.mark.parametrize(

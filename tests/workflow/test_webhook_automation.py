@@ -357,7 +357,7 @@ def test_deliveries_stay_hidden_as_long_as_the_consumer_says(synthesis: Synthesi
 @pytest.mark.parametrize(
     ("consumer", "message"),
     [
-        (lambda _: QueueConsumer(), "consumer has no function"),
+        (lambda _: QueueConsumer(), "consumer.function is missing"),
         (
             lambda stack: QueueConsumer(worker(stack), batching_window=Duration.seconds(5)),
             "batching_window was given for a FIFO queue",

@@ -1,5 +1,7 @@
 """Asks Chromium which files it shows."""
 
+import os
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,8 +26,10 @@ _IS_SHOWN = """source => new Promise(answer => {
 
 def shown(files: Mapping[str, Path], chromium: str) -> tuple[str, set[str]]:
     """Return the browser's version, and the names of the files of which it paints something."""
-    with _served(files) as origin, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with _served(files) as origin, tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        # Chromium keeps crash reports and caches in the home, whatever profile it has.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | {"HOME": home}
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], env={**own})
         page = browser.new_page()
         page.goto(f"{origin}/")
         return browser.version, {name for name in files if page.evaluate(_IS_SHOWN, f"{origin}/{quote(name)}")}

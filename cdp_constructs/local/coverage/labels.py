@@ -132,6 +132,7 @@ _RECORD_ONLY = {
     "request bodies and parameters are not checked": "ApiGateway::RequestValidator",
     "no metric is made from the log": "Logs::MetricFilter",
     "stored for reading back; it is drawn in the AWS console only": "CloudWatch::Dashboard",
+    "it has the address of an endpoint, but no database is there": "Redshift::Cluster",
     "it states to the AWS console which constructs made the template": "CDK::Metadata",
     "its properties are kept and references to it resolve, but no service of the embedded cloud sees it": " ".join(
         resource_type.name.removeprefix("AWS::") for resource_type in records.RESOURCE_TYPES

@@ -12,11 +12,18 @@ from typing import TypeAlias
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients
-from cdp_constructs.local.coverage.labels import LABELS, Support
+from cdp_constructs.local.coverage.labels import LABELS, Label, Support
 from cdp_constructs.local.deployment import images
 from cdp_constructs.local.deployment.assets import publish, refuse_outside
-from cdp_constructs.local.deployment.stacks import DeployedStack, delete_stack, deploy_stack, unknown_types
+from cdp_constructs.local.deployment.stacks import (
+    DeployedStack,
+    StackResource,
+    delete_stack,
+    deploy_stack,
+    unknown_types,
+)
 from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError
+from cdp_constructs.local.services.iot.executed import missing_in
 
 __all__ = ["Deployment", "NotExecuted", "Progress", "deploy"]
 
@@ -73,16 +80,10 @@ class Deployment:
         )
         self.changed = tuple(stack.artifact.label for stack in stacks if stack.changed)
         self.not_executed = tuple(
-            NotExecuted(
-                stack.artifact.label,
-                resource.logical_id,
-                resource.resource_type,
-                LABELS[resource.resource_type].support,
-                LABELS[resource.resource_type].reason,
-            )
+            NotExecuted(stack.artifact.label, resource.logical_id, resource.resource_type, label.support, label.reason)
             for stack in stacks
             for resource in stack.resources
-            if resource.resource_type in LABELS
+            if (label := _label_of(clients, stack, resource)) is not None
         )
 
     def destroy(self) -> None:
@@ -95,7 +96,31 @@ class Deployment:
             delete_stack(self._clients, stack.artifact)
 
 
+def _label_of(clients: Clients, stack: DeployedStack, resource: StackResource) -> Label | None:
+    if resource.resource_type != "AWS::IoT::TopicRule":
+        return LABELS.get(resource.resource_type)
+    iot = clients.get("iot", region=stack.artifact.region, account=stack.artifact.account)
+    missing = missing_in(iot.get_topic_rule(ruleName=resource.physical_id)["rule"])
+    return None if missing is None else Label(Support.EXECUTED, missing)
+
+
+def _refuse_legacy_assets(stacks: Sequence[StackArtifact]) -> None:
+    legacy = [stack.label for stack in stacks if any(map(_is_legacy, stack.template().get("Parameters", {}).items()))]
+    if legacy:
+        raise DeploymentError(
+            f"the assets of {', '.join(legacy)} are template parameters, which the legacy synthesizer writes and only "
+            "the CDK CLI fills; synthesise with `DefaultStackSynthesizer`: without `LegacyStackSynthesizer()` at the "
+            'stack, and with the context "@aws-cdk/core:newStyleStackSynthesis": true, the default of CDK v2'
+        )
+
+
+def _is_legacy(parameter: tuple[str, Mapping[str, str]]) -> bool:
+    name, definition = parameter
+    return name.startswith("AssetParameters") and "Default" not in definition
+
+
 def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
+    _refuse_legacy_assets(stacks)
     images.refuse_unknown(stacks)
     unknown = [
         FailedEvent(stack.label, logical_id, resource_type, "the embedded cloud does not know this type")
@@ -184,9 +209,9 @@ def deploy(
     """Deploy the assembly; see `LocalCloud.deploy`."""
     try:
         selected = select(read_assembly(assembly), stacks)
+        if not allow_assets_outside:
+            refuse_outside(selected, assembly)
+        _refuse_what_cannot_be_deployed(clients, selected)
     except AssemblyError as error:
         raise LocalCloudError(str(error)) from error
-    if not allow_assets_outside:
-        refuse_outside(selected, assembly)
-    _refuse_what_cannot_be_deployed(clients, selected)
     return Deployment(clients, _Run(clients, administration, parameters or {}, progress).deploy(selected))

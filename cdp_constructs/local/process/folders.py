@@ -54,6 +54,9 @@ def remove(folder: Path) -> None:
     """Remove both, as far as they are there."""
     shutil.rmtree(temporary_folder(folder), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():  # a process that was ending wrote there meanwhile: without its lock no start would find it
+        with contextlib.suppress(OSError):
+            (folder / _LOCK).touch(mode=0o600)
 
 
 def remove_abandoned() -> None:

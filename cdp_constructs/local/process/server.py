@@ -74,12 +74,12 @@ def _end_with_guardian(guardian: int, files: _Files) -> None:
 def _serve(gateway: socket.socket, key: RootKey) -> None:
     """Run MiniStack on a socket that listens already, until SIGTERM."""
     # MiniStack reads its settings from the environment when it is imported, so nothing imports it earlier.
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
     from ministack.app import app
+    from uvicorn import Config, Server
 
     from cdp_constructs.local.kit.root import use_root_key
     from cdp_constructs.local.process import extensions
+    from cdp_constructs.local.process.protocol import InOwnContext, OneWriteProtocol
     from cdp_constructs.local.services.cloudformation import garbage_collection
     from cdp_constructs.local.services.gateway.admission import Admission
     from cdp_constructs.local.services.gateway.names import LocalNames
@@ -91,13 +91,23 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
     use_root_key(key)
     extensions.install()
     garbage_collection.settle()
-    config = Config()
-    config.bind = [f"fd://{gateway.fileno()}"]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = 0.1
-    config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
+    config = Config(
+        InOwnContext(Admission(LocalNames(app))),
+        http=OneWriteProtocol,
+        ws="websockets-sansio",
+        ws_ping_interval=None,  # API Gateway and AppSync send none
+        reset_contextvars=True,  # a request starts without what another one on its connection has set
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,  # MiniStack's application adds it
+        access_log=False,
+        log_level=os.environ.get("LOG_LEVEL", "WARNING").lower(),
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=0,
+    )
     with asyncio.Runner(loop_factory=_LoopbackEventLoop) as runner:
-        runner.run(serve(Admission(LocalNames(app)), config))
+        runner.run(Server(config).serve([gateway]))
 
 
 def _group_exists(group: int) -> bool:

@@ -16,7 +16,6 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +38,18 @@ def _preload() -> list[str]:
         with suppress(ImportError):
             importlib.import_module(name)
     with suppress(ImportError):
-        _remember_descriptions()
+        _prepare_sdk()
     loaded = {name.partition(".")[0] for name in sys.modules}
     return sorted(loaded - sys.stdlib_module_names - {"__main__"})
 
 
-def _remember_descriptions() -> None:
+def _prepare_sdk() -> None:
     import boto3
-    from botocore.loaders import JSONFileLoader
 
-    load_file = JSONFileLoader.load_file
-
-    @cache
-    def remembered(path: str) -> Any:
-        return load_file(JSONFileLoader(), path)
-
-    setattr(JSONFileLoader, "load_file", lambda _self, file_path: remembered(file_path))  # noqa: B010  # see mypy
+    sdk: Any = runpy.run_path(str(Path(__file__).with_name("sdk.py")))
+    sdk["keep_descriptions"]()
+    sdk["keep_user_agents"]()
+    sdk["read_headers_directly"]()
     # Not the default session: functions make their own, from their own environment.
     session: Any = boto3.session.Session("none", "none", region_name="us-east-1")
     for service in _SERVICES:

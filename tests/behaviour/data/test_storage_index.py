@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
@@ -240,6 +241,26 @@ def test_reconciliation_repairs_both_directions(deployed_archive: Archive) -> No
     assert deployed_archive.item(keys[2]) == untouched
     assert sorted(item["key"] for item in newest_of_owner(table, "judy")) == sorted(keys)
     assert deployed_archive.reconcile()["repaired"] == 0
+
+
+def test_objects_of_unusual_keys_are_recorded_by_their_events_and_by_reconciliation(deployed_archive: Archive) -> None:
+    owners = {
+        "files//x": None,
+        "files/": None,
+        "files/nina/cr\r\nlf.txt": "nina",
+        "files/nina//../a%2Fb+c d": "nina",
+    }
+    for key in owners:
+        deployed_archive.put(key)
+    items = {key: eventually(partial(deployed_archive.item, key)) for key in owners}
+    assert {key: item.get("owner") for key, item in items.items()} == owners
+    deployed_archive.settled()
+    for item in items.values():
+        deployed_archive.table.delete_item(Key={"object": item["object"]})
+    assert deployed_archive.reconcile()["finished"]
+    again = {key: deployed_archive.item(key) for key in owners}
+    # No event said how new the objects are.
+    assert again == {key: {**item, "sequencer": "0" * 64} for key, item in items.items()}
 
 
 def test_event_that_comes_after_a_repair_is_recorded(deployed_archive: Archive) -> None:

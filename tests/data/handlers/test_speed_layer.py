@@ -250,7 +250,10 @@ def test_alert_that_could_not_be_published_is_published_by_the_next_try(
         (record(2, raw=b'{"thing": "desk-7", "at": 1, "temperature": NaN}'), "it is no JSON"),
         (record(2, raw=b'{"thing": "\\ud800", "at": 1}'), "it is no JSON"),
         (record(2, temperature=10**400), "no finite number"),
+        (record(2, temperature=-(10**400)), "no finite number"),
+        (record(2, temperature=1.7e308), "no finite number"),
         (record(2, at=10**400), "s after its arrival"),
+        (record(2, at=-(10**400)), "no time in epoch milliseconds"),
         (record(2, raw=b'{"thing": "desk-7", "at": 1, "temperature": 1e999}'), "it is no JSON"),
         (record(2, raw=b'{"thing": "desk-7", "at": 1, "note": [1e999]}'), "it is no JSON"),
         (record(2, thing=""), "thing is ''"),
@@ -274,6 +277,17 @@ def test_unreadable_record_goes_to_the_dead_letter_queue_and_those_behind_it_are
     assert reason in message["reason"]
     assert message["event_id"] == "shardId-0:2"
     assert (message["data"], message["complete"]) == (poison["kinesis"]["data"], True)
+
+
+def test_measures_whose_sum_would_be_infinite_are_set_aside(
+    index: ModuleType, database: Database, services: Services
+) -> None:
+    large = [record(number, temperature=1.7e308) for number in (1, 2)]
+    assert work(index, *large, *(record(number, temperature=1e300) for number in (3, 4))) == []
+    assert [message["event_id"] for message in services.dead_letters] == ["shardId-0:1", "shardId-0:2"]
+    (window,) = database.windows().values()
+    assert window["measures"]["temperature"] == {"count": 2, "min": 1e300, "max": 1e300, "sum": 2e300}
+    json.dumps(window["measures"], allow_nan=False)
 
 
 def test_long_record_is_kept_with_its_beginning(index: ModuleType, services: Services) -> None:

@@ -90,7 +90,34 @@ def test_schedule_loads_the_last_three_hours(index: ModuleType) -> None:
     ]
 
 
-def test_hour_that_is_none_is_refused(index: ModuleType, services: Services) -> None:
-    services.hours = {"'; DROP TABLE telemetry"}
-    with pytest.raises(ValueError, match="does not match format"):
-        index.handler({"hours": ["'; DROP TABLE telemetry"]}, CONTEXT)
+@pytest.mark.parametrize(
+    "hour",
+    [
+        "'; DROP TABLE telemetry",
+        "2027-1-15-6",
+        "2027-01-15-24",
+        "2027-02-29-00",
+        "2027-01-15-\uff10\uff16",
+        "2027-01-15-06\n",
+    ],
+)
+def test_hour_that_is_none_is_refused(index: ModuleType, services: Services, hour: str) -> None:
+    services.hours = {hour, "2027-01-15-06"}
+    with pytest.raises(ValueError, match=r"use a list of hours of UTC|unconverted data|day is out of range"):
+        index.handler({"hours": ["2027-01-15-06", hour]}, CONTEXT)
+    assert services.requests == []
+
+
+def test_an_hour_that_is_asked_for_twice_is_loaded_once(index: ModuleType, services: Services) -> None:
+    services.hours = {"2027-01-15-06", "2027-01-15-05"}
+    answer = index.handler({"hours": ["2027-01-15-06", "2027-01-15-05", "2027-01-15-06"]}, CONTEXT)
+    assert answer["hours"] == ["2027-01-15-05", "2027-01-15-06"]
+
+
+def test_more_hours_than_redshift_takes_statements_are_refused(index: ModuleType, services: Services) -> None:
+    hours = [f"2027-01-{15 + number // 24}-{number % 24:02}" for number in range(34)]
+    services.hours = set(hours)
+    index.handler({"hours": hours[1:]}, CONTEXT)
+    assert len(services.requests[0]["Sqls"]) == 40
+    with pytest.raises(ValueError, match="hours are 34; load 33 at a time"):
+        index.handler({"hours": hours}, CONTEXT)

@@ -274,7 +274,21 @@ def test_no_bytes_are_this_functions_failure(index: ModuleType, body: bytes) -> 
     assert ask(index, event)[0] in {400, 403}
 
 
-@pytest.mark.parametrize("lost", [{"note": "overwritten by hand"}, None, TransformParameterError("no JSON")])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"note": "overwritten by hand"},
+        None,
+        TransformParameterError("no JSON"),
+        {**secret("CURRENT"), "usable_from": "soon"},
+        {**secret("CURRENT"), "usable_from": None},
+        {**secret("CURRENT"), "key_pair_id": 7},
+        {**secret("CURRENT"), "private_key": 7},
+        {**secret("CURRENT"), "private_key": ""},
+        {**secret("CURRENT"), "private_key": "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----"},
+        {**secret("CURRENT"), "private_key": "\ud800"},
+    ],
+)
 def test_an_unusable_secret_is_named(index: ModuleType, monkeypatch: pytest.MonkeyPatch, lost: Any) -> None:
     monkeypatch.setattr(signing(), "current_key", Provider(lost))
     with pytest.raises(signing().UnusableKeyError, match="secret arn:secret holds no usable signing key; rotate it"):

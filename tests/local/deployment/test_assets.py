@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack, Stage
+from aws_cdk import App, LegacyStackSynthesizer, Stack, Stage
 from aws_cdk.aws_s3_assets import Asset
+from aws_cdk.aws_sqs import CfnQueue
 
 from cdp_constructs.local import LocalCloud, LocalCloudError
 from tests.assembly.assemblies import QUEUE, AssemblyWriter
@@ -119,3 +120,29 @@ def test_what_the_cdk_stages_is_inside_also_below_stages(
     else:
         refused(cloud, assembly, code)
         assert len(cloud.deploy(assembly, allow_assets_outside=True).changed) == 3
+
+
+def test_assets_of_the_legacy_synthesizer_are_refused_with_the_one_that_is_needed(
+    cloud: LocalCloud, tmp_path: Path, name: Name
+) -> None:
+    code = tmp_path / "index.py"
+    code.write_text(name("code"))
+    app = App(outdir=str(tmp_path / "cdk.out"))
+    legacy, plain = name("legacy"), name("plain")
+    Asset(Stack(app, legacy, synthesizer=LegacyStackSynthesizer()), "Code", path=str(code))
+    CfnQueue(Stack(app, plain, synthesizer=LegacyStackSynthesizer()), "Queue")
+    assembly = Path(app.synth().directory)
+    with pytest.raises(LocalCloudError, match=f"the assets of {legacy} are .*legacy synthesizer.*DefaultStackSynth"):
+        cloud.deploy(assembly)
+    assert plain not in {item["StackName"] for item in cloud.client("cloudformation").describe_stacks()["Stacks"]}
+    assert cloud.deploy(assembly, stacks=[plain]).changed == (plain,)
+
+
+def test_another_stack_may_lack_its_manifest(cloud: LocalCloud, writer: AssemblyWriter, name: Name) -> None:
+    wanted, broken = name("wanted"), name("broken")
+    writer.stack(wanted, QUEUE)
+    writer.stack(broken, QUEUE)
+    (writer.folder / f"{broken}.assets.json").unlink()
+    assert cloud.deploy(writer.folder, stacks=[wanted]).changed == (wanted,)
+    with pytest.raises(LocalCloudError, match=rf"{broken}\.assets\.json does not exist"):
+        cloud.deploy(writer.folder)

@@ -180,6 +180,22 @@ def test_what_is_not_executed_is_listed_with_its_reason(
     assert listed.reason == label.reason
 
 
+def test_what_of_a_rule_is_not_executed_is_listed_for_the_rule(
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
+) -> None:
+    stack = name("rules")
+
+    def rule(sql: str, *actions: object) -> dict[str, object]:
+        payload = {"Sql": sql, "Actions": actions}
+        return {"Type": "AWS::IoT::TopicRule", "Properties": {"TopicRulePayload": payload}}
+
+    predicts = rule("SELECT machinelearning_predict('m', 'r', *) AS x FROM 'a'", {"CloudwatchAlarm": {}})
+    writer.stack(stack, template({"Predicts": predicts, "Upper": rule("SELECT upper(x) AS x FROM 'a'")}))
+    (listed,) = cloud.deploy(writer.folder).not_executed
+    assert (listed.logical_id, listed.support) == ("Predicts", Support.EXECUTED)
+    assert "function machinelearning_predict, action cloudwatchAlarm" in listed.reason
+
+
 def test_destroy_deletes_in_reverse_order_and_can_be_repeated(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:

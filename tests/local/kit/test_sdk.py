@@ -207,7 +207,7 @@ def test_services_have_what_the_template_says_while_it_is_deployed(cloud: LocalC
     assert outputs["CachePort"] == "6379"
     assert outputs["ProxyEndpoint"]
     assert outputs["Application"] == "specimen"
-    assert outputs["ChannelArn"].startswith("arn:aws:devopsguru:us-east-1:000000000000:")
+    assert outputs["ChannelArn"].startswith("arn:aws:devops-guru:us-east-1:000000000000:")
 
     stacks.delete("services")
 

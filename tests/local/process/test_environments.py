@@ -120,7 +120,7 @@ def test_an_application_loads_nothing_of_the_server() -> None:
         "import sys\n"
         "from cdp_constructs.local import LocalCloud\n"
         "from cdp_constructs.cli import local\n"
-        "server = {'ministack', 'aws_lambda_powertools', 'hypercorn', 'pydantic', 'cryptography', 'jwt', 'aws_cdk'}\n"
+        "server = {'ministack', 'aws_lambda_powertools', 'uvicorn', 'pydantic', 'cryptography', 'jwt', 'aws_cdk'}\n"
         "print(sorted(server & {name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)

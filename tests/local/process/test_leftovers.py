@@ -1,83 +1,27 @@
 """Nothing is left in the temporary folder, the home and shared memory by whoever uses the library."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from cdp_constructs.local.process import folders
 from tests.assembly.assemblies import QUEUE, AssemblyWriter
+from tests.places import ROOT, Place, own_place
 from tests.processes import children
-
-ROOT = Path(__file__).parents[3]
-_PATIENCE_SECONDS = 10.0
-
-# Folders that others own too, and jsii's cache of the packages that an application imports: it is shared by all of
-# the user's applications, makes their start faster, and JSII_RUNTIME_PACKAGE_CACHE=disabled leaves it out.
-_STANDARD = {"home/.local", "home/.local/state", "home/.cache"}
-_CACHE_OF_JSII = "home/.cache/aws"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A home and a folder for temporary files that nobody else uses."""
-
-    folder: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "PYTEST_"))}
-        return own | {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": str(ROOT)}
-
-    def run(self, *command: str, umask: int = 0o022, cwd: Path = ROOT) -> str:
-        """Run a program of Python to its end, and return what it printed."""
-        ended = subprocess.run(
-            [sys.executable, *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=cwd,
-            env=self.environment,
-            umask=umask,
-            timeout=240,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
-
-    def left(self) -> set[str]:
-        """Return what is there, without what is said above."""
-        paths = {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")} - {"home", "tmp"}
-        return {path for path in paths - _STANDARD if not path.startswith(_CACHE_OF_JSII)}
-
-    def wait_until_clean(self) -> None:
-        """The guardian of a server removes its files a moment after the program has ended."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while left := self.left():
-            assert time.monotonic() < deadline, f"left behind: {sorted(left)[:20]}"
-            time.sleep(0.05)
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    # The users of functions pass through every folder above their own.
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o711)
-    for name in ("home", "tmp"):
-        (tmp_path / "place" / name).mkdir(parents=True)
-    before = _shared_memory()
-    yield Place(tmp_path / "place")
-    assert not {name for name in _shared_memory() - before if "cdp" in name or "ministack" in name}
-
-
-def _shared_memory() -> set[str]:
-    folder = Path("/dev/shm")  # noqa: S108  # only looked into; macOS does not have it
-    return {file.name for file in folder.iterdir()} if folder.exists() else set()
+    with own_place(tmp_path) as place:
+        yield place
 
 
 START = """
@@ -217,6 +161,25 @@ def test_what_a_killed_server_left_the_next_start_removes(place: Place) -> None:
     assert folder.exists()
     place.run("-c", START + f"    import pathlib; assert not pathlib.Path({str(folder)!r}).exists()")
     place.wait_until_clean()
+
+
+def test_what_was_written_while_a_folder_was_removed_the_next_start_removes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder, remove = folders.make(), shutil.rmtree
+
+    def remove_and_write(path: Path, **options: bool) -> None:
+        remove(path, **options)
+        path.mkdir()
+        (path / "written").touch()
+
+    with folders.held(folder), monkeypatch.context() as others:
+        others.setattr(shutil, "rmtree", remove_and_write)
+        folders.remove(folder)
+    assert (folder / "written").exists()
+    folders.remove_abandoned()
+    assert not folder.exists()
 
 
 def test_a_start_leaves_the_folder_of_a_server_that_runs(place: Place) -> None:

@@ -209,10 +209,10 @@ def test_every_notice_fits_into_what_push_services_take(title: str, body: str, t
     assert (shown["topic"], shown["link"]) == (topic, link)
 
 
-def test_text_of_control_characters_leaves_the_title() -> None:
-    notice = {"title": "\x01" * 100, "body": "\x01" * 300, "link": "https://chat.example.com/" + "x" * 975}
+def test_text_that_does_not_fit_leaves_the_title() -> None:
+    notice = {"title": "😀" * 100, "body": "\x01" * 300, "link": "https://chat.example.com/" + "x" * 975}
     shown = json.loads(messages.web_push_content(messages.Message("\x01" * 256, "en", [notice], 1)))
-    assert (shown["title"], shown["body"]) == ("\x01" * 100, "")
+    assert (shown["title"], shown["body"]) == ("😀" * 100, "")
 
 
 def test_decoding_of_what_is_no_base64url_is_empty() -> None:

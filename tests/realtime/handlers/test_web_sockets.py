@@ -31,6 +31,7 @@ def environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AWS_DEFAULT_REGION": "us-west-2",
+            "AWS_REGION": "us-west-2",
             "POWERTOOLS_TRACE_DISABLED": "1",
             "ISSUER": ISSUER,
             "CLIENT_IDS": "client1,client2",
@@ -376,6 +377,26 @@ def test_a_table_that_is_away_fails_its_messages(publishing: ModuleType) -> None
 def test_what_can_never_be_published_fails_alone(publishing: ModuleType, bad: dict[str, Any]) -> None:
     assert failed(publishing, message(1), bad) == ["mbad"]
     assert publishing.subscribers.api.posted["c1"] == [1]
+
+
+def test_a_message_counts_as_its_bytes_are_sent(publishing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[bytes] = []
+    monkeypatch.setattr(publishing.subscribers.api, "post_to_connection", lambda **post: frames.append(post["Data"]))
+    publishing.subscribers.table.query.side_effect = lambda **_: {"Items": [{"connection": "c1"}]}
+    long = json.dumps("日本語" * 7334, ensure_ascii=False)
+    assert len(long.encode()) > 66_000
+    assert failed(publishing, message(1, body=long)) == []
+    (frame,) = frames
+    assert json.loads(frame)["event"] == long
+    assert len(frame) < 66_100, "and not as \\u65e5, which has twice the bytes"
+    # The largest one, and one more byte: API Gateway takes 128 KiB.
+    around = len(frame) - len(long.encode())
+    characters, rest = divmod(128 * 1024 - around - 2, 3)
+    largest = json.dumps("日" * characters + "x" * rest, ensure_ascii=False)
+    assert failed(publishing, message(2, body=largest)) == []
+    assert len(frames[-1]) == 131_072
+    assert failed(publishing, message(3, body=f'"x{largest[1:]}'), message(4)) == ["m3"]
+    assert json.loads(frames[-1])["event"] == "4"
 
 
 def test_posts_go_to_the_stage_and_with_another_endpoint_to_its_path_there(

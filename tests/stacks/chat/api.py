@@ -78,6 +78,7 @@ class Api:
         for owner in (self.service.accounts, self.service.budgets, self.service.markers):
             monkeypatch.setattr(owner, "_table", self.table)
         monkeypatch.setattr(self.service.budgets, "_clock", lambda: self.now)
+        monkeypatch.setattr(self.service.admission, "_clock", lambda: self.now)
         monkeypatch.setattr(self.service.log.items, "table", self.table)
         monkeypatch.setattr(self.service, "table", self.table)
         monkeypatch.setattr(self.service, "presence", self.presence)
@@ -95,6 +96,7 @@ class Api:
             "headers": {"content-type": "application/json", "authorization": f"Bearer {user}"},
             "requestContext": {
                 "http": {"method": method, "path": path},
+                "timeEpoch": round(self.now * 1000),
                 "stage": "$default",
                 "authorizer": {"jwt": {"claims": {"sub": user}}},
             },
@@ -123,9 +125,9 @@ class Api:
         return {sk for pk, sk in self.table.items if pk == f"USER#{user}"}
 
 
-def start(monkeypatch: pytest.MonkeyPatch) -> Api:
-    """Start the API as a new execution environment would."""
-    for name, value in {
+def start(monkeypatch: pytest.MonkeyPatch, **changed: str | None) -> Api:
+    """Start the API as a new execution environment would; a variable that is None is not set."""
+    environment: dict[str, str | None] = {
         "AWS_REGION": HERE,
         "AWS_DEFAULT_REGION": HERE,
         "AWS_ACCESS_KEY_ID": "made-up",
@@ -134,12 +136,19 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Api:
         "TABLE_NAME": "chat",
         "LOG_REGIONS": f"{THERE},{HERE}",
         "LIMITS": LIMITS.model_dump_json(),
+        "MAX_DELIVERY_LAG": "10",
+        "AWS_LAMBDA_FUNCTION_NAME": "chat-api",
+        "POWERTOOLS_METRICS_NAMESPACE": "CdpConstructs",
         "USER_POOL_REGION": THERE,
         "REALTIME": "{}",
         "UPLOAD_FUNCTION": "forms",
         "SIGNING_FUNCTIONS": "{}",
         "ACCEPTED_PREFIX": "accepted/",
         "ATTACHMENT_INDEX": "index",
-    }.items():
-        monkeypatch.setenv(name, value)
+    }
+    for name, value in (environment | changed).items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
     return Api(import_handler("stacks.chat.handlers.api"), monkeypatch)

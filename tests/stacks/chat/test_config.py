@@ -142,6 +142,7 @@ def test_codes_come_from_the_sender_of_notices_or_from_one_of_their_own() -> Non
 
 def test_sign_ins_are_limited_unless_told_otherwise() -> None:
     assert ChatConfiguration.from_context(GOOD).sign_in_rate_limit == 1000
+    assert ChatConfiguration.from_context(GOOD | {"max_delivery_lag": None}).max_delivery_lag is None
     assert ChatConfiguration.from_context(GOOD | {"sign_in_rate_limit": None}).sign_in_rate_limit is None
 
 
@@ -248,9 +249,9 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (
             noticing(push_services=["10.0.0.1"]),
-            "chat: notices.push_services has '10.0.0.1'. Use a host name such as fcm.googleapis.com, or *.push.apple",
+            "chat: notices.push_services contains '10.0.0.1'. Use a host name such as fcm.googleapis.com, or *.push",
         ),
-        (noticing(push_services=[]), "chat: notices.push_services is empty. Name at least one host, or leave it out."),
+        (noticing(push_services=[]), "chat: notices.push_services is []. Name at least one host, or leave it out."),
         (noticing(web_push="yes"), "chat: notices.web_push is 'yes'"),
         (
             noticing(sender="Chat <chat@mail.example.com>"),
@@ -274,6 +275,8 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
             "chat: firewall.blocked_countries was given together with allowed_countries. Give one of them",
         ),
         (GOOD | {"firewall": {"rate": 9}}, "context key 'chat' has 'firewall.rate', which nothing reads. Use 'fire"),
+        (GOOD | {"max_delivery_lag": 4}, "chat: max_delivery_lag is 4 seconds. Use 5 to 60 seconds"),
+        (GOOD | {"max_delivery_lag": 61}, "chat: max_delivery_lag is 61 seconds. Use 5 to 60 seconds"),
         (GOOD | {"sign_in_rate_limit": 9}, "chat: sign_in_rate_limit is 9 requests. Use 10 to 2,000,000,000 requests"),
         (GOOD | {"notices": {"identity": "example.com"}}, "context key 'chat' lacks 'notices.sender'. Add"),
         (

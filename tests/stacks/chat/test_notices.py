@@ -281,6 +281,7 @@ class Me:
             "headers": {"content-type": "application/json", "authorization": self.authorization},
             "requestContext": {
                 "http": {"method": method, "path": path},
+                "timeEpoch": 1_800_000_000_000,
                 "stage": "$default",
                 "authorizer": {"jwt": {"claims": {"sub": "anna"}}},
             },

@@ -46,6 +46,7 @@ def one_region_in_a_stage(app: App) -> dict[str, RegionalStack]:
         "retired_regions": ["us-west-2"],
         "allowed_origins": [ORIGIN],
         "sign_in_rate_limit": None,
+        "max_delivery_lag": None,
         "firewall": None,
         "latency_routing": False,
         "notices": None,
@@ -371,6 +372,31 @@ def test_the_budgets_of_users_are_those_of_the_configuration(templates: dict[str
     environment = only(templates[stack], "AWS::Lambda::Function", "ChatFunction")["Environment"]["Variables"]
     assert json.loads(environment["LIMITS"]) == ChatConfiguration.model_fields["limits"].default.model_dump()
     assert environment["USER_POOL_REGION"] == "ap-northeast-1"
+
+
+@pytest.mark.parametrize("stack", [HOME, AWAY])
+def test_posts_are_refused_by_the_lag_that_the_live_publisher_notes(templates: dict[str, Any], stack: str) -> None:
+    template, region = templates[stack], stack.removeprefix("Chat-")
+    api, publisher = (
+        only(template, "AWS::Lambda::Function", name)["Environment"]["Variables"]
+        for name in ("ChatFunction", "LiveChannelsPublisher")
+    )
+    assert (api["MAX_DELIVERY_LAG"], publisher["MAX_LAG"]) == ("10", "2.5")
+    # A refusal is counted there, or it is an error.
+    assert api["POWERTOOLS_METRICS_NAMESPACE"] == "CdpConstructs"
+    assert publisher["LAG_TABLE"] == api["TABLE_NAME"]
+    [write] = [one for one in statements(template, "LiveChannelsPublisher") if "dynamodb" in json.dumps(one["Action"])]
+    assert write["Action"] == "dynamodb:PutItem"
+    assert write["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"DELIVERY#{region}"]}}
+    alarm = only(template, "AWS::CloudWatch::Alarm", "ChatRefusedPostsAlarm")
+    assert (alarm["MetricName"], alarm["Threshold"], alarm["Period"]) == ("RefusedPosts", 1, 60)
+
+
+def test_without_a_bound_there_is_neither_note_nor_alarm(synthesis: Synthesis) -> None:
+    template = json.dumps(synthesis(one_region_in_a_stage).templates)
+    assert "SilentAlarm" in template
+    for name in ("RefusedPosts", "LAG_TABLE", "MAX_DELIVERY_LAG", "DELIVERY#"):
+        assert name not in template
 
 
 def test_push_goes_through_applications_of_the_same_region_only(templates: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ class Space:
         return self._json([{"content": text} for text in reversed(self.comments.get(key, []))])
 
     def _json(self, document: Any) -> Any:
-        return SimpleNamespace(status=200, json=lambda: document)
+        return SimpleNamespace(status=200, data=json.dumps(document).encode())
 
     def invoke(self, *, Payload: bytes, **_options: Any) -> dict[str, Any]:  # noqa: N803
         self.invoked.append(json.loads(Payload))

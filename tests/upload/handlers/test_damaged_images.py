@@ -1,6 +1,7 @@
 """Images as cameras, old programs and broken connections leave them: what browsers show has a thumbnail."""
 
 import io
+import struct
 import zlib
 from typing import Any
 
@@ -139,6 +140,69 @@ def test_of_damaged_pixels_there_is_what_stands_before_them() -> None:
     content[-11:-7] = b"    "
     image = picture(of_chunks(chunk(b"IDAT", bytes(content[:-11]) + b"\xff" * 20)), "image/png")
     assert is_close(image.getpixel((30, 4)), RED)
+
+
+def _layout(bits: int, masks: tuple[int, ...], red: int, blue: int, compression: int = 3) -> bytes:
+    """Return a BMP of 60 by 40 pixels, the upper half red, whose colours have the bits of masks."""
+    image = bmp(*SIZE, bits, compression=compression)
+    size, rows = bits // 8, SIZE[1] // 2
+    pixels = rows * SIZE[0] * blue.to_bytes(size, "little") + rows * SIZE[0] * red.to_bytes(size, "little")
+    extra = struct.pack(f"<{len(masks)}I", *masks)
+    return image[:10] + struct.pack("<I", 54 + len(extra)) + image[14:54] + extra + pixels
+
+
+def _palette(bits: int, *, entries: int, says: int | None = None, header: int = 40) -> bytes:
+    """Return a BMP of 60 by 40 pixels, the upper half red, with a palette of so many colours."""
+    colours = [(0, 0, 0), BLUE, RED, *[(0, 255, 0)] * (entries - 3)]
+    palette = b"".join(bytes([*colour[::-1], 0]) for colour in colours)
+    said = entries if says is None else says
+    head = struct.pack("<IiiHHIIiiII", 40, *SIZE, 1, bits, 0, 0, 2835, 2835, said, 0)
+    head = struct.pack("<I", header) + head[4:header]
+    row = {2: lambda index: bytes([index * 0b1010101]) * 15 + b"\0", 8: lambda index: bytes([index]) * SIZE[0]}[bits]
+    start = 14 + header + len(palette)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, start) + head + palette + 20 * row(1) + 20 * row(2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _layout(16, (0xF00, 0xF0, 0xF), 0xC11, 0x11C),
+        _layout(16, (0x3000, 0xE00, 0x100), 0x3000, 0x0100),
+        _layout(32, (0xFFE00000, 0x1FFC00, 0x3FF), 0xC8078078, 0x1E078323),
+        _layout(32, (0xFF000000, 0xFF0, 0xFF0000), 0xC81E01E0, 0x1EC801E0),
+        _layout(32, (0xFF, 0xFF00, 0xFF0000, 0xFF000000), 0xFF1E1EC8, 0xFFC81E1E, compression=6),
+        _palette(2, entries=4),
+        _palette(8, entries=300),
+        _palette(8, entries=252, says=305_402_420),
+        _palette(8, entries=256, header=16),
+    ],
+    ids=[
+        "four bits a colour",
+        "bits of other numbers",
+        "more than a byte a colour",
+        "bits apart",
+        "transparency in a short header",
+        "four colours",
+        "too many colours",
+        "millions of colours",
+        "header of OS/2",
+    ],
+)
+def test_layouts_of_bitmaps_that_browsers_know_are_read(content: bytes) -> None:
+    image = picture(content, "image/bmp")
+    assert image.size == SIZE
+    assert is_close(image.getpixel((30, 8)), RED) or is_close(image.getpixel((30, 8)), (255, 0, 0))
+    assert is_close(image.getpixel((30, 32)), BLUE) or is_close(image.getpixel((30, 32)), (0, 0, 255))
+
+
+def test_a_bitmap_of_masks_is_transparent_where_it_says_so_and_may_end_early() -> None:
+    content = _layout(16, (0xF00, 0xF0, 0xF, 0xF000), 0x0C11, 0xF11C, compression=6)
+    image = picture(content, "image/bmp")
+    assert image.getpixel((30, 8))[3] == 0
+    assert image.getpixel((30, 32))[3] == 255
+    cut = picture(content[: len(content) // 2], "image/bmp")
+    assert cut.size == SIZE
+    assert is_close(cut.getpixel((30, 36)), BLUE)
 
 
 def test_an_icon_is_its_largest_picture() -> None:

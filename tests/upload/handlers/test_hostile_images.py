@@ -17,11 +17,12 @@ from tests.images import bmp, chunk, icon, packed, png, saying_its_size, scanned
 
 ROOT = Path(__file__).parents[3]
 MEGABYTES, SECONDS = 1536 - 128, 10
-# A new interpreter, as in a function; it says what became of the image, and what decoding it took.
+# A new interpreter, as in a function; it says what became of the image, and what decoding it took. Its own limit is one
+# of the clock, and higher: a busy machine is slower than the processor time that is asserted.
 DECODE = f"""
 import json, resource, sys
 from cdp_constructs.upload.handlers.thumbnails import decoding
-limits = decoding.Limits({SECONDS}, {MEGABYTES})
+limits = decoding.Limits({6 * SECONDS}, {MEGABYTES})
 try:
     decoding.shrink_within(limits, sys.stdin.buffer.read(), sys.argv[1], 320)
     became = "thumbnail"

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -94,22 +95,68 @@ def test_a_signature_is_base64_where_the_sender_writes_it_so(raw: bytes, secret:
         verify(SHOPIFY, {"x-shopify-hmac-sha256": encoded.swapcase()}, raw, [secret], now=NOW)
 
 
+WRITTEN: dict[str, tuple[Sender, Callable[[bytes], str]]] = {
+    "hexadecimal in lower case": (GITHUB, lambda digest: f"sha256={digest.hex()}"),
+    "hexadecimal in upper case": (GITHUB, lambda digest: f"sha256={digest.hex().upper()}"),
+    "a prefix with a space": (replace(GITHUB, signature_prefix="HMAC v="), lambda digest: f"HMAC v={digest.hex()}"),
+    "base64": (SHOPIFY, lambda digest: base64.b64encode(digest).decode()),
+    "base64 without padding": (SHOPIFY, lambda digest: base64.b64encode(digest).decode().rstrip("=")),
+    "base64url": (SHOPIFY, lambda digest: base64.urlsafe_b64encode(digest).decode()),
+    "between blanks": (SHOPIFY, lambda digest: f" {base64.b64encode(digest).decode()} "),
+}
+
+
+@given(raw=st.binary(max_size=200), name=st.sampled_from(list(WRITTEN)))
+def test_a_signature_is_compared_by_what_it_means(raw: bytes, name: str) -> None:
+    sender, written = WRITTEN[name]
+    digest = hmac.new(b"secret", raw, hashlib.sha256).digest()
+    verify(sender, {sender.signature_header: written(digest)}, raw, ["secret"], now=NOW)
+    for other in (digest[:-1], digest + b"0", bytes([digest[0] ^ 1, *digest[1:]]), b""):
+        with pytest.raises(RejectedError):
+            verify(sender, {sender.signature_header: written(other)}, raw, ["secret"], now=NOW)
+
+
+@pytest.mark.parametrize(
+    "given_signature",
+    [
+        "SHA256={hex}",
+        "sha256= {hex}",
+        "{hex}",
+        "sha256={hex} sha256={hex}",
+        "sha256={hex}\x00",
+        "sha256=\uff10{hex}",
+        "sha256={base64}",
+        "sha256=\ud800",
+        "sha256=é",
+    ],
+)
+def test_what_only_looks_like_a_signature_is_refused(given_signature: str) -> None:
+    digest = hmac.new(b"secret", b"{}", hashlib.sha256).digest()
+    header = given_signature.format(hex=digest.hex(), base64=base64.b64encode(digest).decode())
+    with pytest.raises(RejectedError):
+        verify(GITHUB, {"x-hub-signature-256": header}, b"{}", ["secret"], now=NOW)
+
+
 def test_a_token_is_compared_as_it_is() -> None:
+    verify(GITLAB, {"x-gitlab-token": "two words"}, b"{}", ["two words"], now=NOW)
     verify(GITLAB, {"x-gitlab-token": "Secret"}, b"{}", ["former", "Secret"], now=NOW)
     for wrong in ("secret", "", "Secret2"):
         with pytest.raises(RejectedError):
             verify(GITLAB, {"x-gitlab-token": wrong}, b"{}", ["Secret"], now=NOW)
 
 
-@pytest.mark.parametrize("secret", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+@pytest.mark.parametrize(
+    "secret", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2VjcmV0IQ"]
+)
 @pytest.mark.parametrize("sender", [STANDARD, SVIX])
 def test_a_secret_is_base64_with_and_without_its_prefix_under_both_names(sender: Sender, secret: str) -> None:
-    key = base64.b64decode(secret.removeprefix("whsec_"))
+    key = base64.b64decode(secret.removeprefix("whsec_") + "==")
     digest = hmac.new(key, b".".join((b"msg", str(NOW).encode(), b"{}")), hashlib.sha256).digest()
     headers = {
         sender.delivery_header: "msg",
         sender.timestamp_header: str(NOW),
-        sender.signature_header: f"v1,{base64.b64encode(digest).decode()}",
+        # One of another key stands before it, while the sender changes its secret.
+        sender.signature_header: f"v1,AAAA v1,{base64.b64encode(digest).decode().rstrip('=')}",
     }
     verify(sender, headers, b"{}", [secret], now=NOW)
 

@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from boto3.dynamodb.conditions import Attr
+from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from ..storage_index.items import Items
 from ..storage_index.objects import Objects, text
@@ -105,15 +105,18 @@ class Comparison:
         unsettled = item.get("modified_at", "") >= settled_before
         if unsettled or _state(item) == _state(seen):
             return False
-        if seen is None:
-            repaired = self._items.put(item, BEFORE_ALL, Attr("object").not_exists())
-        else:
-            repaired = self._items.put(item, seen["sequencer"], Attr("sequencer").eq(seen["sequencer"]))
+        unchanged: ConditionBase = Attr("sequencer").not_exists()
+        sequencer = BEFORE_ALL
+        # Without one there is no item, or one that somebody else has written.
+        if seen and "sequencer" in seen:
+            unchanged = Attr("sequencer").eq(seen["sequencer"])
+            sequencer = seen["sequencer"] if isinstance(seen["sequencer"], str) else BEFORE_ALL
+        repaired = self._items.put(item, sequencer, unchanged)
         if repaired:
             logger.warning("Repaired", key=key, was=_state(seen), now=_state(item))
         return repaired
 
 
-def _state(item: dict[str, Any] | None) -> tuple[str, str] | None:
+def _state(item: dict[str, Any] | None) -> tuple[Any, Any] | None:
     """Return what tells two states of an object apart; None when there is no object."""
-    return (item["etag"], item["modified_at"]) if item and "etag" in item else None
+    return (item["etag"], item.get("modified_at")) if item and "etag" in item else None

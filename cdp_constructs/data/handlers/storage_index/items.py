@@ -64,7 +64,9 @@ class Items:
             request["ExclusiveStartKey"] = {"object": after}
         answer: Any = self._table.scan(**request)
         last = answer.get("LastEvaluatedKey")
-        return {item["key"]: item for item in answer["Items"]}, last["object"] if last else None
+        # By the key of the item, which is always there, and not by an attribute that somebody else may have written.
+        found = {item["object"].removeprefix(f"{bucket}/"): item for item in answer["Items"]}
+        return found, last["object"] if last else None
 
     def place(self, name: str) -> dict[str, Any] | None:
         """Return what was kept under a name by ``keep_place``."""

@@ -7,6 +7,7 @@ sends an event to EventBridge when one failed.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,10 @@ redshift = boto3.client("redshift-data")
 # Firehose files by the arrival of an object's oldest record and delivers up to 15 minutes later, so the hour before the
 # current one may still grow; one more for deliveries that were retried.
 HOURS = 3
+HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}")
+# Of 40 statements, seven are not about an hour:
+# https://docs.aws.amazon.com/redshift-data/latest/APIReference/API_BatchExecuteStatement.html
+MOST_HOURS = 33
 # The names of the types in Redshift where they differ; a text of a record may be of any length that Redshift takes.
 TYPES = {"double": "double precision", "string": "varchar(65535)"}
 
@@ -60,7 +65,7 @@ environment = Environment.read()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Start a load; return its statement id, None when nothing was delivered."""
     del context
-    hours = [hour for hour in event.get("hours") or last_hours(datetime.now(UTC)) if _has_objects(hour)]
+    hours = [hour for hour in hours_of(event) if _has_objects(hour)]
     if not hours:
         logger.info("Nothing was delivered")
         return {"statement": None, "hours": []}
@@ -75,19 +80,32 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"statement": answer["Id"], "hours": hours}
 
 
+def hours_of(event: Any) -> list[str]:
+    """Return the hours that an event asks for, each once and oldest first; those of the schedule when it names none.
+
+    Raises:
+        ValueError: for other hours than such of UTC, or too many: nothing is loaded then.
+    """
+    asked = event.get("hours") if isinstance(event, dict) else event
+    if asked is None or asked == []:
+        return last_hours(datetime.now(UTC))
+    if not isinstance(asked, list) or not all(isinstance(hour, str) and HOUR.fullmatch(hour) for hour in asked):
+        raise ValueError(f"hours is {str(asked)[:100]!r}; use a list of hours of UTC, such as 2027-01-15-06")
+    hours = sorted(set(asked))
+    for hour in hours:
+        datetime.strptime(hour, "%Y-%m-%d-%H").replace(tzinfo=UTC)
+    if len(hours) > MOST_HOURS:
+        raise ValueError(f"hours are {len(hours)}; load {MOST_HOURS} at a time")
+    return hours
+
+
 def last_hours(now: datetime) -> list[str]:
     """Return the hours that may have grown, oldest first."""
     return [f"{now - timedelta(hours=back):%Y-%m-%d-%H}" for back in reversed(range(HOURS))]
 
 
 def statements(hours: list[str]) -> list[str]:
-    """Return the SQL that merges these hours.
-
-    Raises:
-        ValueError: for an hour that is none.
-    """
-    for hour in hours:
-        datetime.strptime(hour, "%Y-%m-%d-%H").replace(tzinfo=UTC)
+    """Return the SQL that merges these hours."""
     table = environment.table
     definition = ", ".join(f'"{name}" {TYPES.get(kind, kind)}' for name, kind in environment.columns.items())
     source = f"s3://{environment.bucket}/{environment.prefix}"

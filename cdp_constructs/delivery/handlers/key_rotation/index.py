@@ -26,4 +26,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     if "RequestType" in event:
         answer_cloudformation(event)
     else:
-        rotate(event["Step"], event["SecretId"], event["ClientRequestToken"])
+        rotate(event.get("Step"), event["SecretId"], event.get("ClientRequestToken"))

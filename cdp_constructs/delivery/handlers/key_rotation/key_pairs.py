@@ -2,6 +2,8 @@
 
 import time
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -61,25 +63,37 @@ def check_key(key: SigningKey) -> None:
 
 def delete_keys(group_name: str, *, except_for: set[str]) -> None:
     """Delete the public keys that were made for a key group, but some, and those that CloudFront keeps."""
-    for page in cloudfront.get_paginator("list_public_keys").paginate():
+    for key_id in list(_made_for(group_name)):
+        if key_id not in except_for:
+            try:
+                etag = cloudfront.get_public_key(Id=key_id)["ETag"]
+                cloudfront.delete_public_key(Id=key_id, IfMatch=etag)
+            except ClientError as error:
+                # Another key group has it, or somebody else has deleted it.
+                if error.response["Error"]["Code"] not in {"NoSuchPublicKey", "PublicKeyInUse"}:
+                    raise
+                logger.warning("Public key stays", key=key_id, reason=str(error))
+
+
+def _made_for(group_name: str) -> Iterator[str]:
+    """Yield the ids of the public keys that were made for a key group."""
+    pages: Any = cloudfront.get_paginator("list_public_keys").paginate()
+    for page in pages:
         for key in page["PublicKeyList"].get("Items", []):
-            if key["Name"].rpartition("-")[0] == group_name and key["Id"] not in except_for:
-                try:
-                    etag = cloudfront.get_public_key(Id=key["Id"])["ETag"]
-                    cloudfront.delete_public_key(Id=key["Id"], IfMatch=etag)
-                except ClientError as error:
-                    # Another key group has it, or somebody else has deleted it.
-                    if error.response["Error"]["Code"] not in {"NoSuchPublicKey", "PublicKeyInUse"}:
-                        raise
-                    logger.warning("Public key stays", key=key["Id"], reason=str(error))
+            if key["Name"].rpartition("-")[0] == group_name:
+                yield key["Id"]
 
 
 def trust(keys: list[SigningKey]) -> str:
-    """Let the key group hold exactly these keys, and return its name."""
-    group_id = keys[0]["key_group_id"]
+    """Let the key group hold a new key and, of others, those that were made for it; return the group's name."""
+    new, *others = keys
+    group_id = new["key_group_id"]
     answer = cloudfront.get_key_group(Id=group_id)
     config = answer["KeyGroup"]["KeyGroupConfig"]
-    items = [key["key_pair_id"] for key in keys]
+    # A version that was written by hand may name a key that does not exist, at which the update would fail.
+    known = set(_made_for(config["Name"])) if others else set()
+    named = [new["key_pair_id"], *(key["key_pair_id"] for key in others if key["key_pair_id"] in known)]
+    items = list(dict.fromkeys(named))
     if items != config["Items"]:
         cloudfront.update_key_group(Id=group_id, IfMatch=answer["ETag"], KeyGroupConfig={**config, "Items": items})
     return config["Name"]

@@ -11,15 +11,17 @@ logger = Logger(child=True)
 GROUP_NAME = os.environ["KEY_GROUP_NAME"]
 
 
-def rotate(step: str, secret_id: str, token: str) -> None:
+def rotate(step: object, secret_id: str, token: object) -> None:
     """Carry out one step for the version that the token names.
 
     Raises:
-        ValueError: when there is no such version, or neither a key nor a key group.
+        ValueError: when there is no such step or version, or neither a key nor a key group.
     """
-    if token not in secret.versions(secret_id):
-        raise ValueError(f"version {token} is not a version of {secret_id}")
     steps = {"createSecret": _create, "setSecret": _set, "testSecret": _test, "finishSecret": _finish}
+    if not isinstance(step, str) or step not in steps:
+        raise ValueError(f"step {step!r} is not a step of a rotation")
+    if not isinstance(token, str) or token not in secret.versions(secret_id):
+        raise ValueError(f"version {token} is not a version of {secret_id}")
     steps[step](secret_id, token)
     logger.info("Rotation step done", step=step, version=token)
 
@@ -35,14 +37,14 @@ def _create(secret_id: str, token: str) -> None:
 
 
 def _group_of(secret_id: str) -> str:
-    """Return the key group; a secret that lost its key gets a new one for the group that the deployment made."""
+    """Return the key group that the deployment made, whatever the secret says; it may have been overwritten by hand."""
     current = secret.read(secret_id, "AWSCURRENT")
-    if current:
-        return current["key_group_id"]
-    logger.warning("The secret holds no signing key; it gets a new one", secret=secret_id)
+    if current is None:
+        logger.warning("The secret holds no signing key; it gets a new one", secret=secret_id)
     group_id = key_pairs.find_group(GROUP_NAME)
     if group_id is None:
-        raise ValueError(f"{secret_id} holds no signing key, and there is no key group {GROUP_NAME}")
+        lost = "holds no signing key" if current is None else "holds a key of another group"
+        raise ValueError(f"{secret_id} {lost}, and there is no key group {GROUP_NAME}")
     return group_id
 
 
@@ -59,7 +61,10 @@ def _test(secret_id: str, token: str) -> None:
 
 def _finish(secret_id: str, token: str) -> None:
     """Sign with the new key from now on, keep the one before it, and delete all older ones."""
-    secret.promote(secret_id, token)
+    if "AWSCURRENT" not in secret.versions(secret_id)[token]:
+        secret.require(secret_id, "AWSPENDING", token)
+        secret.promote(secret_id, token)
+    secret.require(secret_id, "AWSCURRENT")
     live = secret.live(secret_id)
     name = key_pairs.trust(live)
     # By name, so that keys which a broken-off rotation left behind go as well.

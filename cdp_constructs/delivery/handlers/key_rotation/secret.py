@@ -22,7 +22,7 @@ class SigningKey(TypedDict):
 
 def versions(secret_id: str) -> dict[str, list[str]]:
     """Return the labels of each version."""
-    return secrets.describe_secret(SecretId=secret_id)["VersionIdsToStages"]
+    return secrets.describe_secret(SecretId=secret_id).get("VersionIdsToStages", {})
 
 
 def store(secret_id: str, key: SigningKey, *, pending: str = "") -> None:
@@ -33,10 +33,12 @@ def store(secret_id: str, key: SigningKey, *, pending: str = "") -> None:
 
 def promote(secret_id: str, version: str) -> None:
     """Make a version the current one; the one before keeps the label AWSPREVIOUS."""
-    current = next(name for name, labels in versions(secret_id).items() if "AWSCURRENT" in labels)
+    current = next((name for name, labels in versions(secret_id).items() if "AWSCURRENT" in labels), None)
     if current != version:
+        # The label may have been removed by hand.
+        before: Any = {"RemoveFromVersionId": current} if current else {}
         secrets.update_secret_version_stage(
-            SecretId=secret_id, VersionStage="AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=current
+            SecretId=secret_id, VersionStage="AWSCURRENT", MoveToVersionId=version, **before
         )
 
 
@@ -49,9 +51,10 @@ def read(secret_id: str, stage: str, version: str | None = None) -> SigningKey |
     """Return a version of the secret, or None when it does not exist or holds no key (as right after creation)."""
     try:
         which = {"VersionId": version} if version else {}
-        text = secrets.get_secret_value(SecretId=secret_id, VersionStage=stage, **which)["SecretString"]
-        key: Any = from_json(text)
-    except (ValueError, secrets.exceptions.ResourceNotFoundException):
+        answer = secrets.get_secret_value(SecretId=secret_id, VersionStage=stage, **which)
+        # Somebody may have stored bytes, which are no text.
+        key: Any = from_json(answer.get("SecretString", ""), allow_inf_nan=False)
+    except (TypeError, ValueError, secrets.exceptions.ResourceNotFoundException):
         return None
     except ClientError as error:
         # An empty version, and one without the label, are "invalid requests" rather than missing.
@@ -63,7 +66,9 @@ def read(secret_id: str, stage: str, version: str | None = None) -> SigningKey |
 
 def _is_key(value: Any) -> bool:
     return (
-        isinstance(value, dict) and all(isinstance(value.get(name), str) for name in _TEXTS) and "usable_from" in value
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) and value[name] for name in _TEXTS)
+        and isinstance(value.get("usable_from"), int | float)
     )
 
 

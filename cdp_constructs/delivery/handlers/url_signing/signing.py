@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 from botocore.signers import CloudFrontSigner
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -23,7 +24,7 @@ previous_key = SecretsProvider()
 # CloudFront assumes SHA-1 by default; with another one the answer must name the algorithm.
 HASH_ALGORITHM = "SHA256"
 
-_PARTS = {"key_pair_id", "private_key", "usable_from"}
+_PARTS = {"key_pair_id": str, "private_key": str, "usable_from": int | float}
 
 
 class UnusableKeyError(Exception):
@@ -67,9 +68,19 @@ def _read(provider: SecretsProvider, secret: str, **which: Any) -> Any:
         key: Any = provider.get(secret, transform="json", **which)
     except TransformParameterError:
         key = None
-    if not isinstance(key, dict) or not key.keys() >= _PARTS:
+    if not _is_usable(key):
         raise UnusableKeyError(f"secret {secret} holds no usable signing key; rotate it: it gets a new one")
     return key
+
+
+def _is_usable(key: Any) -> bool:
+    if not isinstance(key, dict) or not all(isinstance(key.get(name), kind) for name, kind in _PARTS.items()):
+        return False
+    try:
+        _rsa_signer(key["private_key"])
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 @lru_cache(maxsize=2)

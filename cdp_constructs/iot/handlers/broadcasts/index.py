@@ -46,9 +46,11 @@ class WrongRequestError(Exception):
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Do an operation; a mistake of the caller is answered with ``{"error"}``."""
     del context
+    if not isinstance(event, dict):
+        return {"error": "the event is an object with operation"}
     operations: dict[str, Callable[..., dict[str, Any]]]
     operations = {"broadcast": broadcast, "rollout": rollout, "progress": progress, "cancel": cancel}
     operation = operations.get(str(event.get("operation")))
@@ -82,9 +84,7 @@ def broadcast(
         TRACEPARENT: carried,
     }
     with about(logger, carried):
-        data.publish(
-            topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=json.dumps(request, allow_nan=False)
-        )
+        data.publish(topic=f"cmd/{environment.app}/{target}/{EVERYONE}/req", qos=1, payload=_json(request))
         logger.info("Broadcast sent", session=session, context=target, command=command)
     return {"session": session}
 
@@ -117,7 +117,7 @@ def rollout(
         iot.create_job(
             jobId=job,
             targets=[environment.groups[target]],
-            document=json.dumps(document, allow_nan=False),
+            document=_json(document),
             description=f"{command} for {target}",
             targetSelection="SNAPSHOT",
             jobExecutionsRolloutConfig={"maximumPerMinute": int(per_minute)},
@@ -160,8 +160,21 @@ def _session(traceparent: str | None) -> tuple[str, str]:
     return str(session), known
 
 
+def _json(document: dict[str, Any]) -> str:
+    """Return a document that devices can read.
+
+    Raises:
+        WrongRequestError: for a number that is not finite, and for half a surrogate pair.
+    """
+    try:
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise WrongRequestError("a number is not finite, or a text has half a character") from error
+    return json.dumps(document)
+
+
 def _command(command: Any) -> str:
-    if not isinstance(command, str) or not command:
+    if not isinstance(command, str) or not command or not command.isprintable():
         raise WrongRequestError("command is a name such as measure")
     return command
 

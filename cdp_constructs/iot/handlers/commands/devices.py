@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
+from .documents import document
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_iot_data import IoTDataPlaneClient
@@ -40,12 +42,14 @@ class Devices:
             return None
         return int(from_json(answer["payload"].read())["version"])
 
-    def state(self, thing: str) -> dict[str, Any]:
-        """Return the state of a device's shadow, empty when there is none yet."""
+    def state(self, thing: str) -> dict[str, Any] | None:
+        """Return the state of a device's shadow, empty when there is none yet; None for one that is no JSON."""
         try:
-            shadow = from_json(self._data.get_thing_shadow(thingName=thing)["payload"].read())
+            shadow = document(self._data.get_thing_shadow(thingName=thing)["payload"].read())
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
             return {}
-        return dict(shadow["state"])
+        except ValueError:  # half a surrogate pair, which a device can report
+            return None
+        return dict(shadow.get("state", {}))

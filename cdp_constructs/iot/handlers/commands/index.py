@@ -24,6 +24,7 @@ from pydantic_core import from_json
 from correlation import about, started
 
 from .devices import Devices
+from .documents import as_json
 from .environment import Environment
 from .sessions import Sessions
 
@@ -46,13 +47,15 @@ LARGEST_REQUEST = 120_000
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+def handler(event: Any, context: LambdaContext) -> Any:
     """Answer a request of the API, or a direct invocation."""
-    return app.resolve(event, context) if "requestContext" in event else invoke(event)
+    return app.resolve(event, context) if isinstance(event, dict) and "requestContext" in event else invoke(event)
 
 
-def invoke(event: dict[str, Any]) -> dict[str, Any]:
+def invoke(event: Any) -> dict[str, Any]:
     """Do the operation of a direct invocation; a mistake of the caller is answered with ``{"error"}``."""
+    if not isinstance(event, dict):
+        return {"error": "the event is an object with operation"}
     operations: dict[str, Callable[..., dict[str, Any]]]
     operations = {"send": send, "status": status, "desire": desire, "state": state}
     operation = operations.get(str(event.get("operation")))
@@ -95,12 +98,12 @@ def get_state(thing: str) -> dict[str, Any]:
 def send(thing: str, command: str, arguments: Any = None) -> dict[str, Any]:
     """Begin a session, then publish the command."""
     context = _context(thing)
-    if not isinstance(command, str) or not 0 < len(command) <= LONGEST_COMMAND:
+    if not isinstance(command, str) or not 0 < len(command) <= LONGEST_COMMAND or not command.isprintable():
         raise BadRequestError(f"command is a name such as ping, of at most {LONGEST_COMMAND} characters")
     try:
-        size = len(json.dumps(arguments, allow_nan=False))
+        size = len(as_json(arguments))
     except ValueError as error:
-        raise BadRequestError("arguments have a number that is not finite") from error
+        raise BadRequestError("arguments have a number that is not finite, or half a character") from error
     if size > LARGEST_REQUEST:
         raise BadRequestError(f"arguments have {size:,} bytes; send at most {LARGEST_REQUEST:,}")
     seconds = environment.timeout_seconds
@@ -129,7 +132,7 @@ def desire(thing: str, state: Any) -> dict[str, Any]:
     """Set the desired state in the shadow; the device gets it when it is connected."""
     _context(thing)
     try:
-        payload = json.dumps({"state": {"desired": state}}, allow_nan=False)
+        payload = as_json({"state": {"desired": state}})
     except ValueError:
         payload = ""
     if not isinstance(state, dict) or not 0 < len(payload) <= LONGEST_SHADOW:
@@ -144,6 +147,8 @@ def state(thing: str) -> dict[str, Any]:
     """Return what is desired, what the device reported, and the difference."""
     _context(thing)
     shadow = devices.state(thing)
+    if shadow is None:
+        raise NotFoundError("the device has reported a state that cannot be read")
     return {part: shadow.get(part, {}) for part in ("desired", "reported", "delta")}
 
 
@@ -162,8 +167,7 @@ def _is_id(text: object) -> bool:
 def _body(*names: str) -> dict[str, Any]:
     try:
         body = from_json(app.current_event.decoded_body or "", allow_inf_nan=False)
-        # 1e999 is read as infinity, which JSON cannot hold: no device and no shadow takes it.
-        json.dumps(body, allow_nan=False)
+        as_json(body)
     except (TypeError, ValueError):
         body = None
     if not isinstance(body, dict) or set(body) - set(names):

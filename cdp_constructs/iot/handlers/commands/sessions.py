@@ -5,7 +5,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
+from .documents import document
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -51,4 +51,12 @@ class Sessions:
         if item is None:
             return None
         known: dict[str, Any] = {name: item[name] for name in SHOWN if name in item}
-        return known | ({"result": from_json(str(item["result"]))} if "result" in item else {})
+        return known | ({"result": _shown(str(item["result"]))} if "result" in item else {})
+
+
+def _shown(result: str) -> Any:
+    """Return what a device responded; as it is stored where that is no JSON, as an earlier version may have left it."""
+    try:
+        return document(result)
+    except ValueError:
+        return result

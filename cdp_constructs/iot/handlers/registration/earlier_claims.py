@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from ..certificates.retirement import retire
 
@@ -37,6 +37,8 @@ class EarlierClaims:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
+            return False
+        except ParamValidationError:  # an operator's entry: no certificate has such an id
             return False
         return found["certificateDescription"]["status"] == "ACTIVE"
 

@@ -49,11 +49,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def answer(event: dict[str, Any]) -> dict[str, Any]:
     """Admit a device, or refuse it."""
-    serial_number = event["parameters"].get("SerialNumber", "")
+    parameters = event.get("parameters")
+    serial_number = parameters.get("SerialNumber", "") if isinstance(parameters, dict) else ""
     try:
         item = admit(serial_number, event)
     except RefusedError as refused:
-        logger.warning("Refused", serial_number=serial_number, reason=str(refused), client=event.get("clientId"))
+        client = _shown(event.get("clientId"))
+        logger.warning("Refused", serial_number=_shown(serial_number), reason=_shown(refused), client=client)
         _count("RefusedRegistrations")
         return {"allowProvisioning": False}
     logger.info("Admitted", serial_number=serial_number, certificate=event["certificateId"])
@@ -74,8 +76,12 @@ def admit(serial_number: str, event: dict[str, Any]) -> dict[str, Any]:
     Raises:
         RefusedError: for a device that gets no certificate.
     """
-    # DynamoDB refuses longer keys, and AWS IoT longer names of things.
-    if not isinstance(serial_number, str) or len(serial_number) > LONGEST_NAME or not serial_number.isprintable():
+    # DynamoDB refuses empty and longer keys, and AWS IoT longer names of things.
+    if (
+        not isinstance(serial_number, str)
+        or not 0 < len(serial_number) <= LONGEST_NAME
+        or not serial_number.isprintable()
+    ):
         raise RefusedError("its serial number is no name of a thing")
     item, now = allow_list.get(serial_number), datetime.now(UTC)
     reason = refusal(
@@ -92,6 +98,11 @@ def admit(serial_number: str, event: dict[str, Any]) -> dict[str, Any]:
             _count_again(serial_number, event)
         earlier_claims().retire(serial_number, item["certificates"])
     return item
+
+
+def _shown(value: object) -> str:
+    """Return what a device sent as the log can have it: half a surrogate pair is no text."""
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def _count_again(serial_number: str, event: dict[str, Any]) -> None:

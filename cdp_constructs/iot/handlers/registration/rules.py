@@ -41,8 +41,8 @@ def refusal(
     """Return why a device gets no certificate, None when it gets one."""
     if not item:
         return "not on the allow-list"
-    if item.get("context") not in contexts:
-        return f"its context {item.get('context')!r} is not one of the fleet's"
+    if unreadable := _unreadable(item, contexts):
+        return unreadable
     status, client = status_of(item), event.get("clientId")
     if status not in {"allowed", "pending", "active"}:
         return f"its status is {status!r}"
@@ -56,11 +56,27 @@ def refusal(
     return _claims_again(item, claim_window, now) if status == "pending" else None
 
 
+def _unreadable(item: Mapping[str, Any], contexts: Collection[str]) -> str | None:
+    """Return what an operator left in an item that nobody can use."""
+    context, kind, certificates = item.get("context"), item.get("kind", "device"), item.get("certificates", set())
+    if not isinstance(context, str) or context not in contexts:
+        return f"its context {context!r} is not one of the fleet's"
+    if not isinstance(kind, str) or not kind:
+        return f"its kind {kind!r} is no name"
+    if not isinstance(certificates, set) or not all(isinstance(one, str) for one in certificates):
+        return f"its certificates {certificates!r} are no set of strings"
+    return None
+
+
 def _claims_again(item: Mapping[str, Any], claim_window: timedelta, now: datetime) -> str | None:
     """Return why a device that has claimed a certificate may not claim another one."""
     # An item of an earlier version has only the time of its last change.
     claimed_at = item.get("claimed_at", item.get("changed_at"))
-    if claimed_at is None or now - datetime.fromisoformat(claimed_at) > claim_window:
+    try:
+        is_over = claimed_at is None or now - datetime.fromisoformat(claimed_at) > claim_window
+    except (TypeError, ValueError):
+        return f"it has claimed a certificate at {claimed_at!r}, which is no time with a time zone"
+    if is_over:
         return "it has claimed a certificate, and its claim window is over"
     if len(item.get("certificates", ())) >= MOST_CLAIMS:
         return f"it has claimed {MOST_CLAIMS} certificates"

@@ -85,6 +85,15 @@ def _can_be_quoted(columns: Sequence[Mapping[str, str]]) -> bool:
     return not any('"' in f"{column.get('Name')}{column.get('Type')}" for column in columns)
 
 
+@patch("ministack.services.firehose:_json_documents")
+def _documents_of(original: Callable[[bytes], list[dict[str, Any]]], data: bytes) -> list[dict[str, Any]]:
+    try:
+        return original(data)
+    except RecursionError:
+        # Nested too deeply: one record must not fail those that were gathered with it.
+        raise _firehose._conversion_error("malformed") from None
+
+
 @patch("ministack.services.firehose:_convert_to_parquet")
 def _convert_alone(original: Callable[..., bytes], conversion: Mapping[str, Any], data: bytes) -> bytes:
     columns = _columns(conversion)

@@ -31,7 +31,9 @@ def value_for(column_type: str, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    text.encode()  # half a surrogate pair cannot be written
+    return text
 
 
 def _number(value: Any) -> float:

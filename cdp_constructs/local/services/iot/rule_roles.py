@@ -8,10 +8,12 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.faults import fault_of
+from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
-__all__ = ["check"]
+__all__ = ["ActionFailedError", "check", "check_function", "check_role"]
 
 _iot: Any = ministack.module("services.iot", "_provisioning_role_allows")
+_lambda: Any = ministack.module("services.lambda_svc", "_get_func_record_for_ref_in_scope")
 _responses: Any = ministack.module("core.responses")
 
 
@@ -54,10 +56,37 @@ def check(action: Mapping[str, Any], region: str, account: str) -> None:
     if name is None:
         return
     permission, resource = _NEEDS[name](action[name], region, account)
+    check_role(action[name].get("roleArn") or "", permission, resource, region, account)
+
+
+def check_role(role: str, permission: str, resource: str, region: str, account: str) -> None:
+    """Refuse what a role may not do, and what a service is made to fail at.
+
+    Raises:
+        ActionFailedError: naming the role, the permission and the resource; or the fault.
+    """
     service, _, operation = permission.partition(":")
     if fault := fault_of(service, region, operation):
         raise ActionFailedError(f"{permission} on {resource}: {fault.error}: {fault.message}")
-    role = action[name].get("roleArn") or ""
     with _responses.request_scope(account, region):
         if not _iot._provisioning_role_allows(role, [(permission, resource)]):
             raise ActionFailedError(f"{role or 'no role'} may not do {permission} on {resource}")
+
+
+def check_function(arn: str, rule: str, region: str, account: str) -> None:
+    """Refuse to invoke a function whose policy does not allow it to AWS IoT for a rule.
+
+    Raises:
+        ActionFailedError: naming the function and the rule.
+    """
+    function, _config, _name = _lambda._get_func_record_for_ref_in_scope(arn, account_id=account, region=region)
+    if not function:
+        raise ActionFailedError(f"the function {arn} does not exist")
+    rule_arn = f"arn:aws:iot:{region}:{account}:rule/{rule}"
+    conditions = {"aws:sourcearn": rule_arn, "aws:sourceaccount": account}
+    with _responses.request_scope(account, region):
+        allowed = policy_allows_service(
+            function.get("policy"), "iot.amazonaws.com", "lambda:InvokeFunction", arn, region, conditions
+        )
+    if not allowed:
+        raise ActionFailedError(f"the policy of {arn} does not allow lambda:InvokeFunction to {rule_arn}")

@@ -1,161 +1,105 @@
-"""IoT Core: rule actions that MiniStack ignores, and substitution templates in every action.
+"""IoT Core: the rules engine. The SQL of a rule is read once, and refused at creation where AWS IoT refuses it.
 
-An action is performed only if the role that the rule names may do it; then it is performed by the account's root.
-Records of Kinesis and Firehose are put without a request to this server itself, which would be what a message costs.
+A message that cannot be evaluated costs only itself: it goes to the error action of the rule.
 """
 
 import asyncio
 import base64
-import contextvars
-import http
-import json
-import re
-import time
-import uuid
+import functools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from contextvars import ContextVar
+from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.services.iot.rule_roles import check
+from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.services.iot.lookups import asking
+from cdp_constructs.local.services.iot.sql import (
+    UNDEFINED,
+    EvaluationError,
+    Message,
+    SqlError,
+    read_payload,
+    statement_of,
+)
+from cdp_constructs.local.services.iot.templates import running
 
-_Parameters: TypeAlias = dict[str, Any]
-_Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
-"""Status, headers and body."""
+_iot: Any = ministack.module(
+    "services.iot",
+    "PROP_CONTENT_TYPE",
+    "PROP_CORRELATION_DATA",
+    "PROP_PAYLOAD_FORMAT_INDICATOR",
+    "PROP_RESPONSE_TOPIC",
+    "PROP_USER_PROPERTY",
+    "RuleRoleError",
+    "_broker_logger",
+    "_decode_properties",
+    "_dispatch_rule_action",
+    "_dispatch_rule_error_action",
+    "_publish_source_ip",
+    "_rule_action_name",
+    "_rule_action_resource",
+    "_rule_message_identity",
+)
 
-_iot: Any = ministack.module("services.iot", "_MISSING", "_eval_select_expr", "_rule_message")
-_firehose: Any = ministack.module("services.firehose", "_put_record", "_streams")
-_kinesis: Any = ministack.module("services.kinesis", "_put_record")
-_responses: Any = ministack.module("core.responses")
+_MOST_ACTIONS = 10
+_SQL_VERSIONS = ("2015-10-08", "2016-03-23", "beta")
+_FAILURES = (SqlError, EvaluationError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+"""What the evaluation of a message can end with; too deep a recursion is a RuntimeError."""
 
-_TEMPLATE = re.compile(r"\$\{([^{}]+)\}")
+_properties: ContextVar[bytes] = ContextVar("_properties", default=b"")
+"""The MQTT 5 properties of the message that is being published."""
 
-_evaluator: contextvars.ContextVar[Callable[[str], Any] | None] = contextvars.ContextVar("_evaluator", default=None)
-"""Evaluates an expression of the rule language against the message whose rule is running."""
-
-
-def _dynamodb_item(action: Mapping[str, str], body: bytes) -> _Parameters:
-    keys = {
-        action[f"{kind}KeyField"]: {"N" if action.get(f"{kind}KeyType") == "NUMBER" else "S": action[f"{kind}KeyValue"]}
-        for kind in ("hash", "range")
-        if action.get(f"{kind}KeyField")
-    }
-    return {
-        "TableName": action["tableName"],
-        "Item": {**keys, action.get("payloadField", "payload"): {"S": body.decode()}},
-    }
-
-
-def _log_event(action: Mapping[str, str], body: bytes) -> _Parameters:
-    logs = client("logs")
-    stream = f"iot-{uuid.uuid4()}"
-    logs.create_log_stream(logGroupName=action["logGroupName"], logStreamName=stream)
-    event = {"timestamp": int(time.time() * 1000), "message": body.decode()}
-    return {"logGroupName": action["logGroupName"], "logStreamName": stream, "logEvents": [event]}
-
-
-def _execution(action: Mapping[str, str], body: bytes) -> _Parameters:
-    machine = "arn:aws:states:{}:{}:stateMachine:{}".format(
-        _responses.get_region(), _responses.get_account_id(), action["stateMachineName"]
-    )
-    name = f"{action.get('executionNamePrefix', '')}{uuid.uuid4()}"
-    return {"stateMachineArn": machine, "name": name, "input": body.decode()}
+_last: tuple[bytes, Any] = (b"", b"")
+"""The payload that was read last, as several rules get the same message."""
 
 
-_ACTIONS: Mapping[str, tuple[str, str, Callable[[Mapping[str, str], bytes], _Parameters]]] = {
-    "s3": (
-        "s3",
-        "put_object",
-        lambda action, body: {"Bucket": action["bucketName"], "Key": action["key"], "Body": body},
-    ),
-    "dynamoDB": ("dynamodb", "put_item", _dynamodb_item),
-    "cloudwatchLogs": ("logs", "put_log_events", _log_event),
-    "stepFunctions": ("stepfunctions", "start_execution", _execution),
-}
-"""Actions by name: the service, the method of its client, and the method's parameters for an action and a message."""
-
-
-def _kinesis_record(action: Mapping[str, str], body: bytes) -> _Answer:
-    request = {
-        "StreamName": action["streamName"],
-        "PartitionKey": action.get("partitionKey") or str(uuid.uuid4()),
-        "Data": base64.b64encode(body).decode(),
-    }
-    return _kinesis._put_record(request)  # type: ignore[no-any-return]  # MiniStack's
-
-
-def _firehose_record(action: Mapping[str, str], body: bytes) -> _Answer:
-    data = body + action.get("separator", "").encode()
-    request = {
-        "DeliveryStreamName": action["deliveryStreamName"],
-        "Record": {"Data": base64.b64encode(data).decode()},
-    }
-    return _firehose._put_record(request)  # type: ignore[no-any-return]  # MiniStack's
-
-
-_IN_PROCESS: Mapping[str, Callable[[Mapping[str, str], bytes], _Answer]] = {
-    "kinesis": _kinesis_record,
-    "firehose": _firehose_record,
-}
-"""Actions that are a call in this process."""
-
-
-def _substitute(value: Any, evaluate: Callable[[str], Any]) -> Any:
-    if isinstance(value, dict):
-        return {key: _substitute(item, evaluate) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_substitute(item, evaluate) for item in value]
-    if not isinstance(value, str):
-        return value
-
-    def text(match: re.Match[str]) -> str:
-        found = evaluate(match[1])
-        if found is _iot._MISSING:
-            return "undefined"
-        return found if isinstance(found, str) else json.dumps(found)
-
-    return _TEMPLATE.sub(text, value)
-
-
-def _body(event: Any) -> bytes:
-    if isinstance(event, bytes):
-        return event
-    return (event if isinstance(event, str) else json.dumps(event)).encode()
-
-
-def _put(name: str, action: Mapping[str, str], event: Any, account: str, region: str) -> None:
-    with _responses.request_scope(account, region):
-        status, _headers, answer = _IN_PROCESS[name](action, _body(event))
-    if status != http.HTTPStatus.OK:
-        raise RuntimeError(f"{name}: {answer.decode(errors='replace')}")
-
-
-def _waits(name: str, action: Mapping[str, str], account: str, region: str) -> bool:
-    """Whether a record is put into a destination that is written at once, and so not on the event loop."""
-    with _responses.request_scope(account, region):
-        stream = _firehose._streams.get(action["deliveryStreamName"]) if name == "firehose" else None
-    return stream is not None and any(one["type"] == "Iceberg" for one in stream["destinations"])
-
-
-def _perform(name: str, action: Mapping[str, str], event: Any, account: str, region: str) -> None:
-    service, method, parameters = _ACTIONS[name]
-    with _responses.request_scope(account, region):
-        getattr(client(service), method)(**parameters(action, _body(event)))
-
-
-@patch("ministack.services.iot:_rule_message")
-def _message(original: Callable[[bytes], Any], payload: bytes) -> Any:
-    """Take what Python cannot read as JSON, as too deep or too long a number, for text; it would end the connection."""
+@patch("ministack.services.iot:broker_publish")
+async def _publish(original: Callable[..., Awaitable[None]], *arguments: Any, **options: Any) -> None:
+    token = _properties.set(options.get("properties") or b"")
     try:
-        return original(payload)
-    except (RecursionError, ValueError):
-        return payload.decode()
+        await original(*arguments, **options)
+    finally:
+        _properties.reset(token)
+
+
+def _read_properties(properties: bytes) -> Mapping[str, Any]:
+    if not properties:
+        return {}
+    names = {
+        _iot.PROP_CONTENT_TYPE: "content_type",
+        _iot.PROP_CORRELATION_DATA: "correlation_data",
+        _iot.PROP_PAYLOAD_FORMAT_INDICATOR: "format_indicator",
+        _iot.PROP_RESPONSE_TOPIC: "response_topic",
+    }
+    found, _end = _iot._decode_properties(properties, 0)
+    read = {names[identifier]: _shown(value) for identifier, value in found if identifier in names}
+    return {**read, "user_properties": [value for identifier, value in found if identifier == _iot.PROP_USER_PROPERTY]}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return {0: "UNSPECIFIED_BYTES", 1: "UTF8_DATA"}.get(value, "") if isinstance(value, int) else str(value)
+
+
+def _document(payload: bytes) -> Any:
+    global _last  # noqa: PLW0603 - one payload, read once for all rules
+    if _last[0] is not payload:
+        _last = (payload, read_payload(payload))
+    return _last[1]
+
+
+@patch("ministack.services.iot:_rule_topic_filter")
+def _topic_filter(original: Callable[[str], str], sql: str) -> str:
+    try:
+        return statement_of(sql).topic_filter
+    except SqlError:
+        return original(sql)
 
 
 @patch("ministack.services.iot:_run_rule_actions")
 async def _run_actions(
-    original: Callable[..., Awaitable[None]],
+    _original: Callable[..., Awaitable[None]],
     account: str,
     region: str,
     rule: Any,
@@ -163,36 +107,97 @@ async def _run_actions(
     topic: str = "",
     client_id: str | None = None,
 ) -> None:
-    message = _iot._rule_message(payload or b"")
-
-    def evaluate(expression: str) -> Any:
-        return _iot._eval_select_expr(expression, topic, payload, message, client_id)
-
-    token = _evaluator.set(evaluate)
+    if not rule or rule.get("ruleDisabled"):
+        return
+    principal, trace_id = _iot._rule_message_identity.get()
+    message = Message(
+        payload=payload or b"",
+        document=_document(payload or b""),
+        topic=topic,
+        client_id=client_id,
+        principal=principal,
+        trace_id=trace_id,
+        source_ip=_iot._publish_source_ip.get(),
+        account=account,
+        sql_version=rule.get("awsIotSqlVersion") or _SQL_VERSIONS[1],
+        properties=functools.partial(_read_properties, _properties.get()),
+        ask=asking(rule["ruleName"], account, region),
+    )
+    variables: frozenset[str] = frozenset()
     try:
-        await original(account, region, rule, payload, topic, client_id)
-    finally:
-        _evaluator.reset(token)
-
-
-@patch("ministack.services.iot:_dispatch_rule_action")
-async def _dispatch(
-    original: Callable[..., Awaitable[None]],
-    account: str,
-    region: str,
-    rule_name: str,
-    action: dict[str, Any],
-    event: Any,
-) -> None:
-    evaluate = _evaluator.get()
-    filled = _substitute(action, evaluate) if evaluate else action
-    check(filled, region, account)
-    name = next((name for name in filled if name in _ACTIONS or name in _IN_PROCESS), None)
-    if name is None:
-        await original(account, region, rule_name, filled, event)
-    elif name in _ACTIONS:
-        await asyncio.to_thread(_perform, name, filled[name], event, account, region)
-    elif _waits(name, filled[name], account, region):
-        await asyncio.to_thread(_put, name, filled[name], event, account, region)
+        statement = statement_of(rule["sql"])
+        variables = statement.variables
+        event = await asyncio.to_thread(statement.select, message) if statement.asks else statement.select(message)
+    except _FAILURES as error:
+        failures = [_failure_of_sql(rule["ruleName"], error)]
     else:
-        _put(name, filled[name], event, account, region)
+        if event is UNDEFINED:
+            return
+        with running(message, variables):
+            failures = await _perform(account, region, rule, event)
+    if failures:
+        with running(message, variables):
+            await _iot._dispatch_rule_error_action(account, region, rule, topic, message.payload, client_id, failures)
+
+
+def _failure_of_sql(rule: str, error: Exception) -> dict[str, str]:
+    # As AWS IoT names the entries of its log.
+    function = error.function if isinstance(error, EvaluationError) else ""
+    _iot._broker_logger.warning("IoT rule %s: %s: %s", rule, type(error).__name__, error)
+    return {
+        "failedAction": "FunctionExecution" if function else "RuleExecution",
+        "failedResource": function or rule,
+        "errorMessage": f"{type(error).__name__}: {error}",
+    }
+
+
+async def _perform(account: str, region: str, rule: Mapping[str, Any], event: Any) -> list[dict[str, str]]:
+    failures = []
+    for action in rule.get("actions") or []:
+        kind = next(iter(action), "")
+        try:
+            await _iot._dispatch_rule_action(account, region, rule["ruleName"], action, event)
+        except Exception as error:  # noqa: BLE001 - an action that fails costs neither the others nor the message
+            _iot._broker_logger.warning("IoT rule %s: action %s failed: %s", rule["ruleName"], kind, error)
+            failures.append(
+                {
+                    "failedAction": _iot._rule_action_name(kind),
+                    "failedResource": _iot._rule_action_resource(action, kind),
+                    "errorMessage": f"{type(error).__name__}: {error}",
+                }
+            )
+    return failures
+
+
+@patch("ministack.services.iot:_validate_rule_sql")
+def _validate(_original: Callable[[str], str | None], sql: str) -> str | None:
+    try:
+        statement_of(sql or "")
+    except SqlError as error:
+        return str(error)
+    return None
+
+
+@replace("ministack.services.iot:_unimplemented_sql_functions")
+def _unimplemented(_original: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    # A deployment lists them for each rule; a message that needs one goes to the rule's error action.
+    return lambda _sql: []
+
+
+@patch("ministack.services.iot:put_topic_rule")
+def _put_rule(original: Callable[..., Any], name: str, payload: Mapping[str, Any], **options: Any) -> Any:
+    actions, version = payload.get("actions"), payload.get("awsIotSqlVersion") or _SQL_VERSIONS[1]
+    problem = None
+    if not isinstance(actions, list):
+        problem = "Value null at 'topicRulePayload.actions' failed to satisfy constraint: Member must not be null"
+    elif len(actions) > _MOST_ACTIONS:
+        problem = (
+            f"Value at 'topicRulePayload.actions' failed to satisfy constraint: Member must have length less than or "
+            f"equal to {_MOST_ACTIONS}"
+        )
+    elif version not in _SQL_VERSIONS:
+        problem = f"Unknown SQL version {version}: use one of {', '.join(_SQL_VERSIONS)}"
+    if problem:
+        # MiniStack answers this class with InvalidRequestException.
+        raise _iot.RuleRoleError(problem)
+    return original(name, payload, **options)

@@ -7,9 +7,11 @@ from typing import Any
 from cdp_constructs.local.kit.sdk import scope
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
-__all__ = ["RESOURCE_TYPES", "Workgroup", "find"]
+__all__ = ["RESOURCE_TYPES", "Workgroup", "connection", "find"]
 
 _Key = tuple[str, str, str]
+
+_PORT = 5439
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,22 @@ def find(account: str, region: str, name: str) -> Workgroup | None:
     return Workgroup(arn, namespace, properties.get("DbName", "dev"), tuple(properties.get("IamRoles", ())))
 
 
+def connection(namespace: str) -> dict[str, Any] | None:
+    """Return how clients reach a namespace, or None when there is none of that name; a workgroup has the address."""
+    key = _key(namespace)
+    if key not in _namespaces:
+        return None
+    reached: dict[str, Any] = {"port": _PORT, "dbname": _namespaces[key].get("DbName", "dev")}
+    for (of_account, of_region, name), (_, used) in _workgroups.items():
+        if (of_account, of_region, used) == key:
+            return {"host": _host(name), **reached}
+    return reached
+
+
+def _host(workgroup: str) -> str:
+    return "{0}.{Account}.{Region}.redshift-serverless.amazonaws.com".format(workgroup, **scope())
+
+
 def _create_namespace(_logical_id: str, properties: Properties, _stack_name: str) -> tuple[str, Attributes]:
     name = properties["NamespaceName"]
     _namespaces[_key(name)] = properties
@@ -73,14 +91,13 @@ def _create_workgroup(_logical_id: str, properties: Properties, _stack_name: str
     known, _ = _workgroups.get(_key(name), ("", ""))
     arn = known or _arn("workgroup", identifier)
     _workgroups[_key(name)] = (arn, properties.get("NamespaceName", ""))
-    host = "{0}.{Account}.{Region}.redshift-serverless.amazonaws.com".format(name, **scope())
     attributes: dict[str, Any] = {
         "Workgroup.WorkgroupArn": arn,
         "Workgroup.WorkgroupId": arn.rpartition("/")[2],
         "Workgroup.WorkgroupName": name,
         "Workgroup.NamespaceName": properties.get("NamespaceName", ""),
-        "Workgroup.Endpoint.Address": host,
-        "Workgroup.Endpoint.Port": "5439",
+        "Workgroup.Endpoint.Address": _host(name),
+        "Workgroup.Endpoint.Port": str(_PORT),
     }
     return name, attributes
 

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from correlation import about, correlated, started
 from notices import Notices
+from notices.values import Reason
 
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS)
@@ -27,7 +28,7 @@ def record_feedback(record: SQSRecord) -> None:
     """Switch mail off where one event says so.
 
     Raises:
-        KeyError, TypeError, ValueError: for an event that is neither a bounce nor a complaint.
+        Exception: for an event that is neither a bounce nor a complaint, or a recipient that cannot be recorded.
     """
     detail = from_json(record.body, allow_inf_nan=False)["detail"]
     with about(logger, *map(started, ids_of(detail))):
@@ -36,24 +37,47 @@ def record_feedback(record: SQSRecord) -> None:
 
 def ids_of(detail: dict[str, Any]) -> list[str]:
     """Return the correlation ids of the mail that an event is about; SES returns its headers."""
-    headers = detail.get("mail", {}).get("headers", [])
-    values = [header["value"] for header in headers if header["name"].lower() == "x-correlation-id"]
-    return [found for value in values for found in value.split(", ")]
+    try:
+        headers = detail["mail"]["headers"]
+        values = [header["value"] for header in headers if header["name"].lower() == "x-correlation-id"]
+        return [found for value in values for found in value.split(", ")]
+    except (AttributeError, KeyError, TypeError):
+        # They are for the log only: the addresses matter.
+        return []
 
 
 def switch_off(detail: dict[str, Any]) -> None:
-    """Switch mail off for the addresses of a bounce or complaint."""
+    """Switch mail off for the addresses of a bounce or complaint.
+
+    Raises:
+        Exception: the first failure, after all other addresses were switched off.
+    """
+    kind = detail["eventType"]
+    failures = [error for recipient, reason in recipients(detail) if (error := switched_off(recipient, reason))]
+    if failures:
+        logger.error("Feedback not recorded whole", kind=kind, failures=len(failures))
+        raise failures[0]
+    logger.info("Feedback recorded", kind=kind)
+
+
+def recipients(detail: dict[str, Any]) -> list[tuple[Any, Reason]]:
+    """Return the recipients that get no more mail, and why."""
     kind = detail["eventType"]
     if kind == "Bounce":
         # A full mailbox or an absence note is no reason; SES itself tries again for a while.
-        if detail["bounce"]["bounceType"] == "Permanent":
-            for recipient in detail["bounce"]["bouncedRecipients"]:
-                people.switch_mail_off(recipient["emailAddress"], "bounce")
-    elif kind == "Complaint":
+        lasting = detail["bounce"]["bounceType"] == "Permanent"
+        return [(recipient, "bounce") for recipient in detail["bounce"]["bouncedRecipients"] if lasting]
+    if kind == "Complaint":
         # Somebody who says that a mail is no spam also sends a report.
-        if detail["complaint"].get("complaintFeedbackType") != "not-spam":
-            for recipient in detail["complaint"]["complainedRecipients"]:
-                people.switch_mail_off(recipient["emailAddress"], "complaint")
-    else:
-        raise ValueError(f"{kind} is neither a bounce nor a complaint")
-    logger.info("Feedback recorded", kind=kind)
+        serious = detail["complaint"].get("complaintFeedbackType") != "not-spam"
+        return [(recipient, "complaint") for recipient in detail["complaint"]["complainedRecipients"] if serious]
+    raise ValueError(f"{kind} is neither a bounce nor a complaint")
+
+
+def switched_off(recipient: Any, reason: Reason) -> Exception | None:
+    """Switch mail off for one recipient, and return what failed: it must not hold up the others."""
+    try:
+        people.switch_mail_off(recipient["emailAddress"], reason)
+    except Exception as error:  # noqa: BLE001 - raised by the caller, after the others
+        return error
+    return None

@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from correlation import TRACEPARENT, carried_by, correlated
+from notices.texts import one_line, plain
 from notices.timers import arm
 from notices.waiting import Waiting
 
@@ -32,15 +33,18 @@ def _shortened(longest: int) -> AfterValidator:
 
 
 class Notice(BaseModel):
-    """One notice for one user. Long texts are cut: a notice says that there is something to read."""
+    """One notice for one user.
+
+    Texts are cut and lose their control characters: a notice says that there is something to read.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     notice_id: _Id
     user: _Id
     topic: _Id
-    title: Annotated[str, Field(min_length=1), _shortened(100)]
-    body: Annotated[str, Field(min_length=1), _shortened(300)]
+    title: Annotated[str, Field(min_length=1), AfterValidator(one_line), _shortened(100)]
+    body: Annotated[str, Field(min_length=1), AfterValidator(plain), _shortened(300)]
     link: Annotated[str, Field(max_length=1000, pattern=r"^https://[!-~]+$")]
     language: Literal["en", "ja"] | None = None
 

@@ -8,6 +8,7 @@ import boto3
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from pydantic_core import from_json
 
 from .environment import Environment
 
@@ -54,7 +55,8 @@ class EventsApi:
             PublishError: when AppSync does not accept the request.
         """
         domain = self._environment.http_domain
-        body = json.dumps({"channel": channel, "events": list(events)})
+        # As UTF-8: \uXXXX would be twice what is measured of an event.
+        body = json.dumps({"channel": channel, "events": list(events)}, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "Host": domain}
         # Signed for the API's own host, wherever the request goes.
         request = AWSRequest("POST", f"https://{domain}/event", data=body, headers=headers)
@@ -65,5 +67,8 @@ class EventsApi:
         answer = self.http.request("POST", url, body=body, headers=dict(request.headers))
         if answer.status != 200:  # noqa: PLR2004
             raise PublishError(answer.status, answer.data[:500].decode(errors="replace"))
-        failed = answer.json().get("failed", [])
-        return {failure["index"]: str(failure.get("errorMessage") or failure.get("message")) for failure in failed}
+        try:
+            failed = from_json(answer.data).get("failed", [])
+            return {failure["index"]: str(failure.get("errorMessage") or failure.get("message")) for failure in failed}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise PublishError(answer.status, f"the answer cannot be read: {error}") from error

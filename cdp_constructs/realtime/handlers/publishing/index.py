@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from correlation import about, carried_by, id_of
 
+from ..channels.lag import LagNote
 from ..channels.messages import UnpublishableError, channel_of, failures
 from .environment import Environment
 from .events_api import EventsApi, PublishError
@@ -29,8 +30,12 @@ LARGEST_EVENT = 240 * 1024
 # What one bad event among five can cause; anything else is about the whole request.
 MAYBE_ONE_EVENT = {400, 413}
 CHANNELS_AT_A_TIME = 8
+THROTTLED = 429
 
 api = EventsApi(Environment.read(), connections=CHANNELS_AT_A_TIME)
+lag = LagNote.read()
+# Kept from batch to batch: starting its threads would be a fifth of a batch's CPU.
+pool = ThreadPoolExecutor(CHANNELS_AT_A_TIME)
 
 
 @logger.inject_lambda_context
@@ -48,9 +53,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             with about(logger, carried_by(record)):
                 logger.warning("Unpublishable", message_id=record.message_id, reason=str(error))
             failed.append(record.message_id)
-    with ThreadPoolExecutor(CHANNELS_AT_A_TIME) as pool:
-        for unpublished in pool.map(publish_in_order, channels, channels.values()):
-            failed += unpublished
+    # One channel, the usual case, needs no other thread.
+    publish = map if len(channels) == 1 else pool.map
+    for unpublished in publish(publish_in_order, channels, channels.values()):
+        failed += unpublished
+    lag.see(record for records in channels.values() for record in records if record.message_id not in failed)
     return failures(failed)
 
 
@@ -74,6 +81,9 @@ def publish_in_order(channel: str, records: Sequence[SQSRecord]) -> list[str]:
             failed += publish_some(channel, some)
         except (PublishError, urllib3.exceptions.HTTPError) as error:
             logger.warning("Not published", channel=channel, reason=str(error), correlation_ids=ids_of(records[start:]))
+            if isinstance(error, PublishError) and error.status == THROTTLED:
+                # These are late already: they wait for the visibility timeout.
+                lag.write(0)
             # Later ones would overtake these, and would most likely fail, too.
             return failed + [record.message_id for record in records[start:]]
     return failed

@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the policy that lets the user connect or not, and who it is."""
     del context
     try:
-        claims = verified(token_in(event["headers"]), environment, keys)
+        claims = verified(token_in(event.get("headers") or {}), environment, keys)
     except UnauthorizedError as error:
         logger.warning("Refused", reason=str(error), ip=event["requestContext"]["identity"]["sourceIp"])
         return policy("nobody", "Deny", event["methodArn"], {})

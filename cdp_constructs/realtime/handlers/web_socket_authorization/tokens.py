@@ -1,5 +1,6 @@
 """Which tokens are accepted: signed by the user pool, current, and of one of the app clients."""
 
+import json
 from typing import Any
 
 import jwt
@@ -39,4 +40,16 @@ def verified(token: str, environment: Environment, keys: PublicKeys) -> dict[str
         raise UnauthorizedError("neither access token nor id token")
     if (claims.get("client_id") or claims.get("aud")) not in environment.client_ids:
         raise UnauthorizedError("another client")
+    _check_readable(claims)
     return claims
+
+
+def _check_readable(claims: dict[str, Any]) -> None:
+    """Check what API Gateway and the functions behind it read; a trigger of the user pool may add any claims."""
+    names = [claims.get(name, "") for name in ("username", "cognito:username")]
+    if not claims["sub"] or not all(isinstance(name, str) for name in names):
+        raise UnauthorizedError("no name of a user")
+    try:
+        json.dumps(claims, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise UnauthorizedError(f"claims that are no JSON: {error}") from None

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from correlation import about, carried_by, id_of
 
+from ..channels.lag import LagNote
 from ..channels.messages import UnpublishableError, channel_of, failures
 from .environment import Environment
 from .subscribers import Subscribers
@@ -31,6 +32,7 @@ CONNECTIONS_AT_A_TIME = 32
 LARGEST_MESSAGE = 128 * 1024
 
 subscribers = Subscribers(Environment.read(), connections=CONNECTIONS_AT_A_TIME)
+lag = LagNote.read()
 
 
 @logger.inject_lambda_context
@@ -60,6 +62,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
                 logger.warning("Subscribers not found", channel=channel, reason=str(error))
                 failed.update(message_id for message_id, _ in messages)
             log_published(channel, [message_id for message_id, _ in messages], failed, ids)
+    lag.see(record for record in map(SQSRecord, event["Records"]) if record.message_id not in failed)
     return failures(sorted(failed))
 
 

@@ -67,7 +67,7 @@ def shrink(data: bytes, content_type: str, pixels: int) -> Thumbnail:
     if scans > MOST_SCANS:
         raise UnreadableImageError("too-many-scans")
     try:
-        data, content_type = as_browsers_read(data, content_type, LARGEST_PROFILE)
+        data, content_type = as_browsers_read(data, content_type, LARGEST_PROFILE, MOST_PIXELS)
         # Some decoders take memory for all pixels as soon as they are opened.
         Image.MAX_IMAGE_PIXELS = (MOST_PIXELS_OF_A_SCAN if content_type == "image/jpeg" else MOST_PIXELS) // 2
         with Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:

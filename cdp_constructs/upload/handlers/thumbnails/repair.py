@@ -9,6 +9,7 @@ import zlib
 from PIL import Image
 from PIL.IcoImagePlugin import IcoFile
 
+from .bitmaps import as_pillow_reads
 from .segments import segments
 
 _END_OF_JPEG = b"\xff\xd9"
@@ -26,13 +27,14 @@ _DAMAGED = ("image file is truncated", "broken data stream", "unrecognized data 
 _LOADED_IN_PART = {"PNG", "GIF", "BMP"}
 
 
-def as_browsers_read(data: bytes, content_type: str, largest_profile: int) -> tuple[bytes, str]:
+def as_browsers_read(data: bytes, content_type: str, largest_profile: int, most_pixels: int) -> tuple[bytes, str]:
     """Return the image, with what can be corrected without guessing, and its type; what else is wrong with it stays.
 
     Args:
         data: The file.
         content_type: What it was uploaded as.
         largest_profile: A colour profile of a PNG that has more bytes is left out, whatever it unpacks to.
+        most_pixels: The pixels of a larger bitmap stay as they are.
     """
     if content_type == "image/vnd.microsoft.icon":
         frame = _largest_frame(data)
@@ -44,6 +46,8 @@ def as_browsers_read(data: bytes, content_type: str, largest_profile: int) -> tu
         # What is missing before the end becomes grey. A segment that is cut off belongs to a scan that is not there.
         whole = next((start for _, start, end in segments(data) if max(end, start + 4) > len(data)), len(data))
         return data[:whole] + _END_OF_JPEG, content_type
+    if content_type == "image/bmp":
+        return as_pillow_reads(data, most_pixels), content_type
     if content_type == "image/png" and data.startswith(_PNG):
         return _readable(data, largest_profile), content_type
     return data, content_type

@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         config.register_lambda_context(context)
     # What is kept is read again, and half a surrogate pair is no text of JSON.
     headers = {
-        name.lower(): as_bytes(value).decode(errors="backslashreplace")
+        as_bytes(name.lower()).decode(errors="backslashreplace"): as_bytes(value).decode(errors="backslashreplace")
         for name, value in event.get("headers", {}).items()
     }
     body = event.get("body") or ""

@@ -19,6 +19,7 @@ LARGEST_BODY = 256 * 1024
 # A message of SQS has at most 1 MiB; the rest is for headers.
 LARGEST_TEXT = 900_000
 LONGEST_ID = 128
+_FROM_BASE64URL = str.maketrans("-_", "+/")
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 # What Standard Webhooks recommends: https://github.com/standard-webhooks/standard-webhooks
 OLDEST_SECONDS = 300
@@ -73,10 +74,12 @@ def verify(
     if not given:
         raise RejectedError("no-signature")
     signed = _signed(sender, headers, raw, now)
+    # Standard Webhooks allows several signatures, while the sender changes its secret.
+    found = given.split() if sender.scheme == "standard-webhooks" else [given.strip()]
+    signatures = [_meant(sender, one) for one in found]
     for secret in secrets:
         for expected in _expected(sender, secret, signed):
-            # Standard Webhooks allows several signatures, while the sender changes its secret.
-            if any(hmac.compare_digest(as_bytes(one), expected.encode()) for one in given.split()):
+            if any(hmac.compare_digest(one, expected) for one in signatures):
                 return
     raise RejectedError("wrong-signature")
 
@@ -125,21 +128,42 @@ def _signed(sender: Sender, headers: Mapping[str, str], raw: bytes, now: float) 
     return b".".join((as_bytes(headers.get(sender.delivery_header, "")), moment.encode(), raw))
 
 
-def _expected(sender: Sender, secret: str, signed: bytes) -> Iterator[str]:
-    """Yield what the header says if this secret is the sender's."""
+def _meant(sender: Sender, given: str) -> bytes:
+    """Return the bytes that a signature in the header stands for, empty when it stands for none.
+
+    Senders write the same bytes in either case of hexadecimal digits, and base64 with or without padding.
+    """
     if sender.scheme == "shared-token":
-        yield secret
+        return as_bytes(given)
+    if not given.startswith(sender.signature_prefix):
+        return b""
+    written = given.removeprefix(sender.signature_prefix)
+    with contextlib.suppress(ValueError):
+        return binascii.unhexlify(written) if sender.signature_encoding == "hex" else _from_base64(written)
+    return b""
+
+
+def _expected(sender: Sender, secret: str, signed: bytes) -> Iterator[bytes]:
+    """Yield the bytes that the header stands for if this secret is the sender's."""
+    if sender.scheme == "shared-token":
+        yield secret.encode()
         return
     for key in _keys(secret) if sender.scheme == "standard-webhooks" else (secret.encode(),):
-        digest = hmac.new(key, signed, hashlib.sha256).digest()
-        yield sender.signature_prefix + (
-            digest.hex() if sender.signature_encoding == "hex" else base64.b64encode(digest).decode()
-        )
+        yield hmac.new(key, signed, hashlib.sha256).digest()
 
 
 def _keys(secret: str) -> Iterator[bytes]:
     """Yield the keys that a Standard Webhooks secret may mean: base64, usually after ``whsec_``, or the text itself."""
-    encoded = secret.removeprefix("whsec_")
-    with contextlib.suppress(binascii.Error, ValueError):
-        yield base64.b64decode(encoded, validate=True)
+    with contextlib.suppress(ValueError):
+        yield _from_base64(secret.removeprefix("whsec_"))
     yield secret.encode()
+
+
+def _from_base64(text: str) -> bytes:
+    """Decode base64 or base64url, padded or not.
+
+    Raises:
+        ValueError: for other text.
+    """
+    unpadded = text.rstrip("=").translate(_FROM_BASE64URL)
+    return base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)

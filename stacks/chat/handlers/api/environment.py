@@ -18,6 +18,8 @@ class Environment:
     table_name: str
     limits: Mapping[str, int]
     """The most that one user may do in a span of the clock, by ``Budget``."""
+    max_delivery_lag: float | None
+    """Seconds within which what is accepted has to be seen; None for any time."""
     realtime: Mapping[str, Any]
     """Where clients find the live channels."""
     upload_function: str
@@ -37,6 +39,7 @@ class Environment:
             log_regions=tuple(os.environ["LOG_REGIONS"].split(",")),
             table_name=os.environ["TABLE_NAME"],
             limits=from_json(os.environ["LIMITS"]),
+            max_delivery_lag=float(os.environ["MAX_DELIVERY_LAG"]) if "MAX_DELIVERY_LAG" in os.environ else None,
             realtime=from_json(os.environ["REALTIME"]),
             upload_function=os.environ["UPLOAD_FUNCTION"],
             signing_functions=from_json(os.environ["SIGNING_FUNCTIONS"]),

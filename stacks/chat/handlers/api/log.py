@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..domain.messages import Message
+from .admission import Admission
 from .budgets import Budgets
 from .log_items import LogItems
 from .log_writes import tries
@@ -34,9 +35,10 @@ class RoomLog:
         regions: Sequence[str],
         budgets: Budgets,
         *,
+        admission: Admission | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.items = LogItems(table, region, regions, budgets)
+        self.items = LogItems(table, region, regions, budgets, admission or Admission(region, None))
         self._pause = pause
         self.region = region
 
@@ -69,6 +71,7 @@ class RoomLog:
             RoomNotFoundError: when the author is not in the room, so also when there is none; nothing was stored.
             RoomBusyError: when other writers were faster every time.
             BudgetExceededError: when the author has written as much as one user may; nothing was stored.
+            DeliveryLateError: when what was accepted is not delivered in time; nothing was stored.
         """
         identity = message_id(room, author, client_message_id)
         for _ in tries(self._pause):
@@ -78,6 +81,7 @@ class RoomLog:
                 if stored is not None:
                     return stored, False
                 continue  # another Region has it, and the message itself is still on its way here
+            self.items.admission.check()
             now = datetime.now(UTC)
             message = Message(
                 room=room,

@@ -8,6 +8,7 @@ from ..domain import table as keys
 from ..domain.changes import Change, place_of
 from ..domain.entries import Position
 from ..domain.messages import Message
+from .admission import Admission
 from .budgets import Budget, Budgets
 from .log_writes import append, put_new
 
@@ -29,10 +30,14 @@ class LogItems:
         region: The Region whose log is written here.
         regions: The Regions whose logs are read, this one included.
         budgets: Count the messages of authors.
+        admission: Knows whether what is accepted here is delivered in time.
     """
 
-    def __init__(self, table: "Table", region: str, regions: Sequence[str], budgets: Budgets) -> None:
+    def __init__(
+        self, table: "Table", region: str, regions: Sequence[str], budgets: Budgets, admission: Admission
+    ) -> None:
         self.table = table
+        self.admission = admission
         self._budgets = budgets
         self._region = region
         self._regions = tuple(regions)
@@ -47,12 +52,19 @@ class LogItems:
         """
         member, head = keys.member_key(room, author), keys.head_key(room, self._region)
         note_of = {region: keys.note_key(room, region, message) for region in self._regions}
-        found = keys.get_many(self.table, [member, head, *note_of.values()])
+        found = self.read_admitting([member, head, *note_of.values()])
         if not rooms.lets_in(found.get(member)):
             raise rooms.RoomNotFoundError
         # A Region that did not accept the message can have a note of what was done to it.
         notes = {region: found[key] for region, key in note_of.items() if "sequence" in found.get(key, {})}
         return found.get(head), notes
+
+    def read_admitting(self, wanted: Iterable[keys.Key]) -> dict[keys.Key, keys.Item]:
+        """Read items, and with them whether delivery is late, when that is not known."""
+        more = self.admission.to_read()
+        found = keys.get_many(self.table, [*wanted, *more])
+        self.admission.learn(more, found)
+        return found
 
     def notes(self, room: str, messages: Iterable[str]) -> dict[str, Notes]:
         """Return by id what the Regions note of messages."""

@@ -98,6 +98,7 @@ class MessageChanges:
             TooManyChangesError: when the message has as many changes as it can have.
             BudgetExceededError: when the user has changed as much as one user may.
             RoomBusyError: when others were faster every time; nothing was changed.
+            DeliveryLateError: when what was accepted is not delivered in time; nothing was changed.
         """
         identity = change_id(room, user, wish.client_change_id)
         for _ in tries(self._pause):
@@ -112,6 +113,7 @@ class MessageChanges:
                 raise MessageDeletedError
             if _changes_nothing(wish, user, current(found, notes)):
                 return current(found, notes), False
+            self._items.admission.check()
             change = self._next(found, head, notes, author=user, identity=identity, wish=wish)
             note = noted(change, notes.get(self._region, {}))
             if len(note.get("edits", [])) > MOST_EDITS or len(note.get("reactions", {})) > MOST_REACTIONS:
@@ -128,7 +130,7 @@ class MessageChanges:
         head = keys.head_key(room, keys.change_log(self._region))
         note_of = {region: keys.note_key(room, region, message) for region in self._regions}
         markers = [keys.change_marker_key(room, region, identity) for region in self._regions]
-        found = keys.get_many(self._items.table, [member, here, head, *note_of.values(), *markers])
+        found = self._items.read_admitting([member, here, head, *note_of.values(), *markers])
         if not rooms.lets_in(found.get(member)):
             raise rooms.RoomNotFoundError
         notes = {region: found[key] for region, key in note_of.items() if key in found}

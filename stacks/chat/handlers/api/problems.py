@@ -1,16 +1,19 @@
 """What clients are told when something is not done: status, text, and when to call again."""
 
+import os
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
 from ..domain.creators import CreatorStaysError, NotCreatorError
 from ..domain.rooms import LARGEST_ROOM, RoomChangedError, RoomFullError, RoomNotFoundError
 from .accounts import AccountDeletedError
+from .admission import DeliveryLateError
 from .attachments import AttachmentNotFoundError, UploadRefusedError
 from .budgets import BudgetExceededError
 from .deletion import DeletionUnfinishedError
@@ -21,6 +24,7 @@ from .reading import MarkerBusyError
 from .user_pool import TokenRefusedError, UserPoolUnavailableError
 
 logger = Logger(child=True)
+metrics = Metrics()
 
 PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
     RoomNotFoundError: (
@@ -52,6 +56,7 @@ PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str | None]] = {
     MarkerBusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "the marker was being written by others; call again"),
     UploadRefusedError: (HTTPStatus.BAD_REQUEST, None),
     BudgetExceededError: (HTTPStatus.TOO_MANY_REQUESTS, None),
+    DeliveryLateError: (HTTPStatus.TOO_MANY_REQUESTS, None),
     AccountDeletedError: (HTTPStatus.UNAUTHORIZED, "the account was deleted"),
     DeletionUnfinishedError: (HTTPStatus.SERVICE_UNAVAILABLE, "there are rooms left to leave; call again"),
     TokenRefusedError: (HTTPStatus.UNAUTHORIZED, "the user pool does not accept this token; send an access token"),
@@ -86,11 +91,20 @@ def explain(error: Exception) -> Response[Any]:
     if isinstance(error, RequestValidationError):
         text = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
     headers: dict[str, str | list[str]] = {}
-    if isinstance(error, BudgetExceededError):
+    if isinstance(error, DeliveryLateError):
+        _count_refused_post()
+    if isinstance(error, BudgetExceededError | DeliveryLateError):
         headers["Retry-After"] = str(error.retry_after)
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
     return _answer(status, text or str(error), headers)
+
+
+def _count_refused_post() -> None:
+    """Count it at once: other requests have no metrics, so none waits for the end of the request."""
+    metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+    metrics.add_metric(name="RefusedPosts", unit=MetricUnit.Count, value=1)
+    metrics.flush_metrics()
 
 
 def _answer(status: HTTPStatus, text: str, headers: dict[str, str | list[str]]) -> Response[Any]:

@@ -3,6 +3,7 @@
 from ..domain.presence import RoomPresence
 from ..domain.table import connect
 from .accounts import Accounts
+from .admission import Admission
 from .attachment_search import AttachmentSearch
 from .attachments import Attachments
 from .budgets import Budgets
@@ -18,7 +19,8 @@ region = environment.region
 table = connect(environment.table_name)
 accounts = Accounts(table)
 budgets = Budgets(table, region, environment.limits)
-log = RoomLog(table, region, environment.log_regions, budgets)
+admission = Admission(region, environment.max_delivery_lag)
+log = RoomLog(table, region, environment.log_regions, budgets, admission=admission)
 history = History(log.items, environment.log_regions)
 changes = MessageChanges(log.items, region, environment.log_regions, budgets)
 markers = ReadMarkers(table, region, environment.log_regions)

@@ -25,7 +25,15 @@ _THROTTLED = 0.1
 
 def connect(table_name: str) -> "Table":
     """Return this Region's replica of the table. Calls end within the API's own time limit."""
-    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
+    config = Config(
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "max_attempts": 3},
+        # An eighth of a call's CPU: DynamoDB validates parameters too, and botocore would put its own name for itself
+        # together again for each request.
+        parameter_validation=False,
+        user_agent=f"Boto3/{boto3.__version__} cdp-constructs/chat",
+    )
     return boto3.resource("dynamodb", config=config).Table(table_name)
 
 
@@ -52,6 +60,11 @@ def account_key(user: str) -> Key:
 def budget_key(user: str, budget: str, region: str, span: int) -> Key:
     """Key of the counter of what a user did in a span of the clock in one Region. Only that Region writes it."""
     return f"USER#{user}", f"BUDGET#{budget}#{region}#{span}"
+
+
+def lag_key(region: str) -> Key:
+    """Key of the note that a Region's live events are late; ``RealtimeChannels`` writes it."""
+    return f"DELIVERY#{region}", "LAG"
 
 
 def read_key(user: str, room: str, region: str) -> Key:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
@@ -59,10 +60,19 @@ def entries_of(change: Change, rooms: RoomChannels) -> list[Entry]:
     for channel, event in _EVENTS[change.kind](change, rooms):
         accepted_in = _region_of(event) or rooms.region
         attributes = {"kind": event.kind, "room": change.room, "region": accepted_in, "channel": channel}
+        # How late another Region's messages are also depends on the replication, which refusing posts would not change.
+        if isinstance(event, MessageEvent | ChangeEvent) and accepted_in == rooms.region:
+            attributes["sent_at"] = str(_milliseconds(event))
         if traceparent := change.traceparent:
             attributes[TRACEPARENT] = traceparent
         entries.append(Entry(change.position, to_json(event), attributes))
     return entries
+
+
+def _milliseconds(event: MessageEvent | ChangeEvent) -> int:
+    """Return when this Region accepted what an event tells of."""
+    at = event.message.posted_at if isinstance(event, MessageEvent) else event.change.changed_at
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def _region_of(event: Event) -> str | None:

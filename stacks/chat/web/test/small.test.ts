@@ -99,6 +99,8 @@ describe("files and texts", () => {
     expect(fileProblem({ type: "image/png", size: 10 })).toBeUndefined();
     expect(fileProblem({ type: "image/png", size: 11_000_000 })).toBe("fileTooLarge");
     expect(fileProblem({ type: "application/x-msdownload", size: 10 })).toBe("fileType");
+    for (const type of ["image/bmp", "image/x-icon", "image/vnd.microsoft.icon"])
+      expect(fileProblem({ type, size: 10 })).toBeUndefined();
   });
 
   it("are measured in bytes", () => {

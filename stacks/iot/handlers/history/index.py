@@ -3,6 +3,7 @@
 The answer has its state now, and its last minutes, each from one layer: exact up to the last load, live after it.
 """
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,13 +21,16 @@ MOST_MINUTES = 7 * 24 * 60
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer for one thing; a mistake of the caller is answered with ``{"error"}``."""
     del context
-    thing, minutes = event.get("thing"), event.get("minutes", 60)
+    asked = event if isinstance(event, dict) else {}
+    thing, minutes = asked.get("thing"), asked.get("minutes", 60)
     if (
         not isinstance(thing, str)
         or not 0 < len(thing) <= LONGEST_NAME
+        # Half a surrogate pair is no key of DynamoDB.
+        or not thing.isprintable()
         or not isinstance(minutes, int)
         or not 1 <= minutes <= MOST_MINUTES
     ):
@@ -44,5 +48,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _minute(window: Window) -> dict[str, Any]:
-    means = {name: round(total.mean, 3) for name, total in window.measures.items()}
+    # Measures of 1.7e308 have an infinite sum, which JSON cannot hold.
+    means = {
+        name: round(total.mean, 3) if math.isfinite(total.mean) else None for name, total in window.measures.items()
+    }
     return {"start": window.start.isoformat(), "messages": window.messages, "layer": window.layer, **means}

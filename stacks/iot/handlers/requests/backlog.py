@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 from pydantic import BaseModel
+from pydantic_core import from_json
 
 _TIMEOUT_SECONDS = 5
 _COMMENTS = 100
@@ -98,4 +99,4 @@ class Backlog:
             return None
         if answer.status not in _SUCCESS:
             raise RuntimeError(f"Backlog answers {method} {path} with {answer.status}")
-        return answer.json()
+        return from_json(answer.data, allow_inf_nan=False)

@@ -243,7 +243,8 @@ class Browser:
     def ask(self, method: str, url: str, **headers: str) -> httpx.Response:
         local = httpx.URL(self._cloud.browser_url(url))
         address = f"{self._cloud.endpoint}{local.raw_path.decode()}"
-        return httpx.request(method, address, headers={"Host": local.netloc.decode(), **headers})
+        # The first request to a function waits for its start.
+        return httpx.request(method, address, headers={"Host": local.netloc.decode(), **headers}, timeout=60)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.ask("GET", f"{SHOP}{path}", **headers)

@@ -143,6 +143,9 @@ class Site:
     def get(self, url: str, **options: Any) -> httpx.Response:
         return httpx.get(self._cloud.viewer_url(url), **options)
 
+    def viewer_url(self, path: str) -> str:
+        return self._cloud.viewer_url(f"{self.url}/{path}")
+
     def signer(self) -> CloudFrontSigner:
         return CloudFrontSigner(self.outputs["Key"], FIRST_SIGN)
 

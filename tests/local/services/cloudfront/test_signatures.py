@@ -114,6 +114,35 @@ def test_signed_cookies(site: Site) -> None:
     assert site.get(f"{site.url}/other.jpg", headers=cookie_header(cookies)).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        ['prefs={"theme":"dark"}'],
+        ["flag"],
+        ["flag="],
+        ["=nameless"],
+        ["a=b=c", 'quoted="x; y"', "list=[1,2]", "name@x/y=1"],
+        ["CloudFront=1", "CloudFront-=1", "cloudfront-policy=1"],
+        ["", " ", "é=ü".encode().decode("latin-1")],
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("position", ["before", "after", "around"])
+def test_signed_cookies_stand_beside_any_others(site: Site, others: list[str], position: str) -> None:
+    policy = site.custom(f"{site.url}/private/*")
+    signed = site.signer().generate_presigned_url(f"{site.url}/private/", policy=policy)
+    cookies = [f"CloudFront-{name}={value}" for name, value in httpx.URL(signed).params.items()]
+    sent = {"before": [*others, *cookies], "after": [*cookies, *others], "around": [*others, *cookies, *others]}[
+        position
+    ]
+    header = [(b"Cookie", "; ".join(sent).encode("latin-1"))]
+    answer = httpx.get(site.viewer_url("private/cat.jpg"), headers=header)
+    assert (answer.status_code, answer.text) == (200, "private/cat.jpg")
+    # It was the signature that opened it.
+    bare = httpx.get(site.viewer_url("private/cat.jpg"), headers=[(b"Cookie", "; ".join(others).encode("latin-1"))])
+    assert bare.status_code == 403
+
+
 def cookie_header(cookies: dict[str, str]) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
 

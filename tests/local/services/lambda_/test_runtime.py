@@ -28,7 +28,7 @@ def functions(stacks: Any) -> dict[str, str]:
         "Timeout": 30,
         "Role": {"Fn::GetAtt": ["Role", "Arn"]},
     }
-    at_start = {**common, "Code": {"ZipFile": AT_START.replace("MODULE", "hypercorn")}}
+    at_start = {**common, "Code": {"ZipFile": AT_START.replace("MODULE", "uvicorn")}}
     template = {
         "Parameters": {"Layer": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": POWERTOOLS}},
         "Resources": {
@@ -57,7 +57,7 @@ def test_what_the_runtime_has_is_imported(cloud: LocalCloud, functions: dict[str
 
 
 @pytest.mark.parametrize(
-    "module", ["ministack", "hypercorn", "yaml", "typer", "pytest", "cdp_constructs", "aws_cdk", "httpx", "PIL"]
+    "module", ["ministack", "uvicorn", "yaml", "typer", "pytest", "cdp_constructs", "aws_cdk", "httpx", "PIL"]
 )
 @pytest.mark.parametrize("function", ["Plain", "Layered"])
 def test_nothing_else_of_the_environment_is_imported(
@@ -78,4 +78,4 @@ def test_what_the_layer_of_powertools_has_comes_with_it(
 def test_a_module_that_is_missing_at_the_start_is_named_as_on_aws(cloud: LocalCloud, functions: dict[str, str]) -> None:
     answer = imported(cloud, functions["AtStart"], "json")
     assert answer["errorType"] == "Runtime.ImportModuleError"
-    assert answer["errorMessage"] == "Unable to import module 'index': No module named 'hypercorn'"
+    assert answer["errorMessage"] == "Unable to import module 'index': No module named 'uvicorn'"

@@ -144,6 +144,21 @@ def test_a_topic_delivers_to_a_queue_of_another_region_when_its_policy_allows(
     assert Queues(cloud, OREGON, eventually).bodies(far) == ["far"]
 
 
+@pytest.mark.parametrize("subject", ["a\nb", "a\r\nBcc: b", "\x00", "a\x7f", "\x85", "a\u2028b", "x" * 100])
+def test_a_subject_that_could_end_a_header_is_refused(cloud: LocalCloud, fanout: dict[str, str], subject: str) -> None:
+    sns = cloud.client("sns", region=TOKYO)
+    with pytest.raises(sns.exceptions.InvalidParameterException, match="Subject"):
+        sns.publish(TopicArn=fanout["Topic"], Message="m", Subject=subject)
+
+
+def test_any_other_subject_is_delivered(cloud: LocalCloud) -> None:
+    sns = cloud.client("sns", region=TOKYO)
+    topic = sns.create_topic(Name="subjects")["TopicArn"]
+    for subject in ("x" * 99, "件名: 新着", "a\u00a0b"):
+        assert sns.publish(TopicArn=topic, Message="m", Subject=subject)["MessageId"]
+    sns.delete_topic(TopicArn=topic)
+
+
 def test_a_queue_refuses_who_is_not_allowed(cloud: LocalCloud, fanout: dict[str, str]) -> None:
     iam = cloud.client("iam")
     iam.create_user(UserName="nobody")

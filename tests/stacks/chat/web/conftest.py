@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import App
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, waiting
@@ -20,23 +19,13 @@ from demo.chat.people import Person, sign_up
 from demo.chat.site import DOMAIN, open_site
 from demo.chat.system import Chat
 from stacks.chat import system
+from tests.browsers import open_browser
 
 # `make test` validates the templates and runs the packs; here only browsers judge.
 os.environ.setdefault("CDK_VALIDATION", "false")
 
 ROOT = Path(__file__).parents[4]
 AXE = ROOT / "stacks/chat/web/node_modules/axe-core/axe.min.js"
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOME, AWAY = "ap-northeast-1", "us-west-2"
 PASSWORD = "Correct-horse-9-battery"
 # A busy machine is slow, and functions that make thumbnails start cold; nothing waits longer than it must.
@@ -216,9 +205,8 @@ def site(local_cloud: LocalCloud, chat: Chat) -> str:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    with ExitStack() as ending:
-        playwright = ending.enter_context(sync_playwright())
-        yield ending.enter_context(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS))
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -29,6 +29,11 @@ def user_of(router: APIGatewayHttpRouter) -> str:
     return str(claims["sub"])
 
 
+def arrival_of(router: APIGatewayHttpRouter) -> float:
+    """Return when API Gateway received the request, in epoch seconds."""
+    return router.current_event.request_context.time_epoch / 1000
+
+
 def traceparent_of(router: APIGatewayHttpRouter) -> str:
     """Return the W3C Trace Context of the request, which the function has validated or started."""
     return str(router.current_event.headers[TRACEPARENT])

@@ -12,7 +12,7 @@ from ...domain import rooms
 from .. import service
 from ..message_changes import Wish
 from ..models import Edit, Identifier, Reaction
-from .caller import Answer, Room, traceparent_of, user_of
+from .caller import Answer, Room, arrival_of, traceparent_of, user_of
 
 logger = Logger(child=True)
 router = APIGatewayHttpRouter()
@@ -49,6 +49,7 @@ def react(room: Room, message: MessageId, body: Reaction) -> Answer:
 def _apply(room: str, message: str, wish: Wish) -> Answer:
     """Answer with the message as it is then: 201 when this call changed it, 200 when nothing was left to change."""
     wish = replace(wish, traceparent=traceparent_of(router))
+    service.admission.check(arrival_of(router))
     state, new = service.changes.apply(room, user_of(router), message, wish)
     logger.info("Message changed" if new else "Nothing was left to change", room=room, changed=message, by=wish.kind)
     return state, HTTPStatus.CREATED if new else HTTPStatus.OK

@@ -15,7 +15,7 @@ from .. import service
 from ..models import Identifier, NewMessage, Reading
 from ..ordering import Cursor, parse_cursor
 from . import notifications
-from .caller import Answer, Limit, Room, traceparent_of, user_of
+from .caller import Answer, Limit, Room, arrival_of, traceparent_of, user_of
 
 logger = Logger(child=True)
 router = APIGatewayHttpRouter()
@@ -26,6 +26,7 @@ CursorText = Annotated[str, Query(max_length=1024)]
 @router.post("/rooms/<room>/messages")
 def post_message(room: Room, body: NewMessage) -> Answer:
     """Post a message: 201 when this call stored it, 200 when it was stored before."""
+    service.admission.check(arrival_of(router))
     message, new = service.log.append(
         room,
         user_of(router),

@@ -2,7 +2,17 @@
 
 export const LARGEST_FILE = 10 * 1024 * 1024;
 export const MOST_FILES = 10;
-export const FILE_TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf"];
+// Browsers have two names for icons; the back end knows both.
+export const FILE_TYPES = [
+  "image/jpeg",
+  "image/png",
+  "image/gif",
+  "image/webp",
+  "image/bmp",
+  "image/vnd.microsoft.icon",
+  "image/x-icon",
+  "application/pdf",
+];
 export const LONGEST_TEXT = 4096;
 
 export type FileProblem = "fileTooLarge" | "fileType";

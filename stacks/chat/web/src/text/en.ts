@@ -169,7 +169,7 @@ export const en = {
   errorSearchEmpty: "Enter what you look for, or choose a person or a day.",
 
   fileTooLarge: "{name} is larger than 10 MB.",
-  fileType: "{name}: only JPEG, PNG, GIF, WebP and PDF files can be sent.",
+  fileType: "{name}: only JPEG, PNG, GIF, WebP, BMP, ICO and PDF files can be sent.",
   tooManyFiles: "Ten files at most go with one message.",
   uploading: "Uploading {name}",
   uploaded: "{name} is uploaded",

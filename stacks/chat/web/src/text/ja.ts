@@ -170,7 +170,7 @@ export const ja: Strings = {
   errorSearchEmpty: "検索する言葉を入力するか、送信者または日付を選んでください。",
 
   fileTooLarge: "{name} は 10 MB を超えています。",
-  fileType: "{name}: 送れるのは JPEG、PNG、GIF、WebP、PDF だけです。",
+  fileType: "{name}: 送れるのは JPEG、PNG、GIF、WebP、BMP、ICO、PDF だけです。",
   tooManyFiles: "添付は10件までです。",
   uploading: "{name} をアップロード中",
   uploaded: "{name} をアップロードしました",

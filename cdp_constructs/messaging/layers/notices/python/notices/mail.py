@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from notices.texts import one_line
+
 _LONGEST_SUBJECT = 150
 
 
@@ -50,7 +52,7 @@ _WORDS = {
 def subject(language: str, title: str, count: int) -> str:
     """Return one line that says what there is."""
     words = _WORDS[language]
-    line = (words.one if count == 1 else words.many).format(title=_one_line(title), count=count)
+    line = (words.one if count == 1 else words.many).format(title=one_line(title), count=count)
     return line if len(line) <= _LONGEST_SUBJECT else line[: _LONGEST_SUBJECT - 1] + "…"
 
 
@@ -87,8 +89,3 @@ def compose(language: str, notices: Sequence[dict[str, Any]], count: int, *, pro
         f'<a href="{html.escape(unsubscribe)}">{words.stop}</a></p></body></html>'
     )
     return Mail(subject(language, str(newest["title"]), count), text, page)
-
-
-def _one_line(text: str) -> str:
-    """Return text that cannot end a header."""
-    return " ".join(text.split())

@@ -1,32 +1,14 @@
-"""IAM: a policy document is parsed once, and not for each request that it is evaluated for.
-
-MiniStack parses all policies of the caller twice for each request: for the decision, and for the caller's ARN, which
-needs none of them. With the policies of a topic, a queue and a key that is a fifth of what a request costs.
-"""
+"""IAM: the caller of a request is named without reading the caller's policies, which MiniStack parses to do so."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.patch import patch
 
 _iam_evaluator: Any = ministack.module("core.iam_evaluator", "CredentialResolutionError", "resolve_credential")
 _responses: Any = ministack.module("core.responses", "_account_from_sts_session")
 _router: Any = ministack.module("core.router", "extract_access_key_id")
-
-_CACHED = 1024
-
-
-@replace("ministack.core.iam_evaluator:parse_policy_document")
-def _parse_once(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Cache what policies say; they are replaced, never changed."""
-    parse_text = lru_cache(_CACHED)(original)
-
-    def parse(document: str | dict[str, Any]) -> Any:
-        return parse_text(document) if isinstance(document, str) else original(document)
-
-    return parse
 
 
 @patch("ministack.core.iam_evaluator:request_caller_arn")

@@ -1,0 +1,1 @@
+"""CloudFormation: names, descriptions and other texts that AWS refuses are refused here, at creation and update."""

@@ -1,0 +1,4 @@
+"""The functions of AWS IoT SQL.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
+"""
