@@ -12,7 +12,6 @@ __all__ = [
     "AssemblyError",
     "FileAsset",
     "ImageAsset",
-    "ImageAsset",
     "StackArtifact",
     "read_assembly",
     "select",
