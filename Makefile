@@ -67,7 +67,7 @@ $(WEB_BUILT): $(WEB_TOOLS) $(WEB_SOURCES)
 	@touch $@
 
 lock: ## resolve the dependencies anew into the lock files (versions and hashes only)
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra analytics --extra local --extra testing --group dev --universal --upgrade \
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra analytics --extra local --extra servers --extra testing --group dev --universal --upgrade \
 		--generate-hashes --no-emit-index-url --no-header --annotation-style line -o requirements/dev.lock
 	echo pillow | $(BIN)/uv pip compile --quiet - --constraint requirements/dev.lock $(PILLOW_TARGET) --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements/pillow-layer.lock
@@ -75,6 +75,7 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 		--no-emit-index-url --no-header --no-annotate -o requirements/web-push-layer.lock
 	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
 	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
+	$(call server_pins,servers) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/servers.txt
 	printf 'cyclonedx-bom\npip-audit\n' | $(SERVER_LOCK) --upgrade -o $(SUPPLY_CHAIN_LOCK)
 
 # What `cdp local install` installs: an extra of this project, without the project and its client part.

@@ -1,6 +1,6 @@
 """Reads a cloud assembly, the folder that `cdk synth` writes."""
 
-from cdp_constructs.assembly.assets import FileAsset
+from cdp_constructs.assembly.assets import FileAsset, ImageAsset
 from cdp_constructs.assembly.errors import AssemblyError
 from cdp_constructs.assembly.reading import read_assembly
 from cdp_constructs.assembly.selection import select
@@ -11,6 +11,7 @@ __all__ = [
     "DEFAULT_REGION",
     "AssemblyError",
     "FileAsset",
+    "ImageAsset",
     "StackArtifact",
     "read_assembly",
     "select",

@@ -1,6 +1,6 @@
 """The assets of a stack: files that it expects in buckets, and container images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from cdp_constructs.assembly.errors import AssemblyError
 from cdp_constructs.assembly.files import load, part
 
-__all__ = ["AssetManifest", "FileAsset"]
+__all__ = ["AssetManifest", "FileAsset", "ImageAsset"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,31 @@ class FileAsset:
     bucket: str
     key: str
     region: str
+
+
+@dataclass(frozen=True)
+class ImageAsset:
+    """A container image that a stack expects in a registry.
+
+    Attributes:
+        label: How the app names it.
+        source: Folder that it is built from, the build context; None when a command or a file makes the image.
+        dockerfile: Path of the Dockerfile in it.
+        arguments: Values of `ARG`.
+        names: The names under which templates use it, `<repository>:<tag>`, one for each place it is pushed to.
+    """
+
+    label: str
+    source: Path | None
+    dockerfile: str
+    arguments: Mapping[str, str]
+    names: Sequence[str]
+
+
+def _resolved(text: str, account: str, region: str) -> str:
+    for name, value in (("Partition", "aws"), ("AccountId", account), ("Region", region)):
+        text = text.replace(f"${{AWS::{name}}}", value)
+    return text
 
 
 @dataclass(frozen=True)
@@ -51,9 +76,7 @@ class AssetManifest:
         """
 
         def resolve(text: str) -> str:
-            for name, value in (("Partition", "aws"), ("AccountId", account), ("Region", region)):
-                text = text.replace(f"${{AWS::{name}}}", value)
-            return text
+            return _resolved(text, account, region)
 
         for asset in self._content().get("files", {}).values():
             source = asset["source"]
@@ -71,14 +94,24 @@ class AssetManifest:
                     region=resolve(destination.get("region", region)),
                 )
 
-    def images(self) -> Iterator[str]:
-        """Yield the display names of the container images.
+    def images(self, account: str, region: str) -> Iterator[ImageAsset]:
+        """Yield the container images, for a stack of the account and the Region.
 
         Raises:
             AssemblyError: the manifest is missing or outside of the assembly.
         """
         for image_id, image in self._content().get("dockerImages", {}).items():
-            yield image.get("displayName", image_id)
+            source = image.get("source", {})
+            yield ImageAsset(
+                label=image.get("displayName", image_id),
+                source=(self.folder / source["directory"]).resolve() if "directory" in source else None,
+                dockerfile=source.get("dockerFile", "Dockerfile"),
+                arguments=source.get("dockerBuildArgs", {}),
+                names=tuple(
+                    _resolved(f"{place['repositoryName']}:{place['imageTag']}", account, region)
+                    for place in image.get("destinations", {}).values()
+                ),
+            )
 
     def _content(self) -> Mapping[str, Any]:
         return load(part(self.folder, self.file))

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.assembly.assets import AssetManifest, FileAsset
+from cdp_constructs.assembly.assets import AssetManifest, FileAsset, ImageAsset
 
 __all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "StackArtifact"]
 
@@ -54,9 +54,9 @@ class StackArtifact:
         return tuple(file for manifest in self.asset_manifests for file in manifest.files(self.account, self.region))
 
     @cached_property
-    def docker_images(self) -> Sequence[str]:
-        """Display names of container images that it expects in a registry."""
-        return tuple(image for manifest in self.asset_manifests for image in manifest.images())
+    def images(self) -> Sequence[ImageAsset]:
+        """Container images that it expects in a registry."""
+        return tuple(image for manifest in self.asset_manifests for image in manifest.images(self.account, self.region))
 
     def template(self) -> dict[str, Any]:
         """Return the template as CloudFormation sees it."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
-from cdp_constructs.local.clients import calls, devices, faults, notices, routing, schedules, viewers
+from cdp_constructs.local.clients import calls, devices, faults, notices, routing, schedules, servers, viewers
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients, Credentials
 from cdp_constructs.local.clients.devices import MqttEndpoint
@@ -214,6 +214,7 @@ class LocalCloud:
         """
         return deploy(
             self._clients,
+            self._administration,
             Path(assembly),
             stacks=stacks,
             parameters=parameters,
@@ -290,6 +291,34 @@ class LocalCloud:
                 change its status.
         """
         return routing.check_health(self._administration, times)
+
+    def kill_task(self, task: str) -> int:
+        """Kill the processes of an ECS task, by its ARN, as a crash does, and return how many containers it had."""
+        return servers.kill_task(self._administration, task)
+
+    def cache_certificate_authority(self) -> str:
+        """Return the certificate of the CA of caches, as PEM: one of Amazon's public ones on AWS."""
+        return servers.cache_certificate_authority(self._administration)
+
+    def database_certificate_authority(self) -> str:
+        """Return the certificate of the CA of database servers, as PEM: the bundle of Amazon RDS on AWS."""
+        return servers.database_certificate_authority(self._administration)
+
+    def kill_cache(self, address: str) -> None:
+        """Kill the primary server of an ElastiCache cache, by its primary address, as a crash does."""
+        servers.kill_cache(self._administration, address)
+
+    def kill_database(self, instance: str) -> None:
+        """Kill the server of an RDS instance, by its ARN, as a crash does."""
+        servers.kill_database(self._administration, instance)
+
+    def check_targets(self, times: int = 1) -> dict[str, str]:
+        """Make the health checks of load balancers' targets at once, and return how each stands.
+
+        Args:
+            times: 1 to 10 times, one after the other; the thresholds of the target group say how many change a status.
+        """
+        return servers.check_targets(self._administration, times)
 
     def stop(self) -> None:
         """Stop the server that `start` started and remove everything it wrote; a second call does nothing."""

@@ -80,8 +80,14 @@ def test_assets_name_their_bucket_in_the_region_of_the_stack(writer: AssemblyWri
 
 
 def test_container_images_are_named(writer: AssemblyWriter) -> None:
-    writer.stack("Web", QUEUE, docker_images={"abc": {"displayName": "Web/Image"}})
-    assert read_assembly(writer.folder)[0].docker_images == ("Web/Image",)
+    place = {"repositoryName": "cdk-assets-${AWS::AccountId}-${AWS::Region}", "imageTag": "abc"}
+    source = {"directory": "asset.abc", "dockerFile": "web.Dockerfile", "dockerBuildArgs": {"VERSION": "3"}}
+    image = {"displayName": "Web/Image", "source": source, "destinations": {"current": place}}
+    writer.stack("Web", QUEUE, docker_images={"abc": image, "def": {"source": {"executable": ["make-image"]}}})
+    built, made = read_assembly(writer.folder)[0].images
+    assert (built.label, built.source, built.dockerfile) == ("Web/Image", writer.folder / "asset.abc", "web.Dockerfile")
+    assert (built.arguments, built.names) == ({"VERSION": "3"}, ("cdk-assets-000000000000-us-east-1:abc",))
+    assert (made.label, made.source) == ("def", None)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,7 @@ def test_a_manifest_of_assets_is_needed_by_its_own_stack_only(writer: AssemblyWr
     writer.stack("Data", QUEUE)
     (writer.folder / "Web.assets.json").unlink()
     (data,) = select(read_assembly(writer.folder), ["Data"])
-    assert (data.assets, data.docker_images) == ((), ())
+    assert (data.assets, data.images) == ((), ())
     (web,) = select(read_assembly(writer.folder), ["Web"])
     with pytest.raises(AssemblyError, match=r"Web\.assets\.json does not exist"):
         _ = web.assets

@@ -50,7 +50,23 @@ _EXECUTED_IN_PART = {
     "count as healthy": "Route53::HealthCheck",
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
-    "only targets that are functions are called": "ElasticLoadBalancingV2::TargetGroup",
+    "image assets on Python or Node.js run as processes of this machine and on its versions; images of registries are "
+    "refused; limits of CPU and memory, security groups, volumes, Service Connect and Exec have no effect": (
+        "ECS::Service ECS::TaskDefinition"
+    ),
+    "only the desired count of ECS services is scaled": (
+        "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
+    ),
+    "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other "
+    "engines are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances "
+    "have no effect": "RDS::DBCluster RDS::DBInstance",
+    "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, users and "
+    "parameter groups have no effect, Memcached is described only": (
+        "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
+    ),
+    "targets that are functions or addresses are called, over HTTP; instances and other protocols are not": (
+        "ElasticLoadBalancingV2::TargetGroup"
+    ),
     "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
         "KinesisFirehose::DeliveryStream"
     ),
@@ -66,15 +82,13 @@ _CONTROL_PLANE_ONLY = {
         "RDS::GlobalCluster RDS::OptionGroup ResourceGroups::Group"
     ),
     "no database server runs behind it": (
-        "RDS::DBCluster RDS::DBInstance RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
+        "RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
         "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
-    "no cache server runs behind it, unless REDIS_HOST names one": (
-        "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::SubnetGroup "
-        "ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
+    "it has no effect on the servers of caches": (
+        "ElastiCache::SubnetGroup ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
     ),
-    "the cache is described, but no server answers at its endpoint": "ElastiCache::ServerlessCache",
-    "no container runs": "ECS::Cluster ECS::Service ECS::TaskDefinition EKS::Cluster EKS::Nodegroup ECR::Repository",
+    "no container runs": "EKS::Cluster EKS::Nodegroup ECR::Repository",
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "
         "AutoScaling::LifecycleHook AutoScaling::ScheduledAction EC2::LaunchTemplate"

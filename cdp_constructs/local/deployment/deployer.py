@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
+from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.coverage.labels import LABELS, Label, Support
+from cdp_constructs.local.deployment import images
 from cdp_constructs.local.deployment.assets import publish, refuse_outside
 from cdp_constructs.local.deployment.stacks import (
     DeployedStack,
@@ -119,12 +121,7 @@ def _is_legacy(parameter: tuple[str, Mapping[str, str]]) -> bool:
 
 def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
     _refuse_legacy_assets(stacks)
-    images = [f"{stack.label}: {image}" for stack in stacks for image in stack.docker_images]
-    if images:
-        raise DeploymentError(
-            f"the embedded cloud has no containers and cannot take these image assets: {', '.join(images)}; "
-            "deploy the other stacks by name, or give the resource an image by URI, of which it keeps the record"
-        )
+    images.refuse_unknown(stacks)
     unknown = [
         FailedEvent(stack.label, logical_id, resource_type, "the embedded cloud does not know this type")
         for stack in stacks
@@ -139,8 +136,11 @@ def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArti
 class _Run:
     """One deployment: the stacks in progress, and a request to cancel."""
 
-    def __init__(self, clients: Clients, parameters: Mapping[str, str], progress: Progress) -> None:
+    def __init__(
+        self, clients: Clients, administration: Administration, parameters: Mapping[str, str], progress: Progress
+    ) -> None:
         self._clients = clients
+        self._administration = administration
         self._parameters = parameters
         self._progress = progress
         self._given_up = threading.Event()
@@ -149,6 +149,7 @@ class _Run:
         self._progress(stack.label, "deploying")
         try:
             publish(self._clients, stack)
+            images.publish(self._administration, stack)
             deployed = deploy_stack(self._clients, stack, self._parameters, self._given_up)
         except BaseException:
             self._progress(stack.label, "failed")
@@ -197,6 +198,7 @@ def _raise(failed: Sequence[BaseException]) -> None:
 
 def deploy(
     clients: Clients,
+    administration: Administration,
     assembly: Path,
     *,
     stacks: Sequence[str] | None = None,
@@ -212,4 +214,4 @@ def deploy(
         _refuse_what_cannot_be_deployed(clients, selected)
     except AssemblyError as error:
         raise LocalCloudError(str(error)) from error
-    return Deployment(clients, _Run(clients, parameters or {}, progress).deploy(selected))
+    return Deployment(clients, _Run(clients, administration, parameters or {}, progress).deploy(selected))

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,6 +105,10 @@ def call(service: str, operation: str, properties: Mapping[str, Any]) -> dict[st
     return response
 
 
+_READY_SECONDS = 120
+_POLL_SECONDS = 0.1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """How the API of a service creates, updates and deletes a resource type.
@@ -118,6 +123,7 @@ class Api:
         delete: Method that deletes it.
         update: Method that changes it in place; empty when every change replaces the resource.
         read: Method that reads it; its answer then is the `Response` of `attributes`, `update` and `delete`.
+        ready: Expression that is true, over what `read` answers, when a creation is complete; empty for at once.
         ref: Expression for the physical id, which is what `Ref` gives.
         attributes: Expressions for what `Fn::GetAtt` gives.
         key: Parameters that name the resource to `read`, `update` and `delete`, as expressions.
@@ -137,6 +143,7 @@ class Api:
     ref: str
     update: str = ""
     read: str = ""
+    ready: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     key: Mapping[str, str] = field(default_factory=dict)
     update_key: Mapping[str, str] = field(default_factory=dict)
@@ -184,7 +191,14 @@ def _create(api: Api, logical_id: str, properties: Properties, stack_name: str) 
     response = call(api.service, api.create, api.parameters(properties))
     facts = {"Properties": properties, "Response": response, **scope()}
     physical_id = str(_evaluate(api.ref, facts))
-    return physical_id, _attributes(api, _facts(api, physical_id, properties, response))
+    facts = _facts(api, physical_id, properties, response)
+    deadline = time.monotonic() + _READY_SECONDS
+    while api.ready and not jmespath.search(api.ready, facts):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{physical_id} was not ready within {_READY_SECONDS} s")
+        time.sleep(_POLL_SECONDS)
+        facts = _facts(api, physical_id, properties, response)
+    return physical_id, _attributes(api, facts)
 
 
 def _update(api: Api, physical_id: str, old: Properties, new: Properties, stack_name: str) -> tuple[str, Attributes]:

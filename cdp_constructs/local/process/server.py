@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cdp_constructs.local.containers import groups
 from cdp_constructs.local.process import folders, root_keys
 from cdp_constructs.local.root import RootKey
 
@@ -57,6 +58,7 @@ class _Files:
     key: RootKey
 
     def remove(self) -> None:
+        groups.end(self.folder)  # what containers still run
         root_keys.remove(self.key_file, self.key)
         folders.remove(self.folder)
 

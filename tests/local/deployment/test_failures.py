@@ -99,13 +99,21 @@ def test_unknown_types_are_listed_before_anything_is_created(
     assert _status(cloud, first) is None
 
 
-def test_container_images_are_refused_before_anything_is_created(
+def test_container_images_that_cannot_be_made_are_refused_before_anything_is_created(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
     stack, other = name("web"), name("other")
-    writer.stack(stack, QUEUE, docker_images={"abc": {"displayName": "Web/Image"}})
+    (writer.folder / "asset.abc").mkdir()
+    (writer.folder / "asset.abc" / "Dockerfile").write_text("FROM python:3\nRUN apt-get install -y git\n")
+    images = {
+        "abc": {"displayName": "Web/Image", "source": {"directory": "asset.abc"}},
+        "def": {"displayName": "Web/Tar"},
+    }
+    writer.stack(stack, QUEUE, docker_images=images)
     writer.stack(other, QUEUE)
-    with pytest.raises(DeploymentError, match=f"has no containers and cannot take these image assets: {stack}: Web/Im"):
+    with pytest.raises(
+        DeploymentError, match=f"{stack}: Web/Image: Dockerfile, line 2: .*; {stack}: Web/Tar: it is a fin"
+    ):
         cloud.deploy(writer.folder)
     assert _status(cloud, other) is None
     assert cloud.deploy(writer.folder, stacks=[other]).changed == (other,)

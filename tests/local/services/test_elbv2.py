@@ -63,6 +63,7 @@ TEMPLATE: dict[str, Any] = {
     "Outputs": {
         "Name": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
         "Targets": {"Value": {"Ref": "Targets"}},
+        "FullName": {"Value": {"Fn::GetAtt": ["Targets", "TargetGroupFullName"]}},
         "Function": {"Value": {"Fn::GetAtt": ["Function", "Arn"]}},
     },
 }
@@ -76,6 +77,9 @@ def _targets(cloud: LocalCloud, group: str) -> list[str]:
 def test_a_function_answers_while_the_template_registers_it(cloud: LocalCloud, stacks: Any) -> None:
     outputs = stacks.deploy(TEMPLATE, name="balanced")
     assert _targets(cloud, outputs["Targets"]) == [outputs["Function"]]
+    # The name that metrics have as their dimension.
+    assert outputs["FullName"] == outputs["Targets"].rpartition(":")[2]
+    assert outputs["FullName"].startswith("targetgroup/")
 
     answer = httpx.get(f"{cloud.endpoint}/hello", headers={"Host": outputs["Name"]})
     assert (answer.status_code, answer.text) == (200, "/hello")

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from cdp_constructs.local.services.lambda_ import folders
 
-__all__ = ["interpreter", "is_powertools", "libraries", "linked", "node", "powertools"]
+__all__ = ["base_interpreter", "interpreter", "is_powertools", "libraries", "linked", "node", "powertools"]
 
 _POWERTOOLS_LAYER = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:AWSLambdaPowertoolsPythonV3-[\w-]+:\d+")
 _NAME = re.compile(r"[\w.-]+")
@@ -61,6 +61,17 @@ def interpreter() -> Path:
         _link_interpreter(standard, folder)
     [packages] = folder.glob("lib/*/site-packages")
     _link(_needed("boto3"), packages)
+    return folder / "bin" / "python"
+
+
+@_once
+def base_interpreter() -> Path:
+    """Return a Python that every user can read and that has its standard library only: containers build on it."""
+    standard = Path(sysconfig.get_path("stdlib"))
+    if folders.is_readable(standard):
+        return Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folder = folders.new_folder("python-")
+    _link_interpreter(standard, folder)
     return folder / "bin" / "python"
 
 

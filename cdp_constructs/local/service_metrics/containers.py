@@ -1,0 +1,63 @@
+"""Amazon ECS: how much of the CPU and memory of their tasks services use.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
+"""
+
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.metrics import emit, gauge
+from cdp_constructs.local.services.ecs import engine
+
+_ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_services", "_task_defs", "_tasks")
+_responses: Any = ministack.module("core.responses")
+
+_UNITS = 1024
+"""CPU units of a virtual CPU; a mebibyte has as many kibibytes."""
+_used: dict[str, tuple[float, float]] = {}
+"""When a task was looked at, and the seconds of CPU that it had used then."""
+
+
+def _groups() -> dict[int, tuple[float, float]]:
+    """Return the seconds of CPU and the mebibytes of memory of each process group of this machine."""
+    found: dict[int, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        # Counted from the state, which is the third field of proc(5).
+        group, seconds, resident = int(fields[2]), (int(fields[11]) + int(fields[12])) / ticks, int(fields[21]) * page
+        found[group] = found[group][0] + seconds, found[group][1] + resident / _UNITS / _UNITS
+    return found
+
+
+@gauge
+def _utilization() -> None:
+    if not any(True for _ in _ecs._tasks.all_values()) or not Path("/proc").is_dir():
+        return
+    groups, now = _groups(), time.monotonic()
+    for (account, region, key), service in _ecs._services.all_items():
+        with _responses.request_scope(account, region):
+            definition = _ecs._task_defs.get(_ecs._resolve_td_key(service["taskDefinition"])) or {}
+            cpu, memory = float(definition.get("cpu") or 256), float(definition.get("memory") or 512)
+            dimensions = {"ClusterName": key.partition("/")[0], "ServiceName": service["serviceName"]}
+            for task in list(_ecs._tasks.values()):
+                if task.get("group") != f"service:{service['serviceName']}" or task.get("lastStatus") != "RUNNING":
+                    continue
+                of_task = [groups[each.container.process_id] for each in engine.running(task["taskArn"])]
+                seconds, used = sum(each[0] for each in of_task), sum(each[1] for each in of_task)
+                before = _used.get(task["taskArn"])
+                _used[task["taskArn"]] = now, seconds
+                emit("AWS/ECS", "MemoryUtilization", dimensions, round(used / memory * 100, 2), unit="Percent")
+                if before and now > before[0]:
+                    cores = max(0.0, seconds - before[1]) / (now - before[0])
+                    share = round(cores / (cpu / _UNITS) * 100, 2)
+                    emit("AWS/ECS", "CPUUtilization", dimensions, share, unit="Percent")
+    for gone in _used.keys() - {arn for *_, arn in (key for key, _ in _ecs._tasks.all_items())}:
+        del _used[gone]

@@ -1,0 +1,1 @@
+"""Application Auto Scaling: the desired count of Amazon ECS services follows metrics and schedules."""

@@ -1,0 +1,1 @@
+"""ECS: containers of tasks run as processes of this machine, without Docker."""

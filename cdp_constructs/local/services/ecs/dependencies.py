@@ -1,0 +1,101 @@
+"""ECS: health checks of containers, and containers that wait for others of their task.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdp_constructs.local.containers.images import Image
+from cdp_constructs.local.kit import ministack
+
+__all__ = ["is_healthy", "wait", "watch"]
+
+_ecs: Any = ministack.module("services.ecs", "_tasks")
+_concurrency: Any = ministack.module("core.concurrency", "spawn_background")
+
+_POLL_SECONDS = 0.05
+_START_SECONDS = 180
+"""How long a container waits for those it depends on, unless its definition has a `startTimeout`."""
+
+
+def _record(task: str, name: str) -> dict[str, Any]:
+    """Return MiniStack's record of a container; an empty one when the task is gone."""
+    containers = (_ecs._tasks.get(task) or {}).get("containers", [])
+    return next((container for container in containers if container["name"] == name), {})
+
+
+def is_healthy(task: Mapping[str, Any], definition: Mapping[str, Any]) -> bool:
+    """Whether each container of a task that has a health check has passed it."""
+    checked = {each["name"] for each in definition.get("containerDefinitions", []) if each.get("healthCheck")}
+    return all(each.get("healthStatus") == "HEALTHY" for each in task.get("containers", []) if each["name"] in checked)
+
+
+def _is_met(condition: str, container: Any, record: Mapping[str, Any]) -> bool:
+    ended = container.container.exit_code
+    if condition == "SUCCESS" and ended:
+        raise RuntimeError(f"the container {record.get('name')}, which another depends on, ended with {ended}")
+    met: dict[str, bool] = {
+        "START": True,
+        "COMPLETE": ended is not None,
+        "SUCCESS": ended == 0,
+        "HEALTHY": record.get("healthStatus") == "HEALTHY",
+    }
+    return met[condition]
+
+
+def wait(task: str, definition: Mapping[str, Any], running: Callable[[str], list[Any]]) -> None:
+    """Wait until the containers that one depends on are as its definition asks.
+
+    Raises:
+        RuntimeError: one of them has failed, or it took too long.
+    """
+    deadline = time.monotonic() + float(definition.get("startTimeout") or _START_SECONDS)
+    for dependency in definition.get("dependsOn") or []:
+        name, condition = dependency["containerName"], dependency["condition"]
+        while True:
+            found = [each for each in running(task) if each.labels["com.amazonaws.ecs.container-name"] == name]
+            if found and _is_met(condition, found[0], _record(task, name)):
+                break
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the container {name} was not {condition} in time")
+            time.sleep(_POLL_SECONDS)
+
+
+def watch(task: str, definition: Mapping[str, Any], image: Image, container: Any) -> None:
+    """Check the health of a container for as long as it runs, when its definition says how."""
+    check = definition.get("healthCheck")
+    if check:
+        name = f"health-{definition['name']}"
+        _concurrency.spawn_background(_check, task, definition["name"], check, image, container, thread_name=name)
+
+
+def _command(words: list[str], image: Image) -> list[str] | None:
+    kind, *rest = words
+    if kind == "NONE":
+        return None
+    return ["/bin/sh", "-c", *rest] if kind == "CMD-SHELL" else image.command((), rest if kind == "CMD" else words)
+
+
+def _check(task: str, name: str, check: Mapping[str, Any], image: Image, container: Any) -> None:
+    command = _command(list(check["command"]), image)
+    if command is None:
+        return
+    started, failures = time.monotonic(), 0
+    while container.container.exit_code is None:
+        try:
+            passed = container.container.run(command, float(check.get("timeout") or 5))[0] == 0
+        except (OSError, subprocess.SubprocessError):
+            passed = False
+        record = _record(task, name)
+        if passed:
+            failures, record["healthStatus"] = 0, "HEALTHY"
+        elif time.monotonic() - started >= float(check.get("startPeriod") or 0):
+            failures += 1
+        if failures >= int(check.get("retries") or 3):
+            record["healthStatus"] = "UNHEALTHY"
+        # Until it has passed once, it is asked more often: nobody should wait for half a minute here.
+        time.sleep(float(check.get("interval") or 30) if record.get("healthStatus") == "HEALTHY" else 0.5)

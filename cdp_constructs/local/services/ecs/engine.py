@@ -1,0 +1,108 @@
+"""ECS: the container engine, as MiniStack asks for it.
+
+MiniStack keeps tasks and services and speaks to Docker. What it gets here answers the same calls with processes of this
+machine; see `cdp_constructs.local.containers`.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from cdp_constructs.local.containers import addresses, docker, images
+from cdp_constructs.local.containers.images import Image
+from cdp_constructs.local.containers.processes import Container, Spec
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.ecs import dependencies
+from cdp_constructs.local.services.lambda_ import sandboxes
+
+__all__ = ["running"]
+
+_ecs: Any = ministack.module("services.ecs", "_ImagePullError")
+
+_TASK = "com.amazonaws.ecs.task-arn"
+_NAME = "com.amazonaws.ecs.container-name"
+_FAMILY = "com.amazonaws.ecs.task-definition-family"
+_STOP_SECONDS = 30
+"""What Fargate waits for by default before it kills a container."""
+
+_addresses: dict[str, str] = {}
+"""The address of each task, which its containers share."""
+_engine = docker.Engine()
+
+
+def running(task: str) -> list[docker.DockerContainer]:
+    """Return the containers of a task."""
+    return [container for container in _engine.all() if container.labels[_TASK] == task]
+
+
+def _give_back(gone: docker.DockerContainer) -> None:
+    """Let others use the address of a task when its last container was removed."""
+    if not running(gone.labels[_TASK]):
+        addresses.give_back(_addresses.pop(gone.labels[_TASK], ""))
+
+
+class _Images:
+    def get_registry_data(self, name: str, **_options: Any) -> Any:
+        image = images.find(name)
+        if image is None:
+            raise LookupError(name)
+        return SimpleNamespace(id=image.digest)
+
+    def get(self, name: str) -> Any:
+        return self.get_registry_data(name)
+
+
+_docker = SimpleNamespace(containers=_engine.containers, images=_Images())
+
+
+@patch("ministack.services.ecs:_get_docker")
+def _get_engine(_original: Any) -> Any:
+    return _docker
+
+
+def _environment(image: Image, variables: Mapping[str, str], address: str) -> dict[str, str]:
+    given = image.environment()
+    merged = {**sandboxes.environment(), **sandboxes.libraries(), **given, **variables, "CDP_TASK_ADDRESS": address}
+    for name, separator in (("PYTHONPATH", os.pathsep), ("NODE_OPTIONS", " ")):
+        if merged[name] != given[name]:  # the definition's own comes first, and the hook stays
+            merged[name] = f"{merged[name]}{separator}{given[name]}"
+    return merged
+
+
+def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any]) -> Spec:
+    labels: Mapping[str, str] = options["labels"]
+    folder = Path(image.located(definition.get("workingDirectory") or image.recipe.folder))
+    address = _addresses.get(labels[_TASK]) or _addresses.setdefault(labels[_TASK], addresses.take())
+    return Spec(
+        command=image.command(definition.get("entryPoint"), options.get("command")),
+        folder=folder if folder.is_dir() else image.root,
+        environment=_environment(image, options["environment"], address),
+        address=address,
+        user=sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user,
+        stop_signal=image.recipe.stop_signal,
+        stop_seconds=float(definition.get("stopTimeout") or _STOP_SECONDS),
+        labels=labels,
+    )
+
+
+@patch("ministack.services.ecs:_run_docker_container")
+def _run(_original: Any, _docker: Any, definition: dict[str, Any], options: dict[str, Any], **_others: Any) -> Any:
+    image = images.find(definition["image"])
+    if image is None:
+        raise _ecs._ImagePullError(
+            f"{definition['image']} is no image asset of a deployed assembly; the embedded cloud pulls from no registry"
+        )
+    labels = options["labels"]
+    dependencies.wait(labels[_TASK], definition, running)
+    spec = _spec(image, definition, options)
+    container = _engine.add(Container(spec, Path(os.environ["STATE_DIR"]).parent), options["name"], _give_back)
+    try:
+        container.start()
+    except BaseException:
+        container.remove()
+        raise
+    dependencies.watch(labels[_TASK], definition, image, container)
+    return container

@@ -1,0 +1,1 @@
+"""ElastiCache: Valkey servers run as processes of this machine."""

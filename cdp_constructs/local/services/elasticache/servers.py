@@ -1,0 +1,112 @@
+"""ElastiCache: caches of the API and of templates are Valkey servers."""
+
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from cdp_constructs.local.containers import valkey
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import AdminError, route
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.elasticache.shards import Shard, shards
+
+_elasticache: Any = ministack.module("services.elasticache", "_p", "_replication_groups")
+
+_ENGINES = frozenset({"redis", "valkey"})
+_Spawned: TypeAlias = tuple[str, int, str | None]
+
+
+@patch("ministack.services.elasticache:_image_is_local")
+def _is_local(_original: Any, _docker: Any, _image: str) -> bool:
+    return True
+
+
+@patch("ministack.services.elasticache:_spawn_redis_container")
+def _spawn(
+    original: Callable[..., _Spawned],
+    name: str,
+    engine: str,
+    engine_version: str,
+    labels: Mapping[str, str],
+    *,
+    transit: bool = False,
+    auth_token: str | None = None,
+) -> _Spawned:
+    if engine not in _ENGINES or valkey.program() is None:
+        return original(name, engine, engine_version, labels, transit=transit, auth_token=auth_token)
+    shard = Shard(name, labels, transit=transit, password=auth_token)
+    return shard.writing.address, valkey.PORT, shard.members[0].id
+
+
+@patch("ministack.services.elasticache:_spawn_serverless_container")
+def _spawn_serverless(
+    _original: Any, *, name: str, engine: str, labels: Mapping[str, str], **_options: Any
+) -> _Spawned:
+    if engine not in _ENGINES or valkey.program() is None:
+        raise RuntimeError(f"no server of {engine} runs here; {valkey.MISSING}")
+    shard = Shard(name, labels, transit=True, password=None, cluster=True)
+    return shard.writing.address, valkey.PORT, shard.members[0].id
+
+
+@patch("ministack.services.elasticache:_create_replication_group")
+def _create_group(original: Callable[..., Any], parameters: Any) -> Any:
+    """Start the replicas, and say where each of them is."""
+    answer = original(parameters)
+    group = _elasticache._replication_groups.get(_elasticache._p(parameters, "ReplicationGroupId"))
+    if answer[0] >= 400 or group is None:  # noqa: PLR2004  # an error
+        return answer
+    for nodes, container in zip(group["NodeGroups"], group["_docker_container_ids"], strict=False):
+        shard = shards.get(container)
+        if shard is not None:
+            shard.add_replicas(int(group["_replicas_per_node_group"]))
+            nodes["ReaderEndpoint"] = {"Address": shard.reading.address, "Port": valkey.PORT}
+            for node, member in zip(nodes["NodeGroupMembers"], shard.members, strict=True):
+                node["ReadEndpoint"] = {"Address": member.container.spec.address, "Port": valkey.PORT}
+    return answer
+
+
+@patch("ministack.services.elasticache:_get_docker")
+def _get_engine(_original: Any) -> Any:
+    return _Engine if valkey.program() is not None else None
+
+
+class _Server:
+    """What MiniStack removes when a cache is deleted: the whole shard."""
+
+    def __init__(self, first: str) -> None:
+        self._first = first
+
+    def stop(self, **_options: Any) -> None:
+        """Do nothing: it is removed next."""
+
+    def remove(self, **_options: Any) -> None:
+        """Remove the shard."""
+        if shard := shards.pop(self._first, None):
+            shard.end()
+
+
+class _Containers:
+    @staticmethod
+    def get(reference: str) -> _Server:
+        if reference not in shards:
+            raise LookupError(reference)
+        return _Server(reference)
+
+    @staticmethod
+    def list(**_options: Any) -> "list[_Server]":
+        return [_Server(first) for first in list(shards)]
+
+
+class _Engine:
+    containers = _Containers
+
+
+@route("POST", "caches/kill")
+def _kill(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Kill the server that answers at the primary address of a cache, as a crash does."""
+    address = request["address"]
+    shard = next((each for each in shards.values() if each.writing.address == address), None)
+    if shard is None:
+        raise AdminError(f"no cache has the primary address {address}")
+    shard.members[0].container.send_signal(signal.SIGKILL)
+    return {}

@@ -1,0 +1,1 @@
+"""Load balancers: requests go to targets whose health was checked."""

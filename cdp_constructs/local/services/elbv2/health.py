@@ -1,0 +1,223 @@
+"""Load balancers: health checks of targets, and targets that leave while requests are under way.
+
+A target gets requests once it has passed a check; the first checks of a new one follow each other quickly, later ones
+come at the interval of the target group. An administrator can have all of them made at once.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
+"""
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.patch import patch
+
+__all__ = ["candidates", "drain", "state", "under_way"]
+
+_alb: Any = ministack.module(
+    "services.alb", "_targets", "_tg_attrs", "_tgs", "_xml", "_p", "_parse_targets_param", "_error"
+)
+
+_responses: Any = ministack.module("core.responses", "request_scope")
+
+_FIRST_SECONDS = 0.2
+"""Between the checks of a target that has not passed one yet."""
+_POLL_SECONDS = 0.05
+_CHECKED_TYPES = frozenset({"ip", "instance"})
+
+
+@dataclass
+class _Target:
+    """What is known of a target.
+
+    Attributes:
+        state: As `state` returns it.
+        reason: Why it is not healthy, as DescribeTargetHealth says it.
+        passed: Checks that it has passed in a row.
+        failed: Checks that it has failed in a row.
+        due: When it is checked again.
+        counts: From when on a failure of a new target counts: quick first checks are not at the interval.
+        requests: How many are under way.
+    """
+
+    state: str = "initial"
+    reason: str = "Elb.RegistrationInProgress"
+    passed: int = 0
+    failed: int = 0
+    due: float = 0.0
+    counts: float | None = None
+    requests: int = 0
+
+
+_known: dict[tuple[str, str, int], _Target] = {}
+_changing = threading.Lock()
+_checking: threading.Thread | None = None
+_checks = ThreadPoolExecutor(16, thread_name_prefix="elb-check")
+"""A target that does not answer holds one of them for the seconds of its timeout."""
+
+
+def _target(group: str, address: str, port: int) -> _Target:
+    with _changing:
+        return _known.setdefault((group, address, port), _Target())
+
+
+def state(group: str, address: str, port: int) -> str:
+    """Return `initial`, `healthy`, `unhealthy`, `draining` or `unused`."""
+    record = _alb._tgs.get(group)
+    if record is not None and not record.get("HealthCheckEnabled", True):
+        return "healthy"
+    _start()
+    return _target(group, address, port).state
+
+
+def candidates(group: str) -> list[dict[str, Any]]:
+    """Return the targets that get requests: the healthy ones, and all of them when none is healthy."""
+    registered: list[dict[str, Any]] = list(_alb._targets.get(group, []))
+    port = _alb._tgs[group].get("Port", 80)
+    healthy = [each for each in registered if state(group, each["Id"], int(each.get("Port") or port)) == "healthy"]
+    return healthy or registered
+
+
+@contextmanager
+def under_way(group: str, address: str, port: int) -> Iterator[None]:
+    """Count a request to a target."""
+    target = _target(group, address, port)
+    target.requests += 1
+    try:
+        yield
+    finally:
+        target.requests -= 1
+
+
+def drain(group: str, address: str, port: int) -> None:
+    """Wait until a target that was deregistered has no request any more, for as long as the group's delay at most."""
+    target = _target(group, address, port)
+    target.state, target.reason = "draining", "Target.DeregistrationInProgress"
+    attributes = {each["Key"]: each["Value"] for each in _alb._tg_attrs.get(group, [])}
+    deadline = time.monotonic() + float(attributes.get("deregistration_delay.timeout_seconds", "300"))
+    while target.requests and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    with _changing:
+        _known.pop((group, address, port), None)
+
+
+# --- Checks -----------------------------------------------------------------------------------------------------------
+
+
+def _matches(status: int, matcher: str) -> bool:
+    ranges = (part.partition("-") for part in matcher.split(","))
+    return any(int(first) <= status <= int(last or first) for first, _, last in ranges)
+
+
+def _passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, str]:
+    if group["HealthCheckPort"] != "traffic-port":
+        port = int(group["HealthCheckPort"])
+    seconds = float(group["HealthCheckTimeoutSeconds"])
+    if group["HealthCheckProtocol"] in {"TCP", "TLS"}:
+        try:
+            socket.create_connection((address, port), seconds).close()
+        except OSError:
+            return False, "Target.FailedHealthChecks"
+        return True, ""
+    connection = http.client.HTTPConnection(address, port, timeout=seconds)
+    try:
+        connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
+        status = connection.getresponse().status
+    except TimeoutError:
+        return False, "Target.Timeout"
+    except (OSError, http.client.HTTPException):
+        return False, "Target.FailedHealthChecks"
+    finally:
+        connection.close()
+    passed = _matches(status, group["Matcher"].get("HttpCode", "200"))
+    return passed, "" if passed else "Target.ResponseCodeMismatch"
+
+
+def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = False) -> None:
+    """Check a target; as one of its regular checks, if it counts."""
+    target = _target(group["TargetGroupArn"], address, port)
+    passed, reason = _passes(group, address, port)
+    if target.state == "draining":
+        return
+    interval, now = float(group["HealthCheckIntervalSeconds"]), time.monotonic()
+    target.counts = now + interval if target.counts is None else target.counts
+    if passed:
+        target.passed, target.failed = target.passed + 1, 0
+        if target.state == "initial" or target.passed >= group["HealthyThresholdCount"]:
+            target.state, target.reason = "healthy", ""
+    elif counts or target.state != "initial" or now >= target.counts:
+        target.passed, target.failed, target.counts = 0, target.failed + 1, now + interval
+        if target.failed >= group["UnhealthyThresholdCount"]:
+            target.state, target.reason = "unhealthy", reason
+    target.due = now + (_FIRST_SECONDS if target.state == "initial" else interval)
+
+
+def _registered() -> Iterator[tuple[Mapping[str, Any], str, int]]:
+    for group in list(_alb._tgs.all_values()):
+        if group.get("TargetType", "instance") in _CHECKED_TYPES and group.get("HealthCheckEnabled", True):
+            # Target groups are kept for each account; the ARN has it.
+            for each in list(_of_every_account(group["TargetGroupArn"])):
+                yield group, str(each["Id"]), int(each.get("Port") or group.get("Port") or 80)
+
+
+def _of_every_account(group: str) -> list[dict[str, Any]]:
+    region, account = group.split(":")[3:5]
+    with _responses.request_scope(account, region):
+        return list(_alb._targets.get(group, []))
+
+
+def _start() -> None:
+    global _checking  # noqa: PLW0603  # one thread for the server
+    with _changing:
+        if _checking is None:
+            _checking = threading.Thread(target=_check_always, name="elb-health", daemon=True)
+            _checking.start()
+
+
+def _check_always() -> None:
+    while True:
+        now = time.monotonic()
+        for group, address, port in _registered():
+            if _target(group["TargetGroupArn"], address, port).due <= now:
+                _target(group["TargetGroupArn"], address, port).due = float("inf")  # until this check has ended
+                _checks.submit(_check, group, address, port)
+        time.sleep(_POLL_SECONDS)
+
+
+@route("POST", "targets/check")
+def _check_now(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Make every check now, as often as is asked, and return the states."""
+    for _ in range(int(request.get("times", 1))):
+        list(_checks.map(lambda each: _check(*each, counts=True), list(_registered())))
+    states = {f"{address}:{port}": target.state for (_, address, port), target in _known.items()}
+    return {"targets": states}
+
+
+@patch("ministack.services.alb:_describe_target_health")
+def _describe(original: Any, parameters: Any) -> Any:
+    arn = _alb._p(parameters, "TargetGroupArn")
+    group = _alb._tgs.get(arn)
+    if group is None or group.get("TargetType", "instance") not in _CHECKED_TYPES:
+        return original(parameters)
+    wanted = {each["Id"] for each in _alb._parse_targets_param(parameters)}
+    described = ""
+    for each in _alb._targets.get(arn, []):
+        if wanted and each["Id"] not in wanted:
+            continue
+        port = int(each.get("Port") or group.get("Port") or 80)
+        found = state(arn, each["Id"], port)
+        reason = _target(arn, each["Id"], port).reason
+        why = f"<Reason>{reason}</Reason>" if reason and found != "healthy" else ""
+        described += (
+            f"<member><Target><Id>{each['Id']}</Id><Port>{port}</Port></Target><HealthCheckPort>{port}</HealthCheckPort>"
+            f"<TargetHealth><State>{found}</State>{why}</TargetHealth></member>"
+        )
+    return _alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{described}</TargetHealthDescriptions>")

@@ -1,0 +1,1 @@
+"""RDS: PostgreSQL servers run as processes of this machine."""

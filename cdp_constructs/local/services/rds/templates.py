@@ -1,0 +1,102 @@
+"""RDS: databases of templates are made through the API, so that a server runs behind them."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.refine import handler
+from cdp_constructs.local.kit.sdk import call, client
+from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
+from cdp_constructs.local.services.rds import endpoints, recovery, servers
+
+__all__ = ["RESOURCE_TYPES"]
+
+_provisioners: Any = ministack.module(
+    "services.cloudformation.provisioners", "_physical_name", "_rds_db_cluster_attrs", "_rds_db_instance_attrs"
+)
+_rds: Any = ministack.module("services.rds", "_clusters", "_instances")
+
+_CLUSTER, _INSTANCE = "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"
+RESOURCE_TYPES: tuple[ResourceType, ...] = tuple(
+    ResourceType(name=name, blocking=True) for name in (_CLUSTER, _INSTANCE)
+)
+
+_POLL_SECONDS = 0.1
+_SECONDS = 120
+_RENAMED = {"VPCSecurityGroups": "VpcSecurityGroupIds", "SourceDBInstanceIdentifier": ""}
+_UNKNOWN_TO_THE_CREATION = ("Tags", "AssociatedRoles", "ReadEndpoint", "DeleteAutomatedBackups")
+
+
+def _parameters(properties: Properties, identifier: str, name: str) -> Properties:
+    """Return the parameters of the request that creates what a template describes."""
+    given = {_RENAMED.get(key, key): value for key, value in properties.items() if key not in _UNKNOWN_TO_THE_CREATION}
+    given.pop("", None)
+    return {**given, identifier: properties.get(identifier) or name}
+
+
+def _name(logical_id: str, stack: str) -> str:
+    name: str = _provisioners._physical_name(stack, logical_id, lowercase=True, max_len=63)
+    return name
+
+
+@patch(handler(_CLUSTER, "create"))
+def _create_cluster(
+    original: Callable[..., Any], logical_id: str, properties: Properties, stack: str
+) -> tuple[str, Attributes]:
+    if not servers.runs(properties.get("Engine", "")):
+        answer: tuple[str, Attributes] = original(logical_id, properties, stack)
+        return answer
+    parameters = _parameters(properties, "DBClusterIdentifier", _name(logical_id, stack))
+    call("rds", "create_db_cluster", parameters)
+    cluster_id = parameters["DBClusterIdentifier"]
+    # The server starts with the first instance; the addresses are the cluster's from now on.
+    cluster = _rds._clusters[cluster_id]
+    endpoints.reserve(cluster)
+    attributes = _provisioners._rds_db_cluster_attrs(cluster)
+    if secret := (cluster.get("MasterUserSecret") or {}).get("SecretArn"):
+        attributes["MasterUserSecret.SecretArn"] = secret
+    return cluster_id, attributes
+
+
+@patch(handler(_INSTANCE, "create"))
+def _create_instance(
+    original: Callable[..., Any], logical_id: str, properties: Properties, stack: str
+) -> tuple[str, Attributes]:
+    if not servers.runs(properties.get("Engine", "")) or properties.get("SourceDBInstanceIdentifier"):
+        answer: tuple[str, Attributes] = original(logical_id, properties, stack)
+        return answer
+    parameters = _parameters(properties, "DBInstanceIdentifier", _name(logical_id, stack))
+    call("rds", "create_db_instance", parameters)
+    recovery.watch()
+    instance = _wait(_rds._instances, parameters["DBInstanceIdentifier"])
+    return parameters["DBInstanceIdentifier"], _provisioners._rds_db_instance_attrs(instance)
+
+
+def _wait(instances: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    deadline = time.monotonic() + _SECONDS
+    while (status := instances[name]["DBInstanceStatus"]) != "available":
+        if status == "failed" or time.monotonic() > deadline:
+            raise ValueError(f"the database server of {name} did not start; its status is {status}")
+        time.sleep(_POLL_SECONDS)
+    found: Mapping[str, Any] = instances[name]
+    return found
+
+
+@patch(handler(_INSTANCE, "delete"))
+def _delete_instance(original: Callable[..., None], instance: str, properties: Properties, *names: str) -> None:
+    record = _rds._instances.get(instance)
+    if record is None or not servers.runs(record.get("Engine", "")):
+        original(instance, properties, *names)
+    else:
+        client("rds").delete_db_instance(DBInstanceIdentifier=instance, SkipFinalSnapshot=True)
+
+
+@patch(handler(_CLUSTER, "delete"))
+def _delete_cluster(original: Callable[..., None], cluster: str, properties: Properties, *names: str) -> None:
+    record = _rds._clusters.get(cluster)
+    if record is None or not servers.runs(record.get("Engine", "")):
+        original(cluster, properties, *names)
+    else:
+        client("rds").delete_db_cluster(DBClusterIdentifier=cluster, SkipFinalSnapshot=True)
