@@ -50,10 +50,9 @@ _EXECUTED_IN_PART = {
     "count as healthy": "Route53::HealthCheck",
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
-    "image assets on Python or Node.js run as processes of this machine and on its versions; images of registries are "
-    "refused; limits of CPU and memory, security groups, volumes, Service Connect and Exec have no effect": (
-        "ECS::Service ECS::TaskDefinition"
-    ),
+    "image assets on Python or Node.js run as processes of this machine and on its versions; tasks with images of "
+    "registries are described only; limits of CPU and memory, security groups, volumes, Service Connect and Exec have "
+    "no effect": ("ECS::Service ECS::TaskDefinition"),
     "only the desired count of ECS services is scaled": (
         "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
     ),

@@ -71,6 +71,8 @@ def make(target: Target, policy: Policy) -> None:
     """Make the alarms of a target tracking policy; a step scaling policy has those of its user."""
     if policy.kind != "TargetTrackingScaling":
         return
+    if target.key[0] != "ecs" and "CustomizedMetricSpecification" not in policy.configuration:
+        return  # a metric of something that is not scaled here
     metric, value = metric_of(target, policy.configuration), float(policy.configuration["TargetValue"])
     wanted = {"high": ("GreaterThanThreshold", value, _HIGH_MINUTES)}
     if not policy.configuration.get("DisableScaleIn"):

@@ -5,7 +5,8 @@ machine; see `cdp_constructs.local.containers`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +15,13 @@ from cdp_constructs.local.containers import addresses, docker, images
 from cdp_constructs.local.containers.images import Image
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ecs import dependencies
 from cdp_constructs.local.services.lambda_ import sandboxes
 
 __all__ = ["running"]
 
-_ecs: Any = ministack.module("services.ecs", "_ImagePullError")
+_ecs: Any = ministack.module("services.ecs", "_ImagePullError", "_resolve_td_key", "_services", "_task_defs")
 
 _TASK = "com.amazonaws.ecs.task-arn"
 _NAME = "com.amazonaws.ecs.container-name"
@@ -58,9 +59,38 @@ class _Images:
 _docker = SimpleNamespace(containers=_engine.containers, images=_Images())
 
 
+_described: ContextVar[bool] = ContextVar("_described", default=False)
+"""Whether the tasks that are looked at are described only, as those whose images nobody has made here."""
+
+
 @patch("ministack.services.ecs:_get_docker")
 def _get_engine(_original: Any) -> Any:
-    return _docker
+    return None if _described.get() else _docker
+
+
+def _runs(definition: str) -> bool:
+    """Whether every image of a task definition was made here; of one that does not exist MiniStack says so itself."""
+    record = _ecs._task_defs.get(_ecs._resolve_td_key(definition)) or {}
+    return all(images.find(each.get("image", "")) is not None for each in record.get("containerDefinitions", []))
+
+
+@patch_each("ministack.services.ecs:_run_task", "ministack.services.ecs:_ACTION_MAP[RunTask]")
+def _run_described(original: Callable[[Any], Any], data: Mapping[str, Any]) -> Any:
+    token = _described.set(not _runs(data.get("taskDefinition", "")))
+    try:
+        return original(data)
+    finally:
+        _described.reset(token)
+
+
+@patch("ministack.services.ecs:_reconcile_service_tasks")
+def _reconcile_described(original: Callable[..., None], cluster: str, key: str) -> None:
+    service = _ecs._services.get(key) or {}
+    token = _described.set(not _runs(service.get("taskDefinition", "")))
+    try:
+        original(cluster, key)
+    finally:
+        _described.reset(token)
 
 
 def _environment(image: Image, variables: Mapping[str, str], address: str) -> dict[str, str]:

@@ -152,9 +152,9 @@ def _drain_first(original: Callable[..., None], task: dict[str, Any], docker: An
     targets = list(_targets(service, task))
 
     def clean() -> None:
-        if any(container.status == "running" for container in engine.running(task["taskArn"])):
-            for target in targets:
-                health.drain(*target)
+        running = any(container.status == "running" for container in engine.running(task["taskArn"]))
+        for target in targets:
+            health.drain(*target) if running else health.forget(*target)
         original(task, docker, *others)
 
     _concurrency.spawn_background(clean, thread_name=f"ecs-stop-{task['taskArn'][-8:]}")
@@ -172,15 +172,23 @@ def _wait_until_steady(service_arn: str, properties: Properties, _attributes: At
     while deployment.get("rolloutState") == "IN_PROGRESS" and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     if deployment.get("rolloutState") != "COMPLETED":
+        while _is_rolling_back(service, deployment) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
         raise ValueError(
             f"the service {name} did not become steady ({deployment.get('rolloutStateReason') or 'it took too long'}); "
-            f"its last task: {_last_reason(service) or 'none was started'}"
+            f"its last task: {_last_reason(deployment) or 'none was started'}"
         )
 
 
-def _last_reason(service: Mapping[str, Any]) -> str:
-    group = f"service:{service['serviceName']}"
-    stopped = [task for task in _ecs._tasks.values() if task.get("group") == group and task.get("stoppedReason")]
+def _is_rolling_back(service: Mapping[str, Any], failed: Mapping[str, Any]) -> bool:
+    """Whether the circuit breaker still brings the former deployment back; the next update counts on that one."""
+    others = (each for each in service["deployments"] if each is not failed and each["status"] == "PRIMARY")
+    return any(each["rolloutState"] == "IN_PROGRESS" for each in others)
+
+
+def _last_reason(deployment: Mapping[str, Any]) -> str:
+    tasks = (task for task in _ecs._tasks.values() if task.get("_deployment_id") == deployment["id"])
+    stopped = [task for task in tasks if task.get("stoppedReason")]
     newest = max(stopped, key=lambda task: str(task.get("stoppedAt")), default=None)
     if newest is None:
         return ""

@@ -20,7 +20,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["candidates", "drain", "state", "under_way"]
+__all__ = ["candidates", "drain", "forget", "state", "under_way"]
 
 _alb: Any = ministack.module(
     "services.alb", "_targets", "_tg_attrs", "_tgs", "_xml", "_p", "_parse_targets_param", "_error"
@@ -105,6 +105,11 @@ def drain(group: str, address: str, port: int) -> None:
     deadline = time.monotonic() + float(attributes.get("deregistration_delay.timeout_seconds", "300"))
     while target.requests and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
+    forget(group, address, port)
+
+
+def forget(group: str, address: str, port: int) -> None:
+    """Know nothing of a target any more: whoever has its address next is another one."""
     with _changing:
         _known.pop((group, address, port), None)
 
@@ -143,7 +148,9 @@ def _passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, st
 
 def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = False) -> None:
     """Check a target; as one of its regular checks, if it counts."""
-    target = _target(group["TargetGroupArn"], address, port)
+    target = _known.get((group["TargetGroupArn"], address, port))
+    if target is None:  # deregistered meanwhile; another task may have the address next
+        return
     passed, reason = _passes(group, address, port)
     if target.state == "draining":
         return
@@ -185,7 +192,7 @@ def _start() -> None:
 def _check_always() -> None:
     while True:
         now = time.monotonic()
-        for group, address, port in _registered():
+        for group, address, port in list(_registered()):
             if _target(group["TargetGroupArn"], address, port).due <= now:
                 _target(group["TargetGroupArn"], address, port).due = float("inf")  # until this check has ended
                 _checks.submit(_check, group, address, port)
@@ -196,7 +203,10 @@ def _check_always() -> None:
 def _check_now(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Make every check now, as often as is asked, and return the states."""
     for _ in range(int(request.get("times", 1))):
-        list(_checks.map(lambda each: _check(*each, counts=True), list(_registered())))
+        registered = list(_registered())
+        for group, address, port in registered:
+            _target(group["TargetGroupArn"], address, port)
+        list(_checks.map(lambda each: _check(*each, counts=True), registered))
     states = {f"{address}:{port}": target.state for (_, address, port), target in _known.items()}
     return {"targets": states}
 

@@ -150,7 +150,7 @@ def searches_and_batches(stack: Stack) -> None:
         "Target",
         max_capacity=2,
         min_capacity=1,
-        resource_id="service/x/y",
-        scalable_dimension="ecs:service:DesiredCount",
-        service_namespace="ecs",
+        resource_id="table/rooms",
+        scalable_dimension="dynamodb:table:ReadCapacityUnits",
+        service_namespace="dynamodb",
     )
