@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -113,9 +113,14 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the em
 	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
+SERVER_TESTS := tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache rds)
+
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/local tests/cli -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
+
+test-servers: $(INSTALLED) ## containers, databases and caches of the embedded cloud (PYTEST_ARGS as for test)
+	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.
 # AT="23:59:58" or AT="2028-02-29 23:59:50" begins at that time of UTC; on Linux, with cc.
