@@ -178,7 +178,7 @@ def test_an_older_boto3_is_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_extra_that_does_not_exist_is_named() -> None:
-    assert environments.extras() == ("analytics",)
+    assert environments.extras() == ("analytics", "servers")
     with pytest.raises(InstallError, match="there is no server-of-theirs to install; there is analytics, servers"):
         installation.install(["server-of-theirs"])
 
