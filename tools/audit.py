@@ -26,6 +26,7 @@ PYTHON_LOCKS = (
     "requirements/supply-chain.lock",
     "cdp_constructs/local/process/pins/server.txt",
     "cdp_constructs/local/process/pins/analytics.txt",
+    "cdp_constructs/local/process/pins/servers.txt",
 )
 NPM_LOCKS = ("package-lock.json", "stacks/chat/web/package-lock.json")
 VULNERABLE, NOT_ASKED = 1, 2

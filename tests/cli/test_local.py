@@ -244,7 +244,7 @@ def test_assets_outside_of_the_assembly_are_for_who_allows_them(writer: Assembly
         pytest.param(
             ["up", "OUT", "--endpoint", "http://127.0.0.1:1"], 3, "no embedded cloud answers", id="nothing answers"
         ),
-        pytest.param(["install", "mainframe"], 2, "there is no 'mainframe'; there is analytics, servers", id="no such extra"),
+        pytest.param(["install", "mainframe"], 2, "there is no 'mainframe'; there is analytics", id="no such extra"),
     ],
 )
 def test_wrong_use_is_explained(writer: AssemblyWriter, arguments: list[str], code: int, message: str) -> None:

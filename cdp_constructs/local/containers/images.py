@@ -14,14 +14,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from cdp_constructs.local.containers.building import ENVIRONMENT, ROOT
 from cdp_constructs.local.containers.dockerfile import Recipe
 
-__all__ = ["Image", "add", "find"]
+__all__ = ["DESCRIPTION", "ENVIRONMENT", "ROOT", "Image", "add", "find"]
 
 _NAME = re.compile(
     r"(?:[\w.-]+\.dkr\.ecr\.[\w-]+\.[\w.]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
 )
+ROOT, ENVIRONMENT, DESCRIPTION = "root", "environment", "image.json"
+"""What the folder of an image has: its files, the packages of Python, and what its Dockerfile says."""
 _HOOKS = Path(__file__).with_name("hooks")
 _images: dict[str, tuple[str, "Future[Image]"]] = {}
 """By name: the digest, and the image as soon as its files are there."""
@@ -121,7 +122,7 @@ def add(name: str, made: Path, base: Callable[[], Path]) -> str:
 
     Args:
         name: The name.
-        made: Folder of the image, as `building.make` returns it.
+        made: Folder of the image, as the deployment has made it.
         base: Returns a Python that every user can read; that of the image's environment builds on it.
     """
     digest = f"sha256:{hashlib.sha256(made.name.encode()).hexdigest()}"
@@ -136,7 +137,7 @@ def _copy(made: Path, digest: str, base: Callable[[], Path]) -> Image:
     shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
     _let_everybody_read(folder)
     _build_on(folder / ENVIRONMENT, base())
-    described: Mapping[str, Any] = json.loads((folder / "image.json").read_text())
+    described: Mapping[str, Any] = json.loads((folder / DESCRIPTION).read_text())
     return Image(folder, Recipe(**described), digest)
 
 

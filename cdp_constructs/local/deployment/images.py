@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from cdp_constructs.assembly import ImageAsset, StackArtifact
 from cdp_constructs.local.clients.administration import Administration
-from cdp_constructs.local.containers.building import Build, make
 from cdp_constructs.local.containers.dockerfile import DockerfileError
+from cdp_constructs.local.deployment.image_building import Build, make
 from cdp_constructs.local.errors import DeploymentError
 
 __all__ = ["publish", "refuse_unknown"]

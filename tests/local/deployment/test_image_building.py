@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cdp_constructs.local.containers.building import Build, make
 from cdp_constructs.local.containers.dockerfile import DockerfileError
+from cdp_constructs.local.deployment.image_building import Build, make
 
 
 @pytest.fixture(autouse=True)

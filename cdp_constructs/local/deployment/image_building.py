@@ -14,13 +14,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from cdp_constructs.local.containers.dockerfile import DockerfileError, Recipe, Step, read
+from cdp_constructs.local.containers.images import DESCRIPTION, ENVIRONMENT, ROOT
 from cdp_constructs.local.process.locks import exclusive
 
 __all__ = ["Build", "cache_folder", "make"]
 
-ROOT = "root"
-ENVIRONMENT = "environment"
-_DESCRIPTION = "image.json"
 _FORMAT = "1"
 """Part of what names a cached image: another way of making them makes them anew."""
 
@@ -78,7 +76,7 @@ def make(build: Build) -> Path:
         made = Path(tempfile.mkdtemp(prefix=".new-", dir=cache))
         try:
             _fill(made, build, recipe)
-            (made / _DESCRIPTION).write_text(json.dumps(asdict(recipe)))
+            (made / DESCRIPTION).write_text(json.dumps(asdict(recipe)))
             made.chmod(0o755)
             made.rename(folder)
         finally:
