@@ -34,6 +34,12 @@ def _links(source: Path) -> Iterator[Path]:
     return (path for path in source.rglob("*") if path.is_symlink())
 
 
+def _sources(stack: StackArtifact) -> Iterator[Path]:
+    """Yield the files and folders that a stack's assets are made from."""
+    yield from (asset.source for asset in stack.assets)
+    yield from (image.source for image in stack.images if image.source is not None)
+
+
 def refuse_outside(stacks: Iterable[StackArtifact], assembly: Path) -> None:
     """Refuse assets that are not in the assembly: it could name any file that the user can read.
 
@@ -41,7 +47,7 @@ def refuse_outside(stacks: Iterable[StackArtifact], assembly: Path) -> None:
         LocalCloudError: an asset, or what a link in one leads to, is outside; all of them are listed.
     """
     root = assembly.resolve()
-    sources = dict.fromkeys(asset.source for stack in stacks for asset in stack.assets)
+    sources = dict.fromkeys(source for stack in stacks for source in _sources(stack))
     outside = [str(source) for source in sources if not source.is_relative_to(root)]
     for source in sources:
         if source.is_relative_to(root):

@@ -56,6 +56,19 @@ def test_a_file_above_the_assembly_is_refused(
     refused(cloud, writer.folder, secret)
 
 
+def test_a_container_image_from_outside_is_refused(
+    cloud: LocalCloud, writer: AssemblyWriter, tmp_path: Path, name: Name
+) -> None:
+    """What a Dockerfile copies could be any file that the user can read."""
+    context = tmp_path / "elsewhere"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM python:3\nCOPY . /app\n")
+    image = {"displayName": "Web/Image", "source": {"directory": "../elsewhere"}}
+    writer.stack(name("image"), QUEUE, docker_images={"abc": image})
+    with pytest.raises(LocalCloudError, match=r"has assets outside of its folder: .*elsewhere"):
+        cloud.deploy(writer.folder)
+
+
 @pytest.mark.parametrize("kind", ["file", "folder", "asset"])
 def test_a_link_that_leads_outside_is_refused(
     cloud: LocalCloud, writer: AssemblyWriter, secret: Path, name: Name, kind: str
