@@ -32,6 +32,38 @@ def function(code: str, role_name: str, **properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::Lambda::Function", "Properties": {**base, **properties}}
 
 
+def load_balancer(targets: str) -> dict[str, Any]:
+    """A load balancer whose listener forwards to a target group."""
+    forward = {"Type": "forward", "TargetGroupArn": {"Ref": targets}}
+    return {
+        "Balancer": {
+            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "Properties": {"Subnets": ["subnet-1", "subnet-2"]},
+        },
+        "Listener": {
+            "Type": "AWS::ElasticLoadBalancingV2::Listener",
+            "Properties": {
+                "LoadBalancerArn": {"Ref": "Balancer"},
+                "Port": 80,
+                "Protocol": "HTTP",
+                "DefaultActions": [forward],
+            },
+        },
+    }
+
+
+def table(key: str) -> dict[str, Any]:
+    """A table whose partition key is a string."""
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+        },
+    }
+
+
 def rest_api() -> dict[str, Any]:
     """A REST API with one stage, `live`, that answers by itself."""
     api = {"Ref": "Api"}

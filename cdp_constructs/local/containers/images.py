@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from cdp_constructs.local.containers.dockerfile import Recipe
+from cdp_constructs.local.kit.once import once
 
 __all__ = ["DESCRIPTION", "ENVIRONMENT", "ROOT", "Image", "add", "find"]
 
@@ -30,7 +30,7 @@ _adding = Lock()
 _copying = ThreadPoolExecutor(1, thread_name_prefix="images")
 
 
-@cache
+@once
 def _hooks() -> Path:
     """Return a folder with the hooks that every user can read, which that of the library may not be."""
     folder = Path(tempfile.mkdtemp(prefix="hooks-"))

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cdp_constructs.local.containers import groups
 
@@ -81,20 +82,23 @@ class Container:
             OSError: the command cannot be started.
         """
         self._exit_code = None
-        owner = {} if self.spec.user is None else {"user": self.spec.user, "group": self.spec.user, "extra_groups": []}
-        environment = {**self.spec.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # what the user deployed
-                list(self.spec.command),
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-                **owner,  # type: ignore[call-overload]  # three options in one mapping
+                list(self.spec.command), stdout=log, process_group=0, **self._options
             )
         groups.record(self._server, self._process.pid)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """How each of its processes is started."""
+        user = self.spec.user
+        return {
+            "cwd": self._folder,
+            "env": {**self.spec.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")},
+            "stdin": subprocess.DEVNULL,
+            "stderr": subprocess.STDOUT,
+            **({} if user is None else {"user": user, "group": user, "extra_groups": []}),
+        }
 
     @property
     def process_id(self) -> int:
@@ -164,17 +168,12 @@ class Container:
             OSError: the command cannot be started.
             subprocess.TimeoutExpired: it did not end in time; it was killed.
         """
-        owner = {} if self.spec.user is None else {"user": self.spec.user, "group": self.spec.user, "extra_groups": []}
-        ended = subprocess.run(  # type: ignore[call-overload]  # noqa: S603  # what the user deployed
+        ended = subprocess.run(  # noqa: S603  # what the user deployed
             list(command),
-            cwd=self._folder,
-            env={**self.spec.environment, "HOME": str(self.home), "TMPDIR": str(self.home / "tmp")},
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
             timeout=seconds,
             check=False,
             process_group=os.getpgid(self.process_id),
-            **owner,
+            **self._options,
         )
         return ended.returncode, ended.stdout

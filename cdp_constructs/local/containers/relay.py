@@ -14,23 +14,20 @@ from concurrent.futures import Future
 from typing import TypeAlias
 
 from cdp_constructs.local.containers import addresses
+from cdp_constructs.local.kit.once import once
 
 __all__ = ["Relay"]
 
 Server: TypeAlias = tuple[str, int]
 _CHUNK = 65536
-_loop: asyncio.AbstractEventLoop | None = None
-_starting = threading.Lock()
 
 
+@once
 def _event_loop() -> asyncio.AbstractEventLoop:
     """Return the loop of all relays, which runs in a thread of its own."""
-    global _loop  # noqa: PLW0603  # one for the server
-    with _starting:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="relays", daemon=True).start()
-        return _loop
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="relays", daemon=True).start()
+    return loop
 
 
 class Relay:

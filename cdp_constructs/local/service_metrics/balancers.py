@@ -74,8 +74,7 @@ def _hosts() -> None:
             continue
         with _responses.request_scope(account, region):
             states = Counter(
-                health.state(arn, str(each["Id"]), int(each.get("Port") or group.get("Port") or 80))
-                for each in _alb._targets.get(arn, [])
+                health.state(arn, str(each["Id"]), health.port_of(group, each)) for each in _alb._targets.get(arn, [])
             )
             for dimensions in _of_group(arn):
                 emit(_NAMESPACE, "HealthyHostCount", dimensions, states["healthy"])

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import load_balancer
 
 CODE = "def handler(event, context):\n    return {'statusCode': 200, 'body': event['path']}\n"
 TEMPLATE: dict[str, Any] = {
@@ -46,19 +47,7 @@ TEMPLATE: dict[str, Any] = {
             "DependsOn": "Permission",
             "Properties": {"TargetType": "lambda", "Targets": [{"Id": {"Fn::GetAtt": ["Function", "Arn"]}}]},
         },
-        "Balancer": {
-            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
-            "Properties": {"Subnets": ["subnet-1", "subnet-2"]},
-        },
-        "Listener": {
-            "Type": "AWS::ElasticLoadBalancingV2::Listener",
-            "Properties": {
-                "LoadBalancerArn": {"Ref": "Balancer"},
-                "Port": 80,
-                "Protocol": "HTTP",
-                "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "Targets"}}],
-            },
-        },
+        **load_balancer("Targets"),
     },
     "Outputs": {
         "Name": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},

@@ -24,7 +24,6 @@ __all__ = ["running"]
 _ecs: Any = ministack.module("services.ecs", "_ImagePullError", "_resolve_td_key", "_services", "_task_defs")
 
 _TASK = "com.amazonaws.ecs.task-arn"
-_NAME = "com.amazonaws.ecs.container-name"
 _FAMILY = "com.amazonaws.ecs.task-definition-family"
 _STOP_SECONDS = 30
 """What Fargate waits for by default before it kills a container."""

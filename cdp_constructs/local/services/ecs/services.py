@@ -136,10 +136,10 @@ def _watch(cluster: str, key: str, account: str, region: str, task: dict[str, An
 
 
 def _replace(cluster: str, key: str, task: dict[str, Any], reason: str) -> None:
-    started = not task.get("_startup_stable", False)
+    never_passed = not task.get("_startup_stable", False)
     _ecs._stop_task({"task": task["taskArn"], "cluster": cluster, "reason": reason})
     task["stopCode"] = "ServiceSchedulerInitiated"
-    if started:  # it never passed: that is what the circuit breaker counts
+    if never_passed:  # that is what the circuit breaker counts
         _ecs._record_service_task_failure(task)
     _ecs._reconcile_service_tasks(cluster, key)
 

@@ -14,6 +14,7 @@ from cdp_constructs.local.containers import addresses, docker, valkey
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.containers.relay import Relay
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
 
 __all__ = ["Shard", "engine", "shards"]
@@ -28,8 +29,6 @@ _logger = logging.getLogger(__name__)
 engine = docker.Engine()
 shards: dict[str, "Shard"] = {}
 """By the id of the container that was its first primary, which MiniStack keeps."""
-_starting = threading.Lock()
-_watching: threading.Thread | None = None
 
 
 def _tls(address: str) -> ssl.SSLContext:
@@ -148,12 +147,9 @@ class Shard:
                 relay.close()
 
 
+@once
 def _watch() -> None:
-    global _watching  # noqa: PLW0603  # one thread for the server
-    with _starting:
-        if _watching is None:
-            _watching = threading.Thread(target=_recover_always, name="elasticache-recovery", daemon=True)
-            _watching.start()
+    threading.Thread(target=_recover_always, name="elasticache-recovery", daemon=True).start()
 
 
 def _recover_always() -> None:

@@ -18,13 +18,12 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
+from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["candidates", "drain", "forget", "state", "under_way"]
+__all__ = ["candidates", "drain", "forget", "port_of", "state", "under_way"]
 
-_alb: Any = ministack.module(
-    "services.alb", "_targets", "_tg_attrs", "_tgs", "_xml", "_p", "_parse_targets_param", "_error"
-)
+_alb: Any = ministack.module("services.alb", "_targets", "_tg_attrs", "_tgs", "_xml", "_p", "_parse_targets_param")
 
 _responses: Any = ministack.module("core.responses", "request_scope")
 
@@ -59,7 +58,6 @@ class _Target:
 
 _known: dict[tuple[str, str, int], _Target] = {}
 _changing = threading.Lock()
-_checking: threading.Thread | None = None
 _checks = ThreadPoolExecutor(16, thread_name_prefix="elb-check")
 """A target that does not answer holds one of them for the seconds of its timeout."""
 
@@ -67,6 +65,11 @@ _checks = ThreadPoolExecutor(16, thread_name_prefix="elb-check")
 def _target(group: str, address: str, port: int) -> _Target:
     with _changing:
         return _known.setdefault((group, address, port), _Target())
+
+
+def port_of(group: Mapping[str, Any], target: Mapping[str, Any]) -> int:
+    """Return the port of a target: its own, or that of its group."""
+    return int(target.get("Port") or group.get("Port") or 80)
 
 
 def state(group: str, address: str, port: int) -> str:
@@ -81,8 +84,8 @@ def state(group: str, address: str, port: int) -> str:
 def candidates(group: str) -> list[dict[str, Any]]:
     """Return the targets that get requests: the healthy ones, and all of them when none is healthy."""
     registered: list[dict[str, Any]] = list(_alb._targets.get(group, []))
-    port = _alb._tgs[group].get("Port", 80)
-    healthy = [each for each in registered if state(group, each["Id"], int(each.get("Port") or port)) == "healthy"]
+    record = _alb._tgs[group]
+    healthy = [each for each in registered if state(group, each["Id"], port_of(record, each)) == "healthy"]
     return healthy or registered
 
 
@@ -172,7 +175,7 @@ def _registered() -> Iterator[tuple[Mapping[str, Any], str, int]]:
         if group.get("TargetType", "instance") in _CHECKED_TYPES and group.get("HealthCheckEnabled", True):
             # Target groups are kept for each account; the ARN has it.
             for each in list(_of_every_account(group["TargetGroupArn"])):
-                yield group, str(each["Id"]), int(each.get("Port") or group.get("Port") or 80)
+                yield group, str(each["Id"]), port_of(group, each)
 
 
 def _of_every_account(group: str) -> list[dict[str, Any]]:
@@ -181,12 +184,9 @@ def _of_every_account(group: str) -> list[dict[str, Any]]:
         return list(_alb._targets.get(group, []))
 
 
+@once
 def _start() -> None:
-    global _checking  # noqa: PLW0603  # one thread for the server
-    with _changing:
-        if _checking is None:
-            _checking = threading.Thread(target=_check_always, name="elb-health", daemon=True)
-            _checking.start()
+    threading.Thread(target=_check_always, name="elb-health", daemon=True).start()
 
 
 def _check_always() -> None:
@@ -222,7 +222,7 @@ def _describe(original: Any, parameters: Any) -> Any:
     for each in _alb._targets.get(arn, []):
         if wanted and each["Id"] not in wanted:
             continue
-        port = int(each.get("Port") or group.get("Port") or 80)
+        port = port_of(group, each)
         found = state(arn, each["Id"], port)
         reason = _target(arn, each["Id"], port).reason
         why = f"<Reason>{reason}</Reason>" if reason and found != "healthy" else ""

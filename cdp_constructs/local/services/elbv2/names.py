@@ -7,6 +7,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 
 _alb: Any = ministack.module("services.alb", "_lbs")
+_app: Any = ministack.module("app", "_is_potential_alb_request")
 _responses: Any = ministack.module("core.responses", "request_scope")
 
 _SUFFIX = ".alb.localhost"
@@ -26,7 +27,7 @@ def _scope_of(host: str, path: str) -> tuple[str, str] | None:
 
 @patch("ministack.app:_handle_alb_request")
 async def _in_its_scope(original: Callable[..., Awaitable[Any]], host: str, path: str, *request: Any) -> Any:
-    scope = _scope_of(host, path)
+    scope = _scope_of(host, path) if _app._is_potential_alb_request(host, path) else None
     if scope is None:
         return await original(host, path, *request)
     with _responses.request_scope(*scope):

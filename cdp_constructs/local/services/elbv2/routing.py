@@ -95,7 +95,7 @@ async def _forward(
     attributes = _attributes(arn)
     sticky = attributes.get("stickiness.enabled") == "true"
     target = (_stuck(headers, healthy) if sticky else None) or healthy[next(_turns[arn]) % len(healthy)]
-    port = int(target.get("Port") or group.get("Port") or 80)
+    port = health.port_of(group, target)
     with ExitStack() as started:
         started.enter_context(health.under_way(arn, target["Id"], port))
         status, answered, content = await _alb._proxy_http_target(

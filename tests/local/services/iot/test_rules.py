@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local import LocalCloud
+from tests.local.resources import table
 
 ROLE = {"Fn::GetAtt": ["Role", "Arn"]}
 TEMPLATE: dict[str, Any] = {
@@ -58,14 +59,7 @@ TEMPLATE: dict[str, Any] = {
         },
         "Queue": {"Type": "AWS::SQS::Queue"},
         "Failed": {"Type": "AWS::SQS::Queue"},
-        "Table": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "BillingMode": "PAY_PER_REQUEST",
-                "KeySchema": [{"AttributeName": "device", "KeyType": "HASH"}],
-                "AttributeDefinitions": [{"AttributeName": "device", "AttributeType": "S"}],
-            },
-        },
+        "Table": table("device"),
         "Rule": {
             "Type": "AWS::IoT::TopicRule",
             "Properties": {
