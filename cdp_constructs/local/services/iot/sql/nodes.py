@@ -23,6 +23,7 @@ __all__ = [
     "Select",
     "Star",
     "Variable",
+    "depth",
     "walk",
 ]
 
@@ -187,7 +188,18 @@ def _parts(value: Any) -> Iterator[Node]:
 
 def walk(node: Node) -> Iterator[Node]:
     """Yield a node and all that it contains."""
-    yield node
-    for field in fields(node):
-        for part in _parts(getattr(node, field.name)):
-            yield from walk(part)
+    return (found for found, _depth in _walk(node))
+
+
+def depth(node: Node) -> int:
+    """Return how many nodes contain each other, at the deepest place."""
+    return max(deep for _found, deep in _walk(node))
+
+
+def _walk(node: Node) -> Iterator[tuple[Node, int]]:
+    # A list and not recursion: `a + b + c + …` is as deep as it is long.
+    waiting = [(node, 1)]
+    while waiting:
+        found, deep = waiting.pop()
+        yield found, deep
+        waiting += [(part, deep + 1) for field in fields(found) for part in _parts(getattr(found, field.name))]

@@ -24,6 +24,7 @@ from cdp_constructs.local.services.iot.sql.values import UNDEFINED, as_text
 __all__ = ["Statement", "Template", "statement_of", "template_of"]
 
 _KEPT = 4096
+_DEEPEST = 200
 _ONCE = "get_dynamodb"
 
 
@@ -97,6 +98,9 @@ def _written(value: Any) -> str:
 
 
 def _checked(text: str, *parts: nodes.Node | None) -> list[nodes.Node]:
+    if any(part is not None and nodes.depth(part) > _DEEPEST for part in parts):
+        # A limit of our own: each level is a call of Python, whose limit differs from process to process.
+        raise SqlError(f"An expression has more than {_DEEPEST} operators in a row", text, 0)
     found = [node for part in parts if part is not None for node in nodes.walk(part)]
     for node in found:
         if isinstance(node, nodes.Call) and node.name not in {*FUNCTIONS, *NOT_EXECUTED, "get_or_default"}:
@@ -126,13 +130,6 @@ def statement_of(sql: str) -> Statement:
     Raises:
         SqlError: AWS IoT would refuse it.
     """
-    try:
-        return _statement(sql)
-    except RecursionError:
-        raise SqlError("The SQL is too long", sql, 0) from None
-
-
-def _statement(sql: str) -> Statement:
     rule = parse(sql)
     found = _checked(sql, *(node for _name, node in rule.variables), rule.select, rule.where)
     once = sum(isinstance(node, nodes.Call) and node.name == _ONCE for node in found) <= 1

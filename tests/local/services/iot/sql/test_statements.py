@@ -145,7 +145,7 @@ REFUSED = {
     "SET @a = 1, @a = 2 SELECT @a FROM 'a'": "Variable @a is set twice at line 1, column 13",
     "SELECT {temperature: 5} AS x FROM 'a'": "expected a key in quotes at line 1, column 9",
     "SELECT " + "(" * 5000 + "1" + ")" * 5000 + " FROM 'a'": "Expressions are nested more than 40 times",
-    "SELECT 1" + " + 1" * 5000: "The SQL is too long",
+    "SELECT 1" + " + 1" * 5000: "An expression has more than 200 operators in a row",
 }
 
 
@@ -164,6 +164,17 @@ def test_selection(sql: str, expected: Any) -> None:
 def test_what_aws_refuses_is_refused_with_the_place(sql: str, reason: str) -> None:
     with pytest.raises(SqlError, match=re.escape(reason)):
         statement_of(sql)
+
+
+@pytest.mark.parametrize("operators", [" + 1", " AND 1 = 1", " OR 1 = 2"])
+def test_a_long_condition_is_evaluated(operators: str) -> None:
+    sql = "SELECT color FROM 'a' WHERE color = 'red' AND 1 = 1" + operators * 150
+    assert selected(sql) == ({"color": "red"} if "1 = 2" not in operators else UNDEFINED)
+
+
+def test_a_long_field_of_an_action_is_refused() -> None:
+    with pytest.raises(SqlError, match="more than 200 operators"):
+        template_of("${1" + " + 1" * 5000 + "}")
 
 
 def test_sql_is_read_once() -> None:
