@@ -76,6 +76,8 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
 	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
 	$(call server_pins,servers) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/servers.txt
+	$(BIN)/uv pip compile --quiet stacks/dojo/app/requirements.in --universal --python-version 3.11 --constraint requirements/dev.lock --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -o stacks/dojo/app/requirements.txt
 	printf 'cyclonedx-bom\npip-audit\n' | $(SERVER_LOCK) --upgrade -o $(SUPPLY_CHAIN_LOCK)
 
 # What `cdp local install` installs: an extra of this project, without the project and its client part.
@@ -113,7 +115,7 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the em
 	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-SERVER_TESTS := tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache rds)
+SERVER_TESTS := tests/stacks/dojo/app tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \

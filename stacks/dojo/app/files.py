@@ -1,0 +1,86 @@
+"""Files of messages: browsers send them straight to S3, and get them from there."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stacks.dojo.app.model import NewFile
+from stacks.dojo.app.ports import UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+__all__ = ["BucketFiles", "NoFiles"]
+
+_ACCEPTED = "accepted/"
+_LINK_SECONDS = 300
+
+
+class NoFiles:
+    """This board has no files."""
+
+    async def form(self, owner: str, file: NewFile) -> dict[str, Any]:  # noqa: ARG002 - a port
+        """Refuse a file.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("this chat takes no files")
+
+    async def link(self, key: str) -> str | None:  # noqa: ARG002 - a port
+        """Return nothing."""
+        return None
+
+
+@dataclass(frozen=True)
+class BucketFiles:
+    """The bucket and the function of a `DirectObjectUpload`."""
+
+    s3: "S3Client"
+    functions: "LambdaClient"
+    bucket: str
+    form_function: str
+
+    async def form(self, owner: str, file: NewFile) -> dict[str, Any]:
+        """Return the form of a new file, and the key that it will have once it is accepted.
+
+        Raises:
+            ValueError: such a file is not accepted.
+            UnavailableError: the function does not answer.
+        """
+        payload = json.dumps({"owner": owner, **file.model_dump()}).encode()
+        try:
+            answer = await asyncio.to_thread(
+                self.functions.invoke,
+                FunctionName=self.form_function,
+                Payload=payload,
+                InvocationType="RequestResponse",
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError("forms") from error
+        found: dict[str, Any] = json.loads(await asyncio.to_thread(answer["Payload"].read))
+        if answer.get("FunctionError"):
+            if found.get("errorType") == "UploadRefusedError":
+                raise ValueError(found.get("errorMessage", "refused"))
+            raise UnavailableError("forms")
+        return {**found, "attachment": _ACCEPTED + found["key"].split("/", 1)[1]}
+
+    async def link(self, key: str) -> str | None:
+        """Return an address of the file; None when it is not accepted."""
+        if not key.startswith(_ACCEPTED):
+            return None
+        try:
+            await asyncio.to_thread(self.s3.head_object, Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in {403, 404}:
+                return None
+            raise UnavailableError("files") from error
+        except BotoCoreError as error:
+            raise UnavailableError("files") from error
+        # The name of the file is the uploader's: it is saved, and not shown as a page.
+        parameters = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": "attachment"}
+        return self.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=_LINK_SECONDS)

@@ -1,0 +1,119 @@
+"""Notices to people who were mentioned while they were away."""
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stacks.dojo.app.ports import Notice, Notices, UnavailableError
+from stacks.dojo.app.store import Store
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+__all__ = ["PushNotices", "Subscription", "TopicNotices", "deliver"]
+
+_LOG = logging.getLogger(__name__)
+_PAUSE = 1.0
+_GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    p256dh: str = Field(max_length=200)
+    auth: str = Field(max_length=100)
+
+
+class Subscription(BaseModel):
+    """What a browser says of where it receives notices (PushSubscription.toJSON())."""
+
+    model_config = ConfigDict(extra="ignore")
+    endpoint: str = Field(max_length=2000)
+    keys: _Keys
+
+    def check(self, hosts: tuple[str, ...]) -> None:
+        """Refuse an endpoint that is no push service: the chat would send requests wherever a person wants.
+
+        Raises:
+            ValueError: it is none of the hosts, or not HTTPS.
+        """
+        found = urlsplit(self.endpoint)
+        host = found.hostname or ""
+        if found.scheme != "https" or not any(host == name or host.endswith(f".{name}") for name in hosts):
+            raise ValueError("the endpoint is none of the push services that this chat sends to")
+
+
+@dataclass(frozen=True)
+class TopicNotices:
+    """By an SNS topic. Subscriptions choose a person by the attribute ``person``."""
+
+    sns: "SNSClient"
+    topic: str
+    base_url: str
+
+    async def send(self, notice: Notice) -> bool:
+        """Publish a notice."""
+        await asyncio.to_thread(
+            self.sns.publish,
+            TopicArn=self.topic,
+            Message=json.dumps(_content(notice, self.base_url)),
+            MessageAttributes={"person": {"DataType": "String", "StringValue": notice.person}},
+        )
+        return True
+
+
+@dataclass(frozen=True)
+class PushNotices:
+    """By Web Push, to the browser of the person."""
+
+    key: str
+    contact: str
+    base_url: str
+
+    async def send(self, notice: Notice) -> bool:
+        """Send a notice; a person without a subscription gets none."""
+        from pywebpush import WebPushException, webpush  # type: ignore[import-untyped]
+
+        if notice.push is None:
+            return True
+        try:
+            await asyncio.to_thread(
+                webpush,
+                subscription_info=notice.push,
+                data=json.dumps(_content(notice, self.base_url)),
+                vapid_private_key=self.key,
+                vapid_claims={"sub": self.contact},
+                ttl=3600,
+                timeout=10,
+            )
+        except WebPushException as error:
+            if error.response is not None and error.response.status_code in _GONE:
+                return False
+            raise
+        return True
+
+
+def _content(notice: Notice, base_url: str) -> dict[str, Any]:
+    return {
+        "person": notice.person,
+        "room": notice.room,
+        "number": notice.number,
+        "author": notice.author,
+        "url": f"{base_url}/rooms/{notice.room}/page",
+    }
+
+
+async def deliver(store: Store, notices: Notices) -> None:
+    """Send what is due, without end."""
+    while True:
+        try:
+            if await store.deliver(notices.send):
+                continue
+        except UnavailableError as error:
+            _LOG.warning("notices wait: %s", error)
+        await asyncio.sleep(_PAUSE)

@@ -1,0 +1,86 @@
+"""What the settings choose, put together."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import boto3
+
+from stacks.dojo.app.caches import CachedLatest, NothingKept, cache_of
+from stacks.dojo.app.database import Database
+from stacks.dojo.app.fan_out import fan_out_of
+from stacks.dojo.app.files import BucketFiles, NoFiles
+from stacks.dojo.app.intake import DatabaseIntake, QueueIntake
+from stacks.dojo.app.live import Hub
+from stacks.dojo.app.notices import PushNotices, TopicNotices
+from stacks.dojo.app.ports import Files, Intake, Latest, Notices, Sessions
+from stacks.dojo.app.sessions import CachedSessions, SignedSessions
+from stacks.dojo.app.settings import Settings
+from stacks.dojo.app.store import Store
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """The adapters behind the ports.
+
+    Args:
+        settings: What a board chooses; they are complete.
+    """
+
+    settings: Settings
+
+    @cached_property
+    def database(self) -> Database:
+        """The database."""
+        return Database(self.settings)
+
+    @cached_property
+    def store(self) -> Store:
+        """What is kept in it."""
+        return Store(self.database, notices=self.settings.notices != "none")
+
+    @cached_property
+    def hub(self) -> Hub:
+        """Who is connected."""
+        return Hub(self.store, fan_out_of(self.settings, self.database))
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Where messages go."""
+        if self.settings.intake == "queue":
+            return QueueIntake(boto3.client("sqs"), cast("str", self.settings.queue_url))
+        return DatabaseIntake(self.store, self.hub.fan_out)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is who."""
+        seconds = self.settings.session_hours * 3600
+        if self.settings.sessions == "cache":
+            return CachedSessions(cache_of(self.settings), seconds)
+        return SignedSessions(self.settings.session_key.get_secret_value().encode(), seconds)
+
+    @cached_property
+    def latest(self) -> Latest:
+        """The latest messages."""
+        return NothingKept() if self.settings.latest == "none" else CachedLatest(cache_of(self.settings))
+
+    @cached_property
+    def files(self) -> Files:
+        """Files."""
+        if self.settings.files == "none":
+            return NoFiles()
+        function = cast("str", self.settings.form_function)
+        return BucketFiles(boto3.client("s3"), boto3.client("lambda"), cast("str", self.settings.bucket), function)
+
+    @cached_property
+    def notices(self) -> Notices | None:
+        """Notices; None when nobody is told."""
+        settings = self.settings
+        if settings.notices == "topic":
+            return TopicNotices(boto3.client("sns"), cast("str", settings.notice_topic), settings.base_url)
+        if settings.notices == "push" and settings.push_key is not None:
+            key = settings.push_key.get_secret_value()
+            return PushNotices(key, cast("str", settings.push_contact), settings.base_url)
+        return None

@@ -1,0 +1,117 @@
+"""What a board chooses, by environment variables such as ``CHAT_DATABASE_HOST`` and ``CHAT_INTAKE``."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Credentials", "Settings"]
+
+_NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("intake", "queue"): ("queue_url", "dead_letter_queue_url"),
+    ("fan_out", "cache"): ("cache_url",),
+    ("sessions", "cache"): ("cache_url",),
+    ("latest", "cache"): ("cache_url",),
+    ("files", "bucket"): ("bucket", "form_function"),
+    ("notices", "topic"): ("notice_topic",),
+    ("notices", "push"): ("push_key", "push_contact"),
+}
+
+
+class Credentials(BaseModel):
+    """The secret that Amazon RDS keeps in Secrets Manager; it has further fields."""
+
+    model_config = ConfigDict(frozen=True)
+
+    username: str
+    password: str
+
+
+class Settings(BaseSettings):
+    """The settings of a server or a worker.
+
+    Attributes:
+        database_host: Address of the writer.
+        database_reader_host: Address of readers, for reading what need not be the latest. Default: the writer's.
+        database_name: The database.
+        database_port: Its port.
+        database_secret: The credentials as JSON, read once. One of this and ``database_secret_id`` is needed.
+        database_secret_id: The secret in Secrets Manager, read again when the database refuses the password.
+        database_ca: File with the certificates that sign the server's. Default: TLS without looking at them.
+        database_patience: Seconds for which a request is retried while the database fails over.
+        session_key: Signs sessions; at least 32 bytes.
+        session_hours: How long a session lasts.
+        intake: Where a message goes first: to the database, or to a queue that workers read.
+        queue_url: The FIFO queue.
+        dead_letter_queue_url: Where messages go that nobody can read.
+        fan_out: How servers learn of each other's messages: by the database, or by the cache.
+        sessions: ``signed`` needs no store; those in the cache can be ended.
+        latest: Whether the latest messages of a room are kept in the cache.
+        cache_url: ``rediss://host:6379``.
+        cache_password: The cache's AUTH token.
+        cache_ca: File with the certificates that sign the cache's. Default: those that the system trusts.
+        files: Whether people upload to a bucket.
+        bucket: The bucket of `DirectObjectUpload`.
+        form_function: Its function for forms.
+        notices: How people who are away are told that they were mentioned.
+        notice_topic: The SNS topic.
+        push_key: VAPID key, as PEM.
+        push_contact: ``mailto:`` address that the push services may write to.
+        push_hosts: Push services that browsers may name; a name stands for those below it, too.
+        public_rooms: Whether everybody may read the pages of rooms, which a CDN keeps for a second.
+        base_url: Where people reach the chat, for links.
+        port: Where HTTP is served.
+        grace: Seconds that requests have to end after SIGTERM.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CHAT_", frozen=True)
+
+    database_host: str
+    database_reader_host: str | None = None
+    database_name: str = "chat"
+    database_port: int = 5432
+    database_secret: Credentials | None = None
+    database_secret_id: str | None = None
+    database_ca: str | None = None
+    database_patience: float = 8.0
+    session_key: SecretStr
+    session_hours: float = 12.0
+    intake: Literal["database", "queue"] = "database"
+    queue_url: str | None = None
+    dead_letter_queue_url: str | None = None
+    fan_out: Literal["database", "cache"] = "database"
+    sessions: Literal["signed", "cache"] = "signed"
+    latest: Literal["none", "cache"] = "none"
+    cache_url: str | None = None
+    cache_password: SecretStr | None = None
+    cache_ca: str | None = None
+    files: Literal["none", "bucket"] = "none"
+    bucket: str | None = None
+    form_function: str | None = None
+    notices: Literal["none", "topic", "push"] = "none"
+    notice_topic: str | None = None
+    push_key: SecretStr | None = None
+    push_contact: str | None = None
+    push_hosts: tuple[str, ...] = (
+        "fcm.googleapis.com",
+        "push.services.mozilla.com",
+        "push.apple.com",
+        "notify.windows.com",
+    )
+    public_rooms: bool = False
+    base_url: str = ""
+    port: int = 8080
+    grace: int = 20
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.database_secret is None) == (self.database_secret_id is None):
+            raise ValueError("set one of CHAT_DATABASE_SECRET and CHAT_DATABASE_SECRET_ID")
+        if len(self.session_key.get_secret_value().encode()) < 32:  # noqa: PLR2004 - what HS256 asks for
+            raise ValueError("CHAT_SESSION_KEY is shorter than 32 bytes")
+        for (name, value), needed in _NEEDS.items():
+            if getattr(self, name) == value:
+                for other in needed:
+                    if getattr(self, other) is None:
+                        raise ValueError(f"CHAT_{name.upper()}={value} needs CHAT_{other.upper()}")
+        return self
