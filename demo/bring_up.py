@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -47,9 +46,12 @@ def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Che
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     context["systems"] = [system]
     context[system] |= settings
-    with subprocess.Popen(
-        [sys.executable, "app.py"],
+    # The other end is closed by whatever ends this program, also when it is killed: see demo/running.py.
+    ends, held = os.pipe()
+    with subprocess.Popen(  # noqa: S603 - the program is this project's
+        [sys.executable, "-m", "demo.running", str(ends), "app.py"],
         cwd=ROOT,
+        pass_fds=[ends],
         env={
             **os.environ,
             "CDK_OUTDIR": str(directory),
@@ -62,12 +64,12 @@ def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Che
         text=True,
         process_group=0,
     ) as app:
+        os.close(ends)
         try:
             output, errors = app.communicate()
-        except BaseException:
+        finally:
             # With its Node, which would write on into a folder that is being removed.
-            os.killpg(app.pid, signal.SIGKILL)
-            raise
+            os.close(held)
     if app.returncode:
         raise RuntimeError((errors or output)[-2000:])
     plugins = json.loads((directory / "validation-report.json").read_text())["pluginReports"]

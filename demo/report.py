@@ -1,6 +1,5 @@
 """Steps of a demonstration: run one after the other, shown while they run, and as a table at the end."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,14 @@ class StepResult:
     seen: str
     seconds: float
     passed: bool
+
+
+@dataclass
+class _Outcome:
+    """How a step ended."""
+
+    seen: str = ""
+    passed: bool = True
 
 
 class Report:
@@ -59,29 +66,35 @@ class Report:
         Returns:
             Whether it passed.
         """
-
-        async def act() -> str:
-            return action()
-
-        return asyncio.run(self.step_async(title, expected, act))
+        # Without an event loop of its own, which would keep Ctrl-C back until the step has ended.
+        with self._noted(title, expected) as outcome:
+            outcome.seen = action()
+        return outcome.passed
 
     async def step_async(self, title: str, expected: str, action: Callable[[], Awaitable[str]]) -> bool:
         """Run one step of something that goes on beside it; see ``step``."""
-        started = time.perf_counter()
+        with self._noted(title, expected) as outcome:
+            outcome.seen = await action()
+        return outcome.passed
+
+    @contextmanager
+    def _noted(self, title: str, expected: str) -> Iterator["_Outcome"]:
+        """Show a step while it runs, and note how it ended."""
+        started, outcome = time.perf_counter(), _Outcome()
         with self.console.status(escape(title)):
             try:
-                seen, passed = await action(), True
+                yield outcome
             except StepFailed as failure:
-                seen, passed = str(failure), False
+                outcome.seen, outcome.passed = str(failure), False
             except Exception as error:  # noqa: BLE001 - a demonstration reports every failure in its table
-                seen, passed = f"{type(error).__name__}: {error}", False
-        result = StepResult(title, expected, seen, time.perf_counter() - started, passed)
+                outcome.seen, outcome.passed = f"{type(error).__name__}: {error}", False
+        result = StepResult(title, expected, outcome.seen, time.perf_counter() - started, outcome.passed)
         self.results.append(result)
-        mark = "[green]✓[/green]" if passed else "[red]✗[/red]"
+        mark = "[green]✓[/green]" if outcome.passed else "[red]✗[/red]"
         self.console.print(f"  {mark} {escape(title)} [dim]{result.seconds:.1f} s[/dim]", highlight=False)
-        if not passed:
-            self.console.print(f"    [red]expected {escape(expected)}; saw {escape(seen)}[/red]", highlight=False)
-        return passed
+        if not outcome.passed:
+            text = f"expected {escape(expected)}; saw {escape(outcome.seen)}"
+            self.console.print(f"    [red]{text}[/red]", highlight=False)
 
     def table(self) -> Table:
         """Return all steps as a table: step, expected, seen, time."""

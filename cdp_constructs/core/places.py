@@ -67,7 +67,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_lambda.ILayerVersion": Kind("layer_version_arn", any_account=True),
     "aws_route53.IHostedZone": Kind(everywhere=True),
     "aws_s3.IBucket": Kind(),
-    "aws_secretsmanager.ISecret": Kind(),
+    "aws_secretsmanager.ISecret": Kind(any_account=True),
     "aws_ses.IEmailIdentity": Kind("email_identity_arn"),
     "aws_sns.ITopic": Kind(any_account=True),
     "aws_sqs.IQueue": Kind(),

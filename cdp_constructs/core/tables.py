@@ -112,15 +112,12 @@ def check_table(
     ]
     must += [f"time to live by {EXPIRY}"] if expires else []
     must[0] += ", of type string"
-    resource = table.node.default_child
-    if not isinstance(resource, dynamodb.CfnTable | dynamodb.CfnGlobalTable):
-        Annotations.of(construct).add_warning_v2(
-            "cdp-constructs:ImportedTable",
-            f"The imported table {table.node.path} is not checked. Make sure that it has {', '.join(must)}.",
-        )
+    resource = _resource_of(table)
+    if resource is None:
+        _ask_to_make_sure(construct, table, ", ".join(must))
         return
     stack = stack_of(resource)
-    types = {one["attributeName"]: one["attributeType"] for one in stack.resolve(resource.attribute_definitions)}
+    types = _key_types(resource)
     found: dict[str | None, tuple[str, str | None]] = {None: _keys_of(stack.resolve(resource.key_schema))}
     for index in stack.resolve(resource.global_secondary_indexes) or ():
         found[index["indexName"]] = _keys_of(index["keySchema"])
@@ -139,6 +136,78 @@ def check_table(
     if expires and expiry.get("attributeName") != EXPIRY:
         problem = f"is {table.node.path}: its items do not expire by {EXPIRY}"
         raise InvalidOptionError(construct, option, problem, f"Give a table with {', '.join(must)}")
+
+
+def check_item_key(
+    construct: "Construct",
+    table: "dynamodb.ITable",
+    key: "Mapping[str, str | int]",
+    *,
+    option: str,
+    is_default: bool = False,
+) -> str:
+    """Refuse a key that is none of the table's primary key; of an imported table, warn what it must have.
+
+    Args:
+        construct: The pattern.
+        table: The table.
+        key: Each attribute with a text for a string, or a number.
+        option: Name of the pattern's option that it was given as.
+        is_default: Whether the option was left out.
+
+    Returns:
+        The name of the partition key: of an imported table, which says nothing of its keys, the first one.
+
+    Raises:
+        InvalidOptionError: naming the table's primary key.
+    """
+    given = {name: "S" if isinstance(value, str) else "N" for name, value in key.items()}
+    resource = _resource_of(table)
+    if resource is None:
+        words = (f"{name} ({_TYPES[kind]})" for name, kind in given.items())
+        _ask_to_make_sure(construct, table, f"the primary key {' and '.join(words)}, the partition key first")
+        return next(iter(key))
+    partition_key, sort_key = _keys_of(stack_of(resource).resolve(resource.key_schema))
+    types = _key_types(resource)
+    primary = {name: types[name] for name in (partition_key, sort_key) if name is not None}
+    if given != primary:
+        keys = " and ".join(f"{name} ({_TYPES[kind]})" for name, kind in primary.items())
+        has = "missing" if is_default else f"{dict(key)}"
+        fix = f"Give { ({name: _EXAMPLES[kind] for name, kind in primary.items() if kind in _EXAMPLES}) }"
+        if "B" in primary.values():
+            fix = "Use a table whose primary key is of strings and numbers"
+        raise InvalidOptionError(
+            construct, option, f"is {has}, while the primary key of {table.node.path} is {keys}", fix
+        )
+    return partition_key
+
+
+_TYPES = {"S": "string", "N": "number", "B": "binary"}
+_EXAMPLES: Mapping[str, str | int] = {"S": "health-check", "N": 0}
+
+
+def _resource_of(table: "dynamodb.ITable") -> dynamodb.CfnTable | dynamodb.CfnGlobalTable | None:
+    """Return what defines a table, also for a replica of a global table; None where the keys are not known here."""
+    # A replica stands in the table that it is one of.
+    defined = table.node.scope if isinstance(table.node.scope, dynamodb.TableV2) else table
+    resource = defined.node.default_child
+    if not isinstance(resource, dynamodb.CfnTable | dynamodb.CfnGlobalTable):
+        return None
+    # Names that are tokens are not known before the deployment.
+    definitions = stack_of(resource).resolve(resource.attribute_definitions)
+    return resource if all(isinstance(one["attributeName"], str) for one in definitions) else None
+
+
+def _key_types(resource: dynamodb.CfnTable | dynamodb.CfnGlobalTable) -> dict[str, str]:
+    definitions = stack_of(resource).resolve(resource.attribute_definitions)
+    return {one["attributeName"]: one["attributeType"] for one in definitions}
+
+
+def _ask_to_make_sure(construct: "Construct", table: "dynamodb.ITable", must: str) -> None:
+    Annotations.of(construct).add_warning_v2(
+        "cdp-constructs:ImportedTable",
+        f"The imported table {table.node.path} is not checked. Make sure that it has {must}.",
+    )
 
 
 def _keys_of(schema: "Sequence[Mapping[str, str]]") -> tuple[str, str | None]:

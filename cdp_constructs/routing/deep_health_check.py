@@ -21,6 +21,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.places import elsewhere
+from cdp_constructs.core.tables import check_item_key
 from cdp_constructs.core.validation import InvalidOptionError, check_duration
 from cdp_constructs.routing._health_alarms import add_health_alarms
 from cdp_constructs.routing._health_routes import add_route, check_paths
@@ -160,8 +161,9 @@ class DeepHealthCheck(Construct):
             table: A table of this Region; of a global table, this Region's replica.
             name: Its name in the answer: lower-case letters, digits and hyphens; must be unique.
             hard: Whether the Region is of no use without it.
-            probe_key: The key to read, each attribute of the table's primary key with a string or number;
-                ``{"pk": "health-check", "sk": "health-check"}`` by default. The function may read this partition only.
+            probe_key: The key to read, each attribute of the table's primary key with a string or number, of an
+                imported table the partition key first; ``{"pk": "health-check", "sk": "health-check"}`` by default.
+                The function may read this partition only.
 
         Raises:
             InvalidOptionError: see the class.
@@ -170,12 +172,12 @@ class DeepHealthCheck(Construct):
         if not 1 <= len(key) <= len(_PROBE_KEY):
             fix = "Give the partition key and, when the table has one, the sort key"
             raise InvalidOptionError(self, "probe_key", f"has {len(key)} attributes", fix)
+        partition_key = check_item_key(self, table, key, option="probe_key", is_default=probe_key is None)
         marshalled = {
             attribute: {"N": str(value)} if isinstance(value, int) else {"S": value} for attribute, value in key.items()
         }
         added = self._add_dependency(name, "table", table.table_name, hard=hard, key=marshalled)
-        # The partition key is the first attribute, as in the table's own definition.
-        partition = str(next(iter(key.values())))
+        partition = str(key[partition_key])
         only_the_probe = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
         self._allow("dynamodb:GetItem", table.table_arn, only_the_probe)
         if table.encryption_key is not None:

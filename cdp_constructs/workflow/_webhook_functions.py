@@ -9,6 +9,7 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY, USE_TABLE_KEY
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.permissions import allow_on_objects
+from cdp_constructs.workflow._webhook_endpoint import let_read
 from cdp_constructs.workflow._webhook_source import WebhookSource
 
 
@@ -52,7 +53,7 @@ def add_receiver(
         log_encryption_key=webhook.encryption_key,
         removal_policy=removal_policy,
     )
-    webhook.secret.grant_read(function)
+    let_read(webhook.secret, function)
     _allow_queueing(webhook, function)
     put = ["s3:PutObject"]
     _allow_objects(webhook, function, {webhook.accepted_prefix: put, webhook.rejected_prefix: put})

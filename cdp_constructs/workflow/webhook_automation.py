@@ -25,7 +25,7 @@ from cdp_constructs.core.queues import (
 from cdp_constructs.core.tables import add_table
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
-from cdp_constructs.workflow._webhook_endpoint import add_api, add_route, add_secret
+from cdp_constructs.workflow._webhook_endpoint import add_api, add_route, add_secret, check_secret
 from cdp_constructs.workflow._webhook_functions import add_receiver, add_replay
 from cdp_constructs.workflow._webhook_source import WebhookSource
 
@@ -102,7 +102,8 @@ class WebhookAutomation(Construct):
                 timeout.
             source: How the sender signs, names and orders its deliveries. Default: as GitHub does.
             secret: An existing secret that is shared with the sender, as plain text. While it is changed, its previous
-                version is accepted too. Default: a new one; read it from Secrets Manager and give it to the sender.
+                version is accepted too. Of another account: imported by its complete ARN and with its key, and its
+                resource policy decides. Default: a new one; read it from Secrets Manager and give it to the sender.
             api: An existing HTTP API that gets the route. An imported one keeps its throttling. Default: a new one.
             throttle: Requests a second and burst of the route, 1 to 300 and 1 to 5,000; API Gateway answers 429 beyond
                 (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html).
@@ -125,6 +126,7 @@ class WebhookAutomation(Construct):
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100)
         self._check(consumer, limits)
         self.encryption_key = encryption_key
+        check_secret(self, secret)
         self.secret = secret or add_secret(self, encryption_key=encryption_key, removal_policy=removal_policy)
         self.bucket = bucket or self._create_bucket(removal_policy)
         self.table = add_table(

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 import time
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from demo.embedded import embedded_cloud
 from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
+from demo.running import end_with
 from stacks.chat.recovery import GOAL_SECONDS
 
 SCENES = ("story", "crowd", "all")
@@ -178,4 +178,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 import time
 
 from botocore.exceptions import ClientError
@@ -15,6 +14,7 @@ from demo.chat.live import LiveClient, until
 from demo.chat.system import Chat
 from demo.embedded import embedded_cloud
 from demo.report import Report, expect
+from demo.running import end_with
 from stacks.chat import recovery
 
 _PEOPLE, _ROOMS = 12, 4
@@ -228,4 +228,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -6,7 +6,6 @@ Everything is bounded and stays on this machine: the embedded cloud listens on t
 
 import argparse
 import asyncio
-import sys
 import time
 
 from rich.console import Console
@@ -18,6 +17,7 @@ from demo.chat.overload import accepted_again, offer
 from demo.chat.system import Chat
 from demo.embedded import embedded_cloud
 from demo.report import Report, expect
+from demo.running import end_with
 from stacks.chat.config import ChatConfiguration
 
 # What the live channel did not deliver is noticed with a heartbeat, which is due every minute.
@@ -137,4 +137,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -1,7 +1,6 @@
 """``python -m demo.chat.web``: the chat's web client on the embedded cloud, for a browser on this machine."""
 
 import re
-import sys
 import time
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from demo.chat.site import open_site
 from demo.chat.system import Chat, synthesise
 from demo.embedded import embedded_cloud
 from demo.report import eventually
+from demo.running import end_with
 
 PASSWORD = "Hanami-2026-demo"  # noqa: S105  # of two made-up people in a cloud that ends with this process
 _CODE = re.compile(r"\bcode\b.*\b\d{6}\b")
@@ -103,4 +103,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

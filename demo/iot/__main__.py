@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 import time
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from demo.iot.tracker import Tracker
 from demo.keep import say_how_to_use
 from demo.logs import search_logs
 from demo.report import Report
+from demo.running import end_with
 
 # A run writes about three thousand.
 LOG_LINES = 500
@@ -144,4 +144,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

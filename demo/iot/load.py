@@ -6,7 +6,6 @@ Everything is bounded and stays on this machine: the embedded cloud listens on t
 import argparse
 import asyncio
 import statistics
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from demo.iot.fleet import Fleet
 from demo.iot.operator import Operator
 from demo.iot.stage import SITES, eventually, kind_of
 from demo.report import Report, expect
+from demo.running import end_with
 
 _WATCHED = 20
 _LOOK_SECONDS = 0.05
@@ -199,4 +199,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -167,7 +167,7 @@ class ChatConfiguration(SystemConfiguration):
             fix = f'Add "{option}": "{examples[option]}", or set latency_routing to false'
             raise InvalidOptionError(KEY, option, f"is {value!r} while latency_routing is true", fix)
         if not routing and value:
-            fix = f"Set latency_routing to true, or leave {option} out"
+            fix = f"Leave {option} out, or set latency_routing to true"
             raise InvalidOptionError(KEY, option, f"is {value!r} while latency_routing is false", fix)
         return value
 
@@ -186,10 +186,10 @@ class ChatConfiguration(SystemConfiguration):
         name, option = info.data.get("web_domain_name"), "web_certificate_arn"
         example = "arn:aws:acm:us-east-1:123456789012:certificate/…"
         if arn and not name:
-            fix = "Name what it is for, or leave it out"
-            raise InvalidOptionError(KEY, option, f"is {arn!r} without web_domain_name", fix)
+            without = "Name the client in web_domain_name, or leave it out"
+            raise InvalidOptionError(KEY, option, f"is {arn!r} without web_domain_name", without)
         if arn and not re.fullmatch(r"arn:aws:acm:us-east-1:\d{12}:certificate/[A-Za-z0-9-]+", arn):
-            fix = f"CloudFront takes certificates of us-east-1 only: use one such as {example}"
+            fix = f"Use one of us-east-1, which CloudFront needs, such as {example}"
             raise InvalidOptionError(KEY, option, f"is {arn!r}", fix)
         return arn
 
@@ -214,12 +214,12 @@ class ChatConfiguration(SystemConfiguration):
         """Refuse a name that nobody could validate, and mails whose links lead nowhere."""
         if self.web_domain_name and not self.web_certificate_arn and not self.web_name_is_in_zone:
             fix = "Add the ARN of a certificate in us-east-1, or hosted_zone_id and hosted_zone_name of its zone"
-            problem = f"is None while web_domain_name is {self.web_domain_name!r}, in no hosted zone that is known"
-            raise InvalidOptionError(KEY, "web_certificate_arn", problem, fix)
+            given = f"is missing while web_domain_name is {self.web_domain_name!r}, in no hosted zone that is known"
+            raise InvalidOptionError(KEY, "web_certificate_arn", given, fix)
         if self.notices is not None and self.web_address is None:
-            problem = "need the address of the web client for their links"
-            fix = "Set web_domain_name, or name the client's origin in allowed_origins, or set notices to null"
-            raise InvalidOptionError(KEY, "notices", problem, fix)
+            problem = "was given without web_domain_name and allowed_origins, to which its links lead"
+            links = "Give web_domain_name, or name the client's origin in allowed_origins, or set notices to null"
+            raise InvalidOptionError(KEY, "notices", problem, links)
         return self
 
     @field_validator("alarm_email")
@@ -238,7 +238,7 @@ class ChatConfiguration(SystemConfiguration):
         regions = info.data.get("regions", ())
         for region in notices.platform_applications if notices else ():
             if regions and region not in regions:
-                problem = f"names {region!r}, where the chat is not"
+                problem = f"contains {region!r}, where the chat is not"
                 fix = f"Use {', '.join(regions)}, each with platform applications of its own"
                 raise InvalidOptionError(KEY, "notices.platform_applications", problem, fix)
         return notices

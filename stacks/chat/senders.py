@@ -93,7 +93,7 @@ class NoticesConfiguration(SenderConfiguration):
                 kinds = _PLATFORMS.get(platform)
                 if kinds is None:
                     fix = f"Use one of {', '.join(_PLATFORMS)}"
-                    raise InvalidOptionError(KEY, option, f"names the platform {platform!r}", fix)
+                    raise InvalidOptionError(KEY, option, f"is of the platform {platform!r}", fix)
                 if not re.fullmatch(rf"arn:aws:sns:{re.escape(region)}:\d{{12}}:app/({kinds})/[\w.-]+", arn):
                     shape = f"arn:aws:sns:{region}:<account>:app/{kinds}/<name>"
                     fix = f"Use the ARN of an SNS platform application there, {shape}"

@@ -49,24 +49,28 @@ class Threshold(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        option = f"thresholds ({self.name})"
+        option = f"thresholds.{self.name}"
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,39}", self.name):
-            raise InvalidOptionError(KEY, "thresholds", f"has the name {self.name!r}", "Use letters, such as TooHot")
+            fix = "Use a name of letters and digits, such as TooHot"
+            raise InvalidOptionError(KEY, "thresholds", f"contains the name {self.name!r}", fix)
         if self.measure not in MEASURES:
             fix = f"Use one of {', '.join(MEASURES)}"
-            raise InvalidOptionError(KEY, option, f"has the measure {self.measure!r}", fix)
+            raise InvalidOptionError(KEY, f"{option}.measure", f"is {self.measure!r}", fix)
         if (self.above is None) == (self.below is None):
-            raise InvalidOptionError(KEY, option, "has above and below, or neither", "Give one of them")
+            problem = "is missing, as is above" if self.above is None else "was given together with above"
+            raise InvalidOptionError(KEY, f"{option}.below", problem, "Give one of them")
         limit, side = (self.above, "below") if self.above is not None else (self.below, "above")
         over = self.recovers_at
         wrong = over is not None and limit is not None and (over > limit if side == "below" else over < limit)
         if wrong:
-            raise InvalidOptionError(KEY, option, f"recovers_at {over:g}", f"Use {limit:g} or a value {side} it")
+            fix = f"Use {limit:g} or a value {side} it"
+            raise InvalidOptionError(KEY, f"{option}.recovers_at", f"is {over:g}", fix)
         if self.switches is not None and not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", self.switches):
             fix = "Use the name of a switch, such as humidifier"
-            raise InvalidOptionError(KEY, option, f"switches {self.switches!r}", fix)
+            raise InvalidOptionError(KEY, f"{option}.switches", f"is {self.switches!r}", fix)
         if not self.notifies and self.switches is None:
-            raise InvalidOptionError(KEY, option, "neither notifies nor switches", "Let it do one of them")
+            problem = "is False and nothing is given as switches"
+            raise InvalidOptionError(KEY, f"{option}.notifies", problem, "Leave it out, or name a switch")
         return self
 
 
@@ -163,12 +167,13 @@ class IotConfiguration(SystemConfiguration):
         names = [threshold.name for threshold in thresholds]
         for name in names:
             if names.count(name) > 1:
-                raise InvalidOptionError(KEY, "thresholds", f"has {name!r} twice", "Give each a name of its own")
+                fix = "Give each a name of its own"
+                raise InvalidOptionError(KEY, "thresholds", f"contains {name!r} twice", fix)
         switches = [threshold.switches for threshold in thresholds if threshold.switches is not None]
         for switch in switches:
             if switches.count(switch) > 1:
-                fix = "Let one of them switch it: the other would switch it off again"
-                raise InvalidOptionError(KEY, "thresholds", f"switch {switch!r} twice", fix)
+                fix = "Name it in one of them: the other would switch it off again"
+                raise InvalidOptionError(KEY, "thresholds", f"contains {switch!r} twice in switches", fix)
         return thresholds
 
     @field_validator("claim_certificate_arns")

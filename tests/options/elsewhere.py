@@ -90,7 +90,7 @@ _IMPORTED: Mapping[Any, Make] = {
     sqs.IQueue: _by_arn(sqs.Queue.from_queue_arn, "sqs", "q"),
 }
 
-_OF_ANY_ACCOUNT = {kms.IKey, lambda_.ILayerVersion, sns.ITopic}
+_OF_ANY_ACCOUNT = {kms.IKey, lambda_.ILayerVersion, secretsmanager.ISecret, sns.ITopic}
 """Their policies can let other accounts use them."""
 
 

@@ -11,7 +11,12 @@ from tests.options.form import FIX, PROBLEM
 from tests.options.values import ROOT
 
 _RAISED_BY = {"InvalidOptionError", "_invalid"}
-_FILES = sorted(path for path in (ROOT / "cdp_constructs").rglob("*.py") if "InvalidOptionError(" in path.read_text())
+_FILES = sorted(
+    path
+    for folder in ("cdp_constructs", "stacks")
+    for path in (ROOT / folder).rglob("*.py")
+    if "InvalidOptionError(" in path.read_text()
+)
 
 
 def refusals(path: Path) -> Iterator[tuple[int, str, str]]:

@@ -1,10 +1,11 @@
 """What the templates promise: two public routes, a role that may ask and nothing else, alarms for each way to fail."""
 
 import json
+import re
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import App, CfnParameter, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_dynamodb as dynamodb
@@ -13,7 +14,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
+from constructs import Construct
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DeepHealthCheck, InvalidOptionError
@@ -104,7 +106,8 @@ def encrypted_table(stack: Stack) -> DeepHealthCheck:
     health = DeepHealthCheck(stack, "Health", api=apigatewayv2.HttpApi(stack, "Api"))
     key = kms.Key(stack, "Key")
     partition_key = dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING)
-    health.add_table(dynamodb.Table(stack, "Table", partition_key=partition_key, encryption_key=key))
+    table = dynamodb.Table(stack, "Table", partition_key=partition_key, encryption_key=key)
+    health.add_table(table, probe_key={"pk": "health-check"})
     return health
 
 
@@ -328,6 +331,78 @@ def test_a_probe_key_is_a_primary_key(cdk_app: App, key: dict[str, str]) -> None
     health = _health(cdk_app)
     with pytest.raises(InvalidOptionError, match=f"probe_key has {len(key)} attributes"):
         health.add_table(dynamodb.Table.from_table_name(health, "Table", "orders"), probe_key=key)
+
+
+@pytest.mark.parametrize(
+    ("key", "problem", "fix"),
+    [
+        (None, "is missing", "Give {'customer': 'health-check', 'order': 0}."),
+        ({"customer": "c"}, "is {'customer': 'c'}", "Give {'customer': 'health-check', 'order': 0}."),
+        ({"customer": "c", "order": "o"}, "is {'customer': 'c', 'order': 'o'}", "Give {'customer': "),
+        ({"pk": "c", "order": 1}, "is {'pk': 'c', 'order': 1}", "Give {'customer': "),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Table", "TableV2"])
+def test_a_probe_key_has_the_names_and_types_of_the_tables_key(
+    cdk_app: App, kind: str, key: dict[str, str | int] | None, problem: str, fix: str
+) -> None:
+    health = _health(cdk_app)
+    table = _table_with_a_number(health, kind)
+    with pytest.raises(InvalidOptionError) as caught:
+        health.add_table(table, probe_key=key)
+    keys = "customer (string) and order (number)"
+    assert f"probe_key {problem}, while the primary key of {table.node.path} is {keys}. {fix}" in str(caught.value)
+
+
+def _table_with_a_number(scope: Construct, kind: str) -> dynamodb.ITable:
+    make: Any = getattr(dynamodb, kind)
+    table: dynamodb.ITable = make(
+        scope,
+        "Orders",
+        partition_key=dynamodb.Attribute(name="customer", type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name="order", type=dynamodb.AttributeType.NUMBER),
+    )
+    return table
+
+
+def test_the_function_may_read_the_partition_of_the_probe_key_in_whichever_order_it_is_given(cdk_app: App) -> None:
+    health = _health(cdk_app)
+    health.add_table(_table_with_a_number(health, "Table"), probe_key={"order": 7, "customer": "nobody"})
+    template = Template.from_stack(Stack.of(health)).to_json()
+    assert '"dynamodb:LeadingKeys": ["nobody"]' in json.dumps(template)
+
+
+def test_a_key_that_cannot_be_written_as_an_option_needs_another_table(cdk_app: App) -> None:
+    health = _health(cdk_app)
+    binary = dynamodb.Attribute(name="digest", type=dynamodb.AttributeType.BINARY)
+    with pytest.raises(InvalidOptionError, match="Use a table whose primary key is of strings and numbers"):
+        health.add_table(dynamodb.Table(health, "Files", partition_key=binary), probe_key={"digest": "x"})
+
+
+def test_the_replica_of_a_global_table_has_its_keys(cdk_app: App) -> None:
+    health = _health(cdk_app)
+    table = dynamodb.TableV2(
+        Stack(cdk_app, "Oregon", env=Environment(region="us-west-2", account="111122223333")),
+        "Orders",
+        partition_key=dynamodb.Attribute(name="order_id", type=dynamodb.AttributeType.STRING),
+        replicas=[dynamodb.ReplicaTableProps(region="ap-northeast-1")],
+    )
+    with pytest.raises(InvalidOptionError, match=r"is order_id \(string\)"):
+        health.add_table(table.replica("ap-northeast-1"))
+
+
+@pytest.mark.parametrize("named_by_parameter", [False, True])
+def test_what_an_imported_table_must_have_is_said(cdk_app: App, named_by_parameter: bool) -> None:
+    health = _health(cdk_app)
+    table: dynamodb.ITable = dynamodb.Table.from_table_name(health, "Imported", "orders")
+    if named_by_parameter:
+        name = CfnParameter(Stack.of(health), "Key").value_as_string
+        table = dynamodb.Table(
+            health, "Named", partition_key=dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+        )
+    health.add_table(table, probe_key={"customer": "c", "order": 1})
+    must = "has the primary key customer (string) and order (number), the partition key first"
+    Annotations.from_stack(Stack.of(health)).has_warning("*", Match.string_like_regexp(re.escape(must)))
 
 
 def test_a_dependency_in_another_region_is_refused(cdk_app: App) -> None:

@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, QueueConsumer, WebhookAutomation, WebhookSource
@@ -309,6 +310,47 @@ def test_existing_resources_of_another_region_are_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Tokyo", env=Environment(region="ap-northeast-1"))
     secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", SECRET_ARN)
     with pytest.raises(InvalidOptionError, match="secret is in us-east-1, but the stack is in ap-northeast-1"):
+        WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)), secret=secret)
+
+
+def _secret_of_another_account(stack: Stack, **imported: Any) -> secretsmanager.ISecret:
+    return secretsmanager.Secret.from_secret_attributes(stack, "Secret", **imported)
+
+
+def test_a_secret_of_another_account_is_read_by_its_complete_arn_and_with_its_key(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Shop", env=Environment(region="us-east-1", account="444455556666"))
+    key = kms.Key.from_key_arn(stack, "Key", KEY_ARN)
+    secret = _secret_of_another_account(stack, secret_complete_arn=SECRET_ARN, encryption_key=key)
+    webhook = WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)), secret=secret)
+    assert webhook.secret is secret
+    said = Match.string_like_regexp("in account 111122223333.*resource policy allows.*GetSecretValue.*kms:Decrypt")
+    Annotations.from_stack(stack).has_warning("/Shop/Tracker", said)
+    statements = [
+        statement
+        for policy in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Resource"] in [SECRET_ARN, KEY_ARN]
+    ]
+    assert [(statement["Action"], statement.get("Condition")) for statement in statements] == [
+        (["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], None),
+        ("kms:Decrypt", {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("imported", "lacks"),
+    [
+        ({"secret_complete_arn": SECRET_ARN}, "key"),
+        ({"secret_partial_arn": SECRET_ARN.rpartition("-")[0]}, "complete ARN"),
+    ],
+)
+def test_a_secret_of_another_account_that_cannot_be_read_is_refused(
+    cdk_app: App, imported: dict[str, str], lacks: str
+) -> None:
+    stack = Stack(cdk_app, "Shop", env=Environment(region="us-east-1", account="444455556666"))
+    secret = _secret_of_another_account(stack, **imported)
+    message = f"secret is Shop/Secret, of account 111122223333 and imported without its {lacks}. Import it with"
+    with pytest.raises(InvalidOptionError, match=message):
         WebhookAutomation(stack, "Tracker", consumer=QueueConsumer(worker(stack)), secret=secret)
 
 

@@ -1,5 +1,6 @@
 """The HTTP routes of commands, and what is published to which device, as plain Python."""
 
+import base64
 import io
 import json
 from types import ModuleType, SimpleNamespace
@@ -73,7 +74,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> ModuleType:
     return module
 
 
-def http(commands: ModuleType, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+def http(commands: ModuleType, method: str, path: str, body: Any = None, *, encoded: bool = False) -> tuple[int, Any]:
     event = {
         "version": "2.0",
         "rawPath": path,
@@ -81,7 +82,7 @@ def http(commands: ModuleType, method: str, path: str, body: Any = None) -> tupl
         "headers": {"content-type": "application/json"},
         "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
         "body": body if isinstance(body, str) else json.dumps(body),
-        "isBase64Encoded": False,
+        "isBase64Encoded": encoded,
     }
     answer = commands.handler(event, CONTEXT)
     return answer["statusCode"], json.loads(answer["body"])
@@ -118,6 +119,23 @@ def test_mistakes_are_answered_and_nothing_is_told(
 ) -> None:
     assert http(commands, method, path, body)[0] == status
     assert cloud.asked == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"command": "\xff"}', b"\xff\xfe{\x00}\x00", b"\x80", '{"command": "点検"}'.encode("cp932")],
+)
+def test_a_body_that_is_not_utf_8_is_answered_with_the_reason(commands: ModuleType, cloud: Cloud, body: bytes) -> None:
+    for method, path in (("POST", "/things/s1/commands"), ("PUT", "/things/s1/desired")):
+        status, answer = http(commands, method, path, base64.b64encode(body).decode(), encoded=True)
+        assert (status, answer["message"][:21]) == (400, "the body is an object")
+    assert cloud.asked == []
+
+
+def test_a_body_in_base64_is_read(commands: ModuleType, cloud: Cloud) -> None:
+    body = base64.b64encode('{"command": "点検"}'.encode()).decode()
+    assert http(commands, "POST", "/things/s1/commands", body, encoded=True)[0] == 202
+    assert json.loads(cloud.asked[2][1]["payload"])["command"] == "点検"
 
 
 def test_desired_state_goes_to_the_shadow(commands: ModuleType, cloud: Cloud) -> None:

@@ -181,7 +181,7 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (
             GOOD | {"allowed_origins": [], "notices": NOTICES},
-            "chat: notices need the address of the web client for their links. Set web_domain_name, or name",
+            "chat: notices was given without web_domain_name and allowed_origins, to which its links lead. Give",
         ),
         (
             GOOD | {"allowed_origins": ["*"]},
@@ -194,7 +194,7 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         (without(ROUTED, "hosted_zone_id"), "chat: hosted_zone_id is None while latency_routing is true. Add"),
         (
             GOOD | {"domain_name": "api.chat.example.com"},
-            "chat: domain_name is 'api.chat.example.com' while latency_routing is false. Set latency_routing to true",
+            "chat: domain_name is 'api.chat.example.com' while latency_routing is false. Leave domain_name out",
         ),
         (
             ROUTED | {"hosted_zone_name": "example.org"},
@@ -206,15 +206,15 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (
             GOOD | {"web_domain_name": "chat.example.com"},
-            "web_certificate_arn is None while web_domain_name is 'chat.example.com', in no hosted zone that is known",
+            "web_certificate_arn is missing while web_domain_name is 'chat.example.com', in no hosted zone that is",
         ),
         (
             GOOD | {"web_certificate_arn": CERTIFICATE},
-            f"chat: web_certificate_arn is {CERTIFICATE!r} without web_domain_name. Name what it is for",
+            f"chat: web_certificate_arn is {CERTIFICATE!r} without web_domain_name. Name the client in",
         ),
         (
             NAMED | {"web_certificate_arn": CERTIFICATE.replace("us-east-1", "us-west-2")},
-            "CloudFront takes certificates of us-east-1 only",
+            "Use one of us-east-1, which CloudFront needs, such as",
         ),
         (
             GOOD | {"web_acl_arn": "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/chat/0a"},
@@ -237,7 +237,7 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (
             noticing(platform_applications={"us-west-2": {"sms": "arn"}}),
-            "chat: notices.platform_applications.us-west-2.sms names the platform 'sms'. Use one of apns, fcm.",
+            "chat: notices.platform_applications.us-west-2.sms is of the platform 'sms'. Use one of apns, fcm.",
         ),
         (
             noticing(platform_applications={"ap-northeast-1": PUSH["us-west-2"]}),
@@ -245,7 +245,7 @@ def test_a_zone_for_the_web_name_alone_needs_no_routing() -> None:
         ),
         (
             noticing(platform_applications={"eu-west-1": {"apns": "arn:aws:sns:eu-west-1:123456789012:app/APNS/chat"}}),
-            "platform_applications names 'eu-west-1', where the chat is not. Use ap-northeast-1, us-west-2, each with",
+            "platform_applications contains 'eu-west-1', where the chat is not. Use ap-northeast-1, us-west-2, each",
         ),
         (
             noticing(push_services=["10.0.0.1"]),

@@ -3,7 +3,6 @@
 A message that cannot be evaluated costs only itself: it goes to the error action of the rule.
 """
 
-import asyncio
 import base64
 import functools
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.time_limits import to_thread
 from cdp_constructs.local.services.iot.lookups import asking
 from cdp_constructs.local.services.iot.sql import (
     UNDEFINED,
@@ -127,7 +127,7 @@ async def _run_actions(
     try:
         statement = statement_of(rule["sql"])
         variables = statement.variables
-        event = await asyncio.to_thread(statement.select, message) if statement.asks else statement.select(message)
+        event = await to_thread(statement.select, message) if statement.asks else statement.select(message)
     except _FAILURES as error:
         failures = [_failure_of_sql(rule["ruleName"], error)]
     else:

@@ -1,11 +1,11 @@
 """IoT Core: substitution templates, in every field of an action, against the message whose rule is running."""
 
-import asyncio
 import contextlib
 import contextvars
 from collections.abc import Iterator
 from typing import Any
 
+from cdp_constructs.local.kit.time_limits import to_thread
 from cdp_constructs.local.services.iot.sql import Message, template_of
 
 __all__ = ["fill", "running"]
@@ -53,6 +53,6 @@ async def fill(action: dict[str, Any]) -> dict[str, Any]:
         return action
     message, variables = current
     if _asks(action, variables):
-        filled: dict[str, Any] = await asyncio.to_thread(_filled, action, message, variables)
+        filled: dict[str, Any] = await to_thread(_filled, action, message, variables)
         return filled
     return _filled(action, message, variables)  # type: ignore[no-any-return]  # a dict becomes a dict

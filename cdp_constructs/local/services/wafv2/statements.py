@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.time_limits import TimeLimitError, limited
 from cdp_constructs.local.places import PLACES, place_of
 
 __all__ = ["Rates", "Request", "find", "matches"]
@@ -23,6 +24,8 @@ __all__ = ["Rates", "Request", "find", "matches"]
 _waf: Any = ministack.module("services.waf", "_ip_sets", "_regex_pattern_sets")
 
 _WINDOW_SECONDS = 300
+_MOST_SECONDS = 0.2
+"""Of the processor, for a pattern: AWS's engine takes time in proportion to the text, Python's can take years."""
 _MOST_KEYS = 10_000
 """Addresses that AWS tracks for a rule at most."""
 
@@ -156,7 +159,14 @@ def _has_pattern(statement: Mapping[str, Any], request: Request, _rule: str) -> 
     patterns = [{"RegexString": statement["RegexString"]}] if "RegexString" in statement else None
     if patterns is None:
         patterns = (find(_waf._regex_pattern_sets, _arn(statement)) or {}).get("RegularExpressionList", [])
-    return text is not None and any(re.search(each["RegexString"], text) for each in patterns)
+    return text is not None and any(_is_found(each["RegexString"], text) for each in patterns)
+
+
+def _is_found(pattern: str, text: str) -> bool:
+    try:
+        return limited(_MOST_SECONDS, lambda: re.search(pattern, text)) is not None
+    except TimeLimitError:
+        return False
 
 
 def _all(statement: Mapping[str, Any], request: Request, rule: str) -> bool:

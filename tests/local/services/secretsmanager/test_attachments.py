@@ -94,6 +94,33 @@ def test_a_namespace_is_reached_by_its_workgroup_and_the_secret_is_itself_again_
     assert secret() == LOGIN
 
 
+def test_an_elastic_cluster_is_attached_and_the_secret_is_itself_again_afterwards(
+    cloud: LocalCloud, stacks: Stacks
+) -> None:
+    cluster = {
+        "ClusterName": "members",
+        "AuthType": "PLAIN_TEXT",
+        "AdminUserName": LOGIN["username"],
+        "ShardCapacity": 2,
+        "ShardCount": 1,
+    }
+    template = _template("AWS::DocDBElastic::Cluster", cluster)
+    outputs = stacks.deploy(template, name="attached-elastic")
+
+    def secret() -> dict[str, Any]:
+        value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs["Secret"])["SecretString"]
+        found: dict[str, Any] = json.loads(value)
+        return found
+
+    host = secret()["host"]
+    assert host.startswith("members-")
+    assert host.endswith(".us-east-1.docdb-elastic.amazonaws.com")
+    assert secret() == {**LOGIN, "engine": "mongo", "host": host, "port": 27017}
+    del template["Resources"]["Attachment"]
+    stacks.deploy(template, name="attached-elastic")
+    assert secret() == LOGIN
+
+
 def test_a_target_that_is_not_there_is_named(stacks: Stacks) -> None:
     template = _template("AWS::Redshift::Cluster", {"ClusterType": "single-node", "NodeType": "ra3.large", **MASTER})
     template["Resources"]["Attachment"]["Properties"]["TargetId"] = "another"

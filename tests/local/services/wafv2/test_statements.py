@@ -1,6 +1,7 @@
 """WAF: what matches, without a server."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,18 @@ def test_a_rate_counts_the_requests_of_the_window_by_key() -> None:
     exceeded = [rates.exceeds(("rule", "192.0.2.7"), 3, 60, second) for second in seconds]
     assert exceeded == [False, False, False, True, False, False, False, True]
     assert not rates.exceeds(("rule", "192.0.2.8"), 3, 60, 3)
+
+
+def test_a_pattern_that_takes_too_long_does_not_match() -> None:
+    statement = {
+        "RegexMatchStatement": {
+            "FieldToMatch": {"QueryString": {}},
+            "RegexString": "^(a+)+$",
+            "TextTransformations": [],
+        }
+    }
+    assert matches(statement, replace(REQUEST, query="a" * 60), "rule")
+    assert not matches(statement, replace(REQUEST, query="a" * 60 + "="), "rule")
 
 
 @pytest.mark.parametrize(

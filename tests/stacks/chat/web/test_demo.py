@@ -37,7 +37,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def running(place: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a program, and kill it in case that the test fails before it ends."""
     command = [sys.executable, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=place.environment) as program:
+    pipe = subprocess.PIPE
+    # The demonstration of IoT imports the device's program.
+    environment = place.environment | {"PYTHONPATH": f"{ROOT}:{ROOT / 'devices'}"}
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=ROOT, env=environment) as program:
         try:
             yield program
         finally:
@@ -70,11 +73,33 @@ def test_the_web_client_after_a_visit_and_ctrl_c(place: Place, chromium: Browser
 
 def test_the_conversation_after_sigterm_while_the_cdk_runs(place: Place) -> None:
     with running(place, "-m", "demo.chat") as program:
-        kernels = "tmp/cdp-local-*/cdp-demo-*/jsii-kernel-*"
-        eventually(lambda: any(place.folder.glob(kernels)), within=2 * PATIENCE)
-        assert any("app.py" in command for command in place.processes())
+        wait_for_the_cdk(place)
         program.terminate()
         assert program.wait(PATIENCE) == 128 + signal.SIGTERM
+    place.wait_until_clean()
+
+
+def wait_for_the_cdk(place: Place) -> None:
+    kernels = "tmp/cdp-local-*/cdp-demo-*/jsii-kernel-*"
+    eventually(lambda: any(place.folder.glob(kernels)), within=2 * PATIENCE)
+    assert any("app.py" in command for command in place.processes())
+
+
+@pytest.mark.parametrize("module", ["demo.chat", "demo.iot"])
+def test_ctrl_c_while_the_cdk_runs_is_one_line(place: Place, module: str) -> None:
+    with running(place, "-m", module) as program:
+        wait_for_the_cdk(place)
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate(timeout=PATIENCE)
+        assert (program.returncode, errors) == (128 + signal.SIGINT, "Interrupted.\n")
+    place.wait_until_clean()
+
+
+def test_a_demonstration_that_is_killed_while_the_cdk_runs(place: Place) -> None:
+    with running(place, "-m", "demo.chat") as program:
+        wait_for_the_cdk(place)
+        program.kill()
+        program.wait(PATIENCE)
     place.wait_until_clean()
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cdp_constructs.local.services.iot.sql.compilation import FUNCTIONS
 from cdp_constructs.local.services.iot.sql.functions.context import ASKING
+from cdp_constructs.local.services.iot.sql.message import EvaluationError
 from tests.local.services.iot.sql.statements import value
 
 U = "Undefined"
@@ -232,3 +233,21 @@ def test_any_arguments_give_what_json_has_or_undefined(name: str, arguments: lis
     document = {f"a{at}": argument for at, argument in enumerate(arguments)}
     found = value(f"{name}({', '.join(document)})", json.dumps(document).encode())
     assert found == U or json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["regexp_matches(t, '(a+)+$')", "regexp_substr(t, '(a|aa)+$')", "regexp_replace(t, '(a*)*b$', 'x')"],
+)
+def test_an_expression_that_takes_too_long_costs_its_message_only(expression: str) -> None:
+    payload = json.dumps({"t": "a" * 60 + "c"}).encode()
+    with pytest.raises(EvaluationError, match=r"took more than 0\.2 s of processor time") as caught:
+        value(expression, payload)
+    assert caught.value.function == expression.partition("(")[0]
+
+
+@pytest.mark.parametrize("expression", ["replace(t, '', t)", "regexp_replace(t, 'a', t)"])
+def test_a_text_that_would_take_the_memory_is_not_made(expression: str) -> None:
+    payload = json.dumps({"t": "a" * 60_000}).encode()
+    with pytest.raises(EvaluationError, match="has more than 1,000,000 characters"):
+        value(expression, payload)

@@ -7,14 +7,18 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cdp_constructs.local.kit.time_limits import TimeLimitError, limited
 from cdp_constructs.local.services.iot.sql.functions.function import Function, of
-from cdp_constructs.local.services.iot.sql.message import read_payload
+from cdp_constructs.local.services.iot.sql.message import EvaluationError, read_payload
 from cdp_constructs.local.services.iot.sql.values import UNDEFINED, as_integer, as_text
 
 __all__ = ["STRINGS"]
 
 _WIDEST = 1000
 _ASCII = 128
+_LONGEST = 1_000_000
+"""Characters of a text with replacements: eight messages of AWS IoT, so that none takes the server's memory."""
+_MOST_SECONDS = 0.2
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}")
 
 
@@ -68,17 +72,41 @@ def _pattern(expression: str) -> re.Pattern[str] | None:
         return None
 
 
-def _expression(call: Callable[..., Any]) -> Callable[..., Any]:
+def _expression(name: str, call: Callable[..., Any]) -> Mapping[str, Callable[..., Any]]:
+    """Return a function of a regular expression, by its name."""
+
     def matched(text: str, expression: str, *rest: str) -> Any:
         pattern = _pattern(expression)
         return UNDEFINED if pattern is None else call(pattern, text, *rest)
 
-    return _texts(matched)
+    def within_limits(*texts: str) -> Any:
+        try:
+            return limited(_MOST_SECONDS, functools.partial(matched, *texts))
+        except TimeLimitError as error:
+            raise EvaluationError(f"{name} took {error}", name) from None
+
+    return {name: _texts(within_limits)}
+
+
+def _check_length(length: int, name: str) -> None:
+    if length > _LONGEST:
+        raise EvaluationError(f"the result of {name} has more than {_LONGEST:,} characters", name)
+
+
+def _replace(text: str, sought: str, replacement: str) -> str:
+    _check_length(len(text) + text.count(sought) * (len(replacement) - len(sought)), "replace")
+    return text.replace(sought, replacement)
 
 
 def _regexp_replace(pattern: re.Pattern[str], text: str, replacement: str) -> Any:
+    length = 0
+
     def filled(match: re.Match[str]) -> str:
-        return _REFERENCE.sub(lambda one: one[1] or match[int(one[2]) if one[2] else one[3]] or "", replacement)
+        nonlocal length
+        part = _REFERENCE.sub(lambda one: one[1] or match[int(one[2]) if one[2] else one[3]] or "", replacement)
+        length += len(part)
+        _check_length(length, "regexp_replace")
+        return part
 
     try:
         return pattern.sub(filled, text)
@@ -132,12 +160,12 @@ STRINGS: Mapping[str, Function] = {
             "endswith": _texts(str.endswith),
             "indexof": _texts(str.find),
             "lpad": _pad(left=True),
-            "regexp_matches": _expression(lambda pattern, text: pattern.search(text) is not None),
-            "regexp_substr": _expression(_regexp_substr),
+            **_expression("regexp_matches", lambda pattern, text: pattern.search(text) is not None),
+            **_expression("regexp_substr", _regexp_substr),
             "rpad": _pad(left=False),
             "startswith": _texts(str.startswith),
         },
     ),
     **of(2, {"substring": _substring}, most=3),
-    **of(3, {"regexp_replace": _expression(_regexp_replace), "replace": _texts(str.replace)}),
+    **of(3, {**_expression("regexp_replace", _regexp_replace), "replace": _texts(_replace)}),
 }

@@ -1,0 +1,175 @@
+"""Names and descriptions that requests create things with are compared with the same rules as those of templates.
+
+A request that AWS refuses gets the service's own error code, after it has been authorised. Operations that are not here
+are left to MiniStack; identifiers of existing things are not compared, as in templates.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import Group, Patch
+from cdp_constructs.local.services.cloudformation.text_rules.rules import Refusal, refusals
+
+_app: Any = ministack.module("app", "SERVICE_HANDLERS", "_routing_params")
+_iam_actions: Any = ministack.module("core.iam_actions", "access_denied_response", "extract_iam_action")
+
+_Response = tuple[int, dict[str, str], bytes]
+_Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[_Response]]
+
+_LAST_STEP = "/"
+"""Stands for the last step of a request's path, where REST APIs have names."""
+
+
+@dataclass(frozen=True)
+class _Created:
+    """What an operation creates or describes: a resource type, and its properties by the request's parameters."""
+
+    type_name: str
+    properties: Mapping[str, str]
+
+
+def _created(type_name: str, *same: str, **renamed: str) -> _Created:
+    return _Created(f"AWS::{type_name}", {**{name: name for name in same}, **renamed})
+
+
+def _named_by_path(type_name: str, name: str, *same: str) -> _Created:
+    return _created(type_name, *same, **{_LAST_STEP: name})
+
+
+# The code of each service's error for such a value; the status of all of them is 400.
+_CODES = {
+    "cognito-idp": "InvalidParameterException",
+    "dynamodb": "ValidationException",
+    "ec2": "InvalidParameterValue",
+    "events": "ValidationException",
+    "iam": "ValidationError",
+    "iot": "InvalidRequestException",
+    "kinesis": "ValidationException",
+    "kms": "ValidationException",
+    "lambda": "ValidationException",
+    "logs": "InvalidParameterException",
+    "monitoring": "ValidationError",
+    "scheduler": "ValidationException",
+    "secretsmanager": "ValidationException",
+    "sns": "InvalidParameter",
+    "sqs": "InvalidParameterValue",
+    "ssm": "ValidationException",
+    "states": "InvalidName",
+}
+_CREATED: Mapping[str, Mapping[str, _Created]] = {
+    "cognito-idp": {"CreateUserPool": _created("Cognito::UserPool", PoolName="UserPoolName")},
+    "dynamodb": {"CreateTable": _created("DynamoDB::Table", "TableName")},
+    "ec2": {
+        "CreateSecurityGroup": _created("EC2::SecurityGroup", "GroupName", GroupDescription="GroupDescription"),
+        "AuthorizeSecurityGroupEgress": _created("EC2::SecurityGroupEgress", "Description"),
+        "AuthorizeSecurityGroupIngress": _created("EC2::SecurityGroupIngress", "Description"),
+    },
+    "events": {
+        "CreateEventBus": _created("Events::EventBus", "Name", "Description"),
+        "PutRule": _created("Events::Rule", "Name", "Description"),
+    },
+    "iam": {
+        "CreateGroup": _created("IAM::Group", "GroupName", "Path"),
+        "CreateInstanceProfile": _created("IAM::InstanceProfile", "InstanceProfileName", "Path"),
+        "CreatePolicy": _created("IAM::ManagedPolicy", "Description", "Path", PolicyName="ManagedPolicyName"),
+        "CreateRole": _created("IAM::Role", "RoleName", "Description", "Path"),
+        "CreateUser": _created("IAM::User", "UserName", "Path"),
+        "UpdateRole": _created("IAM::Role", "Description"),
+        "UpdateRoleDescription": _created("IAM::Role", "Description"),
+    },
+    "iot": {
+        "CreatePolicy": _named_by_path("IoT::Policy", "PolicyName"),
+        "CreateThing": _named_by_path("IoT::Thing", "ThingName"),
+        "CreateThingGroup": _named_by_path("IoT::ThingGroup", "ThingGroupName"),
+        "CreateThingType": _named_by_path("IoT::ThingType", "ThingTypeName"),
+        "CreateTopicRule": _named_by_path("IoT::TopicRule", "RuleName"),
+    },
+    "kinesis": {"CreateStream": _created("Kinesis::Stream", StreamName="Name")},
+    "kms": {
+        "CreateAlias": _created("KMS::Alias", "AliasName"),
+        "CreateKey": _created("KMS::Key", "Description"),
+    },
+    "lambda": {
+        "CreateFunction": _created("Lambda::Function", "FunctionName", "Description", "Handler"),
+        "UpdateFunctionConfiguration": _created("Lambda::Function", "Description", "Handler"),
+    },
+    "logs": {"CreateLogGroup": _created("Logs::LogGroup", logGroupName="LogGroupName")},
+    "monitoring": {
+        "PutCompositeAlarm": _created("CloudWatch::CompositeAlarm", "AlarmName", "AlarmDescription"),
+        "PutMetricAlarm": _created("CloudWatch::Alarm", "AlarmName", "AlarmDescription", "MetricName", "Namespace"),
+    },
+    "scheduler": {"CreateSchedule": _named_by_path("Scheduler::Schedule", "Name", "Description")},
+    "secretsmanager": {
+        "CreateSecret": _created("SecretsManager::Secret", "Name", "Description"),
+        "UpdateSecret": _created("SecretsManager::Secret", "Description"),
+    },
+    "sns": {"CreateTopic": _created("SNS::Topic", Name="TopicName", DisplayName="DisplayName")},
+    "sqs": {"CreateQueue": _created("SQS::Queue", "QueueName")},
+    "ssm": {"PutParameter": _created("SSM::Parameter", "Name", "Description")},
+    "states": {"CreateStateMachine": _created("StepFunctions::StateMachine", name="StateMachineName")},
+}
+
+_NESTED = re.compile(r"(?:IpPermissions|.*Ranges|.*Pairs|.*PrefixListIds)\.\d+\.(?:.*\.)?Description")
+"""Descriptions of a security group's rules, each of which has a number."""
+_ATTRIBUTE = re.compile(r"Attributes\.entry\.(\d+)\.key")
+"""SNS's map of attributes."""
+
+
+def _values(path: str, body: bytes, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the texts of a request by the names of its parameters."""
+    yield _LAST_STEP, unquote(path.rstrip("/").rpartition("/")[2])
+    if body[:1] == b"{":
+        document = json.loads(body)
+        yield from ((name, value) for name, value in document.items() if isinstance(value, str))
+        return
+    texts = {name: value[0] if isinstance(value, list) and value else value for name, value in parameters.items()}
+    for name, value in texts.items():
+        if entry := _ATTRIBUTE.fullmatch(name):
+            yield str(value), str(texts.get(f"Attributes.entry.{entry[1]}.value", ""))
+        elif isinstance(value, str):
+            yield "Description" if _NESTED.fullmatch(name) else name, value
+
+
+def _refused(created: _Created, path: str, body: bytes, parameters: Mapping[str, Any]) -> tuple[str, Refusal] | None:
+    for name, value in _values(path, body, parameters):
+        if wanted := created.properties.get(name):
+            # Lambda takes a name as the end of an ARN, or of a part of one.
+            properties = {wanted: value.rpartition(":")[2] if wanted == "FunctionName" else value}
+            for refusal in refusals(created.type_name, properties, properties, lambda _function: True):
+                return wanted if name == _LAST_STEP else name, refusal
+    return None
+
+
+def _checked(service: str) -> Callable[[_Handler], _Handler]:
+    def make(original: _Handler) -> _Handler:
+        async def handle(
+            method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+        ) -> _Response:
+            parameters = _app._routing_params(method, path, headers, body, query)
+            action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
+            created = _CREATED[service].get(action.rpartition(":")[2])
+            try:
+                found = created and _refused(created, path, body, parameters)
+            except ValueError:
+                found = None  # what cannot be read is the service's to refuse
+            if not found:
+                return await original(method, path, headers, body, query)
+            name, refusal = found
+            message = f"1 validation error detected: Value {refusal.shown} at '{name}' {refusal.rule}"
+            # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
+            answer: _Response = _iam_actions.access_denied_response(
+                service, "", "", "", error_code=_CODES[service], message=message, headers=headers
+            )
+            return 400, *answer[1:]
+
+        return handle
+
+    return make
+
+
+_requests = Group([Patch(f"ministack.app:SERVICE_HANDLERS[{service}]", _checked(service)) for service in _CREATED])
