@@ -90,7 +90,8 @@ class Deployment:
         """Delete the stacks, the last deployed first. Resources that are to be retained stay.
 
         Raises:
-            DeploymentError: a resource could not be deleted; with the events that say why.
+            DeploymentError: a stack has termination protection, or a resource could not be deleted, such as a bucket
+                that is not empty; with the events that say why.
         """
         for stack in reversed(self.stacks):
             delete_stack(self._clients, stack.artifact)
