@@ -201,3 +201,28 @@ def test_json_of_a_policy_counts_without_white_space(stacks: Any) -> None:
     assert len(text) > 6144
     managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": json.loads(text)}}
     stacks.deploy(template({"Policy": managed}))
+
+
+def test_an_alarm_on_what_nothing_emits_is_listed(
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
+) -> None:
+    base = {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 0, "Period": 60}
+
+    def alarm(namespace: str, metric: str, dimension: str) -> dict[str, Any]:
+        dimensions = [{"Name": dimension, "Value": "any"}]
+        of = {"Namespace": namespace, "MetricName": metric, "Statistic": "Sum", "Dimensions": dimensions}
+        return {"Type": "AWS::CloudWatch::Alarm", "Properties": {**base, **of}}
+
+    alarms = {
+        "Sent": alarm("AWS/SQS", "NumberOfMessagesSent", "QueueName"),
+        "Lost": alarm("AWS/IoT", "ErrorActionFailure", "RuleName"),
+        "Load": alarm("AWS/RDS", "CPUUtilization", "DBInstanceIdentifier"),
+        "Own": alarm("Shop", "Orders", "Kind"),
+    }
+    writer.stack(name("alarms"), template(alarms))
+    listed = {item.logical_id: item.reason for item in cloud.deploy(writer.folder).not_executed}
+    assert listed == {
+        "Lost": "https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html has no AWS/IoT "
+        "ErrorActionFailure by RuleName: the alarm gets no value, on AWS neither",
+        "Load": "the embedded cloud does not emit AWS/RDS CPUUtilization by DBInstanceIdentifier",
+    }
