@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -174,6 +174,9 @@ sbom: $(INSTALLED) ## the wheel, and a CycloneDX list of what is installed with 
 
 text-rules: $(INSTALLED) ## what CloudFormation accepts in names and descriptions, from the newest resource schemas, for the embedded cloud
 	$(BIN)/uv run --quiet --isolated --no-project --with cfn-lint python tools/text_rules.py
+
+service-authorization: $(INSTALLED) ## the actions of IAM and what they take, which the policies of all templates are compared with, from the newest reference
+	$(BIN)/python -m tools.service_authorization
 
 synth: $(INSTALLED) $(WEB_BUILT) ## cdk synth into a clean cdk.out
 	rm -rf cdk.out

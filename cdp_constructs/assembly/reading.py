@@ -66,6 +66,7 @@ def _stack(artifact_id: str, artifacts: Mapping[str, _Artifact], names: Sequence
         template_file=part(folder, properties["templateFile"]),
         parameters=properties.get("parameters", {}),
         tags=properties.get("tags", {}),
+        termination_protection=bool(properties.get("terminationProtection")),
         bootstrap_parameter=properties.get("bootstrapStackVersionSsmParameter"),
         dependencies=frozenset(stack for needed in required for stack in _stacks_below(needed, artifacts)),
         asset_manifests=tuple(manifests),

@@ -30,6 +30,7 @@ class StackArtifact:
         template_file: Its template.
         parameters: Values that the assembly gives to the template's parameters.
         tags: Tags of the stack.
+        termination_protection: Whether it is to be protected from deletion.
         bootstrap_parameter: SSM parameter by which the template asks for the bootstrap version, if it does.
         dependencies: Artifact ids of the stacks that must be there first.
         asset_manifests: Where its assets are listed.
@@ -44,6 +45,7 @@ class StackArtifact:
     template_file: Path
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
+    termination_protection: bool
     bootstrap_parameter: str | None
     dependencies: frozenset[str]
     asset_manifests: Sequence[AssetManifest]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -110,7 +110,13 @@ def add_parquet_delivery(
             "firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
         ),
     )
-    log_arn = f"{log_group.log_group_arn}:log-stream:{log_stream.log_stream_name}"
+    # From the name: the group's own ARN ends with ":*", which matches no ARN of a stream once more follows.
+    log_arn = stack.format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=f"{log_group.log_group_name}:log-stream:{log_stream.log_stream_name}",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
     policy = _delivery_policy(scope, role, bucket, table, log_arn)
     stream_type = firehose.CfnDeliveryStream
     destination = stream_type.ExtendedS3DestinationConfigurationProperty(

@@ -107,7 +107,7 @@ class CacheDistribution(Construct):
         self._headers = add_security_headers(
             self,
             referrer_policy=cloudfront.HeadersReferrerPolicy.STRICT_ORIGIN_WHEN_CROSS_ORIGIN,
-            content_security_policy=write_policy(OF_PAGES, content_security_policy),
+            content_security_policy=write_policy(self, OF_PAGES, content_security_policy),
         )
         self._paths: set[str] = set()
         self.distribution = add_distribution(

@@ -152,7 +152,7 @@ class PrivateCacheDistribution(Construct):
             self,
             # The query string is the permission: no other site may learn it from a Referer header.
             referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER,
-            content_security_policy=write_policy(OF_FILES, content_security_policy),
+            content_security_policy=write_policy(self, OF_FILES, content_security_policy),
             remove_headers=remove_headers,
         )
         self.distribution = self._add_distribution(keys.key_group, origin_path, domain_names, certificate, headers)

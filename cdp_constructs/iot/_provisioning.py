@@ -161,7 +161,12 @@ def add_provisioning_role(
     things: Things,
     policies: Sequence[iot.CfnPolicy],
 ) -> iam.Role:
-    """Add the role with which fleet provisioning creates things, activates certificates and attaches policies."""
+    """Add the role with which fleet provisioning creates things, activates certificates and attaches policies.
+
+    No page says which actions a template needs, only that the managed policy AWSIoTThingsRegistration has enough. The
+    role has what that policy has, for the resources of this fleet, but for what the template has no use for: making
+    certificates and policies, and billing groups.
+    """
     stack = stack_of(scope)
     every_thing, certificates, all_groups = (
         stack.format_arn(service="iot", resource=resource, resource_name="*")
@@ -187,6 +192,7 @@ def add_provisioning_role(
                     "iot:ListThingGroupsForThing",
                     "iot:UpdateThingGroupsForThing",
                     "iot:AttachThingPrincipal",
+                    "iot:DetachThingPrincipal",
                     "iot:RemoveThingFromThingGroup",
                 ],
                 resources=[every_thing, certificates, all_groups, things.thing_type.attr_arn],
@@ -196,15 +202,26 @@ def add_provisioning_role(
                 resources=[every_thing, *(group.attr_arn for group in things.groups.values())],
             ),
             iam.PolicyStatement(
-                actions=["iot:DescribeCertificate", "iot:UpdateCertificate", "iot:AttachPolicy", "iot:GetPolicy"],
+                actions=[
+                    "iot:DescribeCertificate",
+                    "iot:UpdateCertificate",
+                    "iot:AttachPolicy",
+                    "iot:AttachPrincipalPolicy",
+                    "iot:DetachPolicy",
+                    "iot:GetPolicy",
+                    "iot:ListTargetsForPolicy",
+                ],
                 resources=[certificates, *(policy.attr_arn for policy in policies)],
             ),
             iam.PolicyStatement(
                 actions=[
                     "iot:DescribeThingType",
                     "iot:ListAttachedPolicies",
+                    "iot:ListPolicyPrincipals",
+                    "iot:ListPrincipalPolicies",
                     "iot:ListPrincipalThings",
                     "iot:ListThingPrincipals",
+                    "iot:RegisterThing",
                 ],
                 resources=["*"],
             ),
@@ -216,6 +233,8 @@ def add_provisioning_role(
     )
     acknowledge_resources(policy, [every_thing, certificates, all_groups], reason)
     acknowledge(
-        policy, "AwsSolutions-IAM5[Resource::*]", "Reads only; AWS IoT has no resources to name for these list actions."
+        policy,
+        "AwsSolutions-IAM5[Resource::*]",
+        "AWS IoT has no resources to name for these actions: lists, and the registration by the template itself.",
     )
     return role

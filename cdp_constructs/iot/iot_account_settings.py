@@ -76,7 +76,9 @@ class IotAccountSettings(Construct):
             indexing: Whether to configure the index ($2.25 per million updates, $0.05 per 10,000 queries, us-east-1).
             alarm_topic: Receives the alarms and the findings of audits. Default: neither.
             log_retention: How long logs are kept.
-            removal_policy: What happens to the log group when the stack is deleted.
+            removal_policy: What happens to the log group when the stack is deleted. CloudFormation cannot create one
+                that exists: delete a kept one before the stack is deployed again. A creation that is rolled back keeps
+                none.
 
         Raises:
             InvalidOptionError: for a second one in a stack, and an alarm topic of another Region.
@@ -108,7 +110,10 @@ class IotAccountSettings(Construct):
             "Logs",
             log_group_name=_LOG_GROUP,
             retention=self._log_retention,
-            removal_policy=removal_policy,
+            # A kept group would stop the next try: its name is AWS's, and CloudFormation creates none that exists.
+            removal_policy=(
+                RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if removal_policy == RemovalPolicy.RETAIN else removal_policy
+            ),
         )
         role = self._role("LoggingRole")
         group.grant_write(role)

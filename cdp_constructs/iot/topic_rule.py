@@ -222,9 +222,14 @@ class TopicRule(Construct):
         """Messages that matched the topic filter. Default period: 1 minute."""
         return self._metric("TopicMatch", period)
 
-    def metric_lost(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+    def metric_lost(self, *, period: Duration | None = None) -> "cloudwatch.MathExpression":
         """Messages that neither an action nor the dead-letter queue received. Default period: 1 minute."""
-        return self._metric("ErrorActionFailure", period)
+        from aws_cdk import aws_cloudwatch as cloudwatch
+
+        # It has a dimension ActionType beside RuleName, with values that AWS does not list. A query of Metrics Insights
+        # finds it by the rule's name alone: https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
+        query = f"SELECT SUM(ErrorActionFailure) FROM \"AWS/IoT\" WHERE RuleName = '{self.rule_name}'"  # noqa: S608
+        return cloudwatch.MathExpression(expression=query, label="Lost messages", period=period or minute())
 
     def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Messages in the dead-letter queue. Default period: 1 minute."""

@@ -147,7 +147,8 @@ class UploadFunctions:
                 QUARANTINE: ["s3:PutObject", "s3:PutObjectTagging"],
             },
             # Without it S3 answers "denied" instead of "not found" for an object that is gone.
-            iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+            # Without them S3 answers 403, and not 404, about an object, or a version, that is gone.
+            iam.PolicyStatement(actions=["s3:ListBucket", "s3:ListBucketVersions"], resources=[bucket.bucket_arn]),
             iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn]),
             reason=_REASON,
         )

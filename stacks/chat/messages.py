@@ -13,7 +13,7 @@ from aws_cdk import custom_resources as cr
 from constructs import Construct
 
 from cdp_constructs import QueueConsumer, SnsSqsFanout
-from cdp_constructs.core.acknowledgments import acknowledge_each
+from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_each
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.functions import Invocation, add_function
@@ -137,6 +137,14 @@ class Messages(Construct):
                 actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
                 resources=[stream_arn],
             )
+        )
+        # Lambda checks it when it makes the mapping, and IAM knows no resource for it:
+        # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+        self.publisher.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]))
+        acknowledge(
+            self.publisher.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Names of streams only: Lambda wants it of the role of a mapping, and IAM has no resource for it.",
         )
         self.failures.grant_send_messages(self.publisher)
         lambda_.EventSourceMapping(

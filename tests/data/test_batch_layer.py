@@ -204,6 +204,9 @@ def test_firehose_puts_records_and_errors_and_reads_the_schema(synthesis: Synthe
     }
     prefixes = {arn["Fn::Join"][1][1] for arn in by_action["s3:PutObject"]["Resource"]}
     assert prefixes == {"/telemetry/*", "/errors/*"}
+    # The group's own ARN ends with ":*", and an ARN of a stream behind that matches none.
+    *_, group, between, stream = by_action["logs:PutLogEvents"]["Resource"]["Fn::Join"][1]
+    assert (group.keys(), between, stream.keys()) == ({"Ref"}, ":log-stream:", {"Ref"})
 
 
 def test_reader_queries_here_only(synthesis: Synthesis) -> None:

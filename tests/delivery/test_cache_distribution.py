@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack, Stage
+from aws_cdk import App, CfnParameter, Environment, Stack, Stage
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
@@ -11,7 +11,7 @@ from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import CacheDistribution, InvalidOptionError
@@ -216,6 +216,27 @@ def test_sources_that_undo_the_policy_are_refused(source: str) -> None:
 def test_malformed_policies_are_refused(sources: Any, fix: str) -> None:
     with pytest.raises(InvalidOptionError, match=f"content_security_policy .*{fix}"):
         cache(content_security_policy=sources)
+
+
+def test_a_policy_that_is_too_long_for_a_header_of_cloudfront_is_refused() -> None:
+    hosts = [f"https://api-{number}.example.com" for number in range(90)]
+    with pytest.raises(InvalidOptionError, match=r"content_security_policy makes a header of 2,\d+ characters"):
+        cache(content_security_policy={"connect-src": hosts})
+    cache(content_security_policy={"connect-src": hosts[:40]})
+
+
+def test_a_policy_that_may_be_too_long_once_its_hosts_are_known_is_a_warning(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Stack")
+    names = [CfnParameter(stack, f"Host{number}").value_as_string for number in range(60)]
+    CacheDistribution(
+        stack,
+        "Cache",
+        origin=origins.HttpOrigin("a.example.com"),
+        content_security_policy={"img-src": [f"https://{name}" for name in names]},
+    )
+    too_long = Match.string_like_regexp("content_security_policy makes a header of about 2,")
+    warnings = Annotations.from_stack(stack).find_warning("*", too_long)
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize("path", ["api", "/api/", "/", "/api/*", "/a b"])

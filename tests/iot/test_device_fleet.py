@@ -189,11 +189,58 @@ def test_every_place_for_failures_has_an_alarm(synthesis: Synthesis) -> None:
     watched = {
         alarm["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
         for alarm in built.resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        if alarm["Properties"].get("MetricName") == "ApproximateNumberOfMessagesVisible"
     }
     assert watched == places
-    metrics = {alarm["Properties"]["MetricName"] for alarm in built.resources("AWS::CloudWatch::Alarm").values()}
-    assert {"RefusedRegistrations", "Violations", "ErrorActionFailure"} <= metrics
+    alarms = [alarm["Properties"] for alarm in built.resources("AWS::CloudWatch::Alarm").values()]
+    assert {"RefusedRegistrations", "Violations"} <= {alarm.get("MetricName") for alarm in alarms}
+    assert any("ErrorActionFailure" in str(alarm.get("Metrics")) for alarm in alarms)
+
+
+# All that the managed policy AWSIoTThingsRegistration (version 3) allows, but for what this template has no use for:
+# https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSIoTThingsRegistration.html
+NOT_NEEDED = {
+    *("iot:CreateCertificateFromCsr", "iot:RegisterCertificate", "iot:CreatePolicy"),
+    *("iot:AddThingToBillingGroup", "iot:DescribeBillingGroup", "iot:RemoveThingFromBillingGroup"),
+}
+REGISTRATION = {
+    "iot:AddThingToThingGroup",
+    "iot:AttachPolicy",
+    "iot:AttachPrincipalPolicy",
+    "iot:AttachThingPrincipal",
+    "iot:CreateThing",
+    "iot:DescribeCertificate",
+    "iot:DescribeThing",
+    "iot:DescribeThingGroup",
+    "iot:DescribeThingType",
+    "iot:DetachPolicy",
+    "iot:DetachThingPrincipal",
+    "iot:GetPolicy",
+    "iot:ListPolicyPrincipals",
+    "iot:ListPrincipalPolicies",
+    "iot:ListPrincipalThings",
+    "iot:ListTargetsForPolicy",
+    "iot:ListThingGroupsForThing",
+    "iot:ListThingPrincipals",
+    "iot:RegisterThing",
+    "iot:RemoveThingFromThingGroup",
+    "iot:UpdateCertificate",
+    "iot:UpdateThing",
+    "iot:UpdateThingGroupsForThing",
+}
+
+
+def test_provisioning_role_has_what_aws_documents_for_it_and_no_more(synthesis: Synthesis) -> None:
+    policies = synthesis(defaults).resources("AWS::IAM::Policy")
+    [policy] = [policy for name, policy in policies.items() if "ProvisioningRolePolicy" in name]
+    allowed: set[str] = set()
+    for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        allowed |= set(actions)
+        if statement["Resource"] == "*":
+            assert all(action.split(":")[1].startswith(("List", "Describe", "RegisterThing")) for action in actions)
+    assert allowed >= REGISTRATION
+    assert not allowed & NOT_NEEDED
 
 
 def test_hook_may_only_look_up_and_note_devices(synthesis: Synthesis) -> None:

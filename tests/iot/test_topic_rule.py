@@ -91,11 +91,17 @@ def test_only_this_account_s_rules_use_the_role(synthesis: Synthesis) -> None:
 
 
 def test_failures_and_losses_raise_alarms(synthesis: Synthesis) -> None:
-    metrics = {
-        alarm["Properties"]["MetricName"]
-        for alarm in synthesis(every_action).resources("AWS::CloudWatch::Alarm").values()
+    built = synthesis(every_action)
+    alarms = {
+        alarm["Properties"].get("MetricName"): alarm for alarm in built.resources("AWS::CloudWatch::Alarm").values()
     }
-    assert metrics == {"ApproximateNumberOfMessagesVisible", "ErrorActionFailure"}
+    assert alarms.keys() == {"ApproximateNumberOfMessagesVisible", None}
+    [query] = alarms[None]["Properties"]["Metrics"]
+    [rule] = built.resources("AWS::IoT::TopicRule")
+    # By the rule's name alone: AWS IoT emits it with a second dimension, and as a metric with one it does not exist.
+    assert query["Expression"] == {
+        "Fn::Join": ["", ['SELECT SUM(ErrorActionFailure) FROM "AWS/IoT" WHERE RuleName = \'', {"Ref": rule}, "'"]]
+    }
 
 
 def test_existing_dead_letter_queue_is_used(synthesis: Synthesis) -> None:

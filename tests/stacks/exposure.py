@@ -20,8 +20,14 @@ WITHOUT_RESOURCES = {
     # Lists of the registry, and types, as the provisioning role reads them.
     "iot:DescribeThingType",
     "iot:ListAttachedPolicies",
+    "iot:ListPolicyPrincipals",
+    "iot:ListPrincipalPolicies",
     "iot:ListPrincipalThings",
     "iot:ListThingPrincipals",
+    # What fleet provisioning does by its role; it may do no more with it than the role's other actions.
+    "iot:RegisterThing",
+    # Lambda wants it of the role of a mapping of a stream.
+    "dynamodb:ListStreams",
 }
 # Key groups and public keys get their ids from CloudFront, after the function that makes and rotates them was deployed.
 WITHOUT_RESOURCES |= {

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients
+from cdp_constructs.local.coverage import metrics
 from cdp_constructs.local.coverage.labels import LABELS, Label, Support
 from cdp_constructs.local.deployment import images
 from cdp_constructs.local.deployment.assets import publish, refuse_outside
@@ -81,19 +82,30 @@ class Deployment:
         self.changed = tuple(stack.artifact.label for stack in stacks if stack.changed)
         self.not_executed = tuple(
             NotExecuted(stack.artifact.label, resource.logical_id, resource.resource_type, label.support, label.reason)
-            for stack in stacks
+            for stack, alarms in ((stack, _alarms_without_values(stack)) for stack in stacks)
             for resource in stack.resources
-            if (label := _label_of(clients, stack, resource)) is not None
+            if (label := alarms.get(resource.logical_id) or _label_of(clients, stack, resource)) is not None
         )
 
     def destroy(self) -> None:
         """Delete the stacks, the last deployed first. Resources that are to be retained stay.
 
         Raises:
-            DeploymentError: a resource could not be deleted; with the events that say why.
+            DeploymentError: a stack has termination protection, or a resource could not be deleted, such as a bucket
+                that is not empty; with the events that say why.
         """
         for stack in reversed(self.stacks):
             delete_stack(self._clients, stack.artifact)
+
+
+def _alarms_without_values(stack: DeployedStack) -> Mapping[str, Label]:
+    labels = {}
+    for logical_id, resource in stack.artifact.template()["Resources"].items():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            reasons = map(metrics.not_emitted, metrics.watched(resource.get("Properties", {})))
+            if missing := "; ".join(reason for reason in reasons if reason is not None):
+                labels[logical_id] = Label(Support.EXECUTED, missing)
+    return labels
 
 
 def _label_of(clients: Clients, stack: DeployedStack, resource: StackResource) -> Label | None:

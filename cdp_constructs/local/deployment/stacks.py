@@ -209,6 +209,11 @@ def deploy_stack(
             f"the stack {stack.label} failed in {stack.region} and is {found['StackStatus']}",
             _failures(cloudformation, stack_id, stack.label, before),
         )
+    # As `cdk deploy` does. A creation that failed is not protected, so that the next try can replace it.
+    if found.get("EnableTerminationProtection", False) != stack.termination_protection:
+        cloudformation.update_termination_protection(
+            StackName=stack_id, EnableTerminationProtection=stack.termination_protection
+        )
     return DeployedStack(
         artifact=stack,
         changed=changed,

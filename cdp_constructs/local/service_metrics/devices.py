@@ -58,7 +58,6 @@ async def _acted(
         name = f"ErrorAction{outcome}" if _error_action.get() else outcome
         kind = next(iter(action), "")
         with _responses.request_scope(account, region):
-            emit("AWS/IoT", name, {"RuleName": rule})
             emit("AWS/IoT", name, {"RuleName": rule, "ActionType": kind[:1].upper() + kind[1:]})
 
 

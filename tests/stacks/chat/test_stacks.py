@@ -271,6 +271,7 @@ def test_consumers_may_do_one_thing_each(templates: dict[str, Any], stack: str) 
         "dynamodb:DescribeStream",
         "dynamodb:GetRecords",
         "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
         "dynamodb:UpdateItem",
     }
     (channels,) = [

@@ -104,10 +104,12 @@ def test_every_rule_has_a_place_for_failures_and_an_alarm_for_what_is_lost(templ
     rules = resources(template, "AWS::IoT::TopicRule")
     assert len(rules) == 5
     lost = {
-        dimension["Value"]["Ref"]
+        part["Ref"]
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
-        if alarm.get("MetricName") == "ErrorActionFailure"
-        for dimension in alarm["Dimensions"]
+        for query in alarm.get("Metrics", [])
+        if "ErrorActionFailure" in str(query.get("Expression"))
+        for part in query["Expression"]["Fn::Join"][1]
+        if isinstance(part, dict)
     }
     for rule in rules.values():
         assert "QueueUrl" in rule["TopicRulePayload"]["ErrorAction"]["Sqs"]

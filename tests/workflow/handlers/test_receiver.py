@@ -45,6 +45,12 @@ class Services:
         self._fail_if("sqs")
         self.queued.append({**message, "body": json.loads(message["MessageBody"])})
 
+    def get_secret_value(self, *, SecretId: str, VersionStage: str | None = None) -> dict[str, str]:  # noqa: N803
+        assert SecretId == "secret"
+        if VersionStage not in self.secrets:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetSecretValue")
+        return {"SecretString": self.secrets[VersionStage]}
+
     def _fail_if(self, service: str) -> None:
         if service in self.failing:
             raise ClientError({"Error": {"Code": "InternalError"}}, service)
@@ -92,16 +98,12 @@ def index(monkeypatch: pytest.MonkeyPatch, services: Services, sender: dict[str,
         monkeypatch.setenv(name, value)
     module = import_handler("cdp_constructs.workflow.handlers.receiver")
 
-    def get_secret(_name: str, *, max_age: int, VersionStage: str | None = None) -> str:  # noqa: N803
-        assert max_age <= 60
-        if VersionStage not in services.secrets:
-            raise storage.parameters.GetParameterError("there is no such version")
-        return services.secrets[VersionStage]
-
     storage = module.storage
     monkeypatch.setattr(storage, "s3", services)
     monkeypatch.setattr(storage, "sqs", services)
-    monkeypatch.setattr(storage.parameters, "get_secret", get_secret)
+    # Powertools' own providers, with the client behind them: they cache, which once hid the version asked for.
+    for provider in (storage.current_secret, storage.previous_secret):
+        monkeypatch.setattr(provider, "client", services)
     for layer in (module.deliveries, module.bodies):
         Remembering(services).take_the_place_of(layer, monkeypatch)
     return module

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from cdp_constructs.local.services.cloudwatch import insight_rules
+from cdp_constructs.local.services.cloudwatch import insight_rules, insights
+from cdp_constructs.local.services.cloudwatch.insights import ExpressionError
 from cdp_constructs.local.services.cloudwatch.series import Periods, Series, read, search
 
 __all__ = ["ExpressionError", "Expressions"]
@@ -61,10 +62,6 @@ _AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-class ExpressionError(ValueError):
-    """An expression that the embedded cloud cannot evaluate."""
-
-
 class Expressions:
     """Evaluates the queries of an alarm or of `GetMetricData`, in the current account and Region.
 
@@ -102,6 +99,8 @@ class Expressions:
         return value if isinstance(value, list) else [value] * self._periods.count
 
     def _parse(self, text: str) -> _Value:
+        if text.lstrip()[:6].upper() == "SELECT":
+            return insights.select(text, self._periods)
         parts = _QUOTED.split(text)
         for at in range(0, len(parts), 2):  # what is between the quoted texts
             for spelling, python in _SPELLINGS:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from cdp_constructs.local.kit import ministack
 
-__all__ = ["Periods", "Series", "read", "search"]
+__all__ = ["Periods", "Series", "having", "read", "search"]
 
 _cloudwatch: Any = ministack.module("services.cloudwatch", "_calc_stats", "_dims_key", "_metrics", "_stat_value")
 
@@ -88,6 +88,36 @@ def search(
             space == namespace
             and set(of_metric) == set(dimensions)
             and all(described.get(word) == value for word, value in words.items())
+        ):
+            found.append(_values(points, stat, periods, None))
+    return found
+
+
+def having(
+    namespace: str,
+    name: str,
+    dimensions: Sequence[str] | None,
+    conditions: Mapping[str, str],
+    stat: str,
+    periods: Periods,
+) -> list[Series]:
+    """Return the values of the metrics of a name, for Metrics Insights.
+
+    Args:
+        namespace: Their namespace.
+        name: Their name.
+        dimensions: The names of their dimensions; None for any.
+        conditions: Values of dimensions that they have; they may have others.
+        stat: The statistic.
+        periods: The periods.
+    """
+    found = []
+    for (space, metric, _), points in _cloudwatch._metrics.items():
+        of_metric = dict(points[0]["Dimensions"]) if points else {}
+        if (
+            (space, metric) == (namespace, name)
+            and (dimensions is None or set(of_metric) == set(dimensions))
+            and all(of_metric.get(dimension) == value for dimension, value in conditions.items())
         ):
             found.append(_values(points, stat, periods, None))
     return found

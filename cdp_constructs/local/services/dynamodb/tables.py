@@ -106,10 +106,31 @@ def _forget_settings(name: str) -> None:
     _ddb._pitr_settings.pop(name, None)
 
 
+def _check_replicas(name: str, old: Properties, new: Properties) -> None:
+    """Refuse what AWS::DynamoDB::GlobalTable cannot do in one update.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-globaltable.html
+    """
+    was, becomes = ({replica["Region"] for replica in each.get("Replicas", [])} for each in (old, new))
+    if len(was ^ becomes) > 1:
+        regions = ", ".join(sorted(was ^ becomes))
+        raise ValueError(f"You can only add or remove a single replica in each update of {name}: {regions}")
+    if len(was) > 1 and old.get("StreamSpecification") != new.get("StreamSpecification"):
+        raise ValueError(f"StreamSpecification of {name} can only be modified when it has one entry in Replicas")
+    for region in was - becomes:
+        member = _ddb._tables.get_scoped(_responses.get_account_id(), region, name) or {}
+        if member.get("DeletionProtectionEnabled"):
+            raise ValueError(
+                f"Resource cannot be deleted as it is currently protected against deletion: the replica of {name} in "
+                f"{region}. Disable deletion protection first."
+            )
+
+
 @patch(handler("AWS::DynamoDB::GlobalTable", "update"))
 def _update_global_table(
     original: Callable[..., tuple[str, Attributes]], name: str, old: Properties, new: Properties, stack_name: str
 ) -> tuple[str, Attributes]:
+    _check_replicas(name, old, new)
     # The name is given, because MiniStack would generate another one from the handler's arguments and lose the items.
     return original(name, {**old, "TableName": name}, {**new, "TableName": name}, stack_name)
 

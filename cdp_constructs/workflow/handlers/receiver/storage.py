@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import boto3
-from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider
 
 from correlation import TRACEPARENT, attributes
 
@@ -15,6 +15,9 @@ from .environment import Environment
 
 s3 = boto3.client("s3")
 sqs = boto3.client("sqs")
+# A provider caches by secret and not by version, so each version has a provider of its own.
+current_secret = SecretsProvider()
+previous_secret = SecretsProvider()
 
 # A secret that was just changed is read again after this time.
 SECRET_SECONDS = 60
@@ -47,10 +50,10 @@ def queue(environment: Environment, delivery: dict[str, Any], *, key: str, group
 
 def secrets(environment: Environment) -> Iterator[str]:
     """Return the shared secret and, while it is being changed, the one before."""
-    yield str(parameters.get_secret(environment.secret, max_age=SECRET_SECONDS))
+    yield str(current_secret.get(environment.secret, max_age=SECRET_SECONDS))
     try:
-        previous = parameters.get_secret(environment.secret, max_age=SECRET_SECONDS, VersionStage="AWSPREVIOUS")
-    except parameters.GetParameterError:  # there was never another
+        previous = previous_secret.get(environment.secret, max_age=SECRET_SECONDS, VersionStage="AWSPREVIOUS")
+    except GetParameterError:  # there was never another
         return
     yield str(previous)
 

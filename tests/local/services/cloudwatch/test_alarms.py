@@ -109,6 +109,29 @@ def test_an_alarm_on_math(watched: Watched) -> None:
     assert watched.after(1) == "ALARM"
 
 
+def test_an_alarm_on_a_query_takes_metrics_whatever_their_other_dimensions(watched: Watched) -> None:
+    [about] = watched.dimensions
+    query = f"SELECT SUM(Value) FROM {NAMESPACE} WHERE {about['Name']} = '{about['Value']}'"  # noqa: S608
+    watched.alarm(Metrics=[{"Id": "q", "Expression": query, "Period": 60, "ReturnData": True}])
+    for kind in ("one", "other"):
+        dimensions = [*watched.dimensions, {"Name": "Kind", "Value": kind}]
+        data = {"MetricName": "Value", "Dimensions": dimensions, "Value": 5}
+        watched.client.put_metric_data(Namespace=NAMESPACE, MetricData=[data])
+    other = [{"Name": watched.dimensions[0]["Name"], "Value": "somebody else"}]
+    watched.client.put_metric_data(
+        Namespace=NAMESPACE, MetricData=[{"MetricName": "Value", "Dimensions": other, "Value": 100}]
+    )
+    assert watched.after(1) == "ALARM"
+    assert "[10.0]" in watched.described["StateReason"]
+
+
+def test_a_query_in_groups_is_not_evaluated_and_says_so(watched: Watched) -> None:
+    query = f"SELECT SUM(Value) FROM {NAMESPACE} GROUP BY Kind"  # noqa: S608
+    watched.alarm(Metrics=[{"Id": "q", "Expression": query, "Period": 60, "ReturnData": True}])
+    assert watched.after(1) == "INSUFFICIENT_DATA"
+    assert "GROUP BY" in watched.described["StateReason"]
+
+
 def test_an_expression_that_cannot_be_evaluated_says_so(watched: Watched) -> None:
     expression = {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m, 2)", "ReturnData": True}
     watched.alarm(Metrics=[expression, watched.statistic("m")])

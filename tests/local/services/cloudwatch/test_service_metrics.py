@@ -240,7 +240,7 @@ def test_rules_of_iot(shop: dict[str, str], cloud: LocalCloud, total: Callable[.
     payload = {"sql": f"SELECT * FROM '{rule}/#'", "actions": [fails], "errorAction": fails}  # noqa: S608 - SQL of IoT
     iot.create_topic_rule(ruleName=rule, topicRulePayload=payload)
     cloud.client("iot-data").publish(topic=f"{rule}/1", payload=b"{}")
-    eventually(lambda: total("AWS/IoT", "ErrorActionFailure", RuleName=rule) == 1)
+    eventually(lambda: total("AWS/IoT", "ErrorActionFailure", RuleName=rule, ActionType="Sqs") == 1)
     assert total("AWS/IoT", "TopicMatch", RuleName=rule) == 1
     assert total("AWS/IoT", "Failure", RuleName=rule, ActionType="Sqs") == 1
 
