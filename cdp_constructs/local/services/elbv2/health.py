@@ -263,7 +263,7 @@ def _check_now(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"targets": states}
 
 
-@patch("ministack.services.alb:_describe_target_health")
+@patch("ministack.services.alb:_ACTION_MAP[DescribeTargetHealth]")
 def _describe(original: Any, parameters: Any) -> Any:
     arn = _alb._p(parameters, "TargetGroupArn")
     group = _alb._tgs.get(arn)

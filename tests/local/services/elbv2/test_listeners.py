@@ -30,7 +30,6 @@ from tests.local.services.elbv2.servers import (
     template,
 )
 
-
 Eventually = Callable[..., Any]
 
 
