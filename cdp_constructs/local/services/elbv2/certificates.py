@@ -8,6 +8,7 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
@@ -61,6 +62,7 @@ class Tls:
 
     def __init__(self, arns: list[str], name: str, address: str) -> None:
         self._arns: dict[ssl.SSLContext, str] = {}
+        self._names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self._domains: list[tuple[ssl.SSLContext, list[str]]] = []
         for arn in arns or [""]:
             domains, context = self._load(arn, name, address)
@@ -73,7 +75,12 @@ class Tls:
         """Return the ARN of the certificate that a connection's client was shown."""
         return self._arns.get(connection.context, "")
 
+    def name_of(self, connection: Any) -> str:
+        """Return the name of the server that a connection's client asked for."""
+        return self._names.get(connection, "")
+
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _default: ssl.SSLContext) -> None:
+        self._names[connection] = name or ""
         for context, domains in self._domains:
             if any(_matches((name or "").lower(), domain) for domain in domains):
                 connection.context = context

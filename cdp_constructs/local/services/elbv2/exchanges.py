@@ -22,6 +22,7 @@ class Exchange:
         client: Address and port of the client.
         created: When it came, by the clock of metrics.
         request: What rules see of it; None when it could not be read.
+        connection: What traces the client's connection.
         kind: `http`, `https`, `ws` or `wss`.
         version: Version of HTTP.
         domain: What the client gave as the name of the server, with TLS.
@@ -45,6 +46,7 @@ class Exchange:
 
     listening: Listening
     client: tuple[str, int]
+    connection: str = "-"
     created: float = field(default_factory=clock.now)
     request: Request | None = None
     kind: str = "http"

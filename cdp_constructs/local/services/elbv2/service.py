@@ -1,6 +1,7 @@
 """Application Load Balancers: connections of clients, whose requests are read, matched with rules and answered."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,13 +69,15 @@ class _Connection:
     def __init__(self, listening: Listening, wire: Wire) -> None:
         self._listening, self._wire = listening, wire
         self._client = client_of(wire.writer)
+        self._id = f"TID_{secrets.token_hex(16)}"
 
     def _begun(self) -> Exchange:
         listening, secure = self._listening, self._wire.writer.get_extra_info("ssl_object")
-        exchange = Exchange(listening, self._client)
+        exchange = Exchange(listening, self._client, self._id)
         if secure is not None and listening.tls is not None:
             exchange.kind, exchange.certificate = "https", listening.tls.certificate_of(secure)
             exchange.cipher = (secure.cipher()[0], secure.version())
+            exchange.domain = listening.tls.name_of(secure)
         return exchange
 
     async def answer(self) -> bool:
