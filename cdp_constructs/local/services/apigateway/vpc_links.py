@@ -16,13 +16,15 @@ import h11
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.elbv2 import listening, names
 from cdp_constructs.local.services.elbv2.listening import Listening
 
 __all__ = ["RESOURCE_TYPES"]
 
-_alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
+_alb: Any = ministack.module("services.alb", "_listeners")
+_apigateway_v1: Any = ministack.module("services.apigateway_v1", "_resources")
 
 _Call = Callable[..., Awaitable[Any]]
 _PORTS = {"http": 80, "https": 443}
@@ -110,6 +112,31 @@ async def _private(
 
 
 # --- REST APIs --------------------------------------------------------------------------------------------------------
+
+
+def _keep(api: str, resource: str, method: str, connection: Mapping[str, Any]) -> None:
+    """Keep what MiniStack drops of an integration."""
+    methods = _apigateway_v1._resources[api][resource]["resourceMethods"]
+    methods[method]["methodIntegration"].update({key: value for key, value in connection.items() if value})
+
+
+@after("AWS::ApiGateway::Method")
+def _of_template(_method: str, properties: Properties, _attributes: Attributes) -> None:
+    integration = properties.get("Integration") or {}
+    if integration.get("ConnectionType") == "VPC_LINK":
+        connection = {
+            "connectionId": integration.get("ConnectionId"),
+            "integrationTarget": integration.get("IntegrationTarget"),
+        }
+        _keep(properties["RestApiId"], properties["ResourceId"], properties["HttpMethod"], connection)
+
+
+@patch("ministack.services.apigateway_v1:_put_integration")
+def _by_api(original: Callable[..., Any], api: str, resource: str, method: str, data: Mapping[str, Any]) -> Any:
+    answer = original(api, resource, method, data)
+    if answer[0] < 400 and data.get("connectionType") == "VPC_LINK":  # noqa: PLR2004 - HTTP
+        _keep(api, resource, method, {key: data.get(key) for key in ("connectionId", "integrationTarget")})
+    return answer
 
 
 def _listener(integration: Mapping[str, Any], port: int) -> Listening | None:

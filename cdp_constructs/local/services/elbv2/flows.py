@@ -9,6 +9,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.metrics import emit
 from cdp_constructs.local.services.elbv2 import choice, exchanges, health, listening, records
+from cdp_constructs.local.services.elbv2.checks import without_check
 from cdp_constructs.local.services.elbv2.listening import Listening
 from cdp_constructs.local.services.elbv2.service import admits
 from cdp_constructs.local.services.elbv2.wire import tunnel
@@ -45,7 +46,7 @@ async def serve(listener: Listening, reader: asyncio.StreamReader, writer: async
     dimensions = {"LoadBalancer": records.full_name(listener.balancer)}
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None  # noqa: S101  # each connection has its task
-    secure = health.without_check() if chosen.group.get("Protocol") == "TLS" else None
+    secure = without_check() if chosen.group.get("Protocol") == "TLS" else None
     idle_seconds = float(records.listener_attribute(listener.arn, "tcp.idle_timeout.seconds", _IDLE_SECONDS))
     with exchanges.connected(listener), health.under_way(*chosen.key, lambda: loop.call_soon_threadsafe(task.cancel)):
         async with asyncio.timeout(_CONNECT_SECONDS):

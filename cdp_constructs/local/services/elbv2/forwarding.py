@@ -1,42 +1,35 @@
 """Application Load Balancers: a request is sent to its target, and the response back, both as they come.
 
-https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
 """
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import h11
 
-from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.elbv2 import health, records
+from cdp_constructs.local.services.elbv2.checks import without_check
 from cdp_constructs.local.services.elbv2.choice import Choice
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
-from cdp_constructs.local.services.elbv2.rules import Request
+from cdp_constructs.local.services.elbv2.headers import (
+    OF_ONE_CONNECTION,
+    Headers,
+    as_bytes,
+    forwarded_headers,
+    response_headers,
+    upgrade_of,
+)
 from cdp_constructs.local.services.elbv2.wire import Wire, tunnel
 
-__all__ = ["ClientGoneError", "TargetError", "forward", "forwarded_headers", "response_headers"]
-
-_alb: Any = ministack.module(
-    "services.alb",
-    "_LISTENER_RESPONSE_HEADERS",
-    "_lb_attr",
-    "_listener_attrs",
-    "_target_headers",
-    "_target_host_header",
-)
+__all__ = ["ClientGoneError", "TargetError", "forward"]
 
 _CONNECT_SECONDS = 10.0
 _MOST_RESPONSE_HEADERS = 32768
-_OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection", "expect", "http2-settings"})
 _SWITCHING, _BAD_GATEWAY, _TIMEOUT = 101, 502, 504
-_VALID_NAME = re.compile(r"[-A-Za-z0-9]+")
-
-Headers = Sequence[tuple[str, str]]
 
 
 class TargetError(Exception):
@@ -55,64 +48,10 @@ class ClientGoneError(Exception):
     """The client closed the connection while its request was under way."""
 
 
-def _upgrade(request: Request) -> str:
-    """Return what a client wants to go on with after the response: WebSockets, or nothing that is known here."""
-    wanted = ",".join(request.values("connection")).lower()
-    protocol = ",".join(request.values("upgrade"))
-    return protocol if "upgrade" in wanted and protocol.lower() == "websocket" else ""
-
-
-def forwarded_headers(exchange: Exchange, request: Request, raw: Headers) -> list[tuple[str, str]]:
-    """Return the headers that a target gets.
-
-    Args:
-        exchange: What is known of the request.
-        request: What rules see of it.
-        raw: Its headers as they were sent.
-    """
-    listening, balancer = exchange.listening, exchange.listening.balancer
-    listener = {"Protocol": listening.protocol, "Port": listening.port}
-    own = {name: ", ".join(request.values(name)) for name in ("x-forwarded-for", "x-amzn-trace-id")}
-    client = exchange.client[0]
-    if records.balancer_attribute(balancer, "routing.http.xff_client_port.enabled") == "true":
-        client = f"{client}:{exchange.client[1]}"
-    added = _alb._target_headers(balancer, listener, {name: value for name, value in own.items() if value}, client)
-    exchange.trace = added["x-amzn-trace-id"]
-    host = request.authority
-    if records.balancer_attribute(balancer, "routing.http.preserve_host_header.enabled", "false") != "true":
-        host = _alb._target_host_header(host, listening.port)
-    added["host"] = host
-    if exchange.cipher[0] and (
-        records.balancer_attribute(balancer, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled") == "true"
-    ):
-        added |= {"x-amzn-tls-cipher-suite": exchange.cipher[0], "x-amzn-tls-version": exchange.cipher[1]}
-    drop = records.balancer_attribute(balancer, "routing.http.drop_invalid_header_fields.enabled") == "true"
-    replaced = _OF_ONE_CONNECTION | added.keys() | {"upgrade", "x-forwarded-for"}
-    kept = [
-        (name, value)
-        for name, value in raw
-        if name.lower() not in replaced and not (drop and not _VALID_NAME.fullmatch(name))
-    ]
-    return [*((name.title(), value) for name, value in added.items()), *kept]
-
-
-def response_headers(listener: str, headers: Headers) -> list[tuple[str, str]]:
-    """Return the headers of a response with those that the listener adds or replaces."""
-    names = _alb._LISTENER_RESPONSE_HEADERS
-    attributes = _alb._listener_attrs.get(listener, [])
-    added = {names[each["Key"]]: each["Value"] for each in attributes if each["Key"] in names and each["Value"]}
-    replaced = {name.lower() for name in added}
-    return [*((name, value) for name, value in headers if name.lower() not in replaced), *added.items()]
-
-
 async def _send_if_wanted(target: Wire, event: Any) -> None:
     """Send a part of the body; a target that closes the connection early may have answered before."""
     with contextlib.suppress(OSError, h11.LocalProtocolError):
         await target.send(event)
-
-
-def _as_bytes(headers: Headers) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 class _Forwarding:
@@ -125,7 +64,7 @@ class _Forwarding:
 
     async def connect(self) -> Wire:
         choice = self._choice
-        secure = health.without_check() if choice.group.get("Protocol") == "HTTPS" else None
+        secure = without_check() if choice.group.get("Protocol") == "HTTPS" else None
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 streams = await asyncio.open_connection(choice.address, choice.port, ssl=secure)
@@ -205,12 +144,12 @@ class _Forwarding:
     ) -> None:
         raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw_items()]
         own = [value for name, value in raw if name.lower() == "set-cookie"]
-        kept = [(name, value) for name, value in raw if name.lower() not in {*_OF_ONE_CONNECTION, "transfer-encoding"}]
+        kept = [(name, value) for name, value in raw if name.lower() not in {*OF_ONE_CONNECTION, "transfer-encoding"}]
         kept += [("Set-Cookie", value) for value in (*cookies, *self._choice.cookies(own))]
         headers = response_headers(self._exchange.listening.arn, kept)
         self._exchange.status = self._exchange.target_status = response.status_code
         await self._client.send(
-            h11.Response(status_code=response.status_code, headers=_as_bytes(headers), reason=response.reason)
+            h11.Response(status_code=response.status_code, headers=as_bytes(headers), reason=response.reason)
         )
         while True:
             event = await target.receive()
@@ -243,7 +182,7 @@ async def forward(
     """
     request = exchange.request
     assert request is not None  # noqa: S101  # it was read before a target was chosen
-    upgrade = _upgrade(request)
+    upgrade = upgrade_of(request)
     headers = forwarded_headers(exchange, request, raw)
     if upgrade:
         headers += [("Connection", "Upgrade"), ("Upgrade", upgrade)]
@@ -255,7 +194,7 @@ async def forward(
         target = await forwarding.connect()
         try:
             await forwarding.exchange(
-                target, h11.Request(method=head.method, target=head.target, headers=_as_bytes(headers)), cookies
+                target, h11.Request(method=head.method, target=head.target, headers=as_bytes(headers)), cookies
             )
             if exchange.status == _SWITCHING:
                 exchange.kind = "wss" if exchange.kind == "https" else "ws"

@@ -6,9 +6,6 @@ come at the interval of the target group. An administrator can have all of them 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
 """
 
-import http.client
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,9 +19,10 @@ from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.elbv2 import records
+from cdp_constructs.local.services.elbv2.checks import passes
 from cdp_constructs.local.services.elbv2.records import port_of
 
-__all__ = ["candidates", "drain", "forget", "healthy_seconds", "requests_of", "state", "under_way", "without_check"]
+__all__ = ["candidates", "drain", "forget", "healthy_seconds", "requests_of", "state", "under_way"]
 
 _alb: Any = ministack.module("services.alb", "_targets", "_tgs", "_xml", "_p", "_parse_targets_param")
 
@@ -148,48 +146,7 @@ def forget(group: str, address: str, port: int) -> None:
         _known.pop((group, address, port), None)
 
 
-def without_check() -> ssl.SSLContext:
-    """Return what connections to targets are encrypted with: load balancers do not check who a target is."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
 # --- Checks -----------------------------------------------------------------------------------------------------------
-
-
-def _matches(status: int, matcher: str) -> bool:
-    ranges = (part.partition("-") for part in matcher.split(","))
-    return any(int(first) <= status <= int(last or first) for first, _, last in ranges)
-
-
-def _passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, str]:
-    if group["HealthCheckPort"] != "traffic-port":
-        port = int(group["HealthCheckPort"])
-    seconds = float(group["HealthCheckTimeoutSeconds"])
-    if group["HealthCheckProtocol"] in {"TCP", "TLS"}:
-        try:
-            socket.create_connection((address, port), seconds).close()
-        except OSError:
-            return False, "Target.FailedHealthChecks"
-        return True, ""
-    secure = group["HealthCheckProtocol"] == "HTTPS"
-    connection = (
-        http.client.HTTPSConnection(address, port, timeout=seconds, context=without_check())
-        if secure
-        else http.client.HTTPConnection(address, port, timeout=seconds)
-    )
-    try:
-        connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
-        status = connection.getresponse().status
-    except TimeoutError:
-        return False, "Target.Timeout"
-    except (OSError, http.client.HTTPException):
-        return False, "Target.FailedHealthChecks"
-    finally:
-        connection.close()
-    passed = _matches(status, group["Matcher"].get("HttpCode", "200"))
-    return passed, "" if passed else "Target.ResponseCodeMismatch"
 
 
 def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = False) -> None:
@@ -197,7 +154,7 @@ def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = 
     target = _known.get((group["TargetGroupArn"], address, port))
     if target is None:  # deregistered meanwhile; another task may have the address next
         return
-    passed, reason = _passes(group, address, port)
+    passed, reason = passes(group, address, port)
     if target.state == "draining":
         return
     interval, now = float(group["HealthCheckIntervalSeconds"]), time.monotonic()

@@ -13,8 +13,10 @@ from urllib.parse import quote
 import h11
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.elbv2 import answers, health, listening
+from cdp_constructs.local.services.elbv2 import answers, listening
+from cdp_constructs.local.services.elbv2.checks import without_check
 from cdp_constructs.local.services.elbv2.listening import Listening
 from cdp_constructs.local.services.elbv2.wire import Wire
 
@@ -49,6 +51,8 @@ async def _in_its_scope(original: Callable[..., Awaitable[Any]], host: str, path
     if balancer["Scheme"] == "internal":
         text = f"{balancer['LoadBalancerName']} is an internal load balancer: tasks, functions and VPC links reach it\n"
         return _FORBIDDEN, {"Content-Type": "text/plain"}, text.encode()
+    if is_isolated(place[1]):
+        return _answered(answers.error(_UNAVAILABLE))
     with _responses.request_scope(*place):
         return await original(host, path, *request)
 
@@ -91,7 +95,7 @@ def _answered(answer: answers.Answer) -> tuple[int, dict[str, Any], bytes]:
 
 
 def _secure(found: Listening) -> ssl.SSLContext | None:
-    return health.without_check() if found.tls else None
+    return without_check() if found.tls else None
 
 
 async def pass_to(

@@ -11,13 +11,8 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.services.elbv2 import answers, choice, exchanges, functions, insiders, records, rules
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
-from cdp_constructs.local.services.elbv2.forwarding import (
-    ClientGoneError,
-    TargetError,
-    forward,
-    forwarded_headers,
-    response_headers,
-)
+from cdp_constructs.local.services.elbv2.forwarding import ClientGoneError, TargetError, forward
+from cdp_constructs.local.services.elbv2.headers import as_bytes, forwarded_headers, response_headers
 from cdp_constructs.local.services.elbv2.listening import Listening, find
 from cdp_constructs.local.services.elbv2.rules import Request
 from cdp_constructs.local.services.elbv2.wire import Wire
@@ -91,6 +86,8 @@ class _Connection:
                 head = await wire.receive()
             if not isinstance(head, h11.Request):
                 return False  # the client closes the connection
+            if is_isolated(records.place(self._listening.arn)[1]) and not admits(self._listening, wire.writer):
+                return False
             exchange = self._begun()
             await self._respond(exchange, head)
         except TimeoutError:
@@ -127,9 +124,8 @@ class _Connection:
         headers = response_headers(self._listening.arn, answer.whole(server=attribute != "false"))
         if wire.http.their_state is not h11.DONE:  # nobody reads the rest of the request
             headers.append(("Connection", "close"))
-        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         head = exchange.request is not None and exchange.request.method == "HEAD"
-        await wire.send(h11.Response(status_code=answer.status, headers=encoded))
+        await wire.send(h11.Response(status_code=answer.status, headers=as_bytes(headers)))
         if answer.body and not head:
             await wire.send(h11.Data(data=answer.body))
         await wire.send(h11.EndOfMessage())

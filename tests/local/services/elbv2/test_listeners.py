@@ -15,7 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
+from cdp_constructs.cli.endpoints import endpoints
 from cdp_constructs.local import LocalCloud
+from tests.assembly.assemblies import AssemblyWriter
 from tests.local.services.elbv2.servers import (
     LOOPBACK,
     Target,
@@ -132,7 +134,8 @@ def test_the_name_on_the_gateway_leads_to_the_same_listener(
 
 
 def test_one_connection_carries_many_requests(url: str) -> None:
-    with urllib3.HTTPConnectionPool(*url.removeprefix("http://").split(":"), maxsize=1, retries=False) as pool:
+    where = urlsplit(url)
+    with urllib3.HTTPConnectionPool(str(where.hostname), where.port, maxsize=1, retries=False) as pool:
         for index in range(3):
             assert json.loads(pool.request("GET", f"/{index}").data)["path"] == f"/{index}"
         assert pool.request("HEAD", "/head").status == 200
@@ -211,6 +214,34 @@ def test_nothing_listens_when_the_stack_is_gone(cloud: LocalCloud, stacks: Any) 
         socket.create_connection((where.hostname, where.port), 5)
 
 
+def test_a_region_that_is_cut_off_has_no_listeners_for_clients_outside(cloud: LocalCloud, stacks: Any) -> None:
+    region = "eu-north-1"
+    deployed = stacks.deploy(template(Balancer=balancer(), Listener=listener(fixed("here"))), region=region)
+    url, by_name = cloud.listener_url(deployed["Listener"]), {"Host": deployed["Name"]}
+    with urllib3.PoolManager(retries=False, timeout=10) as pool:
+        assert pool.request("GET", url).status == 200
+        with cloud.cut_off(region):
+            with pytest.raises(urllib3.exceptions.HTTPError):  # the connection is open
+                pool.request("GET", url)
+            with pytest.raises(urllib3.exceptions.HTTPError):
+                pool.request("GET", url)
+            assert pool.request("GET", cloud.endpoint, headers=by_name).status == 503
+        assert pool.request("GET", url).status == 200
+
+
+def test_a_deployment_says_where_its_listeners_are(cloud: LocalCloud, writer: AssemblyWriter) -> None:
+    internal = {"Private": balancer(Scheme="internal"), "Inner": listener(fixed("inner"))}
+    internal["Inner"]["Properties"]["LoadBalancerArn"] = {"Ref": "Private"}
+    writer.stack("Web", template(Balancer=balancer(), Listener=listener(fixed("here"), Port=8080), **internal))
+    deployment = cloud.deploy(writer.folder)
+    try:
+        [found] = endpoints(cloud, deployment)
+        assert (found.logical_id, found.kind, urlsplit(found.url).port) == ("Listener", "listener", 8080)
+        assert urllib3.request("GET", found.url).data == b"here"
+    finally:
+        deployment.destroy()
+
+
 def test_https_shows_the_certificate_that_the_client_asks_for(cloud: LocalCloud, stacks: Any) -> None:
     acm = cloud.client("acm")
     arns = [acm.request_certificate(DomainName=name)["CertificateArn"] for name in ("shop.example", "*.help.example")]
@@ -236,7 +267,8 @@ def test_https_shows_the_certificate_that_the_client_asks_for(cloud: LocalCloud,
             socket.create_connection((where.hostname, where.port), 5) as plain,
             trust.wrap_socket(plain, server_hostname=name) as connection,
         ):
-            return {value for _, value in (connection.getpeercert() or {})["subjectAltName"]}  # type: ignore[misc]
+            certificate: Any = connection.getpeercert()
+            return {value for _, value in certificate["subjectAltName"]}
 
     assert shown("shop.example") == {"shop.example", deployed["Name"], where.hostname}
     assert "*.help.example" in shown("me.help.example")

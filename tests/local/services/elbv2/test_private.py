@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from tests.local.resources import arn, function, role
+from tests.local.resources import function, role
 from tests.local.services.elbv2.servers import (
     Target,
     balancer,
