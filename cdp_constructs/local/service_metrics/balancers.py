@@ -22,7 +22,7 @@ _NAMESPACE = "AWS/ApplicationELB"
 _MINUTE = 60
 _OWN_ACTIONS = {"fixed-response": "HTTP_Fixed_Response_Count", "redirect": "HTTP_Redirect_Count"}
 _COUNTED_ALONE = frozenset({500, 502, 503, 504})
-_CLIENT_GONE = 460
+_SWITCHING, _CLIENT_GONE = 101, 460
 
 _healthy: dict[str, tuple[int, int]] = {}
 """By target group, the minute in which its healthy targets were counted, and how many there were."""
@@ -74,7 +74,7 @@ def _sent(exchange: Exchange, own: dict[str, str], of_group: dict[str, str]) -> 
     """Count a request for which there was a target."""
     for dimensions in (own, of_group):
         emit(_NAMESPACE, "RequestCount", dimensions)
-        if exchange.target_status is not None:
+        if exchange.target_status is not None and exchange.target_status != _SWITCHING:
             emit(_NAMESPACE, f"HTTPCode_Target_{exchange.target_status // 100}XX_Count", dimensions)
             emit(_NAMESPACE, "TargetResponseTime", dimensions, round(max(0, exchange.seconds[1]), 3), unit="Seconds")
         if not exchange.connected:

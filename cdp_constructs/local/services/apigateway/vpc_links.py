@@ -56,14 +56,16 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = tuple(
 async def _answer(found: Listening, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Any:
     """Send a request to a listener, and return its whole response."""
     status, answered, content = await names.pass_to(found, method, target, headers, body)
-    chunks: list[bytes] = []
+    messages: list[Mapping[str, Any]] = []
 
     async def collect(message: Mapping[str, Any]) -> None:
-        chunks.append(message.get("body", b""))
+        messages.append(message)
 
     await content.runner(collect, _never)
+    if not messages or messages[-1]["more_body"]:
+        raise ConnectionError("the response is not whole")
     kept = {name: value for name, value in answered.items() if name not in {"content-length", "date", "server"}}
-    return status, kept, b"".join(chunks)
+    return status, kept, b"".join(message["body"] for message in messages)
 
 
 async def _never() -> Any:

@@ -7,15 +7,15 @@ import gzip
 import logging
 import re
 import secrets
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.metrics import gauge
 from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.services.elbv2 import listening, log_delivery, records
+from cdp_constructs.local.services.elbv2 import log_delivery, records
 from cdp_constructs.local.services.elbv2.exchanges import Exchange, observe
 
 __all__ = ["line"]
@@ -27,8 +27,25 @@ _s3: Any = ministack.module("services.s3", "_bucket_owner_account")
 _INTERVAL = 300
 _logger = logging.getLogger(__name__)
 _writer = ThreadPoolExecutor(1, thread_name_prefix="access-logs")
-_lines: dict[tuple[str, int], list[str]] = defaultdict(list)
-"""What is not written yet, by the load balancer and the number of the interval."""
+
+
+@dataclass
+class _File:
+    """What is not written yet: the load balancer may be gone when it is.
+
+    Attributes:
+        attributes: Those of the load balancer.
+        address: Its address.
+        entries: The lines.
+    """
+
+    attributes: dict[str, str]
+    address: str
+    entries: list[str] = field(default_factory=list)
+
+
+_files: dict[tuple[str, int], _File] = {}
+"""By the load balancer and the number of the interval."""
 
 
 def _time(seconds: float) -> str:
@@ -96,29 +113,29 @@ def line(exchange: Exchange) -> str:
 @observe
 def _note(exchange: Exchange) -> None:
     balancer = exchange.listening.balancer
-    if records.balancer_attribute(balancer, "access_logs.s3.enabled") == "true":
-        _lines[balancer, int(exchange.ended) // _INTERVAL].append(line(exchange))
+    attributes = {each["Key"]: str(each["Value"]) for each in _alb._lb_attrs.get(balancer, [])}
+    if attributes.get("access_logs.s3.enabled") == "true":
+        key, address = (balancer, int(exchange.ended) // _INTERVAL), exchange.listening.address[0]
+        _files.setdefault(key, _File(attributes, address)).entries.append(line(exchange))
 
 
 @gauge
 def _deliver() -> None:
     """Write what was noted in intervals that are over."""
     current = int(clock.now()) // _INTERVAL
-    for balancer, interval in list(_lines):
+    for balancer, interval in list(_files):
         if interval < current:
-            entries = _lines.pop((balancer, interval))
-            _writer.submit(_write, balancer, (interval + 1) * _INTERVAL, entries)
+            _writer.submit(_write, balancer, (interval + 1) * _INTERVAL, _files.pop((balancer, interval)))
 
 
-def _write(balancer: str, end: float, entries: list[str]) -> None:
+def _write(balancer: str, end: float, file: _File) -> None:
     account, region = records.place(balancer)
     with records.scope(balancer):
-        attributes = {each["Key"]: str(each["Value"]) for each in _alb._lb_attrs.get(balancer, [])}
-        problem = log_delivery.problem(attributes)
-    bucket = attributes.get("access_logs.s3.bucket")
-    if problem or not bucket:
-        _logger.warning("%d entries of access logs of %s are lost: %s", len(entries), balancer, problem or "no bucket")
+        problem = log_delivery.problem(file.attributes)
+    if problem:  # on AWS, too, logs are not delivered then
+        _logger.warning("%d entries of access logs of %s are lost: %s", len(file.entries), balancer, problem)
         return
+    bucket = file.attributes["access_logs.s3.bucket"]
     at = datetime.fromtimestamp(end, UTC)
     name = "_".join(
         [
@@ -127,14 +144,14 @@ def _write(balancer: str, end: float, entries: list[str]) -> None:
             region,
             records.full_name(balancer).replace("/", "."),
             f"{at:%Y%m%dT%H%MZ}",
-            listening.address_of(balancer),
+            file.address,
             secrets.token_hex(4),
         ]
     )
-    key = f"{log_delivery.folder(attributes, account)}elasticloadbalancing/{region}/{at:%Y/%m/%d}/{name}.log.gz"
-    body = gzip.compress("".join(f"{entry}\n" for entry in entries).encode())
+    key = f"{log_delivery.folder(file.attributes, account)}elasticloadbalancing/{region}/{at:%Y/%m/%d}/{name}.log.gz"
+    body = gzip.compress("".join(f"{entry}\n" for entry in file.entries).encode())
     try:
         with _responses.request_scope(_s3._bucket_owner_account(bucket), region):
             client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/octet-stream")
     except Exception:
-        _logger.exception("%d entries of access logs of %s are lost", len(entries), balancer)
+        _logger.exception("%d entries of access logs of %s are lost", len(file.entries), balancer)

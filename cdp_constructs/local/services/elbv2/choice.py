@@ -18,7 +18,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.elbv2 import health, records
 
-__all__ = ["Choice", "Group", "choose", "choose_group"]
+__all__ = ["Choice", "Group", "by_load", "choose", "choose_group"]
 
 _alb: Any = ministack.module("services.alb", "_tgs")
 
@@ -154,10 +154,11 @@ def choose(arn: str, cookies: Sequence[str] = ()) -> Choice | None:
         return None
     kept = _kept(arn, _cookies(cookies))
     found = next((each for each in choices if [each.address, each.port] == kept), None)
-    return found or _by_load(arn, choices)
+    return found or by_load(arn, choices)
 
 
-def _by_load(arn: str, choices: list[Choice]) -> Choice:
+def by_load(arn: str, choices: list[Choice]) -> Choice:
+    """Return one of some targets, by the algorithm of their group."""
     algorithm = records.group_attribute(arn, "load_balancing.algorithm.type", "round_robin")
     turn = next(_turns[arn])
     in_turn = [choices[(turn + index) % len(choices)] for index in range(len(choices))]

@@ -75,7 +75,7 @@ def _target(group: str, address: str, port: int) -> _Target:
 def state(group: str, address: str, port: int) -> str:
     """Return `initial`, `healthy`, `unhealthy`, `draining` or `unused`."""
     record = _alb._tgs.get(group)
-    if record is not None and not record.get("HealthCheckEnabled", True):
+    if record is not None and not _is_checked(record):
         return "healthy"
     _start()
     return _target(group, address, port).state
@@ -174,13 +174,17 @@ def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = 
 
 def _registered() -> Iterator[tuple[Mapping[str, Any], str, int]]:
     for group in list(_alb._tgs.all_values()):
-        if group.get("TargetType", "instance") in _CHECKED_TYPES:
-            for each in records.targets_of(group["TargetGroupArn"]):
-                yield group, str(each["Id"]), port_of(group, each)
+        for each in records.targets_of(group["TargetGroupArn"]):
+            yield group, str(each["Id"]), port_of(group, each)
 
 
 def _checked() -> Iterator[tuple[Mapping[str, Any], str, int]]:
-    return (each for each in _registered() if each[0].get("HealthCheckEnabled", True))
+    return (each for each in _registered() if _is_checked(each[0]))
+
+
+def _is_checked(group: Mapping[str, Any]) -> bool:
+    is_checked: bool = group.get("HealthCheckEnabled", True)
+    return is_checked and group.get("TargetType", "instance") in _CHECKED_TYPES
 
 
 def _see_off() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch, patch_each
-from cdp_constructs.local.kit.refine import after, after_deletion, handler
+from cdp_constructs.local.kit.refine import after, after_deletion, before, handler
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.elbv2 import flows, listening, service
 from cdp_constructs.local.services.elbv2.listening import Serve
@@ -104,6 +104,13 @@ def _with_address(original: Callable[[Any], str], balancer: Mapping[str, Any]) -
 
 
 # --- Sockets ----------------------------------------------------------------------------------------------------------
+
+
+@before(_LISTENER)
+def _with_certificate(properties: Properties) -> None:
+    protocol = properties.get("Protocol")
+    if protocol in {"HTTPS", "TLS"} and not properties.get("Certificates"):
+        raise ValueError(f"A certificate must be specified for {protocol} listeners")
 
 
 @after(_LISTENER)

@@ -19,7 +19,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.elbv2 import certificates, records
 
-__all__ = ["LOOPBACK", "Listening", "Serve", "address_of", "connections", "find", "follow", "run"]
+__all__ = ["LOOPBACK", "Listening", "Serve", "address_of", "bind", "connections", "find", "follow", "run"]
 
 _alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
 
@@ -129,7 +129,8 @@ def connections(balancer: str) -> int:
     return sum(len(each.connections) for each in list(_open.values()) if each.balancer == balancer)
 
 
-def _bind(address: str, port: int) -> socket.socket:
+def bind(address: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address, at the port if the system gives it."""
     wanted = [port, port + _UNPRIVILEGED, 0] if address != LOOPBACK else [0]
     for index, each in enumerate(wanted):
         try:
@@ -151,7 +152,7 @@ def _listen(listener: Mapping[str, Any], serve: Serve) -> None:
     if protocol in {"HTTPS", "TLS"}:
         name = _alb._lbs[balancer]["DNSName"]
         tls = certificates.Tls(certificates.certificates_of(listener), name, address)
-    bound = _bind(address, int(listener["Port"]))
+    bound = bind(address, int(listener["Port"]))
     where = bound.getsockname()[:2]
     arn = listener["ListenerArn"]
     listening = Listening(arn, balancer, protocol, int(listener["Port"]), _settings(listener), where, tls)
@@ -166,15 +167,15 @@ def follow(serve: Mapping[str, Serve]) -> None:
         serve: By protocol, what is done with a connection; listeners of other protocols accept none.
     """
     with _changing:
-        known = {key[2]: listener for key, listener in _alb._listeners.all_items()}
+        living = {key[2] for key, _ in _alb._lbs.all_items()}
+        listeners = {key[2]: listener for key, listener in _alb._listeners.all_items()}
+        known = {arn: each for arn, each in listeners.items() if each["LoadBalancerArn"] in living}
         for arn, listening in list(_open.items()):
             if arn not in known or _settings(known[arn]) != listening.settings:
                 run(_open.pop(arn).close())
         for arn, listener in known.items():
             if arn not in _open and listener["Protocol"] in serve:
                 with records.scope(arn):
-                    if _alb._lbs.get(listener["LoadBalancerArn"]) is not None:
-                        _listen(listener, serve[listener["Protocol"]])
-        living = {key[2] for key, _ in _alb._lbs.all_items()}
+                    _listen(listener, serve[listener["Protocol"]])
         for balancer in _addresses.keys() - living:
             addresses.give_back(_addresses.pop(balancer))

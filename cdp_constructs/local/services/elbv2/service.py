@@ -1,7 +1,9 @@
 """Application Load Balancers: connections of clients, whose requests are read, matched with rules and answered."""
 
 import asyncio
+import re
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -118,7 +120,7 @@ class _Connection:
     async def _send(self, exchange: Exchange, answer: answers.Answer) -> None:
         wire = self._wire
         if wire.http.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-            return  # a response has begun; who gets half of one sees it by the end of the connection
+            return  # a part of a response was sent; that it is not whole is seen by the end of the connection
         exchange.status = answer.status
         attribute = records.listener_attribute(self._listening.arn, "routing.http.response.server.enabled", "true")
         headers = response_headers(self._listening.arn, answer.whole(server=attribute != "false"))
@@ -132,9 +134,10 @@ class _Connection:
 
     async def _respond(self, exchange: Exchange, head: h11.Request) -> None:
         raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()]
-        path, _, query = head.target.decode("latin-1").partition("?")
+        # A client may send the whole URL, as to a proxy.
+        path, _, query = re.sub(r"^https?://[^/?]*", "", head.target.decode("latin-1")).partition("?")
         lower = [(name.lower(), value) for name, value in raw]
-        request = exchange.request = Request(head.method.decode(), path, query, lower, self._client[0])
+        request = exchange.request = Request(head.method.decode(), path or "/", query, lower, self._client[0])
         exchange.version = head.http_version.decode()
         if refused := _refused(request, len(head.target)):
             await self._send(exchange, answers.error(refused))
@@ -220,7 +223,9 @@ class _Connection:
             headers[name.lower()] = value if known is None else f"{known}, {value}"
         headers["host"] = request.authority  # functions get it as the client sent it
         target = records.targets_of(exchange.group)[0]["Id"]
+        began = time.perf_counter()
         answer, exchange.error = await functions.invoke(exchange.group, target, request, headers, body)
+        exchange.seconds = (0, time.perf_counter() - began, 0)
         exchange.target_status = None if exchange.error else answer.status
         cookie = [("Set-Cookie", value) for value in cookies]
         await self._send(exchange, answers.Answer(answer.status, [*answer.headers, *cookie], answer.body))

@@ -18,6 +18,8 @@ class Target(ThreadingHTTPServer):
     Attributes:
         name: What it calls itself.
         status: What it answers.
+        proceed: Ends what hangs, or waits in the middle of a response.
+        waiting: Whether a request hangs.
     """
 
     daemon_threads = True
@@ -26,6 +28,7 @@ class Target(ThreadingHTTPServer):
         super().__init__((LOOPBACK, 0), _Answers)
         self.name, self.status = name, 200
         self.proceed = threading.Event()
+        self.waiting = False
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -44,7 +47,10 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/hang":
+            self.server.waiting = True
             self.server.proceed.wait(30)
+            self.server.waiting = False
+            self._echo()
         elif self.path == "/broken":
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

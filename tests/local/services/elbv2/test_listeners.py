@@ -214,6 +214,34 @@ def test_nothing_listens_when_the_stack_is_gone(cloud: LocalCloud, stacks: Any) 
         socket.create_connection((where.hostname, where.port), 5)
 
 
+def test_a_load_balancer_of_the_api_listens_as_long_as_it_exists(cloud: LocalCloud) -> None:
+    elbv2 = cloud.client("elbv2")
+    [made] = elbv2.create_load_balancer(Name="by-api", Type="network", Subnets=["subnet-1"])["LoadBalancers"]
+    [targets] = elbv2.create_target_group(Name="by-api", Protocol="TCP", Port=80, VpcId="vpc-1")["TargetGroups"]
+    assert targets["HealthCheckProtocol"] == "TCP"
+    balancer_arn, group_arn = made["LoadBalancerArn"], targets["TargetGroupArn"]
+    assert balancer_arn.partition("loadbalancer/")[2].startswith("net/by-api/")
+    forwards = [{"Type": "forward", "TargetGroupArn": group_arn}]
+    request = {"LoadBalancerArn": balancer_arn, "Protocol": "TCP", "Port": 9000, "DefaultActions": forwards}
+    [opened] = elbv2.create_listener(**request)["Listeners"]
+    where = urlsplit(cloud.listener_url(opened["ListenerArn"]))
+    with socket.create_connection((where.hostname, where.port), 5):
+        pass
+    elbv2.modify_listener(ListenerArn=opened["ListenerArn"], Port=9001)
+    moved = urlsplit(cloud.listener_url(opened["ListenerArn"]))
+    assert (moved.hostname, moved.port) == (where.hostname, 9001)
+    elbv2.delete_load_balancer(LoadBalancerArn=balancer_arn)
+    elbv2.delete_target_group(TargetGroupArn=group_arn)
+    for each in (where, moved):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((each.hostname, each.port), 5)
+
+
+def test_a_listener_that_ends_tls_needs_a_certificate(stacks: Any) -> None:
+    with pytest.raises(AssertionError, match="A certificate must be specified for HTTPS listeners"):
+        stacks.deploy(template(Balancer=balancer(), Listener=listener(fixed("here"), Port=443, Protocol="HTTPS")))
+
+
 def test_a_region_that_is_cut_off_has_no_listeners_for_clients_outside(cloud: LocalCloud, stacks: Any) -> None:
     region = "eu-north-1"
     deployed = stacks.deploy(template(Balancer=balancer(), Listener=listener(fixed("here"))), region=region)

@@ -192,3 +192,21 @@ def test_a_network_load_balancer_passes_bytes_on_and_ends_tls(
     own = {"LoadBalancer": outputs["Balancer"].partition("loadbalancer/")[2]}
     assert total("AWS/NetworkELB", "NewFlowCount", **own)
     assert total("AWS/NetworkELB", "ProcessedBytes", **own)
+
+
+def test_a_network_load_balancer_may_stand_before_an_application_load_balancer(
+    cloud: LocalCloud, stacks: Any, target: Target
+) -> None:
+    front = listener(forward("Front"), Port=8000, Protocol="TCP", LoadBalancerArn={"Ref": "Network"})
+    inner = {**group(Protocol="TCP", TargetType="alb", Targets=[{"Id": {"Ref": "Balancer"}, "Port": 80}])}
+    outputs = stacks.deploy(
+        template(
+            Balancer=balancer(**INTERNAL),
+            Listener=listener(forward("Targets")),
+            Targets=group(target.port),
+            Network=balancer(Type="network"),
+            Front=inner,
+            Outer={**front, "DependsOn": "Listener"},
+        )
+    )
+    assert httpx.get(f"{cloud.listener_url(outputs['Outer']).replace('tcp', 'http')}/in").json()["path"] == "/in"

@@ -2,13 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import urllib3
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.services.elbv2 import choice, health, records
+from cdp_constructs.local.services.elbv2.choice import Choice
 from tests.local.services.elbv2.servers import (
     Target,
     attributes,
@@ -20,6 +23,8 @@ from tests.local.services.elbv2.servers import (
     rule,
     template,
 )
+
+SLOW_START = "slow_start.duration_seconds"
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +147,30 @@ def test_weights_choose_the_target_group(client: Client) -> None:
 def test_requests_take_turns_among_targets(client: Client) -> None:
     assert Counter(client.name("sticky") for _ in range(6)) == {"first": 3, "second": 3}
     assert Counter(client.name("least") for _ in range(6)) == {"first": 3, "second": 3}
+
+
+def test_the_fewest_outstanding_requests_decide(
+    client: Client, targets: list[Target], eventually: Callable[..., Any]
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(client.get, "least", "/hang")
+        busy = eventually(lambda: next((each.name for each in targets if each.waiting), None))
+        assert {client.name("least") for _ in range(6)} == {"first", "second"} - {busy}
+        for each in targets:
+            each.proceed.set()
+        held.result()
+        for each in targets:
+            each.proceed.clear()
+
+
+def test_a_target_that_is_new_gets_its_share_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = (Choice({"TargetGroupArn": "group"}, "127.0.0.1", port) for port in (1, 2))
+    monkeypatch.setattr(records, "group_attribute", lambda _arn, key, default="": {SLOW_START: "100"}.get(key, default))
+    monkeypatch.setattr(health, "healthy_seconds", lambda _arn, _address, port: {1: 500.0, 2: 1.0}[port])
+    chosen = Counter(choice.by_load("group", [old, new]).port for _ in range(200))
+    assert chosen[2] < 40 < chosen[1]  # about 2 of 200
+    monkeypatch.setattr(health, "healthy_seconds", lambda *_: 500.0)
+    assert Counter(choice.by_load("group", [old, new]).port for _ in range(200)) == {1: 100, 2: 100}
 
 
 @pytest.mark.parametrize(
