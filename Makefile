@@ -115,13 +115,13 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the em
 	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-SERVER_TESTS := tests/stacks/dojo/app tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache rds)
+SERVER_TESTS := tests/stacks/dojo/app tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-test-servers: $(INSTALLED) ## containers, databases and caches of the embedded cloud (PYTEST_ARGS as for test)
+test-servers: $(INSTALLED) ## containers, load balancers, databases and caches of the embedded cloud (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.

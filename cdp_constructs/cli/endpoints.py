@@ -54,18 +54,27 @@ def _function_url(cloud: LocalCloud, function: str, region: str) -> Iterator[tup
     yield "function URL", f"{cloud.endpoint}/_aws/lambda-url/{url_id}"
 
 
+def _listener(cloud: LocalCloud, listener: str, region: str) -> Iterator[tuple[str, str]]:
+    elbv2 = cloud.client("elbv2", region=region)
+    [found] = elbv2.describe_listeners(ListenerArns=[listener])["Listeners"]
+    [balancer] = elbv2.describe_load_balancers(LoadBalancerArns=[found["LoadBalancerArn"]])["LoadBalancers"]
+    if balancer["Scheme"] != "internal":
+        yield "listener", cloud.listener_url(listener)
+
+
 _KINDS: Mapping[str, Callable[[LocalCloud, str, str], Iterator[tuple[str, str]]]] = MappingProxyType(
     {
         "AWS::ApiGatewayV2::Api": _http_or_websocket_api,
         "AWS::ApiGateway::RestApi": _rest_api,
         "AWS::CloudFront::Distribution": _distribution,
+        "AWS::ElasticLoadBalancingV2::Listener": _listener,
         "AWS::Lambda::Url": _function_url,
     }
 )
 
 
 def endpoints(cloud: LocalCloud, deployment: Deployment) -> tuple[Endpoint, ...]:
-    """Return the addresses of the APIs, function URLs and distributions of a deployment."""
+    """Return the addresses of the APIs, function URLs, distributions and listeners of a deployment."""
     return tuple(
         Endpoint(stack.artifact.label, resource.logical_id, kind, url)
         for stack in deployment.stacks

@@ -296,6 +296,14 @@ class LocalCloud:
         """Kill the processes of an ECS task, by its ARN, as a crash does, and return how many containers it had."""
         return servers.kill_task(self._administration, task)
 
+    def listener_url(self, listener: str) -> str:
+        """Return where clients reach a listener of a load balancer, for example `http://127.160.12.2:80`."""
+        return servers.listener_url(self._administration, listener)
+
+    def balancer_certificate_authority(self) -> str:
+        """Return the certificate, as PEM, of the CA that signed those of load balancers."""
+        return servers.balancer_certificate_authority(self._administration)
+
     def cache_certificate_authority(self) -> str:
         """Return the certificate of the CA of caches, as PEM: one of Amazon's public ones on AWS."""
         return servers.cache_certificate_authority(self._administration)

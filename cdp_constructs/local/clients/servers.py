@@ -3,12 +3,14 @@
 from cdp_constructs.local.clients.administration import Administration
 
 __all__ = [
+    "balancer_certificate_authority",
     "cache_certificate_authority",
     "check_targets",
     "database_certificate_authority",
     "kill_cache",
     "kill_database",
     "kill_task",
+    "listener_url",
 ]
 
 
@@ -80,3 +82,26 @@ def check_targets(administration: Administration, times: int) -> dict[str, str]:
         "targets"
     ]
     return states
+
+
+def listener_url(administration: Administration, listener: str) -> str:
+    """Return where clients reach a listener of a load balancer, for example `http://127.160.12.2:80`.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        listener: ARN of the listener.
+
+    Raises:
+        httpx.HTTPStatusError: no such listener accepts connections.
+    """
+    answer = administration.request("GET", "/_cdp/balancers/listener", params={"arn": listener})
+    return str(answer.json()["url"])
+
+
+def balancer_certificate_authority(administration: Administration) -> str:
+    """Return the certificate of the CA that signed the certificates of load balancers, as PEM.
+
+    Args:
+        administration: Administration of the embedded cloud.
+    """
+    return str(administration.request("GET", "/_cdp/balancers/ca").json()["certificate"])

@@ -63,8 +63,14 @@ _EXECUTED_IN_PART = {
     "parameter groups have no effect, Memcached is described only": (
         "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
     ),
-    "targets that are functions or addresses are called, over HTTP; instances and other protocols are not": (
-        "ElasticLoadBalancingV2::TargetGroup"
+    "targets that are functions, addresses or load balancers are reached over HTTP/1.1, HTTPS, TCP and TLS; instances, "
+    "UDP, HTTP/2 and gRPC are not": "ElasticLoadBalancingV2::TargetGroup",
+    "it answers on this machine only, over HTTP/1.1, HTTPS, TCP and TLS; security groups, zones, IPv6, mutual TLS and "
+    "connection logs have no effect": "ElasticLoadBalancingV2::LoadBalancer ElasticLoadBalancingV2::Listener",
+    "authenticate-cognito, authenticate-oidc and jwt-validation are not executed: such requests are answered 501; "
+    "transforms and conditions by regular expressions have no effect": "ElasticLoadBalancingV2::ListenerRule",
+    "private integrations reach load balancers through it; its API, security groups and TLS of REST APIs are not there": (
+        "ApiGateway::VpcLink ApiGatewayV2::VpcLink"
     ),
     "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
         "KinesisFirehose::DeliveryStream"

@@ -1,81 +1,128 @@
-"""Application Load Balancers: requests, answers and time by load balancer and target group, and healthy targets.
+"""Load balancers: requests, responses, time and connections by load balancer and target group, and healthy targets.
 
+Those of a node, with the dimension AvailabilityZone, are not there.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 """
 
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.elbv2 import health
+from cdp_constructs.local.services.elbv2 import exchanges, health, listening, records
+from cdp_constructs.local.services.elbv2.exchanges import Exchange, observe
 
-_alb: Any = ministack.module("services.alb", "_targets", "_tgs")
+_alb: Any = ministack.module("services.alb", "_lbs", "_tgs")
 _responses: Any = ministack.module("core.responses")
 
+_OF_TYPE = {"network": "AWS/NetworkELB"}
 _NAMESPACE = "AWS/ApplicationELB"
+_MINUTE = 60
+_OWN_ACTIONS = {"fixed-response": "HTTP_Fixed_Response_Count", "redirect": "HTTP_Redirect_Count"}
+_COUNTED_ALONE = frozenset({500, 502, 503, 504})
+_SWITCHING, _CLIENT_GONE = 101, 460
 
-
-def _full_name(arn: str) -> str:
-    """Return a load balancer's or target group's name as metrics have it: `app/name/id`, `targetgroup/name/id`."""
-    return arn.rpartition(":")[2].removeprefix("loadbalancer/")
+_healthy: dict[str, tuple[int, int]] = {}
+"""By target group, the minute in which its healthy targets were counted, and how many there were."""
+_seen = [0]
+"""The minute of which the gauges were read."""
 
 
 def _of_balancer(balancer: str) -> dict[str, str]:
-    return {"LoadBalancer": _full_name(balancer)}
+    return {"LoadBalancer": records.full_name(balancer)}
 
 
-def _of_group(group: str) -> list[dict[str, str]]:
-    """Return the dimensions of a group's metrics: with each of its load balancers."""
-    balancers = (_alb._tgs.get(group) or {}).get("LoadBalancerArns", [])
-    return [{"TargetGroup": _full_name(group), **_of_balancer(balancer)} for balancer in balancers]
+def _of_group(group: str, balancer: str) -> dict[str, str]:
+    return {"TargetGroup": records.full_name(group), **_of_balancer(balancer)}
 
 
-@patch("ministack.services.alb:dispatch_request")
-async def _request(
-    original: Callable[..., Awaitable[Any]], balancer: Mapping[str, Any], *request: Any, **options: Any
-) -> Any:
-    answer = await original(balancer, *request, **options)
-    dimensions = _of_balancer(balancer["LoadBalancerArn"])
-    emit(_NAMESPACE, "RequestCount", dimensions)
-    if answer[0] in {502, 503, 504}:
-        emit(_NAMESPACE, "HTTPCode_ELB_5XX_Count", dimensions)
-    return answer
-
-
-@patch("ministack.services.alb:_proxy_http_target")
-async def _forwarded(
-    original: Callable[..., Awaitable[Any]], target: Any, group: Mapping[str, Any], *request: Any, **options: Any
-) -> Any:
-    started = time.perf_counter()
-    answer = await original(target, group, *request, **options)
+def _states(group: Mapping[str, Any]) -> Counter[str]:
     arn = group["TargetGroupArn"]
-    seconds = time.perf_counter() - started
-    healthy = max(1, len(health.candidates(arn)))
-    answered = isinstance(answer[2], _responses.StreamingResponse)  # else the load balancer answers by itself
-    for dimensions in _of_group(arn):
+    return Counter(health.state(arn, str(each["Id"]), records.port_of(group, each)) for each in records.targets_of(arn))
+
+
+def _healthy_targets(group: str) -> int:
+    """Return how many targets are healthy; they are counted once a minute."""
+    minute = int(clock.now()) // _MINUTE
+    if _healthy.get(group, (0, 0))[0] != minute:
+        _healthy[group] = minute, _states(_alb._tgs[group])["healthy"]
+    return max(1, _healthy[group][1])
+
+
+@observe
+def _requested(exchange: Exchange) -> None:
+    balancer = exchange.listening.balancer
+    own = _of_balancer(balancer)
+    emit(_NAMESPACE, "ProcessedBytes", own, exchange.received + exchange.sent, unit="Bytes")
+    for action in exchange.actions:
+        if action in _OWN_ACTIONS:
+            emit(_NAMESPACE, _OWN_ACTIONS[action], own)
+            return
+    if exchange.target_status is None and exchange.status and exchange.status != _CLIENT_GONE:
+        emit(_NAMESPACE, f"HTTPCode_ELB_{exchange.status // 100}XX_Count", own)
+        if exchange.status in _COUNTED_ALONE:
+            emit(_NAMESPACE, f"HTTPCode_ELB_{exchange.status}_Count", own)
+    if exchange.error:
+        emit(_NAMESPACE, "LambdaUserError", _of_group(exchange.group, balancer))
+    if exchange.group and exchange.group in _alb._tgs:
+        _sent(exchange, own, _of_group(exchange.group, balancer))
+
+
+def _sent(exchange: Exchange, own: dict[str, str], of_group: dict[str, str]) -> None:
+    """Count a request for which there was a target."""
+    for dimensions in (own, of_group):
         emit(_NAMESPACE, "RequestCount", dimensions)
-        emit(_NAMESPACE, "RequestCountPerTarget", dimensions, 1 / healthy)
-        if answered:
-            emit(_NAMESPACE, f"HTTPCode_Target_{int(answer[0]) // 100}XX_Count", dimensions)
-            emit(_NAMESPACE, "TargetResponseTime", dimensions, round(seconds, 3), unit="Seconds")
-        else:
+        if exchange.target_status is not None and exchange.target_status != _SWITCHING:
+            emit(_NAMESPACE, f"HTTPCode_Target_{exchange.target_status // 100}XX_Count", dimensions)
+            emit(_NAMESPACE, "TargetResponseTime", dimensions, round(max(0, exchange.seconds[1]), 3), unit="Seconds")
+        if not exchange.connected:
             emit(_NAMESPACE, "TargetConnectionErrorCount", dimensions)
-    return answer
+    if exchange.target is not None:
+        emit(_NAMESPACE, "RequestCountPerTarget", of_group, 1 / _healthy_targets(exchange.group))
 
 
 @gauge
 def _hosts() -> None:
+    """Count hosts and connections once a minute."""
+    minute = int(clock.now()) // _MINUTE
+    if _seen[0] == minute:
+        return
+    _seen[0] = minute
     for (account, region, arn), group in _alb._tgs.all_items():
         if group.get("TargetType", "instance") not in {"ip", "instance"}:
             continue
         with _responses.request_scope(account, region):
-            states = Counter(
-                health.state(arn, str(each["Id"]), health.port_of(group, each)) for each in _alb._targets.get(arn, [])
-            )
-            for dimensions in _of_group(arn):
-                emit(_NAMESPACE, "HealthyHostCount", dimensions, states["healthy"])
-                emit(_NAMESPACE, "UnHealthyHostCount", dimensions, sum(states.values()) - states["healthy"])
+            states = _states(group)
+            for balancer in group.get("LoadBalancerArns", []):
+                namespace = _namespace(balancer)
+                emit(namespace, "HealthyHostCount", _of_group(arn, balancer), states["healthy"])
+                emit(namespace, "UnHealthyHostCount", _of_group(arn, balancer), states["unhealthy"])
+    for (account, region, balancer), _ in _alb._lbs.all_items():
+        with _responses.request_scope(account, region):
+            _connected(balancer)
+
+
+def _namespace(balancer: str) -> str:
+    return _OF_TYPE.get((_alb._lbs.get(balancer) or {}).get("Type", ""), _NAMESPACE)
+
+
+def _connected(balancer: str) -> None:
+    """Count the connections of the last minute: those that are open, and those that were opened."""
+    found, namespace = exchanges.connections(balancer), _namespace(balancer)
+    active = listening.connections(balancer) + found.closed
+    if active or found.opened:
+        name = "ActiveConnectionCount" if namespace == _NAMESPACE else "ActiveFlowCount"
+        emit(namespace, name, _of_balancer(balancer), active)
+    if found.opened:
+        name = "NewConnectionCount" if namespace == _NAMESPACE else "NewFlowCount"
+        emit(namespace, name, _of_balancer(balancer), found.opened)
+    if found.rejected:
+        emit(namespace, "RejectedConnectionCount", _of_balancer(balancer), found.rejected)
+
+
+@patch("ministack.services.alb:reset")
+def _reset(original: Callable[[], None]) -> None:
+    original()
+    _healthy.clear()

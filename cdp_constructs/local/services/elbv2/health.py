@@ -6,26 +6,25 @@ come at the interval of the target group. An administrator can have all of them 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
 """
 
-import http.client
-import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.elbv2 import records
+from cdp_constructs.local.services.elbv2.checks import passes
+from cdp_constructs.local.services.elbv2.records import port_of
 
-__all__ = ["candidates", "drain", "forget", "port_of", "state", "under_way"]
+__all__ = ["candidates", "drain", "forget", "healthy_seconds", "requests_of", "state", "under_way"]
 
-_alb: Any = ministack.module("services.alb", "_targets", "_tg_attrs", "_tgs", "_xml", "_p", "_parse_targets_param")
-
-_responses: Any = ministack.module("core.responses", "request_scope")
+_alb: Any = ministack.module("services.alb", "_targets", "_tgs", "_xml", "_p", "_parse_targets_param")
 
 _FIRST_SECONDS = 0.2
 """Between the checks of a target that has not passed one yet."""
@@ -45,6 +44,9 @@ class _Target:
         due: When it is checked again.
         counts: From when on a failure of a new target counts: quick first checks are not at the interval.
         requests: How many are under way.
+        healthy_since: When it became healthy.
+        ends: Until when a target that leaves may keep its requests.
+        closing: What closes the connections that it still has then.
     """
 
     state: str = "initial"
@@ -54,6 +56,9 @@ class _Target:
     due: float = 0.0
     counts: float | None = None
     requests: int = 0
+    healthy_since: float = 0.0
+    ends: float | None = None
+    closing: set[Callable[[], object]] = field(default_factory=set)
 
 
 _known: dict[tuple[str, str, int], _Target] = {}
@@ -67,15 +72,10 @@ def _target(group: str, address: str, port: int) -> _Target:
         return _known.setdefault((group, address, port), _Target())
 
 
-def port_of(group: Mapping[str, Any], target: Mapping[str, Any]) -> int:
-    """Return the port of a target: its own, or that of its group."""
-    return int(target.get("Port") or group.get("Port") or 80)
-
-
 def state(group: str, address: str, port: int) -> str:
     """Return `initial`, `healthy`, `unhealthy`, `draining` or `unused`."""
     record = _alb._tgs.get(group)
-    if record is not None and not record.get("HealthCheckEnabled", True):
+    if record is not None and not _is_checked(record):
         return "healthy"
     _start()
     return _target(group, address, port).state
@@ -89,26 +89,55 @@ def candidates(group: str) -> list[dict[str, Any]]:
     return healthy or registered
 
 
+def healthy_seconds(group: str, address: str, port: int) -> float:
+    """Return for how long a target has been healthy."""
+    return time.monotonic() - _target(group, address, port).healthy_since
+
+
+def requests_of(group: str, address: str, port: int) -> int:
+    """Return how many requests to a target are under way."""
+    return _target(group, address, port).requests
+
+
 @contextmanager
-def under_way(group: str, address: str, port: int) -> Iterator[None]:
-    """Count a request to a target."""
+def under_way(group: str, address: str, port: int, close: Callable[[], object]) -> Iterator[None]:
+    """Count a request to a target; it is closed by `close` when the target leaves and the request takes too long."""
     target = _target(group, address, port)
     target.requests += 1
+    target.closing.add(close)
     try:
         yield
     finally:
         target.requests -= 1
+        target.closing.discard(close)
 
 
 def drain(group: str, address: str, port: int) -> None:
     """Wait until a target that was deregistered has no request any more, for as long as the group's delay at most."""
     target = _target(group, address, port)
-    target.state, target.reason = "draining", "Target.DeregistrationInProgress"
-    attributes = {each["Key"]: each["Value"] for each in _alb._tg_attrs.get(group, [])}
-    deadline = time.monotonic() + float(attributes.get("deregistration_delay.timeout_seconds", "300"))
-    while target.requests and time.monotonic() < deadline:
+    while not _has_left(group, target):
         time.sleep(_POLL_SECONDS)
     forget(group, address, port)
+
+
+def _has_left(group: str, target: _Target) -> bool:
+    """Let a target leave; return whether it has no request any more, since none is left or the rest was closed."""
+    if target.ends is None:
+        delay = _delay(group)
+        target.state, target.reason = "draining", "Target.DeregistrationInProgress"
+        target.ends = time.monotonic() + delay
+    if target.requests and time.monotonic() < target.ends:
+        return False
+    for close in list(target.closing):
+        close()
+    return True
+
+
+def _delay(group: str) -> float:
+    """Return how many seconds a target of a group may take to leave; none is left of a group that was deleted."""
+    with records.scope(group):
+        known = group in _alb._tgs
+        return float(records.group_attribute(group, "deregistration_delay.timeout_seconds", "300")) if known else 0.0
 
 
 def forget(group: str, address: str, port: int) -> None:
@@ -120,41 +149,12 @@ def forget(group: str, address: str, port: int) -> None:
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 
-def _matches(status: int, matcher: str) -> bool:
-    ranges = (part.partition("-") for part in matcher.split(","))
-    return any(int(first) <= status <= int(last or first) for first, _, last in ranges)
-
-
-def _passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, str]:
-    if group["HealthCheckPort"] != "traffic-port":
-        port = int(group["HealthCheckPort"])
-    seconds = float(group["HealthCheckTimeoutSeconds"])
-    if group["HealthCheckProtocol"] in {"TCP", "TLS"}:
-        try:
-            socket.create_connection((address, port), seconds).close()
-        except OSError:
-            return False, "Target.FailedHealthChecks"
-        return True, ""
-    connection = http.client.HTTPConnection(address, port, timeout=seconds)
-    try:
-        connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
-        status = connection.getresponse().status
-    except TimeoutError:
-        return False, "Target.Timeout"
-    except (OSError, http.client.HTTPException):
-        return False, "Target.FailedHealthChecks"
-    finally:
-        connection.close()
-    passed = _matches(status, group["Matcher"].get("HttpCode", "200"))
-    return passed, "" if passed else "Target.ResponseCodeMismatch"
-
-
 def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = False) -> None:
     """Check a target; as one of its regular checks, if it counts."""
     target = _known.get((group["TargetGroupArn"], address, port))
     if target is None:  # deregistered meanwhile; another task may have the address next
         return
-    passed, reason = _passes(group, address, port)
+    passed, reason = passes(group, address, port)
     if target.state == "draining":
         return
     interval, now = float(group["HealthCheckIntervalSeconds"]), time.monotonic()
@@ -162,6 +162,8 @@ def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = 
     if passed:
         target.passed, target.failed = target.passed + 1, 0
         if target.state == "initial" or target.passed >= group["HealthyThresholdCount"]:
+            if target.state != "healthy":
+                target.healthy_since = now
             target.state, target.reason = "healthy", ""
     elif counts or target.state != "initial" or now >= target.counts:
         target.passed, target.failed, target.counts = 0, target.failed + 1, now + interval
@@ -172,16 +174,26 @@ def _check(group: Mapping[str, Any], address: str, port: int, *, counts: bool = 
 
 def _registered() -> Iterator[tuple[Mapping[str, Any], str, int]]:
     for group in list(_alb._tgs.all_values()):
-        if group.get("TargetType", "instance") in _CHECKED_TYPES and group.get("HealthCheckEnabled", True):
-            # Target groups are kept for each account; the ARN has it.
-            for each in list(_of_every_account(group["TargetGroupArn"])):
-                yield group, str(each["Id"]), port_of(group, each)
+        for each in records.targets_of(group["TargetGroupArn"]):
+            yield group, str(each["Id"]), port_of(group, each)
 
 
-def _of_every_account(group: str) -> list[dict[str, Any]]:
-    region, account = group.split(":")[3:5]
-    with _responses.request_scope(account, region):
-        return list(_alb._targets.get(group, []))
+def _checked() -> Iterator[tuple[Mapping[str, Any], str, int]]:
+    return (each for each in _registered() if _is_checked(each[0]))
+
+
+def _is_checked(group: Mapping[str, Any]) -> bool:
+    is_checked: bool = group.get("HealthCheckEnabled", True)
+    return is_checked and group.get("TargetType", "instance") in _CHECKED_TYPES
+
+
+def _see_off() -> None:
+    """Let the targets leave that are not registered any more."""
+    registered = {(group["TargetGroupArn"], address, port) for group, address, port in _registered()}
+    for key, target in list(_known.items()):
+        is_new = target.state == "initial" and not target.requests  # and may not be registered yet
+        if key not in registered and not is_new and _has_left(key[0], target):
+            forget(*key)
 
 
 @once
@@ -192,7 +204,8 @@ def _start() -> None:
 def _check_always() -> None:
     while True:
         now = time.monotonic()
-        for group, address, port in list(_registered()):
+        _see_off()
+        for group, address, port in list(_checked()):
             if _target(group["TargetGroupArn"], address, port).due <= now:
                 _target(group["TargetGroupArn"], address, port).due = float("inf")  # until this check has ended
                 _checks.submit(_check, group, address, port)
@@ -203,7 +216,7 @@ def _check_always() -> None:
 def _check_now(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Make every check now, as often as is asked, and return the states."""
     for _ in range(int(request.get("times", 1))):
-        registered = list(_registered())
+        registered = list(_checked())
         for group, address, port in registered:
             _target(group["TargetGroupArn"], address, port)
         list(_checks.map(lambda each: _check(*each, counts=True), registered))
@@ -211,7 +224,7 @@ def _check_now(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"targets": states}
 
 
-@patch("ministack.services.alb:_describe_target_health")
+@patch("ministack.services.alb:_ACTION_MAP[DescribeTargetHealth]")
 def _describe(original: Any, parameters: Any) -> Any:
     arn = _alb._p(parameters, "TargetGroupArn")
     group = _alb._tgs.get(arn)
@@ -219,15 +232,16 @@ def _describe(original: Any, parameters: Any) -> Any:
         return original(parameters)
     wanted = {each["Id"] for each in _alb._parse_targets_param(parameters)}
     described = ""
-    for each in _alb._targets.get(arn, []):
-        if wanted and each["Id"] not in wanted:
+    targets = [(str(each["Id"]), port_of(group, each)) for each in _alb._targets.get(arn, [])]
+    targets += [key[1:] for key, target in list(_known.items()) if key[0] == arn and target.ends is not None]
+    for address, port in dict.fromkeys(targets):
+        if wanted and address not in wanted:
             continue
-        port = port_of(group, each)
-        found = state(arn, each["Id"], port)
-        reason = _target(arn, each["Id"], port).reason
+        found = state(arn, address, port)
+        reason = _target(arn, address, port).reason
         why = f"<Reason>{reason}</Reason>" if reason and found != "healthy" else ""
         described += (
-            f"<member><Target><Id>{each['Id']}</Id><Port>{port}</Port></Target><HealthCheckPort>{port}</HealthCheckPort>"
+            f"<member><Target><Id>{address}</Id><Port>{port}</Port></Target><HealthCheckPort>{port}</HealthCheckPort>"
             f"<TargetHealth><State>{found}</State>{why}</TargetHealth></member>"
         )
     return _alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{described}</TargetHealthDescriptions>")

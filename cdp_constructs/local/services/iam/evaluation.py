@@ -5,7 +5,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 
-__all__ = ["policy_allows_service", "role_allows"]
+__all__ = ["policy_allows_account", "policy_allows_service", "role_allows"]
 
 _evaluator: Any = ministack.module(
     "core.iam_evaluator",
@@ -65,3 +65,28 @@ def policy_allows_service(
         service_context=dict(conditions),
     )
     return bool(_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow")
+
+
+def policy_allows_account(
+    policy: Any, account: str, action: str, resource: str, region: str, conditions: Mapping[str, str]
+) -> bool:
+    """Whether the policy of a resource allows an account an action.
+
+    Args:
+        policy: The policy of the resource; None allows nothing.
+        account: The principal's account.
+        action: For example `s3:PutObject`.
+        resource: ARN of the resource.
+        region: Region of the resource.
+        conditions: Values of condition keys, in lower case, for example `s3:x-amz-acl`.
+    """
+    context = _evaluator.EvalContext(
+        principal_arn=f"arn:aws:iam::{account}:root",
+        principal_type="Account",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region=region,
+        service_context=dict(conditions),
+    )
+    return bool(_evaluator.evaluate_resource_policy(policy, context).decision == "Allow")

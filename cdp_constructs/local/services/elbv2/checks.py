@@ -1,0 +1,51 @@
+"""Load balancers: one health check of a target, and how connections to targets are encrypted."""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["passes", "without_check"]
+
+
+def without_check() -> ssl.SSLContext:
+    """Return what connections to targets are encrypted with: load balancers do not check who a target is."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _matches(status: int, matcher: str) -> bool:
+    ranges = (part.partition("-") for part in matcher.split(","))
+    return any(int(first) <= status <= int(last or first) for first, _, last in ranges)
+
+
+def passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, str]:
+    """Return whether a target passes the check of its group, and why not, as DescribeTargetHealth says it."""
+    if group["HealthCheckPort"] != "traffic-port":
+        port = int(group["HealthCheckPort"])
+    seconds = float(group["HealthCheckTimeoutSeconds"])
+    if group["HealthCheckProtocol"] in {"TCP", "TLS"}:
+        try:
+            socket.create_connection((address, port), seconds).close()
+        except OSError:
+            return False, "Target.FailedHealthChecks"
+        return True, ""
+    secure = group["HealthCheckProtocol"] == "HTTPS"
+    connection = (
+        http.client.HTTPSConnection(address, port, timeout=seconds, context=without_check())
+        if secure
+        else http.client.HTTPConnection(address, port, timeout=seconds)
+    )
+    try:
+        connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
+        status = connection.getresponse().status
+    except TimeoutError:
+        return False, "Target.Timeout"
+    except (OSError, http.client.HTTPException):
+        return False, "Target.FailedHealthChecks"
+    finally:
+        connection.close()
+    passed = _matches(status, group["Matcher"].get("HttpCode", "200"))
+    return passed, "" if passed else "Target.ResponseCodeMismatch"

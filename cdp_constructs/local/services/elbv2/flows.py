@@ -1,0 +1,60 @@
+"""Network Load Balancers: connections are passed on to healthy targets, byte by byte.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/network/introduction.html
+"""
+
+import asyncio
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.metrics import emit
+from cdp_constructs.local.services.elbv2 import choice, exchanges, health, listening, records
+from cdp_constructs.local.services.elbv2.checks import without_check
+from cdp_constructs.local.services.elbv2.listening import Listening
+from cdp_constructs.local.services.elbv2.service import admits
+from cdp_constructs.local.services.elbv2.wire import tunnel
+
+__all__ = ["serve"]
+
+_alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
+
+_CONNECT_SECONDS = 10.0
+_IDLE_SECONDS = "350"
+
+
+def _where(chosen: choice.Choice) -> tuple[str, int]:
+    """Return where a target accepts connections: an Application Load Balancer is one, too."""
+    if not chosen.address.startswith("arn:"):
+        return chosen.address, chosen.port
+    for listener in list(_alb._listeners.values()):
+        found = listening.find(listener["ListenerArn"])
+        if found is not None and (found.balancer, found.port) == (chosen.address, chosen.port):
+            return found.address
+    raise ConnectionRefusedError(f"{chosen.address} has no listener on port {chosen.port}")
+
+
+async def serve(listener: Listening, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass a connection on to a target; without one it is closed."""
+    if not admits(listener, writer):
+        exchanges.refused(listener)
+        return
+    rule = records.rules_of(listener.arn)[-1]
+    group = choice.choose_group(rule["Actions"][0], ())
+    chosen = choice.choose(group.arn) if group.arn else None
+    if chosen is None:
+        return
+    dimensions = {"LoadBalancer": records.full_name(listener.balancer)}
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101  # each connection has its task
+    secure = without_check() if chosen.group.get("Protocol") == "TLS" else None
+    idle_seconds = float(records.listener_attribute(listener.arn, "tcp.idle_timeout.seconds", _IDLE_SECONDS))
+    with exchanges.connected(listener), health.under_way(*chosen.key, lambda: loop.call_soon_threadsafe(task.cancel)):
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            there = await asyncio.open_connection(*_where(chosen), ssl=secure)
+        try:
+            passed = await tunnel((reader, writer), there, idle_seconds)
+        finally:
+            there[1].transport.abort()
+    emit("AWS/NetworkELB", "ProcessedBytes", dimensions, sum(passed), unit="Bytes")
+    writer.close()
+    await writer.wait_closed()
