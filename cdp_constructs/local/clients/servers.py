@@ -1,4 +1,6 @@
-"""Tasks, load balancers and their targets."""
+"""Tasks, databases, caches, load balancers and their targets, and the zones that they are in."""
+
+from typing import Any
 
 from cdp_constructs.local.clients.administration import Administration
 
@@ -6,9 +8,12 @@ __all__ = [
     "cache_certificate_authority",
     "check_targets",
     "database_certificate_authority",
+    "fail_over",
     "kill_cache",
     "kill_database",
     "kill_task",
+    "lose_zone",
+    "restore_zone",
 ]
 
 
@@ -67,6 +72,48 @@ def kill_database(administration: Administration, instance: str) -> None:
         httpx.HTTPStatusError: no server runs behind it, or the endpoint is not an embedded cloud of this library.
     """
     administration.request("POST", "/_cdp/databases/kill", json={"instance": instance})
+
+
+def lose_zone(administration: Administration, zone: str) -> dict[str, int]:
+    """Kill what runs in a zone, start nothing there, and return how many `tasks`, `databases` and `cacheNodes` it had.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        zone: Name of the zone.
+
+    Raises:
+        httpx.HTTPStatusError: it is no zone's name, or the endpoint is not an embedded cloud of this library.
+    """
+    answer = administration.request("POST", "/_cdp/zones/lose", json={"zone": zone}).json()
+    return {name: int(answer[name]) for name in ("tasks", "databases", "cacheNodes")}
+
+
+def restore_zone(administration: Administration, zone: str) -> None:
+    """Let things run in a zone again; what waited for it starts.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        zone: Name of the zone.
+    """
+    administration.request("POST", "/_cdp/zones/restore", json={"zone": zone})
+
+
+def fail_over(rds: Any, administration: Administration, name: str, region: str) -> None:
+    """Give the role of the writer or primary to another server.
+
+    Args:
+        rds: Client of RDS in the Region.
+        administration: Administration of the embedded cloud.
+        name: Identifier of a DB cluster, of a Multi-AZ DB instance, or of a replication group.
+        region: Its Region.
+
+    Raises:
+        httpx.HTTPStatusError: there is none that can fail over.
+    """
+    try:
+        rds.failover_db_cluster(DBClusterIdentifier=name)
+    except rds.exceptions.DBClusterNotFoundFault:
+        administration.request("POST", "/_cdp/failovers", json={"name": name, "region": region})
 
 
 def check_targets(administration: Administration, times: int) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -135,8 +135,10 @@ def template(tag: str, **service: Any) -> dict[str, Any]:
 class Web:
     """The deployed system."""
 
-    def __init__(self, cloud: LocalCloud, folder: Path) -> None:
+    def __init__(self, cloud: LocalCloud, folder: Path, more: Mapping[str, Any] | None = None) -> None:
+        """Args: `more` are resources and outputs that the template has beside its own."""
         self.cloud = cloud
+        self._more = more or {}
         self._folder = folder
         self._writer = AssemblyWriter(folder / "cdk.out")
         self.outputs: dict[str, str] = {}
@@ -152,7 +154,10 @@ class Web:
         place = {"repositoryName": REPOSITORY, "imageTag": version, "region": REGION}
         image = {"displayName": "Web/Image", "source": {"directory": context.name}, "destinations": {"here": place}}
         environment = f"aws://unknown-account/{REGION}"
-        self._writer.stack(STACK, template(version, **service), docker_images={version: image}, environment=environment)
+        described = template(version, **service)
+        for section, entries in self._more.items():
+            described[section].update(entries)
+        self._writer.stack(STACK, described, docker_images={version: image}, environment=environment)
         deployment = self.cloud.deploy(self._writer.folder)
         self.outputs = dict(deployment.outputs[STACK])
         return deployment
