@@ -326,6 +326,14 @@ class LocalCloud:
         """Give an Availability Zone back; what had no other one starts again."""
         servers.restore_zone(self._administration, zone)
 
+    def open_databases(self) -> AbstractContextManager[Any]:
+        """Let this machine's own clients connect to databases and caches, until a `with` block of it ends, if any.
+
+        They are outside of every VPC, so that rules of security groups keep them out as on AWS; tasks and functions are
+        still checked.
+        """
+        return servers.open_databases(self._administration)
+
     def fail_over(self, name: str, region: str = DEFAULT_REGION) -> None:
         """Let another server be the writer of a DB cluster, or the primary of an instance or a cache.
 

@@ -1,5 +1,6 @@
 """Tasks, databases, caches, load balancers and their targets, and the zones that they are in."""
 
+from contextlib import ExitStack
 from typing import Any
 
 from cdp_constructs.local.clients.administration import Administration
@@ -13,6 +14,7 @@ __all__ = [
     "kill_database",
     "kill_task",
     "lose_zone",
+    "open_databases",
     "restore_zone",
 ]
 
@@ -96,6 +98,21 @@ def restore_zone(administration: Administration, zone: str) -> None:
         zone: Name of the zone.
     """
     administration.request("POST", "/_cdp/zones/restore", json={"zone": zone})
+
+
+def open_databases(administration: Administration) -> ExitStack:
+    """Let clients outside of VPCs connect to databases and caches, whatever security groups say.
+
+    Args:
+        administration: Administration of the embedded cloud.
+
+    Returns:
+        What ends it, when it is used in a `with` statement.
+    """
+    administration.request("POST", "/_cdp/databases/open")
+    ending = ExitStack()
+    ending.callback(administration.request, "POST", "/_cdp/databases/close")
+    return ending
 
 
 def fail_over(rds: Any, administration: Administration, name: str, region: str) -> None:

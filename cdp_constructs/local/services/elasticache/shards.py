@@ -16,13 +16,24 @@ from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.containers.relay import Relay
 from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ec2.firewall import Party
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
 
 __all__ = ["Shard", "engine", "shards"]
 
-_elasticache: Any = ministack.module("services.elasticache", "_ensure_serverless_ca")
+_elasticache: Any = ministack.module(
+    "services.elasticache",
+    "_clusters",
+    "_ensure_serverless_ca",
+    "_replication_groups",
+    "_serverless_caches",
+    "_subnet_groups",
+)
 _x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
 
+_OWNERS = {"_replication_groups": "rg_id", "_clusters": "cluster_id", "_serverless_caches": "serverless_cache"}
+"""Where MiniStack keeps what a shard belongs to, and the label that names it."""
 _STOP_SECONDS = 2
 _READY_SECONDS = 15
 _POLL_SECONDS = 0.1
@@ -43,6 +54,14 @@ def _tls(address: str) -> ssl.SSLContext:
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+def _subnets(record: Mapping[str, Any]) -> list[str]:
+    if "SubnetIds" in record:  # of a serverless cache
+        return list(record["SubnetIds"] or [])
+    groups = (each for each in _elasticache._subnet_groups.all_values())
+    found = (each["Subnets"] for each in groups if each["CacheSubnetGroupName"] == record.get("CacheSubnetGroupName"))
+    return [each["SubnetIdentifier"] for each in next(found, [])]
 
 
 def _places(members: Sequence[docker.DockerContainer]) -> list[tuple[str, int]]:
@@ -72,7 +91,8 @@ class Shard:
     ) -> None:
         self._name, self._labels, self.password = name, labels, password
         tls = _tls if transit else None
-        self.writing, self.reading = Relay(valkey.PORT, tls), Relay(valkey.PORT, tls)
+        admits = parties.admission(self._party, valkey.PORT)
+        self.writing, self.reading = Relay(valkey.PORT, tls, admits), Relay(valkey.PORT, tls, admits)
         self._changing = threading.RLock()
         self._announced = self.writing.address if cluster else ""
         self.fails_over = True
@@ -83,6 +103,15 @@ class Shard:
         self._lead()
         shards[self.members[0].id] = self
         _watch()
+
+    def _party(self) -> Party:
+        """Return whom security groups protect: the group, cluster or serverless cache that the labels name."""
+        scope = self._labels.get("account_id", ""), self._labels.get("region", "")
+        for records, label in _OWNERS.items():
+            if record := getattr(_elasticache, records).get_scoped(*scope, self._labels.get(label, "")):
+                ids = record.get("SecurityGroupIds") or [each["SecurityGroupId"] for each in record["SecurityGroups"]]
+                return Party(f"cache {self._labels[label]}", tuple(ids), parties.blocks_of(_subnets(record)))
+        return Party("a cache")
 
     def _start(self, primary: str) -> docker.DockerContainer:
         """Start a server, as a replica if there is a primary, and wait until it answers."""
