@@ -1,6 +1,7 @@
 // Gives a container its own network: its address, the names that its task knows, and what its security groups allow.
 // Node.js loads this file before the program, by NODE_OPTIONS.
 "use strict";
+const dns = require("node:dns");
 const net = require("node:net");
 
 const address = process.env.CDP_TASK_ADDRESS;
@@ -29,6 +30,12 @@ function ask(question, answered) {
   socket.write(`${JSON.stringify(question)}\n`);
 }
 
+// Gives the addresses of a name that the embedded cloud knows, and any other name as it is.
+function known(name, found) {
+  if (every.has(name) || net.isIP(name)) return found([name]);
+  ask({ ask: "resolve", from: address, name }, ({ addresses = [] }) => found(addresses.length ? addresses : [name]));
+}
+
 if (address) {
   net.Server.prototype.listen = function (...given) {
     const [first, second, ...rest] = given;
@@ -46,21 +53,41 @@ if (address) {
       return connect.apply(this, given);
     }
     if (every.has(options.host)) options.host = address;
-    if (options.host === address || !net.isIPv4(options.host)) return connect.apply(this, given);
+    if (options.host === address || net.isIPv6(options.host)) return connect.apply(this, given);
     this.connecting = true; // what is written meanwhile waits
-    ask({ ask: "connect", from: address, to: [options.host, Number(options.port)] }, (answer) => {
+    known(options.host, ([host]) => {
       if (this.destroyed) return;
-      if (answer.refused) {
-        const error = new Error(`refused by security groups: ${answer.refused}`);
-        this.destroy(Object.assign(error, { code: "ECONNREFUSED", errno: -111, syscall: "connect" }));
-        return;
-      }
-      if (answer.to) [options.host, options.port] = answer.to;
-      if (options.host.startsWith("127.")) options.localAddress ??= address;
-      connect.apply(this, given);
+      if (!net.isIPv4(host)) return connect.apply(this, given);
+      ask({ ask: "connect", from: address, to: [host, Number(options.port)] }, (answer) => {
+        if (this.destroyed) return;
+        if (answer.refused) {
+          const error = new Error(`refused by the embedded cloud: ${answer.refused}`);
+          this.destroy(Object.assign(error, { code: "ECONNREFUSED", errno: -111, syscall: "connect" }));
+          return;
+        }
+        [options.host, options.port] = answer.to ?? [host, options.port];
+        if (options.host.startsWith("127.")) options.localAddress ??= address;
+        connect.apply(this, given);
+      });
     });
     return this;
   };
+  const { lookup } = dns;
+  dns.lookup = function (name, options, answered = options) {
+    const chosen = typeof options === "number" ? { family: options } : typeof options === "object" ? options : {};
+    known(name, (found) => {
+      if (found[0] === name) return lookup.call(dns, name, chosen ?? {}, answered);
+      if (chosen?.all) answered(null, found.map((each) => ({ address: each, family: 4 })));
+      else answered(null, found[0], 4);
+    });
+  };
+  dns.promises.lookup = (name, options) =>
+    new Promise((resolve, reject) => {
+      dns.lookup(name, options ?? {}, (error, found, family) => {
+        if (error) reject(error);
+        else resolve(Array.isArray(found) ? found : { address: found, family });
+      });
+    });
   net.Server.prototype.emit = function (event, socket, ...others) {
     const from = event === "connection" && String(socket.remoteAddress).replace("::ffff:", "");
     if (!from || from === address || String(socket.localAddress).replace("::ffff:", "") !== address) {

@@ -22,6 +22,8 @@ _SECONDS = 10.0
 
 
 class _Socket:
+    getaddrinfo = staticmethod(socket.getaddrinfo)
+    gethostbyname = staticmethod(socket.gethostbyname)
     accept = socket.socket.accept
     bind = socket.socket.bind
     connect = socket.socket.connect
@@ -42,6 +44,24 @@ def _ask(kind: str, **facts: Any) -> dict[str, Any]:
                 return answer
     except (OSError, ValueError):
         return {}
+
+
+def _known(host: str) -> list[str]:
+    """Return the addresses of a name that the embedded cloud knows, and any other name as it is."""
+    if host in _EVERY or host in _EVERY_IPV6 or ":" in host or host.replace(".", "").isdigit():
+        return [host]
+    return _ask("resolve", name=host, **{"from": _ADDRESS}).get("addresses") or [host]
+
+
+def _getaddrinfo(host: Any, port: Any, *options: Any, **named: Any) -> list[Any]:
+    text = host.decode() if isinstance(host, bytes) else host
+    if not isinstance(text, str):
+        return _Socket.getaddrinfo(host, port, *options, **named)
+    return [each for known in _known(text) for each in _Socket.getaddrinfo(known, port, *options, **named)]
+
+
+def _gethostbyname(host: str) -> str:
+    return _Socket.gethostbyname(_known(host)[0])
 
 
 def _own(connection: socket.socket, address: Any) -> Any:
@@ -67,12 +87,12 @@ def _allowed(connection: socket.socket, address: Any) -> Any:
     address = _own(connection, address)
     if connection.family != socket.AF_INET or connection.type != socket.SOCK_STREAM or address[1] == _GATEWAY:
         return address
-    host = socket.gethostbyname(address[0])
+    host = _Socket.gethostbyname(_known(address[0])[0])
     if host == _ADDRESS:
         return address
     answer = _ask("connect", **{"from": _ADDRESS}, to=[host, address[1]])
     if "refused" in answer:
-        raise ConnectionRefusedError(111, f"refused by security groups: {answer['refused']}")
+        raise ConnectionRefusedError(111, f"refused by the embedded cloud: {answer['refused']}")
     host, port = answer.get("to") or (host, address[1])
     if host.startswith("127.") and connection.getsockname()[0] == "0.0.0.0":  # noqa: S104  # not bound yet
         connection.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
@@ -106,6 +126,8 @@ def _accept(connection: socket.socket) -> tuple[socket.socket, Any]:
 
 
 if _ADDRESS:
+    socket.getaddrinfo = _getaddrinfo
+    socket.gethostbyname = _gethostbyname
     socket.socket.accept = _accept  # type: ignore[method-assign]
     socket.socket.bind = _bind  # type: ignore[assignment, method-assign]
     socket.socket.connect = _connect  # type: ignore[assignment, method-assign]

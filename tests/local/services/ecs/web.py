@@ -66,7 +66,7 @@ def template(tag: str, **service: Any) -> dict[str, Any]:
         "Name": "web",
         "Image": _image(tag),
         "Essential": True,
-        "PortMappings": [{"ContainerPort": 8080}],
+        "PortMappings": [{"ContainerPort": 8080, "Name": "http"}],
         "Secrets": [{"Name": "TOKEN", "ValueFrom": {"Fn::Sub": "${Secret}:token::"}}],
         "LogConfiguration": {"LogDriver": "awslogs", "Options": log},
         "StopTimeout": 5,
