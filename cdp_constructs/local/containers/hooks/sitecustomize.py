@@ -5,6 +5,9 @@ that any number of tasks may listen on one port; containers of one task find eac
 allowed and what names mean is asked of the embedded cloud.
 """
 
+import builtins
+import functools
+import io
 import json
 import os
 import socket
@@ -124,6 +127,40 @@ def _accept(connection: socket.socket) -> tuple[socket.socket, Any]:
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, and not ended
         accepted.close()
 
+
+# --- Volumes ----------------------------------------------------------------------------------------------------------
+
+_FOLDERS: dict[str, str] = json.loads(os.environ.get("CDP_TASK_FOLDERS", "{}"))
+_PATHS = (
+    *("access", "chdir", "chmod", "chown", "listdir", "lstat", "mkdir", "open", "readlink", "remove", "rmdir"),
+    *("scandir", "stat", "statvfs", "truncate", "unlink", "utime"),
+)
+_PAIRS = ("link", "rename", "replace", "symlink")
+
+
+def _located(path: Any) -> Any:
+    """Return a path in a volume as it is on this machine."""
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
+    if isinstance(text, str):
+        for mounted, folder in _FOLDERS.items():
+            if text == mounted or text.startswith(f"{mounted}/"):
+                return folder + text[len(mounted) :]
+    return path
+
+
+def _mapped(original: Any, count: int) -> Any:
+    @functools.wraps(original)
+    def mapped(*paths: Any, **options: Any) -> Any:
+        return original(*(_located(path) for path in paths[:count]), *paths[count:], **options)
+
+    return mapped
+
+
+if _FOLDERS:
+    for _count, _names in ((1, _PATHS), (2, _PAIRS)):
+        for _name in _names:
+            setattr(os, _name, _mapped(getattr(os, _name), _count))
+    builtins.open = io.open = _mapped(io.open, 1)
 
 if _ADDRESS:
     socket.getaddrinfo = _getaddrinfo

@@ -17,7 +17,7 @@ from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import parties
-from cdp_constructs.local.services.ecs import dependencies, network
+from cdp_constructs.local.services.ecs import dependencies, memory, network, volumes
 from cdp_constructs.local.services.lambda_ import sandboxes
 
 __all__ = ["running"]
@@ -42,6 +42,7 @@ def _give_back(gone: docker.DockerContainer) -> None:
     """Let others use the address of a task when its last container was removed."""
     if not running(gone.labels[parties.TASK]):
         addresses.give_back(_addresses.pop(gone.labels[parties.TASK], ""))
+        volumes.remove(gone.labels[parties.TASK])
 
 
 class _Images:
@@ -112,12 +113,15 @@ def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any
     labels: Mapping[str, str] = options["labels"]
     folder = Path(image.located(definition.get("workingDirectory") or image.recipe.folder))
     address = _addresses.get(labels[parties.TASK]) or _addresses.setdefault(labels[parties.TASK], addresses.take())
+    user = sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user
+    mounted = volumes.Volumes(labels[parties.TASK], definition, user)
+    command = image.command(definition.get("entryPoint"), options.get("command"))
     return Spec(
-        command=image.command(definition.get("entryPoint"), options.get("command")),
+        command=[mounted.located(word) for word in command],
         folder=folder if folder.is_dir() else image.root,
-        environment=_environment(image, options["environment"], address),
+        environment=mounted.variables(_environment(image, options["environment"], address)),
         address=address,
-        user=sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user,
+        user=mounted.user,
         stop_signal=image.recipe.stop_signal,
         stop_seconds=float(definition.get("stopTimeout") or _STOP_SECONDS),
         labels=labels,
@@ -141,4 +145,5 @@ def _run(_original: Any, _docker: Any, definition: dict[str, Any], options: dict
         container.remove()
         raise
     dependencies.watch(labels[parties.TASK], definition, image, container)
+    memory.watch()
     return container

@@ -4,11 +4,12 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-strat
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import lost_zones, ministack
-from cdp_constructs.local.kit.patch import patch_each
+from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import zones
 
 __all__ = ["security_groups", "services"]
@@ -19,6 +20,8 @@ _ecs: Any = ministack.module(
 _responses: Any = ministack.module("core.responses", "json_response", "request_scope")
 
 _ERROR = 400
+_PLACED_SECONDS = 5.0
+_POLL_SECONDS = 0.002
 _NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 
 
@@ -60,6 +63,15 @@ def _note(data: Mapping[str, Any]) -> None:
         message = f"(service {service['serviceName']}) was unable to place a task. Reason: {_NO_CAPACITY}."
         event = {"id": f"{service['serviceArn']}-placement", "createdAt": _ecs._iso(), "message": message}
         service["events"] = [event, *(each for each in service["events"] if each["id"] != event["id"])]
+
+
+@patch("ministack.services.ecs:_run_task_worker")
+def _when_placed(original: Callable[..., None], task: Mapping[str, Any], *others: Any) -> None:
+    """Start the containers of a task when its zone and security groups are known."""
+    deadline = time.monotonic() + _PLACED_SECONDS
+    while "_security_groups" not in task and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    original(task, *others)
 
 
 @patch_each("ministack.services.ecs:_run_task", "ministack.services.ecs:_ACTION_MAP[RunTask]")

@@ -109,7 +109,9 @@ class Shard:
         scope = self._labels.get("account_id", ""), self._labels.get("region", "")
         for records, label in _OWNERS.items():
             if record := getattr(_elasticache, records).get_scoped(*scope, self._labels.get(label, "")):
-                ids = record.get("SecurityGroupIds") or [each["SecurityGroupId"] for each in record["SecurityGroups"]]
+                ids = record.get("SecurityGroupIds") or [
+                    each["SecurityGroupId"] for each in record.get("SecurityGroups") or []
+                ]
                 return Party(f"cache {self._labels[label]}", tuple(ids), parties.blocks_of(_subnets(record)))
         return Party("a cache")
 

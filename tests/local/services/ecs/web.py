@@ -136,7 +136,7 @@ class Web:
     """The deployed system."""
 
     def __init__(self, cloud: LocalCloud, folder: Path, more: Mapping[str, Any] | None = None) -> None:
-        """Args: `more` are resources and outputs that the template has beside its own."""
+        """`more` has what the template has beside its own: Resources, Outputs, and properties of Task and Container."""
         self.cloud = cloud
         self._more = more or {}
         self._folder = folder
@@ -155,8 +155,11 @@ class Web:
         image = {"displayName": "Web/Image", "source": {"directory": context.name}, "destinations": {"here": place}}
         environment = f"aws://unknown-account/{REGION}"
         described = template(version, **service)
-        for section, entries in self._more.items():
-            described[section].update(entries)
+        described["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0].update(self._more.get("Container", {}))
+        for section in ("Resources", "Outputs"):
+            described[section].update(self._more.get(section, {}))
+        described["Resources"]["Task"]["Properties"].update(self._more.get("Task", {}))
+        described["Resources"]["Service"]["DependsOn"] = self._more.get("DependsOn", "Listener")
         self._writer.stack(STACK, described, docker_images={version: image}, environment=environment)
         deployment = self.cloud.deploy(self._writer.folder)
         self.outputs = dict(deployment.outputs[STACK])
