@@ -123,6 +123,10 @@ def up(
         bool,
         typer.Option("--allow-assets-outside", help="Also deploy files that the assembly names and does not contain."),
     ] = False,
+    open_databases: Annotated[
+        bool,
+        typer.Option("--open-databases", help="Let clients of this machine connect to databases and caches in VPCs."),
+    ] = False,
 ) -> None:
     """Deploy a cloud assembly to an embedded cloud on this machine, and hold it until Ctrl-C.
 
@@ -141,6 +145,8 @@ def up(
         else:
             cloud = ending.enter_context(LocalCloud.start())
         held = cloud.log_file is not None
+        if open_databases:
+            cloud.open_databases()
         if not (keep or endpoint or held):
             _log.print(f"deploying into the embedded cloud that was kept at {cloud.endpoint}; `cdp local down` ends it")
         deployment = _deploy(cloud, assembly, stack, parameters, allow_assets_outside=allow_assets_outside)

@@ -320,6 +320,37 @@ class LocalCloud:
         """Kill the server of an RDS instance, by its ARN, as a crash does."""
         servers.kill_database(self._administration, instance)
 
+    def lose_zone(self, zone: str) -> dict[str, int]:
+        """Take an Availability Zone away, and return how many `tasks`, `databases` and `cacheNodes` died in it.
+
+        Services start their tasks in other zones, and databases and caches fail over, as after a crash.
+
+        Args:
+            zone: For example `eu-west-1a`; lost until `restore_zone`.
+        """
+        return servers.lose_zone(self._administration, zone)
+
+    def restore_zone(self, zone: str) -> None:
+        """Give an Availability Zone back; what had no other one starts again."""
+        servers.restore_zone(self._administration, zone)
+
+    def open_databases(self) -> AbstractContextManager[Any]:
+        """Let this machine's own clients connect to databases and caches, until a `with` block of it ends, if any.
+
+        They are outside of every VPC, so that rules of security groups keep them out as on AWS; tasks and functions are
+        still checked.
+        """
+        return servers.open_databases(self._administration)
+
+    def fail_over(self, name: str, region: str = DEFAULT_REGION) -> None:
+        """Let another server be the writer of a DB cluster, or the primary of an instance or a cache.
+
+        Args:
+            name: Identifier of a DB cluster, a Multi-AZ DB instance, or a replication group with automatic failover.
+            region: Its Region.
+        """
+        servers.fail_over(self.client("rds", region), self._administration, name, region)
+
     def check_targets(self, times: int = 1) -> dict[str, str]:
         """Make the health checks of load balancers' targets at once, and return how each stands.
 

@@ -83,4 +83,5 @@ def _config(service: str) -> Config:
     if service == "s3":
         # Host names per bucket do not resolve here, and presigned URLs of AWS are version 4 in new Regions anyway.
         options |= {"s3": {"addressing_style": "path"}, "signature_version": "s3v4"}
-    return Config(connect_timeout=5, read_timeout=120, proxies={}, **options)
+    # Nor do hosts that SDKs put before the endpoint, such as `data-` for DiscoverInstances.
+    return Config(connect_timeout=5, read_timeout=120, proxies={}, inject_host_prefix=False, **options)

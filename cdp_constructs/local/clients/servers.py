@@ -1,4 +1,7 @@
-"""Tasks, load balancers and their targets."""
+"""Tasks, databases, caches, load balancers and their targets, and the zones that they are in."""
+
+from contextlib import ExitStack
+from typing import Any
 
 from cdp_constructs.local.clients.administration import Administration
 
@@ -7,10 +10,14 @@ __all__ = [
     "cache_certificate_authority",
     "check_targets",
     "database_certificate_authority",
+    "fail_over",
     "kill_cache",
     "kill_database",
     "kill_task",
     "listener_url",
+    "lose_zone",
+    "open_databases",
+    "restore_zone",
 ]
 
 
@@ -69,6 +76,63 @@ def kill_database(administration: Administration, instance: str) -> None:
         httpx.HTTPStatusError: no server runs behind it, or the endpoint is not an embedded cloud of this library.
     """
     administration.request("POST", "/_cdp/databases/kill", json={"instance": instance})
+
+
+def lose_zone(administration: Administration, zone: str) -> dict[str, int]:
+    """Kill what runs in a zone, start nothing there, and return how many `tasks`, `databases` and `cacheNodes` it had.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        zone: Name of the zone.
+
+    Raises:
+        httpx.HTTPStatusError: it is no zone's name, or the endpoint is not an embedded cloud of this library.
+    """
+    answer = administration.request("POST", "/_cdp/zones/lose", json={"zone": zone}).json()
+    return {name: int(answer[name]) for name in ("tasks", "databases", "cacheNodes")}
+
+
+def restore_zone(administration: Administration, zone: str) -> None:
+    """Let things run in a zone again; what waited for it starts.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        zone: Name of the zone.
+    """
+    administration.request("POST", "/_cdp/zones/restore", json={"zone": zone})
+
+
+def open_databases(administration: Administration) -> ExitStack:
+    """Let clients outside of VPCs connect to databases and caches, whatever security groups say.
+
+    Args:
+        administration: Administration of the embedded cloud.
+
+    Returns:
+        What ends it, when it is used in a `with` statement.
+    """
+    administration.request("POST", "/_cdp/databases/open")
+    ending = ExitStack()
+    ending.callback(administration.request, "POST", "/_cdp/databases/close")
+    return ending
+
+
+def fail_over(rds: Any, administration: Administration, name: str, region: str) -> None:
+    """Give the role of the writer or primary to another server.
+
+    Args:
+        rds: Client of RDS in the Region.
+        administration: Administration of the embedded cloud.
+        name: Identifier of a DB cluster, of a Multi-AZ DB instance, or of a replication group.
+        region: Its Region.
+
+    Raises:
+        httpx.HTTPStatusError: there is none that can fail over.
+    """
+    try:
+        rds.failover_db_cluster(DBClusterIdentifier=name)
+    except rds.exceptions.DBClusterNotFoundFault:
+        administration.request("POST", "/_cdp/failovers", json={"name": name, "region": region})
 
 
 def check_targets(administration: Administration, times: int) -> dict[str, str]:

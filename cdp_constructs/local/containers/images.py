@@ -24,6 +24,7 @@ _NAME = re.compile(
 ROOT, ENVIRONMENT, DESCRIPTION = "root", "environment", "image.json"
 """What the folder of an image has: its files, the packages of Python, and what its Dockerfile says."""
 _HOOKS = Path(__file__).with_name("hooks")
+_NODE_HOOKS = ("network.cjs", "volumes.cjs")
 _images: dict[str, tuple[str, "Future[Image]"]] = {}
 """By name: the digest, and the image as soon as its files are there."""
 _adding = Lock()
@@ -103,7 +104,9 @@ class Image:
             **values,
             "PATH": self.search_path,
             "PYTHONPATH": os.pathsep.join(filter(None, [values.get("PYTHONPATH"), str(_hooks())])),
-            "NODE_OPTIONS": f"{values.get('NODE_OPTIONS', '')} --require {_hooks() / 'network.cjs'}".strip(),
+            "NODE_OPTIONS": " ".join(
+                filter(None, [values.get("NODE_OPTIONS"), *(f"--require {_hooks() / name}" for name in _NODE_HOOKS)])
+            ),
         }
 
 

@@ -33,16 +33,17 @@ rm -f "$HOME/password"
 READER = (
     r"""set -eu
 umask 077
-until pg_basebackup --pgdata="$PGDATA" --write-recovery-conf --wal-method=stream --checkpoint=fast --no-sync \
-    --dbname="host=$MINISTACK_PG_PRIMARY_HOST port=$MINISTACK_PG_PRIMARY_PORT \
+until [ -e "$HOME/copied" ] || pg_basebackup --pgdata="$PGDATA" --write-recovery-conf --wal-method=stream \
+    --checkpoint=fast --no-sync --dbname="host=$MINISTACK_PG_PRIMARY_HOST port=$MINISTACK_PG_PRIMARY_PORT \
 user=$MINISTACK_PG_REPLICATION_USER password=$MINISTACK_PG_REPLICATION_PASSWORD"; do
     rm -rf "$PGDATA"
     sleep 0.2
 done
+touch "$HOME/copied"
 """
     + _START
 )
-"""Copies the primary, again and again until it lets it, and serves the copy while it follows."""
+"""Copies the primary, again and again until it lets it, and serves the copy; once it was copied, only that."""
 
 
 def programs() -> Path | None:

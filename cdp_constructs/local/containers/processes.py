@@ -16,11 +16,19 @@ from typing import Any
 
 from cdp_constructs.local.containers import groups
 
-__all__ = ["Container", "Spec"]
+__all__ = ["Container", "Spec", "living"]
 
 _POLL_SECONDS = 0.05
 _KILLED = 128
 """What an exit code has more than the number of the signal that ended the process."""
+
+
+_living: dict[str, "Container"] = {}
+
+
+def living() -> list["Container"]:
+    """Return the containers that were started and not removed."""
+    return list(_living.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,7 @@ class Container:
                 list(self.spec.command), stdout=log, process_group=0, **self._options
             )
         groups.record(self._server, self._process.pid)
+        _living[self.id] = self
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -144,6 +153,7 @@ class Container:
     def remove(self) -> None:
         """Stop it, and remove its files."""
         self.stop()
+        _living.pop(self.id, None)
         shutil.rmtree(self.home, ignore_errors=True)
         self.log.unlink(missing_ok=True)
 

@@ -37,12 +37,19 @@ class Relay:
         port: The port at which it listens.
         tls: Gets the address and returns what TLS is ended with, for servers that have none; by default bytes are
             passed on as they are.
+        admits: Says whether a client may connect, by its address and port; by default every one may.
     """
 
-    def __init__(self, port: int, tls: Callable[[str], ssl.SSLContext] | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        tls: Callable[[str], ssl.SSLContext] | None = None,
+        admits: Callable[[str, int], bool] = lambda _address, _port: True,
+    ) -> None:
         self.address = addresses.take()
         self._servers: tuple[Server, ...] = ()
         self._turn = itertools.count()
+        self._admits = admits
         self._open: dict[asyncio.StreamWriter, Server] = {}
         listening: Future[asyncio.Server] = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._accept, self.address, port, ssl=tls(self.address) if tls else None),
@@ -67,7 +74,9 @@ class Relay:
                 writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connected = await self._connect()
+        # Who it is may take a while to find out.
+        admitted = await _event_loop().run_in_executor(None, self._admits, *writer.get_extra_info("peername")[:2])
+        connected = await self._connect() if admitted else None
         if connected is None:
             writer.transport.abort()
             return

@@ -8,6 +8,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties
+from cdp_constructs.local.services.ecs import volumes
 
 _provisioners: Any = ministack.module("services.cloudformation.provisioners", "_pascal_to_camel")
 _ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_task_defs")
@@ -44,6 +45,7 @@ def _in_order(definitions: list[Properties]) -> list[Properties]:
 @after("AWS::ECS::TaskDefinition")
 def _complete(task_definition: str, properties: Properties, _attributes: Attributes) -> None:
     record = _ecs._task_defs[_ecs._resolve_td_key(task_definition)]
+    record["volumes"] = list(volumes.in_the_form_of_the_api(properties.get("Volumes") or []))
     for name in ("RuntimePlatform", "EphemeralStorage"):
         if name in properties:
             record[name[0].lower() + name[1:]] = _provisioners._pascal_to_camel(properties[name])

@@ -16,14 +16,14 @@ from cdp_constructs.local.containers.images import Image
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
-from cdp_constructs.local.services.ecs import dependencies
+from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ecs import dependencies, memory, network, volumes
 from cdp_constructs.local.services.lambda_ import sandboxes
 
 __all__ = ["running"]
 
 _ecs: Any = ministack.module("services.ecs", "_ImagePullError", "_resolve_td_key", "_services", "_task_defs")
 
-_TASK = "com.amazonaws.ecs.task-arn"
 _FAMILY = "com.amazonaws.ecs.task-definition-family"
 _STOP_SECONDS = 30
 """What Fargate waits for by default before it kills a container."""
@@ -35,13 +35,14 @@ _engine = docker.Engine()
 
 def running(task: str) -> list[docker.DockerContainer]:
     """Return the containers of a task."""
-    return [container for container in _engine.all() if container.labels[_TASK] == task]
+    return [container for container in _engine.all() if container.labels[parties.TASK] == task]
 
 
 def _give_back(gone: docker.DockerContainer) -> None:
     """Let others use the address of a task when its last container was removed."""
-    if not running(gone.labels[_TASK]):
-        addresses.give_back(_addresses.pop(gone.labels[_TASK], ""))
+    if not running(gone.labels[parties.TASK]):
+        addresses.give_back(_addresses.pop(gone.labels[parties.TASK], ""))
+        volumes.remove(gone.labels[parties.TASK])
 
 
 class _Images:
@@ -94,7 +95,14 @@ def _reconcile_described(original: Callable[..., None], cluster: str, key: str) 
 
 def _environment(image: Image, variables: Mapping[str, str], address: str) -> dict[str, str]:
     given = image.environment()
-    merged = {**sandboxes.environment(), **sandboxes.libraries(), **given, **variables, "CDP_TASK_ADDRESS": address}
+    merged = {
+        **sandboxes.environment(),
+        **sandboxes.libraries(),
+        **given,
+        **variables,
+        **network.variables(),
+        "CDP_TASK_ADDRESS": address,
+    }
     for name, separator in (("PYTHONPATH", os.pathsep), ("NODE_OPTIONS", " ")):
         if merged[name] != given[name]:  # the definition's own comes first, and the hook stays
             merged[name] = f"{merged[name]}{separator}{given[name]}"
@@ -104,13 +112,16 @@ def _environment(image: Image, variables: Mapping[str, str], address: str) -> di
 def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any]) -> Spec:
     labels: Mapping[str, str] = options["labels"]
     folder = Path(image.located(definition.get("workingDirectory") or image.recipe.folder))
-    address = _addresses.get(labels[_TASK]) or _addresses.setdefault(labels[_TASK], addresses.take())
+    address = _addresses.get(labels[parties.TASK]) or _addresses.setdefault(labels[parties.TASK], addresses.take())
+    user = sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user
+    mounted = volumes.Volumes(labels[parties.TASK], definition, user)
+    command = image.command(definition.get("entryPoint"), options.get("command"))
     return Spec(
-        command=image.command(definition.get("entryPoint"), options.get("command")),
+        command=[mounted.located(word) for word in command],
         folder=folder if folder.is_dir() else image.root,
-        environment=_environment(image, options["environment"], address),
+        environment=mounted.variables(_environment(image, options["environment"], address)),
         address=address,
-        user=sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user,
+        user=mounted.user,
         stop_signal=image.recipe.stop_signal,
         stop_seconds=float(definition.get("stopTimeout") or _STOP_SECONDS),
         labels=labels,
@@ -125,7 +136,7 @@ def _run(_original: Any, _docker: Any, definition: dict[str, Any], options: dict
             f"{definition['image']} is no image asset of a deployed assembly; the embedded cloud pulls from no registry"
         )
     labels = options["labels"]
-    dependencies.wait(labels[_TASK], definition, running)
+    dependencies.wait(labels[parties.TASK], definition, running)
     spec = _spec(image, definition, options)
     container = _engine.add(Container(spec, Path(os.environ["STATE_DIR"]).parent), options["name"], _give_back)
     try:
@@ -133,5 +144,6 @@ def _run(_original: Any, _docker: Any, definition: dict[str, Any], options: dict
     except BaseException:
         container.remove()
         raise
-    dependencies.watch(labels[_TASK], definition, image, container)
+    dependencies.watch(labels[parties.TASK], definition, image, container)
+    memory.watch()
     return container

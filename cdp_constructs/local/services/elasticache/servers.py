@@ -8,9 +8,10 @@ from cdp_constructs.local.containers import valkey
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.ec2 import zones
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
 
-_elasticache: Any = ministack.module("services.elasticache", "_p", "_replication_groups")
+_elasticache: Any = ministack.module("services.elasticache", "_clusters", "_p", "_replication_groups", "_subnet_groups")
 
 _ENGINES = frozenset({"redis", "valkey"})
 _Spawned: TypeAlias = tuple[str, int, str | None]
@@ -60,9 +61,19 @@ def _create_group(original: Callable[..., Any], parameters: Any) -> Any:
         if shard is not None:
             shard.add_replicas(int(group["_replicas_per_node_group"]))
             nodes["ReaderEndpoint"] = {"Address": shard.reading.address, "Port": valkey.PORT}
-            for node, member in zip(nodes["NodeGroupMembers"], shard.members, strict=True):
-                node["ReadEndpoint"] = {"Address": member.container.spec.address, "Port": valkey.PORT}
+            _place(group, nodes["NodeGroupMembers"], shard)
     return answer
+
+
+def _place(group: Mapping[str, Any], nodes: list[dict[str, Any]], shard: Shard) -> None:
+    """Spread the nodes of a shard over the zones of their subnet group."""
+    subnets = (_elasticache._subnet_groups.get(group["CacheSubnetGroupName"]) or {}).get("Subnets", [])
+    offered = zones.of_subnets(each["SubnetIdentifier"] for each in subnets)
+    for index, node in enumerate(nodes):
+        node["PreferredAvailabilityZone"] = zone = offered[index % len(offered)]
+        if cluster := _elasticache._clusters.get(node["CacheClusterId"]):
+            cluster["PreferredAvailabilityZone"] = zone
+    shard.describe(nodes, fails_over=group["AutomaticFailover"] == "enabled")
 
 
 @patch("ministack.services.elasticache:_get_docker")

@@ -2,26 +2,38 @@
 
 import logging
 import os
+import signal
 import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.containers import addresses, docker, valkey
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.containers.relay import Relay
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ec2.firewall import Party
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
 
 __all__ = ["Shard", "engine", "shards"]
 
-_elasticache: Any = ministack.module("services.elasticache", "_ensure_serverless_ca")
+_elasticache: Any = ministack.module(
+    "services.elasticache",
+    "_clusters",
+    "_ensure_serverless_ca",
+    "_replication_groups",
+    "_serverless_caches",
+    "_subnet_groups",
+)
 _x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
 
+_OWNERS = {"_replication_groups": "rg_id", "_clusters": "cluster_id", "_serverless_caches": "serverless_cache"}
+"""Where MiniStack keeps what a shard belongs to, and the label that names it."""
 _STOP_SECONDS = 2
 _READY_SECONDS = 15
 _POLL_SECONDS = 0.1
@@ -42,6 +54,19 @@ def _tls(address: str) -> ssl.SSLContext:
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+def _subnets(record: Mapping[str, Any]) -> list[str]:
+    if "SubnetIds" in record:  # of a serverless cache
+        return list(record["SubnetIds"] or [])
+    groups = (each for each in _elasticache._subnet_groups.all_values())
+    found = (each["Subnets"] for each in groups if each["CacheSubnetGroupName"] == record.get("CacheSubnetGroupName"))
+    return [each["SubnetIdentifier"] for each in next(found, [])]
+
+
+def _places(members: Sequence[docker.DockerContainer]) -> list[tuple[str, int]]:
+    """Return where the members that run are reached."""
+    return [(member.container.spec.address, valkey.PORT) for member in members if member.status == "running"]
 
 
 class Shard:
@@ -66,15 +91,29 @@ class Shard:
     ) -> None:
         self._name, self._labels, self.password = name, labels, password
         tls = _tls if transit else None
-        self.writing, self.reading = Relay(valkey.PORT, tls), Relay(valkey.PORT, tls)
+        admits = parties.admission(self._party, valkey.PORT)
+        self.writing, self.reading = Relay(valkey.PORT, tls, admits), Relay(valkey.PORT, tls, admits)
         self._changing = threading.RLock()
         self._announced = self.writing.address if cluster else ""
+        self.fails_over = True
+        self._nodes: dict[str, dict[str, Any]] = {}
         self.members = [self._start("")]
         if cluster:
             valkey.ask(self.members[0].container.spec.address, password, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         self._lead()
         shards[self.members[0].id] = self
         _watch()
+
+    def _party(self) -> Party:
+        """Return whom security groups protect: the group, cluster or serverless cache that the labels name."""
+        scope = self._labels.get("account_id", ""), self._labels.get("region", "")
+        for records, label in _OWNERS.items():
+            if record := getattr(_elasticache, records).get_scoped(*scope, self._labels.get(label, "")):
+                ids = record.get("SecurityGroupIds") or [
+                    each["SecurityGroupId"] for each in record.get("SecurityGroups") or []
+                ]
+                return Party(f"cache {self._labels[label]}", tuple(ids), parties.blocks_of(_subnets(record)))
+        return Party("a cache")
 
     def _start(self, primary: str) -> docker.DockerContainer:
         """Start a server, as a replica if there is a primary, and wait until it answers."""
@@ -112,30 +151,78 @@ class Shard:
             self.members += [self._start(primary) for _ in range(count)]
             self._lead()
 
+    def describe(self, nodes: Sequence[dict[str, Any]], *, fails_over: bool) -> None:
+        """Keep the records of the members, given in their order, up to date.
+
+        Args:
+            nodes: As ElastiCache describes them.
+            fails_over: Whether a replica becomes the primary when that has died.
+        """
+        with self._changing:
+            self._nodes = {member.id: node for member, node in zip(self.members, nodes, strict=True)}
+            self.fails_over = fails_over
+            self._lead()
+
+    def _zone(self, member: docker.DockerContainer) -> str | None:
+        return self._nodes.get(member.id, {}).get("PreferredAvailabilityZone")
+
+    def lose(self, zone: str) -> int:
+        """Kill the members in a zone, and return how many those are."""
+        lost = [each for each in self.members if self._zone(each) == zone and each.status == "running"]
+        for member in lost:
+            member.container.send_signal(signal.SIGKILL)
+        return len(lost)
+
+    def fail_over(self) -> None:
+        """Kill the primary, so that a replica takes its place."""
+        self.members[0].container.send_signal(signal.SIGKILL)
+
     def _lead(self) -> None:
-        places = [(member.container.spec.address, valkey.PORT) for member in self.members]
-        self.writing.lead_to(places[:1])
-        self.reading.lead_to(places[1:] or places)
+        first, replicas = _places(self.members[:1]), _places(self.members[1:])
+        self.writing.lead_to(first)
+        self.reading.lead_to(replicas or first)
+        for index, member in enumerate(self.members):
+            if node := self._nodes.get(member.id):
+                node["CurrentRole"] = "replica" if index else "primary"
+                node["ReadEndpoint"] = {"Address": member.container.spec.address, "Port": valkey.PORT}
 
     def recover(self) -> None:
-        """Put a replica in the place of a primary that has died, and start what has died as a replica, without data."""
+        """Put a replica in the place of a primary that has died, and start what has died as a replica, without data.
+
+        What was in a zone that is lost starts when the zone is back.
+        """
         with self._changing:
             dead = [member for member in self.members if member.status == "exited"]
-            if not dead:
-                return
+            starting = [member for member in dead if not lost_zones.is_lost(self._zone(member))]
             living = [member for member in self.members if member not in dead]
-            if living and self.members[0] in dead:
+            primary_died = bool(dead) and self.members[0] in dead
+            promoting = primary_died and bool(living) and (self.fails_over or self.members[0] in starting)
+            if not starting and not promoting:
+                if dead:
+                    self._lead()
+                return
+            if promoting:
                 valkey.ask(living[0].container.spec.address, self.password, "REPLICAOF", "NO", "ONE")
                 for other in living[1:]:
                     address = living[0].container.spec.address
                     valkey.ask(other.container.spec.address, self.password, "REPLICAOF", address, str(valkey.PORT))
-            self.members = living
-            if living:
-                self._lead()
-            for member in dead:
-                member.remove()
-                self.members.append(self._start(living[0].container.spec.address if living else ""))
+            waiting = [member for member in dead if member not in starting]
+            # A primary that nobody replaces keeps its place.
+            self.members = [*living, *waiting] if promoting or not primary_died else [*waiting, *living]
             self._lead()
+            for member in starting:
+                self._start_in_place_of(member)
+            self._lead()
+
+    def _start_in_place_of(self, dead: docker.DockerContainer) -> None:
+        primary = next((each.container.spec.address for each in self.members if each.status == "running"), "")
+        dead.remove()
+        started = self._start(primary)
+        self._nodes[started.id] = self._nodes.pop(dead.id, {})
+        if primary:
+            self.members.append(started)
+        else:
+            self.members.insert(0, started)
 
     def end(self) -> None:
         """Remove the servers and the addresses."""

@@ -1,4 +1,4 @@
-"""RDS: a database server that has died is replaced, by a reader of its cluster when there is one.
+"""RDS: a database server that has died is replaced, by a reader of its cluster or a standby in another zone if it can.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHighAvailability.html
 """
@@ -7,16 +7,17 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.rds import servers
 
-__all__ = ["watch"]
+__all__ = ["fail_over", "watch"]
 
 _rds: Any = ministack.module(
     "services.rds",
@@ -30,6 +31,8 @@ _responses: Any = ministack.module("core.responses", "request_scope")
 
 _POLL_SECONDS = 0.2
 _logger = logging.getLogger(__name__)
+_waiting: set[str] = set()
+"""ARNs of the instances whose zone is lost, and that no other zone can have."""
 
 
 @once
@@ -51,40 +54,95 @@ def _watch() -> None:
 
 
 def _lost() -> Iterator[dict[str, Any]]:
-    """Yield the instances that should answer and whose server has ended."""
+    """Yield the instances whose server has ended, except those that wait for their zone."""
     ended = {container.id for container in servers.engine.all() if container.status == "exited"}
     for instance in list(_rds._instances.all_values()) if ended else []:
-        if instance.get("DBInstanceStatus") == "available" and instance.get("_docker_container_id") in ended:
+        waits = instance["DBInstanceArn"] in _waiting
+        if instance.get("_docker_container_id") not in ended:
+            _waiting.discard(instance["DBInstanceArn"])
+        elif not lost_zones.is_lost(instance["AvailabilityZone"]) if waits else _is_available(instance):
             yield instance
+
+
+def _is_available(instance: Mapping[str, Any]) -> bool:
+    return instance.get("DBInstanceStatus") == "available"
 
 
 def _recover(instance: dict[str, Any]) -> None:
     name = instance["DBInstanceIdentifier"]
     cluster = _rds._clusters.get(instance.get("DBClusterIdentifier") or "")
-    if cluster is None:
-        _start_again(instance)
+    readers = _readers(cluster) if cluster is not None and not instance.get("_pg_standby") else []
+    if readers:
+        client("rds").failover_db_cluster(
+            DBClusterIdentifier=cluster["DBClusterIdentifier"], TargetDBInstanceIdentifier=readers[0]
+        )
+    elif lost_zones.is_lost(instance["AvailabilityZone"]) and not _move(instance):
+        _wait_for_zone(instance)
     elif instance.get("_pg_standby"):
         instance["DBInstanceStatus"] = "rebooting"
         _rds._sync_cluster_endpoints(cluster)
         _rds._revive_pg_reader(name, instance, cluster)
-    elif readers := _readers(cluster):
-        client("rds").failover_db_cluster(
-            DBClusterIdentifier=cluster["DBClusterIdentifier"], TargetDBInstanceIdentifier=readers[0]
-        )
     else:
         _start_again(instance)
+
+
+def _move(instance: dict[str, Any]) -> bool:
+    """Give a Multi-AZ instance the zone of its standby, if that is there."""
+    standby = instance.get("SecondaryAvailabilityZone")
+    if not instance.get("MultiAZ") or not standby or lost_zones.is_lost(standby):
+        return False
+    instance["AvailabilityZone"], instance["SecondaryAvailabilityZone"] = standby, instance["AvailabilityZone"]
+    return True
+
+
+def _wait_for_zone(instance: dict[str, Any]) -> None:
+    _waiting.add(instance["DBInstanceArn"])
+    instance["DBInstanceStatus"] = "rebooting"
+    if cluster := _rds._clusters.get(instance.get("DBClusterIdentifier") or ""):
+        _rds._sync_cluster_endpoints(cluster)
+
+
+def fail_over(instance: dict[str, Any]) -> None:
+    """Let the standby of a Multi-AZ instance take over: it has the same data, and gets the same address."""
+    if _move(instance):
+        servers.engine.containers.get(instance["_docker_container_id"]).container.send_signal(signal.SIGKILL)
+
+
+@patch("ministack.services.rds:_revive_pg_reader")
+def _revive(original: Callable[..., bool], name: str, instance: dict[str, Any], cluster: dict[str, Any]) -> bool:
+    """Leave a reader that a failover makes of the former writer where it is, when its zone is lost."""
+    if not lost_zones.is_lost(instance["AvailabilityZone"]):
+        return original(name, instance, cluster)
+    instance["DBInstanceStatus"] = "available"  # what the failover waits for
+    return True
+
+
+@patch("ministack.services.rds:_reclone_old_pg_writer")
+def _reclone(original: Callable[..., bool], cluster: dict[str, Any], instance: dict[str, Any], old: Any) -> bool:
+    recloned = original(cluster, instance, old)
+    if lost_zones.is_lost(instance["AvailabilityZone"]):
+        _wait_for_zone(instance)
+    return recloned
 
 
 def _readers(cluster: Mapping[str, Any]) -> list[str]:
     """Return the readers that can become the writer, in the order of their priority."""
     members = _rds._cluster_member_instances(cluster)
-    able = [each for each in members if each.get("_pg_standby") and each["DBInstanceStatus"] == "available"]
+    running = {container.id for container in servers.engine.all() if container.status == "running"}
+    able = [
+        each
+        for each in members
+        if each.get("_pg_standby") and _is_available(each) and each.get("_docker_container_id") in running
+    ]
     return [str(each["DBInstanceIdentifier"]) for each in sorted(able, key=lambda each: each.get("PromotionTier", 1))]
 
 
-def _start_again(instance: Mapping[str, Any]) -> None:
+def _start_again(instance: dict[str, Any]) -> None:
     """Start the same server with its data, as PostgreSQL recovers from a crash."""
     servers.engine.containers.get(instance["_docker_container_id"]).start()
+    if instance["DBInstanceArn"] in _waiting:
+        _waiting.discard(instance["DBInstanceArn"])
+        instance["DBInstanceStatus"] = "available"
 
 
 @route("POST", "databases/kill")

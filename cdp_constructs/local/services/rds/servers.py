@@ -62,6 +62,11 @@ def _write(home: Path, user: int | None, **files: str) -> None:
             os.chown(file, user, user)
 
 
+def _give_back(gone: docker.DockerContainer) -> None:
+    endpoints.close(gone.container.spec.address)
+    addresses.give_back(gone.container.spec.address)
+
+
 @patch("ministack.services.rds:_run_rds_container")
 def _run(
     _original: Any,
@@ -101,9 +106,10 @@ def _run(
     names = [each for each in tls_names if each]
     cluster = labels.get("cluster_id")
     shared = endpoints.addresses_of(_rds._clusters[cluster]["DBClusterArn"]) if cluster else []
-    certificate, key = _rds._pg_server_material(names, [address, *shared, *tls_ips])
+    relay = endpoints.relay_to(address, labels)
+    certificate, key = _rds._pg_server_material(names, [address, relay.address, *shared, *tls_ips])
     _write(container.home, user, server_crt=certificate, server_key=key, password=given["POSTGRES_PASSWORD"])
-    started = engine.add(container, name, lambda gone: addresses.give_back(gone.container.spec.address))
+    started = engine.add(container, name, _give_back)
     try:
         started.start()
     except BaseException:

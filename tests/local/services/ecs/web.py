@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def template(tag: str, **service: Any) -> dict[str, Any]:
         "Name": "web",
         "Image": _image(tag),
         "Essential": True,
-        "PortMappings": [{"ContainerPort": 8080}],
+        "PortMappings": [{"ContainerPort": 8080, "Name": "http"}],
         "Secrets": [{"Name": "TOKEN", "ValueFrom": {"Fn::Sub": "${Secret}:token::"}}],
         "LogConfiguration": {"LogDriver": "awslogs", "Options": log},
         "StopTimeout": 5,
@@ -135,8 +135,10 @@ def template(tag: str, **service: Any) -> dict[str, Any]:
 class Web:
     """The deployed system."""
 
-    def __init__(self, cloud: LocalCloud, folder: Path) -> None:
+    def __init__(self, cloud: LocalCloud, folder: Path, more: Mapping[str, Any] | None = None) -> None:
+        """`more` has what the template has beside its own: Resources, Outputs, and properties of Task and Container."""
         self.cloud = cloud
+        self._more = more or {}
         self._folder = folder
         self._writer = AssemblyWriter(folder / "cdk.out")
         self.outputs: dict[str, str] = {}
@@ -152,7 +154,13 @@ class Web:
         place = {"repositoryName": REPOSITORY, "imageTag": version, "region": REGION}
         image = {"displayName": "Web/Image", "source": {"directory": context.name}, "destinations": {"here": place}}
         environment = f"aws://unknown-account/{REGION}"
-        self._writer.stack(STACK, template(version, **service), docker_images={version: image}, environment=environment)
+        described = template(version, **service)
+        described["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0].update(self._more.get("Container", {}))
+        for section in ("Resources", "Outputs"):
+            described[section].update(self._more.get(section, {}))
+        described["Resources"]["Task"]["Properties"].update(self._more.get("Task", {}))
+        described["Resources"]["Service"]["DependsOn"] = self._more.get("DependsOn", "Listener")
+        self._writer.stack(STACK, described, docker_images={version: image}, environment=environment)
         deployment = self.cloud.deploy(self._writer.folder)
         self.outputs = dict(deployment.outputs[STACK])
         return deployment

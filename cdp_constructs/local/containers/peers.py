@@ -1,0 +1,70 @@
+"""Which process of this machine has the other end of a connection, as proc(5) tells it."""
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["lineage", "process_of"]
+
+_PROC = Path("/proc")
+_MAPPED = "0000000000000000FFFF0000"
+"""What the address of a socket of IPv6 begins with there when it speaks IPv4."""
+
+
+def process_of(address: str, port: int) -> int | None:
+    """Return the id of the process with the socket at an address; None when that cannot be seen."""
+    found = _socket_at(address, port)
+    if found is None:
+        return None
+    inode, user = found
+    link = f"socket:[{inode}]"
+    others = (int(each.name) for each in _PROC.iterdir() if each.name.isdigit())
+    for process in (os.getpid(), *others):
+        if _belongs_to(process, user) and _has(process, link):
+            return process
+    return None
+
+
+def _socket_at(address: str, port: int) -> tuple[str, int] | None:
+    """Return the inode and the user of a connected socket."""
+    [number] = struct.unpack("=I", socket.inet_aton(address))
+    wanted = f"{number:08X}:{port:04X}"
+    for name, at in (("tcp", wanted), ("tcp6", _MAPPED + wanted)):
+        with contextlib.suppress(OSError), (_PROC / "net" / name).open() as table:
+            for line in table:
+                if f" {at} " in line and line.split()[1] == at:
+                    fields = line.split()
+                    return fields[9], int(fields[7])
+    return None
+
+
+def _belongs_to(process: int, user: int) -> bool:
+    # Root may have changed its user since it connected; its processes are looked at in any case.
+    with contextlib.suppress(OSError):
+        return (_PROC / str(process)).stat().st_uid in {user, 0}
+    return False
+
+
+def _has(process: int, link: str) -> bool:
+    try:
+        descriptors = list((_PROC / str(process) / "fd").iterdir())
+    except OSError:  # of another user, or it has ended
+        return False
+    for each in descriptors:
+        with contextlib.suppress(OSError):
+            if str(each.readlink()) == link:
+                return True
+    return False
+
+
+def lineage(process: int) -> Iterator[int]:
+    """Yield the process and those that it comes from, the nearest first."""
+    while process > 1:
+        yield process
+        try:
+            process = int((_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return
