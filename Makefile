@@ -76,10 +76,13 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
 	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
 	$(call server_pins,servers) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/servers.txt
+	cd $(SERVER_PINS)/node/v2 && $(NODE_LOCK)
+	cd $(SERVER_PINS)/node/v3 && $(NODE_LOCK)
 	printf 'cyclonedx-bom\npip-audit\n' | $(SERVER_LOCK) --upgrade -o $(SUPPLY_CHAIN_LOCK)
 
 # What `cdp local install` installs: an extra of this project, without the project and its client part.
 SERVER_PINS := cdp_constructs/local/process/pins
+NODE_LOCK = "$(CURDIR)/$(BIN)/npm" update --package-lock-only --omit-lockfile-registry-resolved --silent
 SERVER_LOCK = $(BIN)/uv pip compile --quiet - --universal --python-version 3.11 --constraint requirements/dev.lock \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate
 define server_pins
@@ -113,13 +116,13 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the em
 	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-SERVER_TESTS := tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache rds)
+SERVER_TESTS := tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache lambda_/node rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-test-servers: $(INSTALLED) ## containers, databases and caches of the embedded cloud (PYTEST_ARGS as for test)
+test-servers: $(INSTALLED) ## containers, databases, caches and the AWS SDK for Node.js of the embedded cloud (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.

@@ -1,5 +1,6 @@
 """Deploys the stacks of a cloud assembly in dependency order, independent ones in parallel."""
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -32,6 +33,12 @@ Progress: TypeAlias = Callable[[str, str], None]
 
 _STACKS_AT_ONCE = 4
 """MiniStack provisions on one core; more threads than this only wait for each other."""
+
+
+_OF_CDK = re.compile(
+    r"CustomResourceProviderHandler|^AWS679f53fac002430cb0da5b7982bd2287|^LogRetentionaae0aa3c5b4d4f87"
+)
+"""Logical ids of functions whose work the embedded cloud does itself."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,17 @@ class Deployment:
             for stack in stacks
             for resource in stack.resources
             if (label := _label_of(clients, stack, resource)) is not None
+        )
+
+    @property
+    def has_node_functions(self) -> bool:
+        """Whether a function runs on Node.js, those left out that the CDK adds for resources of its own."""
+        return any(
+            resource.get("Type") == "AWS::Lambda::Function"
+            and str(resource.get("Properties", {}).get("Runtime", "nodejs")).startswith("nodejs")
+            and _OF_CDK.search(logical_id) is None
+            for stack in self.stacks
+            for logical_id, resource in stack.artifact.template().get("Resources", {}).items()
         )
 
     def destroy(self) -> None:
