@@ -35,6 +35,7 @@ _STACKS_AT_ONCE = 4
 """MiniStack provisions on one core; more threads than this only wait for each other."""
 
 
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _OF_CDK = re.compile(
     r"CustomResourceProviderHandler|^AWS679f53fac002430cb0da5b7982bd2287|^LogRetentionaae0aa3c5b4d4f87"
 )
@@ -137,7 +138,17 @@ def _is_legacy(parameter: tuple[str, Mapping[str, str]]) -> bool:
     return name.startswith("AssetParameters") and "Default" not in definition
 
 
+def _refuse_accounts(stacks: Sequence[StackArtifact]) -> None:
+    wrong = [f"{stack.label} names {stack.account!r}" for stack in stacks if _ACCOUNT.fullmatch(stack.account) is None]
+    if wrong:
+        raise DeploymentError(
+            f"an account has 12 digits, and the stack {', '.join(wrong)}; give the stack's `env` another account, or "
+            "none, and synthesise again"
+        )
+
+
 def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
+    _refuse_accounts(stacks)
     _refuse_legacy_assets(stacks)
     images.refuse_unknown(stacks)
     unknown = [

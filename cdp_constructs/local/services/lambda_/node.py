@@ -1,8 +1,8 @@
 """Lambda: what functions on Node.js can import beside their own code and layers.
 
-Lambda's runtimes bring the AWS SDK for JavaScript: version 3 from Node.js 18 on, version 2 before. Here it is a download
-that the user asks for once. It is linked above the folder of the function's code, where `require` and `import` look
-last, so that what a function or a layer includes comes first.
+Lambda's runtimes bring the AWS SDK for JavaScript: version 3 from Node.js 18 on, version 2 before. Here it is a
+download that the user asks for once. It is linked above the folder of the function's code, where `require` and `import`
+look last, so that what a function or a layer includes comes first.
 """
 
 import os
