@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules synth review lint format types docs bench bench-chat test-options test-files foreign conformance test-properties test-anywhere clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -160,6 +160,14 @@ test-options: $(INSTALLED) ## each option of each construct gets every wrong val
 
 test-files: $(INSTALLED) chromium ## files of public projects through the upload check and the thumbnails: make test-files CORPORA=/path/to/clones
 	$(BIN)/python -m tools.public_files "$(CORPORA)" --chromium $(CHROMIUM) $(if $(WRITE),--write)
+
+foreign: $(INSTALLED) ## cloud assemblies of a local clone on the embedded cloud: make foreign CLONE=/path COUNT=100 (WRITE=name for the page)
+	$(BIN)/cdp local install-node-sdk
+	$(BIN)/python -m tools.foreign "$(CLONE)" --count $(or $(COUNT),100) $(if $(WRITE),--write "$(WRITE)") $(FOREIGN_ARGS)
+
+conformance: $(INSTALLED) ## the assertions of the CDK's integration tests on the embedded cloud: make conformance CLONE=/path COUNT=100
+	$(BIN)/cdp local install-node-sdk
+	$(BIN)/python -m tools.foreign "$(CLONE)" --assertions --count $(or $(COUNT),100) $(FOREIGN_ARGS)
 
 test-properties: $(INSTALLED) ## handlers against what strangers send: ten times the examples of test (PYTEST_ARGS as for test)
 	PROPERTY_EXAMPLES=5 $(BIN)/python -m pytest tests/properties -n auto --maxprocesses 4 --dist load $(PYTEST_ARGS)
