@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -78,10 +78,13 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 	$(call server_pins,servers) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/servers.txt
 	$(BIN)/uv pip compile --quiet stacks/dojo/app/requirements.in --universal --python-version 3.11 --constraint requirements/dev.lock --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o stacks/dojo/app/requirements.txt
+	cd $(SERVER_PINS)/node/v2 && $(NODE_LOCK)
+	cd $(SERVER_PINS)/node/v3 && $(NODE_LOCK)
 	printf 'cyclonedx-bom\npip-audit\n' | $(SERVER_LOCK) --upgrade -o $(SUPPLY_CHAIN_LOCK)
 
 # What `cdp local install` installs: an extra of this project, without the project and its client part.
 SERVER_PINS := cdp_constructs/local/process/pins
+NODE_LOCK = "$(CURDIR)/$(BIN)/npm" update --package-lock-only --omit-lockfile-registry-resolved --silent
 SERVER_LOCK = $(BIN)/uv pip compile --quiet - --universal --python-version 3.11 --constraint requirements/dev.lock \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate
 define server_pins
@@ -115,13 +118,13 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the em
 	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-SERVER_TESTS := tests/stacks/dojo/app tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 rds)
+SERVER_TESTS := tests/stacks/dojo/app tests/local/containers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-test-servers: $(INSTALLED) ## containers, load balancers, databases and caches of the embedded cloud (PYTEST_ARGS as for test)
+test-servers: $(INSTALLED) ## containers, load balancers, databases, caches and the AWS SDK for Node.js of the embedded cloud (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.
@@ -159,6 +162,14 @@ test-options: $(INSTALLED) ## each option of each construct gets every wrong val
 
 test-files: $(INSTALLED) chromium ## files of public projects through the upload check and the thumbnails: make test-files CORPORA=/path/to/clones
 	$(BIN)/python -m tools.public_files "$(CORPORA)" --chromium $(CHROMIUM) $(if $(WRITE),--write)
+
+foreign: $(INSTALLED) ## cloud assemblies of a local clone on the embedded cloud: make foreign CLONE=/path COUNT=100 (WRITE=name for the page)
+	$(BIN)/cdp local install-node-sdk
+	$(BIN)/python -m tools.foreign "$(CLONE)" --count $(or $(COUNT),100) $(if $(WRITE),--write "$(WRITE)") $(FOREIGN_ARGS)
+
+conformance: $(INSTALLED) ## the assertions of the CDK's integration tests on the embedded cloud: make conformance CLONE=/path COUNT=100
+	$(BIN)/cdp local install-node-sdk
+	$(BIN)/python -m tools.foreign "$(CLONE)" --assertions --count $(or $(COUNT),100) $(FOREIGN_ARGS)
 
 test-properties: $(INSTALLED) ## handlers against what strangers send: ten times the examples of test (PYTEST_ARGS as for test)
 	PROPERTY_EXAMPLES=5 $(BIN)/python -m pytest tests/properties -n auto --maxprocesses 4 --dist load $(PYTEST_ARGS)

@@ -28,41 +28,41 @@ class Endpoint:
     url: str
 
 
-def _http_or_websocket_api(cloud: LocalCloud, api_id: str, region: str) -> Iterator[tuple[str, str]]:
-    api = cloud.client("apigatewayv2", region=region)
+def _http_or_websocket_api(cloud: LocalCloud, api_id: str, region: str, account: str) -> Iterator[tuple[str, str]]:
+    api = cloud.client("apigatewayv2", region=region, account=account)
     is_websocket = api.get_api(ApiId=api_id)["ProtocolType"] == "WEBSOCKET"
     for stage in api.get_stages(ApiId=api_id)["Items"]:
         url = f"{cloud.endpoint}/_aws/execute-api/{api_id}/{stage['StageName']}"
         yield ("WebSocket API", url.replace("http://", "ws://")) if is_websocket else ("HTTP API", url)
 
 
-def _rest_api(cloud: LocalCloud, api_id: str, region: str) -> Iterator[tuple[str, str]]:
-    for stage in cloud.client("apigateway", region=region).get_stages(restApiId=api_id)["item"]:
+def _rest_api(cloud: LocalCloud, api_id: str, region: str, account: str) -> Iterator[tuple[str, str]]:
+    for stage in cloud.client("apigateway", region=region, account=account).get_stages(restApiId=api_id)["item"]:
         yield "REST API", f"{cloud.endpoint}/_aws/execute-api/{api_id}/{stage['stageName']}"
 
 
-def _distribution(cloud: LocalCloud, distribution_id: str, region: str) -> Iterator[tuple[str, str]]:
-    found = cloud.client("cloudfront", region=region).get_distribution(Id=distribution_id)
+def _distribution(cloud: LocalCloud, distribution_id: str, region: str, account: str) -> Iterator[tuple[str, str]]:
+    found = cloud.client("cloudfront", region=region, account=account).get_distribution(Id=distribution_id)
     domain = found["Distribution"]["DomainName"]
     yield "CloudFront distribution", cloud.distribution_url(domain)
     yield "the same, for a browser", cloud.browser_url(f"https://{domain}")
 
 
-def _function_url(cloud: LocalCloud, function: str, region: str) -> Iterator[tuple[str, str]]:
-    found = cloud.client("lambda", region=region).get_function_url_config(FunctionName=function)
+def _function_url(cloud: LocalCloud, function: str, region: str, account: str) -> Iterator[tuple[str, str]]:
+    found = cloud.client("lambda", region=region, account=account).get_function_url_config(FunctionName=function)
     url_id = (urlsplit(found["FunctionUrl"]).hostname or "").split(".")[0]
     yield "function URL", f"{cloud.endpoint}/_aws/lambda-url/{url_id}"
 
 
-def _listener(cloud: LocalCloud, listener: str, region: str) -> Iterator[tuple[str, str]]:
-    elbv2 = cloud.client("elbv2", region=region)
+def _listener(cloud: LocalCloud, listener: str, region: str, account: str) -> Iterator[tuple[str, str]]:
+    elbv2 = cloud.client("elbv2", region=region, account=account)
     [found] = elbv2.describe_listeners(ListenerArns=[listener])["Listeners"]
     [balancer] = elbv2.describe_load_balancers(LoadBalancerArns=[found["LoadBalancerArn"]])["LoadBalancers"]
     if balancer["Scheme"] != "internal":
         yield "listener", cloud.listener_url(listener)
 
 
-_KINDS: Mapping[str, Callable[[LocalCloud, str, str], Iterator[tuple[str, str]]]] = MappingProxyType(
+_KINDS: Mapping[str, Callable[[LocalCloud, str, str, str], Iterator[tuple[str, str]]]] = MappingProxyType(
     {
         "AWS::ApiGatewayV2::Api": _http_or_websocket_api,
         "AWS::ApiGateway::RestApi": _rest_api,
@@ -80,5 +80,7 @@ def endpoints(cloud: LocalCloud, deployment: Deployment) -> tuple[Endpoint, ...]
         for stack in deployment.stacks
         for resource in stack.resources
         if resource.resource_type in _KINDS
-        for kind, url in _KINDS[resource.resource_type](cloud, resource.physical_id, stack.artifact.region)
+        for kind, url in _KINDS[resource.resource_type](
+            cloud, resource.physical_id, stack.artifact.region, stack.artifact.account
+        )
     )

@@ -17,7 +17,7 @@ from cdp_constructs.cli.endpoints import endpoints
 from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.deployment.deployer import Deployment
 from cdp_constructs.local.errors import DeploymentError, InstallError, LocalCloudError, StartError
-from cdp_constructs.local.process import environments, installation, kept, launcher
+from cdp_constructs.local.process import environments, installation, kept, launcher, node_sdk
 
 __all__ = ["ExitCode", "local"]
 
@@ -155,6 +155,11 @@ def up(
             report.print_json(report.success(cloud, deployment, addresses, is_kept=not held))
         else:
             report.print_tables(Console(), cloud, deployment, addresses)
+        if deployment.has_node_functions and not node_sdk.is_installed():
+            _log.print(
+                "Functions on Node.js find no AWS SDK that they do not include; "
+                f"`{node_sdk.COMMAND}` downloads once what Lambda's runtimes have."
+            )
         if held:
             _hold()
         else:
@@ -184,6 +189,26 @@ def install(
         names = sorted(installation.installed_extras(folder) or ())
         if as_json:
             report.print_json({"folder": str(folder), "extras": names, "changed": changed})
+        _log.print(f"{'installed' if changed else 'already there'}: {folder}", soft_wrap=True, markup=False)
+
+
+@local.command(epilog="Exit codes: 0 done, or it was there, 4 npm could not download it.")
+def install_node_sdk(
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Download it again although it is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> None:
+    """Download the AWS SDK for JavaScript that Lambda's Node.js runtimes bring, once per user and version.
+
+    Functions on Node.js find it without a restart of the embedded cloud. npm downloads it: version 3 for the services
+    of the embedded cloud, and version 2 for runtimes up to Node.js 16.
+    """
+    with _explained(as_json=as_json):
+        folder = node_sdk.sdk_folder()
+        with _log.status(f"downloading into {folder}"):
+            changed = node_sdk.install(force=force)
+        if as_json:
+            report.print_json({"folder": str(folder), "changed": changed})
         _log.print(f"{'installed' if changed else 'already there'}: {folder}", soft_wrap=True, markup=False)
 
 

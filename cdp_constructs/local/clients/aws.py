@@ -65,7 +65,7 @@ class Clients:
             identity = (service, region, (key, secret, token))
             if identity not in self._made:
                 make: Any = self._session.client  # its stubs want the service as a literal
-                self._made[identity] = make(
+                made = make(
                     service,
                     region_name=region,
                     endpoint_url=self._endpoint,
@@ -74,6 +74,9 @@ class Clients:
                     aws_session_token=token,
                     config=_config(service),
                 )
+                # Its classes of errors are made at their first use: two threads would catch different ones.
+                _ = made.exceptions
+                self._made[identity] = made
             return self._made[identity]
 
 

@@ -78,6 +78,8 @@ _EXECUTED_IN_PART = {
     "of managed rule groups a few rules match one known pattern each; labels, SQL injection and cross-site scripting "
     "match nothing; CAPTCHA and challenges count": "WAFv2::RuleGroup WAFv2::WebACL",
     "only user pools and stages of REST APIs are protected": "WAFv2::WebACLAssociation",
+    "queues, Kinesis and DynamoDB streams are read; functions and state machines enrich; targets are functions, state "
+    "machines, queues, topics, event buses, Kinesis and Firehose streams, and log groups": "Pipes::Pipe",
 }
 
 _CONTROL_PLANE_ONLY = {
@@ -100,12 +102,13 @@ _CONTROL_PLANE_ONLY = {
     ),
     "the instance is described, but no machine runs behind it": "EC2::Instance",
     _NO_NETWORK: (
-        "EC2::CustomerGateway EC2::DHCPOptions EC2::EIP EC2::EIPAssociation EC2::EgressOnlyInternetGateway "
-        "EC2::InternetGateway EC2::KeyPair EC2::NatGateway EC2::NetworkAcl EC2::NetworkAclEntry EC2::NetworkInterface "
-        "EC2::PlacementGroup EC2::PrefixList EC2::Route EC2::RouteTable EC2::SecurityGroup EC2::SecurityGroupEgress "
-        "EC2::SecurityGroupIngress EC2::Subnet EC2::SubnetRouteTableAssociation EC2::VPC "
+        "EC2::CustomerGateway EC2::DHCPOptions EC2::EgressOnlyInternetGateway EC2::EIP EC2::EIPAssociation "
+        "EC2::InternetGateway EC2::IPAMPool EC2::IPAMPoolCidr EC2::KeyPair EC2::NatGateway EC2::NetworkAcl "
+        "EC2::NetworkAclEntry EC2::NetworkInterface EC2::PlacementGroup EC2::PrefixList EC2::Route "
+        "EC2::RouteTable EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress EC2::Subnet "
+        "EC2::SubnetRouteTableAssociation EC2::Volume EC2::VolumeAttachment EC2::VPC EC2::VPCCidrBlock "
         "EC2::VPCDHCPOptionsAssociation EC2::VPCEndpoint EC2::VPCGatewayAttachment EC2::VPCPeeringConnection "
-        "EC2::VPNConnection EC2::VPNGateway EC2::Volume EC2::VolumeAttachment"
+        "EC2::VPNConnection EC2::VPNGateway"
     ),
     "there is no traffic to log": "EC2::FlowLog",
     "described, but nothing can be stored in it": "EFS::FileSystem EFS::MountTarget EFS::AccessPoint",
@@ -127,7 +130,6 @@ _CONTROL_PLANE_ONLY = {
         "SES::EmailIdentity SES::ConfigurationSet SES::ConfigurationSetEventDestination"
     ),
     "stored; no mail arrives in the embedded cloud": "SES::ReceiptRule SES::ReceiptRuleSet",
-    "only DynamoDB streams are read, and only SNS and Step Functions are reached": "Pipes::Pipe",
     "jobs run as plain Python without Spark, and crawlers find nothing": (
         "Glue::Job Glue::Crawler Glue::Trigger Glue::Connection"
     ),

@@ -1,5 +1,6 @@
 """Deploys the stacks of a cloud assembly in dependency order, independent ones in parallel."""
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -33,6 +34,13 @@ Progress: TypeAlias = Callable[[str, str], None]
 
 _STACKS_AT_ONCE = 4
 """MiniStack provisions on one core; more threads than this only wait for each other."""
+
+
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_OF_CDK = re.compile(
+    r"CustomResourceProviderHandler|^AWS679f53fac002430cb0da5b7982bd2287|^LogRetentionaae0aa3c5b4d4f87"
+)
+"""Logical ids of functions whose work the embedded cloud does itself."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,17 @@ class Deployment:
             if (label := alarms.get(resource.logical_id) or _label_of(clients, stack, resource)) is not None
         )
 
+    @property
+    def has_node_functions(self) -> bool:
+        """Whether a function runs on Node.js, those left out that the CDK adds for resources of its own."""
+        return any(
+            resource.get("Type") == "AWS::Lambda::Function"
+            and str(resource.get("Properties", {}).get("Runtime", "nodejs")).startswith("nodejs")
+            and _OF_CDK.search(logical_id) is None
+            for stack in self.stacks
+            for logical_id, resource in stack.artifact.template().get("Resources", {}).items()
+        )
+
     def destroy(self) -> None:
         """Delete the stacks, the last deployed first. Resources that are to be retained stay.
 
@@ -131,7 +150,17 @@ def _is_legacy(parameter: tuple[str, Mapping[str, str]]) -> bool:
     return name.startswith("AssetParameters") and "Default" not in definition
 
 
+def _refuse_accounts(stacks: Sequence[StackArtifact]) -> None:
+    wrong = [f"{stack.label} names {stack.account!r}" for stack in stacks if _ACCOUNT.fullmatch(stack.account) is None]
+    if wrong:
+        raise DeploymentError(
+            f"an account has 12 digits, and the stack {', '.join(wrong)}; give the stack's `env` another account, or "
+            "none, and synthesise again"
+        )
+
+
 def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
+    _refuse_accounts(stacks)
     _refuse_legacy_assets(stacks)
     images.refuse_unknown(stacks)
     unknown = [

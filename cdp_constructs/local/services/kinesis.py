@@ -1,14 +1,19 @@
-"""Kinesis Data Streams: consumers and policies of streams, and an expiry that costs nothing while nothing expires."""
+"""Kinesis Data Streams: consumers and policies of streams, permission to read, an expiry that costs nothing."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
 
 __all__ = ["RESOURCE_TYPES"]
+
+_kinesis: Any = ministack.module("services.kinesis", "_shard_iterators")
 
 _HOUR = 3600
 
@@ -52,3 +57,17 @@ def _expire(original: Callable[[Mapping[str, Any]], None], stream: Mapping[str, 
     oldest = (shard["records"][0] for shard in stream["shards"].values() if shard["records"])
     if any(record["ApproximateArrivalTimestamp"] < cutoff for record in oldest):
         original(stream)
+
+
+@resource_of("kinesis")
+def _stream_of_iterator(known: Callable[[bytes], str], request: Request) -> str:
+    """Name the stream that an iterator is of, which is all that many readers send."""
+    resource = known(request.body)
+    if resource != "*":
+        return resource
+    try:
+        iterator = json.loads(request.body).get("ShardIterator")
+    except (AttributeError, ValueError):  # refused by the service
+        return resource
+    state = _kinesis._shard_iterators.get_scoped(request.account, request.region, iterator, None)
+    return f"arn:aws:kinesis:{request.region}:{request.account}:stream/{state['stream']}" if state else resource

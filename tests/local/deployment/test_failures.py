@@ -7,7 +7,7 @@ import pytest
 
 from cdp_constructs.local import DeploymentError, LocalCloud, LocalCloudError
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
-from tests.local.resources import role
+from tests.local.resources import arn, function, role
 
 
 def _status(cloud: LocalCloud, stack: str, region: str = "us-east-1") -> str | None:
@@ -175,3 +175,17 @@ def test_a_stack_that_another_one_uses_is_not_deleted(
     cloud.deploy(writer.folder, stacks=[importer])
     with pytest.raises(DeploymentError, match=f"{exporter} was refused in us-east-1: .*{importer}"):
         deployment.destroy()
+
+
+def test_a_custom_resource_whose_function_fails_is_told_at_once(
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
+) -> None:
+    code = "def handler(event, context):\n    raise ValueError('boom')"
+    resources = {
+        "Role": role(),
+        "Function": function(code, "Role"),
+        "Resource": {"Type": "Custom::Broken", "Properties": {"ServiceToken": arn("Function")}},
+    }
+    writer.stack(name("throws"), template(resources))
+    with pytest.raises(DeploymentError, match="failed before it answered: ValueError: boom"):
+        cloud.deploy(writer.folder)

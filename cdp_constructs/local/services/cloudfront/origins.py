@@ -1,4 +1,4 @@
-"""CloudFront: origins in this cloud (buckets, and APIs by either name), and failover in origin groups."""
+"""CloudFront: origins in this cloud (buckets, their websites, APIs, function URLs), and failover in origin groups."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.cloudfront import function_urls, websites
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
 _app: Any = ministack.module("app", "_handle_execute_api_request", "_resolve_custom_domain_request")
@@ -163,6 +164,12 @@ async def _fetch_from_one(
         api_id, stage, rest = mapped
         path = f"/{stage}{rest}"
         return await _from_api(api_id, origin, method, path, query, headers, body, address, forwarded_for)
+    if bucket := websites.bucket_of(origin["domain_name"]):
+        return await websites.from_website(bucket, origin, method, path, headers, address, forwarded_for)
+    if function_urls.is_signed(origin, headers):
+        return await function_urls.from_function_url(
+            origin, method, path, query, headers, body, address, forwarded_for, distribution_arn
+        )
     return await fetch(origin, method, uri, query, headers, body, is_https, address, forwarded_for, distribution_arn)
 
 

@@ -137,11 +137,8 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
 
 # Security groups of interface endpoints ask for these attributes, among others.
 @after("AWS::EC2::VPC")
-def _complete_vpc(vpc_id: str, properties: Properties, attributes: Attributes) -> None:
+def _complete_vpc(vpc_id: str, _properties: Properties, attributes: Attributes) -> None:
     attributes.setdefault("VpcId", vpc_id)
-    attributes.setdefault("CidrBlock", properties.get("CidrBlock", ""))
-    attributes.setdefault("CidrBlockAssociations", [])
-    attributes.setdefault("Ipv6CidrBlocks", [])
 
 
 @after("AWS::EC2::Subnet")
@@ -149,4 +146,3 @@ def _complete_subnet(subnet_id: str, properties: Properties, attributes: Attribu
     attributes.setdefault("SubnetId", subnet_id)
     attributes.setdefault("VpcId", properties.get("VpcId", ""))
     attributes.setdefault("CidrBlock", properties.get("CidrBlock", ""))
-    attributes.setdefault("Ipv6CidrBlocks", [])

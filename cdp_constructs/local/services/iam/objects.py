@@ -1,7 +1,7 @@
 """IAM: a request to S3 is about the object of exactly its key, such as `/leading`, `a//b` or `folder/`.
 
 MiniStack leaves empty parts of a key out: a statement about `a/b` would be one about `a//b`, too, `folder/*` would not
-include `folder/`, and the key `/` would be taken for the bucket.
+include `folder/`, and the key `/` would be taken for the bucket. Nor does it know how the body of a request is signed.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,3 +49,18 @@ def _checks(
     shortened = _arn(bucket, _ANY_KEY)
     checks = original(method, _shortened(path), *more)
     return [(action, _arn(bucket, key) if arn == shortened else arn) for action, arn in checks]
+
+
+@patch("ministack.core.iam_actions:_s3_object_context")
+def _context(
+    original: Callable[..., dict[str, Any]],
+    action: str,
+    query: Mapping[str, Any],
+    path: str,
+    headers: Mapping[str, str],
+) -> dict[str, Any]:
+    """Add how the body of a request is signed, which policies may require; that of a presigned URL is not."""
+    presigned = "UNSIGNED-PAYLOAD" if "X-Amz-Signature" in query else None
+    signed = headers.get("x-amz-content-sha256", presigned)
+    context = original(action, query, path, headers)
+    return {**context, "s3:x-amz-content-sha256": signed} if signed else context

@@ -14,7 +14,7 @@ from cdp_constructs.local.kit.types import Properties
 from cdp_constructs.local.runners.forks import ForkRunner
 from cdp_constructs.local.runners.processes import ProcessRunner
 from cdp_constructs.local.runners.runner import Program, Running
-from cdp_constructs.local.services.lambda_ import layers, runtime, sandboxes
+from cdp_constructs.local.services.lambda_ import layers, node, runtime, sandboxes
 from cdp_constructs.local.services.lambda_.sandboxes import Sandbox
 
 _SCRIPT = "_worker"
@@ -34,6 +34,8 @@ _forks = {
 
 _sandbox: ContextVar[Sandbox] = ContextVar("_sandbox")
 """That of the function whose worker is started."""
+_runtime: ContextVar[str] = ContextVar("_runtime", default="")
+"""The runtime of that function."""
 
 
 @before("AWS::Lambda::Function")
@@ -47,9 +49,11 @@ def _prepare(properties: Properties) -> None:
 def _spawn(original: Callable[..., None], worker: Any, *arguments: Any, **options: Any) -> None:
     # arn:aws:lambda:<Region>:<account>:function:<name>[:<version>]
     token = _sandbox.set(sandboxes.sandbox(":".join(worker.config["FunctionArn"].split(":")[:7])))
+    runtime_token = _runtime.set(str(worker.config.get("Runtime", "")))
     try:
         original(worker, *arguments, **options)
     finally:
+        _runtime.reset(runtime_token)
         _sandbox.reset(token)
 
 
@@ -57,6 +61,7 @@ def _start(command: list[str], folder: Path, environment: dict[str, str], sandbo
     sandbox.let_read(Path(command[-1]).parent)
     interpreter, *arguments = command
     if interpreter != sys.executable:
+        node.link_sdk(folder, _runtime.get())
         return _processes.start(Program([runtime.node(), *arguments], folder, environment, sandbox.user))
     layer_folders = filter(None, environment.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
     forks = _forks[any(layers.is_powertools_folder(Path(layer)) for layer in layer_folders)]

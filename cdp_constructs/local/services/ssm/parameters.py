@@ -1,7 +1,8 @@
-"""Systems Manager: an operation on several parameters is authorised for each of them.
+"""Systems Manager: names that CloudFormation generates, and operations on several parameters.
 
-MiniStack treats `GetParameters` and `DeleteParameters` as requests on every resource, so only a policy with `*` would
-allow them.
+MiniStack puts the name of the stack first in a generated name, where a parameter's must not begin with `aws` or `ssm`.
+It treats `GetParameters` and `DeleteParameters` as requests on every resource, so only a policy with `*` would
+allow them; an operation is authorised for each parameter.
 """
 
 import json
@@ -9,7 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.resources import Request, resource_of
+from cdp_constructs.local.kit.sdk import generated_name
+from cdp_constructs.local.kit.types import Properties
 
 _SEPARATOR = " "  # no ARN of a parameter has one, and a message that names several stays readable
 
@@ -20,6 +24,13 @@ def _names(body: bytes) -> list[str]:
     except (AttributeError, ValueError):  # refused by the service
         return []
     return names if isinstance(names, list) else []
+
+
+@patch(handler("AWS::SSM::Parameter", "create"))
+def _create(original: Callable[..., Any], logical_id: str, properties: Properties, stack_name: str) -> Any:
+    if not properties.get("Name"):
+        properties = {**properties, "Name": generated_name("CFN", logical_id)}
+    return original(logical_id, properties, stack_name)
 
 
 @resource_of("ssm")
