@@ -29,6 +29,7 @@ MODULE_OF = {
     "PrivateCacheDistribution": "cdp_constructs.delivery.private_cache_distribution",
     "QueueConsumer": "cdp_constructs.messaging.queue_consumer",
     "RealtimeChannels": "cdp_constructs.realtime.realtime_channels",
+    "ServiceNetwork": "cdp_constructs.network.service_network",
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
     "SpeedLayer": "cdp_constructs.data.speed_layer",

@@ -142,6 +142,9 @@ MEANINGS: dict[str, Meaning] = {
     "signature_prefix": Meaning(("ä", "a\nb")),
     "delivery_pointer": Meaning(_POINTERS, tokens=False),
     "group_by": Meaning(_POINTERS, tokens=False),
+    # networks
+    "max_azs": Meaning((0, -1, 1, 5), tokens=False),
+    "eip_allocation_ids": Meaning(_lists(twice="eipalloc-1"), tokens=False),
     # AWS WAF
     "allowed_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),
     "blocked_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),
