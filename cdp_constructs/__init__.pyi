@@ -4,6 +4,15 @@ from cdp_constructs._version import __version__ as __version__
 from cdp_constructs.api.authorized_api import AuthorizedApi as AuthorizedApi
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool as SignInUserPool
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
+from cdp_constructs.compute.scale_out_service import ScaleOutService as ScaleOutService
+from cdp_constructs.compute.scale_up import ScaleUp as ScaleUp
+from cdp_constructs.compute.service_container import ServiceContainer as ServiceContainer
+from cdp_constructs.compute.service_front import ServiceFront as ServiceFront
+from cdp_constructs.compute.service_route import ServiceRoute as ServiceRoute
+from cdp_constructs.compute.service_scaling import ServiceScaling as ServiceScaling
+from cdp_constructs.compute.sizes import DatabaseCapacity as DatabaseCapacity
+from cdp_constructs.compute.sizes import TaskSize as TaskSize
+from cdp_constructs.compute.stamp import Stamp as Stamp
 from cdp_constructs.core.alarms import alarms_of as alarms_of
 from cdp_constructs.core.buckets import use_access_log_bucket as use_access_log_bucket
 from cdp_constructs.core.validation import InvalidOptionError as InvalidOptionError
@@ -34,6 +43,7 @@ from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout as SnsSqsFanout
 from cdp_constructs.messaging.vapid_keys import VapidKeys as VapidKeys
 from cdp_constructs.messaging.web_push import PUSH_SERVICES as PUSH_SERVICES
 from cdp_constructs.messaging.web_push import WebPush as WebPush
+from cdp_constructs.network.service_network import ServiceNetwork as ServiceNetwork
 from cdp_constructs.operations.alarm_topic import AlarmTopic as AlarmTopic
 from cdp_constructs.operations.alarm_topic import add_composite_alarm as add_composite_alarm
 from cdp_constructs.operations.alarm_topic import add_mail as add_mail

@@ -45,7 +45,15 @@ def test_importing_the_package_imports_no_cdk() -> None:
 
 
 # Not patterns, but values that several patterns take or return.
-VALUES = {"FanoutSubscriber", "QueueConsumer"}
+VALUES = {
+    "FanoutSubscriber",
+    "QueueConsumer",
+    "ServiceContainer",
+    "ServiceRoute",
+    "ServiceScaling",
+    "DatabaseCapacity",
+    "TaskSize",
+}
 PATTERNS = sorted(
     name for name, module in MODULE_OF.items() if not module.startswith("cdp_constructs.core") and name not in VALUES
 )
@@ -91,6 +99,8 @@ def composed_by(module: str) -> set[str]:
     """Return the patterns that a pattern is made of; those it may import."""
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
+        "cdp_constructs.compute.scale_out_service": {"cdp_constructs.compute.service_front"},
+        "cdp_constructs.compute.stamp": {"cdp_constructs.compute.service_front"},
         "cdp_constructs.data.speed_layer": {"cdp_constructs.iot.topics"},
         "cdp_constructs.delivery.direct_hosting": {"cdp_constructs.delivery.cache_distribution"},
         "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},

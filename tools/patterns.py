@@ -25,10 +25,12 @@ BEGIN, END = "<!-- patterns: begin, written by `make patterns` -->", "<!-- patte
 
 FAMILIES = {
     "api": "APIs and sign-in",
+    "compute": "Servers",
     "data": "Data",
     "delivery": "Content delivery",
     "iot": "Devices",
     "messaging": "Messaging",
+    "network": "Networks",
     "operations": "Operations",
     "realtime": "Live updates",
     "routing": "Routing between Regions",

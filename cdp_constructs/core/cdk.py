@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_rds as rds
     from aws_cdk import aws_redshiftserverless as redshiftserverless
     from aws_cdk import aws_route53 as route53
     from aws_cdk import aws_s3 as s3
@@ -46,6 +47,7 @@ __all__ = [
     "kms",
     "lambda_",
     "logs",
+    "rds",
     "redshiftserverless",
     "route53",
     "s3",

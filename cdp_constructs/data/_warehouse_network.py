@@ -2,12 +2,10 @@
 
 from aws_cdk import Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs.core.cdk import kms, logs
-from cdp_constructs.core.log_groups import add_log_group
-from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.flow_logs import add_flow_log
 from cdp_constructs.core.validation import InvalidOptionError
 
 _SUBNETS = "https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html"
@@ -34,15 +32,7 @@ def add_vpc(
         ],
         gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
     )
-    log_group = add_log_group(
-        scope, "FlowLogs", log_retention=log_retention, encryption_key=encryption_key, removal_policy=removal_policy
-    )
-    # The CDK's own role would trust flow logs of every account.
-    account = {"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
-    role = iam.Role(
-        scope, "FlowLogsRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions=account)
-    )
-    vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group, role))
+    add_flow_log(scope, vpc, encryption_key=encryption_key, log_retention=log_retention, removal_policy=removal_policy)
     return vpc
 
 

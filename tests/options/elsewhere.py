@@ -13,11 +13,13 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_rds as rds
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -73,11 +75,17 @@ _IMPORTED: Mapping[Any, Make] = {
     cloudwatch.Alarm: _of_another_stack(_alarm),
     dynamodb.ITable: _by_arn(dynamodb.Table.from_table_arn, "dynamodb", "table/t"),
     ec2.IVpc: _of_another_stack(lambda stack, name: ec2.Vpc(stack, name, max_azs=1, nat_gateways=0)),
+    ecs.ICluster: _by_arn(ecs.Cluster.from_cluster_arn, "ecs", "cluster/c"),
     firehose.IDeliveryStream: _by_arn(firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"),
     kinesis.IStream: _by_arn(kinesis.Stream.from_stream_arn, "kinesis", "stream/s"),
     kms.IKey: _by_arn(kms.Key.from_key_arn, "kms", "key/k"),
     lambda_.IFunction: _by_arn(lambda_.Function.from_function_arn, "lambda", "function:f"),
     lambda_.ILayerVersion: _by_arn(lambda_.LayerVersion.from_layer_version_arn, "lambda", "layer:l:1"),
+    rds.IDatabaseCluster: _of_another_stack(
+        lambda stack, name: rds.DatabaseCluster.from_database_cluster_attributes(
+            stack, name, cluster_identifier="given"
+        )
+    ),
     route53.IHostedZone: _of_another_stack(
         lambda stack, name: route53.HostedZone(stack, name, zone_name="example.com")
     ),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
@@ -23,9 +24,13 @@ from cdp_constructs import (
     DirectHosting,
     PrivateCacheDistribution,
     RealtimeChannels,
+    ScaleOutService,
+    ServiceFront,
+    ServiceRoute,
     SignInUserPool,
     SpeedLayer,
     StackContents,
+    Stamp,
     StateSharing,
     TokenIssuer,
     TopicRule,
@@ -39,6 +44,7 @@ from tests.options.signatures import functions_of_the_library
 __all__ = ["call_functions", "call_remaining", "call_rest"]
 
 WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/given/1"
+CERTIFICATE_ARN = "arn:aws:acm:us-east-1:111122223333:certificate/given"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
 REGIONAL_WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/given/1"
 
@@ -52,6 +58,8 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
                 groups = {"groups": ["group"]} if isinstance(pattern, StateSharing) else {}
                 getattr(pattern, name)(reader, **groups)
         _call(pattern, reader)
+        if isinstance(pattern, ScaleOutService | Stamp):
+            _call_server(pattern)
     for pattern in list(made):
         for name in [name for name in dir(type(pattern)) if name.startswith("metric_")]:
             channel = ["mail"] if name == "metric_sent" else []
@@ -86,6 +94,15 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.add_rule(rule)
     elif isinstance(construct, cdp_constructs.WebhookAutomation):
         construct.grant_replay(reader)
+
+
+def _call_server(server: ScaleOutService | Stamp) -> None:
+    """Call what servers have."""
+    given = certificatemanager.Certificate.from_certificate_arn(server, "GivenCertificate", CERTIFICATE_ARN)
+    vpc = server.cluster.vpc
+    front = ServiceFront(server, "GivenFront", vpc=vpc, domain_name="a.example.com", certificate=given)
+    server.add_route("GivenRoute", front=front, route=ServiceRoute(priority=77, path_patterns=["/given"]))
+    server.add_size("GivenSize", cpu=512, memory_limit_mib=1024)
 
 
 def call_functions(stack: Stack, probe: Probe) -> None:

@@ -93,7 +93,8 @@ def _check(task: str, name: str, check: Mapping[str, Any], image: Image, contain
         record = _record(task, name)
         if passed:
             failures, record["healthStatus"] = 0, "HEALTHY"
-        elif time.monotonic() - started >= float(check.get("startPeriod") or 0):
+        # Once it has passed, failures count within the start period, too.
+        elif record.get("healthStatus") or time.monotonic() - started >= float(check.get("startPeriod") or 0):
             failures += 1
         if failures >= int(check.get("retries") or 3):
             record["healthStatus"] = "UNHEALTHY"
