@@ -13,6 +13,8 @@ from cdp_constructs.data.speed_layer import SpeedLayer as SpeedLayer
 from cdp_constructs.data.speed_layer import Threshold as Threshold
 from cdp_constructs.data.state_sharing import StateSharing as StateSharing
 from cdp_constructs.data.storage_index import StorageIndex as StorageIndex
+from cdp_constructs.database.database_replica import DatabaseReplica as DatabaseReplica
+from cdp_constructs.database.replicated_database import ReplicatedDatabase as ReplicatedDatabase
 from cdp_constructs.delivery.cache_distribution import CacheDistribution as CacheDistribution
 from cdp_constructs.delivery.direct_hosting import DirectHosting as DirectHosting
 from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution as PrivateCacheDistribution

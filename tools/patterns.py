@@ -26,6 +26,7 @@ BEGIN, END = "<!-- patterns: begin, written by `make patterns` -->", "<!-- patte
 FAMILIES = {
     "api": "APIs and sign-in",
     "data": "Data",
+    "database": "Databases",
     "delivery": "Content delivery",
     "iot": "Devices",
     "messaging": "Messaging",
