@@ -4,8 +4,12 @@ from cdp_constructs._version import __version__ as __version__
 from cdp_constructs.api.authorized_api import AuthorizedApi as AuthorizedApi
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool as SignInUserPool
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
+from cdp_constructs.compute.queue_workers import QueueWorkers as QueueWorkers
+from cdp_constructs.compute.work_queue import WorkerTask as WorkerTask
+from cdp_constructs.compute.work_queue import WorkQueue as WorkQueue
 from cdp_constructs.core.alarms import alarms_of as alarms_of
 from cdp_constructs.core.buckets import use_access_log_bucket as use_access_log_bucket
+from cdp_constructs.core.images import image_from_folder as image_from_folder
 from cdp_constructs.core.validation import InvalidOptionError as InvalidOptionError
 from cdp_constructs.data.batch_layer import BatchLayer as BatchLayer
 from cdp_constructs.data.batch_warehouse import BatchWarehouse as BatchWarehouse
