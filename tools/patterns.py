@@ -30,6 +30,7 @@ BEGIN, END = "<!-- patterns: begin, written by `make patterns` -->", "<!-- patte
 
 FAMILIES = {
     "api": "APIs and sign-in",
+    "cache": "Caches",
     "compute": "Servers",
     "data": "Data",
     "database": "Databases",
