@@ -118,7 +118,7 @@ test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the em
 	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
 		$(PYTEST_ARGS)
 
-SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
+SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
 test-local: $(INSTALLED) ## the embedded cloud by itself: its services, processes and command (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest tests/local tests/cli $(addprefix --ignore=,$(SERVER_TESTS)) -m conformance -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \

@@ -13,8 +13,14 @@ from cdp_constructs.compute.service_scaling import ServiceScaling as ServiceScal
 from cdp_constructs.compute.sizes import DatabaseCapacity as DatabaseCapacity
 from cdp_constructs.compute.sizes import TaskSize as TaskSize
 from cdp_constructs.compute.stamp import Stamp as Stamp
+from cdp_constructs.cache.in_memory_cache import InMemoryCache as InMemoryCache
+from cdp_constructs.compute.queue_workers import QueueWorkers as QueueWorkers
+from cdp_constructs.compute.shared_files import SharedFiles as SharedFiles
+from cdp_constructs.compute.work_queue import WorkQueue as WorkQueue
+from cdp_constructs.compute.work_queue import WorkerTask as WorkerTask
 from cdp_constructs.core.alarms import alarms_of as alarms_of
 from cdp_constructs.core.buckets import use_access_log_bucket as use_access_log_bucket
+from cdp_constructs.core.images import image_from_folder as image_from_folder
 from cdp_constructs.core.validation import InvalidOptionError as InvalidOptionError
 from cdp_constructs.data.batch_layer import BatchLayer as BatchLayer
 from cdp_constructs.data.batch_warehouse import BatchWarehouse as BatchWarehouse
@@ -22,6 +28,8 @@ from cdp_constructs.data.speed_layer import SpeedLayer as SpeedLayer
 from cdp_constructs.data.speed_layer import Threshold as Threshold
 from cdp_constructs.data.state_sharing import StateSharing as StateSharing
 from cdp_constructs.data.storage_index import StorageIndex as StorageIndex
+from cdp_constructs.database.database_replica import DatabaseReplica as DatabaseReplica
+from cdp_constructs.database.replicated_database import ReplicatedDatabase as ReplicatedDatabase
 from cdp_constructs.delivery.cache_distribution import CacheDistribution as CacheDistribution
 from cdp_constructs.delivery.direct_hosting import DirectHosting as DirectHosting
 from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution as PrivateCacheDistribution

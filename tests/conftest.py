@@ -19,6 +19,7 @@ _MARKERS = {
     "tests/local/": "conformance",
     "tests/cli/": "conformance",
     "tests/operator/": "operator",
+    "tests/behaviour/servers/": "conformance",
     "tests/behaviour/stacks/": "system",
     "tests/security/": "security",
 }

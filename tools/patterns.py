@@ -18,15 +18,22 @@ __all__ = ["Pattern", "generated", "lacking", "patterns", "write"]
 ROOT = Path(__file__).parents[1]
 PACKAGE = "cdp_constructs"
 # Of `core`, what users of patterns need; who writes constructs and stacks imports the rest from there.
-FROM_CORE = {"InvalidOptionError": "validation", "alarms_of": "alarms", "use_access_log_bucket": "buckets"}
+FROM_CORE = {
+    "InvalidOptionError": "validation",
+    "alarms_of": "alarms",
+    "image_from_folder": "images",
+    "use_access_log_bucket": "buckets",
+}
 # Packages that hold no patterns.
 APART = frozenset({"assembly", "cli", "core", "estimates", "local", "review", "testing"})
 BEGIN, END = "<!-- patterns: begin, written by `make patterns` -->", "<!-- patterns: end -->"
 
 FAMILIES = {
     "api": "APIs and sign-in",
+    "cache": "Caches",
     "compute": "Servers",
     "data": "Data",
+    "database": "Databases",
     "delivery": "Content delivery",
     "iot": "Devices",
     "messaging": "Messaging",

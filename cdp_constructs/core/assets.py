@@ -39,3 +39,8 @@ def layer_folder(name: str) -> Path:
     """Return the folder of a layer of this library: ``messaging/notices`` is ``…/messaging/layers/notices``."""
     family, _, folder = name.partition("/")
     return _LIBRARY / family / "layers" / folder
+
+
+def module_folder(name: str) -> Path:
+    """Return the folder of a module that run-time code imports: ``compute/queue_worker`` is the module itself."""
+    return layer_folder(name) / "python" / name.rpartition("/")[2]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
     from aws_cdk import aws_cognito as cognito
     from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_elasticloadbalancingv2 as elasticloadbalancingv2
     from aws_cdk import aws_glue as glue
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kinesis as kinesis
@@ -40,6 +41,7 @@ __all__ = [
     "cloudwatch_actions",
     "cognito",
     "dynamodb",
+    "elasticloadbalancingv2",
     "glue",
     "iam",
     "kinesis",

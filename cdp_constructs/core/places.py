@@ -60,6 +60,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_dynamodb.ITable": Kind("table_arn"),
     "aws_ec2.IVpc": Kind(),
     "aws_ecs.ICluster": Kind("cluster_arn"),
+    "aws_elasticloadbalancingv2.IApplicationLoadBalancer": Kind("load_balancer_arn"),
     "aws_kinesis.IStream": Kind(),
     "aws_kinesisfirehose.IDeliveryStream": Kind("delivery_stream_arn"),
     "aws_kms.IKey": Kind(any_account=True),

@@ -1,6 +1,7 @@
-"""MultiRegionLatencyRouting: latency records of an API under one name, each guarded by a health check."""
+"""MultiRegionLatencyRouting: latency records of APIs or load balancers under one name, each with a health check."""
 
 import re
+from dataclasses import dataclass
 from typing import cast
 
 from aws_cdk import CrossStackReferences, Duration, ReferenceStrength, Tags, Token
@@ -10,7 +11,7 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
-from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.cdk import cloudwatch, elasticloadbalancingv2, sns
 from cdp_constructs.core.meanings import note_zone
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
@@ -18,6 +19,7 @@ from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.places import Allowed, concrete_region, elsewhere
 from cdp_constructs.core.validation import (
     InvalidOptionError,
+    check_exclusive,
     check_range,
 )
 
@@ -29,9 +31,20 @@ _LONGEST_PATH = 255
 _INTERVALS_MS = (10_000, 30_000)
 
 
+@dataclass(frozen=True)
+class _Target:
+    """Where the records lead."""
+
+    checked_host: str
+    dns_name: str
+    zone_id: str
+    needed: Construct | None
+    """What has to be there before anybody is led to it."""
+
+
 @checks_options
 class MultiRegionLatencyRouting(Construct):
-    """One Region's half of a common name: a custom domain of its API, latency records, and a health check of both.
+    """One Region's half of a common name: latency records that lead to its API or load balancer, and a health check.
 
     CDP: Latency-based Routing / レイテンシーベースルーティング パターン, with Deep Health Check.
 
@@ -50,9 +63,11 @@ class MultiRegionLatencyRouting(Construct):
         domain_name: The name users call, such as ``chat.example.com``; the same in every Region.
         api: The Region's HTTP API, served from its default stage. Its ``execute-api`` endpoint stays enabled: the
             health check uses it.
-        certificate: An existing certificate of this Region for ``domain_name``. By default one is made and validated by
-            DNS records in ``zone``; ACM asks for the same record in each Region, so the stacks do not disturb each
-            other.
+        load_balancer: The Region's Application Load Balancer instead of an API: facing the internet, with an HTTPS
+            listener whose certificate is for ``domain_name``. An imported one needs its DNS name and hosted zone id.
+        certificate: An existing certificate of this Region for ``domain_name``, for an API; a load balancer has its
+            own. By default one is made and validated by DNS records in ``zone``; ACM asks for the same record in each
+            Region, so the stacks do not disturb each other.
         health_check_path: What the health check gets, at most 255 characters; 2xx or 3xx within 2 s is healthy. The
             default is the path of ``DeepHealthCheck``.
         request_interval: 10 or 30 seconds between two requests of one checker (there are 15 or more); 30 by default,
@@ -60,8 +75,9 @@ class MultiRegionLatencyRouting(Construct):
         failure_threshold: 1 to 10 checks in a row that must fail, or pass again; 3 by default.
 
     Raises:
-        InvalidOptionError: when the stack names no Region, the name is not in the zone, the certificate or the API is
-            in another Region, the API's own endpoint is disabled, or a number is outside of Route 53's limits
+        InvalidOptionError: when the stack names no Region, the name is not in the zone, neither or both of API and
+            load balancer are given, one of them or the certificate is in another Region, the API's own endpoint is
+            disabled, or a number is outside of Route 53's limits
             (https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html).
     """
 
@@ -71,12 +87,14 @@ class MultiRegionLatencyRouting(Construct):
     """The zone of the records."""
     domain_name: str
     """The name users call."""
-    api: apigatewayv2.IHttpApi
-    """The Region's API."""
-    certificate: acm.ICertificate
-    """The certificate of the custom domain."""
-    custom_domain: apigatewayv2.DomainName
-    """The regional custom domain."""
+    api: apigatewayv2.IHttpApi | None
+    """The Region's API; None with a load balancer."""
+    load_balancer: "elasticloadbalancingv2.IApplicationLoadBalancer | None"
+    """The Region's load balancer; None with an API."""
+    certificate: acm.ICertificate | None
+    """The certificate of the custom domain; None with a load balancer."""
+    custom_domain: apigatewayv2.DomainName | None
+    """The regional custom domain; None with a load balancer."""
     health_check: route53.HealthCheck
     """Guards both records."""
     records: tuple[route53.CfnRecordSet, ...]
@@ -84,6 +102,7 @@ class MultiRegionLatencyRouting(Construct):
 
     @elsewhere(
         api="Give the API of the stack's Region: each Region routes to its own",
+        load_balancer="Give the load balancer of the stack's Region: each Region routes to its own",
         certificate="Give one of the stack's Region: API Gateway takes certificates of its own Region",
     )
     def __init__(
@@ -93,7 +112,8 @@ class MultiRegionLatencyRouting(Construct):
         *,
         zone: route53.IHostedZone,
         domain_name: str,
-        api: apigatewayv2.IHttpApi,
+        api: apigatewayv2.IHttpApi | None = None,
+        load_balancer: "elasticloadbalancingv2.IApplicationLoadBalancer | None" = None,
         certificate: acm.ICertificate | None = None,
         health_check_path: str = "/health/deep",
         request_interval: Duration | None = None,
@@ -104,35 +124,24 @@ class MultiRegionLatencyRouting(Construct):
         self._alarms: list[cloudwatch.Alarm] = []
         self.zone = zone
         self.domain_name = domain_name
-        self.api = api
+        self.api, self.load_balancer = api, load_balancer
+        check_exclusive(self, {"load_balancer": load_balancer}, {"api": api, "certificate": certificate})
         interval = request_interval or seconds(30)
         self._check_names()
-        self._check_api()
         self._check_health(health_check_path, interval, failure_threshold)
-        self.certificate = certificate or acm.Certificate(
-            self, "Certificate", domain_name=domain_name, validation=acm.CertificateValidation.from_dns(zone)
-        )
-        self.custom_domain = apigatewayv2.DomainName(
-            self,
-            "Domain",
-            domain_name=domain_name,
-            certificate=self.certificate,
-            security_policy=apigatewayv2.SecurityPolicy.TLS_1_2,
-            # Without it the AAAA record would lead to a name that has no IPv6 address.
-            ip_address_type=apigatewayv2.IpAddressType.DUAL_STACK,
-        )
-        # The L2 mapping refuses an imported API, which has no stage object.
-        mapping = apigatewayv2.CfnApiMapping(
-            self, "Mapping", api_id=api.api_id, domain_name=self.custom_domain.name, stage="$default"
-        )
-        if api.default_stage is not None:
-            mapping.node.add_dependency(api.default_stage)
+        self.certificate, self.custom_domain = None, None
+        if load_balancer is not None:
+            target = self._target_of(load_balancer)
+        elif api is not None:
+            target = self._serve(api, certificate)
+        else:
+            raise InvalidOptionError(self, "api", "is missing", "Give the Region's api, or its load_balancer")
         # Checkers in every Region that Route 53 has them in, its default: a network problem of a few is then no outage.
         self.health_check = route53.HealthCheck(
             self,
             "HealthCheck",
             type=route53.HealthCheckType.HTTPS,
-            fqdn=f"{api.api_id}.execute-api.{self.region}.{stack_of(self).url_suffix}",
+            fqdn=target.checked_host,
             port=443,
             resource_path=health_check_path,
             request_interval=interval,
@@ -140,9 +149,7 @@ class MultiRegionLatencyRouting(Construct):
         )
         # The console lists health checks of all Regions by this tag, and by nothing else that a person could read.
         Tags.of(self.health_check).add("Name", f"{domain_name} {self.region}")
-        self.records = tuple(self._add_record(record_type) for record_type in ("A", "AAAA"))
-        for record in self.records:
-            record.node.add_dependency(mapping)
+        self.records = tuple(self._add_record(record_type, target) for record_type in ("A", "AAAA"))
 
     @property
     def alarms(self) -> "list[cloudwatch.Alarm]":
@@ -202,9 +209,50 @@ class MultiRegionLatencyRouting(Construct):
         self._alarms.append(cast("cloudwatch.Alarm", alarm))  # None only without a topic
         return self._alarms[-1]
 
-    def _add_record(self, record_type: str) -> route53.CfnRecordSet:
+    def _serve(self, api: apigatewayv2.IHttpApi, certificate: acm.ICertificate | None) -> "_Target":
+        """Let an API answer under the common name."""
+        self._check_api(api)
+        self.certificate = certificate or acm.Certificate(
+            self,
+            "Certificate",
+            domain_name=self.domain_name,
+            validation=acm.CertificateValidation.from_dns(self.zone),
+        )
+        self.custom_domain = apigatewayv2.DomainName(
+            self,
+            "Domain",
+            domain_name=self.domain_name,
+            certificate=self.certificate,
+            security_policy=apigatewayv2.SecurityPolicy.TLS_1_2,
+            # Without it the AAAA record would lead to a name that has no IPv6 address.
+            ip_address_type=apigatewayv2.IpAddressType.DUAL_STACK,
+        )
+        # The L2 mapping refuses an imported API, which has no stage object.
+        mapping = apigatewayv2.CfnApiMapping(
+            self, "Mapping", api_id=api.api_id, domain_name=self.custom_domain.name, stage="$default"
+        )
+        if api.default_stage is not None:
+            mapping.node.add_dependency(api.default_stage)
+        return _Target(
+            checked_host=f"{api.api_id}.execute-api.{self.region}.{stack_of(self).url_suffix}",
+            dns_name=self.custom_domain.regional_domain_name,
+            zone_id=self.custom_domain.regional_hosted_zone_id,
+            needed=mapping,
+        )
+
+    def _target_of(self, balancer: "elasticloadbalancingv2.IApplicationLoadBalancer") -> "_Target":
+        """Return where a load balancer is; its own name is checked, as the common one leads to the nearest Region."""
+        try:
+            name, zone_id = balancer.load_balancer_dns_name, balancer.load_balancer_canonical_hosted_zone_id
+        except RuntimeError as error:  # it was imported without them
+            fix = "Import it with load_balancer_dns_name and load_balancer_canonical_hosted_zone_id"
+            problem = f"is {balancer.node.path}, whose DNS name is not known"
+            raise InvalidOptionError(self, "load_balancer", problem, fix) from error
+        return _Target(checked_host=name, dns_name=f"dualstack.{name}", zone_id=zone_id, needed=None)
+
+    def _add_record(self, record_type: str, target: "_Target") -> route53.CfnRecordSet:
         # The L2 alias target of API Gateway cannot ask Route 53 to evaluate the target's health.
-        return route53.CfnRecordSet(
+        record = route53.CfnRecordSet(
             self,
             f"{record_type}Record",
             hosted_zone_id=self.zone.hosted_zone_id,
@@ -214,11 +262,12 @@ class MultiRegionLatencyRouting(Construct):
             set_identifier=self.region,
             health_check_id=self.health_check.health_check_id,
             alias_target=route53.CfnRecordSet.AliasTargetProperty(
-                dns_name=self.custom_domain.regional_domain_name,
-                hosted_zone_id=self.custom_domain.regional_hosted_zone_id,
-                evaluate_target_health=True,
+                dns_name=target.dns_name, hosted_zone_id=target.zone_id, evaluate_target_health=True
             ),
         )
+        if target.needed is not None:
+            record.node.add_dependency(target.needed)
+        return record
 
     def _check_names(self) -> None:
         note_zone(self, self.zone)
@@ -233,12 +282,12 @@ class MultiRegionLatencyRouting(Construct):
                 f"Use {zone_name} or a name that ends with .{zone_name}, in lower case and without a dot at the end",
             )
 
-    def _check_api(self) -> None:
-        if getattr(self.api, "disable_execute_api_endpoint", None):
+    def _check_api(self, api: apigatewayv2.IHttpApi) -> None:
+        if getattr(api, "disable_execute_api_endpoint", None):
             raise InvalidOptionError(
                 self,
                 "api",
-                f"is {self.api.node.path}, whose execute-api endpoint is disabled, which is what the health check asks",
+                f"is {api.node.path}, whose execute-api endpoint is disabled, which is what the health check asks",
                 "Leave disable_execute_api_endpoint out of the HttpApi",
             )
 

@@ -14,6 +14,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -64,6 +65,16 @@ def _bucket(stack: Stack, name: str, region: str, account: str) -> s3.IBucket:
     return s3.Bucket.from_bucket_attributes(stack, name, bucket_name="given", region=region, account=account)
 
 
+def _balancer(stack: Construct, name: str, arn: str) -> elbv2.IApplicationLoadBalancer:
+    return elbv2.ApplicationLoadBalancer.from_application_load_balancer_attributes(
+        stack, name, load_balancer_arn=arn, security_group_id="sg-1"
+    )
+
+
+def _cluster(stack: Stack, name: str) -> ecs.ICluster:
+    return ecs.Cluster(stack, name, vpc=ec2.Vpc(stack, f"{name}Vpc", max_azs=1, nat_gateways=0))
+
+
 def _alarm(stack: Stack, name: str) -> cloudwatch.Alarm:
     metric = cloudwatch.Metric(namespace="Shop", metric_name="Orders")
     return cloudwatch.Alarm(stack, name, metric=metric, threshold=1, evaluation_periods=1)
@@ -75,7 +86,8 @@ _IMPORTED: Mapping[Any, Make] = {
     cloudwatch.Alarm: _of_another_stack(_alarm),
     dynamodb.ITable: _by_arn(dynamodb.Table.from_table_arn, "dynamodb", "table/t"),
     ec2.IVpc: _of_another_stack(lambda stack, name: ec2.Vpc(stack, name, max_azs=1, nat_gateways=0)),
-    ecs.ICluster: _by_arn(ecs.Cluster.from_cluster_arn, "ecs", "cluster/c"),
+    ecs.ICluster: _of_another_stack(_cluster),
+    elbv2.IApplicationLoadBalancer: _by_arn(_balancer, "elasticloadbalancing", "loadbalancer/app/b/1"),
     firehose.IDeliveryStream: _by_arn(firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"),
     kinesis.IStream: _by_arn(kinesis.Stream.from_stream_arn, "kinesis", "stream/s"),
     kms.IKey: _by_arn(kms.Key.from_key_arn, "kms", "key/k"),

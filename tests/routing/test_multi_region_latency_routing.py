@@ -6,6 +6,7 @@ import pytest
 from aws_cdk import App, Duration, Environment, Stack, Stage
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
@@ -15,6 +16,7 @@ from cdp_constructs.testing import Synthesis, architecture
 from docs.examples import multi_region_latency_routing as example
 
 TOKYO = Environment(region="ap-northeast-1")
+BALANCER = "arn:aws:elasticloadbalancing:ap-northeast-1:111122223333:loadbalancer/app/shop/1"
 TOKYO_CERTIFICATE = "arn:aws:acm:ap-northeast-1:111122223333:certificate/made-up"
 
 
@@ -57,6 +59,26 @@ def two_in_one_stack(stack: Stack) -> list[MultiRegionLatencyRouting]:
     ]
 
 
+@architecture(env=TOKYO)
+def load_balancer(stack: Stack) -> MultiRegionLatencyRouting:
+    balancer = elbv2.ApplicationLoadBalancer.from_application_load_balancer_attributes(
+        stack,
+        "Balancer",
+        load_balancer_arn=BALANCER,
+        security_group_id="sg-1",
+        load_balancer_dns_name="shop-1.ap-northeast-1.elb.amazonaws.com",
+        load_balancer_canonical_hosted_zone_id="Z14GRHDCWA56QT",
+    )
+    return MultiRegionLatencyRouting(
+        stack,
+        "Routing",
+        zone=a_zone(stack),
+        domain_name="shop.example.com",
+        load_balancer=balancer,
+        health_check_path="/health",
+    )
+
+
 @architecture
 def inside_a_stage(app: App) -> MultiRegionLatencyRouting:
     stage = Stage(app, "LatencyRoutingStage", env=TOKYO)
@@ -74,7 +96,7 @@ def test_two_regions_for_reviewers(synthesis: Synthesis, template_snapshot: Snap
     assert synthesis(two_regions).normalised == template_snapshot
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, two_in_one_stack, inside_a_stage])
+@pytest.mark.parametrize("build", [defaults, all_options, two_in_one_stack, load_balancer, inside_a_stage])
 def test_rule_packs_find_nothing(synthesis: Synthesis, build: Any) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
@@ -182,6 +204,42 @@ def test_alarms_are_where_the_metric_is_and_name_the_regions_health_check(synthe
         assert templates[output["StackName"]]["Outputs"][output["OutputName"]]["Value"] == {"Ref": check_id}
         watched.add(output["Region"])
     assert watched == {"ap-northeast-1", "us-west-2"}
+
+
+def test_records_lead_to_a_load_balancer_and_its_own_name_is_checked(synthesis: Synthesis) -> None:
+    built = synthesis(load_balancer)
+    assert built.resources("AWS::ApiGatewayV2::DomainName") == {}
+    assert built.resources("AWS::CertificateManager::Certificate") == {}
+    (check,) = built.resources("AWS::Route53::HealthCheck").values()
+    configuration = check["Properties"]["HealthCheckConfig"]
+    assert configuration["FullyQualifiedDomainName"] == "shop-1.ap-northeast-1.elb.amazonaws.com"
+    assert (configuration["Type"], configuration["ResourcePath"]) == ("HTTPS", "/health")
+    records = [record["Properties"] for record in built.resources("AWS::Route53::RecordSet").values()]
+    assert sorted(record["Type"] for record in records) == ["A", "AAAA"]
+    for record in records:
+        assert record["AliasTarget"] == {
+            "DNSName": "dualstack.shop-1.ap-northeast-1.elb.amazonaws.com",
+            "HostedZoneId": "Z14GRHDCWA56QT",
+            "EvaluateTargetHealth": True,
+        }
+        assert record["Region"] == record["SetIdentifier"] == "ap-northeast-1"
+
+
+def test_a_load_balancer_is_given_instead_of_an_api_and_with_its_name(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Balanced", env=TOKYO)
+    unknown = elbv2.ApplicationLoadBalancer.from_application_load_balancer_attributes(
+        stack, "Balancer", load_balancer_arn=BALANCER, security_group_id="sg-1"
+    )
+    given: dict[str, Any] = {"zone": a_zone(stack), "domain_name": "shop.example.com"}
+    with pytest.raises(InvalidOptionError, match=r"api is missing\. Give the Region's api, or its load_balancer"):
+        MultiRegionLatencyRouting(stack, "Neither", **given)
+    with pytest.raises(InvalidOptionError, match="api was given together with load_balancer"):
+        MultiRegionLatencyRouting(stack, "Both", api=an_api(stack), load_balancer=unknown, **given)
+    certificate = acm.Certificate.from_certificate_arn(stack, "Certificate", TOKYO_CERTIFICATE)
+    with pytest.raises(InvalidOptionError, match="certificate was given together with load_balancer"):
+        MultiRegionLatencyRouting(stack, "Certified", load_balancer=unknown, certificate=certificate, **given)
+    with pytest.raises(InvalidOptionError, match="load_balancer is Balanced/Balancer, whose DNS name is not known"):
+        MultiRegionLatencyRouting(stack, "Unknown", load_balancer=unknown, **given)
 
 
 def _routing(app: App, env: Environment | None = TOKYO, **options: Any) -> MultiRegionLatencyRouting:

@@ -1,4 +1,4 @@
-"""Amazon ECS: how much of the CPU and memory of their tasks services use.
+"""Amazon ECS: how much of the CPU and memory of their tasks services use, and how many of those run.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
 """
@@ -13,7 +13,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.services.ecs import engine
 
-_ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_services", "_task_defs", "_tasks")
+_ecs: Any = ministack.module("services.ecs", "_clusters", "_resolve_td_key", "_services", "_task_defs", "_tasks")
 _responses: Any = ministack.module("core.responses")
 
 _UNITS = 1024
@@ -61,3 +61,15 @@ def _utilization() -> None:
                     emit("AWS/ECS", "CPUUtilization", dimensions, share, unit="Percent")
     for gone in _used.keys() - {arn for *_, arn in (key for key, _ in _ecs._tasks.all_items())}:
         del _used[gone]
+
+
+@gauge
+def _running() -> None:
+    """Count tasks as Container Insights do, where a cluster has them."""
+    for (account, region, key), service in _ecs._services.all_items():
+        with _responses.request_scope(account, region):
+            name = key.partition("/")[0]
+            settings = (_ecs._clusters.get(name) or {}).get("settings") or []
+            if any(one.get("name") == "containerInsights" and one.get("value") != "disabled" for one in settings):
+                dimensions = {"ClusterName": name, "ServiceName": service["serviceName"]}
+                emit("ECS/ContainerInsights", "RunningTaskCount", dimensions, float(service.get("runningCount") or 0))

@@ -38,7 +38,7 @@ def metric_of(target: Target, configuration: Mapping[str, Any]) -> dict[str, Any
     """
     if custom := configuration.get("CustomizedMetricSpecification"):
         if "Metrics" in custom:
-            return {"Metrics": custom["Metrics"]}
+            return {"Metrics": [_each_minute(query) for query in custom["Metrics"]]}
         return {
             name: custom[name]
             for name in ("Namespace", "MetricName", "Dimensions", "Statistic", "Unit")
@@ -65,6 +65,13 @@ def metric_of(target: Target, configuration: Mapping[str, Any]) -> dict[str, Any
             "Statistic": "Sum",
         }
     raise ServiceError("ValidationException", f"Unsupported predefined metric type: {kind} {label}".strip())
+
+
+def _each_minute(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a query of a policy, which names no period, as one of an alarm."""
+    if "MetricStat" not in query:
+        return dict(query)
+    return {**query, "MetricStat": {"Period": 60, **query["MetricStat"]}}
 
 
 def make(target: Target, policy: Policy) -> None:

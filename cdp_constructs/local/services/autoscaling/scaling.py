@@ -5,13 +5,14 @@ It goes by the clock of metrics: `cloud.metrics.advance(minutes=3)` lets an alar
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.metrics import gauge
 from cdp_constructs.local.services.autoscaling.model import Policy, Target, all_targets, capacity, set_capacity
+from cdp_constructs.local.services.cloudwatch.expressions import Expressions
 from cdp_constructs.local.services.cloudwatch.series import Periods, read
 
 _cloudwatch: Any = ministack.module("services.cloudwatch", "_alarms")
@@ -61,11 +62,18 @@ def _is_free(target: Target, policy: Policy, way: str) -> bool:
 def _value(alarm: Mapping[str, Any]) -> float | None:
     """Return the newest value of the last minutes of what an alarm watches."""
     if "Metrics" in alarm:
-        return None
+        return _value_of_math(alarm["Metrics"])
     metric = {name: alarm.get(name) for name in ("Namespace", "MetricName", "Dimensions")}
     length = int(alarm.get("Period") or _MINUTE)
     end = clock.now() // length * length
     values = read({"Metric": metric, "Stat": alarm.get("Statistic") or "Average"}, Periods(end - 3 * length, length, 3))
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _value_of_math(queries: Sequence[Mapping[str, Any]]) -> float | None:
+    end = clock.now() // _MINUTE * _MINUTE
+    identity = next(query["Id"] for query in queries if query.get("ReturnData", True))
+    values = Expressions(queries, Periods(end - 3 * _MINUTE, _MINUTE, 3)).value(identity)
     return next((value for value in reversed(values) if value is not None), None)
 
 
