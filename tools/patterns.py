@@ -134,7 +134,7 @@ def _stub(exported: Iterable[Export]) -> str:
         by_module.setdefault(export.module, []).append(export.name)
     by_module[f"{PACKAGE}._version"] = ["__version__"]
     for module, names in sorted(by_module.items()):
-        lines += [f"from {module} import {name} as {name}" for name in sorted(names)]
+        lines += [f"from {module} import {name} as {name}" for name in sorted(names, key=str.lower)]
     return "\n".join([*lines, ""])
 
 
