@@ -1,6 +1,8 @@
-"""The loads of the warehouse: a function that a schedule starts, and where failed loads go."""
+"""The loads of the warehouse: a function that a schedule starts, and what becomes of loads that fail."""
 
 import json
+from collections.abc import Mapping
+from typing import cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_events as events
@@ -10,12 +12,12 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 import cdp_constructs
-from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
 from cdp_constructs.core.cdk import kms, lambda_, sqs
 from cdp_constructs.core.cdk import redshiftserverless as redshift
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY
-from cdp_constructs.core.object_events import let_rule_send
+from cdp_constructs.core.object_events import EVENTBRIDGE, let_rule_send
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.data._parquet import RECORDS
@@ -143,29 +145,80 @@ def add_load_schedule(
     schedule.node.add_dependency(role)
 
 
-def keep_failed_loads(
+def divide_failed_loads(
     scope: "Construct",
     *,
     workgroup: "redshift.CfnWorkgroup",
+    function: "lambda_.Function",
     dead_letter_queue: "sqs.Queue",
     encryption_key: "kms.IKey | None",
 ) -> None:
-    """Send loads that Redshift started and did not finish to the dead-letter queue."""
-    rule = events.CfnRule(
+    """Let the function divide loads that Redshift started and did not finish, until it is one object that fails.
+
+    COPY has no way to pass over a Parquet object that it cannot read: ``MAXERROR`` is for texts only
+    (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html).
+
+    Args:
+        scope: The warehouse.
+        workgroup: Runs the loads; their statements have its name, and the key behind it where it is one object.
+        function: Divides.
+        dead_letter_queue: Receives the loads of single objects that failed, and what did not reach the function.
+        encryption_key: The customer-managed key of the queue, if it has one.
+    """
+    divided = _add_rule(
+        scope,
+        "DividedLoads",
+        description=f"Loads of {path_of(scope)} that failed and can be divided",
+        name=workgroup.workgroup_name,
+        target=("Function", function.function_arn),
+        dead_letter_queue=dead_letter_queue,
+    )
+    failed = _add_rule(
         scope,
         "FailedLoads",
-        description=f"Loads of {path_of(scope)} that failed",
+        description=f"Objects of {path_of(scope)} that cannot be loaded",
+        name={"prefix": f"{workgroup.workgroup_name} "},
+        target=("Queue", dead_letter_queue.queue_arn),
+        dead_letter_queue=dead_letter_queue,
+    )
+    for rule in (divided, failed):
+        let_rule_send(rule, dead_letter_queue, encryption_key=encryption_key)
+    function.add_permission("DividedLoads", principal=EVENTBRIDGE, source_arn=divided.attr_arn)
+    statement = iam.PolicyStatement(
+        actions=["redshift-data:DescribeStatement"],
+        resources=["*"],
+        conditions={"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
+    )
+    policy = iam.Policy(scope, "DividePolicy", roles=[cast("iam.IRole", function.role)], statements=[statement])
+    reason = "Statements have no resource to name; the condition leaves the function's own ones."
+    acknowledge(policy, "AwsSolutions-IAM5[Resource::*]", reason)
+
+
+def _add_rule(
+    scope: "Construct",
+    construct_id: str,
+    *,
+    description: str,
+    name: "str | Mapping[str, str]",
+    target: tuple[str, str],
+    dead_letter_queue: "sqs.Queue",
+) -> events.CfnRule:
+    """Add a rule for loads that did not finish, by the name of their statements, with a target's id and ARN."""
+    target_id, arn = target
+    return events.CfnRule(
+        scope,
+        construct_id,
+        description=description,
         event_pattern={
             "source": ["aws.redshift-data"],
             "detail-type": ["Redshift Data Statement Status Change"],
-            "detail": {"statementName": [workgroup.workgroup_name], "state": ["FAILED", "ABORTED"]},
+            "detail": {"statementName": [name], "state": ["FAILED", "ABORTED"]},
         },
         targets=[
             events.CfnRule.TargetProperty(
-                id="Queue",
-                arn=dead_letter_queue.queue_arn,
+                id=target_id,
+                arn=arn,
                 dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
             )
         ],
     )
-    let_rule_send(rule, dead_letter_queue, encryption_key=encryption_key)

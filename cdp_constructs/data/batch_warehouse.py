@@ -18,7 +18,12 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.validation import InvalidOptionError, check_range
-from cdp_constructs.data._warehouse_loads import add_copy_role, add_load_function, add_load_schedule, keep_failed_loads
+from cdp_constructs.data._warehouse_loads import (
+    add_copy_role,
+    add_load_function,
+    add_load_schedule,
+    divide_failed_loads,
+)
 from cdp_constructs.data._warehouse_network import add_vpc, subnet_ids
 
 _CAPACITY = "https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"
@@ -32,7 +37,7 @@ class BatchWarehouse(Construct):
 
     CDP: none; it stands behind ``BatchLayer`` (バッチレイヤー). A function copies the hours that
     may have grown into a staging table and merges them by thing, time and message id, in one transaction: loading again
-    changes nothing twice, and the next load makes up for one that failed.
+    changes nothing twice, the next load makes up for one that failed, and an unreadable object costs only itself.
 
         batch = BatchLayer(self, "Batch", columns={"temperature": "double"})
         warehouse = BatchWarehouse(self, "Warehouse", batch=batch, max_capacity=32)
@@ -50,7 +55,7 @@ class BatchWarehouse(Construct):
     function: lambda_.Function
     """Starts loads; invoke it with ``{"hours": ["2027-01-15-06"]}`` to load hours again."""
     dead_letter_queue: sqs.Queue
-    """Keeps loads that failed, with Redshift's error."""
+    """Keeps loads of objects that failed, with the key and Redshift's error."""
     encryption_key: kms.IKey | None
     """The given customer-managed key; None where keys of AWS encrypt."""
 
@@ -121,7 +126,7 @@ class BatchWarehouse(Construct):
             self,
             "DeadLetterQueue",
             alarm_topic=alarm_topic,
-            holds="loads that failed; the next one repeats their work",
+            holds="loads of objects that failed, each with its key",
             encryption_key=encryption_key,
         )
         self.function = add_load_function(
@@ -139,7 +144,13 @@ class BatchWarehouse(Construct):
         add_load_schedule(
             self, batch=batch, function=self.function, dead_letter_queue=queue, encryption_key=encryption_key
         )
-        keep_failed_loads(self, workgroup=self.workgroup, dead_letter_queue=queue, encryption_key=encryption_key)
+        divide_failed_loads(
+            self,
+            workgroup=self.workgroup,
+            function=self.function,
+            dead_letter_queue=queue,
+            encryption_key=encryption_key,
+        )
 
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:

@@ -123,18 +123,24 @@ def test_load_starts_every_five_minutes_and_what_fails_has_a_place(synthesis: Sy
     built = synthesis(existing_resources)
     schedule = one(built, "AWS::Scheduler::Schedule")["Properties"]
     assert schedule["ScheduleExpression"] == "rate(5 minutes)"
-    (rule,) = (
-        resource["Properties"]
-        for name, resource in built.resources("AWS::Events::Rule").items()
-        if name.startswith("WarehouseFailedLoads")
-    )
-    assert rule["EventPattern"]["detail"]["state"] == ["FAILED", "ABORTED"]
+    rules = {name[:-8]: rule["Properties"] for name, rule in built.resources("AWS::Events::Rule").items()}
+    divided, failed = (rules[f"Warehouse{name}"] for name in ("DividedLoads", "FailedLoads"))
+    workgroup = one(built, "AWS::RedshiftServerless::Workgroup")["Properties"]["WorkgroupName"]
+    for rule, name in ((divided, workgroup), (failed, {"prefix": f"{workgroup} "})):
+        assert rule["EventPattern"]["detail"] == {"statementName": [name], "state": ["FAILED", "ABORTED"]}
+    assert divided["Targets"][0]["Arn"]["Fn::GetAtt"][0].startswith("WarehouseFunction")
+    callers = [
+        permission["Properties"]["SourceArn"]["Fn::GetAtt"][0][:-8]
+        for permission in built.resources("AWS::Lambda::Permission").values()
+    ]
+    assert callers == ["WarehouseDividedLoads"]
     asynchronous = one(built, "AWS::Lambda::EventInvokeConfig")["Properties"]["DestinationConfig"]["OnFailure"]
     places = {
         place["Fn::GetAtt"][0][:-8]
         for place in (
             schedule["Target"]["DeadLetterConfig"]["Arn"],
-            rule["Targets"][0]["Arn"],
+            failed["Targets"][0]["Arn"],
+            divided["Targets"][0]["DeadLetterConfig"]["Arn"],
             asynchronous["Destination"],
         )
     }
@@ -156,6 +162,9 @@ def test_loader_may_start_statements_and_redshift_may_read_records(synthesis: Sy
     assert start["Resource"] == {"Fn::GetAtt": [start["Resource"]["Fn::GetAtt"][0], "Workgroup.WorkgroupArn"]}
     (listing,) = (each for each in loader if each["Action"] == "s3:ListBucket")
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "telemetry/*"}}
+    (reading,) = found["WarehouseDividePolicy"]
+    assert reading["Action"] == "redshift-data:DescribeStatement"
+    assert reading["Condition"] == {"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}}
 
 
 def test_one_key_encrypts_all_that_is_made(synthesis: Synthesis) -> None:

@@ -50,6 +50,7 @@ def test_an_event_is_loaded_whole_or_refused_before_anything_is_asked() -> None:
             assert all(COPY.fullmatch(sql) for sql in copies)
             assert len(sqls) <= 40
 
+        holds = example(event={"source": "aws.redshift-data"})(holds)
         for text in ("2027-01-15-06'", "2027-01-15-06/../../x", *TEXTS):
             holds = example(event={"hours": ["2027-01-15-06", text]})(holds)
         holds()

@@ -1,4 +1,4 @@
-"""SQS: policies in templates, redrive of dead-letter queues, and the permission that batch operations need.
+"""SQS: policies in templates, redrive of dead-letter queues, the permission of batch operations, limits of messages.
 
 MiniStack lacks `StartMessageMoveTask`. On AWS batch operations are no IAM actions: `sqs:SendMessage` covers
 `SendMessageBatch`.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.kit.patch import patch, patch_each, replace
 from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
@@ -115,3 +115,23 @@ def _source_of_task(known: Callable[[bytes], str], request: Request) -> str:
 def _action_of_batch(original: Callable[..., str | None], service: str, *rest: Any, **more: Any) -> str | None:
     action = original(service, *rest, **more)
     return action.removesuffix("Batch") if service == "sqs" and action else action
+
+
+_MOST_DELAY_SECONDS = 900
+_MOST_ATTRIBUTES = 10
+
+
+@patch_each("ministack.services.sqs:_act_send_message", "ministack.services.sqs:_HANDLERS[SendMessage]")
+def _send(original: Callable[..., dict[str, Any]], data: dict[str, Any], url: str) -> dict[str, Any]:
+    delay, attributes = data.get("DelaySeconds"), data.get("MessageAttributes") or {}
+    if delay is not None and not 0 <= int(delay) <= _MOST_DELAY_SECONDS:
+        reason = f"DelaySeconds must be >= 0 and <= {_MOST_DELAY_SECONDS}."
+        raise _sqs._Err(
+            "InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. Reason: {reason}"
+        )
+    if len(attributes) > _MOST_ATTRIBUTES:
+        raise _sqs._Err(
+            "InvalidParameterValue",
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{_MOST_ATTRIBUTES}].",
+        )
+    return original(data, url)

@@ -57,17 +57,32 @@ class Warehouse:
 
     def deliver(self, *records: Mapping[str, Any]) -> None:
         """Let Firehose deliver records to the batch layer."""
-        before = self._objects()
+        before = self.objects()
         entries = [
             {"Data": json.dumps({"context": "tokyo", "type": "climate", **record}).encode()} for record in records
         ]
         self.client("firehose").put_record_batch(DeliveryStreamName=self.outputs["Deliveries"], Records=entries)
         self.cloud.flush_delivery_stream(self.outputs["Deliveries"], REGION)
-        eventually(lambda: self._objects() - before, what="an object in the batch layer")
+        eventually(lambda: self.objects() - before, what="an object in the batch layer")
 
-    def _objects(self) -> set[str]:
+    def objects(self) -> set[str]:
         listed = self.client("s3").list_objects_v2(Bucket=self.outputs["Bucket"], Prefix="telemetry/")
         return {item["Key"] for item in listed.get("Contents", ())}
+
+    def failed_objects(self, keys: set[str]) -> list[dict[str, Any]]:
+        """Wait until the dead-letter queue names these objects, and no other; return what it says of each."""
+        details: dict[str, dict[str, Any]] = {}
+
+        def look() -> bool:
+            sqs, queue = self.client("sqs"), self.outputs["Failed"]
+            for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
+                detail = json.loads(message["Body"])["detail"]
+                details[detail["statementName"].removeprefix(f"{self.outputs['Workgroup']} ")] = detail
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            return set(details) == keys
+
+        eventually(look, what=f"the dead-letter queue with {sorted(keys)}")
+        return list(details.values())
 
     def load(self) -> dict[str, Any]:
         """Do what the schedule does, and return how the load ended."""
@@ -137,19 +152,37 @@ def test_a_load_that_fails_changes_nothing_and_waits_in_the_dead_letter_queue(ho
     iam_client.delete_role_policy(RoleName=role, PolicyName=name)
     try:
         ended = home.load()
+        failed = home.failed_objects(home.objects())
     finally:
         iam_client.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     assert ended["Status"] == "FAILED"
     assert "Access Denied" in ended["Error"]
+    assert all("Access Denied" in detail["errorMessage"] for detail in failed)
     assert home.ask(TEMPERATURES, thing=thing) == []
-    failed = eventually(
-        lambda: home.client("sqs").receive_message(QueueUrl=home.outputs["Failed"]).get("Messages"),
-        what="a failed load",
-    )
-    assert json.loads(failed[0]["Body"])["detail"]["state"] == "FAILED"
     # The next load makes up for it.
     assert home.load()["Status"] == "FINISHED"
     assert home.ask(TEMPERATURES, thing=thing) == [["m", 1.0]]
+
+
+def test_an_object_that_cannot_be_read_costs_only_itself(home: Warehouse) -> None:
+    thing = next(things)
+    home.deliver({"thing": thing, "message_id": "healthy", "at": _at(), "temperature": 3.0})
+    hour, _, _ = max(home.objects()).rpartition("/")
+    poison = [f"{hour}/no-parquet's", f"{hour}/half"]
+    s3 = home.client("s3")
+    s3.put_object(Bucket=home.outputs["Bucket"], Key=poison[0], Body=b'{"temperature": 1}')
+    whole = s3.get_object(Bucket=home.outputs["Bucket"], Key=max(home.objects() - set(poison)))["Body"].read()
+    s3.put_object(Bucket=home.outputs["Bucket"], Key=poison[1], Body=whole[: len(whole) // 2])
+    try:
+        assert home.load()["Status"] == "FAILED"
+        failed = home.failed_objects(set(poison))
+        eventually(lambda: home.ask(TEMPERATURES, thing=thing), what="what is in the other objects")
+    finally:
+        for key in poison:
+            s3.delete_object(Bucket=home.outputs["Bucket"], Key=key)
+    assert all(detail["state"] == "FAILED" and detail["errorMessage"] for detail in failed)
+    assert home.ask(TEMPERATURES, thing=thing) == [["healthy", 3.0]]
+    assert home.load()["Status"] == "FINISHED"
 
 
 def test_who_may_read_sees_the_results_of_own_statements_only(home: Warehouse) -> None:

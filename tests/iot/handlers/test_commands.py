@@ -138,6 +138,29 @@ def test_a_body_in_base64_is_read(commands: ModuleType, cloud: Cloud) -> None:
     assert json.loads(cloud.asked[2][1]["payload"])["command"] == "点検"
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", '"\\ud800"'])
+def test_what_json_does_not_have_is_refused_where_a_body_is_read(
+    commands: ModuleType, cloud: Cloud, number: str
+) -> None:
+    sent = http(commands, "POST", "/things/s1/commands", f'{{"command": "ping", "arguments": {{"n": {number}}}}}')
+    desired = http(commands, "PUT", "/things/s1/desired", f'{{"state": {{"n": {number}}}}}')
+    for (status, answer), names in ((sent, "command, arguments"), (desired, "state")):
+        assert (status, answer["message"]) == (400, f"the body is an object with {names}")
+    assert cloud.asked == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_what_json_does_not_have_is_refused_where_an_operation_uses_it(
+    commands: ModuleType, cloud: Cloud, value: object
+) -> None:
+    # A direct invocation has no body, so that the check of the operation stands alone.
+    send = {"operation": "send", "thing": "s1", "command": "ping", "arguments": {"n": value}}
+    desire = {"operation": "desire", "thing": "s1", "state": {"n": value}}
+    for event, problem in ((send, "arguments have a number that is not finite"), (desire, "with finite numbers")):
+        assert problem in commands.handler(event, CONTEXT)["error"]
+    assert cloud.asked == []
+
+
 def test_desired_state_goes_to_the_shadow(commands: ModuleType, cloud: Cloud) -> None:
     assert http(commands, "PUT", "/things/s1/desired", {"state": {"on": True}}) == (200, {"version": 3})
     assert json.loads(cloud.asked[0][1]["payload"]) == {"state": {"desired": {"on": True}}}

@@ -146,3 +146,27 @@ def test_batches_are_allowed_by_the_permission_for_one(cloud: LocalCloud) -> Non
     operator.delete_queue(QueueUrl=url)
     for arn in (topic, other):
         topics.delete_topic(TopicArn=arn)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"DelaySeconds": 901}, "Value 901 for parameter DelaySeconds"),
+        (
+            {"MessageAttributes": {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in range(11)}},
+            r"attributes \[11\] exceeds",
+        ),
+    ],
+)
+def test_a_message_that_aws_refuses_is_refused_alone_and_in_a_batch(
+    cloud: LocalCloud, name: Callable[[str], str], given: dict[str, Any], said: str
+) -> None:
+    sqs = cloud.client("sqs", region=TOKYO)
+    queue = sqs.create_queue(QueueName=name("limits"))["QueueUrl"]
+    with pytest.raises(ClientError, match=said):
+        sqs.send_message(QueueUrl=queue, MessageBody="x", **given)
+    entries = [{"Id": "healthy", "MessageBody": "x"}, {"Id": "refused", "MessageBody": "x", **given}]
+    answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    assert [one["Id"] for one in answer["Successful"]] == ["healthy"]
+    assert [(one["Id"], one["Code"]) for one in answer["Failed"]] == [("refused", "InvalidParameterValue")]
+    sqs.delete_queue(QueueUrl=queue)

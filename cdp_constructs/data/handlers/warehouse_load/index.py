@@ -1,21 +1,22 @@
 """Loads what Firehose delivered in the last hours into Redshift; the same records again change nothing.
 
-The event is that of a schedule, or ``{"hours": ["2027-01-15-06"]}`` to load other hours again. All statements are one
-transaction under a lock: either everything is merged or nothing, and two loads do not see each other half way. Redshift
-sends an event to EventBridge when one failed.
+The event is that of a schedule, ``{"hours": ["2027-01-15-06"]}`` to load other hours again, or EventBridge's of a load
+that failed. All statements of a load are one transaction under a lock: either everything is merged or nothing, and two
+loads do not see each other half way. COPY of Parquet fails with the first object that it cannot read, so a load that
+failed is divided: into its hours, an hour into its objects. An object that fails alone is named in the dead-letter
+queue, to which EventBridge sends the end of its load.
 """
 
-import json
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .environment import Environment
+from .sql import MOST_SOURCES, sources_of, statements
 
 logger = Logger()
 s3 = boto3.client("s3")
@@ -25,59 +26,31 @@ redshift = boto3.client("redshift-data")
 # current one may still grow; one more for deliveries that were retried.
 HOURS = 3
 HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}")
-# Of 40 statements, seven are not about an hour:
-# https://docs.aws.amazon.com/redshift-data/latest/APIReference/API_BatchExecuteStatement.html
-MOST_HOURS = 33
-# The names of the types in Redshift where they differ; a text of a record may be of any length that Redshift takes.
-TYPES = {"double": "double precision", "string": "varchar(65535)"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Environment:
-    """The function's variables."""
-
-    workgroup: str
-    database: str
-    table: str
-    columns: Mapping[str, str]
-    bucket: str
-    prefix: str
-    copy_role: str
-
-    @classmethod
-    def read(cls) -> "Environment":
-        """Return what the variables of this process say."""
-        return cls(
-            workgroup=os.environ["WORKGROUP"],
-            database=os.environ["DATABASE"],
-            table=os.environ["TABLE"],
-            columns=json.loads(os.environ["COLUMNS"]),
-            bucket=os.environ["BUCKET"],
-            prefix=os.environ["PREFIX"],
-            copy_role=os.environ["COPY_ROLE"],
-        )
-
+LONGEST_NAME = 500
 
 environment = Environment.read()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Start a load; return its statement id, None when nothing was delivered."""
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
+    """Start a load, or the parts of one that failed; return statement ids, None when nothing was delivered."""
     del context
+    if isinstance(event, dict) and event.get("source") == "aws.redshift-data":
+        return _divide(_statement_of(event.get("detail")))
     hours = [hour for hour in hours_of(event) if _has_objects(hour)]
     if not hours:
         logger.info("Nothing was delivered")
         return {"statement": None, "hours": []}
-    answer = redshift.batch_execute_statement(
-        WorkgroupName=environment.workgroup,
-        Database=environment.database,
-        StatementName=environment.workgroup,
-        Sqls=statements(hours),
-        WithEvent=True,
-    )
-    logger.info("Load started", statement=answer["Id"], hours=hours)
-    return {"statement": answer["Id"], "hours": hours}
+    statement = _load([_prefix(hour) for hour in hours])
+    logger.info("Load started", statement=statement, hours=hours)
+    return {"statement": statement, "hours": hours}
+
+
+def _statement_of(detail: Any) -> str:
+    statement = detail.get("statementId") if isinstance(detail, dict) else None
+    if not isinstance(statement, str) or not statement:
+        raise ValueError("the event names no statement")
+    return statement
 
 
 def hours_of(event: Any) -> list[str]:
@@ -94,8 +67,8 @@ def hours_of(event: Any) -> list[str]:
     hours = sorted(set(asked))
     for hour in hours:
         datetime.strptime(hour, "%Y-%m-%d-%H").replace(tzinfo=UTC)
-    if len(hours) > MOST_HOURS:
-        raise ValueError(f"hours are {len(hours)}; load {MOST_HOURS} at a time")
+    if len(hours) > MOST_SOURCES:
+        raise ValueError(f"hours are {len(hours)}; load {MOST_SOURCES} at a time")
     return hours
 
 
@@ -104,34 +77,47 @@ def last_hours(now: datetime) -> list[str]:
     return [f"{now - timedelta(hours=back):%Y-%m-%d-%H}" for back in reversed(range(HOURS))]
 
 
-def statements(hours: list[str]) -> list[str]:
-    """Return the SQL that merges these hours."""
-    table = environment.table
-    definition = ", ".join(f'"{name}" {TYPES.get(kind, kind)}' for name, kind in environment.columns.items())
-    source = f"s3://{environment.bucket}/{environment.prefix}"
-    copies = [
-        f"COPY loaded FROM '{source}hour={hour}/' IAM_ROLE '{environment.copy_role}' FORMAT AS PARQUET"
-        for hour in hours
-    ]
-    # Records without an id are distinguished by their time only.
-    same = (
-        f'loaded.thing = {table}.thing AND loaded."at" = {table}."at" '
-        f"AND coalesce(loaded.message_id, '') = coalesce({table}.message_id, '')"
+def _load(sources: list[str]) -> str:
+    """Start a load; what cannot be divided has its key in the statement's name, for the dead-letter queue."""
+    is_one_object = len(sources) == 1 and not sources[0].endswith("/")
+    name = f"{environment.workgroup} {sources[0]}" if is_one_object else environment.workgroup
+    answer = redshift.batch_execute_statement(
+        WorkgroupName=environment.workgroup,
+        Database=environment.database,
+        StatementName=name[:LONGEST_NAME],
+        Sqls=statements(environment, sources),
+        WithEvent=True,
     )
-    return [
-        f'CREATE TABLE IF NOT EXISTS {table} ({definition}) DISTKEY (thing) SORTKEY ("at")',
-        # IAM says who may connect at all; see grant_read.
-        f"GRANT SELECT ON TABLE {table} TO PUBLIC",
-        f"LOCK TABLE {table}",
-        f"CREATE TEMP TABLE loaded (LIKE {table})",
-        *copies,
-        f"DELETE FROM loaded USING {table} WHERE {same}",  # noqa: S608 - the pattern's own names
-        f"INSERT INTO {table} SELECT DISTINCT * FROM loaded",  # noqa: S608
-        "DROP TABLE loaded",
-    ]
+    return str(answer["Id"])
+
+
+def _divide(statement: str) -> dict[str, Any]:
+    """Start the parts of a load that failed, each by itself."""
+    described = redshift.describe_statement(Id=statement)
+    sources = sources_of(part["QueryString"] for part in described.get("SubStatements", ()))
+    if not sources:
+        raise ValueError(f"statement {statement} is no load of this function")
+    if len(sources) > 1:
+        parts = [[source] for source in sources]
+    else:
+        objects = [key for prefix in sources for key in _objects(prefix)]
+        size = 1 if len(objects) <= MOST_SOURCES else MOST_SOURCES
+        parts = [objects[start : start + size] for start in range(0, len(objects), size)]
+    started = [_load(part) for part in parts]
+    logger.warning("A load failed and is divided", statement=statement, parts=started, error=described.get("Error"))
+    return {"statement": statement, "parts": started}
+
+
+def _prefix(hour: str) -> str:
+    return f"{environment.prefix}hour={hour}/"
 
 
 def _has_objects(hour: str) -> bool:
     # COPY fails on a prefix without objects.
-    prefix = f"{environment.prefix}hour={hour}/"
-    return bool(s3.list_objects_v2(Bucket=environment.bucket, Prefix=prefix, MaxKeys=1)["KeyCount"])
+    return bool(s3.list_objects_v2(Bucket=environment.bucket, Prefix=_prefix(hour), MaxKeys=1)["KeyCount"])
+
+
+def _objects(prefix: str) -> list[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=environment.bucket, Prefix=prefix)
+    # What ends in a slash is how consoles show a folder; as a source it would be all that is below.
+    return [item["Key"] for page in pages for item in page.get("Contents", ()) if not item["Key"].endswith("/")]

@@ -1,7 +1,7 @@
-"""SNS: a subject with line breaks, with control characters, or of 100 characters or more is refused, as on AWS.
+"""SNS: an empty message, and a subject with line breaks, control characters, or 100 characters or more are refused.
 
-https://docs.aws.amazon.com/sns/latest/api/API_Publish.html. MiniStack delivers any subject; those of `PublishBatch` are
-not checked here either.
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html. MiniStack delivers any; those of `PublishBatch` are not
+checked here either.
 """
 
 import unicodedata
@@ -22,6 +22,8 @@ _REFUSED = {"Cc", "Zl", "Zp"}
 
 @patch("ministack.services.sns:_publish")
 def _publish(original: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    if not _sns._p(parameters, "Message"):
+        return _sns._error("InvalidParameter", "Invalid parameter: Empty message", 400)
     subject = _sns._p(parameters, "Subject") or ""
     if len(subject) >= _TOO_LONG or any(unicodedata.category(character) in _REFUSED for character in subject):
         return _sns._error("InvalidParameter", "Invalid parameter: Subject", 400)

@@ -151,6 +151,12 @@ def test_a_subject_that_could_end_a_header_is_refused(cloud: LocalCloud, fanout:
         sns.publish(TopicArn=fanout["Topic"], Message="m", Subject=subject)
 
 
+def test_an_empty_message_is_refused(cloud: LocalCloud, fanout: dict[str, str]) -> None:
+    sns = cloud.client("sns", region=TOKYO)
+    with pytest.raises(sns.exceptions.InvalidParameterException, match="Empty message"):
+        sns.publish(TopicArn=fanout["Topic"], Message="")
+
+
 def test_any_other_subject_is_delivered(cloud: LocalCloud) -> None:
     sns = cloud.client("sns", region=TOKYO)
     topic = sns.create_topic(Name="subjects")["TopicArn"]

@@ -154,10 +154,10 @@ def _checked(service: str) -> Callable[[_Handler], _Handler]:
             action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
             created = _CREATED[service].get(action.rpartition(":")[2])
             try:
-                found = created and _refused(created, path, body, parameters)
+                found = _refused(created, path, body, parameters) if created is not None else None
             except ValueError:
                 found = None  # what cannot be read is the service's to refuse
-            if not found:
+            if found is None:
                 return await original(method, path, headers, body, query)
             name, refusal = found
             message = f"1 validation error detected: Value {refusal.shown} at '{name}' {refusal.rule}"
