@@ -310,3 +310,31 @@ def test_https_shows_the_certificate_that_the_client_asks_for(cloud: LocalCloud,
         answer = pool.request("GET", f"{cloud.listener_url(deployed['Plain'])}/a?b=c", redirect=False)
         assert (answer.status, answer.headers["Location"].endswith("/a?b=c")) == (301, True)
         assert pool.request("GET", f"{cloud.listener_url(deployed['Plain'])}/a").data == b"secure"
+
+    # A load balancer encrypts to such targets, and does not ask who they are.
+    checked = {"HealthCheckProtocol": "HTTPS", "Protocol": "HTTPS"}
+    there = [{"Id": where.hostname, "Port": where.port}]
+    front = stacks.deploy(
+        template(Balancer=balancer(), Listener=listener(forward("Targets")), Targets=group(**checked, Targets=there))
+    )
+    cloud.check_targets(1)
+    assert _states(cloud, front["Targets"]) == ["healthy"]
+    assert urllib3.request("GET", cloud.listener_url(front["Listener"])).data == b"secure"
+
+
+def test_two_clouds_have_the_same_ports_at_other_addresses_and_leave_none(
+    cloud: LocalCloud, writer: AssemblyWriter, stacks: Any
+) -> None:
+    both = template(Balancer=balancer(), Listener=listener(fixed("here"), Port=9090))
+    here = urlsplit(cloud.listener_url(stacks.deploy(both)["Listener"]))
+    writer.stack("Web", both)
+    with LocalCloud.start(timeout=120) as other:
+        outputs = other.deploy(writer.folder).outputs["Web"]
+        there = urlsplit(other.listener_url(outputs["Listener"]))
+        assert (here.port, there.port) == (9090, 9090)
+        assert here.hostname != there.hostname
+        for each in (here, there):
+            assert urllib3.request("GET", each.geturl()).data == b"here"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((there.hostname, there.port), 5)
+    assert urllib3.request("GET", here.geturl()).data == b"here"
