@@ -69,9 +69,8 @@ _EXECUTED_IN_PART = {
     "connection logs have no effect": "ElasticLoadBalancingV2::LoadBalancer ElasticLoadBalancingV2::Listener",
     "authenticate-cognito, authenticate-oidc and jwt-validation are not executed: such requests are answered 501; "
     "transforms and conditions by regular expressions have no effect": "ElasticLoadBalancingV2::ListenerRule",
-    "private integrations reach load balancers through it; its API, security groups and TLS of REST APIs are not there": (
-        "ApiGateway::VpcLink ApiGatewayV2::VpcLink"
-    ),
+    "private integrations reach load balancers through it; its API, security groups and TLS of REST APIs are not "
+    "there": "ApiGateway::VpcLink ApiGatewayV2::VpcLink",
     "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
         "KinesisFirehose::DeliveryStream"
     ),

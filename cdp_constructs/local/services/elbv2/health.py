@@ -191,8 +191,9 @@ def _see_off() -> None:
     """Let the targets leave that are not registered any more."""
     registered = {(group["TargetGroupArn"], address, port) for group, address, port in _registered()}
     for key, target in list(_known.items()):
-        is_new = target.state == "initial" and not target.requests  # and may not be registered yet
-        if key not in registered and not is_new and _has_left(key[0], target):
+        # What nobody uses stays known: a service may look at its task before it is registered, and afterwards.
+        is_leaving = target.requests > 0 or target.ends is not None
+        if is_leaving and key not in registered and _has_left(key[0], target):
             forget(*key)
 
 

@@ -4,8 +4,11 @@ import gzip
 import json
 import re
 import shlex
+import socket
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -84,6 +87,14 @@ def _entries(cloud: LocalCloud, bucket: str) -> list[tuple[str, str]]:
     return [(key, entry) for key, text in texts for entry in text.splitlines()]
 
 
+def _leave(url: str, target: Target, eventually: Eventually) -> None:
+    """Close a connection while the target has not answered yet."""
+    where = urlsplit(url)
+    with socket.create_connection((where.hostname, where.port), 5) as connection:
+        connection.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: target.waiting)
+
+
 def test_requests_are_logged_and_counted(
     cloud: LocalCloud,
     outputs: dict[str, str],
@@ -98,10 +109,13 @@ def test_requests_are_logged_and_counted(
         told = json.loads(http.request("GET", f"{url}/a?b=c", headers=agent).data)
         http.request("POST", f"{url}/dead", body=b"x")
         http.request("GET", f"{url}/fixed")
+    _leave(url, target, eventually)
+    own = {"LoadBalancer": outputs["Balancer"].partition("loadbalancer/")[2]}
+    eventually(lambda: total("AWS/ApplicationELB", "RequestCount", **own) == 3)
     assert not _entries(cloud, outputs["Bucket"])  # the interval is not over
     cloud.metrics.advance(minutes=5)
     entries = eventually(lambda: _entries(cloud, outputs["Bucket"]))
-    assert len(entries) == 3
+    assert len(entries) == 4
     name = outputs["Balancer"].partition("loadbalancer/")[2]
     key = entries[0][0]
     pattern = (
@@ -110,8 +124,8 @@ def test_requests_are_logged_and_counted(
         r"_\d{8}T\d\d[0-5][05]Z_127\.[\d.]+_[0-9a-f]+\.log\.gz"
     )
     assert re.fullmatch(pattern, key)
-    served, failed, fixed_response = (shlex.split(entry) for _, entry in entries)
-    assert {len(each) for each in (served, failed, fixed_response)} == {33}
+    served, failed, fixed_response, left = (shlex.split(entry) for _, entry in entries)
+    assert {len(each) for each in (served, failed, fixed_response, left)} == {33}
     assert (served[0], served[2], served[4]) == ("http", name, f"127.0.0.1:{target.port}")
     assert (served[8], served[9]) == ("200", "200")
     address = url.removeprefix("http://").partition(":")[0]
@@ -127,8 +141,8 @@ def test_requests_are_logged_and_counted(
         "8",
         "fixed-response",
     )
+    assert (left[8], left[9]) == ("460", "-")
 
-    own = {"LoadBalancer": name}
     of_group = {"TargetGroup": outputs["Targets"].rpartition(":")[2], **own}
     of_dead = {"TargetGroup": outputs["Dead"].rpartition(":")[2], **own}
     counted = {
@@ -145,12 +159,26 @@ def test_requests_are_logged_and_counted(
         ]
     }
     # What never chose a target is no request that was processed.
-    assert counted.pop(("RequestCount", "Sum")) == 2
+    assert counted.pop(("RequestCount", "Sum")) == 3
+    assert counted.pop(("RequestCountPerTarget", "Sum")) == 2
     assert set(counted.values()) == {1}
     assert (total("AWS/ApplicationELB", "TargetResponseTime", "Maximum", **of_group) or 0) < 5
     assert total("AWS/ApplicationELB", "ActiveConnectionCount", **own)
-    # Five minutes of one healthy host are five values, not one for each request or look.
-    assert total("AWS/ApplicationELB", "HealthyHostCount", **of_group) in {5, 6}
+    assert _values_a_minute(cloud, "HealthyHostCount", of_group) == {1}  # not one for each request or look
+
+
+def _values_a_minute(cloud: LocalCloud, metric: str, dimensions: dict[str, str]) -> set[float]:
+    now = cloud.metrics.now()
+    points = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/ApplicationELB",
+        MetricName=metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now,
+        Period=60,
+        Statistics=["SampleCount"],
+    )["Datapoints"]
+    return {point["SampleCount"] for point in points}
 
 
 def test_a_bucket_that_does_not_allow_it_is_refused(cloud: LocalCloud, stacks: Any, outputs: dict[str, str]) -> None:
