@@ -7,7 +7,6 @@ from typing import Any
 
 from cdp_constructs.local import Deployment, LocalCloud
 
-
 _QUERY = re.compile(
     r"SELECT SUM\((?P<name>[^)]+)\) FROM \"(?P<namespace>[^\"]+)\" WHERE (?P<dimension>\w+) = '(?P<value>[^']*)'"
 )
