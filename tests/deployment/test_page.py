@@ -14,7 +14,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 
-pytestmark = [pytest.mark.deployment, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.deployment, pytest.mark.timeout(2400)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/deploy.md").read_text()

@@ -26,14 +26,17 @@ def account() -> Iterator[LocalCloud]:
 
 
 @pytest.fixture
-def environment(account: LocalCloud) -> dict[str, str]:
+def environment(account: LocalCloud, tmp_path: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     binaries = [str(ROOT / ".venv/bin"), str(ROOT / "node_modules/.bin"), kept["PATH"]]
     own = account.root.environment(account.endpoint, "us-east-1")
     return (
         kept
         | {name: value for name, value in own.items() if name != "AWS_ENDPOINT_URL"}
-        | {"PATH": os.pathsep.join(binaries)}
+        | {
+            "PATH": os.pathsep.join(binaries),
+            "CDK_OUTPUT": str(tmp_path / "cdk.out"),
+        }
     )
 
 
