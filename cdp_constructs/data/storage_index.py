@@ -217,9 +217,15 @@ class StorageIndex(Construct):
             replica_regions: The other Regions; their indexes take the replica, by ``TableV2.from_table_arn``.
             removal_policy: As of the class, for this table.
         """
-        return add_index_table(
+        table = add_index_table(
             scope, construct_id, encryption_key=None, removal_policy=removal_policy, replica_regions=replica_regions
         )
+        resource: dynamodb.CfnGlobalTable = table.node.default_child  # type: ignore[assignment]  # its only L1
+        # As with replicas: the stream cannot be changed in the update that adds the first one or removes the last.
+        resource.stream_specification = dynamodb.CfnGlobalTable.StreamSpecificationProperty(
+            stream_view_type=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES.value
+        )
+        return table
 
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:

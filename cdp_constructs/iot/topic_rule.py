@@ -222,7 +222,7 @@ class TopicRule(Construct):
         """Messages that matched the topic filter. Default period: 1 minute."""
         return self._metric("TopicMatch", period)
 
-    def metric_lost(self, *, period: Duration | None = None) -> "cloudwatch.MathExpression":
+    def metric_lost(self, *, period: Duration | None = None) -> "cloudwatch.IMetric":
         """Messages that neither an action nor the dead-letter queue received. Default period: 1 minute."""
         from aws_cdk import aws_cloudwatch as cloudwatch
 

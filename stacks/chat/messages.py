@@ -142,7 +142,7 @@ class Messages(Construct):
         # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
         self.publisher.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]))
         acknowledge(
-            self.publisher.role,
+            self.publisher.role or self.publisher,
             "AwsSolutions-IAM5[Resource::*]",
             "Names of streams only: Lambda wants it of the role of a mapping, and IAM has no resource for it.",
         )

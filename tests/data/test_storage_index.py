@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DirectObjectUpload, InvalidOptionError, StorageIndex
@@ -303,3 +304,11 @@ def test_resource_of_another_region_is_refused(cdk_app: App) -> None:
     topic = sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:eu-west-1:111122223333:alarms")
     with pytest.raises(InvalidOptionError, match="alarm_topic is in eu-west-1, but the stack is in us-east-1"):
         StorageIndex(stack, "Index", bucket=s3.Bucket.from_bucket_name(stack, "Files", "existing"), alarm_topic=topic)
+
+
+@pytest.mark.parametrize("replica_regions", [[], ["eu-west-1"]])
+def test_the_stream_of_a_global_table_stays_when_regions_come_and_go(cdk_app: App, replica_regions: list[str]) -> None:
+    stack = Stack(cdk_app, "First", env=Environment(region="us-east-1"))
+    StorageIndex.global_table(stack, "Index", replica_regions=replica_regions)
+    [table] = Template.from_stack(stack).find_resources("AWS::DynamoDB::GlobalTable").values()
+    assert table["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}

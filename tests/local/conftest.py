@@ -69,10 +69,21 @@ class Stacks:
 
     def delete(self, name: str, *, region: str = "us-east-1") -> None:
         client = self._cloud.client("cloudformation", region=region)
+        self._empty_buckets(client, name, region)
         client.delete_stack(StackName=name)
         waiter = client.get_waiter("stack_delete_complete")
         waiter.wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
         self._deployed.remove((region, name))
+
+    def _empty_buckets(self, client: Any, name: str, region: str) -> None:
+        """Buckets with objects are not deleted, as on AWS."""
+        s3 = self._cloud.client("s3", region=region)
+        for resource in client.describe_stack_resources(StackName=name)["StackResources"]:
+            if resource["ResourceType"] == "AWS::S3::Bucket":
+                bucket = resource["PhysicalResourceId"]
+                for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+                    for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
 
     def delete_all(self) -> None:
         for region, name in reversed(list(self._deployed)):

@@ -7,6 +7,10 @@ from typing import Any
 
 from cdp_constructs.local import Deployment, LocalCloud
 
+_QUERY = re.compile(
+    r"SELECT SUM\((?P<name>[^)]+)\) FROM \"(?P<namespace>[^\"]+)\" WHERE (?P<dimension>\w+) = '(?P<value>[^']*)'"
+)
+
 
 @dataclass(frozen=True)
 class Alarm:
@@ -30,7 +34,18 @@ class Alarm:
     def metrics(self) -> list[dict[str, Any]]:
         """The metrics that it is about."""
         queries = self.described.get("Metrics", [])
-        return [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query] or [self.described]
+        of_queries = [_QUERY.fullmatch(query["Expression"]) for query in queries if "Expression" in query]
+        found = [
+            {
+                "Namespace": query["namespace"],
+                "MetricName": query["name"],
+                "Dimensions": [{"Name": query["dimension"], "Value": query["value"]}],
+            }
+            for query in of_queries
+            if query is not None
+        ]
+        found += [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
+        return found or [self.described]
 
     def dimension(self, name: str) -> str:
         """Return the value of a dimension; it is the same in all metrics that have it."""

@@ -11,6 +11,7 @@ import pytest
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.process import kept
 from tests.archives import zipped
+from tests.local.resources import FOR_FUNCTIONS
 
 REGION = "us-west-2"
 CODE = """
@@ -57,7 +58,9 @@ Call = Callable[..., Any]
 def function(local_cloud: LocalCloud) -> Call:
     """Return what calls a function whose role allows nothing."""
     code = zipped({"index.py": CODE})
-    role = local_cloud.client("iam").create_role(RoleName="curious", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = local_cloud.client("iam").create_role(RoleName="curious", AssumeRolePolicyDocument=FOR_FUNCTIONS)["Role"][
+        "Arn"
+    ]
     functions = local_cloud.client("lambda", REGION)
     functions.create_function(
         FunctionName="curious",

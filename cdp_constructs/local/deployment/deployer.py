@@ -119,7 +119,7 @@ class Deployment:
 
 def _alarms_without_values(stack: DeployedStack) -> Mapping[str, Label]:
     labels = {}
-    for logical_id, resource in stack.artifact.template()["Resources"].items():
+    for logical_id, resource in stack.artifact.template().get("Resources", {}).items():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             reasons = map(metrics.not_emitted, metrics.watched(resource.get("Properties", {})))
             if missing := "; ".join(reason for reason in reasons if reason is not None):

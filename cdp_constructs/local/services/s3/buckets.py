@@ -1,9 +1,9 @@
-"""S3: the lifecycle rules, encryption, ownership and logging of a bucket from CloudFormation, which MiniStack drops.
+"""S3: tags, lifecycle rules, encryption, ownership and logging of a bucket from CloudFormation, which MiniStack drops.
 
 They are stored and returned; no object expires or changes its storage class, and nothing is logged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import botocore.session
@@ -19,6 +19,7 @@ _s3: Any = ministack.module(
     "_put_bucket_lifecycle",
     "_put_bucket_logging",
     "_put_bucket_ownership_controls",
+    "_put_bucket_tagging",
 )
 
 
@@ -81,17 +82,22 @@ def _ownership(configuration: Properties) -> Properties:
     return {"OwnershipControls": configuration}
 
 
+def _tags(configuration: Sequence[Properties]) -> Properties:
+    return {"Tagging": {"TagSet": [{"Key": tag["Key"], "Value": str(tag["Value"])} for tag in configuration]}}
+
+
 def _logging(configuration: Properties) -> Properties:
     enabled = {"TargetBucket": configuration["DestinationBucketName"]}
     enabled["TargetPrefix"] = configuration.get("LogFilePrefix", "")
     return {"BucketLoggingStatus": {"LoggingEnabled": enabled}}
 
 
-_CONFIGURATIONS: tuple[tuple[str, str, Callable[[Properties], Properties]], ...] = (
+_CONFIGURATIONS: tuple[tuple[str, str, Callable[[Any], Properties]], ...] = (
     ("LifecycleConfiguration", "put_bucket_lifecycle_configuration", _lifecycle),
     ("BucketEncryption", "put_bucket_encryption", _encryption),
     ("OwnershipControls", "put_bucket_ownership_controls", _ownership),
     ("LoggingConfiguration", "put_bucket_logging", _logging),
+    ("Tags", "put_bucket_tagging", _tags),
 )
 """Property of the template, method of the client, and how one becomes the parameters of the other."""
 
@@ -110,8 +116,10 @@ def _configure(bucket: str, properties: Properties, _attributes: Attributes) -> 
     for name, method, adapt in _CONFIGURATIONS:
         if name in properties:
             put = getattr(_s3, f"_{method.removesuffix('_configuration')}")
-            # A bucket whose logging names no destination logs into itself; the other configurations drop the name.
-            configuration = {"DestinationBucketName": bucket, **properties[name]}
+            configuration = properties[name]
+            if isinstance(configuration, dict):
+                # A bucket whose logging names no destination logs into itself; the others drop the name.
+                configuration = {"DestinationBucketName": bucket, **configuration}
             answer = put(bucket, _body(method, adapt(configuration)))
             if answer[0] >= 400:  # noqa: PLR2004 - HTTP
                 raise ValueError(f"{name} of {bucket}: {answer[2]!r}")

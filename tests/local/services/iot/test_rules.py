@@ -19,7 +19,7 @@ TEMPLATE: dict[str, Any] = {
                     "Statement": [
                         {
                             "Effect": "Allow",
-                            "Principal": {"Service": "iot.amazonaws.com"},
+                            "Principal": {"Service": ["iot.amazonaws.com", "firehose.amazonaws.com"]},
                             "Action": "sts:AssumeRole",
                         }
                     ],

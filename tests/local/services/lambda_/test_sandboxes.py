@@ -12,6 +12,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from tests.archives import zipped
+from tests.local.resources import FOR_FUNCTIONS
 from tests.processes import is_running
 
 REGION = "eu-central-1"
@@ -91,7 +92,9 @@ class Machine:
         self.credentials = credentials
         self.folder = cloud.log_file.parent
         self._lambda = cloud.client("lambda", REGION)
-        role = cloud.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        role = cloud.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=FOR_FUNCTIONS)["Role"][
+            "Arn"
+        ]
         # A package of its own keeps a function from being forked.
         for name in ("forked", "process", "other"):
             self._add(name, role, "python3.14", {"index.py": PYTHON, **({"boto3.py": ""} if name == "process" else {})})
@@ -220,7 +223,9 @@ def test_functions_do_not_reach_each_other(machine: Machine, kind: str) -> None:
 def test_functions_of_two_clouds_have_different_users(machine: Machine) -> None:
     code = zipped({"index.py": PYTHON})
     with LocalCloud.start() as cloud:
-        role = cloud.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        role = cloud.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=FOR_FUNCTIONS)["Role"][
+            "Arn"
+        ]
         functions = cloud.client("lambda", REGION)
         functions.create_function(
             FunctionName="first",

@@ -13,7 +13,7 @@ import pytest
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.services.lambda_.workers import _MOST_WORKERS
 from tests.archives import zipped
-from tests.local.resources import allow, arn, function, role
+from tests.local.resources import FOR_FUNCTIONS, allow, arn, function, role
 from tests.processes import is_running
 
 REGION = "eu-west-1"
@@ -172,7 +172,7 @@ def test_a_log_holds_the_lines_of_its_own_call_all_of_them(names: dict[str, str]
 
 def test_processes_of_functions_end_with_the_cloud(eventually: Callable[..., Any]) -> None:
     with LocalCloud.start() as cloud:
-        role = cloud.client("iam").create_role(RoleName="short", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        role = cloud.client("iam").create_role(RoleName="short", AssumeRolePolicyDocument=FOR_FUNCTIONS)["Role"]["Arn"]
         code = zipped({"index.py": CODE})
         cloud.client("lambda", REGION).create_function(
             FunctionName="short",

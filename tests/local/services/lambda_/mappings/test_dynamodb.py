@@ -39,7 +39,11 @@ STREAM = {
         },
         "Role": role(
             allow(["sqs:SendMessage"], SEEN_ARN, {"Fn::GetAtt": ["Failed", "Arn"]}),
-            allow(["dynamodb:GetRecords", "dynamodb:DescribeStream"], {"Fn::GetAtt": ["Table", "StreamArn"]}),
+            allow(
+                ["dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"],
+                {"Fn::GetAtt": ["Table", "StreamArn"]},
+            ),
+            allow(["dynamodb:ListStreams"], "*"),
         ),
         "Function": function(STREAM_HANDLER, "Role", Environment={"Variables": {"SEEN": {"Ref": "Seen"}}}),
         "Mapping": {
