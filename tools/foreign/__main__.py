@@ -35,7 +35,8 @@ _SECONDS = 180
 def assemblies(clone: Path, *, assertions: bool) -> list[Path]:
     """Return the folders of a clone that are cloud assemblies with a stack, those nested in others left out."""
     found: list[Path] = []
-    for manifest in sorted(clone.rglob("manifest.json")):
+    # Those with the shortest path first: an assembly comes before those nested in it.
+    for manifest in sorted(clone.rglob("manifest.json"), key=lambda file: len(file.parts)):
         folder = manifest.parent
         if any(other in folder.parents for other in found):
             continue
@@ -45,7 +46,7 @@ def assemblies(clone: Path, *, assertions: bool) -> list[Path]:
             continue
         if stacks and (not assertions or any(map(_asserts, stacks))):
             found.append(folder)
-    return found
+    return sorted(found)
 
 
 def _asserts(stack: object) -> bool:
