@@ -8,15 +8,20 @@ from cdp_constructs.assembly.errors import AssemblyError
 
 __all__ = ["load", "part"]
 
+_MANIFEST = "manifest.json"
+
 
 def load(file: Path) -> dict[str, Any]:
     """Return the content of a JSON file of the assembly."""
     try:
         content: dict[str, Any] = json.loads(file.read_text())
     except FileNotFoundError as error:
-        raise AssemblyError(
-            f"{file} does not exist; name the folder that `cdk synth` wrote, usually cdk.out"
-        ) from error
+        remedy = (
+            "name the folder that `cdk synth` wrote, usually cdk.out"
+            if file.name == _MANIFEST
+            else "the assembly is incomplete: synthesise again, or copy the whole folder"
+        )
+        raise AssemblyError(f"{file} does not exist; {remedy}") from error
     except ValueError as error:
         raise AssemblyError(f"{file} is not JSON ({error}); synthesise again into a clean folder") from error
     return content
@@ -26,5 +31,5 @@ def part(folder: Path, name: str) -> Path:
     """Return a file or folder that a manifest names; those of an assembly are in its folder."""
     found = folder / name
     if not found.resolve().is_relative_to(folder.resolve()):
-        raise AssemblyError(f"{folder / 'manifest.json'} names {name}, which is outside the assembly; synthesise again")
+        raise AssemblyError(f"{folder / _MANIFEST} names {name}, which is outside the assembly; synthesise again")
     return found

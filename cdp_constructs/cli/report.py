@@ -15,11 +15,13 @@ from rich.table import Table
 from cdp_constructs.assembly import DEFAULT_REGION
 from cdp_constructs.cli.endpoints import Endpoint
 from cdp_constructs.local.cloud import LocalCloud
-from cdp_constructs.local.deployment.deployer import Deployment
+from cdp_constructs.local.deployment.deployer import Deployment, NotExecuted
 from cdp_constructs.local.errors import DeploymentError
 
 __all__ = ["StackProgress", "failure", "print_json", "print_tables", "success"]
 
+_NAMED = 3
+"""How many resources of a type are named where a table has one row for all."""
 _STYLES = {"deployed": "green", "unchanged": "dim", "failed": "bold red"}
 
 
@@ -117,6 +119,19 @@ def _region(deployment: Deployment) -> str:
     return deployment.stacks[0].artifact.region if deployment.stacks else DEFAULT_REGION
 
 
+def _summary(items: Sequence[NotExecuted]) -> list[list[str]]:
+    """Return one row for each type and reason; an application with a VPC has dozens of resources that share one."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for item in items:
+        groups.setdefault((item.resource_type, item.support.value, item.reason), []).append(item.logical_id)
+    rows = []
+    for (resource_type, support, reason), names in groups.items():
+        more = len(names) - _NAMED
+        named = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        rows.append([resource_type, named, support, reason])
+    return rows
+
+
 def print_tables(console: Console, cloud: LocalCloud, deployment: Deployment, endpoints: Sequence[Endpoint]) -> None:
     """Print the endpoints, the outputs, what was not executed, and the root user's environment variables."""
     rows = [["", "", "AWS APIs (AWS_ENDPOINT_URL)", cloud.endpoint]]
@@ -131,11 +146,9 @@ def print_tables(console: Console, cloud: LocalCloud, deployment: Deployment, en
     if not deployment.not_executed:
         console.print("Everything that was deployed is executed.")
     else:
-        rows = [
-            [item.stack, item.logical_id, item.resource_type, item.support.value, item.reason]
-            for item in deployment.not_executed
-        ]
-        console.print(_table("Not executed", ["Stack", "Resource", "Type", "Support", "Reason"], rows))
+        console.print(
+            _table("Not executed", ["Type", "Resources", "Support", "Reason"], _summary(deployment.not_executed))
+        )
     console.print("For the AWS CLI and SDKs:")
     console.print(
         cloud.root.exports(cloud.endpoint, _region(deployment)), soft_wrap=True, markup=False, highlight=False

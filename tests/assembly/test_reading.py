@@ -119,6 +119,14 @@ def test_a_folder_without_an_assembly_is_refused(tmp_path: Path) -> None:
         read_assembly(tmp_path)
 
 
+def test_a_file_that_the_manifest_names_and_is_not_there_is_said_to_be_missing(writer: AssemblyWriter) -> None:
+    writer.stack("Web", QUEUE)
+    (writer.folder / "Web.assets.json").unlink()
+    [stack] = read_assembly(writer.folder)
+    with pytest.raises(AssemblyError, match=r"Web\.assets\.json does not exist; the assembly is incomplete"):
+        _ = stack.assets
+
+
 def test_a_broken_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(AssemblyError, match=r"is not JSON .*; synthesise again"):

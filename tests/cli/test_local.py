@@ -119,10 +119,14 @@ def test_up_interrupted_before_it_is_done_exits_130_and_leaves_nothing(
 
 def test_up_prints_tables_of_endpoints_outputs_and_what_is_not_executed(writer: AssemblyWriter) -> None:
     writer.stack("Api", HTTP_API)
-    group = {"Type": "AWS::XRay::Group", "Properties": {"GroupName": "all"}}
-    writer.stack("Tracing", template({"Group": group}))
+    groups = {
+        f"Group{number}": {"Type": "AWS::XRay::Group", "Properties": {"GroupName": f"all{number}"}}
+        for number in range(5)
+    }
+    writer.stack("Tracing", template(groups))
     code, out, err = _cdp("local", "up", writer.folder, "--keep")
     assert code == 0, err
+    assert "and 2 more" in " ".join(out.replace("│", " ").split()), "one row for a type"
     server = kept.find()
     assert server is not None
     assert f"{server.endpoint}/_aws/execute-api/" in out

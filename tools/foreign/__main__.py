@@ -1,8 +1,8 @@
 """Tries the cloud assemblies of a local clone on the embedded cloud, and writes how many deploy.
 
-`python -m tools.foreign CLONE --count 100`, with `--assertions` for the integration tests of the CDK that assert on what
-they deploy, with `--write` into docs/local-cloud.md, with `--results FILE` as JSON. Each assembly gets a process and an
-embedded cloud of its own.
+`python -m tools.foreign CLONE --count 100`, with `--assertions` for the integration tests of the CDK that assert on
+what they deploy, with `--write` into docs/local-cloud.md, with `--results FILE` as JSON. Each assembly gets a process
+and an embedded cloud of its own.
 """
 
 import argparse
@@ -35,7 +35,8 @@ _SECONDS = 180
 def assemblies(clone: Path, *, assertions: bool) -> list[Path]:
     """Return the folders of a clone that are cloud assemblies with a stack, those nested in others left out."""
     found: list[Path] = []
-    for manifest in sorted(clone.rglob("manifest.json")):
+    # Those with the shortest path first: an assembly comes before those nested in it.
+    for manifest in sorted(clone.rglob("manifest.json"), key=lambda file: len(file.parts)):
         folder = manifest.parent
         if any(other in folder.parents for other in found):
             continue
@@ -45,12 +46,17 @@ def assemblies(clone: Path, *, assertions: bool) -> list[Path]:
             continue
         if stacks and (not assertions or any(map(_asserts, stacks))):
             found.append(folder)
-    return found
+    return sorted(found)
 
 
 def _asserts(stack: object) -> bool:
     template = stack.template() if hasattr(stack, "template") else {}
     return is_assertion(stack) and bool(template.get("Resources"))  # type: ignore[arg-type]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _spread(folders: Sequence[Path], count: int) -> list[Path]:
@@ -96,7 +102,7 @@ def main() -> None:
     given = parser.parse_args()
     found = assemblies(given.clone, assertions=given.assertions)
     chosen = _spread(found, given.count)
-    print(f"{len(chosen)} of {len(found)} assemblies")
+    _say(f"{len(chosen)} of {len(found)} assemblies")
     results: dict[str, Mapping[str, str]] = {}
     with ThreadPoolExecutor(given.at_once) as pool:
         options = ["--assertions"] if given.assertions else []
@@ -104,11 +110,11 @@ def main() -> None:
         for folder, result in zip(chosen, pool.map(lambda each: _try(each, options), chosen), strict=True):
             name = str(folder.relative_to(given.clone))
             results[name] = result
-            print(f"{time.monotonic() - started:6.0f} s  {result['outcome']:22} {name}", flush=True)
+            _say(f"{time.monotonic() - started:6.0f} s  {result['outcome']:22} {name}")
             if result["outcome"] not in {"deployed", "deployed with records", "passed"}:
-                print("          " + result["reason"].replace("\n", "\n          ")[:800], flush=True)
+                _say("          " + result["reason"].replace("\n", "\n          ")[:800])
     outcomes = ASSERTIONS if given.assertions else OUTCOMES
-    print(table(results, outcomes, given.write or given.clone.name))
+    _say(table(results, outcomes, given.write or given.clone.name))
     if given.results:
         given.results.write_text(json.dumps(results, indent=1))
     if given.write:

@@ -60,7 +60,7 @@ def main() -> None:
         result = {"outcome": "refused", "reason": str(error)}
     except Exception:  # noqa: BLE001  # what is looked for
         result = {"outcome": "crashed", "reason": traceback.format_exc()[-1500:]}
-    print(json.dumps(result))
+    sys.stdout.write(f"{json.dumps(result)}\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,16 @@ VARIABLE = "CDP_LOCAL_PYTHON"
 
 _PINS = Path(__file__).with_name("pins")
 _EXACT = ("ministack", "boto3", "botocore")
-_PRESENT = ("aws-lambda-powertools", "cryptography", "jmespath", "pydantic", "pyjwt", "uvicorn")
+_PRESENT = (
+    "airspeed",
+    "aws-lambda-powertools",
+    "cryptography",
+    "jmespath",
+    "jsonpath-ng",
+    "pydantic",
+    "pyjwt",
+    "uvicorn",
+)
 
 _VERSIONS = """
 import json, sys

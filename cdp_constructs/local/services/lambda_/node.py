@@ -5,19 +5,23 @@ download that the user asks for once. It is linked above the folder of the funct
 look last, so that what a function or a layer includes comes first.
 """
 
+import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch, replace
 from cdp_constructs.local.process import node_sdk
 from cdp_constructs.local.services.lambda_ import folders
 
 __all__ = ["link_sdk"]
+
+_lambda: Any = ministack.module("services.lambda_svc", "_functions")
 
 _VERSION_2 = re.compile(r"nodejs(?:[468]\.|10|12|14|16)")
 _NOT_FOUND = re.compile(
@@ -89,6 +93,16 @@ def _execute(original: Callable[..., dict[str, Any]], *arguments: Any, **options
     config: Mapping[str, Any] = arguments[0].get("config") or arguments[0]
     message = f"Error: Cannot find module '{found['name']}'{_remedy(found['name'], config.get('Runtime', ''))}"
     return {**result, "body": {"errorType": "Runtime.ImportModuleError", "errorMessage": message, "trace": []}}
+
+
+@patch("ministack.services.lambda_svc:_invoke")
+async def _invoke(original: Callable[..., Awaitable[Any]], name: str, *arguments: Any, **options: Any) -> Any:
+    """Answer with JSON as Node.js writes it, without spaces, which callers may compare as text."""
+    status, headers, body = await original(name, *arguments, **options)
+    config = (_lambda._functions.get(name.partition(":")[0]) or {}).get("config") or {}
+    if isinstance(body, bytes) and body[:1] in {b"{", b"["} and str(config.get("Runtime", "")).startswith("nodejs"):
+        body = json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False).encode()
+    return status, headers, body
 
 
 def _remedy(name: str, runtime: str) -> str:

@@ -116,7 +116,7 @@ def _process(pipe: Mapping[str, Any], batch: sources.Batch) -> bool:
     meant = [place for place in every if _passes(pipe, batch.events[place])]
     try:
         failed = _deliver(pipe, batch, meant)
-    except Exception as error:  # noqa: BLE001  # whatever the target answers, the batch is tried again
+    except Exception as error:  # noqa: BLE001  # whatever the target answers, the batch is retried
         _logger.warning("the pipe %s does not deliver: %s", pipe["Name"], error)
         failed = set(meant)
     if not failed:

@@ -41,3 +41,15 @@ def test_a_module_that_is_missing_is_named(cloud: LocalCloud, functions: dict[st
     assert ("Lambda's runtime has it" in error["errorMessage"]) is of_runtime
     installed = node_sdk.is_installed()
     assert (node_sdk.COMMAND in error["errorMessage"]) is (of_runtime and not installed)
+
+
+def test_a_payload_is_the_json_that_node_writes(cloud: LocalCloud, stacks: Any) -> None:
+    code = "exports.handler = async (event) => ({ got: [event.a, 'ü'] })"
+    outputs = stacks.deploy(
+        {
+            "Resources": {"Role": role(), "Function": function(code, "Role", Runtime="nodejs22.x")},
+            "Outputs": {"Function": {"Value": {"Ref": "Function"}}},
+        }
+    )
+    answer = cloud.client("lambda").invoke(FunctionName=outputs["Function"], Payload=b'{"a": 7}')
+    assert answer["Payload"].read().decode() == '{"got":[7,"ü"]}'

@@ -1,4 +1,4 @@
-"""Pipes: queues and streams are read, filtered, enriched and delivered; what fails is tried again or given up."""
+"""Pipes: queues and streams are read, filtered, enriched and delivered; what fails is retried or given up."""
 
 import json
 from collections.abc import Callable

@@ -1,0 +1,56 @@
+"""The tool that tries assemblies of other projects: what it finds, which it takes, and what it says of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
+from tools.foreign.__main__ import OUTCOMES, _spread, assemblies, table
+
+ASSERTION = template({"Assertion": {"Type": "Custom::DeployAssert@AssertEquals", "Properties": {}}})
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Write what a repository may have: an assembly, one nested in it, one with assertions, and other manifests."""
+    whole = AssemblyWriter(tmp_path / "a" / "cdk.out")
+    whole.stack("Whole", QUEUE)
+    AssemblyWriter(whole.folder / "assembly-Prod", nested_in=whole).stack("Nested", QUEUE)
+    asserted = AssemblyWriter(tmp_path / "b" / "integ.queue.js.snapshot")
+    asserted.stack("Queue", QUEUE)
+    asserted.stack("QueueDefaultTestDeployAssert1234", ASSERTION)
+    empty = AssemblyWriter(tmp_path / "c" / "integ.topic.js.snapshot")
+    empty.stack("Topic", QUEUE)
+    empty.stack("TopicDefaultTestDeployAssert1234", {})
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "manifest.json").write_text('{"name": "a site"}')
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    return tmp_path
+
+
+def _names(clone: Path, *, assertions: bool) -> list[str]:
+    return [str(folder.relative_to(clone)) for folder in assemblies(clone, assertions=assertions)]
+
+
+def test_assemblies_are_found_and_other_manifests_are_not(clone: Path) -> None:
+    assert _names(clone, assertions=False) == ["a/cdk.out", "b/integ.queue.js.snapshot", "c/integ.topic.js.snapshot"]
+
+
+def test_only_those_that_assert_something_are_a_conformance_suite(clone: Path) -> None:
+    assert _names(clone, assertions=True) == ["b/integ.queue.js.snapshot"]
+
+
+def test_a_sample_is_spread_over_the_whole(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(10)]
+    assert [folder.name for folder in _spread(folders, 3)] == ["0", "3", "6"]
+    assert _spread(folders, 50) == folders
+
+
+def test_the_table_has_every_outcome() -> None:
+    results = {"a": {"outcome": "deployed"}, "b": {"outcome": "deployed"}, "c": {"outcome": "hung"}}
+    rows = table(results, OUTCOMES, "owner/name").splitlines()
+    assert rows[0].startswith("3 assemblies of `owner/name` on ")
+    assert "| deployed | 2 |" in rows
+    assert "| hung | 1 |" in rows
+    assert "| crashed | 0 |" in rows
