@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 _SIZES = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html"
 _GIB = 1024
@@ -17,6 +17,12 @@ def check_size(path: str, cpu: int, memory_limit_mib: int) -> None:
     Raises:
         InvalidOptionError: naming the sizes that it has.
     """
+    # Tokens end here: what they stand for cannot be compared.
+    check_range(path, "cpu", cpu, low=_SMALLEST_CPU, high=max(_MEMORY), unit="units", source=_SIZES)
+    most = max(high for _, high, _ in _MEMORY.values()) * _GIB
+    check_range(
+        path, "memory_limit_mib", memory_limit_mib, low=_SMALLEST_SIZES[0], high=most, unit="MiB", source=_SIZES
+    )
     if cpu != _SMALLEST_CPU and cpu not in _MEMORY:
         sizes = ", ".join(map(str, (_SMALLEST_CPU, *_MEMORY)))
         raise InvalidOptionError(path, "cpu", f"is {cpu!r} units", f"Use one of {sizes} ({_SIZES})")

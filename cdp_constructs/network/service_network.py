@@ -1,6 +1,5 @@
 """ServiceNetwork: a network of three tiers, whose services reach AWS by endpoints and each other by named edges."""
 
-import re
 from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
@@ -20,11 +19,10 @@ from cdp_constructs.core.validation import (
     check_no_repetition,
     check_range,
 )
+from cdp_constructs.network._endpoints import add_endpoints, described, endpoints_of_tasks
 from cdp_constructs.network._nat_gateways import add_nat_alarms, keep_addresses
 from cdp_constructs.network._tiers import FEWEST_ZONES, MOST_ZONES, Tier, existing_tiers, make_vpc
 
-_NOT_IN_DESCRIPTIONS = re.compile(r"[^\w .:/()#,@\[\]+=&;{}!$*-]", re.ASCII)
-_LONGEST_DESCRIPTION = 255
 _REFUSED_EDGES = {("public", "data"), ("data", "public"), ("data", "service")}
 _HTTPS = 443
 
@@ -139,8 +137,8 @@ class ServiceNetwork(Construct):
             self.outgoing_addresses = keep_addresses(made, removal_policy)
             add_nat_alarms(self, made, alarm_topic)
             if interface_endpoints is None:
-                interface_endpoints = () if nat_gateways else _endpoints_of_tasks()
-            self._add_endpoints(made, interface_endpoints, tiers["service"])
+                interface_endpoints = () if nat_gateways else endpoints_of_tasks()
+            add_endpoints(self, made, interface_endpoints)
         self.public_subnets, self.service_subnets, self.data_subnets = tiers["public"], tiers["service"], tiers["data"]
 
     @property
@@ -162,7 +160,7 @@ class ServiceNetwork(Construct):
             self,
             construct_id,
             vpc=self.vpc,
-            description=_described(f"{path_of(self)}: {construct_id}, {tier} tier"),
+            description=described(f"{path_of(self)}: {construct_id}, {tier} tier"),
             allow_all_outbound=False,
         )
         if tier == "service":
@@ -192,7 +190,7 @@ class ServiceNetwork(Construct):
             )
             problem = f"is of the {end} tier, and source of the {start} tier"
             raise InvalidOptionError(self, "destination", problem, f"Change it: {fix[:1].lower()}{fix[1:]}")
-        description = _described(f"{_name(source)} to {_name(destination)}")
+        description = described(f"{_name(source)} to {_name(destination)}")
         destination.connections.allow_from(source, port, description)
 
     def _tier_of(self, connectable: ec2.IConnectable) -> Tier | None:
@@ -209,41 +207,6 @@ class ServiceNetwork(Construct):
             fix = f"Give {zones}, one for each zone"
             raise InvalidOptionError(self, "eip_allocation_ids", f"has {len(allocations)} addresses", fix)
         check_no_repetition(self, "eip_allocation_ids", allocations)
-
-    def _add_endpoints(
-        self, vpc: ec2.Vpc, services: Sequence[ec2.InterfaceVpcEndpointAwsService], subnets: ec2.SubnetSelection
-    ) -> None:
-        names = [service.short_name for service in services]
-        check_no_repetition(self, "interface_endpoints", names)
-        if not names:
-            return
-        group = ec2.SecurityGroup(
-            self,
-            "EndpointSecurityGroup",
-            vpc=vpc,
-            description=_described(f"{path_of(self)}: endpoints of AWS services"),
-            allow_all_outbound=False,
-        )
-        for subnet in [*vpc.select_subnets(subnet_group_name="Service").subnets]:
-            group.add_ingress_rule(ec2.Peer.ipv4(subnet.ipv4_cidr_block), ec2.Port.tcp(_HTTPS), "HTTPS from services")
-        for service, name in zip(services, names, strict=True):
-            vpc.add_interface_endpoint(
-                "".join(part.title() for part in re.split(r"\W", name)) + "Endpoint",
-                service=service,
-                subnets=subnets,
-                security_groups=[group],
-                open=False,
-            )
-
-
-def _endpoints_of_tasks() -> Sequence[ec2.InterfaceVpcEndpointAwsService]:
-    service = ec2.InterfaceVpcEndpointAwsService
-    return (service.ECR, service.ECR_DOCKER, service.CLOUDWATCH_LOGS, service.SECRETS_MANAGER)
-
-
-def _described(text: str) -> str:
-    """Write what security groups and their rules accept as a description."""
-    return _NOT_IN_DESCRIPTIONS.sub("_", text)[:_LONGEST_DESCRIPTION]
 
 
 def _path(construct: ec2.IConnectable) -> str:

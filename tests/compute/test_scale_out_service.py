@@ -226,9 +226,7 @@ def test_scaling_follows_requests_cpu_and_the_time_of_day(synthesis: Synthesis) 
 def test_a_new_service_soon_has_its_least_number_of_tasks(synthesis: Synthesis) -> None:
     policies = synthesis(all_options).resources("AWS::ApplicationAutoScaling::ScalingPolicy")
     ((name, policy),) = [
-        (name, one["Properties"])
-        for name, one in policies.items()
-        if one["Properties"]["PolicyType"] == "StepScaling"
+        (name, one["Properties"]) for name, one in policies.items() if one["Properties"]["PolicyType"] == "StepScaling"
     ]
     assert policy["StepScalingPolicyConfiguration"]["StepAdjustments"] == [
         {"MetricIntervalUpperBound": 0, "ScalingAdjustment": 1}

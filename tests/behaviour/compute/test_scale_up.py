@@ -124,7 +124,8 @@ def test_the_same_size_again_replaces_nothing(system: System) -> None:
     before = ecs_client.list_tasks(cluster=cluster)["taskArns"]
     definition = ecs_client.describe_services(cluster=cluster, services=[system.outputs["Service"]])
     event = {"task_definition": definition["services"][0]["taskDefinition"]}
-    system.client("lambda").invoke(FunctionName=system.outputs["Function"], Payload=json.dumps(event))
+    answer = system.client("lambda").invoke(FunctionName=system.outputs["Function"], Payload=json.dumps(event))
+    assert "FunctionError" not in answer
     assert ecs_client.list_tasks(cluster=cluster)["taskArns"] == before
 
 
@@ -146,11 +147,27 @@ def test_a_database_gets_another_capacity_and_stays(system: System) -> None:
     eventually(lambda: capacity() == {"MinCapacity": 4.0, "MaxCapacity": 32.5}, within=30)
 
 
+def test_the_function_may_do_nothing_to_another_service(system: System) -> None:
+    function = system.client("lambda").get_function_configuration(FunctionName=system.outputs["Function"])
+    role = function["Role"]
+    answer = system.client("sts").assume_role(RoleArn=role, RoleSessionName="somebody")["Credentials"]
+    credentials = (answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+    somebody = system.cloud.client("ecs", region=REGION, credentials=credentials)
+    for refused in (
+        {"service": "another", "desiredCount": 0},
+        {"service": f"arn:aws:ecs:{REGION}:000000000000:service/{system.outputs['Cluster']}/another"},
+    ):
+        with pytest.raises(somebody.exceptions.AccessDeniedException):
+            somebody.update_service(cluster=system.outputs["Cluster"], **refused)
+    with pytest.raises(somebody.exceptions.AccessDeniedException):
+        somebody.register_task_definition(family="another", containerDefinitions=[])
+
+
 def test_a_change_that_fails_is_kept_in_the_dead_letter_queue(system: System) -> None:
     system.client("lambda").invoke(
         FunctionName=system.outputs["Function"],
         InvocationType="Event",
-        Payload=json.dumps({"task_definition": "arn:aws:ecs:us-east-1:000000000000:task-definition/none:1"}),
+        Payload=json.dumps({"task_definition": None}),
     )
     queue = system.client("sqs")
     eventually(lambda: messages_in(queue, system.outputs["DeadLetterQueue"]) == 1, within=60)

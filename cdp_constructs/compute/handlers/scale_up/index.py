@@ -34,7 +34,7 @@ class Capacity(Strict):
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
-    """Change the size; what fails is tried again by Lambda, and then sent to the dead-letter queue."""
+    """Change the size; what fails is retried by Lambda, and then sent to the dead-letter queue."""
     logger.info("changing the size", wanted=event)
     if "SERVICE" in os.environ:
         tasks = Tasks.model_validate(event)

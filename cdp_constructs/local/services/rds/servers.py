@@ -119,6 +119,6 @@ def _run(
 
 
 @patch("ministack.services.rds:_unsupported_aurora_engine_version_error")
-def _any_version(original: Any, kind: str, version: Any) -> Any:
+def _any_version(original: Any, kind: str, version: Any, **options: Any) -> Any:
     """Take every version of PostgreSQL: the server here has one, and MiniStack's list is that of a day."""
-    return None if kind == "aurora-postgresql" else original(kind, version)
+    return None if kind == "aurora-postgresql" else original(kind, version, **options)
