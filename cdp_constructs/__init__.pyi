@@ -7,8 +7,8 @@ from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
 from cdp_constructs.cache.in_memory_cache import InMemoryCache as InMemoryCache
 from cdp_constructs.compute.queue_workers import QueueWorkers as QueueWorkers
 from cdp_constructs.compute.shared_files import SharedFiles as SharedFiles
-from cdp_constructs.compute.work_queue import WorkQueue as WorkQueue
 from cdp_constructs.compute.work_queue import WorkerTask as WorkerTask
+from cdp_constructs.compute.work_queue import WorkQueue as WorkQueue
 from cdp_constructs.core.alarms import alarms_of as alarms_of
 from cdp_constructs.core.buckets import use_access_log_bucket as use_access_log_bucket
 from cdp_constructs.core.images import image_from_folder as image_from_folder
