@@ -46,13 +46,16 @@ def test_importing_the_package_imports_no_cdk() -> None:
 
 # Not patterns, but values that several patterns take or return.
 VALUES = {
+    "DatabaseCapacity",
+    "DatabaseReplica",
     "FanoutSubscriber",
     "QueueConsumer",
     "ServiceContainer",
     "ServiceRoute",
     "ServiceScaling",
-    "DatabaseCapacity",
     "TaskSize",
+    "WorkQueue",
+    "WorkerTask",
 }
 PATTERNS = sorted(
     name for name, module in MODULE_OF.items() if not module.startswith("cdp_constructs.core") and name not in VALUES

@@ -127,6 +127,11 @@ def patterns(root: Path = ROOT) -> list[Pattern]:
     return found
 
 
+def _as_imported(name: str) -> tuple[bool, bool, str]:
+    """Return the key by which ruff sorts names of one module: constants, classes, functions."""
+    return name[0].islower(), not name.isupper(), name.casefold()
+
+
 def _stub(exported: Iterable[Export]) -> str:
     lines = ['"""The public names and their types, for type checkers; written by `make patterns`."""', ""]
     by_module: dict[str, list[str]] = {}
@@ -134,7 +139,7 @@ def _stub(exported: Iterable[Export]) -> str:
         by_module.setdefault(export.module, []).append(export.name)
     by_module[f"{PACKAGE}._version"] = ["__version__"]
     for module, names in sorted(by_module.items()):
-        lines += [f"from {module} import {name} as {name}" for name in sorted(names, key=str.lower)]
+        lines += [f"from {module} import {name} as {name}" for name in sorted(names, key=_as_imported)]
     return "\n".join([*lines, ""])
 
 

@@ -15,11 +15,14 @@ from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.isolated_networks import add_isolated_vpc, data_subnets
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.periods import days
+from cdp_constructs.core.validation import check_duration
 
-__all__ = ["ENGINE", "ENGINE_VERSION", "PORT", "Cluster", "Durability", "Network", "add_cluster", "add_network"]
+__all__ = ["PORT", "Cluster", "Durability", "Network", "add_cluster", "add_network", "check_backup_retention"]
 
-ENGINE, ENGINE_VERSION, _FAMILY = "aurora-postgresql", "17.7", "aurora-postgresql17"
+_ENGINE, _ENGINE_VERSION, _FAMILY = "aurora-postgresql", "17.7", "aurora-postgresql17"
 PORT = 5432
+_BACKUPS = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Managing.Backups.html"
 _ZONES = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHighAvailability.html"
 _FEWEST_ZONES = 2
 _LONGEST_NAME = 63
@@ -53,6 +56,15 @@ class Cluster:
 
     cluster: rds.CfnDBCluster
     instances: tuple[rds.CfnDBInstance, ...]
+
+
+def check_backup_retention(scope: Construct, retention: Duration) -> None:
+    """Refuse what is not 1 to 35 whole days.
+
+    Raises:
+        InvalidOptionError: naming the limit.
+    """
+    check_duration(scope, "backup_retention", retention, low=days(1), high=days(35), source=_BACKUPS, unit=days(1))
 
 
 def add_network(scope: Construct, vpc: ec2.IVpc | None, durability: Durability) -> Network:
@@ -122,8 +134,8 @@ def add_cluster(
         scope,
         "Cluster",
         db_cluster_identifier=name,
-        engine=ENGINE,
-        engine_version=ENGINE_VERSION,
+        engine=_ENGINE,
+        engine_version=_ENGINE_VERSION,
         port=PORT,
         db_subnet_group_name=subnet_group.ref,
         db_cluster_parameter_group_name=parameters.ref,
@@ -168,7 +180,7 @@ def _add_instance(
         f"Instance{number + 1}",
         db_cluster_identifier=cluster.ref,
         db_instance_class=f"db.{instance_type.to_string()}",
-        engine=ENGINE,
+        engine=_ENGINE,
         availability_zone=network.subnets[number % len(network.subnets)].availability_zone,
         promotion_tier=min(number, 1),
         publicly_accessible=False,

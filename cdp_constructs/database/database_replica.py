@@ -17,7 +17,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.validation import check_range
 from cdp_constructs.database._alarms import add_database_alarms, cluster_metric, notify_of_failovers
-from cdp_constructs.database._clusters import Durability, add_cluster, add_network
+from cdp_constructs.database._clusters import Durability, add_cluster, add_network, check_backup_retention
 from cdp_constructs.database._instance_classes import memory_gib, most_connections
 from cdp_constructs.database._users import grant_user
 
@@ -87,6 +87,7 @@ class DatabaseReplica(Construct):
         """
         super().__init__(scope, construct_id)
         check_range(self, "instances", instances, low=1, high=_MOST_READERS, unit="instances", source=_LIMITS)
+        check_backup_retention(self, backup_retention)
         memory = memory_gib(self, instance_type)
         self.encryption_key = encryption_key or add_key(
             self,

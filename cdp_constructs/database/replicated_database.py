@@ -20,9 +20,9 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.periods import days
 from cdp_constructs.core.places import Allowed, elsewhere
-from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.database._alarms import add_database_alarms, cluster_metric, notify_of_failovers
-from cdp_constructs.database._clusters import Durability, add_cluster, add_network
+from cdp_constructs.database._clusters import Durability, add_cluster, add_network, check_backup_retention
 from cdp_constructs.database._credentials import USER, add_rotation, add_secret, managed, managed_secret
 from cdp_constructs.database._instance_classes import memory_gib, most_connections
 from cdp_constructs.database._reader_scaling import scale_readers
@@ -32,7 +32,6 @@ from cdp_constructs.database.database_replica import DatabaseReplica
 __all__ = ["ReplicatedDatabase"]
 
 _LIMITS = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/CHAP_Limits.html"
-_BACKUPS = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Managing.Backups.html"
 _MOST_READERS = 15
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -285,7 +284,7 @@ class ReplicatedDatabase(Construct):
             check_range(
                 self, "max_readers", max_readers, low=readers, high=_MOST_READERS, unit="readers", source=_LIMITS
             )
-        check_duration(self, "backup_retention", retention, low=days(1), high=days(35), source=_BACKUPS, unit=days(1))
+        check_backup_retention(self, retention)
         if is_global and kind.to_string().startswith("t"):
             fix = "Use a class of an r family, such as r8g.large: Global Databases have no burstable ones"
             raise InvalidOptionError(self, "instance_type", f"is {kind.to_string()!r}", fix)

@@ -29,7 +29,7 @@ def pages(cdk_context: dict[str, Any]) -> set[str]:
 
 
 def test_every_alarm_has_a_page_that_is_whole(pages: set[str]) -> None:
-    assert len(pages) == 11
+    assert len(pages) == 10
     for page in sorted(pages):
         assert (runbooks.ROOT / page).is_file(), page
         runbooks.check_that_a_page_is_whole(page)

@@ -227,7 +227,7 @@ MEANINGS: dict[str, Meaning] = {
     "concurrency": Meaning((0, -1, 101), tokens=False),
     "WorkerTask:stop_timeout": Meaning(_seconds(0, 0.5, 9, 121, _FOREVER), tokens=False),
     "WorkerTask:environment": Meaning(({"WORK_QUEUES": "[]"},)),
-    "min_tasks": Meaning((-1, 11, 5001), tokens=False),
+    "min_tasks": Meaning((-1, 5001), tokens=False),
     "max_tasks": Meaning((0, -1, 5001), tokens=False),
     "backlog_per_task": Meaning((0, -1, 100_001), tokens=False),
     "modules": Meaning(_lists("unknown", "a/b", empty=False, twice="queue_worker"), tokens=False),

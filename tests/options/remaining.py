@@ -1,12 +1,15 @@
 """Calls what the examples of the documentation leave out, so that its options are tried as well."""
 
+from pathlib import Path
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -24,9 +27,11 @@ from cdp_constructs import (
     DirectHosting,
     PrivateCacheDistribution,
     RealtimeChannels,
+    ReplicatedDatabase,
     ScaleOutService,
     ServiceFront,
     ServiceRoute,
+    SharedFiles,
     SignInUserPool,
     SpeedLayer,
     StackContents,
@@ -43,6 +48,7 @@ from tests.options.signatures import functions_of_the_library
 
 __all__ = ["call_functions", "call_remaining", "call_rest"]
 
+ROOT = Path(__file__).parents[2]
 WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/given/1"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:111122223333:certificate/given"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
@@ -60,6 +66,9 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
         _call(pattern, reader)
         if isinstance(pattern, ScaleOutService | Stamp):
             _call_server(pattern)
+        if isinstance(pattern, SharedFiles):
+            folder = pattern.add_folder("Given", path="/given")
+            pattern.mount_to_service(_service(pattern, pattern.vpc), folder, path="/mnt/given")
     for pattern in list(made):
         for name in [name for name in dir(type(pattern)) if name.startswith("metric_")]:
             channel = ["mail"] if name == "metric_sent" else []
@@ -105,6 +114,14 @@ def _call_server(server: ScaleOutService | Stamp) -> None:
     server.add_size("GivenSize", cpu=512, memory_limit_mib=1024)
 
 
+def _service(scope: Any, vpc: ec2.IVpc) -> ecs.FargateService:
+    definition = ecs.FargateTaskDefinition(scope, "GivenTask")
+    image = ecs.ContainerImage.from_registry("111122223333.dkr.ecr.us-east-1.amazonaws.com/given:1")
+    definition.add_container("given", image=image)
+    cluster = ecs.Cluster(scope, "GivenCluster", vpc=vpc)
+    return ecs.FargateService(scope, "GivenService", cluster=cluster, task_definition=definition)
+
+
 def call_functions(stack: Stack, probe: Probe) -> None:
     """Try what is no method of an object: each with options that it accepts, and each of them wrong in turn."""
     topic, bucket = sns.Topic(stack, "Operators"), s3.Bucket(stack, "LogsOfTheStack")
@@ -126,6 +143,11 @@ def call_functions(stack: Stack, probe: Probe) -> None:
         "add_growth_alarms": {**contents, "alarm_topic": topic},
         "add_log_queries": contents,
         "add_mail": {**scoped, **mail, "filter_policy": None},
+        "image_from_folder": {
+            **scoped,
+            "folder": str(ROOT / "docs/examples/image_resizer"),
+            "modules": ["queue_worker"],
+        },
         "use_access_log_bucket": {"scope": stack, "bucket": bucket},
         "warn_without_receiver": {"scope": stack, "option": "alarm_topic"},
         "ImageThumbnails.layer_from_folder": folder,
@@ -149,6 +171,12 @@ def call_rest(stack: Stack) -> None:
     WebhookSource.hmac_sha256()
     TokenIssuer.of_user_pool(cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_Example"))
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
+    region = Environment(account="111122223333", region="eu-west-1")
+    there = Stack(stack.node.root, "ReplicaRegion", env=region)  # type: ignore[arg-type]  # the app
+    database = ReplicatedDatabase(stack, "GlobalDatabase", global_database=True)
+    replica = database.add_replica_region(there, "GlobalDatabase")
+    replica.grant_connect(_service(there, replica.vpc), user="report")
+    replica.metric_replica_lag(period=Duration.minutes(5))
     StackContents(stack).alarm("AllAlarms/MailFailuresAlarm")
     rule = TopicRule(stack, "Everything", sql="SELECT * FROM 'a/b'", description="Telemetry")
     delivery = firehose.DeliveryStream.from_delivery_stream_arn(

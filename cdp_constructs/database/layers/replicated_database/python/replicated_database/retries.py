@@ -1,4 +1,4 @@
-"""What helps after an error of the database, by its SQLSTATE; and how long to wait before it is tried again."""
+"""What helps after an error of the database, by its SQLSTATE; and how long to wait before the next attempt."""
 
 from collections.abc import Iterator
 from enum import Enum
