@@ -45,10 +45,12 @@ def rehearse(account: LocalCloud, environment: dict[str, str], *tests: str) -> s
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_both_behave_alike_and_nothing_is_left(account: LocalCloud, environment: dict[str, str]) -> None:
+def test_both_behave_alike_and_nothing_is_left(
+    account: LocalCloud, environment: dict[str, str], tmp_path: Path
+) -> None:
     bootstrap = ["cdk", "bootstrap", "aws://000000000000/us-east-1", "--no-notices"]
     with_endpoint = environment | {"AWS_ENDPOINT_URL": account.endpoint}
-    done = subprocess.run(bootstrap, cwd=ROOT, env=with_endpoint, capture_output=True, text=True, check=False)
+    done = subprocess.run(bootstrap, cwd=tmp_path, env=with_endpoint, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     ended = rehearse(
         account,
