@@ -12,6 +12,7 @@ from cdp_constructs.core.validation import InvalidOptionError
 
 __all__ = ["ZONES", "add_isolated_vpc", "data_subnets"]
 
+_RANGE = "10.0.0.0/16"
 ZONES = 3
 """In how many zones a new network has subnets."""
 
@@ -40,6 +41,7 @@ def add_isolated_vpc(
         "Vpc",
         # Named one by one: a stack without an environment would get two.
         availability_zones=[Fn.select(zone, Fn.get_azs()) for zone in range(ZONES)],
+        ip_addresses=ec2.IpAddresses.cidr(_RANGE),
         nat_gateways=0,
         restrict_default_security_group=False,
         subnet_configuration=[
@@ -49,8 +51,9 @@ def add_isolated_vpc(
     )
     add_flow_log(scope, vpc, encryption_key=encryption_key, log_retention=log_retention, removal_policy=removal_policy)
     for construct_id, service in (endpoints or {}).items():
-        # Opened by its users' security groups only; the CDK's default would let the whole network in.
-        vpc.add_interface_endpoint(construct_id, service=service, open=False)
+        endpoint = vpc.add_interface_endpoint(construct_id, service=service, open=False)
+        # For the whole network, by its range: cdk-nag cannot read the attribute that the CDK would write.
+        endpoint.connections.allow_default_port_from(ec2.Peer.ipv4(_RANGE))
     return vpc
 
 

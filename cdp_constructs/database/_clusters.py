@@ -67,14 +67,25 @@ def check_backup_retention(scope: Construct, retention: Duration) -> None:
     check_duration(scope, "backup_retention", retention, low=days(1), high=days(35), source=_BACKUPS, unit=days(1))
 
 
-def add_network(scope: Construct, vpc: ec2.IVpc | None, durability: Durability) -> Network:
-    """Take a network or add one, and a security group that lets nobody in."""
+def add_network(
+    scope: Construct, vpc: ec2.IVpc | None, durability: Durability, *, reaches_secrets: bool = False
+) -> Network:
+    """Take a network or add one, and a security group that lets nobody in.
+
+    Args:
+        scope: The pattern.
+        vpc: Its option ``vpc``.
+        durability: What is kept.
+        reaches_secrets: Whether a new network has an endpoint of Secrets Manager, for a function that rotates.
+    """
+    endpoints = {"Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER} if reaches_secrets else None
     network = vpc or add_isolated_vpc(
         scope,
         subnet_name="Database",
         encryption_key=durability.encryption_key,
         log_retention=durability.log_retention,
         removal_policy=durability.removal_policy,
+        endpoints=endpoints,
     )
     subnets = data_subnets(scope, network, fewest=_FEWEST_ZONES, source=_ZONES)
     group = ec2.SecurityGroup(

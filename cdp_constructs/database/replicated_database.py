@@ -126,7 +126,7 @@ class ReplicatedDatabase(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        network = add_network(self, vpc, self._durability)
+        network = add_network(self, vpc, self._durability, reaches_secrets=global_database)
         self.vpc, self.security_group, self.connections = network.vpc, network.security_group, network.connections
         own = (
             add_secret(self, encryption_key=encryption_key, removal_policy=removal_policy) if global_database else None

@@ -227,6 +227,23 @@ def test_a_new_network_has_no_way_to_the_internet(synthesis: Synthesis) -> None:
     }
 
 
+def test_tasks_reach_the_endpoints_of_their_network(synthesis: Synthesis) -> None:
+    built = synthesis(defaults)
+    vpc = only(built, "AWS::EC2::VPC")["CidrBlock"]
+    interfaces = [
+        one["Properties"]
+        for one in built.resources("AWS::EC2::VPCEndpoint").values()
+        if one["Properties"]["VpcEndpointType"] == "Interface"
+    ]
+    assert len(interfaces) == 4
+    groups = built.resources("AWS::EC2::SecurityGroup")
+    for endpoint in interfaces:
+        ((group, _),) = [one["Fn::GetAtt"] for one in endpoint["SecurityGroupIds"]]
+        (rule,) = groups[group]["Properties"]["SecurityGroupIngress"]
+        assert (rule["CidrIp"], rule["FromPort"], rule["ToPort"]) == (vpc, 443, 443)
+        assert endpoint["PrivateDnsEnabled"] is True
+
+
 def test_key_encrypts_queues_and_logs(synthesis: Synthesis) -> None:
     built = synthesis(all_options)
     ((key, _),) = built.resources("AWS::KMS::Key").items()

@@ -167,11 +167,13 @@ def test_no_password_is_in_the_template(synthesis: Synthesis) -> None:
     cluster = only(synthesis(defaults), "AWS::RDS::DBCluster")["Properties"]
     assert cluster["ManageMasterUserPassword"] is True
     assert "MasterUserPassword" not in cluster
-    resources = synthesis(two_regions).templates["Tokyo"]["Resources"].values()
+    resources = list(synthesis(two_regions).templates["Tokyo"]["Resources"].values())
     (of_global,) = [one["Properties"] for one in resources if one["Type"] == "AWS::RDS::DBCluster"]
     assert "{{resolve:secretsmanager:" in str(of_global["MasterUserPassword"])
     assert "ManageMasterUserPassword" not in of_global  # RDS manages none of a Global Database
     assert only(synthesis(two_regions), "AWS::SecretsManager::RotationSchedule")
+    endpoints = [one["Properties"] for one in resources if one["Type"] == "AWS::EC2::VPCEndpoint"]
+    assert any("secretsmanager" in str(one["ServiceName"]) for one in endpoints), "else the rotation reaches no secret"
 
 
 def test_writer_and_readers_are_in_different_zones(synthesis: Synthesis) -> None:
