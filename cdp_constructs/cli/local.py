@@ -17,6 +17,7 @@ from cdp_constructs.cli.endpoints import endpoints
 from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.deployment.deployer import Deployment
 from cdp_constructs.local.errors import DeploymentError, InstallError, LocalCloudError, StartError
+from cdp_constructs.local.kit.node_sdk import COMMAND as NODE_SDK_COMMAND
 from cdp_constructs.local.process import environments, installation, kept, launcher, node_sdk
 
 __all__ = ["ExitCode", "local"]
@@ -158,7 +159,7 @@ def up(
         if deployment.has_node_functions and not node_sdk.is_installed():
             _log.print(
                 "Functions on Node.js find no AWS SDK that they do not include; "
-                f"`{node_sdk.COMMAND}` downloads once what Lambda's runtimes have."
+                f"`{NODE_SDK_COMMAND}` downloads once what Lambda's runtimes have."
             )
         if held:
             _hold()

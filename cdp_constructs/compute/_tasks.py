@@ -43,7 +43,7 @@ def subnets_of_tasks(scope: Construct, vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSel
         subnets = list(selected.subnets)
     zones = len({subnet.availability_zone for subnet in subnets})
     if zones < _FEWEST_ZONES:
-        problem = f"has subnets in {zones} zone{'' if zones == 1 else 's'} for tasks"
+        problem = f"has {zones} zone{'' if zones == 1 else 's'} with subnets for tasks"
         fix = f"Give private or isolated subnets in {_FEWEST_ZONES} zones or more"
         raise InvalidOptionError(scope, "vpc_subnets", problem, fix)
     return ec2.SubnetSelection(subnets=subnets)

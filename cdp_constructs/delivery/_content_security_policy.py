@@ -67,7 +67,7 @@ def write_policy(
 
 def _check_length(scope: Construct, policy: str) -> None:
     if (least := len(_TOKEN.sub("", policy))) > _LONGEST:
-        problem = f"makes a header of {least:,} characters, and CloudFront takes {_LONGEST:,}"
+        problem = f"has {least:,} characters as a header, and CloudFront takes {_LONGEST:,}"
         raise InvalidOptionError(scope, "content_security_policy", problem, "Name fewer hosts, or *.<their domain>")
     if (likely := len(_TOKEN.sub(_LONG_VALUE, policy))) > _LONGEST:
         Annotations.of(scope).add_warning_v2(

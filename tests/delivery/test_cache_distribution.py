@@ -220,7 +220,7 @@ def test_malformed_policies_are_refused(sources: Any, fix: str) -> None:
 
 def test_a_policy_that_is_too_long_for_a_header_of_cloudfront_is_refused() -> None:
     hosts = [f"https://api-{number}.example.com" for number in range(90)]
-    with pytest.raises(InvalidOptionError, match=r"content_security_policy makes a header of 2,\d+ characters"):
+    with pytest.raises(InvalidOptionError, match=r"content_security_policy has 2,\d+ characters as a header"):
         cache(content_security_policy={"connect-src": hosts})
     cache(content_security_policy={"connect-src": hosts[:40]})
 

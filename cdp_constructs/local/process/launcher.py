@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cdp_constructs.local.errors import StartError
+from cdp_constructs.local.kit.node_sdk import VARIABLE as NODE_SDK_VARIABLE
 from cdp_constructs.local.process import folders, node_sdk, root_keys
 from cdp_constructs.local.process.environments import ServerEnvironment, find_server_environment
 from cdp_constructs.local.process.server import DETACHED
@@ -84,7 +85,7 @@ def _environment(server: ServerEnvironment, folder: Path, port: int, mqtt_port: 
         # The same behaviour everywhere, and no container that could outlive the server.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         "LAMBDA_EXECUTOR": "local",
-        node_sdk.VARIABLE: str(node_sdk.sdk_folder()),
+        NODE_SDK_VARIABLE: str(node_sdk.sdk_folder()),
         "LOG_LEVEL": "WARNING",
         # Functions get these too: no X-Ray listens here, and recording for nobody is a fifth of a function's start.
         "POWERTOOLS_TRACE_DISABLED": "true",

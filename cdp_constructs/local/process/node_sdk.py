@@ -14,11 +14,7 @@ from pathlib import Path
 from cdp_constructs.local.errors import InstallError
 from cdp_constructs.local.process.locks import exclusive
 
-__all__ = ["COMMAND", "VARIABLE", "install", "is_installed", "sdk_folder"]
-
-COMMAND = "cdp local install-node-sdk"
-VARIABLE = "CDP_LOCAL_NODE_SDK"
-"""Tells the server where the SDK is, or will be when it is installed while the server runs."""
+__all__ = ["install", "is_installed", "sdk_folder"]
 
 _PINS = Path(__file__).with_name("pins") / "node"
 _VERSIONS = ("v2", "v3")

@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import ministack, node_sdk
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch, replace
-from cdp_constructs.local.process import node_sdk
 from cdp_constructs.local.services.lambda_ import folders
 
 __all__ = ["link_sdk"]

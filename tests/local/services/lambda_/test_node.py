@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.kit.node_sdk import COMMAND
 from cdp_constructs.local.process import node_sdk
 from tests.local.resources import function, role
 
@@ -40,7 +41,7 @@ def test_a_module_that_is_missing_is_named(cloud: LocalCloud, functions: dict[st
     assert error["errorMessage"].startswith(f"Error: Cannot find module '{module}'")
     assert ("Lambda's runtime has it" in error["errorMessage"]) is of_runtime
     installed = node_sdk.is_installed()
-    assert (node_sdk.COMMAND in error["errorMessage"]) is (of_runtime and not installed)
+    assert (COMMAND in error["errorMessage"]) is (of_runtime and not installed)
 
 
 def test_a_payload_is_the_json_that_node_writes(cloud: LocalCloud, stacks: Any) -> None:
