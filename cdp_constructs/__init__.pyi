@@ -16,7 +16,6 @@ from cdp_constructs.compute.shared_files import SharedFiles as SharedFiles
 from cdp_constructs.compute.sizes import DatabaseCapacity as DatabaseCapacity
 from cdp_constructs.compute.sizes import TaskSize as TaskSize
 from cdp_constructs.compute.stamp import Stamp as Stamp
-from cdp_constructs.compute.work_queue import WorkerTask as WorkerTask
 from cdp_constructs.compute.work_queue import WorkQueue as WorkQueue
 from cdp_constructs.core.alarms import alarms_of as alarms_of
 from cdp_constructs.core.buckets import use_access_log_bucket as use_access_log_bucket

@@ -61,7 +61,6 @@ MODULE_OF = {
     "WebhookAutomation": "cdp_constructs.workflow.webhook_automation",
     "WebhookSource": "cdp_constructs.workflow.webhook_automation",
     "WorkQueue": "cdp_constructs.compute.work_queue",
-    "WorkerTask": "cdp_constructs.compute.work_queue",
     "add_composite_alarm": "cdp_constructs.operations.alarm_topic",
     "add_dashboard": "cdp_constructs.operations.dashboards",
     "add_growth_alarms": "cdp_constructs.operations.growth",

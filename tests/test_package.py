@@ -55,7 +55,6 @@ VALUES = {
     "ServiceScaling",
     "TaskSize",
     "WorkQueue",
-    "WorkerTask",
 }
 PATTERNS = sorted(
     name for name, module in MODULE_OF.items() if not module.startswith("cdp_constructs.core") and name not in VALUES

@@ -23,7 +23,9 @@ def add_cluster(scope: Construct, vpc: ec2.IVpc) -> ecs.Cluster:
     return ecs.Cluster(scope, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
 
 
-def subnets_of_tasks(scope: Construct, vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> ec2.SubnetSelection:
+def subnets_of_tasks(
+    scope: Construct, vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None = None, *, option: str = "vpc_subnets"
+) -> ec2.SubnetSelection:
     """Return the subnets of tasks: those given, else the private ones, else the isolated ones.
 
     Raises:
@@ -45,7 +47,7 @@ def subnets_of_tasks(scope: Construct, vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSel
     if zones < _FEWEST_ZONES:
         problem = f"has {zones} zone{'' if zones == 1 else 's'} with subnets for tasks"
         fix = f"Give private or isolated subnets in {_FEWEST_ZONES} zones or more"
-        raise InvalidOptionError(scope, "vpc_subnets", problem, fix)
+        raise InvalidOptionError(scope, option, problem, fix)
     return ec2.SubnetSelection(subnets=subnets)
 
 
@@ -55,6 +57,7 @@ def add_task_definition(
     log_group: logs.ILogGroup,
     *,
     construct_id: str = "TaskDefinition",
+    listens: bool = True,
     health_check: ecs.HealthCheck | None = None,
     roles_of: ecs.FargateTaskDefinition | None = None,
 ) -> ecs.FargateTaskDefinition:
@@ -65,6 +68,7 @@ def add_task_definition(
         container: What runs.
         log_group: Where its output goes.
         construct_id: Id inside ``scope``.
+        listens: Whether it has a port.
         health_check: What Amazon ECS asks inside the container. Default: nothing.
         roles_of: Another task definition, whose roles this one has. Default: roles of its own.
     """
@@ -87,7 +91,7 @@ def add_task_definition(
         command=None if container.command is None else list(container.command),
         environment=dict(container.environment),
         secrets=dict(container.secrets),
-        port_mappings=[ecs.PortMapping(container_port=container.port)],
+        port_mappings=[ecs.PortMapping(container_port=container.port)] if listens else [],
         readonly_root_filesystem=True,
         # An init process passes SIGTERM on and reaps children, whatever the image starts.
         linux_parameters=ecs.LinuxParameters(definition, "Init", init_process_enabled=True),

@@ -1,6 +1,7 @@
 """Queue Workers: containers that work off queues, as many as there is work for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -20,10 +21,13 @@ from cdp_constructs.compute._backlog_scaling import (
     scale_on_backlog,
     without_tasks,
 )
-from cdp_constructs.compute._worker_service import add_logs, add_service, add_task_definition, add_worker_vpc
-from cdp_constructs.compute.work_queue import WorkerTask, WorkQueue
+from cdp_constructs.compute._tasks import add_cluster, add_service, add_task_definition, subnets_of_tasks
+from cdp_constructs.compute._worker_service import add_worker_vpc, allow_work
+from cdp_constructs.compute.service_container import ServiceContainer
+from cdp_constructs.compute.work_queue import WorkQueue
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.keys import USE_KEY
+from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.places import check_region
@@ -33,7 +37,9 @@ from cdp_constructs.core.validation import InvalidOptionError, check_exclusive, 
 __all__ = ["QueueWorkers"]
 
 _SERVICES = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"
+_PARAMETERS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html"
 _MOST_TASKS = 5000
+_MOST_JOBS = 100
 _SCALING = "https://docs.aws.amazon.com/autoscaling/application/APIReference/API_CustomizedMetricSpecification.html"
 _MINUTES_WITHOUT_TASK = 10
 
@@ -49,7 +55,8 @@ class QueueWorkers(Construct):
 
         image = image_from_folder(self, "Image", folder="resizer", modules=["queue_worker"])
         queues = [WorkQueue("Urgent", weight=4), WorkQueue("Bulk")]
-        workers = QueueWorkers(self, "Images", task=WorkerTask(image), queues=queues, alarm_topic=operators)
+        container = ServiceContainer(image, stop_timeout=Duration.seconds(120))
+        workers = QueueWorkers(self, "Images", container=container, queues=queues, alarm_topic=operators)
         workers.grant_send(upload, queue="Bulk")
     """
 
@@ -75,8 +82,9 @@ class QueueWorkers(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        task: WorkerTask,
+        container: ServiceContainer,
         queues: Sequence[WorkQueue] | None = None,
+        concurrency: int = 1,
         cluster: ecs.ICluster | None = None,
         vpc: ec2.IVpc | None = None,
         min_tasks: int = 0,
@@ -92,8 +100,10 @@ class QueueWorkers(Construct):
         Args:
             scope: The stack or construct that it becomes part of.
             construct_id: Id inside ``scope``.
-            task: What works.
+            container: What works; its port is not used. Its ``stop_timeout`` is how long running jobs may go on after
+                SIGTERM before they are returned.
             queues: What is worked off, 1 to 4 queues. Default: one, ``WorkQueue("Work")``.
+            concurrency: Jobs of a task at a time, 1 to 100. Default: 1.
             cluster: An existing cluster with Container Insights, which count its tasks. Default: a new one.
             vpc: An existing network for the new cluster, with private or isolated subnets that reach SQS, ECR and
                 CloudWatch Logs. Default: a new one with interface endpoints for them, flow logs, and no NAT.
@@ -112,7 +122,11 @@ class QueueWorkers(Construct):
         """
         super().__init__(scope, construct_id)
         given = list(queues) if queues is not None else [WorkQueue("Work")]
-        self._check(given, min_tasks, max_tasks, backlog_per_task)
+        self._check(container, given)
+        check_range(self, "concurrency", concurrency, low=1, high=_MOST_JOBS, unit="jobs", source=_PARAMETERS)
+        check_range(self, "max_tasks", max_tasks, low=1, high=_MOST_TASKS, unit="tasks", source=_SERVICES)
+        check_range(self, "min_tasks", min_tasks, low=0, high=max_tasks, unit="tasks", source=_SERVICES)
+        check_range(self, "backlog_per_task", backlog_per_task, low=1, high=100_000, unit="jobs", source=_SCALING)
         check_exclusive(self, {"cluster": cluster}, {"vpc": vpc})
         self.encryption_key = encryption_key
         self._alarm_topic = alarm_topic
@@ -123,21 +137,26 @@ class QueueWorkers(Construct):
         }
         self.cluster = cluster or self._add_cluster(vpc, log_retention, removal_policy)
         self.vpc = self.cluster.vpc
-        log_group = add_logs(
-            self, encryption_key=encryption_key, log_retention=log_retention, removal_policy=removal_policy
+        log_group = add_log_group(
+            self, "Logs", log_retention=log_retention, removal_policy=removal_policy, encryption_key=encryption_key
         )
         all_queues = list(self.queues.values())
         keys = [queue.encryption_master_key for queue in all_queues]
+        environment = {**container.environment, **self._environment(container, given, concurrency)}
         self.task_definition = add_task_definition(
-            self,
-            task,
-            cluster=self.cluster,
-            environment=self._environment(task, given),
-            queues=all_queues,
-            keys=list(dict.fromkeys(key for key in keys if key is not None)),
-            log_group=log_group,
+            self, replace(container, environment=environment), log_group, listens=False
         )
-        self.service = add_service(self, self.cluster, self.task_definition)
+        allow_work(self.task_definition, self.cluster, all_queues, list(dict.fromkeys(filter(None, keys))))
+        self.service = add_service(
+            self,
+            cluster=self.cluster,
+            definition=self.task_definition,
+            vpc_subnets=subnets_of_tasks(self, self.vpc, option="vpc" if cluster is None else "cluster"),
+            # Scaling knows the number; a deployment that named one would set it back.
+            desired_count=None,
+            min_healthy_percent=100,
+            max_healthy_percent=200,
+        )
         self.connections = self.service.connections
         scale_on_backlog(
             self, self.service, all_queues, fewest=min_tasks, most=max_tasks, backlog_per_task=backlog_per_task
@@ -241,9 +260,11 @@ class QueueWorkers(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        return ecs.Cluster(self, "Cluster", vpc=network, container_insights_v2=ecs.ContainerInsights.ENABLED)
+        return add_cluster(self, network)
 
-    def _environment(self, task: WorkerTask, given: Sequence[WorkQueue]) -> Mapping[str, str]:
+    def _environment(
+        self, container: ServiceContainer, given: Sequence[WorkQueue], concurrency: int
+    ) -> Mapping[str, str]:
         described = [
             {
                 "name": work.name,
@@ -255,15 +276,15 @@ class QueueWorkers(Construct):
         ]
         return {
             "WORK_QUEUES": stack_of(self).to_json_string(described),
-            "WORK_CONCURRENCY": str(task.concurrency),
-            "WORK_STOP_SECONDS": str(int(task.stop_timeout.to_seconds())),
+            "WORK_CONCURRENCY": str(concurrency),
+            "WORK_STOP_SECONDS": str(int(container.stop_timeout.to_seconds())),
         }
 
-    def _check(self, queues: Sequence[WorkQueue], min_tasks: int, max_tasks: int, backlog_per_task: int) -> None:
+    def _check(self, container: ServiceContainer, queues: Sequence[WorkQueue]) -> None:
+        if reserved := [name for name in container.environment if name.startswith("WORK_")]:
+            fix = "Use another name: variables that begin with WORK_ tell the worker its queues"
+            raise InvalidOptionError(self, "container", f"contains {reserved[0]!r} in its environment", fix)
         if not 1 <= len(queues) <= MOST_QUEUES:
             fix = f"Give 1 to {MOST_QUEUES}: a scaling policy takes 10 metrics ({_SCALING})"
             raise InvalidOptionError(self, "queues", f"has {len(queues)} queues", fix)
         check_no_repetition(self, "queues", [work.name for work in queues])
-        check_range(self, "max_tasks", max_tasks, low=1, high=_MOST_TASKS, unit="tasks", source=_SERVICES)
-        check_range(self, "min_tasks", min_tasks, low=0, high=max_tasks, unit="tasks", source=_SERVICES)
-        check_range(self, "backlog_per_task", backlog_per_task, low=1, high=100_000, unit="jobs", source=_SCALING)

@@ -6,7 +6,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs import QueueWorkers, WorkerTask, WorkQueue, image_from_folder
+from cdp_constructs import QueueWorkers, ServiceContainer, WorkQueue, image_from_folder
 
 
 def build(stack: Stack) -> QueueWorkers:
@@ -17,7 +17,7 @@ def build(stack: Stack) -> QueueWorkers:
     workers = QueueWorkers(
         stack,
         "Images",
-        task=WorkerTask(image, cpu=512, memory_mib=1024),
+        container=ServiceContainer(image, cpu=512, memory_limit_mib=1024, stop_timeout=Duration.seconds(120)),
         queues=[WorkQueue("Urgent", weight=4, max_age=Duration.minutes(5)), WorkQueue("Bulk")],
         max_tasks=20,
         alarm_topic=operators,

@@ -16,7 +16,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, QueueWorkers, WorkerTask, WorkQueue, image_from_folder
+from cdp_constructs import InvalidOptionError, QueueWorkers, ServiceContainer, WorkQueue, image_from_folder
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.queue_workers import build as example
 
@@ -25,19 +25,26 @@ RESIZER = Path(__file__).parents[2] / "docs/examples/image_resizer"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/resizer:1"
 
 
-def task(**options: Any) -> WorkerTask:
-    return WorkerTask(ecs.ContainerImage.from_registry(IMAGE), **options)
+def container(**options: Any) -> ServiceContainer:
+    return ServiceContainer(ecs.ContainerImage.from_registry(IMAGE), **options)
+
+
+ONE_ZONE = "a network in one zone"
 
 
 def network(stack: Stack) -> ec2.IVpc:
     return ec2.Vpc.from_vpc_attributes(
-        stack, "Vpc", vpc_id="vpc-1", availability_zones=["us-east-1a"], private_subnet_ids=["subnet-a"]
+        stack,
+        "Vpc",
+        vpc_id="vpc-1",
+        availability_zones=["us-east-1a", "us-east-1b"],
+        private_subnet_ids=["subnet-a", "subnet-b"],
     )
 
 
 @architecture
 def defaults(stack: Stack) -> QueueWorkers:
-    return QueueWorkers(stack, "Images", task=task())
+    return QueueWorkers(stack, "Images", container=container())
 
 
 @architecture
@@ -45,11 +52,10 @@ def all_options(stack: Stack) -> QueueWorkers:
     workers = QueueWorkers(
         stack,
         "Images",
-        task=task(
+        container=container(
             cpu=1024,
-            memory_mib=2048,
-            arm=True,
-            concurrency=4,
+            memory_limit_mib=2048,
+            cpu_architecture=ecs.CpuArchitecture.ARM64,
             stop_timeout=Duration.seconds(60),
             environment={"BUCKET": "images"},
         ),
@@ -58,6 +64,7 @@ def all_options(stack: Stack) -> QueueWorkers:
             WorkQueue("Bulk", max_age=Duration.days(1)),
         ],
         vpc=network(stack),
+        concurrency=4,
         min_tasks=1,
         max_tasks=50,
         backlog_per_task=100,
@@ -77,7 +84,7 @@ def existing_resources(stack: Stack) -> QueueWorkers:
     return QueueWorkers(
         stack,
         "Images",
-        task=task(),
+        container=container(),
         queues=[WorkQueue("Jobs", queue=queue)],
         cluster=cluster,
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms"),
@@ -86,8 +93,8 @@ def existing_resources(stack: Stack) -> QueueWorkers:
 
 @architecture
 def two_in_one_network(stack: Stack) -> list[QueueWorkers]:
-    first = QueueWorkers(stack, "Images", task=task())
-    return [first, QueueWorkers(stack, "Films", task=task(), cluster=first.cluster)]
+    first = QueueWorkers(stack, "Images", container=container())
+    return [first, QueueWorkers(stack, "Films", container=container(), cluster=first.cluster)]
 
 
 @architecture
@@ -130,7 +137,7 @@ def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> Non
 def test_a_task_may_work_off_these_queues_and_protect_itself_and_nothing_else(synthesis: Synthesis) -> None:
     built = synthesis(defaults)
     ((queue, _),) = [one for one in built.resources("AWS::SQS::Queue").items() if "DeadLetter" not in one[0]]
-    working, protecting = statements(built, "ImagesTaskTaskRole")
+    working, protecting = statements(built, "ImagesTaskDefinitionTaskRole")
     assert set(working["Action"]) == {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
     assert working["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
     assert set(protecting["Action"]) == {"ecs:GetTaskProtection", "ecs:UpdateTaskProtection"}
@@ -212,9 +219,9 @@ def test_the_first_task_is_started_only_where_there_may_be_none(synthesis: Synth
 def test_metrics_of_four_queues_fit_into_a_policy(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Four")
     queues = [WorkQueue(name) for name in ("A", "B", "C", "D")]
-    QueueWorkers(stack, "Work", task=task(), queues=queues, vpc=network(stack))
+    QueueWorkers(stack, "Work", container=container(), queues=queues, vpc=network(stack))
     with pytest.raises(InvalidOptionError, match=r"queues has 5 queues\. Give 1 to 4"):
-        QueueWorkers(stack, "More", task=task(), queues=[*queues, WorkQueue("E")], vpc=network(Stack()))
+        QueueWorkers(stack, "More", container=container(), queues=[*queues, WorkQueue("E")], vpc=network(Stack()))
 
 
 def test_a_new_network_has_no_way_to_the_internet(synthesis: Synthesis) -> None:
@@ -251,7 +258,7 @@ def test_key_encrypts_queues_and_logs(synthesis: Synthesis) -> None:
     queues = built.resources("AWS::SQS::Queue").values()
     assert [queue["Properties"]["KmsMasterKeyId"] for queue in queues] == [arn] * 4
     assert only(built, "AWS::Logs::LogGroup")["KmsKeyId"] == arn
-    decrypting = [one for one in statements(built, "ImagesTaskTaskRole") if "kms:Decrypt" in one["Action"]]
+    decrypting = [one for one in statements(built, "ImagesTaskDefinitionTaskRole") if "kms:Decrypt" in one["Action"]]
     assert [one["Resource"] for one in decrypting] == [arn]
 
 
@@ -294,13 +301,9 @@ def test_a_module_that_the_folder_has_is_not_replaced(tmp_path: Path) -> None:
         (lambda: WorkQueue("Urgent", weight=0), "weight is 0 shares. Use 1 to 100"),
         (lambda: WorkQueue("Urgent", visibility_timeout=Duration.seconds(5)), "visibility_timeout is 5 seconds"),
         (lambda: WorkQueue("Urgent", max_receive_count=0), "max_receive_count is 0 deliveries"),
-        (lambda: task(cpu=300), "cpu is 300. Use 256, 512"),
-        (lambda: task(cpu=256, memory_mib=4096), "memory_mib is 4096. Use 512, 1024, 2048 for 256 CPU units"),
-        (lambda: task(stop_timeout=Duration.minutes(5)), "stop_timeout is 5 minutes. Use 10 seconds to 2 minutes"),
-        (lambda: task(environment={"WORK_QUEUES": "[]"}), "environment contains 'WORK_QUEUES'"),
     ],
 )
-def test_wrong_queues_and_tasks_are_refused(make: Callable[[], Any], message: str) -> None:
+def test_wrong_queues_are_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         make()
 
@@ -310,6 +313,9 @@ def test_wrong_queues_and_tasks_are_refused(make: Callable[[], Any], message: st
     [
         ({"queues": []}, "queues is|queues has 0 queues"),
         ({"queues": [WorkQueue("A"), WorkQueue("A")]}, "queues contains 'A' twice"),
+        ({"container": container(environment={"WORK_QUEUES": "[]"})}, "container contains 'WORK_QUEUES'"),
+        ({"vpc": ONE_ZONE}, "vpc has 1 zone with subnets for tasks"),
+        ({"concurrency": 0}, "concurrency is 0 jobs. Use 1 to 100"),
         ({"min_tasks": 11}, "min_tasks is 11 tasks. Use 0 to 10"),
         ({"max_tasks": 0}, "max_tasks is 0 tasks. Use 1 to 5,000"),
         ({"backlog_per_task": 0}, "backlog_per_task is 0 jobs"),
@@ -317,23 +323,26 @@ def test_wrong_queues_and_tasks_are_refused(make: Callable[[], Any], message: st
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
     stack = Stack()
+    if options.get("vpc") == ONE_ZONE:
+        zone = {"availability_zones": ["us-east-1a"], "private_subnet_ids": ["subnet-a"]}
+        options = {"vpc": ec2.Vpc.from_vpc_attributes(stack, "OneZone", vpc_id="vpc-2", **zone)}
     with pytest.raises(InvalidOptionError, match=message):
-        QueueWorkers(stack, "Work", task=task(), vpc=network(stack), **options)
+        QueueWorkers(stack, "Work", **{"container": container(), "vpc": network(stack), **options})
 
 
 def test_an_existing_cluster_has_its_own_network() -> None:
     stack = Stack()
     cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="existing", vpc=network(stack))
     with pytest.raises(InvalidOptionError, match="vpc was given together with cluster"):
-        QueueWorkers(stack, "Work", task=task(), cluster=cluster, vpc=cluster.vpc)
+        QueueWorkers(stack, "Work", container=container(), cluster=cluster, vpc=cluster.vpc)
 
 
 def test_a_queue_of_another_region_and_an_unknown_name_are_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Here", env=Environment(account=ACCOUNT, region="us-east-1"))
     queue = sqs.Queue.from_queue_arn(stack, "Jobs", f"arn:aws:sqs:eu-west-1:{ACCOUNT}:jobs")
     with pytest.raises(InvalidOptionError, match="queues is in eu-west-1, but the stack is in us-east-1"):
-        QueueWorkers(stack, "Work", task=task(), queues=[WorkQueue("Jobs", queue=queue)], vpc=network(stack))
-    workers = QueueWorkers(stack, "Others", task=task())
+        QueueWorkers(stack, "Work", container=container(), queues=[WorkQueue("Jobs", queue=queue)], vpc=network(stack))
+    workers = QueueWorkers(stack, "Others", container=container())
     sender = iam.Role(stack, "Sender", assumed_by=iam.AccountRootPrincipal())
     with pytest.raises(InvalidOptionError, match=r"queue is 'Bulk'. Use one of Work"):
         workers.grant_send(sender, queue="Bulk")

@@ -7,7 +7,7 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
 
-from cdp_constructs import InMemoryCache, QueueWorkers, ReplicatedDatabase, SharedFiles, WorkerTask, alarms_of
+from cdp_constructs import InMemoryCache, QueueWorkers, ReplicatedDatabase, ServiceContainer, SharedFiles, alarms_of
 from cdp_constructs.core.runbooks import page_of
 from tests.stacks import runbooks
 
@@ -22,8 +22,8 @@ def pages(cdk_context: dict[str, Any]) -> set[str]:
     database = ReplicatedDatabase(stack, "Orders", alarm_topic=topic)
     InMemoryCache(stack, "Products", vpc=database.vpc, alarm_topic=topic)
     SharedFiles(stack, "Files", vpc=database.vpc, alarm_topic=topic)
-    task = WorkerTask(ecs.ContainerImage.from_registry("111122223333.dkr.ecr.us-east-1.amazonaws.com/worker:1"))
-    QueueWorkers(stack, "Work", task=task, vpc=database.vpc, alarm_topic=topic)
+    image = ecs.ContainerImage.from_registry("111122223333.dkr.ecr.us-east-1.amazonaws.com/worker:1")
+    QueueWorkers(stack, "Work", container=ServiceContainer(image), vpc=database.vpc, alarm_topic=topic)
     alarms = [alarm for alarm in alarms_of(stack) if not alarm.node.path.endswith("/Start/Alarm")]
     return {page_of(alarm.node.id, FOLDER) for alarm in alarms}
 

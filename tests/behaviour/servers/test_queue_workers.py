@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack
 
-from cdp_constructs import QueueWorkers, WorkerTask, WorkQueue, image_from_folder
+from cdp_constructs import QueueWorkers, ServiceContainer, WorkQueue, image_from_folder
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
 
@@ -46,7 +46,7 @@ class Workers:
         workers = QueueWorkers(
             stack,
             "Work",
-            task=WorkerTask(
+            container=ServiceContainer(
                 image_from_folder(stack, "Image", folder=str(program), modules=["queue_worker"]),
                 stop_timeout=Duration.seconds(10),
             ),
