@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -147,8 +147,11 @@ test-web: $(INSTALLED) $(WEB_BUILT) chromium ## the web client: its logic, then 
 test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file and no process, however they end
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/stacks/chat/web/test_demo.py -m browser -n 0 $(PYTEST_ARGS)
 
-test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/security -m security -n 0 $(PYTEST_ARGS)
+test-packaging: $(INSTALLED) ## the wheel in an environment of its own, its bill of materials, and what make pattern writes
+	$(BIN)/python -m pytest tests/test_wheel.py tests/tools -m packaging -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are, and hostile files
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/security tests/upload -m security -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
 	$(BIN)/python -m pytest tests/operator -m operator -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \

@@ -12,9 +12,15 @@ ROOT = Path(__file__).parents[1]
 # Where another reader reads what this library has written itself, or a service that its owner has chosen: how often and
 # what. Variables of the environment, which the construct writes, need no place in it.
 OTHER_READERS = {
+    "cdp_constructs/cache/layers/cache_aside/python/cache_aside/cache.py": (1, "the secret of the cache"),
+    "cdp_constructs/cache/layers/cache_aside/python/cache_aside/entries.py": (1, "the module's own entries"),
     "cdp_constructs/data/handlers/speed_layer/store.py": (1, "the function's own items"),
     "cdp_constructs/data/layers/state_sharing/python/state_sharing/entries.py": (1, "the layer's own items"),
     "cdp_constructs/data/layers/telemetry_view/python/telemetry_view/speed.py": (2, "items of the speed layer"),
+    "cdp_constructs/database/layers/replicated_database/python/replicated_database/credentials.py": (
+        1,
+        "the secret of the database",
+    ),
     "cdp_constructs/messaging/handlers/delivery/web_push.py": (1, "the secret that VapidKeys has written"),
     "cdp_constructs/realtime/handlers/web_socket_authorization/keys.py": (1, "the keys of the issuer of tokens"),
     "cdp_constructs/upload/handlers/confirmation/rules.py": (1, "a file beside it"),

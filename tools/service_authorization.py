@@ -29,6 +29,8 @@ _SERVICES = [
     "dynamodb",
     "ecr",
     "ecs",
+    "elasticache",
+    "elasticfilesystem",
     "elasticloadbalancing",
     "events",
     "execute-api",

@@ -19,11 +19,13 @@ _VARIABLE = re.compile(r"\$\{[^}]+\}")
 _OTHERWISE = {
     # A replica of it is a table like others, and GetAtt returns that of the home Region.
     "AWS::DynamoDB::GlobalTable": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Name}",
+    # Ref is the ARN in its long form, with the cluster.
+    "AWS::ECS::Service": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Cluster}/${Name}",
     # GetAtt has this end, and the database does not say so.
     "AWS::Logs::LogGroup": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Name}:*",
 }
 _REFERENCES = ("Ref", "Fn::GetAtt")
-_REF_IS_ARN = ("AWS::SNS::Topic", "AWS::SecretsManager::Secret")
+_REF_IS_ARN = ("AWS::SNS::Topic", "AWS::SecretsManager::Secret", "AWS::ECS::Service")
 _VARIABLES = ("<>", "<:>")
 _PSEUDO = {"AWS::Partition": "aws", "AWS::Region": ANY, "AWS::AccountId": ANY}
 

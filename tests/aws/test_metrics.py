@@ -35,7 +35,7 @@ def test_the_templates_have_alarms_of_many_services() -> None:
     [
         (Watched("AWS/IoT", "ErrorActionFailure", frozenset({"RuleName"})), "on AWS neither"),
         (Watched("AWS/IoT", "Violations", frozenset({"SecurityProfileName", "BehaviorName"})), "does not emit"),
-        (Watched("AWS/RDS", "CPUUtilization", frozenset({"DBInstanceIdentifier"})), "does not emit"),
+        (Watched("AWS/EFS", "PercentIOLimit", frozenset({"FileSystemId"})), "does not emit"),
         (Watched("AWS/Lambda", "Error", frozenset({"FunctionName"})), "on AWS neither"),
     ],
 )

@@ -301,7 +301,7 @@ def test_tasks_need_two_zones() -> None:
     stack = Stack()
     vpc = existing_vpc(stack)
     one = ec2.SubnetSelection(subnets=vpc.private_subnets[:1])
-    with pytest.raises(InvalidOptionError, match="vpc_subnets has subnets in 1 zone for tasks"):
+    with pytest.raises(InvalidOptionError, match="vpc_subnets has 1 zone with subnets for tasks"):
         ScaleOutService(
             stack,
             "Shop",

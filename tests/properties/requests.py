@@ -38,7 +38,8 @@ def _commands(**answers: Any) -> Callable[[], World]:
 
 
 def _sender(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.storage.parameters, "get_secret", lambda *_, **__: "secret")
+    for provider in (module.storage.current_secret, module.storage.previous_secret):
+        monkeypatch.setattr(provider, "get", lambda *_, **__: "secret")
     # Signatures are tested elsewhere: here every delivery comes as far as it can.
     monkeypatch.setattr(module, "verify", lambda *_, **__: None)
     monkeypatch.setattr(module, "queue_once", lambda *, delivery: module.keep_and_queue(delivery))

@@ -12,6 +12,8 @@ HERE = Path(__file__).parent
 # and direct invocations, or a schedule.
 QUEUE, STREAM, HTTP, INVOKED, SCHEDULED = "queue", "stream", "HTTP", "hook", "schedule"
 HANDLERS = {
+    "cdp_constructs/compute/handlers/deep_health": (SCHEDULED, "test_servers"),
+    "cdp_constructs/compute/handlers/scale_up": (SCHEDULED, "test_servers"),
     "cdp_constructs/data/handlers/index_reconciliation": (SCHEDULED, "test_reconciliation"),
     "cdp_constructs/data/handlers/speed_layer": (STREAM, "test_streams"),
     "cdp_constructs/data/handlers/storage_index": (QUEUE, "test_batches"),

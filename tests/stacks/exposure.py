@@ -14,6 +14,8 @@ Statement = Mapping[str, Any]
 # Actions for which AWS has no resource to name: https://docs.aws.amazon.com/service-authorization/latest/reference/
 WITHOUT_RESOURCES = {
     "cloudwatch:GetMetricStatistics",
+    # Of the caller's own statements, by a condition.
+    "redshift-data:DescribeStatement",
     "iot:UpdateIndexingConfiguration",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",

@@ -11,6 +11,8 @@ import pytest
 from tools.new_pattern.__main__ import add
 from tools.patterns import ROOT, lacking, patterns
 
+pytestmark = pytest.mark.packaging
+
 COPIED = ("cdp_constructs", "docs", "tests/queues.py", "conftest.py", "README.md", "CHANGELOG.md", "cdk.json")
 
 

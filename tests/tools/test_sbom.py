@@ -11,6 +11,8 @@ import pytest
 
 from tools.sbom import LOCKED, write_sbom
 
+pytestmark = pytest.mark.packaging
+
 
 @pytest.fixture(scope="module")
 def sbom_file(tmp_path_factory: pytest.TempPathFactory) -> Path:

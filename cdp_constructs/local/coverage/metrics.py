@@ -194,6 +194,36 @@ DOCUMENTED: Mapping[str, Documented] = {
         },
         {"LoadBalancer": "ActiveConnectionCount HTTPCode_ELB_4XX_Count RejectedConnectionCount"},
     ),
+    "AWS/RDS": Documented(
+        f"{_DOCS}/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html",
+        {
+            "DBInstanceIdentifier": "CPUUtilization DatabaseConnections FreeableMemory ReplicaLag AuroraReplicaLag",
+            "DBClusterIdentifier": "CPUUtilization DatabaseConnections FreeableMemory AuroraReplicaLag",
+            "DBClusterIdentifier+Role": "CPUUtilization DatabaseConnections FreeableMemory AuroraReplicaLag",
+        },
+        {
+            "DBClusterIdentifier": "AuroraReplicaLagMaximum AuroraReplicaLagMinimum ServerlessDatabaseCapacity "
+            "VolumeBytesUsed"
+        },
+    ),
+    "AWS/ElastiCache": Documented(
+        f"{_DOCS}/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html",
+        {
+            "CacheClusterId": "CurrConnections EngineCPUUtilization Evictions BytesUsedForCache CacheHits CacheMisses "
+            "ReplicationLag",
+        },
+        {"CacheClusterId": "DatabaseMemoryUsagePercentage MasterLinkHealthStatus NewConnections"},
+    ),
+    "AWS/EFS": Documented(
+        f"{_DOCS}/efs/latest/ug/efs-metrics.html",
+        {},
+        {"FileSystemId": "PercentIOLimit BurstCreditBalance ClientConnections StorageBytes TotalIOBytes"},
+    ),
+    "AWS/NATGateway": Documented(
+        f"{_DOCS}/vpc/latest/userguide/metrics-dimensions-nat-gateway.html",
+        {},
+        {"NatGatewayId": "ErrorPortAllocation PacketsDropCount ActiveConnectionCount BytesOutToDestination"},
+    ),
 }
 """By namespace. Where the table has not all of a page, it has what templates have needed so far."""
 

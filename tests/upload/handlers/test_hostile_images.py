@@ -15,6 +15,8 @@ from PIL import Image
 
 from tests.images import bmp, chunk, icon, packed, png, saying_its_size, scanned_again, slow_png
 
+pytestmark = pytest.mark.security
+
 ROOT = Path(__file__).parents[3]
 MEGABYTES, SECONDS = 1536 - 128, 10
 # A new interpreter, as in a function; it says what became of the image, and what decoding it took. Its own limit is one
