@@ -10,13 +10,15 @@ from pathlib import Path
 __all__ = ["lineage", "process_of"]
 
 _PROC = Path("/proc")
+_READINGS = 3
 _MAPPED = "0000000000000000FFFF0000"
 """What the address of a socket of IPv6 begins with there when it speaks IPv4."""
 
 
 def process_of(address: str, port: int) -> int | None:
     """Return the id of the process with the socket at an address; None when that cannot be seen."""
-    found = _socket_at(address, port)
+    # A table that changes while it is read may lack a line, so it is read again.
+    found = next(filter(None, (_socket_at(address, port) for _ in range(_READINGS))), None)
     if found is None:
         return None
     inode, user = found
