@@ -164,7 +164,7 @@ if _FOLDERS:
     builtins.open = io.open = _mapped(io.open, 1)
 
 if _ADDRESS and _GUARDED:
-    socket.socket.accept = _accept  # type: ignore[method-assign]
+    socket.socket.accept = _accept  # type: ignore[assignment, method-assign]
 if _ADDRESS:
     socket.getaddrinfo = _getaddrinfo
     socket.gethostbyname = _gethostbyname
