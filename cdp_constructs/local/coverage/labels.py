@@ -51,8 +51,15 @@ _EXECUTED_IN_PART = {
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
     "image assets on Python or Node.js run as processes of this machine and on its versions; tasks with images of "
-    "registries are described only; limits of CPU and memory, security groups, volumes, Service Connect and Exec have "
-    "no effect": ("ECS::Service ECS::TaskDefinition"),
+    "registries are described only; limits of CPU and Exec have no effect": ("ECS::Service ECS::TaskDefinition"),
+    "they decide who connects to tasks, databases and caches, as far as a caller can be told; traffic of other kinds "
+    "is not looked at": "EC2::PrefixList EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress",
+    "tasks mount it as a folder of this machine; functions do not, and no NFS server answers": (
+        "EFS::FileSystem EFS::MountTarget EFS::AccessPoint"
+    ),
+    "programs in Python and Node.js find the names in tasks; no DNS server answers for others": (
+        "ServiceDiscovery::PrivateDnsNamespace"
+    ),
     "only the desired count of ECS services is scaled": (
         "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
     ),
@@ -104,21 +111,18 @@ _CONTROL_PLANE_ONLY = {
     _NO_NETWORK: (
         "EC2::CustomerGateway EC2::DHCPOptions EC2::EgressOnlyInternetGateway EC2::EIP EC2::EIPAssociation "
         "EC2::InternetGateway EC2::IPAMPool EC2::IPAMPoolCidr EC2::KeyPair EC2::NatGateway EC2::NetworkAcl "
-        "EC2::NetworkAclEntry EC2::NetworkInterface EC2::PlacementGroup EC2::PrefixList EC2::Route "
-        "EC2::RouteTable EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress EC2::Subnet "
+        "EC2::NetworkAclEntry EC2::NetworkInterface EC2::PlacementGroup EC2::Route "
+        "EC2::RouteTable EC2::Subnet "
         "EC2::SubnetRouteTableAssociation EC2::Volume EC2::VolumeAttachment EC2::VPC EC2::VPCCidrBlock "
         "EC2::VPCDHCPOptionsAssociation EC2::VPCEndpoint EC2::VPCGatewayAttachment EC2::VPCPeeringConnection "
         "EC2::VPNConnection EC2::VPNGateway"
     ),
     "there is no traffic to log": "EC2::FlowLog",
-    "described, but nothing can be stored in it": "EFS::FileSystem EFS::MountTarget EFS::AccessPoint",
     "no search engine runs behind it": "OpenSearchService::Domain",
     "the application is described, but its job does not run": (
         "KinesisAnalyticsV2::Application KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption"
     ),
-    "names are registered and found by the API; no DNS server answers for them": (
-        "ServiceDiscovery::PrivateDnsNamespace ServiceDiscovery::PublicDnsNamespace"
-    ),
+    "names are registered and found by the API; no DNS server answers for them": "ServiceDiscovery::PublicDnsNamespace",
     "the certificate is issued at once without a check, and no browser trusts it": "CertificateManager::Certificate",
     "the domain name is described, but no DNS server answers for it": (
         "ApiGateway::DomainName ApiGateway::BasePathMapping Cognito::UserPoolDomain IoT::DomainConfiguration"

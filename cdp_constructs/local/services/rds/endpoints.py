@@ -27,7 +27,7 @@ _outward: dict[str, Relay] = {}
 def _party(kind: str, record: Mapping[str, Any]) -> Party:
     group = record.get("DBSubnetGroup") or {}
     name = group.get("DBSubnetGroupName") if isinstance(group, Mapping) else group
-    subnets = next(
+    subnets: list[dict[str, Any]] = next(
         (each["Subnets"] for each in _rds._subnet_groups.all_values() if each["DBSubnetGroupName"] == name), []
     )
     groups = tuple(each["VpcSecurityGroupId"] for each in record.get("VpcSecurityGroups") or [])

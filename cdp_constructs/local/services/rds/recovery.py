@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHigh
 
 import logging
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,7 @@ _rds: Any = ministack.module(
 _responses: Any = ministack.module("core.responses", "request_scope")
 
 _POLL_SECONDS = 0.2
+_PROMOTED = 'psql --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" -Atc "select not pg_is_in_recovery()"'
 _logger = logging.getLogger(__name__)
 _waiting: set[str] = set()
 """ARNs of the instances whose zone is lost, and that no other zone can have."""
@@ -115,6 +117,19 @@ def _revive(original: Callable[..., bool], name: str, instance: dict[str, Any], 
         return original(name, instance, cluster)
     instance["DBInstanceStatus"] = "available"  # what the failover waits for
     return True
+
+
+@patch("ministack.services.rds:_promote_pg_reader")
+def _promote(original: Callable[..., bool], instance: Mapping[str, Any]) -> bool:
+    """Take a reader that is no standby any more for promoted: an attempt before may have ended without an answer."""
+    if original(instance):
+        return True
+    try:
+        container = servers.engine.containers.get(instance["_docker_container_id"])
+        code, output = container.exec_run(["/bin/sh", "-c", _PROMOTED])
+    except (LookupError, OSError, subprocess.SubprocessError):
+        return False
+    return bool(code == 0 and output.strip() == b"t")
 
 
 @patch("ministack.services.rds:_reclone_old_pg_writer")
