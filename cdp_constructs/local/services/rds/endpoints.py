@@ -17,8 +17,8 @@ __all__ = [
     "lead",
     "lead_to",
     "reserve",
-    "reserved",
     "reserve_instance",
+    "reserved",
 ]
 
 _rds: Any = ministack.module(

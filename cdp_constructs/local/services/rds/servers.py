@@ -74,7 +74,7 @@ def write(container: Container, files: Mapping[str, str]) -> None:
 
 @contextmanager
 def starting(*, backup: Path | None = None, addresses: Sequence[str] = ()) -> Iterator[None]:
-    """Let the server that is started inside the block begin with a backup, and have a certificate for more addresses."""
+    """Let the server that is started inside begin with a backup, and have a certificate for more addresses."""
     outer_backup, outer_addresses = _starting.get()
     previous = _starting.set((backup or outer_backup, (*outer_addresses, *addresses)))
     try:
@@ -201,6 +201,6 @@ def reload(server: docker.DockerContainer) -> None:
 
 
 @patch("ministack.services.rds:_unsupported_aurora_engine_version_error")
-def _any_version(original: Any, kind: str, version: Any) -> Any:
+def _any_version(original: Any, kind: str, version: Any, **current: Any) -> Any:
     """Take every version of PostgreSQL: the server here has one, and MiniStack's list is that of a day."""
-    return None if kind == "aurora-postgresql" else original(kind, version)
+    return None if kind == "aurora-postgresql" else original(kind, version, **current)

@@ -1,0 +1,126 @@
+"""RDS: Multi-AZ instances have a standby that has every commit, and takes over at the same endpoint."""
+
+import logging
+import threading
+from contextvars import copy_context
+from typing import Any, TypeAlias
+
+from cdp_constructs.local.containers.docker import DockerContainer
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.rds import endpoints, events, replicas, servers, sql
+from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, error, failed
+
+__all__ = ["attend", "fail_over"]
+
+_rds: Any = ministack.module("services.rds", "_instances", "_p", "_resolve_instance")
+_Record: TypeAlias = dict[str, Any]
+
+_STANDBY = "_standby"
+"""The key of an instance that names the container of its standby."""
+_NAME = "standby"
+_changing = threading.RLock()
+_logger = logging.getLogger(__name__)
+
+
+def _standby_of(instance: _Record) -> DockerContainer | None:
+    return next((each for each in servers.engine.all() if each.id == instance.get(_STANDBY)), None)
+
+
+def _wait_for(primary: DockerContainer, standby: str) -> None:
+    """Let commits wait for the standby of this name, or for none."""
+    sql.ask(primary, f"alter system set synchronous_standby_names = {sql.literal(standby)}", "select pg_reload_conf()")
+
+
+def attend(instance: _Record) -> None:
+    """Give a Multi-AZ instance the standby that it lacks, and remove one that it no longer needs or that has died."""
+    with _changing:
+        primary, standby = sql.server_of(instance), _standby_of(instance)
+        if primary is None or primary.status != "running" or instance.get("DBInstanceStatus") != "available":
+            return
+        wanted = instance.get("MultiAZ") and not instance.get("DBClusterIdentifier")
+        if standby is not None and (standby.status != "running" or not wanted):
+            _wait_for(primary, "")
+            instance.pop(_STANDBY, None)
+            standby.remove()
+            standby = None
+        if wanted and standby is None:
+            _add(instance, primary)
+
+
+def _add(instance: _Record, primary: DockerContainer) -> None:
+    name, labels = instance["DBInstanceIdentifier"], dict(primary.labels)
+    standby = replicas.follow(instance, f"{primary.name}-{_NAME}", labels, standby=_NAME)
+    instance[_STANDBY] = standby.id
+    if not replicas.is_ready(standby):
+        instance.pop(_STANDBY)
+        standby.remove()
+        raise sql.SqlError(f"the standby of {name} did not start")
+    _wait_for(primary, _NAME)
+    zone = instance["AvailabilityZone"]
+    instance["SecondaryAvailabilityZone"] = zone[:-1] + ("b" if zone.endswith("a") else "a")
+
+
+def fail_over(instance: _Record) -> bool:
+    """Let the standby of an instance take over; False when there is none that could."""
+    with _changing:
+        standby, old = _standby_of(instance), sql.server_of(instance)
+        if standby is None or standby.status != "running":
+            return False
+        events.of_instance(instance, "RDS-EVENT-0013", "failover", "Multi-AZ instance failover started.")
+        if old is not None:
+            old.stop()
+        replicas.promote(standby)
+        _wait_for(standby, "")
+        instance.pop(_STANDBY)
+        zones = instance["AvailabilityZone"], instance.get("SecondaryAvailabilityZone") or instance["AvailabilityZone"]
+        instance |= {
+            "_docker_container_id": standby.id,
+            "_docker_volume_name": None,
+            "_internal_address": standby.container.spec.address,
+            "SecondaryAvailabilityZone": zones[0],
+            "AvailabilityZone": zones[1],
+        }
+        endpoints.lead(instance)
+        if old is not None:
+            old.remove()
+        events.of_instance(instance, "RDS-EVENT-0049", "failover", "Multi-AZ instance failover completed.")
+        return True
+
+
+@action("RebootDBInstance")
+def _reboot(original: Handler, parameters: Parameters) -> Answer:
+    instance = _rds._resolve_instance(_rds._p(parameters, "DBInstanceIdentifier"))
+    if instance is None or _rds._p(parameters, "ForceFailover") != "true":
+        return original(parameters)
+    if _standby_of(instance) is None:
+        return error(
+            "InvalidParameterCombination",
+            "Cannot force failover of a DB instance that is not Multi-AZ, or whose standby is not available.",
+        )
+    with _changing:
+        # What MiniStack starts again is the standby, once it has taken over.
+        if not fail_over(instance):
+            return error("InvalidDBInstanceState", "The standby of the DB instance is not available.")
+        return original(parameters)
+
+
+@patch("ministack.services.rds:_delete_db_instance_impl")
+def _delete(original: Handler, parameters: Parameters) -> Answer:
+    instance = _rds._resolve_instance(_rds._p(parameters, "DBInstanceIdentifier"))
+    answer = original(parameters)
+    if not failed(answer) and instance and (standby := _standby_of(instance)):
+        standby.remove()
+    return answer
+
+
+def begin(instance: _Record) -> None:
+    """Give an instance its standby in the background."""
+    threading.Thread(target=copy_context().run, args=(_attend_once, instance), name="rds-standby", daemon=True).start()
+
+
+def _attend_once(instance: _Record) -> None:
+    try:
+        attend(instance)
+    except (OSError, RuntimeError):
+        _logger.exception("%s has no standby yet", instance["DBInstanceIdentifier"])
