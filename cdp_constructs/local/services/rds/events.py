@@ -17,10 +17,13 @@ __all__ = ["of_cluster", "of_instance"]
 _rds: Any = ministack.module("services.rds", "_events", "_format_time")
 _eventbridge: Any = ministack.module("services.eventbridge", "_put_events")
 
-_INSTANCE, _CLUSTER = ("db-instance", "DB_INSTANCE", "RDS DB Instance Event"), (
-    "db-cluster",
-    "CLUSTER",
-    "RDS DB Cluster Event",
+_INSTANCE, _CLUSTER = (
+    ("db-instance", "DB_INSTANCE", "RDS DB Instance Event"),
+    (
+        "db-cluster",
+        "CLUSTER",
+        "RDS DB Cluster Event",
+    ),
 )
 
 

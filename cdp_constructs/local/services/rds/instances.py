@@ -7,7 +7,7 @@ from typing import Any
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.rds import endpoints, recovery, servers, sql
+from cdp_constructs.local.services.rds import endpoints, recovery, servers, sql, standbys
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, failed
 
 _rds: Any = ministack.module(
@@ -23,6 +23,7 @@ def _create(original: Handler, parameters: Parameters) -> Answer:
     if not name or not servers.runs((cluster or {}).get("Engine") or _rds._p(parameters, "Engine")):
         return original(parameters)
     recovery.watch()
+    standbys.watch()
     labels = {"account_id": _responses.get_account_id(), "region": _responses.get_region()}
     arn = endpoints.instance_arn(labels, name)
     with endpoints.reserved(arn) as address, servers.starting(addresses=[address]):
@@ -44,12 +45,16 @@ def _endpoint(original: Callable[..., tuple[str, int]], host: str, port: int, ho
 
 @patch("ministack.services.rds:_try_database_connect")
 def _is_ready(original: Callable[..., bool], host: str, *options: Any) -> bool:
-    """Whether a server takes connections."""
+    """Whether a server takes connections, and has its standby."""
     server = next((each for each in servers.engine.all() if each.container.spec.address == host), None)
     if server is None:
         return original(host, *options)
     with contextlib.suppress(sql.SqlError, OSError):
-        return sql.ask(server, "select 1") == ["1"]
+        if sql.ask(server, "select 1") == ["1"]:
+            instance = _rds._instances.get(server.labels.get("db_id", ""))
+            if instance and instance.get("_docker_container_id") == server.id:
+                standbys.attend(instance)
+            return True
     return False
 
 

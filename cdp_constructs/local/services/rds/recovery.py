@@ -14,7 +14,8 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.services.rds import servers
+from cdp_constructs.local.services.rds import events, servers, standbys
+from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, failed
 
 __all__ = ["watch"]
 
@@ -23,6 +24,7 @@ _rds: Any = ministack.module(
     "_cluster_member_instances",
     "_clusters",
     "_instances",
+    "_p",
     "_revive_pg_reader",
     "_sync_cluster_endpoints",
 )
@@ -62,7 +64,8 @@ def _recover(instance: dict[str, Any]) -> None:
     name = instance["DBInstanceIdentifier"]
     cluster = _rds._clusters.get(instance.get("DBClusterIdentifier") or "")
     if cluster is None:
-        _start_again(instance)
+        if not standbys.fail_over(instance):
+            _start_again(instance)
     elif instance.get("_pg_standby"):
         instance["DBInstanceStatus"] = "rebooting"
         _rds._sync_cluster_endpoints(cluster)
@@ -85,6 +88,18 @@ def _readers(cluster: Mapping[str, Any]) -> list[str]:
 def _start_again(instance: Mapping[str, Any]) -> None:
     """Start the same server with its data, as PostgreSQL recovers from a crash."""
     servers.engine.containers.get(instance["_docker_container_id"]).start()
+    events.of_instance(instance, "RDS-EVENT-0006", "availability", "DB instance restarted.")
+
+
+@action("FailoverDBCluster")
+def _fail_over(original: Handler, parameters: Parameters) -> Answer:
+    answer = original(parameters)
+    cluster = _rds._clusters.get(_rds._p(parameters, "DBClusterIdentifier"))
+    if cluster and not failed(answer):
+        writer = next(each["DBInstanceIdentifier"] for each in cluster["DBClusterMembers"] if each["IsClusterWriter"])
+        for event_id, message in (("RDS-EVENT-0073", "Started cross AZ"), ("RDS-EVENT-0071", "Completed")):
+            events.of_cluster(cluster, event_id, "failover", f"{message} failover to DB instance: {writer}")
+    return answer
 
 
 @route("POST", "databases/kill")

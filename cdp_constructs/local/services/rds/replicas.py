@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.rds import endpoints, events, recovery, servers, sql
+from cdp_constructs.local.services.rds import endpoints, servers, sql
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, answered, error, failed
 
-__all__ = ["follow", "promote"]
+__all__ = ["follow", "is_ready", "promote"]
 
 _rds: Any = ministack.module(
     "services.rds",
@@ -65,10 +65,10 @@ def follow(source: Mapping[str, Any], name: str, labels: Mapping[str, str], *, s
     return servers.start(name, given, labels)
 
 
-def is_ready(server: DockerContainer) -> bool:
-    """Wait until a server answers; False when it has ended before."""
+def is_ready(server: DockerContainer, primary: DockerContainer) -> bool:
+    """Wait until a server answers; False when it, or the one that it follows, has ended before."""
     deadline = time.monotonic() + _SECONDS
-    while server.status == "running" and time.monotonic() < deadline:
+    while server.status == primary.status == "running" and time.monotonic() < deadline:
         try:
             return sql.ask(server, "select 1") == ["1"]
         except sql.SqlError:
@@ -134,8 +134,12 @@ def _create(original: Handler, parameters: Parameters) -> Answer:
         }
         replica.pop("_standby", None)
         endpoints.lead(replica)
-    recovery.watch()
-    threading.Thread(target=copy_context().run, args=(_await, replica, server), name="rds-replica", daemon=True).start()
+    threading.Thread(
+        target=copy_context().run,
+        args=(_await, replica, server, sql.server_of(source)),
+        name="rds-replica",
+        daemon=True,
+    ).start()
     return _rds._single_instance_response(  # type: ignore[no-any-return]
         "CreateDBInstanceReadReplicaResponse", "CreateDBInstanceReadReplicaResult", replica
     )
@@ -158,8 +162,8 @@ def _described(original: Handler, parameters: Parameters, source: _Record) -> An
     return answer
 
 
-def _await(replica: _Record, server: DockerContainer) -> None:
-    replica["DBInstanceStatus"] = "available" if is_ready(server) else "failed"
+def _await(replica: _Record, server: DockerContainer, primary: DockerContainer) -> None:
+    replica["DBInstanceStatus"] = "available" if is_ready(server, primary) else "failed"
 
 
 def _forget(replica: _Record) -> None:
@@ -188,7 +192,6 @@ def _promote(_original: Handler, parameters: Parameters) -> Answer:
     replica |= {"ReadReplicaSourceDBInstanceIdentifier": "", "DBInstanceStatus": "available"}
     if period := _rds._p(parameters, "BackupRetentionPeriod"):
         replica["BackupRetentionPeriod"] = int(period)
-    events.of_instance(replica, "RDS-EVENT-0046", "read replica", "Promoted the read replica to a standalone DB instance.")
     return answered("PromoteReadReplica", f"<DBInstance>{_rds._instance_xml(replica)}</DBInstance>")
 
 

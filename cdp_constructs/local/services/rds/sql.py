@@ -7,7 +7,7 @@ from typing import Any
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.services.rds import servers
 
-__all__ = ["SqlError", "ask", "identifier", "literal", "server_of"]
+__all__ = ["SqlError", "ask", "identifier", "literal", "may_connect", "server_of"]
 
 _SECONDS = 30.0
 
@@ -55,3 +55,22 @@ def ask(server: DockerContainer, *statements: str, database: str = "postgres") -
     if code:
         raise SqlError(text)
     return text.splitlines()
+
+
+def may_connect(server: DockerContainer, user: str, password: str) -> bool:
+    """Whether a server takes the credentials of a user, over the network and with TLS."""
+    container = server.container
+    file = container.home / f"{uuid.uuid4().hex}.pass"
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    servers.write(container, {file.name: f"*:*:*:*:{escaped}\n"})
+    place = {"host": container.spec.address, "dbname": "postgres", "user": user, "passfile": str(file)}
+    options = " ".join(f"{name}={_option(value)}" for name, value in {**place, "sslmode": "require"}.items())
+    try:
+        return server.status == "running" and container.run(["psql", "-X", "-w", "-c", "", options], _SECONDS)[0] == 0
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _option(value: str) -> str:
+    """Return a value as connection strings of PostgreSQL have it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -2,23 +2,26 @@
 
 import logging
 import threading
-from contextvars import copy_context
+import time
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.rds import endpoints, events, replicas, servers, sql
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, error, failed
 
-__all__ = ["attend", "fail_over"]
+__all__ = ["attend", "fail_over", "watch"]
 
-_rds: Any = ministack.module("services.rds", "_instances", "_p", "_resolve_instance")
+_rds: Any = ministack.module("services.rds", "_instances", "_p", "_resolve_instance", "_single_instance_response")
+_responses: Any = ministack.module("core.responses", "request_scope")
 _Record: TypeAlias = dict[str, Any]
 
 _STANDBY = "_standby"
 """The key of an instance that names the container of its standby."""
 _NAME = "standby"
+_POLL_SECONDS = 0.5
 _changing = threading.RLock()
 _logger = logging.getLogger(__name__)
 
@@ -33,15 +36,21 @@ def _wait_for(primary: DockerContainer, standby: str) -> None:
 
 
 def attend(instance: _Record) -> None:
-    """Give a Multi-AZ instance the standby that it lacks, and remove one that it no longer needs or that has died."""
+    """Give a Multi-AZ instance the standby that it lacks, and remove one that it no longer needs or that has died.
+
+    Raises:
+        sql.SqlError: the standby did not start, or the instance does not answer.
+    """
+    wanted = bool(instance.get("MultiAZ")) and not instance.get("DBClusterIdentifier")
+    if not wanted and _STANDBY not in instance:
+        return
     with _changing:
         primary, standby = sql.server_of(instance), _standby_of(instance)
-        if primary is None or primary.status != "running" or instance.get("DBInstanceStatus") != "available":
+        if primary is None or primary.status != "running":
             return
-        wanted = instance.get("MultiAZ") and not instance.get("DBClusterIdentifier")
         if standby is not None and (standby.status != "running" or not wanted):
             _wait_for(primary, "")
-            instance.pop(_STANDBY, None)
+            instance.pop(_STANDBY)
             standby.remove()
             standby = None
         if wanted and standby is None:
@@ -49,14 +58,12 @@ def attend(instance: _Record) -> None:
 
 
 def _add(instance: _Record, primary: DockerContainer) -> None:
-    name, labels = instance["DBInstanceIdentifier"], dict(primary.labels)
-    standby = replicas.follow(instance, f"{primary.name}-{_NAME}", labels, standby=_NAME)
-    instance[_STANDBY] = standby.id
-    if not replicas.is_ready(standby):
-        instance.pop(_STANDBY)
+    standby = replicas.follow(instance, f"{primary.name}-{_NAME}", primary.labels, standby=_NAME)
+    if not replicas.is_ready(standby, primary):
         standby.remove()
-        raise sql.SqlError(f"the standby of {name} did not start")
+        raise sql.SqlError(f"the standby of {instance['DBInstanceIdentifier']} did not start")
     _wait_for(primary, _NAME)
+    instance[_STANDBY] = standby.id
     zone = instance["AvailabilityZone"]
     instance["SecondaryAvailabilityZone"] = zone[:-1] + ("b" if zone.endswith("a") else "a")
 
@@ -98,11 +105,13 @@ def _reboot(original: Handler, parameters: Parameters) -> Answer:
             "InvalidParameterCombination",
             "Cannot force failover of a DB instance that is not Multi-AZ, or whose standby is not available.",
         )
-    with _changing:
-        # What MiniStack starts again is the standby, once it has taken over.
-        if not fail_over(instance):
-            return error("InvalidDBInstanceState", "The standby of the DB instance is not available.")
-        return original(parameters)
+    answer: Answer = _rds._single_instance_response(
+        "RebootDBInstanceResponse", "RebootDBInstanceResult", {**instance, "DBInstanceStatus": "rebooting"}
+    )
+    if not fail_over(instance):
+        return error("InvalidDBInstanceState", "The standby of the DB instance is not available.")
+    events.of_instance(instance, "RDS-EVENT-0006", "availability", "DB instance restarted.")
+    return answer
 
 
 @patch("ministack.services.rds:_delete_db_instance_impl")
@@ -114,13 +123,20 @@ def _delete(original: Handler, parameters: Parameters) -> Answer:
     return answer
 
 
-def begin(instance: _Record) -> None:
-    """Give an instance its standby in the background."""
-    threading.Thread(target=copy_context().run, args=(_attend_once, instance), name="rds-standby", daemon=True).start()
+@once
+def watch() -> None:
+    """Begin to look after the standbys."""
+    threading.Thread(target=_watch, name="rds-standbys", daemon=True).start()
 
 
-def _attend_once(instance: _Record) -> None:
-    try:
-        attend(instance)
-    except (OSError, RuntimeError):
-        _logger.exception("%s has no standby yet", instance["DBInstanceIdentifier"])
+def _watch() -> None:
+    while True:
+        for instance in list(_rds._instances.all_values()):
+            if instance.get("DBInstanceStatus") == "available":
+                account, region = instance["DBInstanceArn"].split(":")[4], instance["DBInstanceArn"].split(":")[3]
+                with _responses.request_scope(account, region):
+                    try:
+                        attend(instance)
+                    except (OSError, RuntimeError):
+                        _logger.exception("%s has no standby", instance["DBInstanceIdentifier"])
+        time.sleep(_POLL_SECONDS)

@@ -9,7 +9,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.sdk import call, client
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
-from cdp_constructs.local.services.rds import endpoints, servers
+from cdp_constructs.local.services.rds import endpoints, servers, sql
 
 __all__ = ["RESOURCE_TYPES"]
 
@@ -113,6 +113,36 @@ def _wait(instances: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         time.sleep(_POLL_SECONDS)
     found: Mapping[str, Any] = instances[name]
     return found
+
+
+@patch(handler(_INSTANCE, "update"))
+def _update_instance(
+    original: Callable[..., Any], instance: str, old: Properties, new: Properties, *names: str
+) -> tuple[str, Attributes]:
+    """Promote a replica whose source the template no longer names, and change the password that the server takes."""
+    record = _rds._instances.get(instance)
+    if record is not None and sql.server_of(record):
+        if old.get("SourceDBInstanceIdentifier") and not new.get("SourceDBInstanceIdentifier"):
+            client("rds").promote_read_replica(DBInstanceIdentifier=instance)
+            old = {name: value for name, value in old.items() if name != "SourceDBInstanceIdentifier"}
+        password = new.get("MasterUserPassword")
+        if not record.get("DBClusterIdentifier") and password not in (None, record["_MasterUserPassword"]):
+            client("rds").modify_db_instance(
+                DBInstanceIdentifier=instance, MasterUserPassword=password, ApplyImmediately=True
+            )
+    answer: tuple[str, Attributes] = original(instance, old, new, *names)
+    return answer
+
+
+@patch(handler(_CLUSTER, "update"))
+def _update_cluster(
+    original: Callable[..., Any], cluster: str, old: Properties, new: Properties, *names: str
+) -> tuple[str, Attributes]:
+    record, password = _rds._clusters.get(cluster), new.get("MasterUserPassword")
+    if record is not None and servers.runs(record["Engine"]) and password not in (None, record["_MasterUserPassword"]):
+        client("rds").modify_db_cluster(DBClusterIdentifier=cluster, MasterUserPassword=password, ApplyImmediately=True)
+    answer: tuple[str, Attributes] = original(cluster, old, new, *names)
+    return answer
 
 
 @patch(handler(_INSTANCE, "delete"))

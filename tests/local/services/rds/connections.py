@@ -6,7 +6,7 @@ import psycopg
 
 from cdp_constructs.local import LocalCloud
 
-PASSWORD = "not-for-production"  # noqa: S105  # of databases that live as long as a test
+PASSWORD = "not-for-production"  # of databases that live as long as a test
 REGION = "eu-west-1"
 MASTER = {"MasterUsername": "chat", "MasterUserPassword": PASSWORD}
 
@@ -25,8 +25,9 @@ def ask(host: str, statement: str, **options: Any) -> list[Any] | None:
         return None
 
 
-def execute(host: str, *statements: str) -> None:
-    with connect(host) as connection:
+def execute(host: str, *statements: str, credentials: dict[str, str] | None = None) -> None:
+    options = {"user": credentials["username"], "password": credentials["password"]} if credentials else {}
+    with connect(host, **options) as connection:
         for statement in statements:
             connection.execute(statement)
 
