@@ -19,6 +19,7 @@ __all__ = [
     "reserve",
     "reserve_instance",
     "reserved",
+    "writer_of",
 ]
 
 _rds: Any = ministack.module(
@@ -90,6 +91,13 @@ def addresses_of(labels: Mapping[str, str]) -> list[str]:
     if instance := labels.get("db_id"):
         found.append(reserve_instance(instance_arn(labels, instance)))
     return found
+
+
+def writer_of(labels: Mapping[str, str]) -> str:
+    """Return the address of the writer of the cluster that a container is labelled with."""
+    cluster = _rds._clusters.get_scoped(labels["account_id"], labels["region"], labels["cluster_id"])
+    reserve(cluster)
+    return str(cluster["Endpoint"])
 
 
 def close_unused() -> None:

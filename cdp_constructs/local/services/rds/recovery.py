@@ -87,7 +87,10 @@ def _readers(cluster: Mapping[str, Any]) -> list[str]:
 
 def _start_again(instance: Mapping[str, Any]) -> None:
     """Start the same server with its data, as PostgreSQL recovers from a crash."""
-    servers.engine.containers.get(instance["_docker_container_id"]).start()
+    server = servers.engine.containers.get(instance["_docker_container_id"])
+    if server.status == "running":  # something else has replaced it meanwhile
+        return
+    server.start()
     events.of_instance(instance, "RDS-EVENT-0006", "availability", "DB instance restarted.")
 
 

@@ -56,7 +56,7 @@ def follow(source: Mapping[str, Any], name: str, labels: Mapping[str, str], *, s
         "POSTGRES_USER": source["MasterUsername"],
         "POSTGRES_PASSWORD": source["_MasterUserPassword"],
         "POSTGRES_DB": source.get("DBName") or "postgres",
-        "MINISTACK_PG_PRIMARY_HOST": source["_internal_address"],
+        "MINISTACK_PG_PRIMARY_HOST": source["Endpoint"]["Address"],  # which stays when the primary changes
         "MINISTACK_PG_PRIMARY_PORT": str(endpoints.PORT),
         "MINISTACK_PG_REPLICATION_USER": _rds._PG_REPLICATION_USER,
         "MINISTACK_PG_REPLICATION_PASSWORD": _rds._PG_REPLICATION_PASSWORD,

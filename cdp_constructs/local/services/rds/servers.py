@@ -95,9 +95,13 @@ def _run(
     if kind not in _ENGINES:
         raise RuntimeError(f"no server of {kind} runs here; {postgres.MISSING}")
     volume = next(iter(options.get("volumes") or ()), None)
+    given = dict(options["environment"])
+    if "MINISTACK_PG_PRIMARY_HOST" in given:
+        # A reader follows whoever is the writer, at the address that stays.
+        given["MINISTACK_PG_PRIMARY_HOST"] = endpoints.writer_of(options["labels"])
     return start(
         options["name"],
-        options["environment"],
+        given,
         options["labels"],
         data=docker.volume_folder(volume) if volume else None,
         names=[each for each in tls_names if each],

@@ -75,15 +75,21 @@ def fail_over(instance: _Record) -> bool:
         if standby is None or standby.status != "running":
             return False
         events.of_instance(instance, "RDS-EVENT-0013", "failover", "Multi-AZ instance failover started.")
-        if old is not None:
-            old.stop()
-        replicas.promote(standby)
-        _wait_for(standby, "")
+        status, instance["DBInstanceStatus"] = instance["DBInstanceStatus"], "rebooting"
+        try:
+            if old is not None:
+                old.stop()
+            replicas.promote(standby)
+            _wait_for(standby, "")
+        except BaseException:
+            instance["DBInstanceStatus"] = status
+            raise
         instance.pop(_STANDBY)
         zones = instance["AvailabilityZone"], instance.get("SecondaryAvailabilityZone") or instance["AvailabilityZone"]
         instance |= {
             "_docker_container_id": standby.id,
             "_docker_volume_name": None,
+            "DBInstanceStatus": "available",
             "_internal_address": standby.container.spec.address,
             "SecondaryAvailabilityZone": zones[0],
             "AvailabilityZone": zones[1],

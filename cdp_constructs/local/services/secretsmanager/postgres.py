@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.patch import patch_each
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.rds import databases, sql
 from cdp_constructs.local.services.secretsmanager import rotation
@@ -97,7 +97,7 @@ def _set_other(pending: Mapping[str, Any], secret: _Secret) -> None:
     if master is None or not sql.may_connect(server, master["username"], master["password"]):
         raise ValueError("the secret that masterarn names has no credentials that the database takes")
     user, password = sql.identifier(pending["username"]), sql.literal(pending["password"])
-    if sql.ask(server, f"select 1 from pg_roles where rolname = {sql.literal(pending['username'])}"):
+    if pending["username"] in sql.ask(server, "select rolname from pg_roles"):
         sql.ask(server, f"alter role {user} with login password {password}")
     else:
         present = sql.identifier(current["username"])
@@ -161,10 +161,14 @@ def _delete(arn: str, _properties: Properties) -> None:
 RESOURCE_TYPES = (ResourceType(name=_APPLICATION, create=_create, delete=_delete),)
 
 
-@patch("ministack.services.cloudformation.engine:_apply_transforms")
-def _without_sam(original: Callable[..., Any], template: dict[str, Any], *options: Any) -> Any:
+@patch_each(
+    "ministack.services.cloudformation.changesets:_apply_transforms",
+    "ministack.services.cloudformation.engine:_apply_transforms",
+    "ministack.services.cloudformation.handlers:_apply_transforms",
+)
+def _without_sam(original: Callable[..., Any], template: dict[str, Any], *given: Any, **options: Any) -> Any:
     """Take a template as it is when applications are all that the transform of AWS SAM is declared for."""
     types = {str(each.get("Type")) for each in (template.get("Resources") or {}).values() if isinstance(each, dict)}
     if {name for name in types if name.startswith("AWS::Serverless::")} == {_APPLICATION}:
         template = _engine._without_transform(template, _engine._SAM_TRANSFORM)
-    return original(template, *options)
+    return original(template, *given, **options)
