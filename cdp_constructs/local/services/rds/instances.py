@@ -26,10 +26,13 @@ def _create(original: Handler, parameters: Parameters) -> Answer:
     standbys.watch()
     labels = {"account_id": _responses.get_account_id(), "region": _responses.get_region()}
     arn = endpoints.instance_arn(labels, name)
-    with endpoints.reserved(arn) as address, servers.starting(addresses=[address]):
+    with endpoints.reserved(arn) as address, servers.starting(addresses=(address,)):
         answer = original(parameters)
-    if name not in _rds._instances:
+    instance = _rds._instances.get(name)
+    if instance is None:
         endpoints.close_unused()
+    elif not instance.get("_docker_container_id"):
+        instance["DBInstanceStatus"] = "failed"  # MiniStack says that it is available, at an address of nobody
     return answer
 
 

@@ -62,7 +62,9 @@ def follow(source: Mapping[str, Any], name: str, labels: Mapping[str, str], *, s
         "MINISTACK_PG_REPLICATION_PASSWORD": _rds._PG_REPLICATION_PASSWORD,
         **({"CDP_STANDBY_NAME": standby} if standby else {}),
     }
-    return servers.start(name, given, labels)
+    group = (source.get("DBParameterGroups") or [{}])[0].get("DBParameterGroupName")
+    with servers.starting(group=group, engine=(source["Engine"], source["EngineVersion"])):
+        return servers.start(name, given, labels)
 
 
 def is_ready(server: DockerContainer, primary: DockerContainer) -> bool:

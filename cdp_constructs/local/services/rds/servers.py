@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
-from cdp_constructs.local.services.rds import backups, endpoints
+from cdp_constructs.local.services.rds import backups, endpoints, parameters
 
-__all__ = ["certify", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
+__all__ = ["Beginning", "certify", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
 
 _rds: Any = ministack.module("services.rds", "_PG_REPLICATION_USER", "_pg_server_material")
 
@@ -28,8 +28,27 @@ _STOP_SECONDS = 10
 engine = docker.Engine()
 _certificates: dict[str, tuple[list[str], list[str]]] = {}
 """The names and addresses that the certificate of a server is for, by its container."""
-_starting: ContextVar[tuple[Path | None, tuple[str, ...]]] = ContextVar("starting", default=(None, ()))
-"""What the server that is started next begins with, and the addresses that it has beside its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What a server begins with.
+
+    Attributes:
+        backup: Its data.
+        addresses: Addresses that its certificate is for, beside its own and those of its endpoints.
+        group: The parameter group of its instance, while that is not there yet.
+        engine: The engine of its instance and the version that was asked for.
+    """
+
+    backup: Path | None = None
+    addresses: tuple[str, ...] = ()
+    group: str | None = None
+    engine: tuple[str, str] = ("", "")
+
+
+_EMPTY = Beginning()
+_beginning: ContextVar[Beginning] = ContextVar("beginning", default=_EMPTY)
 
 
 def runs(kind: str) -> bool:
@@ -73,14 +92,13 @@ def write(container: Container, files: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def starting(*, backup: Path | None = None, addresses: Sequence[str] = ()) -> Iterator[None]:
-    """Let the server that is started inside begin with a backup, and have a certificate for more addresses."""
-    outer_backup, outer_addresses = _starting.get()
-    previous = _starting.set((backup or outer_backup, (*outer_addresses, *addresses)))
+def starting(**changes: Any) -> Iterator[None]:
+    """Say what the server that is started inside begins with; see `Beginning`."""
+    previous = _beginning.set(replace(_beginning.get(), **changes))
     try:
         yield
     finally:
-        _starting.reset(previous)
+        _beginning.reset(previous)
 
 
 @patch("ministack.services.rds:_run_rds_container")
@@ -134,7 +152,7 @@ def start(
     programs = postgres.programs()
     if programs is None:
         raise RuntimeError(postgres.MISSING)
-    backup, more = _starting.get()
+    beginning = _beginning.get()
     address, owner = loopback.take(), user()
     spec = Spec(
         command=["/bin/sh", "-c", postgres.READER if "MINISTACK_PG_PRIMARY_HOST" in given else postgres.WRITER],
@@ -152,15 +170,19 @@ def start(
     data.mkdir(mode=0o700, exist_ok=True)
     if owner is not None:
         os.chown(data, owner, owner)
-    if backup is not None:
-        backups.unpack(backup, data, owner)
+    if beginning.backup is not None:
+        backups.unpack(beginning.backup, data, owner)
     variables = postgres.environment(folders.readable(programs), data, container.home, given)
     container.spec = replace(spec, environment={**sandboxes.libraries(), **variables, "CDP_TASK_ADDRESS": address})
     started = engine.add(container, name, lambda gone: loopback.give_back(gone.container.spec.address))
-    _certificates[container.id] = (list(names), [address, *endpoints.addresses_of(labels), *more, *addresses])
+    _certificates[container.id] = (
+        list(names),
+        [address, *endpoints.addresses_of(labels), *beginning.addresses, *addresses],
+    )
     _certify(started)
     write(container, {"password": given["POSTGRES_PASSWORD"]})
-    configure(started, {})
+    values = {key: value for key, (value, _method) in parameters.of(labels, beginning.group).items()}
+    configure(started, parameters.settings(values), tls_only=_tls_only(labels, values))
     try:
         started.start()
     except BaseException:
@@ -184,14 +206,21 @@ def certify(server: docker.DockerContainer, address: str) -> None:
         reload(server)
 
 
-def configure(server: docker.DockerContainer, parameters: Mapping[str, str], *, tls_only: bool = False) -> None:
+def _tls_only(labels: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    scope = labels.get("account_id", ""), labels.get("region", "")
+    record = _rds._clusters.get_scoped(*scope, labels.get("cluster_id", ""))
+    engine, version = _beginning.get().engine if record is None else (record["Engine"], record["EngineVersion"])
+    return parameters.tls_only(values, engine, version)
+
+
+def configure(server: docker.DockerContainer, settings: Mapping[str, str], *, tls_only: bool) -> None:
     """Write the configuration of a server, which it reads when it starts or is told to."""
     container = server.container
     data = Path(container.spec.environment["PGDATA"])
     write(
         container,
         {
-            "postgresql.conf": postgres.configuration(container.home, data, container.spec.address, parameters),
+            "postgresql.conf": postgres.configuration(container.home, data, container.spec.address, settings),
             "pg_hba.conf": postgres.access_rules(_rds._PG_REPLICATION_USER, tls_only=tls_only),
         },
     )

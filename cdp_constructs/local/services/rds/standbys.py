@@ -12,7 +12,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.rds import endpoints, events, replicas, servers, sql
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, error, failed
 
-__all__ = ["attend", "fail_over", "watch"]
+__all__ = ["attend", "dismiss", "fail_over", "watch"]
 
 _rds: Any = ministack.module("services.rds", "_instances", "_p", "_resolve_instance", "_single_instance_response")
 _responses: Any = ministack.module("core.responses", "request_scope")
@@ -49,9 +49,7 @@ def attend(instance: _Record) -> None:
         if primary is None or primary.status != "running":
             return
         if standby is not None and (standby.status != "running" or not wanted):
-            _wait_for(primary, "")
-            instance.pop(_STANDBY)
-            standby.remove()
+            dismiss(instance)
             standby = None
         if wanted and standby is None:
             _add(instance, primary)
@@ -66,6 +64,17 @@ def _add(instance: _Record, primary: DockerContainer) -> None:
     instance[_STANDBY] = standby.id
     zone = instance["AvailabilityZone"]
     instance["SecondaryAvailabilityZone"] = zone[:-1] + ("b" if zone.endswith("a") else "a")
+
+
+def dismiss(instance: _Record) -> None:
+    """Remove the standby of an instance, if it has one; another one is attended to."""
+    with _changing:
+        primary, standby = sql.server_of(instance), _standby_of(instance)
+        if standby is not None:
+            if primary is not None and primary.status == "running":
+                _wait_for(primary, "")
+            instance.pop(_STANDBY)
+            standby.remove()
 
 
 def fail_over(instance: _Record) -> bool:

@@ -63,7 +63,9 @@ TEMPLATE: dict[str, Any] = {
             },
         },
         "UserRotation": _rotated(
-            "UserAttachment", RotationLambdaARN={"Fn::GetAtt": ["Function", "Outputs.RotationLambdaARN"]}
+            "UserAttachment",
+            RotationLambdaARN={"Fn::GetAtt": ["Function", "Outputs.RotationLambdaARN"]},
+            RotationRules={"AutomaticallyAfterDays": 30},
         ),
         "Managed": instance(
             Engine="postgres",
@@ -132,7 +134,7 @@ def test_a_rotation_is_due_by_the_clock_of_metrics(
     before = secret.credentials()
     for _ in range(4):
         assert secret.credentials() == before
-        cloud.metrics.advance(hours=1)
+        cloud.metrics.advance(minutes=60)
     eventually(lambda: secret.credentials() != before)
     assert secret.works(secret.credentials())
 
