@@ -95,6 +95,7 @@ def configuration(home: Path, data: Path, address: str, parameters: Mapping[str,
         "ssl": "on",
         "ssl_cert_file": home / "server.crt",
         "ssl_key_file": home / "server.key",
+        "ssl_ca_file": home / "ca.crt",
         "fsync": "off",
         "dynamic_shared_memory_type": "mmap",
     }
@@ -113,6 +114,8 @@ def access_rules(replication_user: str, *, tls_only: bool) -> str:
         "local all all trust",
         "local replication all trust",
         f"host replication {replication_user} all scram-sha-256",
+        "hostssl all +rds_iam all cert",  # by the relay, which has looked at their token
+        "hostnossl all +rds_iam all reject",
         f"{'hostssl' if tls_only else 'host'} all all all scram-sha-256",
     ]
     return "\n".join(rules) + "\n"

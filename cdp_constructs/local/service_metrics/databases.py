@@ -23,7 +23,9 @@ _Process: TypeAlias = tuple[int, float, str]
 _NAMESPACE = "AWS/RDS"
 _FRESH = 1.0
 _LAG = """select case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
-    else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end"""
+    else extract(epoch from clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
+    end"""
+"""A server that has replayed no commit yet has been behind since it started, at most."""
 _LOOK_EVERY = 2.0
 _MILLISECONDS = 1000.0
 _KIBIBYTE = 1024

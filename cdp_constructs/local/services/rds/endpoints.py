@@ -1,10 +1,10 @@
 """RDS: endpoints of instances and clusters, which stay while the servers behind them change."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cdp_constructs.local.containers.relay import Relay
+from cdp_constructs.local.containers.relay import Connection, Relay
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action
@@ -13,6 +13,7 @@ __all__ = [
     "PORT",
     "addresses_of",
     "close_unused",
+    "conversations",
     "instance_arn",
     "lead",
     "lead_to",
@@ -47,11 +48,23 @@ def _addresses(cluster: dict[str, Any]) -> tuple[list[tuple[str, int]], list[tup
     return writers, readers or writers
 
 
+async def _pass_on(_arn: str, connection: Connection) -> None:
+    await connection.pass_on()
+
+
+conversations: list[Callable[[str, Connection], Awaitable[None]]] = [_pass_on]
+"""The last one passes on the connections to an instance or a cluster, which is named by its ARN."""
+
+
+def _relay(arn: str) -> Relay:
+    return Relay(PORT, converse=lambda connection: conversations[-1](arn, connection))
+
+
 def reserve(cluster: dict[str, Any]) -> None:
     """Give a cluster its addresses; nothing answers before it has an instance."""
     arn = cluster["DBClusterArn"]
     if arn not in _clusters:
-        _clusters[arn] = Relay(PORT), Relay(PORT)
+        _clusters[arn] = _relay(arn), _relay(arn)
     cluster["Endpoint"], cluster["ReaderEndpoint"] = (relay.address for relay in _clusters[arn])
     cluster["Port"] = PORT
 
@@ -59,7 +72,7 @@ def reserve(cluster: dict[str, Any]) -> None:
 def reserve_instance(arn: str) -> str:
     """Return the address of an instance, by its ARN, at which clients will reach it."""
     if arn not in _instances:
-        _instances[arn] = Relay(PORT)
+        _instances[arn] = _relay(arn)
     return _instances[arn].address
 
 

@@ -39,7 +39,7 @@ def _create(original: Handler, parameters: Parameters) -> Answer:
 @patch("ministack.services.rds:_reported_endpoint")
 def _endpoint(original: Callable[..., tuple[str, int]], host: str, port: int, host_port: int) -> tuple[str, int]:
     """Report the address that an instance keeps, and lead it to the server that has just been started."""
-    server = next((each for each in servers.engine.all() if each.container.spec.address == host), None)
+    server = servers.at(host)
     if server is None or not server.labels.get("db_id"):
         return original(host, port, host_port)
     arn = endpoints.instance_arn(server.labels, server.labels["db_id"])
@@ -49,7 +49,7 @@ def _endpoint(original: Callable[..., tuple[str, int]], host: str, port: int, ho
 @patch("ministack.services.rds:_try_database_connect")
 def _is_ready(original: Callable[..., bool], host: str, *options: Any) -> bool:
     """Whether a server takes connections, and has its standby."""
-    server = next((each for each in servers.engine.all() if each.container.spec.address == host), None)
+    server = servers.at(host)
     if server is None:
         return original(host, *options)
     with contextlib.suppress(sql.SqlError, OSError):

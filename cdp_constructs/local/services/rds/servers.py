@@ -21,7 +21,7 @@ from cdp_constructs.local.services.rds import backups, endpoints, parameters
 
 __all__ = ["Beginning", "certify", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
 
-_rds: Any = ministack.module("services.rds", "_PG_REPLICATION_USER", "_pg_server_material")
+_rds: Any = ministack.module("services.rds", "_PG_REPLICATION_USER", "_pg_server_material", "pg_ca_cert_pem")
 
 _ENGINES = frozenset({"postgres", "aurora-postgresql"})
 _STOP_SECONDS = 10
@@ -180,7 +180,7 @@ def start(
         [address, *endpoints.addresses_of(labels), *beginning.addresses, *addresses],
     )
     _certify(started)
-    write(container, {"password": given["POSTGRES_PASSWORD"]})
+    write(container, {"password": given["POSTGRES_PASSWORD"], "ca.crt": _rds.pg_ca_cert_pem()})
     values = {key: value for key, (value, _method) in parameters.of(labels, beginning.group).items()}
     configure(started, parameters.settings(values), tls_only=_tls_only(labels, values))
     try:
@@ -189,6 +189,11 @@ def start(
         started.remove()
         raise
     return started
+
+
+def at(address: str) -> docker.DockerContainer | None:
+    """Return the server that listens at an address; None when none does."""
+    return next((each for each in engine.all() if each.container.spec.address == address), None)
 
 
 def _certify(server: docker.DockerContainer) -> None:
