@@ -103,10 +103,11 @@ def configuration(home: Path, data: Path, address: str, parameters: Mapping[str,
     return "\n".join([*lines, *(f"{name} = {_quoted(value)}" for name, value in settings.items())]) + "\n"
 
 
-def access_rules(replication_user: str, *, tls_only: bool) -> str:
+def access_rules(address: str, replication_user: str, *, tls_only: bool) -> str:
     """Return who may connect to a server, and how: its own user over the socket, others with their passwords.
 
     Args:
+        address: Where it listens; proxies of the same cloud have addresses beside it.
         replication_user: Whom standbys connect as.
         tls_only: Whether connections without TLS are refused.
     """
@@ -114,7 +115,9 @@ def access_rules(replication_user: str, *, tls_only: bool) -> str:
         "local all all trust",
         "local replication all trust",
         f"host replication {replication_user} all scram-sha-256",
-        "hostssl all +rds_iam all cert",  # by the relay, which has looked at their token
+        # By proxies and relays, which have looked at the password or the token, and have a certificate for the user.
+        f"hostssl all all {address.rpartition('.')[0]}.0/24 cert",
+        "hostssl all +rds_iam all cert",
         "hostnossl all +rds_iam all reject",
         f"{'hostssl' if tls_only else 'host'} all all all scram-sha-256",
     ]

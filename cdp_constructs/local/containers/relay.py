@@ -65,6 +65,7 @@ class Relay:
         tls: Gets the address and returns what TLS is ended with, for servers that have none; by default bytes are
             passed on as they are.
         converse: Passes a connection on instead, for example once it knows who the client is.
+        named: Whether servers see its address, and not that of every client of this machine.
     """
 
     def __init__(
@@ -72,11 +73,14 @@ class Relay:
         port: int,
         tls: Callable[[str], ssl.SSLContext] | None = None,
         converse: Callable[[Connection], Awaitable[None]] = Connection.pass_on,
+        *,
+        named: bool = False,
     ) -> None:
         self.address = addresses.take()
         self._servers: tuple[Server, ...] = ()
         self._turn = itertools.count()
         self._converse = converse
+        self._source = (self.address, 0) if named else None
         self._open: dict[asyncio.StreamWriter, Server] = {}
         listening: Future[asyncio.Server] = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._accept, self.address, port, ssl=tls(self.address) if tls else None),
@@ -120,7 +124,7 @@ class Relay:
         for index in range(len(servers)):
             server = servers[(turn + index) % len(servers)]
             with contextlib.suppress(OSError):
-                return server, *await asyncio.open_connection(*server)
+                return server, *await asyncio.open_connection(*server, local_addr=self._source)
         return None
 
 

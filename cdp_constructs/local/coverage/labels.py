@@ -57,8 +57,14 @@ _EXECUTED_IN_PART = {
         "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
     ),
     "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other "
-    "engines are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances "
-    "have no effect": "RDS::DBCluster RDS::DBInstance",
+    "engines are described only; a point in time is the latest one": "RDS::DBCluster RDS::DBInstance",
+    "parameters of PostgreSQL act on servers (extra `servers`); formulas over the memory of a class have no effect": (
+        "RDS::DBClusterParameterGroup RDS::DBParameterGroup"
+    ),
+    "a client has a connection to PostgreSQL of its own, without a pool (extra `servers`)": (
+        "RDS::DBProxy RDS::DBProxyEndpoint RDS::DBProxyTargetGroup"
+    ),
+    "only the rotation functions of RDS for PostgreSQL are there, as steps of this process": "Serverless::Application",
     "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, users and "
     "parameter groups have no effect, Memcached is described only": (
         "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
@@ -77,12 +83,11 @@ _EXECUTED_IN_PART = {
 _CONTROL_PLANE_ONLY = {
     _DESCRIBED: (
         "Backup::BackupSelection Budgets::Budget CloudTrail::Trail Config::ConfigRule ECS::CapacityProvider "
-        "ECS::ClusterCapacityProviderAssociations Glue::SecurityConfiguration Glue::Workflow RDS::DBProxy "
+        "ECS::ClusterCapacityProviderAssociations Glue::SecurityConfiguration Glue::Workflow "
         "RDS::GlobalCluster RDS::OptionGroup ResourceGroups::Group"
     ),
     "no database server runs behind it": (
-        "RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
-        "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
+        "RDS::DBSubnetGroup DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
     "it has no effect on the servers of caches": (
         "ElastiCache::SubnetGroup ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"

@@ -5,30 +5,20 @@ trusts. https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMD
 """
 
 import asyncio
-import ssl
-import struct
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.containers.relay import Connection
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.services.rds import endpoints, servers, sql
+from cdp_constructs.local.services.rds import endpoints, protocol, servers, sql
+
+__all__ = ["may_connect"]
 
 _evaluator: Any = ministack.module("core.iam_evaluator", "AuthError", "EvalContext", "evaluate", "resolve_principal")
-_rds: Any = ministack.module("services.rds", "_clusters", "_ensure_pg_ca", "_instances")
+_rds: Any = ministack.module("services.rds", "_clusters", "_instances")
 _responses: Any = ministack.module("core.responses", "request_scope")
 _tokens: Any = ministack.module("core.rds_iam", "RdsIamTokenError", "verify_rds_iam_token")
-_x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
-
-# https://www.postgresql.org/docs/current/protocol-message-formats.html
-_HEAD = struct.Struct("!II")
-_LENGTH = struct.Struct("!I")
-_TLS_REQUEST, _GSSAPI_REQUEST = 80877103, 80877104
-_ASK_FOR_PASSWORD = b"R" + struct.pack("!II", 8, 3)
-_PASSWORD = b"p"
-_LONGEST = 70_000
 
 
 def _record(arn: str) -> Mapping[str, Any] | None:
@@ -52,15 +42,22 @@ def _is_of_iam(server: DockerContainer, user: str) -> bool:
         return False  # the server itself says what is wrong
 
 
-def _may_connect(arn: str, record: Mapping[str, Any], host: str, user: str, token: str) -> bool:
-    """Whether a token is for this address and user, and the policies of its signer allow the connection."""
+def may_connect(arn: str, resource: str, host: str, user: str, token: str) -> bool:
+    """Whether a token is for an address and a user, and the policies of its signer allow the connection.
+
+    Args:
+        arn: What is connected to, for its account and Region.
+        resource: Its resource id, which policies name.
+        host: The address.
+        user: The user of the database.
+        token: The token.
+    """
     region, account = arn.split(":")[3:5]
     verified = _tokens.verify_rds_iam_token(
         token, hostname=host, port=endpoints.PORT, db_user=user, region=region, account_id=account
     )
     if isinstance(verified, _tokens.RdsIamTokenError):
         return False
-    resource = record.get("DbClusterResourceId") or record["DbiResourceId"]
     with _responses.request_scope(account, region):
         principal = _evaluator.resolve_principal(verified.access_key_id, account)
         if isinstance(principal, _evaluator.AuthError) or principal.account != account:
@@ -79,49 +76,6 @@ def _may_connect(arn: str, record: Mapping[str, Any], host: str, user: str, toke
         return bool(_evaluator.evaluate(context, principal.policies, *principal.limits).decision == "Allow")
 
 
-def _to_client(server: DockerContainer) -> ssl.SSLContext:
-    """Return the TLS of the server itself, so that clients see its certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    home = server.container.home
-    context.load_cert_chain(home / "server.crt", home / "server.key")
-    return context
-
-
-def _to_server(user: str | None) -> ssl.SSLContext:
-    """Return the TLS with which the relay connects, and with which it vouches for a user."""
-    authority, key = _rds._ensure_pg_ca()
-    context = ssl.create_default_context(cadata=authority)
-    context.check_hostname = False  # it is an address of this machine, and the certificate is of this cloud's CA
-    if user is not None:
-        certificate, own_key, _public = _x509.sign_leaf_certificate(authority, key, common_name=user)
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the cloud's user
-            file.write(certificate + own_key)
-            file.flush()
-            context.load_cert_chain(file.name)
-    return context
-
-
-def _refusal(user: str) -> bytes:
-    """Return what RDS answers to a token that it does not take."""
-    fields = {"S": "FATAL", "V": "FATAL", "C": "28000", "M": f'PAM authentication failed for user "{user}"'}
-    body = b"".join(name.encode() + text.encode() + b"\0" for name, text in fields.items()) + b"\0"
-    return b"E" + _LENGTH.pack(len(body) + _LENGTH.size) + body
-
-
-def _user_of(startup: bytes) -> str:
-    words = startup[_HEAD.size :].split(b"\0")
-    return dict(zip(words[::2], words[1::2], strict=False)).get(b"user", b"").decode(errors="replace")
-
-
-async def _read(reader: asyncio.StreamReader) -> bytes:
-    """Return the next message, from its length on."""
-    head = await reader.readexactly(_LENGTH.size)
-    length = _LENGTH.unpack(head)[0]
-    if not _LENGTH.size <= length <= _LONGEST:
-        raise ConnectionError("the message is too long")
-    return head + await reader.readexactly(length - _LENGTH.size)
-
-
 async def _converse(arn: str, connection: Connection) -> None:
     """Pass a connection on, once the token of a user of IAM is known to be good; others are the server's business."""
     record, server = _record(arn), servers.at(connection.server[0])
@@ -137,36 +91,20 @@ async def _converse(arn: str, connection: Connection) -> None:
 
 
 async def _admit(arn: str, record: Mapping[str, Any], server: DockerContainer, connection: Connection) -> bool:
-    reader, writer = connection.reader, connection.writer
-    first = await reader.readexactly(_HEAD.size)
-    while _HEAD.unpack(first)[1] == _GSSAPI_REQUEST:
-        writer.write(b"N")
-        first = await reader.readexactly(_HEAD.size)
-    if _HEAD.unpack(first)[1] != _TLS_REQUEST:
-        connection.to_there.write(first)  # without TLS the server has no user of IAM
+    first = await protocol.opening(connection, protocol.of_server(server), plain=False)
+    if not first.tls:
+        connection.to_there.write(first.message)  # without TLS the server has no user of IAM
         return True
-    writer.write(b"S")
-    await writer.start_tls(_to_client(server))
-    startup = await _read(reader)
-    user, certified = _user_of(startup), None
-    if await asyncio.to_thread(_is_of_iam, server, user):
-        writer.write(_ASK_FOR_PASSWORD)
-        if await reader.readexactly(1) != _PASSWORD:
-            return False
-        token = (await _read(reader))[_LENGTH.size :].rstrip(b"\0").decode(errors="replace")
-        if not await asyncio.to_thread(_may_connect, arn, record, connection.address, user, token):
-            writer.write(_refusal(user))
-            await writer.drain()
-            writer.close()
-            await writer.wait_closed()
-            return False
-        certified = user
-    connection.to_there.write(_HEAD.pack(_HEAD.size, _TLS_REQUEST))
-    if await connection.there.readexactly(1) != b"S":
+    if not await asyncio.to_thread(_is_of_iam, server, first.user):
+        return await protocol.open_as(connection, first, None)
+    token = await protocol.ask_for_password(connection)
+    if token is None:
         return False
-    await connection.to_there.start_tls(_to_server(certified))
-    connection.to_there.write(startup)
-    return True
+    resource = record.get("DbClusterResourceId") or record["DbiResourceId"]
+    if not await asyncio.to_thread(may_connect, arn, resource, connection.address, first.user, token):
+        await protocol.refuse(connection, f'PAM authentication failed for user "{first.user}"')
+        return False
+    return await protocol.open_as(connection, first, first.user)
 
 
 endpoints.conversations.append(_converse)

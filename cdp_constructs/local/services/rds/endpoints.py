@@ -17,9 +17,11 @@ __all__ = [
     "instance_arn",
     "lead",
     "lead_to",
+    "listeners",
     "reserve",
     "reserve_instance",
     "reserved",
+    "servers_of",
     "writer_of",
 ]
 
@@ -36,7 +38,16 @@ _creating: list[str] = []
 """The ARNs of instances that have an address and are not there yet."""
 
 
-def _addresses(cluster: dict[str, Any]) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+listeners: list[Callable[[], None]] = []
+"""What is called when a server has taken the place of another one."""
+
+
+def _tell() -> None:
+    for listener in listeners:
+        listener()
+
+
+def servers_of(cluster: dict[str, Any]) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     """Return where the writer listens, and where the readers do; a cluster without readers reads from its writer."""
     writer = cluster.get("_shared_internal_address")
     writers = [(str(writer), PORT)] if writer else []
@@ -80,6 +91,7 @@ def lead_to(arn: str, server: str) -> str:
     """Let clients of an instance, by its ARN, reach this server, and return the address at which they do."""
     address = reserve_instance(arn)
     _instances[arn].lead_to([(server, PORT)])
+    _tell()
     return address
 
 
@@ -139,11 +151,12 @@ def _lead(original: Callable[[dict[str, Any]], None], cluster: dict[str, Any]) -
     if not cluster.get("_shared_internal_address"):
         return
     reserve(cluster)
-    for relay, servers in zip(_clusters[cluster["DBClusterArn"]], _addresses(cluster), strict=True):
+    for relay, servers in zip(_clusters[cluster["DBClusterArn"]], servers_of(cluster), strict=True):
         relay.lead_to(servers)
     for member in _rds._cluster_member_instances(cluster):
         if member.get("_internal_address"):
             lead(member)
+    _tell()
 
 
 @action("DeleteDBCluster")

@@ -226,7 +226,7 @@ def configure(server: docker.DockerContainer, settings: Mapping[str, str], *, tl
         container,
         {
             "postgresql.conf": postgres.configuration(container.home, data, container.spec.address, settings),
-            "pg_hba.conf": postgres.access_rules(_rds._PG_REPLICATION_USER, tls_only=tls_only),
+            "pg_hba.conf": postgres.access_rules(container.spec.address, _rds._PG_REPLICATION_USER, tls_only=tls_only),
         },
     )
 
