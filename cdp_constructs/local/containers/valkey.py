@@ -5,7 +5,10 @@ import socket
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from io import BufferedRWPair
 
 __all__ = ["MISSING", "PORT", "ask", "information", "is_ready", "options", "program"]
 
@@ -54,7 +57,7 @@ def ask(address: str, password: str | None, *words: str) -> str:
         return [_send(stream, command) for command in commands][-1]
 
 
-def _send(stream: IO[bytes], words: Sequence[str]) -> str:
+def _send(stream: "BufferedRWPair[Any, Any]", words: Sequence[str]) -> str:
     """Send a command and return the first line of the answer."""
     parts = [str(word).encode() for word in words]
     stream.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))

@@ -5,12 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.containers import valkey
-from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
-
-_elasticache: Any = ministack.module("services.elasticache", "_p", "_replication_groups")
 
 _ENGINES = frozenset({"redis", "valkey"})
 _Spawned: TypeAlias = tuple[str, int, str | None]
@@ -46,23 +43,6 @@ def _spawn_serverless(
         raise RuntimeError(f"no server of {engine} runs here; {valkey.MISSING}")
     shard = Shard(name, labels, transit=True, password=None, cluster=True)
     return shard.writing.address, valkey.PORT, shard.members[0].id
-
-
-@patch("ministack.services.elasticache:_create_replication_group")
-def _create_group(original: Callable[..., Any], parameters: Any) -> Any:
-    """Start the replicas, and say where each of them is."""
-    answer = original(parameters)
-    group = _elasticache._replication_groups.get(_elasticache._p(parameters, "ReplicationGroupId"))
-    if answer[0] >= 400 or group is None:  # noqa: PLR2004  # an error
-        return answer
-    for nodes, container in zip(group["NodeGroups"], group["_docker_container_ids"], strict=False):
-        shard = shards.get(container)
-        if shard is not None:
-            shard.add_replicas(int(group["_replicas_per_node_group"]))
-            nodes["ReaderEndpoint"] = {"Address": shard.reading.address, "Port": valkey.PORT}
-            for node, member in zip(nodes["NodeGroupMembers"], shard.members, strict=True):
-                node["ReadEndpoint"] = {"Address": member.container.spec.address, "Port": valkey.PORT}
-    return answer
 
 
 @patch("ministack.services.elasticache:_get_docker")

@@ -112,6 +112,21 @@ class Shard:
             self.members += [self._start(primary) for _ in range(count)]
             self._lead()
 
+    def set_replicas(self, count: int) -> None:
+        """Start replicas, or remove the last ones, so that there are this many."""
+        with self._changing:
+            self.add_replicas(max(0, count + 1 - len(self.members)))
+            gone, self.members = self.members[count + 1 :], self.members[: count + 1]
+            self._lead()
+            for member in gone:
+                member.remove()
+
+    def fail_over(self) -> None:
+        """Let a replica take the place of the primary, which comes back as a replica."""
+        with self._changing:
+            self.members[0].stop()
+            self.recover()
+
     def _lead(self) -> None:
         places = [(member.container.spec.address, valkey.PORT) for member in self.members]
         self.writing.lead_to(places[:1])

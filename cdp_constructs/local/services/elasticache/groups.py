@@ -1,0 +1,161 @@
+"""ElastiCache: replication groups say what their servers are, and change how many there are and which is the primary.
+
+https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoFailover.html
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import copy_context
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs
+
+from cdp_constructs.local.containers import valkey
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.elasticache.shards import Shard, shards
+
+_elasticache: Any = ministack.module(
+    "services.elasticache", "_error", "_p", "_record_event", "_replication_groups", "_rg_xml", "_xml"
+)
+
+_Answer: TypeAlias = tuple[int, dict[str, str], bytes]
+_Record: TypeAlias = dict[str, Any]
+_BAD_REQUEST = 400
+_MOST_REPLICAS = 5
+
+
+def _shards(group: _Record) -> Iterator[tuple[_Record, Shard]]:
+    """Yield what is said of each node group, with its servers."""
+    for nodes, container in zip(group["NodeGroups"], group.get("_docker_container_ids") or [], strict=False):
+        if shard := shards.get(container):
+            yield nodes, shard
+
+
+def _describe(group: _Record) -> None:
+    """Say where each node is, and which is the primary; a node keeps its name when another becomes the primary."""
+    for nodes, shard in _shards(group):
+        known, members = nodes["NodeGroupMembers"], list(shard.members)
+        servers = {member.id for member in members}
+        by_server = {node["_server"]: node for node in known if node.get("_server") in servers}
+        free = iter([node for node in known if node.get("_server") not in servers])
+        order = []
+        for index, member in enumerate(members):
+            found = by_server.get(member.id) or next(free, None)
+            if found is None:
+                break
+            found |= {
+                "_server": member.id,
+                "CurrentRole": "replica" if index else "primary",
+                "ReadEndpoint": {"Address": member.container.spec.address, "Port": valkey.PORT},
+            }
+            order.append(found)
+        nodes["NodeGroupMembers"] = sorted(order, key=lambda node: str(node["CacheClusterId"]))
+        nodes["PrimaryEndpoint"] = {"Address": shard.writing.address, "Port": valkey.PORT}
+        nodes["ReaderEndpoint"] = {"Address": shard.reading.address, "Port": valkey.PORT}
+
+
+def _group(parameters: Mapping[str, Any]) -> _Record | None:
+    found: _Record | None = _elasticache._replication_groups.get(_elasticache._p(parameters, "ReplicationGroupId"))
+    return found
+
+
+def _answer(name: str, group: _Record) -> _Answer:
+    inner = f"<{name}Result><ReplicationGroup>{_elasticache._rg_xml(group)}</ReplicationGroup></{name}Result>"
+    answer: _Answer = _elasticache._xml(200, f"{name}Response", inner)
+    return answer
+
+
+@patch("ministack.services.elasticache:_create_replication_group")
+def _create(original: Callable[..., _Answer], parameters: Any) -> _Answer:
+    """Start the replicas, and say where each of them is."""
+    answer = original(parameters)
+    group = _group(parameters)
+    if answer[0] < _BAD_REQUEST and group is not None:
+        for _nodes, shard in _shards(group):
+            shard.set_replicas(int(group["_replicas_per_node_group"]))
+        _describe(group)
+    return answer
+
+
+@patch("ministack.services.elasticache:_describe_replication_groups")
+def _describe_all(original: Callable[..., _Answer], parameters: Any) -> _Answer:
+    for group in _elasticache._replication_groups.values():
+        _describe(group)
+    return original(parameters)
+
+
+def _set_replicas(name: str, original: Callable[..., _Answer], parameters: Any, *, more: bool) -> _Answer:
+    group = _group(parameters)
+    if group is None or not any(True for _ in _shards(group)):
+        return original(parameters)
+    count, present = int(_elasticache._p(parameters, "NewReplicaCount") or "0"), int(group["_replicas_per_node_group"])
+    if count > _MOST_REPLICAS or (count <= present if more else count >= present):
+        message = f"NewReplicaCount is {count}; there are {present}, and {_MOST_REPLICAS} at most"
+        return _elasticache._error("InvalidParameterValue", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+    if not count and group["AutomaticFailover"] == "enabled":
+        message = "Automatic failover needs a replica in each node group"
+        return _elasticache._error("InvalidReplicationGroupState", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+    if more:
+        original(parameters)
+    for nodes, shard in _shards(group):
+        shard.set_replicas(count)
+        if not more:
+            kept = {member.id for member in shard.members}
+            nodes["NodeGroupMembers"] = [node for node in nodes["NodeGroupMembers"] if node["_server"] in kept]
+    group["_replicas_per_node_group"] = count
+    group["MemberClusters"] = [n["CacheClusterId"] for each in group["NodeGroups"] for n in each["NodeGroupMembers"]]
+    if not more:
+        _elasticache._record_event(group["ReplicationGroupId"], "replication-group", "Replica count decreased")
+    _describe(group)
+    return _answer(name, group)
+
+
+@patch("ministack.services.elasticache:_increase_replica_count")
+def _increase(original: Callable[..., _Answer], parameters: Any) -> _Answer:
+    return _set_replicas("IncreaseReplicaCount", original, parameters, more=True)
+
+
+@patch("ministack.services.elasticache:_decrease_replica_count")
+def _decrease(original: Callable[..., _Answer], parameters: Any) -> _Answer:
+    return _set_replicas("DecreaseReplicaCount", original, parameters, more=False)
+
+
+def _test_failover(parameters: Mapping[str, Any]) -> _Answer:
+    """Fail over a node group, and record what AWS documents as the events of a test."""
+    group, wanted = _group(parameters), _elasticache._p(parameters, "NodeGroupId")
+    if group is None:
+        name = _elasticache._p(parameters, "ReplicationGroupId")
+        message = f"ReplicationGroup {name} not found."
+        return _elasticache._error("ReplicationGroupNotFoundFault", message, 404)  # type: ignore[no-any-return]
+    _describe(group)
+    found = next(((nodes, shard) for nodes, shard in _shards(group) if nodes["NodeGroupId"] == wanted), None)
+    if found is None:
+        message = f"Node group {wanted} not found."
+        return _elasticache._error("NodeGroupNotFoundFault", message, 404)  # type: ignore[no-any-return]
+    nodes, shard = found
+    if group["AutomaticFailover"] != "enabled" or len(shard.members) == 1:
+        message = "Automatic failover must be enabled, with a replica in the node group, to test it."
+        return _elasticache._error("InvalidReplicationGroupState", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+    name, old = group["ReplicationGroupId"], _primary(nodes)
+    _elasticache._record_event(name, "replication-group", f"Test Failover API called for node group {wanted}")
+    shard.fail_over()
+    _describe(group)
+    message = f"Failover from primary node {old} to replica node {_primary(nodes)} completed"
+    _elasticache._record_event(name, "replication-group", message)
+    for node_message in (f"Recovering cache nodes {old}", f"Finished recovery for cache nodes {old}"):
+        _elasticache._record_event(old, "cache-cluster", node_message)
+    return _answer("TestFailover", group)
+
+
+def _primary(nodes: _Record) -> str:
+    return next(str(node["CacheClusterId"]) for node in nodes["NodeGroupMembers"] if node["CurrentRole"] == "primary")
+
+
+@patch("ministack.services.elasticache:handle_request")
+async def _handle(
+    original: Callable[..., Awaitable[_Answer]], method: str, path: str, headers: Any, body: bytes, query: Any
+) -> _Answer:
+    parameters = {**query, **(parse_qs(body.decode(errors="replace")) if method == "POST" and body else {})}
+    if _elasticache._p(parameters, "Action") == "TestFailover":
+        return await asyncio.to_thread(copy_context().run, _test_failover, parameters)
+    return await original(method, path, headers, body, query)
