@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from cdp_constructs.local.containers import valkey
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.elasticache import users
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
 
 _elasticache: Any = ministack.module(
@@ -54,6 +55,17 @@ def _describe(group: _Record) -> None:
         nodes["ReaderEndpoint"] = {"Address": shard.reading.address, "Port": valkey.PORT}
 
 
+def _admit() -> None:
+    """Let the servers have the users as they are now."""
+    for group in _elasticache._replication_groups.values():
+        for _nodes, shard in _shards(group):
+            if group["UserGroupIds"]:
+                shard.admit(users.rules(group["UserGroupIds"]))
+
+
+users.listeners.append(_admit)
+
+
 def _group(parameters: Mapping[str, Any]) -> _Record | None:
     found: _Record | None = _elasticache._replication_groups.get(_elasticache._p(parameters, "ReplicationGroupId"))
     return found
@@ -68,10 +80,14 @@ def _answer(name: str, group: _Record) -> _Answer:
 @patch("ministack.services.elasticache:_create_replication_group")
 def _create(original: Callable[..., _Answer], parameters: Any) -> _Answer:
     """Start the replicas, and say where each of them is."""
+    if refused := users.refusal(parameters):
+        return refused
     answer = original(parameters)
     group = _group(parameters)
     if answer[0] < _BAD_REQUEST and group is not None:
         for _nodes, shard in _shards(group):
+            if group["UserGroupIds"]:
+                shard.admit(users.rules(group["UserGroupIds"]))
             shard.set_replicas(int(group["_replicas_per_node_group"]))
         _describe(group)
     return answer

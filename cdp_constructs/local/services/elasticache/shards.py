@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import ssl
 import tempfile
 import threading
@@ -25,6 +26,7 @@ _x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
 _STOP_SECONDS = 2
 _READY_SECONDS = 15
 _POLL_SECONDS = 0.1
+_OWN_USER = "embedded-cloud"
 _logger = logging.getLogger(__name__)
 engine = docker.Engine()
 shards: dict[str, "Shard"] = {}
@@ -64,7 +66,9 @@ class Shard:
         password: str | None,
         cluster: bool = False,
     ) -> None:
-        self._name, self._labels, self.password = name, labels, password
+        self._name, self._labels = name, labels
+        self.password: valkey.Credentials = password
+        self._users: dict[str, list[str]] = {}
         tls = _tls if transit else None
         self.writing, self.reading = Relay(valkey.PORT, tls), Relay(valkey.PORT, tls)
         self._changing = threading.RLock()
@@ -97,12 +101,16 @@ class Shard:
         started = engine.add(container, self._name, lambda gone: addresses.give_back(gone.container.spec.address))
         started.start()
         deadline = time.monotonic() + _READY_SECONDS
-        while not valkey.is_ready(address, self.password):
+        # A server that has been started lets everybody in, where users have access rules, until it gets these.
+        first = None if self._users else self.password
+        while not valkey.is_ready(address, first):
             if started.status != "running" or time.monotonic() > deadline:
                 log = container.log.read_text(errors="replace")[-500:]
                 started.remove()
                 raise RuntimeError(f"Valkey did not start: {log}")
             time.sleep(_POLL_SECONDS)
+        if self._users:
+            self._set_users(address, first)
         return started
 
     def add_replicas(self, count: int) -> None:
@@ -111,6 +119,25 @@ class Shard:
             primary = self.members[0].container.spec.address
             self.members += [self._start(primary) for _ in range(count)]
             self._lead()
+
+    def admit(self, users: Mapping[str, list[str]]) -> None:
+        """Let these users in and nobody else, each by its rules, and the cloud itself by a user of its own."""
+        with self._changing:
+            before = self.password
+            if not self._users:
+                self.password = (_OWN_USER, secrets.token_urlsafe(32))
+            gone = {name: ["reset"] for name in self._users.keys() - users.keys()}
+            self._users = {"default": ["reset", "off"], **gone, **users}
+            for member in self.members:
+                self._set_users(member.container.spec.address, before)
+
+    def _set_users(self, address: str, known: valkey.Credentials) -> None:
+        """Set the rules of all users of a server, which lets the cloud in as before."""
+        own, password = self.password or ("", "")
+        valkey.ask(address, known, "ACL", "SETUSER", own, "on", f">{password}", "~*", "&*", "+@all")
+        valkey.ask(address, self.password, "CONFIG", "SET", "masteruser", own, "masterauth", password)
+        for name, rules in self._users.items():
+            valkey.ask(address, self.password, "ACL", "SETUSER", name, *rules)
 
     def set_replicas(self, count: int) -> None:
         """Start replicas, or remove the last ones, so that there are this many."""
