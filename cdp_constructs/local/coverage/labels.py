@@ -64,9 +64,12 @@ _EXECUTED_IN_PART = {
     "a client has a connection to PostgreSQL of its own, without a pool (extra `servers`)": (
         "RDS::DBProxy RDS::DBProxyEndpoint RDS::DBProxyTargetGroup"
     ),
+    "users of replication groups of Valkey get in by them (extra `servers`); they do not authenticate with IAM": (
+        "ElastiCache::User ElastiCache::UserGroup"
+    ),
     "only the rotation functions of RDS for PostgreSQL are there, as steps of this process": "Serverless::Application",
-    "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, users and "
-    "parameter groups have no effect, Memcached is described only": (
+    "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, parameter "
+    "groups have no effect, Memcached is described only": (
         "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
     ),
     "targets that are functions or addresses are called, over HTTP; instances and other protocols are not": (
@@ -89,9 +92,7 @@ _CONTROL_PLANE_ONLY = {
     "no database server runs behind it": (
         "RDS::DBSubnetGroup DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
-    "it has no effect on the servers of caches": (
-        "ElastiCache::SubnetGroup ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
-    ),
+    "it has no effect on the servers of caches": ("ElastiCache::SubnetGroup ElastiCache::ParameterGroup"),
     "no container runs": "EKS::Cluster EKS::Nodegroup ECR::Repository",
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "

@@ -3,12 +3,14 @@
 A point in time is the latest one: nothing of the time before is kept beside snapshots.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.containers import docker
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.rds import backups, servers, snapshots, sql
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, answered, error, failed
 
@@ -19,6 +21,7 @@ _rds: Any = ministack.module(
     "_create_db_cluster",
     "_create_db_instance",
     "_db_cluster_snapshots",
+    "_format_time",
     "_p",
     "_rds_cluster_docker_volume_name",
     "_resolve_cluster_in_request_region",
@@ -88,15 +91,15 @@ def _cluster_from_snapshot(_original: Handler, parameters: Parameters) -> Answer
     return _restore_cluster("RestoreDBClusterFromSnapshot", parameters, snapshot, data)
 
 
-def _refusal(parameters: Parameters, source: Mapping[str, Any] | None, code: str, time: str) -> Answer | None:
+def _refusal(parameters: Parameters, source: Mapping[str, Any] | None, code: str, point: str) -> Answer | None:
     """Return why a database is not restored to a point in time."""
     if source is None:
         return error(code, "The source database was not found.", 404)
     if not int(source.get("BackupRetentionPeriod") or 0):
         return error("PointInTimeRestoreNotEnabled", "Automated backups are not enabled for the source database.")
     if _rds._p(parameters, "UseLatestRestorableTime") != "true":
-        if not _rds._p(parameters, time):
-            return error("InvalidParameterCombination", f"Either {time} or UseLatestRestorableTime must be specified.")
+        if not _rds._p(parameters, point):
+            return error("InvalidParameterCombination", f"Either {point} or UseLatestRestorableTime must be specified.")
         return error("InvalidParameterValue", _NOT_LATEST)
     return None
 
@@ -134,3 +137,19 @@ def _copied(source: Mapping[str, Any], restore: Callable[[Path], Answer]) -> Ans
         return restore(data)
     finally:
         backups.discard(data)
+
+
+@patch("ministack.services.rds:_instance_xml")
+def _describe_instance(original: Callable[[dict[str, Any]], str], instance: dict[str, Any]) -> str:
+    """Say that the latest time is now, and that of a cluster that no time is earlier: those that are restored to."""
+    return original({**instance, "LatestRestorableTime": _now()} if sql.server_of(instance) else instance)
+
+
+@patch("ministack.services.rds:_cluster_xml")
+def _describe_cluster(original: Callable[[dict[str, Any]], str], cluster: dict[str, Any]) -> str:
+    times = {"EarliestRestorableTime": _now(), "LatestRestorableTime": _now()} if sql.server_of(cluster) else {}
+    return original({**cluster, **times})
+
+
+def _now() -> str:
+    return str(_rds._format_time(time.time()))

@@ -1,5 +1,6 @@
 """RDS: snapshots bring back the rows of their time, and a point in time those of a database that is still there."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,6 +87,7 @@ def test_a_deleted_cluster_leaves_its_rows_in_a_snapshot(api: Api, stacks: Any) 
 
 def test_the_latest_time_of_a_database_becomes_another_database(api: Api) -> None:
     execute(api.create("source"), "create table kept as select 1 as a")
+    assert datetime.now(UTC) - api.described("source")["LatestRestorableTime"] < timedelta(minutes=5)
     restore = {"SourceDBInstanceIdentifier": "source", "TargetDBInstanceIdentifier": "target"}
     with pytest.raises(ClientError, match="latest time only"):
         api.client.restore_db_instance_to_point_in_time(**restore, RestoreTime="2020-01-01T00:00:00Z")
