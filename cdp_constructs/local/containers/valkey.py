@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from io import BufferedRWPair
 
-__all__ = ["MISSING", "PORT", "Credentials", "ask", "information", "is_ready", "options", "program"]
+__all__ = ["MISSING", "PORT", "Credentials", "ask", "information", "is_ready", "options", "program", "read"]
 
 Credentials: TypeAlias = str | tuple[str, str] | None
 """A password, a user and its password, or None where everybody is let in."""
@@ -77,8 +77,8 @@ def _send(stream: "BufferedRWPair[Any, Any]", words: Sequence[str]) -> str:
     return answer
 
 
-def information(address: str, password: Credentials) -> dict[str, str]:
-    """Return what a server says of itself.
+def read(address: str, password: Credentials, *words: str) -> str:
+    """Send a command whose answer is a text, and return it.
 
     Raises:
         OSError: nothing answers, or what answers is an error.
@@ -86,8 +86,17 @@ def information(address: str, password: Credentials) -> dict[str, str]:
     with socket.create_connection((address, PORT), _SECONDS) as connection, connection.makefile("rwb") as stream:
         for command in _login(password):
             _send(stream, command)
-        length = int(_send(stream, ("INFO",))[1:])
-        lines = stream.read(length).decode().splitlines()
+        length = int(_send(stream, words)[1:])
+        return stream.read(length).decode()
+
+
+def information(address: str, password: Credentials) -> dict[str, str]:
+    """Return what a server says of itself.
+
+    Raises:
+        OSError: nothing answers, or what answers is an error.
+    """
+    lines = read(address, password, "INFO").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
 

@@ -68,10 +68,8 @@ _EXECUTED_IN_PART = {
         "ElastiCache::User ElastiCache::UserGroup"
     ),
     "only the rotation functions of RDS for PostgreSQL are there, as steps of this process": "Serverless::Application",
-    "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, parameter "
-    "groups have no effect, Memcached is described only": (
-        "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
-    ),
+    "Valkey runs (extra `servers`), in one version whatever is asked; parameter groups have no effect, Memcached is "
+    "described only": ("ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"),
     "targets that are functions or addresses are called, over HTTP; instances and other protocols are not": (
         "ElasticLoadBalancingV2::TargetGroup"
     ),

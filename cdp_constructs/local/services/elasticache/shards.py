@@ -7,7 +7,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +69,32 @@ class Shard:
         self._name, self._labels = name, labels
         self.password: valkey.Credentials = password
         self._users: dict[str, list[str]] = {}
+        self._own = _OWN_USER, secrets.token_urlsafe(32)
         tls = _tls if transit else None
         self.writing, self.reading = Relay(valkey.PORT, tls), Relay(valkey.PORT, tls)
         self._changing = threading.RLock()
         self._announced = self.writing.address if cluster else ""
-        self.members = [self._start("")]
+        self.members: list[docker.DockerContainer] = []
+        self.members.append(self._start(""))
         if cluster:
             valkey.ask(self.members[0].container.spec.address, password, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         self._lead()
         shards[self.members[0].id] = self
         _watch()
+
+    def options(self, address: str, primary: str) -> list[str]:
+        """Return the options of a server that listens at an address and follows a primary, if there is one."""
+        return valkey.options(address, self.password, primary=primary, announced=self._announced)
+
+    def join(self, member: docker.DockerContainer, primary: str) -> None:
+        """Let a server that has been started follow the primary; here it has been told to when it was started."""
+
+    def promote(self, member: docker.DockerContainer, others: Sequence[docker.DockerContainer]) -> None:
+        """Let a replica be the primary, which the others follow."""
+        address = member.container.spec.address
+        valkey.ask(address, self.password, "REPLICAOF", "NO", "ONE")
+        for other in others:
+            valkey.ask(other.container.spec.address, self.password, "REPLICAOF", address, str(valkey.PORT))
 
     def _start(self, primary: str) -> docker.DockerContainer:
         """Start a server, as a replica if there is a primary, and wait until it answers."""
@@ -87,7 +103,7 @@ class Shard:
             raise RuntimeError(valkey.MISSING)
         address = addresses.take()
         user = sandboxes.sandbox(f"elasticache:{self._name}").user
-        options = valkey.options(address, self.password, primary=primary, announced=self._announced)
+        options = self.options(address, primary)
         spec = Spec(
             command=[str(folders.readable(program)), *options],
             folder=Path("/"),
@@ -111,6 +127,7 @@ class Shard:
             time.sleep(_POLL_SECONDS)
         if self._users:
             self._set_users(address, first)
+        self.join(started, primary)
         return started
 
     def add_replicas(self, count: int) -> None:
@@ -125,7 +142,7 @@ class Shard:
         with self._changing:
             before = self.password
             if not self._users:
-                self.password = (_OWN_USER, secrets.token_urlsafe(32))
+                self.password = self._own
             gone = {name: ["reset"] for name in self._users.keys() - users.keys()}
             self._users = {"default": ["reset", "off"], **gone, **users}
             for member in self.members:
@@ -133,7 +150,7 @@ class Shard:
 
     def _set_users(self, address: str, known: valkey.Credentials) -> None:
         """Set the rules of all users of a server, which lets the cloud in as before."""
-        own, password = self.password or ("", "")
+        own, password = self._own
         valkey.ask(address, known, "ACL", "SETUSER", own, "on", f">{password}", "~*", "&*", "+@all")
         valkey.ask(address, self.password, "CONFIG", "SET", "masteruser", own, "masterauth", password)
         for name, rules in self._users.items():
@@ -167,10 +184,7 @@ class Shard:
                 return
             living = [member for member in self.members if member not in dead]
             if living and self.members[0] in dead:
-                valkey.ask(living[0].container.spec.address, self.password, "REPLICAOF", "NO", "ONE")
-                for other in living[1:]:
-                    address = living[0].container.spec.address
-                    valkey.ask(other.container.spec.address, self.password, "REPLICAOF", address, str(valkey.PORT))
+                self.promote(living[0], living[1:])
             self.members = living
             if living:
                 self._lead()
