@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.rds import passwords, sql
+from cdp_constructs.local.services.rds import passwords, rotations, sql
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, error, failed
-from cdp_constructs.local.services.secretsmanager import postgres, rotation
+from cdp_constructs.local.services.secretsmanager import rotation
 
 _rds: Any = ministack.module(
     "services.rds", "_clusters", "_generate_master_user_password", "_instances", "_p", "_resolve_instance"
@@ -133,12 +133,12 @@ def _manager(secret: Mapping[str, Any]) -> rotation.Step | None:
     def run(rotated: _Record, version: str, step: str) -> None:
         pending = json.loads(rotated["Versions"][version].get("SecretString") or "{}")
         if step == "createSecret":
-            postgres.create(rotated, version)
+            rotations.create(rotated, version)
         elif step == "setSecret":
             passwords.change(found, pending["username"], pending["password"])
             found["_MasterUserPassword"] = pending["password"]
         elif step == "finishSecret":
-            postgres.finish(rotated, version)
+            rotations.finish(rotated, version)
 
     return run
 

@@ -1,4 +1,4 @@
-"""Secrets Manager: the rotation functions that AWS provides for RDS for PostgreSQL and Aurora PostgreSQL.
+"""RDS: the rotation functions that AWS provides for the secrets of PostgreSQL and Aurora PostgreSQL.
 
 They are there as `HostedRotationLambda`, and as the applications of the Serverless Application Repository by which the
 CDK rotates the credentials of databases.
