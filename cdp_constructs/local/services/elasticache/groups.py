@@ -16,7 +16,15 @@ from cdp_constructs.local.services.elasticache import users
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
 
 _elasticache: Any = ministack.module(
-    "services.elasticache", "_error", "_p", "_record_event", "_replication_groups", "_rg_xml", "_xml"
+    "services.elasticache",
+    "_decrease_replica_count",
+    "_error",
+    "_increase_replica_count",
+    "_p",
+    "_record_event",
+    "_replication_groups",
+    "_rg_xml",
+    "_xml",
 )
 
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
@@ -167,11 +175,18 @@ def _primary(nodes: _Record) -> str:
     return next(str(node["CacheClusterId"]) for node in nodes["NodeGroupMembers"] if node["CurrentRole"] == "primary")
 
 
+_BLOCKING = {"IncreaseReplicaCount": "_increase_replica_count", "DecreaseReplicaCount": "_decrease_replica_count"}
+"""What waits for servers, where other services must not wait for it."""
+
+
 @patch("ministack.services.elasticache:handle_request")
 async def _handle(
     original: Callable[..., Awaitable[_Answer]], method: str, path: str, headers: Any, body: bytes, query: Any
 ) -> _Answer:
     parameters = {**query, **(parse_qs(body.decode(errors="replace")) if method == "POST" and body else {})}
-    if _elasticache._p(parameters, "Action") == "TestFailover":
+    action = _elasticache._p(parameters, "Action")
+    if action == "TestFailover":
         return await asyncio.to_thread(copy_context().run, _test_failover, parameters)
+    if action in _BLOCKING:
+        return await asyncio.to_thread(copy_context().run, getattr(_elasticache, _BLOCKING[action]), parameters)
     return await original(method, path, headers, body, query)

@@ -9,6 +9,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from tests.local.services.rds.connections import MASTER, PASSWORD, REGION, ask, connect, execute, instance
+from tests.local.services.rds.test_authentication import Caller
 
 Eventually = Callable[..., Any]
 MEMBER = {"Engine": "aurora-postgresql", "DBClusterIdentifier": {"Ref": "Cluster"}}
@@ -86,6 +87,10 @@ TEMPLATE: dict[str, Any] = {
         "Reading": {"Value": {"Fn::GetAtt": ["Reading", "Endpoint"]}},
         "Writer": {"Value": {"Fn::GetAtt": ["Cluster", "Endpoint.Address"]}},
         "Cluster": {"Value": {"Ref": "Cluster"}},
+        "Chat": {"Value": {"Ref": "Chat"}},
+        "Role": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}},
+        "Subnet": {"Value": {"Ref": "Subnet"}},
+        "Other": {"Value": {"Ref": "Other"}},
     },
 }
 
@@ -121,6 +126,29 @@ def test_the_secrets_decide_who_connects(outputs: dict[str, str], user: str, pas
 def test_it_requires_tls(outputs: dict[str, str]) -> None:
     with pytest.raises(psycopg.OperationalError, match="requires TLS"):
         connect(outputs["Proxy"], sslmode="disable")
+
+
+def test_a_proxy_may_require_tokens(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    rds = cloud.client("rds", region=REGION)
+    proxy = rds.create_db_proxy(
+        DBProxyName="tokens",
+        EngineFamily="POSTGRESQL",
+        RequireTLS=True,
+        RoleArn=outputs["Role"],
+        VpcSubnetIds=[outputs["Subnet"], outputs["Other"]],
+        Auth=[{"AuthScheme": "SECRETS", "IAMAuth": "REQUIRED", "SecretArn": outputs["Chat"]}],
+    )["DBProxy"]
+    rds.register_db_proxy_targets(DBProxyName="tokens", DBClusterIdentifiers=[outputs["Cluster"]])
+    host, resource = proxy["Endpoint"], proxy["DBProxyArn"].rpartition(":")[2]
+    allowed = f"arn:aws:rds-db:{REGION}:000000000000:dbuser:{resource}/chat"
+    caller = Caller(cloud, "through-the-proxy", allowed)
+    assert ask(host, "select current_user", password=caller.token(host, "chat")) == [("chat",)]
+    elsewhere = Caller(cloud, "through-another-proxy", allowed.replace(resource, "prx-other"))
+    for password in (PASSWORD, elsewhere.token(host, "chat")):
+        with pytest.raises(psycopg.OperationalError, match="IAM authentication failed for the role chat"):
+            connect(host, password)
+    rds.delete_db_proxy(DBProxyName="tokens")
+    assert ask(host, "select 1") is None
 
 
 def test_the_endpoint_outlives_a_failover(cloud: LocalCloud, outputs: dict[str, str], eventually: Eventually) -> None:

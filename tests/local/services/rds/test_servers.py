@@ -139,9 +139,9 @@ def test_a_writer_that_dies_is_replaced_by_a_reader(
     eventually(
         lambda: _ask(outputs["Writer"], "insert into survived values (2) returning pg_is_in_recovery()") == [(False,)]
     )
-    eventually(
-        lambda: _ask(outputs["Reader"], "select count(*), bool_and(pg_is_in_recovery()) from survived") == [(2, True)]
-    )
+    # An answer that was lost with its connection is asked for again, so a row may be there twice.
+    rows = "select count(distinct a), bool_and(pg_is_in_recovery()) from survived"
+    eventually(lambda: _ask(outputs["Reader"], rows) == [(2, True)], within=60)
 
 
 def test_an_instance_alone_starts_again_with_its_data(
@@ -152,6 +152,18 @@ def test_an_instance_alone_starts_again_with_its_data(
         connection.execute("checkpoint")
     cloud.kill_database(outputs["AloneArn"])
     eventually(lambda: _ask(outputs["Alone"], "select a from alone") == [(1,)])
+
+
+def test_a_stopped_instance_does_not_answer_and_keeps_its_data(
+    cloud: LocalCloud, outputs: dict[str, str], eventually: Eventually
+) -> None:
+    rds, name = cloud.client("rds", region="eu-west-1"), outputs["AloneArn"].rpartition(":")[2]
+    with _connect(outputs["Alone"]) as connection:
+        connection.execute("create table stopped as select 1 as a")
+    rds.stop_db_instance(DBInstanceIdentifier=name)
+    assert _ask(outputs["Alone"], "select a from stopped") is None
+    rds.start_db_instance(DBInstanceIdentifier=name)
+    eventually(lambda: _ask(outputs["Alone"], "select a from stopped") == [(1,)])
 
 
 def _highest(cloud: LocalCloud, metric: str, name: str) -> float:
