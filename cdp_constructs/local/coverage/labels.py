@@ -64,21 +64,27 @@ _EXECUTED_IN_PART = {
         "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
     ),
     "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other "
-    "engines are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances "
-    "have no effect": "RDS::DBCluster RDS::DBInstance",
-    "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, users and "
-    "parameter groups have no effect, Memcached is described only": (
-        "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
+    "engines are described only; a point in time is the latest one": "RDS::DBCluster RDS::DBInstance",
+    "parameters of PostgreSQL act on servers (extra `servers`); formulas over the memory of a class have no effect": (
+        "RDS::DBClusterParameterGroup RDS::DBParameterGroup"
     ),
+    "a client has a connection to PostgreSQL of its own, without a pool (extra `servers`)": (
+        "RDS::DBProxy RDS::DBProxyEndpoint RDS::DBProxyTargetGroup"
+    ),
+    "users of replication groups of Valkey get in by them (extra `servers`); they do not authenticate with IAM": (
+        "ElastiCache::User ElastiCache::UserGroup"
+    ),
+    "only the rotation functions of RDS for PostgreSQL are there, as steps of this process": "Serverless::Application",
+    "Valkey runs (extra `servers`), in one version whatever is asked; parameter groups have no effect, Memcached is "
+    "described only": ("ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"),
     "targets that are functions, addresses or load balancers are reached over HTTP/1.1, HTTPS, TCP and TLS; instances, "
     "UDP, HTTP/2 and gRPC are not": "ElasticLoadBalancingV2::TargetGroup",
     "it answers on this machine only, over HTTP/1.1, HTTPS, TCP and TLS; security groups, zones, IPv6, mutual TLS and "
     "connection logs have no effect": "ElasticLoadBalancingV2::LoadBalancer ElasticLoadBalancingV2::Listener",
     "authenticate-cognito, authenticate-oidc and jwt-validation are not executed: such requests are answered 501; "
     "transforms and conditions by regular expressions have no effect": "ElasticLoadBalancingV2::ListenerRule",
-    "private integrations reach load balancers through it; its API, security groups and TLS of REST APIs are not there": (
-        "ApiGateway::VpcLink ApiGatewayV2::VpcLink"
-    ),
+    "private integrations reach load balancers through it; its API, security groups and TLS of REST APIs are not "
+    "there": ("ApiGateway::VpcLink ApiGatewayV2::VpcLink"),
     "S3 and Iceberg are the only destinations; GZIP is the only compression; Parquet needs the extra `analytics`": (
         "KinesisFirehose::DeliveryStream"
     ),
@@ -92,16 +98,13 @@ _EXECUTED_IN_PART = {
 _CONTROL_PLANE_ONLY = {
     _DESCRIBED: (
         "Backup::BackupSelection Budgets::Budget CloudTrail::Trail Config::ConfigRule ECS::CapacityProvider "
-        "ECS::ClusterCapacityProviderAssociations Glue::SecurityConfiguration Glue::Workflow RDS::DBProxy "
+        "ECS::ClusterCapacityProviderAssociations Glue::SecurityConfiguration Glue::Workflow "
         "RDS::GlobalCluster RDS::OptionGroup ResourceGroups::Group"
     ),
     "no database server runs behind it": (
-        "RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
-        "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
+        "RDS::DBSubnetGroup DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
-    "it has no effect on the servers of caches": (
-        "ElastiCache::SubnetGroup ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
-    ),
+    "it has no effect on the servers of caches": ("ElastiCache::SubnetGroup ElastiCache::ParameterGroup"),
     "no container runs": "EKS::Cluster EKS::Nodegroup ECR::Repository",
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "

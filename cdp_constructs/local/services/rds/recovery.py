@@ -16,7 +16,8 @@ from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.services.rds import servers
+from cdp_constructs.local.services.rds import events, servers, sql, standbys
+from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, failed
 
 __all__ = ["fail_over", "watch"]
 
@@ -25,6 +26,7 @@ _rds: Any = ministack.module(
     "_cluster_member_instances",
     "_clusters",
     "_instances",
+    "_p",
     "_revive_pg_reader",
     "_sync_cluster_endpoints",
 )
@@ -78,7 +80,9 @@ def _recover(instance: dict[str, Any]) -> None:
         client("rds").failover_db_cluster(
             DBClusterIdentifier=cluster["DBClusterIdentifier"], TargetDBInstanceIdentifier=readers[0]
         )
-    elif lost_zones.is_lost(instance["AvailabilityZone"]) and not _move(instance):
+    elif cluster is None and standbys.fail_over(instance):
+        _waiting.discard(instance["DBInstanceArn"])
+    elif lost_zones.is_lost(instance["AvailabilityZone"]):
         _wait_for_zone(instance)
     elif instance.get("_pg_standby"):
         instance["DBInstanceStatus"] = "rebooting"
@@ -88,15 +92,6 @@ def _recover(instance: dict[str, Any]) -> None:
         _start_again(instance)
 
 
-def _move(instance: dict[str, Any]) -> bool:
-    """Give a Multi-AZ instance the zone of its standby, if that is there."""
-    standby = instance.get("SecondaryAvailabilityZone")
-    if not instance.get("MultiAZ") or not standby or lost_zones.is_lost(standby):
-        return False
-    instance["AvailabilityZone"], instance["SecondaryAvailabilityZone"] = standby, instance["AvailabilityZone"]
-    return True
-
-
 def _wait_for_zone(instance: dict[str, Any]) -> None:
     _waiting.add(instance["DBInstanceArn"])
     instance["DBInstanceStatus"] = "rebooting"
@@ -104,10 +99,13 @@ def _wait_for_zone(instance: dict[str, Any]) -> None:
         _rds._sync_cluster_endpoints(cluster)
 
 
-def fail_over(instance: dict[str, Any]) -> None:
-    """Let the standby of a Multi-AZ instance take over: it has the same data, and gets the same address."""
-    if _move(instance):
-        servers.engine.containers.get(instance["_docker_container_id"]).container.send_signal(signal.SIGKILL)
+def fail_over(instance: dict[str, Any]) -> bool:
+    """Let the standby of an instance take over, a moment later; False when there is none that could."""
+    standby, primary = standbys.standby_of(instance), sql.server_of(instance)
+    if standby is None or standby.status != "running" or primary is None:
+        return False
+    primary.container.send_signal(signal.SIGKILL)
+    return True
 
 
 @patch("ministack.services.rds:_revive_pg_reader")
@@ -154,10 +152,25 @@ def _readers(cluster: Mapping[str, Any]) -> list[str]:
 
 def _start_again(instance: dict[str, Any]) -> None:
     """Start the same server with its data, as PostgreSQL recovers from a crash."""
-    servers.engine.containers.get(instance["_docker_container_id"]).start()
+    server = servers.engine.containers.get(instance["_docker_container_id"])
+    if server.status == "running":  # something else has replaced it meanwhile
+        return
+    server.start()
     if instance["DBInstanceArn"] in _waiting:
         _waiting.discard(instance["DBInstanceArn"])
         instance["DBInstanceStatus"] = "available"
+    events.of_instance(instance, "RDS-EVENT-0006", "availability", "DB instance restarted.")
+
+
+@action("FailoverDBCluster")
+def _fail_over(original: Handler, parameters: Parameters) -> Answer:
+    answer = original(parameters)
+    cluster = _rds._clusters.get(_rds._p(parameters, "DBClusterIdentifier"))
+    if cluster and not failed(answer):
+        writer = next(each["DBInstanceIdentifier"] for each in cluster["DBClusterMembers"] if each["IsClusterWriter"])
+        for event_id, message in (("RDS-EVENT-0073", "Started cross AZ"), ("RDS-EVENT-0071", "Completed")):
+            events.of_cluster(cluster, event_id, "failover", f"{message} failover to DB instance: {writer}")
+    return answer
 
 
 @route("POST", "databases/kill")
