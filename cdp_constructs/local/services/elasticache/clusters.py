@@ -12,6 +12,7 @@ from cdp_constructs.local.containers import valkey
 from cdp_constructs.local.containers.docker import NETWORK, DockerContainer
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace
+from cdp_constructs.local.services.elasticache import recovery
 from cdp_constructs.local.services.elasticache.shards import Shard
 
 _responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
@@ -132,6 +133,7 @@ def _build(  # as MiniStack calls it
 ) -> _Built:
     if valkey.program() is None:
         return original(group, engine, version, count, replicas, transit=transit, auth_token=auth_token)
+    recovery.watch()
     scope = {"account_id": _responses.get_account_id(), "region": _responses.get_region()}
     peers: list[ClusterShard] = []
     for index in range(count):

@@ -59,7 +59,8 @@ def _place(group: _Record, placed: Collection[str] = ()) -> None:
     """Spread the nodes of each shard over the zones of their subnet group, but for those that have a place."""
     subnets = (_elasticache._subnet_groups.get(group["CacheSubnetGroupName"]) or {}).get("Subnets", [])
     offered = zones.of_subnets(each["SubnetIdentifier"] for each in subnets)
-    for nodes, _shard in _shards(group):
+    for index, (nodes, _shard) in enumerate(_shards(group)):
+        offered = [*offered[1:], *offered[:1]] if index else offered  # primaries are in different zones, too
         members = nodes["NodeGroupMembers"]
         used = [node["PreferredAvailabilityZone"] for node in members if node["CacheClusterId"] in placed]
         for node in members:

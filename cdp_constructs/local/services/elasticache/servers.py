@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from cdp_constructs.local.containers import valkey
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.elasticache import recovery
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
 
 _ENGINES = frozenset({"redis", "valkey"})
@@ -30,6 +31,7 @@ def _spawn(
 ) -> _Spawned:
     if engine not in _ENGINES or valkey.program() is None:
         return original(name, engine, engine_version, labels, transit=transit, auth_token=auth_token)
+    recovery.watch()
     shard = Shard(name, labels, transit=transit, password=auth_token)
     return shard.writing.address, valkey.PORT, shard.members[0].id
 
@@ -40,6 +42,7 @@ def _spawn_serverless(
 ) -> _Spawned:
     if engine not in _ENGINES or valkey.program() is None:
         raise RuntimeError(f"no server of {engine} runs here; {valkey.MISSING}")
+    recovery.watch()
     shard = Shard(name, labels, transit=True, password=None, cluster=True)
     return shard.writing.address, valkey.PORT, shard.members[0].id
 

@@ -1,69 +1,23 @@
 """ElastiCache: a primary and its replicas, the addresses at which clients find them, and what happens when one dies."""
 
-import logging
-import os
 import secrets
 import signal
-import ssl
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from cdp_constructs.local.containers import addresses, docker, valkey
-from cdp_constructs.local.containers.processes import Container, Spec
+from cdp_constructs.local.containers import docker, valkey
 from cdp_constructs.local.containers.relay import Relay
-from cdp_constructs.local.kit import lost_zones, ministack
-from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.kit import lost_zones
 from cdp_constructs.local.services.ec2 import parties
-from cdp_constructs.local.services.ec2.firewall import Party
-from cdp_constructs.local.services.lambda_ import folders, sandboxes
+from cdp_constructs.local.services.elasticache import access, nodes
 
-__all__ = ["Shard", "engine", "shards"]
+__all__ = ["Shard", "shards"]
 
-_elasticache: Any = ministack.module(
-    "services.elasticache",
-    "_clusters",
-    "_ensure_serverless_ca",
-    "_replication_groups",
-    "_serverless_caches",
-    "_subnet_groups",
-)
-_x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
-
-_OWNERS = {"_replication_groups": "rg_id", "_clusters": "cluster_id", "_serverless_caches": "serverless_cache"}
-"""Where MiniStack keeps what a shard belongs to, and the label that names it."""
-_STOP_SECONDS = 2
-_READY_SECONDS = 15
-_POLL_SECONDS = 0.1
 _OWN_USER = "embedded-cloud"
-_logger = logging.getLogger(__name__)
-engine = docker.Engine()
 shards: dict[str, "Shard"] = {}
 """By the id of the container that was its first primary, which MiniStack keeps."""
-
-
-def _tls(address: str) -> ssl.SSLContext:
-    authority, key = _elasticache._ensure_serverless_ca()
-    certificate, own_key, _public = _x509.sign_leaf_certificate(
-        authority, key, common_name=address, san_dns=["localhost"], san_ips=[address]
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the server's user
-        file.write(certificate + own_key)
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context
-
-
-def _subnets(record: Mapping[str, Any]) -> list[str]:
-    if "SubnetIds" in record:  # of a serverless cache
-        return list(record["SubnetIds"] or [])
-    groups = (each for each in _elasticache._subnet_groups.all_values())
-    found = (each["Subnets"] for each in groups if each["CacheSubnetGroupName"] == record.get("CacheSubnetGroupName"))
-    return [each["SubnetIdentifier"] for each in next(found, [])]
 
 
 def _places(members: Sequence[docker.DockerContainer]) -> list[tuple[str, int]]:
@@ -95,8 +49,8 @@ class Shard:
         self.password: valkey.Credentials = password
         self._users: dict[str, list[str]] = {}
         self._own = _OWN_USER, secrets.token_urlsafe(32)
-        tls = _tls if transit else None
-        admits = parties.admission(self._party, valkey.PORT)
+        tls = access.tls if transit else None
+        admits = parties.admission(partial(access.party, labels), valkey.PORT)
         self.writing, self.reading = Relay(valkey.PORT, tls, admits), Relay(valkey.PORT, tls, admits)
         self._changing = threading.RLock()
         self._announced = self.writing.address if cluster else ""
@@ -108,18 +62,6 @@ class Shard:
             valkey.ask(self.members[0].container.spec.address, password, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         self._lead()
         shards[self.members[0].id] = self
-        _watch()
-
-    def _party(self) -> Party:
-        """Return whom security groups protect: the group, cluster or serverless cache that the labels name."""
-        scope = self._labels.get("account_id", ""), self._labels.get("region", "")
-        for records, label in _OWNERS.items():
-            if record := getattr(_elasticache, records).get_scoped(*scope, self._labels.get(label, "")):
-                ids = record.get("SecurityGroupIds") or [
-                    each["SecurityGroupId"] for each in record.get("SecurityGroups") or []
-                ]
-                return Party(f"cache {self._labels[label]}", tuple(ids), parties.blocks_of(_subnets(record)))
-        return Party("a cache")
 
     def options(self, address: str, primary: str) -> list[str]:
         """Return the options of a server that listens at an address and follows a primary, if there is one."""
@@ -137,35 +79,11 @@ class Shard:
 
     def _start(self, primary: str) -> docker.DockerContainer:
         """Start a server, as a replica if there is a primary, and wait until it answers."""
-        program = valkey.program()
-        if program is None:
-            raise RuntimeError(valkey.MISSING)
-        address = addresses.take()
-        user = sandboxes.sandbox(f"elasticache:{self._name}").user
-        options = self.options(address, primary)
-        spec = Spec(
-            command=[str(folders.readable(program)), *options],
-            folder=Path("/"),
-            environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-            address=address,
-            user=user,
-            stop_seconds=_STOP_SECONDS,
-            labels=self._labels,
-        )
-        container = Container(spec, Path(os.environ["STATE_DIR"]).parent, in_home=True)
-        started = engine.add(container, self._name, lambda gone: addresses.give_back(gone.container.spec.address))
-        started.start()
-        deadline = time.monotonic() + _READY_SECONDS
         # A server that has been started lets everybody in, where users have access rules, until it gets these.
-        first = None if self._users else self.password
-        while not valkey.is_ready(address, first):
-            if started.status != "running" or time.monotonic() > deadline:
-                log = container.log.read_text(errors="replace")[-500:]
-                started.remove()
-                raise RuntimeError(f"Valkey did not start: {log}")
-            time.sleep(_POLL_SECONDS)
+        known = None if self._users else self.password
+        started = nodes.start(self._name, self._labels, lambda address: self.options(address, primary), known)
         if self._users:
-            self._set_users(address, first)
+            self._set_users(started.container.spec.address, known)
         self.join(started, primary)
         return started
 
@@ -302,18 +220,3 @@ class Shard:
             self.members = []
             for relay in (self.writing, self.reading):
                 relay.close()
-
-
-@once
-def _watch() -> None:
-    threading.Thread(target=_recover_always, name="elasticache-recovery", daemon=True).start()
-
-
-def _recover_always() -> None:
-    while True:
-        for shard in list(shards.values()):
-            try:
-                shard.recover()
-            except Exception:
-                _logger.exception("a cache could not be recovered")
-        time.sleep(_POLL_SECONDS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from cdp_constructs.local.containers.relay import Connection, Relay
@@ -20,6 +21,7 @@ __all__ = [
     "lead",
     "lead_to",
     "listeners",
+    "party_of",
     "reserve",
     "reserve_instance",
     "reserved",
@@ -54,15 +56,12 @@ def _party(kind: str, record: Mapping[str, Any]) -> Party:
     )
 
 
-def _party_of(arn: str) -> Party:
-    """Return whom security groups protect, by its ARN: the cluster of an instance, whose members have none."""
-    region, account, kind, name = arn.split(":")[3:7]
-    if kind == "db":
-        instance = _rds._instances.get_scoped(account, region, name) or {}
-        if not instance.get("DBClusterIdentifier"):
-            return _party("instance", instance)
-        name = instance["DBClusterIdentifier"]
-    return _party("cluster", _rds._clusters.get_scoped(account, region, name) or {})
+def party_of(labels: Mapping[str, str]) -> Party:
+    """Return whose server it is, by its labels: a cluster's, as its members have no security groups of their own."""
+    scope = labels.get("account_id", ""), labels.get("region", "")
+    instance = _rds._instances.get_scoped(*scope, labels.get("db_id", "")) or {}
+    cluster = _rds._clusters.get_scoped(*scope, labels.get("cluster_id") or instance.get("DBClusterIdentifier") or "")
+    return _party("cluster", cluster) if cluster else _party("instance", instance)
 
 
 listeners: list[Callable[[], None]] = []
@@ -95,7 +94,9 @@ conversations: list[Callable[[str, Connection], Awaitable[None]]] = [_pass_on]
 
 
 def _relay(arn: str) -> Relay:
-    admits = parties.admission(lambda: _party_of(arn), PORT)
+    region, account, kind, name = arn.split(":")[3:7]
+    labels = {"account_id": account, "region": region, {"db": "db_id"}.get(kind, "cluster_id"): name}
+    admits = parties.admission(partial(party_of, labels), PORT)
     return Relay(PORT, admits=admits, converse=lambda connection: conversations[-1](arn, connection))
 
 

@@ -15,7 +15,7 @@ from cdp_constructs.local.containers.relay import Connection, Relay
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.sdk import call
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
-from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ec2 import firewall, parties
 from cdp_constructs.local.services.ec2.firewall import Party
 from cdp_constructs.local.services.iam import evaluation
 from cdp_constructs.local.services.rds import authentication, endpoints, protocol, servers, sql
@@ -41,16 +41,17 @@ _relays: dict[str, Relay] = {}
 """By the ARN of the endpoint."""
 
 
-def _party(endpoint: Mapping[str, Any]) -> Party:
-    """Return an endpoint as an end of connections; it has security groups and subnets of its own."""
-    groups, subnets = endpoint.get("VpcSecurityGroupIds") or (), endpoint.get("VpcSubnetIds") or ()
-    return Party(f"proxy endpoint {endpoint['DBProxyEndpointName']}", tuple(groups), parties.blocks_of(subnets))
+def _party(name: str, record: Mapping[str, Any]) -> Party:
+    """Return a proxy or one of its endpoints as an end of connections; each has security groups of its own."""
+    groups, subnets = record.get("VpcSecurityGroupIds") or (), record.get("VpcSubnetIds") or ()
+    return Party(name, tuple(groups), parties.blocks_of(subnets))
 
 
 def _listen(endpoint: dict[str, Any]) -> str:
     """Give an endpoint its address."""
     arn = endpoint["DBProxyEndpointArn"]
-    admits = parties.admission(partial(_party, endpoint), endpoints.PORT)
+    name = f"proxy endpoint {endpoint['DBProxyEndpointName']}"
+    admits = parties.admission(partial(_party, name, endpoint), endpoints.PORT)
     _relays[arn] = Relay(endpoints.PORT, admits=admits, converse=partial(_converse, arn), named=True)
     endpoint["Endpoint"] = _relays[arn].address
     _lead()
@@ -142,10 +143,22 @@ async def _converse(arn: str, connection: Connection) -> None:
     (account, region, _name), endpoint = found
     proxy = _rds._db_proxies.get_scoped(account, region, endpoint["DBProxyName"])
     try:
-        if proxy and await _admit(proxy, account, region, connection):
+        if proxy and _reaches(proxy, connection) and await _admit(proxy, account, region, connection):
             await connection.pass_on()
     except (asyncio.IncompleteReadError, OSError):
         return  # the client has gone, or does not speak the protocol
+
+
+def _reaches(proxy: Mapping[str, Any], connection: Connection) -> bool:
+    """Whether the security groups of a proxy and its target let it connect; on AWS a client waits in vain if not."""
+    server = servers.at(connection.server[0])
+    if server is None:
+        return False
+    source, target = _party(f"proxy {proxy['DBProxyName']}", proxy), endpoints.party_of(server.labels)
+    reason = firewall.refusal(source, target, endpoints.PORT)
+    if reason:
+        firewall.refuse(source, target, endpoints.PORT, reason)
+    return not reason
 
 
 async def _admit(proxy: Mapping[str, Any], account: str, region: str, connection: Connection) -> bool:

@@ -93,3 +93,51 @@ def test_a_node_group_outlives_its_primary(
     assert [sorted(node["CurrentRole"] for node in each["NodeGroupMembers"]) for each in group["NodeGroups"]] == [
         ["primary", "replica"]
     ] * 3
+
+
+def _group(cloud: LocalCloud, outputs: dict[str, str]) -> list[dict[str, str]]:
+    """The zone of the primary and of the replica of each node group."""
+    [group] = cloud.client("elasticache").describe_replication_groups(ReplicationGroupId=outputs["Group"])[
+        "ReplicationGroups"
+    ]
+    return [
+        {node["CurrentRole"]: node["PreferredAvailabilityZone"] for node in each["NodeGroupMembers"]}
+        for each in group["NodeGroups"]
+    ]
+
+
+def test_a_cluster_outlives_a_zone(
+    cloud: LocalCloud, outputs: dict[str, str], authority: str, eventually: Eventually
+) -> None:
+    before = _group(cloud, outputs)
+    assert all(nodes["primary"] != nodes["replica"] for nodes in before)
+    assert len({nodes["primary"] for nodes in before}) > 1
+    cluster = _cluster(outputs, authority)
+    for key in KEYS:
+        cluster.set(key, "zone")
+    eventually(lambda: _connected(outputs, authority) == 3)
+    zone = before[0]["primary"]
+    assert cloud.lose_zone(zone)["cacheNodes"] >= 1
+    try:
+        eventually(lambda: all(nodes["primary"] != zone for nodes in _group(cloud, outputs)))
+
+        def _all_kept() -> bool:
+            try:
+                fresh = _cluster(outputs, authority)
+                return all(fresh.set(key, "zone", get=True) == "zone" for key in KEYS)
+            except (valkey.exceptions.ValkeyError, OSError):
+                return False
+
+        eventually(_all_kept)
+    finally:
+        cloud.restore_zone(zone)
+    eventually(lambda: _connected(outputs, authority) == 3)
+
+
+def _connected(outputs: dict[str, str], authority: str) -> int:
+    """How many primaries have their replica."""
+    try:
+        told = _cluster(outputs, authority).info("replication", target_nodes="primaries")
+    except (valkey.exceptions.ValkeyError, OSError):
+        return 0
+    return sum(each["connected_slaves"] == 1 for each in told.values())

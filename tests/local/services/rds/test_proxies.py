@@ -33,6 +33,13 @@ TEMPLATE: dict[str, Any] = {
             }
             for name, block, zone in (("Subnet", "10.9.0.0/24", "eu-west-1a"), ("Other", "10.9.1.0/24", "eu-west-1b"))
         },
+        **{
+            name: {
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": {"GroupDescription": "of a test", "VpcId": {"Ref": "Vpc"}},
+            }
+            for name in ("EndpointGuard", "ClusterGuard")
+        },
         "Chat": _secret("chat", PASSWORD),
         "Stale": _secret("stale", "not that of the database"),
         "Unread": _secret("unread", PASSWORD),
@@ -86,6 +93,9 @@ TEMPLATE: dict[str, Any] = {
         "Proxy": {"Value": {"Fn::GetAtt": ["Proxy", "Endpoint"]}},
         "Reading": {"Value": {"Fn::GetAtt": ["Reading", "Endpoint"]}},
         "Writer": {"Value": {"Fn::GetAtt": ["Cluster", "Endpoint.Address"]}},
+        "Reader": {"Value": {"Fn::GetAtt": ["Cluster", "ReadEndpoint.Address"]}},
+        "EndpointGuard": {"Value": {"Ref": "EndpointGuard"}},
+        "ClusterGuard": {"Value": {"Ref": "ClusterGuard"}},
         "Cluster": {"Value": {"Ref": "Cluster"}},
         "Chat": {"Value": {"Ref": "Chat"}},
         "Role": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}},
@@ -156,3 +166,40 @@ def test_the_endpoint_outlives_a_failover(cloud: LocalCloud, outputs: dict[str, 
     cloud.client("rds", region=REGION).failover_db_cluster(DBClusterIdentifier=outputs["Cluster"])
     eventually(lambda: ask(outputs["Proxy"], "insert into outlived values (2) returning a") == [(2,)])
     eventually(lambda: ask(outputs["Reading"], "select count(*) from outlived") == [(2,)])
+
+
+def _rule(group: str, **source: Any) -> dict[str, Any]:
+    return {"GroupId": group, "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, **source}]}
+
+
+def test_security_groups_decide_who_reaches_an_endpoint(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    rds, ec2 = cloud.client("rds", region=REGION), cloud.client("ec2", region=REGION)
+    group = outputs["EndpointGuard"]
+    endpoint = rds.create_db_proxy_endpoint(
+        DBProxyName="rooms",
+        DBProxyEndpointName="guarded",
+        VpcSubnetIds=[outputs["Subnet"], outputs["Other"]],
+        VpcSecurityGroupIds=[group],
+    )["DBProxyEndpoint"]
+    assert ask(endpoint["Endpoint"], "select 1") is None
+    ec2.authorize_security_group_ingress(**_rule(group, IpRanges=[{"CidrIp": "0.0.0.0/0"}]))
+    assert ask(endpoint["Endpoint"], "select 1") == [(1,)]
+    rds.delete_db_proxy_endpoint(DBProxyEndpointName="guarded")
+
+
+def test_every_endpoint_of_a_cluster_has_its_security_groups(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    """The proxy too is let in by a rule only, for the block of its subnets or for its own group."""
+    rds, ec2 = cloud.client("rds", region=REGION), cloud.client("ec2", region=REGION)
+    group = outputs["ClusterGuard"]
+    members = rds.describe_db_instances(Filters=[{"Name": "db-cluster-id", "Values": [outputs["Cluster"]]}])
+    hosts = [outputs["Writer"], outputs["Reader"]]
+    hosts += [each["Endpoint"]["Address"] for each in members["DBInstances"]]
+    assert len(set(hosts)) == 4
+    rds.modify_db_cluster(DBClusterIdentifier=outputs["Cluster"], VpcSecurityGroupIds=[group], ApplyImmediately=True)
+    assert [ask(host, "select 1") for host in hosts] == [None] * 4
+    assert ask(outputs["Proxy"], "select 1") is None
+    ec2.authorize_security_group_ingress(**_rule(group, IpRanges=[{"CidrIp": "10.9.0.0/16"}]))
+    assert ask(outputs["Proxy"], "select 1") == [(1,)]
+    assert ask(outputs["Writer"], "select 1") is None
+    with cloud.open_databases():
+        assert [ask(host, "select 1") for host in hosts] == [[(1,)]] * 4
