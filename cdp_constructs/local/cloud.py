@@ -346,7 +346,8 @@ class LocalCloud:
         """Let another server be the writer of a DB cluster, or the primary of an instance or a cache.
 
         Args:
-            name: Identifier of a DB cluster, a Multi-AZ DB instance, or a replication group with automatic failover.
+            name: Identifier of a DB cluster, a Multi-AZ DB instance, or a replication group with automatic failover,
+                with a reader, standby or replica that runs.
             region: Its Region.
         """
         servers.fail_over(self.client("rds", region), self._administration, name, region)

@@ -45,7 +45,7 @@ class Stacks:
         request = {
             "StackName": stack_name,
             "TemplateBody": json.dumps(template),
-            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         }
         update = (region, stack_name) in self._deployed
         if update:

@@ -10,21 +10,26 @@ from pathlib import Path
 __all__ = ["lineage", "process_of"]
 
 _PROC = Path("/proc")
+_READINGS = 3
 _MAPPED = "0000000000000000FFFF0000"
 """What the address of a socket of IPv6 begins with there when it speaks IPv4."""
 
 
 def process_of(address: str, port: int) -> int | None:
     """Return the id of the process with the socket at an address; None when that cannot be seen."""
-    found = _socket_at(address, port)
+    # A table that changes while it is read may lack a line, so it is read again.
+    found = next(filter(None, (_socket_at(address, port) for _ in range(_READINGS))), None)
     if found is None:
         return None
     inode, user = found
     link = f"socket:[{inode}]"
-    others = (int(each.name) for each in _PROC.iterdir() if each.name.isdigit())
-    for process in (os.getpid(), *others):
-        if _belongs_to(process, user) and _has(process, link):
-            return process
+    if _has(os.getpid(), link):
+        return os.getpid()
+    # Root may have changed its user since it connected, so its processes come last.
+    for owner in dict.fromkeys((user, 0)):
+        for process in (int(each.name) for each in _PROC.iterdir() if each.name.isdigit()):
+            if _belongs_to(process, owner) and _has(process, link):
+                return process
     return None
 
 
@@ -42,9 +47,8 @@ def _socket_at(address: str, port: int) -> tuple[str, int] | None:
 
 
 def _belongs_to(process: int, user: int) -> bool:
-    # Root may have changed its user since it connected; its processes are looked at in any case.
     with contextlib.suppress(OSError):
-        return (_PROC / str(process)).stat().st_uid in {user, 0}
+        return (_PROC / str(process)).stat().st_uid == user
     return False
 
 

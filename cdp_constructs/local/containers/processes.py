@@ -72,6 +72,7 @@ class Container:
         self._process: subprocess.Popen[bytes] | None = None
         self._exit_code: int | None = None
         self._ending = threading.Lock()
+        self._changing = threading.Lock()
         # Private to its user; a server of root has other users for containers, and they may pass through.
         self.home = Path(tempfile.mkdtemp(prefix="container-"))
         (self.home / "tmp").mkdir()
@@ -89,12 +90,13 @@ class Container:
         Raises:
             OSError: the command cannot be started.
         """
-        self._exit_code = None
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # what the user deployed
+            process = subprocess.Popen(  # noqa: S603  # what the user deployed
                 list(self.spec.command), stdout=log, process_group=0, **self._options
             )
-        groups.record(self._server, self._process.pid)
+        with self._changing:  # others ask for the exit code at any time, which must not be that of the process before
+            self._process, self._exit_code = process, None
+        groups.record(self._server, process.pid)
         _living[self.id] = self
 
     @property
@@ -117,12 +119,13 @@ class Container:
     @property
     def exit_code(self) -> int | None:
         """Exit code, 137 after SIGKILL; None while it runs."""
-        if self._exit_code is None and self._process is not None:
-            code = self._process.poll()
-            if code is not None:
-                self._end_group()
-                self._exit_code = code if code >= 0 else _KILLED - code
-        return self._exit_code
+        with self._changing:
+            if self._exit_code is None and self._process is not None:
+                code = self._process.poll()
+                if code is not None:
+                    self._end_group()
+                    self._exit_code = code if code >= 0 else _KILLED - code
+            return self._exit_code
 
     def _end_group(self) -> None:
         """Kill what the process has left behind: the end of its first process is the end of a container."""

@@ -1,6 +1,7 @@
 """Addresses that stay while what answers there changes: connections are passed on to one of some servers.
 
-What they carry is not looked at; TLS is passed on too, or ended here for servers that have none. When the servers
+What they carry is not looked at, unless a conversation is given that does; TLS is passed on too, or ended here for
+servers that have none. When the servers
 change, connections to those that are no longer among them are closed, so that clients connect anew and reach another.
 """
 
@@ -9,17 +10,43 @@ import contextlib
 import itertools
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from cdp_constructs.local.containers import addresses
 from cdp_constructs.local.kit.once import once
 
-__all__ = ["Relay"]
+__all__ = ["Connection", "Relay"]
 
 Server: TypeAlias = tuple[str, int]
 _CHUNK = 65536
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection of a client, and the one to the server that answers it.
+
+    Attributes:
+        address: The address at which the client came.
+        server: The server.
+        reader: What the client sends.
+        writer: What it gets.
+        there: What the server sends.
+        to_there: What it gets.
+    """
+
+    address: str
+    server: Server
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    there: asyncio.StreamReader
+    to_there: asyncio.StreamWriter
+
+    async def pass_on(self) -> None:
+        """Pass everything on in both directions, until both have ended."""
+        await asyncio.gather(_pass_on(self.reader, self.to_there), _pass_on(self.there, self.writer))
 
 
 @once
@@ -38,6 +65,8 @@ class Relay:
         tls: Gets the address and returns what TLS is ended with, for servers that have none; by default bytes are
             passed on as they are.
         admits: Says whether a client may connect, by its address and port; by default every one may.
+        converse: Passes a connection on instead, for example once it knows who the client is.
+        named: Whether servers see its address, and not that of every client of this machine.
     """
 
     def __init__(
@@ -45,11 +74,16 @@ class Relay:
         port: int,
         tls: Callable[[str], ssl.SSLContext] | None = None,
         admits: Callable[[str, int], bool] = lambda _address, _port: True,
+        converse: Callable[[Connection], Awaitable[None]] = Connection.pass_on,
+        *,
+        named: bool = False,
     ) -> None:
         self.address = addresses.take()
         self._servers: tuple[Server, ...] = ()
         self._turn = itertools.count()
         self._admits = admits
+        self._converse = converse
+        self._source = (self.address, 0) if named else None
         self._open: dict[asyncio.StreamWriter, Server] = {}
         listening: Future[asyncio.Server] = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._accept, self.address, port, ssl=tls(self.address) if tls else None),
@@ -83,7 +117,7 @@ class Relay:
         server, there, to_there = connected
         self._open[writer] = self._open[to_there] = server
         try:
-            await asyncio.gather(_pass_on(reader, to_there), _pass_on(there, writer))
+            await self._converse(Connection(self.address, server, reader, writer, there, to_there))
         finally:
             for each in (writer, to_there):
                 self._open.pop(each, None)
@@ -95,7 +129,7 @@ class Relay:
         for index in range(len(servers)):
             server = servers[(turn + index) % len(servers)]
             with contextlib.suppress(OSError):
-                return server, *await asyncio.open_connection(*server)
+                return server, *await asyncio.open_connection(*server, local_addr=self._source)
         return None
 
 

@@ -51,18 +51,32 @@ _EXECUTED_IN_PART = {
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
     "image assets on Python or Node.js run as processes of this machine and on its versions; tasks with images of "
-    "registries are described only; limits of CPU and memory, security groups, volumes, Service Connect and Exec have "
-    "no effect": ("ECS::Service ECS::TaskDefinition"),
+    "registries are described only; limits of CPU and Exec have no effect": ("ECS::Service ECS::TaskDefinition"),
+    "they decide who connects to tasks, databases and caches, as far as a caller can be told; traffic of other kinds "
+    "is not looked at": "EC2::PrefixList EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress",
+    "tasks mount it as a folder of this machine; functions do not, and no NFS server answers": (
+        "EFS::FileSystem EFS::MountTarget EFS::AccessPoint"
+    ),
+    "programs in Python and Node.js find the names in tasks; no DNS server answers for others": (
+        "ServiceDiscovery::PrivateDnsNamespace"
+    ),
     "only the desired count of ECS services is scaled": (
         "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
     ),
     "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other "
-    "engines are described only; parameter groups, snapshots' data, IAM authentication and read replicas of instances "
-    "have no effect": "RDS::DBCluster RDS::DBInstance",
-    "Valkey runs (extra `servers`), in one version whatever is asked; several node groups are no cluster, users and "
-    "parameter groups have no effect, Memcached is described only": (
-        "ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"
+    "engines are described only; a point in time is the latest one": "RDS::DBCluster RDS::DBInstance",
+    "parameters of PostgreSQL act on servers (extra `servers`); formulas over the memory of a class have no effect": (
+        "RDS::DBClusterParameterGroup RDS::DBParameterGroup"
     ),
+    "a client has a connection to PostgreSQL of its own, without a pool (extra `servers`)": (
+        "RDS::DBProxy RDS::DBProxyEndpoint RDS::DBProxyTargetGroup"
+    ),
+    "users of replication groups of Valkey get in by them (extra `servers`); they do not authenticate with IAM": (
+        "ElastiCache::User ElastiCache::UserGroup"
+    ),
+    "only the rotation functions of RDS for PostgreSQL are there, as steps of this process": "Serverless::Application",
+    "Valkey runs (extra `servers`), in one version whatever is asked; parameter groups have no effect, Memcached is "
+    "described only": ("ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"),
     "targets that are functions, addresses or load balancers are reached over HTTP/1.1, HTTPS, TCP and TLS; instances, "
     "UDP, HTTP/2 and gRPC are not": "ElasticLoadBalancingV2::TargetGroup",
     "it answers on this machine only, over HTTP/1.1, HTTPS, TCP and TLS; security groups, zones, IPv6, mutual TLS and "
@@ -84,16 +98,13 @@ _EXECUTED_IN_PART = {
 _CONTROL_PLANE_ONLY = {
     _DESCRIBED: (
         "Backup::BackupSelection Budgets::Budget CloudTrail::Trail Config::ConfigRule ECS::CapacityProvider "
-        "ECS::ClusterCapacityProviderAssociations Glue::SecurityConfiguration Glue::Workflow RDS::DBProxy "
+        "ECS::ClusterCapacityProviderAssociations Glue::SecurityConfiguration Glue::Workflow "
         "RDS::GlobalCluster RDS::OptionGroup ResourceGroups::Group"
     ),
     "no database server runs behind it": (
-        "RDS::DBSubnetGroup RDS::DBParameterGroup RDS::DBClusterParameterGroup "
-        "DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
+        "RDS::DBSubnetGroup DocDB::DBCluster DocDB::DBInstance DocDB::DBSubnetGroup DocDB::DBClusterParameterGroup"
     ),
-    "it has no effect on the servers of caches": (
-        "ElastiCache::SubnetGroup ElastiCache::ParameterGroup ElastiCache::User ElastiCache::UserGroup"
-    ),
+    "it has no effect on the servers of caches": ("ElastiCache::SubnetGroup ElastiCache::ParameterGroup"),
     "no container runs": "EKS::Cluster EKS::Nodegroup ECR::Repository",
     "no instance is started or stopped": (
         "AutoScaling::AutoScalingGroup AutoScaling::LaunchConfiguration AutoScaling::ScalingPolicy "
@@ -103,21 +114,18 @@ _CONTROL_PLANE_ONLY = {
     _NO_NETWORK: (
         "EC2::CustomerGateway EC2::DHCPOptions EC2::EgressOnlyInternetGateway EC2::EIP EC2::EIPAssociation "
         "EC2::InternetGateway EC2::IPAMPool EC2::IPAMPoolCidr EC2::KeyPair EC2::NatGateway EC2::NetworkAcl "
-        "EC2::NetworkAclEntry EC2::NetworkInterface EC2::PlacementGroup EC2::PrefixList EC2::Route "
-        "EC2::RouteTable EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress EC2::Subnet "
+        "EC2::NetworkAclEntry EC2::NetworkInterface EC2::PlacementGroup EC2::Route "
+        "EC2::RouteTable EC2::Subnet "
         "EC2::SubnetRouteTableAssociation EC2::Volume EC2::VolumeAttachment EC2::VPC EC2::VPCCidrBlock "
         "EC2::VPCDHCPOptionsAssociation EC2::VPCEndpoint EC2::VPCGatewayAttachment EC2::VPCPeeringConnection "
         "EC2::VPNConnection EC2::VPNGateway"
     ),
     "there is no traffic to log": "EC2::FlowLog",
-    "described, but nothing can be stored in it": "EFS::FileSystem EFS::MountTarget EFS::AccessPoint",
     "no search engine runs behind it": "OpenSearchService::Domain",
     "the application is described, but its job does not run": (
         "KinesisAnalyticsV2::Application KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption"
     ),
-    "names are registered and found by the API; no DNS server answers for them": (
-        "ServiceDiscovery::PrivateDnsNamespace ServiceDiscovery::PublicDnsNamespace"
-    ),
+    "names are registered and found by the API; no DNS server answers for them": "ServiceDiscovery::PublicDnsNamespace",
     "the certificate is issued at once without a check, and no browser trusts it": "CertificateManager::Certificate",
     "the domain name is described, but no DNS server answers for it": (
         "ApiGateway::DomainName ApiGateway::BasePathMapping Cognito::UserPoolDomain IoT::DomainConfiguration"

@@ -23,11 +23,14 @@ def _fail_over(request: Mapping[str, Any]) -> Mapping[str, Any]:
     with _responses.request_scope(request.get("account") or _responses.get_account_id(), region):
         group, instance = _elasticache._replication_groups.get(name), _rds._instances.get(name)
     if instance is not None and instance.get("MultiAZ"):
-        recovery.fail_over(instance)
+        if not recovery.fail_over(instance):
+            raise AdminError(f"{name} has no standby that runs; a new one takes a moment")
     elif group is not None and group["AutomaticFailover"] == "enabled":
-        for container in group["_docker_container_ids"]:
-            if shard := shards.get(container):
-                shard.fail_over()
+        of_group = [shards[container] for container in group["_docker_container_ids"] if container in shards]
+        if not all(shard.has_replica() for shard in of_group):
+            raise AdminError(f"{name} has no replica that runs in each of its node groups")
+        for shard in of_group:
+            shard.kill()
     else:
         raise AdminError(
             f"{name} is neither a DB cluster, nor a Multi-AZ DB instance, nor a replication group with automatic "

@@ -13,7 +13,7 @@ from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.services.ecs import engine, placement
 from cdp_constructs.local.services.elasticache.shards import shards
-from cdp_constructs.local.services.rds import servers
+from cdp_constructs.local.services.rds import servers, standbys
 
 _ecs: Any = ministack.module(
     "services.ecs", "_cluster_name_from_arn", "_reconcile_service_tasks", "_stop_task", "_tasks"
@@ -66,11 +66,10 @@ def _end_tasks(zone: str) -> int:
 
 
 def _end_databases(zone: str) -> int:
-    ids = {
-        instance.get("_docker_container_id")
-        for instance in list(_rds._instances.all_values())
-        if instance.get("AvailabilityZone") == zone
-    }
+    instances = list(_rds._instances.all_values())
+    ids = {each.get("_docker_container_id") for each in instances if each.get("AvailabilityZone") == zone}
+    standing_by = [each for each in instances if each.get("SecondaryAvailabilityZone") == zone]
+    ids |= {standby.id for each in standing_by if (standby := standbys.standby_of(each))}
     ending = [each for each in servers.engine.all() if each.id in ids and each.status == "running"]
     for each in ending:
         each.container.send_signal(signal.SIGKILL)

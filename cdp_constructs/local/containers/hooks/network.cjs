@@ -6,6 +6,7 @@ const net = require("node:net");
 
 const address = process.env.CDP_TASK_ADDRESS;
 const network = process.env.CDP_TASK_NETWORK;
+const guarded = "CDP_TASK_GUARDED" in process.env;
 const gateway = Number(process.env.GATEWAY_PORT);
 const every = new Set([undefined, null, "", "0.0.0.0", "127.0.0.1", "localhost", "::", "::1"]);
 const { listen } = net.Server.prototype;
@@ -89,7 +90,7 @@ if (address) {
       });
     });
   net.Server.prototype.emit = function (event, socket, ...others) {
-    const from = event === "connection" && String(socket.remoteAddress).replace("::ffff:", "");
+    const from = guarded && event === "connection" && String(socket.remoteAddress).replace("::ffff:", "");
     if (!from || from === address || String(socket.localAddress).replace("::ffff:", "") !== address) {
       return emit.call(this, event, socket, ...others);
     }

@@ -16,6 +16,7 @@ from typing import Any
 
 _ADDRESS = os.environ.get("CDP_TASK_ADDRESS", "")
 _NETWORK = os.environ.get("CDP_TASK_NETWORK", "")
+_GUARDED = "CDP_TASK_GUARDED" in os.environ
 _GATEWAY = int(os.environ.get("GATEWAY_PORT", "0"))
 _EVERY = frozenset({"", "0.0.0.0", "127.0.0.1", "localhost"})  # noqa: S104  # what is replaced
 _EVERY_IPV6 = frozenset({"::", "::1"})
@@ -162,10 +163,11 @@ if _FOLDERS:
             setattr(os, _name, _mapped(getattr(os, _name), _count))
     builtins.open = io.open = _mapped(io.open, 1)
 
+if _ADDRESS and _GUARDED:
+    socket.socket.accept = _accept  # type: ignore[assignment, method-assign]
 if _ADDRESS:
     socket.getaddrinfo = _getaddrinfo
     socket.gethostbyname = _gethostbyname
-    socket.socket.accept = _accept  # type: ignore[method-assign]
     socket.socket.bind = _bind  # type: ignore[assignment, method-assign]
     socket.socket.connect = _connect  # type: ignore[assignment, method-assign]
     socket.socket.connect_ex = _connect_ex  # type: ignore[assignment, method-assign]

@@ -96,7 +96,7 @@ def _functions() -> Iterator[tuple[int, tuple[str, str, str]]]:
 
 def through_balancer(address: str, port: int) -> list[Party]:
     """Return the load balancers that send requests to a target."""
-    groups = set()
+    groups: set[str] = set()
     for group in list(_alb._tgs.all_values()):
         region, account = group["TargetGroupArn"].split(":")[3:5]
         with _responses.request_scope(account, region):

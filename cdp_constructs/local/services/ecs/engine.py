@@ -93,14 +93,14 @@ def _reconcile_described(original: Callable[..., None], cluster: str, key: str) 
         _described.reset(token)
 
 
-def _environment(image: Image, variables: Mapping[str, str], address: str) -> dict[str, str]:
+def _environment(image: Image, variables: Mapping[str, str], address: str, task: str) -> dict[str, str]:
     given = image.environment()
     merged = {
         **sandboxes.environment(),
         **sandboxes.libraries(),
         **given,
         **variables,
-        **network.variables(),
+        **network.variables(task),
         "CDP_TASK_ADDRESS": address,
     }
     for name, separator in (("PYTHONPATH", os.pathsep), ("NODE_OPTIONS", " ")):
@@ -119,7 +119,7 @@ def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any
     return Spec(
         command=[mounted.located(word) for word in command],
         folder=folder if folder.is_dir() else image.root,
-        environment=mounted.variables(_environment(image, options["environment"], address)),
+        environment=mounted.variables(_environment(image, options["environment"], address, labels[parties.TASK])),
         address=address,
         user=mounted.user,
         stop_signal=image.recipe.stop_signal,

@@ -10,13 +10,17 @@ from cdp_constructs.local.services.ecs import discovery
 
 __all__ = ["variables"]
 
+_GUARDED = "CDP_TASK_GUARDED"
+"""Set for tasks whose security groups say who may connect."""
 
-def variables() -> dict[str, str]:
-    """Return the variables by which the hooks of a container ask."""
+
+def variables(task: str) -> dict[str, str]:
+    """Return the variables by which the hooks of a container ask, and whether they do when they accept a connection."""
     questions.answer_with("accept", _accept)
     questions.answer_with("connect", _connect)
     questions.answer_with("resolve", _resolve)
-    return {questions.PATH_VARIABLE: str(questions.socket_path())}
+    guarded = {_GUARDED: "1"} if firewall.has_groups(parties.of_task(task)) else {}
+    return {questions.PATH_VARIABLE: str(questions.socket_path()), **guarded}
 
 
 def _verdict(source: Party, target: Party, port: int) -> dict[str, Any]:

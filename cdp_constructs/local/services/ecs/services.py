@@ -189,7 +189,9 @@ def _is_rolling_back(service: Mapping[str, Any], failed: Mapping[str, Any]) -> b
 def _last_reason(deployment: Mapping[str, Any]) -> str:
     tasks = (task for task in _ecs._tasks.values() if task.get("_deployment_id") == deployment["id"])
     stopped = [task for task in tasks if task.get("stoppedReason")]
-    newest = max(stopped, key=lambda task: str(task.get("stoppedAt")), default=None)
+    # What the end of a deployment stops says nothing of why it ended.
+    failed = [task for task in stopped if task.get("stopCode") != "UserInitiated"]
+    newest = max(failed or stopped, key=lambda task: str(task.get("stoppedAt")), default=None)
     if newest is None:
         return ""
     codes = [str(each["exitCode"]) for each in newest.get("containers", []) if each.get("exitCode") is not None]

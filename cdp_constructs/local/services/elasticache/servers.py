@@ -1,17 +1,13 @@
 """ElastiCache: caches of the API and of templates are Valkey servers."""
 
-import signal
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.containers import valkey
-from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.ec2 import zones
+from cdp_constructs.local.services.elasticache import recovery
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
-
-_elasticache: Any = ministack.module("services.elasticache", "_clusters", "_p", "_replication_groups", "_subnet_groups")
 
 _ENGINES = frozenset({"redis", "valkey"})
 _Spawned: TypeAlias = tuple[str, int, str | None]
@@ -35,6 +31,7 @@ def _spawn(
 ) -> _Spawned:
     if engine not in _ENGINES or valkey.program() is None:
         return original(name, engine, engine_version, labels, transit=transit, auth_token=auth_token)
+    recovery.watch()
     shard = Shard(name, labels, transit=transit, password=auth_token)
     return shard.writing.address, valkey.PORT, shard.members[0].id
 
@@ -45,35 +42,9 @@ def _spawn_serverless(
 ) -> _Spawned:
     if engine not in _ENGINES or valkey.program() is None:
         raise RuntimeError(f"no server of {engine} runs here; {valkey.MISSING}")
+    recovery.watch()
     shard = Shard(name, labels, transit=True, password=None, cluster=True)
     return shard.writing.address, valkey.PORT, shard.members[0].id
-
-
-@patch("ministack.services.elasticache:_create_replication_group")
-def _create_group(original: Callable[..., Any], parameters: Any) -> Any:
-    """Start the replicas, and say where each of them is."""
-    answer = original(parameters)
-    group = _elasticache._replication_groups.get(_elasticache._p(parameters, "ReplicationGroupId"))
-    if answer[0] >= 400 or group is None:  # noqa: PLR2004  # an error
-        return answer
-    for nodes, container in zip(group["NodeGroups"], group["_docker_container_ids"], strict=False):
-        shard = shards.get(container)
-        if shard is not None:
-            shard.add_replicas(int(group["_replicas_per_node_group"]))
-            nodes["ReaderEndpoint"] = {"Address": shard.reading.address, "Port": valkey.PORT}
-            _place(group, nodes["NodeGroupMembers"], shard)
-    return answer
-
-
-def _place(group: Mapping[str, Any], nodes: list[dict[str, Any]], shard: Shard) -> None:
-    """Spread the nodes of a shard over the zones of their subnet group."""
-    subnets = (_elasticache._subnet_groups.get(group["CacheSubnetGroupName"]) or {}).get("Subnets", [])
-    offered = zones.of_subnets(each["SubnetIdentifier"] for each in subnets)
-    for index, node in enumerate(nodes):
-        node["PreferredAvailabilityZone"] = zone = offered[index % len(offered)]
-        if cluster := _elasticache._clusters.get(node["CacheClusterId"]):
-            cluster["PreferredAvailabilityZone"] = zone
-    shard.describe(nodes, fails_over=group["AutomaticFailover"] == "enabled")
 
 
 @patch("ministack.services.elasticache:_get_docker")
@@ -119,5 +90,5 @@ def _kill(request: Mapping[str, Any]) -> Mapping[str, Any]:
     shard = next((each for each in shards.values() if each.writing.address == address), None)
     if shard is None:
         raise AdminError(f"no cache has the primary address {address}")
-    shard.members[0].container.send_signal(signal.SIGKILL)
+    shard.kill()
     return {}

@@ -1,67 +1,23 @@
 """ElastiCache: a primary and its replicas, the addresses at which clients find them, and what happens when one dies."""
 
-import logging
-import os
+import secrets
 import signal
-import ssl
-import tempfile
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from cdp_constructs.local.containers import addresses, docker, valkey
-from cdp_constructs.local.containers.processes import Container, Spec
+from cdp_constructs.local.containers import docker, valkey
 from cdp_constructs.local.containers.relay import Relay
-from cdp_constructs.local.kit import lost_zones, ministack
-from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.kit import lost_zones
 from cdp_constructs.local.services.ec2 import parties
-from cdp_constructs.local.services.ec2.firewall import Party
-from cdp_constructs.local.services.lambda_ import folders, sandboxes
+from cdp_constructs.local.services.elasticache import access, nodes
 
-__all__ = ["Shard", "engine", "shards"]
+__all__ = ["Shard", "shards"]
 
-_elasticache: Any = ministack.module(
-    "services.elasticache",
-    "_clusters",
-    "_ensure_serverless_ca",
-    "_replication_groups",
-    "_serverless_caches",
-    "_subnet_groups",
-)
-_x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
-
-_OWNERS = {"_replication_groups": "rg_id", "_clusters": "cluster_id", "_serverless_caches": "serverless_cache"}
-"""Where MiniStack keeps what a shard belongs to, and the label that names it."""
-_STOP_SECONDS = 2
-_READY_SECONDS = 15
-_POLL_SECONDS = 0.1
-_logger = logging.getLogger(__name__)
-engine = docker.Engine()
+_OWN_USER = "embedded-cloud"
 shards: dict[str, "Shard"] = {}
 """By the id of the container that was its first primary, which MiniStack keeps."""
-
-
-def _tls(address: str) -> ssl.SSLContext:
-    authority, key = _elasticache._ensure_serverless_ca()
-    certificate, own_key, _public = _x509.sign_leaf_certificate(
-        authority, key, common_name=address, san_dns=["localhost"], san_ips=[address]
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the server's user
-        file.write(certificate + own_key)
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context
-
-
-def _subnets(record: Mapping[str, Any]) -> list[str]:
-    if "SubnetIds" in record:  # of a serverless cache
-        return list(record["SubnetIds"] or [])
-    groups = (each for each in _elasticache._subnet_groups.all_values())
-    found = (each["Subnets"] for each in groups if each["CacheSubnetGroupName"] == record.get("CacheSubnetGroupName"))
-    return [each["SubnetIdentifier"] for each in next(found, [])]
 
 
 def _places(members: Sequence[docker.DockerContainer]) -> list[tuple[str, int]]:
@@ -89,59 +45,46 @@ class Shard:
         password: str | None,
         cluster: bool = False,
     ) -> None:
-        self._name, self._labels, self.password = name, labels, password
-        tls = _tls if transit else None
-        admits = parties.admission(self._party, valkey.PORT)
+        self._name, self._labels = name, labels
+        self.password: valkey.Credentials = password
+        self._users: dict[str, list[str]] = {}
+        self._own = _OWN_USER, secrets.token_urlsafe(32)
+        tls = access.tls if transit else None
+        admits = parties.admission(partial(access.party, labels), valkey.PORT)
         self.writing, self.reading = Relay(valkey.PORT, tls, admits), Relay(valkey.PORT, tls, admits)
         self._changing = threading.RLock()
         self._announced = self.writing.address if cluster else ""
-        self.fails_over = True
+        self._fails_over: Callable[[], bool] = lambda: True
         self._nodes: dict[str, dict[str, Any]] = {}
-        self.members = [self._start("")]
+        self.members: list[docker.DockerContainer] = []
+        self.members.append(self._start(""))
         if cluster:
             valkey.ask(self.members[0].container.spec.address, password, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         self._lead()
         shards[self.members[0].id] = self
-        _watch()
 
-    def _party(self) -> Party:
-        """Return whom security groups protect: the group, cluster or serverless cache that the labels name."""
-        scope = self._labels.get("account_id", ""), self._labels.get("region", "")
-        for records, label in _OWNERS.items():
-            if record := getattr(_elasticache, records).get_scoped(*scope, self._labels.get(label, "")):
-                ids = record.get("SecurityGroupIds") or [
-                    each["SecurityGroupId"] for each in record.get("SecurityGroups") or []
-                ]
-                return Party(f"cache {self._labels[label]}", tuple(ids), parties.blocks_of(_subnets(record)))
-        return Party("a cache")
+    def options(self, address: str, primary: str) -> list[str]:
+        """Return the options of a server that listens at an address and follows a primary, if there is one."""
+        return valkey.options(address, self.password, primary=primary, announced=self._announced)
+
+    def join(self, member: docker.DockerContainer, primary: str) -> None:
+        """Let a server that has been started follow the primary; here it has been told to when it was started."""
+
+    def promote(self, member: docker.DockerContainer, others: Sequence[docker.DockerContainer]) -> None:
+        """Let a replica be the primary, which the others follow."""
+        address = member.container.spec.address
+        valkey.ask(address, self.password, "REPLICAOF", "NO", "ONE")
+        for other in others:
+            valkey.ask(other.container.spec.address, self.password, "REPLICAOF", address, str(valkey.PORT))
 
     def _start(self, primary: str) -> docker.DockerContainer:
         """Start a server, as a replica if there is a primary, and wait until it answers."""
-        program = valkey.program()
-        if program is None:
-            raise RuntimeError(valkey.MISSING)
-        address = addresses.take()
-        user = sandboxes.sandbox(f"elasticache:{self._name}").user
-        options = valkey.options(address, self.password, primary=primary, announced=self._announced)
-        spec = Spec(
-            command=[str(folders.readable(program)), *options],
-            folder=Path("/"),
-            environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-            address=address,
-            user=user,
-            stop_seconds=_STOP_SECONDS,
-            labels=self._labels,
-        )
-        container = Container(spec, Path(os.environ["STATE_DIR"]).parent, in_home=True)
-        started = engine.add(container, self._name, lambda gone: addresses.give_back(gone.container.spec.address))
-        started.start()
-        deadline = time.monotonic() + _READY_SECONDS
-        while not valkey.is_ready(address, self.password):
-            if started.status != "running" or time.monotonic() > deadline:
-                log = container.log.read_text(errors="replace")[-500:]
-                started.remove()
-                raise RuntimeError(f"Valkey did not start: {log}")
-            time.sleep(_POLL_SECONDS)
+        # A server that has been started lets everybody in, where users have access rules, until it gets these.
+        known = None if self._users else self.password
+        started = nodes.start(self._name, self._labels, lambda address: self.options(address, primary), known)
+        if self._users:
+            self._set_users(started.container.spec.address, known)
+        self.join(started, primary)
         return started
 
     def add_replicas(self, count: int) -> None:
@@ -151,20 +94,28 @@ class Shard:
             self.members += [self._start(primary) for _ in range(count)]
             self._lead()
 
-    def describe(self, nodes: Sequence[dict[str, Any]], *, fails_over: bool) -> None:
-        """Keep the records of the members, given in their order, up to date.
+    def describe(self, nodes: list[dict[str, Any]], fails_over: Callable[[], bool]) -> None:
+        """Keep the records of the members up to date; one keeps its record, and those of nobody are removed.
 
         Args:
             nodes: As ElastiCache describes them.
             fails_over: Whether a replica becomes the primary when that has died.
         """
         with self._changing:
-            self._nodes = {member.id: node for member, node in zip(self.members, nodes, strict=True)}
-            self.fails_over = fails_over
+            known = [self._nodes[member.id] for member in self.members if member.id in self._nodes]
+            free = iter([node for node in nodes if not any(node is each for each in known)])
+            found = {member.id: self._nodes.get(member.id) or next(free, None) for member in self.members}
+            self._nodes = {member: node for member, node in found.items() if node is not None}
+            nodes[:] = sorted(self._nodes.values(), key=lambda node: str(node["CacheClusterId"]))
+            self._fails_over = fails_over
             self._lead()
 
+    def node(self, member: docker.DockerContainer) -> Mapping[str, Any]:
+        """Return the record of a member; an empty one when ElastiCache describes none."""
+        return self._nodes.get(member.id, {})
+
     def _zone(self, member: docker.DockerContainer) -> str | None:
-        return self._nodes.get(member.id, {}).get("PreferredAvailabilityZone")
+        return self.node(member).get("PreferredAvailabilityZone")
 
     def lose(self, zone: str) -> int:
         """Kill the members in a zone, and return how many those are."""
@@ -173,9 +124,48 @@ class Shard:
             member.container.send_signal(signal.SIGKILL)
         return len(lost)
 
-    def fail_over(self) -> None:
-        """Kill the primary, so that a replica takes its place."""
+    def admit(self, users: Mapping[str, list[str]]) -> None:
+        """Let these users in and nobody else, each by its rules, and the cloud itself by a user of its own."""
+        with self._changing:
+            before = self.password
+            if not self._users:
+                self.password = self._own
+            gone = {name: ["reset"] for name in self._users.keys() - users.keys()}
+            self._users = {"default": ["reset", "off"], **gone, **users}
+            for member in self.members:
+                self._set_users(member.container.spec.address, before)
+
+    def _set_users(self, address: str, known: valkey.Credentials) -> None:
+        """Set the rules of all users of a server, which lets the cloud in as before."""
+        own, password = self._own
+        valkey.ask(address, known, "ACL", "SETUSER", own, "on", f">{password}", "~*", "&*", "+@all")
+        valkey.ask(address, self.password, "CONFIG", "SET", "masteruser", own, "masterauth", password)
+        for name, rules in self._users.items():
+            valkey.ask(address, self.password, "ACL", "SETUSER", name, *rules)
+
+    def set_replicas(self, count: int) -> None:
+        """Start replicas, or remove the last ones, so that there are this many."""
+        with self._changing:
+            self.add_replicas(max(0, count + 1 - len(self.members)))
+            gone, self.members = self.members[count + 1 :], self.members[: count + 1]
+            self._lead()
+            for member in gone:
+                member.remove()
+
+    def kill(self) -> None:
+        """Kill the primary, as a crash does."""
         self.members[0].container.send_signal(signal.SIGKILL)
+
+    def has_replica(self) -> bool:
+        """Whether a replica runs that could take the place of the primary."""
+        return any(member.status == "running" for member in self.members[1:])
+
+    def fail_over(self) -> None:
+        """Let a replica take the place of the primary, which comes back as a replica; without one, nothing happens."""
+        with self._changing:
+            if self.has_replica():
+                self.members[0].stop()
+                self.recover()
 
     def _lead(self) -> None:
         first, replicas = _places(self.members[:1]), _places(self.members[1:])
@@ -196,16 +186,13 @@ class Shard:
             starting = [member for member in dead if not lost_zones.is_lost(self._zone(member))]
             living = [member for member in self.members if member not in dead]
             primary_died = bool(dead) and self.members[0] in dead
-            promoting = primary_died and bool(living) and (self.fails_over or self.members[0] in starting)
+            promoting = primary_died and bool(living) and (self._fails_over() or self.members[0] in starting)
             if not starting and not promoting:
                 if dead:
                     self._lead()
                 return
             if promoting:
-                valkey.ask(living[0].container.spec.address, self.password, "REPLICAOF", "NO", "ONE")
-                for other in living[1:]:
-                    address = living[0].container.spec.address
-                    valkey.ask(other.container.spec.address, self.password, "REPLICAOF", address, str(valkey.PORT))
+                self.promote(living[0], living[1:])
             waiting = [member for member in dead if member not in starting]
             # A primary that nobody replaces keeps its place.
             self.members = [*living, *waiting] if promoting or not primary_died else [*waiting, *living]
@@ -218,7 +205,8 @@ class Shard:
         primary = next((each.container.spec.address for each in self.members if each.status == "running"), "")
         dead.remove()
         started = self._start(primary)
-        self._nodes[started.id] = self._nodes.pop(dead.id, {})
+        if node := self._nodes.pop(dead.id, None):
+            self._nodes[started.id] = node
         if primary:
             self.members.append(started)
         else:
@@ -232,18 +220,3 @@ class Shard:
             self.members = []
             for relay in (self.writing, self.reading):
                 relay.close()
-
-
-@once
-def _watch() -> None:
-    threading.Thread(target=_recover_always, name="elasticache-recovery", daemon=True).start()
-
-
-def _recover_always() -> None:
-    while True:
-        for shard in list(shards.values()):
-            try:
-                shard.recover()
-            except Exception:
-                _logger.exception("a cache could not be recovered")
-        time.sleep(_POLL_SECONDS)

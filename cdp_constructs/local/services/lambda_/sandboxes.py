@@ -77,8 +77,16 @@ def environment() -> dict[str, str]:
     return {**found, "PATH": _PATH, "AWS_ENDPOINT_URL": endpoint}
 
 
+@cache
+def _share() -> None:
+    """Let other users read what the server unpacks from now on, where root runs it."""
+    if os.geteuid() == 0:
+        os.umask(0o022)
+
+
 def libraries() -> dict[str, str]:
     """Return the variable that says where shared libraries are, if Python here needs it."""
+    _share()
     folders = [name for name in (runtime.libraries(), os.environ.get("LD_LIBRARY_PATH")) if name]
     return {"LD_LIBRARY_PATH": os.pathsep.join(folders)} if folders else {}
 
@@ -123,7 +131,7 @@ def users() -> range:
     """
     if os.geteuid() != 0:
         return range(0)
-    os.umask(0o022)  # from now on the server unpacks what other users read
+    _share()
     user = _USERS[0]
     try:
         subprocess.run(  # noqa: S603  # the interpreter of functions

@@ -1,4 +1,4 @@
-"""RDS: proxies, global clusters and option groups."""
+"""RDS: proxies and their endpoints, global clusters and option groups."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
@@ -18,6 +18,22 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
                 "DBProxyArn": "Response.DBProxy.DBProxyArn",
                 "Endpoint": "Response.DBProxy.Endpoint",
                 "VpcId": "Response.DBProxy.VpcId || 'vpc-unknown'",
+            },
+        ),
+    ),
+    resource_type(
+        "AWS::RDS::DBProxyEndpoint",
+        Api(
+            service="rds",
+            create="create_db_proxy_endpoint",
+            delete="delete_db_proxy_endpoint",
+            ref="Properties.DBProxyEndpointName",
+            key={"DBProxyEndpointName": "Id"},
+            attributes={
+                "DBProxyEndpointArn": "Response.DBProxyEndpoint.DBProxyEndpointArn",
+                "Endpoint": "Response.DBProxyEndpoint.Endpoint",
+                "IsDefault": "to_string(Response.DBProxyEndpoint.IsDefault)",
+                "VpcId": "Response.DBProxyEndpoint.VpcId",
             },
         ),
     ),

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHigh
 
 import logging
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,8 @@ from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
-from cdp_constructs.local.services.rds import servers
+from cdp_constructs.local.services.rds import events, servers, sql, standbys
+from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, failed
 
 __all__ = ["fail_over", "watch"]
 
@@ -24,12 +26,14 @@ _rds: Any = ministack.module(
     "_cluster_member_instances",
     "_clusters",
     "_instances",
+    "_p",
     "_revive_pg_reader",
     "_sync_cluster_endpoints",
 )
 _responses: Any = ministack.module("core.responses", "request_scope")
 
 _POLL_SECONDS = 0.2
+_PROMOTED = 'psql --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" -Atc "select not pg_is_in_recovery()"'
 _logger = logging.getLogger(__name__)
 _waiting: set[str] = set()
 """ARNs of the instances whose zone is lost, and that no other zone can have."""
@@ -76,7 +80,9 @@ def _recover(instance: dict[str, Any]) -> None:
         client("rds").failover_db_cluster(
             DBClusterIdentifier=cluster["DBClusterIdentifier"], TargetDBInstanceIdentifier=readers[0]
         )
-    elif lost_zones.is_lost(instance["AvailabilityZone"]) and not _move(instance):
+    elif cluster is None and standbys.fail_over(instance):
+        _waiting.discard(instance["DBInstanceArn"])
+    elif lost_zones.is_lost(instance["AvailabilityZone"]):
         _wait_for_zone(instance)
     elif instance.get("_pg_standby"):
         instance["DBInstanceStatus"] = "rebooting"
@@ -86,15 +92,6 @@ def _recover(instance: dict[str, Any]) -> None:
         _start_again(instance)
 
 
-def _move(instance: dict[str, Any]) -> bool:
-    """Give a Multi-AZ instance the zone of its standby, if that is there."""
-    standby = instance.get("SecondaryAvailabilityZone")
-    if not instance.get("MultiAZ") or not standby or lost_zones.is_lost(standby):
-        return False
-    instance["AvailabilityZone"], instance["SecondaryAvailabilityZone"] = standby, instance["AvailabilityZone"]
-    return True
-
-
 def _wait_for_zone(instance: dict[str, Any]) -> None:
     _waiting.add(instance["DBInstanceArn"])
     instance["DBInstanceStatus"] = "rebooting"
@@ -102,10 +99,13 @@ def _wait_for_zone(instance: dict[str, Any]) -> None:
         _rds._sync_cluster_endpoints(cluster)
 
 
-def fail_over(instance: dict[str, Any]) -> None:
-    """Let the standby of a Multi-AZ instance take over: it has the same data, and gets the same address."""
-    if _move(instance):
-        servers.engine.containers.get(instance["_docker_container_id"]).container.send_signal(signal.SIGKILL)
+def fail_over(instance: dict[str, Any]) -> bool:
+    """Let the standby of an instance take over, a moment later; False when there is none that could."""
+    standby, primary = standbys.standby_of(instance), sql.server_of(instance)
+    if standby is None or standby.status != "running" or primary is None:
+        return False
+    primary.container.send_signal(signal.SIGKILL)
+    return True
 
 
 @patch("ministack.services.rds:_revive_pg_reader")
@@ -115,6 +115,19 @@ def _revive(original: Callable[..., bool], name: str, instance: dict[str, Any], 
         return original(name, instance, cluster)
     instance["DBInstanceStatus"] = "available"  # what the failover waits for
     return True
+
+
+@patch("ministack.services.rds:_promote_pg_reader")
+def _promote(original: Callable[..., bool], instance: Mapping[str, Any]) -> bool:
+    """Take a reader that is no standby any more for promoted: an attempt before may have ended without an answer."""
+    if original(instance):
+        return True
+    try:
+        container = servers.engine.containers.get(instance["_docker_container_id"])
+        code, output = container.exec_run(["/bin/sh", "-c", _PROMOTED])
+    except (LookupError, OSError, subprocess.SubprocessError):
+        return False
+    return bool(code == 0 and output.strip() == b"t")
 
 
 @patch("ministack.services.rds:_reclone_old_pg_writer")
@@ -139,10 +152,25 @@ def _readers(cluster: Mapping[str, Any]) -> list[str]:
 
 def _start_again(instance: dict[str, Any]) -> None:
     """Start the same server with its data, as PostgreSQL recovers from a crash."""
-    servers.engine.containers.get(instance["_docker_container_id"]).start()
+    server = servers.engine.containers.get(instance["_docker_container_id"])
+    if server.status == "running":  # something else has replaced it meanwhile
+        return
+    server.start()
     if instance["DBInstanceArn"] in _waiting:
         _waiting.discard(instance["DBInstanceArn"])
         instance["DBInstanceStatus"] = "available"
+    events.of_instance(instance, "RDS-EVENT-0006", "availability", "DB instance restarted.")
+
+
+@action("FailoverDBCluster")
+def _fail_over(original: Handler, parameters: Parameters) -> Answer:
+    answer = original(parameters)
+    cluster = _rds._clusters.get(_rds._p(parameters, "DBClusterIdentifier"))
+    if cluster and not failed(answer):
+        writer = next(each["DBInstanceIdentifier"] for each in cluster["DBClusterMembers"] if each["IsClusterWriter"])
+        for event_id, message in (("RDS-EVENT-0073", "Started cross AZ"), ("RDS-EVENT-0071", "Completed")):
+            events.of_cluster(cluster, event_id, "failover", f"{message} failover to DB instance: {writer}")
+    return answer
 
 
 @route("POST", "databases/kill")

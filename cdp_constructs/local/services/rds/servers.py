@@ -1,26 +1,54 @@
 """RDS: the PostgreSQL servers behind instances and clusters, as MiniStack asks Docker for them."""
 
+import contextlib
 import os
 import pwd
-from collections.abc import Mapping
-from dataclasses import replace
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.containers import addresses, docker, postgres
+from cdp_constructs.local.containers import addresses as loopback
+from cdp_constructs.local.containers import docker, postgres
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
-from cdp_constructs.local.services.rds import endpoints
+from cdp_constructs.local.services.rds import backups, endpoints, parameters
 
-__all__ = ["engine", "runs"]
+__all__ = ["Beginning", "certify", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
 
-_rds: Any = ministack.module("services.rds", "_clusters", "_pg_server_material")
+_rds: Any = ministack.module("services.rds", "_PG_REPLICATION_USER", "_pg_server_material", "pg_ca_cert_pem")
 
 _ENGINES = frozenset({"postgres", "aurora-postgresql"})
 _STOP_SECONDS = 10
 engine = docker.Engine()
+_certificates: dict[str, tuple[list[str], list[str]]] = {}
+"""The names and addresses that the certificate of a server is for, by its container."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What a server begins with.
+
+    Attributes:
+        backup: Its data.
+        addresses: Addresses that its certificate is for, beside its own and those of its endpoints.
+        group: The parameter group of its instance, while that is not there yet.
+        engine: The engine of its instance and the version that was asked for.
+    """
+
+    backup: Path | None = None
+    addresses: tuple[str, ...] = ()
+    group: str | None = None
+    engine: tuple[str, str] = ("", "")
+
+
+_EMPTY = Beginning()
+_beginning: ContextVar[Beginning] = ContextVar("beginning", default=_EMPTY)
 
 
 def runs(kind: str) -> bool:
@@ -48,23 +76,29 @@ def _replicates(_original: Any, cluster: Mapping[str, Any]) -> bool:
     return runs(cluster.get("Engine", ""))
 
 
-def _user() -> int | None:
+def user() -> int | None:
     """Return the user of servers where root runs the cloud: PostgreSQL wants one that the system knows by name."""
     return pwd.getpwnam("nobody").pw_uid if sandboxes.users() else None
 
 
-def _write(home: Path, user: int | None, **files: str) -> None:
+def write(container: Container, files: Mapping[str, str]) -> None:
+    """Write private files into the home of a server."""
     for name, text in files.items():
-        file = home / name.replace("_", ".")
+        file = container.home / name
         file.touch(mode=0o600)
+        if container.spec.user is not None:
+            os.chown(file, container.spec.user, container.spec.user)
         file.write_text(text)
-        if user is not None:
-            os.chown(file, user, user)
 
 
-def _give_back(gone: docker.DockerContainer) -> None:
-    endpoints.close(gone.container.spec.address)
-    addresses.give_back(gone.container.spec.address)
+@contextmanager
+def starting(**changes: Any) -> Iterator[None]:
+    """Say what the server that is started inside begins with; see `Beginning`."""
+    previous = _beginning.set(replace(_beginning.get(), **changes))
+    try:
+        yield
+    finally:
+        _beginning.reset(previous)
 
 
 @patch("ministack.services.rds:_run_rds_container")
@@ -76,40 +110,79 @@ def _run(
     tls_names: Any = (),
     tls_ips: Any = (),
 ) -> docker.DockerContainer:
-    programs = postgres.programs()
-    if programs is None or kind not in _ENGINES:
+    if kind not in _ENGINES:
         raise RuntimeError(f"no server of {kind} runs here; {postgres.MISSING}")
-    name, given = options["name"], options["environment"]
-    user = _user()
-    address = addresses.take()
-    labels = dict(options["labels"])
-    is_reader = "MINISTACK_PG_PRIMARY_HOST" in given
+    volume = next(iter(options.get("volumes") or ()), None)
+    given = dict(options["environment"])
+    if "MINISTACK_PG_PRIMARY_HOST" in given:
+        # A reader follows whoever is the writer, at the address that stays.
+        given["MINISTACK_PG_PRIMARY_HOST"] = endpoints.writer_of(options["labels"])
+    return start(
+        options["name"],
+        given,
+        options["labels"],
+        data=docker.volume_folder(volume) if volume else None,
+        names=[each for each in tls_names if each],
+        addresses=tls_ips,
+    )
+
+
+def start(
+    name: str,
+    given: Mapping[str, str],
+    labels: Mapping[str, str],
+    *,
+    data: Path | None = None,
+    names: Sequence[str] = (),
+    addresses: Sequence[str] = (),
+) -> docker.DockerContainer:
+    """Start a server.
+
+    Args:
+        name: Name of its container.
+        given: User, password and database, and the primary that it follows, if it does.
+        labels: What the container is labelled with: the instance or the cluster that it serves.
+        data: Its data folder; by default one that is removed with it.
+        names: Names that its certificate is for.
+        addresses: Addresses that its certificate is for, beside its own and those of its endpoints.
+
+    Raises:
+        RuntimeError: PostgreSQL is not installed.
+    """
+    programs = postgres.programs()
+    if programs is None:
+        raise RuntimeError(postgres.MISSING)
+    beginning = _beginning.get()
+    address, owner = loopback.take(), user()
     spec = Spec(
-        command=["/bin/sh", "-c", postgres.READER if is_reader else postgres.WRITER],
+        command=["/bin/sh", "-c", postgres.READER if "MINISTACK_PG_PRIMARY_HOST" in given else postgres.WRITER],
         folder=Path("/"),
         environment={},
         address=address,
-        user=user,
+        user=owner,
         stop_signal="SIGINT",  # what PostgreSQL calls a fast shutdown
         stop_seconds=_STOP_SECONDS,
-        labels=labels,
+        labels=dict(labels),
     )
     container = Container(spec, Path(os.environ["STATE_DIR"]).parent)
-    volume = next(iter(options.get("volumes") or ()), None)
-    data = docker.volume_folder(volume) if volume else container.home / "data"
+    data = data or container.home / "data"
     data.parent.mkdir(exist_ok=True)
     data.mkdir(mode=0o700, exist_ok=True)
-    if user is not None:
-        os.chown(data, user, user)
+    if owner is not None:
+        os.chown(data, owner, owner)
+    if beginning.backup is not None:
+        backups.unpack(beginning.backup, data, owner)
     variables = postgres.environment(folders.readable(programs), data, container.home, given)
     container.spec = replace(spec, environment={**sandboxes.libraries(), **variables, "CDP_TASK_ADDRESS": address})
-    names = [each for each in tls_names if each]
-    cluster = labels.get("cluster_id")
-    shared = endpoints.addresses_of(_rds._clusters[cluster]["DBClusterArn"]) if cluster else []
-    relay = endpoints.relay_to(address, labels)
-    certificate, key = _rds._pg_server_material(names, [address, relay.address, *shared, *tls_ips])
-    _write(container.home, user, server_crt=certificate, server_key=key, password=given["POSTGRES_PASSWORD"])
-    started = engine.add(container, name, _give_back)
+    started = engine.add(container, name, lambda gone: loopback.give_back(gone.container.spec.address))
+    _certificates[container.id] = (
+        list(names),
+        [address, *endpoints.addresses_of(labels), *beginning.addresses, *addresses],
+    )
+    _certify(started)
+    write(container, {"password": given["POSTGRES_PASSWORD"], "ca.crt": _rds.pg_ca_cert_pem()})
+    values = {key: value for key, (value, _method) in parameters.of(labels, beginning.group).items()}
+    configure(started, parameters.settings(values), tls_only=_tls_only(labels, values))
     try:
         started.start()
     except BaseException:
@@ -118,7 +191,54 @@ def _run(
     return started
 
 
+def at(address: str) -> docker.DockerContainer | None:
+    """Return the server that listens at an address; None when none does."""
+    return next((each for each in engine.all() if each.container.spec.address == address), None)
+
+
+def _certify(server: docker.DockerContainer) -> None:
+    names, addresses = _certificates[server.id]
+    certificate, key = _rds._pg_server_material(names, addresses)
+    write(server.container, {"server.crt": certificate, "server.key": key})
+
+
+def certify(server: docker.DockerContainer, address: str) -> None:
+    """Let the certificate of a server be for one more address, at which clients reach it."""
+    known = _certificates.setdefault(server.id, ([], []))[1]
+    if address not in known:
+        known.append(address)
+        _certify(server)
+        reload(server)
+
+
+def _tls_only(labels: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    scope = labels.get("account_id", ""), labels.get("region", "")
+    record = _rds._clusters.get_scoped(*scope, labels.get("cluster_id", ""))
+    engine, version = _beginning.get().engine if record is None else (record["Engine"], record["EngineVersion"])
+    return parameters.tls_only(values, engine, version)
+
+
+def configure(server: docker.DockerContainer, settings: Mapping[str, str], *, tls_only: bool) -> None:
+    """Write the configuration of a server, which it reads when it starts or is told to."""
+    container = server.container
+    data = Path(container.spec.environment["PGDATA"])
+    write(
+        container,
+        {
+            "postgresql.conf": postgres.configuration(container.home, data, container.spec.address, settings),
+            "pg_hba.conf": postgres.access_rules(container.spec.address, _rds._PG_REPLICATION_USER, tls_only=tls_only),
+        },
+    )
+
+
+def reload(server: docker.DockerContainer) -> None:
+    """Let a server read its configuration and its certificate again."""
+    if server.status == "running":
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server.container.process_id, signal.SIGHUP)
+
+
 @patch("ministack.services.rds:_unsupported_aurora_engine_version_error")
-def _any_version(original: Any, kind: str, version: Any, **options: Any) -> Any:
+def _any_version(original: Any, kind: str, version: Any, **current: Any) -> Any:
     """Take every version of PostgreSQL: the server here has one, and MiniStack's list is that of a day."""
-    return None if kind == "aurora-postgresql" else original(kind, version, **options)
+    return None if kind == "aurora-postgresql" else original(kind, version, **current)

@@ -1,6 +1,6 @@
 """Secrets Manager: rotation calls the function with its four steps; `Ref` of a secret is its ARN.
 
-Scheduled rotations do not run by themselves; call `RotateSecret`.
+Functions that AWS provides, and the rotation of secrets that another service manages, are steps in this process.
 """
 
 import contextvars
@@ -11,15 +11,23 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.lambda_.invocation import invoke
 
-__all__ = ["RESOURCE_TYPES"]
+__all__ = ["RESOURCE_TYPES", "Step", "hosted", "managers", "providers", "rotate"]
 
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
+Step: TypeAlias = Callable[[dict[str, Any], str, str], None]
+"""Does one of the four steps: (secret, id of the new version, name of the step)."""
+hosted: dict[str, Step] = {}
+"""The functions that AWS provides, by their ARN."""
+managers: list[Callable[[Mapping[str, Any]], Step | None]] = []
+"""What rotates the secrets of other services; None from each that does not manage a secret."""
+providers: dict[str, Callable[[Properties], str]] = {}
+"""By the prefix of a rotation type, what makes a hosted function from `HostedRotationLambda` and returns its ARN."""
 
 _lambda: Any = ministack.module("services.lambda_svc", "_get_func_record_for_ref")
 _responses: Any = ministack.module("core.responses")
@@ -30,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 _STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 _PENDING = "AWSPENDING"
+_SINCE = "_rotating_since"
+"""The key of a secret that says when, on the clock of metrics, its schedule began or it was rotated last."""
 
 
 def _may_invoke(policy: Mapping[str, Any]) -> bool:
@@ -37,7 +47,14 @@ def _may_invoke(policy: Mapping[str, Any]) -> bool:
     return any(isinstance(item, dict) and item.get("Service") == "secretsmanager.amazonaws.com" for item in principals)
 
 
-def _invoke(arn: str, secret: Mapping[str, Any], version: str, step: str) -> None:
+def _manager(secret: Mapping[str, Any]) -> Step | None:
+    return next((found for manager in managers if (found := manager(secret))), None)
+
+
+def _invoke(arn: str, secret: dict[str, Any], version: str, step: str) -> None:
+    if provided := hosted.get(arn) if arn else _manager(secret):
+        provided(secret, version, step)
+        return
     answer = invoke(arn, {"SecretId": secret["ARN"], "ClientRequestToken": version, "Step": step})
     if answer.get("error") or answer.get("throttle"):
         raise RuntimeError(f"{step} failed: {answer.get('body')!r}")
@@ -64,16 +81,17 @@ def _run(arn: str, secret: dict[str, Any], version: str, *, rotate: bool) -> Non
 def _rotate(original: Callable[[Mapping[str, Any]], _Answer], data: Mapping[str, Any]) -> _Answer:
     _, secret = _secrets._resolve(data.get("SecretId"))
     arn = data.get("RotationLambdaARN") or (secret or {}).get("RotationLambdaARN")
-    if not secret or secret.get("DeletedDate") or not arn:
+    if not secret or secret.get("DeletedDate") or not (arn or _manager(secret)):
         return original(data)
-    function, _, _ = _lambda._get_func_record_for_ref(arn)
-    if function is None or not _may_invoke(function["policy"]):
-        message = f"Secrets Manager cannot invoke the specified Lambda function: {arn}"
-        return _error("AccessDeniedException", message)
+    if arn and arn not in hosted:
+        function, _, _ = _lambda._get_func_record_for_ref(arn)
+        if function is None or not _may_invoke(function["policy"]):
+            message = f"Secrets Manager cannot invoke the specified Lambda function: {arn}"
+            return _error("AccessDeniedException", message)
     pending, _ = _secrets._find_stage_version(secret, _PENDING)
     if pending:
         return _error("InvalidRequestException", "A previous rotation isn't complete; it will be retried.")
-    secret |= {"RotationLambdaARN": arn, "RotationEnabled": True}
+    secret |= {"RotationLambdaARN": arn, "RotationEnabled": True, _SINCE: clock.now()}
     if data.get("RotationRules"):
         secret["RotationRules"] = data["RotationRules"]
     version = data.get("ClientRequestToken") or _responses.new_uuid()
@@ -108,11 +126,29 @@ def _error(code: str, message: str) -> _Answer:
     return answer
 
 
+def rotate(secret: str) -> bool:
+    """Rotate a secret as its schedule does; False when it was refused."""
+    answer: _Answer = _secrets._rotate_secret({"SecretId": secret})
+    return answer[0] < HTTPStatus.BAD_REQUEST
+
+
+def _function(properties: Properties) -> str | None:
+    """Return the ARN of the function that rotates; one of those that AWS provides is made for the schedule."""
+    asked = properties.get("HostedRotationLambda")
+    if not asked:
+        return properties.get("RotationLambdaARN")
+    kind = str(asked.get("RotationType", ""))
+    for prefix, provide in providers.items():
+        if kind.startswith(prefix):
+            return provide(asked)
+    raise ValueError(f"RotationType is {kind}; only those of {', '.join(providers)} run here")
+
+
 def _schedule(properties: Properties) -> tuple[str, Attributes]:
     answer = _secrets._rotate_secret(
         {
             "SecretId": properties["SecretId"],
-            "RotationLambdaARN": properties.get("RotationLambdaARN"),
+            "RotationLambdaARN": _function(properties),
             "RotationRules": properties.get("RotationRules"),
             # A template has the text "false" where the API has a boolean.
             "RotateImmediately": str(properties.get("RotateImmediatelyOnUpdate", "true")).lower() != "false",

@@ -60,8 +60,13 @@ MORE: dict[str, Any] = {
                 "DBInstanceClass": "db.t4g.small",
                 "AllocatedStorage": "20",
                 "MultiAZ": True,
+                "BackupRetentionPeriod": 1,
                 **DATABASE,
             },
+        },
+        "Replica": {
+            "Type": "AWS::RDS::DBInstance",
+            "Properties": {"DBInstanceClass": "db.t4g.small", "SourceDBInstanceIdentifier": {"Ref": "Pair"}},
         },
         "Sessions": {
             "Type": "AWS::ElastiCache::ReplicationGroup",
@@ -75,6 +80,8 @@ MORE: dict[str, Any] = {
         "Rooms": {"Value": {"Ref": "Rooms"}},
         "Pair": {"Value": {"Ref": "Pair"}},
         "PairAddress": _attribute("Pair", "Endpoint.Address"),
+        "Replica": {"Value": {"Ref": "Replica"}},
+        "ReplicaAddress": _attribute("Replica", "Endpoint.Address"),
         "Sessions": {"Value": {"Ref": "Sessions"}},
         "Primary": _attribute("Sessions", "PrimaryEndPoint.Address"),
         "CacheReader": _attribute("Sessions", "ReaderEndPoint.Address"),
@@ -191,7 +198,8 @@ def test_the_members_of_a_cluster_are_in_different_zones_and_the_reader_takes_ov
     web: Web, eventually: Eventually
 ) -> None:
     assert {_instance(web, name)["AvailabilityZone"] for name in _members(web)} == {FIRST, SECOND}
-    _ask(web.outputs["Writer"], "create table survived as select 1 as a")
+    created = "create table if not exists survived as select 1 as a"
+    eventually(lambda: _ask(web.outputs["Writer"], created) or _ask(web.outputs["Writer"], "select a from survived"))
     eventually(lambda: _ask(web.outputs["Reader"], "select a from survived") == [(1,)])
     before = _writer(web)
     zone = _instance(web, before)["AvailabilityZone"]
@@ -218,16 +226,46 @@ def test_a_cluster_fails_over_on_request(web: Web, eventually: Eventually) -> No
 
 def test_a_multi_az_instance_moves_to_its_standby_with_its_data(web: Web, eventually: Eventually) -> None:
     pair, host = web.outputs["Pair"], web.outputs["PairAddress"]
-    _ask(host, "create table kept as select 1 as a")
+    created = "create table if not exists kept as select 1 as a"
+    eventually(lambda: _ask(host, created) or _ask(host, "select a from kept"))
     before = _instance(web, pair)
     assert {before["AvailabilityZone"], before["SecondaryAvailabilityZone"]} == {FIRST, SECOND}
     web.cloud.lose_zone(before["AvailabilityZone"])
     eventually(lambda: _ask(host, "select a from kept") == [(1,)], within=30)
-    assert _instance(web, pair)["AvailabilityZone"] == before["SecondaryAvailabilityZone"]
+    described = _instance(web, pair)
+    assert described["AvailabilityZone"] == before["SecondaryAvailabilityZone"]
+    assert "SecondaryAvailabilityZone" not in described  # no other zone could have a standby
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        web.cloud.fail_over(pair, REGION)
     web.cloud.restore_zone(before["AvailabilityZone"])
+    eventually(lambda: _instance(web, pair).get("SecondaryAvailabilityZone") == before["AvailabilityZone"], within=30)
     web.cloud.fail_over(pair, REGION)
     eventually(lambda: _ask(host, "select a from kept") == [(1,)], within=30)
     assert _instance(web, pair)["AvailabilityZone"] == before["AvailabilityZone"]
+
+
+def test_an_instance_without_its_standby_takes_writes(web: Web, eventually: Eventually) -> None:
+    pair, host = web.outputs["Pair"], web.outputs["PairAddress"]
+    eventually(lambda: "SecondaryAvailabilityZone" in _instance(web, pair), within=30)
+    before = _instance(web, pair)
+    assert web.cloud.lose_zone(before["SecondaryAvailabilityZone"])["databases"] >= 1
+    eventually(lambda: _ask(host, "show synchronous_standby_names") == [("",)], within=30)
+    created = "create table if not exists alone as select 1 as a"
+    eventually(lambda: _ask(host, created) or _ask(host, "select a from alone") == [(1,)])
+    assert _instance(web, pair)["AvailabilityZone"] == before["AvailabilityZone"]
+
+
+def test_a_replica_is_in_another_zone_and_comes_back_with_it(web: Web, eventually: Eventually) -> None:
+    replica, host = web.outputs["Replica"], web.outputs["ReplicaAddress"]
+    zone = _instance(web, replica)["AvailabilityZone"]
+    assert zone == SECOND  # its source was made in the first one
+    eventually(lambda: _ask(host, "select pg_is_in_recovery()") == [(True,)])
+    web.cloud.lose_zone(zone)
+    eventually(lambda: _instance(web, replica)["DBInstanceStatus"] != "available")
+    assert _ask(host, "select 1") is None
+    web.cloud.restore_zone(zone)
+    eventually(lambda: _ask(host, "select pg_is_in_recovery()") == [(True,)], within=30)
+    assert _instance(web, replica)["DBInstanceStatus"] == "available"
 
 
 def _nodes(web: Web, group: str) -> dict[str, str]:

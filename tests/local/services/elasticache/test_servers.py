@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import valkey
+from botocore.exceptions import ClientError
 from valkey.cluster import ValkeyCluster
 
 from cdp_constructs.local import LocalCloud
@@ -44,6 +45,8 @@ TEMPLATE: dict[str, Any] = {
         },
     },
     "Outputs": {
+        "Group": {"Value": {"Ref": "Group"}},
+        "PlainGroup": {"Value": {"Ref": "Plain"}},
         "Primary": {"Value": {"Fn::GetAtt": ["Group", "PrimaryEndPoint.Address"]}},
         "Reader": {"Value": {"Fn::GetAtt": ["Group", "ReaderEndPoint.Address"]}},
         "Plain": {"Value": {"Fn::GetAtt": ["Plain", "PrimaryEndPoint.Address"]}},
@@ -104,6 +107,71 @@ def test_a_primary_that_dies_is_replaced_by_its_replica(
     eventually(lambda: _value(outputs["Primary"], authority, "survived") == "1")
     _connect(outputs["Primary"], authority).set("after", "2")
     eventually(lambda: _value(outputs["Reader"], authority, "after") == "2")
+
+
+def _roles(cloud: LocalCloud, group: str) -> dict[str, str]:
+    [found] = cloud.client("elasticache").describe_replication_groups(ReplicationGroupId=group)["ReplicationGroups"]
+    [nodes] = found["NodeGroups"]
+    return {node["CacheClusterId"]: node["CurrentRole"] for node in nodes["NodeGroupMembers"]}
+
+
+def test_a_test_of_the_failover_makes_a_replica_the_primary(
+    cloud: LocalCloud, outputs: dict[str, str], authority: str, eventually: Eventually
+) -> None:
+    elasticache, group = cloud.client("elasticache"), outputs["Group"]
+    _connect(outputs["Primary"], authority).set("tested", "1")
+    eventually(lambda: _value(outputs["Reader"], authority, "tested") == "1")
+    before = _roles(cloud, group)
+    assert sorted(before.values()) == ["primary", "replica"]
+    elasticache.test_failover(ReplicationGroupId=group, NodeGroupId="0001")
+    assert _roles(cloud, group) == {
+        node: "replica" if role == "primary" else "primary" for node, role in before.items()
+    }
+    eventually(lambda: _value(outputs["Primary"], authority, "tested") == "1")
+    assert _connect(outputs["Primary"], authority).set("after the test", "2")
+    events = elasticache.describe_events(SourceIdentifier=group, SourceType="replication-group")["Events"]
+    old = next(node for node, role in before.items() if role == "primary")
+    assert any(event["Message"].startswith(f"Failover from primary node {old} to replica node") for event in events)
+
+
+def test_the_failover_of_a_group_without_replicas_is_not_tested(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    elasticache = cloud.client("elasticache")
+    for group, nodes, code in (
+        ("unknown", "0001", "ReplicationGroupNotFoundFault"),
+        (outputs["Group"], "0009", "NodeGroupNotFoundFault"),
+        (outputs["PlainGroup"], "0001", "InvalidReplicationGroupState"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            elasticache.test_failover(ReplicationGroupId=group, NodeGroupId=nodes)
+        assert refused.value.response["Error"]["Code"] == code
+
+
+def test_replicas_come_and_go(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    elasticache, group = cloud.client("elasticache"), outputs["PlainGroup"]
+    plain = valkey.Valkey(outputs["Plain"], decode_responses=True)
+    elasticache.increase_replica_count(ReplicationGroupId=group, NewReplicaCount=2, ApplyImmediately=True)
+    assert len(_roles(cloud, group)) == 3
+    assert plain.info("replication")["connected_slaves"] == 2
+    elasticache.decrease_replica_count(ReplicationGroupId=group, NewReplicaCount=1, ApplyImmediately=True)
+    assert sorted(_roles(cloud, group).values()) == ["primary", "replica"]
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        elasticache.decrease_replica_count(ReplicationGroupId=group, NewReplicaCount=1, ApplyImmediately=True)
+
+
+def test_connections_are_a_metric(
+    cloud: LocalCloud, outputs: dict[str, str], total: Callable[..., float | None], eventually: Eventually
+) -> None:
+    node = next(name for name, role in _roles(cloud, outputs["PlainGroup"]).items() if role == "primary")
+
+    def _seen(metric: str) -> float:
+        cloud.metrics.advance(minutes=1)
+        return total("AWS/ElastiCache", metric, "Maximum", CacheClusterId=node) or 0.0
+
+    before = _seen("CurrConnections")
+    connections = [valkey.Valkey(outputs["Plain"]) for _ in range(5)]
+    assert all(each.ping() for each in connections)
+    eventually(lambda: _seen("CurrConnections") >= before + len(connections))
+    assert _seen("BytesUsedForCache") > 0
 
 
 def test_a_group_without_encryption_is_plain(outputs: dict[str, str]) -> None:

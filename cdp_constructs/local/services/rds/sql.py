@@ -1,0 +1,76 @@
+"""RDS: what the cloud itself asks of its PostgreSQL servers, over their local socket, as their master user."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from cdp_constructs.local.containers.docker import DockerContainer
+from cdp_constructs.local.services.rds import servers
+
+__all__ = ["SqlError", "ask", "identifier", "literal", "may_connect", "server_of"]
+
+_SECONDS = 30.0
+
+
+class SqlError(RuntimeError):
+    """A statement that the server did not take; the message is the server's."""
+
+
+def server_of(record: Mapping[str, Any]) -> DockerContainer | None:
+    """Return the server of an instance, or of the writer of a cluster; None when none was started."""
+    name = record.get("_docker_container_id") or record.get("_shared_container_id")
+    return next((each for each in servers.engine.all() if each.id == name), None)
+
+
+def literal(value: str) -> str:
+    """Return a value as a literal of SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name as an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def ask(server: DockerContainer, *statements: str, database: str = "postgres") -> list[str]:
+    """Run statements and return the lines of their rows.
+
+    They are handed over in a private file, since other users of the machine see the arguments of a process.
+
+    Raises:
+        SqlError: the server does not run, or has refused a statement.
+    """
+    container = server.container
+    file = container.home / f"{uuid.uuid4().hex}.sql"
+    servers.write(container, {file.name: ";\n".join(statements)})
+    user = container.spec.environment["POSTGRES_USER"]
+    options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-f", str(file)]
+    try:
+        if server.status != "running":
+            raise SqlError("the database server does not run")
+        code, output = container.run(["psql", *options], _SECONDS)
+    finally:
+        file.unlink(missing_ok=True)
+    text = output.decode(errors="replace").strip()
+    if code:
+        raise SqlError(text)
+    return text.splitlines()
+
+
+def may_connect(server: DockerContainer, user: str, password: str) -> bool:
+    """Whether a server takes the credentials of a user, over the network and with TLS."""
+    container = server.container
+    file = container.home / f"{uuid.uuid4().hex}.pass"
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    servers.write(container, {file.name: f"*:*:*:*:{escaped}\n"})
+    place = {"host": container.spec.address, "dbname": "postgres", "user": user, "passfile": str(file)}
+    options = " ".join(f"{name}={_option(value)}" for name, value in {**place, "sslmode": "require"}.items())
+    try:
+        return server.status == "running" and container.run(["psql", "-X", "-w", "-c", "", options], _SECONDS)[0] == 0
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _option(value: str) -> str:
+    """Return a value as connection strings of PostgreSQL have it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
