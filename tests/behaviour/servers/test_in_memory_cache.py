@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,12 @@ def system(
     deployed: Callable[[Callable[..., Any]], Deployment],
     local_cloud: LocalCloud,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Products:
+) -> Iterator[Products]:
     deployment = deployed(products)
     authority: Path = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.write_text(local_cloud.cache_certificate_authority())
-    return Products(local_cloud, deployment, str(authority))
+    with local_cloud.open_databases():  # for this test, which is outside of the network
+        yield Products(local_cloud, deployment, str(authority))
 
 
 def test_nobody_is_let_in_without_the_token(system: Products) -> None:

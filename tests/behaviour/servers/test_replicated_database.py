@@ -91,9 +91,10 @@ def system(
     authority: Path = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.write_text(local_cloud.database_certificate_authority())
     system = Orders(local_cloud, deployment, str(authority))
-    system.database.write(lambda connection: connection.execute("create table orders (number int primary key)"))
-    yield system
-    system.database.close()
+    with local_cloud.open_databases():  # for this test, which is outside of the network
+        system.database.write(lambda connection: connection.execute("create table orders (number int primary key)"))
+        yield system
+        system.database.close()
 
 
 def test_a_read_goes_to_a_reader(system: Orders) -> None:
