@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["lineage", "process_of"]
+__all__ = ["lineage", "process_of", "variable"]
 
 _PROC = Path("/proc")
 _READINGS = 3
@@ -62,6 +62,16 @@ def _has(process: int, link: str) -> bool:
             if str(each.readlink()) == link:
                 return True
     return False
+
+
+def variable(process: int, name: str) -> str:
+    """Return a variable of the environment that a process was started with; nothing when that cannot be seen."""
+    with contextlib.suppress(OSError):
+        for each in (_PROC / str(process) / "environ").read_bytes().split(b"\0"):
+            key, _, value = each.partition(b"=")
+            if key == name.encode():
+                return value.decode(errors="replace")
+    return ""
 
 
 def lineage(process: int) -> Iterator[int]:

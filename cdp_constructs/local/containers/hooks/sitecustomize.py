@@ -132,6 +132,7 @@ def _accept(connection: socket.socket) -> tuple[socket.socket, Any]:
 # --- Volumes ----------------------------------------------------------------------------------------------------------
 
 _FOLDERS: dict[str, str] = json.loads(os.environ.get("CDP_TASK_FOLDERS", "{}"))
+_OWN_FOLDERS = tuple(f"{folder}/" for folder in json.loads(os.environ.get("CDP_TASK_OWN_FOLDERS", "[]")))
 _PATHS = (
     *("access", "chdir", "chmod", "chown", "listdir", "lstat", "mkdir", "open", "readlink", "remove", "rmdir"),
     *("scandir", "stat", "statvfs", "truncate", "unlink", "utime"),
@@ -142,7 +143,7 @@ _PAIRS = ("link", "rename", "replace", "symlink")
 def _located(path: Any) -> Any:
     """Return a path in a volume as it is on this machine."""
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
-    if isinstance(text, str):
+    if isinstance(text, str) and not text.startswith(_OWN_FOLDERS):
         for mounted, folder in _FOLDERS.items():
             if text == mounted or text.startswith(f"{mounted}/"):
                 return folder + text[len(mounted) :]

@@ -5,6 +5,7 @@ const fs = require("node:fs");
 const { syncBuiltinESMExports } = require("node:module");
 
 const folders = Object.entries(JSON.parse(process.env.CDP_TASK_FOLDERS ?? "{}"));
+const own = JSON.parse(process.env.CDP_TASK_OWN_FOLDERS ?? "[]");
 const one = ["access", "appendFile", "chmod", "cp", "exists", "lstat", "mkdir", "open", "opendir", "readFile", "readdir"];
 one.push("readlink", "realpath", "rm", "rmdir", "stat", "truncate", "unlink", "utimes", "writeFile");
 const streams = ["createReadStream", "createWriteStream", "watch"];
@@ -12,7 +13,7 @@ const two = ["copyFile", "link", "rename", "symlink"];
 
 function located(path) {
   const text = path instanceof URL && path.protocol === "file:" ? decodeURIComponent(path.pathname) : path;
-  if (typeof text !== "string") return path;
+  if (typeof text !== "string" || own.some((folder) => text.startsWith(`${folder}/`))) return path;
   for (const [mounted, folder] of folders) {
     if (text === mounted || text.startsWith(`${mounted}/`)) return folder + text.slice(mounted.length);
   }

@@ -75,7 +75,12 @@ def of_peer(address: str, port: int) -> Party:
         if container.process_id in ancestors or container.process_id == _group(process):
             arn = container.spec.labels.get(TASK)
             return of_task(arn) if arn else INSIDE  # a database server that follows another
-    return next((of_function(*key) for pid, key in _functions() if pid in ancestors), OUTSIDE)
+    function = next((key for pid, key in _functions() if pid in ancestors), None)
+    if function:
+        return of_function(*function)
+    # A health check of a container is started by the server, with the variables of the task.
+    arn = task_at(peers.variable(process, "CDP_TASK_ADDRESS"))
+    return of_task(arn) if arn else OUTSIDE
 
 
 def _group(process: int) -> int:

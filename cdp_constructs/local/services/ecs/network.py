@@ -38,6 +38,8 @@ def _accept(question: Mapping[str, Any]) -> Mapping[str, Any]:
     if not firewall.has_groups(target):
         return {}
     source = parties.of_peer(*peer)
+    if source == target:
+        return {}  # within a task no rule counts
     if not source.is_trusted:
         return _verdict(source, target, port)
     # The server itself: a load balancer, if the task is a target of one.

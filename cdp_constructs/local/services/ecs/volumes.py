@@ -7,6 +7,8 @@ volume is mounted get the folder, and the hooks do the same with the paths of fi
 import json
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,16 @@ __all__ = ["Volumes", "in_the_form_of_the_api", "remove"]
 
 _ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_task_defs", "_tasks")
 
-_VARIABLE = "CDP_TASK_FOLDERS"
+_VARIABLE, _OWN_VARIABLE = "CDP_TASK_FOLDERS", "CDP_TASK_OWN_FOLDERS"
+
+
+def _own_folders() -> list[str]:
+    """Return folders of this machine that are never paths in a container, wherever a volume is mounted.
+
+    A volume at `/tmp` would otherwise take the images and homes of containers, which this machine keeps there.
+    """
+    state = str(Path(os.environ["STATE_DIR"]).parent)
+    return [tempfile.gettempdir(), state, sys.prefix, sys.base_prefix, str(Path(__file__).parents[4])]
 
 
 class Volumes:
@@ -70,6 +81,8 @@ class Volumes:
 
     def located(self, text: str) -> str:
         """Return a path in a volume as it is on this machine, and any other text as it is."""
+        if text.startswith(tuple(f"{own}/" for own in _own_folders())):
+            return text
         for path, folder in self._folders.items():
             if text == path or text.startswith(f"{path}/"):
                 return folder + text[len(path) :]
@@ -78,7 +91,9 @@ class Volumes:
     def variables(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of the container, with the folders for its hooks."""
         found = {name: self.located(value) for name, value in variables.items()}
-        return {**found, _VARIABLE: json.dumps(self._folders)} if self._folders else found
+        if not self._folders:
+            return found
+        return {**found, _VARIABLE: json.dumps(self._folders), _OWN_VARIABLE: json.dumps(_own_folders())}
 
 
 def _of_task(task: str) -> Path:

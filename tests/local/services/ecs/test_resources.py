@@ -38,7 +38,8 @@ def act(kind, value):
         return json.loads(subprocess.run(["node", "-e", NODE], capture_output=True, timeout=20).stdout)
     elif kind == "scratch":
         pathlib.Path("/scratch/file").write_text("x")
-        return sorted(os.listdir("/scratch"))
+        # The same volume at a second path, below which this machine has the program itself.
+        return sorted(os.listdir("/tmp"))
     elif kind == "variable":
         return os.environ["ROOMS"]
     return {"notes": (FOLDER / "notes").read_text() if FOLDER.joinpath("notes").exists() else "", "pid": os.getpid()}
@@ -126,6 +127,7 @@ MORE: dict[str, Any] = {
         "MountPoints": [
             {"SourceVolume": "rooms", "ContainerPath": "/mnt/rooms"},
             {"SourceVolume": "scratch", "ContainerPath": "/scratch"},
+            {"SourceVolume": "scratch", "ContainerPath": "/tmp"},  # noqa: S108 - a path in the container
         ],
     },
     "Task": {

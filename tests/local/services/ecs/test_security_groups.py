@@ -144,6 +144,15 @@ MORE: dict[str, Any] = {
         "Database": _attribute("Database", "Endpoint.Address"),
         "Cache": _attribute("Cache", "PrimaryEndPoint.Address"),
     },
+    # What a task asks of itself meets no security group: without that, no task would become healthy.
+    "Container": {
+        "HealthCheck": {
+            "Command": ["CMD", "python", "-c", "import urllib.request as web; web.urlopen('http://localhost:8080/')"],
+            "Interval": 5,
+            "Retries": 2,
+            "StartPeriod": 60,
+        }
+    },
 }
 NETWORK = {
     "NetworkConfiguration": {
