@@ -61,9 +61,8 @@ class WorkQueue:
             raise InvalidOptionError("WorkQueue", "name", f"is {self.name!r}", fix)
         path = f"WorkQueue {self.name}"
         check_range(path, "weight", self.weight, low=1, high=_HEAVIEST, unit="shares", source="one turn of the others")
-        check_range(
-            path, "max_receive_count", self.max_receive_count, low=1, high=1000, unit="deliveries", source=_SQS_LIMITS
-        )
+        count, unit = self.max_receive_count, "deliveries"
+        check_range(path, "max_receive_count", count, low=1, high=1000, unit=unit, source=_SQS_LIMITS, tokens=True)
         for option, value, low, high in (
             ("visibility_timeout", self.visibility_timeout, seconds(10), minutes(12 * 60)),
             ("max_age", self.max_age, minutes(1), minutes(14 * 24 * 60)),

@@ -219,6 +219,8 @@ MEANINGS: dict[str, Meaning] = {
     "base_capacity": Meaning((0, -8, 7, 9, 520), tokens=False),
     "max_capacity": Meaning((0, -8, 7, 9, 520), tokens=False),
     # servers
+    # The program is told it as a number.
+    "WorkQueue:visibility_timeout": Meaning(_seconds(0.5, 12 * 3600 + 1, _FOREVER), tokens=False),
     "WorkQueue:name": Meaning(("a b", "urgent", "A-B", "X" * 41), tokens=False),
     "weight": Meaning((0, -1, 101), tokens=False),
     "max_age": Meaning(_seconds(0, 0.5, 59, 15 * _DAY, _FOREVER), tokens=False),
