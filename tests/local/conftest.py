@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
@@ -69,11 +70,18 @@ class Stacks:
 
     def delete(self, name: str, *, region: str = "us-east-1") -> None:
         client = self._cloud.client("cloudformation", region=region)
+        try:
+            self._delete(client, name, region)
+        except WaiterError:
+            # What a delivery stream or a load balancer wrote at its end is in the bucket.
+            self._delete(client, name, region)
+        self._deployed.remove((region, name))
+
+    def _delete(self, client: Any, name: str, region: str) -> None:
         self._empty_buckets(client, name, region)
         client.delete_stack(StackName=name)
         waiter = client.get_waiter("stack_delete_complete")
         waiter.wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
-        self._deployed.remove((region, name))
 
     def _empty_buckets(self, client: Any, name: str, region: str) -> None:
         """Buckets with objects are not deleted, as on AWS."""

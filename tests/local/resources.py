@@ -22,9 +22,10 @@ def allow(actions: list[str], *resources: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
 
 
-def role(*statements: dict[str, Any]) -> dict[str, Any]:
-    """A role for functions, which may do what the statements say."""
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+def role(*statements: dict[str, Any], service: str = "lambda") -> dict[str, Any]:
+    """A role for functions, or for what another service runs, which may do what the statements say."""
+    principal = {"Service": f"{service}.amazonaws.com"}
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
     properties: dict[str, Any] = {"AssumeRolePolicyDocument": {"Statement": [trust]}}
     if statements:
         properties["Policies"] = [{"PolicyName": "own", "PolicyDocument": {"Statement": list(statements)}}]

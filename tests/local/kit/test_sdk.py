@@ -21,7 +21,11 @@ SUBNET = {"VpcId": {"Ref": "Vpc"}}
 RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "Role": (
         "IAM::Role",
-        {"AssumeRolePolicyDocument": _policy(Action="sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"})},
+        {
+            "AssumeRolePolicyDocument": _policy(
+                Action="sts:AssumeRole", Principal={"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}
+            )
+        },
     ),
     "RolePolicy": ("IAM::RolePolicy", {"RoleName": {"Ref": "Role"}, "PolicyName": "read", "PolicyDocument": READ}),
     "Member": ("IAM::User", {}),

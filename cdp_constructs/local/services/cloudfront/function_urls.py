@@ -16,7 +16,12 @@ from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 __all__ = ["from_function_url", "is_signed"]
 
 _cloudfront: Any = ministack.module(
-    "services.cloudfront", "OriginUnreachable", "_multidict_from_pairs", "_oacs", "_origin_request_headers"
+    "services.cloudfront",
+    "OriginUnreachable",
+    "_collect_streaming_body",
+    "_multidict_from_pairs",
+    "_oacs",
+    "_origin_request_headers",
 )
 _lambda: Any = ministack.module(
     "services.lambda_svc", "_get_func_record_for_ref_in_scope", "handle_function_url_request", "resolve_function_url"

@@ -21,7 +21,9 @@ from cdp_constructs.local.services.rds import backups, endpoints, parameters
 
 __all__ = ["Beginning", "certify", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
 
-_rds: Any = ministack.module("services.rds", "_PG_REPLICATION_USER", "_pg_server_material", "pg_ca_cert_pem")
+_rds: Any = ministack.module(
+    "services.rds", "_PG_REPLICATION_USER", "_clusters", "_pg_server_material", "pg_ca_cert_pem"
+)
 
 _ENGINES = frozenset({"postgres", "aurora-postgresql"})
 _STOP_SECONDS = 10

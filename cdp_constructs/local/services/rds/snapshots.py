@@ -12,7 +12,14 @@ from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameter
 __all__ = ["DATA", "inherited"]
 
 _rds: Any = ministack.module(
-    "services.rds", "_clusters", "_db_cluster_snapshots", "_p", "_resolve_instance", "_snapshots"
+    "services.rds",
+    "_clusters",
+    "_create_cluster_snapshot_internal",
+    "_create_snapshot_internal",
+    "_db_cluster_snapshots",
+    "_p",
+    "_resolve_instance",
+    "_snapshots",
 )
 _Record: TypeAlias = dict[str, Any]
 

@@ -117,10 +117,11 @@ def deployed(stacks: Any) -> dict[str, str]:
             "Type": "AWS::StepFunctions::StateMachine",
             "Properties": {
                 "StateMachineType": "EXPRESS",
-                "RoleArn": arn("Role"),
+                "RoleArn": arn("OfMachine"),
                 "DefinitionString": json.dumps(PASS),
             },
         },
+        "OfMachine": role(service="states"),
         "Role": _role(
             allow(["dynamodb:PutItem"], arn("Table")),
             allow(["sns:Publish"], {"Ref": "Topic"}),

@@ -216,7 +216,7 @@ def test_an_alarm_on_what_nothing_emits_is_listed(
     alarms = {
         "Sent": alarm("AWS/SQS", "NumberOfMessagesSent", "QueueName"),
         "Lost": alarm("AWS/IoT", "ErrorActionFailure", "RuleName"),
-        "Load": alarm("AWS/RDS", "CPUUtilization", "DBInstanceIdentifier"),
+        "Load": alarm("AWS/EFS", "PercentIOLimit", "FileSystemId"),
         "Own": alarm("Shop", "Orders", "Kind"),
     }
     writer.stack(name("alarms"), template(alarms))
@@ -224,5 +224,5 @@ def test_an_alarm_on_what_nothing_emits_is_listed(
     assert listed == {
         "Lost": "https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html has no AWS/IoT "
         "ErrorActionFailure by RuleName: the alarm gets no value, on AWS neither",
-        "Load": "the embedded cloud does not emit AWS/RDS CPUUtilization by DBInstanceIdentifier",
+        "Load": "the embedded cloud does not emit AWS/EFS PercentIOLimit by FileSystemId",
     }

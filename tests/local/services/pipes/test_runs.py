@@ -57,12 +57,13 @@ def deployed(stacks: Any) -> dict[str, str]:
                 "Failing": stream,
                 "Role": pipe_role,
                 "OfFunctions": role(),
+                "OfMachine": role(service="states"),
                 "Enrich": function(ENRICH, "OfFunctions"),
                 "Part": function(PART, "OfFunctions"),
                 "Refuse": function(REFUSE, "OfFunctions"),
                 "Machine": {
                     "Type": "AWS::StepFunctions::StateMachine",
-                    "Properties": {"RoleArn": arn("OfFunctions"), "DefinitionString": json.dumps(machine)},
+                    "Properties": {"RoleArn": arn("OfMachine"), "DefinitionString": json.dumps(machine)},
                 },
                 "Enriched": _pipe(
                     "Orders",
