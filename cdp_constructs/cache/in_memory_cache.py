@@ -22,6 +22,7 @@ from cdp_constructs.core.isolated_networks import add_isolated_vpc, data_subnets
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 __all__ = ["InMemoryCache"]
@@ -111,7 +112,11 @@ class InMemoryCache(Construct):
         )
         subnets = data_subnets(self, self.vpc, fewest=_FEWEST_ZONES, source=_ZONES)
         self.security_group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=self.vpc, description=f"Cache of {path_of(self)}", allow_all_outbound=False
+            self,
+            "SecurityGroup",
+            vpc=self.vpc,
+            description=described(f"Cache of {path_of(self)}"),
+            allow_all_outbound=False,
         )
         self.connections = ec2.Connections(security_groups=[self.security_group], default_port=ec2.Port.tcp(PORT))
         self.token = token or add_token(self, encryption_key=encryption_key)

@@ -20,6 +20,7 @@ from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.security_groups import described
 
 _FAILURES_THAT_ALARM = 3
 _POLICY = "service-role/AWSLambdaVPCAccessExecutionRole"
@@ -117,7 +118,7 @@ def _put_into(function: lambda_.Function, front: ServiceFront) -> None:
         function,
         "SecurityGroup",
         vpc=vpc,
-        description=f"Deep health check of {path_of(front)}"[:255],
+        description=described(f"Deep health check of {path_of(front)}"),
         allow_all_outbound=False,
     )
     front.load_balancer.connections.allow_from(group, ec2.Port.tcp(443), "Deep health check")

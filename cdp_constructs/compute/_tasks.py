@@ -10,6 +10,7 @@ from constructs import Construct
 from cdp_constructs.compute.service_container import ServiceContainer
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError
 
 CONTAINER = "main"
@@ -133,7 +134,7 @@ def add_service(
         scope,
         "SecurityGroup",
         vpc=cluster.vpc,
-        description=f"Tasks of {path_of(scope)}"[:255],
+        description=described(f"Tasks of {path_of(scope)}"),
         allow_all_outbound=False,
     )
     group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(_HTTPS), "HTTPS to AWS")

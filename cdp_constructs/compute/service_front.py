@@ -16,6 +16,7 @@ from cdp_constructs.core.buckets import access_log_bucket
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import account_of, path_of, stack_of
 from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError, check_duration
 
 _ATTRIBUTES = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html"
@@ -157,7 +158,7 @@ class ServiceFront(Construct):
             self,
             "SecurityGroup",
             vpc=self.vpc,
-            description=f"Load balancer of {path_of(self)}"[:255],
+            description=described(f"Load balancer of {path_of(self)}"),
             allow_all_outbound=False,
         )
         if self.internet_facing:

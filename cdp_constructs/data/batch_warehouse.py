@@ -17,6 +17,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.data._warehouse_loads import (
     add_copy_role,
@@ -114,7 +115,7 @@ class BatchWarehouse(Construct):
             self,
             "SecurityGroup",
             vpc=self.vpc,
-            description=f"Warehouse of {path_of(self)}",
+            description=described(f"Warehouse of {path_of(self)}"),
             # Redshift fetches objects through the endpoint of S3.
             allow_all_outbound=True,
         )

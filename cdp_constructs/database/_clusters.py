@@ -16,6 +16,7 @@ from cdp_constructs.core.isolated_networks import add_isolated_vpc, data_subnets
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import check_duration
 
 __all__ = ["PORT", "Cluster", "Durability", "Network", "add_cluster", "add_network", "check_backup_retention"]
@@ -89,7 +90,11 @@ def add_network(
     )
     subnets = data_subnets(scope, network, fewest=_FEWEST_ZONES, source=_ZONES)
     group = ec2.SecurityGroup(
-        scope, "SecurityGroup", vpc=network, description=f"Database of {path_of(scope)}", allow_all_outbound=False
+        scope,
+        "SecurityGroup",
+        vpc=network,
+        description=described(f"Database of {path_of(scope)}"),
+        allow_all_outbound=False,
     )
     connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(PORT))
     return Network(network, subnets, group, connections)
