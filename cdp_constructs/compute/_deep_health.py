@@ -11,15 +11,15 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs.compute._size_changes import add_schedule_role
 from cdp_constructs.compute.service_front import ServiceFront
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import minute, minutes, seconds
+from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.schedules import add_schedule, add_schedule_role
 from cdp_constructs.core.security_groups import described
 
 _FAILURES_THAT_ALARM = 3
@@ -71,25 +71,18 @@ def add_deep_health_check(
     )
     if not front.internet_facing:
         _put_into(function, front)
-    role = add_schedule_role(scope, function, queue, encryption_key)
-    schedule = scheduler.CfnSchedule(
+    add_schedule(
         scope,
         "Schedule",
-        description=f"Asks the deep health of {path_of(scope)}"[:512],
-        schedule_expression="rate(1 minute)",
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=scheduler.CfnSchedule.TargetProperty(
-            arn=function.function_arn,
-            role_arn=role.role_arn,
-            input="{}",
-            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queue.queue_arn),
-            # The next check answers the same question.
-            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                maximum_event_age_in_seconds=minutes(1).to_seconds(), maximum_retry_attempts=0
-            ),
-        ),
+        schedule=scheduler.ScheduleExpression.rate(minute()),
+        function=function,
+        role=add_schedule_role(scope, function, queue, encryption_key),
+        dead_letter_queue=queue,
+        description=f"Asks the deep health of {path_of(scope)}",
+        # The next check answers the same question.
+        max_event_age=minute(),
+        retry_attempts=0,
     )
-    schedule.node.add_dependency(role)
     add_alarm(
         scope,
         "DeepHealthAlarm",
