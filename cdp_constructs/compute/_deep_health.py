@@ -74,7 +74,7 @@ def add_deep_health_check(
     add_schedule(
         scope,
         "Schedule",
-        schedule=scheduler.ScheduleExpression.rate(minute()),
+        expression="rate(1 minute)",
         function=function,
         role=add_schedule_role(scope, function, queue, encryption_key),
         dead_letter_queue=queue,

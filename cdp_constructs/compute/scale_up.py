@@ -31,7 +31,7 @@ from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.schedules import add_schedule, add_schedule_role
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_one_of
 
 
 @checks_options
@@ -85,10 +85,7 @@ class ScaleUp(Construct):
             InvalidOptionError: when none or both of ``service`` and ``database`` are given.
         """
         super().__init__(scope, construct_id)
-        if service is None and database is None:
-            raise InvalidOptionError(self, "service", "is missing", "Give service or database")
-        if service is not None and database is not None:
-            raise InvalidOptionError(self, "database", "was given together with service", "Give one of the two")
+        check_one_of(self, {"service": service, "database": database}, fix="Give service or database")
         self._service = service
         self._task_definitions: dict[TaskSize, str] = {}
         self.encryption_key = encryption_key
@@ -143,7 +140,8 @@ class ScaleUp(Construct):
         add_schedule(
             self,
             construct_id,
-            schedule=schedule,
+            expression=schedule.expression_string,
+            time_zone=schedule.time_zone,
             function=self.function,
             role=role,
             dead_letter_queue=self.dead_letter_queue,

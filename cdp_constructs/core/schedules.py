@@ -1,6 +1,6 @@
 """One way to call a function by EventBridge Scheduler: a role for one function, and a place for failures."""
 
-from aws_cdk import Duration
+from aws_cdk import Duration, TimeZone
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
@@ -46,7 +46,7 @@ def add_schedule(
     scope: Construct,
     construct_id: str,
     *,
-    schedule: scheduler.ScheduleExpression,
+    expression: str,
     function: "lambda_.IFunction",
     role: iam.Role,
     dead_letter_queue: "sqs.IQueue",
@@ -54,20 +54,22 @@ def add_schedule(
     max_event_age: Duration,
     retry_attempts: int,
     event: str = "{}",
+    time_zone: TimeZone | None = None,
 ) -> scheduler.CfnSchedule:
     """Add a schedule that calls a function.
 
     Args:
         scope: The pattern.
         construct_id: Id of the schedule inside ``scope``.
-        schedule: When.
+        expression: When, such as ``rate(1 minute)``.
         function: What is called.
         role: Of ``add_schedule_role``.
         dead_letter_queue: Receives calls that could not be made.
         description: What it does.
-        max_event_age: How long a call is worth being tried again.
-        retry_attempts: How often it is.
+        max_event_age: How long a call that failed is worth a retry.
+        retry_attempts: Its most retries.
         event: What the function receives, as JSON.
+        time_zone: Of the expression. Default: none in the template, which is UTC.
     """
     target = scheduler.CfnSchedule.TargetProperty(
         arn=function.function_arn,
@@ -78,13 +80,12 @@ def add_schedule(
             maximum_event_age_in_seconds=max_event_age.to_seconds(), maximum_retry_attempts=retry_attempts
         ),
     )
-    zone = schedule.time_zone
     made = scheduler.CfnSchedule(
         scope,
         construct_id,
         description=description[:_LONGEST_DESCRIPTION],
-        schedule_expression=schedule.expression_string,
-        schedule_expression_timezone=zone.timezone_name if zone is not None else None,
+        schedule_expression=expression,
+        schedule_expression_timezone=time_zone.timezone_name if time_zone is not None else None,
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
         target=target,
     )

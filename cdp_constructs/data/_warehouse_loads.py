@@ -8,7 +8,6 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 import cdp_constructs
@@ -114,7 +113,7 @@ def add_load_schedule(
     add_schedule(
         scope,
         "Schedule",
-        schedule=scheduler.ScheduleExpression.rate(minutes(5)),
+        expression="rate(5 minutes)",
         function=function,
         role=add_schedule_role(scope, function, dead_letter_queue, encryption_key),
         dead_letter_queue=dead_letter_queue,
