@@ -7,24 +7,30 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.compute.service_front import ServiceFront
-from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute, seconds
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.schedules import add_schedule, add_schedule_role
 from cdp_constructs.core.security_groups import described
 
 _FAILURES_THAT_ALARM = 3
-_POLICY = "service-role/AWSLambdaVPCAccessExecutionRole"
-_FINDING = f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_POLICY}]"
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+_NETWORK_INTERFACES = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
 
 
 def add_deep_health_check(
@@ -120,7 +126,12 @@ def _put_into(function: lambda_.Function, front: ServiceFront) -> None:
         security_group_ids=[group.security_group_id],
         subnet_ids=[subnet.subnet_id for subnet in vpc.private_subnets or vpc.isolated_subnets],
     )
-    role = function.role
-    if isinstance(role, iam.Role):
-        role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(_POLICY))
-        acknowledge(role, _FINDING, "Lambda needs it to make network interfaces, for which it names no resources.")
+    # Not AWSLambdaVPCAccessExecutionRole, which would also let the function write to every log group.
+    allow_on_prefixes(
+        function,
+        "NetworkInterfaces",
+        [iam.PolicyStatement(actions=_NETWORK_INTERFACES, resources=["*"])],
+        prefixes=["*"],
+        reason="Lambda makes the network interfaces of the function with its role, and asks for them on all resources: "
+        "to describe some of them has no resource to name, and the ids of new ones are not known before.",
+    )
