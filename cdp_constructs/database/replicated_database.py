@@ -155,7 +155,7 @@ class ReplicatedDatabase(Construct):
             self.secret = managed_secret(self, self.cluster, encryption_key)
         else:
             self.secret = own
-            add_rotation(self, own, self.cluster, network)
+            add_rotation(self, own, self.cluster, network, alarm_topic)
         self.global_cluster = self._add_global_cluster() if global_database else None
         if max_readers is not None and max_readers > readers:
             scale_readers(self, self.cluster, fewest=readers, most=max_readers)
