@@ -7,7 +7,9 @@ import asyncio
 import ssl
 import struct
 import tempfile
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cdp_constructs.local.containers.docker import DockerContainer
@@ -25,6 +27,8 @@ _TLS_REQUEST, _GSSAPI_REQUEST = 80877103, 80877104
 _ASK_FOR_PASSWORD = b"R" + struct.pack("!II", 8, 3)
 _PASSWORD = b"p"
 _LONGEST = 70_000
+_MOST_USERS = 256
+_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -118,18 +122,25 @@ async def open_as(connection: Connection, first: Opening, user: str | None) -> b
         first: What the client began with.
         user: Whom a certificate is for; None leaves it to the server to ask who it is.
     """
-    authority, key = _rds._ensure_pg_ca()
-    made = ssl.create_default_context(cadata=authority)
-    made.check_hostname = False  # it is an address of this machine, and the certificate is of this cloud's CA
-    if user is not None:
-        certificate, own_key, _public = _x509.sign_leaf_certificate(authority, key, common_name=user)
-        _load(made, certificate + own_key)
+    # A key takes too long to make for the loop of all relays.
+    made = await asyncio.to_thread(_vouching, _rds._ensure_pg_ca(), user, int(time.monotonic() // _DAY))
     connection.to_there.write(_HEAD.pack(_HEAD.size, _TLS_REQUEST))
     if await connection.there.readexactly(1) != b"S":
         return False
     await connection.to_there.start_tls(made)
     connection.to_there.write(first.message)
     return True
+
+
+@lru_cache(_MOST_USERS)
+def _vouching(authority: tuple[str, str], user: str | None, _day: int) -> ssl.SSLContext:
+    """Return the TLS towards servers, with a certificate for a user; another one each day, long before it expires."""
+    made = ssl.create_default_context(cadata=authority[0])
+    made.check_hostname = False  # it is an address of this machine, and the certificate is of this cloud's CA
+    if user is not None:
+        certificate, key, _public = _x509.sign_leaf_certificate(*authority, common_name=user, key_type="ec256")
+        _load(made, certificate + key)
+    return made
 
 
 def _user_of(startup: bytes) -> str:
