@@ -45,7 +45,7 @@ def _watch() -> None:
 def _measure_always() -> None:
     while True:
         for server in servers.engine.all():
-            with contextlib.suppress(sql.SqlError, OSError, ValueError):
+            with contextlib.suppress(sql.SqlError, ValueError):
                 if "MINISTACK_PG_PRIMARY_HOST" in server.container.spec.environment:
                     [lag] = sql.ask(server, _LAG)
                     _lags[server.id] = max(0.0, float(lag))

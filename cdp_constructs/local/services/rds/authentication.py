@@ -38,7 +38,7 @@ def _is_of_iam(server: DockerContainer, user: str) -> bool:
         from pg_roles u, pg_roles r where r.rolname = 'rds_iam' and u.rolname = {sql.literal(user)}"""  # noqa: S608
     try:
         return sql.ask(server, statement) == ["t"]
-    except (sql.SqlError, OSError):
+    except sql.SqlError:
         return False  # the server itself says what is wrong
 
 
