@@ -72,7 +72,7 @@ def of_peer(address: str, port: int) -> Party:
         return INSIDE
     ancestors = list(peers.lineage(process))
     for container in processes.living():
-        if container.process_id in ancestors or container.process_id == _group(process):
+        if container.process_id in ancestors or container.process_id == peers.group_of(process):
             arn = container.spec.labels.get(TASK)
             return of_task(arn) if arn else INSIDE  # a database server that follows another
     function = next((key for pid, key in _functions() if pid in ancestors), None)
@@ -81,13 +81,6 @@ def of_peer(address: str, port: int) -> Party:
     # A health check of a container is started by the server, with the variables of the task.
     arn = task_at(peers.variable(process, "CDP_TASK_ADDRESS"))
     return of_task(arn) if arn else OUTSIDE
-
-
-def _group(process: int) -> int:
-    try:
-        return os.getpgid(process)
-    except OSError:
-        return 0
 
 
 def _functions() -> Iterator[tuple[int, tuple[str, str, str]]]:
