@@ -13,7 +13,7 @@ from cdp_constructs.local.containers import valkey
 from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.ec2 import zones
-from cdp_constructs.local.services.elasticache import users
+from cdp_constructs.local.services.elasticache import subnets, users
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
 
 _elasticache: Any = ministack.module(
@@ -26,9 +26,9 @@ _elasticache: Any = ministack.module(
     "_record_event",
     "_replication_groups",
     "_rg_xml",
-    "_subnet_groups",
     "_xml",
 )
+_responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
 
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 _Record: TypeAlias = dict[str, Any]
@@ -57,8 +57,8 @@ def _names(group: _Record) -> list[str]:
 
 def _place(group: _Record, placed: Collection[str] = ()) -> None:
     """Spread the nodes of each shard over the zones of their subnet group, but for those that have a place."""
-    subnets = (_elasticache._subnet_groups.get(group["CacheSubnetGroupName"]) or {}).get("Subnets", [])
-    offered = zones.of_subnets(each["SubnetIdentifier"] for each in subnets)
+    place = _responses.get_account_id(), _responses.get_region()
+    offered = zones.of_subnets(subnets.of_group(*place, group["CacheSubnetGroupName"]))
     for index, (nodes, _shard) in enumerate(_shards(group)):
         offered = [*offered[1:], *offered[:1]] if index else offered  # primaries are in different zones, too
         members = nodes["NodeGroupMembers"]
