@@ -16,7 +16,7 @@ from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.rds import servers, sql
 
-_rds: Any = ministack.module("services.rds", "_clusters", "_instances")
+_rds: Any = ministack.module("services.rds", "_instances")
 _responses: Any = ministack.module("core.responses", "request_scope")
 
 _Process: TypeAlias = tuple[int, float, str]

@@ -12,23 +12,15 @@ from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import zones
 
-__all__ = ["security_groups", "services"]
+__all__ = ["services"]
 
-_ecs: Any = ministack.module(
-    "services.ecs", "_ACTION_MAP", "_iso", "_reconcile_service_tasks", "_resolve_cluster_name", "_services", "_tasks"
-)
+_ecs: Any = ministack.module("services.ecs", "_iso", "_resolve_cluster_name", "_services", "_tasks")
 _responses: Any = ministack.module("core.responses", "json_response", "request_scope")
 
 _ERROR = 400
 _PLACED_SECONDS = 5.0
 _POLL_SECONDS = 0.002
 _NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-
-
-def security_groups(task: Mapping[str, Any]) -> list[str]:
-    """Return the security groups of a task."""
-    groups: list[str] = task.get("_security_groups") or []
-    return groups
 
 
 def services() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -22,7 +22,6 @@ _rds: Any = ministack.module(
     "_instance_xml",
     "_instances",
     "_p",
-    "_parse_rds_arn",
     "_rds_docker_name",
     "_resolve_instance",
     "_single_instance_response",

@@ -10,9 +10,7 @@ from cdp_constructs.local.services.rds import subnets
 
 __all__ = ["beside", "of_standby"]
 
-_rds: Any = ministack.module(
-    "services.rds", "_ACTION_MAP", "_cluster_member_instances", "_clusters", "_instances", "_p"
-)
+_rds: Any = ministack.module("services.rds", "_cluster_member_instances", "_clusters", "_instances", "_p")
 _responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
 
 
