@@ -23,8 +23,13 @@ _STANDBY = "_standby"
 """The key of an instance that names the container of its standby."""
 _NAME = "standby"
 _POLL_SECONDS = 0.5
-_changing = threading.RLock()
+_locks: dict[str, threading.RLock] = {}
+"""By the ARN of an instance: who gives it a standby, takes one away or lets it take over holds its lock."""
 _logger = logging.getLogger(__name__)
+
+
+def _changing(instance: Mapping[str, Any]) -> threading.RLock:
+    return _locks.setdefault(instance["DBInstanceArn"], threading.RLock())
 
 
 def standby_of(instance: Mapping[str, Any]) -> DockerContainer | None:
@@ -46,7 +51,7 @@ def attend(instance: _Record) -> None:
     wanted = bool(instance.get("MultiAZ")) and not instance.get("DBClusterIdentifier")
     if not wanted and _STANDBY not in instance:
         return
-    with _changing:
+    with _changing(instance):
         primary, standby = sql.server_of(instance), standby_of(instance)
         if primary is None or primary.status != "running":
             return
@@ -75,7 +80,7 @@ def _add(instance: _Record, primary: DockerContainer) -> None:
 
 def dismiss(instance: _Record) -> None:
     """Remove the standby of an instance, if it has one; another one is attended to."""
-    with _changing:
+    with _changing(instance):
         primary, standby = sql.server_of(instance), standby_of(instance)
         if standby is not None:
             if primary is not None and primary.status == "running":
@@ -87,7 +92,7 @@ def dismiss(instance: _Record) -> None:
 
 def fail_over(instance: _Record) -> bool:
     """Let the standby of an instance take over; False when there is none that could."""
-    with _changing:
+    with _changing(instance):
         standby, old = standby_of(instance), sql.server_of(instance)
         if standby is None or standby.status != "running":
             return False
@@ -140,8 +145,10 @@ def _reboot(original: Handler, parameters: Parameters) -> Answer:
 def _delete(original: Handler, parameters: Parameters) -> Answer:
     instance = _rds._resolve_instance(_rds._p(parameters, "DBInstanceIdentifier"))
     answer = original(parameters)
-    if not failed(answer) and instance and (standby := standby_of(instance)):
-        standby.remove()
+    if not failed(answer) and instance:
+        if standby := standby_of(instance):
+            standby.remove()
+        _locks.pop(instance["DBInstanceArn"], None)
     return answer
 
 
