@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from cdp_constructs.local.containers import addresses
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
@@ -33,7 +33,7 @@ _ecs: Any = ministack.module(
     "_tasks",
 )
 _provisioners: Any = ministack.module("services.cloudformation.provisioners", "_pascal_to_camel")
-_responses: Any = ministack.module("core.responses", "get_region", "request_scope")
+_responses: Any = ministack.module("core.responses", "get_region")
 
 _SERVICE, _CLUSTER = "AWS::ECS::Service", "AWS::ECS::Cluster"
 _CONFIGURATION = "serviceConnectConfiguration"
@@ -172,18 +172,18 @@ def _aliases(task: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str, A
                 yield str(alias.get("dnsName") or default).lower(), int(alias["port"]), service, port_name
 
 
-def _scoped(task: str) -> tuple[Any, dict[str, Any] | None]:
-    region, account = task.split(":")[3:5]
-    return _responses.request_scope(account, region), _ecs._tasks.get_scoped(account, region, task)
+def _record(task: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = _ecs._tasks.get_scoped(*arns.place(task), task)
+    return found
 
 
 def resolve(task: str, name: str) -> list[str]:
     """Return the addresses that a name has for a task; none when it is not one of Cloud Map or Service Connect."""
-    scope, record = _scoped(task)
+    record = _record(task)
     name = name.lower().rstrip(".")
     if name == _DATA_PLANE:
         return [_GATEWAY]
-    with scope:
+    with arns.scope(task):
         if record is not None and any(alias == name for alias, *_ in _aliases(record)):
             key = (record["clusterArn"], name)
             return [_virtual.get(key) or _virtual.setdefault(key, addresses.take())]
@@ -197,10 +197,10 @@ def destination(task: str, address: str, port: int) -> tuple[str, int] | None:
         LookupError: the alias has no such port, or no task answers.
     """
     alias = next((name for (_cluster, name), virtual in _virtual.items() if virtual == address), None)
-    scope, record = _scoped(task)
+    record = _record(task)
     if alias is None or record is None:
         return None
-    with scope:
+    with arns.scope(task):
         for name, offered, service, port_name in _aliases(record):
             if (name, offered) == (alias, port):
                 return _next(service, port_name)

@@ -13,7 +13,7 @@ from typing import Any
 
 from cdp_constructs.local.containers import postgres
 from cdp_constructs.local.containers.relay import Connection, Relay
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.sdk import call
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.ec2 import firewall, parties
@@ -170,8 +170,7 @@ async def _admit(proxy: Mapping[str, Any], tls: ssl.SSLContext, connection: Conn
     if proxy["RequireTLS"] and not first.tls:
         await protocol.refuse(connection, "This RDS Proxy requires TLS connections.")
         return False
-    region, account = proxy["DBProxyArn"].split(":")[3:5]
-    with _responses.request_scope(account, region):
+    with arns.scope(proxy["DBProxyArn"]):
         credentials = await asyncio.to_thread(_credentials, proxy, user)
     if credentials is None:
         message = (

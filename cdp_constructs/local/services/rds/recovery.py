@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import lost_zones, ministack
+from cdp_constructs.local.kit import arns, lost_zones, ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
@@ -29,7 +29,6 @@ _rds: Any = ministack.module(
     "_revive_pg_reader",
     "_sync_cluster_endpoints",
 )
-_responses: Any = ministack.module("core.responses", "request_scope")
 
 _POLL_SECONDS = 0.2
 _logger = logging.getLogger(__name__)
@@ -46,8 +45,7 @@ def watch() -> None:
 def _watch() -> None:
     while True:
         for instance in _lost():
-            account, region = instance["DBInstanceArn"].split(":")[4], instance["DBInstanceArn"].split(":")[3]
-            with _responses.request_scope(account, region):
+            with arns.scope(instance["DBInstanceArn"]):
                 try:
                     _recover(instance)
                 except Exception:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.containers.docker import DockerContainer
-from cdp_constructs.local.kit import lost_zones, ministack
+from cdp_constructs.local.kit import arns, lost_zones, ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.rds import endpoints, events, replicas, servers, sql, zones
@@ -16,7 +16,6 @@ from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameter
 __all__ = ["attend", "dismiss", "fail_over", "standby_of", "watch"]
 
 _rds: Any = ministack.module("services.rds", "_instances", "_p", "_resolve_instance", "_single_instance_response")
-_responses: Any = ministack.module("core.responses", "request_scope")
 _Record: TypeAlias = dict[str, Any]
 
 _STANDBY = "_standby"
@@ -162,8 +161,7 @@ def _watch() -> None:
     while True:
         for instance in list(_rds._instances.all_values()):
             if instance.get("DBInstanceStatus") == "available":
-                account, region = instance["DBInstanceArn"].split(":")[4], instance["DBInstanceArn"].split(":")[3]
-                with _responses.request_scope(account, region):
+                with arns.scope(instance["DBInstanceArn"]):
                     try:
                         attend(instance)
                     except (OSError, RuntimeError):
