@@ -16,6 +16,7 @@ from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.ecs import dependencies
+from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.servicediscovery import names
 
 __all__ = ["destination", "resolve"]
@@ -26,9 +27,7 @@ _ecs: Any = ministack.module(
     "_cluster_name_from_arn",
     "_clusters",
     "_resolve_cluster_name",
-    "_resolve_td_key",
     "_services",
-    "_task_defs",
     "_task_ip",
     "_tasks",
 )
@@ -113,12 +112,8 @@ def _running(service: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _definition(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _ecs._task_defs.get(_ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
-
-
 def _is_healthy(task: Mapping[str, Any]) -> bool:
-    return dependencies.is_healthy(task, _definition(task))
+    return dependencies.is_healthy(task, definition_of(task))
 
 
 def _attributes(task: Mapping[str, Any], registry: Mapping[str, Any]) -> dict[str, str]:
@@ -126,7 +121,7 @@ def _attributes(task: Mapping[str, Any], registry: Mapping[str, Any]) -> dict[st
         "AWS_INSTANCE_IPV4": str(_ecs._task_ip(task)),
         "AVAILABILITY_ZONE": task["availabilityZone"],
         "REGION": _responses.get_region(),
-        "ECS_TASK_DEFINITION_FAMILY": str(_definition(task).get("family", "")),
+        "ECS_TASK_DEFINITION_FAMILY": str(definition_of(task).get("family", "")),
     }
     if port := registry.get("containerPort") or registry.get("port"):
         attributes["AWS_INSTANCE_PORT"] = str(port)
@@ -212,7 +207,7 @@ def _next(service: Mapping[str, Any], port_name: str) -> tuple[str, int]:
     if not tasks:
         raise LookupError(f"no healthy task of {service['serviceName']} runs")
     task = tasks[next(_turns[service["serviceArn"]]) % len(tasks)]
-    for container in _definition(task).get("containerDefinitions", []):
+    for container in definition_of(task).get("containerDefinitions", []):
         for mapping in container.get("portMappings") or []:
             if mapping.get("name") == port_name:
                 return str(_ecs._task_ip(task)), int(mapping["containerPort"])

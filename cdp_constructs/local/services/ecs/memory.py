@@ -16,10 +16,11 @@ from cdp_constructs.local.containers.processes import Container
 from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ecs.records import definition_of
 
 __all__ = ["watch"]
 
-_ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_task_defs", "_tasks")
+_ecs: Any = ministack.module("services.ecs", "_tasks")
 
 _REASON = "OutOfMemoryError: Container killed due to memory usage"
 _NAME = "com.amazonaws.ecs.container-name"
@@ -63,7 +64,7 @@ def _look() -> None:
 
 
 def _limit(task: Mapping[str, Any], containers: list[Container]) -> None:
-    definition = _ecs._task_defs.get(_ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
+    definition = definition_of(task)
     limits = {each["name"]: _bytes(each.get("memory")) for each in definition.get("containerDefinitions", [])}
     whole = _bytes(definition.get("memory"))
     used = {each: memory.used(each.process_id, limits.get(each.spec.labels[_NAME]) or whole) for each in containers}

@@ -16,11 +16,12 @@ from typing import Any
 from cdp_constructs.local.containers.docker import volume_folder
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.efs import folders
 
 __all__ = ["Volumes", "in_the_form_of_the_api", "remove"]
 
-_ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_task_defs", "_tasks")
+_ecs: Any = ministack.module("services.ecs", "_tasks")
 
 _VARIABLE, _OWN_VARIABLE = "CDP_TASK_FOLDERS", "CDP_TASK_OWN_FOLDERS"
 
@@ -52,8 +53,7 @@ class Volumes:
     def __init__(self, task: str, definition: Mapping[str, Any], user: int | None) -> None:
         self.user = user
         record = _ecs._tasks.get(task) or {}
-        described = _ecs._task_defs.get(_ecs._resolve_td_key(record.get("taskDefinitionArn", ""))) or {}
-        volumes = {each["name"]: each for each in described.get("volumes") or []}
+        volumes = {each["name"]: each for each in definition_of(record).get("volumes") or []}
         self._folders = {
             mounted["containerPath"].rstrip("/"): self._folder(task, record, volumes[mounted["sourceVolume"]])
             for mounted in definition.get("mountPoints") or []
