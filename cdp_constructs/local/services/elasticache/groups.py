@@ -20,7 +20,6 @@ _elasticache: Any = ministack.module(
     "services.elasticache",
     "_clusters",
     "_decrease_replica_count",
-    "_error",
     "_increase_replica_count",
     "_p",
     "_record_event",
@@ -32,7 +31,7 @@ _responses: Any = ministack.module("core.responses", "get_account_id", "get_regi
 
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 _Record: TypeAlias = dict[str, Any]
-_BAD_REQUEST = 400
+_BAD_REQUEST, _NOT_FOUND = 400, 404
 _MOST_REPLICAS = 5
 
 
@@ -118,10 +117,10 @@ def _set_replicas(name: str, original: Callable[..., _Answer], parameters: Any, 
     count, present = int(_elasticache._p(parameters, "NewReplicaCount") or "0"), int(group["_replicas_per_node_group"])
     if count > _MOST_REPLICAS or (count <= present if more else count >= present):
         message = f"NewReplicaCount is {count}; there are {present}, and {_MOST_REPLICAS} at most"
-        return _elasticache._error("InvalidParameterValue", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+        return users.refused("InvalidParameterValue", message)
     if not count and group["AutomaticFailover"] == "enabled":
         message = "Automatic failover needs a replica in each node group"
-        return _elasticache._error("InvalidReplicationGroupState", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+        return users.refused("InvalidReplicationGroupState", message)
     placed = _names(group)
     if more:
         original(parameters)
@@ -152,15 +151,15 @@ def _test_failover(parameters: Mapping[str, Any]) -> _Answer:
     if group is None:
         name = _elasticache._p(parameters, "ReplicationGroupId")
         message = f"ReplicationGroup {name} not found."
-        return _elasticache._error("ReplicationGroupNotFoundFault", message, 404)  # type: ignore[no-any-return]
+        return users.refused("ReplicationGroupNotFoundFault", message, _NOT_FOUND)
     found = next(((nodes, shard) for nodes, shard in _shards(group) if nodes["NodeGroupId"] == wanted), None)
     if found is None:
         message = f"Node group {wanted} not found."
-        return _elasticache._error("NodeGroupNotFoundFault", message, 404)  # type: ignore[no-any-return]
+        return users.refused("NodeGroupNotFoundFault", message, _NOT_FOUND)
     nodes, shard = found
     if group["AutomaticFailover"] != "enabled" or not shard.has_replica():
         message = "Automatic failover must be enabled, with a replica that runs in the node group, to test it."
-        return _elasticache._error("InvalidReplicationGroupState", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+        return users.refused("InvalidReplicationGroupState", message)
     name, old = group["ReplicationGroupId"], _primary(nodes)
     _elasticache._record_event(name, "replication-group", f"Test Failover API called for node group {wanted}")
     shard.fail_over()

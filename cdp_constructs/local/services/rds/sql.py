@@ -8,7 +8,7 @@ from typing import Any
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.services.rds import servers
 
-__all__ = ["SqlError", "ask", "identifier", "literal", "may_connect", "run", "server_of"]
+__all__ = ["SqlError", "ask", "identifier", "literal", "may_connect", "run", "server_of", "set_password"]
 
 _SECONDS = 30.0
 
@@ -70,6 +70,15 @@ def ask(server: DockerContainer, *statements: str, database: str = "postgres") -
         raise SqlError(f"the database server does not run: {error}") from error  # it was removed
     finally:
         file.unlink(missing_ok=True)
+
+
+def set_password(server: DockerContainer, user: str, password: str) -> None:
+    """Change the password of a user.
+
+    Raises:
+        SqlError: the server does not run, or there is no such user.
+    """
+    ask(server, f"alter role {identifier(user)} with password {literal(password)}")
 
 
 def may_connect(server: DockerContainer, user: str, password: str) -> bool:
