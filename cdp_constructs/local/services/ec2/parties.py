@@ -121,10 +121,7 @@ def admission(target: Callable[[], Party], port: int) -> Callable[[str, int], bo
         source = of_peer(address, client_port)
         if source is OUTSIDE and _opened:
             return True
-        reason = firewall.refusal(source, party, port)
-        if reason:
-            firewall.refuse(source, party, port, reason)
-        return not reason
+        return not firewall.check(source, party, port)
 
     return admits
 

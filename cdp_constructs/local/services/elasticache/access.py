@@ -1,11 +1,11 @@
 """ElastiCache: what TLS of caches is ended with, and whom their security groups protect."""
 
 import ssl
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.tls import ending
 from cdp_constructs.local.services.ec2 import parties
 from cdp_constructs.local.services.ec2.firewall import Party
 from cdp_constructs.local.services.elasticache import subnets
@@ -31,12 +31,7 @@ def tls(address: str) -> ssl.SSLContext:
     certificate, own_key, _public = _x509.sign_leaf_certificate(
         authority, key, common_name=address, san_dns=["localhost"], san_ips=[address]
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the server's user
-        file.write(certificate + own_key)
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context
+    return ending(certificate + own_key)
 
 
 def _subnets(record: Mapping[str, Any], account: str, region: str) -> list[str]:

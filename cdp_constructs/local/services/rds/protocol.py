@@ -6,7 +6,6 @@ https://www.postgresql.org/docs/current/protocol-message-formats.html
 import asyncio
 import ssl
 import struct
-import tempfile
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +13,9 @@ from typing import Any
 
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.containers.relay import Connection
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import ministack, tls
 
-__all__ = ["Opening", "ask_for_password", "context", "of_server", "open_as", "opening", "refuse"]
+__all__ = ["Opening", "ask_for_password", "of_address", "of_server", "open_as", "opening", "refuse"]
 
 _rds: Any = ministack.module("services.rds", "_ensure_pg_ca", "_pg_server_material")
 _x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
@@ -46,22 +45,9 @@ class Opening:
     user: str
 
 
-def _context(certificate: str, key: str) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _load(made, certificate + key)
-    return made
-
-
-def _load(made: ssl.SSLContext, chain: str) -> None:
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the cloud's user
-        file.write(chain)
-        file.flush()
-        made.load_cert_chain(file.name)
-
-
-def context(address: str) -> ssl.SSLContext:
+def of_address(address: str) -> ssl.SSLContext:
     """Return the TLS of an address, with a certificate of this cloud's CA of databases."""
-    return _context(*_rds._pg_server_material([], [address]))
+    return tls.ending("".join(_rds._pg_server_material([], [address])))
 
 
 def of_server(server: DockerContainer) -> ssl.SSLContext:
@@ -71,12 +57,12 @@ def of_server(server: DockerContainer) -> ssl.SSLContext:
     return made
 
 
-async def opening(connection: Connection, tls: ssl.SSLContext, *, plain: bool) -> Opening:
+async def opening(connection: Connection, context: ssl.SSLContext, *, plain: bool) -> Opening:
     """Read what a client begins with, and begin TLS when it asks for it.
 
     Args:
         connection: The connection.
-        tls: What TLS is ended with.
+        context: What TLS is ended with.
         plain: Whether the first message is read without TLS, too.
     """
     reader, writer = connection.reader, connection.writer
@@ -87,7 +73,7 @@ async def opening(connection: Connection, tls: ssl.SSLContext, *, plain: bool) -
     length, code = _HEAD.unpack(first)
     if code == _TLS_REQUEST:
         writer.write(b"S")
-        await writer.start_tls(tls)
+        await writer.start_tls(context)
         message = await _read(reader)
         return Opening(True, message, _user_of(message))
     if not plain or not _HEAD.size <= length <= _LONGEST:
@@ -139,7 +125,7 @@ def _vouching(authority: tuple[str, str], user: str | None, _day: int) -> ssl.SS
     made.check_hostname = False  # it is an address of this machine, and the certificate is of this cloud's CA
     if user is not None:
         certificate, key, _public = _x509.sign_leaf_certificate(*authority, common_name=user, key_type="ec256")
-        _load(made, certificate + key)
+        tls.load(made, certificate + key)
     return made
 
 

@@ -54,7 +54,7 @@ def _listen(endpoint: dict[str, Any]) -> str:
     name = f"proxy endpoint {endpoint['DBProxyEndpointName']}"
     admits = parties.admission(partial(_party, name, endpoint), endpoints.PORT)
     relay = Relay(endpoints.PORT, admits=admits, converse=partial(_converse, arn), named=True)
-    _relays[arn] = relay, protocol.context(relay.address)
+    _relays[arn] = relay, protocol.of_address(relay.address)
     endpoint["Endpoint"] = relay.address
     _lead()
     return relay.address
@@ -158,10 +158,7 @@ def _reaches(proxy: Mapping[str, Any], connection: Connection) -> bool:
     if server is None:
         return False
     source, target = _party(f"proxy {proxy['DBProxyName']}", proxy), endpoints.party_of(server.labels)
-    reason = firewall.refusal(source, target, endpoints.PORT)
-    if reason:
-        firewall.refuse(source, target, endpoints.PORT, reason)
-    return not reason
+    return not firewall.check(source, target, endpoints.PORT)
 
 
 async def _admit(proxy: Mapping[str, Any], tls: ssl.SSLContext, connection: Connection) -> bool:
