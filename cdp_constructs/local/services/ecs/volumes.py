@@ -52,6 +52,7 @@ class Volumes:
 
     def __init__(self, task: str, definition: Mapping[str, Any], user: int | None) -> None:
         self.user = user
+        self._own_folders = _own_folders()
         record = _ecs._tasks.get(task) or {}
         volumes = {each["name"]: each for each in definition_of(record).get("volumes") or []}
         self._folders = {
@@ -81,7 +82,7 @@ class Volumes:
 
     def located(self, text: str) -> str:
         """Return a path in a volume as it is on this machine, and any other text as it is."""
-        if text.startswith(tuple(f"{own}/" for own in _own_folders())):
+        if text.startswith(tuple(f"{own}/" for own in self._own_folders)):
             return text
         for path, folder in self._folders.items():
             if text == path or text.startswith(f"{path}/"):
@@ -93,7 +94,7 @@ class Volumes:
         found = {name: self.located(value) for name, value in variables.items()}
         if not self._folders:
             return found
-        return {**found, _VARIABLE: json.dumps(self._folders), _OWN_VARIABLE: json.dumps(_own_folders())}
+        return {**found, _VARIABLE: json.dumps(self._folders), _OWN_VARIABLE: json.dumps(self._own_folders)}
 
 
 def _of_task(task: str) -> Path:
