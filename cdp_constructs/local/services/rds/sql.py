@@ -19,8 +19,7 @@ class SqlError(RuntimeError):
 
 def server_of(record: Mapping[str, Any]) -> DockerContainer | None:
     """Return the server of an instance, or of the writer of a cluster; None when none was started."""
-    name = record.get("_docker_container_id") or record.get("_shared_container_id")
-    return next((each for each in servers.engine.all() if each.id == name), None)
+    return servers.engine.find(record.get("_docker_container_id") or record.get("_shared_container_id"))
 
 
 def literal(value: str) -> str:

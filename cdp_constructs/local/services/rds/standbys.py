@@ -33,7 +33,7 @@ def _changing(instance: Mapping[str, Any]) -> threading.RLock:
 
 def standby_of(instance: Mapping[str, Any]) -> DockerContainer | None:
     """Return the server of the standby of an instance; None when it has none."""
-    return next((each for each in servers.engine.all() if each.id == instance.get(_STANDBY)), None)
+    return servers.engine.find(instance.get(_STANDBY))
 
 
 def _wait_for(primary: DockerContainer, standby: str) -> None:
