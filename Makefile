@@ -114,9 +114,9 @@ drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversatio
 test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on the embedded cloud (PYTEST_ARGS="tests/upload -n 0" runs a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the embedded cloud (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
-		$(PYTEST_ARGS)
+test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their templates, their handlers, and both on the embedded cloud (PYTEST_ARGS as for test)
+	$(BIN)/python -m pytest tests/behaviour/stacks tests/stacks -m "system and not (browser or clients or conformance)" \
+		-n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
@@ -210,8 +210,10 @@ review: ## what changed in the architecture since a revision: make review BASE=m
 	@test -x $(BIN)/cdp || { echo "make install on a revision that you trust, then make review" >&2; exit 1; }
 	@$(BIN)/cdp review $(or $(BASE),main)
 
+SNAPSHOTS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --snapshot-update $(PYTEST_ARGS)
 snapshots: $(INSTALLED) $(WEB_BUILT) ## write the snapshots and cards that the tests compare with, then read their diff (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --snapshot-update $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests --ignore=tests/behaviour -m "system and not (browser or conformance)" $(SNAPSHOTS)
+	$(BIN)/python -m pytest $(SNAPSHOTS)
 
 # Which properties CloudFormation cannot change in place, for `cdp review`.
 replacements: $(INSTALLED) ## write the rules for replacement from the newest specification of resources
