@@ -55,10 +55,10 @@ internet
   * Api GET /health -> Worker   asks for nothing
 
 at rest
-  queue Failed, under SQS's own key, 14 days, deleted when the stack or it goes
-  queue OrdersQueue, under SQS's own key, 4 days, deleted when the stack or it goes
-  table Table, under DynamoDB's own key, point-in-time recovery, kept when the stack or it goes
-  topic OrdersTopic, under no key, deleted when the stack or it goes
+  queue Failed, under SQS's own key, 14 days, not retained on deletion and replacement
+  queue OrdersQueue, under SQS's own key, 4 days, not retained on deletion and replacement
+  table Table, under DynamoDB's own key, point-in-time recovery, retained on deletion and replacement
+  topic OrdersTopic, under no key, not retained on deletion and replacement
 
 fails to
     OrdersQueue received: after 5 deliveries -> Failed   alarm FailedAlarm

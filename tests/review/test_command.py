@@ -204,7 +204,7 @@ def test_a_card_names_constructs_by_their_paths(assemblies: tuple[Path, Path], r
     status, text = run("card", str(assemblies[0]), "--stack", "Shop")
     assert status == 0
     assert "  Orders/Topic -> Orders/Billing/Queue\n" in text
-    assert "bucket Files, under S3's own key, versions kept, kept when the stack or it goes" in text
+    assert "bucket Files, under S3's own key, versions kept, retained on deletion and replacement" in text
 
 
 @pytest.mark.parametrize(

@@ -55,12 +55,17 @@ def store(resource: Resource, values: Values) -> Store:
 
 def _leaves(resource: Resource) -> str:
     """Say what becomes of it; what is kept without a policy that says so is deleted."""
-    words = {"Delete": "deleted", "Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "kept as a snapshot"}
+    words = {
+        "Delete": "not retained",
+        "Retain": "retained",
+        "RetainExceptOnCreate": "retained",
+        "Snapshot": "retained as a snapshot",
+    }
     deletion = words.get(resource.on_deletion, resource.on_deletion)
     replacement = words.get(resource.on_replacement, resource.on_replacement)
     if deletion == replacement:
-        return f"{deletion} when the stack or it goes"
-    return f"{deletion} when the stack goes, {replacement} when it is replaced"
+        return f"{deletion} on deletion and replacement"
+    return f"{deletion} on deletion, {replacement} on replacement"
 
 
 def _property(path: str, otherwise: str = _NOBODY) -> Callable[[Resource, Values], str]:

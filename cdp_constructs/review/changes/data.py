@@ -111,4 +111,4 @@ def _more(left: str, right: str) -> bool:
 
 
 def _kept(left: str, right: str) -> bool:
-    return left == right or right.startswith("kept when")
+    return left == right or right.startswith("retained on deletion and")
