@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +14,10 @@ from typing import Any
 
 from cdp_constructs.local.containers import hooked
 from cdp_constructs.local.containers.dockerfile import Recipe
+from cdp_constructs.local.containers.names import Name
 
 __all__ = ["DESCRIPTION", "ENVIRONMENT", "ROOT", "Image", "add", "find"]
 
-_NAME = re.compile(
-    r"(?:[\w.-]+\.dkr\.ecr\.[\w-]+\.[\w.]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
-)
 ROOT, ENVIRONMENT, DESCRIPTION = "root", "environment", "image.json"
 """What the folder of an image has: its files, the packages of Python, and what its Dockerfile says."""
 _images: dict[str, tuple[str, "Future[Image]"]] = {}
@@ -148,10 +145,10 @@ def _let_everybody_read(folder: Path) -> None:
 
 def find(name: str) -> Image | None:
     """Return the image that a container definition names, by tag or by digest; None when there is none."""
-    match = _NAME.fullmatch(name)
-    if match is None:
+    wanted = Name.read(name)
+    if wanted is None:
         return None
-    if digest := match["digest"]:
-        return next((image.result() for known, image in _images.values() if known == digest), None)
-    found = _images.get(f"{match['repository']}:{match['tag'] or 'latest'}")
+    if wanted.digest:
+        return next((image.result() for known, image in _images.values() if known == wanted.digest), None)
+    found = _images.get(wanted.local)
     return found[1].result() if found else None

@@ -68,6 +68,11 @@ class Volumes:
             os.chown(folder, self.user, self.user)
         return str(folder)
 
+    @property
+    def mounted(self) -> Mapping[str, str]:
+        """The folder of each path at which one is mounted."""
+        return self._folders.mounted
+
     def located(self, text: str) -> str:
         """Return a path in a volume as it is on this machine, and any other text as it is."""
         return self._folders.located(text)
