@@ -129,9 +129,9 @@ def test_a_function_on_node_finds_the_same_files(cloud: LocalCloud, deployed: di
 
 def test_a_mount_target_lets_in_whom_its_security_group_does(cloud: LocalCloud, deployed: dict[str, str]) -> None:
     ec2 = cloud.client("ec2", region=REGION)
-    pair = {"UserIdGroupPairs": [{"GroupId": deployed["Functions"]}]}
-    rule = {"GroupId": deployed["Mounts"], "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049}]}
-    rule["IpPermissions"][0] |= pair
+    nfs = {"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049}
+    source = {"UserIdGroupPairs": [{"GroupId": deployed["Functions"]}]}
+    rule: dict[str, Any] = {"GroupId": deployed["Mounts"], "IpPermissions": [nfs | source]}
     ec2.revoke_security_group_ingress(**rule)
     try:
         with pytest.raises(ClientError) as refusal:
