@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,26 @@ import airspeed  # type: ignore[import-untyped]  # it ships no types
 from jsonpath_ng.ext import parse  # type: ignore[attr-defined]  # its __init__ exports nothing by name
 
 __all__ = ["Variables", "path_of", "render"]
+
+# Names have hyphens in Velocity, as headers do in `$context.responseOverride.header`.
+_NAME = r"[a-z_][a-z0-9_-]*"
+airspeed.NameOrCall.NAME = re.compile(f"({_NAME})", re.IGNORECASE)
+airspeed.SetDirective.PLACE = re.compile(rf"\s*\$({_NAME}(?:\.{_NAME})*)", re.IGNORECASE)
+# Methods of Java's strings that airspeed does not have, or has otherwise: `matches` compares the whole text.
+airspeed.__additional_methods__[str].update(
+    {
+        "endsWith": lambda text, end: text.endswith(end),
+        "equals": lambda text, other: text == other,
+        "equalsIgnoreCase": lambda text, other: text.lower() == str(other).lower(),
+        "indexOf": lambda text, part: text.find(part),
+        "isEmpty": lambda text: not text,
+        "matches": lambda text, pattern: re.fullmatch(pattern, text) is not None,
+        "substring": lambda text, start, end=None: text[start:end],
+        "toLowerCase": lambda text: text.lower(),
+        "toUpperCase": lambda text: text.upper(),
+        "trim": lambda text: text.strip(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,16 @@ def path_of(text: str, expression: str) -> Any:
     return found if any(mark in expression for mark in ("*", "..", "?", ":")) else found[0]
 
 
+class _Parameters(dict[str, str]):
+    """The parameters of one place; those that are missing are empty."""
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]  # templates compare with ""
+        return super().get(name, default)
+
+
+airspeed.__additional_methods__[_Parameters] = airspeed.__additional_methods__[dict]
+
+
 class _Input:
     """`$input`."""
 
@@ -71,7 +102,8 @@ class _Input:
         given = self._variables
         if name is not None:
             return given.parameter(name)
-        return {"path": dict(given.path), "querystring": dict(given.query), "header": dict(given.headers)}
+        places = {"path": given.path, "querystring": given.query, "header": given.headers}
+        return {name: _Parameters(values) for name, values in places.items()}
 
 
 class _Util:
