@@ -44,7 +44,11 @@ def _topic(place: Place) -> Watch:
 
 def _function(place: Place) -> Watch:
     configuration = place.client("lambda").get_function_configuration(FunctionName=place.physical_id)
-    group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{place.physical_id}"
+    return _log(place, configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{place.physical_id}")
+
+
+def _log(place: Place, name: str = "") -> Watch:
+    group = name or place.physical_id
 
     def look() -> str:
         logs = place.client("logs")
@@ -104,6 +108,7 @@ _WATCHES: dict[str, Callable[[Place], Watch]] = {
     "AWS::DynamoDB::Table": _table,
     "AWS::Kinesis::Stream": _stream,
     "AWS::Lambda::Function": _function,
+    "AWS::Logs::LogGroup": _log,
     "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Topic": _topic,
     "AWS::SQS::Queue": _queue,

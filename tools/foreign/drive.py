@@ -18,6 +18,8 @@ KINDS = {
     "AWS::CloudFront::Distribution": "HTTP",
     "AWS::ElasticLoadBalancingV2::Listener": "HTTP",
     "AWS::Lambda::Function": "function",
+    "AWS::RDS::DBCluster": "database",
+    "AWS::RDS::DBInstance": "database",
     "AWS::SNS::Topic": "topic",
     "AWS::SQS::Queue": "queue",
 }

@@ -2,10 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import httpx
+import psycopg
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -13,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tools.foreign.listed import Entry
-from tools.foreign.places import Place
+from tools.foreign.places import Place, of_type
 
 __all__ = ["Answer", "send"]
 
@@ -152,6 +153,32 @@ def _state_machine(place: Place, entry: Entry) -> Answer:
     return Answer(None, "")
 
 
+def _database(place: Place, entry: Entry) -> Answer:
+    """Run a statement as the master user, whose secret was deployed with the database."""
+    rds = place.client("rds")
+    if place.resource_type.endswith("DBCluster"):
+        [found] = rds.describe_db_clusters(DBClusterIdentifier=place.physical_id)["DBClusters"]
+        host, port = found["Endpoint"], found["Port"]
+    else:
+        [found] = rds.describe_db_instances(DBInstanceIdentifier=place.physical_id)["DBInstances"]
+        host, port = found["Endpoint"]["Address"], found["Endpoint"]["Port"]
+    secret = next(each for each in _secrets(place) if each.get("host", host) == host)
+    login = {"user": secret["username"], "password": secret["password"], "dbname": "postgres"}
+    with (
+        place.cloud.open_databases(),
+        psycopg.connect(host=host, port=port, sslmode="require", connect_timeout=_SECONDS, **login) as connection,
+    ):
+        row = connection.execute(entry.send.encode()).fetchone()
+    return Answer(None, json.dumps(row))
+
+
+def _secrets(place: Place) -> Iterator[dict[str, str]]:
+    for each in of_type(place, "AWS::SecretsManager::Secret"):
+        text = each.client("secretsmanager").get_secret_value(SecretId=each.physical_id)["SecretString"]
+        if text.startswith("{"):
+            yield json.loads(text)
+
+
 _SENDERS: dict[str, Callable[[Place, Entry], Answer]] = {
     "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGatewayV2::Api": _http_or_web_socket_api,
@@ -164,6 +191,8 @@ _SENDERS: dict[str, Callable[[Place, Entry], Answer]] = {
     "AWS::Kinesis::Stream": _stream,
     "AWS::KinesisFirehose::DeliveryStream": _delivery_stream,
     "AWS::Lambda::Function": _function,
+    "AWS::RDS::DBCluster": _database,
+    "AWS::RDS::DBInstance": _database,
     "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Topic": _topic,
     "AWS::SQS::Queue": _queue,
