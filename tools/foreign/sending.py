@@ -154,7 +154,7 @@ def _state_machine(place: Place, entry: Entry) -> Answer:
 
 
 def _database(place: Place, entry: Entry) -> Answer:
-    """Run a statement as the master user, whose secret was deployed with the database."""
+    """Run a statement as the master user, whose secret was deployed with the database, or whose password is known."""
     rds = place.client("rds")
     if place.resource_type.endswith("DBCluster"):
         [found] = rds.describe_db_clusters(DBClusterIdentifier=place.physical_id)["DBClusters"]
@@ -162,7 +162,7 @@ def _database(place: Place, entry: Entry) -> Answer:
     else:
         [found] = rds.describe_db_instances(DBInstanceIdentifier=place.physical_id)["DBInstances"]
         host, port = found["Endpoint"]["Address"], found["Endpoint"]["Port"]
-    secret = next(each for each in _secrets(place) if each.get("host", host) == host)
+    secret = next((each for each in _secrets(place) if each.get("host", host) == host), None) or _password(place)
     login = {"user": secret["username"], "password": secret["password"], "dbname": "postgres"}
     with (
         place.cloud.open_databases(),
@@ -177,6 +177,15 @@ def _secrets(place: Place) -> Iterator[dict[str, str]]:
         text = each.client("secretsmanager").get_secret_value(SecretId=each.physical_id)["SecretString"]
         if text.startswith("{"):
             yield json.loads(text)
+
+
+def _password(place: Place) -> dict[str, str]:
+    for stack in place.deployment.stacks:
+        for item in stack.resources:
+            if item.physical_id == place.physical_id:
+                properties = stack.artifact.template()["Resources"][item.logical_id]["Properties"]
+                return {"username": properties["MasterUsername"], "password": properties["MasterUserPassword"]}
+    raise KeyError(place.physical_id)
 
 
 _SENDERS: dict[str, Callable[[Place, Entry], Answer]] = {
