@@ -7,7 +7,7 @@ from typing import Any
 from cdp_constructs.local import Deployment, LocalCloud
 from tools.foreign.arrivals import arrived, watch
 from tools.foreign.listed import Entry
-from tools.foreign.places import find
+from tools.foreign.places import Place, find
 from tools.foreign.sending import Answer, send
 
 __all__ = ["KINDS", "drive"]
@@ -47,22 +47,23 @@ def _unexpected(entry: Entry, answer: Answer) -> str | None:
     return None if as_expected else f"answered {answer.text[:_SHOWN]!r} instead of {entry.answer!r}"
 
 
-def _try(cloud: LocalCloud, deployment: Deployment, entry: Entry) -> Mapping[str, Any]:
-    place = find(cloud, deployment, entry.to)
+def _try(cloud: LocalCloud, deployment: Deployment, entry: Entry, place: Place) -> str | None:
     watches = {name: watch(find(cloud, deployment, name)) for name in entry.arrives}
     reason = _unexpected(entry, send(place, entry))
     for name, look in watches.items():
         if reason is None and (seen := arrived(look, entry.arrives[name], _SECONDS)) is not None:
             reason = f"{entry.arrives[name]!r} did not arrive at {name}, where there is {seen[-_SHOWN:]!r}"
-    return {"to": entry.to, "kind": KINDS.get(place.resource_type, "event"), "reason": reason}
+    return reason
 
 
 def drive(cloud: LocalCloud, deployment: Deployment, entries: Sequence[Entry]) -> list[Mapping[str, Any]]:
     """Try entries one after the other, and return `to`, `kind` and `reason` of each; no reason when it answered."""
     results: list[Mapping[str, Any]] = []
     for entry in entries:
+        place = find(cloud, deployment, entry.to)
         try:
-            results.append(_try(cloud, deployment, entry))
+            reason = _try(cloud, deployment, entry, place)
         except Exception as error:  # noqa: BLE001  # what is looked for, too
-            results.append({"to": entry.to, "kind": "event", "reason": f"{type(error).__name__}: {error}"})
+            reason = f"{type(error).__name__}: {error}"
+        results.append({"to": entry.to, "kind": KINDS.get(place.resource_type, "event"), "reason": reason})
     return results
