@@ -103,9 +103,8 @@ def answers(results: Mapping[str, Mapping[str, Any]]) -> str:
     for kind in (*dict.fromkeys(KINDS.values()), "event"):
         of_kind = [entry for entry in every if entry["kind"] == kind]
         answered = sum(entry["reason"] is None for entry in of_kind)
-        rows.append(
-            f"| {'events, records, objects, items' if kind == 'event' else kind} | {len(of_kind)} | {answered} |"
-        )
+        name = "events, records, objects, items" if kind == "event" else kind
+        rows += [f"| {name} | {len(of_kind)} | {answered} |"] if of_kind else []
     said = (
         f"{len(tried)} of them have entries that are listed with the expected answer (`tools/foreign/entries`): "
         f"those of {good} answer as expected."

@@ -25,7 +25,7 @@ def _read(properties: Properties) -> None:
     place = properties.get("BodyS3Location")
     if not place:
         return
-    import yaml  # JSON is YAML; the client part of the package has no parser of it
+    import yaml  # type: ignore[import-untyped]  # JSON is YAML; the client part of the package has no parser of it
 
     content = _lambda._fetch_code_from_s3(place["Bucket"], place["Key"], version_id=place.get("Version"))
     if content is None:

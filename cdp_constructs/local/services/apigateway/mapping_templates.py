@@ -5,36 +5,14 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-import airspeed  # type: ignore[import-untyped]  # it ships no types
-from jsonpath_ng.ext import parse  # type: ignore[attr-defined]  # its __init__ exports nothing by name
+from cdp_constructs.local.kit import expressions
 
 __all__ = ["Variables", "path_of", "render"]
-
-# Names have hyphens in Velocity, as headers do in `$context.responseOverride.header`.
-_NAME = r"[a-z_][a-z0-9_-]*"
-airspeed.NameOrCall.NAME = re.compile(f"({_NAME})", re.IGNORECASE)
-airspeed.SetDirective.PLACE = re.compile(rf"\s*\$({_NAME}(?:\.{_NAME})*)", re.IGNORECASE)
-# Methods of Java's strings that airspeed does not have, or has otherwise: `matches` compares the whole text.
-airspeed.__additional_methods__[str].update(
-    {
-        "endsWith": lambda text, end: text.endswith(end),
-        "equals": lambda text, other: text == other,
-        "equalsIgnoreCase": lambda text, other: text.lower() == str(other).lower(),
-        "indexOf": lambda text, part: text.find(part),
-        "isEmpty": lambda text: not text,
-        "matches": lambda text, pattern: re.fullmatch(pattern, text) is not None,
-        "substring": lambda text, start, end=None: text[start:end],
-        "toLowerCase": lambda text: text.lower(),
-        "toUpperCase": lambda text: text.upper(),
-        "trim": lambda text: text.strip(),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -67,7 +45,7 @@ def path_of(text: str, expression: str) -> Any:
         document = json.loads(text)
     except ValueError:
         return None
-    found = [match.value for match in parse(expression).find(document)] if expression != "$" else [document]
+    found = expressions.json_path(expression, document) if expression != "$" else [document]
     if not found:
         return None
     return found if any(mark in expression for mark in ("*", "..", "?", ":")) else found[0]
@@ -79,8 +57,8 @@ class _Parameters(dict[str, str]):
     def get(self, name: str, default: str = "") -> str:  # type: ignore[override]  # templates compare with ""
         return super().get(name, default)
 
-
-airspeed.__additional_methods__[_Parameters] = airspeed.__additional_methods__[dict]
+    def keySet(self) -> list[str]:  # noqa: N802  # as in Java
+        return list(self)
 
 
 class _Input:
@@ -155,4 +133,4 @@ def render(template: str, text: str, variables: Variables) -> str:
         "context": variables.context,
         "stageVariables": dict(variables.stage),
     }
-    return str(airspeed.Template(template).merge(names))
+    return expressions.render(template, names)

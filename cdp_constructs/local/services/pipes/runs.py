@@ -113,7 +113,8 @@ def _process(pipe: Mapping[str, Any], batch: sources.Batch) -> bool:
     if batch.ordered and progress.not_before > time.monotonic():
         return False
     every = range(len(batch.events))
-    meant = [place for place in every if _passes(pipe, batch.events[place])]
+    patterns = _patterns(pipe)
+    meant = [place for place in every if _passes(patterns, batch.events[place])]
     try:
         failed = _deliver(pipe, batch, meant)
     except Exception as error:  # noqa: BLE001  # whatever the target answers, the batch is retried
@@ -142,12 +143,14 @@ def _deliver(pipe: Mapping[str, Any], batch: sources.Batch, places: Sequence[int
     return {place for place in places if batch.identities[place] in reported}
 
 
-def _passes(pipe: Mapping[str, Any], event: Any) -> bool:
+def _patterns(pipe: Mapping[str, Any]) -> list[str]:
     filters = ((pipe.get("SourceParameters") or {}).get("FilterCriteria") or {}).get("Filters") or []
-    patterns = [
-        each["Pattern"] if isinstance(each["Pattern"], str) else json.dumps(each["Pattern"]) for each in filters
-    ]
-    return not patterns or any(_matches(opened(event), pattern) for pattern in patterns)
+    return [each["Pattern"] if isinstance(each["Pattern"], str) else json.dumps(each["Pattern"]) for each in filters]
+
+
+def _passes(patterns: Sequence[str], event: Any) -> bool:
+    seen = opened(event) if patterns else event
+    return not patterns or any(_matches(seen, pattern) for pattern in patterns)
 
 
 def _matches(event: Any, pattern: str) -> bool:
@@ -173,7 +176,7 @@ def _fail(pipe: Mapping[str, Any], batch: sources.Batch, progress: _Progress, fi
 
 def _give_up(pipe: Mapping[str, Any], arn: str, batch: sources.Batch, places: Sequence[int]) -> None:
     """Send where the records are in the stream; the records themselves are not in the message."""
-    _, _, service, region, account, name = arn.split(":", 5)
+    service, region = arn.split(":")[2:4]
     first, last = places[0], places[-1]
     info = {
         "shardId": batch.shard,
@@ -192,6 +195,6 @@ def _give_up(pipe: Mapping[str, Any], arn: str, batch: sources.Batch, places: Se
     }
     client = sessions.client(service, pipe["RoleArn"], sources.session_of(pipe), region)
     if service == "sqs":
-        client.send_message(QueueUrl=f"{client.meta.endpoint_url}/{account}/{name}", MessageBody=json.dumps(message))
+        client.send_message(QueueUrl=sessions.queue_url(arn), MessageBody=json.dumps(message))
     else:
         client.publish(TopicArn=arn, Message=json.dumps(message))
