@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -141,8 +142,9 @@ def main() -> None:
     results: dict[str, Mapping[str, Any]] = {}
     with ThreadPoolExecutor(given.at_once) as pool:
         options = ["--assertions"] if given.assertions else []
+        attempt = partial(_try, options=options)
         started = time.monotonic()
-        for name, result in zip(names, pool.map(lambda *of: _try(*of, options), chosen, names), strict=True):
+        for name, result in zip(names, pool.map(attempt, chosen, names), strict=True):
             results[name] = result
             _tell(time.monotonic() - started, name, result)
     outcomes = ASSERTIONS if given.assertions else OUTCOMES

@@ -10,6 +10,7 @@ import psycopg
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from psycopg.conninfo import make_conninfo
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -163,10 +164,10 @@ def _database(place: Place, entry: Entry) -> Answer:
         [found] = rds.describe_db_instances(DBInstanceIdentifier=place.physical_id)["DBInstances"]
         host, port = found["Endpoint"]["Address"], found["Endpoint"]["Port"]
     secret = next((each for each in _secrets(place) if each.get("host", host) == host), None) or _password(place)
-    login = {"user": secret["username"], "password": secret["password"], "dbname": "postgres"}
+    login = make_conninfo(user=secret["username"], password=secret["password"], dbname="postgres")
     with (
         place.cloud.open_databases(),
-        psycopg.connect(host=host, port=port, sslmode="require", connect_timeout=_SECONDS, **login) as connection,
+        psycopg.connect(login, host=host, port=port, sslmode="require", connect_timeout=_SECONDS) as connection,
     ):
         row = connection.execute(entry.send.encode()).fetchone()
     return Answer(None, json.dumps(row))
