@@ -172,9 +172,9 @@ test-options: $(INSTALLED) ## each option of each construct gets every wrong val
 test-files: $(INSTALLED) chromium ## files of public projects through the upload check and the thumbnails: make test-files CORPORA=/path/to/clones
 	$(BIN)/python -m tools.public_files "$(CORPORA)" --chromium $(CHROMIUM) $(if $(WRITE),--write)
 
-foreign: $(INSTALLED) ## cloud assemblies of a local clone on the embedded cloud: make foreign CLONE=/path COUNT=100 (WRITE=name for the page)
+foreign: $(INSTALLED) ## cloud assemblies of a local clone, and their listed entries: make foreign CLONE=/path COUNT=100 (LISTED=1 only those, WRITE=name for the page)
 	$(BIN)/cdp local install-node-sdk
-	$(BIN)/python -m tools.foreign "$(CLONE)" --count $(or $(COUNT),100) $(if $(WRITE),--write "$(WRITE)") $(FOREIGN_ARGS)
+	$(BIN)/python -m tools.foreign "$(CLONE)" --count $(or $(COUNT),100) $(if $(LISTED),--listed) $(if $(WRITE),--write "$(WRITE)") $(FOREIGN_ARGS)
 
 conformance: $(INSTALLED) ## the assertions of the CDK's integration tests on the embedded cloud: make conformance CLONE=/path COUNT=100
 	$(BIN)/cdp local install-node-sdk

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
-from tools.foreign.__main__ import OUTCOMES, _spread, assemblies, table
+from tools.foreign.__main__ import OUTCOMES, _spread, answers, assemblies, table
+from tools.foreign.listed import Entry, listed
 
 ASSERTION = template({"Assertion": {"Type": "Custom::DeployAssert@AssertEquals", "Properties": {}}})
 
@@ -54,3 +55,31 @@ def test_the_table_has_every_outcome() -> None:
     assert "| deployed | 2 |" in rows
     assert "| hung | 1 |" in rows
     assert "| crashed | 0 |" in rows
+
+
+def test_the_table_of_entries_counts_by_kind_and_by_assembly() -> None:
+    good, bad = {"to": "A", "kind": "queue", "reason": None}, {"to": "B", "kind": "HTTP", "reason": "status 500"}
+    results = {
+        "a": {"outcome": "deployed", "entries": [good, bad]},
+        "b": {"outcome": "deployed", "entries": [good]},
+        "c": {"outcome": "deployed", "entries": []},
+        "d": {"outcome": "refused"},
+    }
+    said = answers(results).splitlines()
+    assert said[0].startswith("2 of them have entries")
+    assert said[0].endswith("those of 1 answer as expected.")
+    assert "| queue | 2 | 2 |" in said
+    assert "| HTTP | 1 | 0 |" in said
+
+
+def test_an_entry_that_expects_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="'Queue' expects nothing"):
+        Entry(to="Queue", send="a message")
+
+
+def test_what_is_listed_can_be_read_and_has_each_kind_of_entry() -> None:
+    entries = [entry for each in listed().values() for entry in each]
+    assert len(listed()) > 90
+    assert any(entry.status for entry in entries)
+    assert any(entry.arrives for entry in entries)
+    assert any(entry.answer for entry in entries)

@@ -1,8 +1,9 @@
 """Tries the cloud assemblies of a local clone on the embedded cloud, and writes how many deploy.
 
-`python -m tools.foreign CLONE --count 100`, with `--assertions` for the integration tests of the CDK that assert on
-what they deploy, with `--write` into docs/local-cloud.md, with `--results FILE` as JSON. Each assembly gets a process
-and an embedded cloud of its own.
+`python -m tools.foreign CLONE --count 100`, with `--listed` for those whose entries are listed in `entries`, with
+`--assertions` for the integration tests of the CDK that assert on what they deploy, with `--write` into
+docs/local-cloud.md, with `--results FILE` as JSON. Each assembly gets a process and an embedded cloud of its own, and
+listed entries are tried as soon as it is deployed.
 """
 
 import argparse
@@ -14,15 +15,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from cdp_constructs import __version__
 from cdp_constructs.assembly import AssemblyError, read_assembly
 from tools.foreign.attempt import is_assertion
+from tools.foreign.drive import KINDS
+from tools.foreign.listed import listed
 from tools.pages import with_part
 
-__all__ = ["assemblies", "main", "table"]
+__all__ = ["answers", "assemblies", "main", "table"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "local-cloud.md"
 BEGIN = "<!-- foreign applications: begin, written by `make foreign` -->"
@@ -66,20 +71,20 @@ def _spread(folders: Sequence[Path], count: int) -> list[Path]:
     return [folders[index * len(folders) // count] for index in range(count)]
 
 
-def _try(folder: Path, options: Sequence[str]) -> Mapping[str, str]:
-    command = [sys.executable, "-m", "tools.foreign.attempt", str(folder), *options]
+def _try(folder: Path, name: str, options: Sequence[str]) -> Mapping[str, Any]:
+    command = [sys.executable, "-m", "tools.foreign.attempt", str(folder), "--name", name, *options]
     try:
         ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_SECONDS)  # noqa: S603
     except subprocess.TimeoutExpired:
         return {"outcome": "hung", "reason": f"no end within {_SECONDS} s"}
     try:
-        result: Mapping[str, str] = json.loads(ended.stdout.splitlines()[-1])
+        result: Mapping[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         return {"outcome": "crashed", "reason": ended.stderr[-1500:]}
     return result
 
 
-def table(results: Mapping[str, Mapping[str, str]], outcomes: Sequence[str], clone: str) -> str:
+def table(results: Mapping[str, Mapping[str, Any]], outcomes: Sequence[str], clone: str) -> str:
     """Return the numbers as a table in Markdown, with the date and the versions they hold for."""
     counted = Counter(result["outcome"] for result in results.values())
     rows = [f"| {outcome} | {counted[outcome]} |" for outcome in outcomes]
@@ -90,6 +95,33 @@ def table(results: Mapping[str, Mapping[str, str]], outcomes: Sequence[str], clo
     return "\n".join([said, "", "| outcome | assemblies |", "|---|---|", *rows])
 
 
+def answers(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return how many listed entries answered as expected as a table in Markdown, by kind."""
+    tried = {name: result["entries"] for name, result in results.items() if result.get("entries")}
+    every = [entry for entries in tried.values() for entry in entries]
+    good = sum(all(entry["reason"] is None for entry in entries) for entries in tried.values())
+    rows = []
+    for kind in (*dict.fromkeys(KINDS.values()), "event"):
+        of_kind = [entry for entry in every if entry["kind"] == kind]
+        answered = sum(entry["reason"] is None for entry in of_kind)
+        name = "events, records, objects, items" if kind == "event" else kind
+        rows += [f"| {name} | {len(of_kind)} | {answered} |"] if of_kind else []
+    said = (
+        f"{len(tried)} of them have entries that are listed with the expected answer (`tools/foreign/entries`): "
+        f"those of {good} answer as expected."
+    )
+    return "\n".join([said, "", "| entries | tried | as expected |", "|---|---|---|", *rows])
+
+
+def _tell(seconds: float, name: str, result: Mapping[str, Any]) -> None:
+    _say(f"{seconds:6.0f} s  {result['outcome']:22} {name}")
+    if result["outcome"] not in {"deployed", "deployed with records", "passed"}:
+        _say("          " + result["reason"].replace("\n", "\n          ")[:800])
+    for entry in result.get("entries", ()):
+        if entry["reason"] is not None:
+            _say(f"          {entry['to']}: {entry['reason']}")
+
+
 def main() -> None:
     """Try the assemblies that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -97,28 +129,33 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--assertions", action="store_true")
+    parser.add_argument("--listed", action="store_true")
     parser.add_argument("--write", metavar="NAME", help="how the page names the clone")
     parser.add_argument("--results", type=Path)
     given = parser.parse_args()
     found = assemblies(given.clone, assertions=given.assertions)
+    if given.listed:
+        found = [folder for folder in found if str(folder.relative_to(given.clone)) in listed()]
     chosen = _spread(found, given.count)
     _say(f"{len(chosen)} of {len(found)} assemblies")
-    results: dict[str, Mapping[str, str]] = {}
+    names = [str(folder.relative_to(given.clone)) for folder in chosen]
+    results: dict[str, Mapping[str, Any]] = {}
     with ThreadPoolExecutor(given.at_once) as pool:
         options = ["--assertions"] if given.assertions else []
+        attempt = partial(_try, options=options)
         started = time.monotonic()
-        for folder, result in zip(chosen, pool.map(lambda each: _try(each, options), chosen), strict=True):
-            name = str(folder.relative_to(given.clone))
+        for name, result in zip(names, pool.map(attempt, chosen, names), strict=True):
             results[name] = result
-            _say(f"{time.monotonic() - started:6.0f} s  {result['outcome']:22} {name}")
-            if result["outcome"] not in {"deployed", "deployed with records", "passed"}:
-                _say("          " + result["reason"].replace("\n", "\n          ")[:800])
+            _tell(time.monotonic() - started, name, result)
     outcomes = ASSERTIONS if given.assertions else OUTCOMES
-    _say(table(results, outcomes, given.write or given.clone.name))
+    said = table(results, outcomes, given.write or given.clone.name)
+    if any(result.get("entries") for result in results.values()):
+        said += f"\n\n{answers(results)}"
+    _say(said)
     if given.results:
         given.results.write_text(json.dumps(results, indent=1))
     if given.write:
-        PAGE.write_text(with_part(PAGE.read_text(), BEGIN, table(results, outcomes, given.write), END))
+        PAGE.write_text(with_part(PAGE.read_text(), BEGIN, said, END))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Deploys one cloud assembly to an embedded cloud of its own, and prints what came of it as JSON.
 
-`python -m tools.foreign.attempt FOLDER`, or with `--assertions` for the stacks, too, by which an integration test of
-the CDK asserts on what it deploys.
+`python -m tools.foreign.attempt FOLDER`, with `--name` for the name by which its entries are listed, or with
+`--assertions` for the stacks, too, by which an integration test of the CDK asserts on what it deploys.
 """
 
+import argparse
 import json
 import sys
 import traceback
@@ -14,6 +15,8 @@ from typing import Any
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly
 from cdp_constructs.local import Deployment, DeploymentError, LocalCloud, LocalCloudError
 from cdp_constructs.local.coverage.labels import Support
+from tools.foreign.drive import drive
+from tools.foreign.listed import entries_of
 
 __all__ = ["is_assertion", "main"]
 
@@ -41,21 +44,28 @@ def _result(deployment: Deployment, *, assertions: bool) -> Mapping[str, Any]:
     return {"outcome": "failed" if failed else "passed", "reason": json.dumps(failed) if failed else ""}
 
 
-def _attempt(folder: Path, *, assertions: bool) -> Mapping[str, Any]:
+def _attempt(folder: Path, name: str, *, assertions: bool) -> Mapping[str, Any]:
     stacks = [stack.path for stack in read_assembly(folder) if assertions or not is_assertion(stack)]
     with LocalCloud.start(timeout=120) as cloud:
         try:
-            return _result(cloud.deploy(folder, stacks=stacks), assertions=assertions)
+            deployment = cloud.deploy(folder, stacks=stacks)
         except DeploymentError as error:
             rolled_back = any(word in str(error).splitlines()[0] for word in _ROLLED_BACK)
             return {"outcome": "rolled back" if rolled_back else "refused", "reason": str(error)}
+        result = _result(deployment, assertions=assertions)
+        return result if assertions else {**result, "entries": drive(cloud, deployment, entries_of(name))}
 
 
 def main() -> None:
     """Print the outcome of the assembly that the command line names."""
-    folder, *options = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--name", default="")
+    parser.add_argument("--assertions", action="store_true")
+    given = parser.parse_args()
+    result: Mapping[str, Any]
     try:
-        result = _attempt(Path(folder), assertions="--assertions" in options)
+        result = _attempt(given.folder, given.name, assertions=given.assertions)
     except (AssemblyError, LocalCloudError) as error:
         result = {"outcome": "refused", "reason": str(error)}
     except Exception:  # noqa: BLE001  # what is looked for

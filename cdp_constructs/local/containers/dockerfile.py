@@ -20,6 +20,9 @@ _VARIABLE = re.compile(r"\\\$|\$(?:(\w+)|\{(\w+)(?:(:[-+])([^}]*))?\})")
 _BASE = re.compile(
     r"(?:docker\.io/|public\.ecr\.aws/docker/)?(?:library/)?(python|node)(?::([\w.-]+))?(?:@sha256:\w+)?"
 )
+_OF_FUNCTIONS = re.compile(r"public\.ecr\.aws/lambda/(python|node)(?:js)?(?::([\w.-]+))?(?:@sha256:\w+)?")
+"""Base images of functions: their own entrypoint takes the name of a handler and nothing else."""
+_ARCHIVE = re.compile(r"https?://|git@|.*\.(?:tar|tgz|tar\.\w+|git)$")
 _JOINED = re.compile(r"\s*(?:&&|;)\s*")
 _INSTALLERS = {
     ("pip", "install"): "pip",
@@ -130,6 +133,15 @@ class _Reader:
         self.recipe = Recipe()
         self._given = arguments
         self._arguments: dict[str, str] = {}
+        self._of_functions = 0
+
+    def end(self) -> None:
+        """Refuse what only the end of the Dockerfile shows."""
+        if self._of_functions and not self.recipe.entrypoint:
+            raise ValueError(
+                f"line {self._of_functions}: a container of this base image runs a function and ends at once with any "
+                "other command; give it an ENTRYPOINT"
+            )
 
     def _value(self, text: str) -> str:
         known = {**self._arguments, **self.recipe.environment}
@@ -155,14 +167,15 @@ class _Reader:
             raise ValueError(f"{line.instruction} stands before FROM")
         action(line.number, line.value)
 
-    def _from(self, _number: int, value: str) -> None:
+    def _from(self, number: int, value: str) -> None:
         if self.recipe.base:
             raise ValueError("a second FROM: images of several stages are not made here")
         words = [word for word in self._value(value).split() if not word.startswith("--platform=")]
-        match = _BASE.fullmatch(words[0]) if words else None
+        match = (_BASE.fullmatch(words[0]) or _OF_FUNCTIONS.fullmatch(words[0])) if words else None
         if match is None or (len(words) > 1 and words[1].upper() != "AS"):
             raise ValueError("the base image is neither python:… nor node:…")
         self.recipe.base, self.recipe.version = match[1], match[2] or "latest"
+        self._of_functions = number if match.re is _OF_FUNCTIONS else 0
 
     def _arg(self, _number: int, value: str) -> None:
         name, _, default = value.partition("=")
@@ -188,6 +201,11 @@ class _Reader:
         if len(words) < 2:  # noqa: PLR2004  # a source and a destination
             raise ValueError("COPY has no destination")
         self._step(number, "copy", words)
+
+    def _add(self, number: int, value: str) -> None:
+        if other := next((word for word in _words(self._value(value), "words")[:-1] if _ARCHIVE.match(word)), None):
+            raise ValueError(f"ADD of {other}: archives and addresses are not taken, only files and folders")
+        self._copy(number, value)
 
     def _run(self, number: int, value: str) -> None:
         value = re.sub(r"^(--mount=\S+\s+)+", "", self._value(value))
@@ -251,7 +269,10 @@ def read(file: Path, arguments: Mapping[str, str] | None = None) -> Recipe:
             raise DockerfileError(
                 f"{file.name}, line {line.number}: `{line.instruction} {line.value}`: {error}; {_WAY_OUT}"
             ) from error
-    recipe = reader.recipe
-    if not recipe.base:
+    if not reader.recipe.base:
         raise DockerfileError(f"{file.name} has no FROM; {_WAY_OUT}")
-    return recipe
+    try:
+        reader.end()
+    except ValueError as error:
+        raise DockerfileError(f"{file.name}, {error}; {_WAY_OUT}") from error
+    return reader.recipe

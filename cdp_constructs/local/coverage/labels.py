@@ -145,7 +145,6 @@ _CONTROL_PLANE_ONLY = {
 }
 
 _RECORD_ONLY = {
-    "request bodies and parameters are not checked": "ApiGateway::RequestValidator",
     "no metric is made from the log": "Logs::MetricFilter",
     "stored for reading back; it is drawn in the AWS console only": "CloudWatch::Dashboard",
     "it has the address of an endpoint, but no database is there": "Redshift::Cluster",

@@ -3,13 +3,28 @@
 Parsing takes hundreds of times as long as evaluating, and the import of the libraries delays the start of the server.
 """
 
+import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 __all__ = ["json_path", "render"]
 
 _MOST_KEPT = 512
+_NAME = r"[a-z_][a-z0-9_-]*"
+_OF_TEXTS = {
+    "endsWith": lambda text, end: text.endswith(end),
+    "equals": lambda text, other: text == other,
+    "equalsIgnoreCase": lambda text, other: text.lower() == str(other).lower(),
+    "indexOf": lambda text, part: text.find(part),
+    "isEmpty": lambda text: not text,
+    "matches": lambda text, pattern: re.fullmatch(pattern, text) is not None,
+    "substring": lambda text, start, end=None: text[start:end],
+    "toLowerCase": lambda text: text.lower(),
+    "toUpperCase": lambda text: text.upper(),
+    "trim": lambda text: text.strip(),
+}
+"""Methods of Java's strings that airspeed does not have, or has otherwise: `matches` compares the whole text."""
 
 
 @lru_cache(_MOST_KEPT)
@@ -28,11 +43,20 @@ def json_path(expression: str, document: Any) -> list[Any]:
     return [match.value for match in _path(expression).find(document)]
 
 
-@lru_cache(_MOST_KEPT)
-def _template(text: str) -> Any:
+@cache
+def _velocity() -> Any:
     import airspeed  # type: ignore[import-untyped]  # it ships no types
 
-    template = airspeed.Template(text)
+    # Names have hyphens in Velocity, as headers do in `$context.responseOverride.header`.
+    airspeed.NameOrCall.NAME = re.compile(f"({_NAME})", re.IGNORECASE)
+    airspeed.SetDirective.PLACE = re.compile(rf"\s*\$({_NAME}(?:\.{_NAME})*)", re.IGNORECASE)
+    airspeed.__additional_methods__[str].update(_OF_TEXTS)
+    return airspeed
+
+
+@lru_cache(_MOST_KEPT)
+def _template(text: str) -> Any:
+    template = _velocity().Template(text)
     template.ensure_compiled()  # evaluating changes nothing of it: variables and macros are kept in the namespace
     return template
 

@@ -87,7 +87,12 @@ def test_an_entry_point_clears_the_command_before_it(file: Path) -> None:
         ("FROM python:3\n\nRUN pip install a; rm -rf /\n", "line 3: .* RUN rm -rf / is neither"),
         ("FROM python:3\nFROM node:22\n", "line 2: .* images of several stages"),
         ("FROM python:3\nCOPY --from=build /a /b\n", "line 2: .* --from=build of COPY is not known"),
-        ("FROM python:3\nADD https://example.com/a /\n", "line 2: .* ADD is not known here"),
+        (
+            "FROM python:3\nADD https://example.com/a /\n",
+            "line 2: .* ADD of https://example.com/a: archives and addresses",
+        ),
+        ("FROM python:3\nADD site.tar.gz /\n", "line 2: .* ADD of site.tar.gz: archives and addresses"),
+        ("FROM public.ecr.aws/lambda/python:3.13\nCMD python3 a.py\n", "line 1: a container of this base image runs a"),
         ("FROM python:3\nENV A=1 B\n", "line 2: .* 'B' has no `=`"),
         ("FROM python:3\nENV A='1\n", "line 2: .* No closing quotation"),
         ("FROM python:3\nEXPOSE web\n", "line 2: .* invalid literal"),

@@ -23,6 +23,8 @@ from cdp_constructs.local.services.apigateway.mapping_templates import Variables
 from cdp_constructs.local.services.iam import evaluation, sessions
 from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke_async
 
+__all__ = ["refusal", "respond", "respond_with"]
+
 _apigateway: Any = ministack.module(
     "services.apigateway_v1",
     "_call_lambda_raw",
@@ -87,17 +89,19 @@ async def _invoke(
     )
     request = Request(integration, variables, body or b"", owner_account_id or "", owner_region or "")
     try:
-        return await _answer(request)
+        return await respond(request)
     except Exception:
         _logger.exception("the integration of %s %s failed", method, request_path)
-        return _refusal()
+        return refusal()
 
 
-def _refusal(status: int = 500) -> tuple[int, dict[str, str], bytes]:
+def refusal(status: int = 500) -> tuple[int, dict[str, str], bytes]:
+    """Return what a client gets of an integration that failed."""
     return status, {"Content-Type": _JSON}, b'{"message": "Internal server error"}'
 
 
-async def _answer(request: Request) -> Any:
+async def respond(request: Request) -> Any:
+    """Make the call that an integration stands for, and return its status, headers and body as the client gets them."""
     integration = request.integration
     given = next((value for name, value in request.variables.headers.items() if name.lower() == "content-type"), _JSON)
     templates = {_media(name): text for name, text in (integration.get("requestTemplates") or {}).items()}
@@ -110,7 +114,7 @@ async def _answer(request: Request) -> Any:
     if role.endswith("user/*"):
         role = ""
     if role and not sessions.trusts(role, "apigateway.amazonaws.com"):
-        return _refusal()
+        return refusal()
     function = _apigateway._extract_lambda_ref_from_integration_uri(uri)
     if function and "functions/" in uri:
         return await _call_function(request, function, body, role)
@@ -130,7 +134,7 @@ async def _answer(request: Request) -> Any:
         role=role,
     )
     answer = await _concurrency.run_reentrant(service_calls.perform, call)
-    return _mapped(request, answer, str(answer.status))
+    return respond_with(request, answer, str(answer.status))
 
 
 def _media(name: str) -> str:
@@ -142,7 +146,7 @@ async def _call_function(request: Request, function: str, body: bytes, role: str
     if role:
         with _responses.request_scope(request.account, request.region):
             if not evaluation.role_allows(role, "apigateway", "lambda:InvokeFunction", arn):
-                return _refusal()
+                return refusal()
     event = json.loads(body or b"{}")
     asynchronous = {name.lower(): value for name, value in request.parameters("header").items()}
     if asynchronous.get("x-amz-invocation-type") == "Event":
@@ -150,32 +154,32 @@ async def _call_function(request: Request, function: str, body: bytes, role: str
             with _responses.request_scope(request.account, request.region):
                 invoke_async(arn, event)
         except FunctionNotFoundError:
-            return _refusal()
-        return _mapped(request, service_calls.Answer(202, {}, b""), "")
+            return refusal()
+        return respond_with(request, service_calls.Answer(202, {}, b""), "")
     result, problem = await _apigateway._call_lambda_raw(
         function, event, account_id=request.account, region=request.region
     )
     if problem or result.get("throttle"):
-        return _refusal(504)
+        return refusal(504)
     payload = result.get("body")
     failed = payload.get("errorMessage", "") if result.get("error") and isinstance(payload, dict) else ""
     content = (
         bytes(payload) if isinstance(payload, bytes | bytearray) else json.dumps(payload, ensure_ascii=False).encode()
     )
-    return _mapped(request, service_calls.Answer(200, {}, content if payload is not None else b""), str(failed))
+    return respond_with(request, service_calls.Answer(200, {}, content if payload is not None else b""), str(failed))
 
 
 def _arn(request: Request, function: str) -> str:
     return f"arn:aws:lambda:{request.region}:{request.account}:function:{function}"
 
 
-def _mapped(request: Request, answer: service_calls.Answer, subject: str) -> tuple[int, dict[str, Any], bytes]:
+def respond_with(request: Request, answer: service_calls.Answer, subject: str) -> tuple[int, dict[str, Any], bytes]:
     """Return the answer as the integration response says that matches: by status, of a function by its error."""
     responses = [each or {} for each in (request.integration.get("integrationResponses") or {}).values()]
     chosen = next((each for each in responses if _matches(each.get("selectionPattern"), subject)), None)
     chosen = chosen or next((each for each in responses if not each.get("selectionPattern")), None)
     if chosen is None:
-        return _refusal() if responses or not request.integration.get("uri") else _default(answer)
+        return refusal() if responses or not request.integration.get("uri") else _default(answer)
     text = answer.body.decode("utf-8", errors="replace")
     templates = {_media(name): template for name, template in (chosen.get("responseTemplates") or {}).items()}
     accepted = _media(request.variables.headers.get("accept", _JSON).partition(",")[0])

@@ -51,6 +51,16 @@ def path_of(text: str, expression: str) -> Any:
     return found if any(mark in expression for mark in ("*", "..", "?", ":")) else found[0]
 
 
+class _Parameters(dict[str, str]):
+    """The parameters of one place; those that are missing are empty."""
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]  # templates compare with ""
+        return super().get(name, default)
+
+    def keySet(self) -> list[str]:  # noqa: N802  # as in Java
+        return list(self)
+
+
 class _Input:
     """`$input`."""
 
@@ -70,7 +80,8 @@ class _Input:
         given = self._variables
         if name is not None:
             return given.parameter(name)
-        return {"path": dict(given.path), "querystring": dict(given.query), "header": dict(given.headers)}
+        places = {"path": given.path, "querystring": given.query, "header": given.headers}
+        return {name: _Parameters(values) for name, values in places.items()}
 
 
 class _Util:

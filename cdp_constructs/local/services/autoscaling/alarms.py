@@ -12,13 +12,14 @@ from cdp_constructs.local.kit.json_service import ServiceError
 from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.autoscaling.model import Policy, Target
 
-__all__ = ["arn", "make", "metric_of", "remove"]
+__all__ = ["alarm_name", "arn", "make", "metric_of", "remove"]
 
 _responses: Any = ministack.module("core.responses")
 
 _LOW = 0.9
 """Of the target value: capacity is taken away below."""
 _HIGH_MINUTES, _LOW_MINUTES = 3, 15
+_LONGEST_NAME = 255
 _OF_SERVICES = {
     "ECSServiceAverageCPUUtilization": "CPUUtilization",
     "ECSServiceAverageMemoryUtilization": "MemoryUtilization",
@@ -85,7 +86,7 @@ def make(target: Target, policy: Policy) -> None:
     if not policy.configuration.get("DisableScaleIn"):
         wanted["low"] = ("LessThanThreshold", value * _LOW, _LOW_MINUTES)
     for side, (comparison, threshold, minutes) in wanted.items():
-        name = f"TargetTracking-{target.key[1]}-Alarm{side.title()}-{uuid.uuid4()}"
+        name = alarm_name(target.key[1], side)
         client("cloudwatch").put_metric_alarm(
             AlarmName=name,
             AlarmDescription=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.",
@@ -97,6 +98,12 @@ def make(target: Target, policy: Policy) -> None:
             **metric,
         )
         policy.alarms[side] = name
+
+
+def alarm_name(resource: str, side: str) -> str:
+    """Return a name for the alarm of one side, `high` or `low`; a resource with a long id has the beginning of it."""
+    end = f"-Alarm{side.title()}-{uuid.uuid4()}"
+    return f"TargetTracking-{resource}"[: _LONGEST_NAME - len(end)] + end
 
 
 def remove(policy: Policy) -> None:

@@ -45,7 +45,26 @@ Module._load = function (request) {
   return loaded;
 };
 """
+_NAMES = """
+// Names under localhost are this machine; not every resolver knows it.
+const _dns = require("dns");
+const _originalLookup = _dns.lookup;
+_dns.lookup = function (name, ...rest) {
+  return _originalLookup.call(_dns, String(name).endsWith(".localhost") ? "127.0.0.1" : name, ...rest);
+};
+"""
 _IMPORT = 'const Module = require("module");\n'
+_REDIRECT = """\
+      options.hostname = msHost;
+      options.host = msHost + ":" + msPort;
+"""
+_HOST = """\
+      // The gateway tells APIs and buckets apart by the host that was asked for.
+      const given = Array.isArray(options.headers) ? {} : options.headers || {};
+      if (!Object.keys(given).some((name) => name.toLowerCase() === "host")) {
+        options.headers = Object.assign({ host: `${host}.localhost:${msPort}` }, given);
+      }
+"""
 
 
 def _version(runtime: str) -> str:
@@ -73,10 +92,11 @@ def link_sdk(code: Path, runtime: str) -> None:
 
 @replace("ministack.core.lambda_runtime:_NODEJS_WORKER_SCRIPT")
 def _script(original: str) -> str:
-    for part in (_KEYS_ONLY, _IMPORT):
+    for part in (_KEYS_ONLY, _IMPORT, _REDIRECT):
         if original.count(part) != 1:
             raise RuntimeError(f"MiniStack's worker does not have {part.strip()!r} once")
-    return original.replace(_KEYS_ONLY, "").replace(_IMPORT, _IMPORT + _HTTP_1)
+    script = original.replace(_KEYS_ONLY, "").replace(_IMPORT, _IMPORT + _HTTP_1 + _NAMES)
+    return script.replace(_REDIRECT, _HOST + _REDIRECT)
 
 
 @patch("ministack.services.lambda_svc:_execute_function_warm")

@@ -19,7 +19,7 @@ from cdp_constructs.local.services.pipes import sources, targets
 from cdp_constructs.local.services.pipes.templates import opened
 
 _concurrency: Any = ministack.module("core.concurrency", "spawn_background")
-_lambda: Any = ministack.module("services.lambda_svc", "_match_esm_filter")
+_events: Any = ministack.module("services.eventbridge", "_compiled_pattern", "_matches_detail")
 _pipes: Any = ministack.module("services.pipes", "_iter_all_pipes", "_pipes")
 _responses: Any = ministack.module("core.responses", "request_scope")
 
@@ -143,14 +143,19 @@ def _deliver(pipe: Mapping[str, Any], batch: sources.Batch, places: Sequence[int
     return {place for place in places if batch.identities[place] in reported}
 
 
-def _patterns(pipe: Mapping[str, Any]) -> list[Any]:
+def _patterns(pipe: Mapping[str, Any]) -> list[str]:
     filters = ((pipe.get("SourceParameters") or {}).get("FilterCriteria") or {}).get("Filters") or []
-    return [json.loads(each["Pattern"]) if isinstance(each["Pattern"], str) else each["Pattern"] for each in filters]
+    return [each["Pattern"] if isinstance(each["Pattern"], str) else json.dumps(each["Pattern"]) for each in filters]
 
 
-def _passes(patterns: Sequence[Any], event: Any) -> bool:
+def _passes(patterns: Sequence[str], event: Any) -> bool:
     seen = opened(event) if patterns else event
-    return not patterns or any(_lambda._match_esm_filter(seen, pattern) for pattern in patterns)
+    return not patterns or any(_matches(seen, pattern) for pattern in patterns)
+
+
+def _matches(event: Any, pattern: str) -> bool:
+    """Compare an event with a pattern as EventBridge's rules do, with all their operators."""
+    return any(_events._matches_detail(event, alternative) for alternative in _events._compiled_pattern(pattern) or ())
 
 
 def _fail(pipe: Mapping[str, Any], batch: sources.Batch, progress: _Progress, first: int) -> None:
@@ -165,18 +170,28 @@ def _fail(pipe: Mapping[str, Any], batch: sources.Batch, progress: _Progress, fi
     progress.tries = 0
     left = range(first, len(batch.events))
     if arn := (settings.get("DeadLetterConfig") or {}).get("Arn"):
-        _give_up(pipe, arn, [batch.identities[place] for place in left], int(limit) + 1)
+        _give_up(pipe, arn, batch, left)
     batch.done(left)
 
 
-def _give_up(pipe: Mapping[str, Any], arn: str, identities: Sequence[str], tries: int) -> None:
+def _give_up(pipe: Mapping[str, Any], arn: str, batch: sources.Batch, places: Sequence[int]) -> None:
+    """Send where the records are in the stream; the records themselves are not in the message."""
     service, region = arn.split(":")[2:4]
+    first, last = places[0], places[-1]
+    info = {
+        "shardId": batch.shard,
+        "startSequenceNumber": batch.identities[first],
+        "endSequenceNumber": batch.identities[last],
+        "approximateArrivalOfFirstRecord": sources.arrival(batch.events[first]),
+        "approximateArrivalOfLastRecord": sources.arrival(batch.events[last]),
+        "batchSize": len(places),
+        "streamArn": pipe["Source"],
+    }
     message = {
-        "context": {"partialResourceArn": pipe["Arn"], "condition": "RetryAttemptsExhausted"},
+        "context": {"partnerResourceArn": pipe["Arn"], "condition": "RetryAttemptsExhausted"},
         "version": "1.0",
-        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "approximateInvokeCount": tries,
-        "source": {"arn": pipe["Source"], "sequenceNumbers": list(identities)},
+        "timestamp": sources.iso(time.time()),
+        ("KinesisBatchInfo" if ":kinesis:" in pipe["Source"] else "DDBStreamBatchInfo"): info,
     }
     client = sessions.client(service, pipe["RoleArn"], sources.session_of(pipe), region)
     if service == "sqs":

@@ -3,15 +3,17 @@
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.iam import evaluation, sessions
 
-__all__ = ["Batch", "batches", "session_of"]
+__all__ = ["Batch", "arrival", "batches", "iso", "session_of"]
 
 _ddb: Any = ministack.module("services.dynamodb", "stream_records_since", "stream_start_position")
 _pipes: Any = ministack.module("services.pipes", "_positions")
+_streams: Any = ministack.module("services.dynamodb_streams", "_DEFAULT_SHARD_ID")
 
 _QUEUE_BATCH, _STREAM_BATCH, _MOST_RECEIVED = 10, 100, 10
 _starts: dict[tuple[str, str], str] = {}
@@ -28,6 +30,7 @@ class Batch:
         identities: What a function names an event by when it reports that it failed.
         ordered: Whether what follows an event waits until that is done.
         done: Takes the events at these places off the source; of a stream, the first so many.
+        shard: Name of the shard; empty for a queue.
     """
 
     key: str
@@ -35,6 +38,18 @@ class Batch:
     identities: Sequence[str]
     ordered: bool
     done: Callable[[Sequence[int]], None]
+    shard: str = ""
+
+
+def iso(seconds: float) -> str:
+    """Return a time as messages of pipes have it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def arrival(event: Mapping[str, Any]) -> str:
+    """Return when the record of a stream arrived there."""
+    record = event.get("dynamodb") or {}
+    return iso(float(event.get("approximateArrivalTimestamp") or record.get("ApproximateCreationDateTime") or 0))
 
 
 def session_of(pipe: Mapping[str, Any]) -> str:
@@ -149,7 +164,7 @@ def _of_shard(key: tuple[str, str], arn: str, shard: str, records: Sequence[Mapp
         }
         for record in records
     ]
-    return Batch(shard, events, [event["sequenceNumber"] for event in events], ordered=True, done=done)
+    return Batch(shard, events, [event["sequenceNumber"] for event in events], ordered=True, done=done, shard=shard)
 
 
 def _dynamodb(pipe: Mapping[str, Any]) -> list[Batch]:
@@ -165,4 +180,6 @@ def _dynamodb(pipe: Mapping[str, Any]) -> list[Batch]:
             _pipes._positions[pipe["Arn"]] = position + max(places) + 1
 
     identities = [record["dynamodb"]["SequenceNumber"] for record in records]
-    return [Batch(arn, records, identities, ordered=True, done=done)] if records else []
+    return (
+        [Batch(arn, records, identities, ordered=True, done=done, shard=_streams._DEFAULT_SHARD_ID)] if records else []
+    )

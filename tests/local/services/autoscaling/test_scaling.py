@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.services.autoscaling.alarms import alarm_name
 from tests.local.services.ecs.web import Web
 
 Eventually = Callable[..., Any]
@@ -152,3 +153,11 @@ def test_load_balancers_and_services_emit_metrics(web: Web) -> None:
         ("AWS/ECS", "CPUUtilization"),
         ("AWS/ECS", "MemoryUtilization"),
     } <= {(metric["Namespace"], metric["MetricName"]) for metric in listed}
+
+
+def test_the_name_of_an_alarm_is_as_long_as_cloudwatch_takes_it() -> None:
+    resource = f"service/{'c' * 120}/{'s' * 120}"
+    names = {alarm_name(resource, "high"), alarm_name(resource, "low")}
+    assert {len(name) for name in names} == {255}
+    assert len(names) == 2
+    assert alarm_name("service/shop/web", "low").startswith("TargetTracking-service/shop/web-AlarmLow-")

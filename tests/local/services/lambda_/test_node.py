@@ -54,3 +54,53 @@ def test_a_payload_is_the_json_that_node_writes(cloud: LocalCloud, stacks: Any) 
     )
     answer = cloud.client("lambda").invoke(FunctionName=outputs["Function"], Payload=b'{"a": 7}')
     assert answer["Payload"].read().decode() == '{"got":[7,"ü"]}'
+
+
+ASK = """
+const ask = (library, url) => new Promise((resolve, reject) => {
+  require(library).get(url, (answer) => {
+    let text = "";
+    answer.on("data", (part) => { text += part; });
+    answer.on("end", () => resolve(`${answer.statusCode} ${text}`));
+  }).on("error", reject);
+});
+exports.handler = async (event) => [await ask("https", event.aws), await ask("http", event.local)];
+"""
+
+
+def test_a_function_reaches_an_api_by_the_name_that_it_has_on_aws_and_here(cloud: LocalCloud, stacks: Any) -> None:
+    api = {"Ref": "Api"}
+    greeting = function("exports.handler = async () => 'hello'", "Role", Runtime="nodejs22.x")
+    uri = {"Fn::GetAtt": ["Greeting", "Arn"]}
+    integration = {"ApiId": api, "IntegrationType": "AWS_PROXY", "IntegrationUri": uri, "PayloadFormatVersion": "2.0"}
+    route = {"ApiId": api, "RouteKey": "$default", "Target": {"Fn::Sub": "integrations/${Integration}"}}
+    permission = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": "Greeting"},
+        "Principal": "apigateway.amazonaws.com",
+    }
+    outputs = stacks.deploy(
+        {
+            "Resources": {
+                "Role": role(),
+                "Ask": function(ASK, "Role", Runtime="nodejs22.x"),
+                "Greeting": greeting,
+                "Permission": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+                "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "a", "ProtocolType": "HTTP"}},
+                "Integration": {"Type": "AWS::ApiGatewayV2::Integration", "Properties": integration},
+                "Route": {"Type": "AWS::ApiGatewayV2::Route", "Properties": route},
+                "Stage": {
+                    "Type": "AWS::ApiGatewayV2::Stage",
+                    "Properties": {"ApiId": api, "StageName": "$default", "AutoDeploy": True},
+                },
+            },
+            "Outputs": {
+                "Ask": {"Value": {"Ref": "Ask"}},
+                "Api": {"Value": api},
+                "Endpoint": {"Value": {"Fn::GetAtt": ["Api", "ApiEndpoint"]}},
+            },
+        }
+    )
+    asked = {"aws": f"https://{outputs['Api']}.execute-api.us-east-1.amazonaws.com/", "local": outputs["Endpoint"]}
+    answer = cloud.client("lambda").invoke(FunctionName=outputs["Ask"], Payload=json.dumps(asked))
+    assert json.load(answer["Payload"]) == ["200 hello", "200 hello"]

@@ -1,0 +1,95 @@
+"""EventBridge: rules whose targets are Kinesis streams, delivery streams and log groups.
+
+MiniStack accepts these targets and delivers nothing to them. Streams are written under the role of the target.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.iam import sessions
+
+_concurrency: Any = ministack.module("core.concurrency", "spawn_background")
+_events: Any = ministack.module("services.eventbridge", "_apply_input_transformer", "_pattern_event_view")
+_logs: Any = ministack.module("services.cloudwatch_logs", "_create_log_stream", "_put_log_events")
+_responses: Any = ministack.module("core.responses", "request_scope")
+
+_logger = logging.getLogger(__name__)
+
+
+def _payload(target: Mapping[str, Any], rule: Any, view: Any) -> str:
+    if target.get("InputTransformer"):
+        return str(_events._apply_input_transformer(target["InputTransformer"], rule, view))
+    if target.get("Input"):
+        return str(target["Input"])
+    event = view.event_with_detail()
+    return json.dumps(_at(event, target.get("InputPath") or "$"))
+
+
+def _at(event: Any, path: str) -> Any:
+    """Return what a path such as `$.detail.id` leads to; the whole event when it leads nowhere."""
+    found = event
+    for part in path.removeprefix("$").split("."):
+        if part:
+            found = found.get(part) if isinstance(found, Mapping) else None
+    return event if found is None else found
+
+
+def _to_stream(target: Mapping[str, Any], region: str, name: str, payload: str, event: Any) -> None:
+    path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
+    key = _at(event, path) if path else event.get("id", "")
+    client = sessions.client("kinesis", target["RoleArn"], "events", region)
+    client.put_record(StreamName=name, PartitionKey=str(key), Data=payload.encode())
+
+
+def _to_delivery_stream(target: Mapping[str, Any], region: str, name: str, payload: str, _event: Any) -> None:
+    client = sessions.client("firehose", target["RoleArn"], "events", region)
+    client.put_record(DeliveryStreamName=name, Record={"Data": payload.encode()})
+
+
+_STREAMS: Mapping[str, Callable[[Mapping[str, Any], str, str, str, Any], None]] = {
+    "firehose": _to_delivery_stream,
+    "kinesis": _to_stream,
+}
+
+
+def _to_log(account: str, region: str, group: str, payload: str, event: Mapping[str, Any]) -> None:
+    stream = str(event.get("id", ""))
+    with _responses.request_scope(account, region):
+        with suppress(Exception):
+            _logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
+        events = [{"timestamp": int(time.time() * 1000), "message": payload}]
+        _logs._put_log_events({"logGroupName": group, "logStreamName": stream, "logEvents": events})
+
+
+@patch("ministack.services.eventbridge:_invoke_target")
+def _invoke(
+    original: Callable[..., None], target: Mapping[str, Any], event: Mapping[str, Any], rule: Any, view: Any = None
+) -> None:
+    parts = str(target.get("Arn", "")).split(":", 5)
+    if len(parts) < 6 or parts[2] not in {*_STREAMS, "logs"}:  # noqa: PLR2004  # an ARN
+        original(target, event, rule, view)
+        return
+    _, _, service, region, account, resource = parts
+    seen = view or _events._pattern_event_view(event)
+    payload, whole = _payload(target, rule, seen), seen.event_with_detail()
+
+    def deliver() -> None:
+        try:
+            if service == "logs":
+                _to_log(account, region, resource.removeprefix("log-group:").partition(":")[0], payload, whole)
+            else:
+                with _responses.request_scope(account, region):
+                    _STREAMS[service](target, region, resource.rpartition("/")[2], payload, whole)
+        except Exception as error:  # noqa: BLE001  # AWS counts it as a failed invocation
+            _logger.warning("a rule does not deliver to %s: %s", target["Arn"], error)
+
+    # The services that are called answer on the thread that publishes the event.
+    _concurrency.spawn_background(deliver, thread_name="rule")

@@ -1,0 +1,101 @@
+"""Rules that deliver to Kinesis streams, delivery streams and log groups."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cdp_constructs.local import LocalCloud
+from cdp_constructs.testing import eventually
+from tests.local.resources import allow, arn, role
+
+SOURCE = "shop.orders"
+
+
+def _target(logical_id: str, **properties: Any) -> dict[str, Any]:
+    return {"Id": logical_id, "Arn": arn(logical_id), **properties}
+
+
+@pytest.fixture(scope="module")
+def deployed(stacks: Any) -> dict[str, str]:
+    by_rule = {"RoleArn": arn("ByRule")}
+    targets = [
+        _target("Stream", KinesisParameters={"PartitionKeyPath": "$.detail.shop"}, InputPath="$.detail", **by_rule),
+        _target("Delivery", Input='{"constant": true}', **by_rule),
+        _target("Forbidden", **by_rule),
+        _target("Log"),
+    ]
+    to_bucket = {"BucketARN": arn("Bucket"), "RoleARN": arn("ByFirehose")}
+    stream = {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": 1}}
+    outputs: dict[str, str] = stacks.deploy(
+        {
+            "Resources": {
+                "Stream": stream,
+                "Forbidden": stream,
+                "Bucket": {"Type": "AWS::S3::Bucket"},
+                "Log": {"Type": "AWS::Logs::LogGroup"},
+                "ByFirehose": role(allow(["s3:*"], {"Fn::Sub": "${Bucket.Arn}/*"}, arn("Bucket")), service="firehose"),
+                "Delivery": {
+                    "Type": "AWS::KinesisFirehose::DeliveryStream",
+                    "Properties": {"ExtendedS3DestinationConfiguration": to_bucket},
+                },
+                "ByRule": role(
+                    allow(["kinesis:PutRecord"], arn("Stream")),
+                    allow(["firehose:PutRecord"], arn("Delivery")),
+                    service="events",
+                ),
+                "Rule": {
+                    "Type": "AWS::Events::Rule",
+                    "Properties": {"EventPattern": {"source": [SOURCE]}, "Targets": targets},
+                },
+            },
+            "Outputs": {
+                name: {"Value": {"Ref": name}} for name in ("Stream", "Forbidden", "Bucket", "Log", "Delivery")
+            },
+        }
+    )
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def published(cloud: LocalCloud, deployed: dict[str, str]) -> dict[str, str]:
+    entry = {"Source": SOURCE, "DetailType": "placed", "Detail": json.dumps({"shop": "left", "order": 7})}
+    answer = cloud.client("events").put_events(Entries=[entry])
+    assert answer["FailedEntryCount"] == 0
+    return deployed
+
+
+def _records(cloud: LocalCloud, stream: str) -> Callable[[], list[Any]]:
+    def read() -> list[Any]:
+        kinesis = cloud.client("kinesis")
+        [shard] = kinesis.list_shards(StreamName=stream)["Shards"]
+        position = {"ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = kinesis.get_shard_iterator(StreamName=stream, **position)["ShardIterator"]
+        return list(kinesis.get_records(ShardIterator=iterator)["Records"])
+
+    return read
+
+
+def test_a_stream_gets_what_the_input_path_leads_to(cloud: LocalCloud, published: dict[str, str]) -> None:
+    [record] = eventually(_records(cloud, published["Stream"]))
+    assert json.loads(record["Data"]) == {"shop": "left", "order": 7}
+    assert record["PartitionKey"] == "left"
+
+
+def test_a_role_without_permission_delivers_nothing(cloud: LocalCloud, published: dict[str, str]) -> None:
+    eventually(_records(cloud, published["Stream"]))  # the other targets have had their turn
+    assert _records(cloud, published["Forbidden"])() == []
+
+
+def test_a_delivery_stream_gets_the_constant_input(cloud: LocalCloud, published: dict[str, str]) -> None:
+    eventually(lambda: cloud.flush_delivery_stream(published["Delivery"], "us-east-1"))
+    s3 = cloud.client("s3")
+    [item] = eventually(lambda: s3.list_objects_v2(Bucket=published["Bucket"]).get("Contents"))
+    assert json.loads(s3.get_object(Bucket=published["Bucket"], Key=item["Key"])["Body"].read()) == {"constant": True}
+
+
+def test_a_log_group_gets_the_event(cloud: LocalCloud, published: dict[str, str]) -> None:
+    logs = cloud.client("logs")
+    [event] = eventually(lambda: logs.filter_log_events(logGroupName=published["Log"])["events"])
+    assert json.loads(event["message"])["detail-type"] == "placed"
