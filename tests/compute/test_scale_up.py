@@ -239,8 +239,16 @@ def test_a_schedule_that_never_comes_is_refused(expression: str) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["rate(1 hours)", "rate(2 minutes)", "cron(0/15 7-19 ? JAN,mar MON-FRI 2026/2)", "cron(0 7 L-3 * ? *)"]
-    + ["cron(0 7 15W * ? *)", "cron(0 7 ? * 6#3 *)", "cron(0 7 ? * FRIL *)", "at(2028-02-29T10:00:00)"],
+    [
+        "rate(1 hours)",
+        "rate(2 minutes)",
+        "cron(0/15 7-19 ? JAN,mar MON-FRI 2026/2)",
+        "cron(0 7 L-3 * ? *)",
+        "cron(0 7 15W * ? *)",
+        "cron(0 7 ? * 6#3 *)",
+        "cron(0 7 ? * FRIL *)",
+        "at(2028-02-29T10:00:00)",
+    ],
 )
 def test_a_schedule_of_the_service_is_accepted(expression: str) -> None:
     stack = Stack(App(), "Test")
