@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cdp_constructs.local.kit.time_limits import matches
 from cdp_constructs.local.kit.validation import InvalidValueError, validate
 
 _MOST = {"Standard": 4_096, "Advanced": 8_192}
@@ -46,12 +47,10 @@ def _parameter(values: Mapping[str, Any]) -> None:
 
 def _check_pattern(value: str, pattern: str | None) -> None:
     try:
-        matches = not pattern or re.search(f"^(?:{pattern})$", value)
+        matching = not pattern or matches(pattern, value)
     except re.error as error:
-        raise InvalidValueError(
-            "InvalidAllowedPatternException", f"The pattern {pattern} is not valid: {error}"
-        ) from error
-    if not matches:
+        raise InvalidValueError("InvalidAllowedPatternException", f"{pattern} is not valid: {error}") from error
+    if not matching:
         raise InvalidValueError(
             "ParameterPatternMismatchException",
             f"Parameter value, cannot be validated against allowedPattern: {pattern}",

@@ -253,6 +253,11 @@ def test_a_parameter_beyond_its_tier(cloud: LocalCloud, stacks: Any, name: Calla
         assert refusal(lambda: ssm.put_parameter(**parameter, **wrong)) == ("ValidationException", 400)  # noqa: B023
     code, _ = refusal(lambda: ssm.put_parameter(**parameter, Value="abc", AllowedPattern=r"\d+"))
     assert code == "ParameterPatternMismatchException"
+    endless = {"Type": "String", "Value": "a" * 60 + "b", "AllowedPattern": "(a+)+"}
+    assert refusal(lambda: ssm.put_parameter(Name=own, **endless))[0] == "ParameterPatternMismatchException"
+    fails(stacks, "AWS::SSM::Parameter", endless, says="cannot be validated")
+    code, _ = refusal(lambda: ssm.put_parameter(**parameter, Value="abc", AllowedPattern="("))
+    assert code == "InvalidAllowedPatternException"
     fails(stacks, "AWS::SSM::Parameter", {"Type": "String", "Value": long}, says="maximum parameter value of 4096")
     ssm.put_parameter(**parameter, Value=long[1:])
     ssm.put_parameter(**parameter, Value=longer[1:], Tier="Advanced", Overwrite=True)
