@@ -6,12 +6,17 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-# Files that look at the same deployment: one worker takes them all, and deploys once.
-_TOGETHER = {"tests/behaviour/stacks/chat": "chat", "tests/stacks/chat/test_stacks": "chat"}
+# Files that look at the same deployment, or at the same synthesis of a system: one worker takes them all, and makes it
+# once.
+_TOGETHER = {
+    "tests/behaviour/stacks/chat": "chat",
+    **{f"tests/stacks/chat/test_{name}": "chat" for name in ("stacks", "operations", "reading", "search", "web_stack")},
+    **{f"tests/stacks/iot/test_{name}": "iot" for name in ("stacks", "operations")},
+}
 
 # Those that take longest first, so that no worker is left with one at the end: deployments, then the embedded cloud,
 # then what is synthesised. Handlers as plain Python take next to nothing.
-_LONGEST_FIRST = ("chat", "tests/behaviour", "tests/test_wheel", "tests/local", "tests/cli")
+_LONGEST_FIRST = ("chat", "iot", "tests/behaviour", "tests/local", "tests/cli")
 _LAST = "/handlers/"
 
 # What has a target of its own, by folder.

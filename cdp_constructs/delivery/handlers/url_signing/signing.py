@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 from botocore.signers import CloudFrontSigner
@@ -17,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from .environment import Environment
 from .requests import SigningRequest
 
-# A provider caches by secret and not by version, so each version has a provider of its own.
-current_key = SecretsProvider()
-previous_key = SecretsProvider()
+_secrets = boto3.client("secretsmanager")
+# A provider caches by secret and not by version, so each version has a provider of its own. Without a client each would
+# make a session of its own, which reads the descriptions of all services again.
+current_key = SecretsProvider(boto3_client=_secrets)
+previous_key = SecretsProvider(boto3_client=_secrets)
 
 # CloudFront assumes SHA-1 by default; with another one the answer must name the algorithm.
 HASH_ALGORITHM = "SHA256"

@@ -24,9 +24,7 @@ def variables(task: str) -> dict[str, str]:
 
 
 def _verdict(source: Party, target: Party, port: int) -> dict[str, Any]:
-    reason = firewall.refusal(source, target, port)
-    if reason:
-        firewall.refuse(source, target, port, reason)
+    reason = firewall.check(source, target, port)
     return {"refused": reason} if reason else {}
 
 

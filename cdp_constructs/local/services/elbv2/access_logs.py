@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cdp_constructs.local.kit import clock, ministack
+from cdp_constructs.local.kit import arns, clock, ministack
 from cdp_constructs.local.kit.metrics import gauge
 from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.elbv2 import log_delivery, records
@@ -128,8 +128,8 @@ def _deliver() -> None:
 
 
 def _write(balancer: str, end: float, file: _File) -> None:
-    account, region = records.place(balancer)
-    with records.scope(balancer):
+    account, region = arns.place(balancer)
+    with arns.scope(balancer):
         problem = log_delivery.problem(file.attributes)
     if problem:  # on AWS, too, logs are not delivered then
         _logger.warning("%d entries of access logs of %s are lost: %s", len(file.entries), balancer, problem)

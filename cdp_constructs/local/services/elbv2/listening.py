@@ -15,9 +15,9 @@ from typing import Any
 
 from cdp_constructs.local.containers import addresses
 from cdp_constructs.local.errors import LocalCloudError
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.once import once
-from cdp_constructs.local.services.elbv2 import certificates, records
+from cdp_constructs.local.services.elbv2 import certificates
 
 __all__ = [
     "LOOPBACK",
@@ -80,7 +80,7 @@ class Listening:
             assert connection is not None  # noqa: S101  # asyncio runs this as a task
             self.connections.add(connection)
             try:
-                with records.scope(self.arn):
+                with arns.scope(self.arn):
                     await serve(self, reader, writer)
             except (OSError, asyncio.CancelledError):
                 pass  # the client has gone, or the listener was deleted
@@ -194,7 +194,7 @@ def follow(serve: Mapping[str, Serve]) -> None:
                 run(_open.pop(arn).close())
         for arn, listener in known.items():
             if arn not in _open and listener["Protocol"] in serve:
-                with records.scope(arn):
+                with arns.scope(arn):
                     _listen(listener, serve[listener["Protocol"]])
         for balancer in _addresses.keys() - living:
             addresses.give_back(_addresses.pop(balancer))

@@ -1,13 +1,12 @@
 """Load balancers: what is configured, as MiniStack keeps it, by ARN.
 
-Whoever asks does so in the account and Region of the load balancer, which `scope` enters.
+Whoever asks does so in the account and Region of the load balancer, which `arns.scope` enters.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 
 __all__ = [
     "balancer_attribute",
@@ -16,29 +15,14 @@ __all__ = [
     "group_attribute",
     "groups_of",
     "listener_attribute",
-    "place",
     "port_of",
     "rules_of",
-    "scope",
     "targets_of",
 ]
 
 _alb: Any = ministack.module(
     "services.alb", "_lb_attrs", "_listener_attrs", "_rule_sort_key", "_rules", "_targets", "_tg_attrs"
 )
-_responses: Any = ministack.module("core.responses", "request_scope")
-
-
-def place(arn: str) -> tuple[str, str]:
-    """Return account and Region of an ARN."""
-    region, account = arn.split(":")[3:5]
-    return account, region
-
-
-def scope(arn: str) -> AbstractContextManager[None]:
-    """Act in the account and Region of an ARN."""
-    entered: AbstractContextManager[None] = _responses.request_scope(*place(arn))
-    return entered
 
 
 def full_name(arn: str) -> str:
@@ -85,7 +69,7 @@ def groups_of(actions: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def targets_of(group: str) -> list[dict[str, Any]]:
     """Return the registered targets of a group, of whatever account and Region."""
-    with scope(group):
+    with arns.scope(group):
         return list(_alb._targets.get(group, []))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import h11
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.services.elbv2 import answers, choice, exchanges, functions, insiders, records, rules
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
@@ -43,7 +43,7 @@ def admits(listening: Listening, writer: asyncio.StreamWriter) -> bool:
     balancer = _alb._lbs.get(listening.balancer)
     if balancer is None or len(listening.connections) > _MOST_CONNECTIONS:
         return False
-    restricted = balancer["Scheme"] == "internal" or is_isolated(records.place(listening.arn)[1])
+    restricted = balancer["Scheme"] == "internal" or is_isolated(arns.place(listening.arn)[1])
     return not restricted or insiders.is_inside(writer.get_extra_info("sockname")[:2], client_of(writer))
 
 
@@ -88,7 +88,7 @@ class _Connection:
                 head = await wire.receive()
             if not isinstance(head, h11.Request):
                 return False  # the client closes the connection
-            if is_isolated(records.place(self._listening.arn)[1]) and not admits(self._listening, wire.writer):
+            if is_isolated(arns.place(self._listening.arn)[1]) and not admits(self._listening, wire.writer):
                 return False
             exchange = self._begun()
             await self._respond(exchange, head)

@@ -35,7 +35,9 @@ metrics = Metrics()
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 # One for each configuration: a persistence layer keeps the first that it gets.
-deliveries, bodies = (DynamoDBPersistenceLayer(table_name=environment.table) for _ in range(2))
+deliveries, bodies = (
+    DynamoDBPersistenceLayer(table_name=environment.table, boto3_client=storage.dynamodb) for _ in range(2)
+)
 by_id, by_body = (
     IdempotencyConfig(event_key_jmespath=key, expires_after_seconds=environment.remembered_seconds)
     for key in ("id", "body_sha256")

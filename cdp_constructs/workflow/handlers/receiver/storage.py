@@ -14,10 +14,13 @@ from correlation import TRACEPARENT, attributes
 from .environment import Environment
 
 s3 = boto3.client("s3")
+dynamodb = boto3.client("dynamodb")
 sqs = boto3.client("sqs")
-# A provider caches by secret and not by version, so each version has a provider of its own.
-current_secret = SecretsProvider()
-previous_secret = SecretsProvider()
+_secrets = boto3.client("secretsmanager")
+# A provider caches by secret and not by version, so each version has a provider of its own. Without a client each would
+# make a session of its own, which reads the descriptions of all services again.
+current_secret = SecretsProvider(boto3_client=_secrets)
+previous_secret = SecretsProvider(boto3_client=_secrets)
 
 # A secret that was just changed is read again after this time.
 SECRET_SECONDS = 60
