@@ -20,20 +20,21 @@ from typing import Any, TypeAlias
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import Change, Group, Patch
 from cdp_constructs.local.kit.refine import before
+from cdp_constructs.local.kit.refusals import Response, refused
 
 __all__ = ["BODY", "InvalidValueError", "validate"]
 
 _app: Any = ministack.module("app", "SERVICE_HANDLERS", "_routing_params")
-_iam_actions: Any = ministack.module("core.iam_actions", "access_denied_response", "extract_iam_action")
+_iam_actions: Any = ministack.module("core.iam_actions", "extract_iam_action")
 
 BODY = "Body"
 """The name of a request's body where that is the value, as in `PutBucketPolicy`."""
 
-_Response: TypeAlias = tuple[int, dict[str, str], bytes]
-_Handler: TypeAlias = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[_Response]]
+_Handler: TypeAlias = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
 Check: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 _BAD_REQUEST = 400
+_FORM = "application/x-www-form-urlencoded"
 _checks: dict[str, dict[str, list[Check]]] = {}
 """By service, as MiniStack names it, and operation."""
 
@@ -98,22 +99,36 @@ def _problem(checks: Sequence[Check], values: Callable[[], Mapping[str, Any]]) -
     return None
 
 
+def _operation(
+    service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+) -> str:
+    """Return which operation is asked for; empty for most that are not checked, since every request comes here."""
+    if target := headers.get("x-amz-target"):
+        return target.rpartition(".")[2]
+    if "/operation/" in path:
+        return path.rpartition("/")[2]
+    if headers.get("content-type", "").startswith(_FORM):
+        named = body if b"Action=" in body else str(query.get("Action")).encode()
+        if not any(name.encode() in named for name in _checks[service]):
+            return ""
+    elif method == "GET" or (service == "s3" and "policy" not in query):
+        return ""
+    parameters = _app._routing_params(method, path, headers, body, query)
+    action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
+    return str(action).rpartition(":")[2]
+
+
 def _checked(service: str) -> Callable[[_Handler], _Handler]:
     def make(original: _Handler) -> _Handler:
         async def handle(
             method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-        ) -> _Response:
-            parameters = _app._routing_params(method, path, headers, body, query)
-            action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
-            checks = _checks[service].get(action.rpartition(":")[2])
-            problem = _problem(checks, lambda: _values(headers, body, parameters)) if checks else None
-            if problem is None:
-                return await original(method, path, headers, body, query)
-            # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
-            answer: _Response = _iam_actions.access_denied_response(
-                service, "", "", "", error_code=problem.code, message=problem.message, headers=headers
-            )
-            return _BAD_REQUEST, *answer[1:]
+        ) -> Response:
+            checks = _checks[service].get(_operation(service, method, path, headers, body, query))
+            if checks:
+                parameters = _app._routing_params(method, path, headers, body, query)
+                if problem := _problem(checks, lambda: _values(headers, body, parameters)):
+                    return refused(service, problem.code, problem.message, _BAD_REQUEST, headers)
+            return await original(method, path, headers, body, query)
 
         return handle
 

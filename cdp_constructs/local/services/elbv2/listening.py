@@ -9,7 +9,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,18 @@ from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.elbv2 import certificates
 
-__all__ = ["LOOPBACK", "Listening", "Serve", "address_of", "bind", "connections", "find", "follow", "run"]
+__all__ = [
+    "LOOPBACK",
+    "Listening",
+    "Serve",
+    "address_of",
+    "bind",
+    "connections",
+    "find",
+    "follow",
+    "open_listeners",
+    "run",
+]
 
 _alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
 
@@ -122,6 +133,14 @@ def address_of(balancer: str) -> str:
 def find(listener: str) -> Listening | None:
     """Return the open listener of an ARN."""
     return _open.get(listener)
+
+
+def open_listeners(*balancers: str) -> Iterator[Listening]:
+    """Yield the open listeners of load balancers in the order of their creation."""
+    for listener in list(_alb._listeners.values()):
+        found = find(listener["ListenerArn"])
+        if found is not None and found.balancer in balancers:
+            yield found
 
 
 def connections(balancer: str) -> int:

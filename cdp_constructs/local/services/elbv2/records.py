@@ -10,6 +10,7 @@ from cdp_constructs.local.kit import arns, ministack
 
 __all__ = [
     "balancer_attribute",
+    "balancer_attributes",
     "full_name",
     "group_attribute",
     "groups_of",
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 _alb: Any = ministack.module(
-    "services.alb", "_lb_attrs", "_listener_attrs", "_listeners", "_rule_sort_key", "_rules", "_targets", "_tg_attrs"
+    "services.alb", "_lb_attrs", "_listener_attrs", "_rule_sort_key", "_rules", "_targets", "_tg_attrs"
 )
 
 
@@ -31,6 +32,11 @@ def full_name(arn: str) -> str:
 
 def _attribute(attributes: list[Mapping[str, str]], key: str, default: str) -> str:
     return next((str(each["Value"]) for each in attributes if each.get("Key") == key), default)
+
+
+def balancer_attributes(balancer: str) -> dict[str, str]:
+    """Return all attributes of a load balancer by their keys."""
+    return {each["Key"]: str(each["Value"]) for each in _alb._lb_attrs.get(balancer, [])}
 
 
 def balancer_attribute(balancer: str, key: str, default: str = "") -> str:

@@ -15,13 +15,13 @@ from cdp_constructs.local.services.elbv2 import answers, choice, exchanges, func
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
 from cdp_constructs.local.services.elbv2.forwarding import ClientGoneError, TargetError, forward
 from cdp_constructs.local.services.elbv2.headers import as_bytes, forwarded_headers, response_headers
-from cdp_constructs.local.services.elbv2.listening import Listening, find
+from cdp_constructs.local.services.elbv2.listening import Listening, open_listeners
 from cdp_constructs.local.services.elbv2.rules import Request
 from cdp_constructs.local.services.elbv2.wire import Wire
 
 __all__ = ["admits", "client_of", "serve"]
 
-_alb: Any = ministack.module("services.alb", "_lbs", "_listeners", "_tgs")
+_alb: Any = ministack.module("services.alb", "_lbs", "_tgs")
 
 _MOST_LINE = 16 * 1024
 _MOST_HEADERS = 64 * 1024
@@ -173,12 +173,10 @@ class _Connection:
     def _reachable(self, location: str) -> str:
         """Return where a redirect to another listener leads, when its port is not that on AWS."""
         address = self._listening.address[0]
-        for listener in list(_alb._listeners.values()):
-            other = find(listener["ListenerArn"])
-            if other is not None and other.balancer == self._listening.balancer:
-                own = f"{other.protocol.lower()}://{address}:{other.port}/"
-                if location.startswith(own):
-                    return f"{other.url}/{location.removeprefix(own)}"
+        for other in open_listeners(self._listening.balancer):
+            own = f"{other.protocol.lower()}://{address}:{other.port}/"
+            if location.startswith(own):
+                return f"{other.url}/{location.removeprefix(own)}"
         return location
 
     async def _forward(
