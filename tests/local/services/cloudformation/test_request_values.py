@@ -10,12 +10,8 @@ from botocore.exceptions import ClientError
 
 from cdp_constructs.local import LocalCloud
 from tests.assembly.assemblies import template
-from tests.local.resources import role
+from tests.local.refusals import fails, refusal
 
-TRUST: Mapping[str, Any] = {
-    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]
-}
-TO_QUEUE = {"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": "*", "Resource": "*"}
 ALARM = {
     "AlarmName": "late",
     "MetricName": "Late",
@@ -32,44 +28,6 @@ SCHEDULE = {
 }
 
 
-def changed(document: Mapping[str, Any], **elements: Any) -> dict[str, Any]:
-    """Return a policy whose statement has other elements; those that are None are left out."""
-    (statement,) = document["Statement"]
-    merged = {**statement, **elements}
-    return {"Statement": [{name: value for name, value in merged.items() if value is not None}]}
-
-
-QUEUE_POLICY = {"Statement": [TO_QUEUE]}
-IDENTITY = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-MALFORMED_TRUST = [
-    "{",
-    "[]",
-    {"Statment": TRUST["Statement"]},
-    {"Statement": []},
-    {**TRUST, "Version": "2012-10-18"},
-    changed(TRUST, Principal=None),
-    changed(TRUST, Principal={"Service": "lambda"}),
-    changed(TRUST, Principal={"AWS": "arn:aws:iam::000000000000:role/*"}),
-    changed(TRUST, Principal={"Aws": "000000000000"}),
-    changed(TRUST, Resource="*"),
-    changed(TRUST, Action="s3:GetObject"),
-    changed(TRUST, Effect="allow"),
-]
-MALFORMED_IDENTITY = [
-    changed(IDENTITY, Principal="*"),
-    changed(IDENTITY, Action="GetObject"),
-    changed(IDENTITY, Resource="my-bucket"),
-    changed(IDENTITY, Condtion={}),
-    changed(IDENTITY, Sid="no spaces please"),
-]
-MALFORMED_RESOURCE = [
-    "{",
-    changed(QUEUE_POLICY, Principal=None),
-    changed(QUEUE_POLICY, Principal={"Service": ""}),
-    changed(QUEUE_POLICY, Action=None),
-    changed(QUEUE_POLICY, Effect=None),
-    {"Statement": [{**TO_QUEUE, "Sid": "one"}, {**TO_QUEUE, "Sid": "one"}]},
-]
 SCHEDULES_OF_RULES = [
     "rate(1 hours)",
     "rate(0 minutes)",
@@ -90,89 +48,6 @@ MALFORMED_FILTERS: list[Any] = [
     {name: list(map(str, range(13))) for name in "ab"},
 ]
 ADDRESSES = ["jane", "jane@", "@shop.example", "jane doe@shop.example", "jane@shop", "a@b.example, c@d.example"]
-
-
-def refusal(call: Callable[[], Any]) -> tuple[str, int]:
-    with pytest.raises(ClientError) as caught:
-        call()
-    error = caught.value.response
-    assert len(error["Error"]["Message"]) > 10, "the message says what is wrong"
-    return error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def fails(stacks: Any, resource_type: str, properties: Mapping[str, Any], *, says: str, **others: Any) -> None:
-    resources = {"Refused": {"Type": resource_type, "Properties": properties}, **others}
-    with pytest.raises(AssertionError, match=f"Refused: .*{says}"):
-        stacks.deploy(template(resources))
-
-
-def text(document: Any) -> str:
-    return document if isinstance(document, str) else json.dumps(document)
-
-
-def test_a_malformed_trust_policy(cloud: LocalCloud, stacks: Any, name: Callable[[str], str]) -> None:
-    iam, own = cloud.client("iam"), name("trust")
-    iam.create_role(RoleName=own, AssumeRolePolicyDocument=json.dumps(TRUST))
-    for document in MALFORMED_TRUST:
-        for call in (
-            lambda: iam.create_role(RoleName=f"{own}-2", AssumeRolePolicyDocument=text(document)),  # noqa: B023
-            lambda: iam.update_assume_role_policy(RoleName=own, PolicyDocument=text(document)),  # noqa: B023
-        ):
-            assert refusal(call) == ("MalformedPolicyDocument", 400), document
-    wrong = changed(TRUST, Principal={"Service": "lambda"})
-    fails(stacks, "AWS::IAM::Role", {"AssumeRolePolicyDocument": wrong}, says='"SERVICE":"lambda"')
-
-
-def test_a_malformed_policy_of_a_role(cloud: LocalCloud, stacks: Any, name: Callable[[str], str]) -> None:
-    iam, own = cloud.client("iam"), name("identity")
-    iam.create_role(RoleName=own, AssumeRolePolicyDocument=json.dumps(TRUST))
-    for document in MALFORMED_IDENTITY:
-        for call in (
-            lambda: iam.put_role_policy(RoleName=own, PolicyName="p", PolicyDocument=text(document)),  # noqa: B023
-            lambda: iam.create_policy(PolicyName=own, PolicyDocument=text(document)),  # noqa: B023
-        ):
-            assert refusal(call) == ("MalformedPolicyDocument", 400), document
-    wrong = changed(IDENTITY, Principal="*")
-    inline = {"AssumeRolePolicyDocument": TRUST, "Policies": [{"PolicyName": "p", "PolicyDocument": wrong}]}
-    fails(stacks, "AWS::IAM::Role", inline, says="should not specify a principal")
-    fails(stacks, "AWS::IAM::ManagedPolicy", {"PolicyDocument": wrong}, says="should not specify a principal")
-    attached = {"PolicyName": "p", "PolicyDocument": wrong, "Roles": [{"Ref": "Role"}]}
-    fails(stacks, "AWS::IAM::Policy", attached, says="should not specify a principal", Role=role())
-
-
-def test_a_malformed_policy_of_a_queue_topic_bucket_key_or_secret(
-    cloud: LocalCloud, stacks: Any, name: Callable[[str], str]
-) -> None:
-    own = name("malformed")
-    sqs, sns, s3, kms, secrets = (cloud.client(each) for each in ("sqs", "sns", "s3", "kms", "secretsmanager"))
-    queue = sqs.create_queue(QueueName=own, Attributes={"Policy": json.dumps(QUEUE_POLICY)})["QueueUrl"]
-    topic = sns.create_topic(Name=own)["TopicArn"]
-    s3.create_bucket(Bucket=own)
-    key = kms.create_key()["KeyMetadata"]["KeyId"]
-    secret = secrets.create_secret(Name=own, SecretString="x")["ARN"]
-    calls: dict[str, Callable[[str], Any]] = {
-        "InvalidAttributeValue": lambda policy: sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy}),
-        "InvalidParameter": lambda policy: sns.set_topic_attributes(
-            TopicArn=topic, AttributeName="Policy", AttributeValue=policy
-        ),
-        "MalformedPolicy": lambda policy: s3.put_bucket_policy(Bucket=own, Policy=policy),
-        "MalformedPolicyDocumentException": lambda policy: kms.put_key_policy(
-            KeyId=key, PolicyName="default", Policy=policy
-        ),
-    }
-    for document in MALFORMED_RESOURCE:
-        for code, call in calls.items():
-            assert refusal(lambda: call(text(document))) == (code, 400), document  # noqa: B023
-        code, _ = refusal(lambda: secrets.put_resource_policy(SecretId=secret, ResourcePolicy=text(document)))  # noqa: B023
-        assert code == "MalformedPolicyDocumentException"
-    assert json.loads(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])["Attributes"]["Policy"])
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
-    nobody = changed(QUEUE_POLICY, Principal=None)
-    says = "Missing required field Principal"
-    fails(stacks, "AWS::SQS::QueuePolicy", {"Queues": [queue], "PolicyDocument": nobody}, says=says)
-    fails(stacks, "AWS::SNS::TopicPolicy", {"Topics": [topic], "PolicyDocument": nobody}, says=says)
-    fails(stacks, "AWS::S3::BucketPolicy", {"Bucket": own, "PolicyDocument": nobody}, says=says)
-    fails(stacks, "AWS::KMS::Key", {"KeyPolicy": nobody}, says=says)
 
 
 def test_a_rule_without_a_schedule_or_a_pattern_that_is_one(
