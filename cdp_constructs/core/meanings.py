@@ -12,7 +12,7 @@ from aws_cdk import Annotations, Duration, Resource, Token
 from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
-from cdp_constructs.core.schedules import is_schedule
+from cdp_constructs.core.schedule_expressions import is_schedule
 from cdp_constructs.core.validation import InvalidOptionError, repetition_in
 
 __all__ = ["MEANINGS", "Problem", "check_replica_regions", "lacks_role", "note_region", "note_zone"]

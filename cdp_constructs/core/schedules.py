@@ -1,59 +1,94 @@
-"""Schedule expressions as Amazon EventBridge Scheduler and Application Auto Scaling take them."""
+"""One way to call a function by EventBridge Scheduler: a role for one function, and a place for failures."""
 
-import re
-from datetime import datetime
+from aws_cdk import Duration, TimeZone
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
 
-__all__ = ["is_schedule"]
+from cdp_constructs.core.cdk import kms, lambda_, sqs
+from cdp_constructs.core.keys import USE_KEY
+from cdp_constructs.core.paths import stack_of
 
-# https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-_RATE = re.compile(r"rate\([1-9]\d* (minute|hour|day)s?\)")
-_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-_DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-_FIELDS = ((0, 59, ()), (0, 23, ()), (1, 31, ()), (1, 12, _MONTHS), (1, 7, _DAYS), (1970, 2199, ()))
-"""Least, most and names of minutes, hours, days of the month, months, days of the week and years."""
-_DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
-_LAST_DAY = re.compile(r"L|LW|L-([1-9]|[12]\d|30)|([1-9]|[12]\d|3[01])W")
-_WEEKDAY = re.compile(r"L|([1-7]|[A-Z]{3})(L|#[1-5])")
+__all__ = ["add_schedule", "add_schedule_role"]
+
+_LONGEST_DESCRIPTION = 512
 
 
-def is_schedule(expression: str) -> bool:
-    """Tell whether an expression is a rate of at least one, a time, or a ``cron`` that comes."""
-    if expression.startswith("at("):
-        return _is_time(expression)
-    if not (expression.startswith("cron(") and expression.endswith(")")):
-        return _RATE.fullmatch(expression) is not None
-    fields = expression[len("cron(") : -1].split()
-    if len(fields) != len(_FIELDS) or (fields[_DAY_OF_MONTH] == "?") == (fields[_DAY_OF_WEEK] == "?"):
-        return False
-    return all(_is_field(place, field) for place, field in enumerate(fields))
+def add_schedule_role(
+    scope: Construct,
+    function: "lambda_.IFunction",
+    dead_letter_queue: "sqs.IQueue",
+    encryption_key: "kms.IKey | None",
+) -> iam.Role:
+    """Add the role by which schedules call one function, and send what failed to its queue.
+
+    Args:
+        scope: The pattern; the role is its child ``ScheduleRole``.
+        function: What is called.
+        dead_letter_queue: Receives calls that could not be made.
+        encryption_key: The customer-managed key of the queue, if it has one.
+    """
+    account = {"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
+    role = iam.Role(
+        scope, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=account)
+    )
+    for action, resource in (
+        ("lambda:InvokeFunction", function.function_arn),
+        ("sqs:SendMessage", dead_letter_queue.queue_arn),
+    ):
+        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+    if encryption_key is not None:
+        encryption_key.grant(role, *USE_KEY)
+    return role
 
 
-def _is_time(expression: str) -> bool:
-    try:
-        datetime.strptime(expression, "at(%Y-%m-%dT%H:%M:%S)")  # noqa: DTZ007 - the zone is an option of its own
-    except ValueError:
-        return False
-    return True
+def add_schedule(
+    scope: Construct,
+    construct_id: str,
+    *,
+    expression: str,
+    function: "lambda_.IFunction",
+    role: iam.Role,
+    dead_letter_queue: "sqs.IQueue",
+    description: str,
+    max_event_age: Duration,
+    retry_attempts: int,
+    event: str = "{}",
+    time_zone: TimeZone | None = None,
+) -> scheduler.CfnSchedule:
+    """Add a schedule that calls a function.
 
-
-def _is_field(place: int, field: str) -> bool:
-    if place in {_DAY_OF_MONTH, _DAY_OF_WEEK}:
-        special = _LAST_DAY if place == _DAY_OF_MONTH else _WEEKDAY
-        if field == "?" or special.fullmatch(field):
-            return True
-    return all(_is_part(place, part) for part in field.split(","))
-
-
-def _is_part(place: int, part: str) -> bool:
-    values, slash, step = part.partition("/")
-    if slash and not (step.isdecimal() and int(step) > 0):
-        return False
-    if values == "*":
-        return True
-    first, dash, last = values.partition("-")
-    return _is_value(place, first) and (not dash or _is_value(place, last))
-
-
-def _is_value(place: int, text: str) -> bool:
-    least, most, names = _FIELDS[place]
-    return text.upper() in names or (text.isdecimal() and least <= int(text) <= most)
+    Args:
+        scope: The pattern.
+        construct_id: Id of the schedule inside ``scope``.
+        expression: When, such as ``rate(1 minute)``.
+        function: What is called.
+        role: Of ``add_schedule_role``.
+        dead_letter_queue: Receives calls that could not be made.
+        description: What it does.
+        max_event_age: How long a call that failed is worth a retry.
+        retry_attempts: Its most retries.
+        event: What the function receives, as JSON.
+        time_zone: Of the expression. Default: none in the template, which is UTC.
+    """
+    target = scheduler.CfnSchedule.TargetProperty(
+        arn=function.function_arn,
+        role_arn=role.role_arn,
+        input=event,
+        dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
+        retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+            maximum_event_age_in_seconds=max_event_age.to_seconds(), maximum_retry_attempts=retry_attempts
+        ),
+    )
+    made = scheduler.CfnSchedule(
+        scope,
+        construct_id,
+        description=description[:_LONGEST_DESCRIPTION],
+        schedule_expression=expression,
+        schedule_expression_timezone=time_zone.timezone_name if time_zone is not None else None,
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=target,
+    )
+    # The scheduler tries the role when it takes the schedule.
+    made.node.add_dependency(role)
+    return made
