@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-__all__ = ["Kind", "problem_of"]
+__all__ = ["Kind", "problem_of", "wrong_resource"]
 
 _VERSIONS = {"2008-10-17", "2012-10-17"}
 _IN_DOCUMENT = {"Version", "Id", "Statement"}
@@ -34,6 +34,19 @@ class Kind(Enum):
 def problem_of(document: Any, kind: Kind) -> str | None:
     """Return why IAM would refuse a policy document, as text or as an object; None for one that it takes."""
     return next(_problems(document, kind), None)
+
+
+def wrong_resource(document: Any) -> str | None:
+    """Return which resource of a client's valid identity policy is no ARN; None when all are.
+
+    In a template, a resource may be the `Ref` of another one, which gives an ARN on AWS and a name here.
+    """
+    statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    for statement in [statements] if isinstance(statements, Mapping) else statements:
+        for resource in _texts(statement.get("Resource", statement.get("NotResource"))) or ():
+            if resource != "*" and not resource.startswith(("arn:", "*:", "${")):
+                return resource
+    return None
 
 
 def _problems(document: Any, kind: Kind) -> Iterator[str]:
@@ -108,12 +121,6 @@ def _resources(statement: Mapping[str, Any], kind: Kind) -> Iterator[str]:
     resources = _texts(statement.get("Resource", statement.get("NotResource")))
     if resources is None:
         yield "Policy statement must contain resources."
-    elif kind is Kind.IDENTITY:
-        wrong = [
-            resource for resource in resources if resource != "*" and not resource.startswith(("arn:", "*:", "${"))
-        ]
-        if wrong:
-            yield f'Resource {wrong[0]} must be in ARN format or "*".'
 
 
 def _principals(statement: Mapping[str, Any], kind: Kind) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.validation import BODY, InvalidValueError, validate
-from cdp_constructs.local.services.iam.documents import Kind, problem_of
+from cdp_constructs.local.services.iam.documents import Kind, problem_of, wrong_resource
 
 _EMPTY = (None, "")
 """No policy, or one that is taken away."""
@@ -24,6 +24,12 @@ def _of_identity(original: Callable[[Any], str | None], document: Any) -> str | 
 def _of_role(original: Callable[[Any], str | None], document: Any) -> str | None:
     """Return what is wrong; requests answer `MalformedPolicyDocument`, templates fail."""
     return original(document) or problem_of(document, Kind.TRUST)
+
+
+@validate(requests={"iam": ("CreatePolicy", "CreatePolicyVersion", "PutGroupPolicy", "PutRolePolicy", "PutUserPolicy")})
+def _resources(values: Mapping[str, Any]) -> None:
+    if resource := wrong_resource(values["PolicyDocument"]):
+        raise InvalidValueError("MalformedPolicyDocument", f'Resource {resource} must be in ARN format or "*".')
 
 
 @validate(types=("AWS::IAM::Role",))
