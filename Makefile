@@ -114,9 +114,13 @@ drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversatio
 test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on the embedded cloud (PYTEST_ARGS="tests/upload -n 0" runs a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+# What a set of tests is: its target and `make test-anywhere SET=…` run it.
+SET_systems := tests/behaviour/stacks tests/stacks -m "system and not (browser or clients or conformance)"
+SET_security := tests/security tests/upload -m security
+SET_operator := tests/operator -m operator
+
 test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their templates, their handlers, and both on the embedded cloud (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/behaviour/stacks tests/stacks -m "system and not (browser or clients or conformance)" \
-		-n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SET_systems) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
@@ -128,11 +132,12 @@ test-servers: $(INSTALLED) ## containers, load balancers, databases, caches and 
 	$(BIN)/python -m pytest $(SERVER_TESTS) -m conformance -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Handlers, devices and what reads times and texts. PYTEST_ARGS="-n auto tests" takes all, SHUFFLE_SEED repeats an order.
-# AT="23:59:58" or AT="2028-02-29 23:59:50" begins at that time of UTC; on Linux, with cc.
-test-anywhere: $(INSTALLED) ## a sample in another time zone, locale and order of tests, at another hour (AT="23:59:58")
-	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random $(if $(AT),$(BIN)/python -m tests.clock "$(AT)") \
-		$(BIN)/python -m pytest -p tests.shuffled -q \
-		$(or $(PYTEST_ARGS),-n 0 tests/core tests/devices tests/*/handlers)
+# AT="23:59:58" or AT="2028-02-29 23:59:50" begins at that time of UTC; on Linux, with cc. SET=systems, security or
+# operator takes the tests of that target, which need the built web client, and of security a browser.
+test-anywhere: $(INSTALLED) $(if $(SET),$(WEB_BUILT)) ## a sample, or SET=operator, in another time zone, locale and order of tests, at another hour (AT="23:59:58")
+	TZ=$(or $(ZONE),Pacific/Kiritimati) LC_ALL=C PYTHONHASHSEED=random CHROMIUM=$(CHROMIUM) $(if $(AT),$(BIN)/python -m tests.clock "$(AT)") \
+		$(BIN)/python -m pytest -p tests.shuffled -q $(if $(SET),$(SET_$(SET)) -n 0) \
+		$(or $(PYTEST_ARGS),$(if $(SET),,-n 0 tests/core tests/devices tests/*/handlers))
 
 # Chromium of the distribution; Debian and Ubuntu get it here when this may install, others name theirs.
 chromium:
@@ -151,11 +156,10 @@ test-packaging: $(INSTALLED) ## the wheel in an environment of its own, its bill
 	$(BIN)/python -m pytest tests/test_wheel.py tests/tools -m packaging -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are, and hostile files
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/security tests/upload -m security -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
-	$(BIN)/python -m pytest tests/operator -m operator -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
-		$(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SET_operator) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, in their order, with the CDK CLI against the embedded cloud
 	$(BIN)/python -m pytest tests/deployment -m deployment -n 0 $(PYTEST_ARGS)

@@ -12,6 +12,7 @@ from aws_cdk import Annotations, Duration, Resource, Token
 from constructs import Construct
 
 from cdp_constructs.core.paths import region_of, stack_of
+from cdp_constructs.core.schedule_expressions import is_schedule
 from cdp_constructs.core.validation import InvalidOptionError, repetition_in
 
 __all__ = ["MEANINGS", "Problem", "check_replica_regions", "lacks_role", "note_region", "note_zone"]
@@ -40,6 +41,13 @@ def _period(value: Duration) -> Problem | None:
     if length in _FINE_PERIODS or (length > 0 and length % _MINUTE == 0):
         return None
     return f"is {length / 1000:g} seconds", fix
+
+
+def _schedule(value: Any) -> Problem | None:
+    expression = value.expression_string
+    if Token.is_unresolved(expression) or is_schedule(expression):
+        return None
+    return f"is {expression!r}", "Use cron(0 7 ? * MON-FRI *), rate(5 minutes) or at(2026-11-20T13:00:00)"
 
 
 def _domain_name(value: str) -> Problem | None:
@@ -184,6 +192,7 @@ MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
     "period": _period,
     "region": _region,
     "replica_regions": _regions,
+    "schedule": _schedule,
     "scope": _scope,
     "source_arn": _arn,
     "token_header": _header,

@@ -355,3 +355,6 @@ def test_a_schedule_needs_a_number() -> None:
         service.scale_on_schedule("Morning", schedule=at_seven)
     with pytest.raises(InvalidOptionError, match=r"max_capacity is 3 tasks\. Use 4 to 5,000"):
         service.scale_on_schedule("Evening", schedule=at_seven, min_capacity=4, max_capacity=3)
+    never = applicationautoscaling.Schedule.expression("rate(0 days)")
+    with pytest.raises(InvalidOptionError, match=r"schedule is 'rate\(0 days\)'\. Use cron"):
+        service.scale_on_schedule("Night", schedule=never, min_capacity=4)

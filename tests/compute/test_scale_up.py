@@ -1,6 +1,7 @@
 """What ScaleUp promises in its templates; sizes change in tests/behaviour/compute."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import (
@@ -209,3 +211,50 @@ def test_a_size_of_its_own_is_not_made_again() -> None:
     ledger = server(stack)
     assert ledger.add_size("Same", cpu=256, memory_limit_mib=512) is ledger.task_definition
     assert isinstance(ledger.add_size("Other", cpu=512, memory_limit_mib=1024), ecs.FargateTaskDefinition)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rate(0 minutes)",
+        "rate(5 seconds)",
+        "every hour",
+        "cron(0 7 * *)",
+        "cron(0 7 * * * *)",
+        "cron(0 25 ? * MON *)",
+        "cron(60 7 ? * MON *)",
+        "cron(0 7 ? * MOO *)",
+        "cron(0/0 7 ? * MON *)",
+        "at(2026-02-30T10:00:00)",
+        "at(tomorrow)",
+    ],
+)
+def test_a_schedule_that_never_comes_is_refused(expression: str) -> None:
+    stack = Stack(App(), "Test")
+    size = ScaleUp(stack, "Size", database=cluster(stack))
+    schedule = scheduler.ScheduleExpression.expression(expression)
+    with pytest.raises(InvalidOptionError, match=rf"Test/Size: schedule is '{re.escape(expression)}'.* Use cron"):
+        size.scale_on_schedule("Morning", schedule=schedule, size=DatabaseCapacity(min_capacity=1, max_capacity=2))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rate(1 hours)",
+        "rate(2 minutes)",
+        "cron(0/15 7-19 ? JAN,mar MON-FRI 2026/2)",
+        "cron(0 7 L-3 * ? *)",
+        "cron(0 7 15W * ? *)",
+        "cron(0 7 ? * 6#3 *)",
+        "cron(0 7 ? * FRIL *)",
+        "at(2028-02-29T10:00:00)",
+    ],
+)
+def test_a_schedule_of_the_service_is_accepted(expression: str) -> None:
+    stack = Stack(App(), "Test")
+    schedule = scheduler.ScheduleExpression.expression(expression)
+    ScaleUp(stack, "Size", database=cluster(stack)).scale_on_schedule(
+        "Morning", schedule=schedule, size=DatabaseCapacity(min_capacity=1, max_capacity=2)
+    )
+    [made] = Template.from_stack(stack).find_resources("AWS::Scheduler::Schedule").values()
+    assert made["Properties"]["ScheduleExpression"] == expression

@@ -478,12 +478,13 @@ def wrong_webhooks(count: int) -> Act:
 def metric_alone(alarm: Alarm) -> Iterator[None]:
     """Put the alarm's own metric, far beyond its threshold."""
     metric = alarm.metrics[0]
-    data = {
-        "MetricName": metric["MetricName"],
-        "Dimensions": metric["Dimensions"],
-        "Value": 10 * alarm.described["Threshold"],
-    }
-    alarm.client("cloudwatch").put_metric_data(Namespace=metric["Namespace"], MetricData=[data])
+    alarm.cloud.metrics.emit(
+        metric["Namespace"],
+        metric["MetricName"],
+        10 * alarm.described["Threshold"],
+        region=alarm.region,
+        dimensions={dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]},
+    )
     yield
 
 

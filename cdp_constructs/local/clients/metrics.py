@@ -1,7 +1,9 @@
-"""The clock of metrics and alarms of the embedded cloud, which a test moves instead of waiting."""
+"""Metrics of the embedded cloud: their clock, which a test moves instead of waiting, and what services emit."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from cdp_constructs.assembly import DEFAULT_ACCOUNT
 from cdp_constructs.local.clients.administration import Administration
 
 __all__ = ["MetricsClock"]
@@ -54,3 +56,29 @@ class MetricsClock:
             left -= move
             if left <= 0:
                 return datetime.fromtimestamp(answer["now"], UTC)
+
+    def emit(
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        *,
+        region: str,
+        dimensions: Mapping[str, str] | None = None,
+        at: datetime | None = None,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> None:
+        """Add a value to a metric as if its service had emitted it: clients may not put data in namespaces of AWS.
+
+        Args:
+            namespace: For example `AWS/Firehose`.
+            name: Name of the metric.
+            value: The value.
+            region: Region of the metric.
+            dimensions: All of its dimensions. Default: none.
+            at: When it was measured. Default: now, by this clock.
+            account: The account. Default: the one that deployments go to without another.
+        """
+        request = {"namespace": namespace, "name": name, "value": value, "dimensions": dict(dimensions or {})}
+        request |= {"region": region, "account": account, "timestamp": at.timestamp() if at else None}
+        self._administration.request("POST", "/_cdp/metrics/emit", json=request)

@@ -5,6 +5,7 @@ and those are handled by the main thread. So a limited call runs there, also whe
 """
 
 import asyncio
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -12,7 +13,10 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["TimeLimitError", "limited", "to_thread"]
+__all__ = ["MOST_SECONDS", "TimeLimitError", "limited", "matches", "to_thread"]
+
+MOST_SECONDS = 0.2
+"""Of the processor, for one pattern: AWS's engines take time in proportion to the text, Python's can take years."""
 
 _Parameters = ParamSpec("_Parameters")
 _Returned = TypeVar("_Returned")
@@ -59,6 +63,14 @@ def limited(seconds: float, call: Callable[[], _Returned]) -> _Returned:
 
     loop.call_soon_threadsafe(run)
     return future.result()
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether a client's regular expression matches the whole of a text; it does not when it takes too long."""
+    try:
+        return limited(MOST_SECONDS, lambda: re.fullmatch(pattern, text)) is not None
+    except TimeLimitError:
+        return False
 
 
 def _interruptible(seconds: float, call: Callable[[], _Returned]) -> _Returned:

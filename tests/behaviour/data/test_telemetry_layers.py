@@ -157,16 +157,13 @@ class Telemetry:
         """Report, as Firehose would later at ``at``, that everything that arrived before ``until`` is in S3."""
         minute = at.replace(second=0, microsecond=0)
         value = (minute - MINUTE - until).total_seconds()
-        self.client("cloudwatch").put_metric_data(
-            Namespace="AWS/Firehose",
-            MetricData=[
-                {
-                    "MetricName": "DeliveryToS3.DataFreshness",
-                    "Dimensions": [{"Name": "DeliveryStreamName", "Value": self.outputs["Deliveries"]}],
-                    "Timestamp": minute,
-                    "Value": value,
-                }
-            ],
+        self.cloud.metrics.emit(
+            "AWS/Firehose",
+            "DeliveryToS3.DataFreshness",
+            value,
+            region=REGION,
+            dimensions={"DeliveryStreamName": self.outputs["Deliveries"]},
+            at=minute,
         )
         return self.batch(lambda: minute + MINUTE)
 

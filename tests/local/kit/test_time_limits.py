@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdp_constructs.local.kit.time_limits import TimeLimitError, limited, to_thread
+from cdp_constructs.local.kit.time_limits import TimeLimitError, limited, matches, to_thread
 
 SLOW = re.compile(r"(a+)+$")
 TEXT = "a" * 60 + "b"
@@ -57,3 +57,9 @@ def test_an_error_of_the_calculation_is_the_callers() -> None:
             await to_thread(limited, MOST, lambda: 1 // 0)
 
     asyncio.run(ask())
+
+
+def test_a_pattern_matches_the_whole_text_or_not_in_time() -> None:
+    assert matches(r"(a+)+", "a" * 60)
+    assert not matches(r"(a+)+", TEXT)
+    assert not matches(r"a", "ab")

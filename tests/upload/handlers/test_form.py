@@ -211,6 +211,7 @@ def test_pictures_have_more_than_one_name(given_type: str, name: str, meant: str
         ({"size": 200_000_001}, "size: .*200,000,001 bytes are more than the 200,000,000"),
         ({"metadata": {"Room": "1"}}, "metadata"),
         ({"metadata": {"room": "部屋"}}, "metadata"),
+        ({"metadata": {"price": "$5"}}, "metadata.price"),
         ({"metadata": {"source": "x"}}, "'source' is kept"),
         ({"metadata": {f"n-{number}": "x" * 1000 for number in range(2)}}, "longer than 1,800 bytes"),
         ({"key": "accepted/x"}, "key: Extra inputs"),

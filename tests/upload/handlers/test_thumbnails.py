@@ -181,6 +181,7 @@ def test_a_second_delivery_writes_nothing_and_publishes_again(index: Any) -> Non
         ("image/png", "PNG", "P", {}),
         ("image/png", "PNG", "L", {}),
         ("image/png", "PNG", "1", {}),
+        ("image/png", "PNG", "LA", {}),
         ("image/png", "PNG", "RGBA", {}),
         ("image/gif", "GIF", "P", {}),
         ("image/webp", "WEBP", "RGB", {}),
@@ -199,7 +200,7 @@ def test_every_kind_of_image_gets_one(content_type: str, kind: str, mode: str, o
     image = opened(thumbnail.content)
     assert (thumbnail.width, thumbnail.height) == image.size == (320, 160)
     left, right = image.getpixel((80, 80)), image.getpixel((240, 80))
-    if mode in {"L", "1"}:
+    if mode in {"L", "LA", "1"}:
         assert max(left[:3]) - min(left[:3]) <= 3
     else:
         assert is_close(left, RED)

@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-
 
 import json
 import logging
-import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch_each
+from cdp_constructs.local.kit.time_limits import matches
 from cdp_constructs.local.services.apigateway import service_calls
 from cdp_constructs.local.services.apigateway.integration_requests import Request, first_values, text_of
 from cdp_constructs.local.services.apigateway.mapping_templates import Variables, path_of, render
@@ -205,7 +205,7 @@ def _default(answer: service_calls.Answer) -> tuple[int, dict[str, Any], bytes]:
 
 
 def _matches(pattern: str | None, subject: str) -> bool:
-    return bool(pattern) and bool(subject) and re.fullmatch(str(pattern), subject) is not None
+    return bool(pattern) and bool(subject) and matches(str(pattern), subject)
 
 
 def _response_value(request: Request, answer: service_calls.Answer, text: str, source: str) -> str | None:

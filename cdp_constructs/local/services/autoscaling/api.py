@@ -8,6 +8,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.json_service import Caller, ServiceError, json_service
 from cdp_constructs.local.services.autoscaling import alarms, model
 from cdp_constructs.local.services.autoscaling.model import Policy, Target, TargetKey
+from cdp_constructs.local.services.events.expressions import is_cron, is_rate, is_time
 
 _responses: Any = ministack.module("core.responses")
 
@@ -90,6 +91,9 @@ def _delete_policy(request: dict[str, Any]) -> Mapping[str, Any]:
 
 def _put_action(request: dict[str, Any]) -> Mapping[str, Any]:
     target, name = _target(request), request["ScheduledActionName"]
+    schedule = request.get("Schedule") or target.actions.get(name, {}).get("Schedule", "")
+    if not (is_rate(schedule, grammatical=False) or is_cron(schedule) or is_time(schedule)):
+        raise ServiceError("ValidationException", f"The schedule of {name} is not valid: {schedule}")
     target.actions[name] = {**target.actions.get(name, {}), **request}
     return {}
 

@@ -1,7 +1,8 @@
 """CloudWatch: when metrics that follow from a state are read, and alarms evaluated: as time passes, or is moved.
 
 `POST /_cdp/metrics/advance` with `seconds`, up to an hour, moves the clock of metrics and alarms forward, minute by
-minute, as if nothing else happened meanwhile; `GET /_cdp/metrics/clock` returns its time.
+minute, as if nothing else happened meanwhile; `GET /_cdp/metrics/clock` returns its time. `POST /_cdp/metrics/emit`
+adds a value to a metric as a service does, in namespaces too that `PutMetricData` refuses.
 """
 
 import threading
@@ -16,6 +17,8 @@ from cdp_constructs.local.kit.patch import Change, patch
 from cdp_constructs.local.services.cloudwatch.evaluation import evaluate_all, shortest_period
 
 _app: Any = ministack.module("app", "_MAIN_LOOP")
+_cloudwatch: Any = ministack.module("services.cloudwatch", "_store_datum")
+_responses: Any = ministack.module("core.responses", "request_scope")
 
 _STEP = 60
 _LOOK_EVERY = 10.0
@@ -76,6 +79,16 @@ def _advance(request: Mapping[str, Any]) -> Mapping[str, Any]:
         left -= _STEP
         _look()
     return _clock({})
+
+
+@route("POST", "metrics/emit")
+def _emit(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    at = request.get("timestamp") or clock.now()
+    with _responses.request_scope(request["account"], request["region"]):
+        _cloudwatch._store_datum(
+            request["namespace"], request["name"], request["dimensions"], at, "None", request["value"], None, None, None
+        )
+    return {}
 
 
 @patch("ministack.services.cloudwatch:_evict_old_metrics")

@@ -85,6 +85,18 @@ def users_with(pool: Mapping[str, Any], name: str, address: str) -> list[_User]:
     return [user for user in list(pool["_users"].values()) if has(user)]
 
 
+@patch("ministack.services.cognito:_resolve_user")
+def _resolve(original: Callable[..., tuple[Any, Any]], pool: Mapping[str, Any], username: str | None) -> Any:
+    """Find a user by a name in another case, where the pool does not distinguish cases; MiniStack always does."""
+    user, error = original(pool, username)
+    if user or not username or (pool.get("UsernameConfiguration") or {}).get("CaseSensitive", True):
+        return user, error
+    by_name = (held for name, held in pool["_users"].items() if name.lower() == username.lower())
+    by_address = (held for name in FLAGS for held in users_with(pool, name, username))
+    found = next(by_name, None) or next(by_address, None)
+    return (found, None) if found else (user, error)
+
+
 def taken(pool: Mapping[str, Any], user: _User, name: str, address: str) -> Any:
     """Return the refusal of an address that somebody else signs in with, or None."""
     if all(other is user for other in users_with(pool, name, address)):

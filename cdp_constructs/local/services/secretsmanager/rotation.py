@@ -16,6 +16,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import handler
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.lambda_.invocation import invoke
+from cdp_constructs.local.services.secretsmanager.values import check_rotation
 
 __all__ = ["RESOURCE_TYPES", "Step", "hosted", "managers", "providers", "rotate"]
 
@@ -146,6 +147,7 @@ def _function(properties: Properties) -> str | None:
 
 
 def _schedule(properties: Properties) -> tuple[str, Attributes]:
+    check_rotation(properties)
     answer = _secrets._rotate_secret(
         {
             "SecretId": properties["SecretId"],

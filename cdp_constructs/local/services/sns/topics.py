@@ -19,9 +19,11 @@ from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundErr
 
 _provisioners: Any = ministack.module("services.cloudformation.provisioners", "_physical_name")
 _responses: Any = ministack.module("core.responses")
-_sns: Any = ministack.module("services.sns", "_topic_by_arn_any_scope", "_topics")
+_sns: Any = ministack.module("services.sns", "_p", "_sub_arn_to_topic", "_topic_by_arn_any_scope", "_topics")
 _sqs: Any = ministack.module("services.sqs", "_queue_by_arn", "queue_policy_allows")
 
+# https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html: with raw delivery, a queue takes no more.
+_MOST_ATTRIBUTES = 10
 _TOPIC_ATTRIBUTES = (
     "ArchivePolicy",
     "ContentBasedDeduplication",
@@ -115,16 +117,26 @@ def _dead_letter_queue(topic_arn: str, endpoint: str) -> str | None:
 
 @patch("ministack.services.sns:_deliver_to_sqs")
 def _deliver_to_sqs(
-    original: Callable[..., None], endpoint: str, *content: Any, topic_arn: str = "", **options: Any
+    original: Callable[..., None],
+    endpoint: str,
+    envelope: str,
+    raw: bool,
+    *content: Any,
+    topic_arn: str = "",
+    **options: Any,
 ) -> None:
-    if topic_arn and _undeliverable(endpoint, topic_arn):
+    too_many = raw and len(options.get("message_attributes") or ()) > _MOST_ATTRIBUTES
+    raw = raw and not too_many  # without the attributes, the dead-letter queue takes the message
+    if topic_arn and (too_many or _undeliverable(endpoint, topic_arn)):
         # Without a dead-letter queue MiniStack logs the refusal, and the message is lost as on AWS.
         queue = _dead_letter_queue(topic_arn, endpoint)
         _count_failure(topic_arn, queue)
+        if too_many and not queue:
+            return
         endpoint = queue or endpoint
     elif topic_arn:
         _count(topic_arn, "NumberOfNotificationsDelivered")
-    original(endpoint, *content, topic_arn=topic_arn, **options)
+    original(endpoint, envelope, raw, *content, topic_arn=topic_arn, **options)
 
 
 # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
@@ -170,6 +182,17 @@ def _deliver_to_lambda(
         _count_failure(topic_arn, queue)
         if queue:
             _deliver_to_sqs.original(queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
+
+
+@patch_each("ministack.services.sns:_subscribe", "ministack.services.sns:_set_subscription_attributes")
+def _normalise(original: Callable[..., Any], parameters: Any) -> Any:
+    """Keep `True` as `true`: MiniStack compares the text."""
+    answer = original(parameters)
+    arn = _sns._p(parameters, "TopicArn") or _sns._sub_arn_to_topic.get(_sns._p(parameters, "SubscriptionArn"), "")
+    for subscription in (_sns._topic_by_arn_any_scope(arn) or {}).get("subscriptions", []):
+        held = subscription["attributes"]
+        held["RawMessageDelivery"] = held.get("RawMessageDelivery", "false").lower()
+    return answer
 
 
 @patch("ministack.core.iam_actions:extract_iam_action")

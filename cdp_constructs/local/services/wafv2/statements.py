@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.time_limits import TimeLimitError, limited
+from cdp_constructs.local.kit.time_limits import MOST_SECONDS, TimeLimitError, limited
 from cdp_constructs.local.places import PLACES, place_of
 
 __all__ = ["Rates", "Request", "find", "matches"]
@@ -24,8 +24,6 @@ __all__ = ["Rates", "Request", "find", "matches"]
 _waf: Any = ministack.module("services.waf", "_ip_sets", "_regex_pattern_sets")
 
 _WINDOW_SECONDS = 300
-_MOST_SECONDS = 0.2
-"""Of the processor, for a pattern: AWS's engine takes time in proportion to the text, Python's can take years."""
 _MOST_KEYS = 10_000
 """Addresses that AWS tracks for a rule at most."""
 
@@ -164,7 +162,7 @@ def _has_pattern(statement: Mapping[str, Any], request: Request, _rule: str) -> 
 
 def _is_found(pattern: str, text: str) -> bool:
     try:
-        return limited(_MOST_SECONDS, lambda: re.search(pattern, text)) is not None
+        return limited(MOST_SECONDS, lambda: re.search(pattern, text)) is not None
     except TimeLimitError:
         return False
 

@@ -12,7 +12,8 @@ MOST_METADATA = 1_800
 KEPT_METADATA = "source"  # of the confirmation
 
 MetadataName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-MetadataValue = Annotated[str, Field(pattern=r"^[!-~](?:[ -~]*[!-~])?$", max_length=1024)]
+# Printable ASCII without a dollar sign, which S3 takes for a variable of the form's policy.
+MetadataValue = Annotated[str, Field(pattern=r"^[!-#%-~](?:[ -#%-~]*[!-#%-~])?$", max_length=1024)]
 
 
 class UploadRefusedError(Exception):

@@ -129,6 +129,10 @@ def test_a_scheduled_action_changes_the_limits_when_it_is_due(web: Web, target: 
     assert _wanted(web) == 1
     web.cloud.metrics.advance(minutes=3)
     assert _wanted(web) == 2
+    scaling = web.client("application-autoscaling")
+    for never in ("rate(0 days)", "at(tomorrow)", "cron(0 7 * *)"):
+        with pytest.raises(scaling.exceptions.ValidationException, match="is not valid"):
+            scaling.put_scheduled_action(**target, ScheduledActionName="night", Schedule=never)
 
 
 def test_what_does_not_exist_cannot_be_scaled(web: Web) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.metrics import emit, gauge
+from cdp_constructs.local.services.lambda_.mappings.reports import failed_of
 
 __all__ = ["Shard", "mappings_of", "poll"]
 
@@ -178,12 +179,9 @@ def _batch_size(mapping: Mapping[str, Any]) -> int:
 
 def _first_failure(shard: Shard, batch: list[Any], result: Mapping[str, Any]) -> Any | None:
     """Return the first record that the function reports as failed; AWS retries from there."""
-    body = result.get("body")
-    if "ReportBatchItemFailures" not in (shard.mapping.get("FunctionResponseTypes") or []) or not isinstance(
-        body, dict
-    ):
+    if "ReportBatchItemFailures" not in (shard.mapping.get("FunctionResponseTypes") or []):
         return None
-    failed = {item.get("itemIdentifier") for item in body.get("batchItemFailures") or []}
+    failed = failed_of(result.get("body"), [shard.sequence_number(record) for record in batch])
     return next((record for record in batch if shard.sequence_number(record) in failed), None)
 
 

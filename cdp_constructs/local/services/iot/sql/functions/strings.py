@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit.time_limits import TimeLimitError, limited
+from cdp_constructs.local.kit.time_limits import MOST_SECONDS, TimeLimitError, limited
 from cdp_constructs.local.services.iot.sql.functions.function import Function, of
 from cdp_constructs.local.services.iot.sql.message import EvaluationError, read_payload
 from cdp_constructs.local.services.iot.sql.values import UNDEFINED, as_integer, as_text
@@ -18,7 +18,6 @@ _WIDEST = 1000
 _ASCII = 128
 _LONGEST = 1_000_000
 """Characters of a text with replacements: eight messages of AWS IoT, so that none takes the server's memory."""
-_MOST_SECONDS = 0.2
 _REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{(\w+)\}")
 
 
@@ -81,7 +80,7 @@ def _expression(name: str, call: Callable[..., Any]) -> Mapping[str, Callable[..
 
     def within_limits(*texts: str) -> Any:
         try:
-            return limited(_MOST_SECONDS, functools.partial(matched, *texts))
+            return limited(MOST_SECONDS, functools.partial(matched, *texts))
         except TimeLimitError as error:
             raise EvaluationError(f"{name} took {error}", name) from None
 
