@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, WaiterError
 
-from cdp_constructs.testing.nag import REPORT
+from cdp_constructs.assembly.findings import REPORT
 
 __all__ = ["make_removable", "removable_copy", "remove_stack"]
 
