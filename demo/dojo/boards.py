@@ -62,7 +62,7 @@ BOARDS = {
                 lambda on: on.kill_the_writer(most_failed=24, within=60),
             ),
             Drill(
-                "The deep check fails: the database does not let the server in",
+                "The deep check fails: the database lets the server in no more",
                 f"the server is made anew within 120 s ({_HOUR})",
                 lambda on: on.fail_the_deep_check(within=120),
             ),
