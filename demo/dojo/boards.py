@@ -107,7 +107,7 @@ BOARDS = {
             Drill(
                 "Load is raised, and falls",
                 "tasks are added and removed; no request fails",
-                lambda on: on.raise_load(requests=1500),
+                lambda on: on.raise_load(requests=900),
             ),
         ),
         cannot="the loss of its Region",

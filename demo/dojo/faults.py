@@ -122,17 +122,18 @@ class Faults:
         """Send more requests than the tasks should have until there are more, then fewer until these are gone.
 
         Args:
-            requests: In each of three minutes; CloudWatch's clock moves on between them.
+            requests: Before CloudWatch's clock moves on by a minute, at most six times.
             fewest: Tasks without load.
         """
         metrics = self.stage.cloud.metrics
         before = await asyncio.to_thread(self.stage.service)
         expect(before["desiredCount"] == fewest, f"{before['desiredCount']} tasks before")
         watch = Watch(self.crowd.ledger)
-        for _ in range(3):
+        for _ in range(6):
             await self._hurry(requests)
             await asyncio.to_thread(metrics.advance, minutes=1)
-        await asyncio.to_thread(metrics.advance, minutes=1)
+            if await asyncio.to_thread(self._more_than(fewest)):
+                break
         more = await eventually(self._more_than(fewest), within=60, what="another task")
         await self._soon_healthy()
         async with self.crowd.talking():
