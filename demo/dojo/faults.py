@@ -195,13 +195,17 @@ class Faults:
     def _let_in(self, database: dict[str, Any], *, allowed: bool) -> None:
         """Remove the rules that let the server connect, or add them again."""
         ec2 = self.stage.client("ec2")
-        if not allowed:
-            groups = [group["VpcSecurityGroupId"] for group in database["VpcSecurityGroups"]]
-            found = ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
-            self._closed = [(one["GroupId"], one["IpPermissions"]) for one in found if one["IpPermissions"]]
-        for group, rules in self._closed:
-            change = ec2.authorize_security_group_ingress if allowed else ec2.revoke_security_group_ingress
-            change(GroupId=group, IpPermissions=rules)
+        if allowed:
+            for group, rules in self._closed:
+                ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
+            return
+        groups = [group["VpcSecurityGroupId"] for group in database["VpcSecurityGroups"]]
+        found = ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
+        self._closed = [(one["GroupId"], one["IpPermissions"]) for one in found if one["IpPermissions"]]
+        for group, _ in self._closed:
+            rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+            ids = [one["SecurityGroupRuleId"] for one in rules["SecurityGroupRules"] if not one["IsEgress"]]
+            ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=ids)
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[Watch]:
