@@ -122,16 +122,18 @@ class Faults:
         """Send more requests than the tasks should have until there are more, then fewer until these are gone.
 
         Args:
-            requests: Before CloudWatch's clock moves on by a minute, at most six times.
+            requests: In each minute of CloudWatch's clock, which is moved to the next one then; for eight at most.
             fewest: Tasks without load.
         """
         metrics = self.stage.cloud.metrics
         before = await asyncio.to_thread(self.stage.service)
         expect(before["desiredCount"] == fewest, f"{before['desiredCount']} tasks before")
         watch = Watch(self.crowd.ledger)
-        for _ in range(6):
+        for _ in range(8):
             await self._hurry(requests)
-            await asyncio.to_thread(metrics.advance, minutes=1)
+            # No further: a minute without requests between two others would be a fall of the load.
+            now = await asyncio.to_thread(metrics.now)
+            await asyncio.to_thread(metrics.advance, seconds=61 - now.second)
             if await asyncio.to_thread(self._more_than(fewest)):
                 break
         more = await eventually(self._more_than(fewest), within=60, what="another task")
