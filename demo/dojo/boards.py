@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from demo.dojo.faults import Drill
+from demo.dojo.load import raise_load
 from demo.dojo.notified import PlaceOf, browser_of, phone_of
 
 __all__ = ["BOARDS", "Board"]
@@ -107,7 +108,7 @@ BOARDS = {
             Drill(
                 "Load is raised, and falls",
                 "tasks are added and removed; no request fails",
-                lambda on: on.raise_load(requests=900),
+                lambda on: raise_load(on.stage, on.crowd, requests=900),
             ),
         ),
         cannot="the loss of its Region",
