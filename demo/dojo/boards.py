@@ -109,6 +109,7 @@ BOARDS = {
                 "Load is raised, and falls",
                 "tasks are added and removed; no request fails",
                 lambda on: raise_load(on.stage, on.crowd, requests=900),
+                asked=True,
             ),
         ),
         cannot="the loss of its Region",
