@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -162,6 +162,9 @@ test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is
 
 test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, in their order, with the CDK CLI against the embedded cloud
 	$(BIN)/python -m pytest tests/deployment -m deployment -n 0 $(PYTEST_ARGS)
+
+aws-smoke: $(INSTALLED) ## behaviour tests of two patterns on an AWS account, bootstrapped in us-east-1, and on the embedded cloud: what differs (PROFILE=name)
+	$(BIN)/python -m tools.aws_smoke $(if $(PROFILE),--profile "$(PROFILE)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
 
 test-clients: $(INSTALLED) ## devices written with the AWS IoT Device SDK and with Node.js, in the fleet beside ours
 	$(BIN)/python -m pytest tests/behaviour/stacks/iot -m clients -n 0 $(PYTEST_ARGS)

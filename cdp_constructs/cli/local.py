@@ -3,7 +3,7 @@
 import contextlib
 import signal
 from collections.abc import Iterator, Mapping
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from cdp_constructs.local.cloud import LocalCloud
 from cdp_constructs.local.deployment.deployer import Deployment
 from cdp_constructs.local.errors import DeploymentError, InstallError, LocalCloudError, StartError
 from cdp_constructs.local.kit.node_sdk import COMMAND as NODE_SDK_COMMAND
-from cdp_constructs.local.process import environments, installation, kept, launcher, node_sdk
+from cdp_constructs.local.process import container_engines, environments, installation, kept, launcher, node_sdk
 
 __all__ = ["ExitCode", "local"]
 
@@ -32,6 +32,13 @@ class ExitCode(IntEnum):
     NOT_STARTED = 3
     NOT_INSTALLED = 4
     INTERRUPTED = 130
+
+
+class _Containers(StrEnum):
+    """What runs the containers of tasks."""
+
+    PROCESSES = "processes"
+    DOCKER = "docker"
 
 
 _EXIT_CODES = (
@@ -93,6 +100,20 @@ def _deploy(
         )
 
 
+def _kept_cloud(containers: _Containers | None) -> LocalCloud:
+    """Return the cloud that is kept, which runs containers as it was started to; it is started when there is none."""
+    engine = None
+    if containers is _Containers.DOCKER and kept.find() is None:
+        engine = container_engines.find()
+    cloud = LocalCloud.attach(kept.find_or_start(engine).endpoint)
+    if containers and cloud.containers != containers.value:
+        raise typer.BadParameter(
+            f"the cloud kept at {cloud.endpoint} was started with {cloud.containers}; `cdp local down` ends it",
+            param_hint="--containers",
+        )
+    return cloud
+
+
 def _hold() -> None:
     _log.print("Press Ctrl-C to stop it and remove everything.")
     with contextlib.suppress(KeyboardInterrupt):
@@ -128,6 +149,10 @@ def up(
         bool,
         typer.Option("--open-databases", help="Let clients of this machine connect to databases and caches in VPCs."),
     ] = False,
+    containers: Annotated[
+        _Containers | None,
+        typer.Option("--containers", help="Run tasks as processes (the default), or in Docker or Podman (`docker`)."),
+    ] = None,
 ) -> None:
     """Deploy a cloud assembly to an embedded cloud on this machine, and hold it until Ctrl-C.
 
@@ -136,15 +161,17 @@ def up(
     """
     if keep and endpoint:
         raise typer.BadParameter("--keep is for a cloud that this command starts; leave it out", param_hint="--keep")
+    if containers and endpoint:
+        raise typer.BadParameter("the cloud at the endpoint has been started already", param_hint="--containers")
     parameters = _parameters(parameter or [])
     with _explained(as_json=as_json), contextlib.ExitStack() as ending:
         select(read_assembly(assembly), stack)  # what is wrong with it is said before anything starts
         if endpoint:
             cloud = LocalCloud.attach(endpoint)
         elif keep or kept.find():
-            cloud = LocalCloud.attach(kept.find_or_start().endpoint)
+            cloud = _kept_cloud(containers)
         else:
-            cloud = ending.enter_context(LocalCloud.start())
+            cloud = ending.enter_context(LocalCloud.start(containers=(containers or _Containers.PROCESSES).value))
         held = cloud.log_file is not None
         if open_databases:
             cloud.open_databases()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 from cdp_constructs.local.clients import calls, devices, faults, notices, routing, schedules, servers, viewers
@@ -18,7 +18,7 @@ from cdp_constructs.local.clients.metrics import MetricsClock
 from cdp_constructs.local.clients.web_push import PushService
 from cdp_constructs.local.deployment.deployer import Deployment, Progress, deploy
 from cdp_constructs.local.errors import StartError
-from cdp_constructs.local.process import launcher, root_keys
+from cdp_constructs.local.process import container_engines, launcher, root_keys
 from cdp_constructs.local.root import RootKey
 
 __all__ = ["LocalCloud"]
@@ -54,18 +54,23 @@ class LocalCloud:
         self._stop = weakref.finalize(self, _stop_own, server, os.getpid()) if server else None
 
     @classmethod
-    def start(cls, *, port: int = 0, timeout: float = 30.0) -> Self:
+    def start(
+        cls, *, port: int = 0, timeout: float = 30.0, containers: Literal["processes", "docker"] = "processes"
+    ) -> Self:
         """Start a server; it ends at `stop`, or with this process, however that ends.
 
         Args:
             port: Port of the gateway, 1 to 65535; 0 takes a free one.
             timeout: Seconds until a server that is not ready counts as failed.
+            containers: What runs the containers of tasks: processes of this machine, or Docker or Podman.
 
         Raises:
             StartError: no Python environment has what the server needs (`cdp local install` makes one), the port is
-                taken, or the server did not become ready; the message has the end of its log.
+                taken, no container engine answers, or the server did not become ready; the message has the end of its
+                log.
         """
-        server = launcher.launch(port=port, timeout=timeout)
+        engine = container_engines.find() if containers == "docker" else None
+        server = launcher.launch(port=port, timeout=timeout, engine=engine)
         return cls(server.endpoint, root_keys.find(server.endpoint), server)
 
     @classmethod
@@ -89,6 +94,11 @@ class LocalCloud:
                 f"the embedded cloud at {endpoint} has another root key; use what it printed when it started"
             )
         return cloud
+
+    @property
+    def containers(self) -> Literal["processes", "docker"]:
+        """What runs the containers of tasks, as `start` takes it."""
+        return "docker" if servers.container_engine(self._administration) else "processes"
 
     def client(
         self,

@@ -15,6 +15,7 @@ import pytest
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.process import kept, launcher, root_keys
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
+from tests.local.containers.engine import install
 
 BROKEN = template({"Broken": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 999_999}}})
 HTTP_API = template(
@@ -248,6 +249,13 @@ def test_assets_outside_of_the_assembly_are_for_who_allows_them(writer: Assembly
         pytest.param(
             ["up", "OUT", "--endpoint", "http://127.0.0.1:1"], 3, "no embedded cloud answers", id="nothing answers"
         ),
+        pytest.param(
+            ["up", "OUT", "--endpoint", "http://127.0.0.1:1", "--containers", "docker"],
+            2,
+            "the cloud at the endpoint has been started already",
+            id="containers of what is not ours",
+        ),
+        pytest.param(["up", "OUT", "--containers", "lxc"], 2, "'lxc' is not one of", id="no such engine"),
         pytest.param(["install", "mainframe"], 2, "there is no 'mainframe'; there is analytics", id="no such extra"),
     ],
 )
@@ -256,6 +264,32 @@ def test_wrong_use_is_explained(writer: AssemblyWriter, arguments: list[str], co
     exit_code, out, err = _cdp("local", *given)
     assert (exit_code, out) == (code, "")
     assert message in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("keep", [[], ["--keep"]])
+def test_without_a_container_engine_that_answers_nothing_is_started(
+    keep: list[str], writer: AssemblyWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "Cannot connect to the Docker daemon at unix:///run/no.sock. Is the docker daemon running?"
+    install(tmp_path / "engine", error=error)
+    monkeypatch.setenv("PATH", str(tmp_path / "engine"), prepend=os.pathsep)
+    code, out, err = _cdp("local", "up", writer.folder, "--containers", "docker", *keep)
+    assert (code, out) == (3, "")
+    assert err.count("\n") == 1
+    assert "Cannot connect to the Docker daemon at unix:///run/no.sock" in err
+    assert "or leave out `--containers docker`" in err
+    assert kept.find() is None
+
+
+def test_a_kept_cloud_does_not_change_what_runs_its_containers(
+    writer: AssemblyWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "engine")
+    monkeypatch.setenv("PATH", str(tmp_path / "engine"), prepend=os.pathsep)
+    assert _cdp("local", "up", writer.folder, "--keep")[0] == 0
+    code, out, err = _cdp("local", "up", writer.folder, "--containers", "docker")
+    assert (code, out) == (2, "")
+    assert "was started with processes; `cdp local down` ends it" in " ".join(err.replace("│", " ").split())
 
 
 def test_install_makes_an_environment_and_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """The commands of docs/deploy.md, from the first deployment to the last, run as they stand there.
 
-Only the account differs, and that nobody is asked about permissions.
+Only the account differs, that nobody is asked about permissions, and that nothing is waited for.
 """
 
 import os
@@ -114,9 +114,61 @@ def test_the_page_from_the_first_deployment_to_the_last(own_cloud: LocalCloud, r
     assert tables(own_cloud, HOME) >= shared
 
 
-def test_every_heading_of_the_walk_has_commands() -> None:
-    walk = PAGE.partition("## From the first deployment to the last\n")[2].partition("\n## ")[0]
-    headings = re.findall(r"^### .+$", walk, re.MULTILINE)
-    assert len(headings) == 7
+def use(cloud: LocalCloud) -> None:
+    """Do what fleets and readers do: there are a thing, its certificate with policies, and a query."""
+    iot, athena = (cloud.client(service, HOME) for service in ("iot", "athena"))
+    (kind,) = iot.list_thing_types()["thingTypes"]
+    iot.create_thing(thingName="A-0001", thingTypeName=kind["thingTypeName"])
+    certificate = iot.create_keys_and_certificate(setAsActive=True)["certificateArn"]
+    iot.attach_thing_principal(thingName="A-0001", principal=certificate)
+    for policy in iot.list_policies()["policies"]:
+        iot.attach_policy(policyName=policy["policyName"], target=certificate)
+    groups = [group["Name"] for group in athena.list_work_groups()["WorkGroups"]]
+    (group,) = [name for name in groups if name.startswith("iot_")]
+    athena.start_query_execution(QueryString="SELECT 1", WorkGroup=group)
+
+
+def test_the_iot_system_from_the_first_deployment_to_the_last(own_cloud: LocalCloud, run: Run) -> None:
+    run(f"export ACCOUNT={ACCOUNT}")
+    run(commands("### Deploy the IoT system"))
+    assert stacks(own_cloud, HOME)["Iot"]["EnableTerminationProtection"]
+    before = {table for table in own_cloud.client("dynamodb", HOME).list_tables()["TableNames"] if "Iot-" in table}
+
+    run(commands("### Add a production line"))
+    assert stacks(own_cloud, HOME)["Iot"]["StackStatus"] == "UPDATE_COMPLETE"
+    iot = own_cloud.client("iot", HOME)
+    (claim,) = iot.list_certificates()["certificates"]
+    (policy,) = iot.list_attached_policies(target=claim["certificateArn"])["policies"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks(own_cloud, HOME)["Iot"]["Outputs"]}
+    assert policy["policyName"] == outputs["ClaimPolicy"]
+
+    run(commands("### Allow a device"))
+    allowed = own_cloud.client("dynamodb", HOME).scan(TableName=outputs["AllowListName"])["Items"]
+    assert [item["serial_number"]["S"] for item in allowed] == ["A-0001"]
+
+    use(own_cloud)
+    retiring = commands("### Retire the fleet")
+    assert retiring.endswith("sleep 300\n")
+    run(retiring.removesuffix("sleep 300\n"))
+    run(commands("### Destroy the IoT system"))
+    assert "Iot" not in stacks(own_cloud, HOME)
+    kept = set(own_cloud.client("dynamodb", HOME).list_tables()["TableNames"])
+    assert outputs["AllowListName"] in kept & before
+
+    run(commands("### Deploy the IoT system again"))
+    assert stacks(own_cloud, HOME)["Iot"]["StackStatus"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("walk", "steps"),
+    [
+        ("## From the first deployment to the last", 7),
+        ("## The IoT system, from the first deployment to the last", 6),
+    ],
+)
+def test_every_heading_of_the_walks_has_commands(walk: str, steps: int) -> None:
+    section = PAGE.partition(f"{walk}\n")[2].partition("\n## ")[0]
+    headings = re.findall(r"^### .+$", section, re.MULTILINE)
+    assert len(headings) == steps
     for heading in headings:
         assert commands(heading)

@@ -1,5 +1,6 @@
 """Tasks, databases, caches, load balancers and their targets, and the zones that they are in."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,6 +10,7 @@ __all__ = [
     "balancer_certificate_authority",
     "cache_certificate_authority",
     "check_targets",
+    "container_engine",
     "database_certificate_authority",
     "fail_over",
     "kill_cache",
@@ -19,6 +21,16 @@ __all__ = [
     "open_databases",
     "restore_zone",
 ]
+
+
+def container_engine(administration: Administration) -> Mapping[str, Any] | None:
+    """Return the fields of the container engine that runs tasks; None when their containers are processes.
+
+    Args:
+        administration: Administration of the embedded cloud.
+    """
+    described: Mapping[str, Any] | None = administration.request("GET", "/_cdp/containers").json()["engine"]
+    return described
 
 
 def kill_task(administration: Administration, task: str) -> int:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,32 +12,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from cdp_constructs.local.containers import hooked
 from cdp_constructs.local.containers.dockerfile import Recipe
-from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.containers.names import Name
 
 __all__ = ["DESCRIPTION", "ENVIRONMENT", "ROOT", "Image", "add", "find"]
 
-_NAME = re.compile(
-    r"(?:[\w.-]+\.dkr\.ecr\.[\w-]+\.[\w.]+/)?(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
-)
 ROOT, ENVIRONMENT, DESCRIPTION = "root", "environment", "image.json"
 """What the folder of an image has: its files, the packages of Python, and what its Dockerfile says."""
-_HOOKS = Path(__file__).with_name("hooks")
-_NODE_HOOKS = ("network.cjs", "volumes.cjs")
 _images: dict[str, tuple[str, "Future[Image]"]] = {}
 """By name: the digest, and the image as soon as its files are there."""
 _adding = Lock()
 _copying = ThreadPoolExecutor(1, thread_name_prefix="images")
-
-
-@once
-def _hooks() -> Path:
-    """Return a folder with the hooks that every user can read, which that of the library may not be."""
-    folder = Path(tempfile.mkdtemp(prefix="hooks-"))
-    for file in _HOOKS.glob("[!_]*"):
-        shutil.copy(file, folder)
-    _let_everybody_read(folder)
-    return folder
 
 
 @dataclass(frozen=True)
@@ -100,14 +85,7 @@ class Image:
     def environment(self) -> dict[str, str]:
         """Return the variables that the image gives to its containers, with those that give each its own address."""
         values = {name: self.located(value) for name, value in self.recipe.environment.items()}
-        return {
-            **values,
-            "PATH": self.search_path,
-            "PYTHONPATH": os.pathsep.join(filter(None, [values.get("PYTHONPATH"), str(_hooks())])),
-            "NODE_OPTIONS": " ".join(
-                filter(None, [values.get("NODE_OPTIONS"), *(f"--require {_hooks() / name}" for name in _NODE_HOOKS)])
-            ),
-        }
+        return {**values, "PATH": self.search_path, **hooked.variables(values)}
 
 
 def _is_script_of_python(file: Path) -> bool:
@@ -167,10 +145,10 @@ def _let_everybody_read(folder: Path) -> None:
 
 def find(name: str) -> Image | None:
     """Return the image that a container definition names, by tag or by digest; None when there is none."""
-    match = _NAME.fullmatch(name)
-    if match is None:
+    wanted = Name.read(name)
+    if wanted is None:
         return None
-    if digest := match["digest"]:
-        return next((image.result() for known, image in _images.values() if known == digest), None)
-    found = _images.get(f"{match['repository']}:{match['tag'] or 'latest'}")
+    if wanted.digest:
+        return next((image.result() for known, image in _images.values() if known == wanted.digest), None)
+    found = _images.get(wanted.local)
     return found[1].result() if found else None

@@ -147,11 +147,16 @@ class Container:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 # Its first process only, as container engines do; what that leaves behind is killed.
                 os.kill(self.process_id, signal.Signals[self.spec.stop_signal])
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(self.spec.stop_seconds)
+            self._wait(self.spec.stop_seconds)
             if self.exit_code is None:
                 self.send_signal(signal.SIGKILL)
-                self._process.wait()
+                self._wait()
+
+    def _wait(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, or for so long."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
 
     def remove(self) -> None:
         """Stop it, and remove its files."""

@@ -51,10 +51,12 @@ _EXECUTED_IN_PART = {
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
     "image assets on Python or Node.js run as processes of this machine and on its versions; tasks with images of "
-    "registries are described only; limits of CPU and Exec have no effect": ("ECS::Service ECS::TaskDefinition"),
+    "registries are described only, without `--containers docker`; limits of CPU have no effect; ECS Exec is refused": (
+        "ECS::Service ECS::TaskDefinition"
+    ),
     "they decide who connects to tasks, databases and caches, as far as a caller can be told; traffic of other kinds "
     "is not looked at": "EC2::PrefixList EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress",
-    "tasks mount it as a folder of this machine; functions do not, and no NFS server answers": (
+    "tasks, and functions on Python and Node.js, mount it as a folder of this machine; no NFS server answers": (
         "EFS::FileSystem EFS::MountTarget EFS::AccessPoint"
     ),
     "programs in Python and Node.js find the names in tasks; no DNS server answers for others": (

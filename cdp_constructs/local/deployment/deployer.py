@@ -159,10 +159,12 @@ def _refuse_accounts(stacks: Sequence[StackArtifact]) -> None:
         )
 
 
-def _refuse_what_cannot_be_deployed(clients: Clients, stacks: Sequence[StackArtifact]) -> None:
+def _refuse_what_cannot_be_deployed(
+    clients: Clients, administration: Administration, stacks: Sequence[StackArtifact]
+) -> None:
     _refuse_accounts(stacks)
     _refuse_legacy_assets(stacks)
-    images.refuse_unknown(stacks)
+    images.refuse_unknown(administration, stacks)
     unknown = [
         FailedEvent(stack.label, logical_id, resource_type, "the embedded cloud does not know this type")
         for stack in stacks
@@ -252,7 +254,7 @@ def deploy(
         selected = select(read_assembly(assembly), stacks)
         if not allow_assets_outside:
             refuse_outside(selected, assembly)
-        _refuse_what_cannot_be_deployed(clients, selected)
+        _refuse_what_cannot_be_deployed(clients, administration, selected)
     except AssemblyError as error:
         raise LocalCloudError(str(error)) from error
     return Deployment(clients, _Run(clients, administration, parameters or {}, progress).deploy(selected))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from cdp_constructs.local.containers.engines import Engine
 from cdp_constructs.local.process import launcher, private_files
 from cdp_constructs.local.process.launcher import ServerProcess
 from cdp_constructs.local.process.locks import exclusive
@@ -54,8 +55,11 @@ def forget() -> None:
     private_files.remove(state_file())
 
 
-def find_or_start() -> ServerProcess:
+def find_or_start(engine: Engine | None = None) -> ServerProcess:
     """Return this user's kept server; it is started now when there is none.
+
+    Args:
+        engine: What runs the containers of tasks in one that is started; they are processes without one.
 
     Raises:
         StartError: the server did not become ready.
@@ -63,7 +67,7 @@ def find_or_start() -> ServerProcess:
     with locked():
         server = find()
         if server is None:
-            server = launcher.launch()
+            server = launcher.launch(engine=engine)
             remember(server)
             launcher.detach(server)  # only now: a server that nobody knows of must not stay
     return server

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+from cdp_constructs.local.containers import engines
+from cdp_constructs.local.containers.engines import Engine
 from cdp_constructs.local.errors import StartError
 from cdp_constructs.local.kit.node_sdk import VARIABLE as NODE_SDK_VARIABLE
 from cdp_constructs.local.process import folders, node_sdk, root_keys
@@ -135,12 +137,13 @@ def _pipe_with(text: str) -> Iterator[int]:
         os.close(read)
 
 
-def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
+def launch(*, port: int = 0, timeout: float = 30.0, engine: Engine | None = None) -> ServerProcess:
     """Start a server and wait until it is ready. It ends with this process, whatever ends that, unless detached.
 
     Args:
         port: Port of the gateway, 1 to 65535; 0 takes a free one.
         timeout: Seconds until a server that is not ready counts as failed.
+        engine: What runs the containers of tasks; they are processes without one.
 
     Raises:
         StartError: no environment has what the server needs, the port is taken, its key cannot be stored, or the server
@@ -159,7 +162,7 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
         log.touch(mode=0o600)
         # Open from the start: the guardian removes the folder when the server ends by itself.
         with log.open(errors="replace") as reader:
-            server = _start(python, folder, gateway)
+            server = _start(python, folder, gateway, engine)
             try:
                 _wait_until_ready(_guardians[server.pid], server, timeout, reader)
             except BaseException:
@@ -171,7 +174,7 @@ def launch(*, port: int = 0, timeout: float = 30.0) -> ServerProcess:
     return server
 
 
-def _start(python: ServerEnvironment, folder: Path, gateway: socket.socket) -> ServerProcess:
+def _start(python: ServerEnvironment, folder: Path, gateway: socket.socket, engine: Engine | None) -> ServerProcess:
     """Start guardian and server."""
     # The server imports this library from here, and nothing else of this environment when it runs from another one.
     library = folder / "library"
@@ -191,7 +194,8 @@ def _start(python: ServerEnvironment, folder: Path, gateway: socket.socket) -> S
         guardian = subprocess.Popen(  # noqa: S603  # our own module with our own arguments
             command,
             cwd=library,  # found there by `-m`, installed or not
-            env=_environment(python, folder, port, mqtt_port),
+            env=_environment(python, folder, port, mqtt_port)
+            | ({engines.VARIABLE: engine.to_json()} if engine else {}),
             stdin=key_pipe,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.containers import groups
+from cdp_constructs.local.containers import engines, groups
 from cdp_constructs.local.process import folders, root_keys
 from cdp_constructs.local.root import RootKey
 
@@ -59,6 +59,7 @@ class _Files:
 
     def remove(self) -> None:
         groups.end(self.folder)  # what containers still run
+        engines.end(self.folder)
         root_keys.remove(self.key_file, self.key)
         folders.remove(self.folder)
 

@@ -65,22 +65,28 @@ def wait(task: str, definition: Mapping[str, Any], running: Callable[[str], list
             time.sleep(_POLL_SECONDS)
 
 
-def watch(task: str, definition: Mapping[str, Any], image: Image, container: Any) -> None:
-    """Check the health of a container for as long as it runs, when its definition says how."""
+def watch(task: str, definition: Mapping[str, Any], image: Image | None, container: Any) -> None:
+    """Check the health of a container for as long as it runs, when its definition says how.
+
+    A container engine finds commands in its image by itself; of other containers it is asked.
+    """
     check = definition.get("healthCheck")
     if check:
         name = f"health-{definition['name']}"
         _concurrency.spawn_background(_check, task, definition["name"], check, image, container, thread_name=name)
 
 
-def _command(words: list[str], image: Image) -> list[str] | None:
+def _command(words: list[str], image: Image | None) -> list[str] | None:
     kind, *rest = words
     if kind == "NONE":
         return None
-    return ["/bin/sh", "-c", *rest] if kind == "CMD-SHELL" else image.command((), rest if kind == "CMD" else words)
+    if kind == "CMD-SHELL":
+        return ["/bin/sh", "-c", *rest]
+    command = rest if kind == "CMD" else words
+    return image.command((), command) if image else command
 
 
-def _check(task: str, name: str, check: Mapping[str, Any], image: Image, container: Any) -> None:
+def _check(task: str, name: str, check: Mapping[str, Any], image: Image | None, container: Any) -> None:
     command = _command(list(check["command"]), image)
     if command is None:
         return

@@ -1,7 +1,7 @@
 """ECS: the container engine, as MiniStack asks for it.
 
 MiniStack keeps tasks and services and speaks to Docker. What it gets here answers the same calls with processes of this
-machine; see `cdp_constructs.local.containers`.
+machine, or with containers of Docker or Podman when the user asks for them; see `cdp_constructs.local.containers`.
 """
 
 import os
@@ -11,13 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from cdp_constructs.local.containers import addresses, docker, images
+from cdp_constructs.local.containers import addresses, built, docker, engines, images
+from cdp_constructs.local.containers.engines import Engine
 from cdp_constructs.local.containers.images import Image
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import parties
-from cdp_constructs.local.services.ecs import dependencies, memory, network, volumes
+from cdp_constructs.local.services.ecs import dependencies, engine_containers, memory, network, volumes
 from cdp_constructs.local.services.lambda_ import sandboxes
 
 __all__ = ["running"]
@@ -47,13 +48,14 @@ def _give_back(gone: docker.DockerContainer) -> None:
 
 class _Images:
     def get_registry_data(self, name: str, **_options: Any) -> Any:
-        image = images.find(name)
+        image = built.find(name) if engines.configured() else images.find(name)
         if image is None:
             raise LookupError(name)
         return SimpleNamespace(id=image.digest)
 
     def get(self, name: str) -> Any:
-        return self.get_registry_data(name)
+        # An engine has, or pulls, what was not made here.
+        return SimpleNamespace(id=name) if engines.configured() else self.get_registry_data(name)
 
 
 _docker = SimpleNamespace(containers=_engine.containers, images=_Images())
@@ -70,6 +72,8 @@ def _get_engine(_original: Any) -> Any:
 
 def _runs(definition: str) -> bool:
     """Whether every image of a task definition was made here; of one that does not exist MiniStack says so itself."""
+    if engines.configured():
+        return True
     record = _ecs._task_defs.get(_ecs._resolve_td_key(definition)) or {}
     return all(images.find(each.get("image", "")) is not None for each in record.get("containerDefinitions", []))
 
@@ -109,10 +113,18 @@ def _environment(image: Image, variables: Mapping[str, str], address: str, task:
     return merged
 
 
+def _address(task: str) -> str:
+    return _addresses.get(task) or _addresses.setdefault(task, addresses.take())
+
+
+def _stop_seconds(definition: Mapping[str, Any]) -> float:
+    return float(definition.get("stopTimeout") or _STOP_SECONDS)
+
+
 def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any]) -> Spec:
     labels: Mapping[str, str] = options["labels"]
     folder = Path(image.located(definition.get("workingDirectory") or image.recipe.folder))
-    address = _addresses.get(labels[parties.TASK]) or _addresses.setdefault(labels[parties.TASK], addresses.take())
+    address = _address(labels[parties.TASK])
     user = sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user
     mounted = volumes.Volumes(labels[parties.TASK], definition, user)
     command = image.command(definition.get("entryPoint"), options.get("command"))
@@ -123,27 +135,38 @@ def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any
         address=address,
         user=mounted.user,
         stop_signal=image.recipe.stop_signal,
-        stop_seconds=float(definition.get("stopTimeout") or _STOP_SECONDS),
+        stop_seconds=_stop_seconds(definition),
         labels=labels,
     )
 
 
+def _made(
+    engine: Engine | None, image: Image | None, definition: Mapping[str, Any], options: Mapping[str, Any]
+) -> Container:
+    if engine:
+        address = _address(options["labels"][parties.TASK])
+        return engine_containers.make(engine, definition, options, address, _stop_seconds(definition))
+    assert image is not None  # noqa: S101  # the caller has looked
+    return Container(_spec(image, definition, options), Path(os.environ["STATE_DIR"]).parent)
+
+
 @patch("ministack.services.ecs:_run_docker_container")
 def _run(_original: Any, _docker: Any, definition: dict[str, Any], options: dict[str, Any], **_others: Any) -> Any:
-    image = images.find(definition["image"])
-    if image is None:
+    engine = engines.configured()
+    image = None if engine else images.find(definition["image"])
+    if not engine and image is None:
         raise _ecs._ImagePullError(
             f"{definition['image']} is no image asset of a deployed assembly; the embedded cloud pulls from no registry"
         )
     labels = options["labels"]
     dependencies.wait(labels[parties.TASK], definition, running)
-    spec = _spec(image, definition, options)
-    container = _engine.add(Container(spec, Path(os.environ["STATE_DIR"]).parent), options["name"], _give_back)
+    container = _engine.add(_made(engine, image, definition, options), options["name"], _give_back)
     try:
         container.start()
     except BaseException:
         container.remove()
         raise
     dependencies.watch(labels[parties.TASK], definition, image, container)
-    memory.watch()
+    if not engine:  # which watches the memory of its containers itself
+        memory.watch()
     return container

@@ -1,16 +1,31 @@
-"""ECS: the images of deployed assemblies. `POST /_cdp/images` makes a folder known as `<repository>:<tag>`."""
+"""ECS: the images of deployed assemblies, by the names `<repository>:<tag>` that templates have.
+
+`POST /_cdp/images` makes known a folder that stands for an image, or an image that a container engine has built; `GET
+/_cdp/containers` says which engine that is.
+"""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.containers import images
+from cdp_constructs.local.containers import built, engines, images
+from cdp_constructs.local.containers.built import Built
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.services.lambda_ import runtime, sandboxes
 
 
+@route("GET", "containers")
+def _engine(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    engine = engines.configured()
+    return {"engine": asdict(engine) if engine else None}
+
+
 @route("POST", "images")
 def _add(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "tag" in request:
+        built.add(request["name"], Built(request["tag"], request["digest"]))
+        return {"digest": request["digest"]}
     folder = Path(request["folder"])
     if not (folder / images.DESCRIPTION).is_file():
         raise AdminError(f"{folder} is no image that was made by the embedded cloud's client on this machine")

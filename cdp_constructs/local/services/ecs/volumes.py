@@ -1,19 +1,17 @@
 """ECS: the volumes of a task, and the folders of this machine that its containers find at their paths.
 
-A container has no file system of its own here. Words of its command and variables that begin with a path at which a
-volume is mounted get the folder, and the hooks do the same with the paths of files in Python and Node.js.
+Words of a container's command and variables that begin with a path at which a volume is mounted get the folder; see
+`cdp_constructs.local.containers.hooked` for the paths that its program opens.
 """
 
-import json
 import os
 import shutil
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.containers.docker import volume_folder
+from cdp_constructs.local.containers.hooked import Folders
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.ec2 import parties
 from cdp_constructs.local.services.ecs.records import definition_of
@@ -22,17 +20,6 @@ from cdp_constructs.local.services.efs import folders
 __all__ = ["Volumes", "in_the_form_of_the_api", "remove"]
 
 _ecs: Any = ministack.module("services.ecs", "_tasks")
-
-_VARIABLE, _OWN_VARIABLE = "CDP_TASK_FOLDERS", "CDP_TASK_OWN_FOLDERS"
-
-
-def _own_folders() -> list[str]:
-    """Return folders of this machine that are never paths in a container, wherever a volume is mounted.
-
-    A volume at `/tmp` would otherwise take the images and homes of containers, which this machine keeps there.
-    """
-    state = str(Path(os.environ["STATE_DIR"]).parent)
-    return [tempfile.gettempdir(), state, sys.prefix, sys.base_prefix, str(Path(__file__).parents[4])]
 
 
 class Volumes:
@@ -52,14 +39,15 @@ class Volumes:
 
     def __init__(self, task: str, definition: Mapping[str, Any], user: int | None) -> None:
         self.user = user
-        self._own_folders = _own_folders()
         record = _ecs._tasks.get(task) or {}
         volumes = {each["name"]: each for each in definition_of(record).get("volumes") or []}
-        self._folders = {
-            mounted["containerPath"].rstrip("/"): self._folder(task, record, volumes[mounted["sourceVolume"]])
-            for mounted in definition.get("mountPoints") or []
-            if mounted.get("sourceVolume") in volumes
-        }
+        self._folders = Folders(
+            {
+                mounted["containerPath"].rstrip("/"): self._folder(task, record, volumes[mounted["sourceVolume"]])
+                for mounted in definition.get("mountPoints") or []
+                if mounted.get("sourceVolume") in volumes
+            }
+        )
 
     def _folder(self, task: str, record: Mapping[str, Any], volume: Mapping[str, Any]) -> str:
         efs = volume.get("efsVolumeConfiguration")
@@ -80,21 +68,18 @@ class Volumes:
             os.chown(folder, self.user, self.user)
         return str(folder)
 
+    @property
+    def mounted(self) -> Mapping[str, str]:
+        """The folder of each path at which one is mounted."""
+        return self._folders.mounted
+
     def located(self, text: str) -> str:
         """Return a path in a volume as it is on this machine, and any other text as it is."""
-        if text.startswith(tuple(f"{own}/" for own in self._own_folders)):
-            return text
-        for path, folder in self._folders.items():
-            if text == path or text.startswith(f"{path}/"):
-                return folder + text[len(path) :]
-        return text
+        return self._folders.located(text)
 
     def variables(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of the container, with the folders for its hooks."""
-        found = {name: self.located(value) for name, value in variables.items()}
-        if not self._folders:
-            return found
-        return {**found, _VARIABLE: json.dumps(self._folders), _OWN_VARIABLE: json.dumps(self._own_folders)}
+        return {name: self.located(value) for name, value in variables.items()} | self._folders.variables
 
 
 def _of_task(task: str) -> Path:

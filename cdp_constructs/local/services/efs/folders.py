@@ -1,4 +1,4 @@
-"""EFS: the folder that stands for a file system or an access point, for tasks that mount it.
+"""EFS: the folder that stands for a file system or an access point, for tasks and functions that mount it.
 
 https://docs.aws.amazon.com/efs/latest/ug/efs-access-points.html
 """
@@ -16,6 +16,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.ec2 import firewall
 from cdp_constructs.local.services.ec2.firewall import Party
 from cdp_constructs.local.services.lambda_ import sandboxes
+from cdp_constructs.local.services.lambda_.sandboxes import Sandbox
 
 __all__ = ["Mounted", "mount"]
 
@@ -27,15 +28,20 @@ _PERMISSIONS = 0o755
 
 @dataclass(frozen=True)
 class Mounted:
-    """What a task has mounted.
+    """What a task or function has mounted.
 
     Attributes:
         folder: The folder.
-        user: The user and group that access it, where root runs the server: one for each POSIX user of a file system.
+        sandbox: That of who accesses it: one for each POSIX user of a file system.
     """
 
     folder: Path
-    user: int | None
+    sandbox: Sandbox
+
+    @property
+    def user(self) -> int | None:
+        """The user and group that access it, where root runs the server."""
+        return self.sandbox.user
 
 
 def _root(file_system: str) -> Path:
@@ -43,10 +49,10 @@ def _root(file_system: str) -> Path:
 
 
 def mount(client: Party, zone: str, file_system: str, access_point: str = "", directory: str = "/") -> Mounted:
-    """Return a file system or a part of it, as a task mounts it.
+    """Return a file system or a part of it, as a task or function mounts it.
 
     Args:
-        client: The task, whose security groups the mount target must let in.
+        client: The task or function, whose security groups the mount target must let in.
         zone: Its zone, in which there must be a mount target.
         file_system: Id of the file system.
         access_point: Id of an access point, whose directory and user count.
@@ -66,7 +72,7 @@ def mount(client: Party, zone: str, file_system: str, access_point: str = "", di
     if access_point and point.get("FileSystemId") != file_system:
         raise FileNotFoundError(f"{file_system} has no access point {access_point}")
     posix = point.get("PosixUser") or {}
-    user = sandboxes.sandbox(f"efs:{file_system}:{posix.get('Uid', 0)}").user
+    sandbox = sandboxes.sandbox(f"efs:{file_system}:{posix.get('Uid', 0)}")
     root = _root(file_system)
     root.mkdir(mode=0o755, exist_ok=True)
     described = point.get("RootDirectory") or {}
@@ -75,9 +81,9 @@ def mount(client: Party, zone: str, file_system: str, access_point: str = "", di
         raise PermissionError(f"{directory} is outside of {file_system}")
     if not path.exists():
         _create(root, path, described.get("CreationInfo"), file_system)
-    elif path == root and user is not None and not access_point:
-        os.chown(root, user, user)  # nobody else mounts it whole
-    return Mounted(path, user)
+    elif path == root and sandbox.user is not None and not access_point:
+        os.chown(root, sandbox.user, sandbox.user)  # nobody else mounts it whole
+    return Mounted(path, sandbox)
 
 
 def _create(root: Path, path: Path, creation: dict[str, Any] | None, file_system: str) -> None:

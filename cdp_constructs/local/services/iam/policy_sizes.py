@@ -1,4 +1,4 @@
-"""IAM and IoT: policies that are longer than AWS takes fail their resource.
+"""Policies that are longer than AWS takes fail their resource: of IAM, AWS IoT, buckets, topics, queues and keys.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: white space does not count;
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html: a policy document of AWS IoT.
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import Change, Group
 from cdp_constructs.local.kit.refine import after, before
 from cdp_constructs.local.kit.types import Attributes, Properties
 
@@ -19,6 +20,16 @@ _OF_ROLE = 10240
 _TRUST = 4096
 """Characters: 2,048 at first, and at most this, once the quota was raised."""
 _OF_IOT = 2048
+_OF_RESOURCES = {
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/add-bucket-policy.html
+    "AWS::S3::BucketPolicy": ("PolicyDocument", "the bucket", 20 * 1024),
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
+    "AWS::SNS::TopicPolicy": ("PolicyDocument", "the topic", 30 * 1024),
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+    "AWS::SQS::QueuePolicy": ("PolicyDocument", "the queue", 8 * 1024),
+    # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html
+    "AWS::KMS::Key": ("KeyPolicy", "the key", 32 * 1024),
+}
 
 
 def _length(document: Any) -> int:
@@ -65,3 +76,16 @@ def _roles(properties: Properties) -> Iterator[str]:
 def _inline(name: str) -> None:
     policies = (_iam._roles.get(name) or {}).get("InlinePolicies") or {}
     _check(f"role {name}", sum(map(_length, policies.values())), _OF_ROLE)
+
+
+def _checking(resource_type: str) -> Change:
+    member, what, most = _OF_RESOURCES[resource_type]
+
+    @before(resource_type)
+    def check(properties: Properties) -> None:
+        _check(what, _length(properties.get(member) or {}), most)
+
+    return check
+
+
+_CHECKS = Group([_checking(resource_type) for resource_type in _OF_RESOURCES])

@@ -32,6 +32,16 @@ _USERS: Mapping[str, tuple[str, Sequence[str], str]] = {
         ("Target.RoleArn",),
         "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
     ),
+    "AWS::Events::Rule": (
+        "events.amazonaws.com",
+        ("RoleArn", "Targets.RoleArn"),
+        "Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'.",
+    ),
+    "AWS::Pipes::Pipe": (
+        "pipes.amazonaws.com",
+        ("RoleArn",),
+        "The provided role {role} cannot be assumed by principal 'pipes.amazonaws.com'.",
+    ),
     "AWS::StepFunctions::StateMachine": (
         "states.amazonaws.com",
         ("RoleArn",),
@@ -77,6 +87,9 @@ def _listed(value: Any) -> list[str]:
 
 def _found(properties: Any, path: str) -> Iterator[str]:
     name, _, rest = path.partition(".")
+    if isinstance(properties, list):
+        for entry in properties:
+            yield from _found(entry, path)
     if not isinstance(properties, dict):
         return
     for key, value in properties.items():

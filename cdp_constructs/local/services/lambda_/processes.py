@@ -14,7 +14,7 @@ from cdp_constructs.local.kit.types import Properties
 from cdp_constructs.local.runners.forks import ForkRunner
 from cdp_constructs.local.runners.processes import ProcessRunner
 from cdp_constructs.local.runners.runner import Program, Running
-from cdp_constructs.local.services.lambda_ import layers, node, runtime, sandboxes
+from cdp_constructs.local.services.lambda_ import layers, node, runtime, sandboxes, starts
 from cdp_constructs.local.services.lambda_.sandboxes import Sandbox
 
 _SCRIPT = "_worker"
@@ -71,8 +71,12 @@ def _start(command: list[str], folder: Path, environment: dict[str, str], sandbo
 def _popen(original: ModuleType) -> Callable[..., Any]:
     def popen(command: list[str], **options: Any) -> Any:
         """Start a worker, or the program of a function that brings its runtime."""
-        sandbox = _sandbox.get(None) or sandboxes.sandbox("durable functions")
+        start = starts.changed()
+        own = _sandbox.get(None) or sandboxes.sandbox("durable functions")
+        sandbox = start.sandbox if start else own
         environment = {**sandbox.variables, **options.pop("env")}
+        if start:
+            environment |= start.variables(environment)
         if Path(command[-1]).stem == _SCRIPT:
             return _start(command, Path(options["cwd"]), environment, sandbox)
         options = {"stdin": original.DEVNULL} | options

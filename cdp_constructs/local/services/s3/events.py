@@ -1,4 +1,4 @@
-"""S3's events to EventBridge name the version of the object, which MiniStack leaves out."""
+"""S3's events to EventBridge name the object's version, which MiniStack leaves out, and no size of what is deleted."""
 
 import json
 from collections.abc import Callable
@@ -22,8 +22,11 @@ def _fire(original: Callable[..., None], *arguments: Any, version_id: str | None
 @patch("ministack.services.eventbridge:_dispatch_event")
 def _dispatch(original: Callable[..., Any], event: dict[str, Any], *arguments: Any, **options: Any) -> Any:
     version_id = _version_id.get()
-    if event.get("Source") == "aws.s3" and version_id is not None:
+    if event.get("Source") == "aws.s3":
         detail = json.loads(event["Detail"])
-        detail["object"]["version-id"] = version_id
+        if version_id is not None:
+            detail["object"]["version-id"] = version_id
+        if event.get("DetailType") == "Object Deleted":
+            detail["object"].pop("size", None)
         event = {**event, "Detail": json.dumps(detail)}
     return original(event, *arguments, **options)

@@ -55,7 +55,8 @@ def _invoke(arn: str, secret: dict[str, Any], version: str, step: str) -> None:
     if provided := hosted.get(arn) if arn else _manager(secret):
         provided(secret, version, step)
         return
-    answer = invoke(arn, {"SecretId": secret["ARN"], "ClientRequestToken": version, "Step": step})
+    request = {"Step": step, "SecretId": secret["ARN"], "ClientRequestToken": version}
+    answer = invoke(arn, request | {"RotationToken": _responses.new_uuid()})
     if answer.get("error") or answer.get("throttle"):
         raise RuntimeError(f"{step} failed: {answer.get('body')!r}")
 

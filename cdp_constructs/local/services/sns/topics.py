@@ -186,6 +186,15 @@ def _push_to_device(topic_arn: str, endpoint: str, message: str, structure: str,
         _deliver_to_sqs.original(queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
 
 
+_NAMES_FOR_FUNCTIONS = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}
+
+
+def _for_functions(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message as functions get it, where some members have other names and none is left out."""
+    named = {_NAMES_FOR_FUNCTIONS.get(name, name): value for name, value in message.items()}
+    return {"Subject": None, "MessageAttributes": {}} | named
+
+
 @patch("ministack.services.sns:_deliver_to_lambda")
 def _deliver_to_lambda(
     _original: Callable[..., None], endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, *_rest: Any
@@ -193,7 +202,7 @@ def _deliver_to_lambda(
     """Call a function as AWS does: asynchronously, with its retries and its failure destination."""
     record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn}
     try:
-        invoke_async(endpoint, {"Records": [{**record, "Sns": json.loads(envelope)}]})
+        invoke_async(endpoint, {"Records": [{**record, "Sns": _for_functions(json.loads(envelope))}]})
         _count(topic_arn, "NumberOfNotificationsDelivered")
     except FunctionNotFoundError:
         queue = _dead_letter_queue(topic_arn, endpoint)

@@ -1,6 +1,5 @@
 """What CloudFormation and the services refuse on AWS is refused here, and its stack fails."""
 
-import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -49,48 +48,6 @@ def test_a_mapping_of_a_queue_needs_a_role_that_may_receive(cloud: LocalCloud, s
     made = stacks.deploy(template(resources, Outputs=outputs))
     with pytest.raises(ClientError, match="ReceiveMessage on SQS"):
         cloud.client("lambda").create_event_source_mapping(EventSourceArn=made["Queue"], FunctionName=made["Function"])
-
-
-def test_a_function_needs_a_role_that_trusts_lambda(stacks: Any) -> None:
-    other = role()
-    other["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"] = "events.amazonaws.com"
-    with pytest.raises(AssertionError, match="The role defined for the function cannot be assumed by Lambda"):
-        stacks.deploy(template({"Role": other, "Function": function(HANDLER, "Role")}))
-
-
-def test_a_schedule_needs_a_role_that_trusts_the_scheduler(stacks: Any) -> None:
-    schedule = {
-        "Type": "AWS::Scheduler::Schedule",
-        "Properties": {
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "ScheduleExpression": "rate(1 hour)",
-            "Target": {"Arn": arn("Queue"), "RoleArn": arn("Role")},
-        },
-    }
-    queue = QUEUE["Resources"]["Queue"]
-    with pytest.raises(AssertionError, match="must allow AWS EventBridge Scheduler to assume the role"):
-        stacks.deploy(template({"Queue": queue, "Role": role(), "Schedule": schedule}))
-
-
-def long_policy(characters: int) -> dict[str, Any]:
-    resources = [f"arn:aws:s3:::{'x' * 50}{number:010}" for number in range(characters // 75)]
-    return {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": resources}]}
-
-
-def test_policies_that_are_too_long_fail(stacks: Any) -> None:
-    managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": long_policy(6500)}}
-    with pytest.raises(AssertionError, match="Maximum policy size of 6144 bytes exceeded"):
-        stacks.deploy(template({"Policy": managed}))
-    inline = {"PolicyName": "own", "Roles": [{"Ref": "Role"}], "PolicyDocument": long_policy(6500)}
-    policies = {
-        name: {"Type": "AWS::IAM::Policy", "Properties": {**inline, "PolicyName": name}} for name in ("One", "Two")
-    }
-    stacks.deploy(template({"Role": role(), "One": policies["One"]}))
-    with pytest.raises(AssertionError, match="Maximum policy size of 10240 bytes exceeded for role"):
-        stacks.deploy(template({"Role": role(), **policies}))
-    device = {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": long_policy(2300)}}
-    with pytest.raises(AssertionError, match="Maximum policy size of 2048 bytes exceeded"):
-        stacks.deploy(template({"Policy": device}))
 
 
 def test_a_log_group_that_was_kept_is_in_the_way_of_the_next(stacks: Any) -> None:
@@ -194,13 +151,6 @@ def test_a_stack_keeps_what_it_read_of_another_until_its_own_template_changes(
     assert deploy("one", "first") == (producer, consumer, "one")
     assert deploy("two", "first") == (producer, "one")
     assert deploy("two", "second") == (consumer, "two")
-
-
-def test_json_of_a_policy_counts_without_white_space(stacks: Any) -> None:
-    text = json.dumps(long_policy(5900), indent=8)
-    assert len(text) > 6144
-    managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": json.loads(text)}}
-    stacks.deploy(template({"Policy": managed}))
 
 
 def test_an_alarm_on_what_nothing_emits_is_listed(

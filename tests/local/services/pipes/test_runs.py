@@ -48,7 +48,7 @@ def deployed(stacks: Any) -> dict[str, str]:
     pattern = json.dumps({"body": {"kind": ["order"]}})
     machine = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
     stream = {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": 1}}
-    names = ("Orders", "Shipped", "Parts", "Dead", "FromStream", "Forbidden", "Stream", "Failing", "Machine")
+    names = ("Orders", "Shipped", "Parts", "Dead", "FromStream", "Forbidden", "Stream", "Failing", "Losing", "Machine")
     outputs: dict[str, str] = stacks.deploy(
         {
             "Resources": {
@@ -82,7 +82,8 @@ def deployed(stacks: Any) -> dict[str, str]:
                     TargetParameters={"InputTemplate": "<$.partitionKey>"},
                 ),
                 "Fails": _pipe("Failing", arn("Refuse"), SourceParameters={"KinesisStreamParameters": of_failing}),
-                "NotAllowed": _pipe("Forbidden", {"Ref": "Machine"}),
+                "Losing": role(allow(READ, arn("Forbidden")), service="pipes"),
+                "NotAllowed": _pipe("Forbidden", {"Ref": "Machine"}, RoleArn=arn("Losing")),
             },
             "Outputs": {name: {"Value": {"Ref": name}} for name in names},
         },
@@ -161,6 +162,7 @@ def test_without_permission_for_the_source_nothing_is_read(
     client: Callable[[str], Any], deployed: dict[str, str]
 ) -> None:
     url = deployed["Forbidden"]
+    client("iam").delete_role_policy(RoleName=deployed["Losing"], PolicyName="own")
     client("sqs").send_message(QueueUrl=url, MessageBody="kept")
     executions = client("stepfunctions").list_executions(stateMachineArn=deployed["Machine"])["executions"]
     assert executions == []

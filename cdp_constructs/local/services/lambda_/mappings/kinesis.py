@@ -17,7 +17,7 @@ from cdp_constructs.local.services.iam import sessions
 from cdp_constructs.local.services.lambda_.mappings import batches
 
 _kinesis: Any = ministack.module("services.kinesis", "_streams")
-_lambda: Any = ministack.module("services.lambda_svc", "_kinesis_positions")
+_lambda: Any = ministack.module("services.lambda_svc", "_get_func_record_for_ref", "_kinesis_positions")
 _responses: Any = ministack.module("core.responses")
 
 
@@ -79,9 +79,15 @@ def _event(mapping: Mapping[str, Any], shard_id: str, record: Mapping[str, Any])
         "eventVersion": "1.0",
         "eventID": f"{shard_id}:{record['SequenceNumber']}",
         "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": _role(mapping),
         "awsRegion": _responses.get_region(),
         "eventSourceARN": mapping["EventSourceArn"],
     }
+
+
+def _role(mapping: Mapping[str, Any]) -> str:
+    _, config, _ = _lambda._get_func_record_for_ref(mapping["FunctionArn"])
+    return str((config or {}).get("Role", ""))
 
 
 def _send_failure(
