@@ -35,7 +35,7 @@ def _accept(question: Mapping[str, Any]) -> Mapping[str, Any]:
     target = parties.of_task(task) if task else OUTSIDE
     if not firewall.has_groups(target):
         return {}
-    source = parties.of_peer(*peer)
+    source = parties.of_peer(peer[0], peer[1], (address, port))
     if source == target:
         return {}  # within a task no rule counts
     if not source.is_trusted:
