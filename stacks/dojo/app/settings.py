@@ -58,6 +58,7 @@ class Settings(BaseSettings):
         push_key: VAPID key, as PEM.
         push_contact: ``mailto:`` address that the push services may write to.
         push_hosts: Push services that browsers may name; a name stands for those below it, too.
+            ``localhost`` is that of the embedded cloud.
         public_rooms: Whether everybody may read the pages of rooms, which a CDN keeps for a second.
         base_url: Where people reach the chat, for links.
         port: Where HTTP is served.

@@ -1,0 +1,116 @@
+"""The boards, and what is done to each."""
+
+from dataclasses import dataclass
+
+from demo.dojo.faults import Drill
+from demo.dojo.notified import PlaceOf, browser_of, phone_of
+
+__all__ = ["BOARDS", "Board"]
+
+_HOUR = "the board allows an hour"
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board of the dojo.
+
+    Args:
+        folder: Below ``stacks/dojo``.
+        stack: Its stack.
+        title: What it is called, and what it is.
+        files: Whether people attach files.
+        place: Where somebody who is away is notified.
+        servers: Tasks at least.
+        drills: What is done to it.
+        cannot: What it cannot survive by design.
+    """
+
+    folder: str
+    stack: str
+    title: str
+    files: bool
+    place: PlaceOf
+    servers: int
+    drills: tuple[Drill, ...]
+    cannot: str
+
+
+_ONE_SERVER = f"away until it is made anew, within 180 s ({_HOUR})"
+BOARDS = {
+    "d2": Board(
+        "after_6",
+        "After6",
+        "D2 After 6: one server, made anew from its image",
+        files=False,
+        place=browser_of,
+        servers=1,
+        drills=(
+            Drill("The server is killed", _ONE_SERVER, lambda on: on.kill_a_task(most_failed=None, within=180)),
+            Drill(
+                "A new version is deployed: planned down time",
+                _ONE_SERVER,
+                lambda on: on.release(most_failed=None, within=180),
+            ),
+            Drill(
+                "A version that does not start",
+                f"rolled back; {_ONE_SERVER}",
+                lambda on: on.release_what_does_not_start(most_failed=None, within=180),
+            ),
+            Drill(
+                "The database is killed",
+                "it starts again with its data, served within 60 s; at most 24 requests fail",
+                lambda on: on.kill_the_writer(most_failed=24, within=60),
+            ),
+            Drill(
+                "The deep check fails: the database does not let the server in",
+                f"the server is made anew within 120 s ({_HOUR})",
+                lambda on: on.fail_the_deep_check(within=120),
+            ),
+            Drill(
+                "By design: the zone of the only database is lost",
+                "the server moves; nobody is served until the zone is back, and nothing is lost",
+                lambda on: on.lose_the_only_database(within=120),
+            ),
+        ),
+        cannot="the loss of its database's zone, for as long as it lasts, and any moment without its server: a crash, "
+        "a release",
+    ),
+    "d3": Board(
+        "disconnect",
+        "Disconnect",
+        "D3 Disconnect: several servers, a standby, files straight to S3",
+        files=True,
+        place=phone_of,
+        servers=2,
+        drills=(
+            Drill(
+                "A task is killed",
+                "at most what it was answering fails; two again within 120 s",
+                lambda on: on.kill_a_task(most_failed=12, within=120),
+            ),
+            Drill(
+                "The writer is killed",
+                "the standby takes over within 60 s; at most 24 requests fail",
+                lambda on: on.kill_the_writer(most_failed=24, within=60),
+            ),
+            Drill(
+                "The writer's zone is lost",
+                "standby and servers elsewhere, two again within 120 s; at most 36 requests fail",
+                lambda on: on.lose_a_zone(most_failed=36, within=120),
+            ),
+            Drill("A new version is deployed", "no request fails", lambda on: on.release(most_failed=0, within=120)),
+            Drill(
+                "A version that does not start",
+                "rolled back; no request fails",
+                lambda on: on.release_what_does_not_start(most_failed=0, within=120),
+            ),
+            Drill(
+                "Load is raised, and falls",
+                "tasks are added and removed; no request fails",
+                lambda on: on.raise_load(requests=1500),
+            ),
+        ),
+        cannot="the loss of its Region",
+    ),
+}
+"""By their numbers in the documents."""

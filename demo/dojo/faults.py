@@ -1,0 +1,266 @@
+"""What is done to a board while people talk, and what they notice of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from demo.dojo.ledger import Watch
+from demo.dojo.people import Crowd
+from demo.dojo.releases import Releases, broken, renamed
+from demo.dojo.stage import Stage, eventually
+from demo.report import expect
+
+__all__ = ["Drill", "Faults"]
+
+_BEFORE = 1.0
+"""Seconds for which people talk before something happens."""
+
+
+@dataclass(frozen=True)
+class Drill:
+    """Something that is done to a board.
+
+    Args:
+        title: What.
+        expected: What must be seen.
+        action: Does it with a board's ``Faults``, and returns what was seen.
+    """
+
+    title: str
+    expected: str
+    action: "Callable[[Faults], Any]"
+
+
+class Faults:
+    """Does something to a board while its people talk; each method returns what was seen.
+
+    Args:
+        stage: The board.
+        crowd: Its people.
+        releases: Deploys versions of it.
+    """
+
+    def __init__(self, stage: Stage, crowd: Crowd, releases: Releases) -> None:
+        self.stage, self.crowd, self._releases = stage, crowd, releases
+
+    async def kill_a_task(self, *, most_failed: int | None, within: float) -> str:
+        """Kill one of the tasks.
+
+        Args:
+            most_failed: How many requests may fail; None when there is no server meanwhile.
+            within: Seconds until there are as many as before.
+        """
+        async with self._watched() as watch:
+            [lost, *_] = await asyncio.to_thread(self.stage.tasks)
+            watch.began = time.monotonic()
+            await asyncio.to_thread(self.stage.cloud.kill_task, lost.arn)
+            return await self._recovered(watch, {lost.arn}, most_failed=most_failed, within=within)
+
+    async def lose_a_zone(self, *, most_failed: int | None, within: float) -> str:
+        """Take away the zone of the database's writer, with the tasks in it, and give it back at the end."""
+        async with self._watched() as watch:
+            [writer, *_] = await asyncio.to_thread(self.stage.instances)
+            zone = writer["AvailabilityZone"]
+            gone = {task.arn for task in await asyncio.to_thread(self.stage.tasks) if task.zone == zone}
+            watch.began = time.monotonic()
+            try:
+                died = await asyncio.to_thread(self.stage.cloud.lose_zone, zone)
+                seen = await self._recovered(watch, gone, most_failed=most_failed, within=within)
+            finally:
+                await asyncio.to_thread(self.stage.cloud.restore_zone, zone)
+        await self._database_is_whole()
+        return f"{zone} with {died['tasks']} tasks and {died['databases']} databases: {seen}"
+
+    async def kill_the_writer(self, *, most_failed: int, within: float) -> str:
+        """Kill the database's writer.
+
+        Args:
+            most_failed: How many requests may fail.
+            within: Seconds until nothing fails any more.
+        """
+        async with self._watched() as watch:
+            [writer, *others] = await asyncio.to_thread(self.stage.instances)
+            watch.began = time.monotonic()
+            await asyncio.to_thread(self.stage.cloud.kill_database, writer["DBInstanceArn"])
+            if others:
+                await eventually(
+                    lambda: self._writer() != writer["DBInstanceIdentifier"], within=within, what="a writer"
+                )
+            seen = await self._recovered(watch, set(), most_failed=most_failed, within=within)
+        await self._database_is_whole()
+        return seen
+
+    async def release(self, *, most_failed: int | None, within: float) -> str:
+        """Deploy a new version."""
+        before = await asyncio.to_thread(self.stage.service)
+        async with self._watched() as watch:
+            refused = await asyncio.to_thread(self._releases.deploy, renamed)
+            expect(refused is None, f"rolled back: {refused}")
+            seen = await self._recovered(watch, set(), most_failed=most_failed, within=within)
+        after = await asyncio.to_thread(self.stage.service)
+        expect(after["taskDefinition"] != before["taskDefinition"], "the version is the same")
+        return seen
+
+    async def release_what_does_not_start(self, *, most_failed: int | None, within: float) -> str:
+        """Deploy a version that ends at once; the one before must be back."""
+        before = await asyncio.to_thread(self.stage.service)
+        async with self._watched() as watch:
+            refused = await asyncio.to_thread(self._releases.deploy, broken)
+            expect(refused is not None, "it was not rolled back")
+            seen = await self._recovered(watch, set(), most_failed=most_failed, within=within)
+        after = await asyncio.to_thread(self.stage.service)
+        expect(after["taskDefinition"] == before["taskDefinition"], "another version runs")
+        return f"rolled back: {seen}"
+
+    async def raise_load(self, *, requests: int, fewest: int = 2) -> str:
+        """Send more requests than the tasks should have until there are more, then fewer until these are gone.
+
+        Args:
+            requests: In each of three minutes; CloudWatch's clock moves on between them.
+            fewest: Tasks without load.
+        """
+        metrics = self.stage.cloud.metrics
+        before = await asyncio.to_thread(self.stage.service)
+        expect(before["desiredCount"] == fewest, f"{before['desiredCount']} tasks before")
+        watch = Watch(self.crowd.ledger)
+        for _ in range(3):
+            await self._hurry(requests)
+            await asyncio.to_thread(metrics.advance, minutes=1)
+        await asyncio.to_thread(metrics.advance, minutes=1)
+        more = await eventually(self._more_than(fewest), within=60, what="another task")
+        await self._soon_healthy()
+        async with self.crowd.talking():
+            # Tasks are removed when a quarter of an hour has been quiet.
+            await asyncio.to_thread(metrics.advance, minutes=20)
+            down = lambda: self.stage.service()["desiredCount"] == fewest  # noqa: E731
+            await eventually(down, within=60, what="fewer tasks")
+            await eventually(self.stage.whole, within=90, what="the end of the others")
+        expect(not watch.failed, watch.told())
+        return f"{fewest}, {more}, {fewest} tasks; {watch.told()}"
+
+    async def lose_the_only_database(self, *, within: float) -> str:
+        """Take away the zone of a database that has no standby, until the server's deep check has failed for it."""
+        stage = self.stage
+        async with self._watched() as watch:
+            [writer] = await asyncio.to_thread(stage.instances)
+            zone = writer["AvailabilityZone"]
+            [server] = await asyncio.to_thread(stage.tasks)
+            watch.began = time.monotonic()
+            try:
+                await asyncio.to_thread(stage.cloud.lose_zone, zone)
+                [moved] = await eventually(self._tasks_other_than({server.arn}), within=60, what="a server elsewhere")
+                expect(moved.zone != zone, f"the new server is in {moved.zone}")
+                elsewhere = time.monotonic() - watch.began
+                await asyncio.sleep(2)
+                last = watch.answers[-1]
+                expect(last.failure is not None, "people are served without a database")
+            finally:
+                await asyncio.to_thread(stage.cloud.restore_zone, zone)
+            restored = time.monotonic()
+            await self._calm(watch, within)
+        back = time.monotonic() - restored
+        await self._database_is_whole()
+        return (
+            f"by design nobody is served while {zone} is away; the server was in another zone after {elsewhere:.1f} s, "
+            f"and people were served {back:.1f} s after the zone was back"
+        )
+
+    async def fail_the_deep_check(self, *, within: float) -> str:
+        """Stop answers of the database until the server's own check has it made anew, then let it answer again."""
+        stage = self.stage
+        [writer] = await asyncio.to_thread(stage.instances)
+        [server] = await asyncio.to_thread(stage.tasks)
+        async with self._watched() as watch:
+            watch.began = time.monotonic()
+            await asyncio.to_thread(self._let_database_in, allowed=False)
+            try:
+                await eventually(self._tasks_other_than({server.arn}), within=within, what="another server")
+                noticed = time.monotonic() - watch.began
+            finally:
+                await asyncio.to_thread(self._let_database_in, allowed=True)
+            await self._calm(watch, within)
+        expect(writer, "there is no database")
+        return f"made anew {noticed:.1f} s after the database was away; {watch.told()}"
+
+    def _let_database_in(self, *, allowed: bool) -> None:
+        """Add or remove the rule that lets the server connect."""
+        ec2, [database] = self.stage.client("ec2"), self.stage.instances()
+        groups = [group["VpcSecurityGroupId"] for group in database["VpcSecurityGroups"]]
+        if not allowed:
+            found = ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
+            self._closed = [(one["GroupId"], one["IpPermissions"]) for one in found]
+        for group, rules in self._closed:
+            change = ec2.authorize_security_group_ingress if allowed else ec2.revoke_security_group_ingress
+            change(GroupId=group, IpPermissions=rules)
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[Watch]:
+        async with self.crowd.talking():
+            await asyncio.sleep(_BEFORE)
+            yield Watch(self.crowd.ledger)
+
+    async def _recovered(self, watch: Watch, gone: set[str], *, most_failed: int | None, within: float) -> str:
+        """Wait until tasks are replaced and nothing fails, and judge."""
+        await eventually(self._whole_without(gone), within=within, what="as many tasks as before")
+        whole = time.monotonic() - watch.began
+        await self._calm(watch, within)
+        told = f"{watch.told()}; as many healthy tasks as before after {whole:.1f} s"
+        expect(most_failed is None or len(watch.failed) <= most_failed, told)
+        expect(watch.served_again <= within, told)
+        return told
+
+    async def _calm(self, watch: Watch, within: float) -> None:
+        """Wait until people have been served for a moment."""
+        await eventually(lambda: watch.calm, within=within, what="twenty answers without a failure")
+
+    def _whole_without(self, gone: set[str]) -> Callable[[], bool]:
+        return lambda: not gone & {task.arn for task in self.stage.tasks()} and self.stage.whole()
+
+    def _tasks_other_than(self, gone: set[str]) -> Callable[[], Any]:
+        return lambda: [task for task in self.stage.tasks() if task.arn not in gone]
+
+    def _more_than(self, fewest: int) -> Callable[[], int | None]:
+        def look() -> int | None:
+            desired = int(self.stage.service()["desiredCount"])
+            return desired if desired > fewest else None
+
+        return look
+
+    def _writer(self) -> str:
+        return str(self.stage.instances()[0]["DBInstanceIdentifier"])
+
+    async def _database_is_whole(self) -> None:
+        def look() -> bool:
+            return all(one["DBInstanceStatus"] == "available" for one in self.stage.instances())
+
+        await eventually(look, within=60, what="the database with all of its servers")
+
+    async def _soon_healthy(self) -> None:
+        """Make the checks of targets, which take twenty seconds by themselves, at once."""
+
+        def look() -> bool:
+            self.stage.cloud.check_targets(2)
+            return self.stage.whole()
+
+        await eventually(look, within=60, what="healthy tasks")
+
+    async def _hurry(self, requests: int) -> None:
+        left = iter(range(requests))
+        ledger = self.crowd.ledger
+
+        async def ask() -> None:
+            for _ in left:
+                started = time.monotonic()
+                try:
+                    answer = await self.crowd.http.get("/health")
+                except httpx.TransportError as error:
+                    ledger.note("GET", started, type(error).__name__)
+                else:
+                    ledger.note("GET", started, None if answer.status_code == 200 else str(answer.status_code))
+
+        await asyncio.gather(*(ask() for _ in range(16)))

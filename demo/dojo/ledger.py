@@ -1,0 +1,100 @@
+"""What people asked, what failed, and what they were told was kept: who counts at the end looks here."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Answer", "Ledger", "Watch"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a request ended."""
+
+    at: float
+    """By the clock of ``time.monotonic``."""
+    seconds: float
+    kind: str
+    """Such as ``POST``."""
+    failure: str | None
+    """A status of 500 or more, or the error of a connection; None when it was answered."""
+
+
+@dataclass
+class Ledger:
+    """Written by people, read by steps."""
+
+    answers: list[Answer] = field(default_factory=list)
+    promised: dict[str, str] = field(default_factory=dict)
+    """Texts of the messages that a server has said it stored or accepted, by id."""
+    back_in_time: list[str] = field(default_factory=list)
+    """Reads that did not have what their reader had seen before."""
+    out_of_order: list[str] = field(default_factory=list)
+    """Live messages that came twice, too early or too late."""
+    reconnected: int = 0
+    """How often a listener connected anew."""
+
+    def note(self, kind: str, started: float, failure: str | None) -> None:
+        """Write down how a request ended."""
+        now = time.monotonic()
+        self.answers.append(Answer(now, now - started, kind, failure))
+
+    def lost(self, history: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return the texts of promised messages that are not in a history."""
+        kept = {message["id"] for message in history}
+        return [text for identity, text in self.promised.items() if identity not in kept]
+
+    @staticmethod
+    def doubled(history: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return the texts that are in a history more than once; people write each of theirs once."""
+        counted = Counter((message["author"], message["text"]) for message in history)
+        return [f"{author}: {text}" for (author, text), count in counted.items() if count > 1]
+
+
+class Watch:
+    """Looks at the requests from now on.
+
+    Args:
+        ledger: Where they are written down.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._first = len(ledger.answers)
+        self.began = time.monotonic()
+
+    @property
+    def answers(self) -> list[Answer]:
+        """The requests that have ended since then."""
+        return self._ledger.answers[self._first :]
+
+    @property
+    def failed(self) -> list[Answer]:
+        """Those that failed."""
+        return [answer for answer in self.answers if answer.failure is not None]
+
+    @property
+    def served_again(self) -> float:
+        """Seconds until a request was answered and none failed after it; 0 when none failed."""
+        failed = self.failed
+        if not failed:
+            return 0.0
+        later = [answer.at for answer in self.answers if answer.failure is None and answer.at > failed[-1].at]
+        return (min(later) if later else time.monotonic()) - self.began
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last twenty requests were answered, all of them asked since then."""
+        last = self.answers[-20:]
+        return len(last) == 20 and all(answer.failure is None for answer in last)
+
+    def told(self) -> str:
+        """Say it in a few words."""
+        answers, failed = self.answers, self.failed
+        if not failed:
+            slowest = max((answer.seconds for answer in answers), default=0.0)
+            return f"0 of {len(answers)} requests failed, the slowest took {slowest:.1f} s"
+        why = ", ".join(f"{count} {what}" for what, count in Counter(one.failure for one in failed).most_common(3))
+        return f"{len(failed)} of {len(answers)} requests failed ({why}), served again after {self.served_again:.1f} s"

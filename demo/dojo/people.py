@@ -1,0 +1,203 @@
+"""People at a board: they ask by HTTP, listen by WebSocket, and send again what was not answered."""
+
+import asyncio
+import json
+import random
+import secrets
+import ssl
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Subprotocol
+
+from demo.dojo.ledger import Ledger
+from demo.report import StepFailed, expect
+
+__all__ = ["NAMES", "Crowd", "Person"]
+
+NAMES = ("ann", "ben", "cho", "dai", "eri", "fumi", "gen", "hana", "ichiro", "jun", "ken", "mia")
+_SERVER_ERROR = 500
+_REFUSED = range(4000, 5000)
+_PAGE = 100
+
+
+@dataclass
+class Person:
+    """Somebody at a board."""
+
+    name: str
+    crowd: "Crowd"
+    token: str = ""
+    seen: int = 0
+    """The last number that was read or told."""
+    heard: int = 0
+    """The last number that was received live."""
+
+    async def enter(self) -> None:
+        """Register and sign in."""
+        account = {"name": self.name, "password": secrets.token_hex(8)}
+        answer = await self.ask("POST", "/people", json=account)
+        # 409 when the first answer was lost.
+        expect(answer.status_code in {201, 409}, f"POST /people of {self.name}: {answer.status_code} {answer.text}")
+        answer = await self.ask("POST", "/sessions", json=account)
+        expect(answer.status_code == 201, f"POST /sessions of {self.name}: {answer.status_code} {answer.text}")
+        self.token = answer.json()["token"]
+
+    async def say(self, text: str, **fields: Any) -> dict[str, Any]:
+        """Send a message, with the same id until a server has stored or accepted it."""
+        identity = str(uuid.uuid4())
+        body = {"id": identity, "text": text, **fields}
+        answer = await self.ask("POST", f"/rooms/{self.crowd.room}/messages", json=body)
+        expect(answer.status_code in {201, 202}, f"a message of {self.name}: {answer.status_code} {answer.text}")
+        self.crowd.ledger.promised[identity] = text
+        told: dict[str, Any] = answer.json()
+        # One that is accepted has no number yet.
+        self.seen = max(self.seen, told.get("number", 0))
+        return told
+
+    async def read(self, **query: Any) -> list[dict[str, Any]]:
+        """Read the room; the latest page must have what was seen before."""
+        asked = {"at_least": self.seen, **query}
+        seen = self.seen
+        answer = await self.ask("GET", f"/rooms/{self.crowd.room}/messages", params=asked)
+        expect(answer.status_code == 200, f"{self.name} reads: {answer.status_code} {answer.text}")
+        messages: list[dict[str, Any]] = answer.json()["messages"]
+        if "before" not in query:
+            last = messages[-1]["number"] if messages else 0
+            if last < seen:
+                self.crowd.ledger.back_in_time.append(f"{self.name} had seen {seen} and read up to {last}")
+            self.seen = max(self.seen, last)
+        return messages
+
+    async def read_all(self) -> list[dict[str, Any]]:
+        """Read the whole room, page by page, oldest first."""
+        found: list[dict[str, Any]] = []
+        page = await self.read(limit=_PAGE)
+        while page:
+            found = page + found
+            page = await self.read(limit=_PAGE, before=page[0]["number"])
+        return found
+
+    async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Ask until there is an answer, and return it.
+
+        Raises:
+            StepFailed: there is none within the patience of the crowd.
+        """
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        until = time.monotonic() + self.crowd.patience
+        while True:
+            started = time.monotonic()
+            try:
+                answer = await self.crowd.http.request(method, path, headers=headers, **options)
+            except httpx.TransportError as error:
+                failure = type(error).__name__
+            else:
+                failure = str(answer.status_code) if answer.status_code >= _SERVER_ERROR else ""
+            self.crowd.ledger.note(method, started, failure or None)
+            if not failure:
+                return answer
+            if time.monotonic() > until:
+                raise StepFailed(f"{method} {path} of {self.name} failed for {self.crowd.patience:g} s: {failure}")
+            await asyncio.sleep(random.uniform(0.4, 0.8))  # noqa: S311
+
+    async def listen(self) -> None:
+        """Receive what is said, without end; a connection that is closed is made again."""
+        ledger, room = self.crowd.ledger, self.crowd.room
+        protocols = [Subprotocol("chat"), Subprotocol(self.token)]
+        options: dict[str, Any] = {"ssl": self.crowd.tls, "subprotocols": protocols, "proxy": None}
+        while True:
+            url = f"{self.crowd.live_url}/live?room={room}&after={self.heard}"
+            try:
+                async with connect(url, open_timeout=10, close_timeout=1, **options) as socket:
+                    async for text in socket:
+                        number = json.loads(text)["number"]
+                        if number != self.heard + 1:
+                            ledger.out_of_order.append(f"{self.name} received {number} after {self.heard}")
+                        self.heard = number
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code in _REFUSED:
+                    ledger.out_of_order.append(f"{self.name} was refused: {closed.rcvd.reason}")
+                    return
+            except (WebSocketException, OSError, TimeoutError):
+                pass
+            ledger.reconnected += 1
+            # Not all within a second, so that the other server is not overrun.
+            await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311
+
+
+@dataclass
+class Crowd:
+    """Twelve people in one room.
+
+    Args:
+        url: Address of the board, as HTTPS.
+        live_url: The same as a WebSocket's.
+        tls: What verifies its certificate.
+        patience: Seconds for which a person goes on asking.
+    """
+
+    url: str
+    live_url: str
+    tls: ssl.SSLContext
+    patience: float = 120.0
+    room: str = "lobby"
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.AsyncClient(base_url=self.url, verify=self.tls, timeout=30, trust_env=False)
+        self.people = {name: Person(name, self) for name in NAMES}
+        self.away = self.people[NAMES[-1]]
+        """Who is mentioned and is not there."""
+        self._listening: list[asyncio.Task[None]] = []
+        self._said = 0
+
+    @property
+    def present(self) -> list[Person]:
+        """Those who are there."""
+        return [person for person in self.people.values() if person is not self.away]
+
+    def listen(self) -> None:
+        """Let everybody who is there listen."""
+        self._listening = [asyncio.create_task(person.listen()) for person in self.present]
+
+    async def leave(self) -> None:
+        """End what goes on."""
+        for task in self._listening:
+            task.cancel()
+        await asyncio.gather(*self._listening, return_exceptions=True)
+        await self.http.aclose()
+
+    @asynccontextmanager
+    async def talking(self, pause: float = 1.0) -> AsyncIterator[None]:
+        """Let everybody who is there say something and read, again and again, while the block runs.
+
+        Raises:
+            StepFailed: what one of them said or read was refused, or not answered in time.
+        """
+        over = asyncio.Event()
+
+        async def talk(person: Person) -> None:
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+            while not over.is_set():
+                self._said += 1
+                await person.say(f"{person.name} says {self._said}")
+                await person.read()
+                await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
+
+        tasks = [asyncio.create_task(talk(person)) for person in self.present]
+        try:
+            yield
+        finally:
+            over.set()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one

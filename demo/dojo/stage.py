@@ -1,0 +1,105 @@
+"""A deployed board, as its operator reaches it."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cdp_constructs.local import Deployment, LocalCloud
+from demo.report import StepFailed
+
+__all__ = ["Stage", "Task", "eventually"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that runs."""
+
+    arn: str
+    zone: str
+    healthy: bool
+    """Of its container's own check, if it has one."""
+
+
+async def eventually(look: Callable[[], T | None], *, within: float, what: str) -> T:
+    """Look again, beside the people, until something is there.
+
+    Raises:
+        StepFailed: it did not come in time.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        found = await asyncio.to_thread(look)
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise StepFailed(f"{what} did not come within {within:g} s")
+        await asyncio.sleep(0.2)
+
+
+class Stage:
+    """The parts of a board, by the outputs of its stack.
+
+    Args:
+        cloud: The embedded cloud.
+        deployment: The board on it.
+        stack: Its stack.
+    """
+
+    def __init__(self, cloud: LocalCloud, deployment: Deployment, stack: str) -> None:
+        self.cloud, self.stack = cloud, stack
+        self.outputs = deployment.outputs[stack]
+        self.region = deployment.regions[stack]
+        self._cluster = self.outputs["ClusterName"]
+        self.url = cloud.listener_url(self.outputs["ListenerArn"])
+        self.live_url = self.url.replace("http", "ws", 1)
+        self.tls = ssl.create_default_context(cadata=cloud.balancer_certificate_authority())
+
+    def client(self, service: str) -> Any:
+        """Return an operator's boto3 client."""
+        return self.cloud.client(service, region=self.region)
+
+    def service(self, output: str = "ServiceName") -> dict[str, Any]:
+        """Describe a service of the board."""
+        found = self.client("ecs").describe_services(cluster=self._cluster, services=[self.outputs[output]])
+        described: dict[str, Any] = found["services"][0]
+        return described
+
+    def tasks(self, output: str = "ServiceName") -> list[Task]:
+        """Return the tasks of a service that run."""
+        ecs = self.client("ecs")
+        arns = ecs.list_tasks(cluster=self._cluster, serviceName=self.outputs[output])["taskArns"]
+        if not arns:
+            return []
+        described = ecs.describe_tasks(cluster=self._cluster, tasks=arns)["tasks"]
+        return [
+            Task(task["taskArn"], task["availabilityZone"], task.get("healthStatus", "UNKNOWN") == "HEALTHY")
+            for task in described
+            if task["lastStatus"] == "RUNNING"
+        ]
+
+    def healthy(self) -> int:
+        """Return how many targets of the load balancer pass its check."""
+        described = self.client("elbv2").describe_target_health(TargetGroupArn=self.outputs["TargetGroupArn"])
+        return sum(one["TargetHealth"]["State"] == "healthy" for one in described["TargetHealthDescriptions"])
+
+    def whole(self) -> bool:
+        """Whether as many tasks run as there should be, in one version, and the load balancer knows all of them."""
+        service = self.service()
+        desired = int(service["desiredCount"])
+        steady = service["runningCount"] == desired and len(service["deployments"]) == 1
+        return steady and self.healthy() == desired
+
+    def instances(self) -> list[dict[str, Any]]:
+        """Describe the database's instances, the writer first."""
+        rds, identifier = self.client("rds"), self.outputs["DatabaseId"]
+        every = {one["DBInstanceIdentifier"]: one for one in rds.describe_db_instances()["DBInstances"]}
+        if identifier in every:
+            return [every[identifier]]
+        [cluster] = rds.describe_db_clusters(DBClusterIdentifier=identifier)["DBClusters"]
+        members = sorted(cluster["DBClusterMembers"], key=lambda member: not member["IsClusterWriter"])
+        return [every[member["DBInstanceIdentifier"]] for member in members]

@@ -1,0 +1,88 @@
+"""What boards have in common: the application's image and settings, its session key, and the load balancer."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_route53 as route53
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+
+from cdp_constructs import ServiceContainer, ServiceFront, ServiceNetwork, ServiceRoute
+from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.periods import seconds
+from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
+from stacks.dojo.config import DojoConfiguration
+
+__all__ = ["ROUTE", "add_alarm_topic", "add_front", "add_outputs", "add_session_key", "chat_container"]
+
+_APPLICATION = Path(__file__).parent / "app"
+ROUTE = ServiceRoute(deregistration_delay=seconds(5))
+"""WebSockets do not end by themselves, so that a longer delay only makes releases slower."""
+
+
+def chat_container(
+    settings: Mapping[str, str], *, secrets: Mapping[str, ecs.Secret] | None = None, **options: Any
+) -> ServiceContainer:
+    """Return the application in a container.
+
+    Args:
+        settings: Of `stacks.dojo.app.settings`, by their names there.
+        secrets: Settings that are secrets.
+        options: Of `ServiceContainer`.
+    """
+    image = ecs.ContainerImage.from_asset(str(_APPLICATION), platform=ecr_assets.Platform.LINUX_ARM64)
+    return ServiceContainer(
+        image,
+        environment={f"CHAT_{name.upper()}": value for name, value in settings.items()},
+        secrets={f"CHAT_{name.upper()}": value for name, value in (secrets or {}).items()},
+        cpu_architecture=ecs.CpuArchitecture.ARM64,
+        **options,
+    )
+
+
+def add_session_key(stack: Stack) -> ecs.Secret:
+    """Add the key that signs sessions, and return it as a secret of containers."""
+    key = secretsmanager.Secret(
+        stack,
+        "SessionKey",
+        description="Signs the sessions of the chat",
+        generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    reason = "A new key signs everybody out; it is changed by hand, when it may have become known."
+    acknowledge(key, "AwsSolutions-SMG4", reason)
+    return ecs.Secret.from_secrets_manager(key)
+
+
+def add_alarm_topic(stack: Stack, configuration: DojoConfiguration) -> sns.ITopic:
+    """Add the topic that receives the board's alarms."""
+    if configuration.alarm_email is None:
+        warn_without_receiver(stack, "dojo.alarm_email")
+    return AlarmTopic(stack, "Alarms", email=configuration.alarm_email).topic
+
+
+def add_front(
+    stack: Stack, configuration: DojoConfiguration, board: str, network: ServiceNetwork, alarm_topic: sns.ITopic
+) -> ServiceFront:
+    """Add the load balancer, with the board's name and its certificate."""
+    zone = route53.HostedZone.from_hosted_zone_attributes(
+        stack, "Zone", hosted_zone_id=configuration.hosted_zone_id, zone_name=configuration.hosted_zone_name
+    )
+    return ServiceFront(
+        stack,
+        "Front",
+        vpc=network.vpc,
+        domain_name=configuration.domain_name(board),
+        zone=zone,
+        alarm_topic=alarm_topic,
+    )
+
+
+def add_outputs(stack: Stack, **outputs: str) -> None:
+    """Add what operators, and the demonstration, need to find the parts of a board: CamelCase names."""
+    for name, value in outputs.items():
+        CfnOutput(stack, name, value=value)
