@@ -13,7 +13,7 @@ from demo.dojo.ledger import Watch
 from demo.dojo.people import Crowd
 from demo.dojo.releases import Releases, broken, renamed
 from demo.dojo.stage import Stage, eventually
-from demo.report import expect
+from demo.report import StepFailed, expect
 
 __all__ = ["Drill", "Faults"]
 
@@ -216,7 +216,10 @@ class Faults:
 
     async def _calm(self, watch: Watch, within: float) -> None:
         """Wait until people have been served for a moment."""
-        await eventually(lambda: watch.calm, within=within, what="twenty answers without a failure")
+        try:
+            await eventually(lambda: watch.calm, within=within, what="twenty answers without a failure")
+        except StepFailed as failed:
+            raise StepFailed(f"{failed}: {watch.told()}; {await asyncio.to_thread(self.stage.stopped)}") from None
 
     def _whole_without(self, gone: set[str]) -> Callable[[], bool]:
         return lambda: not gone & {task.arn for task in self.stage.tasks()} and self.stage.whole()

@@ -176,7 +176,7 @@ class Crowd:
         await self.http.aclose()
 
     @asynccontextmanager
-    async def talking(self, pause: float = 1.0) -> AsyncIterator[None]:
+    async def talking(self, pause: float = 2.0) -> AsyncIterator[None]:
         """Let everybody who is there say something and read, again and again, while the block runs.
 
         Raises:

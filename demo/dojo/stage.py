@@ -82,6 +82,13 @@ class Stage:
             if task["lastStatus"] == "RUNNING"
         ]
 
+    def stopped(self) -> str:
+        """Say why the last tasks have stopped."""
+        ecs = self.client("ecs")
+        arns = ecs.list_tasks(cluster=self._cluster, desiredStatus="STOPPED")["taskArns"]
+        described = ecs.describe_tasks(cluster=self._cluster, tasks=arns)["tasks"] if arns else []
+        return "; ".join(str(task.get("stoppedReason")) for task in described[-3:]) or "no task has stopped"
+
     def healthy(self) -> int:
         """Return how many targets of the load balancer pass its check."""
         described = self.client("elbv2").describe_target_health(TargetGroupArn=self.outputs["TargetGroupArn"])

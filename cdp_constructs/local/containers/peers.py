@@ -15,10 +15,17 @@ _MAPPED = "0000000000000000FFFF0000"
 """What the address of a socket of IPv6 begins with there when it speaks IPv4."""
 
 
-def process_of(address: str, port: int) -> int | None:
-    """Return the id of the process with the socket at an address; None when that cannot be seen."""
+def process_of(address: str, port: int, to: tuple[str, int] | None = None) -> int | None:
+    """Return the id of the process with the socket at an address; None when that cannot be seen.
+
+    Args:
+        address: The address of the socket.
+        port: Its port.
+        to: Where it is connected to: a port may be that of several connections to different places. Default: the first
+            one is taken.
+    """
     # A table that changes while it is read may lack a line, so it is read again.
-    found = next(filter(None, (_socket_at(address, port) for _ in range(_READINGS))), None)
+    found = next(filter(None, (_socket_at(address, port, to) for _ in range(_READINGS))), None)
     if found is None:
         return None
     inode, user = found
@@ -33,17 +40,22 @@ def process_of(address: str, port: int) -> int | None:
     return None
 
 
-def _socket_at(address: str, port: int) -> tuple[str, int] | None:
+def _socket_at(address: str, port: int, to: tuple[str, int] | None) -> tuple[str, int] | None:
     """Return the inode and the user of a connected socket."""
-    [number] = struct.unpack("=I", socket.inet_aton(address))
-    wanted = f"{number:08X}:{port:04X}"
-    for name, at in (("tcp", wanted), ("tcp6", _MAPPED + wanted)):
+    wanted, other = _written(address, port), None if to is None else _written(*to)
+    for name, before in (("tcp", ""), ("tcp6", _MAPPED)):
+        at, remote = before + wanted, None if other is None else before + other
         with contextlib.suppress(OSError), (_PROC / "net" / name).open() as table:
             for line in table:
-                if f" {at} " in line and line.split()[1] == at:
+                if f" {at} " in line and line.split()[1] == at and remote in {None, line.split()[2]}:
                     fields = line.split()
                     return fields[9], int(fields[7])
     return None
+
+
+def _written(address: str, port: int) -> str:
+    [number] = struct.unpack("=I", socket.inet_aton(address))
+    return f"{number:08X}:{port:04X}"
 
 
 def _belongs_to(process: int, user: int) -> bool:

@@ -61,11 +61,11 @@ def of_function(account: str, region: str, name: str) -> Party:
     return Party(f"function {name}", tuple(groups), blocks_of(subnets))
 
 
-def of_peer(address: str, port: int) -> Party:
-    """Return who connects from an address."""
+def of_peer(address: str, port: int, to: tuple[str, int] | None = None) -> Party:
+    """Return who connects from an address, and where to, if that is known."""
     if task := task_at(address):
         return of_task(task)
-    process = peers.process_of(address, port)
+    process = peers.process_of(address, port, to)
     if process is None:
         return OUTSIDE
     if process == os.getpid():

@@ -37,7 +37,7 @@ def _accept(question: Mapping[str, Any]) -> Mapping[str, Any]:
     target = parties.of_task(task) if task else OUTSIDE
     if not firewall.has_groups(target):
         return {}
-    source = parties.of_peer(*peer)
+    source = parties.of_peer(*peer, to=(address, port))
     if source == target:
         return {}  # within a task no rule counts
     if not source.is_trusted:
