@@ -47,7 +47,7 @@ _RELEASES_AND_LOAD = (
     Drill(
         "Load is raised, and falls",
         "tasks are added and removed; no request fails",
-        lambda on: on.raise_load(requests=1500),
+        lambda on: on.raise_load(requests=900),
     ),
 )
 _ONE_SERVER = f"away until it is made anew, within 180 s ({_HOUR})"
@@ -77,7 +77,7 @@ BOARDS = {
                 lambda on: on.kill_the_writer(most_failed=24, within=60),
             ),
             Drill(
-                "The deep check fails: the database does not let the server in",
+                "The deep check fails: the database lets the server in no more",
                 f"the server is made anew within 120 s ({_HOUR})",
                 lambda on: on.fail_the_deep_check(within=120),
             ),

@@ -107,7 +107,7 @@ class Conversation:
             link = await ben.ask("GET", f"/files/{key}")
             expect(link.status_code == 200, f"GET /files: {link.status_code} {link.text}")
             got = await browser.get(link.json()["url"])
-        expect(got.content == picture, f"{got.status_code}, {len(got.content)} bytes")
+        expect(got.content == picture, f"{got.status_code}, {len(got.content)} bytes: {got.text[:300]!a}")
         return f"{len(got.content):,} bytes to the bucket and from there"
 
     async def _accepted(self, key: str) -> None:

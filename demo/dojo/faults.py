@@ -47,6 +47,7 @@ class Faults:
 
     def __init__(self, stage: Stage, crowd: Crowd, releases: Releases) -> None:
         self.stage, self.crowd, self._releases = stage, crowd, releases
+        self._closed: list[tuple[str, Any]] = []
 
     async def kill_a_task(self, *, most_failed: int | None, within: float) -> str:
         """Kill one of the tasks.
@@ -121,17 +122,18 @@ class Faults:
         """Send more requests than the tasks should have until there are more, then fewer until these are gone.
 
         Args:
-            requests: In each of three minutes; CloudWatch's clock moves on between them.
+            requests: Before CloudWatch's clock moves on by a minute, at most six times.
             fewest: Tasks without load.
         """
         metrics = self.stage.cloud.metrics
         before = await asyncio.to_thread(self.stage.service)
         expect(before["desiredCount"] == fewest, f"{before['desiredCount']} tasks before")
         watch = Watch(self.crowd.ledger)
-        for _ in range(3):
+        for _ in range(6):
             await self._hurry(requests)
             await asyncio.to_thread(metrics.advance, minutes=1)
-        await asyncio.to_thread(metrics.advance, minutes=1)
+            if await asyncio.to_thread(self._more_than(fewest)):
+                break
         more = await eventually(self._more_than(fewest), within=60, what="another task")
         await self._soon_healthy()
         async with self.crowd.talking():
@@ -171,29 +173,32 @@ class Faults:
         )
 
     async def fail_the_deep_check(self, *, within: float) -> str:
-        """Stop answers of the database until the server's own check has it made anew, then let it answer again."""
+        """Let the database start again and the server not in, until its own check has it made anew."""
         stage = self.stage
-        [writer] = await asyncio.to_thread(stage.instances)
+        [database] = await asyncio.to_thread(stage.instances)
         [server] = await asyncio.to_thread(stage.tasks)
         async with self._watched() as watch:
             watch.began = time.monotonic()
-            await asyncio.to_thread(self._let_database_in, allowed=False)
+            await asyncio.to_thread(self._let_in, database, allowed=False)
             try:
+                # Security groups decide about new connections, so that those that are there have to end.
+                await asyncio.to_thread(stage.cloud.kill_database, database["DBInstanceArn"])
                 await eventually(self._tasks_other_than({server.arn}), within=within, what="another server")
                 noticed = time.monotonic() - watch.began
             finally:
-                await asyncio.to_thread(self._let_database_in, allowed=True)
+                await asyncio.to_thread(self._let_in, database, allowed=True)
             await self._calm(watch, within)
-        expect(writer, "there is no database")
-        return f"made anew {noticed:.1f} s after the database was away; {watch.told()}"
+        why = await asyncio.to_thread(stage.stopped)
+        expect("health check" in why, f"it was made anew for another reason: {why}")
+        return f"made anew {noticed:.1f} s after it had lost the database; {watch.told()}"
 
-    def _let_database_in(self, *, allowed: bool) -> None:
-        """Add or remove the rule that lets the server connect."""
-        ec2, [database] = self.stage.client("ec2"), self.stage.instances()
-        groups = [group["VpcSecurityGroupId"] for group in database["VpcSecurityGroups"]]
+    def _let_in(self, database: dict[str, Any], *, allowed: bool) -> None:
+        """Remove the rules that let the server connect, or add them again."""
+        ec2 = self.stage.client("ec2")
         if not allowed:
+            groups = [group["VpcSecurityGroupId"] for group in database["VpcSecurityGroups"]]
             found = ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
-            self._closed = [(one["GroupId"], one["IpPermissions"]) for one in found]
+            self._closed = [(one["GroupId"], one["IpPermissions"]) for one in found if one["IpPermissions"]]
         for group, rules in self._closed:
             change = ec2.authorize_security_group_ingress if allowed else ec2.revoke_security_group_ingress
             change(GroupId=group, IpPermissions=rules)

@@ -26,7 +26,7 @@ async def read_a_page_together(on: Faults, *, readers: int) -> str:
     """
     crowd = on.crowd
     path, text = f"/rooms/{crowd.room}/page", "for everybody who reads the page"
-    begun = time.monotonic()
+    began = time.monotonic()
     asked: Counter[str] = Counter()
     limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -39,7 +39,7 @@ async def read_a_page_together(on: Faults, *, readers: int) -> str:
 
     for _ in range(_TIMES):
         await asyncio.gather(*(read() for _ in range(readers)))
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - began
     told = f"{asked.total()} pages within {seconds:.1f} s, {asked['Miss']} of them from the servers"
     expect(0 < asked["Miss"] <= 2 * math.ceil(seconds), told)
     await crowd.present[0].say(text)

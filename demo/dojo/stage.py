@@ -113,7 +113,9 @@ class Stage:
         """Whether as many tasks run as there should be, in one version, and the load balancer knows all of them."""
         service = self.service()
         desired = int(service["desiredCount"])
-        steady = service["runningCount"] == desired and len(service["deployments"]) == 1
+        # A deployment that has failed stays in the list for a while, without tasks.
+        [current, *others] = sorted(service["deployments"], key=lambda one: str(one["status"]) != "PRIMARY")
+        steady = int(current["runningCount"]) == desired and not any(int(one["runningCount"]) for one in others)
         return steady and self.healthy() == desired
 
     def instances(self) -> list[dict[str, Any]]:

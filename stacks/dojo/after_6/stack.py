@@ -16,8 +16,6 @@ from stacks.dojo.parts import ROUTE, add_alarm_topic, add_front, add_outputs, ad
 
 __all__ = ["After6Stack"]
 
-_ASK_THE_DATABASE = "import urllib.request; urllib.request.urlopen('http://localhost:8080/health/deep', timeout=4)"
-
 
 class After6Stack(Stack):
     """An ordinary web application on one server; push and links to social networks are its own code.
@@ -59,7 +57,7 @@ class After6Stack(Stack):
                 },
             ),
             # The board asks for a server that is made anew when the database does not answer it, either.
-            health_check_command=["python", "-c", _ASK_THE_DATABASE],
+            health_check_command=["python", "-m", "stacks.dojo.app.check"],
             vpc=network.vpc,
             vpc_subnets=network.service_subnets,
             replaced_within=minutes(3),

@@ -119,7 +119,7 @@ class AnonymousStack(Stack):
                 secrets=secrets,
             ),
             route=ROUTE,
-            scaling=ServiceScaling(max_capacity=8, requests_per_target=600),
+            scaling=ServiceScaling(max_capacity=8, requests_per_target=300),
             vpc_subnets=network.service_subnets,
             alarm_topic=alarm_topic,
         )
@@ -143,7 +143,7 @@ class AnonymousStack(Stack):
             alarm_topic=alarm_topic,
         )
         self.workers.grant_send(self.servers.task_role)
-        # What nobody can read is set aside by the worker itself, with the reason.
+        # The worker itself sends there what nobody can read, with the reason.
         self.dead_letter_queue.grant(self.workers.task_definition.task_role, "sqs:SendMessage")
         for service in (self.servers.service, self.workers.service):
             self.database.grant_connect(service)

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import cast
 
 import boto3
+from botocore.config import Config
 
 from stacks.dojo.app.caches import CachedLatest, NothingKept, cache_of
 from stacks.dojo.app.database import Database
@@ -72,7 +73,9 @@ class Services:
         if self.settings.files == "none":
             return NoFiles()
         function = cast("str", self.settings.form_function)
-        return BucketFiles(boto3.client("s3"), boto3.client("lambda"), cast("str", self.settings.bucket), function)
+        # boto3 signs links by version 2 otherwise, which new buckets refuse.
+        s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
+        return BucketFiles(s3, boto3.client("lambda"), cast("str", self.settings.bucket), function)
 
     @cached_property
     def notices(self) -> Notices | None:

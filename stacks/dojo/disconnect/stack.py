@@ -82,7 +82,7 @@ class DisconnectStack(Stack):
                 secrets={"session_key": add_session_key(self)},
             ),
             route=ROUTE,
-            scaling=ServiceScaling(max_capacity=6, requests_per_target=600),
+            scaling=ServiceScaling(max_capacity=6, requests_per_target=300),
             vpc_subnets=network.service_subnets,
             alarm_topic=alarm_topic,
         )

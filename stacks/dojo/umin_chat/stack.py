@@ -94,7 +94,7 @@ class UminChatStack(Stack):
                 secrets={"session_key": add_session_key(self)},
             ),
             route=ROUTE,
-            scaling=ServiceScaling(max_capacity=8, requests_per_target=600),
+            scaling=ServiceScaling(max_capacity=8, requests_per_target=300),
             vpc_subnets=network.service_subnets,
             alarm_topic=alarm_topic,
         )

@@ -17,6 +17,8 @@ from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.resources import Request, resource_of
 
+__all__ = ["push"]
+
 _responses: Any = ministack.module("core.responses")
 _sns: Any = ministack.module("services.sns", "_error", "_p", "_platform_applications", "_platform_endpoints", "_xml")
 
@@ -48,10 +50,19 @@ def _enabled(attributes: Mapping[str, str]) -> bool:
 @patch("ministack.services.sns:_publish")
 def _publish(original: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
     target = _sns._p(parameters, "TargetArn")
-    return _push(target, parameters) if ":endpoint/" in target else original(parameters)
+    if ":endpoint/" not in target:
+        return original(parameters)
+    return push(target, _sns._p(parameters, "Message"), _sns._p(parameters, "MessageStructure"))
 
 
-def _push(target: str, parameters: Mapping[str, Any]) -> Any:
+def push(target: str, message: str, structure: str) -> Any:
+    """Push a message to an endpoint, and return the answer to who publishes.
+
+    Args:
+        target: The endpoint's ARN.
+        message: The message; with the structure ``json`` one for each platform.
+        structure: ``json``, or nothing.
+    """
     endpoint = _sns._platform_endpoints.get(target)
     if endpoint is None:
         message = "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
@@ -61,8 +72,7 @@ def _push(target: str, parameters: Mapping[str, Any]) -> Any:
         return _sns._error("PlatformApplicationDisabled", "Platform application is disabled", 400)
     if not _enabled(endpoint["attributes"]):
         return _sns._error("EndpointDisabled", "Endpoint is disabled", 400)
-    message = _sns._p(parameters, "Message")
-    if _sns._p(parameters, "MessageStructure") == "json":
+    if structure == "json":
         try:
             forms = json.loads(message)
             message = forms.get(endpoint["application_arn"].rpartition(":")[2].split("/")[1], forms["default"])

@@ -3,11 +3,13 @@
 MiniStack's CloudFormation drops the attributes of a topic, FIFO among them, and a subscription whose topic is in
 another Region; a message that cannot be delivered is lost instead of being sent to the subscription's dead-letter
 queue. Functions are invoked once, without the retries and the failure destination of an asynchronous invocation. And
-`PublishBatch` would need a permission of its own: on AWS it needs `sns:Publish`.
+`PublishBatch` would need a permission of its own: on AWS it needs `sns:Publish`. Mobile devices that are subscribed to
+a topic would get nothing.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
@@ -16,10 +18,18 @@ from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke_async
+from cdp_constructs.local.services.sns.push import push
 
 _provisioners: Any = ministack.module("services.cloudformation.provisioners", "_physical_name")
 _responses: Any = ministack.module("core.responses")
-_sns: Any = ministack.module("services.sns", "_topic_by_arn_any_scope", "_topics")
+_sns: Any = ministack.module(
+    "services.sns",
+    "_build_envelope",
+    "_matches_filter_policy",
+    "_resolve_message_for_protocol",
+    "_topic_by_arn_any_scope",
+    "_topics",
+)
 _sqs: Any = ministack.module("services.sqs", "_queue_by_arn", "queue_policy_allows")
 
 _TOPIC_ATTRIBUTES = (
@@ -142,9 +152,38 @@ def _count_failure(topic_arn: str, dead_letter_queue: str | None) -> None:
 
 
 @patch("ministack.services.sns:_fanout")
-def _publish(original: Callable[..., None], topic_arn: str, *content: Any, **options: Any) -> None:
+def _publish(
+    original: Callable[..., None],
+    topic_arn: str,
+    message_id: str,
+    message: str,
+    subject: str,
+    structure: str = "",
+    attributes: Mapping[str, Any] | None = None,
+    *others: Any,
+    **options: Any,
+) -> None:
     _count(topic_arn, "NumberOfMessagesPublished")
-    original(topic_arn, *content, **options)
+    original(topic_arn, message_id, message, subject, structure, attributes, *others, **options)
+    topic = _sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": []}
+    text = _sns._resolve_message_for_protocol(message, structure, "application")
+    for each in list(topic["subscriptions"]):
+        if each.get("protocol") == "application" and _sns._matches_filter_policy(each, attributes or {}, text):
+            envelope = _sns._build_envelope(topic_arn, message_id, text, subject, attributes or {}, raw=False)
+            _push_to_device(topic_arn, each["endpoint"], message, structure, envelope)
+
+
+def _push_to_device(topic_arn: str, endpoint: str, message: str, structure: str, envelope: str) -> None:
+    _, _, _, region, account, _ = topic_arn.split(":")
+    with _responses.request_scope(account, region):
+        status, *_ = push(endpoint, message, structure)
+    if status == HTTPStatus.OK:
+        _count(topic_arn, "NumberOfNotificationsDelivered")
+        return
+    queue = _dead_letter_queue(topic_arn, endpoint)
+    _count_failure(topic_arn, queue)
+    if queue:
+        _deliver_to_sqs.original(queue, envelope, raw=False, raw_message="", topic_arn=topic_arn)
 
 
 @patch("ministack.services.sns:_deliver_to_lambda")

@@ -27,7 +27,7 @@ def test_there_is_one_server_and_never_two(synthesis: Synthesis) -> None:
 
 def test_its_own_check_asks_the_database_and_the_load_balancer_does_not(synthesis: Synthesis) -> None:
     [container] = properties(synthesis, STACK, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
-    assert "/health/deep" in container["HealthCheck"]["Command"][-1]
+    assert container["HealthCheck"]["Command"] == ["CMD", "python", "-m", "stacks.dojo.app.check"]
     assert properties(synthesis, STACK, "AWS::ElasticLoadBalancingV2::TargetGroup")["HealthCheckPath"] == "/health"
 
 

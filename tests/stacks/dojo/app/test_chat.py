@@ -143,7 +143,14 @@ def test_odd_paths_are_refused(server: Server, path: str) -> None:
 def test_push_goes_to_push_services_only(server: Server) -> None:
     ann = server.person()
     keys = {"p256dh": "k", "auth": "a"}
-    for endpoint in ("https://127.0.0.1/", "http://fcm.googleapis.com/x", "https://fcm.googleapis.com.example.com/x"):
+    wrong = (
+        "https://127.0.0.1/",
+        "http://fcm.googleapis.com/x",
+        "https://fcm.googleapis.com.example.com/x",
+        # Only where the settings name it.
+        "http://localhost:4566/x",
+    )
+    for endpoint in wrong:
         assert ann.http.put("/push", json={"endpoint": endpoint, "keys": keys}).status_code == 400
     assert ann.http.put("/push", json={"endpoint": "https://fcm.googleapis.com/x", "keys": keys}).status_code == 204
 

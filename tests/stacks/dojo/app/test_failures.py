@@ -3,14 +3,17 @@
 import json
 import time
 import uuid
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.testing import eventually
+from cdp_constructs.testing import Browser, eventually
 from tests.stacks.dojo.app.chats import REGION, Chat, Person, Server, end
 
 pytestmark = pytest.mark.conformance
@@ -168,3 +171,18 @@ def _new_person(server: Server) -> Person | None:
     except (AssertionError, KeyError):
         return None
     return person if person.http.get("/people/x/messages").status_code == 200 else None
+
+
+def test_a_browser_gets_a_notice_that_the_server_has_signed(cloud: LocalCloud, chat: Chat, room: str) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    browser = Browser(cloud, urlsafe_b64encode(point).rstrip(b"=").decode())
+    push = {"push_key": pem, "push_contact": "mailto:operators@example.com", "push_hosts": '["localhost"]'}
+    server = chat.server(notices="push", **push)
+    ann, away = server.person(), server.person()
+    subscription = {"endpoint": browser.endpoint, "keys": {"p256dh": browser.p256dh, "auth": browser.auth}}
+    assert away.http.put("/push", json=subscription).status_code == 204
+    ann.send(room, f"@{away.name}")
+    [notice] = eventually(browser.received, within=30)
+    assert (json.loads(notice)["person"], json.loads(notice)["author"]) == (away.name, ann.name)
