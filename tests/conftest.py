@@ -12,7 +12,7 @@ _TOGETHER = {
     "tests/behaviour/stacks/chat": "chat",
     **{f"tests/stacks/chat/test_{name}": "chat" for name in ("stacks", "operations", "reading", "search", "web_stack")},
     **{f"tests/stacks/iot/test_{name}": "iot" for name in ("stacks", "operations")},
-    **{f"tests/stacks/dojo/{board}/": "dojo" for board in ("after_6", "disconnect")},
+    **{f"tests/stacks/dojo/{board}/": "dojo" for board in ("after_6", "disconnect", "umin_chat", "anonymous")},
 }
 
 # Those that take longest first, so that no worker is left with one at the end: deployments, then the embedded cloud,

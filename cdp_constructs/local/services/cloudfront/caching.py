@@ -157,12 +157,15 @@ def _named(parameters: Mapping[str, Any], query: str, headers: Mapping[str, Any]
     def chosen(what: str, names: str, pairs: Iterable[tuple[str, Any]]) -> tuple[Any, ...]:
         listed = parameters.get(names)
         kind, wanted = _cloudfront._behavior_kind(parameters.get(what, "none"), listed, lowercase=what[0] == "H")
-        takes: Mapping[str, Callable[[str], bool]] = {
-            "all": lambda _name: True,
-            "whitelist": lambda name: name in wanted,
-            "allExcept": lambda name: name not in wanted,
-        }
-        return tuple(sorted(pair for pair in pairs if takes.get(kind, lambda _name: False)(pair[0])))
+
+        def takes(name: str) -> bool:
+            return (
+                kind == "all"
+                or (kind == "whitelist" and name in wanted)
+                or (kind == "allExcept" and name not in wanted)
+            )
+
+        return tuple(sorted(pair for pair in pairs if takes(pair[0])))
 
     cookies = (part.strip().partition("=")[::2] for part in str(headers.get("cookie", "")).split(";"))
     yield chosen("HeaderBehavior", "Headers", ((name, str(value)) for name, value in headers.items()))
