@@ -81,8 +81,8 @@ def _call(construct: Any, reader: iam.IRole) -> None:
     inner = isinstance(construct, CacheDistribution) and isinstance(construct.node.scope, DirectHosting)
     if isinstance(construct, CacheDistribution | DirectHosting) and not inner:
         construct.add_uploads(s3.Bucket(construct, "GivenUploads"))
-    if isinstance(construct, CacheDistribution) and not inner:
-        construct.add_uncached_behavior("/given/*", origins.HttpOrigin("given.example.com"))
+        site = construct.cache if isinstance(construct, DirectHosting) else construct
+        site.add_uncached_behavior("/given/*", origins.HttpOrigin("given.example.com"))
     if isinstance(construct, CacheDistribution | DirectHosting | PrivateCacheDistribution) and not inner:
         # An example of a firewall has attached one.
         if not any(isinstance(other, WebApplicationFirewall) for other in Stack.of(construct).node.children):
