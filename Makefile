@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -117,9 +117,9 @@ drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversatio
 test: $(INSTALLED) $(WEB_BUILT) ## the library: every template, every pattern on the embedded cloud (PYTEST_ARGS="tests/upload -n 0" runs a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-systems: $(INSTALLED) $(WEB_BUILT) ## the chat and the IoT system on the embedded cloud (PYTEST_ARGS as for test)
-	$(BIN)/python -m pytest tests/behaviour/stacks -m "system and not clients" -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
-		$(PYTEST_ARGS)
+test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their templates, their handlers, and both on the embedded cloud (PYTEST_ARGS as for test)
+	$(BIN)/python -m pytest tests/behaviour/stacks tests/stacks -m "system and not (browser or clients or conformance)" \
+		-n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
 
@@ -208,8 +208,19 @@ pattern: $(INSTALLED) ## the files of a new pattern, ready to fill: make pattern
 patterns: $(INSTALLED) ## write exports, stubs, tables and the catalogue from the patterns' docstrings; say what a pattern lacks
 	$(BIN)/python -m tools.patterns
 
-review: $(INSTALLED) ## what changed in the architecture since a revision: make review BASE=main
-	@$(BIN)/node tools/review.mjs $(or $(BASE),HEAD)
+# Not $(INSTALLED): a revision that is reviewed installs nothing.
+review: ## what changed in the architecture since a revision: make review BASE=main
+	@test -x $(BIN)/cdp || { echo "make install on a revision that you trust, then make review" >&2; exit 1; }
+	@$(BIN)/cdp review $(or $(BASE),main)
+
+SNAPSHOTS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --snapshot-update $(PYTEST_ARGS)
+snapshots: $(INSTALLED) $(WEB_BUILT) ## write the snapshots and cards that the tests compare with, then read their diff (PYTEST_ARGS as for test)
+	$(BIN)/python -m pytest tests --ignore=tests/behaviour -m "system and not (browser or conformance)" $(SNAPSHOTS)
+	$(BIN)/python -m pytest $(SNAPSHOTS)
+
+# Which properties CloudFormation cannot change in place, for `cdp review`.
+replacements: $(INSTALLED) ## write the rules for replacement from the newest specification of resources
+	$(BIN)/node tools/replacements.mjs
 
 lint: $(INSTALLED) $(WEB_TOOLS) ## ruff and, for the web client, biome: rules and formatting
 	$(BIN)/ruff check .

@@ -10,14 +10,20 @@ from xdist.scheduler import LoadFileScheduling
 # once.
 _TOGETHER = {
     "tests/behaviour/stacks/chat": "chat",
-    **{f"tests/stacks/chat/test_{name}": "chat" for name in ("stacks", "operations", "reading", "search", "web_stack")},
-    **{f"tests/stacks/iot/test_{name}": "iot" for name in ("stacks", "operations")},
-    **{f"tests/stacks/dojo/{board}/": "dojo" for board in ("after_6", "disconnect", "umin_chat", "anonymous")},
+    **{
+        f"tests/stacks/chat/test_{name}": "templates of the chat"
+        for name in ("stacks", "operations", "reading", "search", "web_stack")
+    },
+    **{f"tests/stacks/iot/test_{name}": "templates of the IoT system" for name in ("stacks", "operations")},
+    **{
+        f"tests/stacks/dojo/{board}/": "templates of the boards"
+        for board in ("after_6", "disconnect", "umin_chat", "anonymous")
+    },
 }
 
 # Those that take longest first, so that no worker is left with one at the end: deployments, then the embedded cloud,
 # then what is synthesised. Handlers as plain Python take next to nothing.
-_LONGEST_FIRST = ("chat", "iot", "tests/behaviour", "tests/local", "tests/cli")
+_LONGEST_FIRST = ("chat", "tests/behaviour", "templates", "tests/local", "tests/cli")
 _LAST = "/handlers/"
 
 # What has a target of its own, by folder.
@@ -27,6 +33,7 @@ _MARKERS = {
     "tests/operator/": "operator",
     "tests/behaviour/servers/": "conformance",
     "tests/behaviour/stacks/": "system",
+    "tests/stacks/": "system",
     "tests/security/": "security",
 }
 

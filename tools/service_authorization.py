@@ -27,6 +27,7 @@ _SERVICES = [
     "codedeploy",
     "cognito-idp",
     "dynamodb",
+    "ec2",
     "ecr",
     "ecs",
     "elasticache",

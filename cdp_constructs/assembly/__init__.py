@@ -3,7 +3,7 @@
 from cdp_constructs.assembly.assets import FileAsset, ImageAsset
 from cdp_constructs.assembly.errors import AssemblyError
 from cdp_constructs.assembly.reading import read_assembly
-from cdp_constructs.assembly.selection import select
+from cdp_constructs.assembly.selection import matching, select
 from cdp_constructs.assembly.stacks import DEFAULT_ACCOUNT, DEFAULT_REGION, StackArtifact
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FileAsset",
     "ImageAsset",
     "StackArtifact",
+    "matching",
     "read_assembly",
     "select",
 ]

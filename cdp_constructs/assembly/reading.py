@@ -70,6 +70,11 @@ def _stack(artifact_id: str, artifacts: Mapping[str, _Artifact], names: Sequence
         bootstrap_parameter=properties.get("bootstrapStackVersionSsmParameter"),
         dependencies=frozenset(stack for needed in required for stack in _stacks_below(needed, artifacts)),
         asset_manifests=tuple(manifests),
+        region_agnostic=artifact["environment"].endswith("/unknown-region"),
+        metadata_file=part(folder, artifact["additionalMetadataFile"])
+        if "additionalMetadataFile" in artifact
+        else None,
+        manifest_metadata=artifact.get("metadata", {}),
     )
 
 

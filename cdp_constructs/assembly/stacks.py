@@ -1,6 +1,5 @@
 """A stack of a cloud assembly, and the files that it needs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp_constructs.assembly.assets import AssetManifest, FileAsset, ImageAsset
+from cdp_constructs.assembly.files import load
 
 __all__ = ["DEFAULT_ACCOUNT", "DEFAULT_REGION", "StackArtifact"]
 
@@ -34,6 +34,9 @@ class StackArtifact:
         bootstrap_parameter: SSM parameter by which the template asks for the bootstrap version, if it does.
         dependencies: Artifact ids of the stacks that must be there first.
         asset_manifests: Where its assets are listed.
+        region_agnostic: Whether the stack names no Region.
+        metadata_file: Where the metadata of its constructs is, in assemblies that keep it apart.
+        manifest_metadata: The metadata that the manifest itself has.
     """
 
     artifact_id: str
@@ -49,6 +52,9 @@ class StackArtifact:
     bootstrap_parameter: str | None
     dependencies: frozenset[str]
     asset_manifests: Sequence[AssetManifest]
+    region_agnostic: bool
+    metadata_file: Path | None
+    manifest_metadata: Mapping[str, Any]
 
     @cached_property
     def assets(self) -> Sequence[FileAsset]:
@@ -60,7 +66,17 @@ class StackArtifact:
         """Container images that it expects in a registry."""
         return tuple(image for manifest in self.asset_manifests for image in manifest.images(self.account, self.region))
 
+    @cached_property
+    def construct_paths(self) -> Mapping[str, str]:
+        """Paths of constructs by logical id, for example `Shop/Orders/Topic/Resource`."""
+        metadata = dict(self.manifest_metadata) | (load(self.metadata_file) if self.metadata_file else {})
+        return {
+            str(entry["data"]): path.strip("/")
+            for path, entries in metadata.items()
+            for entry in entries
+            if entry.get("type") == "aws:cdk:logicalId"
+        }
+
     def template(self) -> dict[str, Any]:
         """Return the template as CloudFormation sees it."""
-        template: dict[str, Any] = json.loads(self.template_file.read_text())
-        return template
+        return load(self.template_file)

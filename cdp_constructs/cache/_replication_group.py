@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Names, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
 from aws_cdk import aws_kms as kms
@@ -11,6 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge
+from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.paths import path_of
 
 __all__ = ["PORT", "TOKEN_FIELD", "add_group", "add_token", "group_name", "node_names"]
@@ -24,10 +25,7 @@ _TOKEN_LENGTH = 64
 
 def group_name(scope: Construct) -> str:
     """Return the name of the group, of which those of its nodes are made."""
-    name = Names.unique_resource_name(
-        scope, max_length=_LONGEST_NAME, separator="-", allowed_special_characters="-"
-    ).lower()
-    return name.strip("-")
+    return lower_case_name(scope, max_length=_LONGEST_NAME).strip("-")
 
 
 def node_names(group: str, replicas: int) -> list[str]:

@@ -18,10 +18,12 @@ from cdp_constructs.cache._alarms import add_cache_alarms, of_all_nodes
 from cdp_constructs.cache._replication_group import PORT, add_group, add_token, group_name, node_names
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.clients import principal_of
+from cdp_constructs.core.existing_secrets import check_secret, let_read
 from cdp_constructs.core.isolated_networks import add_isolated_vpc, data_subnets
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 __all__ = ["InMemoryCache"]
@@ -84,7 +86,8 @@ class InMemoryCache(Construct):
                 (https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html). Default:
                 cache.t4g.small, 1.37 GiB.
             replicas: Replicas in other zones, 1 to 5. Default: 1.
-            token: An existing secret whose field ``token`` is 16 to 128 letters and digits. Default: a new one.
+            token: An existing secret whose field ``token`` is 16 to 128 letters and digits; of another account:
+                imported by its complete ARN and with its key, and its resource policy decides. Default: a new one.
             encryption_key: A customer-managed key for data at rest, the new token and logs; changing it later replaces
                 the cache. Default: keys of AWS.
             alarm_topic: Receives the alarms. Default: no alarms.
@@ -93,14 +96,15 @@ class InMemoryCache(Construct):
                 nothing that is not somewhere else. Default: kept.
 
         Raises:
-            InvalidOptionError: for a number out of range, a name that is no type of nodes, a network in one zone, or
-                resources of another Region.
+            InvalidOptionError: for a number out of range, a name that is no type of nodes, a network in one zone, a
+                secret of another account that cannot be read, or resources of another Region.
         """
         super().__init__(scope, construct_id)
         check_range(self, "replicas", replicas, low=1, high=_MOST_REPLICAS, unit="replicas", source=_ZONES)
         if not Token.is_unresolved(node_type) and not _NODE_TYPE.fullmatch(node_type):
             fix = f"Use a type such as cache.t4g.small or cache.r7g.large ({_NODES})"
             raise InvalidOptionError(self, "node_type", f"is {node_type!r}", fix)
+        check_secret(self, "token", token, readers="the role that deploys the stack and the roles of clients")
         self.encryption_key = encryption_key
         self.vpc = vpc or add_isolated_vpc(
             self,
@@ -111,7 +115,11 @@ class InMemoryCache(Construct):
         )
         subnets = data_subnets(self, self.vpc, fewest=_FEWEST_ZONES, source=_ZONES)
         self.security_group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=self.vpc, description=f"Cache of {path_of(self)}", allow_all_outbound=False
+            self,
+            "SecurityGroup",
+            vpc=self.vpc,
+            description=described(f"Cache of {path_of(self)}"),
+            allow_all_outbound=False,
         )
         self.connections = ec2.Connections(security_groups=[self.security_group], default_port=ec2.Port.tcp(PORT))
         self.token = token or add_token(self, encryption_key=encryption_key)
@@ -161,7 +169,7 @@ class InMemoryCache(Construct):
         """
         grantee = principal_of(self, client)
         self.connections.allow_default_port_from(client)
-        return self.token.grant_read(grantee)
+        return let_read(self.token, grantee)
 
     def metric_evictions(self, *, period: Duration | None = None) -> cloudwatch.IMetric:
         """Values that a node has forgotten for want of memory. Largest sum of a node over 5 minutes by default."""

@@ -12,11 +12,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What follows `cdp`; the arguments of this process by default.
     """
-    try:
-        from cdp_constructs.cli.app import app
-    except ModuleNotFoundError as error:
-        # The script is installed with the library, the packages that it needs with the extra.
-        if (error.name or "").startswith("cdp_constructs"):
-            raise
-        sys.exit(f"cdp needs the package {error.name}: pip install 'cdp-constructs[local-client]'")
+    from cdp_constructs.cli.app import app
+
     app(sys.argv[1:] if arguments is None else arguments)

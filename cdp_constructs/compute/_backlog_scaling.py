@@ -8,6 +8,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdp_constructs.core.alarms import mark_for_scaling
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 
@@ -170,3 +171,4 @@ def _start_first_task(
     )
     resource: cloudwatch.CfnAlarm = waiting.node.default_child  # type: ignore[assignment]  # its only L1
     resource.alarm_actions = [start.ref]
+    mark_for_scaling(waiting)

@@ -7,23 +7,30 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdp_constructs.compute._size_changes import add_schedule_role
 from cdp_constructs.compute.service_front import ServiceFront
-from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import minute, minutes, seconds
+from cdp_constructs.core.periods import minute, seconds
+from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.schedules import add_schedule, add_schedule_role
+from cdp_constructs.core.security_groups import described
 
 _FAILURES_THAT_ALARM = 3
-_POLICY = "service-role/AWSLambdaVPCAccessExecutionRole"
-_FINDING = f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_POLICY}]"
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+_NETWORK_INTERFACES = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
 
 
 def add_deep_health_check(
@@ -70,25 +77,18 @@ def add_deep_health_check(
     )
     if not front.internet_facing:
         _put_into(function, front)
-    role = add_schedule_role(scope, function, queue, encryption_key)
-    schedule = scheduler.CfnSchedule(
+    add_schedule(
         scope,
         "Schedule",
-        description=f"Asks the deep health of {path_of(scope)}"[:512],
-        schedule_expression="rate(1 minute)",
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=scheduler.CfnSchedule.TargetProperty(
-            arn=function.function_arn,
-            role_arn=role.role_arn,
-            input="{}",
-            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queue.queue_arn),
-            # The next check answers the same question.
-            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                maximum_event_age_in_seconds=minutes(1).to_seconds(), maximum_retry_attempts=0
-            ),
-        ),
+        expression="rate(1 minute)",
+        function=function,
+        role=add_schedule_role(scope, function, queue, encryption_key),
+        dead_letter_queue=queue,
+        description=f"Asks the deep health of {path_of(scope)}",
+        # The next check answers the same question.
+        max_event_age=minute(),
+        retry_attempts=0,
     )
-    schedule.node.add_dependency(role)
     add_alarm(
         scope,
         "DeepHealthAlarm",
@@ -117,7 +117,7 @@ def _put_into(function: lambda_.Function, front: ServiceFront) -> None:
         function,
         "SecurityGroup",
         vpc=vpc,
-        description=f"Deep health check of {path_of(front)}"[:255],
+        description=described(f"Deep health check of {path_of(front)}"),
         allow_all_outbound=False,
     )
     front.load_balancer.connections.allow_from(group, ec2.Port.tcp(443), "Deep health check")
@@ -126,7 +126,12 @@ def _put_into(function: lambda_.Function, front: ServiceFront) -> None:
         security_group_ids=[group.security_group_id],
         subnet_ids=[subnet.subnet_id for subnet in vpc.private_subnets or vpc.isolated_subnets],
     )
-    role = function.role
-    if isinstance(role, iam.Role):
-        role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(_POLICY))
-        acknowledge(role, _FINDING, "Lambda needs it to make network interfaces, for which it names no resources.")
+    # Not AWSLambdaVPCAccessExecutionRole, which would also let the function write to every log group.
+    allow_on_prefixes(
+        function,
+        "NetworkInterfaces",
+        [iam.PolicyStatement(actions=_NETWORK_INTERFACES, resources=["*"])],
+        prefixes=["*"],
+        reason="Lambda makes the network interfaces of the function with its role, and asks for them on all resources: "
+        "to describe some of them has no resource to name, and the ids of new ones are not known before.",
+    )

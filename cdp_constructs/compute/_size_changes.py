@@ -10,7 +10,6 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.object_events import let_rule_send
 from cdp_constructs.core.paths import path_of, stack_of
 
@@ -79,18 +78,3 @@ def keep_failed_deployments(
         ],
     )
     let_rule_send(rule, queue, encryption_key=encryption_key)
-
-
-def add_schedule_role(
-    scope: Construct, function: lambda_.Function, queue: sqs.Queue, encryption_key: kms.IKey | None
-) -> iam.Role:
-    """Add the role by which EventBridge Scheduler calls the function."""
-    account = {"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
-    role = iam.Role(
-        scope, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=account)
-    )
-    for action, resource in (("lambda:InvokeFunction", function.function_arn), ("sqs:SendMessage", queue.queue_arn)):
-        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
-    if encryption_key is not None:
-        encryption_key.grant(role, *USE_KEY)
-    return role

@@ -1,5 +1,8 @@
 """One way to make a cluster, a task definition and a service on AWS Fargate."""
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -10,7 +13,11 @@ from constructs import Construct
 from cdp_constructs.compute.service_container import ServiceContainer
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError
+
+if TYPE_CHECKING:
+    from cdp_constructs.compute.service_front import ServiceFront
 
 CONTAINER = "main"
 _FEWEST_ZONES = 2
@@ -112,6 +119,59 @@ def add_task_definition(
     return definition
 
 
+def add_sized_definition(
+    scope: Construct,
+    construct_id: str,
+    own: ecs.FargateTaskDefinition,
+    container: ServiceContainer,
+    log_group: logs.ILogGroup,
+    *,
+    cpu: int,
+    memory_limit_mib: int,
+    health_check: ecs.HealthCheck | None = None,
+) -> ecs.FargateTaskDefinition:
+    """Return a task definition of a size: a service's own, or a new one with its roles.
+
+    Args:
+        scope: The pattern.
+        construct_id: Id of a new one inside ``scope``.
+        own: The service's own.
+        container: What runs in it, and its size.
+        log_group: Where its output goes.
+        cpu: CPU units that are wanted.
+        memory_limit_mib: Memory in MiB that is wanted.
+        health_check: What Amazon ECS asks inside the container. Default: nothing.
+
+    Raises:
+        InvalidOptionError: for a size that AWS Fargate does not have.
+    """
+    if (container.cpu, container.memory_limit_mib) == (cpu, memory_limit_mib):
+        return own
+    sized = replace(container, cpu=cpu, memory_limit_mib=memory_limit_mib)
+    return add_task_definition(
+        scope, sized, log_group, construct_id=construct_id, health_check=health_check, roles_of=own
+    )
+
+
+def check_network(
+    scope: Construct, option: str, given: "ecs.ICluster | ServiceFront | None", vpc: ec2.IVpc, *, fix: str
+) -> None:
+    """Refuse a cluster or a load balancer that tasks of a network cannot have.
+
+    Args:
+        scope: The pattern.
+        option: The option's name.
+        given: What was given.
+        vpc: The network of the tasks.
+        fix: What to give instead.
+
+    Raises:
+        InvalidOptionError: naming what is in another network.
+    """
+    if given is not None and given.vpc.vpc_id != vpc.vpc_id:
+        raise InvalidOptionError(scope, option, f"is {given.node.path}, which is in another network", fix)
+
+
 def add_service(
     scope: Construct,
     *,
@@ -133,7 +193,7 @@ def add_service(
         scope,
         "SecurityGroup",
         vpc=cluster.vpc,
-        description=f"Tasks of {path_of(scope)}"[:255],
+        description=described(f"Tasks of {path_of(scope)}"),
         allow_all_outbound=False,
     )
     group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(_HTTPS), "HTTPS to AWS")

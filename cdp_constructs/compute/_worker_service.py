@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import ArnFormat, RemovalPolicy
+from aws_cdk import Annotations, ArnFormat, RemovalPolicy, Resource
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -14,8 +14,9 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 from cdp_constructs.core.isolated_networks import add_isolated_vpc
 from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["add_worker_vpc", "allow_work"]
+__all__ = ["add_worker_vpc", "allow_work", "dead_letter_queue_of"]
 
 _RECEIVE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
 
@@ -44,6 +45,32 @@ def add_worker_vpc(
     )
 
 
+def dead_letter_queue_of(scope: Construct, queue: sqs.IQueue) -> sqs.IQueue | None:
+    """Return where jobs of an existing queue go that failed too often; None of an imported one, which does not say.
+
+    Raises:
+        InvalidOptionError: when the queue is defined in this app and keeps such jobs for ever. Of an imported queue a
+            warning says what it must have.
+    """
+    if not Resource.is_owned_resource(queue):
+        Annotations.of(scope).add_warning_v2(
+            "cdp-constructs:ImportedWorkQueue",
+            f"The imported queue {queue.node.path} is not changed. Make sure that it has a redrive policy and that its "
+            "dead-letter queue has an alarm: without them a job that always fails is tried until it expires.",
+        )
+        return None
+    known: sqs.DeadLetterQueue | None = getattr(queue, "dead_letter_queue", None)
+    if known is not None:
+        return known.queue
+    resource: sqs.CfnQueue = queue.node.default_child  # type: ignore[assignment]  # its only L1
+    if resource.redrive_policy is None:
+        fix = (
+            "Make it with dead_letter_queue=DeadLetterQueue(queue=…, max_receive_count=…), and an alarm for that queue"
+        )
+        raise InvalidOptionError(scope, "queues", f"contains {queue.node.path}, which has no dead-letter queue", fix)
+    return None
+
+
 def allow_work(
     definition: ecs.FargateTaskDefinition,
     cluster: ecs.ICluster,
@@ -62,6 +89,11 @@ def allow_work(
         iam.PolicyStatement(actions=["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], resources=[tasks]),
     ]
     policy = iam.Policy(definition, "Work", roles=[definition.task_role], statements=statements)
-    acknowledge_resources(policy, [tasks], "A task protects itself, and its id is known only when it runs.")
+    reason = (
+        "A task may protect every task of its cluster, also those of other services, and end the protection; nothing "
+        "else. A task does so for itself: ids of tasks are known only when they run, and the condition key of these "
+        "actions, ecs:cluster, says no more than the ARN."
+    )
+    acknowledge_resources(policy, [tasks], reason)
     for key in keys:
         key.grant(definition.task_role, "kms:Decrypt")

@@ -22,7 +22,7 @@ from cdp_constructs.compute._backlog_scaling import (
     without_tasks,
 )
 from cdp_constructs.compute._tasks import add_cluster, add_service, add_task_definition, subnets_of_tasks
-from cdp_constructs.compute._worker_service import add_worker_vpc, allow_work
+from cdp_constructs.compute._worker_service import add_worker_vpc, allow_work, dead_letter_queue_of
 from cdp_constructs.compute.service_container import ServiceContainer
 from cdp_constructs.compute.work_queue import WorkQueue
 from cdp_constructs.core.alarms import add_alarm, alarms_of
@@ -118,7 +118,8 @@ class QueueWorkers(Construct):
             removal_policy: What happens to the logs when the stack is deleted. Default: they are kept.
 
         Raises:
-            InvalidOptionError: for numbers out of range, queues of one name, or resources of another Region.
+            InvalidOptionError: for numbers out of range, queues of one name, a queue of this app without a dead-letter
+                queue, or resources of another Region.
         """
         super().__init__(scope, construct_id)
         given = list(queues) if queues is not None else [WorkQueue("Work")]
@@ -174,7 +175,7 @@ class QueueWorkers(Construct):
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:
         """The alarms for operators; none without ``alarm_topic``. The one that starts the first task is no part."""
-        return [alarm for alarm in alarms_of(self) if not alarm.node.path.endswith("/Start/Alarm")]
+        return alarms_of(self)
 
     def grant_send(self, grantee: iam.IGrantable, *, queue: str | None = None) -> iam.Grant:
         """Let a role or a function send jobs.
@@ -187,7 +188,7 @@ class QueueWorkers(Construct):
             InvalidOptionError: for a queue that is not worked off here.
         """
         chosen = list(self.queues.values()) if queue is None else [self._queue(queue)]
-        for key in {one.encryption_master_key for one in chosen}:
+        for key in dict.fromkeys(one.encryption_master_key for one in chosen):
             if key is not None:
                 # Not grant_send_messages(): it would grant kms:GenerateDataKey*, of which SQS needs one action.
                 key.grant(grantee, *USE_KEY)
@@ -238,8 +239,7 @@ class QueueWorkers(Construct):
             )
         else:
             check_region(self, "queues", queue, of_type="aws_sqs.IQueue")
-            known = getattr(queue, "dead_letter_queue", None)
-            failed = known.queue if known is not None else None
+            failed = dead_letter_queue_of(self, queue)
         add_alarm(
             self,
             f"{work.name}-LateAlarm",

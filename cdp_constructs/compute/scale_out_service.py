@@ -1,7 +1,5 @@
 """ScaleOutService: copies of a server in several zones, as many as requests, CPU or the time of day ask for."""
 
-from dataclasses import replace
-
 from aws_cdk import Duration, RemovalPolicy, TimeZone
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -18,7 +16,14 @@ from constructs import Construct
 from cdp_constructs.compute._deep_health import add_deep_health_check
 from cdp_constructs.compute._least_tasks import keep_least_tasks
 from cdp_constructs.compute._routes import add_route, metric_server_errors, metric_unhealthy
-from cdp_constructs.compute._tasks import add_cluster, add_service, add_task_definition, subnets_of_tasks
+from cdp_constructs.compute._tasks import (
+    add_cluster,
+    add_service,
+    add_sized_definition,
+    add_task_definition,
+    check_network,
+    subnets_of_tasks,
+)
 from cdp_constructs.compute.service_container import ServiceContainer
 from cdp_constructs.compute.service_front import ServiceFront
 from cdp_constructs.compute.service_route import ServiceRoute
@@ -101,9 +106,7 @@ class ScaleOutService(Construct):
             InvalidOptionError: for subnets in one zone, or a cluster of another network.
         """
         super().__init__(scope, construct_id)
-        if cluster is not None and cluster.vpc.vpc_id != front.vpc.vpc_id:
-            fix = "Give a cluster of the network of front"
-            raise InvalidOptionError(self, "cluster", f"is {cluster.node.path}, which is in another network", fix)
+        check_network(self, "cluster", cluster, front.vpc, fix="Give a cluster of the network of front")
         subnets = subnets_of_tasks(self, front.vpc, vpc_subnets)
         self.encryption_key, self._alarm_topic = encryption_key, alarm_topic
         self._log_retention, self._removal_policy = log_retention, removal_policy
@@ -160,9 +163,7 @@ class ScaleOutService(Construct):
         if self._routes == _MOST_ROUTES:
             fix = f"Use at most {_MOST_ROUTES}: a service has no more target groups"
             raise InvalidOptionError(self, "route", f"is {construct_id!r}, route number {_MOST_ROUTES + 1}", fix)
-        if front is not None and front.vpc.vpc_id != self._front.vpc.vpc_id:
-            fix = "Give one of the service's network"
-            raise InvalidOptionError(self, "front", f"is {front.node.path}, which is in another network", fix)
+        check_network(self, "front", front, self._front.vpc, fix="Give one of the service's network")
         return self._add_route(Construct(self, construct_id), front or self._front, route)
 
     def add_size(self, construct_id: str, *, cpu: int, memory_limit_mib: int) -> ecs.FargateTaskDefinition:
@@ -176,11 +177,15 @@ class ScaleOutService(Construct):
         Raises:
             InvalidOptionError: for a size that AWS Fargate does not have.
         """
-        own = self._container
-        if (own.cpu, own.memory_limit_mib) == (cpu, memory_limit_mib):
-            return self._definition
-        sized = replace(own, cpu=cpu, memory_limit_mib=memory_limit_mib)
-        return add_task_definition(self, sized, self.log_group, construct_id=construct_id, roles_of=self._definition)
+        return add_sized_definition(
+            self,
+            construct_id,
+            self._definition,
+            self._container,
+            self.log_group,
+            cpu=cpu,
+            memory_limit_mib=memory_limit_mib,
+        )
 
     def add_deep_health_check(self, construct_id: str, *, path: str = "/health/deep") -> lambda_.Function:
         """Ask the service every minute whether it can serve with all that it depends on, and raise an alarm if not.

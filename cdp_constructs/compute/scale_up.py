@@ -16,7 +16,6 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs.compute._size_changes import (
-    add_schedule_role,
     allow_capacity,
     allow_tasks,
     environment_of,
@@ -31,7 +30,8 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.queues import add_dead_letter_queue
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.schedules import add_schedule, add_schedule_role
+from cdp_constructs.core.validation import InvalidOptionError, check_one_of
 
 
 @checks_options
@@ -85,10 +85,7 @@ class ScaleUp(Construct):
             InvalidOptionError: when none or both of ``service`` and ``database`` are given.
         """
         super().__init__(scope, construct_id)
-        if service is None and database is None:
-            raise InvalidOptionError(self, "service", "is missing", "Give service or database")
-        if service is not None and database is not None:
-            raise InvalidOptionError(self, "database", "was given together with service", "Give one of the two")
+        check_one_of(self, {"service": service, "database": database}, fix="Give service or database")
         self._service = service
         self._task_definitions: dict[TaskSize, str] = {}
         self.encryption_key = encryption_key
@@ -140,24 +137,19 @@ class ScaleUp(Construct):
         role = self._schedule_role = self._schedule_role or add_schedule_role(
             self, self.function, self.dead_letter_queue, self.encryption_key
         )
-        made = scheduler.CfnSchedule(
+        add_schedule(
             self,
             construct_id,
-            description=f"Changes the size for {path_of(self)}"[:512],
-            schedule_expression=schedule.expression_string,
-            schedule_expression_timezone=schedule.time_zone.timezone_name if schedule.time_zone is not None else None,
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=self.function.function_arn,
-                role_arn=role.role_arn,
-                input=self._event(size),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=self.dead_letter_queue.queue_arn),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=minutes(15).to_seconds(), maximum_retry_attempts=5
-                ),
-            ),
+            expression=schedule.expression_string,
+            time_zone=schedule.time_zone,
+            function=self.function,
+            role=role,
+            dead_letter_queue=self.dead_letter_queue,
+            description=f"Changes the size for {path_of(self)}",
+            max_event_age=minutes(15),
+            retry_attempts=5,
+            event=self._event(size),
         )
-        made.node.add_dependency(role)
 
     def scale_on_alarm(self, construct_id: str, *, alarm: cloudwatch.Alarm, size: TaskSize | DatabaseCapacity) -> None:
         """Change the size when an alarm is raised; nothing changes it back but a schedule, or another alarm.

@@ -13,9 +13,11 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.buckets import access_log_bucket
+from cdp_constructs.core.hosted_zones import check_name_in_zone
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import account_of, path_of, stack_of
 from cdp_constructs.core.periods import minutes, seconds
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError, check_duration
 
 _ATTRIBUTES = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html"
@@ -85,9 +87,8 @@ class ServiceFront(Construct):
         if certificate is None and zone is None:
             fix = "Give certificate, or a hosted zone as zone that validates a new one"
             raise InvalidOptionError(self, "certificate", "is missing", fix)
-        if zone is not None and not (domain_name == zone.zone_name or domain_name.endswith(f".{zone.zone_name}")):
-            fix = f"Use {zone.zone_name} or a name that ends with .{zone.zone_name}"
-            raise InvalidOptionError(self, "domain_name", f"is {domain_name!r}", fix)
+        if zone is not None:
+            check_name_in_zone(self, "domain_name", domain_name, zone)
         if idle_timeout is not None:
             check_duration(self, "idle_timeout", idle_timeout, low=seconds(1), high=seconds(4000), source=_ATTRIBUTES)
         self.vpc, self.domain_name, self.internet_facing = vpc, domain_name, internet_facing
@@ -157,7 +158,7 @@ class ServiceFront(Construct):
             self,
             "SecurityGroup",
             vpc=self.vpc,
-            description=f"Load balancer of {path_of(self)}"[:255],
+            description=described(f"Load balancer of {path_of(self)}"),
             allow_all_outbound=False,
         )
         if self.internet_facing:

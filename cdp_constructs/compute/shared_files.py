@@ -20,6 +20,7 @@ from cdp_constructs.core.isolated_networks import add_isolated_vpc, data_subnets
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 __all__ = ["SharedFiles"]
@@ -96,7 +97,11 @@ class SharedFiles(Construct):
             self, self.vpc, fewest=1, source="https://docs.aws.amazon.com/efs/latest/ug/accessing-fs.html"
         )
         self.security_group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=self.vpc, description=f"Files of {path_of(self)}", allow_all_outbound=False
+            self,
+            "SecurityGroup",
+            vpc=self.vpc,
+            description=described(f"Files of {path_of(self)}"),
+            allow_all_outbound=False,
         )
         self.file_system = efs.FileSystem(
             self,

@@ -1,7 +1,6 @@
 """Stamp: one server, made anew from its image whenever it fails, within a stated time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,7 +14,14 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.compute._routes import add_route
-from cdp_constructs.compute._tasks import add_cluster, add_service, add_task_definition, subnets_of_tasks
+from cdp_constructs.compute._tasks import (
+    add_cluster,
+    add_service,
+    add_sized_definition,
+    add_task_definition,
+    check_network,
+    subnets_of_tasks,
+)
 from cdp_constructs.compute.service_container import ServiceContainer
 from cdp_constructs.compute.service_front import ServiceFront
 from cdp_constructs.compute.service_route import ServiceRoute
@@ -109,9 +115,7 @@ class Stamp(Construct):
         if not health_check_command:
             fix = 'Give the words of a command, such as ["python", "/app/check.py"]'
             raise InvalidOptionError(self, "health_check_command", "is []", fix)
-        if cluster is not None and cluster.vpc.vpc_id != vpc.vpc_id:
-            problem = f"is {cluster.node.path}, which is in another network"
-            raise InvalidOptionError(self, "cluster", problem, "Give a cluster of vpc")
+        check_network(self, "cluster", cluster, vpc, fix="Give a cluster of vpc")
         within = minutes(5) if replaced_within is None else replaced_within
         start = self._time_to_start(within, container.stop_timeout)
         subnets = subnets_of_tasks(self, vpc, vpc_subnets)
@@ -172,9 +176,7 @@ class Stamp(Construct):
         Raises:
             InvalidOptionError: for a load balancer of another network.
         """
-        if front.vpc.vpc_id != self._vpc.vpc_id:
-            problem = f"is {front.node.path}, which is in another network"
-            raise InvalidOptionError(self, "front", problem, "Give one of the server's network")
+        check_network(self, "front", front, self._vpc, fix="Give one of the server's network")
         owner = Construct(self, construct_id)
         group = add_route(
             owner,
@@ -210,16 +212,15 @@ class Stamp(Construct):
         Raises:
             InvalidOptionError: for a size that AWS Fargate does not have.
         """
-        container = self._container
-        if (container.cpu, container.memory_limit_mib) == (cpu, memory_limit_mib):
-            return self.task_definition
-        return add_task_definition(
+        return add_sized_definition(
             self,
-            replace(container, cpu=cpu, memory_limit_mib=memory_limit_mib),
+            construct_id,
+            self.task_definition,
+            self._container,
             self.log_group,
-            construct_id=construct_id,
+            cpu=cpu,
+            memory_limit_mib=memory_limit_mib,
             health_check=self._health_check,
-            roles_of=self.task_definition,
         )
 
     def metric_running_tasks(self, *, period: Duration | None = None) -> cloudwatch.Metric:

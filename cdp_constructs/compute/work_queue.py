@@ -39,8 +39,8 @@ class WorkQueue:
     """Its share of the workers while several queues have jobs, 1 to 100."""
 
     queue: "sqs.IQueue | None" = None
-    """An existing queue; its own redrive policy says where poison jobs go. Default: a new one, with a dead-letter queue
-    that keeps them 14 days."""
+    """An existing queue; its own redrive policy, which it needs, says where poison jobs go. Default: a new one, with a
+    dead-letter queue that keeps them 14 days."""
 
     visibility_timeout: Duration = field(default_factory=lambda: minutes(1))
     """How long a job stays invisible when its worker dies, 10 seconds to 12 hours; while it runs it is renewed.

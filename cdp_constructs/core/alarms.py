@@ -8,6 +8,9 @@ from constructs import Construct
 from cdp_constructs.core.cdk import cloudwatch_actions as actions
 from cdp_constructs.core.once import once
 from cdp_constructs.core.runbooks import runbook_of
+from cdp_constructs.core.tree import keep, kept
+
+_FOR_SCALING = "ForScaling"
 
 
 def add_alarm(
@@ -58,13 +61,19 @@ def add_alarm(
     return alarm
 
 
+def mark_for_scaling(alarm: cloudwatch.Alarm) -> None:
+    """Mark an alarm that only starts or ends servers: ``alarms_of`` leaves it out, as nobody has to read it."""
+    keep(alarm, _FOR_SCALING, True)
+
+
 def alarms_of(scope: Construct) -> list[cloudwatch.Alarm]:
-    """Return the alarms below a construct, for a composite alarm or a dashboard.
+    """Return the alarms below a construct, for a composite alarm or a dashboard; without those that only scale.
 
     Args:
         scope: A pattern, or a whole stack.
     """
-    return [child for child in scope.node.find_all() if isinstance(child, cloudwatch.Alarm)]
+    alarms = [child for child in scope.node.find_all() if isinstance(child, cloudwatch.Alarm)]
+    return [alarm for alarm in alarms if kept(alarm, _FOR_SCALING) is None]
 
 
 @once

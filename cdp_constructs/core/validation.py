@@ -175,6 +175,24 @@ def check_exclusive(
             )
 
 
+def check_one_of(construct: "Construct | str", options: Mapping[str, object], *, fix: str) -> None:
+    """Refuse none, and more than one, of options of which exactly one is needed.
+
+    Args:
+        construct: The pattern.
+        options: By name; None counts as not given.
+        fix: What to give, when none is.
+
+    Raises:
+        InvalidOptionError: for the first option when none is given, and for the second one that is given.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if not given:
+        raise InvalidOptionError(construct, next(iter(options)), "is missing", fix)
+    if len(given) > 1:
+        raise InvalidOptionError(construct, given[1], f"was given together with {given[0]}", "Give one of the two")
+
+
 def check_standard(construct: "Construct", option: str, topic: "sns.ITopic | None") -> None:
     """Refuse a FIFO topic where messages are published without a group.
 

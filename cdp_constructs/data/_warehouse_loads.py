@@ -8,7 +8,6 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 import cdp_constructs
@@ -16,10 +15,10 @@ from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resourc
 from cdp_constructs.core.cdk import kms, lambda_, sqs
 from cdp_constructs.core.cdk import redshiftserverless as redshift
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.object_events import EVENTBRIDGE, let_rule_send
-from cdp_constructs.core.paths import path_of, stack_of
+from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes
+from cdp_constructs.core.schedules import add_schedule, add_schedule_role
 from cdp_constructs.data._parquet import RECORDS
 from cdp_constructs.data._records import ABOUT
 
@@ -111,38 +110,18 @@ def add_load_schedule(
     encryption_key: "kms.IKey | None",
 ) -> None:
     """Start a load every five minutes."""
-    role = iam.Role(
-        scope,
-        "ScheduleRole",
-        assumed_by=iam.ServicePrincipal(
-            "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
-        ),
-    )
-    for action, resource in (
-        ("lambda:InvokeFunction", function.function_arn),
-        ("sqs:SendMessage", dead_letter_queue.queue_arn),
-    ):
-        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
-    if encryption_key is not None:
-        encryption_key.grant(role, *USE_KEY)
-    schedule = scheduler.CfnSchedule(
+    add_schedule(
         scope,
         "Schedule",
+        expression="rate(5 minutes)",
+        function=function,
+        role=add_schedule_role(scope, function, dead_letter_queue, encryption_key),
+        dead_letter_queue=dead_letter_queue,
         description=f"Loads the records of {path_of(batch)}",
-        schedule_expression="rate(5 minutes)",
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=scheduler.CfnSchedule.TargetProperty(
-            arn=function.function_arn,
-            role_arn=role.role_arn,
-            input="{}",
-            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
-            # The next load does what a missed one would have done.
-            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                maximum_event_age_in_seconds=minutes(5).to_seconds(), maximum_retry_attempts=2
-            ),
-        ),
+        # The next load does what a missed one would have done.
+        max_event_age=minutes(5),
+        retry_attempts=2,
     )
-    schedule.node.add_dependency(role)
 
 
 def divide_failed_loads(

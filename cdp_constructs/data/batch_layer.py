@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
 
-from aws_cdk import Duration, Names, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -20,6 +20,7 @@ from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import lambda_
 from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import check_duration, check_exclusive, check_range
@@ -126,7 +127,7 @@ class BatchLayer(Construct):
         self.bucket = bucket or self._make_bucket(removal_policy)
         self._bucket_key = self.bucket.encryption_key
         # Glue and Athena want names, and they must be lower case.
-        name = Names.unique_resource_name(self, max_length=100, separator="_", allowed_special_characters="_").lower()
+        name = lower_case_name(self, max_length=100, separator="_")
         self.database_name, self.table_name, self.workgroup_name = name, "telemetry", name
         self._table = add_parquet_table(
             self,

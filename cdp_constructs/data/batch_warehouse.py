@@ -1,6 +1,6 @@
 """Batch Warehouse: the batch layer's records in Redshift, loaded every five minutes."""
 
-from aws_cdk import Duration, Names, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -14,9 +14,11 @@ from constructs import Construct
 
 import cdp_constructs
 from cdp_constructs.core.alarms import alarms_of
+from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.data._warehouse_loads import (
     add_copy_role,
@@ -114,12 +116,12 @@ class BatchWarehouse(Construct):
             self,
             "SecurityGroup",
             vpc=self.vpc,
-            description=f"Warehouse of {path_of(self)}",
+            description=described(f"Warehouse of {path_of(self)}"),
             # Redshift fetches objects through the endpoint of S3.
             allow_all_outbound=True,
         )
         copy_role = add_copy_role(self, batch)
-        name = Names.unique_resource_name(self, max_length=60, separator="-", allowed_special_characters="-").lower()
+        name = lower_case_name(self, max_length=60)
         self.namespace = self._make_namespace(name, copy_role, removal_policy)
         self.workgroup = self._make_workgroup(name, subnets, base_capacity, most)
         self.dead_letter_queue = add_dead_letter_queue(

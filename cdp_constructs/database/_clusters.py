@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Duration, Names, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -14,8 +14,10 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.isolated_networks import add_isolated_vpc, data_subnets
 from cdp_constructs.core.log_groups import add_log_group
+from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import check_duration
 
 __all__ = ["PORT", "Cluster", "Durability", "Network", "add_cluster", "add_network", "check_backup_retention"]
@@ -89,7 +91,11 @@ def add_network(
     )
     subnets = data_subnets(scope, network, fewest=_FEWEST_ZONES, source=_ZONES)
     group = ec2.SecurityGroup(
-        scope, "SecurityGroup", vpc=network, description=f"Database of {path_of(scope)}", allow_all_outbound=False
+        scope,
+        "SecurityGroup",
+        vpc=network,
+        description=described(f"Database of {path_of(scope)}"),
+        allow_all_outbound=False,
     )
     connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(PORT))
     return Network(network, subnets, group, connections)
@@ -115,9 +121,7 @@ def add_cluster(
         properties: Further properties of the cluster, such as who its first user is.
     """
     # Its log group has to be there before the cluster, which would make one that keeps entries for ever.
-    name = Names.unique_resource_name(
-        scope, max_length=_LONGEST_NAME, separator="-", allowed_special_characters="-"
-    ).lower()
+    name = lower_case_name(scope, max_length=_LONGEST_NAME)
     log_group = add_log_group(
         scope,
         "Logs",

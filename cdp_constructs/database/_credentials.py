@@ -1,16 +1,21 @@
 """The secret of a database: of RDS, which rotates it; or one of the stack, which a Global Database needs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
+from aws_cdk import aws_sam as sam
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import days
+from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.database._clusters import Network
 
 __all__ = ["USER", "add_rotation", "add_secret", "managed", "managed_secret"]
@@ -63,7 +68,13 @@ def add_secret(
     )
 
 
-def add_rotation(scope: Construct, secret: secretsmanager.Secret, cluster: rds.CfnDBCluster, network: Network) -> None:
+def add_rotation(
+    scope: Construct,
+    secret: secretsmanager.Secret,
+    cluster: rds.CfnDBCluster,
+    network: Network,
+    alarm_topic: sns.ITopic | None,
+) -> None:
     """Rotate a secret of the stack every 30 days, by the function that AWS publishes for PostgreSQL."""
     attachment = secretsmanager.CfnSecretTargetAttachment(
         scope,
@@ -84,3 +95,24 @@ def add_rotation(scope: Construct, secret: secretsmanager.Secret, cluster: rds.C
         exclude_characters=_EXCLUDED,
     )
     rotation.node.add_dependency(attachment)
+    add_alarm(
+        scope,
+        "RotationAlarm",
+        _rotation_errors(rotation),
+        alarm_topic=alarm_topic,
+        description=f"{path_of(scope)}: the password of {USER} could not be rotated; the current one is still valid. "
+        "Read the log of the rotation function, fix the cause, and rotate the secret again.",
+    )
+
+
+def _rotation_errors(rotation: secretsmanager.SecretRotation) -> cloudwatch.Metric:
+    """Return the errors of the function, which is in a stack of its own: the CDK chooses its name."""
+    application: sam.CfnApplication = rotation.node.default_child  # type: ignore[assignment]  # its only L1 of that id
+    parameters: Mapping[str, str] = application.parameters  # type: ignore[assignment]  # as the CDK has given them
+    return cloudwatch.Metric(
+        namespace="AWS/Lambda",
+        metric_name="Errors",
+        dimensions_map={"FunctionName": parameters["functionName"]},
+        statistic="sum",
+        period=minutes(5),
+    )

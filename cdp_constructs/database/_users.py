@@ -2,7 +2,7 @@
 
 import re
 
-from aws_cdk import ArnFormat, Token
+from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
 from constructs import Construct
@@ -21,12 +21,9 @@ def grant_user(construct: Construct, cluster: rds.CfnDBCluster, grantee: iam.IGr
     Raises:
         InvalidOptionError: when it is no name of a user, such as a pattern of names.
     """
-    if Token.is_unresolved(user) or not _NAME.fullmatch(user):
-        problem = "is a token" if Token.is_unresolved(user) else f"is {user!r}"
-        fix = "Tokens cannot be checked here: give the name itself" if Token.is_unresolved(user) else None
-        raise InvalidOptionError(
-            construct, "user", problem, fix or "Use at most 63 lower-case letters, digits and _, such as orders"
-        )
+    if not _NAME.fullmatch(user):  # nor is a token one
+        fix = "Use at most 63 lower-case letters, digits and _, such as orders"
+        raise InvalidOptionError(construct, "user", f"is {user!r}", fix)
     arn = stack_of(cluster).format_arn(
         service="rds-db",
         resource="dbuser",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from aws_cdk import Duration, Names, RemovalPolicy, Token
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -16,6 +16,8 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.clients import principal_of
+from cdp_constructs.core.existing_secrets import let_read
+from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.periods import days
@@ -153,7 +155,7 @@ class ReplicatedDatabase(Construct):
             self.secret = managed_secret(self, self.cluster, encryption_key)
         else:
             self.secret = own
-            add_rotation(self, own, self.cluster, network)
+            add_rotation(self, own, self.cluster, network, alarm_topic)
         self.global_cluster = self._add_global_cluster() if global_database else None
         if max_readers is not None and max_readers > readers:
             scale_readers(self, self.cluster, fewest=readers, most=max_readers)
@@ -189,7 +191,7 @@ class ReplicatedDatabase(Construct):
             InvalidOptionError: when the client has no role, or the user no name.
         """
         grantee = principal_of(self, client)
-        grant = self.secret.grant_read(grantee) if user is None else grant_user(self, self.cluster, grantee, user)
+        grant = let_read(self.secret, grantee) if user is None else grant_user(self, self.cluster, grantee, user)
         self.connections.allow_default_port_from(client)
         return grant
 
@@ -252,8 +254,7 @@ class ReplicatedDatabase(Construct):
 
     def _global_name(self) -> str:
         # The other Regions name it, too.
-        name = Names.unique_resource_name(self, max_length=56, separator="-", allowed_special_characters="-")
-        return f"{name.lower()}-global"
+        return f"{lower_case_name(self, max_length=56)}-global"
 
     def _add_global_cluster(self) -> rds.CfnGlobalCluster:
         made = rds.CfnGlobalCluster(

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs.core.cdk import certificatemanager, route53, sns
+from cdp_constructs.core.hosted_zones import is_in_zone
 from cdp_constructs.core.meanings import note_zone
 from cdp_constructs.core.paths import path_of, region_of, stack_of
 from cdp_constructs.core.periods import days
@@ -125,15 +126,11 @@ def check_zone(scope: Construct, domain_names: Sequence[str], zone: "route53.IHo
     if not domain_names:
         raise InvalidOptionError(scope, "zone", "was given without domain_names", "Give both, or neither")
     note_zone(scope, zone)
-    zone_name = zone.zone_name
     for name in domain_names:
-        if Token.is_unresolved(name) or Token.is_unresolved(zone_name):
-            continue
-        if name != zone_name and not name.endswith(f".{zone_name}"):
+        if not is_in_zone(name, zone):
             fix = "Give the public hosted zone that holds every one of the names, or make their records yourself"
-            raise InvalidOptionError(
-                scope, "domain_names", f"contains {name!r}, which is not in zone {zone_name!r}", fix
-            )
+            problem = f"contains {name!r}, which is not in zone {zone.zone_name!r}"
+            raise InvalidOptionError(scope, "domain_names", problem, fix)
 
 
 def check_path_prefix(scope: Construct, path: str) -> None:

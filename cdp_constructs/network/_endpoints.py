@@ -7,10 +7,9 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import check_no_repetition
 
-_NOT_IN_DESCRIPTIONS = re.compile(r"[^\w .:/()#,@\[\]+=&;{}!$*-]", re.ASCII)
-_LONGEST_DESCRIPTION = 255
 _HTTPS = 443
 
 
@@ -47,8 +46,3 @@ def add_endpoints(scope: Construct, vpc: ec2.Vpc, services: Sequence[ec2.Interfa
             security_groups=[group],
             open=False,
         )
-
-
-def described(text: str) -> str:
-    """Write what security groups and their rules accept as a description."""
-    return _NOT_IN_DESCRIPTIONS.sub("_", text)[:_LONGEST_DESCRIPTION]

@@ -13,13 +13,14 @@ from cdp_constructs.core.cdk import kms, sns
 from cdp_constructs.core.flow_logs import add_flow_log
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.security_groups import described
 from cdp_constructs.core.validation import (
     InvalidOptionError,
     check_exclusive,
     check_no_repetition,
     check_range,
 )
-from cdp_constructs.network._endpoints import add_endpoints, described, endpoints_of_tasks
+from cdp_constructs.network._endpoints import add_endpoints, endpoints_of_tasks
 from cdp_constructs.network._nat_gateways import add_nat_alarms, keep_addresses
 from cdp_constructs.network._tiers import FEWEST_ZONES, MOST_ZONES, Tier, existing_tiers, make_vpc
 

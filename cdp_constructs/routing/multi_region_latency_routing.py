@@ -12,6 +12,7 @@ from constructs import Construct
 
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import cloudwatch, elasticloadbalancingv2, sns
+from cdp_constructs.core.hosted_zones import check_name_in_zone
 from cdp_constructs.core.meanings import note_zone
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import stack_of
@@ -20,6 +21,7 @@ from cdp_constructs.core.places import Allowed, concrete_region, elsewhere
 from cdp_constructs.core.validation import (
     InvalidOptionError,
     check_exclusive,
+    check_one_of,
     check_range,
 )
 
@@ -125,17 +127,20 @@ class MultiRegionLatencyRouting(Construct):
         self.zone = zone
         self.domain_name = domain_name
         self.api, self.load_balancer = api, load_balancer
-        check_exclusive(self, {"load_balancer": load_balancer}, {"api": api, "certificate": certificate})
+        check_one_of(
+            self, {"api": api, "load_balancer": load_balancer}, fix="Give the Region's api, or its load_balancer"
+        )
+        check_exclusive(self, {"load_balancer": load_balancer}, {"certificate": certificate})
         interval = request_interval or seconds(30)
-        self._check_names()
+        note_zone(self, zone)
+        check_name_in_zone(self, "domain_name", domain_name, zone)
         self._check_health(health_check_path, interval, failure_threshold)
         self.certificate, self.custom_domain = None, None
-        if load_balancer is not None:
-            target = self._target_of(load_balancer)
-        elif api is not None:
+        if api is not None:
             target = self._serve(api, certificate)
         else:
-            raise InvalidOptionError(self, "api", "is missing", "Give the Region's api, or its load_balancer")
+            balancer = cast("elasticloadbalancingv2.IApplicationLoadBalancer", load_balancer)  # one of the two is given
+            target = self._target_of(balancer)
         # Checkers in every Region that Route 53 has them in, its default: a network problem of a few is then no outage.
         self.health_check = route53.HealthCheck(
             self,
@@ -268,19 +273,6 @@ class MultiRegionLatencyRouting(Construct):
         if target.needed is not None:
             record.node.add_dependency(target.needed)
         return record
-
-    def _check_names(self) -> None:
-        note_zone(self, self.zone)
-        zone_name = self.zone.zone_name
-        if Token.is_unresolved(self.domain_name) or Token.is_unresolved(zone_name):
-            return
-        if self.domain_name != zone_name and not self.domain_name.endswith(f".{zone_name}"):
-            raise InvalidOptionError(
-                self,
-                "domain_name",
-                f"is {self.domain_name!r}, which is not in the zone {zone_name!r}",
-                f"Use {zone_name} or a name that ends with .{zone_name}, in lower case and without a dot at the end",
-            )
 
     def _check_api(self, api: apigatewayv2.IHttpApi) -> None:
         if getattr(api, "disable_execute_api_endpoint", None):

@@ -16,9 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cdp_constructs.assembly.findings import AcknowledgedFinding, Finding
     from cdp_constructs.testing.architectures import architecture
     from cdp_constructs.testing.browsers import Browser
-    from cdp_constructs.testing.nag import AcknowledgedFinding, Finding
     from cdp_constructs.testing.snapshots import normalise
     from cdp_constructs.testing.synthesis import Synthesis, SynthesisedArchitecture
     from cdp_constructs.testing.waiting import eventually
@@ -35,14 +35,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AcknowledgedFinding": "nag",
-    "Browser": "browsers",
-    "Finding": "nag",
-    "Synthesis": "synthesis",
-    "SynthesisedArchitecture": "synthesis",
-    "architecture": "architectures",
-    "eventually": "waiting",
-    "normalise": "snapshots",
+    "AcknowledgedFinding": "cdp_constructs.assembly.findings",
+    "Browser": "cdp_constructs.testing.browsers",
+    "Finding": "cdp_constructs.assembly.findings",
+    "Synthesis": "cdp_constructs.testing.synthesis",
+    "SynthesisedArchitecture": "cdp_constructs.testing.synthesis",
+    "architecture": "cdp_constructs.testing.architectures",
+    "eventually": "cdp_constructs.testing.waiting",
+    "normalise": "cdp_constructs.testing.snapshots",
 }
 
 
@@ -50,4 +50,4 @@ def __getattr__(name: str) -> object:
     # Every pytest run of an environment imports this package on the way to the plugin, also where nobody uses the CDK.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(_MODULES[name]), name)

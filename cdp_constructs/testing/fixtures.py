@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from aws_cdk import App
+    from aws_cdk import App, Stack
     from syrupy.assertion import SnapshotAssertion
 
     from cdp_constructs.local import Deployment, LocalCloud
@@ -74,6 +74,28 @@ def template_snapshot(snapshot: "SnapshotAssertion") -> "SnapshotAssertion":
     from syrupy.extensions.json import JSONSnapshotExtension
 
     return snapshot.with_defaults(extension_class=JSONSnapshotExtension)
+
+
+@pytest.fixture
+def card_snapshot(snapshot: "SnapshotAssertion") -> "SnapshotAssertion":
+    """Return a text snapshot; compare it with ``synthesis(…).card``."""
+    from cdp_constructs.testing.snapshots import text_extension
+
+    return snapshot.with_defaults(extension_class=text_extension())
+
+
+@pytest.fixture
+def assert_card(card_snapshot: "SnapshotAssertion") -> "Callable[[Stack], None]":
+    """Return a function that compares the architecture card of a stack with the committed one.
+
+    It synthesises the stack's app. ``pytest --snapshot-update`` writes the card.
+    """
+    from cdp_constructs.testing.synthesis import card_of
+
+    def check(stack: "Stack") -> None:
+        assert card_of(stack) == card_snapshot  # noqa: S101  # pytest explains it
+
+    return check
 
 
 @pytest.fixture(scope="session")

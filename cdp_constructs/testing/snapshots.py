@@ -1,7 +1,11 @@
 """Templates as reviewers want to see them in a diff: without hashes that change with every byte of an asset."""
 
+import functools
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from syrupy.extensions.single_file import SingleFileSnapshotExtension
 
 _SCRUBBED = (
     (re.compile(r"[0-9a-f]{64}"), "ASSET_HASH"),
@@ -22,3 +26,15 @@ def _scrub(text: str) -> str:
     for pattern, replacement in _SCRUBBED:
         text = pattern.sub(replacement, text)
     return text
+
+
+@functools.cache
+def text_extension() -> "type[SingleFileSnapshotExtension]":
+    """Return what makes syrupy keep a snapshot as a text file, which reads as it was printed."""
+    from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+    class TextSnapshotExtension(SingleFileSnapshotExtension):
+        _write_mode = WriteMode.TEXT
+        file_extension = "txt"
+
+    return TextSnapshotExtension

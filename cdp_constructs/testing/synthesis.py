@@ -11,8 +11,12 @@ from aws_cdk import App, Stack, Stage, Validations
 from aws_cdk.assertions import Template
 from constructs import IConstruct
 
+from cdp_constructs.assembly.findings import AcknowledgedFinding, Finding, read_findings
+from cdp_constructs.review.assemblies import accepted
+from cdp_constructs.review.cards.card import Card
+from cdp_constructs.review.cards.formats import as_text
+from cdp_constructs.review.reading import read_templates
 from cdp_constructs.testing import architectures
-from cdp_constructs.testing.nag import AcknowledgedFinding, Finding, read_findings
 from cdp_constructs.testing.snapshots import normalise
 
 # The report is read by the tests, so neither an exception nor a print may stand in its way.
@@ -63,6 +67,21 @@ class SynthesisedArchitecture:
     def normalised(self) -> Any:
         """The template(s) without hashes, for a snapshot: of the only stack, or by stack name."""
         return normalise(self.template_json if len(self.templates) == 1 else self.templates)
+
+    @cached_property
+    def cards(self) -> dict[str, str]:
+        """Architecture cards as text, by stack name."""
+        templates = read_templates(self.assembly, list(self.paths))
+        names = dict(zip(self.paths, self.template_files, strict=True))
+        return {
+            names.get(template.path, template.name): as_text(Card(template, accepted(self.assembly, template.path)))
+            for template in templates
+        }
+
+    @property
+    def card(self) -> str:
+        """The architecture card of all stacks, for a snapshot that a person reads."""
+        return "\n".join(self.cards.values())
 
     def resources(self, resource_type: str) -> dict[str, dict[str, Any]]:
         """Resources of one CloudFormation type by logical id, over all stacks."""
@@ -163,6 +182,18 @@ class _Assembly:
             tuple(finding for finding in self._findings if _inside(finding.construct_path, paths)),
             tuple(finding for finding in self._acknowledged if _inside(finding.construct_path, paths)),
         )
+
+
+def card_of(stack: Stack) -> str:
+    """Return the architecture card of a stack of any app, which is synthesised."""
+    stage = Stage.of(stack)
+    if stage is None:
+        message = f"{stack.node.path} is in no app, so it has no card; give it an App as its scope"
+        raise LookupError(message)
+    root = stack.node.root
+    folder = Path(root.synth().directory) if isinstance(root, Stage) else Path(stage.outdir)
+    [template, *_] = read_templates(folder, [stack.node.path])
+    return as_text(Card(template, accepted(folder, template.path)))
 
 
 def _stacks_of(construct: IConstruct) -> list[Stack]:

@@ -146,7 +146,6 @@ class UploadFunctions:
                 ACCEPTED: ["s3:GetObject", "s3:PutObject"],
                 QUARANTINE: ["s3:PutObject", "s3:PutObjectTagging"],
             },
-            # Without it S3 answers "denied" instead of "not found" for an object that is gone.
             # Without them S3 answers 403, and not 404, about an object, or a version, that is gone.
             iam.PolicyStatement(actions=["s3:ListBucket", "s3:ListBucketVersions"], resources=[bucket.bucket_arn]),
             iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn]),

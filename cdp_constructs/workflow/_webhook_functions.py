@@ -5,11 +5,11 @@ from aws_cdk import aws_iam as iam
 
 import cdp_constructs
 from cdp_constructs.core.cdk import lambda_, logs
+from cdp_constructs.core.existing_secrets import let_read
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.keys import USE_KEY, USE_TABLE_KEY
 from cdp_constructs.core.periods import minutes
 from cdp_constructs.core.permissions import allow_on_objects
-from cdp_constructs.workflow._webhook_endpoint import let_read
 from cdp_constructs.workflow._webhook_source import WebhookSource
 
 

@@ -12,6 +12,7 @@ from constructs import Construct
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.cdk import cloudwatch, kms, lambda_, sns
+from cdp_constructs.core.existing_secrets import check_secret
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
@@ -25,7 +26,7 @@ from cdp_constructs.core.queues import (
 from cdp_constructs.core.tables import add_table
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.messaging.queue_consumer import QueueConsumer
-from cdp_constructs.workflow._webhook_endpoint import add_api, add_route, add_secret, check_secret
+from cdp_constructs.workflow._webhook_endpoint import add_api, add_route, add_secret
 from cdp_constructs.workflow._webhook_functions import add_receiver, add_replay
 from cdp_constructs.workflow._webhook_source import WebhookSource
 
@@ -126,7 +127,7 @@ class WebhookAutomation(Construct):
         limits = throttle or apigatewayv2.ThrottleSettings(rate_limit=50, burst_limit=100)
         self._check(consumer, limits)
         self.encryption_key = encryption_key
-        check_secret(self, secret)
+        check_secret(self, "secret", secret, readers="the role of the receiver function")
         self.secret = secret or add_secret(self, encryption_key=encryption_key, removal_policy=removal_policy)
         self.bucket = bucket or self._create_bucket(removal_policy)
         self.table = add_table(

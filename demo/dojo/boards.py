@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from demo.dojo.faults import Drill
+from demo.dojo.load import raise_load
 from demo.dojo.notified import PlaceOf, browser_of, phone_of
 from demo.dojo.pages import read_a_page_together
 from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, set_aside_what_nobody_can_read
@@ -47,7 +48,7 @@ _RELEASES_AND_LOAD = (
     Drill(
         "Load is raised, and falls",
         "tasks are added and removed; no request fails",
-        lambda on: on.raise_load(requests=900),
+        lambda on: raise_load(on.stage, on.crowd, requests=900),
     ),
 )
 _ONE_SERVER = f"away until it is made anew, within 180 s ({_HOUR})"

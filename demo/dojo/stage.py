@@ -58,11 +58,11 @@ class Stage:
         self.outputs = deployment.outputs[stack]
         self.region = deployment.regions[stack]
         self._cluster = self.outputs["ClusterName"]
-        listener = cloud.listener_url(self.outputs["ListenerArn"])
+        self.origin = cloud.listener_url(self.outputs["ListenerArn"])
         # WebSockets do not pass CloudFront on the embedded cloud.
-        self.live_url = listener.replace("http", "ws", 1)
+        self.live_url = self.origin.replace("http", "ws", 1)
         edge = deployment.outputs.get(f"{stack}Edge")
-        self.url = listener if edge is None else cloud.distribution_url(edge["DistributionDomain"])
+        self.url = self.origin if edge is None else cloud.distribution_url(edge["DistributionDomain"])
         self.tls = ssl.create_default_context(cadata=cloud.balancer_certificate_authority())
 
     def get(self, path: str, token: str | None = None) -> bool:

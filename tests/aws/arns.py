@@ -22,10 +22,19 @@ _OTHERWISE = {
     # Ref is the ARN in its long form, with the cluster.
     "AWS::ECS::Service": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Cluster}/${Name}",
     # GetAtt has this end, and the database does not say so.
+    # Ref is the ARN of its secret.
+    "AWS::SecretsManager::SecretTargetAttachment": (
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Id}"
+    ),
     "AWS::Logs::LogGroup": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Name}:*",
 }
 _REFERENCES = ("Ref", "Fn::GetAtt")
-_REF_IS_ARN = ("AWS::SNS::Topic", "AWS::SecretsManager::Secret", "AWS::ECS::Service")
+_REF_IS_ARN = (
+    "AWS::SNS::Topic",
+    "AWS::SecretsManager::Secret",
+    "AWS::SecretsManager::SecretTargetAttachment",
+    "AWS::ECS::Service",
+)
 _VARIABLES = ("<>", "<:>")
 _PSEUDO = {"AWS::Partition": "aws", "AWS::Region": ANY, "AWS::AccountId": ANY}
 

@@ -7,26 +7,20 @@ import pytest
 from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Annotations, Match, Template
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InMemoryCache, InvalidOptionError
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.in_memory_cache import build as example
+from tests.networks import network
+from tests.resources import only_properties
 
 ACCOUNT = "111122223333"
-
-
-def network(stack: Stack, zones: int = 3) -> ec2.IVpc:
-    return ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Vpc",
-        vpc_id="vpc-1",
-        availability_zones=[f"us-east-1{zone}" for zone in "abc"[:zones]],
-        private_subnet_ids=[f"subnet-{zone}" for zone in "abc"[:zones]],
-    )
 
 
 @architecture
@@ -79,12 +73,6 @@ MAIN = [defaults, all_options, existing_resources]
 EVERY = [*MAIN, two_in_one_stack, inside_a_stage]
 
 
-def only(built: Any, kind: str) -> dict[str, Any]:
-    ((_, resource),) = built.resources(kind).items()
-    found: dict[str, Any] = resource["Properties"]
-    return found
-
-
 GROUP = "AWS::ElastiCache::ReplicationGroup"
 
 
@@ -102,34 +90,34 @@ def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> Non
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
 def test_it_is_encrypted_and_asks_for_a_token(build: Callable[..., Any], synthesis: Synthesis) -> None:
-    group = only(synthesis(build), GROUP)
+    group = only_properties(synthesis(build), GROUP)
     assert (group["TransitEncryptionEnabled"], group["AtRestEncryptionEnabled"]) == (True, True)
     assert "{{resolve:secretsmanager:" in str(group["AuthToken"])
 
 
 def test_a_replica_in_another_zone_takes_over(synthesis: Synthesis) -> None:
-    group = only(synthesis(defaults), GROUP)
+    group = only_properties(synthesis(defaults), GROUP)
     assert (group["AutomaticFailoverEnabled"], group["MultiAZEnabled"], group["ReplicasPerNodeGroup"]) == (
         True,
         True,
         1,
     )
-    assert len(only(synthesis(defaults), "AWS::ElastiCache::SubnetGroup")["SubnetIds"]) == 3
+    assert len(only_properties(synthesis(defaults), "AWS::ElastiCache::SubnetGroup")["SubnetIds"]) == 3
 
 
 def test_key_encrypts_data_token_and_logs(synthesis: Synthesis) -> None:
     built = synthesis(all_options)
     ((key, _),) = built.resources("AWS::KMS::Key").items()
     arn = {"Fn::GetAtt": [key, "Arn"]}
-    assert only(built, GROUP)["KmsKeyId"] == arn
-    assert only(built, "AWS::SecretsManager::Secret")["KmsKeyId"] == arn
-    assert only(built, "AWS::Logs::LogGroup")["KmsKeyId"] == arn
+    assert only_properties(built, GROUP)["KmsKeyId"] == arn
+    assert only_properties(built, "AWS::SecretsManager::Secret")["KmsKeyId"] == arn
+    assert only_properties(built, "AWS::Logs::LogGroup")["KmsKeyId"] == arn
 
 
 def test_only_a_granted_client_may_connect(synthesis: Synthesis) -> None:
     assert not synthesis(defaults).resources("AWS::EC2::SecurityGroupIngress")
     built = synthesis(example)
-    rule = only(built, "AWS::EC2::SecurityGroupIngress")
+    rule = only_properties(built, "AWS::EC2::SecurityGroupIngress")
     assert (rule["FromPort"], rule["ToPort"]) == (6379, 6379)
     assert "Shop" in str(rule["SourceSecurityGroupId"])
     ((token, _),) = built.resources("AWS::SecretsManager::Secret").items()
@@ -142,13 +130,47 @@ def test_only_a_granted_client_may_connect(synthesis: Synthesis) -> None:
     assert reading["Resource"] == {"Ref": token}
 
 
+def test_a_token_of_another_account_is_read_by_its_complete_arn_and_with_its_key() -> None:
+    stack = Stack(App(), "There", env=Environment(account="444455556666", region="us-east-1"))
+    vpc = network(stack)
+    arn = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:cache-abcdef"
+    bare = secretsmanager.Secret.from_secret_complete_arn(stack, "Bare", arn)
+    message = f"token is There/Bare, of account {ACCOUNT} and imported without its key. Import it with"
+    with pytest.raises(InvalidOptionError, match=message):
+        InMemoryCache(stack, "Refused", vpc=vpc, token=bare)
+    key = kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/k")
+    token = secretsmanager.Secret.from_secret_attributes(stack, "Token", secret_complete_arn=arn, encryption_key=key)
+    cache = InMemoryCache(stack, "Products", vpc=vpc, token=token)
+    client = lambda_.Function(
+        stack,
+        "Client",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=lambda_.Code.from_inline("def handler(event, context): ..."),
+        vpc=vpc,
+    )
+    cache.grant_connect(client)
+    said = Match.string_like_regexp(f"in account {ACCOUNT}.*deploys the stack.*GetSecretValue.*kms:Decrypt")
+    Annotations.from_stack(stack).has_warning("/There/Products", said)
+    allowed = {
+        str(statement["Action"]): statement["Resource"]
+        for policy in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if any("Client" in role["Ref"] for role in policy["Properties"]["Roles"])
+    }
+    assert allowed == {
+        "['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret']": arn,
+        "kms:Decrypt": key.key_arn,
+    }
+
+
 def test_alarms_watch_every_node(synthesis: Synthesis) -> None:
     built = synthesis(all_options)
     alarms = {name: one["Properties"] for name, one in built.resources("AWS::CloudWatch::Alarm").items()}
     assert {alarm.node.id for alarm in built.result.alarms} == {
         *("CpuAlarm", "EvictionsAlarm", "ConnectionsAlarm", "ReplicaLagAlarm", "ReplicationAlarm"),
     }
-    name = only(built, GROUP)["ReplicationGroupId"]
+    name = only_properties(built, GROUP)["ReplicationGroupId"]
     for alarm in alarms.values():
         nodes = {
             dimension["Value"]

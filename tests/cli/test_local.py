@@ -295,11 +295,16 @@ def test_exit_codes_are_documented_in_the_help() -> None:
 
 
 def test_without_the_extra_the_command_says_what_to_install() -> None:
-    program = "import sys; sys.modules['typer'] = None; from cdp_constructs.cli.main import main; main([])"
+    # As find_spec sees a package that is not installed.
+    program = (
+        "import importlib.util as util; find = util.find_spec; "
+        "util.find_spec = lambda name: None if name == 'boto3' else find(name); "
+        "from cdp_constructs.cli.main import main; main(['local', 'up', 'cdk.out', '--detach'])"
+    )
     root = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=False)
     assert ended.returncode == 1
-    assert ended.stderr == "cdp needs the package typer: pip install 'cdp-constructs[local-client]'\n"
+    assert ended.stderr == "Error: cdp local needs more packages: pip install 'cdp-constructs[local-client]'\n"
 
 
 def test_without_the_extra_the_package_says_what_to_install() -> None:

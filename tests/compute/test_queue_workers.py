@@ -14,11 +14,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, QueueWorkers, ServiceContainer, WorkQueue, image_from_folder
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.queue_workers import build as example
+from tests.networks import network
+from tests.resources import only_properties, statements
 
 ACCOUNT = "111122223333"
 RESIZER = Path(__file__).parents[2] / "docs/examples/image_resizer"
@@ -30,16 +33,6 @@ def container(**options: Any) -> ServiceContainer:
 
 
 ONE_ZONE = "a network in one zone"
-
-
-def network(stack: Stack) -> ec2.IVpc:
-    return ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Vpc",
-        vpc_id="vpc-1",
-        availability_zones=["us-east-1a", "us-east-1b"],
-        private_subnet_ids=["subnet-a", "subnet-b"],
-    )
 
 
 @architecture
@@ -63,7 +56,7 @@ def all_options(stack: Stack) -> QueueWorkers:
             WorkQueue("Urgent", weight=4, visibility_timeout=Duration.minutes(2), max_receive_count=3),
             WorkQueue("Bulk", max_age=Duration.days(1)),
         ],
-        vpc=network(stack),
+        vpc=network(stack, zones=2),
         concurrency=4,
         min_tasks=1,
         max_tasks=50,
@@ -79,7 +72,8 @@ def all_options(stack: Stack) -> QueueWorkers:
 
 @architecture
 def existing_resources(stack: Stack) -> QueueWorkers:
-    cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="existing", vpc=network(stack))
+    vpc = network(stack, zones=2)
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="existing", vpc=vpc)
     queue = sqs.Queue.from_queue_arn(stack, "Jobs", f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs")
     return QueueWorkers(
         stack,
@@ -105,21 +99,6 @@ def inside_a_stage(app: App) -> QueueWorkers:
 architecture(example)
 MAIN = [defaults, all_options, existing_resources]
 EVERY = [*MAIN, two_in_one_network, inside_a_stage, example]
-
-
-def only(built: Any, kind: str) -> dict[str, Any]:
-    ((_, resource),) = built.resources(kind).items()
-    found: dict[str, Any] = resource["Properties"]
-    return found
-
-
-def statements(built: Any, role: str) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in built.resources("AWS::IAM::Policy").values()
-        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -167,7 +146,7 @@ def test_poison_jobs_are_kept_and_raise_an_alarm(synthesis: Synthesis) -> None:
 
 
 def test_the_worker_knows_its_queues(synthesis: Synthesis) -> None:
-    (container,) = only(synthesis(all_options), "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    (container,) = only_properties(synthesis(all_options), "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     variables = {one["Name"]: one["Value"] for one in container["Environment"]}
     assert (variables["WORK_CONCURRENCY"], variables["WORK_STOP_SECONDS"], variables["BUCKET"]) == ("4", "60", "images")
     parts = variables["WORK_QUEUES"]["Fn::Join"][1]
@@ -181,7 +160,7 @@ def test_the_worker_knows_its_queues(synthesis: Synthesis) -> None:
 
 def test_tasks_follow_the_backlog_for_each_of_them(synthesis: Synthesis) -> None:
     built = synthesis(defaults)
-    target = only(built, "AWS::ApplicationAutoScaling::ScalableTarget")
+    target = only_properties(built, "AWS::ApplicationAutoScaling::ScalableTarget")
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 10)
     policies = {
         one["Properties"]["PolicyType"]: one["Properties"]
@@ -199,12 +178,12 @@ def test_tasks_follow_the_backlog_for_each_of_them(synthesis: Synthesis) -> None
     }
     assert tracking["TargetValue"] == 10
     assert policies["StepScaling"]["StepScalingPolicyConfiguration"]["AdjustmentType"] == "ChangeInCapacity"
-    assert "DesiredCount" not in only(built, "AWS::ECS::Service")  # a deployment would set it back
+    assert "DesiredCount" not in only_properties(built, "AWS::ECS::Service")  # a deployment would set it back
 
 
 def test_the_first_task_is_started_only_where_there_may_be_none(synthesis: Synthesis) -> None:
     built = synthesis(defaults)
-    alarm = only(built, "AWS::CloudWatch::Alarm")
+    alarm = only_properties(built, "AWS::CloudWatch::Alarm")
     ((policy, _),) = [
         one
         for one in built.resources("AWS::ApplicationAutoScaling::ScalingPolicy").items()
@@ -236,7 +215,7 @@ def test_a_new_network_has_no_way_to_the_internet(synthesis: Synthesis) -> None:
 
 def test_tasks_reach_the_endpoints_of_their_network(synthesis: Synthesis) -> None:
     built = synthesis(defaults)
-    vpc = only(built, "AWS::EC2::VPC")["CidrBlock"]
+    vpc = only_properties(built, "AWS::EC2::VPC")["CidrBlock"]
     interfaces = [
         one["Properties"]
         for one in built.resources("AWS::EC2::VPCEndpoint").values()
@@ -257,7 +236,7 @@ def test_key_encrypts_queues_and_logs(synthesis: Synthesis) -> None:
     arn = {"Fn::GetAtt": [key, "Arn"]}
     queues = built.resources("AWS::SQS::Queue").values()
     assert [queue["Properties"]["KmsMasterKeyId"] for queue in queues] == [arn] * 4
-    assert only(built, "AWS::Logs::LogGroup")["KmsKeyId"] == arn
+    assert only_properties(built, "AWS::Logs::LogGroup")["KmsKeyId"] == arn
     decrypting = [one for one in statements(built, "ImagesTaskDefinitionTaskRole") if "kms:Decrypt" in one["Action"]]
     assert [one["Resource"] for one in decrypting] == [arn]
 
@@ -335,6 +314,35 @@ def test_an_existing_cluster_has_its_own_network() -> None:
     cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="existing", vpc=network(stack))
     with pytest.raises(InvalidOptionError, match="vpc was given together with cluster"):
         QueueWorkers(stack, "Work", container=container(), cluster=cluster, vpc=cluster.vpc)
+
+
+def test_an_existing_queue_has_a_place_for_poison_jobs() -> None:
+    stack = Stack(App(), "Here")
+    options: dict[str, Any] = {"container": container(), "vpc": network(stack)}
+    endless = sqs.Queue(stack, "Endless")
+    message = r"queues contains Here/Endless, which has no dead-letter queue\. Make it with dead_letter_queue="
+    with pytest.raises(InvalidOptionError, match=message):
+        QueueWorkers(stack, "Refused", queues=[WorkQueue("Jobs", queue=endless)], **options)
+    failed = sqs.Queue(stack, "Failed")
+    jobs = sqs.Queue(stack, "Jobs", dead_letter_queue=sqs.DeadLetterQueue(queue=failed, max_receive_count=3))
+    imported = sqs.Queue.from_queue_arn(stack, "Imported", f"arn:aws:sqs:us-east-1:{ACCOUNT}:imported")
+    given = [WorkQueue("Jobs", queue=jobs), WorkQueue("Imported", queue=imported)]
+    workers = QueueWorkers(stack, "Work", queues=given, **options)
+    assert dict(workers.dead_letter_queues) == {"Jobs": failed}
+    said = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("redrive policy"))
+    assert [(one.id, "Here/Imported" in str(one.entry.data)) for one in said] == [("/Here/Work", True)]
+
+
+def test_an_existing_queue_whose_redrive_policy_is_set_on_its_resource_is_taken() -> None:
+    stack = Stack(App(), "Here")
+    queue = sqs.Queue(stack, "Jobs")
+    queue.node.default_child.redrive_policy = {  # type: ignore[union-attr]
+        "deadLetterTargetArn": sqs.Queue(stack, "Failed").queue_arn,
+        "maxReceiveCount": 3,
+    }
+    given = [WorkQueue("Jobs", queue=queue)]
+    workers = QueueWorkers(stack, "Work", container=container(), queues=given, vpc=network(stack))
+    assert dict(workers.dead_letter_queues) == {}
 
 
 def test_a_queue_of_another_region_and_an_unknown_name_are_refused(cdk_app: App) -> None:

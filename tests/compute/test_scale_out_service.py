@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, RemovalPolicy, Stack, Stage
+from aws_cdk import App, CfnParameter, Duration, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -27,6 +27,7 @@ from cdp_constructs import (
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.scale_out_service import build as example
 from tests.networks import CERTIFICATE, DOMAIN, PRIVATE, PUBLIC, existing_image, existing_vpc, front
+from tests.resources import only_properties
 
 
 @architecture
@@ -113,11 +114,6 @@ def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> Non
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
 
-def only(synthesis: Synthesis, build: Callable[..., Any], kind: str) -> dict[str, Any]:
-    ((_, resource),) = synthesis(build).resources(f"AWS::{kind}").items()
-    return dict(resource["Properties"])
-
-
 def test_clients_speak_https_and_nothing_else(synthesis: Synthesis) -> None:
     listeners = synthesis(defaults).resources("AWS::ElasticLoadBalancingV2::Listener").values()
     by_port = {listener["Properties"]["Port"]: listener["Properties"] for listener in listeners}
@@ -130,25 +126,25 @@ def test_clients_speak_https_and_nothing_else(synthesis: Synthesis) -> None:
 
 
 def test_a_zone_gives_name_and_certificate(synthesis: Synthesis) -> None:
-    record = only(synthesis, all_options, "Route53::RecordSet")
+    record = only_properties(synthesis(all_options), "AWS::Route53::RecordSet")
     assert (record["Name"], record["Type"]) == (f"{DOMAIN}.", "A")
-    certificate = only(synthesis, all_options, "CertificateManager::Certificate")
+    certificate = only_properties(synthesis(all_options), "AWS::CertificateManager::Certificate")
     assert (certificate["DomainName"], certificate["ValidationMethod"]) == (DOMAIN, "DNS")
 
 
 def test_tasks_have_no_public_address_and_are_in_two_zones(synthesis: Synthesis) -> None:
-    service = only(synthesis, defaults, "ECS::Service")
+    service = only_properties(synthesis(defaults), "AWS::ECS::Service")
     inside = service["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert inside["AssignPublicIp"] == "DISABLED"
     assert inside["Subnets"] == PRIVATE
-    balancer = only(synthesis, defaults, "ElasticLoadBalancingV2::LoadBalancer")
+    balancer = only_properties(synthesis(defaults), "AWS::ElasticLoadBalancingV2::LoadBalancer")
     assert balancer["Subnets"] == PUBLIC
 
 
 def test_tasks_are_reached_by_the_load_balancer_only(synthesis: Synthesis) -> None:
     for build in (defaults, all_options):
         port = 3000 if build is all_options else 8080
-        rule = only(synthesis, build, "EC2::SecurityGroupIngress")
+        rule = only_properties(synthesis(build), "AWS::EC2::SecurityGroupIngress")
         assert (rule["FromPort"], rule["ToPort"]) == (port, port)
         assert "Shop" in json.dumps(rule["GroupId"])
         assert "Front" in json.dumps(rule["SourceSecurityGroupId"])
@@ -168,7 +164,7 @@ def test_an_internal_load_balancer_lets_in_who_is_named(synthesis: Synthesis) ->
 
 
 def test_a_file_system_that_nobody_can_change(synthesis: Synthesis) -> None:
-    definition = only(synthesis, all_options, "ECS::TaskDefinition")
+    definition = only_properties(synthesis(all_options), "AWS::ECS::TaskDefinition")
     (container,) = definition["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is True
     assert [mount["ContainerPath"] for mount in container["MountPoints"]] == ["/tmp", "/var/cache"]  # noqa: S108
@@ -179,16 +175,16 @@ def test_a_file_system_that_nobody_can_change(synthesis: Synthesis) -> None:
 
 
 def test_a_task_ends_its_requests_and_then_itself(synthesis: Synthesis) -> None:
-    (container,) = only(synthesis, all_options, "ECS::TaskDefinition")["ContainerDefinitions"]
+    (container,) = only_properties(synthesis(all_options), "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert container["StopTimeout"] == 90
     assert container["LinuxParameters"]["InitProcessEnabled"] is True
-    group = only(synthesis, all_options, "ElasticLoadBalancingV2::TargetGroup")
+    group = only_properties(synthesis(all_options), "AWS::ElasticLoadBalancingV2::TargetGroup")
     attributes = {one["Key"]: one["Value"] for one in group["TargetGroupAttributes"]}
     assert attributes["deregistration_delay.timeout_seconds"] == "5"
 
 
 def test_the_load_balancer_asks_the_shallow_check_and_a_function_the_deep_one(synthesis: Synthesis) -> None:
-    group = only(synthesis, all_options, "ElasticLoadBalancingV2::TargetGroup")
+    group = only_properties(synthesis(all_options), "AWS::ElasticLoadBalancingV2::TargetGroup")
     assert (group["HealthCheckPath"], group["Matcher"]) == ("/alive", {"HttpCode": "200"})
     functions = synthesis(all_options).resources("AWS::Lambda::Function").values()
     urls = [one["Properties"]["Environment"]["Variables"]["URL"] for one in functions]
@@ -198,8 +194,29 @@ def test_the_load_balancer_asks_the_shallow_check_and_a_function_the_deep_one(sy
     assert (deep["MetricName"], deep["TreatMissingData"]) == ("DeepHealthy", "breaching")
 
 
+def test_the_deep_check_inside_a_network_manages_its_interfaces_and_writes_its_own_log(synthesis: Synthesis) -> None:
+    built = synthesis(internal_and_public)
+    ((name, function),) = built.resources("AWS::Lambda::Function").items()
+    assert name.startswith("ShopDeepHealthFunction")
+    policies = {
+        policy_name: policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy_name, policy in built.resources("AWS::IAM::Policy").items()
+        if policy["Properties"]["Roles"] == [{"Ref": function["Properties"]["Role"]["Fn::GetAtt"][0]}]
+    }
+    everywhere = {
+        policy_name: {action.partition(":")[0] for action in statement["Action"]}
+        for policy_name, statements in policies.items()
+        for statement in statements
+        if statement["Resource"] == "*"
+    }
+    assert list(everywhere.values()) == [{"ec2"}]
+    assert set(everywhere) <= set(function["DependsOn"])  # Lambda asks when it makes the function
+    (role,) = (one for one in built.resources("AWS::IAM::Role").items() if one[0].startswith("ShopDeepHealthFunction"))
+    assert [list(policy) for policy in role[1]["Properties"]["ManagedPolicyArns"]] == [["Ref"]]  # tracing, of the stack
+
+
 def test_a_deployment_that_fails_is_rolled_back_and_does_not_set_the_number_of_tasks(synthesis: Synthesis) -> None:
-    service = only(synthesis, defaults, "ECS::Service")
+    service = only_properties(synthesis(defaults), "AWS::ECS::Service")
     deployment = service["DeploymentConfiguration"]
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
@@ -241,16 +258,16 @@ def test_two_services_share_a_load_balancer_and_a_service_has_two(synthesis: Syn
     rules = synthesis(example).resources("AWS::ElasticLoadBalancingV2::ListenerRule").values()
     assert sorted(rule["Properties"]["Priority"] for rule in rules) == [10, 50_000]
     assert len(synthesis(example).resources("AWS::ElasticLoadBalancingV2::LoadBalancer")) == 1
-    service = only(synthesis, internal_and_public, "ECS::Service")
+    service = only_properties(synthesis(internal_and_public), "AWS::ECS::Service")
     assert len(service["LoadBalancers"]) == 2
 
 
 def test_access_is_logged_to_a_bucket_that_only_load_balancers_of_this_account_write_to(synthesis: Synthesis) -> None:
-    attributes = only(synthesis, defaults, "ElasticLoadBalancingV2::LoadBalancer")["LoadBalancerAttributes"]
-    found = {one["Key"]: one["Value"] for one in attributes}
+    balancer = only_properties(synthesis(defaults), "AWS::ElasticLoadBalancingV2::LoadBalancer")
+    found = {one["Key"]: one["Value"] for one in balancer["LoadBalancerAttributes"]}
     assert found["access_logs.s3.enabled"] == "true"
     assert found["routing.http.drop_invalid_header_fields.enabled"] == "true"
-    statements = only(synthesis, defaults, "S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    statements = only_properties(synthesis(defaults), "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
     (write,) = [one for one in statements if one["Effect"] == "Allow"]
     assert write["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
     assert "loadbalancer/*" in json.dumps(write["Condition"]["ArnLike"]["aws:SourceArn"])
@@ -293,8 +310,17 @@ def test_a_front_needs_a_certificate_or_a_zone_of_its_name() -> None:
     with pytest.raises(InvalidOptionError, match=r"certificate is missing\. Give certificate, or a hosted zone"):
         ServiceFront(stack, "A", vpc=vpc, domain_name=DOMAIN)
     zone = route53.HostedZone.from_hosted_zone_attributes(stack, "Zone", hosted_zone_id="Z1", zone_name="example.org")
-    with pytest.raises(InvalidOptionError, match=r"domain_name is 'shop.example.com'\. Use example.org or"):
+    message = r"domain_name is 'shop.example.com', which is not in the zone 'example.org'\. Use example.org or"
+    with pytest.raises(InvalidOptionError, match=message):
         ServiceFront(stack, "B", vpc=vpc, domain_name=DOMAIN, zone=zone)
+
+
+def test_a_name_that_only_the_deployment_knows_passes() -> None:
+    stack = Stack()
+    zone = route53.HostedZone.from_hosted_zone_attributes(stack, "Zone", hosted_zone_id="Z1", zone_name="example.org")
+    name = CfnParameter(stack, "Name").value_as_string
+    made = ServiceFront(stack, "A", vpc=existing_vpc(stack), domain_name=name, zone=zone)
+    assert made.domain_name == name
 
 
 def test_tasks_need_two_zones() -> None:

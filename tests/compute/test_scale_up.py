@@ -177,7 +177,7 @@ def test_one_of_the_two_is_needed() -> None:
     stack = Stack()
     with pytest.raises(InvalidOptionError, match=r"service is missing\. Give service or database"):
         ScaleUp(stack, "A")
-    with pytest.raises(InvalidOptionError, match="database was given together with service"):
+    with pytest.raises(InvalidOptionError, match=r"database was given together with service\. Give one of the two"):
         ScaleUp(stack, "B", service=server(stack), database=cluster(stack))
 
 

@@ -5,38 +5,18 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, RemovalPolicy, Stack, Stage
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import InvalidOptionError, SharedFiles
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.shared_files import build as example
+from tests.networks import network, service
+from tests.resources import only, statements
 
 ACCOUNT = "111122223333"
-
-
-def network(stack: Stack) -> ec2.IVpc:
-    return ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Vpc",
-        vpc_id="vpc-1",
-        availability_zones=["us-east-1a", "us-east-1b"],
-        private_subnet_ids=["subnet-a", "subnet-b"],
-    )
-
-
-def service(stack: Stack, vpc: ec2.IVpc) -> ecs.FargateService:
-    task = ecs.FargateTaskDefinition(stack, "Task")
-    image = ecs.ContainerImage.from_registry(f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/shop:1")
-    log_driver = ecs.LogDriver.aws_logs(stream_prefix="shop", log_retention=logs.RetentionDays.ONE_WEEK)
-    task.add_container("shop", image=image, logging=log_driver)
-    cluster = ecs.Cluster(stack, "Services", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
-    return ecs.FargateService(stack, "Shop", cluster=cluster, task_definition=task, min_healthy_percent=100)
 
 
 @architecture
@@ -49,7 +29,7 @@ def all_options(stack: Stack) -> SharedFiles:
     files = SharedFiles(
         stack,
         "Files",
-        vpc=network(stack),
+        vpc=network(stack, zones=2),
         encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
         removal_policy=RemovalPolicy.DESTROY,
@@ -64,7 +44,7 @@ def existing_resources(stack: Stack) -> SharedFiles:
     return SharedFiles(
         stack,
         "Files",
-        vpc=network(stack),
+        vpc=network(stack, zones=2),
         encryption_key=kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/k"),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms"),
     )
@@ -79,20 +59,8 @@ architecture(example)
 MAIN = [defaults, all_options, existing_resources]
 
 
-def only(built: Any, kind: str) -> dict[str, Any]:
-    ((_, resource),) = built.resources(kind).items()
-    found: dict[str, Any] = resource
-    return found
-
-
 def mounting(built: Any, role: str) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in built.resources("AWS::IAM::Policy").values()
-        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if "elasticfilesystem" in str(statement["Action"])
-    ]
+    return [one for one in statements(built, role) if "elasticfilesystem" in str(one["Action"])]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)

@@ -16,6 +16,7 @@ from cdp_constructs import InvalidOptionError, ServiceContainer, Stamp
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.stamp import build as example
 from tests.networks import existing_image, existing_vpc, front
+from tests.resources import only_properties
 
 CHECK = ["python", "/app/check.py"]
 
@@ -69,13 +70,8 @@ def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> Non
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
 
-def only(synthesis: Synthesis, build: Callable[..., Any], kind: str) -> dict[str, Any]:
-    ((_, resource),) = synthesis(build).resources(f"AWS::{kind}").items()
-    return dict(resource["Properties"])
-
-
 def test_there_is_one_server_and_never_two(synthesis: Synthesis) -> None:
-    service = only(synthesis, defaults, "ECS::Service")
+    service = only_properties(synthesis(defaults), "AWS::ECS::Service")
     assert service["DesiredCount"] == 1
     deployment = service["DeploymentConfiguration"]
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
@@ -83,7 +79,7 @@ def test_there_is_one_server_and_never_two(synthesis: Synthesis) -> None:
 
 
 def test_another_zone_can_have_it(synthesis: Synthesis) -> None:
-    inside = only(synthesis, defaults, "ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
+    inside = only_properties(synthesis(defaults), "AWS::ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert len(inside["Subnets"]) == 2
     assert inside["AssignPublicIp"] == "DISABLED"
 
@@ -92,7 +88,7 @@ def test_another_zone_can_have_it(synthesis: Synthesis) -> None:
 def test_the_time_is_enough_to_notice_to_stop_and_to_start(
     synthesis: Synthesis, build: Callable[..., Any], minutes: int, stop: int
 ) -> None:
-    (container,) = only(synthesis, build, "ECS::TaskDefinition")["ContainerDefinitions"]
+    (container,) = only_properties(synthesis(build), "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     check = container["HealthCheck"]
     assert check["Command"] == ["CMD", *CHECK]
     noticed = check["Interval"] * check["Retries"] + check["Timeout"]
@@ -112,7 +108,7 @@ def test_an_alarm_says_when_it_is_away_for_longer(synthesis: Synthesis) -> None:
 
 
 def test_settings_are_read_when_a_task_starts(synthesis: Synthesis) -> None:
-    (container,) = only(synthesis, example, "ECS::TaskDefinition")["ContainerDefinitions"]
+    (container,) = only_properties(synthesis(example), "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert [secret["Name"] for secret in container["Secrets"]] == ["RELEASE"]
 
 

@@ -20,6 +20,7 @@ from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.batch_layer import build as example
+from tests.resources import statements
 
 READER = Path(__file__).parents[2] / "docs/examples/minutes_of_a_thing"
 COLUMNS = {"temperature": "double", "count": "int", "moved": "boolean"}
@@ -173,15 +174,6 @@ def test_queries_are_bounded_and_their_results_encrypted_whatever_the_client_say
     assert settings["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
     existing = one(synthesis(existing_resources), "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
     assert existing["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
-
-
-def statements(built: Any, role: str) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in built.resources("AWS::IAM::Policy").values()
-        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ]
 
 
 def actions(statement: dict[str, Any]) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Environment, RemovalPolicy, Stack, Stage
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -18,6 +17,7 @@ from cdp_constructs import BatchLayer, BatchWarehouse, InvalidOptionError
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.batch_warehouse import build as example
+from tests.networks import network
 
 
 def layer(stack: Stack) -> BatchLayer:
@@ -29,16 +29,6 @@ def defaults(stack: Stack) -> BatchWarehouse:
     return BatchWarehouse(stack, "Warehouse", batch=layer(stack))
 
 
-def network(stack: Stack, zones: int = 3) -> ec2.IVpc:
-    return ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Vpc",
-        vpc_id="vpc-1",
-        availability_zones=[f"us-east-1{zone}" for zone in "abc"[:zones]],
-        isolated_subnet_ids=[f"subnet-{zone}" for zone in "abc"[:zones]],
-    )
-
-
 @architecture
 def existing_resources(stack: Stack) -> BatchWarehouse:
     bucket = s3.Bucket.from_bucket_arn(stack, "Bucket", "arn:aws:s3:::existing")
@@ -46,7 +36,7 @@ def existing_resources(stack: Stack) -> BatchWarehouse:
         stack,
         "Warehouse",
         batch=BatchLayer(stack, "Batch", columns={"temperature": "double"}, bucket=bucket),
-        vpc=network(stack),
+        vpc=network(stack, isolated=True),
         base_capacity=16,
         max_capacity=64,
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", "arn:aws:sns:us-east-1:111122223333:alarms"),
@@ -69,7 +59,8 @@ def one_key_for_all(stack: Stack) -> BatchWarehouse:
 @architecture
 def two_in_one_stack(stack: Stack) -> list[BatchWarehouse]:
     batch = layer(stack)
-    return [BatchWarehouse(stack, name, batch=batch, vpc=vpc) for vpc in [network(stack)] for name in ("One", "Two")]
+    vpc = network(stack, isolated=True)
+    return [BatchWarehouse(stack, name, batch=batch, vpc=vpc) for name in ("One", "Two")]
 
 
 @architecture
@@ -237,7 +228,7 @@ def _warehouse(**options: Any) -> Callable[[Stack], object]:
         (_warehouse(base_capacity=12), "base_capacity is 12 RPU. Use a multiple of 8"),
         (_warehouse(base_capacity=16, max_capacity=8), "max_capacity is 8 RPU. Use 16 to 512"),
         (
-            lambda stack: _warehouse(vpc=network(stack, zones=2))(stack),
+            lambda stack: _warehouse(vpc=network(stack, zones=2, isolated=True))(stack),
             "vpc has 2 isolated or private subnets. Give one with 3",
         ),
     ],

@@ -1,12 +1,11 @@
 """What ReplicatedDatabase promises in its templates; what its servers do: tests/behaviour/servers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Stage
+from aws_cdk import App, CfnParameter, Duration, Environment, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -16,36 +15,13 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DatabaseReplica, InvalidOptionError, ReplicatedDatabase
-from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.database._instance_classes import most_connections
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.replicated_database import build as example
+from tests.networks import network, service
+from tests.resources import only, statements
 
 ACCOUNT = "111122223333"
-
-
-def network(stack: Stack, zones: int = 3) -> ec2.IVpc:
-    return ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Vpc",
-        vpc_id="vpc-1",
-        availability_zones=[f"us-east-1{zone}" for zone in "abc"[:zones]],
-        isolated_subnet_ids=[f"subnet-{zone}" for zone in "abc"[:zones]],
-    )
-
-
-def service(stack: Stack, vpc: ec2.IVpc, variables: Mapping[str, str]) -> ecs.FargateService:
-    """A service in the network of a database."""
-    task = ecs.FargateTaskDefinition(stack, "Task")
-    image = ecs.ContainerImage.from_registry("111122223333.dkr.ecr.us-east-1.amazonaws.com/shop:1")
-    log_driver = ecs.LogDriver.aws_logs(stream_prefix="shop", log_retention=logs.RetentionDays.ONE_WEEK)
-    task.add_container("shop", image=image, logging=log_driver, environment=dict(variables))
-    acknowledge_each(task, {"AwsSolutions-ECS2": "Names of hosts and of a secret are no secrets."})
-    cluster = ecs.Cluster(stack, "Services", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
-    subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-    return ecs.FargateService(
-        stack, "Shop", cluster=cluster, task_definition=task, vpc_subnets=subnets, min_healthy_percent=100
-    )
 
 
 @architecture
@@ -58,7 +34,7 @@ def all_options(stack: Stack) -> ReplicatedDatabase:
     return ReplicatedDatabase(
         stack,
         "Orders",
-        vpc=network(stack),
+        vpc=network(stack, isolated=True),
         database_name="orders",
         instance_type=ec2.InstanceType("t4g.medium"),
         readers=2,
@@ -76,7 +52,7 @@ def existing_resources(stack: Stack) -> ReplicatedDatabase:
     return ReplicatedDatabase(
         stack,
         "Orders",
-        vpc=network(stack, zones=2),
+        vpc=network(stack, zones=2, isolated=True),
         encryption_key=kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/k"),
         alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms"),
     )
@@ -85,8 +61,22 @@ def existing_resources(stack: Stack) -> ReplicatedDatabase:
 @architecture
 def connected(stack: Stack) -> ReplicatedDatabase:
     database = ReplicatedDatabase(stack, "Orders", encryption_key=kms.Key(stack, "Key", enable_key_rotation=True))
-    database.grant_connect(service(stack, database.vpc, database.environment))
+    database.grant_connect(service(stack, database.vpc, variables=database.environment, isolated=True))
     return database
+
+
+@architecture
+def connected_with_an_imported_key(stack: Stack) -> ReplicatedDatabase:
+    key = kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/k")
+    database = ReplicatedDatabase(stack, "Orders", encryption_key=key)
+    database.grant_connect(service(stack, database.vpc, variables=database.environment, isolated=True))
+    return database
+
+
+@architecture
+def global_database(stack: Stack) -> ReplicatedDatabase:
+    topic = sns.Topic(stack, "Alarms", enforce_ssl=True)
+    return ReplicatedDatabase(stack, "Orders", global_database=True, alarm_topic=topic)
 
 
 @architecture
@@ -97,7 +87,7 @@ def two_regions(app: App) -> DatabaseReplica:
     replica = database.add_replica_region(
         second, "Orders", instances=2, alarm_topic=sns.Topic(second, "Alarms", enforce_ssl=True)
     )
-    replica.grant_connect(service(second, replica.vpc, {}), user="report")
+    replica.grant_connect(service(second, replica.vpc, variables={}, isolated=True), user="report")
     return replica
 
 
@@ -108,22 +98,7 @@ def inside_a_stage(app: App) -> ReplicatedDatabase:
 
 architecture(example)
 MAIN = [defaults, all_options, existing_resources, two_regions]
-EVERY = [*MAIN, connected, inside_a_stage]
-
-
-def only(built: Any, kind: str) -> dict[str, Any]:
-    ((_, resource),) = built.resources(kind).items()
-    found: dict[str, Any] = resource
-    return found
-
-
-def statements(built: Any, role: str) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in built.resources("AWS::IAM::Policy").values()
-        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ]
+EVERY = [*MAIN, connected, connected_with_an_imported_key, global_database, inside_a_stage]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -243,6 +218,23 @@ def test_alarms_go_by_the_class_of_the_instances(synthesis: Synthesis) -> None:
     assert synthesis(defaults).result.alarms == []
 
 
+def test_a_rotation_that_fails_raises_an_alarm(synthesis: Synthesis) -> None:
+    built = synthesis(global_database)
+    parameters = only(built, "AWS::Serverless::Application")["Properties"]["Parameters"]
+    alarms = [one["Properties"] for one in built.resources("AWS::CloudWatch::Alarm").values()]
+    (alarm,) = [one for one in alarms if one["MetricName"] == "Errors"]
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": parameters["functionName"]}]
+    assert (alarm["Namespace"], alarm["Threshold"], alarm["Statistic"]) == ("AWS/Lambda", 1, "Sum")
+    assert "RotationAlarm" in {one.node.id for one in built.result.alarms}
+
+
+def test_a_client_may_use_an_imported_key_of_the_secret(synthesis: Synthesis) -> None:
+    built = synthesis(connected_with_an_imported_key)
+    (decrypting,) = [one for one in statements(built, "TaskTaskRole") if one["Action"] == "kms:Decrypt"]
+    assert decrypting["Resource"] == f"arn:aws:kms:us-east-1:{ACCOUNT}:key/k"
+    assert "secretsmanager." in str(decrypting["Condition"]["StringEquals"]["kms:ViaService"])
+
+
 def test_failovers_are_published_to_the_operators(synthesis: Synthesis) -> None:
     built = synthesis(all_options)
     subscription = only(built, "AWS::RDS::EventSubscription")
@@ -296,13 +288,13 @@ def test_connections_grow_with_memory_up_to_5000(memory: int) -> None:
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
     stack = Stack()
     with pytest.raises(InvalidOptionError, match=message):
-        ReplicatedDatabase(stack, "Orders", vpc=network(stack), **options)
+        ReplicatedDatabase(stack, "Orders", vpc=network(stack, isolated=True), **options)
 
 
 def test_a_network_in_one_zone_is_refused() -> None:
     stack = Stack()
     with pytest.raises(InvalidOptionError, match=r"vpc has 1 zones with isolated or private subnets. Give one with 2"):
-        ReplicatedDatabase(stack, "Orders", vpc=network(stack, zones=1))
+        ReplicatedDatabase(stack, "Orders", vpc=network(stack, zones=1, isolated=True))
 
 
 def test_another_region_needs_a_global_database(cdk_app: App) -> None:
@@ -317,7 +309,7 @@ def test_another_region_needs_a_global_database(cdk_app: App) -> None:
 @pytest.mark.parametrize("user", ["*", "Report", "a b", "x" * 64])
 def test_a_pattern_of_users_is_refused(user: str) -> None:
     stack = Stack()
-    database = ReplicatedDatabase(stack, "Orders", vpc=network(stack))
+    database = ReplicatedDatabase(stack, "Orders", vpc=network(stack, isolated=True))
     client = ec2.Connections(security_groups=[])
     with pytest.raises(InvalidOptionError, match="client is Connections, which has no role"):
         database.grant_connect(client, user="report")
@@ -332,3 +324,12 @@ def test_a_pattern_of_users_is_refused(user: str) -> None:
     )
     with pytest.raises(InvalidOptionError, match="user is "):
         database.grant_connect(instance, user=user)
+
+
+def test_a_user_that_only_the_deployment_knows_is_refused() -> None:
+    stack = Stack()
+    database = ReplicatedDatabase(stack, "Orders", vpc=network(stack, isolated=True))
+    client = service(stack, database.vpc, isolated=True)
+    user = CfnParameter(stack, "User").value_as_string
+    with pytest.raises(InvalidOptionError, match=r"user is '<token>'\. Tokens cannot be checked here"):
+        database.grant_connect(client, user=user)

@@ -22,6 +22,7 @@ from cdp_constructs import InvalidOptionError, Notifications, TokenIssuer
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.notifications import build as example
+from tests.resources import statements
 
 SETTINGS = Path(__file__).parents[2] / "docs/examples/notice_settings"
 FCM = "arn:aws:sns:us-east-1:111122223333:app/GCM/chat"
@@ -143,15 +144,6 @@ EVERY = [
     two_in_one_stack,
     in_a_stage,
 ]
-
-
-def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in synthesised.resources("AWS::IAM::Policy").values()
-        if any(attached["Ref"].startswith(role) for attached in policy["Properties"]["Roles"])
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ]
 
 
 def allowed(synthesised: Any, role: str, service: str) -> set[tuple[str, str]]:

@@ -1,35 +1,78 @@
-"""Every alarm of the patterns with servers has a page that says what to do."""
+"""Every alarm of the patterns with servers has a page that says what to do, and every page an alarm."""
 
 from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 
-from cdp_constructs import InMemoryCache, QueueWorkers, ReplicatedDatabase, ServiceContainer, SharedFiles, alarms_of
-from cdp_constructs.core.runbooks import page_of
+from cdp_constructs import (
+    InMemoryCache,
+    QueueWorkers,
+    ReplicatedDatabase,
+    ScaleOutService,
+    ScaleUp,
+    ServiceContainer,
+    ServiceNetwork,
+    SharedFiles,
+    Stamp,
+    alarms_of,
+)
+from cdp_constructs.core.runbooks import use_runbooks
+from tests.networks import existing_image, front
 from tests.stacks import runbooks
 
 FOLDER = "docs/runbooks/servers"
+# Its alarm is that of a dead-letter queue, whose page leads to this one.
+SIZE = f"{FOLDER}/size.md"
+
+
+def build(stack: Stack) -> sns.ITopic:
+    """Add every pattern with servers, and whatever of them has alarms of its own."""
+    topic = sns.Topic(stack, "Operators")
+    vpc = ServiceNetwork(stack, "Network", nat_gateways=True, alarm_topic=topic).vpc
+    ReplicatedDatabase(stack, "Orders", vpc=vpc, global_database=True, alarm_topic=topic)
+    InMemoryCache(stack, "Products", vpc=vpc, alarm_topic=topic)
+    SharedFiles(stack, "Files", vpc=vpc, alarm_topic=topic)
+    container = ServiceContainer(existing_image(stack))
+    QueueWorkers(stack, "Work", container=container, vpc=vpc, alarm_topic=topic)
+    entrance = front(stack, vpc=vpc, alarm_topic=topic)
+    shop = ScaleOutService(stack, "Shop", front=entrance, container=container, alarm_topic=topic)
+    shop.add_deep_health_check("DeepHealth")
+    ledger = Stamp(stack, "Ledger", container=container, health_check_command=["check"], vpc=vpc, alarm_topic=topic)
+    ledger.add_route("Web", front=entrance)
+    ScaleUp(stack, "Size", service=ledger, alarm_topic=topic)
+    return topic
 
 
 @pytest.fixture(scope="module")
-def pages(cdk_context: dict[str, Any]) -> set[str]:
-    """The pages that the alarms of all of them name."""
+def template(cdk_context: dict[str, Any]) -> runbooks.Template:
+    """The template of all of them without the alarms that act on the number of tasks, which nobody reads."""
     stack = Stack(App(context=cdk_context), "Servers")
-    topic = sns.Topic(stack, "Operators")
-    database = ReplicatedDatabase(stack, "Orders", alarm_topic=topic)
-    InMemoryCache(stack, "Products", vpc=database.vpc, alarm_topic=topic)
-    SharedFiles(stack, "Files", vpc=database.vpc, alarm_topic=topic)
-    image = ecs.ContainerImage.from_registry("111122223333.dkr.ecr.us-east-1.amazonaws.com/worker:1")
-    QueueWorkers(stack, "Work", container=ServiceContainer(image), vpc=database.vpc, alarm_topic=topic)
-    alarms = [alarm for alarm in alarms_of(stack) if not alarm.node.path.endswith("/Start/Alarm")]
-    return {page_of(alarm.node.id, FOLDER) for alarm in alarms}
+    use_runbooks(stack, FOLDER)
+    topic = stack.resolve(build(stack).topic_arn)
+    read = {stack.resolve(alarm.alarm_arn)["Fn::GetAtt"][0] for alarm in alarms_of(stack)}
+    made = dict(Template.from_stack(stack).to_json())
+    alarms = {name: alarm for kind in runbooks.ALARMS for name, alarm in runbooks.resources(made, kind).items()}
+    assert {name for name, alarm in alarms.items() if topic in alarm["AlarmActions"]} == read
+    return {**made, "Resources": {name: made["Resources"][name] for name in read}}
 
 
-def test_every_alarm_has_a_page_that_is_whole(pages: set[str]) -> None:
-    assert len(pages) == 10
-    for page in sorted(pages):
-        assert (runbooks.ROOT / page).is_file(), page
-        runbooks.check_that_a_page_is_whole(page)
+def test_alarms_and_pages_name_each_other(template: runbooks.Template) -> None:
+    runbooks.check_that_alarms_and_pages_name_each_other({"Servers": template}, FOLDER, linked=[SIZE])
+    assert "(size.md)" in (runbooks.ROOT / FOLDER / "dead-letter-queue.md").read_text()
+
+
+@pytest.mark.parametrize("page", sorted(runbooks.pages(FOLDER)))
+def test_a_page_is_whole(page: str) -> None:
+    runbooks.check_that_a_page_is_whole(page)
+
+
+def test_the_index_names_every_pattern_with_servers() -> None:
+    index = (runbooks.ROOT / FOLDER / "index.md").read_text()
+    patterns = (
+        *(InMemoryCache, QueueWorkers, ReplicatedDatabase, ScaleOutService),
+        *(ScaleUp, ServiceNetwork, SharedFiles, Stamp),
+    )
+    assert [pattern.__name__ for pattern in patterns if f"[{pattern.__name__}]" not in index] == []

@@ -233,7 +233,7 @@ def test_a_load_balancer_is_given_instead_of_an_api_and_with_its_name(cdk_app: A
     given: dict[str, Any] = {"zone": a_zone(stack), "domain_name": "shop.example.com"}
     with pytest.raises(InvalidOptionError, match=r"api is missing\. Give the Region's api, or its load_balancer"):
         MultiRegionLatencyRouting(stack, "Neither", **given)
-    with pytest.raises(InvalidOptionError, match="api was given together with load_balancer"):
+    with pytest.raises(InvalidOptionError, match=r"load_balancer was given together with api\. Give one of the two"):
         MultiRegionLatencyRouting(stack, "Both", api=an_api(stack), load_balancer=unknown, **given)
     certificate = acm.Certificate.from_certificate_arn(stack, "Certificate", TOKYO_CERTIFICATE)
     with pytest.raises(InvalidOptionError, match="certificate was given together with load_balancer"):

@@ -93,11 +93,15 @@ class Engine:
         """Return what was started and not removed."""
         return list(self._containers.values())
 
+    def find(self, container: str | None) -> DockerContainer | None:
+        """Return a container by its id; None when it was removed."""
+        return self._containers.get(container) if container else None
+
     def _get(self, reference: str) -> Any:
         if reference == os.environ.get("HOSTNAME", ""):
             # MiniStack looks for itself, to learn which address containers reach it by.
             return SimpleNamespace(attrs={"NetworkSettings": {"Networks": {NETWORK: {"IPAddress": "127.0.0.1"}}}})
-        found = next((each for each in self.all() if reference in {each.id, each.name}), None)
+        found = self.find(reference) or next((each for each in self.all() if each.name == reference), None)
         if found is None:
             raise LookupError(f"there is no container {reference}")
         return found

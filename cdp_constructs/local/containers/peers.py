@@ -7,25 +7,26 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["lineage", "process_of", "variable"]
+__all__ = ["group_of", "lineage", "process_of", "variable"]
 
 _PROC = Path("/proc")
 _READINGS = 3
 _MAPPED = "0000000000000000FFFF0000"
 """What the address of a socket of IPv6 begins with there when it speaks IPv4."""
+_NO_INODE = "0"
+"""What a socket has that no process has any more."""
 
 
-def process_of(address: str, port: int, to: tuple[str, int] | None = None) -> int | None:
+def process_of(address: str, port: int, other: tuple[str, int] | None = None) -> int | None:
     """Return the id of the process with the socket at an address; None when that cannot be seen.
 
     Args:
         address: The address of the socket.
         port: Its port.
-        to: Where it is connected to: a port may be that of several connections to different places. Default: the first
-            one is taken.
+        other: Address and port of the other end of its connection; by default it may be any.
     """
     # A table that changes while it is read may lack a line, so it is read again.
-    found = next(filter(None, (_socket_at(address, port, to) for _ in range(_READINGS))), None)
+    found = next(filter(None, (_socket_at((address, port), other) for _ in range(_READINGS))), None)
     if found is None:
         return None
     inode, user = found
@@ -40,22 +41,24 @@ def process_of(address: str, port: int, to: tuple[str, int] | None = None) -> in
     return None
 
 
-def _socket_at(address: str, port: int, to: tuple[str, int] | None) -> tuple[str, int] | None:
+def _written(end: tuple[str, int]) -> str:
+    """Return an end of a connection as the system's tables have it, in their order of bytes."""
+    [number] = struct.unpack("=I", socket.inet_aton(end[0]))
+    return f"{number:08X}:{end[1]:04X}"
+
+
+def _socket_at(end: tuple[str, int], other: tuple[str, int] | None) -> tuple[str, int] | None:
     """Return the inode and the user of a connected socket."""
-    wanted, other = _written(address, port), None if to is None else _written(*to)
-    for name, before in (("tcp", ""), ("tcp6", _MAPPED)):
-        at, remote = before + wanted, None if other is None else before + other
+    for name, prefix in (("tcp", ""), ("tcp6", _MAPPED)):
+        at, to = prefix + _written(end), prefix + _written(other) if other else None
         with contextlib.suppress(OSError), (_PROC / "net" / name).open() as table:
             for line in table:
-                if f" {at} " in line and line.split()[1] == at and remote in {None, line.split()[2]}:
-                    fields = line.split()
+                if f" {at} " not in line:
+                    continue
+                fields = line.split()
+                if fields[1] == at and to in {None, fields[2]} and fields[9] != _NO_INODE:
                     return fields[9], int(fields[7])
     return None
-
-
-def _written(address: str, port: int) -> str:
-    [number] = struct.unpack("=I", socket.inet_aton(address))
-    return f"{number:08X}:{port:04X}"
 
 
 def _belongs_to(process: int, user: int) -> bool:
@@ -88,9 +91,17 @@ def variable(process: int, name: str) -> str:
 
 def lineage(process: int) -> Iterator[int]:
     """Yield the process and those that it comes from, the nearest first."""
-    while process > 1:
+    while process:
         yield process
         try:
             process = int((_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             return
+
+
+def group_of(process: int) -> int:
+    """Return the process group of a process; 0 when it has ended."""
+    try:
+        return os.getpgid(process)
+    except OSError:
+        return 0

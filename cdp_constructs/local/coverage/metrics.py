@@ -188,11 +188,30 @@ DOCUMENTED: Mapping[str, Documented] = {
     "AWS/ApplicationELB": Documented(
         f"{_DOCS}/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html",
         {
-            "LoadBalancer": f"{_OF_TARGETS} HTTPCode_ELB_5XX_Count",
-            "LoadBalancer+TargetGroup": f"{_OF_TARGETS} HealthyHostCount UnHealthyHostCount RequestCountPerTarget",
-            "TargetGroup": f"{_OF_TARGETS} RequestCountPerTarget",
+            "LoadBalancer": f"{_OF_TARGETS} ActiveConnectionCount HTTPCode_ELB_4XX_Count HTTPCode_ELB_502_Count "
+            "HTTPCode_ELB_503_Count HTTPCode_ELB_504_Count HTTPCode_ELB_5XX_Count HTTP_Fixed_Response_Count "
+            "HTTP_Redirect_Count NewConnectionCount ProcessedBytes RejectedConnectionCount",
+            "LoadBalancer+TargetGroup": f"{_OF_TARGETS} HealthyHostCount LambdaUserError RequestCountPerTarget "
+            "UnHealthyHostCount",
         },
-        {"LoadBalancer": "ActiveConnectionCount HTTPCode_ELB_4XX_Count RejectedConnectionCount"},
+        {
+            "LoadBalancer": "ClientTLSNegotiationErrorCount ConsumedLCUs HTTPCode_ELB_3XX_Count "
+            "HTTPCode_ELB_500_Count RuleEvaluations TargetTLSNegotiationErrorCount",
+            "LoadBalancer+TargetGroup": "LambdaInternalError TargetTLSNegotiationErrorCount",
+            "TargetGroup": "LambdaInternalError LambdaUserError RequestCountPerTarget",
+        },
+    ),
+    "AWS/NetworkELB": Documented(
+        f"{_DOCS}/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html",
+        {
+            "LoadBalancer": "ActiveFlowCount NewFlowCount ProcessedBytes",
+            "LoadBalancer+TargetGroup": "HealthyHostCount UnHealthyHostCount",
+        },
+        {
+            "LoadBalancer": "ActiveFlowCount_TCP ActiveFlowCount_TLS ConsumedLCUs NewFlowCount_TCP NewFlowCount_TLS "
+            "ProcessedBytes_TCP ProcessedBytes_TLS RejectedFlowCount TCP_Client_Reset_Count TCP_ELB_Reset_Count "
+            "TCP_Target_Reset_Count",
+        },
     ),
     "AWS/RDS": Documented(
         f"{_DOCS}/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html",

@@ -19,9 +19,10 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.faults import DELAYS, FAULTS, Fault, fault_of
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.refusals import refused
 
 _app: Any = ministack.module("app", "_routing_params")
-_iam_actions: Any = ministack.module("core.iam_actions", "access_denied_response", "extract_iam_action")
+_iam_actions: Any = ministack.module("core.iam_actions", "extract_iam_action")
 _router: Any = ministack.module("core.router", "detect_service", "extract_region")
 _ses_v2: Any = ministack.module("services.ses_v2", "_json_err")
 
@@ -105,11 +106,7 @@ async def _fail(
     fault = _find(method, path, headers, body, query) if FAULTS else None
     if fault is None:
         return await original(method, path, headers, body, query, request_id)
-    # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
-    _, response_headers, response_body = _iam_actions.access_denied_response(
-        fault.service, "", "", request_id, error_code=fault.error, message=fault.message, headers=headers
-    )
-    return fault.status, response_headers, response_body
+    return refused(fault.service, fault.error, fault.message, fault.status, headers, request_id)
 
 
 @patch("ministack.app:_handle_ses_v2_request")

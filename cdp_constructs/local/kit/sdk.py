@@ -21,10 +21,11 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.root import root_key
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 
-__all__ = ["Api", "call", "client", "generated_name", "request", "resource_type", "scope"]
+__all__ = ["Api", "call", "client", "clients", "endpoint", "generated_name", "request", "resource_type", "scope"]
 
 _provisioners: Any = ministack.module(
     "services.cloudformation.provisioners", "_DEFERRED_PREDECESSOR_DELETES", "_RETAIN_REPLACED"
@@ -35,14 +36,20 @@ _GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "Unknown")
 """Parts of the error codes by which services say that a resource does not exist."""
 
 
-@functools.cache
-def _clients() -> Clients:
-    return Clients(f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}", root_key())
+def endpoint() -> str:
+    """Return the URL of this server."""
+    return f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}"
+
+
+@once
+def clients() -> Clients:
+    """Return the boto3 clients of this server, of whatever account, Region and principal."""
+    return Clients(endpoint(), root_key())
 
 
 def client(service: str) -> Any:
     """Return a boto3 client for this server, as root, in the account and Region of the stack that is being deployed."""
-    return _clients().get(service, region=_responses.get_region(), account=_responses.get_account_id())
+    return clients().get(service, region=_responses.get_region(), account=_responses.get_account_id())
 
 
 def scope() -> dict[str, str]:

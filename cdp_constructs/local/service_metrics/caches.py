@@ -36,13 +36,15 @@ def _watch() -> None:
 
 def _ask_always() -> None:
     while True:
-        for shard in list(shards.values()):
-            for member in list(shard.members):
-                try:
-                    said = valkey.information(member.container.spec.address, shard.password)
-                except (OSError, ValueError):
-                    continue
-                _said[member.id] = time.monotonic(), said
+        known = [(shard, member) for shard in list(shards.values()) for member in list(shard.members)]
+        for shard, member in known:
+            try:
+                said = valkey.information(member.container.spec.address, shard.password)
+            except (OSError, ValueError):
+                continue
+            _said[member.id] = time.monotonic(), said
+        for gone in _said.keys() - {member.id for _, member in known}:
+            del _said[gone]
         time.sleep(_LOOK_EVERY)
 
 
@@ -61,9 +63,12 @@ def _measure() -> None:
     if shards:
         _watch()
     for scope, name, member in _nodes():
-        if member.id in _said and member.status == "running":
+        said = _said.get(member.id)
+        if said is not None and member.status == "running":
             with _responses.request_scope(*scope):
-                _emit(name, member.id, _said[member.id])
+                _emit(name, member.id, said)
+    for gone in _before.keys() - _said.keys():
+        _before.pop(gone, None)
 
 
 def _emit(name: str, server: str, now: tuple[float, Mapping[str, str]]) -> None:

@@ -3,14 +3,14 @@
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
 """
 
-import os
-import time
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.metrics import emit, gauge
+from cdp_constructs.local.service_metrics import machine
 from cdp_constructs.local.services.ecs import engine
 
 _ecs: Any = ministack.module("services.ecs", "_clusters", "_resolve_td_key", "_services", "_task_defs", "_tasks")
@@ -18,22 +18,16 @@ _responses: Any = ministack.module("core.responses")
 
 _UNITS = 1024
 """CPU units of a virtual CPU; a mebibyte has as many kibibytes."""
-_used: dict[str, tuple[float, float]] = {}
-"""When a task was looked at, and the seconds of CPU that it had used then."""
+_used: dict[str, tuple[float, float, float]] = {}
+"""When a task was looked at, the seconds of CPU that it had used then, and the share of its CPU until then."""
 
 
-def _groups() -> dict[int, tuple[float, float]]:
-    """Return the seconds of CPU and the mebibytes of memory of each process group of this machine."""
+def _groups(processes: Iterable[machine.Process]) -> dict[int, tuple[float, float]]:
+    """Return the seconds of CPU and the mebibytes of memory of each process group."""
     found: dict[int, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended
-            continue
-        # Counted from the state, which is the third field of proc(5).
-        group, seconds, resident = int(fields[2]), (int(fields[11]) + int(fields[12])) / ticks, int(fields[21]) * page
-        found[group] = found[group][0] + seconds, found[group][1] + resident / _UNITS / _UNITS
+    for each in processes:
+        seconds, used = found[each.group]
+        found[each.group] = seconds + each.seconds, used + each.resident / _UNITS / _UNITS
     return found
 
 
@@ -41,7 +35,8 @@ def _groups() -> dict[int, tuple[float, float]]:
 def _utilization() -> None:
     if not any(True for _ in _ecs._tasks.all_values()) or not Path("/proc").is_dir():
         return
-    groups, now = _groups(), time.monotonic()
+    now, processes = machine.processes()
+    groups = _groups(processes)
     for (account, region, key), service in _ecs._services.all_items():
         with _responses.request_scope(account, region):
             definition = _ecs._task_defs.get(_ecs._resolve_td_key(service["taskDefinition"])) or {}
@@ -50,17 +45,22 @@ def _utilization() -> None:
             for task in list(_ecs._tasks.values()):
                 if task.get("group") != f"service:{service['serviceName']}" or task.get("lastStatus") != "RUNNING":
                     continue
-                of_task = [groups[each.container.process_id] for each in engine.running(task["taskArn"])]
+                containers = [each.container.process_id for each in engine.running(task["taskArn"])]
+                of_task = [groups[each] for each in containers if each in groups]
+                if containers and not of_task:  # they were started since
+                    continue
                 seconds, used = sum(each[0] for each in of_task), sum(each[1] for each in of_task)
-                before = _used.get(task["taskArn"])
-                _used[task["taskArn"]] = now, seconds
                 emit("AWS/ECS", "MemoryUtilization", dimensions, round(used / memory * 100, 2), unit="Percent")
-                if before and now > before[0]:
-                    cores = max(0.0, seconds - before[1]) / (now - before[0])
-                    share = round(cores / (cpu / _UNITS) * 100, 2)
+                share = 0.0
+                if before := _used.get(task["taskArn"]):
+                    then, counted, share = before
+                    if now > then:
+                        cores = max(0.0, seconds - counted) / (now - then)
+                        share = round(cores / (cpu / _UNITS) * 100, 2)
                     emit("AWS/ECS", "CPUUtilization", dimensions, share, unit="Percent")
+                _used[task["taskArn"]] = now, seconds, share
     for gone in _used.keys() - {arn for *_, arn in (key for key, _ in _ecs._tasks.all_items())}:
-        del _used[gone]
+        _used.pop(gone, None)
 
 
 @gauge

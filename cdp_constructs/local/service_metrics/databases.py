@@ -7,21 +7,20 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.service_metrics import machine
 from cdp_constructs.local.services.rds import servers, sql
 
-_rds: Any = ministack.module("services.rds", "_clusters", "_instances")
+_rds: Any = ministack.module("services.rds", "_instances")
 _responses: Any = ministack.module("core.responses", "request_scope")
 
-_Process: TypeAlias = tuple[int, float, str]
 _NAMESPACE = "AWS/RDS"
-_FRESH = 1.0
 _LAG = """select case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
     else extract(epoch from clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
     end"""
@@ -31,7 +30,6 @@ _MILLISECONDS = 1000.0
 _KIBIBYTE = 1024
 _lags: dict[str, float] = {}
 """By the container of a server that follows another one: how many seconds it is behind."""
-_looked: list[tuple[float, list[_Process], int]] = []
 _used: dict[str, tuple[float, float]] = {}
 """By the ARN of an instance: when it was looked at, and the seconds of CPU that it had used then."""
 
@@ -44,36 +42,15 @@ def _watch() -> None:
 
 def _measure_always() -> None:
     while True:
-        for server in servers.engine.all():
-            with contextlib.suppress(sql.SqlError, OSError, ValueError):
+        known = servers.engine.all()
+        for server in known:
+            with contextlib.suppress(sql.SqlError, ValueError):
                 if "MINISTACK_PG_PRIMARY_HOST" in server.container.spec.environment:
                     [lag] = sql.ask(server, _LAG)
                     _lags[server.id] = max(0.0, float(lag))
+        for gone in _lags.keys() - {server.id for server in known}:
+            del _lags[gone]
         time.sleep(_LOOK_EVERY)
-
-
-def _look() -> tuple[list[_Process], int]:
-    """Return the processes and the memory that is left, as they were within the last second.
-
-    A clock that is moved by an hour reads the gauges sixty times at once.
-    """
-    if not _looked or time.monotonic() - _looked[0][0] > _FRESH:
-        _looked[:] = [(time.monotonic(), list(_processes()), _available())]
-    return _looked[0][1:]
-
-
-def _processes() -> Iterator[_Process]:
-    """Yield the parent, the seconds of CPU and the title of each process of this machine, and itself as a parent."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-            title = (process / "cmdline").read_text().rstrip("\0")
-        except OSError:  # it has ended
-            continue
-        seconds = (int(fields[11]) + int(fields[12])) / ticks  # counted from the state, the third field of proc(5)
-        yield int(fields[1]), seconds, title
-        yield int(process.name), seconds, ""
 
 
 def _available() -> int:
@@ -94,10 +71,13 @@ def _dimensions(instance: Mapping[str, Any]) -> list[dict[str, str]]:
 @gauge
 def _measure() -> None:
     instances = [(key, each) for key, each in _rds._instances.all_items() if sql.server_of(each)]
+    for gone in _used.keys() - {each["DBInstanceArn"] for _, each in instances}:
+        _used.pop(gone, None)
     if not instances or not Path("/proc").is_dir():
         return
     _watch()
-    processes, available = _look()
+    _at, processes = machine.processes()
+    available = _available()
     for (account, region, _name), instance in instances:
         server = sql.server_of(instance)
         if server is None or server.status != "running":
@@ -106,14 +86,17 @@ def _measure() -> None:
             _emit(instance, server.id, server.container.process_id, processes, available)
 
 
-def _emit(instance: Mapping[str, Any], server: str, process: int, processes: list[_Process], available: int) -> None:
-    mine = [(seconds, title) for parent, seconds, title in processes if parent == process]
+def _emit(
+    instance: Mapping[str, Any], server: str, process: int, processes: Sequence[machine.Process], available: int
+) -> None:
+    mine = [each for each in processes if process in {each.id, each.parent}]
     # A backend is titled with user, database and client, where other processes have what they do.
+    titles = [machine.title(each.id) for each in mine if each.id != process]
     connections = sum(
-        title.startswith("postgres: ") and title.split(" ")[3:4] != [] and "(" in title for _, title in mine
+        title.startswith("postgres: ") and title.split(" ")[3:4] != [] and "(" in title for title in titles
     )
-    now, used, arn = time.monotonic(), sum(seconds for seconds, _ in mine), instance["DBInstanceArn"]
-    before = _used.get(arn)
+    now, used, arn = time.monotonic(), sum(each.seconds for each in mine), instance["DBInstanceArn"]
+    before, lag = _used.get(arn), _lags.get(server)
     _used[arn] = now, used
     for dimensions in _dimensions(instance):
         emit(_NAMESPACE, "DatabaseConnections", dimensions, connections)
@@ -121,7 +104,7 @@ def _emit(instance: Mapping[str, Any], server: str, process: int, processes: lis
         if before and now > before[0]:
             share = max(0.0, used - before[1]) / (now - before[0]) / (os.cpu_count() or 1)
             emit(_NAMESPACE, "CPUUtilization", dimensions, min(100.0, 100 * share), unit="Percent")
-        if instance.get("_pg_standby") and server in _lags:
-            emit(_NAMESPACE, "AuroraReplicaLag", dimensions, _lags[server] * _MILLISECONDS, unit="Milliseconds")
-        elif instance.get("ReadReplicaSourceDBInstanceIdentifier") and server in _lags:
-            emit(_NAMESPACE, "ReplicaLag", dimensions, _lags[server], unit="Seconds")
+        if lag is not None and instance.get("_pg_standby"):
+            emit(_NAMESPACE, "AuroraReplicaLag", dimensions, lag * _MILLISECONDS, unit="Milliseconds")
+        elif lag is not None and instance.get("ReadReplicaSourceDBInstanceIdentifier"):
+            emit(_NAMESPACE, "ReplicaLag", dimensions, lag, unit="Seconds")

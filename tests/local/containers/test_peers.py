@@ -35,6 +35,6 @@ def test_the_process_is_that_of_the_connection_to_a_place() -> None:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
             assert other.stdout is not None
             assert other.stdout.readline() == b"connected\n"
-            assert process_of(address, port, to=one.getsockname()) == os.getpid()
-            assert process_of(address, port, to=two.getsockname()) == other.pid
+            assert process_of(address, port, other=one.getsockname()) == os.getpid()
+            assert process_of(address, port, other=two.getsockname()) == other.pid
             other.kill()

@@ -94,6 +94,11 @@ def test_stack(stack: str, synthesis: Synthesis, template_snapshot: SnapshotAsse
     assert synthesis(two_regions).normalised[stack] == template_snapshot
 
 
+@pytest.mark.parametrize("stack", STACKS + WEB_STACKS)
+def test_card(stack: str, synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(two_regions).cards[stack] == card_snapshot
+
+
 @pytest.mark.parametrize("stack", ROUTED_STACKS)
 def test_routed_stack(stack: str, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(routed).normalised[stack] == template_snapshot

@@ -95,6 +95,10 @@ def test_stack(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> No
     assert synthesis(as_configured).normalised == template_snapshot
 
 
+def test_card(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(as_configured).card == card_snapshot
+
+
 @pytest.mark.parametrize("build", [as_configured, everything, least_in_a_stage])
 def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build: Any) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-import airspeed  # type: ignore[import-untyped]  # it ships no types
-from jsonpath_ng.ext import parse  # type: ignore[attr-defined]  # its __init__ exports nothing by name
+from cdp_constructs.local.kit import expressions
 
 __all__ = ["Variables", "path_of", "render"]
 
@@ -46,7 +45,7 @@ def path_of(text: str, expression: str) -> Any:
         document = json.loads(text)
     except ValueError:
         return None
-    found = [match.value for match in parse(expression).find(document)] if expression != "$" else [document]
+    found = expressions.json_path(expression, document) if expression != "$" else [document]
     if not found:
         return None
     return found if any(mark in expression for mark in ("*", "..", "?", ":")) else found[0]
@@ -123,4 +122,4 @@ def render(template: str, text: str, variables: Variables) -> str:
         "context": variables.context,
         "stageVariables": dict(variables.stage),
     }
-    return str(airspeed.Template(template).merge(names))
+    return expressions.render(template, names)

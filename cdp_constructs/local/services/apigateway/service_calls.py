@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,13 @@ from xml.etree import ElementTree as ET
 
 import botocore.session
 from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.credentials import Credentials
+from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
+from cdp_constructs.local.kit.once import once
+from cdp_constructs.local.kit.sdk import endpoint
 from cdp_constructs.local.services.iam import sessions
 
 __all__ = ["Answer", "Call", "perform"]
@@ -23,6 +25,8 @@ _NAMES = {"states": "stepfunctions", "monitoring": "cloudwatch"}
 """Services that botocore names otherwise than integrations do."""
 _QUERY_VERSIONS = {"sns": "2010-03-31", "sqs": "2012-11-05"}
 """Services that integrations call by their query protocol, whatever SDKs speak."""
+
+_MOST_CONNECTIONS = 50
 
 
 @dataclass(frozen=True)
@@ -92,19 +96,30 @@ def perform(call: Call) -> Answer:
             "Content-Type": f"application/x-amz-json-{metadata.get('jsonVersion', '1.0')}",
             "X-Amz-Target": f"{metadata['targetPrefix']}.{call.action}",
         }
-    endpoint = f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}"
-    url = f"{endpoint}/{quote(path.lstrip('/'), safe='/%~')}" + (f"?{urlencode(query)}" if query else "")
+    url = f"{endpoint()}/{quote(path.lstrip('/'), safe='/%~')}" + (f"?{urlencode(query)}" if query else "")
     request = AWSRequest(method=method, url=url, data=body, headers=headers)
     if call.role:
         key_id, secret, *token = sessions.credentials(call.role, "BackplaneAssumeRoleSession")
         signer = S3SigV4Auth if call.service == "s3" else SigV4Auth
         name = metadata.get("signingName", metadata["endpointPrefix"])
         signer(Credentials(key_id, secret, *token), name, call.region).add_auth(request)
-    answer = URLLib3Session().send(request.prepare())
+    answer = _send(request.prepare())
     content = answer.content
     if by_query and content.lstrip().startswith(b"<"):
         content = json.dumps(_as_json(ET.fromstring(content))).encode()  # noqa: S314  # of this server
     return Answer(answer.status_code, dict(answer.headers), content)
+
+
+@once
+def _session() -> URLLib3Session:
+    return URLLib3Session(max_pool_connections=_MOST_CONNECTIONS)
+
+
+def _send(request: AWSPreparedRequest) -> AWSResponse:
+    try:
+        return _session().send(request)
+    except ConnectionClosedError:  # a connection that was kept, and that the server closed at this moment
+        return _session().send(request)
 
 
 def _as_json(root: ET.Element) -> dict[str, Any]:

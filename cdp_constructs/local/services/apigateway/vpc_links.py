@@ -23,7 +23,6 @@ from cdp_constructs.local.services.elbv2.listening import Listening
 
 __all__ = ["RESOURCE_TYPES"]
 
-_alb: Any = ministack.module("services.alb", "_listeners")
 _apigateway_v1: Any = ministack.module("services.apigateway_v1", "_resources")
 
 _Call = Callable[..., Awaitable[Any]]
@@ -144,8 +143,7 @@ def _by_api(original: Callable[..., Any], api: str, resource: str, method: str, 
 def _listener(integration: Mapping[str, Any], port: int) -> Listening | None:
     target = integration.get("integrationTarget")
     balancers = (target,) if target else _links.get(str(integration.get("connectionId")), ())
-    opened = (listening.find(each["ListenerArn"]) for each in list(_alb._listeners.values()))
-    return next((each for each in opened if each and each.balancer in balancers and each.port == port), None)
+    return next((each for each in listening.open_listeners(*balancers) if each.port == port), None)
 
 
 @patch("ministack.services.apigateway_v1:_invoke_http_proxy_v1")

@@ -11,7 +11,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 
-__all__ = ["INSIDE", "OUTSIDE", "Party", "has_groups", "refusal", "refuse"]
+__all__ = ["INSIDE", "OUTSIDE", "Party", "check", "has_groups", "refusal"]
 
 _ec2: Any = ministack.module("services.ec2", "_prefix_lists", "_security_groups")
 
@@ -89,7 +89,13 @@ def refusal(source: Party, target: Party, port: int) -> str:
     return _side(source, "IpPermissionsEgress", target, port) or _side(target, "IpPermissions", source, port)
 
 
-def refuse(source: Party, target: Party, port: int, reason: str) -> None:
-    """Write to the log that a connection was refused. On AWS it times out, and only flow logs tell."""
-    groups = f" ({', '.join(source.groups)})" if source.groups else ""
-    _logger.warning("refused %s%s to %s at port %d: %s", source.name, groups, target.name, port, reason)
+def check(source: Party, target: Party, port: int) -> str:
+    """Return why a connection is refused, which the log tells, too; nothing when it is allowed.
+
+    On AWS it times out, and only flow logs tell.
+    """
+    reason = refusal(source, target, port)
+    if reason:
+        groups = f" ({', '.join(source.groups)})" if source.groups else ""
+        _logger.warning("refused %s%s to %s at port %d: %s", source.name, groups, target.name, port, reason)
+    return reason

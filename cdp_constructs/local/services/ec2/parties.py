@@ -11,19 +11,19 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from cdp_constructs.local.containers import peers, processes
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.services.ec2 import firewall
 from cdp_constructs.local.services.ec2.firewall import INSIDE, OUTSIDE, Party
+from cdp_constructs.local.services.elbv2 import records
 
 __all__ = ["TASK", "admission", "blocks_of", "of_function", "of_peer", "of_task", "task_at", "through_balancer"]
 
-_alb: Any = ministack.module("services.alb", "_lbs", "_targets", "_tgs")
+_alb: Any = ministack.module("services.alb", "_lbs", "_tgs")
 _ec2: Any = ministack.module("services.ec2", "_subnets")
 _ecs: Any = ministack.module("services.ecs", "_tasks")
 _lambda: Any = ministack.module("services.lambda_svc", "_functions")
 _lambda_runtime: Any = ministack.module("core.lambda_runtime", "_workers")
-_responses: Any = ministack.module("core.responses", "request_scope")
 
 TASK = "com.amazonaws.ecs.task-arn"
 """The label that names the task of a container."""
@@ -46,8 +46,7 @@ def task_at(address: str) -> str | None:
 
 def of_task(arn: str) -> Party:
     """Return a task as an end of connections."""
-    region, account = arn.split(":")[3:5]
-    record = _ecs._tasks.get_scoped(account, region, arn) or {}
+    record = _ecs._tasks.get_scoped(*arns.place(arn), arn) or {}
     subnet = record.get("_subnet")
     groups = tuple(record.get("_security_groups") or ())
     return Party(f"task {arn.rpartition('/')[2]}", groups, blocks_of([subnet] if subnet else []))
@@ -61,18 +60,18 @@ def of_function(account: str, region: str, name: str) -> Party:
     return Party(f"function {name}", tuple(groups), blocks_of(subnets))
 
 
-def of_peer(address: str, port: int, to: tuple[str, int] | None = None) -> Party:
-    """Return who connects from an address, and where to, if that is known."""
+def of_peer(address: str, port: int, other: tuple[str, int] | None = None) -> Party:
+    """Return who connects from an address, and to which, if that is known."""
     if task := task_at(address):
         return of_task(task)
-    process = peers.process_of(address, port, to)
+    process = peers.process_of(address, port, other)
     if process is None:
         return OUTSIDE
     if process == os.getpid():
         return INSIDE
     ancestors = list(peers.lineage(process))
     for container in processes.living():
-        if container.process_id in ancestors or container.process_id == _group(process):
+        if container.process_id in ancestors or container.process_id == peers.group_of(process):
             arn = container.spec.labels.get(TASK)
             return of_task(arn) if arn else INSIDE  # a database server that follows another
     function = next((key for pid, key in _functions() if pid in ancestors), None)
@@ -81,13 +80,6 @@ def of_peer(address: str, port: int, to: tuple[str, int] | None = None) -> Party
     # A health check of a container is started by the server, with the variables of the task.
     arn = task_at(peers.variable(process, "CDP_TASK_ADDRESS"))
     return of_task(arn) if arn else OUTSIDE
-
-
-def _group(process: int) -> int:
-    try:
-        return os.getpgid(process)
-    except OSError:
-        return 0
 
 
 def _functions() -> Iterator[tuple[int, tuple[str, str, str]]]:
@@ -103,10 +95,8 @@ def through_balancer(address: str, port: int) -> list[Party]:
     """Return the load balancers that send requests to a target."""
     groups: set[str] = set()
     for group in list(_alb._tgs.all_values()):
-        region, account = group["TargetGroupArn"].split(":")[3:5]
-        with _responses.request_scope(account, region):
-            targets = list(_alb._targets.get(group["TargetGroupArn"], []))
-        if any(each["Id"] == address and int(each.get("Port") or group.get("Port") or 0) == port for each in targets):
+        targets = records.targets_of(group["TargetGroupArn"])
+        if any(each["Id"] == address and records.port_of(group, each) == port for each in targets):
             groups.update(group.get("LoadBalancerArns") or [])
     return [_balancer(each) for each in list(_alb._lbs.all_values()) if each["LoadBalancerArn"] in groups]
 
@@ -131,10 +121,7 @@ def admission(target: Callable[[], Party], port: int) -> Callable[[str, int], bo
         source = of_peer(address, client_port)
         if source is OUTSIDE and _opened:
             return True
-        reason = firewall.refusal(source, party, port)
-        if reason:
-            firewall.refuse(source, party, port, reason)
-        return not reason
+        return not firewall.check(source, party, port)
 
     return admits
 

@@ -11,11 +11,12 @@ from contextvars import ContextVar
 from typing import Any
 
 from cdp_constructs.local.containers import addresses
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.ecs import dependencies
+from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.servicediscovery import names
 
 __all__ = ["destination", "resolve"]
@@ -26,14 +27,12 @@ _ecs: Any = ministack.module(
     "_cluster_name_from_arn",
     "_clusters",
     "_resolve_cluster_name",
-    "_resolve_td_key",
     "_services",
-    "_task_defs",
     "_task_ip",
     "_tasks",
 )
 _provisioners: Any = ministack.module("services.cloudformation.provisioners", "_pascal_to_camel")
-_responses: Any = ministack.module("core.responses", "get_region", "request_scope")
+_responses: Any = ministack.module("core.responses", "get_region")
 
 _SERVICE, _CLUSTER = "AWS::ECS::Service", "AWS::ECS::Cluster"
 _CONFIGURATION = "serviceConnectConfiguration"
@@ -113,12 +112,8 @@ def _running(service: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _definition(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _ecs._task_defs.get(_ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
-
-
 def _is_healthy(task: Mapping[str, Any]) -> bool:
-    return dependencies.is_healthy(task, _definition(task))
+    return dependencies.is_healthy(task, definition_of(task))
 
 
 def _attributes(task: Mapping[str, Any], registry: Mapping[str, Any]) -> dict[str, str]:
@@ -126,7 +121,7 @@ def _attributes(task: Mapping[str, Any], registry: Mapping[str, Any]) -> dict[st
         "AWS_INSTANCE_IPV4": str(_ecs._task_ip(task)),
         "AVAILABILITY_ZONE": task["availabilityZone"],
         "REGION": _responses.get_region(),
-        "ECS_TASK_DEFINITION_FAMILY": str(_definition(task).get("family", "")),
+        "ECS_TASK_DEFINITION_FAMILY": str(definition_of(task).get("family", "")),
     }
     if port := registry.get("containerPort") or registry.get("port"):
         attributes["AWS_INSTANCE_PORT"] = str(port)
@@ -172,18 +167,18 @@ def _aliases(task: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str, A
                 yield str(alias.get("dnsName") or default).lower(), int(alias["port"]), service, port_name
 
 
-def _scoped(task: str) -> tuple[Any, dict[str, Any] | None]:
-    region, account = task.split(":")[3:5]
-    return _responses.request_scope(account, region), _ecs._tasks.get_scoped(account, region, task)
+def _record(task: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = _ecs._tasks.get_scoped(*arns.place(task), task)
+    return found
 
 
 def resolve(task: str, name: str) -> list[str]:
     """Return the addresses that a name has for a task; none when it is not one of Cloud Map or Service Connect."""
-    scope, record = _scoped(task)
+    record = _record(task)
     name = name.lower().rstrip(".")
     if name == _DATA_PLANE:
         return [_GATEWAY]
-    with scope:
+    with arns.scope(task):
         if record is not None and any(alias == name for alias, *_ in _aliases(record)):
             key = (record["clusterArn"], name)
             return [_virtual.get(key) or _virtual.setdefault(key, addresses.take())]
@@ -197,10 +192,10 @@ def destination(task: str, address: str, port: int) -> tuple[str, int] | None:
         LookupError: the alias has no such port, or no task answers.
     """
     alias = next((name for (_cluster, name), virtual in _virtual.items() if virtual == address), None)
-    scope, record = _scoped(task)
+    record = _record(task)
     if alias is None or record is None:
         return None
-    with scope:
+    with arns.scope(task):
         for name, offered, service, port_name in _aliases(record):
             if (name, offered) == (alias, port):
                 return _next(service, port_name)
@@ -212,7 +207,7 @@ def _next(service: Mapping[str, Any], port_name: str) -> tuple[str, int]:
     if not tasks:
         raise LookupError(f"no healthy task of {service['serviceName']} runs")
     task = tasks[next(_turns[service["serviceArn"]]) % len(tasks)]
-    for container in _definition(task).get("containerDefinitions", []):
+    for container in definition_of(task).get("containerDefinitions", []):
         for mapping in container.get("portMappings") or []:
             if mapping.get("name") == port_name:
                 return str(_ecs._task_ip(task)), int(mapping["containerPort"])

@@ -13,14 +13,14 @@ from typing import Any
 
 from cdp_constructs.local.containers import memory, processes
 from cdp_constructs.local.containers.processes import Container
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ecs.records import definition_of
 
 __all__ = ["watch"]
 
-_ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_task_defs", "_tasks")
-_responses: Any = ministack.module("core.responses", "request_scope")
+_ecs: Any = ministack.module("services.ecs", "_tasks")
 
 _REASON = "OutOfMemoryError: Container killed due to memory usage"
 _NAME = "com.amazonaws.ecs.container-name"
@@ -57,15 +57,14 @@ def _look() -> None:
         if container.exit_code is None and (task := container.spec.labels.get(parties.TASK)):
             tasks.setdefault(task, []).append(container)
     for task, containers in tasks.items():
-        region, account = task.split(":")[3:5]
-        with _responses.request_scope(account, region):
+        with arns.scope(task):
             record = _ecs._tasks.get(task)
             if record is not None:
                 _limit(record, containers)
 
 
 def _limit(task: Mapping[str, Any], containers: list[Container]) -> None:
-    definition = _ecs._task_defs.get(_ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
+    definition = definition_of(task)
     limits = {each["name"]: _bytes(each.get("memory")) for each in definition.get("containerDefinitions", [])}
     whole = _bytes(definition.get("memory"))
     used = {each: memory.used(each.process_id, limits.get(each.spec.labels[_NAME]) or whole) for each in containers}

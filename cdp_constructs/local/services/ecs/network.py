@@ -24,9 +24,7 @@ def variables(task: str) -> dict[str, str]:
 
 
 def _verdict(source: Party, target: Party, port: int) -> dict[str, Any]:
-    reason = firewall.refusal(source, target, port)
-    if reason:
-        firewall.refuse(source, target, port, reason)
+    reason = firewall.check(source, target, port)
     return {"refused": reason} if reason else {}
 
 
@@ -37,7 +35,7 @@ def _accept(question: Mapping[str, Any]) -> Mapping[str, Any]:
     target = parties.of_task(task) if task else OUTSIDE
     if not firewall.has_groups(target):
         return {}
-    source = parties.of_peer(*peer, to=(address, port))
+    source = parties.of_peer(peer[0], peer[1], (address, port))
     if source == target:
         return {}  # within a task no rule counts
     if not source.is_trusted:

@@ -4,10 +4,9 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonel
 """
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.resources import Request, resource_of
 
 # By the field of the request that names the service.
 _FIELDS = {"CreateService": "serviceName", "DeleteService": "service", "UpdateService": "service"}
@@ -28,18 +27,8 @@ def _service_arn(operation: str, body: bytes, region: str, account: str) -> str 
     return f"arn:aws:ecs:{region}:{account}:service/{cluster}/{name}"
 
 
-@patch("ministack.core.iam_actions:extract_resource_arn")
-def _resource(
-    original: Callable[..., str],
-    service: str,
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    query: Any,
-    region: str,
-    account: str,
-) -> str:
-    operation = str(headers.get("x-amz-target", "")).removeprefix(_PREFIX) if service == "ecs" else ""
-    arn = _service_arn(operation, body, region, account) if operation in _FIELDS else None
-    return arn or original(service, method, path, headers, body, query, region, account)
+@resource_of("ecs")
+def _resource(known: Callable[[bytes], str], request: Request) -> str:
+    operation = str(request.headers.get("x-amz-target", "")).removeprefix(_PREFIX)
+    found = _service_arn(operation, request.body, request.region, request.account) if operation in _FIELDS else None
+    return found or known(request.body)

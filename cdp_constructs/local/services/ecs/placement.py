@@ -5,30 +5,22 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-strat
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import zones
 
-__all__ = ["security_groups", "services"]
+__all__ = ["services"]
 
-_ecs: Any = ministack.module(
-    "services.ecs", "_ACTION_MAP", "_iso", "_reconcile_service_tasks", "_resolve_cluster_name", "_services", "_tasks"
-)
+_ecs: Any = ministack.module("services.ecs", "_iso", "_resolve_cluster_name", "_services", "_tasks")
 _responses: Any = ministack.module("core.responses", "json_response", "request_scope")
 
 _ERROR = 400
 _PLACED_SECONDS = 5.0
 _POLL_SECONDS = 0.002
 _NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-
-
-def security_groups(task: Mapping[str, Any]) -> list[str]:
-    """Return the security groups of a task."""
-    groups: list[str] = task.get("_security_groups") or []
-    return groups
 
 
 def services() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -44,12 +36,12 @@ def _network(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return configured if isinstance(configured, Mapping) else {}
 
 
-def _zones_of_same(data: Mapping[str, Any]) -> list[str]:
+def _zones_of_same(data: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the zone of each task of the service; without one, of each with the same task definition."""
     group, definition = data.get("group"), data.get("taskDefinition")
     return [
         task["availabilityZone"]
-        for task in list(_ecs._tasks.values())
+        for task in tasks
         if task["desiredStatus"] == "RUNNING"
         and (task["group"] == group if group else task["taskDefinitionArn"] == definition)
     ]
@@ -80,8 +72,9 @@ def _spread(original: Callable[[Any], Any], data: Mapping[str, Any]) -> Any:
     failures: list[Any] = []
     configured = _network(data)
     subnets = {zones.of_subnet(subnet): subnet for subnet in reversed(configured.get("subnets") or [])}
+    used = _zones_of_same(data, list(_ecs._tasks.values()))
     for _ in range(int(data.get("count") or 1)):
-        zone = lost_zones.least_used(sorted(subnets) or zones.of_region(), _zones_of_same(data))
+        zone = lost_zones.least_used(sorted(subnets) or zones.of_region(), used)
         if zone is None:
             failures.append({"arn": data.get("taskDefinition", ""), "reason": _NO_CAPACITY})
             _note(data)
@@ -96,5 +89,6 @@ def _spread(original: Callable[[Any], Any], data: Mapping[str, Any]) -> Any:
             record = _ecs._tasks[task["taskArn"]]
             record["availabilityZone"] = task["availabilityZone"] = zone
             record["_security_groups"] = list(configured.get("securityGroups") or [])
+            used += _zones_of_same(data, [record])
             tasks.append(task)
     return _responses.json_response({"tasks": tasks, "failures": failures})

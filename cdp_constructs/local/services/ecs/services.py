@@ -12,6 +12,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.ecs import dependencies, engine
+from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.elbv2 import health
 
 __all__ = ["RESOURCE_TYPES"]
@@ -26,10 +27,8 @@ _ecs: Any = ministack.module(
     "_record_service_task_failure",
     "_record_service_task_healthy",
     "_refresh_service_state",
-    "_resolve_td_key",
     "_services",
     "_stop_task",
-    "_task_defs",
     "_task_ip",
     "_tasks",
 )
@@ -56,8 +55,7 @@ def _targets(service: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[tu
 
 
 def _is_healthy(service: Mapping[str, Any], task: Mapping[str, Any]) -> bool:
-    definition = _ecs._task_defs.get(_ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
-    return dependencies.is_healthy(task, definition) and all(
+    return dependencies.is_healthy(task, definition_of(task)) and all(
         health.state(*target) == "healthy" for target in _targets(service, task)
     )
 

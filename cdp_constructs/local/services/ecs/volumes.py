@@ -16,11 +16,12 @@ from typing import Any
 from cdp_constructs.local.containers.docker import volume_folder
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.ec2 import parties
+from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.efs import folders
 
 __all__ = ["Volumes", "in_the_form_of_the_api", "remove"]
 
-_ecs: Any = ministack.module("services.ecs", "_resolve_td_key", "_task_defs", "_tasks")
+_ecs: Any = ministack.module("services.ecs", "_tasks")
 
 _VARIABLE, _OWN_VARIABLE = "CDP_TASK_FOLDERS", "CDP_TASK_OWN_FOLDERS"
 
@@ -51,9 +52,9 @@ class Volumes:
 
     def __init__(self, task: str, definition: Mapping[str, Any], user: int | None) -> None:
         self.user = user
+        self._own_folders = _own_folders()
         record = _ecs._tasks.get(task) or {}
-        described = _ecs._task_defs.get(_ecs._resolve_td_key(record.get("taskDefinitionArn", ""))) or {}
-        volumes = {each["name"]: each for each in described.get("volumes") or []}
+        volumes = {each["name"]: each for each in definition_of(record).get("volumes") or []}
         self._folders = {
             mounted["containerPath"].rstrip("/"): self._folder(task, record, volumes[mounted["sourceVolume"]])
             for mounted in definition.get("mountPoints") or []
@@ -81,7 +82,7 @@ class Volumes:
 
     def located(self, text: str) -> str:
         """Return a path in a volume as it is on this machine, and any other text as it is."""
-        if text.startswith(tuple(f"{own}/" for own in _own_folders())):
+        if text.startswith(tuple(f"{own}/" for own in self._own_folders)):
             return text
         for path, folder in self._folders.items():
             if text == path or text.startswith(f"{path}/"):
@@ -93,7 +94,7 @@ class Volumes:
         found = {name: self.located(value) for name, value in variables.items()}
         if not self._folders:
             return found
-        return {**found, _VARIABLE: json.dumps(self._folders), _OWN_VARIABLE: json.dumps(_own_folders())}
+        return {**found, _VARIABLE: json.dumps(self._folders), _OWN_VARIABLE: json.dumps(self._own_folders)}
 
 
 def _of_task(task: str) -> Path:

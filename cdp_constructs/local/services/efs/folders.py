@@ -60,8 +60,7 @@ def mount(client: Party, zone: str, file_system: str, access_point: str = "", di
     if file_system not in _efs._file_systems or not near:
         raise FileNotFoundError(f"{file_system} has no mount target in {zone}")
     server = Party(f"mount target {near[0]['MountTargetId']}", tuple(near[0].get("SecurityGroups") or ()))
-    if reason := firewall.refusal(client, server, _PORT):
-        firewall.refuse(client, server, _PORT, reason)
+    if reason := firewall.check(client, server, _PORT):
         raise TimeoutError(f"mount.nfs4: Connection timed out: {reason}")
     point = _efs._access_points.get(access_point) or {}
     if access_point and point.get("FileSystemId") != file_system:

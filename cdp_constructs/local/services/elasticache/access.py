@@ -1,13 +1,14 @@
 """ElastiCache: what TLS of caches is ended with, and whom their security groups protect."""
 
 import ssl
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.tls import ending
 from cdp_constructs.local.services.ec2 import parties
 from cdp_constructs.local.services.ec2.firewall import Party
+from cdp_constructs.local.services.elasticache import subnets
 
 __all__ = ["party", "tls"]
 
@@ -17,7 +18,6 @@ _elasticache: Any = ministack.module(
     "_ensure_serverless_ca",
     "_replication_groups",
     "_serverless_caches",
-    "_subnet_groups",
 )
 _x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
 
@@ -31,20 +31,13 @@ def tls(address: str) -> ssl.SSLContext:
     certificate, own_key, _public = _x509.sign_leaf_certificate(
         authority, key, common_name=address, san_dns=["localhost"], san_ips=[address]
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the server's user
-        file.write(certificate + own_key)
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context
+    return ending(certificate + own_key)
 
 
-def _subnets(record: Mapping[str, Any]) -> list[str]:
+def _subnets(record: Mapping[str, Any], account: str, region: str) -> list[str]:
     if "SubnetIds" in record:  # of a serverless cache
         return list(record["SubnetIds"] or [])
-    groups = (each for each in _elasticache._subnet_groups.all_values())
-    found = (each["Subnets"] for each in groups if each["CacheSubnetGroupName"] == record.get("CacheSubnetGroupName"))
-    return [each["SubnetIdentifier"] for each in next(found, [])]
+    return subnets.of_group(account, region, str(record.get("CacheSubnetGroupName")))
 
 
 def party(labels: Mapping[str, str]) -> Party:
@@ -55,5 +48,5 @@ def party(labels: Mapping[str, str]) -> Party:
             ids = record.get("SecurityGroupIds") or [
                 each["SecurityGroupId"] for each in record.get("SecurityGroups") or []
             ]
-            return Party(f"cache {labels[label]}", tuple(ids), parties.blocks_of(_subnets(record)))
+            return Party(f"cache {labels[label]}", tuple(ids), parties.blocks_of(_subnets(record, *scope)))
     return Party("a cache")

@@ -13,26 +13,25 @@ from cdp_constructs.local.containers import valkey
 from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.ec2 import zones
-from cdp_constructs.local.services.elasticache import users
+from cdp_constructs.local.services.elasticache import subnets, users
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
 
 _elasticache: Any = ministack.module(
     "services.elasticache",
     "_clusters",
     "_decrease_replica_count",
-    "_error",
     "_increase_replica_count",
     "_p",
     "_record_event",
     "_replication_groups",
     "_rg_xml",
-    "_subnet_groups",
     "_xml",
 )
+_responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
 
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 _Record: TypeAlias = dict[str, Any]
-_BAD_REQUEST = 400
+_BAD_REQUEST, _NOT_FOUND = 400, 404
 _MOST_REPLICAS = 5
 
 
@@ -57,8 +56,8 @@ def _names(group: _Record) -> list[str]:
 
 def _place(group: _Record, placed: Collection[str] = ()) -> None:
     """Spread the nodes of each shard over the zones of their subnet group, but for those that have a place."""
-    subnets = (_elasticache._subnet_groups.get(group["CacheSubnetGroupName"]) or {}).get("Subnets", [])
-    offered = zones.of_subnets(each["SubnetIdentifier"] for each in subnets)
+    place = _responses.get_account_id(), _responses.get_region()
+    offered = zones.of_subnets(subnets.of_group(*place, group["CacheSubnetGroupName"]))
     for index, (nodes, _shard) in enumerate(_shards(group)):
         offered = [*offered[1:], *offered[:1]] if index else offered  # primaries are in different zones, too
         members = nodes["NodeGroupMembers"]
@@ -118,10 +117,10 @@ def _set_replicas(name: str, original: Callable[..., _Answer], parameters: Any, 
     count, present = int(_elasticache._p(parameters, "NewReplicaCount") or "0"), int(group["_replicas_per_node_group"])
     if count > _MOST_REPLICAS or (count <= present if more else count >= present):
         message = f"NewReplicaCount is {count}; there are {present}, and {_MOST_REPLICAS} at most"
-        return _elasticache._error("InvalidParameterValue", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+        return users.refused("InvalidParameterValue", message)
     if not count and group["AutomaticFailover"] == "enabled":
         message = "Automatic failover needs a replica in each node group"
-        return _elasticache._error("InvalidReplicationGroupState", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+        return users.refused("InvalidReplicationGroupState", message)
     placed = _names(group)
     if more:
         original(parameters)
@@ -152,15 +151,15 @@ def _test_failover(parameters: Mapping[str, Any]) -> _Answer:
     if group is None:
         name = _elasticache._p(parameters, "ReplicationGroupId")
         message = f"ReplicationGroup {name} not found."
-        return _elasticache._error("ReplicationGroupNotFoundFault", message, 404)  # type: ignore[no-any-return]
+        return users.refused("ReplicationGroupNotFoundFault", message, _NOT_FOUND)
     found = next(((nodes, shard) for nodes, shard in _shards(group) if nodes["NodeGroupId"] == wanted), None)
     if found is None:
         message = f"Node group {wanted} not found."
-        return _elasticache._error("NodeGroupNotFoundFault", message, 404)  # type: ignore[no-any-return]
+        return users.refused("NodeGroupNotFoundFault", message, _NOT_FOUND)
     nodes, shard = found
     if group["AutomaticFailover"] != "enabled" or not shard.has_replica():
         message = "Automatic failover must be enabled, with a replica that runs in the node group, to test it."
-        return _elasticache._error("InvalidReplicationGroupState", message, _BAD_REQUEST)  # type: ignore[no-any-return]
+        return users.refused("InvalidReplicationGroupState", message)
     name, old = group["ReplicationGroupId"], _primary(nodes)
     _elasticache._record_event(name, "replication-group", f"Test Failover API called for node group {wanted}")
     shard.fail_over()

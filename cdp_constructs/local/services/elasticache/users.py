@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["listeners", "refusal", "rules"]
+__all__ = ["listeners", "refusal", "refused", "rules"]
 
 _elasticache: Any = ministack.module("services.elasticache", "_error", "_p", "_user_groups", "_users")
 _Answer: TypeAlias = tuple[int, dict[str, str], bytes]
@@ -49,14 +49,15 @@ def refusal(parameters: Mapping[str, Any]) -> _Answer | None:
     )
     if wanted and _elasticache._p(parameters, "TransitEncryptionEnabled", "false") != "true":
         message = "User group based access control requires encryption-in-transit to be enabled."
-        return _refused("InvalidParameterCombination", message)
+        return refused("InvalidParameterCombination", message)
     if wanted and wanted not in _elasticache._user_groups:
-        return _refused("UserGroupNotFound", f"User group {wanted} not found.")
+        return refused("UserGroupNotFound", f"User group {wanted} not found.")
     return None
 
 
-def _refused(code: str, message: str) -> _Answer:
-    answer: _Answer = _elasticache._error(code, message, _BAD_REQUEST)
+def refused(code: str, message: str, status: int = _BAD_REQUEST) -> _Answer:
+    """Return what ElastiCache answers to a request that it refuses."""
+    answer: _Answer = _elasticache._error(code, message, status)
     return answer
 
 
@@ -65,7 +66,7 @@ def _keep(original: Callable[..., _Answer], parameters: Any) -> _Answer:
     passwords = _passwords(parameters)
     if not all(_SHORTEST <= len(password) <= _LONGEST for password in passwords):
         message = f"Passwords must have {_SHORTEST} to {_LONGEST} characters."
-        return _refused("InvalidParameterValue", message)
+        return refused("InvalidParameterValue", message)
     answer = original(parameters)
     user = _elasticache._users.get(_elasticache._p(parameters, "UserId"))
     if answer[0] < _BAD_REQUEST and user is not None:

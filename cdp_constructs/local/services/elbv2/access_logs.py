@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cdp_constructs.local.kit import clock, ministack
+from cdp_constructs.local.kit import arns, clock, ministack
 from cdp_constructs.local.kit.metrics import gauge
 from cdp_constructs.local.kit.sdk import client
 from cdp_constructs.local.services.elbv2 import log_delivery, records
@@ -20,7 +20,6 @@ from cdp_constructs.local.services.elbv2.exchanges import Exchange, observe
 
 __all__ = ["line"]
 
-_alb: Any = ministack.module("services.alb", "_lb_attrs")
 _responses: Any = ministack.module("core.responses", "request_scope")
 _s3: Any = ministack.module("services.s3", "_bucket_owner_account")
 
@@ -113,7 +112,7 @@ def line(exchange: Exchange) -> str:
 @observe
 def _note(exchange: Exchange) -> None:
     balancer = exchange.listening.balancer
-    attributes = {each["Key"]: str(each["Value"]) for each in _alb._lb_attrs.get(balancer, [])}
+    attributes = records.balancer_attributes(balancer)
     if attributes.get("access_logs.s3.enabled") == "true":
         key, address = (balancer, int(exchange.ended) // _INTERVAL), exchange.listening.address[0]
         _files.setdefault(key, _File(attributes, address)).entries.append(line(exchange))
@@ -129,8 +128,8 @@ def _deliver() -> None:
 
 
 def _write(balancer: str, end: float, file: _File) -> None:
-    account, region = records.place(balancer)
-    with records.scope(balancer):
+    account, region = arns.place(balancer)
+    with arns.scope(balancer):
         problem = log_delivery.problem(file.attributes)
     if problem:  # on AWS, too, logs are not delivered then
         _logger.warning("%d entries of access logs of %s are lost: %s", len(file.entries), balancer, problem)

@@ -5,12 +5,11 @@ and for the load balancer's own name and address. Imported ones are used as they
 """
 
 import ssl
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import ministack, tls
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.once import once
 
@@ -33,12 +32,8 @@ def _certificate(_request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _context(pem: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = tls.ending(pem)
     context.set_alpn_protocols(["http/1.1"])
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the server's user
-        file.write(pem)
-        file.flush()
-        context.load_cert_chain(file.name)
     return context
 
 

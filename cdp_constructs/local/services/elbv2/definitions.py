@@ -10,6 +10,8 @@ from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.elbv2 import records
 
+__all__ = ["attach", "members"]
+
 _alb: Any = ministack.module("services.alb", "_listeners", "_p", "_rules", "_tgs")
 
 _AUTHENTICATION = ("AuthenticateCognitoConfig", "AuthenticateOidcConfig", "JwtValidationConfig")
@@ -62,7 +64,7 @@ def _rule(rule: str, _properties: Properties, _attributes: Attributes) -> None:
 # --- The API ----------------------------------------------------------------------------------------------------------
 
 
-def _members(parameters: Mapping[str, Any], prefix: str, *names: str) -> list[dict[str, str]]:
+def members(parameters: Mapping[str, Any], prefix: str, *names: str) -> list[dict[str, str]]:
     """Return the structures of a list in a request, with those of the members that are given."""
     found: list[dict[str, str]] = []
     while True:
@@ -80,7 +82,7 @@ def _parsed_actions(
     actions = original(parameters, prefix)
     for index, action in enumerate(actions, start=1):
         base = f"{prefix}.member.{index}.ForwardConfig"
-        groups: list[dict[str, Any]] = list(_members(parameters, f"{base}.TargetGroups", "TargetGroupArn", "Weight"))
+        groups: list[dict[str, Any]] = list(members(parameters, f"{base}.TargetGroups", "TargetGroupArn", "Weight"))
         if not groups:
             continue
         action["ForwardConfig"] = {"TargetGroups": groups}
@@ -101,7 +103,7 @@ def _parsed_conditions(
     conditions = original(parameters, prefix)
     for index, condition in enumerate(conditions, start=1):
         if condition["Field"] == "query-string":
-            values = _members(parameters, f"{prefix}.member.{index}.QueryStringConfig.Values", "Key", "Value")
+            values = members(parameters, f"{prefix}.member.{index}.QueryStringConfig.Values", "Key", "Value")
             condition.update(Values=[], QueryStringConfig={"Values": values})
     return conditions
 

@@ -4,9 +4,7 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/network/introduction.htm
 """
 
 import asyncio
-from typing import Any
 
-from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.metrics import emit
 from cdp_constructs.local.services.elbv2 import choice, exchanges, health, listening, records
 from cdp_constructs.local.services.elbv2.checks import without_check
@@ -16,8 +14,6 @@ from cdp_constructs.local.services.elbv2.wire import tunnel
 
 __all__ = ["serve"]
 
-_alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
-
 _CONNECT_SECONDS = 10.0
 _IDLE_SECONDS = "350"
 
@@ -26,9 +22,8 @@ def _where(chosen: choice.Choice) -> tuple[str, int]:
     """Return where a target accepts connections: an Application Load Balancer is one, too."""
     if not chosen.address.startswith("arn:"):
         return chosen.address, chosen.port
-    for listener in list(_alb._listeners.values()):
-        found = listening.find(listener["ListenerArn"])
-        if found is not None and (found.balancer, found.port) == (chosen.address, chosen.port):
+    for found in listening.open_listeners(chosen.address):
+        if found.port == chosen.port:
             return found.address
     raise ConnectionRefusedError(f"{chosen.address} has no listener on port {chosen.port}")
 

@@ -13,7 +13,7 @@ from cdp_constructs.local.services.elbv2.rules import Request
 
 __all__ = ["MOST_BODY", "invoke"]
 
-_alb: Any = ministack.module("services.alb", "_invoke_lambda_target", "_targets")
+_alb: Any = ministack.module("services.alb", "_invoke_lambda_target")
 
 MOST_BODY = 1024 * 1024
 """Bytes of the body of a request for a function."""

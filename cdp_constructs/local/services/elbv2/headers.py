@@ -17,7 +17,6 @@ __all__ = ["OF_ONE_CONNECTION", "Headers", "as_bytes", "forwarded_headers", "res
 _alb: Any = ministack.module(
     "services.alb",
     "_LISTENER_RESPONSE_HEADERS",
-    "_lb_attr",
     "_listener_attrs",
     "_target_headers",
     "_target_host_header",

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
@@ -135,7 +135,7 @@ def _has_left(group: str, target: _Target) -> bool:
 
 def _delay(group: str) -> float:
     """Return how many seconds a target of a group may take to leave; none is left of a group that was deleted."""
-    with records.scope(group):
+    with arns.scope(group):
         known = group in _alb._tgs
         return float(records.group_attribute(group, "deregistration_delay.timeout_seconds", "300")) if known else 0.0
 

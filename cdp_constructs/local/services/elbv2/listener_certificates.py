@@ -14,9 +14,7 @@ from cdp_constructs.local.services.elbv2 import listeners
 
 __all__ = ["ACTIONS", "RESOURCE_TYPES"]
 
-_alb: Any = ministack.module(
-    "services.alb", "_ACTION_MAP", "_error", "_listeners", "_p", "_parse_certificate_arns", "_xml"
-)
+_alb: Any = ministack.module("services.alb", "_error", "_listeners", "_p", "_parse_certificate_arns", "_xml")
 
 _MOST_CERTIFICATES = 25
 

@@ -18,9 +18,7 @@ from cdp_constructs.local.services.elbv2.listening import Serve
 
 __all__ = ["RESOURCE_TYPES", "follow"]
 
-_alb: Any = ministack.module(
-    "services.alb", "_lb_attrs", "_lbs", "_lb_xml", "_listeners", "_p", "_rules", "_tags", "_xml"
-)
+_alb: Any = ministack.module("services.alb", "_lb_attrs", "_lbs", "_lb_xml", "_tags", "_xml")
 
 _BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 _LISTENER = "AWS::ElasticLoadBalancingV2::Listener"

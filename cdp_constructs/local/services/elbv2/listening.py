@@ -9,17 +9,28 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cdp_constructs.local.containers import addresses
 from cdp_constructs.local.errors import LocalCloudError
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.once import once
-from cdp_constructs.local.services.elbv2 import certificates, records
+from cdp_constructs.local.services.elbv2 import certificates
 
-__all__ = ["LOOPBACK", "Listening", "Serve", "address_of", "bind", "connections", "find", "follow", "run"]
+__all__ = [
+    "LOOPBACK",
+    "Listening",
+    "Serve",
+    "address_of",
+    "bind",
+    "connections",
+    "find",
+    "follow",
+    "open_listeners",
+    "run",
+]
 
 _alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
 
@@ -69,7 +80,7 @@ class Listening:
             assert connection is not None  # noqa: S101  # asyncio runs this as a task
             self.connections.add(connection)
             try:
-                with records.scope(self.arn):
+                with arns.scope(self.arn):
                     await serve(self, reader, writer)
             except (OSError, asyncio.CancelledError):
                 pass  # the client has gone, or the listener was deleted
@@ -124,6 +135,14 @@ def find(listener: str) -> Listening | None:
     return _open.get(listener)
 
 
+def open_listeners(*balancers: str) -> Iterator[Listening]:
+    """Yield the open listeners of load balancers in the order of their creation."""
+    for listener in list(_alb._listeners.values()):
+        found = find(listener["ListenerArn"])
+        if found is not None and found.balancer in balancers:
+            yield found
+
+
 def connections(balancer: str) -> int:
     """Return how many connections of clients a load balancer has."""
     return sum(len(each.connections) for each in list(_open.values()) if each.balancer == balancer)
@@ -175,7 +194,7 @@ def follow(serve: Mapping[str, Serve]) -> None:
                 run(_open.pop(arn).close())
         for arn, listener in known.items():
             if arn not in _open and listener["Protocol"] in serve:
-                with records.scope(arn):
+                with arns.scope(arn):
                     _listen(listener, serve[listener["Protocol"]])
         for balancer in _addresses.keys() - living:
             addresses.give_back(_addresses.pop(balancer))

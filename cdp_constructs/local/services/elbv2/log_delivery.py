@@ -11,11 +11,12 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import before
 from cdp_constructs.local.kit.types import Properties
+from cdp_constructs.local.services.elbv2 import definitions, records
 from cdp_constructs.local.services.iam.evaluation import policy_allows_account, policy_allows_service
 
 __all__ = ["folder", "problem"]
 
-_alb: Any = ministack.module("services.alb", "_error", "_lb_attrs", "_p")
+_alb: Any = ministack.module("services.alb", "_error", "_p")
 _responses: Any = ministack.module("core.responses")
 _s3: Any = ministack.module(
     "services.s3", "_bucket_owner_account", "_bucket_policies", "_ensure_bucket", "bucket_region"
@@ -95,11 +96,8 @@ def _checked(properties: Properties) -> None:
 @patch("ministack.services.alb:_ACTION_MAP[ModifyLoadBalancerAttributes]")
 def _modify(original: Callable[[Any], Any], parameters: Any) -> Any:
     arn = _alb._p(parameters, "LoadBalancerArn")
-    attributes = {each["Key"]: str(each["Value"]) for each in _alb._lb_attrs.get(arn, [])}
-    index = 1
-    while key := _alb._p(parameters, f"Attributes.member.{index}.Key"):
-        attributes[key] = _alb._p(parameters, f"Attributes.member.{index}.Value")
-        index += 1
-    if found := problem(attributes):
+    given = definitions.members(parameters, "Attributes", "Key", "Value")
+    changed = {each["Key"]: each.get("Value", "") for each in given if "Key" in each}
+    if found := problem(records.balancer_attributes(arn) | changed):
         return _alb._error("InvalidConfigurationRequest", found)
     return original(parameters)

@@ -20,7 +20,7 @@ from cdp_constructs.local.services.elbv2.checks import without_check
 from cdp_constructs.local.services.elbv2.listening import Listening
 from cdp_constructs.local.services.elbv2.wire import Wire
 
-_alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
+_alb: Any = ministack.module("services.alb", "_lbs")
 _app: Any = ministack.module("app", "_is_potential_alb_request")
 _responses: Any = ministack.module("core.responses", "StreamingResponse", "get_request_client_ip", "request_scope")
 
@@ -85,8 +85,7 @@ async def _dispatch(
 
 
 def _listener(balancer: str, port: int) -> Listening | None:
-    opened = [listening.find(each["ListenerArn"]) for each in list(_alb._listeners.values())]
-    own = [each for each in opened if each is not None and each.balancer == balancer and each.protocol[:4] == "HTTP"]
+    own = [each for each in listening.open_listeners(balancer) if each.protocol[:4] == "HTTP"]
     return next((each for each in own if each.port == port), own[0] if own else None)
 
 

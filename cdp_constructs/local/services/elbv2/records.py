@@ -1,43 +1,28 @@
 """Load balancers: what is configured, as MiniStack keeps it, by ARN.
 
-Whoever asks does so in the account and Region of the load balancer, which `scope` enters.
+Whoever asks does so in the account and Region of the load balancer, which `arns.scope` enters.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 
 __all__ = [
     "balancer_attribute",
+    "balancer_attributes",
     "full_name",
     "group_attribute",
     "groups_of",
     "listener_attribute",
-    "place",
     "port_of",
     "rules_of",
-    "scope",
     "targets_of",
 ]
 
 _alb: Any = ministack.module(
-    "services.alb", "_lb_attrs", "_listener_attrs", "_listeners", "_rule_sort_key", "_rules", "_targets", "_tg_attrs"
+    "services.alb", "_lb_attrs", "_listener_attrs", "_rule_sort_key", "_rules", "_targets", "_tg_attrs"
 )
-_responses: Any = ministack.module("core.responses", "request_scope")
-
-
-def place(arn: str) -> tuple[str, str]:
-    """Return account and Region of an ARN."""
-    region, account = arn.split(":")[3:5]
-    return account, region
-
-
-def scope(arn: str) -> AbstractContextManager[None]:
-    """Act in the account and Region of an ARN."""
-    entered: AbstractContextManager[None] = _responses.request_scope(*place(arn))
-    return entered
 
 
 def full_name(arn: str) -> str:
@@ -47,6 +32,11 @@ def full_name(arn: str) -> str:
 
 def _attribute(attributes: list[Mapping[str, str]], key: str, default: str) -> str:
     return next((str(each["Value"]) for each in attributes if each.get("Key") == key), default)
+
+
+def balancer_attributes(balancer: str) -> dict[str, str]:
+    """Return all attributes of a load balancer by their keys."""
+    return {each["Key"]: str(each["Value"]) for each in _alb._lb_attrs.get(balancer, [])}
 
 
 def balancer_attribute(balancer: str, key: str, default: str = "") -> str:
@@ -79,7 +69,7 @@ def groups_of(actions: list[Mapping[str, Any]]) -> Iterator[str]:
 
 def targets_of(group: str) -> list[dict[str, Any]]:
     """Return the registered targets of a group, of whatever account and Region."""
-    with scope(group):
+    with arns.scope(group):
         return list(_alb._targets.get(group, []))
 
 

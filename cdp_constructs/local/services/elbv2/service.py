@@ -9,19 +9,19 @@ from typing import Any
 
 import h11
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.services.elbv2 import answers, choice, exchanges, functions, insiders, records, rules
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
 from cdp_constructs.local.services.elbv2.forwarding import ClientGoneError, TargetError, forward
 from cdp_constructs.local.services.elbv2.headers import as_bytes, forwarded_headers, response_headers
-from cdp_constructs.local.services.elbv2.listening import Listening, find
+from cdp_constructs.local.services.elbv2.listening import Listening, open_listeners
 from cdp_constructs.local.services.elbv2.rules import Request
 from cdp_constructs.local.services.elbv2.wire import Wire
 
 __all__ = ["admits", "client_of", "serve"]
 
-_alb: Any = ministack.module("services.alb", "_lbs", "_listeners", "_tgs")
+_alb: Any = ministack.module("services.alb", "_lbs", "_tgs")
 
 _MOST_LINE = 16 * 1024
 _MOST_HEADERS = 64 * 1024
@@ -43,7 +43,7 @@ def admits(listening: Listening, writer: asyncio.StreamWriter) -> bool:
     balancer = _alb._lbs.get(listening.balancer)
     if balancer is None or len(listening.connections) > _MOST_CONNECTIONS:
         return False
-    restricted = balancer["Scheme"] == "internal" or is_isolated(records.place(listening.arn)[1])
+    restricted = balancer["Scheme"] == "internal" or is_isolated(arns.place(listening.arn)[1])
     return not restricted or insiders.is_inside(writer.get_extra_info("sockname")[:2], client_of(writer))
 
 
@@ -88,7 +88,7 @@ class _Connection:
                 head = await wire.receive()
             if not isinstance(head, h11.Request):
                 return False  # the client closes the connection
-            if is_isolated(records.place(self._listening.arn)[1]) and not admits(self._listening, wire.writer):
+            if is_isolated(arns.place(self._listening.arn)[1]) and not admits(self._listening, wire.writer):
                 return False
             exchange = self._begun()
             await self._respond(exchange, head)
@@ -173,12 +173,10 @@ class _Connection:
     def _reachable(self, location: str) -> str:
         """Return where a redirect to another listener leads, when its port is not that on AWS."""
         address = self._listening.address[0]
-        for listener in list(_alb._listeners.values()):
-            other = find(listener["ListenerArn"])
-            if other is not None and other.balancer == self._listening.balancer:
-                own = f"{other.protocol.lower()}://{address}:{other.port}/"
-                if location.startswith(own):
-                    return f"{other.url}/{location.removeprefix(own)}"
+        for other in open_listeners(self._listening.balancer):
+            own = f"{other.protocol.lower()}://{address}:{other.port}/"
+            if location.startswith(own):
+                return f"{other.url}/{location.removeprefix(own)}"
         return location
 
     async def _forward(

@@ -12,9 +12,7 @@ from cdp_constructs.local.services.elbv2 import health, records
 
 __all__ = ["RESOURCE_TYPES"]
 
-_alb: Any = ministack.module(
-    "services.alb", "_empty", "_error", "_p", "_parse_targets_param", "_targets", "_tgs", "_ACTION_MAP"
-)
+_alb: Any = ministack.module("services.alb", "_empty", "_error", "_p", "_parse_targets_param", "_targets", "_tgs")
 
 _NAME = "AWS::ElasticLoadBalancingV2::TargetGroup"
 _FLOWS = frozenset({"TCP", "TLS", "UDP", "TCP_UDP"})

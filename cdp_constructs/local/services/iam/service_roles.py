@@ -41,18 +41,38 @@ _USERS: Mapping[str, tuple[str, Sequence[str], str]] = {
 """By type of resource: the service, where the role stands, and what AWS says."""
 
 
-def trusts(role: Mapping[str, Any], service: str) -> bool:
-    """Whether a role lets a service assume it, under whatever condition."""
+def trusts(
+    role: Mapping[str, Any], service: str, *, actions: frozenset[str] = frozenset(), regional: bool = True
+) -> bool:
+    """Whether a role lets a service assume it, under whatever condition.
+
+    Args:
+        role: As MiniStack keeps it.
+        service: The principal, for example `states.amazonaws.com`.
+        actions: The role must allow one of them; whatever it allows is enough when there are none.
+        regional: Whether the name of the service in a Region is enough, too.
+    """
     document = role.get("AssumeRolePolicyDocument") or {}
     statements = (json.loads(document) if isinstance(document, str) else document).get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        principal = statement.get("Principal")
-        services = principal.get("Service", []) if isinstance(principal, dict) else []
-        # States of a Region: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
-        names = [name.split(".")[0] for name in ([services] if isinstance(services, str) else services)]
-        if statement.get("Effect") == "Allow" and (principal == "*" or service.split(".", maxsplit=1)[0] in names):
-            return True
-    return False
+    return any(
+        statement.get("Effect") == "Allow"
+        and (not actions or bool(actions & set(_listed(statement.get("Action")))))
+        and _named(statement.get("Principal"), service, regional=regional)
+        for statement in (statements if isinstance(statements, list) else [statements])
+    )
+
+
+def _named(principal: Any, service: str, *, regional: bool) -> bool:
+    if not regional:
+        services = principal.get("Service") if isinstance(principal, dict) else principal
+        return bool({service, "*"} & set(_listed(services)))
+    # States of a Region: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    names = _listed(principal.get("Service")) if isinstance(principal, dict) else []
+    return principal == "*" or service.partition(".")[0] in {name.partition(".")[0] for name in names}
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
 
 
 def _found(properties: Any, path: str) -> Iterator[str]:

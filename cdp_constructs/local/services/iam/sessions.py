@@ -1,26 +1,23 @@
 """IAM: clients that act under a role, for services that act on behalf of others."""
 
 import functools
-import json
-import os
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
-from cdp_constructs.local.clients.aws import Clients, Credentials
+from cdp_constructs.local.clients.aws import Credentials
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.root import root_key
+from cdp_constructs.local.kit.sdk import clients, endpoint
+from cdp_constructs.local.services.iam import service_roles
 
-__all__ = ["client", "client_of_function", "credentials", "trusts"]
+__all__ = ["client", "client_of_function", "credentials", "put_event", "queue_url", "trusts"]
 
 _iam: Any = ministack.module("services.iam", "_roles")
 _lambda_runtime: Any = ministack.module("core.lambda_runtime", "execution_credentials")
 _responses: Any = ministack.module("core.responses", "request_scope")
 _sts: Any = ministack.module("services.sts", "register_session")
 
-
-@functools.cache
-def _clients() -> Clients:
-    return Clients(f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}", root_key())
+_ASSUMING = frozenset({"sts:AssumeRole", "sts:*", "*"})
 
 
 @functools.cache
@@ -49,7 +46,7 @@ def credentials(role: str, session: str) -> Credentials:
 
 def client(service: str, role: str, session: str, region: str) -> Any:
     """Return a boto3 client of this server that acts under a role, so that IAM is evaluated."""
-    return _clients().get(service, region=region, credentials=credentials(role, session))
+    return clients().get(service, region=region, credentials=credentials(role, session))
 
 
 def client_of_function(service: str, config: dict[str, Any], region: str) -> Any:
@@ -57,7 +54,28 @@ def client_of_function(service: str, config: dict[str, Any], region: str) -> Any
     given = _lambda_runtime.execution_credentials(config)
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     key_id, secret, token = (given[name] for name in names)
-    return _clients().get(service, region=region, credentials=(key_id, secret, token))
+    return clients().get(service, region=region, credentials=(key_id, secret, token))
+
+
+def queue_url(arn: str) -> str:
+    """Return the URL of a queue at this server; finding it needs no permission."""
+    account, name = arn.split(":", 5)[4:]
+    return f"{endpoint()}/{account}/{name}"
+
+
+def put_event(events: Any, entry: Mapping[str, Any]) -> None:
+    """Put one event.
+
+    Args:
+        events: A client of EventBridge.
+        entry: The event; it names its bus.
+
+    Raises:
+        RuntimeError: EventBridge took the request and not the event.
+    """
+    answer = events.put_events(Entries=[entry])
+    if answer.get("FailedEntryCount"):
+        raise RuntimeError(str(answer["Entries"]))
 
 
 def trusts(role: str, service: str) -> bool:
@@ -69,17 +87,4 @@ def trusts(role: str, service: str) -> bool:
     """
     with _responses.request_scope(role.split(":")[4], None):
         found = _iam._roles.get(role.rpartition("/")[2]) or {}
-    policy = found.get("AssumeRolePolicyDocument") or "{}"
-    given = (json.loads(policy) if isinstance(policy, str) else policy).get("Statement", [])
-    statements = given if isinstance(given, list) else [given]
-    return any(_lets(statement, service) for statement in statements)
-
-
-def _lets(statement: Any, service: str) -> bool:
-    principal = statement.get("Principal")
-    named = principal.get("Service", []) if isinstance(principal, dict) else principal
-    principals = [named] if isinstance(named, str) else list(named or [])
-    actions = statement.get("Action", [])
-    names = [actions] if isinstance(actions, str) else list(actions)
-    allowed = bool({"sts:AssumeRole", "sts:*", "*"} & set(names))
-    return statement.get("Effect") == "Allow" and allowed and bool({service, "*"} & set(principals))
+    return service_roles.trusts(found, service, actions=_ASSUMING, regional=False)

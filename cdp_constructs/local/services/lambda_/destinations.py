@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 
 import json
 import logging
-import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -123,7 +122,7 @@ def _deliver(invocation: _Invocation, destination: str, outcome: str, event: Any
         },
         "responsePayload": result.get("body"),
     }
-    _, _, service, region, account, resource = destination.split(":", 5)
+    _, _, service, region, _, resource = destination.split(":", 5)
     body = json.dumps(record)
     here = config["FunctionArn"].split(":")[3]
 
@@ -131,8 +130,7 @@ def _deliver(invocation: _Invocation, destination: str, outcome: str, event: Any
         return sessions.client_of_function(name, config, region or here)
 
     if service == "sqs":
-        endpoint = f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}"
-        client("sqs").send_message(QueueUrl=f"{endpoint}/{account}/{resource}", MessageBody=body)
+        client("sqs").send_message(QueueUrl=sessions.queue_url(destination), MessageBody=body)
     elif service == "sns":
         client("sns").publish(TopicArn=destination, Message=body)
     elif service == "lambda":
@@ -145,9 +143,7 @@ def _deliver(invocation: _Invocation, destination: str, outcome: str, event: Any
             "Detail": body,
             "Resources": [destination, function],
         }
-        answer = client("events").put_events(Entries=[entry])
-        if answer.get("FailedEntryCount"):
-            raise RuntimeError(str(answer["Entries"]))
+        sessions.put_event(client("events"), entry)
     else:
         now = datetime.now(UTC)
         key = f"aws/lambda/async/{config['FunctionName']}/{now:%Y/%m/%d}/{now:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"

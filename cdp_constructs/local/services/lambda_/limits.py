@@ -1,21 +1,18 @@
 """Lambda: times, memory and variables that AWS refuses are refused, in templates and in requests.
 
+Requests get here from `cloudformation/text_rules/requests.py`, which looks at all that create or change something.
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html has the names and the size of variables.
 """
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import before
 from cdp_constructs.local.kit.types import Properties
 
 __all__ = ["problem_of"]
-
-_iam_actions: Any = ministack.module("core.iam_actions", "access_denied_response", "extract_iam_action")
 
 _RANGES = {"Timeout": ("timeout", 1, 900), "MemorySize": ("memorySize", 128, 10_240)}
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
@@ -27,7 +24,6 @@ _RESERVED = {
     *("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"),
     *("AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"),
 }
-_OPERATIONS = {"CreateFunction", "UpdateFunctionConfiguration"}
 
 
 def problem_of(properties: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -63,29 +59,3 @@ def _check(properties: Properties) -> None:
     if problem := problem_of(properties):
         code, message = problem
         raise ValueError(f"{message} (Service: Lambda, Status Code: 400, {code})")
-
-
-@patch("ministack.app:SERVICE_HANDLERS[lambda]")
-async def _handle(
-    original: Callable[..., Awaitable[Any]],
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    query: Mapping[str, Any],
-) -> Any:
-    action = _iam_actions.extract_iam_action("lambda", method, path, headers, body, query) or ""
-    problem = None
-    if action.rpartition(":")[2] in _OPERATIONS:
-        try:
-            problem = problem_of(json.loads(body))
-        except (AttributeError, TypeError, ValueError):
-            problem = None  # what is no configuration is the service's to refuse
-    if problem is None:
-        return await original(method, path, headers, body, query)
-    code, message = problem
-    # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
-    answer = _iam_actions.access_denied_response(
-        "lambda", "", "", "", error_code=code, message=message, headers=headers
-    )
-    return 400, *answer[1:]

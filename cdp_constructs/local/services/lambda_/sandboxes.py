@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from cdp_constructs.local.kit.sdk import endpoint
 from cdp_constructs.local.services.lambda_ import runtime
 
 __all__ = ["Sandbox", "environment", "libraries", "sandbox", "users"]
@@ -73,8 +74,7 @@ class Sandbox:
 def environment() -> dict[str, str]:
     """Return the variables that all deployed code gets."""
     found = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-    endpoint = f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}"
-    return {**found, "PATH": _PATH, "AWS_ENDPOINT_URL": endpoint}
+    return {**found, "PATH": _PATH, "AWS_ENDPOINT_URL": endpoint()}
 
 
 @cache

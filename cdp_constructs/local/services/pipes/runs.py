@@ -113,7 +113,8 @@ def _process(pipe: Mapping[str, Any], batch: sources.Batch) -> bool:
     if batch.ordered and progress.not_before > time.monotonic():
         return False
     every = range(len(batch.events))
-    meant = [place for place in every if _passes(pipe, batch.events[place])]
+    patterns = _patterns(pipe)
+    meant = [place for place in every if _passes(patterns, batch.events[place])]
     try:
         failed = _deliver(pipe, batch, meant)
     except Exception as error:  # noqa: BLE001  # whatever the target answers, the batch is retried
@@ -142,12 +143,14 @@ def _deliver(pipe: Mapping[str, Any], batch: sources.Batch, places: Sequence[int
     return {place for place in places if batch.identities[place] in reported}
 
 
-def _passes(pipe: Mapping[str, Any], event: Any) -> bool:
+def _patterns(pipe: Mapping[str, Any]) -> list[Any]:
     filters = ((pipe.get("SourceParameters") or {}).get("FilterCriteria") or {}).get("Filters") or []
-    patterns = [
-        json.loads(each["Pattern"]) if isinstance(each["Pattern"], str) else each["Pattern"] for each in filters
-    ]
-    return not patterns or any(_lambda._match_esm_filter(opened(event), pattern) for pattern in patterns)
+    return [json.loads(each["Pattern"]) if isinstance(each["Pattern"], str) else each["Pattern"] for each in filters]
+
+
+def _passes(patterns: Sequence[Any], event: Any) -> bool:
+    seen = opened(event) if patterns else event
+    return not patterns or any(_lambda._match_esm_filter(seen, pattern) for pattern in patterns)
 
 
 def _fail(pipe: Mapping[str, Any], batch: sources.Batch, progress: _Progress, first: int) -> None:
@@ -167,7 +170,7 @@ def _fail(pipe: Mapping[str, Any], batch: sources.Batch, progress: _Progress, fi
 
 
 def _give_up(pipe: Mapping[str, Any], arn: str, identities: Sequence[str], tries: int) -> None:
-    _, _, service, region, account, name = arn.split(":", 5)
+    service, region = arn.split(":")[2:4]
     message = {
         "context": {"partialResourceArn": pipe["Arn"], "condition": "RetryAttemptsExhausted"},
         "version": "1.0",
@@ -177,6 +180,6 @@ def _give_up(pipe: Mapping[str, Any], arn: str, identities: Sequence[str], tries
     }
     client = sessions.client(service, pipe["RoleArn"], sources.session_of(pipe), region)
     if service == "sqs":
-        client.send_message(QueueUrl=f"{client.meta.endpoint_url}/{account}/{name}", MessageBody=json.dumps(message))
+        client.send_message(QueueUrl=sessions.queue_url(arn), MessageBody=json.dumps(message))
     else:
         client.publish(TopicArn=arn, Message=json.dumps(message))

@@ -10,7 +10,7 @@ from cdp_constructs.local.services.iam import evaluation, sessions
 
 __all__ = ["Batch", "batches", "session_of"]
 
-_ddb: Any = ministack.module("services.dynamodb", "_tables")
+_ddb: Any = ministack.module("services.dynamodb", "stream_records_since", "stream_start_position")
 _pipes: Any = ministack.module("services.pipes", "_positions")
 
 _QUEUE_BATCH, _STREAM_BATCH, _MOST_RECEIVED = 10, 100, 10
@@ -63,8 +63,7 @@ def _client(pipe: Mapping[str, Any], service: str) -> Any:
 
 def _queue(pipe: Mapping[str, Any]) -> list[Batch]:
     arn, sqs = pipe["Source"], _client(pipe, "sqs")
-    _, _, _, region, account, name = arn.split(":")
-    url = f"{sqs.meta.endpoint_url}/{account}/{name}"
+    region, url = arn.split(":")[3], sessions.queue_url(arn)
     size = int(_parameters(pipe, "SqsQueueParameters").get("BatchSize") or _QUEUE_BATCH)
     most = min(size, _MOST_RECEIVED)
     received = sqs.receive_message(

@@ -11,10 +11,8 @@ from cdp_constructs.local.services.iam import sessions
 from cdp_constructs.local.services.pipes.sources import session_of
 from cdp_constructs.local.services.pipes.templates import transformed, value_of
 
-__all__ = ["TARGETS", "deliver", "enriched"]
+__all__ = ["deliver", "enriched"]
 
-TARGETS = frozenset({"events", "firehose", "kinesis", "lambda", "logs", "sns", "sqs", "states"})
-"""Services whose resources can be targets."""
 _WAITS = "REQUEST_RESPONSE"
 
 
@@ -94,11 +92,11 @@ def _to_function(client: Any, arn: str, parameters: Mapping[str, Any], payload: 
 
 def _to_service(client: Any, service: str, pipe: Mapping[str, Any], parameters: Mapping[str, Any], item: Any) -> None:
     arn, text = pipe["Target"], item if isinstance(item, str) else json.dumps(item)
-    _, _, _, _, account, resource = arn.split(":", 5)
+    resource = arn.split(":", 5)[5]
     if service == "sqs":
         given = parameters.get("SqsQueueParameters") or {}
         options = {name: value_of(value, item) for name, value in given.items()}
-        client.send_message(QueueUrl=f"{client.meta.endpoint_url}/{account}/{resource}", MessageBody=text, **options)
+        client.send_message(QueueUrl=sessions.queue_url(arn), MessageBody=text, **options)
     elif service == "sns":
         client.publish(TopicArn=arn, Message=text)
     elif service == "events":
@@ -110,9 +108,7 @@ def _to_service(client: Any, service: str, pipe: Mapping[str, Any], parameters: 
             "Detail": text,
             "Resources": given.get("Resources") or [],
         }
-        answer = client.put_events(Entries=[entry])
-        if answer.get("FailedEntryCount"):
-            raise RuntimeError(str(answer["Entries"]))
+        sessions.put_event(client, entry)
     elif service == "kinesis":
         key = value_of((parameters.get("KinesisStreamParameters") or {})["PartitionKey"], item)
         client.put_record(StreamARN=arn, PartitionKey=key, Data=text.encode())

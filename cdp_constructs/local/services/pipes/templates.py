@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jsonpath_ng.ext import parse  # type: ignore[attr-defined]  # its __init__ exports nothing by name
+from cdp_constructs.local.kit import expressions
 
 __all__ = ["opened", "transformed", "value_of"]
 
@@ -43,8 +43,8 @@ def _found(path: str, event: Any, reserved: Mapping[str, Any]) -> Any:
         return reserved[path]
     if path == "$":
         return event
-    matches = parse(path).find(event)
-    return matches[0].value if matches else None
+    matches = expressions.json_path(path, event)
+    return matches[0] if matches else None
 
 
 def transformed(template: str | None, event: Any, pipe: Mapping[str, Any]) -> Any:

@@ -10,14 +10,13 @@ from typing import Any
 
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.containers.relay import Connection
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.services.rds import endpoints, protocol, servers, sql
 
 __all__ = ["may_connect"]
 
 _evaluator: Any = ministack.module("core.iam_evaluator", "AuthError", "EvalContext", "evaluate", "resolve_principal")
 _rds: Any = ministack.module("services.rds", "_clusters", "_instances")
-_responses: Any = ministack.module("core.responses", "request_scope")
 _tokens: Any = ministack.module("core.rds_iam", "RdsIamTokenError", "verify_rds_iam_token")
 
 
@@ -38,7 +37,7 @@ def _is_of_iam(server: DockerContainer, user: str) -> bool:
         from pg_roles u, pg_roles r where r.rolname = 'rds_iam' and u.rolname = {sql.literal(user)}"""  # noqa: S608
     try:
         return sql.ask(server, statement) == ["t"]
-    except (sql.SqlError, OSError):
+    except sql.SqlError:
         return False  # the server itself says what is wrong
 
 
@@ -52,13 +51,13 @@ def may_connect(arn: str, resource: str, host: str, user: str, token: str) -> bo
         user: The user of the database.
         token: The token.
     """
-    region, account = arn.split(":")[3:5]
+    account, region = arns.place(arn)
     verified = _tokens.verify_rds_iam_token(
         token, hostname=host, port=endpoints.PORT, db_user=user, region=region, account_id=account
     )
     if isinstance(verified, _tokens.RdsIamTokenError):
         return False
-    with _responses.request_scope(account, region):
+    with arns.scope(arn):
         principal = _evaluator.resolve_principal(verified.access_key_id, account)
         if isinstance(principal, _evaluator.AuthError) or principal.account != account:
             return False

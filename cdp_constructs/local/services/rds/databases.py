@@ -1,6 +1,6 @@
 """RDS: the database that credentials are for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cdp_constructs.local.containers.docker import DockerContainer
@@ -12,9 +12,9 @@ __all__ = ["note_password", "server_for"]
 _rds: Any = ministack.module("services.rds", "_clusters", "_instances")
 
 
-def _addresses(record: Mapping[str, Any]) -> Iterator[str]:
+def _address(record: Mapping[str, Any]) -> str:
     endpoint = record.get("Endpoint")
-    yield str(endpoint.get("Address") if isinstance(endpoint, dict) else endpoint)
+    return str(endpoint.get("Address") if isinstance(endpoint, dict) else endpoint)
 
 
 def server_for(credentials: Mapping[str, Any]) -> DockerContainer | None:
@@ -23,7 +23,7 @@ def server_for(credentials: Mapping[str, Any]) -> DockerContainer | None:
     record = record or _rds._instances.get(credentials.get("dbInstanceIdentifier") or "")
     if record is None and credentials.get("host"):
         known = [*_rds._clusters.values(), *_rds._instances.values()]
-        record = next((each for each in known if credentials["host"] in _addresses(each)), None)
+        record = next((each for each in known if credentials["host"] == _address(each)), None)
     return sql.server_of(record) if record else None
 
 

@@ -10,6 +10,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.ec2 import parties
 from cdp_constructs.local.services.ec2.firewall import Party
+from cdp_constructs.local.services.rds import subnets
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 _rds: Any = ministack.module(
-    "services.rds", "_cluster_member_instances", "_clusters", "_instances", "_subnet_groups", "_sync_cluster_endpoints"
+    "services.rds", "_cluster_member_instances", "_clusters", "_instances", "_sync_cluster_endpoints"
 )
 
 PORT = 5432
@@ -42,17 +43,14 @@ _creating: list[str] = []
 """The ARNs of instances that have an address and are not there yet."""
 
 
-def _party(kind: str, record: Mapping[str, Any]) -> Party:
+def _party(kind: str, record: Mapping[str, Any], account: str, region: str) -> Party:
     group = record.get("DBSubnetGroup") or {}
     name = group.get("DBSubnetGroupName") if isinstance(group, Mapping) else group
-    subnets: list[dict[str, Any]] = next(
-        (each["Subnets"] for each in _rds._subnet_groups.all_values() if each["DBSubnetGroupName"] == name), []
-    )
     groups = tuple(each["VpcSecurityGroupId"] for each in record.get("VpcSecurityGroups") or [])
     return Party(
         f"{kind} {record.get(f'DB{kind.title()}Identifier')}",
         groups,
-        parties.blocks_of(each["SubnetIdentifier"] for each in subnets),
+        parties.blocks_of(subnets.of_group(account, region, str(name))),
     )
 
 
@@ -61,7 +59,7 @@ def party_of(labels: Mapping[str, str]) -> Party:
     scope = labels.get("account_id", ""), labels.get("region", "")
     instance = _rds._instances.get_scoped(*scope, labels.get("db_id", "")) or {}
     cluster = _rds._clusters.get_scoped(*scope, labels.get("cluster_id") or instance.get("DBClusterIdentifier") or "")
-    return _party("cluster", cluster) if cluster else _party("instance", instance)
+    return _party("cluster", cluster, *scope) if cluster else _party("instance", instance, *scope)
 
 
 listeners: list[Callable[[], None]] = []

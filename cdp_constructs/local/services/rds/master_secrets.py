@@ -17,11 +17,9 @@ from cdp_constructs.local.services.secretsmanager import rotation
 _rds: Any = ministack.module(
     "services.rds", "_clusters", "_generate_master_user_password", "_instances", "_p", "_resolve_instance"
 )
-_provisioners: Any = ministack.module("services.cloudformation.provisioners", "_rds_db_instance_attrs")
 _responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
 _secrets: Any = ministack.module(
     "services.secretsmanager",
-    "_resolve",
     "create_secret_in_process",
     "delete_secret_in_process",
     "put_secret_value_in_process",

@@ -21,7 +21,7 @@ def change(record: Mapping[str, Any], user: str, password: str) -> None:
     server = sql.server_of(record)
     if server is None:
         raise sql.SqlError("no database server runs")
-    sql.ask(server, f"alter role {sql.identifier(user)} with password {sql.literal(password)}")
+    sql.set_password(server, user, password)
 
 
 @patch("ministack.services.rds:_rotate_instance_password")

@@ -6,15 +6,16 @@ https://www.postgresql.org/docs/current/protocol-message-formats.html
 import asyncio
 import ssl
 import struct
-import tempfile
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cdp_constructs.local.containers.docker import DockerContainer
 from cdp_constructs.local.containers.relay import Connection
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import ministack, tls
 
-__all__ = ["Opening", "ask_for_password", "context", "of_server", "open_as", "opening", "refuse"]
+__all__ = ["Opening", "ask_for_password", "of_address", "of_server", "open_as", "opening", "refuse"]
 
 _rds: Any = ministack.module("services.rds", "_ensure_pg_ca", "_pg_server_material")
 _x509: Any = ministack.module("core.x509_utils", "sign_leaf_certificate")
@@ -25,6 +26,8 @@ _TLS_REQUEST, _GSSAPI_REQUEST = 80877103, 80877104
 _ASK_FOR_PASSWORD = b"R" + struct.pack("!II", 8, 3)
 _PASSWORD = b"p"
 _LONGEST = 70_000
+_MOST_USERS = 256
+_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,9 @@ class Opening:
     user: str
 
 
-def _context(certificate: str, key: str) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _load(made, certificate + key)
-    return made
-
-
-def _load(made: ssl.SSLContext, chain: str) -> None:
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # private to the cloud's user
-        file.write(chain)
-        file.flush()
-        made.load_cert_chain(file.name)
-
-
-def context(address: str) -> ssl.SSLContext:
+def of_address(address: str) -> ssl.SSLContext:
     """Return the TLS of an address, with a certificate of this cloud's CA of databases."""
-    return _context(*_rds._pg_server_material([], [address]))
+    return tls.ending("".join(_rds._pg_server_material([], [address])))
 
 
 def of_server(server: DockerContainer) -> ssl.SSLContext:
@@ -67,12 +57,12 @@ def of_server(server: DockerContainer) -> ssl.SSLContext:
     return made
 
 
-async def opening(connection: Connection, tls: ssl.SSLContext, *, plain: bool) -> Opening:
+async def opening(connection: Connection, context: ssl.SSLContext, *, plain: bool) -> Opening:
     """Read what a client begins with, and begin TLS when it asks for it.
 
     Args:
         connection: The connection.
-        tls: What TLS is ended with.
+        context: What TLS is ended with.
         plain: Whether the first message is read without TLS, too.
     """
     reader, writer = connection.reader, connection.writer
@@ -83,7 +73,7 @@ async def opening(connection: Connection, tls: ssl.SSLContext, *, plain: bool) -
     length, code = _HEAD.unpack(first)
     if code == _TLS_REQUEST:
         writer.write(b"S")
-        await writer.start_tls(tls)
+        await writer.start_tls(context)
         message = await _read(reader)
         return Opening(True, message, _user_of(message))
     if not plain or not _HEAD.size <= length <= _LONGEST:
@@ -118,18 +108,25 @@ async def open_as(connection: Connection, first: Opening, user: str | None) -> b
         first: What the client began with.
         user: Whom a certificate is for; None leaves it to the server to ask who it is.
     """
-    authority, key = _rds._ensure_pg_ca()
-    made = ssl.create_default_context(cadata=authority)
-    made.check_hostname = False  # it is an address of this machine, and the certificate is of this cloud's CA
-    if user is not None:
-        certificate, own_key, _public = _x509.sign_leaf_certificate(authority, key, common_name=user)
-        _load(made, certificate + own_key)
+    # A key takes too long to make for the loop of all relays.
+    made = await asyncio.to_thread(_vouching, _rds._ensure_pg_ca(), user, int(time.monotonic() // _DAY))
     connection.to_there.write(_HEAD.pack(_HEAD.size, _TLS_REQUEST))
     if await connection.there.readexactly(1) != b"S":
         return False
     await connection.to_there.start_tls(made)
     connection.to_there.write(first.message)
     return True
+
+
+@lru_cache(_MOST_USERS)
+def _vouching(authority: tuple[str, str], user: str | None, _day: int) -> ssl.SSLContext:
+    """Return the TLS towards servers, with a certificate for a user; another one each day, long before it expires."""
+    made = ssl.create_default_context(cadata=authority[0])
+    made.check_hostname = False  # it is an address of this machine, and the certificate is of this cloud's CA
+    if user is not None:
+        certificate, key, _public = _x509.sign_leaf_certificate(*authority, common_name=user, key_type="ec256")
+        tls.load(made, certificate + key)
+    return made
 
 
 def _user_of(startup: bytes) -> str:

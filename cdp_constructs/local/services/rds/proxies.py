@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html
 import asyncio
 import hmac
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from cdp_constructs.local.containers import postgres
 from cdp_constructs.local.containers.relay import Connection, Relay
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import arns, ministack
 from cdp_constructs.local.kit.sdk import call
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
 from cdp_constructs.local.services.ec2 import firewall, parties
@@ -37,8 +38,8 @@ _responses: Any = ministack.module("core.responses", "request_scope")
 _secrets: Any = ministack.module("services.secretsmanager", "resolve_secret_string")
 
 _READ = "secretsmanager:GetSecretValue"
-_relays: dict[str, Relay] = {}
-"""By the ARN of the endpoint."""
+_relays: dict[str, tuple[Relay, ssl.SSLContext]] = {}
+"""By the ARN of the endpoint, with what TLS is ended with."""
 
 
 def _party(name: str, record: Mapping[str, Any]) -> Party:
@@ -52,10 +53,11 @@ def _listen(endpoint: dict[str, Any]) -> str:
     arn = endpoint["DBProxyEndpointArn"]
     name = f"proxy endpoint {endpoint['DBProxyEndpointName']}"
     admits = parties.admission(partial(_party, name, endpoint), endpoints.PORT)
-    _relays[arn] = Relay(endpoints.PORT, admits=admits, converse=partial(_converse, arn), named=True)
-    endpoint["Endpoint"] = _relays[arn].address
+    relay = Relay(endpoints.PORT, admits=admits, converse=partial(_converse, arn), named=True)
+    _relays[arn] = relay, protocol.of_address(relay.address)
+    endpoint["Endpoint"] = relay.address
     _lead()
-    return _relays[arn].address
+    return relay.address
 
 
 def _servers(endpoint: Mapping[str, Any], account: str, region: str) -> Iterator[tuple[str, int]]:
@@ -77,10 +79,10 @@ def _lead() -> None:
     known = {each["DBProxyEndpointArn"]: (key, each) for key, each in _rds._db_proxy_endpoints.all_items()}
     for arn in list(_relays):
         if arn not in known:
-            _relays.pop(arn).close()
+            _relays.pop(arn)[0].close()
             continue
         (account, region, _name), endpoint = known[arn]
-        _relays[arn].lead_to(list(_servers(endpoint, account, region)))
+        _relays[arn][0].lead_to(list(_servers(endpoint, account, region)))
 
 
 endpoints.listeners.append(_lead)
@@ -123,7 +125,7 @@ _deregister = action("DeregisterDBProxyTargets")(_then_lead)
 def _credentials(proxy: Mapping[str, Any], user: str) -> tuple[Mapping[str, Any], str] | None:
     """Return how a user authenticates and the password that the database has; None without a secret for the user.
 
-    The role of the proxy has to be allowed to read the secret.
+    The role of the proxy, of the account and Region that are acted in, has to be allowed to read the secret.
     """
     for auth in proxy["Auth"]:
         arn = auth.get("SecretArn") or ""
@@ -138,12 +140,13 @@ async def _converse(arn: str, connection: Connection) -> None:
     found = next(
         ((key, each) for key, each in _rds._db_proxy_endpoints.all_items() if each["DBProxyEndpointArn"] == arn), None
     )
-    if found is None:
+    listening = _relays.get(arn)
+    if found is None or listening is None:
         return
     (account, region, _name), endpoint = found
     proxy = _rds._db_proxies.get_scoped(account, region, endpoint["DBProxyName"])
     try:
-        if proxy and _reaches(proxy, connection) and await _admit(proxy, account, region, connection):
+        if proxy and _reaches(proxy, connection) and await _admit(proxy, listening[1], connection):
             await connection.pass_on()
     except (asyncio.IncompleteReadError, OSError):
         return  # the client has gone, or does not speak the protocol
@@ -155,20 +158,17 @@ def _reaches(proxy: Mapping[str, Any], connection: Connection) -> bool:
     if server is None:
         return False
     source, target = _party(f"proxy {proxy['DBProxyName']}", proxy), endpoints.party_of(server.labels)
-    reason = firewall.refusal(source, target, endpoints.PORT)
-    if reason:
-        firewall.refuse(source, target, endpoints.PORT, reason)
-    return not reason
+    return not firewall.check(source, target, endpoints.PORT)
 
 
-async def _admit(proxy: Mapping[str, Any], account: str, region: str, connection: Connection) -> bool:
-    first = await protocol.opening(connection, protocol.context(connection.address), plain=True)
+async def _admit(proxy: Mapping[str, Any], tls: ssl.SSLContext, connection: Connection) -> bool:
+    first = await protocol.opening(connection, tls, plain=True)
     user = first.user
     if proxy["RequireTLS"] and not first.tls:
         await protocol.refuse(connection, "This RDS Proxy requires TLS connections.")
         return False
-    with _responses.request_scope(account, region):
-        credentials = _credentials(proxy, user)
+    with arns.scope(proxy["DBProxyArn"]):
+        credentials = await asyncio.to_thread(_credentials, proxy, user)
     if credentials is None:
         message = (
             f"This RDS proxy has no credentials for the role {user}. Check the credentials for this role and try again."

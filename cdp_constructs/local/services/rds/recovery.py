@@ -5,13 +5,12 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.AuroraHigh
 
 import logging
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cdp_constructs.local.kit import lost_zones, ministack
+from cdp_constructs.local.kit import arns, lost_zones, ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
@@ -30,10 +29,8 @@ _rds: Any = ministack.module(
     "_revive_pg_reader",
     "_sync_cluster_endpoints",
 )
-_responses: Any = ministack.module("core.responses", "request_scope")
 
 _POLL_SECONDS = 0.2
-_PROMOTED = 'psql --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" -Atc "select not pg_is_in_recovery()"'
 _logger = logging.getLogger(__name__)
 _waiting: set[str] = set()
 """ARNs of the instances whose zone is lost, and that no other zone can have."""
@@ -48,8 +45,7 @@ def watch() -> None:
 def _watch() -> None:
     while True:
         for instance in _lost():
-            account, region = instance["DBInstanceArn"].split(":")[4], instance["DBInstanceArn"].split(":")[3]
-            with _responses.request_scope(account, region):
+            with arns.scope(instance["DBInstanceArn"]):
                 try:
                     _recover(instance)
                 except Exception:
@@ -122,12 +118,11 @@ def _promote(original: Callable[..., bool], instance: Mapping[str, Any]) -> bool
     """Take a reader that is no standby any more for promoted: an attempt before may have ended without an answer."""
     if original(instance):
         return True
+    server = sql.server_of(instance)
     try:
-        container = servers.engine.containers.get(instance["_docker_container_id"])
-        code, output = container.exec_run(["/bin/sh", "-c", _PROMOTED])
-    except (LookupError, OSError, subprocess.SubprocessError):
+        return server is not None and sql.ask(server, "select not pg_is_in_recovery()") == ["t"]
+    except sql.SqlError:
         return False
-    return bool(code == 0 and output.strip() == b"t")
 
 
 @patch("ministack.services.rds:_reclone_old_pg_writer")

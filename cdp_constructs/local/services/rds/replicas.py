@@ -22,7 +22,6 @@ _rds: Any = ministack.module(
     "_instance_xml",
     "_instances",
     "_p",
-    "_parse_rds_arn",
     "_rds_docker_name",
     "_resolve_instance",
     "_single_instance_response",
@@ -32,6 +31,7 @@ _Record: TypeAlias = dict[str, Any]
 
 _POLL_SECONDS = 0.1
 _SECONDS = 120.0
+_PREPARATION_SECONDS = 60.0
 
 
 def follow(source: Mapping[str, Any], name: str, labels: Mapping[str, str], *, standby: str = "") -> DockerContainer:
@@ -49,9 +49,7 @@ def follow(source: Mapping[str, Any], name: str, labels: Mapping[str, str], *, s
     primary = sql.server_of(source)
     if primary is None:
         raise sql.SqlError("no database server runs behind the source")
-    code, output = primary.exec_run(["sh", "-c", _rds._PG_REPLICATION_SOURCE_SCRIPT])
-    if code:
-        raise sql.SqlError(output.decode(errors="replace"))
+    sql.run(primary, ["sh", "-c", _rds._PG_REPLICATION_SOURCE_SCRIPT], _PREPARATION_SECONDS)
     given = {
         "POSTGRES_USER": source["MasterUsername"],
         "POSTGRES_PASSWORD": source["_MasterUserPassword"],

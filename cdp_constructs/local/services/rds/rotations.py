@@ -82,10 +82,7 @@ def _set_password(pending: Mapping[str, Any], secret: _Secret) -> None:
     known = [found for stage in ("AWSCURRENT", "AWSPREVIOUS") if (found := value(secret, stage))]
     if not any(sql.may_connect(server, each["username"], each["password"]) for each in known):
         raise ValueError("neither the present nor the previous credentials are taken by the database")
-    sql.ask(
-        server,
-        f"alter role {sql.identifier(pending['username'])} with password {sql.literal(pending['password'])}",
-    )
+    sql.set_password(server, pending["username"], pending["password"])
     databases.note_password(server, pending["username"], pending["password"])
 
 

@@ -19,7 +19,7 @@ from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
 from cdp_constructs.local.services.rds import backups, endpoints, parameters
 
-__all__ = ["Beginning", "certify", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
+__all__ = ["Beginning", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
 
 _rds: Any = ministack.module(
     "services.rds", "_PG_REPLICATION_USER", "_clusters", "_pg_server_material", "pg_ca_cert_pem"
@@ -28,8 +28,6 @@ _rds: Any = ministack.module(
 _ENGINES = frozenset({"postgres", "aurora-postgresql"})
 _STOP_SECONDS = 10
 engine = docker.Engine()
-_certificates: dict[str, tuple[list[str], list[str]]] = {}
-"""The names and addresses that the certificate of a server is for, by its container."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +175,11 @@ def start(
     variables = postgres.environment(folders.readable(programs), data, container.home, given)
     container.spec = replace(spec, environment={**sandboxes.libraries(), **variables, "CDP_TASK_ADDRESS": address})
     started = engine.add(container, name, lambda gone: loopback.give_back(gone.container.spec.address))
-    _certificates[container.id] = (
-        list(names),
-        [address, *endpoints.addresses_of(labels), *beginning.addresses, *addresses],
+    certificate, key = _rds._pg_server_material(
+        list(names), [address, *endpoints.addresses_of(labels), *beginning.addresses, *addresses]
     )
-    _certify(started)
-    write(container, {"password": given["POSTGRES_PASSWORD"], "ca.crt": _rds.pg_ca_cert_pem()})
+    write(container, {"server.crt": certificate, "server.key": key, "ca.crt": _rds.pg_ca_cert_pem()})
+    write(container, {"password": given["POSTGRES_PASSWORD"]})
     values = {key: value for key, (value, _method) in parameters.of(labels, beginning.group).items()}
     configure(started, parameters.settings(values), tls_only=_tls_only(labels, values))
     try:
@@ -196,21 +193,6 @@ def start(
 def at(address: str) -> docker.DockerContainer | None:
     """Return the server that listens at an address; None when none does."""
     return next((each for each in engine.all() if each.container.spec.address == address), None)
-
-
-def _certify(server: docker.DockerContainer) -> None:
-    names, addresses = _certificates[server.id]
-    certificate, key = _rds._pg_server_material(names, addresses)
-    write(server.container, {"server.crt": certificate, "server.key": key})
-
-
-def certify(server: docker.DockerContainer, address: str) -> None:
-    """Let the certificate of a server be for one more address, at which clients reach it."""
-    known = _certificates.setdefault(server.id, ([], []))[1]
-    if address not in known:
-        known.append(address)
-        _certify(server)
-        reload(server)
 
 
 def _tls_only(labels: Mapping[str, str], values: Mapping[str, str]) -> bool:
@@ -234,7 +216,7 @@ def configure(server: docker.DockerContainer, settings: Mapping[str, str], *, tl
 
 
 def reload(server: docker.DockerContainer) -> None:
-    """Let a server read its configuration and its certificate again."""
+    """Let a server read its configuration again."""
     if server.status == "running":
         with contextlib.suppress(ProcessLookupError):
             os.kill(server.container.process_id, signal.SIGHUP)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.containers.docker import DockerContainer
-from cdp_constructs.local.kit import lost_zones, ministack
+from cdp_constructs.local.kit import arns, lost_zones, ministack
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.rds import endpoints, events, replicas, servers, sql, zones
@@ -16,20 +16,24 @@ from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameter
 __all__ = ["attend", "dismiss", "fail_over", "standby_of", "watch"]
 
 _rds: Any = ministack.module("services.rds", "_instances", "_p", "_resolve_instance", "_single_instance_response")
-_responses: Any = ministack.module("core.responses", "request_scope")
 _Record: TypeAlias = dict[str, Any]
 
 _STANDBY = "_standby"
 """The key of an instance that names the container of its standby."""
 _NAME = "standby"
 _POLL_SECONDS = 0.5
-_changing = threading.RLock()
+_locks: dict[str, threading.RLock] = {}
+"""By the ARN of an instance: who gives it a standby, takes one away or lets it take over holds its lock."""
 _logger = logging.getLogger(__name__)
+
+
+def _changing(instance: Mapping[str, Any]) -> threading.RLock:
+    return _locks.setdefault(instance["DBInstanceArn"], threading.RLock())
 
 
 def standby_of(instance: Mapping[str, Any]) -> DockerContainer | None:
     """Return the server of the standby of an instance; None when it has none."""
-    return next((each for each in servers.engine.all() if each.id == instance.get(_STANDBY)), None)
+    return servers.engine.find(instance.get(_STANDBY))
 
 
 def _wait_for(primary: DockerContainer, standby: str) -> None:
@@ -46,7 +50,7 @@ def attend(instance: _Record) -> None:
     wanted = bool(instance.get("MultiAZ")) and not instance.get("DBClusterIdentifier")
     if not wanted and _STANDBY not in instance:
         return
-    with _changing:
+    with _changing(instance):
         primary, standby = sql.server_of(instance), standby_of(instance)
         if primary is None or primary.status != "running":
             return
@@ -75,7 +79,7 @@ def _add(instance: _Record, primary: DockerContainer) -> None:
 
 def dismiss(instance: _Record) -> None:
     """Remove the standby of an instance, if it has one; another one is attended to."""
-    with _changing:
+    with _changing(instance):
         primary, standby = sql.server_of(instance), standby_of(instance)
         if standby is not None:
             if primary is not None and primary.status == "running":
@@ -87,7 +91,7 @@ def dismiss(instance: _Record) -> None:
 
 def fail_over(instance: _Record) -> bool:
     """Let the standby of an instance take over; False when there is none that could."""
-    with _changing:
+    with _changing(instance):
         standby, old = standby_of(instance), sql.server_of(instance)
         if standby is None or standby.status != "running":
             return False
@@ -140,8 +144,10 @@ def _reboot(original: Handler, parameters: Parameters) -> Answer:
 def _delete(original: Handler, parameters: Parameters) -> Answer:
     instance = _rds._resolve_instance(_rds._p(parameters, "DBInstanceIdentifier"))
     answer = original(parameters)
-    if not failed(answer) and instance and (standby := standby_of(instance)):
-        standby.remove()
+    if not failed(answer) and instance:
+        if standby := standby_of(instance):
+            standby.remove()
+        _locks.pop(instance["DBInstanceArn"], None)
     return answer
 
 
@@ -155,8 +161,7 @@ def _watch() -> None:
     while True:
         for instance in list(_rds._instances.all_values()):
             if instance.get("DBInstanceStatus") == "available":
-                account, region = instance["DBInstanceArn"].split(":")[4], instance["DBInstanceArn"].split(":")[3]
-                with _responses.request_scope(account, region):
+                with arns.scope(instance["DBInstanceArn"]):
                     try:
                         attend(instance)
                     except (OSError, RuntimeError):

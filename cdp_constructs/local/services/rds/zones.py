@@ -6,17 +6,16 @@ from typing import Any
 from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import zones
+from cdp_constructs.local.services.rds import subnets
 
 __all__ = ["beside", "of_standby"]
 
-_rds: Any = ministack.module(
-    "services.rds", "_ACTION_MAP", "_cluster_member_instances", "_clusters", "_instances", "_p", "_subnet_groups"
-)
+_rds: Any = ministack.module("services.rds", "_cluster_member_instances", "_clusters", "_instances", "_p")
+_responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
 
 
 def _offered(group: str) -> list[str]:
-    subnets = (_rds._subnet_groups.get(group) or {}).get("Subnets", [])
-    return zones.of_subnets(each["SubnetIdentifier"] for each in subnets)
+    return zones.of_subnets(subnets.of_group(_responses.get_account_id(), _responses.get_region(), group))
 
 
 def _group_of(instance: Mapping[str, Any]) -> str:

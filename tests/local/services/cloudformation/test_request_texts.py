@@ -3,11 +3,15 @@
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from botocore.serialize import create_serializer
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.services.cloudformation.text_rules.requests import CREATED, may_create
 
 TRUST = json.dumps(
     {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
@@ -127,3 +131,43 @@ def test_who_may_not_create_is_told_so_and_nothing_else(cloud: LocalCloud, name:
     sqs = cloud.client("sqs", credentials=(key["AccessKeyId"], key["SecretAccessKey"]))
     with pytest.raises(ClientError, match="AccessDenied"):
         sqs.create_queue(QueueName="受付")
+
+
+def _may_create(service: str, operation: str, protocol: str, **parameters: Any) -> bool:
+    """Say whether a request, as SDKs write it in a protocol, is looked at."""
+    sdk = {"monitoring": "cloudwatch", "states": "stepfunctions"}.get(service, service)
+    model = botocore.session.get_session().get_service_model(sdk).operation_model(operation)
+    texts = {name: "x" for name, shape in model.input_shape.members.items() if shape.type_name == "string"}
+    request = create_serializer(protocol, include_validation=False).serialize_to_request(texts | parameters, model)
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    body = request["body"]
+    if isinstance(body, dict):
+        body = urlencode(body).encode()
+        headers["content-type"] = "application/x-www-form-urlencoded; charset=utf-8"
+    return may_create(service, request["method"], request["url_path"], headers, body, {})
+
+
+@pytest.mark.parametrize("service", CREATED)
+def test_what_creates_is_looked_at_in_each_protocol_of_its_service(service: str) -> None:
+    sdk = {"monitoring": "cloudwatch", "states": "stepfunctions"}.get(service, service)
+    model = botocore.session.get_session().get_service_model(sdk)
+    # MiniStack's own reading of requests does not find the operation of those in CBOR.
+    protocols = {*model.metadata.get("protocols", [model.protocol])} - {"smithy-rpc-v2-cbor"}
+    assert protocols
+    for protocol in protocols:
+        assert [name for name in CREATED[service] if not _may_create(service, name, protocol)] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "protocol"),
+    [
+        ("sns", "Publish", "query"),
+        ("sqs", "SendMessage", "json"),
+        ("lambda", "Invoke", "rest-json"),
+        ("lambda", "GetFunction", "rest-json"),
+        ("dynamodb", "PutItem", "json"),
+        ("iot", "DescribeThing", "rest-json"),
+    ],
+)
+def test_what_creates_nothing_is_passed_on_unread(service: str, operation: str, protocol: str) -> None:
+    assert not _may_create(service, operation, protocol)

@@ -1,12 +1,13 @@
 """The event that a native handler of a custom resource gets."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import boto3
 from botocore.config import Config
+
+from cdp_constructs.local.kit.sdk import endpoint
 
 __all__ = ["Event", "Handler", "is_true"]
 
@@ -39,7 +40,7 @@ class Event:
         return client(
             service,
             region_name=region or self.region,
-            endpoint_url=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}",
+            endpoint_url=endpoint(),
             aws_access_key_id=self.credentials["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.credentials["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=self.credentials["AWS_SESSION_TOKEN"],

@@ -13,13 +13,17 @@ from urllib.parse import unquote
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import Group, Patch
+from cdp_constructs.local.kit.refusals import Response, refused
 from cdp_constructs.local.services.cloudformation.text_rules.rules import Refusal, refusals
+from cdp_constructs.local.services.lambda_ import limits
 
-_app: Any = ministack.module("app", "SERVICE_HANDLERS", "_routing_params")
-_iam_actions: Any = ministack.module("core.iam_actions", "access_denied_response", "extract_iam_action")
+__all__ = ["CREATED", "may_create"]
 
-_Response = tuple[int, dict[str, str], bytes]
-_Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[_Response]]
+_app: Any = ministack.module("app", "_routing_params")
+_iam_actions: Any = ministack.module("core.iam_actions", "extract_iam_action")
+
+_Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
+_Problem = tuple[str, str]
 
 _LAST_STEP = "/"
 """Stands for the last step of a request's path, where REST APIs have names."""
@@ -61,7 +65,7 @@ _CODES = {
     "ssm": "ValidationException",
     "states": "InvalidName",
 }
-_CREATED: Mapping[str, Mapping[str, _Created]] = {
+CREATED: Mapping[str, Mapping[str, _Created]] = {
     "cognito-idp": {"CreateUserPool": _created("Cognito::UserPool", PoolName="UserPoolName")},
     "dynamodb": {"CreateTable": _created("DynamoDB::Table", "TableName")},
     "ec2": {
@@ -113,7 +117,12 @@ _CREATED: Mapping[str, Mapping[str, _Created]] = {
     "ssm": {"PutParameter": _created("SSM::Parameter", "Name", "Description")},
     "states": {"CreateStateMachine": _created("StepFunctions::StateMachine", name="StateMachineName")},
 }
+"""What operations create, by service, as MiniStack names it, and name."""
 
+_CREATING = frozenset({"PATCH", "POST", "PUT"})
+_BY_PATH: Mapping[str, tuple[str, ...]] = {"iot": (), "lambda": ("/invocations",), "scheduler": ()}
+"""Services whose operations are in the method and the path, and the ends of paths that create nothing."""
+_IN_FORMS = {service: [f"Action={name}".encode() for name in names] for service, names in CREATED.items()}
 _NESTED = re.compile(r"(?:IpPermissions|.*Ranges|.*Pairs|.*PrefixListIds)\.\d+\.(?:.*\.)?Description")
 """Descriptions of a security group's rules, each of which has a number."""
 _ATTRIBUTE = re.compile(r"Attributes\.entry\.(\d+)\.key")
@@ -145,31 +154,73 @@ def _refused(created: _Created, path: str, body: bytes, parameters: Mapping[str,
     return None
 
 
+def _problem(service: str, action: str, path: str, body: bytes, parameters: Mapping[str, Any]) -> _Problem | None:
+    """Return the error code and the message with which a service refuses a request; None for one that it takes."""
+    created = CREATED[service].get(action)
+    if created is None:
+        return None
+    if service == "lambda" and (beyond := _beyond_limits(body)):
+        return beyond
+    try:
+        found = _refused(created, path, body, parameters)
+    except ValueError:
+        return None  # what cannot be read is the service's to refuse
+    if found is None:
+        return None
+    name, refusal = found
+    return _CODES[service], f"1 validation error detected: Value {refusal.shown} at '{name}' {refusal.rule}"
+
+
+def _beyond_limits(body: bytes) -> _Problem | None:
+    try:
+        return limits.problem_of(json.loads(body))
+    except (AttributeError, TypeError, ValueError):
+        return None  # what is no configuration is the service's to refuse
+
+
+def may_create(
+    service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+) -> bool:
+    """Whether a request can be an operation that is compared, as far as that is seen without reading its parameters.
+
+    Args:
+        service: One that has such operations.
+        method: HTTP method.
+        path: Its path, which names the operation of some services.
+        headers: Its headers, with names in lower case; those of JSON protocols name the operation.
+        body: Its body, which names it where that is a form.
+        query: Its query string, which names it in old clients.
+    """
+    names = CREATED[service]
+    if given := query.get("Action"):
+        return (given[0] if isinstance(given, list) else given) in names
+    if service in _BY_PATH:
+        return method in _CREATING and not path.endswith(_BY_PATH[service])
+    target = headers.get("x-amz-target", "")
+    if "." in target and target.rpartition(".")[2] in names:
+        return True
+    is_form = "x-www-form-urlencoded" in headers.get("content-type", "")
+    return is_form and any(each in body for each in _IN_FORMS[service])
+
+
 def _checked(service: str) -> Callable[[_Handler], _Handler]:
     def make(original: _Handler) -> _Handler:
         async def handle(
             method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-        ) -> _Response:
+        ) -> Response:
+            # Every request passes here, and few of them create something.
+            if not may_create(service, method, path, headers, body, query):
+                return await original(method, path, headers, body, query)
             parameters = _app._routing_params(method, path, headers, body, query)
             action = _iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
-            created = _CREATED[service].get(action.rpartition(":")[2])
-            try:
-                found = _refused(created, path, body, parameters) if created is not None else None
-            except ValueError:
-                found = None  # what cannot be read is the service's to refuse
-            if found is None:
+            problem = _problem(service, action.rpartition(":")[2], path, body, parameters)
+            if problem is None:
                 return await original(method, path, headers, body, query)
-            name, refusal = found
-            message = f"1 validation error detected: Value {refusal.shown} at '{name}' {refusal.rule}"
-            # MiniStack's denial is the one formatter of errors that knows the protocol of every service.
-            answer: _Response = _iam_actions.access_denied_response(
-                service, "", "", "", error_code=_CODES[service], message=message, headers=headers
-            )
-            return 400, *answer[1:]
+            return refused(service, *problem, 400, headers)
 
         return handle
 
     return make
 
 
-_requests = Group([Patch(f"ministack.app:SERVICE_HANDLERS[{service}]", _checked(service)) for service in _CREATED])
+_requests = Group([Patch(f"ministack.app:SERVICE_HANDLERS[{service}]", _checked(service)) for service in CREATED])

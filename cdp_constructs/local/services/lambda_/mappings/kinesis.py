@@ -13,6 +13,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import client
+from cdp_constructs.local.services.iam import sessions
 from cdp_constructs.local.services.lambda_.mappings import batches
 
 _kinesis: Any = ministack.module("services.kinesis", "_streams")
@@ -109,9 +110,7 @@ def _send_failure(
         },
     }
     if destination.startswith("arn:aws:sqs:"):
-        sqs = client("sqs")
-        url = sqs.get_queue_url(QueueName=destination.rpartition(":")[2])["QueueUrl"]
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))
+        client("sqs").send_message(QueueUrl=sessions.queue_url(destination), MessageBody=json.dumps(message))
     elif destination.startswith("arn:aws:sns:"):
         client("sns").publish(TopicArn=destination, Message=json.dumps(message))
 

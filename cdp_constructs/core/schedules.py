@@ -1,0 +1,94 @@
+"""One way to call a function by EventBridge Scheduler: a role for one function, and a place for failures."""
+
+from aws_cdk import Duration, TimeZone
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from cdp_constructs.core.cdk import kms, lambda_, sqs
+from cdp_constructs.core.keys import USE_KEY
+from cdp_constructs.core.paths import stack_of
+
+__all__ = ["add_schedule", "add_schedule_role"]
+
+_LONGEST_DESCRIPTION = 512
+
+
+def add_schedule_role(
+    scope: Construct,
+    function: "lambda_.IFunction",
+    dead_letter_queue: "sqs.IQueue",
+    encryption_key: "kms.IKey | None",
+) -> iam.Role:
+    """Add the role by which schedules call one function, and send what failed to its queue.
+
+    Args:
+        scope: The pattern; the role is its child ``ScheduleRole``.
+        function: What is called.
+        dead_letter_queue: Receives calls that could not be made.
+        encryption_key: The customer-managed key of the queue, if it has one.
+    """
+    account = {"StringEquals": {"aws:SourceAccount": stack_of(scope).account}}
+    role = iam.Role(
+        scope, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=account)
+    )
+    for action, resource in (
+        ("lambda:InvokeFunction", function.function_arn),
+        ("sqs:SendMessage", dead_letter_queue.queue_arn),
+    ):
+        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+    if encryption_key is not None:
+        encryption_key.grant(role, *USE_KEY)
+    return role
+
+
+def add_schedule(
+    scope: Construct,
+    construct_id: str,
+    *,
+    expression: str,
+    function: "lambda_.IFunction",
+    role: iam.Role,
+    dead_letter_queue: "sqs.IQueue",
+    description: str,
+    max_event_age: Duration,
+    retry_attempts: int,
+    event: str = "{}",
+    time_zone: TimeZone | None = None,
+) -> scheduler.CfnSchedule:
+    """Add a schedule that calls a function.
+
+    Args:
+        scope: The pattern.
+        construct_id: Id of the schedule inside ``scope``.
+        expression: When, such as ``rate(1 minute)``.
+        function: What is called.
+        role: Of ``add_schedule_role``.
+        dead_letter_queue: Receives calls that could not be made.
+        description: What it does.
+        max_event_age: How long a call that failed is worth a retry.
+        retry_attempts: Its most retries.
+        event: What the function receives, as JSON.
+        time_zone: Of the expression. Default: none in the template, which is UTC.
+    """
+    target = scheduler.CfnSchedule.TargetProperty(
+        arn=function.function_arn,
+        role_arn=role.role_arn,
+        input=event,
+        dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
+        retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+            maximum_event_age_in_seconds=max_event_age.to_seconds(), maximum_retry_attempts=retry_attempts
+        ),
+    )
+    made = scheduler.CfnSchedule(
+        scope,
+        construct_id,
+        description=description[:_LONGEST_DESCRIPTION],
+        schedule_expression=expression,
+        schedule_expression_timezone=time_zone.timezone_name if time_zone is not None else None,
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=target,
+    )
+    # The scheduler tries the role when it takes the schedule.
+    made.node.add_dependency(role)
+    return made

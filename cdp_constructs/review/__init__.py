@@ -1,0 +1,1 @@
+"""Architecture cards, and reviews of what changed between two of them, read off templates."""

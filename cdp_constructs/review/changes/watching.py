@@ -1,0 +1,90 @@
+"""Ways in that ask for less, alarms that are gone, and failures that have no place any more."""
+
+from collections.abc import Iterator
+
+from cdp_constructs.review.cards.exposure import entrances
+from cdp_constructs.review.cards.failures import failures
+from cdp_constructs.review.changes.findings import Finding, Kind
+from cdp_constructs.review.changes.pairs import Pairs
+from cdp_constructs.review.changes.properties import changed_properties
+from cdp_constructs.review.templates import Resource, Template
+from cdp_constructs.review.values import Values
+
+__all__ = ["alarms", "exposure", "failed_work"]
+
+_ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+_WORDS = {"AlarmDescription", "AlarmName", "AlarmRule", "Tags"}
+
+
+def exposure(old: Template, new: Template) -> Iterator[Finding]:
+    """Yield ways in that are new, or ask for something else."""
+    before = {one.where: one for one in entrances(old)}
+    for one in entrances(new):
+        was = before.get(one.where)
+        if was is None:
+            details = (f"asks for {one.asks}", *((f"leads to {one.leads_to}",) if one.leads_to else ()))
+            if one.open:
+                same = [other for other in before.values() if other.where.split(" ")[0] == one.where.split(" ")[0]]
+                closed = sorted({other.asks for other in same if not other.open})
+                others = (f"others of it ask for {' or '.join(closed)}",) if closed else ()
+                yield Finding(Kind.EXPOSURE, f"new way in that asks for nothing: {one.where}", (*details, *others))
+            else:
+                yield Finding(Kind.OTHER, f"new way in: {one.where}", details)
+        elif was.asks != one.asks or was.leads_to != one.leads_to:
+            changed = tuple(
+                f"{what}   {left or 'nothing'} -> {right or 'nothing'}"
+                for what, left, right in (("asks for", was.asks, one.asks), ("leads to", was.leads_to, one.leads_to))
+                if left != right
+            )
+            kind = Kind.EXPOSURE if was.asks != one.asks else Kind.OTHER
+            yield Finding(kind, f"another condition for {one.where}", changed)
+    now = {one.where for one in entrances(new)}
+    for where in sorted(set(before) - now):
+        yield Finding(Kind.OTHER, f"no way in any more: {where}")
+
+
+def alarms(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
+    """Yield alarms that are gone or look at something else."""
+    before, now = Values(old), Values(new)
+    gone_with = {one.name for one in pairs.removed if one.type not in _ALARMS}
+    for one in pairs.removed:
+        if one.type in _ALARMS:
+            watched = _watched(one, old)
+            follows = watched and set(watched) <= gone_with
+            kind = Kind.OTHER if follows else Kind.ALARMS
+            looked = (
+                (f"it looked at {', '.join(watched)}" + (", which is gone, too" if follows else ""),) if watched else ()
+            )
+            yield Finding(kind, f"alarm {one.name} is removed", looked)
+    for one, other in (*pairs.same, *pairs.renamed):
+        if one.type in _ALARMS:
+            changes = [
+                change for change in changed_properties(one, other, before, now) if change.property not in _WORDS
+            ]
+            if changes:
+                yield Finding(Kind.ALARMS, f"alarm {other.name} changed", tuple(map(str, changes)))
+
+
+def _watched(alarm: Resource, template: Template) -> list[str]:
+    values = [alarm.get("Dimensions"), *(one.get("MetricStat") for one in alarm.items("Metrics"))]
+    found = [template.target(value) for value in values]
+    return sorted({one.name for one in found if one is not None})
+
+
+def failed_work(old: Template, new: Template) -> Iterator[Finding]:
+    """Yield work whose failures have no place any more, another one, or no alarm."""
+    before = {(one.work, one.when): one for one in failures(old)}
+    by_work = {one.work: one for one in failures(old)}
+    for one in failures(new):
+        was = before.get((one.work, one.when)) or by_work.get(one.work)
+        place = f"{one.when} -> {one.place}" if one.place else "what fails is LOST"
+        if was is None and not one.whole:
+            missing = "no place" if not one.place else "no alarm"
+            yield Finding(Kind.ALARMS, f"{one.work}: {missing} for what fails", (f"now   {place}",))
+        elif was is not None and (was.place, was.when) != (one.place, one.when):
+            details = (f"was   {was.when} -> {was.place or 'LOST'}", f"now   {place}")
+            yield Finding(Kind.ALARMS if was.place else Kind.OTHER, f"{one.work}: what fails goes elsewhere", details)
+        elif was is not None and was.alarms and one.place and not one.alarms:
+            yield Finding(
+                Kind.ALARMS, f"{one.work}: no alarm says that something failed", (f"was   {', '.join(was.alarms)}",)
+            )

@@ -1,0 +1,112 @@
+"""Reviews as text for a terminal and as Markdown for a pull request."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cdp_constructs.review.changes.comparison import Change
+from cdp_constructs.review.changes.findings import Kind
+
+__all__ = ["Review", "as_markdown", "as_text"]
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Review:
+    """What changed.
+
+    Attributes:
+        changes: What changed in templates, by weight.
+        templates: How many templates differ.
+        code: Lines on code and packages that no template shows.
+    """
+
+    changes: Sequence[Change]
+    templates: int
+    code: Sequence[str] = ()
+
+    @property
+    def counts(self) -> Counter[Kind]:
+        """How many changes there are of each kind."""
+        return Counter(change.finding.kind for change in self.changes)
+
+    @property
+    def summary(self) -> str:
+        """All kinds in one line."""
+        if not self.changes:
+            return "no architectural change"
+        counted = "   ".join(f"{kind.word} {self.counts[kind]}" for kind in Kind)
+        return f"{counted}   in {self.templates} template{'s' * (self.templates != 1)}"
+
+
+def _where(change: Change) -> str:
+    named = ", ".join(change.places[:_NAMED])
+    more = len(change.places) - _NAMED
+    rest = f" and {more} more" if more > 0 else ""
+    examples = len(change.places) - change.deployed
+    told = f", {examples} of them examples" if examples and change.deployed else ", an example" if examples == 1 else ""
+    return f"in {named}{rest}{told}" if change.deployed or examples <= 1 else f"in {named}{rest}, examples"
+
+
+def as_text(review: Review) -> str:
+    """Return the review for a terminal."""
+    return "\n".join(_text(review)) + "\n"
+
+
+def _text(review: Review) -> Iterator[str]:
+    yield review.summary
+    for change in review.changes:
+        finding = change.finding
+        yield ""
+        yield f"{finding.kind.word:<10}{finding.title}"
+        yield f"{'':<10}{_where(change)}"
+        yield from (f"{'':<12}{line}" for line in finding.details)
+    if review.code:
+        yield ""
+        yield "not in templates"
+        yield from (f"  {line}" for line in review.code)
+
+
+def as_markdown(review: Review) -> str:
+    """Return the review for a pull request: a heading for each kind, details folded, and a diagram of what changed."""
+    return "\n".join(_markdown(review)) + "\n"
+
+
+_HEADINGS = {
+    Kind.REPLACEMENT: "Data is replaced or removed",
+    Kind.BROADENING: "Permissions are broadened",
+    Kind.EXPOSURE: "Public exposure",
+    Kind.RETENTION: "Encryption, retention and protection",
+    Kind.ALARMS: "Alarms and places for failures",
+    Kind.ACKNOWLEDGMENTS: "Newly accepted findings",
+    Kind.COST: "Cost at rest",
+    Kind.OTHER: "Also",
+}
+
+
+def _markdown(review: Review) -> Iterator[str]:
+    yield f"**{review.summary}**"
+    for kind in Kind:
+        some = [change for change in review.changes if change.finding.kind == kind]
+        if not some:
+            continue
+        yield ""
+        yield f"### {_HEADINGS[kind]}"
+        for change in some:
+            yield ""
+            yield f"- {_escaped(change.finding.title)} ({_escaped(_where(change))})"
+            if change.finding.details:
+                yield ""
+                yield "  ```text"
+                yield from (f"  {line}" for line in change.finding.details)
+                yield "  ```"
+    if review.code:
+        yield ""
+        yield "### Not in templates"
+        yield ""
+        yield from (f"- {_escaped(line)}" for line in review.code)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;").replace("|", "\\|")

@@ -1,0 +1,235 @@
+"""Statements of IAM, resource and key policies as sentences."""
+
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cdp_constructs.review.templates import Resource, Template
+from cdp_constructs.review.values import Values, listed
+
+__all__ = ["Permission", "permissions", "principals"]
+
+_POLICIES = {
+    "AWS::IAM::Policy": "PolicyDocument",
+    "AWS::IAM::ManagedPolicy": "PolicyDocument",
+    "AWS::S3::BucketPolicy": "PolicyDocument",
+    "AWS::SQS::QueuePolicy": "PolicyDocument",
+    "AWS::SNS::TopicPolicy": "PolicyDocument",
+    "AWS::KMS::Key": "KeyPolicy",
+    "AWS::SecretsManager::ResourcePolicy": "ResourcePolicy",
+    "AWS::EFS::FileSystem": "FileSystemPolicy",
+    "AWS::ECR::Repository": "RepositoryPolicyText",
+    "AWS::EC2::VPCEndpoint": "PolicyDocument",
+    "AWS::DynamoDB::Table": "ResourcePolicy.PolicyDocument",
+    "AWS::Kinesis::ResourcePolicy": "ResourcePolicy",
+    "AWS::ApiGateway::RestApi": "Policy",
+    "AWS::OpenSearchService::Domain": "AccessPolicies",
+    "AWS::Events::EventBusPolicy": "Statement",
+    "AWS::Logs::ResourcePolicy": "PolicyDocument",
+    "AWS::IoT::Policy": "PolicyDocument",
+}
+_ON = {
+    "AWS::S3::BucketPolicy": "Bucket",
+    "AWS::SQS::QueuePolicy": "Queues",
+    "AWS::SNS::TopicPolicy": "Topics",
+    "AWS::SecretsManager::ResourcePolicy": "SecretId",
+    "AWS::Kinesis::ResourcePolicy": "ResourceARN",
+    "AWS::Events::EventBusPolicy": "EventBusName",
+}
+"""Where a policy of a resource says whose it is."""
+
+
+@dataclass(frozen=True, order=True)
+class Permission:
+    """A statement.
+
+    Attributes:
+        who: Roles, users and principals that it is about.
+        denies: Whether it refuses.
+        actions: What, such as ``s3 GetObject, PutObject``.
+        resources: On what.
+        conditions: When; empty for always.
+        policy: The resource that holds it.
+        any_action: Whether it is about each action of a service, or of all.
+        any_resource: Whether it is about whatever there is of a kind.
+    """
+
+    who: tuple[str, ...]
+    denies: bool
+    actions: str
+    resources: tuple[str, ...]
+    conditions: str
+    policy: str
+    any_action: bool
+    any_resource: bool
+
+    @property
+    def sentence(self) -> str:
+        """The statement without who it is about."""
+        verb = "must not" if self.denies else "may"
+        resources = listed(["any resource" if one == "*" else one for one in self.resources])
+        return f"{verb} {self.actions} on {resources}" + (f", {self.conditions}" if self.conditions else "")
+
+
+# A card asks several times, and a review for two templates in turn.
+@functools.lru_cache(maxsize=4)
+def permissions(template: Template) -> Sequence[Permission]:
+    """Return every statement of every policy, in the order of the names of those that hold it."""
+    return tuple(_permissions(template))
+
+
+def _permissions(template: Template) -> Iterator[Permission]:
+    values = Values(template)
+    users = _users_of_roles(template)
+    roles_with: dict[str, list[str]] = {}
+    for role in template.of_type("AWS::IAM::Role"):
+        for policy in values.texts(role.items("ManagedPolicyArns")):
+            roles_with.setdefault(policy, []).append(role.name)
+    for resource in template.resources.values():
+        for document, holders in _documents(resource, values, users, roles_with):
+            yield from _statements(document, holders, resource, values)
+        if resource.type == "AWS::Lambda::Permission":
+            yield _of_function(resource, values)
+
+
+def principals(statement: Mapping[str, Any], values: Values) -> tuple[str, ...]:
+    """Return whom a statement of a resource's policy names."""
+    found: list[str] = []
+    for name, inverted in (("Principal", ""), ("NotPrincipal", "everybody but ")):
+        match statement.get(name):
+            case None:
+                continue
+            case str() as anybody:
+                found.append(inverted + ("everybody" if anybody == "*" else anybody))
+            case Mapping() as kinds:
+                for names in kinds.values():
+                    found += [inverted + ("everybody" if one == "*" else one) for one in values.texts(names)]
+    return tuple(sorted(one.removesuffix(".amazonaws.com") for one in found))
+
+
+def _documents(
+    resource: Resource, values: Values, users: Mapping[str, tuple[str, ...]], roles_with: Mapping[str, list[str]]
+) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
+    """Yield each policy document of a resource with the roles that it is for; none for a policy of a resource."""
+    document = resource.get(_POLICIES.get(resource.type, "?"))
+    if isinstance(document, Mapping):
+        roles = [role for key in ("Roles", "Users", "Groups") for role in values.texts(resource.items(key))]
+        if resource.type == "AWS::IAM::ManagedPolicy":
+            roles += roles_with.get(resource.name, [])
+        holders = [name for role in roles for name in users.get(role, (role,))]
+        if resource.type == "AWS::IoT::Policy":
+            holders = [f"devices with {resource.name}"]
+        yield ({"Statement": document} if "Effect" in document else document), tuple(sorted(holders))
+    for inline in resource.items("Policies"):
+        if isinstance(inline, Mapping) and isinstance(inline.get("PolicyDocument"), Mapping):
+            yield inline["PolicyDocument"], users.get(resource.name, (resource.name,))
+
+
+def _statements(
+    document: Mapping[str, Any], holders: tuple[str, ...], resource: Resource, values: Values
+) -> Iterator[Permission]:
+    statements = document.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not isinstance(statement, Mapping):
+            continue
+        who = principals(statement, values) or holders or (f"who has {resource.name}",)
+        inverted = "NotAction" in statement
+        actions = values.texts(statement["NotAction"] if inverted else statement.get("Action", []))
+        named = _resources(statement, resource, values)
+        yield Permission(
+            who=who,
+            denies=statement.get("Effect") == "Deny",
+            actions=("all but " if inverted else "") + _actions(actions),
+            resources=named,
+            conditions=_conditions(statement.get("Condition", {}), values),
+            policy=resource.name,
+            any_action=inverted or any(action.endswith((":*", "*:*")) or action == "*" for action in actions),
+            any_resource="NotResource" in statement or any(one == "*" for one in named),
+        )
+
+
+def _of_function(resource: Resource, values: Values) -> Permission:
+    """Return what a permission of a function says: a service may invoke it, for one of its resources or for any."""
+    principal = values.text(resource.get("Principal"))
+    service = principal.removesuffix(".amazonaws.com")
+    given = {"SourceArn", "SourceAccount", "PrincipalOrgID", "EventSourceToken"} & set(resource.properties)
+    anybody = principal == "*" or (principal != service and not given)
+    return Permission(
+        who=("everybody" if principal == "*" else service,),
+        denies=False,
+        actions=_actions(values.texts(resource.get("Action"))),
+        resources=(values.text(resource.get("FunctionName")),),
+        conditions="" if given or principal == service else "for whoever uses the service",
+        policy=resource.name,
+        any_action=False,
+        any_resource=anybody,
+    )
+
+
+def _resources(statement: Mapping[str, Any], resource: Resource, values: Values) -> tuple[str, ...]:
+    if "NotResource" in statement:
+        return tuple(f"all but {text}" for text in values.texts(statement["NotResource"]))
+    if resource.type == "AWS::KMS::Key":
+        return (resource.name,)
+    if "Resource" not in statement:
+        return (values.text(resource.get(_ON.get(resource.type, "?"))) or resource.name,)
+    texts = values.texts(statement["Resource"])
+    if texts == ("*",) and resource.type in _ON:
+        return values.texts(resource.get(_ON[resource.type]))
+    return tuple(sorted(set(texts)))
+
+
+def _actions(actions: Sequence[str]) -> str:
+    """Write actions by service: ``dynamodb GetItem, Query; kms Decrypt``."""
+    by_service: dict[str, list[str]] = {}
+    for action in sorted(set(actions)):
+        service, _, name = action.partition(":")
+        by_service.setdefault(service if name else "", []).append(name or service)
+    return "; ".join(
+        "do anything"
+        if names == ["*"] and not service
+        else f"{service} {', '.join(names)}".replace(" *", " (anything)")
+        if names == ["*"]
+        else f"{service} {', '.join(names)}"
+        for service, names in by_service.items()
+    )
+
+
+_SAME = ("arn equals", "bool", "string equals")
+_QUANTIFIED = re.compile(r"for (all|any) values? ")
+
+
+def _conditions(conditions: object, values: Values) -> str:
+    if not isinstance(conditions, Mapping):
+        return ""
+    said = [
+        f"{key} {_comparison(operator)} {' or '.join(sorted(values.texts(wanted)))}"
+        for operator, keys in conditions.items()
+        if isinstance(keys, Mapping)
+        for key, wanted in keys.items()
+    ]
+    return f"if {' and '.join(sorted(said))}" if said else ""
+
+
+def _comparison(operator: str) -> str:
+    """Write an operator: ``ForAllValues:StringLike`` is ``like, each value,``, ``StringEquals`` is ``is``."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", operator.replace(":", " ")).lower()
+    quantified = _QUANTIFIED.match(words)
+    words = _QUANTIFIED.sub("", words)
+    words = "is" if words in _SAME else words.replace("string like", "is like").replace("arn like", "is like")
+    return f"({'each' if quantified[1] == 'all' else 'one'}) {words}" if quantified else words
+
+
+def _users_of_roles(template: Template) -> dict[str, tuple[str, ...]]:
+    """Return what runs with each role, by the role's name: what a role may, its functions and rules may."""
+    users: dict[str, set[str]] = {}
+    for resource in template.resources.values():
+        if resource.type == "AWS::IAM::Role":
+            continue
+        for key in ("Role", "RoleArn", "RoleARN", "TaskRoleArn", "ServiceRole"):
+            role = template.target(resource.get(key))
+            if role is not None and role.type == "AWS::IAM::Role":
+                users.setdefault(role.name, set()).add(resource.name)
+    return {role: tuple(sorted(names)) for role, names in users.items()}
