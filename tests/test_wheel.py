@@ -107,3 +107,29 @@ def test_asset_hashes_are_the_same_from_the_wheel_and_from_the_source_tree(their
         files = json.loads((outdir / "Theirs.assets.json").read_text())["files"]
         assets.append({key for key, file in files.items() if file["source"]["packaging"] == "zip"})
     assert assets[0] == assets[1]
+
+
+# Several installations: on a busy machine longer than the usual limit.
+@pytest.mark.timeout(900)
+def test_the_application_of_cdp_init_passes_its_own_tests(their_python: Path, wheel: Path, tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+
+    def run(*command: str | Path, folder: Path = tmp_path) -> str:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run(their_python.with_name("cdp"), "init", "order-desk")
+    application = tmp_path / "order-desk"
+    constraints = their_python.parents[1] / "constraints.txt"
+    install = (their_python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", constraints)
+    # The wheel first: the name of this library is on no index.
+    run(*install, f"{wheel}[local,testing]", "hatchling", "mypy", "ruff", "editables")
+    run(*install, "--no-build-isolation", "--editable", f"{application}[test]")
+    tests = (their_python, "-m", "pytest", "-q")
+    assert "4 passed" in run(*tests, "--snapshot-update", folder=application)
+    assert "4 passed" in run(*tests, folder=application)
+    run(their_python.with_name("ruff"), "check", ".", folder=application)
+    run(their_python.with_name("ruff"), "format", "--check", ".", folder=application)
+    run(their_python.with_name("mypy"), folder=application)
+    run(their_python, "app.py", folder=application)

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import typer
 
+from cdp_constructs.cli.init import init
 from cdp_constructs.cli.review import card, review
 
 __all__ = ["app"]
@@ -14,6 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(init)
 app.command()(card)
 app.command()(review)
 

@@ -12,7 +12,7 @@ from cdp_constructs.assembly import AssemblyError
 from cdp_constructs.review.assemblies import accepted, compared_assemblies, newly_accepted
 from cdp_constructs.review.cards.card import Card
 from cdp_constructs.review.cards.formats import FORMATS
-from cdp_constructs.review.changes.comparison import Change, Compared, together
+from cdp_constructs.review.changes.comparison import Change, Compared, changed_edges, together
 from cdp_constructs.review.changes.findings import Kind
 from cdp_constructs.review.reading import read_templates
 from cdp_constructs.review.reports import Review, as_markdown, as_text
@@ -122,13 +122,16 @@ def _of_assemblies(before: Path | None, now: Path) -> Review:
     some = list(compared_assemblies(before, now))
     accepted_now = [Change(finding, ["the assembly"], 1) for finding in newly_accepted(before, now)]
     changes = sorted([*together(some), *accepted_now], key=lambda change: change.finding.kind)
-    return Review(changes, _different(some))
+    added, removed = changed_edges(some)
+    return Review(changes, _different(some), added=added, removed=removed)
 
 
 def _of_revisions(revisions: Revisions) -> Review:
     some = list(revisions.compared())
     code = [f"code: {folder} ({count} file{'s' * (count > 1)})" for folder, count in revisions.code().items()]
-    return Review(together(some), len(some), [*code, *(f"package: {line}" for line in revisions.locked())])
+    added, removed = changed_edges(some)
+    packages = [f"package: {line}" for line in revisions.locked()]
+    return Review(together(some), len(some), [*code, *packages], added, removed)
 
 
 def _different(some: Sequence[Compared]) -> int:

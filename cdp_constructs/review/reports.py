@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cdp_constructs.review.cards.edges import Edge
+from cdp_constructs.review.cards.formats import diagram
 from cdp_constructs.review.changes.comparison import Change
 from cdp_constructs.review.changes.findings import Kind
 
@@ -20,11 +22,15 @@ class Review:
         changes: What changed in templates, by weight.
         templates: How many templates differ.
         code: Lines on code and packages that no template shows.
+        added: Who sends what to whom, and did not before.
+        removed: Who sent what to whom before.
     """
 
     changes: Sequence[Change]
     templates: int
     code: Sequence[str] = ()
+    added: Sequence[Edge] = ()
+    removed: Sequence[Edge] = ()
 
     @property
     def counts(self) -> Counter[Kind]:
@@ -101,6 +107,12 @@ def _markdown(review: Review) -> Iterator[str]:
                 yield "  ```text"
                 yield from (f"  {line}" for line in change.finding.details)
                 yield "  ```"
+    if review.added or review.removed:
+        arrows = {"==>|added|": review.added, "-.->|removed|": review.removed}
+        yield ""
+        yield "### Who sends what to whom"
+        yield ""
+        yield f"```mermaid\n{diagram(arrows)}```"
     if review.code:
         yield ""
         yield "### Not in templates"

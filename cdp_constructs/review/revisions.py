@@ -127,6 +127,8 @@ class Revisions:
 
     @cached_property
     def _root(self) -> Path:
+        if self._git("rev-parse", "--is-bare-repository", check=False).strip() == "true" and self.head:
+            return self.folder
         root = self._git("rev-parse", "--show-toplevel", check=False).strip()
         if not root:
             raise ReviewError(f"{self.folder} is in no git repository; compare two assemblies with --from and --to")

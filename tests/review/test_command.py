@@ -231,6 +231,22 @@ def test_markdown_is_for_a_pull_request(assemblies: tuple[Path, Path], run: Run)
     assert "  ```text\n  kept   versions kept -> no versions\n  ```\n" in text
 
 
+def test_a_pull_request_has_a_diagram_of_what_sends_to_what(repository: Repository, run: Run) -> None:
+    changed = shop()
+    properties(changed, "SNS::Subscription")["Endpoint"] = {"Fn::GetAtt": ["Failed1A2B3C4D", "Arn"]}
+    repository.write(SNAPSHOT, changed)
+    _, text = run("review", "--format", "markdown", folder=repository.folder)
+    diagram = text.partition("```mermaid\n")[2].partition("```")[0]
+    assert diagram.splitlines() == [
+        "flowchart LR",
+        '  n0["OrdersTopic"]',
+        '  n1["Failed"]',
+        '  n2["OrdersQueue"]',
+        "  n0 ==>|added| n1",
+        "  n0 -.->|removed| n2",
+    ]
+
+
 def test_a_stack_that_is_not_there_is_named_with_those_that_are(assemblies: tuple[Path, Path], run: Run) -> None:
     assert run("card", str(assemblies[0]), "--stack", "Shpo") == (
         1,

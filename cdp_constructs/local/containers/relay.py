@@ -45,8 +45,10 @@ class Connection:
     to_there: asyncio.StreamWriter
 
     async def pass_on(self) -> None:
-        """Pass everything on in both directions, until both have ended."""
-        await asyncio.gather(_pass_on(self.reader, self.to_there), _pass_on(self.there, self.writer))
+        """Pass everything on in both directions, until both have ended or one end is lost."""
+        # A client that died has not ended its direction: its server would keep what it holds for it, such as locks.
+        with contextlib.suppress(OSError):
+            await asyncio.gather(_pass_on(self.reader, self.to_there), _pass_on(self.there, self.writer))
 
 
 @once
@@ -134,9 +136,8 @@ class Relay:
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(_CHUNK):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+    while data := await reader.read(_CHUNK):
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()

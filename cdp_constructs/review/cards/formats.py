@@ -1,11 +1,12 @@
 """Cards as plain text, as Markdown and as a diagram for Mermaid."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from cdp_constructs.review.cards.card import Card
+from cdp_constructs.review.cards.edges import Edge
 
-__all__ = ["FORMATS", "as_markdown", "as_mermaid", "as_text"]
+__all__ = ["FORMATS", "as_markdown", "as_mermaid", "as_text", "diagram"]
 
 
 def _title(card: Card) -> str:
@@ -44,13 +45,23 @@ def _code(text: str, language: str = "text") -> str:
 
 def as_mermaid(card: Card) -> str:
     """Return a diagram of who sends what to whom."""
+    return diagram({"-->": card.edges})
+
+
+def diagram(edges: Mapping[str, Sequence[Edge]]) -> str:
+    """Return a diagram for Mermaid.
+
+    Args:
+        edges: By the arrow that they have in it, such as ``-->`` or ``-.->|removed|``.
+    """
     nodes: dict[str, str] = {}
-    for edge in card.edges:
+    for edge in (edge for some in edges.values() for edge in some):
         for name in (edge.source, edge.target):
             nodes.setdefault(name, f"n{len(nodes)}")
     lines = ["flowchart LR"]
     lines += [f'  {node}["{_quoted(name)}"]' for name, node in nodes.items()]
-    lines += [f"  {nodes[edge.source]} --> {nodes[edge.target]}" for edge in dict.fromkeys(card.edges)]
+    for arrow, some in edges.items():
+        lines += dict.fromkeys(f"  {nodes[edge.source]} {arrow} {nodes[edge.target]}" for edge in some)
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cdp_constructs.review.cards.edges import Edge, edges
 from cdp_constructs.review.changes.data import data
 from cdp_constructs.review.changes.findings import Finding
 from cdp_constructs.review.changes.pairs import pair
@@ -11,7 +12,7 @@ from cdp_constructs.review.changes.rest import code, cost, rest
 from cdp_constructs.review.changes.watching import alarms, exposure, failed_work
 from cdp_constructs.review.templates import Template
 
-__all__ = ["Change", "Compared", "compare", "together"]
+__all__ = ["Change", "Compared", "changed_edges", "compare", "together"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,20 @@ def compare(one: Compared) -> list[Finding]:
     )
     home = new.home if one.now else old.home
     return sorted({_anywhere(finding, home) for finding in found})
+
+
+def changed_edges(compared: Iterable[Compared]) -> tuple[Sequence[Edge], Sequence[Edge]]:
+    """Return who sends what to whom now and did not, and the other way round, in the deployed templates together."""
+    added: set[Edge] = set()
+    removed: set[Edge] = set()
+    for one in compared:
+        if one.deployed:
+            new = set(edges(one.now)) if one.now else set()
+            names = pair(one.before, one.now).names if one.before and one.now else {}
+            old = set(edges(one.before.renamed(names))) if one.before else set()
+            added |= new - old
+            removed |= old - new
+    return sorted(added), sorted(removed)
 
 
 def _anywhere(finding: Finding, region: str | None) -> Finding:

@@ -27,10 +27,13 @@ _PASSING = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
     psycopg.errors.UndefinedTable,
     PoolTimeout,
 )
 _LONGEST_WAIT = 2.0
+_LONGEST_PAUSE = 15
+"""Seconds within a transaction in which nothing is asked: sending a notice takes ten at most."""
 
 Connection = AsyncConnection[dict[str, Any]]
 Result = TypeVar("Result")
@@ -144,6 +147,8 @@ class Database:
             "user": credentials.username,
             "password": credentials.password,
             "connect_timeout": 3,
+            # A server that is gone with its zone says nothing: what it had locked would stay so for minutes.
+            "options": f"-c idle_in_transaction_session_timeout={_LONGEST_PAUSE}s",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 2,
