@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ __all__ = ["application"]
 
 _LOG = logging.getLogger(__name__)
 _LARGEST_BODY = 20_000
+_LONGEST_START = 20.0
 _LONGEST_PAGE = 100
 _PROTOCOL = "chat"
 Input = TypeVar("Input", bound=BaseModel)
@@ -43,7 +45,8 @@ def application(settings: Settings) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         services = app.state.services = Services(settings)
-        opening = asyncio.create_task(_open(services))
+        opening = app.state.opening = asyncio.create_task(_open(services))
+        app.state.began = time.monotonic()
         working = [asyncio.create_task(services.hub.run())]
         if services.notices is not None:
             working.append(asyncio.create_task(deliver(services.store, services.notices)))
@@ -136,7 +139,12 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": f"try again: {error} does not answer"}, 503, {"Retry-After": "1"})
 
 
-async def _shallow(_request: Request) -> Response:
+async def _shallow(request: Request) -> Response:
+    # A new server gets requests when it has its connections, so that a release makes nobody wait for them; without a
+    # database a little later, since some boards accept messages then, too.
+    state = request.app.state
+    if not state.opening.done() and time.monotonic() - state.began < _LONGEST_START:
+        return JSONResponse({"status": "starting"}, 503)
     return JSONResponse({"status": "ok"})
 
 
