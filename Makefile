@@ -107,8 +107,8 @@ demo-iot: $(INSTALLED) ## 50 devices in a home and a factory, on the embedded cl
 load-iot: $(INSTALLED) ## 200 devices and 20,000 measurements, counted in both layers (LOAD="--messages 2000" for less)
 	PYTHONPATH=devices $(BIN)/python -m demo.iot.load $(LOAD)
 
-demo-servers: $(INSTALLED) ## the boards of the dojo: twelve people talk while tasks, databases and zones fail (BOARD=d2 one of them, LOAD=1 raises the load, too)
-	$(BIN)/python -m demo.dojo $(if $(BOARD),--board $(BOARD)) $(if $(LOAD),--load)
+demo-servers: $(INSTALLED) ## the boards of the dojo: twelve people talk while tasks, databases and zones fail (BOARD=d2 one of them)
+	$(BIN)/python -m demo.dojo $(if $(BOARD),--board $(BOARD))
 
 drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversation, and get it back (LOSE=other for the one that is not home)
 	$(BIN)/python -m demo.chat.drill --lose $(or $(LOSE),home)

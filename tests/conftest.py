@@ -15,7 +15,10 @@ _TOGETHER = {
         for name in ("stacks", "operations", "reading", "search", "web_stack")
     },
     **{f"tests/stacks/iot/test_{name}": "templates of the IoT system" for name in ("stacks", "operations")},
-    **{f"tests/stacks/dojo/{board}/": "templates of the boards" for board in ("after_6", "disconnect")},
+    **{
+        f"tests/stacks/dojo/{board}/": "templates of the boards"
+        for board in ("after_6", "disconnect", "umin_chat", "anonymous")
+    },
 }
 
 # Those that take longest first, so that no worker is left with one at the end: deployments, then the embedded cloud,

@@ -152,6 +152,23 @@ class CacheDistribution(Construct):
         check_path_pattern(self, path_pattern)
         return self._add(path_pattern, origin, **self._reading(cache_policy))
 
+    def add_uncached_behavior(self, path_pattern: str, origin: cloudfront.IOrigin) -> cloudfront.BehaviorOptions:
+        """Let an origin answer some paths each time: every method, with the caller's headers, cookies and query.
+
+        For dynamic pages and APIs of servers, WebSockets too. The origin gets its own name as ``Host``, for which its
+        certificate is. Plain HTTP is refused. Patterns are tried in the order in which they were added, so that what is
+        kept for a moment is added first, and ``/*`` last.
+
+        Args:
+            path_pattern: Such as ``/messages/*``; ``*`` is any text, ``?`` one character. 75 patterns at most (soft).
+            origin: Where answers come from.
+
+        Raises:
+            InvalidOptionError: when CloudFront takes no such pattern, or it was added before.
+        """
+        check_path_pattern(self, path_pattern)
+        return self._add(path_pattern, origin, **self._calling())
+
     @elsewhere(api=Allowed.ANYWHERE)
     def add_api(
         self,
@@ -233,18 +250,19 @@ class CacheDistribution(Construct):
     def _add_below(self, path: str, origin: Callable[[], cloudfront.IOrigin]) -> cloudfront.BehaviorOptions:
         check_path_prefix(self, path)
         self._check_free(f"{path}/*", "path")
-        return self._add(
-            f"{path}/*",
-            origin(),
-            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-            # Every header but Host, by which API Gateway finds the API, and S3 the bucket.
-            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-            response_headers_policy=self._headers,
-            function_associations=[_on_request(add_strip_function(self, path))],
+        strip = _on_request(add_strip_function(self, path))
+        return self._add(f"{path}/*", origin(), function_associations=[strip], **self._calling())
+
+    def _calling(self) -> dict[str, Any]:
+        return {
+            "allowed_methods": cloudfront.AllowedMethods.ALLOW_ALL,
+            "cache_policy": cloudfront.CachePolicy.CACHING_DISABLED,
+            # Every header but Host, by which API Gateway finds the API, S3 the bucket, and a server its certificate.
+            "origin_request_policy": cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            "response_headers_policy": self._headers,
             # Not a redirect: the first request would already have shown the token to everyone on the way.
-            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
-        )
+            "viewer_protocol_policy": cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+        }
 
     def _check_free(self, path_pattern: str, option: str) -> None:
         if path_pattern in self._paths:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -59,11 +58,6 @@ def start_servers(stage: Stage, servers: int) -> str:
     return f"{len(zones)} in {', '.join(zones)}"
 
 
-def unasked(board: Board) -> Board:
-    """Return a board with what is done to it without being asked for."""
-    return replace(board, drills=tuple(drill for drill in board.drills if not drill.asked))
-
-
 def run(report: Report, board: Board) -> None:
     """Play one board on an embedded cloud of its own."""
     report.console.print(f"\n[bold]{escape(board.title)}[/bold]")
@@ -94,7 +88,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo-servers", description=__doc__)
     names = {**{key: key for key in BOARDS}, **{board.folder: key for key, board in BOARDS.items()}}
     parser.add_argument("--board", choices=sorted(names), help="only this one")
-    parser.add_argument("--load", action="store_true", help="also raise the load until tasks are added, where they are")
     options = parser.parse_args()
     boards = [BOARDS[names[options.board]]] if options.board else list(BOARDS.values())
     console = Console(soft_wrap=False)
@@ -108,7 +101,7 @@ def main() -> int:
 
     with PeakMemory() as peak:
         for board in boards:
-            run(report, board if options.load else unasked(board))
+            run(report, board)
         report.step("Memory of all processes", "4 GB at most", little_memory)
     console.print()
     console.print(report.table())

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from demo.dojo.faults import Drill
 from demo.dojo.load import raise_load
 from demo.dojo.notified import PlaceOf, browser_of, phone_of
+from demo.dojo.pages import read_a_page_together
+from demo.dojo.queue_faults import accept_without_the_database, kill_a_worker, set_aside_what_nobody_can_read
 
 __all__ = ["BOARDS", "Board"]
 
@@ -36,6 +38,19 @@ class Board:
     cannot: str
 
 
+_RELEASES_AND_LOAD = (
+    Drill("A new version is deployed", "no request fails", lambda on: on.release(most_failed=0, within=120)),
+    Drill(
+        "A version that does not start",
+        "rolled back; no request fails",
+        lambda on: on.release_what_does_not_start(most_failed=0, within=120),
+    ),
+    Drill(
+        "Load is raised, and falls",
+        "tasks are added and removed; no request fails",
+        lambda on: raise_load(on.stage, on.crowd, requests=900),
+    ),
+)
 _ONE_SERVER = f"away until it is made anew, within 180 s ({_HOUR})"
 BOARDS = {
     "d2": Board(
@@ -99,20 +114,83 @@ BOARDS = {
                 "standby and servers elsewhere, two again within 120 s; at most 36 requests fail",
                 lambda on: on.lose_a_zone(most_failed=36, within=120),
             ),
-            Drill("A new version is deployed", "no request fails", lambda on: on.release(most_failed=0, within=120)),
-            Drill(
-                "A version that does not start",
-                "rolled back; no request fails",
-                lambda on: on.release_what_does_not_start(most_failed=0, within=120),
-            ),
-            Drill(
-                "Load is raised, and falls",
-                "tasks are added and removed; no request fails",
-                lambda on: raise_load(on.stage, on.crowd, requests=900),
-                asked=True,
-            ),
+            *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region",
+    ),
+    "d5": Board(
+        "umin_chat",
+        "UminChat",
+        "D5 Umin Chat: CloudFront in front of servers in several zones, read replicas",
+        files=True,
+        place=phone_of,
+        servers=2,
+        drills=(
+            Drill(
+                "A hundred readers of a room's page at once",
+                "at most two requests a second reach the servers; what is said is there within 2 s",
+                lambda on: read_a_page_together(on, readers=100),
+            ),
+            Drill(
+                "A task is killed",
+                "at most what it was answering fails; two again within 120 s",
+                lambda on: on.kill_a_task(most_failed=12, within=120),
+            ),
+            Drill(
+                "The writer is killed",
+                "a replica takes over within 60 s; at most 24 requests fail",
+                lambda on: on.kill_the_writer(most_failed=24, within=60),
+            ),
+            Drill(
+                "The writer's zone is lost",
+                "a replica and servers elsewhere, two again within 120 s; at most 36 requests fail",
+                lambda on: on.lose_a_zone(most_failed=36, within=120),
+            ),
+            *_RELEASES_AND_LOAD,
+        ),
+        cannot="the loss of its Region",
+    ),
+    "d6": Board(
+        "anonymous",
+        "Anonymous",
+        "D6 Anonymous: every message goes to a queue first",
+        files=True,
+        place=phone_of,
+        servers=2,
+        drills=(
+            Drill(
+                "The database is away while 50 messages are sent",
+                "all accepted; stored once and in order within 60 s of its return",
+                lambda on: accept_without_the_database(on, messages=50, within=60),
+            ),
+            Drill(
+                "A message that nobody can read",
+                "in the dead-letter queue with the reason; its room goes on within 30 s",
+                lambda on: set_aside_what_nobody_can_read(on, within=30),
+            ),
+            Drill(
+                "A worker is killed",
+                "no request fails; everything stored within 120 s, when what it had in hand is visible again",
+                lambda on: kill_a_worker(on, within=120),
+            ),
+            Drill(
+                "A task is killed",
+                "at most what it was answering fails; two again within 120 s",
+                lambda on: on.kill_a_task(most_failed=12, within=120),
+            ),
+            Drill(
+                "The writer is killed",
+                "the reader takes over within 60 s; at most 24 requests fail",
+                lambda on: on.kill_the_writer(most_failed=24, within=60),
+            ),
+            Drill(
+                "The writer's zone is lost",
+                "a reader, servers and workers elsewhere, two again within 120 s; at most 36 requests fail",
+                lambda on: on.lose_a_zone(most_failed=36, within=120),
+            ),
+            *_RELEASES_AND_LOAD,
+        ),
+        cannot="the loss of its Region or of SQS in it; without its database nobody reads, registers or signs in",
     ),
 }
 """By their numbers in the documents."""

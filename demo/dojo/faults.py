@@ -27,13 +27,11 @@ class Drill:
         title: What.
         expected: What must be seen.
         action: Does it with a board's ``Faults``, and returns what was seen.
-        asked: Whether it is done only when it is asked for, since it takes thousands of requests.
     """
 
     title: str
     expected: str
     action: "Callable[[Faults], Any]"
-    asked: bool = False
 
 
 class Faults:

@@ -31,7 +31,7 @@ async def raise_load(stage: Stage, crowd: Crowd, *, requests: int, fewest: int =
     expect(await asyncio.to_thread(_desired, stage) == fewest, "there are more tasks before")
     watch = Watch(crowd.ledger)
     for _ in range(_MOST_MINUTES):
-        await _hurry(crowd, requests)
+        await _hurry(stage, crowd, requests)
         # No further: a minute without requests between two others would be a fall of the load.
         now = await asyncio.to_thread(metrics.now)
         await asyncio.to_thread(metrics.advance, seconds=61 - now.second)
@@ -59,14 +59,14 @@ def _soon_whole(stage: Stage) -> bool:
     return stage.whole()
 
 
-async def _hurry(crowd: Crowd, requests: int) -> None:
+async def _hurry(stage: Stage, crowd: Crowd, requests: int) -> None:
     left = iter(range(requests))
 
     async def ask() -> None:
         for _ in left:
             started = time.monotonic()
             try:
-                answer = await crowd.http.get("/health")
+                answer = await crowd.http.get(f"{stage.origin}/health")
             except httpx.TransportError as error:
                 crowd.ledger.note("GET", started, type(error).__name__)
             else:

@@ -5,7 +5,10 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, TypeVar
+
+import httpx
 
 from cdp_constructs.local import Deployment, LocalCloud
 from demo.report import StepFailed
@@ -55,9 +58,21 @@ class Stage:
         self.outputs = deployment.outputs[stack]
         self.region = deployment.regions[stack]
         self._cluster = self.outputs["ClusterName"]
-        self.url = cloud.listener_url(self.outputs["ListenerArn"])
-        self.live_url = self.url.replace("http", "ws", 1)
+        self.origin = cloud.listener_url(self.outputs["ListenerArn"])
+        # WebSockets do not pass CloudFront on the embedded cloud.
+        self.live_url = self.origin.replace("http", "ws", 1)
+        edge = deployment.outputs.get(f"{stack}Edge")
+        self.url = self.origin if edge is None else cloud.distribution_url(edge["DistributionDomain"])
         self.tls = ssl.create_default_context(cadata=cloud.balancer_certificate_authority())
+
+    def get(self, path: str, token: str | None = None) -> bool:
+        """Ask a board for something, and return whether it is answered with 200."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        try:
+            answer = httpx.get(f"{self.url}{path}", headers=headers, verify=self.tls, timeout=30, trust_env=False)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == HTTPStatus.OK
 
     def client(self, service: str) -> Any:
         """Return an operator's boto3 client."""

@@ -17,7 +17,12 @@ from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
 __all__ = ["BOARDS", "ConfigurationError", "DojoConfiguration"]
 
 KEY = "dojo"
-BOARDS = {"after_6": "After6", "disconnect": "Disconnect"}
+BOARDS = {
+    "after_6": "After6",
+    "disconnect": "Disconnect",
+    "umin_chat": "UminChat",
+    "anonymous": "Anonymous",
+}
 """The boards by their folder, with the name of their stack."""
 _DOMAIN = "dojo.example.com"
 

@@ -33,5 +33,7 @@ def add_to(scope: Construct, context: object, *, name: str = "") -> dict[str, St
         made = getattr(import_module(f"stacks.dojo.{board}.stack"), f"{BOARDS[board]}Stack")
         boards[board] = made(scope, f"{name}{BOARDS[board]}", env=environment, configuration=configuration)
     for stack in boards.values():
-        refuse_placeholders([stack], configuration.placeholders)
+        # A board may have a stack in another Region beside its own.
+        others = [one for one in scope.node.children if isinstance(one, Stack) and stack in one.dependencies]
+        refuse_placeholders([stack, *others], configuration.placeholders)
     return boards

@@ -17,6 +17,8 @@ from syrupy.assertion import SnapshotAssertion
 from cdp_constructs import CacheDistribution, InvalidOptionError
 from cdp_constructs.testing import Synthesis, architecture
 from docs.examples import cache_distribution as example
+from docs.examples import dynamic_pages as dynamic
+from tests.networks import front
 
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/edge/0a1b2c3d-0000-4000-8000-000000000000"
@@ -82,6 +84,11 @@ def ten_lines(stack: Stack) -> CacheDistribution:
     return example.build(stack, "origin.example.com", s3.Bucket.from_bucket_name(stack, "Pictures", "pictures"))
 
 
+@architecture
+def dynamic_pages(stack: Stack) -> CacheDistribution:
+    return dynamic.build(stack, front(stack))
+
+
 def config(of: Any) -> dict[str, Any]:
     (resource,) = of.resources("AWS::CloudFront::Distribution").values()
     found: dict[str, Any] = resource["Properties"]["DistributionConfig"]
@@ -100,7 +107,7 @@ def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotA
     assert synthesis(build).normalised == template_snapshot
 
 
-@pytest.mark.parametrize("build", [defaults, all_options, two_in_one_stack, inside_a_stage, ten_lines])
+@pytest.mark.parametrize("build", [defaults, all_options, two_in_one_stack, inside_a_stage, ten_lines, dynamic_pages])
 def test_no_finding_is_open(build: Any, synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
@@ -264,6 +271,30 @@ def test_a_path_has_one_origin() -> None:
         news.add_api(api)
     with pytest.raises(InvalidOptionError, match=r"path_pattern is '/api/\*', which was added before"):
         news.add_behavior("/api/*", servers())
+
+
+def test_what_is_dynamic_is_passed_on_with_every_method_and_what_may_be_a_second_old_is_tried_first(
+    synthesis: Synthesis,
+) -> None:
+    of = config(synthesis(dynamic_pages))
+    page, rest = of["CacheBehaviors"]
+    assert (page["PathPattern"], rest["PathPattern"]) == ("/rooms/*/page", "/*")
+    assert (page["AllowedMethods"], len(rest["AllowedMethods"])) == (["GET", "HEAD", "OPTIONS"], 7)
+    assert rest["CachePolicyId"] == cloudfront.CachePolicy.CACHING_DISABLED.cache_policy_id
+    assert rest["OriginRequestPolicyId"] == (
+        cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER.origin_request_policy_id
+    )
+    assert (page["ViewerProtocolPolicy"], rest["ViewerProtocolPolicy"]) == ("redirect-to-https", "https-only")
+    assert page["ResponseHeadersPolicyId"] == rest["ResponseHeadersPolicyId"]
+
+
+def test_a_dynamic_path_is_checked_as_others_are() -> None:
+    news = cache()
+    news.add_uncached_behavior("/*", servers())
+    with pytest.raises(InvalidOptionError, match=r"path_pattern is '/\*', which was added before"):
+        news.add_uncached_behavior("/*", servers())
+    with pytest.raises(InvalidOptionError, match=r"path_pattern is 'a b'"):
+        news.add_uncached_behavior("a b", servers())
 
 
 def test_a_web_acl_of_another_scope_is_refused() -> None:

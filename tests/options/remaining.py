@@ -5,6 +5,7 @@ from typing import Any
 
 from aws_cdk import Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
@@ -80,6 +81,8 @@ def _call(construct: Any, reader: iam.IRole) -> None:
     inner = isinstance(construct, CacheDistribution) and isinstance(construct.node.scope, DirectHosting)
     if isinstance(construct, CacheDistribution | DirectHosting) and not inner:
         construct.add_uploads(s3.Bucket(construct, "GivenUploads"))
+        site = construct.cache if isinstance(construct, DirectHosting) else construct
+        site.add_uncached_behavior("/given/*", origins.HttpOrigin("given.example.com"))
     if isinstance(construct, CacheDistribution | DirectHosting | PrivateCacheDistribution) and not inner:
         # An example of a firewall has attached one.
         if not any(isinstance(other, WebApplicationFirewall) for other in Stack.of(construct).node.children):

@@ -49,7 +49,7 @@ _EXECUTED_IN_PART = {
     "one checker asks what the embedded cloud serves, alarms and other checks; endpoints elsewhere are not asked and "
     "count as healthy": "Route53::HealthCheck",
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
-    "it decides what reaches the origin, but nothing is cached": "CloudFront::CachePolicy",
+    "`DefaultTTL` and compression have no effect": "CloudFront::CachePolicy",
     "image assets on Python or Node.js run as processes of this machine and on its versions; tasks with images of "
     "registries are described only, without `--containers docker`; limits of CPU have no effect; ECS Exec is refused": (
         "ECS::Service ECS::TaskDefinition"

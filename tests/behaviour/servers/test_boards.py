@@ -13,6 +13,8 @@ from demo.report import Report
 STEPS_OF_ALL = 11
 
 
+# A board has up to 21 steps: two minutes on free cores, and several times that on busy ones.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", BOARDS)
 def test_people_notice_what_the_board_allows_and_nothing_is_lost(name: str) -> None:
     board = unasked(BOARDS[name])

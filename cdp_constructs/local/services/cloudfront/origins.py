@@ -1,4 +1,4 @@
-"""CloudFront: origins in this cloud (buckets, their websites, APIs, function URLs), and failover in origin groups."""
+"""CloudFront: origins in this cloud (buckets, websites, APIs, load balancers, function URLs), and groups of origins."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.cloudfront import function_urls, websites
+from cdp_constructs.local.services.cloudfront import balancers, caching, function_urls, websites
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
 _app: Any = ministack.module("app", "_handle_execute_api_request", "_resolve_custom_domain_request")
@@ -140,7 +140,7 @@ def _with_groups(original: Callable[..., dict[str, Any]], distribution: dict[str
     return parsed
 
 
-async def _fetch_from_one(
+async def _fetch_from_one(  # noqa: PLR0911 - one for each kind of origin
     fetch: Callable[..., Any],
     origin: dict[str, Any],
     method: str,
@@ -159,6 +159,10 @@ async def _fetch_from_one(
     path = f"{origin.get('origin_path') or ''}{uri}"
     if api is not None:
         return await _from_api(api[1], origin, method, path, query, headers, body, address, forwarded_for)
+    if balancer := balancers.balancer_of(origin["domain_name"]):
+        return await balancers.from_balancer(
+            balancer, origin, method, path, query, headers, body, is_https, address, forwarded_for
+        )
     if mapped := _app._resolve_custom_domain_request(origin["domain_name"], path):
         # A name that several Regions have leads to the one that Route 53 answers with.
         api_id, stage, rest = mapped
@@ -174,6 +178,21 @@ async def _fetch_from_one(
 
 
 @patch("ministack.services.cloudfront:_fetch_from_origin")
+async def _fetch(
+    original: Callable[..., Any],
+    origin: dict[str, Any],
+    method: str,
+    uri: str,
+    query: str,
+    headers: dict[str, Any],
+    *request: Any,
+) -> Any:
+    async def ask() -> Any:
+        return await _fetch_from_group(original, origin, method, uri, query, headers, *request)
+
+    return await caching.kept(origin, method, uri, query, headers, ask)
+
+
 async def _fetch_from_group(original: Callable[..., Any], origin: dict[str, Any], method: str, *request: Any) -> Any:
     for member in origin.get("members", [])[:-1] if method in _FAILS_OVER else []:
         try:

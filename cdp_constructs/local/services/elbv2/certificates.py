@@ -74,6 +74,10 @@ class Tls:
         """Return the name of the server that a connection's client asked for."""
         return self._names.get(connection, "")
 
+    def is_for(self, name: str) -> bool:
+        """Whether a certificate is for a name."""
+        return any(_matches(name.lower(), domain) for _, domains in self._domains for domain in domains)
+
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _default: ssl.SSLContext) -> None:
         self._names[connection] = name or ""
         for context, domains in self._domains:

@@ -1,0 +1,1 @@
+"""Board D6, Anonymous: every message goes to a queue first, and is accepted also while the database is away."""

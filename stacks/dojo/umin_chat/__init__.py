@@ -1,0 +1,1 @@
+"""Board D5, Umin Chat: pages from edge locations, servers in several zones, a database with read replicas."""
