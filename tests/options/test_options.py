@@ -11,6 +11,7 @@ import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -18,13 +19,14 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 import cdp_constructs
-from cdp_constructs import AuthorizedApi, DeviceFleet, SignInUserPool, TokenIssuer
+from cdp_constructs import AuthorizedApi, DeviceFleet, ServiceFront, ServiceNetwork, SignInUserPool, TokenIssuer
 from tests.options.probe import Probe, probing
 from tests.options.remaining import call_functions, call_remaining, call_rest
 from tests.options.signatures import options_of_the_library, options_without_meaning, options_without_place
 from tests.options.values import ROOT
 
 EXAMPLES = sorted(file.stem for file in (ROOT / "docs/examples").glob("*.py") if "def build(" in file.read_text())
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-4000-8000-000000000000"
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example"
 
 EXISTING: dict[Any, Callable[[Stack], Any]] = {
@@ -35,6 +37,13 @@ EXISTING: dict[Any, Callable[[Stack], Any]] = {
     apigatewayv2.HttpApi: lambda stack: apigatewayv2.HttpApi(stack, "GivenHttpApi"),
     apigatewayv2.IHttpRouteAuthorizer: lambda _stack: authorizers.HttpJwtAuthorizer(
         "Given", ISSUER, jwt_audience=["shop"]
+    ),
+    ServiceFront: lambda stack: ServiceFront(
+        stack,
+        "GivenFront",
+        vpc=ServiceNetwork(stack, "GivenNetwork").vpc,
+        domain_name="shop.example.com",
+        certificate=acm.Certificate.from_certificate_arn(stack, "GivenCertificate", CERTIFICATE),
     ),
     iam.IRole: lambda stack: iam.Role(stack, "GivenRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")),
     lambda_.IFunction: lambda stack: lambda_.Function.from_function_attributes(

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from demo.dojo.__main__ import run, unasked
+from demo.dojo.__main__ import run
 from demo.dojo.boards import BOARDS
 from demo.report import Report
 
@@ -17,7 +17,7 @@ STEPS_OF_ALL = 11
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", BOARDS)
 def test_people_notice_what_the_board_allows_and_nothing_is_lost(name: str) -> None:
-    board = unasked(BOARDS[name])
+    board = BOARDS[name]
     printed = io.StringIO()
     report = Report(Console(file=printed, width=200))
     run(report, board)

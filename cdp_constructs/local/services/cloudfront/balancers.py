@@ -4,19 +4,17 @@ As for CloudFront, TLS needs a certificate for the name of the origin, or for th
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import h11
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.isolation import is_isolated
-from cdp_constructs.local.places import DEFAULT_PLACE
 from cdp_constructs.local.services.elbv2 import listening, names
 from cdp_constructs.local.services.elbv2.listening import Listening
-from cdp_constructs.local.services.route53.answers import NoSuchZoneError, answer, zone_of
 
-__all__ = ["balancer_of", "from_balancer"]
+__all__ = ["balancer_of", "from_balancer", "leads_to"]
 
 _alb: Any = ministack.module("services.alb", "_lbs", "_listeners")
 _cloudfront: Any = ministack.module(
@@ -30,6 +28,10 @@ _cloudfront: Any = ministack.module(
 )
 
 _Balancer = Mapping[str, Any]
+Lookup = Callable[[str], Iterator[str]]
+
+# Route 53 knows distributions, so that it is not imported here: it adds what it knows of names.
+_lookups: list[Lookup] = []
 
 
 def balancer_of(name: str) -> _Balancer | None:
@@ -39,15 +41,16 @@ def balancer_of(name: str) -> _Balancer | None:
     return next((each for _, each in _alb._lbs.all_items() if each["DNSName"].lower() in wanted), None)
 
 
+def leads_to(lookup: Lookup) -> Lookup:
+    """Add what tells the names that a name leads to, such as the records of Route 53."""
+    _lookups.append(lookup)
+    return lookup
+
+
 def _targets(name: str) -> Iterator[str]:
-    try:
-        found = answer(zone_of(name), name, "A", DEFAULT_PLACE)
-    except NoSuchZoneError:
-        return
-    for each in found:
-        if each.target is not None:
-            # The CDK's aliases lead to the name for both versions of IP.
-            yield each.target.lower().removeprefix("dualstack.")
+    for lookup in _lookups:
+        # The CDK's aliases lead to the name for both versions of IP.
+        yield from (target.lower().removeprefix("dualstack.") for target in lookup(name))
 
 
 def _listener(balancer: _Balancer, port: int, scheme: str) -> Listening:

@@ -11,6 +11,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.places import DEFAULT_PLACE
+from cdp_constructs.local.services.cloudfront.balancers import leads_to
 from cdp_constructs.local.services.cloudfront.distributions import PREFIX
 from cdp_constructs.local.services.route53.answers import NoSuchZoneError, address_of, answer, zone_of
 
@@ -32,6 +33,16 @@ def _custom_domains() -> Iterator[tuple[str, str]]:
 def _distributions() -> Iterator[tuple[str, str]]:
     for distribution in _cloudfront._distributions.values():
         yield distribution["DomainName"], f"{PREFIX}{distribution['DomainName']}"
+
+
+@leads_to
+def _targets(name: str) -> Iterator[str]:
+    """Yield the names that records of a hosted zone lead to."""
+    try:
+        found = answer(zone_of(name), name, "A", DEFAULT_PLACE)
+    except NoSuchZoneError:
+        return
+    yield from (each.target for each in found if each.target is not None)
 
 
 @route("GET", "dns/hosts")
