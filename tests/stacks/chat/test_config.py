@@ -307,7 +307,10 @@ def test_several_mistakes_are_told_at_once() -> None:
     ("context", "message"),
     [
         ({"chat": GOOD | {"regions": ["nowhere"]}}, "chat: regions contains 'nowhere', which is no Region of"),
-        ({"chat": GOOD, "systems": ["chess"]}, "context key 'systems' is ['chess']. Use a list of 'chat', 'iot', 'dojo'."),
+        (
+            {"chat": GOOD, "systems": ["chess"]},
+            "context key 'systems' is ['chess']. Use a list of 'chat', 'iot', 'dojo'.",
+        ),
     ],
 )
 def test_the_app_ends_with_the_line_and_without_a_stack_trace(context: dict[str, Any], message: str) -> None:

@@ -86,7 +86,9 @@ def events_and_workflows(stack: Stack) -> None:
     role = iam.Role(stack, "PipeRole", assumed_by=iam.ServicePrincipal("pipes.amazonaws.com"))
     source.grant_consume_messages(role)
     target.grant_send_messages(role)
-    pipes.CfnPipe(stack, "Pipe", role_arn=role.role_arn, source=source.queue_arn, target=target.queue_arn)
+    pipe = pipes.CfnPipe(stack, "Pipe", role_arn=role.role_arn, source=source.queue_arn, target=target.queue_arn)
+    # A pipe is refused whose role may not read its source yet.
+    pipe.node.add_dependency(role)
 
 
 def devices(stack: Stack) -> None:

@@ -47,7 +47,7 @@ def failing_template() -> dict[str, Any]:
     }
     return {
         "Resources": {
-            "Role": role("lambda.amazonaws.com"),
+            "Role": role(),
             "Function": function,
             "Permission": permission,
             "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "failing", "ProtocolType": "HTTP"}},
