@@ -19,7 +19,7 @@ app.command()(init)
 app.command()(card)
 app.command()(review)
 
-if all(find_spec(package) for package in ("boto3", "httpx", "rich")):
+if all(find_spec(package) for package in ("boto3", "httpx")):
     from cdp_constructs.cli import dead_letters, stacks
     from cdp_constructs.cli.local import local
     from cdp_constructs.cli.trace import trace
