@@ -1,5 +1,6 @@
 """Steps of a demonstration: run one after the other, shown while they run, and as a table at the end."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -149,3 +150,24 @@ def eventually(look: Callable[[], T | None], *, within: float, what: str) -> T:
         if time.monotonic() > deadline:
             raise StepFailed(f"{what} did not come within {within:g} s")
         time.sleep(0.1)
+
+
+async def eventually_async(look: Callable[[], T | None], *, within: float, what: str) -> T:
+    """Look again, beside what else goes on, until something is there.
+
+    Args:
+        look: Returns something false while there is nothing to see; it may wait.
+        within: Seconds to wait at most.
+        what: What is awaited, for the failure.
+
+    Raises:
+        StepFailed: when it did not come in time.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        found = await asyncio.to_thread(look)
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise StepFailed(f"{what} did not come within {within:g} s")
+        await asyncio.sleep(0.2)

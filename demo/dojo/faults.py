@@ -10,8 +10,8 @@ from typing import Any
 from demo.dojo.ledger import Watch
 from demo.dojo.people import Crowd
 from demo.dojo.releases import Releases, broken, renamed
-from demo.dojo.stage import Stage, eventually
-from demo.report import StepFailed, expect
+from demo.dojo.stage import Stage
+from demo.report import StepFailed, eventually_async, expect
 
 __all__ = ["Drill", "Faults"]
 
@@ -87,7 +87,7 @@ class Faults:
             watch.began = time.monotonic()
             await asyncio.to_thread(self.stage.cloud.kill_database, writer["DBInstanceArn"])
             if others:
-                await eventually(
+                await eventually_async(
                     lambda: self._writer() != writer["DBInstanceIdentifier"], within=within, what="a writer"
                 )
             seen = await self._recovered(watch, set(), most_failed=most_failed, within=within)
@@ -126,10 +126,10 @@ class Faults:
             watch.began = time.monotonic()
             try:
                 await asyncio.to_thread(stage.cloud.lose_zone, zone)
-                moved = await eventually(self._tasks_outside(zone), within=60, what="a server in another zone")
+                moved = await eventually_async(self._tasks_outside(zone), within=60, what="a server in another zone")
                 elsewhere = time.monotonic() - watch.began
                 # The application waits for its database, so that a failure takes a while.
-                await eventually(lambda: watch.failed, within=60, what="a request that failed")
+                await eventually_async(lambda: watch.failed, within=60, what="a request that failed")
                 await asyncio.sleep(2)
                 late = [answer for answer in watch.answers if answer.at - answer.seconds > watch.began + 1]
                 served = [answer for answer in late if answer.failure is None]
@@ -154,7 +154,7 @@ class Faults:
             try:
                 # Security groups decide about new connections, so that those that are there have to end.
                 await asyncio.to_thread(stage.cloud.kill_database, database["DBInstanceArn"])
-                await eventually(self._tasks_other_than({server.arn}), within=within, what="another server")
+                await eventually_async(self._tasks_other_than({server.arn}), within=within, what="another server")
                 noticed = time.monotonic() - watch.began
             finally:
                 await asyncio.to_thread(self._let_in, database, allowed=True)
@@ -186,7 +186,7 @@ class Faults:
 
     async def _recovered(self, watch: Watch, gone: set[str], *, most_failed: int | None, within: float) -> str:
         """Wait until tasks are replaced and nothing fails, and judge."""
-        await eventually(self._whole_without(gone), within=within, what="as many tasks as before")
+        await eventually_async(self._whole_without(gone), within=within, what="as many tasks as before")
         whole = time.monotonic() - watch.began
         await self._calm(watch, within)
         told = f"{watch.told()}; as many healthy tasks as before after {whole:.1f} s"
@@ -197,7 +197,7 @@ class Faults:
     async def _calm(self, watch: Watch, within: float) -> None:
         """Wait until people have been served for a moment."""
         try:
-            await eventually(lambda: watch.calm, within=within, what="twenty answers without a failure")
+            await eventually_async(lambda: watch.calm, within=within, what="twenty answers without a failure")
         except StepFailed as failed:
             raise StepFailed(f"{failed}: {watch.told()}; {await asyncio.to_thread(self.stage.stopped)}") from None
 
@@ -217,4 +217,4 @@ class Faults:
         def look() -> bool:
             return all(one["DBInstanceStatus"] == "available" for one in self.stage.instances())
 
-        await eventually(look, within=60, what="the database with all of its servers")
+        await eventually_async(look, within=60, what="the database with all of its servers")

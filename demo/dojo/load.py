@@ -7,8 +7,8 @@ import httpx
 
 from demo.dojo.ledger import Watch
 from demo.dojo.people import Crowd
-from demo.dojo.stage import Stage, eventually
-from demo.report import expect
+from demo.dojo.stage import Stage
+from demo.report import eventually_async, expect
 
 __all__ = ["raise_load"]
 
@@ -37,14 +37,14 @@ async def raise_load(stage: Stage, crowd: Crowd, *, requests: int, fewest: int =
         await asyncio.to_thread(metrics.advance, seconds=61 - now.second)
         if await asyncio.to_thread(_desired, stage) > fewest:
             break
-    more = await eventually(
+    more = await eventually_async(
         lambda: _desired(stage) if _desired(stage) > fewest else None, within=60, what="another task"
     )
-    await eventually(lambda: _soon_whole(stage), within=120, what="healthy tasks")
+    await eventually_async(lambda: _soon_whole(stage), within=120, what="healthy tasks")
     async with crowd.talking():
         await asyncio.to_thread(metrics.advance, minutes=_QUIET_MINUTES)
-        await eventually(lambda: _desired(stage) == fewest, within=60, what="fewer tasks")
-        await eventually(stage.whole, within=120, what="the end of the others")
+        await eventually_async(lambda: _desired(stage) == fewest, within=60, what="fewer tasks")
+        await eventually_async(stage.whole, within=120, what="the end of the others")
     expect(not watch.failed, watch.told())
     return f"{fewest}, {more}, {fewest} tasks; {watch.told()}"
 

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 from demo.dojo.faults import Faults
 from demo.dojo.ledger import Watch
-from demo.dojo.stage import Stage, eventually
-from demo.report import expect
+from demo.dojo.stage import Stage
+from demo.report import eventually_async, expect
 
 __all__ = ["accept_without_the_database", "kill_a_worker", "set_aside_what_nobody_can_read"]
 
@@ -37,7 +37,7 @@ async def accept_without_the_database(on: Faults, *, messages: int, within: floa
         failed = [one for one in watch.failed if one.kind == "POST"]
         expect(not failed, f"{len(failed)} of {messages} messages were refused")
     began = time.monotonic()
-    await eventually(_is_stored(on, sent[-1]), within=within, what="the last message")
+    await eventually_async(_is_stored(on, sent[-1]), within=within, what="the last message")
     seconds = time.monotonic() - began
     stored = [one["id"] for one in await crowd.away.read_all() if one["id"] in set(sent)]
     expect(stored == sent, f"{len(stored)} stored, {len(set(stored))} different ones, in another order than sent")
@@ -58,7 +58,7 @@ async def set_aside_what_nobody_can_read(on: Faults, *, within: float) -> str:
     )
     began = time.monotonic()
     told = await crowd.present[1].say("behind what nobody can read")
-    await eventually(_is_stored(on, told["id"]), within=within, what="the message behind it")
+    await eventually_async(_is_stored(on, told["id"]), within=within, what="the message behind it")
     seconds = time.monotonic() - began
 
     def look() -> str | None:
@@ -68,7 +68,7 @@ async def set_aside_what_nobody_can_read(on: Faults, *, within: float) -> str:
                 return str(one["MessageAttributes"]["reason"]["StringValue"])
         return None
 
-    reason = await eventually(look, within=within, what="the message in the dead-letter queue")
+    reason = await eventually_async(look, within=within, what="the message in the dead-letter queue")
     return f"in the dead-letter queue ({reason.partition(',')[0]}); the next one was stored {seconds:.1f} s later"
 
 
@@ -86,10 +86,10 @@ async def kill_a_worker(on: Faults, *, within: float) -> str:
             now = {task.arn for task in stage.tasks(_WORKERS)}
             return lost.arn not in now and len(now) == 1 + len(others)
 
-        await eventually(replaced, within=within, what="as many workers as before")
+        await eventually_async(replaced, within=within, what="as many workers as before")
         seconds = time.monotonic() - began
         told = await crowd.present[0].say("after the worker")
-    await eventually(_is_stored(on, told["id"]), within=within, what="the last message")
+    await eventually_async(_is_stored(on, told["id"]), within=within, what="the last message")
     last = time.monotonic() - began
     expect(not watch.failed, watch.told())
     return f"another one after {seconds:.1f} s, everything stored after {last:.1f} s; {watch.told()}"
@@ -119,7 +119,7 @@ async def _without_database(stage: Stage) -> AsyncIterator[None]:
 
     group, rules = await asyncio.to_thread(close)
     try:
-        await eventually(lambda: not stage.get("/health/deep"), within=30, what="a deep check that fails")
+        await eventually_async(lambda: not stage.get("/health/deep"), within=30, what="a deep check that fails")
         yield
     finally:
         await asyncio.to_thread(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=rules)

@@ -1,9 +1,6 @@
 """A deployed board, as its operator reaches it."""
 
-import asyncio
 import ssl
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -11,9 +8,8 @@ from typing import Any, TypeVar
 import httpx
 
 from cdp_constructs.local import Deployment, LocalCloud
-from demo.report import StepFailed
 
-__all__ = ["Stage", "Task", "eventually"]
+__all__ = ["Stage", "Task"]
 
 T = TypeVar("T")
 
@@ -26,22 +22,6 @@ class Task:
     zone: str
     healthy: bool
     """Of its container's own check, if it has one."""
-
-
-async def eventually(look: Callable[[], T | None], *, within: float, what: str) -> T:
-    """Look again, beside the people, until something is there.
-
-    Raises:
-        StepFailed: it did not come in time.
-    """
-    deadline = time.monotonic() + within
-    while True:
-        found = await asyncio.to_thread(look)
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise StepFailed(f"{what} did not come within {within:g} s")
-        await asyncio.sleep(0.2)
 
 
 class Stage:

@@ -5,8 +5,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from demo.iot.stage import LIVE_SECONDS, Stage, eventually, kind_of
-from demo.report import expect
+from demo.iot.stage import LIVE_SECONDS, Stage, kind_of
+from demo.report import eventually_async, expect
 
 _RETURNING = "factory-25"
 _AWAY = timedelta(days=3)
@@ -47,14 +47,14 @@ class Layers:
             counts = operator.speed_counts(measured)
             return counts if sum(counts.values()) >= total else None
 
-        counted = await eventually(speed, within=60, what="every measurement in the speed layer")
+        counted = await eventually_async(speed, within=60, what="every measurement in the speed layer")
         await asyncio.to_thread(operator.deliver)
 
         def batch() -> dict[str, int] | None:
             counts = operator.batch_counts()
             return counts if sum(counts.values()) >= total else None
 
-        stored = await eventually(batch, within=60, what="every measurement in the batch layer")
+        stored = await eventually_async(batch, within=60, what="every measurement in the batch layer")
         wrong = {
             serial: (number, counted.get(serial), stored.get(serial))
             for serial, number in measured.items()
@@ -80,7 +80,7 @@ class Layers:
         at = member.measure()["at"]
         member.resting = True
         await fleet.start([_RETURNING])
-        await eventually(
+        await eventually_async(
             lambda: operator.latest([_RETURNING])[_RETURNING] == at, within=40, what="the newest measurement"
         )
         milliseconds = time.time() * 1000 - at
@@ -103,7 +103,7 @@ class Layers:
             count = operator.batch_counts()[_RETURNING]
             return count if count >= number + 1 else None
 
-        batch = await eventually(stored, within=60, what="the late measurement in the batch layer")
+        batch = await eventually_async(stored, within=60, what="the late measurement in the batch layer")
         windows = await asyncio.to_thread(operator.windows, _RETURNING)
         minute = f"{self._late_minute():%Y-%m-%dT%H:%MZ}"
         speed = sum(window["messages"] for window in windows.values())

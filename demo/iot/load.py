@@ -17,8 +17,8 @@ from demo.bring_up import bring_up, synthesise
 from demo.embedded import embedded_cloud
 from demo.iot.fleet import Fleet
 from demo.iot.operator import Operator
-from demo.iot.stage import SITES, eventually, kind_of
-from demo.report import Report, expect
+from demo.iot.stage import SITES, kind_of
+from demo.report import Report, eventually_async, expect
 from demo.running import end_with
 
 _WATCHED = 20
@@ -142,7 +142,7 @@ class Load:
             counts = self._operator.speed_counts(self._serials)
             return counts if sum(counts.values()) >= self._messages else None
 
-        counts = await eventually(counted, within=_SETTLE_WITHIN, what="every measurement in the speed layer")
+        counts = await eventually_async(counted, within=_SETTLE_WITHIN, what="every measurement in the speed layer")
         return f"{self._compare(counts)}, doubled 0"
 
     async def _count_batch(self) -> str:
@@ -152,7 +152,7 @@ class Load:
             counts = self._operator.batch_counts()
             return counts if sum(counts.values()) >= self._messages else None
 
-        counts = await eventually(stored, within=60, what="every measurement in the batch layer")
+        counts = await eventually_async(stored, within=60, what="every measurement in the batch layer")
         repeated = await asyncio.to_thread(self._operator.batch_repetitions)
         return f"{self._compare(counts)}; {repeated} delivered twice and counted once"
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from demo.iot.fleet import Room
-from demo.iot.stage import SITES, Stage, eventually, kind_of, site_of
-from demo.report import expect
+from demo.iot.stage import SITES, Stage, kind_of, site_of
+from demo.report import eventually_async, expect
 
 _COMMANDED, _DEAD, _SLEEPER = "factory-03", "home-25", "home-23"
 _FAILING = {"home": "home-07", "factory": "factory-07"}
@@ -26,10 +26,10 @@ class Messaging:
         fleet, operator = self._stage.fleet, self._stage.operator
         alive = [serial for serial in self._stage.serials if serial != _DEAD]
         await fleet.start(alive)
-        await eventually(lambda: bool(fleet.diaries[_SLEEPER].measured), within=40, what="a measurement")
+        await eventually_async(lambda: bool(fleet.diaries[_SLEEPER].measured), within=40, what="a measurement")
         await fleet.rest([_SLEEPER])
         await fleet.stop([_SLEEPER])
-        statuses = await eventually(
+        statuses = await eventually_async(
             lambda: found if (found := operator.statuses())["active"] == len(alive) else None,
             within=60,
             what="the use of every identity",
@@ -43,7 +43,7 @@ class Messaging:
         """Command one device, and see its response."""
         started = time.perf_counter()
         sent = await self._stage.command(operation="send", thing=_COMMANDED, command="ping", arguments={"n": 1})
-        answer = await eventually(lambda: self._ended(sent["session"]), within=40, what="a response")
+        answer = await eventually_async(lambda: self._ended(sent["session"]), within=40, what="a response")
         milliseconds = 1000 * (time.perf_counter() - started)
         expect(answer["status"] == "succeeded" and answer["result"]["n"] == 1, f"{answer}")
         return f"succeeded in {milliseconds:.0f} ms: {answer['result']}"
@@ -58,7 +58,7 @@ class Messaging:
 
     async def command_timed_out(self) -> str:
         """See the end of the command to the dead device."""
-        answer = await eventually(lambda: self._ended(self._dead_session), within=60, what="the time-out")
+        answer = await eventually_async(lambda: self._ended(self._dead_session), within=60, what="the time-out")
         expect(answer["status"] == "timed_out", f"{answer}")
         return f"{answer['status']}, for {answer['thing']}"
 
@@ -95,7 +95,7 @@ class Messaging:
         )
         expect("session" in answer, f"{answer}")
         factory = {serial for serial in self._stage.fleet.running if site_of(serial) == "factory"}
-        await eventually(lambda: self._identified() >= factory, within=40, what="the broadcast everywhere")
+        await eventually_async(lambda: self._identified() >= factory, within=40, what="the broadcast everywhere")
         await asyncio.sleep(0.5)
         received = self._identified()
         expect(received == factory, f"received by {sorted(received)}")
@@ -108,7 +108,7 @@ class Messaging:
         operator = self._stage.operator
         for serial in _FAILING.values():
             self._room(serial).is_broken = True
-        await eventually(
+        await eventually_async(
             lambda: all(operator.reports(site) for site in SITES), within=40, what="a report for each site"
         )
         await asyncio.sleep(0.5)
@@ -131,7 +131,7 @@ class Messaging:
             found = self._stage.operator.streamed(since)
             return found if {message["thing"] for message in found} >= running else None
 
-        messages = await eventually(together, within=40, what="a message of each device in the stream")
+        messages = await eventually_async(together, within=40, what="a message of each device in the stream")
         wrong = [
             message
             for message in messages

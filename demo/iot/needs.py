@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 
 from demo.iot.refusals import Refusals
-from demo.iot.stage import Stage, eventually
-from demo.report import Report, expect
+from demo.iot.stage import Stage
+from demo.report import Report, eventually_async, expect
 from stacks.iot.scale import Choice, Fleet, monthly_cost, quotas
 from stacks.scale import first_reached
 
@@ -45,7 +45,7 @@ class Needs:
         await asyncio.to_thread(operator.allow, {_NEWCOMER: ("home", "hygrometer")})
         fleet.make(_NEWCOMER, "hygrometer")
         await fleet.start([_NEWCOMER])
-        await eventually(lambda: operator.latest([_NEWCOMER]), within=40, what="its first measurement")
+        await eventually_async(lambda: operator.latest([_NEWCOMER]), within=40, what="its first measurement")
         seconds = time.perf_counter() - started
         await fleet.stop([_NEWCOMER])
         return self._found_out(

@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 from demo.iot.fleet import Desk, Room
-from demo.iot.stage import Stage, eventually
-from demo.report import expect
+from demo.iot.stage import Stage
+from demo.report import eventually_async, expect
 
 _HOT, _DRY, _CHAIR, _DARK, _BROKEN = "home-01", "home-05", "home-02", "factory-02", "factory-01"
 
@@ -63,9 +63,9 @@ class Reactions:
     async def heat(self) -> str:
         """Heat a room beyond the threshold, and see who receives the alert."""
         self._room(_HOT).heat = 20
-        alert = await eventually(lambda: self._alert("crossed"), within=40, what="the operator's alert")
+        alert = await eventually_async(lambda: self._alert("crossed"), within=40, what="the operator's alert")
         ticket = await self._ticket(_HOT, "TooHot", "open")
-        await eventually(lambda: self._archived("crossed"), within=40, what="the archived alert")
+        await eventually_async(lambda: self._archived("crossed"), within=40, what="the archived alert")
         expect(ticket["changes"] == "1", f"{ticket}")
         late = time.time() * 1000 - alert["at"]
         return f"{alert['threshold']} at {alert['value']} °C: operator, ticket and archive within {late:.0f} ms"
@@ -74,8 +74,8 @@ class Reactions:
         """Cool the room down, and see that each of both alerts was received once."""
         self._room(_HOT).heat = 0
         ticket = await self._ticket(_HOT, "TooHot", "closed")
-        await eventually(lambda: self._alert("recovered"), within=40, what="the operator's recovery")
-        await eventually(lambda: self._archived("recovered"), within=40, what="the archived recovery")
+        await eventually_async(lambda: self._alert("recovered"), within=40, what="the operator's recovery")
+        await eventually_async(lambda: self._archived("recovered"), within=40, what="the archived recovery")
         counts = {
             state: (len(self._alerts(state)), await asyncio.to_thread(self._archived, state))
             for state in ("crossed", "recovered")
@@ -94,8 +94,12 @@ class Reactions:
         for message in wrong:
             member.send("climate", message)
         behind = member.measure()["at"]
-        await eventually(lambda: len(operator.rejected()) >= len(wrong), within=40, what="the malformed measurements")
-        await eventually(lambda: operator.latest([_BROKEN])[_BROKEN] >= behind, within=40, what="what was behind them")
+        await eventually_async(
+            lambda: len(operator.rejected()) >= len(wrong), within=40, what="the malformed measurements"
+        )
+        await eventually_async(
+            lambda: operator.latest([_BROKEN])[_BROKEN] >= behind, within=40, what="what was behind them"
+        )
         reasons = [item["reason"] for item in operator.rejected()]
         expect(len(reasons) == len(wrong), f"{reasons}")
         return f"{len(reasons)} rejected ({'; '.join(reasons)}); the next measurement arrived"
@@ -114,7 +118,7 @@ class Reactions:
             found = self._stage.operator.tickets().get(f"alert/{thing}/{threshold}")
             return found if found and found["status"] == status else None
 
-        return await eventually(look, within=40, what=f"the {status} ticket of {thing}")
+        return await eventually_async(look, within=40, what=f"the {status} ticket of {thing}")
 
     def _alerts(self, state: str) -> list[dict[str, Any]]:
         alerts = self._stage.operator.alerts()

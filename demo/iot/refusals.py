@@ -13,8 +13,8 @@ from cdp_device.identity import Identity
 from cdp_device.session import connect as connect_device
 from demo.iot import raw_client
 from demo.iot.raw_client import Answer, RawClient
-from demo.iot.stage import Stage, eventually
-from demo.report import StepFailed, expect
+from demo.iot.stage import Stage
+from demo.report import StepFailed, eventually_async, expect
 
 _OWN, _VICTIM, _STOLEN = "home-01", "home-03", "home-90"
 
@@ -198,7 +198,7 @@ class Refusals:
 
     async def _control_arrives(self) -> None:
         number = self._stage.measured[_OWN]
-        await eventually(
+        await eventually_async(
             lambda: self._stage.operator.speed_counts([_OWN])[_OWN] == number,
             within=40,
             what="the measurements of the control in the speed layer",

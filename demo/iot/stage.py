@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from demo.iot.fleet import Fleet
 from demo.iot.operator import Operator
-from demo.report import StepFailed, expect
+from demo.report import eventually_async, expect
 
 T = TypeVar("T")
 
@@ -26,22 +26,6 @@ def kind_of(serial_number: str) -> str:
 def site_of(serial_number: str) -> str:
     """Return where a device is."""
     return serial_number.partition("-")[0]
-
-
-async def eventually(look: Callable[[], T | None], *, within: float, what: str) -> T:
-    """Look again, beside the devices, until something is there.
-
-    Raises:
-        StepFailed: when it did not come in time.
-    """
-    deadline = time.monotonic() + within
-    while True:
-        found = await asyncio.to_thread(look)
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise StepFailed(f"{what} did not come within {within:g} s")
-        await asyncio.sleep(0.2)
 
 
 class Stage:
@@ -99,4 +83,4 @@ class Stage:
             state = self.operator.command(operation="state", thing=thing)
             return state if expected(state) else None
 
-        return await eventually(look, within=40, what=what)
+        return await eventually_async(look, within=40, what=what)

@@ -7,7 +7,7 @@ from aws_cdk import aws_sns as sns
 from cdp_constructs import DirectObjectUpload
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 
-__all__ = ["add_files", "allow_files"]
+__all__ = ["add_files", "allow_files", "settings_of_files"]
 
 
 def add_files(stack: Stack, *, origin: str, alarm_topic: sns.ITopic) -> DirectObjectUpload:
@@ -33,3 +33,12 @@ def allow_files(task_role: iam.IRole, files: DirectObjectUpload) -> None:
         task_role.add_to_principal_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
     reason = "Owner, upload and file name are not known before; the prefix is the bound."
     acknowledge_resources(task_role, [accepted], reason)
+
+
+def settings_of_files(files: DirectObjectUpload) -> dict[str, str]:
+    """Return the settings of servers whose board has files."""
+    return {
+        "files": "bucket",
+        "bucket": files.bucket.bucket_name,
+        "form_function": files.form_function.function_name,
+    }

@@ -12,15 +12,15 @@ from cdp_constructs import (
     ScaleOutService,
     ServiceFront,
     ServiceNetwork,
-    ServiceScaling,
     SnsSqsFanout,
     WorkQueue,
 )
 from cdp_constructs.core.periods import minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue, add_work_queue
 from stacks.dojo.config import DojoConfiguration
-from stacks.dojo.files import add_files, allow_files
-from stacks.dojo.parts import ROUTE, add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
+from stacks.dojo.files import add_files, allow_files, settings_of_files
+from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
+from stacks.dojo.servers import add_servers, outputs_of, settings_of
 
 __all__ = ["AnonymousStack"]
 
@@ -91,39 +91,17 @@ class AnonymousStack(Stack):
         )
         self.files = add_files(self, origin=f"https://{name}", alarm_topic=alarm_topic)
         self.notices = SnsSqsFanout(self, "Notices", alarm_topic=alarm_topic)
-        cluster = self.database.cluster
         settings = {
-            "database_host": cluster.attr_endpoint_address,
-            "database_reader_host": cluster.attr_read_endpoint_address,
-            "database_secret_id": self.database.secret.secret_arn,
+            **settings_of(self.database, self.notices, name),
+            "database_reader_host": self.database.cluster.attr_read_endpoint_address,
             "intake": "queue",
             "queue_url": self.queue.queue_url,
             "dead_letter_queue_url": self.dead_letter_queue.queue_url,
-            "notices": "topic",
-            "notice_topic": self.notices.topic.topic_arn,
-            "base_url": f"https://{name}",
         }
         secrets = {"session_key": add_session_key(self)}
         self.front = add_front(self, configuration, "anonymous", network, alarm_topic)
-        self.servers = ScaleOutService(
-            self,
-            "Servers",
-            front=self.front,
-            container=chat_container(
-                {
-                    **settings,
-                    "files": "bucket",
-                    "bucket": self.files.bucket.bucket_name,
-                    "form_function": self.files.form_function.function_name,
-                },
-                secrets=secrets,
-            ),
-            route=ROUTE,
-            scaling=ServiceScaling(max_capacity=8, requests_per_target=300),
-            vpc_subnets=network.service_subnets,
-            alarm_topic=alarm_topic,
-        )
-        self.servers.add_deep_health_check("DeepHealth")
+        container = chat_container({**settings, **settings_of_files(self.files)}, secrets=secrets)
+        self.servers = add_servers(self, container, front=self.front, network=network, alarm_topic=alarm_topic, most=8)
         allow_files(self.servers.task_role, self.files)
         self.notices.grant_publish(self.servers.task_role)
         self.workers = QueueWorkers(
@@ -149,14 +127,8 @@ class AnonymousStack(Stack):
             self.database.grant_connect(service)
         add_outputs(
             self,
-            Url=f"https://{name}",
-            ListenerArn=self.front.listener.listener_arn,
-            ClusterName=self.servers.cluster.cluster_name,
-            ServiceName=self.servers.service.service_name,
+            **outputs_of(name, self.front, self.servers, self.database, self.notices),
             WorkerServiceName=self.workers.service.service_name,
-            TargetGroupArn=self.servers.target_group.target_group_arn,
-            DatabaseId=cluster.ref,
-            TopicArn=self.notices.topic.topic_arn,
             QueueUrl=self.queue.queue_url,
             DeadLetterQueueUrl=self.dead_letter_queue.queue_url,
         )

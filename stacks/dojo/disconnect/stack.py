@@ -2,20 +2,13 @@
 
 from aws_cdk import Environment, Stack
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdp_constructs import (
-    DirectObjectUpload,
-    ReplicatedDatabase,
-    ScaleOutService,
-    ServiceNetwork,
-    ServiceScaling,
-    SnsSqsFanout,
-)
-from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs import ReplicatedDatabase, SnsSqsFanout
 from stacks.dojo.config import DojoConfiguration
-from stacks.dojo.parts import ROUTE, add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
+from stacks.dojo.files import add_files, allow_files, settings_of_files
+from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
+from stacks.dojo.servers import add_network, add_servers, outputs_of, settings_of
 
 __all__ = ["DisconnectStack"]
 
@@ -36,15 +29,7 @@ class DisconnectStack(Stack):
         super().__init__(scope, construct_id, env=env, description="Disconnect: a chat over the internet")
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("disconnect")
-        endpoint = ec2.InterfaceVpcEndpointAwsService
-        # What tasks need, the function of the forms, and the topic; S3 has a gateway.
-        reached = [endpoint.ECR, endpoint.ECR_DOCKER, endpoint.CLOUDWATCH_LOGS, endpoint.SECRETS_MANAGER]
-        network = ServiceNetwork(
-            self,
-            "Network",
-            interface_endpoints=[*reached, endpoint.LAMBDA_, endpoint.SNS],
-            alarm_topic=alarm_topic,
-        )
+        network = add_network(self, alarm_topic)
         database = ReplicatedDatabase(
             self,
             "Database",
@@ -54,56 +39,15 @@ class DisconnectStack(Stack):
             readers=1,  # the standby, in another zone
             alarm_topic=alarm_topic,
         )
-        files = DirectObjectUpload(
-            self,
-            "Files",
-            content_types=["image/png", "image/jpeg", "application/pdf", "text/plain"],
-            max_size_mb=20,
-            allowed_origins=[f"https://{name}"],
-            alarm_topic=alarm_topic,
-        )
+        files = add_files(self, origin=f"https://{name}", alarm_topic=alarm_topic)
         notices = SnsSqsFanout(self, "Notices", alarm_topic=alarm_topic)
         front = add_front(self, configuration, "disconnect", network, alarm_topic)
-        servers = ScaleOutService(
-            self,
-            "Servers",
-            front=front,
-            container=chat_container(
-                {
-                    "database_host": database.cluster.attr_endpoint_address,
-                    "database_secret_id": database.secret.secret_arn,
-                    "files": "bucket",
-                    "bucket": files.bucket.bucket_name,
-                    "form_function": files.form_function.function_name,
-                    "notices": "topic",
-                    "notice_topic": notices.topic.topic_arn,
-                    "base_url": f"https://{name}",
-                },
-                secrets={"session_key": add_session_key(self)},
-            ),
-            route=ROUTE,
-            scaling=ServiceScaling(max_capacity=6, requests_per_target=300),
-            vpc_subnets=network.service_subnets,
-            alarm_topic=alarm_topic,
+        container = chat_container(
+            {**settings_of(database, notices, name), **settings_of_files(files)},
+            secrets={"session_key": add_session_key(self)},
         )
-        servers.add_deep_health_check("DeepHealth")
+        servers = add_servers(self, container, front=front, network=network, alarm_topic=alarm_topic, most=6)
         database.grant_connect(servers.service)
-        accepted = files.bucket.arn_for_objects(f"{files.accepted_prefix}*")
-        for action, resource in (
-            ("s3:GetObject", accepted),
-            ("lambda:InvokeFunction", files.form_function.function_arn),
-        ):
-            servers.task_role.add_to_principal_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
-        reason = "Owner, upload and file name are not known before; the prefix is the bound."
-        acknowledge_resources(servers.task_role, [accepted], reason)
+        allow_files(servers.task_role, files)
         notices.grant_publish(servers.task_role)
-        add_outputs(
-            self,
-            Url=f"https://{name}",
-            ListenerArn=front.listener.listener_arn,
-            ClusterName=servers.cluster.cluster_name,
-            ServiceName=servers.service.service_name,
-            TargetGroupArn=servers.target_group.target_group_arn,
-            DatabaseId=database.cluster.ref,
-            TopicArn=notices.topic.topic_arn,
-        )
+        add_outputs(self, **outputs_of(name, front, servers, database, notices))

@@ -9,13 +9,12 @@ from cdp_constructs import (
     ReplicatedDatabase,
     ScaleOutService,
     ServiceFront,
-    ServiceNetwork,
-    ServiceScaling,
     SnsSqsFanout,
 )
 from stacks.dojo.config import DojoConfiguration
-from stacks.dojo.files import add_files, allow_files
-from stacks.dojo.parts import ROUTE, add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
+from stacks.dojo.files import add_files, allow_files, settings_of_files
+from stacks.dojo.parts import add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
+from stacks.dojo.servers import add_network, add_servers, outputs_of, settings_of
 from stacks.dojo.umin_chat.edge import UminChatEdgeStack
 
 __all__ = ["UminChatStack"]
@@ -50,15 +49,7 @@ class UminChatStack(Stack):
         super().__init__(scope, construct_id, env=env, description="Umin Chat: a chat behind CloudFront")
         alarm_topic = add_alarm_topic(self, configuration)
         name = configuration.domain_name("umin_chat")
-        endpoint = ec2.InterfaceVpcEndpointAwsService
-        reached = [endpoint.ECR, endpoint.ECR_DOCKER, endpoint.CLOUDWATCH_LOGS, endpoint.SECRETS_MANAGER]
-        network = ServiceNetwork(
-            self,
-            "Network",
-            # The function of the forms, and the topic, beside what tasks need; S3 has a gateway.
-            interface_endpoints=[*reached, endpoint.LAMBDA_, endpoint.SNS],
-            alarm_topic=alarm_topic,
-        )
+        network = add_network(self, alarm_topic)
         self.database = ReplicatedDatabase(
             self,
             "Database",
@@ -73,45 +64,20 @@ class UminChatStack(Stack):
         self.notices = SnsSqsFanout(self, "Notices", alarm_topic=alarm_topic)
         # The board's own name is CloudFront's; this one is for CloudFront only.
         self.front = add_front(self, configuration, "umin_chat_origin", network, alarm_topic)
-        cluster = self.database.cluster
-        self.servers = ScaleOutService(
-            self,
-            "Servers",
-            front=self.front,
-            container=chat_container(
-                {
-                    "database_host": cluster.attr_endpoint_address,
-                    "database_reader_host": cluster.attr_read_endpoint_address,
-                    "database_secret_id": self.database.secret.secret_arn,
-                    "files": "bucket",
-                    "bucket": self.files.bucket.bucket_name,
-                    "form_function": self.files.form_function.function_name,
-                    "notices": "topic",
-                    "notice_topic": self.notices.topic.topic_arn,
-                    "public_rooms": "true",
-                    "base_url": f"https://{name}",
-                },
-                secrets={"session_key": add_session_key(self)},
-            ),
-            route=ROUTE,
-            scaling=ServiceScaling(max_capacity=8, requests_per_target=300),
-            vpc_subnets=network.service_subnets,
-            alarm_topic=alarm_topic,
+        container = chat_container(
+            {
+                **settings_of(self.database, self.notices, name),
+                **settings_of_files(self.files),
+                "database_reader_host": self.database.cluster.attr_read_endpoint_address,
+                "public_rooms": "true",
+            },
+            secrets={"session_key": add_session_key(self)},
         )
-        self.servers.add_deep_health_check("DeepHealth")
+        self.servers = add_servers(self, container, front=self.front, network=network, alarm_topic=alarm_topic, most=8)
         self.database.grant_connect(self.servers.service)
         allow_files(self.servers.task_role, self.files)
         self.notices.grant_publish(self.servers.task_role)
-        add_outputs(
-            self,
-            Url=f"https://{name}",
-            ListenerArn=self.front.listener.listener_arn,
-            ClusterName=self.servers.cluster.cluster_name,
-            ServiceName=self.servers.service.service_name,
-            TargetGroupArn=self.servers.target_group.target_group_arn,
-            DatabaseId=cluster.ref,
-            TopicArn=self.notices.topic.topic_arn,
-        )
+        add_outputs(self, **outputs_of(name, self.front, self.servers, self.database, self.notices))
         self.edge = UminChatEdgeStack(
             scope,
             f"{construct_id}Edge",

@@ -1,0 +1,77 @@
+"""Servers of boards that have several: their network, their settings, and how operators find them."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_sns as sns
+
+from cdp_constructs import (
+    ReplicatedDatabase,
+    ScaleOutService,
+    ServiceContainer,
+    ServiceFront,
+    ServiceNetwork,
+    ServiceScaling,
+    SnsSqsFanout,
+)
+from stacks.dojo.parts import ROUTE
+
+__all__ = ["add_network", "add_servers", "outputs_of", "settings_of"]
+
+
+def add_network(stack: Stack, alarm_topic: sns.ITopic) -> ServiceNetwork:
+    """Add a network without a way to the internet: what tasks need, the function of the forms, and the topic."""
+    endpoint = ec2.InterfaceVpcEndpointAwsService
+    tasks_need = [endpoint.ECR, endpoint.ECR_DOCKER, endpoint.CLOUDWATCH_LOGS, endpoint.SECRETS_MANAGER]
+    # S3 has a gateway.
+    endpoints = [*tasks_need, endpoint.LAMBDA_, endpoint.SNS]
+    return ServiceNetwork(stack, "Network", interface_endpoints=endpoints, alarm_topic=alarm_topic)
+
+
+def settings_of(database: ReplicatedDatabase, notices: SnsSqsFanout, name: str) -> dict[str, str]:
+    """Return the settings of a board with a replicated database, and notices by SNS."""
+    return {
+        "database_host": database.cluster.attr_endpoint_address,
+        "database_secret_id": database.secret.secret_arn,
+        "notices": "topic",
+        "notice_topic": notices.topic.topic_arn,
+        "base_url": f"https://{name}",
+    }
+
+
+def add_servers(
+    stack: Stack,
+    container: ServiceContainer,
+    *,
+    front: ServiceFront,
+    network: ServiceNetwork,
+    alarm_topic: sns.ITopic,
+    most: int,
+) -> ScaleOutService:
+    """Add two servers or more behind the load balancer, with the deep check."""
+    servers = ScaleOutService(
+        stack,
+        "Servers",
+        front=front,
+        container=container,
+        route=ROUTE,
+        scaling=ServiceScaling(max_capacity=most, requests_per_target=300),
+        vpc_subnets=network.service_subnets,
+        alarm_topic=alarm_topic,
+    )
+    servers.add_deep_health_check("DeepHealth")
+    return servers
+
+
+def outputs_of(
+    name: str, front: ServiceFront, servers: ScaleOutService, database: ReplicatedDatabase, notices: SnsSqsFanout
+) -> dict[str, str]:
+    """Return where operators, and the demonstration, find the parts of a board."""
+    return {
+        "Url": f"https://{name}",
+        "ListenerArn": front.listener.listener_arn,
+        "ClusterName": servers.cluster.cluster_name,
+        "ServiceName": servers.service.service_name,
+        "TargetGroupArn": servers.target_group.target_group_arn,
+        "DatabaseId": database.cluster.ref,
+        "TopicArn": notices.topic.topic_arn,
+    }
