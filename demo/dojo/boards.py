@@ -38,6 +38,29 @@ class Board:
     cannot: str
 
 
+_TASK_KILLED = Drill(
+    "A task is killed",
+    "at most what it was answering fails; two again within 120 s",
+    lambda on: on.kill_a_task(most_failed=12, within=120),
+)
+
+
+def _writer_lost(successor: str, *, elsewhere: str) -> tuple[Drill, ...]:
+    """Return what is done to the writer of a replicated database."""
+    return (
+        Drill(
+            "The writer is killed",
+            f"{successor} takes over within 60 s; at most 24 requests fail",
+            lambda on: on.kill_the_writer(most_failed=24, within=60),
+        ),
+        Drill(
+            "The writer's zone is lost",
+            f"{elsewhere} elsewhere, two again within 120 s; at most 36 requests fail",
+            lambda on: on.lose_a_zone(most_failed=36, within=120),
+        ),
+    )
+
+
 _RELEASES_AND_LOAD = (
     Drill("A new version is deployed", "no request fails", lambda on: on.release(most_failed=0, within=120)),
     Drill(
@@ -99,21 +122,8 @@ BOARDS = {
         place=phone_of,
         servers=2,
         drills=(
-            Drill(
-                "A task is killed",
-                "at most what it was answering fails; two again within 120 s",
-                lambda on: on.kill_a_task(most_failed=12, within=120),
-            ),
-            Drill(
-                "The writer is killed",
-                "the standby takes over within 60 s; at most 24 requests fail",
-                lambda on: on.kill_the_writer(most_failed=24, within=60),
-            ),
-            Drill(
-                "The writer's zone is lost",
-                "standby and servers elsewhere, two again within 120 s; at most 36 requests fail",
-                lambda on: on.lose_a_zone(most_failed=36, within=120),
-            ),
+            _TASK_KILLED,
+            *_writer_lost("the standby", elsewhere="standby and servers"),
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region",
@@ -131,21 +141,8 @@ BOARDS = {
                 "at most two requests a second reach the servers; what is said is there within 2 s",
                 lambda on: read_a_page_together(on, readers=100),
             ),
-            Drill(
-                "A task is killed",
-                "at most what it was answering fails; two again within 120 s",
-                lambda on: on.kill_a_task(most_failed=12, within=120),
-            ),
-            Drill(
-                "The writer is killed",
-                "a replica takes over within 60 s; at most 24 requests fail",
-                lambda on: on.kill_the_writer(most_failed=24, within=60),
-            ),
-            Drill(
-                "The writer's zone is lost",
-                "a replica and servers elsewhere, two again within 120 s; at most 36 requests fail",
-                lambda on: on.lose_a_zone(most_failed=36, within=120),
-            ),
+            _TASK_KILLED,
+            *_writer_lost("a replica", elsewhere="a replica and servers"),
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region",
@@ -173,21 +170,8 @@ BOARDS = {
                 "no request fails; everything stored within 120 s, when what it had in hand is visible again",
                 lambda on: kill_a_worker(on, within=120),
             ),
-            Drill(
-                "A task is killed",
-                "at most what it was answering fails; two again within 120 s",
-                lambda on: on.kill_a_task(most_failed=12, within=120),
-            ),
-            Drill(
-                "The writer is killed",
-                "the reader takes over within 60 s; at most 24 requests fail",
-                lambda on: on.kill_the_writer(most_failed=24, within=60),
-            ),
-            Drill(
-                "The writer's zone is lost",
-                "a reader, servers and workers elsewhere, two again within 120 s; at most 36 requests fail",
-                lambda on: on.lose_a_zone(most_failed=36, within=120),
-            ),
+            _TASK_KILLED,
+            *_writer_lost("the reader", elsewhere="a reader, servers and workers"),
             *_RELEASES_AND_LOAD,
         ),
         cannot="the loss of its Region or of SQS in it; without its database nobody reads, registers or signs in",

@@ -45,6 +45,10 @@ class Card:
         return failures(self.template)
 
     @cached_property
+    def _cost(self) -> tuple[float, Sequence[str]]:
+        return cost_at_rest(self.template)
+
+    @cached_property
     def sections(self) -> Mapping[str, Sequence[str]]:
         """The lines below the summary by title; an empty section says so itself."""
         return {
@@ -68,12 +72,11 @@ class Card:
         open_ = [entrance for entrance in self.entrances if entrance.open]
         lost = [failure for failure in self.failures if not failure.place]
         silent = [failure for failure in self.failures if failure.place and not failure.alarms]
-        total, _ = cost_at_rest(self.template)
         return [
             *composition(self.template),
             f"{'may':<10}{len(self.sections['may'])} sentences, {len(wide)} of them wide",
             f"{'internet':<10}{len(self.entrances)} from there, {len(open_)} of them without credentials",
             f"{'fails to':<10}{len(self.failures)} kinds of work, {len(lost)} lost, {len(silent)} without an alarm",
             f"{'accepted':<10}{len(self.accepted)} findings",
-            f"{'costs':<10}${total:,.2f} a month at rest",
+            f"{'costs':<10}${self._cost[0]:,.2f} a month at rest",
         ]

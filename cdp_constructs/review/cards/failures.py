@@ -8,7 +8,7 @@ from cdp_constructs.review.statements import permissions
 from cdp_constructs.review.templates import Resource, Template, references
 from cdp_constructs.review.values import Values, duration, listed
 
-__all__ = ["Failure", "failures"]
+__all__ = ["Failure", "failures", "watched_by"]
 
 
 @dataclass(frozen=True, order=True)
@@ -93,14 +93,18 @@ def _invokes(resource: Resource) -> Iterator[object]:
 _Found = Iterator[tuple[str, Resource | str, str]]
 
 
+def watched_by(alarm: Resource, template: Template) -> list[Resource]:
+    """Return the resources that an alarm looks at, by its dimensions."""
+    dimensions = [alarm.get("Dimensions"), *(one.get("MetricStat") for one in alarm.items("Metrics"))]
+    return [template.resources[name] for name in references(dimensions) if name in template.resources]
+
+
 def _alarms(template: Template) -> Mapping[str, tuple[str, ...]]:
     """Return the alarms that look at each resource."""
     found: dict[str, set[str]] = defaultdict(set)
     for alarm in template.of_type("AWS::CloudWatch::Alarm"):
-        dimensions = [alarm.get("Dimensions"), *(one.get("MetricStat") for one in alarm.items("Metrics"))]
-        for name in references(dimensions):
-            if name in template.resources:
-                found[template.resources[name].name].add(alarm.name)
+        for resource in watched_by(alarm, template):
+            found[resource.name].add(alarm.name)
     return {name: tuple(sorted(names)) for name, names in found.items()}
 
 

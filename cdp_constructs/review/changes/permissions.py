@@ -100,7 +100,6 @@ def _no_longer_denied(
             resource
             for resource in one.resources
             if one.denies
-            and resource.partition("/")[0] in {name.partition("/")[0] for name in there}
             and (one.who, one.actions, resource, one.conditions) not in still
             and _is_there(resource, there)
         ]
@@ -112,4 +111,4 @@ def _no_longer_denied(
 
 
 def _is_there(resource: str, names: set[str]) -> bool:
-    return any(resource == name or resource.startswith(f"{name}/") for name in names) or resource == "*"
+    return any(resource == name or resource.startswith(f"{name}/") for name in names)

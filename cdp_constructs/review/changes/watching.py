@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cdp_constructs.review.cards.exposure import entrances
-from cdp_constructs.review.cards.failures import failures
+from cdp_constructs.review.cards.failures import failures, watched_by
 from cdp_constructs.review.changes.findings import Finding, Kind
 from cdp_constructs.review.changes.pairs import Pairs
 from cdp_constructs.review.changes.properties import changed_properties
@@ -19,7 +19,8 @@ _WORDS = {"AlarmDescription", "AlarmName", "AlarmRule", "Tags"}
 def exposure(old: Template, new: Template) -> Iterator[Finding]:
     """Yield ways in that are new, or ask for something else."""
     before = {one.where: one for one in entrances(old)}
-    for one in entrances(new):
+    now = entrances(new)
+    for one in now:
         was = before.get(one.where)
         if was is None:
             details = (f"asks for {one.asks}", *((f"leads to {one.leads_to}",) if one.leads_to else ()))
@@ -38,8 +39,7 @@ def exposure(old: Template, new: Template) -> Iterator[Finding]:
             )
             kind = Kind.EXPOSURE if was.asks != one.asks else Kind.OTHER
             yield Finding(kind, f"another condition for {one.where}", changed)
-    now = {one.where for one in entrances(new)}
-    for where in sorted(set(before) - now):
+    for where in sorted(set(before) - {one.where for one in now}):
         yield Finding(Kind.OTHER, f"no way in any more: {where}")
 
 
@@ -66,15 +66,14 @@ def alarms(old: Template, new: Template, pairs: Pairs) -> Iterator[Finding]:
 
 
 def _watched(alarm: Resource, template: Template) -> list[str]:
-    values = [alarm.get("Dimensions"), *(one.get("MetricStat") for one in alarm.items("Metrics"))]
-    found = [template.target(value) for value in values]
-    return sorted({one.name for one in found if one is not None})
+    return sorted({one.name for one in watched_by(alarm, template)})
 
 
 def failed_work(old: Template, new: Template) -> Iterator[Finding]:
     """Yield work whose failures have no place any more, another one, or no alarm."""
-    before = {(one.work, one.when): one for one in failures(old)}
-    by_work = {one.work: one for one in failures(old)}
+    known = failures(old)
+    before = {(one.work, one.when): one for one in known}
+    by_work = {one.work: one for one in known}
     for one in failures(new):
         was = before.get((one.work, one.when)) or by_work.get(one.work)
         place = f"{one.when} -> {one.place}" if one.place else "what fails is LOST"
