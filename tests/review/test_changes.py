@@ -422,6 +422,18 @@ def test_a_function_that_takes_the_role_of_another_may_do_as_much() -> None:
     ]
 
 
+def test_a_refusal_for_any_resource_that_is_gone_is_told_while_its_function_is_there() -> None:
+    before = shop()
+    statements = properties(before, "IAM::Policy")["PolicyDocument"]["Statement"]
+    statements.append({"Action": "dynamodb:DeleteItem", "Effect": "Deny", "Resource": "*"})
+    assert lines(changes(before, shop())) == [
+        "IAM nothing refuses any more what was refused on *",
+        "  was   Worker must not dynamodb DeleteItem on any resource",
+    ]
+    without = edited(shop(), lambda body: body["Resources"].pop("Worker1A2B3C4D") and None)
+    assert [line for line in lines(changes(before, without)) if line.startswith("IAM nothing")] == []
+
+
 def test_booleans_have_their_values() -> None:
     found = of(shop, at("Lambda::EventSourceMapping", "Reads", Enabled=False))
     assert lines(found) == ["ALSO Reads (Lambda::EventSourceMapping) changed", "  Enabled   none -> false"]

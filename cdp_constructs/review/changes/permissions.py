@@ -101,7 +101,7 @@ def _no_longer_denied(
             for resource in one.resources
             if one.denies
             and (one.who, one.actions, resource, one.conditions) not in still
-            and _is_there(resource, there)
+            and (_is_there(resource, there) or (resource == "*" and not there.isdisjoint(one.who)))
         ]
         if gone:
             sentence = f"was   {', '.join(one.who)} {one.sentence}"
