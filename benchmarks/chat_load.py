@@ -12,7 +12,7 @@ import httpx
 
 from benchmarks.chat_systems import Seat, System
 from demo.chat.live_channel import Live, connected
-from demo.chat.people import new_id
+from demo.chat.people import clients_of, new_id
 
 _ACCEPTED = (200, 201)
 _REFUSED = (429, 503)
@@ -94,15 +94,16 @@ class Load:
         """
         self._outcome = Outcome(offered=messages)
         turns = asyncio.Semaphore(messages if rate else under_way)
-        began = time.monotonic()
-        async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=256)) as http:
+        async with clients_of(len(self._authors), answered_within=60) as clients:
+            began = time.monotonic()
 
             async def post(number: int) -> None:
                 if rate:
                     await asyncio.sleep(began + number / rate - time.monotonic())
                 async with turns:
                     due = began + number / rate if rate else time.monotonic()
-                    await self._post(http, self._authors[number % len(self._authors)], number, due)
+                    turn = number % len(self._authors)
+                    await self._post(clients[turn], self._authors[turn], number, due)
 
             await asyncio.gather(*map(post, range(messages)))
         self._outcome.seconds = time.monotonic() - began

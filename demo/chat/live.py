@@ -141,7 +141,12 @@ class LiveClient:
         session = await self._call(region, "POST", "/session", json={})
         channel = (await self._call(region, "GET", f"/rooms/{self.room}"))["channel"]
         async with connected(self.endpoint, session["realtime"], self.person.token) as live:
-            await live.subscribe(channel)
+            try:
+                await live.subscribe(channel)
+            except RefusedError as refused:
+                # Perhaps because the channel was replaced a moment ago, or the function that decides is busy: whether
+                # the person may is what the API answers when it is asked for the room again.
+                raise LostError(str(refused)) from refused
             await self._read(region)
             self.region = region
             self.ready_at.append(time.monotonic())

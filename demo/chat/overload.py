@@ -11,10 +11,9 @@ import httpx
 from demo.chat.crowd import Crowd
 from demo.chat.live import LiveClient, until
 from demo.chat.outcome import Sent, percentile
-from demo.chat.people import new_id
+from demo.chat.people import clients_of, new_id
 
 _ANSWERED_WITHIN = 60.0
-_CONNECTIONS = 256
 
 
 @dataclass
@@ -27,6 +26,8 @@ class Overload:
     accepted: list[Sent] = field(default_factory=list)
     refused: int = 0
     """Answered with 429 and when to call again."""
+    throttled: int = 0
+    """Answered with 503: as many functions were running as Lambda's quota allows, and an HTTP API says it so."""
     failed: int = 0
     """Answered with anything else, or not at all."""
     lags: list[float] = field(default_factory=list)
@@ -37,8 +38,8 @@ class Overload:
         rate = len(self.accepted) / self.seconds
         return (
             f"{self.offered:,} offered, {len(self.accepted):,} accepted ({rate:,.0f}/s), {self.refused:,} refused, "
-            f"{self.failed} failed; accepted ones live: median {percentile(self.lags, 50):,.0f} ms, "
-            f"p99 {percentile(self.lags, 99):,.0f} ms"
+            f"{self.throttled} throttled, {self.failed} failed; accepted ones live: "
+            f"median {percentile(self.lags, 50):,.0f} ms, p99 {percentile(self.lags, 99):,.0f} ms"
         )
 
 
@@ -52,15 +53,15 @@ async def offer(crowd: Crowd, *, rate: float, seconds: float, settle_within: flo
         settle_within: Seconds until accepted messages count as not seen.
     """
     authors = [one for turn in itertools.zip_longest(*crowd.rooms.values()) for one in turn if one is not None]
-    began = time.monotonic()
     result = Overload(offered=round(rate * seconds), seconds=0)
-    limits = httpx.Limits(max_connections=_CONNECTIONS)
-    async with httpx.AsyncClient(timeout=_ANSWERED_WITHIN, limits=limits) as http:
+    async with clients_of(len(authors), answered_within=_ANSWERED_WITHIN) as clients:
+        began = time.monotonic()
 
         async def post(number: int) -> None:
             due = began + number / rate
             await asyncio.sleep(due - time.monotonic())
-            await _post(http, crowd, result, authors[number % len(authors)], due)
+            turn = number % len(authors)
+            await _post(clients[turn], crowd, result, authors[turn], due)
 
         await asyncio.gather(*map(post, range(result.offered)))
     result.seconds = time.monotonic() - began
@@ -91,6 +92,8 @@ async def _post(http: httpx.AsyncClient, crowd: Crowd, result: Overload, author:
         crowd.sent[author.room].append(sent)
     elif answer.status_code == HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" in answer.headers:
         result.refused += 1
+    elif answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        result.throttled += 1
     else:
         result.failed += 1
 

@@ -1,8 +1,10 @@
 """The overload of the load: what is accepted, refused and failed, and how late what is accepted is seen."""
 
 import asyncio
+import contextlib
 import json
 import time
+from collections.abc import AsyncIterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from demo.chat import overload
+from demo.chat import live, overload
+from demo.chat.live_channel import RefusedError
 
 
 class Crowd:
@@ -29,6 +32,8 @@ class Crowd:
         self.requests += 1
         if self.requests == 9:
             return httpx.Response(502)
+        if self.requests == 8:
+            return httpx.Response(503)
         if self.requests % 3 == 0:
             return httpx.Response(429, headers={"Retry-After": "1"})
         message = {"id": json.loads(request.content)["client_message_id"], "region": "here"}
@@ -43,12 +48,63 @@ class Crowd:
 def test_an_offer_counts_every_answer_and_how_late_the_accepted_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
     crowd: Any = Crowd()
     client = partial(httpx.AsyncClient, transport=httpx.MockTransport(crowd.answer))
-    monkeypatch.setattr(overload.httpx, "AsyncClient", client)
+    monkeypatch.setattr(httpx, "AsyncClient", client)
     result = asyncio.run(overload.offer(crowd, rate=100, seconds=0.09, settle_within=1))
-    assert (result.offered, len(result.accepted), result.refused, result.failed) == (9, 6, 2, 1)
+    assert (result.offered, len(result.accepted), result.refused) == (9, 5, 2)
+    assert (result.throttled, result.failed) == (1, 1)
     # Two seconds until the other member saw it; the author's own client does not count.
-    assert len(result.lags) == 6
+    assert len(result.lags) == 5
     assert min(result.lags) >= 2
     assert crowd.sent["room"] == result.accepted
-    assert "9 offered, 6 accepted" in result.figures()
-    assert "2 refused, 1 failed" in result.figures()
+    assert "9 offered, 5 accepted" in result.figures()
+    assert "2 refused, 1 throttled, 1 failed" in result.figures()
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_subscription_that_is_refused_ends_a_client_only_when_the_api_refuses_too(
+    may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A function that is throttled is told apart from one that refuses by the API, not by AppSync's error.
+    asked: list[str] = []
+    live_at: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if request.url.path == "/session":
+            return httpx.Response(200, json={"realtime": {}, "heartbeat_seconds": 60})
+        if request.url.path.endswith("/presence"):
+            return httpx.Response(200, json={"channel": "/rooms/room/0", "cursor": ""})
+        if request.url.path.endswith("/messages"):
+            return httpx.Response(200, json={"messages": [], "cursor": "", "more": False})
+        first = asked.count("/rooms/room") == 1
+        return httpx.Response(200, json={"channel": "/rooms/room/0"}) if may or first else httpx.Response(404)
+
+    class Subscription:
+        async def subscribe(self, channel: str) -> None:
+            if asked.count("/rooms/room") == 1:
+                raise RefusedError("the handler failed")
+            live_at.append(channel)
+
+        async def events(self) -> Any:
+            await asyncio.sleep(60)
+            yield
+
+    @contextlib.asynccontextmanager
+    async def connected(*_: object) -> AsyncIterator[Subscription]:
+        yield Subscription()
+
+    monkeypatch.setattr(httpx, "AsyncClient", partial(httpx.AsyncClient, transport=httpx.MockTransport(answer)))
+    monkeypatch.setattr(live, "connected", connected)
+    monkeypatch.setattr(live, "_pause", lambda _attempt: 0.0)
+
+    async def open_room() -> None:
+        person: Any = SimpleNamespace(apis={"here": "https://api.example"}, token="anna")
+        async with live.LiveClient(person, "room", "http://127.0.0.1", ("here",)) as client:
+            await client.ready(within=10)
+
+    if may:
+        asyncio.run(open_room())
+    else:
+        with pytest.raises(RefusedError, match="404"):
+            asyncio.run(open_room())
+    assert live_at == ["/rooms/room/0"] * may
