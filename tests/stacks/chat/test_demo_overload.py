@@ -60,41 +60,56 @@ def test_an_offer_counts_every_answer_and_how_late_the_accepted_ones_are(monkeyp
     assert "2 refused, 1 throttled, 1 failed" in result.figures()
 
 
+class Api:
+    """Answers as the chat's API does; the function that decides on subscriptions fails once."""
+
+    def __init__(self, *, may: bool) -> None:
+        self.asked: list[str] = []
+        self.live: list[str] = []
+        self._may = may
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.asked.append(path)
+        if path == "/rooms/room" and self.failed_before and not self._may:
+            return httpx.Response(404)
+        return httpx.Response(200, json=_ANSWERS[path])
+
+    @property
+    def failed_before(self) -> bool:
+        return self.asked.count("/rooms/room") > 1
+
+    @contextlib.asynccontextmanager
+    async def connected(self, *_: object) -> AsyncIterator["Api"]:
+        yield self
+
+    async def subscribe(self, channel: str) -> None:
+        if not self.failed_before:
+            raise RefusedError("the handler failed")
+        self.live.append(channel)
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        await asyncio.sleep(60)
+        yield {}
+
+
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "/session": {"realtime": {}, "heartbeat_seconds": 60},
+    "/rooms/room": {"channel": "/rooms/room/0"},
+    "/rooms/room/messages": {"messages": [], "cursor": "", "more": False},
+    "/rooms/room/presence": {"channel": "/rooms/room/0", "cursor": ""},
+}
+
+
 @pytest.mark.parametrize("may", [True, False])
 def test_a_subscription_that_is_refused_ends_a_client_only_when_the_api_refuses_too(
     may: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A function that is throttled is told apart from one that refuses by the API, not by AppSync's error.
-    asked: list[str] = []
-    live_at: list[str] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path)
-        if request.url.path == "/session":
-            return httpx.Response(200, json={"realtime": {}, "heartbeat_seconds": 60})
-        if request.url.path.endswith("/presence"):
-            return httpx.Response(200, json={"channel": "/rooms/room/0", "cursor": ""})
-        if request.url.path.endswith("/messages"):
-            return httpx.Response(200, json={"messages": [], "cursor": "", "more": False})
-        first = asked.count("/rooms/room") == 1
-        return httpx.Response(200, json={"channel": "/rooms/room/0"}) if may or first else httpx.Response(404)
-
-    class Subscription:
-        async def subscribe(self, channel: str) -> None:
-            if asked.count("/rooms/room") == 1:
-                raise RefusedError("the handler failed")
-            live_at.append(channel)
-
-        async def events(self) -> Any:
-            await asyncio.sleep(60)
-            yield
-
-    @contextlib.asynccontextmanager
-    async def connected(*_: object) -> AsyncIterator[Subscription]:
-        yield Subscription()
-
-    monkeypatch.setattr(httpx, "AsyncClient", partial(httpx.AsyncClient, transport=httpx.MockTransport(answer)))
-    monkeypatch.setattr(live, "connected", connected)
+    api = Api(may=may)
+    client = partial(httpx.AsyncClient, transport=httpx.MockTransport(api.answer))
+    monkeypatch.setattr(httpx, "AsyncClient", client)
+    monkeypatch.setattr(live, "connected", api.connected)
     monkeypatch.setattr(live, "_pause", lambda _attempt: 0.0)
 
     async def open_room() -> None:
@@ -107,4 +122,4 @@ def test_a_subscription_that_is_refused_ends_a_client_only_when_the_api_refuses_
     else:
         with pytest.raises(RefusedError, match="404"):
             asyncio.run(open_room())
-    assert live_at == ["/rooms/room/0"] * may
+    assert api.live == ["/rooms/room/0"] * may
