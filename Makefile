@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -214,6 +214,11 @@ pattern: $(INSTALLED) ## the files of a new pattern, ready to fill: make pattern
 
 patterns: $(INSTALLED) ## write exports, stubs, tables and the catalogue from the patterns' docstrings; say what a pattern lacks
 	$(BIN)/python -m tools.patterns
+
+# Code and options follow from files; diagrams, costs and findings from the examples, which the tests synthesise.
+pages: $(INSTALLED) ## write the parts of pages that follow from code: examples, options, diagrams, what is made, costs, findings
+	$(BIN)/python -m tools.page_parts
+	$(BIN)/python -m pytest tests -k test_page $(SNAPSHOTS)
 
 # Not $(INSTALLED): a revision that is reviewed installs nothing.
 review: ## what changed in the architecture since a revision: make review BASE=main

@@ -1,10 +1,17 @@
 """How several workers share the tests: which files stay together, and which come first."""
 
 import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from cdp_constructs.testing.synthesis import SynthesisedArchitecture
 
 # Files that look at the same deployment, or at the same synthesis of a system: one worker takes them all, and makes it
 # once.
@@ -79,3 +86,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(marker)
     if hasattr(config, "workerinput"):
         items.sort(key=place)
+
+
+@pytest.fixture
+def assert_page(pytestconfig: pytest.Config) -> "Callable[[type[Construct], SynthesisedArchitecture], None]":
+    """Return a function that compares what a pattern's page says of its example with what the example became.
+
+    ``--snapshot-update`` writes the page.
+    """
+    from tools.page_parts import written
+    from tools.pages import with_parts
+    from tools.pattern_pages import parts
+    from tools.patterns import ROOT, patterns
+
+    def check(pattern: "type[Construct]", example: "SynthesisedArchitecture") -> None:
+        [listed] = [one for one in patterns() if one.name == pattern.__name__]
+        page = ROOT / "docs/patterns" / listed.page
+        expected = with_parts(written(page.read_text()), parts(pattern, example))
+        if pytestconfig.getoption("update_snapshots"):
+            page.write_text(expected)
+        assert page.read_text() == expected, f"{page.relative_to(ROOT)} is stale: run `make pages`"
+
+    return check

@@ -70,6 +70,15 @@ def test_the_wheel_has_types_and_handlers_and_nothing_compiled(wheel: Path) -> N
     assert not [name for name in names if name.endswith(".pyc") or name.startswith(("tests/", "stacks/"))]
 
 
+def test_an_index_shows_no_link_that_leads_nowhere(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    description = archive.read(metadata).decode().partition("\n\n")[2]
+    assert "SnsSqsFanout" in description
+    assert "<!--" not in description
+    assert re.findall(r"\]\((?!https://)[^)]*\)", description) == []
+
+
 def test_their_application_synthesises_with_working_assets(their_python: Path, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APPLICATION)
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}

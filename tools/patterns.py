@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.pages import with_part
+from tools.pages import parts_of, with_part
 
-__all__ = ["Pattern", "generated", "lacking", "patterns", "write"]
+__all__ = ["PARTS", "SECTIONS", "Pattern", "generated", "lacking", "patterns", "write"]
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "cdp_constructs"
@@ -26,6 +26,23 @@ FROM_CORE = {
 }
 # Packages that hold no patterns.
 APART = frozenset({"assembly", "cli", "core", "estimates", "local", "review", "testing"})
+# What every pattern's page says, in this order, and what of it `make pages` writes.
+SECTIONS = (
+    "The problem",
+    "The solution",
+    "Example",
+    "With existing resources",
+    "Options",
+    "What it creates",
+    "Where failures go",
+    "Limits",
+    "Cost",
+    "Rule packs",
+    "When not to use it",
+    "What was run",
+    "Source",
+)
+PARTS = ("diagram", "code", "options", "creates", "cost", "findings", "source")
 BEGIN, END = "<!-- patterns: begin, written by `make patterns` -->", "<!-- patterns: end -->"
 
 FAMILIES = {
@@ -196,6 +213,10 @@ def write(root: Path = ROOT) -> list[str]:
     return stale
 
 
+def _section(page: str, title: str) -> str:
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
 def lacking(pattern: Pattern, root: Path = ROOT) -> list[str]:
     """Return what a pattern should have and has not: its page, example, tests, or snapshot."""
     page = root / "docs/patterns" / pattern.page
@@ -203,15 +224,24 @@ def lacking(pattern: Pattern, root: Path = ROOT) -> list[str]:
     own_tests = {file: file.read_text() for file in (root / "tests" / pattern.family).glob("test_*.py")}
     behaviour = [file.read_text() for file in (root / "tests/behaviour").rglob("test_*.py")]
     named = re.compile(rf"\b{pattern.name}\b")
-    tested = [file for file, content in own_tests.items() if named.search(content)]
+    tested = {file: content for file, content in own_tests.items() if named.search(content)}
+    parts = {kind for kind, _ in parts_of(text)}
     snapshots = root / "tests" / pattern.family / "__snapshots__"
     driven = [content for content in [*behaviour, *own_tests.values()] if "local_cloud" in content]
     lacks = {
         f"docs/patterns/{pattern.page}": bool(text),
-        f"## When not to use it, in docs/patterns/{pattern.page}": "\n## When not to use it" in text,
+        **{f"## {title}, in docs/patterns/{pattern.page}": f"\n## {title}\n" in text for title in SECTIONS},
+        **{f"the part {part!r} of docs/patterns/{pattern.page}": part in parts for part in PARTS},
+        f"a source of the limits, in docs/patterns/{pattern.page}": "](" in _section(text, "Limits"),
+        f"test_page, which compares the page of {pattern.name} with its example": any(
+            re.search(rf"assert_page\((?:{pattern.name}|pattern),", content) for content in tested.values()
+        ),
         f"docs/examples/{pattern.module}.py": (root / "docs/examples" / f"{pattern.module}.py").is_file(),
         f"a test of {pattern.name} in tests/{pattern.family}": bool(tested),
         f"a snapshot in tests/{pattern.family}/__snapshots__": any((snapshots / file.stem).is_dir() for file in tested),
+        f"a card in tests/{pattern.family}/__snapshots__": any(
+            any((snapshots / file.stem).glob("*.txt")) for file in tested
+        ),
         f"a test of {pattern.name} on the embedded cloud, or the words 'template only' on its page": (
             any(map(named.search, driven)) or "template only" in text.lower()
         ),

@@ -29,7 +29,14 @@ def read_templates(folder: Path, stacks: Sequence[str] | None = None) -> list[Te
 
 def _templates(stack: StackArtifact) -> Iterator[Template]:
     region = None if stack.region_agnostic else stack.region
-    template = Template(stack.label, stack.template(), region=region, paths=stack.construct_paths, path=stack.path)
+    template = Template(
+        stack.label,
+        stack.template(),
+        region=region,
+        account=stack.account,
+        paths=stack.construct_paths,
+        path=stack.path,
+    )
     yield template
     for resource in template.of_type("AWS::CloudFormation::Stack"):
         nested = resource.definition.get("Metadata", {}).get("aws:asset:path")

@@ -9,7 +9,7 @@ from typing import Any
 from cdp_constructs.review.templates import Resource, Template
 from cdp_constructs.review.values import Values, listed
 
-__all__ = ["Permission", "permissions", "principals"]
+__all__ = ["Permission", "permissions", "principals", "services_of"]
 
 _POLICIES = {
     "AWS::IAM::Policy": "PolicyDocument",
@@ -205,7 +205,9 @@ def _conditions(conditions: object, values: Values) -> str:
     if not isinstance(conditions, Mapping):
         return ""
     said = [
-        f"{key} {_comparison(operator)} {' or '.join(sorted(values.texts(wanted)))}"
+        f"{key} is {'not ' if values.text(wanted) == 'true' else ''}given"
+        if operator == "Null"
+        else f"{key} {_comparison(operator)} {' or '.join(sorted(values.texts(wanted)))}"
         for operator, keys in conditions.items()
         if isinstance(keys, Mapping)
         for key, wanted in keys.items()
@@ -222,14 +224,49 @@ def _comparison(operator: str) -> str:
     return f"({'each' if quantified[1] == 'all' else 'one'}) {words}" if quantified else words
 
 
+def services_of(resource: Resource, template: Template) -> list[str]:
+    """Return the names of the services that run a task definition; its own name, and that of anything else."""
+    services = [
+        service.name
+        for service in template.of_type("AWS::ECS::Service")
+        if template.target(service.get("TaskDefinition")) is resource
+    ]
+    return services or [resource.name]
+
+
+_ROLES = {
+    "Role",
+    "ServiceRoleArn",
+    "RoleArn",
+    "RoleARN",
+    "TaskRoleArn",
+    "ServiceRole",
+    "DeliverLogsPermissionArn",
+    "CloudWatchRoleArn",
+}
+
+
+def _roles_in(value: object) -> Iterator[object]:
+    """Yield what properties name as the role with which a resource acts, at any depth."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _roles_in(item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in _ROLES:
+                yield item
+            else:
+                yield from _roles_in(item)
+
+
 def _users_of_roles(template: Template) -> dict[str, tuple[str, ...]]:
     """Return what runs with each role, by the role's name: what a role may, its functions and rules may."""
     users: dict[str, set[str]] = {}
     for resource in template.resources.values():
         if resource.type == "AWS::IAM::Role":
             continue
-        for key in ("Role", "RoleArn", "RoleARN", "TaskRoleArn", "ServiceRole"):
-            role = template.target(resource.get(key))
+        for value in _roles_in(resource.properties):
+            role = template.target(value)
             if role is not None and role.type == "AWS::IAM::Role":
-                users.setdefault(role.name, set()).add(resource.name)
+                users.setdefault(role.name, set()).update(services_of(resource, template))
     return {role: tuple(sorted(names)) for role, names in users.items()}

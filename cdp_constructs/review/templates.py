@@ -13,6 +13,8 @@ __all__ = ["HASH", "Resource", "Template", "references"]
 HASH = re.compile(r"(?<=.)[0-9A-F]{8}$")
 """What the CDK puts after a logical id that it made of a path."""
 _REGION = re.compile(r"(?<![a-z0-9-])(?:af|ap|ca|eu|il|me|mx|sa|us)(?:-gov)?-[a-z]+-\d(?![0-9-]*[a-z])")
+_SINGLETON = re.compile(r"(?<=[a-zA-Z]{4})(?:[0-9a-f]{32}|[0-9A-F]{32})$")
+"""What the CDK puts after the name of a function of its own, of which a stack has one."""
 _UNSAID = {"Resource", "Default"}
 """Ids of a path that say nothing: the CDK leaves them out of logical ids, too."""
 
@@ -71,6 +73,7 @@ class Template:
         name: Name of its stack.
         body: What CloudFormation reads.
         region: Where it is deployed, if it says so.
+        account: In which account, if that is known.
         paths: Paths of constructs by logical id, from the assembly; a template alone does not have them.
         path: Path of the stack itself; its name by default.
         names: Names of resources by logical id, in place of what path and logical id say.
@@ -82,6 +85,7 @@ class Template:
         body: Mapping[str, Any],
         *,
         region: str | None = None,
+        account: str | None = None,
         paths: Mapping[str, str] | None = None,
         path: str | None = None,
         names: Mapping[str, str] | None = None,
@@ -89,13 +93,22 @@ class Template:
         self.name = name
         self.body = body
         self.region = region
+        self.account = account
         self.path = path or name
         self._paths = paths or {}
         self._names = names or {}
 
     def renamed(self, names: Mapping[str, str]) -> "Template":
         """Return the same template with other names for some of its resources, by logical id."""
-        return Template(self.name, self.body, region=self.region, paths=self._paths, path=self.path, names=names)
+        return Template(
+            self.name,
+            self.body,
+            region=self.region,
+            account=self.account,
+            paths=self._paths,
+            path=self.path,
+            names=names,
+        )
 
     @cached_property
     def home(self) -> str | None:
@@ -138,7 +151,8 @@ class Template:
             stack = self.path.split("/")
             above = len(stack) if parts[: len(stack)] == stack else 1
             below = parts[above:]
-            return "/".join(part for part in below if part not in _UNSAID) or logical_id
+            said = (_SINGLETON.sub("", part) for part in below if part not in _UNSAID)
+            return "/".join(said) or logical_id
         return HASH.sub("", logical_id) or logical_id
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cdp_constructs.review.templates import HASH, Template
 
-__all__ = ["Values", "duration", "listed"]
+__all__ = ["Values", "counted", "duration", "listed"]
 
 _PSEUDO = {
     "AWS::AccountId": "(account)",
@@ -33,6 +33,15 @@ def duration(seconds: object) -> str:
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
+def counted(count: int, word: str) -> str:
+    """Return a number with its word: ``1 queue``, ``2 policies``, ``3 groups of instances``."""
+    if count == 1:
+        return f"1 {word}"
+    first, _, rest = word.partition(" of ")
+    many = f"{first[:-1]}ies" if first.endswith("y") and first[-2] not in "aeiou" else f"{first}s"
+    return f"{count} {many} of {rest}" if rest else f"{count} {many}"
+
+
 def listed(texts: Sequence[str]) -> str:
     """Return texts with commas, each once, in the order given."""
     return ", ".join(dict.fromkeys(texts))
@@ -47,7 +56,7 @@ class Values:
 
     def __init__(self, template: Template) -> None:
         self._template = template
-        self._here = {"", "(region)", "(account)", template.region}
+        self._here = {"", "(region)", "(account)", template.region, template.account}
         self._functions: Mapping[str, Callable[[Any], str]] = {
             "Ref": self._reference,
             "Fn::GetAtt": self._attribute,
@@ -94,7 +103,7 @@ class Values:
     def _attribute(self, value: Any) -> str:
         name, attribute = value.split(".", 1) if isinstance(value, str) else (str(value[0]), self.text(value[1]))
         known = self._reference(name)
-        return known if attribute == "Arn" else f"{known}.{attribute}"
+        return known if attribute.endswith("Arn") else f"{known}.{attribute}"
 
     def _pieces(self, parts: object) -> list[str]:
         # Without the shortening of each piece, which may be the middle of an ARN.
@@ -126,7 +135,7 @@ class Values:
             return text
         service, region, account, rest = match.groups()
         if service == "iam" and rest == "root":
-            return "this account" if account == "(account)" else f"account {account}"
+            return "this account" if account in self._here else f"account {account}"
         if service == "iam" and account == "aws":
             return f"AWS's {rest}"
         where = [part for part in (region, account) if part not in self._here]

@@ -1,6 +1,7 @@
 """What the templates of AuthorizedApi and SignInUserPool promise."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -118,6 +119,16 @@ def only(of: Any, resource_type: str) -> dict[str, Any]:
 @pytest.mark.parametrize("build", [defaults, existing_resources, users_alone, users_with_a_rate_limit])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [defaults, existing_resources, users_alone, users_with_a_rate_limit])
+def test_card(build: Any, synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_pages(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(AuthorizedApi, synthesis(ten_lines))
+    assert_page(SignInUserPool, synthesis(users_of_an_api))
 
 
 @pytest.mark.parametrize(

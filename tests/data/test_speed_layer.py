@@ -140,6 +140,15 @@ def test_template_is_reviewed(
     assert synthesis(build).normalised == template_snapshot
 
 
+@pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(SpeedLayer, synthesis(example))
+
+
 @pytest.mark.parametrize("build", EVERY, ids=lambda build: build.__module__ + build.__name__)
 def test_no_open_finding(build: Callable[..., Any], synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []

@@ -122,6 +122,15 @@ def test_template_is_reviewed(
     assert synthesis(build).normalised == template_snapshot
 
 
+@pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(StorageIndex, synthesis(example))
+
+
 @pytest.mark.parametrize(
     "build",
     [*MAIN, two_in_one_stack, behind_an_upload, in_two_regions, inside_a_stage],

@@ -1,5 +1,6 @@
 """What the templates of CacheDistribution promise."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -105,6 +106,15 @@ def policy(of: Any) -> dict[str, str]:
 @pytest.mark.parametrize("build", [defaults, all_options])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [defaults, all_options])
+def test_card(build: Any, synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(CacheDistribution, synthesis(ten_lines))
 
 
 @pytest.mark.parametrize("build", [defaults, all_options, two_in_one_stack, inside_a_stage, ten_lines, dynamic_pages])

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,15 @@ def deployments(of: Any) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("build", [defaults, existing_resources])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [defaults, existing_resources])
+def test_card(build: Any, synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(DirectHosting, synthesis(ten_lines))
 
 
 @pytest.mark.parametrize("build", [defaults, existing_resources, two_in_one_stack, inside_a_stage, ten_lines])

@@ -1,5 +1,6 @@
 """What the templates of PrivateCacheDistribution promise."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -115,6 +116,15 @@ def statements(of: Any, kind: str = "AWS::IAM::Policy") -> list[dict[str, Any]]:
 @pytest.mark.parametrize("build", [defaults, all_options, imported_by_arn])
 def test_template(build: Any, synthesis: Synthesis, template_snapshot: Any) -> None:
     assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [defaults, all_options, imported_by_arn])
+def test_card(build: Any, synthesis: Synthesis, card_snapshot: Any) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(PrivateCacheDistribution, synthesis(ten_lines))
 
 
 @pytest.mark.parametrize("build", [defaults, all_options, imported_by_arn, two_in_one_stack, inside_a_stage, granted])

@@ -86,6 +86,15 @@ def test_architecture_for_reviewers(
     assert synthesis(build).normalised == template_snapshot
 
 
+@pytest.mark.parametrize("build", REVIEWED)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(DeviceFleet, synthesis(documented))
+
+
 @pytest.mark.parametrize("build", EVERY_FLEET)
 def test_rule_packs_have_nothing_to_say(build: Callable[..., Any], synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []

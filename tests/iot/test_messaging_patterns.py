@@ -12,6 +12,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_sns as sns
+from constructs import Construct
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import (
@@ -79,15 +80,17 @@ def granted(stack: Stack) -> None:
 
 
 @architecture
-def documented(stack: Stack) -> None:
+def documented(stack: Stack) -> list[Construct]:
     fleet = fleet_in(stack)
     operators = sns.Topic(stack, "Operators", enforce_ssl=True)
     api = apigatewayv2.HttpApi(stack, "Api")
     authorizer = authorizers.HttpJwtAuthorizer("Jwt", "https://issuer.example.com", jwt_audience=["operators"])
-    point_to_point.build(stack, fleet, api, authorizer)
-    broadcast.build(stack, fleet, iam.Role(stack, "Operator", assumed_by=iam.AccountRootPrincipal()))
-    fanout_notification.build(stack, fleet, operators)
-    aggregation.build(stack, fleet)
+    return [
+        point_to_point.build(stack, fleet, api, authorizer),
+        broadcast.build(stack, fleet, iam.Role(stack, "Operator", assumed_by=iam.AccountRootPrincipal())),
+        fanout_notification.build(stack, fleet, operators),
+        aggregation.build(stack, fleet),
+    ]
 
 
 @architecture
@@ -109,6 +112,16 @@ def test_architecture_for_reviewers(
     build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
 ) -> None:
     assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [defaults, all_options])
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+@pytest.mark.parametrize("pattern", [Aggregation, Broadcast, FanoutNotification, PointToPoint])
+def test_page(pattern: type[Construct], synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(pattern, synthesis(documented))
 
 
 @pytest.mark.parametrize("build", EVERY)

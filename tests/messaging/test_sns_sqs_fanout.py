@@ -16,6 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 from cdp_constructs import InvalidOptionError, QueueConsumer, SnsSqsFanout
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.orders_stack import Orders
 from docs.examples.sns_sqs_fanout import build as example
 
 ORDER_ARCHIVE = Path(__file__).parents[2] / "docs/examples/order_archive"
@@ -168,6 +169,11 @@ def documented(stack: Stack) -> SnsSqsFanout:
     return example(stack)
 
 
+@architecture
+def of_the_readme(app: App) -> Stack:
+    return Orders(app, "Orders")
+
+
 REVIEWED = [all_options, fifo, defaults, imported_by_arn, between_two_regions]
 EVERY_FANOUT = [
     *REVIEWED,
@@ -186,9 +192,22 @@ def test_architecture_for_reviewers(
     assert synthesis(build).normalised == template_snapshot
 
 
+@pytest.mark.parametrize("build", REVIEWED)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(SnsSqsFanout, synthesis(documented))
+
+
 @pytest.mark.parametrize("build", EVERY_FANOUT)
 def test_rule_packs_have_nothing_to_say(build: Callable[..., Any], synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
+
+
+def test_the_example_of_the_readme_synthesises(synthesis: Synthesis) -> None:
+    assert len(synthesis(of_the_readme).resources("AWS::SNS::Subscription")) == 2
 
 
 def test_the_documented_example_synthesises(synthesis: Synthesis) -> None:

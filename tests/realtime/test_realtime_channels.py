@@ -148,6 +148,15 @@ def test_template_is_reviewed(
     assert synthesis(build).normalised == template_snapshot
 
 
+@pytest.mark.parametrize("build", REVIEWED)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(RealtimeChannels, synthesis(documented))
+
+
 @pytest.mark.parametrize("build", EVERY)
 def test_rule_packs_have_nothing_to_say(build: Callable[..., Any], synthesis: Synthesis) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,55 +27,38 @@ def test_a_card_is_what_a_person_would_write() -> None:
     assert (
         card(shop())
         == """\
-Shop
-A shop
-
+Shop: A shop
   runs      1 function
   answers   1 API, 1 route
   passes on 1 topic, 2 queues, 1 event source mapping
   keeps     1 table
   watches   1 alarm
   acts as   1 role
-  may       3 sentences, 2 of them wide
-  internet  1 from there, 1 of them without credentials
-  fails to  2 kinds of work, 1 lost, 0 without an alarm
-  accepted  0 findings
-  costs     $0.10 a month at rest
-
 sends
+  Api -> Worker   requests
   OrdersQueue -> Worker   10 a batch
-  OrdersTopic -> OrdersQueue   if total [{"numeric": [">=", 1000]}]
-  Worker -> Table   writes
-
+  OrdersTopic -> OrdersQueue   if total >= 1000
+  Worker -> Table   reads, writes
 may
-  * requests without TLS are not refused by queues Failed, OrdersQueue
-  * requests without TLS are not refused by topics OrdersTopic
+  * requests without TLS are not refused by the queues Failed, OrdersQueue
+  * requests without TLS are not refused by the topic OrdersTopic
     Worker may dynamodb GetItem, PutItem on Table
-
 internet
   * Api GET /health -> Worker   asks for nothing
-
 at rest
   queue Failed, under SQS's own key, 14 days, not retained on deletion and replacement
   queue OrdersQueue, under SQS's own key, 4 days, not retained on deletion and replacement
   table Table, under DynamoDB's own key, point-in-time recovery, retained on deletion and replacement
   topic OrdersTopic, under no key, not retained on deletion and replacement
-
 fails to
     OrdersQueue received: after 5 deliveries -> Failed   alarm FailedAlarm
   * OrdersTopic to OrdersQueue: what cannot be delivered is LOST
-
 limits
   256 MB, 10 seconds a call: Worker
   visible again after 1 minute: OrdersQueue
-  visible again after 30 seconds: Failed
-
-accepted
-  no finding
-
+accepted: no finding
 costs at rest
-  a month, list prices of us-east-1, November 2026; use comes on top
-  $0.10   1 x CloudWatch Alarm
+  $0.10 a month: $0.10 1 alarm (list prices of us-east-1, November 2026; use comes on top)
 """
     )
 
@@ -203,7 +187,7 @@ def test_a_function_that_an_event_invokes_without_a_place_for_failures_stands_ou
     text = card(body)
     assert "* Worker invoked: what fails twice more is LOST" in text
     assert "* Rule to Worker: what cannot be delivered is LOST" in text
-    assert "schedule rate(1 hour) -> Worker" in text
+    assert "Rule -> Worker   rate(1 hour)" in text
 
 
 def test_markdown_has_the_diagram_and_every_section() -> None:
@@ -229,8 +213,23 @@ def test_a_diagram_has_a_node_for_each_end_and_quotes_names() -> None:
     }
     lines = as_mermaid(Card(Template("Shop", body))).splitlines()
     assert lines[0] == "flowchart LR"
-    assert '  n3["https https://a.example/#34;#60;x#62;"]' in lines
-    assert "  n2 --> n3" in lines
+    [node] = [line.split("[")[0].strip() for line in lines if '["https https://a.example/&quot;&lt;x&gt;"]' in line]
+    [topic] = [line.split("[")[0].strip() for line in lines if '["OrdersTopic"]' in line]
+    assert f'  {topic} -->|"if total &gt;= 1000"| {node}' in lines
+
+
+def test_a_diagram_has_the_ways_in_and_where_failures_go() -> None:
+    text = as_mermaid(Card(Template("Shop", shop())))
+    nodes = {name: node for node, name in re.findall(r'  (n\d+)\W+"(.*?)"', text.partition(" -->")[0])}
+    assert f"{nodes['internet']} --> {nodes['Api']}" in text
+    assert f'{nodes["OrdersQueue"]} -.->|"what fails"| {nodes["Failed"]}' in text
+    assert '(["Worker"])' in text
+    assert '[("Table")]' in text
+
+
+def test_a_card_that_fits_on_a_page_has_no_summary() -> None:
+    assert "sentence" not in card(shop())
+    assert re.search(r"^  may +\d+ sentences, \d+ of them wide$", card(chat()), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -245,3 +244,251 @@ def test_a_diagram_has_a_node_for_each_end_and_quotes_names() -> None:
 )
 def test_templates_of_any_kind_have_a_card(body: TemplateBody) -> None:
     assert card(body).startswith("Shop\n")
+
+
+def body(**resources: tuple[str, dict[str, Any]]) -> TemplateBody:
+    return {"Resources": {name: {"Type": kind, "Properties": more} for name, (kind, more) in resources.items()}}
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"Ref": name}
+
+
+def arn(name: str, attribute: str = "Arn") -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+FUNCTION: tuple[str, dict[str, Any]] = ("AWS::Lambda::Function", {"Role": arn("Role")})
+ROLE: tuple[str, dict[str, Any]] = ("AWS::IAM::Role", {})
+BALANCER: tuple[str, dict[str, Any]] = (
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    {"SecurityGroups": [ref("Front")], "Subnets": ["subnet-1", "subnet-2"]},
+)
+LISTENER: tuple[str, dict[str, Any]] = (
+    "AWS::ElasticLoadBalancingV2::Listener",
+    {
+        "LoadBalancerArn": ref("Balancer"),
+        "Port": 443,
+        "Protocol": "HTTPS",
+        "DefaultActions": [{"Type": "fixed-response"}],
+    },
+)
+TARGETS: tuple[str, dict[str, Any]] = ("AWS::ElasticLoadBalancingV2::TargetGroup", {})
+SERVICE: tuple[str, dict[str, Any]] = (
+    "AWS::ECS::Service",
+    {
+        "TaskDefinition": ref("Task"),
+        "LoadBalancers": [{"ContainerPort": 8080, "TargetGroupArn": ref("Targets")}],
+        "NetworkConfiguration": {"AwsvpcConfiguration": {"SecurityGroups": [ref("Servers")]}},
+    },
+)
+
+
+def policy(*statements: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "AWS::IAM::Policy", {"Roles": [ref("Role")], "PolicyDocument": {"Statement": list(statements)}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "line"),
+    [
+        (
+            {
+                "Balancer": BALANCER,
+                "Listener": LISTENER,
+                "Targets": TARGETS,
+                "Service": SERVICE,
+                "Task": ("AWS::ECS::TaskDefinition", {}),
+                "Rule": (
+                    "AWS::ElasticLoadBalancingV2::ListenerRule",
+                    {
+                        "ListenerArn": ref("Listener"),
+                        "Actions": [{"Type": "forward", "TargetGroupArn": ref("Targets")}],
+                        "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/shop/*"]}}],
+                    },
+                ),
+            },
+            "  Balancer -> Service   port 8080, requests for /shop/*",
+        ),
+        (
+            {
+                "Service": SERVICE,
+                "Servers": ("AWS::EC2::SecurityGroup", {}),
+                "Data": ("AWS::EC2::SecurityGroup", {}),
+                "Cache": ("AWS::ElastiCache::ReplicationGroup", {"SecurityGroupIds": [ref("Data")]}),
+                "Let": (
+                    "AWS::EC2::SecurityGroupIngress",
+                    {"GroupId": ref("Data"), "SourceSecurityGroupId": ref("Servers"), "FromPort": 6379, "ToPort": 6379},
+                ),
+            },
+            "  Service -> Cache   connects to port 6379",
+        ),
+        (
+            {
+                "Service": SERVICE,
+                "Files": ("AWS::EFS::FileSystem", {}),
+                "Folder": (
+                    "AWS::EFS::AccessPoint",
+                    {"FileSystemId": ref("Files"), "RootDirectory": {"Path": "/images"}},
+                ),
+                "Task": (
+                    "AWS::ECS::TaskDefinition",
+                    {
+                        "Volumes": [
+                            {
+                                "EFSVolumeConfiguration": {
+                                    "FilesystemId": ref("Files"),
+                                    "AuthorizationConfig": {"AccessPointId": ref("Folder")},
+                                }
+                            }
+                        ]
+                    },
+                ),
+            },
+            "  Service -> Files   mounts its /images",
+        ),
+        (
+            {
+                "Site": (
+                    "AWS::CloudFront::Distribution",
+                    {
+                        "DistributionConfig": {
+                            "Origins": [{"Id": "a", "DomainName": arn("Bucket", "RegionalDomainName")}],
+                            "CacheBehaviors": [{"PathPattern": "/a/*", "TargetOriginId": "a"}],
+                        }
+                    },
+                ),
+                "Bucket": ("AWS::S3::Bucket", {}),
+            },
+            "  Site -> Bucket   requests for /a/*",
+        ),
+        (
+            {
+                "Name": (
+                    "AWS::Route53::RecordSet",
+                    {
+                        "Name": "shop.example.com.",
+                        "Type": "A",
+                        "Region": "eu-west-1",
+                        "HealthCheckId": ref("Check"),
+                        "AliasTarget": {"DNSName": arn("Balancer", "DNSName")},
+                    },
+                ),
+                "Balancer": BALANCER,
+                "Check": ("AWS::Route53::HealthCheck", {}),
+            },
+            "  shop.example.com -> Balancer   for those near eu-west-1, while Check passes",
+        ),
+        (
+            {
+                "Rotation": (
+                    "AWS::SecretsManager::RotationSchedule",
+                    {
+                        "SecretId": ref("Secret"),
+                        "RotationLambdaARN": arn("Function"),
+                        "RotationRules": {"AutomaticallyAfterDays": 30},
+                    },
+                ),
+                "Secret": ("AWS::SecretsManager::Secret", {}),
+                "Function": FUNCTION,
+            },
+            "  Secret -> Function   is rotated every 30 days",
+        ),
+        (
+            {
+                "Source": (
+                    "AWS::AppSync::DataSource",
+                    {"ApiId": arn("Api", "ApiId"), "LambdaConfig": {"LambdaFunctionArn": arn("Function")}},
+                ),
+                "Api": ("AWS::AppSync::Api", {}),
+                "Function": FUNCTION,
+            },
+            "  Api -> Function   asks",
+        ),
+        (
+            {
+                "Function": FUNCTION,
+                "Role": ROLE,
+                "Policy": policy(
+                    {"Effect": "Allow", "Action": ["sqs:ReceiveMessage"], "Resource": arn("Queue")},
+                ),
+                "Queue": ("AWS::SQS::Queue", {}),
+            },
+            "  Queue -> Function   polled",
+        ),
+        (
+            {
+                "Function": FUNCTION,
+                "Role": ROLE,
+                "Policy": policy(
+                    {
+                        "Effect": "Allow",
+                        "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+                        "Resource": "*",
+                    },
+                ),
+            },
+            "    Function may send traces to X-Ray",
+        ),
+        (
+            {"Devices": ("AWS::IoT::Policy", {"PolicyDocument": {"Statement": []}})},
+            "    Devices by MQTT   asks for a device certificate",
+        ),
+        (
+            {
+                "Files": (
+                    "AWS::EFS::FileSystem",
+                    {
+                        "FileSystemPolicy": {
+                            "Statement": {
+                                "Effect": "Deny",
+                                "Principal": {"AWS": "*"},
+                                "Action": "elasticfilesystem:ClientMount",
+                                "Condition": {"Null": {"aws:TokenIssueTime": "true"}},
+                            }
+                        }
+                    },
+                )
+            },
+            "    everybody must not elasticfilesystem ClientMount on Files, if aws:TokenIssueTime is not given",
+        ),
+    ],
+)
+def test_a_card_says_how_parts_hang_together(resources: dict[str, tuple[str, dict[str, Any]]], line: str) -> None:
+    assert line in card(body(**resources)).splitlines()
+
+
+def test_the_ports_of_a_load_balancer_are_told_once_by_its_listeners() -> None:
+    ports = {"CidrIp": "0.0.0.0/0", "FromPort": 443, "IpProtocol": "tcp", "ToPort": 443}
+    front = ("AWS::EC2::SecurityGroup", {"SecurityGroupIngress": [ports]})
+    text = card(body(Balancer=BALANCER, Listener=LISTENER, Front=front))
+    assert [line for line in text.splitlines() if "443" in line] == ["  * Balancer HTTPS 443   asks for nothing"]
+
+
+@pytest.mark.parametrize(
+    ("resources", "dollars"),
+    [
+        ({"Balancer": BALANCER}, "$23.73 1 load balancer"),
+        (
+            {
+                "Service": SERVICE,
+                "Task": ("AWS::ECS::TaskDefinition", {"Cpu": "256", "Memory": "512"}),
+                "Tasks": (
+                    "AWS::ApplicationAutoScaling::ScalableTarget",
+                    {"MinCapacity": 2, "ResourceId": {"Fn::Join": ["", ["service/", arn("Service", "Name")]]}},
+                ),
+            },
+            "$18.02 1 container service",
+        ),
+        (
+            {
+                "Cache": (
+                    "AWS::ElastiCache::ReplicationGroup",
+                    {"CacheNodeType": "cache.t4g.small", "Engine": "valkey", "NumCacheClusters": 2},
+                )
+            },
+            "$37.38 1 cache",
+        ),
+    ],
+)
+def test_what_is_paid_at_rest(resources: dict[str, tuple[str, dict[str, Any]]], dollars: str) -> None:
+    assert dollars in card(body(**resources))

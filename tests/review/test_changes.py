@@ -154,7 +154,7 @@ QUEUES_OF_THE_FANOUT = ", ".join(
             chat,
             no_dead_letter_queue,
             [
-                "ALARMS MessagesTableStream.Table.LatestStreamArn read by MessagesPublisher: what fails goes elsewhere",
+                "ALARMS MessagesTableStream read by MessagesPublisher: what fails goes elsewhere",
                 "  was   when too old -> MessagesFailures",
                 "  now   what fails is LOST",
                 "COST -$0.10 a month at rest",

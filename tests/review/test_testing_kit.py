@@ -31,7 +31,7 @@ def run_tests(folder: Path, seconds: int, *arguments: str) -> subprocess.Complet
 def test_a_card_is_committed_and_compared(tmp_path: Path) -> None:
     assert run_tests(tmp_path, 60, "--snapshot-update").returncode == 0
     [card] = tmp_path.rglob("__snapshots__/**/*.txt")
-    assert card.read_text().startswith("Shop\n\n  passes on 1 queue\n")
+    assert card.read_text().startswith("Shop\n  passes on 1 queue\n")
     changed = run_tests(tmp_path, 90)
     assert changed.returncode == 1
     assert "visible again after 90 seconds: Orders" in changed.stdout

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -118,8 +119,20 @@ def test_architecture_for_reviewers(synthesis: Synthesis, template_snapshot: Sna
     assert synthesis(defaults).normalised == template_snapshot
 
 
+def test_card(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(defaults).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(DeepHealthCheck, synthesis(example_of_the_docs))
+
+
 def test_all_options_for_reviewers(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(all_options).normalised == template_snapshot
+
+
+def test_card_of_all_options(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(all_options).card == card_snapshot
 
 
 @pytest.mark.parametrize("build", [defaults, all_options, existing_resources, two_in_one_stack, inside_a_stage])

@@ -1,5 +1,6 @@
 """What the templates promise: one name, a record pair and a health check per Region, and alarms that can fire."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -92,8 +93,20 @@ def test_architecture_for_reviewers(synthesis: Synthesis, template_snapshot: Sna
     assert synthesis(defaults).normalised == template_snapshot
 
 
+def test_card(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(defaults).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(MultiRegionLatencyRouting, synthesis(two_regions))
+
+
 def test_two_regions_for_reviewers(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(two_regions).normalised == template_snapshot
+
+
+def test_card_of_two_regions(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(two_regions).card == card_snapshot
 
 
 @pytest.mark.parametrize("build", [defaults, all_options, two_in_one_stack, load_balancer, inside_a_stage])

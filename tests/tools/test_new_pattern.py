@@ -13,7 +13,17 @@ from tools.patterns import ROOT, lacking, patterns
 
 pytestmark = pytest.mark.packaging
 
-COPIED = ("cdp_constructs", "docs", "tests/queues.py", "conftest.py", "README.md", "CHANGELOG.md", "cdk.json")
+COPIED = (
+    "cdp_constructs",
+    "docs",
+    "tools",
+    "tests/conftest.py",
+    "tests/queues.py",
+    "conftest.py",
+    "README.md",
+    "CHANGELOG.md",
+    "cdk.json",
+)
 
 
 @pytest.fixture(scope="module")

@@ -133,6 +133,15 @@ def test_template_is_reviewed(
     assert synthesis(build).normalised == template_snapshot
 
 
+@pytest.mark.parametrize("build", [defaults, all_options, existing_resources], ids=lambda build: build.__name__)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(DirectObjectUpload, synthesis(example))
+
+
 @pytest.mark.parametrize(
     "build",
     [defaults, all_options, existing_resources, short_lived, two_in_one_stack, inside_a_stage, bucket_of_another_stack],

@@ -19,6 +19,7 @@ from syrupy.assertion import SnapshotAssertion
 from cdp_constructs import InvalidOptionError, QueueConsumer, WebhookAutomation, WebhookSource
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.testing import Synthesis, architecture
+from docs.examples.webhook_automation import build as example
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:111122223333:function:tickets"
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:tracker-AbCdEf"
@@ -109,6 +110,9 @@ def inside_a_stage(app: App) -> WebhookAutomation:
     return defaults(Stack(Stage(app, "WebhookStage"), "Service"))
 
 
+architecture(example)
+
+
 def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
     return [
         statement
@@ -137,6 +141,15 @@ def test_template_is_reviewed(
     build: Callable[..., Any], synthesis: Synthesis, template_snapshot: SnapshotAssertion
 ) -> None:
     assert synthesis(build).normalised == template_snapshot
+
+
+@pytest.mark.parametrize("build", [defaults, all_options, existing_resources], ids=lambda build: build.__name__)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(WebhookAutomation, synthesis(example))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def files(family: str, name: str) -> dict[str, str]:
     texts = {}
     for kind, path in places.items():
         [template] = TEMPLATES.glob(f"{kind}.*.txt")
-        texts[path] = Template(template.read_text()).safe_substitute(Name=name, family=family, module=module)
+        texts[path] = Template(template.read_text()).safe_substitute(
+            Name=name, family=family, module=module, page=module.replace("_", "-")
+        )
     return texts
 
 

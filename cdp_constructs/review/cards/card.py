@@ -13,8 +13,9 @@ from cdp_constructs.review.cards.failures import Failure, failures
 from cdp_constructs.review.cards.limits import limits
 from cdp_constructs.review.cards.storage import stores
 from cdp_constructs.review.templates import Template
+from cdp_constructs.review.values import counted, listed
 
-__all__ = ["Card"]
+__all__ = ["NOTHING", "Card"]
 
 
 @dataclass(frozen=True)
@@ -45,38 +46,55 @@ class Card:
         return failures(self.template)
 
     @cached_property
-    def _cost(self) -> tuple[float, Sequence[str]]:
-        return cost_at_rest(self.template)
-
-    @cached_property
     def sections(self) -> Mapping[str, Sequence[str]]:
-        """The lines below the summary by title; an empty section says so itself."""
+        """The lines of each section by its title; none where there is nothing to say."""
         return {
-            "sends": [str(edge) for edge in self.edges] or ["nothing to anything"],
-            "may": access(self.template) or ["nobody may do anything"],
-            "internet": [str(entrance) for entrance in self.entrances] or ["nothing faces it"],
-            "at rest": stores(self.template) or ["nothing"],
-            "fails to": [str(failure) for failure in self.failures] or ["nothing is asynchronous"],
-            "limits": limits(self.template) or ["none that was set"],
-            "accepted": list(self.accepted) or ["no finding"],
-            "costs at rest": [
-                f"a month, list prices of {PRICES_OF}; use comes on top",
-                *cost_at_rest(self.template)[1],
-            ],
+            "sends": [str(edge) for edge in self.edges],
+            "may": access(self.template),
+            "internet": [str(entrance) for entrance in self.entrances],
+            "at rest": stores(self.template),
+            "fails to": [str(failure) for failure in self.failures],
+            "limits": limits(self.template),
+            "accepted": list(self.accepted),
+            "costs at rest": [self.cost],
         }
 
     @cached_property
+    def cost(self) -> str:
+        """What it costs a month at rest, with its parts."""
+        total, parts = cost_at_rest(self.template)
+        of_what = f": {listed(parts)}" if parts else ""
+        return f"${total:,.2f} a month{of_what} (list prices of {PRICES_OF}; use comes on top)"
+
+    @cached_property
+    def made_of(self) -> Sequence[str]:
+        """What it is made of, a line for each purpose."""
+        return composition(self.template)
+
+    @cached_property
     def summary(self) -> Sequence[str]:
-        """What it is made of, and a line for each question that a reviewer asks first."""
+        """A line for each question that a reviewer asks first of what does not fit on a page."""
         wide = [line for line in self.sections["may"] if line.startswith("* ")]
         open_ = [entrance for entrance in self.entrances if entrance.open]
         lost = [failure for failure in self.failures if not failure.place]
         silent = [failure for failure in self.failures if failure.place and not failure.alarms]
+        missing = f", {len(lost)} lost, {len(silent)} without an alarm"
         return [
-            *composition(self.template),
-            f"{'may':<10}{len(self.sections['may'])} sentences, {len(wide)} of them wide",
-            f"{'internet':<10}{len(self.entrances)} from there, {len(open_)} of them without credentials",
-            f"{'fails to':<10}{len(self.failures)} kinds of work, {len(lost)} lost, {len(silent)} without an alarm",
-            f"{'accepted':<10}{len(self.accepted)} findings",
-            f"{'costs':<10}${self._cost[0]:,.2f} a month at rest",
+            f"{'may':<10}{counted(len(self.sections['may']), 'sentence')}, {len(wide)} of them wide",
+            f"{'internet':<10}{counted(len(self.entrances), 'way')} in, {len(open_)} of them without credentials",
+            f"{'fails to':<10}{counted(len(self.failures), 'kind of work')}{missing}",
+            f"{'accepted':<10}{counted(len(self.accepted), 'finding')}",
+            f"{'costs':<10}${cost_at_rest(self.template)[0]:,.2f} a month at rest",
         ]
+
+
+NOTHING: Mapping[str, str] = {
+    "sends": "nothing to anything",
+    "may": "nobody may do anything",
+    "internet": "nothing faces it",
+    "at rest": "nothing",
+    "fails to": "nothing is asynchronous",
+    "limits": "none that was set",
+    "accepted": "no finding",
+}
+"""What a section without lines says."""

@@ -1,10 +1,12 @@
 """What a stack is made of, by purpose."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from cdp_constructs.review.templates import Template
+from cdp_constructs.review.values import counted
 
-__all__ = ["composition"]
+__all__ = ["PURPOSES", "WORDS", "composition"]
 
 _PURPOSES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -18,6 +20,9 @@ _PURPOSES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("AWS::StepFunctions::StateMachine", "state machine"),
             ("AWS::CloudFront::Function", "function of a CDN"),
             ("AWS::Batch::JobQueue", "job queue"),
+            ("AWS::ECS::Cluster", "cluster of containers"),
+            ("Custom::CDKBucketDeployment", "deployment of files"),
+            ("AWS::Athena::WorkGroup", "workgroup for queries"),
         ),
     ),
     (
@@ -35,6 +40,8 @@ _PURPOSES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("AWS::Lambda::Url", "function URL"),
             ("AWS::IoT::DomainConfiguration", "device endpoint"),
             ("AWS::Cognito::UserPool", "user pool"),
+            ("AWS::Cognito::UserPoolClient", "client of the user pool"),
+            ("AWS::IoT::ProvisioningTemplate", "provisioning template"),
             ("AWS::WAFv2::WebACL", "web ACL"),
         ),
     ),
@@ -69,6 +76,10 @@ _PURPOSES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("AWS::RedshiftServerless::Workgroup", "warehouse"),
             ("AWS::OpenSearchService::Domain", "search domain"),
             ("AWS::Glue::Table", "catalog table"),
+            ("AWS::Athena::NamedQuery", "saved query"),
+            ("AWS::RedshiftServerless::Namespace", "warehouse namespace"),
+            ("AWS::IoT::ThingType", "thing type"),
+            ("AWS::IoT::ThingGroup", "thing group"),
             ("AWS::SecretsManager::Secret", "secret"),
             ("AWS::KMS::Key", "key"),
             ("AWS::Logs::LogGroup", "log group"),
@@ -87,6 +98,8 @@ _PURPOSES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("AWS::Route53::RecordSet", "DNS record"),
             ("AWS::Route53::HealthCheck", "health check"),
             ("AWS::CertificateManager::Certificate", "certificate"),
+            ("AWS::EC2::EIP", "IP address"),
+            ("AWS::ApiGatewayV2::DomainName", "name of an API"),
         ),
     ),
     (
@@ -99,28 +112,78 @@ _PURPOSES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("AWS::Logs::MetricFilter", "metric filter"),
             ("AWS::Logs::QueryDefinition", "query"),
             ("AWS::Synthetics::Canary", "canary"),
+            ("AWS::EC2::FlowLog", "flow log"),
+            ("AWS::IoT::SecurityProfile", "security profile"),
         ),
     ),
-    ("acts as", (("AWS::IAM::Role", "role"), ("AWS::IAM::User", "user"))),
+    ("acts as", (("AWS::IAM::Role", "role"), ("AWS::IAM::User", "user"), ("AWS::IoT::Policy", "device policy"))),
 )
+WORDS: Mapping[str, str] = {kind: word for _, types in _PURPOSES for kind, word in types}
+"""What a card calls a resource, by its type."""
+PURPOSES: Mapping[str, str] = {kind: purpose for purpose, types in _PURPOSES for kind, _ in types}
+"""What a resource is there for, by its type."""
 _FOLLOWS = {
+    "AWS::ApiGateway::Account",
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::Resource",
+    "AWS::ApiGateway::Stage",
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::Authorizer",
+    "AWS::ApiGatewayV2::Deployment",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::RouteResponse",
-    "AWS::ApiGatewayV2::Deployment",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::AppSync::DataSource",
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::CDK::Metadata",
+    "AWS::CloudFront::CachePolicy",
+    "AWS::CloudFront::KeyGroup",
+    "AWS::CloudFront::OriginAccessControl",
+    "AWS::CloudFront::OriginRequestPolicy",
+    "AWS::CloudFront::PublicKey",
+    "AWS::CloudFront::ResponseHeadersPolicy",
+    "AWS::Cognito::UserPoolDomain",
+    "AWS::Cognito::UserPoolResourceServer",
+    "AWS::EC2::InternetGateway",
     "AWS::EC2::Route",
     "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
     "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::EFS::AccessPoint",
+    "AWS::EFS::MountTarget",
+    "AWS::ElastiCache::ParameterGroup",
+    "AWS::ElastiCache::SubnetGroup",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::Glue::Database",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
+    "AWS::IoT::PolicyPrincipalAttachment",
+    "AWS::KMS::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
+    "AWS::Logs::LogStream",
+    "AWS::Logs::ResourcePolicy",
+    "AWS::RDS::DBClusterParameterGroup",
+    "AWS::RDS::DBParameterGroup",
+    "AWS::RDS::DBSubnetGroup",
+    "AWS::RDS::EventSubscription",
     "AWS::S3::BucketPolicy",
+    "AWS::SES::ConfigurationSetEventDestination",
     "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
+    "AWS::SecretsManager::ResourcePolicy",
+    "AWS::SecretsManager::RotationSchedule",
+    "AWS::SecretsManager::SecretTargetAttachment",
+    "AWS::WAFv2::LoggingConfiguration",
+    "AWS::WAFv2::WebACLAssociation",
 }
 """What follows from others, or has sentences of its own in the card."""
 
@@ -139,12 +202,4 @@ def _counted(counts: Counter[str], types: tuple[tuple[str, str], ...], *, plural
     for kind, word in types:
         if counts[kind]:
             by_word[word] = by_word.get(word, 0) + counts[kind]
-    return ", ".join(
-        f"{count} {word if count == 1 or not plural else _plural(word)}" for word, count in by_word.items()
-    )
-
-
-def _plural(word: str) -> str:
-    first, _, rest = word.partition(" of ")
-    many = f"{first[:-1]}ies" if first.endswith("y") and first[-2] not in "aeiou" else f"{first}s"
-    return f"{many} of {rest}" if rest else many
+    return ", ".join(counted(count, word) if plural else f"{count} {word}" for word, count in by_word.items())

@@ -1,15 +1,15 @@
 """Who sends what to whom, through what."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cdp_constructs.review.statements import permissions
+from cdp_constructs.review.cards.failures import places
+from cdp_constructs.review.statements import permissions, services_of
 from cdp_constructs.review.templates import Resource, Template
 from cdp_constructs.review.values import Values, duration
 
-__all__ = ["Edge", "edges"]
+__all__ = ["Edge", "edges", "forwards"]
 
 
 @dataclass(frozen=True, order=True)
@@ -33,6 +33,12 @@ class Edge:
 
 _SENDS = {
     "appsync EventPublish": "publishes",
+    "athena StartQueryExecution": "queries",
+    "dynamodb BatchGetItem": "reads",
+    "dynamodb GetItem": "reads",
+    "dynamodb Query": "reads",
+    "dynamodb Scan": "reads",
+    "ecs UpdateService": "updates",
     "dynamodb PutItem": "writes",
     "dynamodb UpdateItem": "writes",
     "dynamodb BatchWriteItem": "writes",
@@ -44,6 +50,10 @@ _SENDS = {
     "kinesis PutRecord": "puts records",
     "kinesis PutRecords": "puts records",
     "lambda InvokeFunction": "invokes",
+    "rds ModifyDBCluster": "changes",
+    "redshift-data ExecuteStatement": "queries",
+    "redshift-data BatchExecuteStatement": "queries",
+    "s3 GetObject": "gets objects",
     "s3 PutObject": "puts objects",
     "ses SendEmail": "sends mail",
     "ses SendRawEmail": "sends mail",
@@ -60,34 +70,69 @@ def edges(template: Template) -> list[Edge]:
     for resource in template.resources.values():
         if read := _READERS.get(resource.type):
             found.update(read(resource, values))
-    found.update(_by_permission(template))
+    found.update(edge for _, edge in forwards(template))
+    found.update(_mounts(template))
+    found.update(edge for edge in _by_permission(template) if not _is_told(edge, found))
+    ends = {(edge.source, edge.target) for edge in found}
+    found.update(edge for edge in _connections(template) if (edge.source, edge.target) not in ends)
     return sorted(found)
+
+
+def _is_told(edge: Edge, told: set[Edge]) -> bool:
+    """Whether an edge that a permission lets suppose is one that a resource has said, or a part of it."""
+    return any(
+        edge.source == one.source and (edge.target == one.target or edge.target.startswith(f"{one.target}/"))
+        for one in told
+    )
 
 
 def _subscription(resource: Resource, values: Values) -> Iterator[Edge]:
     topic, protocol = values.text(resource.get("TopicArn")), str(resource.get("Protocol"))
     target = values.text(resource.get("Endpoint"))
     policy = resource.get("FilterPolicy")
-    scope = " of the body" if resource.get("FilterPolicyScope") == "MessageBody" else ""
-    how = f"if{scope} {_filter(policy, values)}" if policy else ""
+    scope = "in the body " if resource.get("FilterPolicyScope") == "MessageBody" else ""
+    how = f"if {scope}{_filter(policy, values)}" if policy else ""
     yield Edge(topic, target if protocol in {"lambda", "sqs", "firehose"} else f"{protocol} {target}", how)
 
 
 def _filter(policy: object, values: Values) -> str:
-    if isinstance(policy, Mapping):
-        return " and ".join(f"{key} {json.dumps(_plain(value, values))}" for key, value in sorted(policy.items()))
-    return values.text(policy)
+    """Write a filter of SNS or a pattern of EventBridge: ``total >= 1000 and kind is order or return``."""
+    if not isinstance(policy, Mapping):
+        return values.text(policy)
+    return " and ".join(f"{field} {' or '.join(_alternatives(wanted, values))}" for field, wanted in _fields(policy))
 
 
-def _plain(value: object, values: Values) -> object:
-    """Return a pattern with names in place of references."""
-    if isinstance(value, list):
-        return [_plain(item, values) for item in value]
-    if isinstance(value, Mapping):
-        if any(key == "Ref" or key.startswith("Fn::") for key in value):
-            return values.text(value)
-        return {key: _plain(item, values) for key, item in value.items()}
-    return value
+def _alternatives(wanted: list[Any], values: Values) -> Iterator[str]:
+    for number, one in enumerate(wanted):
+        text = _wanted(one, values)
+        yield text.removeprefix("is ") if number and not isinstance(one, Mapping) else text
+
+
+def _fields(policy: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, list[Any]]]:
+    for key, value in sorted(policy.items()):
+        if isinstance(value, Mapping):
+            yield from _fields(value, f"{above}{key}.")
+        elif isinstance(value, list):
+            yield above + key, value
+
+
+_MATCHES = {"prefix": "begins with", "suffix": "ends with", "wildcard": "is like", "equals-ignore-case": "is"}
+
+
+def _wanted(one: object, values: Values) -> str:
+    match one:
+        case {"numeric": [*parts]}:
+            pairs = zip(parts[::2], parts[1::2], strict=False)
+            return " and ".join(f"{sign} {values.text(number)}" for sign, number in pairs)
+        case {"anything-but": refused}:
+            texts = refused if isinstance(refused, list) else [refused]
+            return f"is not {' or '.join(values.text(text) for text in texts)}"
+        case {"exists": there}:
+            return "is there" if there else "is not there"
+        case {**test} if len(test) == 1 and (kind := next(iter(test))) in _MATCHES:
+            return f"{_MATCHES[kind]} {values.text(test[kind])}"
+        case _:
+            return f"is {values.text(one)}"
 
 
 def _mapping(resource: Resource, values: Values) -> Iterator[Edge]:
@@ -105,14 +150,14 @@ def _rule(resource: Resource, values: Values) -> Iterator[Edge]:
     pattern = resource.get("EventPattern")
     schedule = resource.get("ScheduleExpression")
     bus = values.text(resource.get("EventBusName")) or "EventBridge"
-    how = f"if {_filter(pattern, values)}" if pattern else ""
+    if pattern:
+        yield Edge(bus, resource.name, f"if {_filter(pattern, values)}")
     for target in resource.items("Targets"):
-        source = f"schedule {values.text(schedule)}" if schedule else bus
-        yield Edge(source, values.text(target.get("Arn")), how)
+        yield Edge(resource.name, values.text(target.get("Arn")), values.text(schedule))
 
 
 def _schedule(resource: Resource, values: Values) -> Iterator[Edge]:
-    yield Edge(f"schedule {values.text(resource.get('ScheduleExpression'))}", values.text(resource.get("Target.Arn")))
+    yield Edge(resource.name, values.text(resource.get("Target.Arn")), values.text(resource.get("ScheduleExpression")))
 
 
 def _bucket(resource: Resource, values: Values) -> Iterator[Edge]:
@@ -143,9 +188,10 @@ def _notifications(bucket: str, settings: Mapping[str, Any], values: Values) -> 
 
 def _topic_rule(resource: Resource, values: Values) -> Iterator[Edge]:
     sql = " ".join(values.text(resource.get("TopicRulePayload.Sql")).split())
+    yield Edge("devices", resource.name, sql)
     for action in resource.items("TopicRulePayload.Actions"):
         for kind, settings in action.items():
-            yield Edge("devices", f"{_target_of(settings, values) or kind}", sql)
+            yield Edge(resource.name, f"{_target_of(settings, values) or kind}")
 
 
 def _target_of(settings: object, values: Values) -> str:
@@ -194,18 +240,191 @@ def _invocation(resource: Resource, values: Values) -> Iterator[Edge]:
         yield Edge(values.text(resource.get("FunctionName")), values.text(target), "when it succeeded")
 
 
-def _service(resource: Resource, values: Values) -> Iterator[Edge]:
-    for balancer in resource.items("LoadBalancers"):
-        yield Edge(values.text(balancer.get("TargetGroupArn")), resource.name, f"port {balancer.get('ContainerPort')}")
+def _integration(resource: Resource, values: Values) -> Iterator[Edge]:
+    function = values.text(resource.get("IntegrationUri")).rpartition("functions/")[2].removesuffix("/invocations")
+    if function:
+        yield Edge(values.text(resource.get("ApiId")), function, "requests")
 
 
-def _listener(resource: Resource, values: Values) -> Iterator[Edge]:
-    listener = values.text(resource.get("ListenerArn")) or values.text(resource.get("LoadBalancerArn"))
+def _authorizer(resource: Resource, values: Values) -> Iterator[Edge]:
+    _, found, function = values.text(resource.get("AuthorizerUri")).rpartition("functions/")
+    if found:
+        yield Edge(values.text(resource.get("ApiId")), function.removesuffix("/invocations"), "asks who may call")
+
+
+def _data_source(resource: Resource, values: Values) -> Iterator[Edge]:
+    function = resource.get("LambdaConfig.LambdaFunctionArn")
+    if function is not None:
+        yield Edge(values.text(resource.get("ApiId")).removesuffix(".ApiId"), values.text(function), "asks")
+
+
+def _method(resource: Resource, values: Values) -> Iterator[Edge]:
+    _, found, function = values.text(resource.get("Integration.Uri")).rpartition("functions/")
+    if found:
+        yield Edge(values.text(resource.get("RestApiId")), function.removesuffix("/invocations"), "requests")
+
+
+def _distribution(resource: Resource, values: Values) -> Iterator[Edge]:
+    paths: dict[str, list[str]] = {}
+    for one in resource.items("DistributionConfig.CacheBehaviors"):
+        paths.setdefault(values.text(one.get("TargetOriginId")), []).append(values.text(one.get("PathPattern")))
+    for origin in resource.items("DistributionConfig.Origins"):
+        target = values.text(origin.get("DomainName")).removesuffix(".RegionalDomainName")
+        said = ", ".join(sorted(set(paths.get(values.text(origin.get("Id")), ()))))
+        yield Edge(resource.name, target, f"requests for {said}" if said else "requests")
+
+
+def _rotation(resource: Resource, values: Values) -> Iterator[Edge]:
+    rotates = values.text(resource.get("RotationLambdaARN"))
+    days = resource.get("RotationRules.AutomaticallyAfterDays")
+    every = f"every {days} days" if days else values.text(resource.get("RotationRules.ScheduleExpression"))
+    if rotates:
+        yield Edge(values.text(resource.get("SecretId")), rotates, f"is rotated {every}".strip())
+
+
+def _mapped_api(resource: Resource, values: Values) -> Iterator[Edge]:
+    yield Edge(values.text(resource.get("DomainName")), values.text(resource.get("ApiId")), "requests")
+
+
+def _record(resource: Resource, values: Values) -> Iterator[Edge]:
+    targets = [resource.get("AliasTarget.DNSName"), *resource.items("ResourceRecords")]
+    for target in targets:
+        if target is None or str(resource.get("Type")) not in {"A", "AAAA", "CNAME"}:
+            continue
+        place = values.text(target)
+        for attribute in (".RegionalDomainName", ".DomainName", ".DNSName"):
+            place = place.removesuffix(attribute)
+        how = [f"for those near {values.text(region)}"] if (region := resource.get("Region")) else []
+        if check := resource.get("HealthCheckId"):
+            how.append(f"while {values.text(check)} passes")
+        yield Edge(values.text(resource.get("Name")).rstrip("."), place.removeprefix("dualstack."), ", ".join(how))
+
+
+def _health_check(resource: Resource, values: Values) -> Iterator[Edge]:
+    settings = "HealthCheckConfig"
+    host = values.text(resource.get(f"{settings}.FullyQualifiedDomainName"))
+    if host:
+        every = duration(resource.get(f"{settings}.RequestInterval", 30))
+        path = values.text(resource.get(f"{settings}.ResourcePath"))
+        yield Edge(resource.name, host.partition(".execute-api.")[0], f"{path} every {every}".strip())
+
+
+def _database_events(resource: Resource, values: Values) -> Iterator[Edge]:
+    of = ", ".join(values.texts(resource.get("SourceIds", []))) or "databases"
+    yield Edge(
+        of, values.text(resource.get("SnsTopicArn")), ", ".join(values.texts(resource.get("EventCategories", [])))
+    )
+
+
+def _flow_log(resource: Resource, values: Values) -> Iterator[Edge]:
+    place = resource.get("LogGroupName", resource.get("LogDestination"))
+    what = {"ALL": "all traffic", "REJECT": "refused traffic", "ACCEPT": "accepted traffic"}
+    kind = values.text(resource.get("TrafficType", "ALL"))
+    yield Edge(values.text(resource.get("ResourceId")), values.text(place), what.get(kind, kind))
+
+
+def _triggers(resource: Resource, values: Values) -> Iterator[Edge]:
+    for name, function in sorted((resource.get("LambdaConfig") or {}).items()):
+        if isinstance(function, (str, Mapping)):
+            yield Edge(resource.name, values.text(function), name)
+
+
+def _web_acl(resource: Resource, values: Values) -> Iterator[Edge]:
+    for place in resource.items("LogDestinationConfigs"):
+        yield Edge(values.text(resource.get("ResourceArn")), values.text(place), "logs")
+
+
+def _protects(resource: Resource, values: Values) -> Iterator[Edge]:
+    yield Edge(values.text(resource.get("WebACLArn")), values.text(resource.get("ResourceArn")), "requests")
+
+
+def forwards(template: Template) -> Iterator[tuple[Resource, Edge]]:
+    """Yield each listener of a load balancer that forwards, with the edge to the service behind it."""
+    values = Values(template)
+    services: dict[str, list[tuple[str, str]]] = {}
+    for service in template.of_type("AWS::ECS::Service"):
+        for one in service.items("LoadBalancers"):
+            group = values.text(one.get("TargetGroupArn"))
+            services.setdefault(group, []).append((service.name, f"port {values.text(one.get('ContainerPort'))}"))
+    for resource in template.of_type(*_LISTENERS):
+        listener = resource
+        if resource.type == "AWS::ElasticLoadBalancingV2::ListenerRule":
+            listener = template.target(resource.get("ListenerArn")) or resource
+        balancer = values.text(listener.get("LoadBalancerArn")) or values.text(resource.get("ListenerArn"))
+        for group in dict.fromkeys(_groups(resource, values)):
+            for name, port in services.get(group, [(group, "")]):
+                yield (
+                    listener,
+                    Edge(balancer, name, ", ".join(part for part in (port, _asked(resource, values)) if part)),
+                )
+
+
+_LISTENERS = ("AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule")
+
+
+def _groups(resource: Resource, values: Values) -> Iterator[str]:
     for action in [*resource.items("DefaultActions"), *resource.items("Actions")]:
         groups = [action.get("TargetGroupArn")]
         groups += [one.get("TargetGroupArn") for one in action.get("ForwardConfig", {}).get("TargetGroups", ())]
-        for group in dict.fromkeys(values.text(one) for one in groups if one is not None):
-            yield Edge(listener, group)
+        yield from (values.text(one) for one in groups if one is not None)
+
+
+def _asked(rule: Resource, values: Values) -> str:
+    """Say which requests a rule of a listener is for."""
+    said = []
+    for condition in rule.items("Conditions"):
+        wanted = condition.get("PathPatternConfig") or condition.get("HostHeaderConfig") or {}
+        said.append(" or ".join(values.texts(wanted.get("Values", condition.get("Values", [])))))
+    return f"requests for {' and '.join(said)}" if any(said) else ""
+
+
+def _mounts(template: Template) -> Iterator[Edge]:
+    """Yield which services and functions mount which folder of which file system."""
+    values = Values(template)
+    folders = {
+        point.name: (values.text(point.get("FileSystemId")), values.text(point.get("RootDirectory.Path", "/")))
+        for point in template.of_type("AWS::EFS::AccessPoint")
+    }
+    for task in template.of_type("AWS::ECS::TaskDefinition"):
+        for volume in task.items("Volumes"):
+            settings = volume.get("EFSVolumeConfiguration", {})
+            if "FilesystemId" in settings:
+                point = values.text(settings.get("AuthorizationConfig", {}).get("AccessPointId"))
+                system, folder = folders.get(point, (values.text(settings["FilesystemId"]), "/"))
+                for name in services_of(task, template):
+                    yield Edge(name, system, f"mounts its {folder}")
+    for function in template.of_type("AWS::Lambda::Function"):
+        for mount in function.items("FileSystemConfigs"):
+            mounted = template.target(mount.get("Arn"))
+            text = values.text(mount.get("Arn")).rpartition("access-point/")[2]
+            system, folder = folders.get(mounted.name if mounted else text, (text, "/"))
+            yield Edge(function.name, system, f"mounts its {folder}")
+
+
+def _connections(template: Template) -> Iterator[Edge]:
+    """Yield which security groups may connect to which, by the names of what has them."""
+    has: dict[str, set[str]] = {}
+    values = Values(template)
+    for resource in template.resources.values():
+        for path in _SECURITY_GROUPS:
+            for group in resource.items(path):
+                if found := template.target(group):
+                    of = resource.get("FileSystemId") if resource.type == "AWS::EFS::MountTarget" else None
+                    has.setdefault(found.name, set()).add(values.text(of) if of is not None else resource.name)
+
+    def names(group: object) -> list[str]:
+        found = template.target(group)
+        return sorted(has.get(found.name, ())) or [found.name] if found else [values.text(group)]
+
+    for rule in template.of_type("AWS::EC2::SecurityGroupIngress"):
+        source = rule.get("SourceSecurityGroupId")
+        if source is None:
+            continue
+        first, last = values.text(rule.get("FromPort")), values.text(rule.get("ToPort"))
+        port = f"connects to port {first}" if first == last else f"connects to ports {first} to {last}"
+        for target in names(rule.get("GroupId")):
+            for client in names(source):
+                yield Edge(client, target, port)
 
 
 def _mail_events(resource: Resource, values: Values) -> Iterator[Edge]:
@@ -213,9 +432,10 @@ def _mail_events(resource: Resource, values: Values) -> Iterator[Edge]:
         "EventDestination.SnsDestination.TopicARN", resource.get("EventDestination.EventBridgeDestination.EventBusArn")
     )
     if target is not None:
+        place = values.text(target)
         yield Edge(
             values.text(resource.get("ConfigurationSetName")),
-            values.text(target),
+            "EventBridge" if place == "events:event-bus/default" else place,
             values.text(resource.get("EventDestination.MatchingEventTypes")),
         )
 
@@ -223,9 +443,23 @@ def _mail_events(resource: Resource, values: Values) -> Iterator[Edge]:
 def _by_permission(template: Template) -> Iterator[Edge]:
     """Yield what functions and roles of this template send: what they may, they do."""
     named = {resource.name for resource in template.resources.values()}
+    told = {resource.name for resource in template.of_type(*_TOLD)}
+    values = Values(template)
+    failed = places(template)
+    mapped = {
+        (values.text(one.get("EventSourceArn")), values.text(one.get("FunctionName")))
+        for one in template.of_type("AWS::Lambda::EventSourceMapping")
+    }
     for one in permissions(template):
         if one.denies or one.any_resource:
             continue
+        if "ReceiveMessage" in one.actions:
+            yield from (
+                Edge(queue, who, "polled")
+                for who in one.who
+                for queue in one.resources
+                if who in named and (queue, who) not in mapped
+            )
         service_actions = [
             f"{part.split(' ')[0]} {name}"
             for part in one.actions.split("; ")
@@ -233,16 +467,46 @@ def _by_permission(template: Template) -> Iterator[Edge]:
         ]
         verbs = sorted({_SENDS[action] for action in service_actions if action in _SENDS})
         for who in one.who:
-            if verbs and who in named and one.policy != who:
+            if verbs and who in named and one.policy != who and who not in told:
                 for target in one.resources:
-                    if "DeadLetterQueue" not in target and "Failures" not in target:
+                    if target.removesuffix("/*") in one.resources and target.endswith("/*"):
+                        continue
+                    if target.startswith("ses:configuration-set/"):
+                        continue
+                    if target not in failed and "Failures" not in target:
                         yield Edge(who, target, ", ".join(verbs))
 
 
+_TOLD = (
+    "AWS::AppSync::DataSource",
+    "AWS::EC2::FlowLog",
+    "AWS::Events::Rule",
+    "AWS::IoT::TopicRule",
+    "AWS::KinesisFirehose::DeliveryStream",
+    "AWS::Pipes::Pipe",
+    "AWS::Scheduler::Schedule",
+)
+"""What says itself where it sends to; what its role may follows from that."""
+
+
+_SECURITY_GROUPS = (
+    "NetworkConfiguration.AwsvpcConfiguration.SecurityGroups",
+    "SecurityGroupIds",
+    "SecurityGroups",
+    "VpcConfig.SecurityGroupIds",
+    "VpcSecurityGroupIds",
+)
+"""Where resources say which security groups they have."""
+
 _READERS: Mapping[str, Callable[[Resource, Values], Iterator[Edge]]] = {
-    "AWS::ECS::Service": _service,
-    "AWS::ElasticLoadBalancingV2::Listener": _listener,
-    "AWS::ElasticLoadBalancingV2::ListenerRule": _listener,
+    "AWS::ApiGateway::Method": _method,
+    "AWS::ApiGatewayV2::ApiMapping": _mapped_api,
+    "AWS::ApiGatewayV2::Authorizer": _authorizer,
+    "AWS::ApiGatewayV2::Integration": _integration,
+    "AWS::AppSync::DataSource": _data_source,
+    "AWS::CloudFront::Distribution": _distribution,
+    "AWS::Cognito::UserPool": _triggers,
+    "AWS::EC2::FlowLog": _flow_log,
     "AWS::Events::Rule": _rule,
     "AWS::IoT::TopicRule": _topic_rule,
     "AWS::KinesisFirehose::DeliveryStream": _delivery,
@@ -250,9 +514,15 @@ _READERS: Mapping[str, Callable[[Resource, Values], Iterator[Edge]]] = {
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Logs::SubscriptionFilter": _log_subscription,
     "AWS::Pipes::Pipe": _pipe,
+    "AWS::RDS::EventSubscription": _database_events,
+    "AWS::Route53::HealthCheck": _health_check,
+    "AWS::Route53::RecordSet": _record,
     "AWS::S3::Bucket": _bucket,
     "AWS::SES::ConfigurationSetEventDestination": _mail_events,
     "AWS::SNS::Subscription": _subscription,
     "AWS::Scheduler::Schedule": _schedule,
+    "AWS::SecretsManager::RotationSchedule": _rotation,
+    "AWS::WAFv2::LoggingConfiguration": _web_acl,
+    "AWS::WAFv2::WebACLAssociation": _protects,
     "Custom::S3BucketNotifications": _custom_notifications,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from cdp_constructs.review.cards.edges import forwards
 from cdp_constructs.review.statements import permissions
 from cdp_constructs.review.templates import Resource, Template
 from cdp_constructs.review.values import Values, listed
@@ -25,6 +26,12 @@ class Entrance:
     asks: str
     leads_to: str
     open: bool
+
+    @property
+    def door(self) -> str:
+        """The resource that answers."""
+        words = self.where.removeprefix("URL of ").split(" ")
+        return words[0]
 
     def __str__(self) -> str:
         """Write it as a card does, marked with ``*`` when it is open."""
@@ -55,11 +62,18 @@ def _http_route(resource: Resource, template: Template, values: Values) -> Itera
     authorizer = template.target(resource.get("AuthorizerId"))
     asks = {"AWS_IAM": "IAM signature", "NONE": "nothing"}.get(kind, kind)
     if authorizer is not None:
-        asks = f"{kind} of {authorizer.name}"
+        decides = _function_of(values.text(authorizer.get("AuthorizerUri")))
+        asks = f"what {decides} decides" if decides else f"{kind} of {authorizer.name}"
     integration = template.target(resource.get("Target"))
     behind = values.text(integration.get("IntegrationUri")) if integration else ""
     name = f"{api.name if api else values.text(resource.get('ApiId'))} {key}"
     yield Entrance(name, asks, _function_of(behind), kind == "NONE")
+
+
+def _named_api(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
+    del template
+    name, api = values.text(resource.get("DomainName")), values.text(resource.get("ApiId"))
+    yield Entrance(name, "what the routes of its API ask for", api, open=False)
 
 
 def _function_of(uri: str) -> str:
@@ -127,7 +141,10 @@ def _balancer(resource: Resource, template: Template, values: Values) -> Iterato
     )
     port = f"{values.text(resource.get('Protocol'))} {values.text(resource.get('Port'))}"
     redirect = next((one["RedirectConfig"] for one in actions if "RedirectConfig" in one), None)
-    behind = f"redirect to {values.text(redirect.get('Protocol'))}" if redirect else ""
+    if redirect:
+        behind = f"redirect to {values.text(redirect.get('Protocol'))}"
+    else:
+        behind = listed(sorted(edge.target for listener, edge in forwards(template) if listener is resource))
     yield Entrance(f"{balancer.name} {port}", asks, behind, asks == "nothing" and not redirect)
 
 
@@ -182,7 +199,14 @@ def _open_ports(resource: Resource, template: Template, values: Values) -> Itera
         resource.items("SecurityGroupIngress") if resource.type == "AWS::EC2::SecurityGroup" else [resource.properties]
     )
     group = resource.name if resource.type == "AWS::EC2::SecurityGroup" else values.text(resource.get("GroupId"))
-    del template
+    of_balancers = {
+        values.text(one)
+        for balancer in template.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer")
+        for one in balancer.items("SecurityGroups")
+    }
+    if group.removesuffix(".GroupId") in {one.removesuffix(".GroupId") for one in of_balancers}:
+        # Its listeners say what may come in, and what it asks for.
+        return
     for rule in rules:
         if "0.0.0.0/0" in (rule.get("CidrIp"), rule.get("CidrIpv4")) or rule.get("CidrIpv6") == "::/0":
             first, last = rule.get("FromPort", "all"), rule.get("ToPort", "all")
@@ -204,6 +228,11 @@ def _devices(resource: Resource, template: Template, values: Values) -> Iterator
     yield Entrance(resource.name, authorizer or "a device certificate", "", open=False)
 
 
+def _device_policy(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
+    del template, values
+    yield Entrance(f"{resource.name} by MQTT", "a device certificate", "", open=False)
+
+
 def _public_policies(template: Template) -> Iterator[Entrance]:
     for one in permissions(template):
         if "everybody" in one.who and not one.denies and not one.conditions:
@@ -213,6 +242,7 @@ def _public_policies(template: Template) -> Iterator[Entrance]:
 
 _READERS: Mapping[str, Callable[[Resource, Template, Values], Iterator[Entrance]]] = {
     "AWS::ApiGateway::Method": _rest_method,
+    "AWS::ApiGatewayV2::ApiMapping": _named_api,
     "AWS::ApiGatewayV2::Route": _http_route,
     "AWS::AppSync::Api": _events_api,
     "AWS::AppSync::GraphQLApi": _events_api,
@@ -222,6 +252,7 @@ _READERS: Mapping[str, Callable[[Resource, Template, Values], Iterator[Entrance]
     "AWS::EC2::SecurityGroupIngress": _open_ports,
     "AWS::ElasticLoadBalancingV2::Listener": _balancer,
     "AWS::IoT::DomainConfiguration": _devices,
+    "AWS::IoT::Policy": _device_policy,
     "AWS::Lambda::Url": _function_url,
     "AWS::RDS::DBInstance": _database,
     "AWS::S3::Bucket": _bucket,

@@ -8,7 +8,7 @@ from cdp_constructs.review.statements import permissions
 from cdp_constructs.review.templates import Resource, Template, references
 from cdp_constructs.review.values import Values, duration, listed
 
-__all__ = ["Failure", "failures", "watched_by"]
+__all__ = ["Failure", "failures", "places", "watched_by"]
 
 
 @dataclass(frozen=True, order=True)
@@ -28,6 +28,11 @@ class Failure:
     alarms: tuple[str, ...]
 
     @property
+    def source(self) -> str:
+        """What it is that fails, or what it comes from: the first word of ``work``."""
+        return self.work.split(" ")[0]
+
+    @property
     def whole(self) -> bool:
         """Whether it has a place and an alarm."""
         return bool(self.place and self.alarms)
@@ -45,7 +50,12 @@ def failures(template: Template) -> list[Failure]:
     values = Values(template)
     alarms = _alarms(template)
     found = {Failure(f"{function.name} invoked", "", "what fails twice more", ()) for function in _alone(template)} | {
-        Failure(work, place.name if isinstance(place, Resource) else place, when, _watching(place, alarms))
+        Failure(
+            work,
+            place.name if isinstance(place, Resource) else place,
+            when,
+            _watching(resource if resource.type in _WATCHED_THEMSELVES else place, alarms),
+        )
         for resource in template.resources.values()
         if (read := _READERS.get(resource.type))
         for work, place, when in read(resource, template, values)
@@ -88,6 +98,38 @@ def _invokes(resource: Resource) -> Iterator[object]:
                 yield from (one.get(key) for one in settings.get(kind, ()))
         case _:
             return
+
+
+def places(template: Template) -> set[str]:
+    """Return the names of where failed work goes: dead-letter queues, destinations, error actions."""
+    values = Values(template)
+    return {
+        text
+        for resource in template.resources.values()
+        for place in _places_in(resource.properties)
+        if (text := values.text(place))
+    }
+
+
+def _places_in(value: object) -> Iterator[object]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _places_in(item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in {"deadLetterTargetArn", "OnFailure", "DeadLetterConfig", "ErrorAction"}:
+                yield from _ends(item)
+            else:
+                yield from _places_in(item)
+
+
+def _ends(value: object) -> Iterator[object]:
+    """Yield the references in a value, or the text that it is."""
+    if isinstance(value, Mapping) and not any(key == "Ref" or key.startswith("Fn::") for key in value):
+        for item in value.values():
+            yield from _ends(item)
+    else:
+        yield value
 
 
 _Found = Iterator[tuple[str, Resource | str, str]]
@@ -190,13 +232,16 @@ def _topic_rule(resource: Resource, template: Template, values: Values) -> _Foun
 
 
 def _delivery(resource: Resource, template: Template, values: Values) -> _Found:
+    del template
     settings = resource.get("ExtendedS3DestinationConfiguration")
     if isinstance(settings, Mapping):
-        bucket = _place(settings.get("BucketARN"), template, values)
-        prefix = values.text(settings.get("ErrorOutputPrefix")) or "processing-failed/"
-        name = bucket.name if isinstance(bucket, Resource) else bucket
-        yield f"{resource.name} delivering", resource, f"what cannot be converted or delivered, under {name}/{prefix}"
+        prefix = values.text(settings.get("ErrorOutputPrefix")).partition("!{")[0] or "processing-failed/"
+        place = f"{values.text(settings.get('BucketARN'))}/{prefix}"
+        yield f"{resource.name} delivering", place, "what cannot be converted or delivered"
 
+
+_WATCHED_THEMSELVES = {"AWS::KinesisFirehose::DeliveryStream"}
+"""What puts failures into a bucket, where no metric counts them: its own metrics do."""
 
 _READERS: Mapping[str, Callable[[Resource, Template, Values], _Found]] = {
     "AWS::Events::Rule": _rule,

@@ -3,17 +3,21 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
+from cdp_constructs.review.cards.failures import places
 from cdp_constructs.review.templates import Resource, Template
-from cdp_constructs.review.values import Values, duration, listed
+from cdp_constructs.review.values import Values, counted, duration, listed
 
 __all__ = ["limits"]
 
 
 def limits(template: Template) -> list[str]:
     """Return a line for each limit, with the names of all that have it."""
-    values = Values(template)
+    values, failed = Values(template), places(template)
     alike: dict[str, list[str]] = defaultdict(list)
     for resource in template.resources.values():
+        if resource.type == "AWS::SQS::Queue" and resource.name in failed:
+            # A place for what failed: people read it, in their own time.
+            continue
         if read := _READERS.get(resource.type):
             for limit in read(resource, values):
                 alike[limit].append(resource.name)
@@ -60,12 +64,13 @@ def _task(resource: Resource, values: Values) -> Iterator[str]:
 
 def _service(resource: Resource, values: Values) -> Iterator[str]:
     if (count := resource.get("DesiredCount")) is not None:
-        yield f"{values.text(count)} tasks"
+        yield counted(int(count), "task") if str(count).isdigit() else f"{values.text(count)} tasks"
 
 
 def _scaling(resource: Resource, values: Values) -> Iterator[str]:
     what = values.text(resource.get("ScalableDimension")).rpartition(":")[2]
-    yield f"{what} {values.text(resource.get('MinCapacity'))} to {values.text(resource.get('MaxCapacity'))}"
+    what = {"DesiredCount": "tasks", "ReadReplicaCount": "readers"}.get(what, what)
+    yield f"{values.text(resource.get('MinCapacity'))} to {values.text(resource.get('MaxCapacity'))} {what}"
 
 
 def _cluster(resource: Resource, values: Values) -> Iterator[str]:

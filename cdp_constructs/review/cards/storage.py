@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cdp_constructs.review.templates import Resource, Template
-from cdp_constructs.review.values import Values, duration, listed
+from cdp_constructs.review.values import Values, counted, duration, listed
 
 __all__ = ["STATEFUL", "Store", "stores"]
 
@@ -94,9 +94,9 @@ def _bucket_keeps(resource: Resource, values: Values) -> str:
             continue
         about = values.text(rule.get("Prefix")) or "all"
         if days := rule.get("ExpirationInDays"):
-            said.append(f"{about} {days} days")
+            said.append(f"{about} {counted(days, 'day')}")
         if days := rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"):
-            said.append(f"old versions of {about} {days} days")
+            said.append(f"old versions of {about} {counted(days, 'day')}")
     if mode := resource.get("ObjectLockConfiguration.Rule.DefaultRetention.Mode"):
         said.append(f"locked ({values.text(mode)})")
     return "; ".join(said)
@@ -190,12 +190,18 @@ STATEFUL: Mapping[str, tuple[str, Callable[[Resource, Values], str], Callable[[R
     "AWS::RDS::DBCluster": ("database cluster", _property("KmsKeyId"), _database_keeps),
     "AWS::RDS::DBInstance": (
         "database instance",
-        _property("KmsKeyId"),
+        lambda resource, values: (
+            "" if resource.get("DBClusterIdentifier") else values.text(resource.get("KmsKeyId")) or _NOBODY
+        ),
         lambda resource, values: (
             "of its cluster" if resource.get("DBClusterIdentifier") else _database_keeps(resource, values)
         ),
     ),
-    "AWS::RDS::GlobalCluster": ("global database", _none, _database_keeps),
+    "AWS::RDS::GlobalCluster": (
+        "global database",
+        _none,
+        lambda resource, _: "" if resource.get("DeletionProtection") is True else "no deletion protection",
+    ),
     "AWS::RedshiftServerless::Namespace": ("warehouse", _property("KmsKeyId"), _none),
     "AWS::S3::Bucket": ("bucket", _bucket_key, _bucket_keeps),
     "AWS::SecretsManager::Secret": ("secret", _property("KmsKeyId", "Secrets Manager's own key"), _none),

@@ -1,0 +1,197 @@
+"""Parts of pages that follow from files: code that is tested elsewhere, tables of options from docstrings.
+
+`python -m tools.page_parts`, or `make pages`, writes them; a test finds what is stale.
+"""
+
+import ast
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tools.pages import ROOT, with_parts
+
+__all__ = ["KINDS", "code", "options", "pages", "source", "written"]
+
+_LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml", ".json": "json"}
+_COMMON = {"self", "cls", "scope", "construct_id"}
+_SECTION = re.compile(r"^(?:Returns|Raises|Yields|Attributes|Example|Examples):", re.MULTILINE)
+_OPTION = re.compile(r"^ {4}(\w+): (.*(?:\n(?: {8}.*|)$)*)", re.MULTILINE)
+_DEFAULT = re.compile(r"\s*Default: (.+?\.)(?=\s+[A-Z]|$)", re.DOTALL)
+_ADDRESS = re.compile(r"(?<=[\s(])https://[^\s)]+[^\s).]")
+
+
+def pages(root: Path = ROOT) -> Iterator[Path]:
+    """Yield the pages that may have such parts."""
+    yield root / "README.md"
+    yield from sorted((root / "docs").rglob("*.md"))
+
+
+def written(page: str) -> str:
+    """Return a page with its parts as they should be."""
+    return with_parts(page, KINDS)
+
+
+def code(about: str) -> str:
+    """Return a file of the project, or a function of it, as a block of code.
+
+    Args:
+        about: A path, and optionally a function's name, whose decorators are left out.
+    """
+    path, _, name = about.partition(" ")
+    text = (ROOT / path).read_text()
+    if name:
+        text = _function(text, name)
+    return f"```{_LANGUAGES[Path(path).suffix]}\n{text.strip()}\n```"
+
+
+def _function(text: str, name: str) -> str:
+    [node] = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
+
+
+def options(about: str) -> str:
+    """Return a table of options for each class and method named.
+
+    Args:
+        about: Names such as ``SnsSqsFanout`` and ``SnsSqsFanout.add_subscriber``.
+    """
+    return "\n\n".join(_table(name) for name in about.split(" "))
+
+
+def _table(name: str) -> str:
+    of_class, _, method = name.partition(".")
+    node = _classes()[of_class]
+    rows = list(_fields(node)) if not method and _is_value(node) else list(_arguments(node, method or "__init__"))
+    title = f"{name}(…)" if not method else f".{method}(…)"
+    return "\n".join(
+        [
+            f"| `{title}` | default | |",
+            "|---|---|---|",
+            *(f"| `{one}` | {default} | {said} |" for one, default, said in rows),
+        ]
+    )
+
+
+@functools.cache
+def _classes() -> Mapping[str, ast.ClassDef]:
+    return {
+        node.name: node
+        for file in sorted((ROOT / "cdp_constructs").glob("*/*.py"))
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+def _is_value(node: ast.ClassDef) -> bool:
+    return any("dataclass" in ast.unparse(one) for one in node.decorator_list)
+
+
+def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
+    """Yield name, default and text of each field of a dataclass."""
+    described = dict(_described(ast.get_docstring(node) or ""))
+    for field, after in zip(node.body, [*node.body[1:], None], strict=True):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.target.id[0] != "_":
+            text = described.get(field.target.id, "")
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                text = str(after.value.value)
+            yield _row(field.target.id, text, field.value)
+
+
+def _arguments(node: ast.ClassDef, method: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, default and text of each argument of a method that is described."""
+    [function] = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == method]
+    documented = ast.get_docstring(function) or (ast.get_docstring(node) if method == "__init__" else "") or ""
+    described = dict(_described(documented))
+    arguments = function.args
+    positional = arguments.args
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    for argument, default in [
+        *zip(positional, defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]:
+        if argument.arg not in _COMMON:
+            yield _row(argument.arg, described.get(argument.arg, ""), default)
+
+
+def _described(docstring: str) -> Iterator[tuple[str, str]]:
+    _, _, after = docstring.partition("Args:\n")
+    section = _SECTION.split(after)[0]
+    for match in _OPTION.finditer(section):
+        yield match[1], match[2]
+
+
+def _row(name: str, text: str, default: ast.expr | None) -> tuple[str, str, str]:
+    text = " ".join(text.split())
+    said = _DEFAULT.search(text)
+    if said:
+        text = f"{text[: said.start()]} {text[said.end() :]}".strip()
+        told = said[1].removesuffix(".")
+    elif default is None:
+        told = "required"
+    else:
+        told = _value(default)
+    return name, _cell(told), _cell(text)
+
+
+def _value(default: ast.expr) -> str:
+    """Write a default as it stands in the code, constants of the library by their values."""
+    match default:
+        case ast.Constant(value=None):
+            return ""
+        case ast.Tuple(elts=[]) | ast.Dict(keys=[]):
+            return "none"
+        case ast.Attribute():
+            return f"`{default.attr}`"
+        case ast.Name() if default.id in _constants():
+            return _value(_constants()[default.id])
+        case ast.Call(keywords=[ast.keyword(arg="default_factory", value=ast.Lambda(body=body))]):
+            return _value(body)
+        case _:
+            return f"`{ast.unparse(default)}`"
+
+
+@functools.cache
+def _constants() -> Mapping[str, ast.expr]:
+    return {
+        target.id: node.value
+        for file in sorted((ROOT / "cdp_constructs").glob("*/*.py"))
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _cell(text: str) -> str:
+    text = " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+    text = re.sub(r"\s*Source: (https://\S+?)\.?(?=\s|$)", r" [Source](\1).", text)
+    return _ADDRESS.sub(lambda match: f"[AWS]({match[0]})", text) if "](" not in text else text
+
+
+def source(about: str) -> str:
+    """Return which patterns of the catalogue a pattern's page is about, by the table of the catalogue.
+
+    Args:
+        about: Name of the page, such as ``sns-sqs-fanout``.
+    """
+    rows = _CATALOGUED.findall((ROOT / "docs/cdp.md").read_text())
+    named = [f"{number}, {name}" for number, name, where in rows if f"(patterns/{about}.md)" in where]
+    catalogue = "[57 Cloud Design Patterns](../cdp.md)"
+    if not named:
+        return f"None of the {catalogue}."
+    return f"Of the {catalogue}: {'; '.join(named)}."
+
+
+_CATALOGUED = re.compile(r"^\| (\d+) \| (.+?) \| .+? \| \S+ \| (.+) \|$", re.MULTILINE)
+
+KINDS: Mapping[str, Callable[[str], str]] = {"code": code, "options": options, "source": source}
+"""What writes a part, by its kind."""
+
+
+if __name__ == "__main__":
+    for page in pages():
+        text = page.read_text()
+        if (now := written(text)) != text:
+            page.write_text(now)
+            print(f"written: {page.relative_to(ROOT)}")  # noqa: T201
