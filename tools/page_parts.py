@@ -11,13 +11,20 @@ from pathlib import Path
 
 from tools.pages import ROOT, with_parts
 
-__all__ = ["KINDS", "code", "options", "pages", "source", "written"]
+__all__ = ["KINDS", "code", "options", "pages", "source", "split_default", "written"]
 
 _LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml", ".json": "json"}
 _COMMON = {"self", "cls", "scope", "construct_id"}
 _SECTION = re.compile(r"^(?:Returns|Raises|Yields|Attributes|Example|Examples):", re.MULTILINE)
 _OPTION = re.compile(r"^ {4}(\w+): (.*(?:\n(?: {8}.*|)$)*)", re.MULTILINE)
-_DEFAULT = re.compile(r"\s*Default: (.+?\.)(?=\s+[A-Z]|$)", re.DOTALL)
+_END = r"\.(?=\s+[A-Z]|$)"
+_DEFAULTS = (
+    re.compile(rf"\s*Default: (.+?){_END}"),
+    re.compile(rf"[;.] [Bb]y default (?:there (?:is|are) |it is )?(.+?){_END}"),
+    re.compile(rf"; (?:it is |they are )?([^;.]+?) by default{_END}"),
+    re.compile(rf"(?<=\.) ([^;.]+?) by default{_END}"),
+)
+"""How docstrings say what an option is when it is not given."""
 _ADDRESS = re.compile(r"(?<=[\s(])https://[^\s)]+[^\s).]")
 
 
@@ -63,7 +70,7 @@ def _table(name: str) -> str:
     of_class, _, method = name.partition(".")
     node = _classes()[of_class]
     rows = list(_fields(node)) if not method and _is_value(node) else list(_arguments(node, method or "__init__"))
-    title = f"{name}(…)" if not method else f".{method}(…)"
+    title = f"{name}(…)" if not method or _is_static(node, method) else f".{method}(…)"
     return "\n".join(
         [
             f"| `{title}` | default | |",
@@ -83,13 +90,18 @@ def _classes() -> Mapping[str, ast.ClassDef]:
     }
 
 
+def _is_static(node: ast.ClassDef, method: str) -> bool:
+    [function] = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == method]
+    return any(ast.unparse(one) in {"staticmethod", "classmethod"} for one in function.decorator_list)
+
+
 def _is_value(node: ast.ClassDef) -> bool:
     return any("dataclass" in ast.unparse(one) for one in node.decorator_list)
 
 
 def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
     """Yield name, default and text of each field of a dataclass."""
-    described = dict(_described(ast.get_docstring(node) or ""))
+    described = dict(_described((ast.get_docstring(node) or "").replace("Attributes:\n", "Args:\n")))
     for field, after in zip(node.body, [*node.body[1:], None], strict=True):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.target.id[0] != "_":
             text = described.get(field.target.id, "")
@@ -122,16 +134,19 @@ def _described(docstring: str) -> Iterator[tuple[str, str]]:
 
 
 def _row(name: str, text: str, default: ast.expr | None) -> tuple[str, str, str]:
-    text = " ".join(text.split())
-    said = _DEFAULT.search(text)
-    if said:
-        text = f"{text[: said.start()]} {text[said.end() :]}".strip()
-        told = said[1].removesuffix(".")
-    elif default is None:
-        told = "required"
-    else:
-        told = _value(default)
-    return name, _cell(told), _cell(text)
+    told, said = split_default(" ".join(text.split()))
+    if not told:
+        told = "required" if default is None else _value(default)
+    return name, _cell(told), _cell(said)
+
+
+def split_default(text: str) -> tuple[str, str]:
+    """Return what a docstring says of an option that is not given, nothing if it does not, and the rest."""
+    for pattern in _DEFAULTS:
+        if found := pattern.search(text):
+            before, after = text[: found.start()].rstrip(".;"), text[found.end() :]
+            return found[1], f"{before}.{after}".removeprefix(".").strip()
+    return "", text
 
 
 def _value(default: ast.expr) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.page_parts import KINDS, pages, written
+from tools.page_parts import KINDS, options, pages, split_default, written
 from tools.pages import ROOT, parts_of
 from tools.pattern_pages import KINDS as OF_EXAMPLES
 
@@ -25,3 +25,34 @@ def test_only_pages_of_patterns_have_parts_of_examples() -> None:
         kinds = {kind for kind, _ in parts_of(page.read_text())}
         assert kinds <= {*KINDS, *OF_EXAMPLES}
         assert page.parent.name == "patterns" or not kinds & set(OF_EXAMPLES)
+
+
+def test_every_option_that_a_page_lists_is_described() -> None:
+    rows = [
+        row
+        for page in PAGES
+        for kind, about in parts_of(page.read_text())
+        if kind == "options"
+        for row in options(about).splitlines()
+    ]
+    assert len(rows) > 300
+    assert [row for row in rows if row.startswith("| `") and "(…)" not in row and row.endswith("|  |")] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "said"),
+    [
+        (
+            "An existing topic. Default: a new one, or 10.0.0.0/16. More.",
+            "a new one, or 10.0.0.0/16",
+            "An existing topic. More.",
+        ),
+        ("How long. Default: 3 months.", "3 months", "How long."),
+        ("Receives alarms; by default there are none.", "none", "Receives alarms."),
+        ("The zone. By default no record is made.", "no record is made", "The zone."),
+        ("Requests and burst. 5,000 and 2,500 by default.", "5,000 and 2,500", "Requests and burst."),
+        ("What happens to it; it is kept by default.", "kept", "What happens to it."),
+    ],
+)
+def test_the_default_is_taken_out_of_a_docstring(text: str, default: str, said: str) -> None:
+    assert split_default(text) == (default, said)
