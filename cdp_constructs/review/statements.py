@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cdp_constructs.review.templates import Resource, Template
+from cdp_constructs.review.templates import Resource, Template, under
 from cdp_constructs.review.values import Values, listed
 
 __all__ = ["Permission", "permissions", "principals", "services_of"]
@@ -244,19 +244,7 @@ _ROLES = {
     "DeliverLogsPermissionArn",
     "CloudWatchRoleArn",
 }
-
-
-def _roles_in(value: object) -> Iterator[object]:
-    """Yield what properties name as the role with which a resource acts, at any depth."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _roles_in(item)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if key in _ROLES:
-                yield item
-            else:
-                yield from _roles_in(item)
+"""What properties name as the role with which a resource acts."""
 
 
 def _users_of_roles(template: Template) -> dict[str, tuple[str, ...]]:
@@ -265,7 +253,7 @@ def _users_of_roles(template: Template) -> dict[str, tuple[str, ...]]:
     for resource in template.resources.values():
         if resource.type == "AWS::IAM::Role":
             continue
-        for value in _roles_in(resource.properties):
+        for value in under(_ROLES, resource.properties):
             role = template.target(value)
             if role is not None and role.type == "AWS::IAM::Role":
                 users.setdefault(role.name, set()).update(services_of(resource, template))

@@ -3,12 +3,12 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-__all__ = ["HASH", "Resource", "Template", "references"]
+__all__ = ["HASH", "Resource", "Template", "references", "under"]
 
 HASH = re.compile(r"(?<=.)[0-9A-F]{8}$")
 """What the CDK puts after a logical id that it made of a path."""
@@ -154,6 +154,19 @@ class Template:
             said = (_SINGLETON.sub("", part) for part in below if part not in _UNSAID)
             return "/".join(said) or logical_id
         return HASH.sub("", logical_id) or logical_id
+
+
+def under(keys: Collection[str], value: object) -> Iterator[object]:
+    """Yield what stands under some keys, at any depth of a value."""
+    if isinstance(value, list):
+        for item in value:
+            yield from under(keys, item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in keys:
+                yield item
+            else:
+                yield from under(keys, item)
 
 
 def references(value: object) -> Iterator[str]:

@@ -58,7 +58,7 @@ limits
   visible again after 1 minute: OrdersQueue
 accepted: no finding
 costs at rest
-  $0.10 a month: $0.10 1 alarm (list prices of us-east-1, November 2026; use comes on top)
+  $0.10 a month (1 alarm $0.10; list prices of us-east-1, November 2026, use comes on top)
 """
     )
 
@@ -467,7 +467,7 @@ def test_the_ports_of_a_load_balancer_are_told_once_by_its_listeners() -> None:
 @pytest.mark.parametrize(
     ("resources", "dollars"),
     [
-        ({"Balancer": BALANCER}, "$23.73 1 load balancer"),
+        ({"Balancer": BALANCER}, "1 load balancer $23.73"),
         (
             {
                 "Service": SERVICE,
@@ -477,7 +477,7 @@ def test_the_ports_of_a_load_balancer_are_told_once_by_its_listeners() -> None:
                     {"MinCapacity": 2, "ResourceId": {"Fn::Join": ["", ["service/", arn("Service", "Name")]]}},
                 ),
             },
-            "$18.02 1 container service",
+            "1 container service $18.02",
         ),
         (
             {
@@ -486,7 +486,7 @@ def test_the_ports_of_a_load_balancer_are_told_once_by_its_listeners() -> None:
                     {"CacheNodeType": "cache.t4g.small", "Engine": "valkey", "NumCacheClusters": 2},
                 )
             },
-            "$37.38 1 cache",
+            "1 cache $37.38",
         ),
     ],
 )

@@ -63,8 +63,8 @@ class Card:
     def cost(self) -> str:
         """What it costs a month at rest, with its parts."""
         total, parts = cost_at_rest(self.template)
-        of_what = f": {listed(parts)}" if parts else ""
-        return f"${total:,.2f} a month{of_what} (list prices of {PRICES_OF}; use comes on top)"
+        of_what = f"{listed(parts)}; list" if parts else "list"
+        return f"${total:,.2f} a month ({of_what} prices of {PRICES_OF}, use comes on top)"
 
     @cached_property
     def made_of(self) -> Sequence[str]:

@@ -31,7 +31,7 @@ _CAPACITY_UNIT = 0.12
 
 
 def cost_at_rest(template: Template) -> tuple[float, list[str]]:
-    """Return dollars a month, and the part of each kind of resource, such as ``$2.00 2 keys``, the dearest first."""
+    """Return dollars a month, and the part of each kind of resource, such as ``2 keys $2.00``, the dearest first."""
     by_word: dict[str, tuple[int, float]] = {}
     for resource in template.resources.values():
         if cost := monthly(resource, template):
@@ -39,7 +39,7 @@ def cost_at_rest(template: Template) -> tuple[float, list[str]]:
             count, sum_ = by_word.get(word, (0, 0.0))
             by_word[word] = (count + 1, sum_ + cost)
     parts = [
-        f"${cost:,.2f} {counted(count, word)}"
+        f"{counted(count, word)} ${cost:,.2f}"
         for word, (count, cost) in sorted(by_word.items(), key=lambda item: (-item[1][1], item[0]))
     ]
     return sum(cost for _, cost in by_word.values()), parts

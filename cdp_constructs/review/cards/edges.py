@@ -268,6 +268,9 @@ def _distribution(resource: Resource, values: Values) -> Iterator[Edge]:
     paths: dict[str, list[str]] = {}
     for one in resource.items("DistributionConfig.CacheBehaviors"):
         paths.setdefault(values.text(one.get("TargetOriginId")), []).append(values.text(one.get("PathPattern")))
+    acl = values.text(resource.get("DistributionConfig.WebACLId"))
+    if acl and not acl.startswith("wafv2:"):
+        yield Edge(acl, resource.name, "requests that pass")
     for origin in resource.items("DistributionConfig.Origins"):
         target = values.text(origin.get("DomainName")).removesuffix(".RegionalDomainName")
         said = ", ".join(sorted(set(paths.get(values.text(origin.get("Id")), ()))))
@@ -331,7 +334,8 @@ def _triggers(resource: Resource, values: Values) -> Iterator[Edge]:
 
 def _web_acl(resource: Resource, values: Values) -> Iterator[Edge]:
     for place in resource.items("LogDestinationConfigs"):
-        yield Edge(values.text(resource.get("ResourceArn")), values.text(place), "logs")
+        log = values.text(place).removeprefix("logs:log-group:")
+        yield Edge(values.text(resource.get("ResourceArn")), log, "what was blocked or counted")
 
 
 def _protects(resource: Resource, values: Values) -> Iterator[Edge]:

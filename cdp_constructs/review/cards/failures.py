@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cdp_constructs.review.statements import permissions
-from cdp_constructs.review.templates import Resource, Template, references
+from cdp_constructs.review.templates import Resource, Template, references, under
 from cdp_constructs.review.values import Values, duration, listed
 
 __all__ = ["Failure", "failures", "places", "watched_by"]
@@ -100,27 +100,20 @@ def _invokes(resource: Resource) -> Iterator[object]:
             return
 
 
+_PLACES = {"deadLetterTargetArn", "OnFailure", "DeadLetterConfig", "ErrorAction"}
+"""What properties name as the place of failed work."""
+
+
 def places(template: Template) -> set[str]:
     """Return the names of where failed work goes: dead-letter queues, destinations, error actions."""
     values = Values(template)
     return {
         text
         for resource in template.resources.values()
-        for place in _places_in(resource.properties)
+        for settings in under(_PLACES, resource.properties)
+        for place in _ends(settings)
         if (text := values.text(place))
     }
-
-
-def _places_in(value: object) -> Iterator[object]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _places_in(item)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if key in {"deadLetterTargetArn", "OnFailure", "DeadLetterConfig", "ErrorAction"}:
-                yield from _ends(item)
-            else:
-                yield from _places_in(item)
 
 
 def _ends(value: object) -> Iterator[object]:

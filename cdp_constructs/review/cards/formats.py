@@ -1,11 +1,12 @@
 """Cards as plain text, as Markdown and as a diagram for Mermaid."""
 
 import html
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cdp_constructs.review.cards.card import NOTHING, Card
 from cdp_constructs.review.cards.composition import PURPOSES
 from cdp_constructs.review.cards.edges import Edge
+from cdp_constructs.review.templates import Template
 from cdp_constructs.review.values import listed
 
 __all__ = ["FORMATS", "as_markdown", "as_mermaid", "as_text", "diagram"]
@@ -68,12 +69,9 @@ def as_mermaid(card: Card, part: str = "") -> str:
         card: The card.
         part: Name of a construct; only what begins or ends in it is drawn. By default everything is.
     """
-    sent = [edge for edge in card.edges if _concerns(edge, part)]
-    failed = [
-        Edge(failure.source, failure.place, "what fails")
-        for failure in card.failures
-        if failure.place and failure.place != failure.source
-    ]
+    whole = _Folded(card.template)
+    sent = [edge for edge in whole.edges(card.edges) if _concerns(edge, part)]
+    failed = [Edge(failure.source, failure.place, "what fails") for failure in card.failures if failure.place]
     drawn = {end for edge in sent for end in (edge.source, edge.target)}
     doors = {
         Edge("internet", entrance.door, entrance.asks if not entrance.open else "")
@@ -86,9 +84,27 @@ def as_mermaid(card: Card, part: str = "") -> str:
     }
     arrows = {
         "-->": [*sorted(doors), *sent],
-        "-.->": sorted({edge for edge in failed if _concerns(edge, part)}),
+        "-.->": [edge for edge in whole.edges(failed) if _concerns(edge, part)],
     }
     return diagram(arrows, shapes, labels=True)
+
+
+class _Folded:
+    """Draws parts of a bucket or a table, such as ``Bucket/errors/*``, as the whole."""
+
+    def __init__(self, template: Template) -> None:
+        self._names = {resource.name for resource in template.resources.values()}
+
+    def edges(self, edges: Iterable[Edge]) -> list[Edge]:
+        """Return the edges between wholes, in their order, each once."""
+        folded = {Edge(self._whole(edge.source), self._whole(edge.target), edge.how) for edge in edges}
+        return sorted(edge for edge in folded if edge.source != edge.target)
+
+    def _whole(self, name: str) -> str:
+        above = name
+        while above not in self._names and "/" in above:
+            above = above.rpartition("/")[0]
+        return above if above in self._names else name
 
 
 def _is_of(name: str, part: str) -> bool:
