@@ -15,7 +15,6 @@ _PAGE = 60
 """Lines of the sections that a person takes in at once; longer cards have a summary."""
 _SHORT = 40
 """Letters of a label that do not push a diagram apart."""
-_FEW = 2
 
 
 def _title(card: Card) -> str:
@@ -149,7 +148,8 @@ def diagram(
             if labels and edge.how and len(edge.how) <= _SHORT:
                 said.append(edge.how)
         for (source, target), said in between.items():
-            label = f'|"{_quoted(listed(said))}"|' if said and len(said) <= _FEW else ""
+            text = listed([part for how in said for part in how.split(", ")])
+            label = f'|"{_quoted(text)}"|' if text and len(text) <= _SHORT else ""
             lines.append(f"  {source} {arrow}{label} {target}")
     return "\n".join(lines) + "\n"
 
