@@ -34,11 +34,14 @@ def duration(seconds: object) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """Return a number with its word: ``1 queue``, ``2 policies``, ``3 groups of instances``."""
+    """Return a number with its word: ``1 queue``, ``2 policies``, ``3 addresses``."""
     if count == 1:
         return f"1 {word}"
     first, _, rest = word.partition(" of ")
-    many = f"{first[:-1]}ies" if first.endswith("y") and first[-2] not in "aeiou" else f"{first}s"
+    if first.endswith("y") and first[-2] not in "aeiou":
+        many = f"{first[:-1]}ies"
+    else:
+        many = f"{first}es" if first.endswith("s") else f"{first}s"
     return f"{count} {many} of {rest}" if rest else f"{count} {many}"
 
 

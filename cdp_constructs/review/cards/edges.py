@@ -497,6 +497,7 @@ _SECURITY_GROUPS = (
     "NetworkConfiguration.AwsvpcConfiguration.SecurityGroups",
     "SecurityGroupIds",
     "SecurityGroups",
+    "VPCSecurityGroups",
     "VpcConfig.SecurityGroupIds",
     "VpcSecurityGroupIds",
 )

@@ -13,6 +13,10 @@ def test_stack(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> No
     assert synthesis(boards).normalised[STACK] == template_snapshot
 
 
+def test_card(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(boards).cards[STACK] == card_snapshot
+
+
 def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis) -> None:
     assert findings(synthesis, STACK) == []
 

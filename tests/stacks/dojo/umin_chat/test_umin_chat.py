@@ -15,8 +15,16 @@ def test_stack(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> No
     assert synthesis(boards).normalised[STACK] == template_snapshot
 
 
+def test_card(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(boards).cards[STACK] == card_snapshot
+
+
 def test_stack_of_the_edge_locations(synthesis: Synthesis, template_snapshot: SnapshotAssertion) -> None:
     assert synthesis(boards).normalised[EDGE] == template_snapshot
+
+
+def test_card_of_edge(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(boards).cards[EDGE] == card_snapshot
 
 
 def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis) -> None:
