@@ -348,6 +348,17 @@ def policy(*statements: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         ),
         (
             {
+                "Service": SERVICE,
+                "Secret": ("AWS::SecretsManager::Secret", {}),
+                "Task": (
+                    "AWS::ECS::TaskDefinition",
+                    {"ContainerDefinitions": [{"Secrets": [{"Name": "TOKEN", "ValueFrom": ref("Secret")}]}]},
+                ),
+            },
+            "  Service -> Secret   reads at its start",
+        ),
+        (
+            {
                 "Site": (
                     "AWS::CloudFront::Distribution",
                     {

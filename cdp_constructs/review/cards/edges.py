@@ -72,6 +72,7 @@ def edges(template: Template) -> list[Edge]:
             found.update(read(resource, values))
     found.update(edge for _, edge in forwards(template))
     found.update(_mounts(template))
+    found.update(_settings(template))
     found.update(edge for edge in _by_permission(template) if not _is_told(edge, found))
     ends = {(edge.source, edge.target) for edge in found}
     found.update(edge for edge in _connections(template) if (edge.source, edge.target) not in ends)
@@ -403,6 +404,17 @@ def _mounts(template: Template) -> Iterator[Edge]:
             text = values.text(mount.get("Arn")).rpartition("access-point/")[2]
             system, folder = folders.get(mounted.name if mounted else text, (text, "/"))
             yield Edge(function.name, system, f"mounts its {folder}")
+
+
+def _settings(template: Template) -> Iterator[Edge]:
+    """Yield which services read which secrets and parameters when a task starts."""
+    values = Values(template)
+    for task in template.of_type("AWS::ECS::TaskDefinition"):
+        for container in task.items("ContainerDefinitions"):
+            for secret in container.get("Secrets", ()) if isinstance(container, Mapping) else ():
+                source = template.target(secret.get("ValueFrom"))
+                name = source.name if source else values.text(secret.get("ValueFrom"))
+                yield from (Edge(service, name, "reads at its start") for service in services_of(task, template))
 
 
 def _connections(template: Template) -> Iterator[Edge]:
