@@ -49,7 +49,8 @@ def code(about: str) -> str:
     text = (ROOT / path).read_text()
     if name:
         text = _function(text, name)
-    return f"```{_LANGUAGES[Path(path).suffix]}\n{text.strip()}\n```"
+    block = f"```{_LANGUAGES[Path(path).suffix]}\n{text.strip()}\n```"
+    return f"{block}\n\nFrom `{path}`." if name else block
 
 
 def _function(text: str, name: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hatch_build import description
 from tools.page_parts import KINDS, options, pages, split_default, written
 from tools.pages import ROOT, parts_of
 from tools.pattern_pages import KINDS as OF_EXAMPLES
@@ -25,6 +26,22 @@ def test_only_pages_of_patterns_have_parts_of_examples() -> None:
         kinds = {kind for kind, _ in parts_of(page.read_text())}
         assert kinds <= {*KINDS, *OF_EXAMPLES}
         assert page.parent.name == "patterns" or not kinds & set(OF_EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (None, "A review says, as https://example.com/ does."),
+        (
+            "https://host.example/repository/blob/main",
+            "A [review](https://host.example/repository/blob/main/docs/r.md) says",
+        ),
+    ],
+)
+def test_an_index_shows_links_that_it_can_follow(source: str | None, shown: str) -> None:
+    readme = "<!-- a mark -->\nA [review](docs/r.md) says, as https://example.com/ does. [Up](#top)"
+    assert description(readme, source).startswith(shown)
+    assert description(readme, source).endswith("[Up](#top)")
 
 
 def test_every_option_that_a_page_lists_is_described() -> None:
