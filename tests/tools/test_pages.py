@@ -33,8 +33,8 @@ def test_only_pages_of_patterns_have_parts_of_examples() -> None:
     [
         (None, "A review says, as https://example.com/ does."),
         (
-            "https://host.example/repository/blob/main",
-            "A [review](https://host.example/repository/blob/main/docs/r.md) says",
+            "https://host.example/r/blob/main",
+            "A [review](https://host.example/r/blob/main/docs/r.md) says",
         ),
     ],
 )
