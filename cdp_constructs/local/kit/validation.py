@@ -40,17 +40,19 @@ _checks: dict[str, dict[str, list[Check]]] = {}
 
 
 class InvalidValueError(ValueError):
-    """A value that a service refuses, with status 400.
+    """A value that a service refuses.
 
     Args:
         code: The service's error code.
         message: What is wrong.
+        status: HTTP status.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, status: int = _BAD_REQUEST) -> None:
         self.code = code
         self.message = message
-        super().__init__(f"{message} (Status Code: {_BAD_REQUEST}, Error Code: {code})")
+        self.status = status
+        super().__init__(f"{message} (Status Code: {status}, Error Code: {code})")
 
 
 def _values(headers: Mapping[str, str], body: bytes, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -128,7 +130,7 @@ def _checked(service: str) -> Callable[[_Handler], _Handler]:
             if checks and ("authorization" in headers or "X-Amz-Signature" in query):
                 parameters = _app._routing_params(method, path, headers, body, query)
                 if problem := _problem(checks, lambda: _values(headers, body, parameters)):
-                    return refused(service, problem.code, problem.message, _BAD_REQUEST, headers)
+                    return refused(service, problem.code, problem.message, problem.status, headers)
             return await original(method, path, headers, body, query)
 
         return handle

@@ -1,18 +1,24 @@
-"""CloudWatch Logs: destinations of other accounts, and saved queries of Logs Insights."""
+"""CloudWatch Logs: destinations of other accounts, saved queries of Logs Insights, and limits of `PutLogEvents`.
+
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+"""
 
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
+from cdp_constructs.local.kit.validation import InvalidValueError, validate
 
 __all__ = ["RESOURCE_TYPES"]
 
+_logs: Any = ministack.module("services.cloudwatch_logs", "_log_groups")
 _responses: Any = ministack.module("core.responses")
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = (
@@ -97,3 +103,71 @@ async def _handle(
     if operation is None:
         return await original(method, path, headers, body, query)
     return operation(json.loads(body or b"{}"))
+
+
+_MOST_BYTES = 1_048_576
+_BYTES_BESIDE = 26  # what counts for each event, beside its message
+_MOST_EVENTS = 10_000
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+_FUTURE = 2 * _HOUR
+_PAST = 14 * _DAY
+_OK = 200
+
+
+def _invalid(message: str) -> InvalidValueError:
+    return InvalidValueError("InvalidParameterException", message)
+
+
+@validate(types=("AWS::Logs::ResourcePolicy",))
+def _document_is_text(values: Mapping[str, Any]) -> None:
+    if not isinstance(values.get("PolicyDocument"), str):
+        raise _invalid("#/PolicyDocument: expected type: String, found: JSONObject")
+
+
+@validate(requests={"logs": ("PutLogEvents",)})
+def _batch(values: Mapping[str, Any]) -> None:
+    events = values["logEvents"]
+    if not 1 <= len(events) <= _MOST_EVENTS:
+        raise _invalid(
+            f"1 validation error detected: Value at 'logEvents' failed to satisfy constraint: Member must have length "
+            f"greater than or equal to 1 and less than or equal to {_MOST_EVENTS}"
+        )
+    sizes = [len(event["message"].encode()) + _BYTES_BESIDE for event in events]
+    if max(sizes) > _MOST_BYTES:
+        raise _invalid(f"Log event too large: {max(sizes)} bytes exceeds limit of {_MOST_BYTES}")
+    if sum(sizes) > _MOST_BYTES:
+        raise _invalid(f"Upload too large: {sum(sizes)} bytes exceeds limit of {_MOST_BYTES}")
+    if any(before["timestamp"] > after["timestamp"] for before, after in pairwise(events)):
+        raise _invalid("Log events in a single PutLogEvents request must be in chronological order.")
+    now = int(time.time() * 1000)
+    valid = [event["timestamp"] for event in events if now - _PAST <= event["timestamp"] <= now + _FUTURE]
+    if valid and valid[-1] - valid[0] > _DAY:
+        raise _invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
+
+
+@patch("ministack.services.cloudwatch_logs:_put_log_events")
+def _put_log_events(original: Callable[..., Any], request: _Request) -> Any:
+    """Leave out what is too old or too new, and say which."""
+    events = request.get("logEvents") or []
+    rejected = _rejected(request.get("logGroupName", ""), events)
+    first = max(rejected.get("tooOldLogEventEndIndex", 0), rejected.get("expiredLogEventEndIndex", 0))
+    valid = events[first : rejected.get("tooNewLogEventStartIndex")]
+    status, headers, body = original({**request, "logEvents": valid})
+    if status == _OK and rejected:
+        return _responses.json_response({**json.loads(body), "rejectedLogEventsInfo": rejected})
+    return status, headers, body
+
+
+def _rejected(group: str, events: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    now = int(time.time() * 1000)
+    days = (_logs._log_groups.get(group) or {}).get("retentionInDays")
+    stamps = [event.get("timestamp", now) for event in events]
+    too_old = sum(stamp < now - _PAST for stamp in stamps)
+    expired = sum(stamp < now - days * _DAY for stamp in stamps) if days else 0
+    in_time = sum(stamp <= now + _FUTURE for stamp in stamps)
+    return {
+        **({"tooNewLogEventStartIndex": in_time} if in_time < len(stamps) else {}),
+        **({"tooOldLogEventEndIndex": too_old} if too_old else {}),
+        **({"expiredLogEventEndIndex": expired} if expired else {}),
+    }

@@ -1,4 +1,4 @@
-"""DynamoDB: replicas of global tables from CloudFormation, expiry of items, and the recovery settings.
+"""DynamoDB: replicas of global tables from CloudFormation, expiry of items, recovery settings and policies.
 
 Expired items are deleted once a minute, with the stream record of a deletion by the service;
 `POST /_cdp/dynamodb/expire` does it now.
@@ -14,6 +14,7 @@ from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import after, after_deletion, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
+from cdp_constructs.local.services.dynamodb.policies import forget_policies, put_policies, put_policies_of_replicas
 from cdp_constructs.local.services.dynamodb.replication import STRONG, event_loop, item_key
 
 _ddb: Any = ministack.module(
@@ -79,6 +80,7 @@ def _remove_item(original: Callable[..., Any], table: dict[str, Any], partition:
 @after("AWS::DynamoDB::Table")
 def _provisioned_table(name: str, properties: Properties, _attributes: Attributes) -> None:
     _configure(name, properties)
+    put_policies(name, properties)
 
 
 def _configure(name: str, properties: Properties) -> None:
@@ -104,6 +106,7 @@ def _deleted_table(name: str, _properties: Properties) -> None:
 def _forget_settings(name: str) -> None:
     _ddb._ttl_settings.pop(name, None)
     _ddb._pitr_settings.pop(name, None)
+    forget_policies(name)
 
 
 def _check_replicas(name: str, old: Properties, new: Properties) -> None:
@@ -156,6 +159,7 @@ def _provisioned_global_table(name: str, properties: Properties, attributes: Att
         _recovery(name, replica, region)
         if replica.get("Tags"):
             _ddb._tags.set_scoped(_responses.get_account_id(), region, member["TableArn"], replica["Tags"])
+    put_policies_of_replicas(name, properties)
     attributes |= {**_provisioners._ddb_attrs(table), "TableId": table["TableId"]}
 
 

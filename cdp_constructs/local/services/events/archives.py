@@ -1,20 +1,9 @@
 """EventBridge: archives, connections and API destinations."""
 
 from cdp_constructs.local.kit.sdk import Api, resource_type
-from cdp_constructs.local.kit.types import Properties, ResourceType
+from cdp_constructs.local.kit.types import ResourceType
 
 __all__ = ["RESOURCE_TYPES"]
-
-
-def _bus_policy(properties: Properties) -> Properties:
-    """A statement of the template becomes the bus's policy; without one the older form, by account, is passed on."""
-    if "Statement" not in properties:
-        return properties
-    statement = {"Sid": properties["StatementId"], **properties["Statement"]}
-    return {
-        "EventBusName": properties.get("EventBusName", "default"),
-        "Policy": {"Version": "2012-10-17", "Statement": [statement]},
-    }
 
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = (
@@ -67,19 +56,6 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
                 "ArnForPolicy": "arn:aws:events:{Region}:{Account}:api-destination/{Id}",
             },
             named="Name",
-        ),
-    ),
-    resource_type(
-        "AWS::Events::EventBusPolicy",
-        Api(
-            service="events",
-            create="put_permission",
-            update="put_permission",
-            delete="remove_permission",
-            ref="{Properties.EventBusName || 'default'}|{Properties.StatementId}",
-            key={"EventBusName": "Parts[0]", "StatementId": "Parts[1]"},
-            adapt=_bus_policy,
-            replacing=("EventBusName", "StatementId"),
         ),
     ),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-__all__ = ["Kind", "problem_of", "wrong_resource"]
+__all__ = ["Kind", "parsed", "problem_of", "size_of", "wrong_resource"]
 
 _VERSIONS = {"2008-10-17", "2012-10-17"}
 _IN_DOCUMENT = {"Version", "Id", "Statement"}
@@ -29,6 +29,30 @@ class Kind(Enum):
     IDENTITY = "identity"
     TRUST = "trust"
     RESOURCE = "resource"
+    REPOSITORY = "repository"
+    """Of a repository of Amazon ECR: a statement names no resource."""
+    FILE_SYSTEM = "file system"
+    """Of a file system: a statement need not name the resource."""
+
+
+_OF_IAM = {Kind.IDENTITY, Kind.TRUST}
+_WITHOUT_RESOURCE = {Kind.TRUST, Kind.REPOSITORY}
+
+
+def parsed(document: Any) -> Any:
+    """Return a policy document that may be a text as an object.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def size_of(document: Any, *, as_sent: bool = False) -> int:
+    """Return the bytes of a policy document; white space counts only with `as_sent`."""
+    if as_sent and isinstance(document, str):
+        return len(document.encode())
+    return len(json.dumps(parsed(document), separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def problem_of(document: Any, kind: Kind) -> str | None:
@@ -41,7 +65,7 @@ def wrong_resource(document: Any) -> str | None:
 
     In a template, a resource may be the `Ref` of another one, which gives an ARN on AWS and a name here.
     """
-    statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    statements = parsed(document)["Statement"]
     for statement in [statements] if isinstance(statements, Mapping) else statements:
         for resource in _texts(statement.get("Resource", statement.get("NotResource"))) or ():
             if resource != "*" and not resource.startswith(("arn:", "*:", "${")):
@@ -50,12 +74,11 @@ def wrong_resource(document: Any) -> str | None:
 
 
 def _problems(document: Any, kind: Kind) -> Iterator[str]:
-    if isinstance(document, str):
-        try:
-            document = json.loads(document)
-        except (RecursionError, ValueError):
-            yield "This policy contains invalid Json"
-            return
+    try:
+        document = parsed(document)
+    except (RecursionError, ValueError):
+        yield "This policy contains invalid Json"
+        return
     if not isinstance(document, Mapping):
         yield "Syntax errors in policy: it is not an object."
         return
@@ -87,7 +110,7 @@ def _in_statement(statement: Any, kind: Kind) -> Iterator[str]:
     if statement.get("Effect") not in {"Allow", "Deny"}:
         yield f"Invalid effect: {statement['Effect']}" if "Effect" in statement else "Missing required field Effect"
     sid = statement.get("Sid", "")
-    if not isinstance(sid, str) or (kind is not Kind.RESOURCE and not _SID_OF_IAM.fullmatch(sid)):
+    if not isinstance(sid, str) or (kind in _OF_IAM and not _SID_OF_IAM.fullmatch(sid)):
         yield f"Statement IDs (SID) must be alpha-numeric: {sid}"
     if not isinstance(statement.get("Condition", {}), Mapping):
         yield "Syntax errors in policy: Condition is not an object."
@@ -114,9 +137,12 @@ def _actions(statement: Mapping[str, Any], kind: Kind) -> Iterator[str]:
 
 
 def _resources(statement: Mapping[str, Any], kind: Kind) -> Iterator[str]:
-    if kind is Kind.TRUST:
-        if statement.keys() & {"Resource", "NotResource"}:
+    named = statement.keys() & {"Resource", "NotResource"}
+    if kind in _WITHOUT_RESOURCE:
+        if named:
             yield "Has prohibited field Resource"
+        return
+    if kind is Kind.FILE_SYSTEM and not named:
         return
     resources = _texts(statement.get("Resource", statement.get("NotResource")))
     if resources is None:

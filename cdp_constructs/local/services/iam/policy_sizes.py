@@ -1,91 +1,94 @@
-"""Policies that are longer than AWS takes fail their resource: of IAM, AWS IoT, buckets, topics, queues and keys.
+"""IAM: policies that are longer than AWS takes are refused; those of resources: `resource_policies`.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: white space does not count;
-https://docs.aws.amazon.com/general/latest/gr/iot-core.html: a policy document of AWS IoT.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: white space does not count.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
-from cdp_constructs.local.kit.patch import Change, Group
-from cdp_constructs.local.kit.refine import after, before
+from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties
+from cdp_constructs.local.kit.validation import InvalidValueError, validate
+from cdp_constructs.local.services.iam.documents import size_of
 
-_iam: Any = ministack.module("services.iam", "_roles")
+_iam: Any = ministack.module("services.iam", "_group_inline_policies", "_roles", "_user_inline_policies")
 
+_CONFLICT = 409
 _MANAGED = 6144
-_OF_ROLE = 10240
 _TRUST = 4096
 """Characters: 2,048 at first, and at most this, once the quota was raised."""
-_OF_IOT = 2048
-_OF_RESOURCES = {
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/add-bucket-policy.html
-    "AWS::S3::BucketPolicy": ("PolicyDocument", "the bucket", 20 * 1024),
-    # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
-    "AWS::SNS::TopicPolicy": ("PolicyDocument", "the topic", 30 * 1024),
-    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
-    "AWS::SQS::QueuePolicy": ("PolicyDocument", "the queue", 8 * 1024),
-    # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html
-    "AWS::KMS::Key": ("KeyPolicy", "the key", 32 * 1024),
-}
-
-
-def _length(document: Any) -> int:
-    if isinstance(document, str):
-        document = json.loads(document)
-    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+_INLINE = {"role": 10240, "user": 2048, "group": 5120}
+"""All inline policies of one together."""
 
 
 def _check(what: str, length: int, most: int) -> None:
     if length > most:
-        raise ValueError(f"Maximum policy size of {most} bytes exceeded for {what}: {length} (LimitExceeded)")
+        message = f"Maximum policy size of {most} bytes exceeded for {what}: {length}"
+        raise InvalidValueError("LimitExceeded", message, _CONFLICT)
 
 
-@before("AWS::IAM::ManagedPolicy")
-def _managed(properties: Properties) -> None:
-    _check("the managed policy", _length(properties.get("PolicyDocument") or {}), _MANAGED)
+@validate(types=("AWS::IAM::ManagedPolicy",), requests={"iam": ("CreatePolicy", "CreatePolicyVersion")})
+def _managed(values: Mapping[str, Any]) -> None:
+    _check("the managed policy", size_of(values.get("PolicyDocument") or {}), _MANAGED)
 
 
-@before("AWS::IoT::Policy")
-def _of_devices(properties: Properties) -> None:
-    _check("the policy of AWS IoT", _length(properties.get("PolicyDocument") or {}), _OF_IOT)
+@validate(types=("AWS::IAM::Role",), requests={"iam": ("CreateRole", "UpdateAssumeRolePolicy")})
+def _trust(values: Mapping[str, Any]) -> None:
+    document = values.get("AssumeRolePolicyDocument", values.get("PolicyDocument"))
+    _check("the trust policy", size_of(document or {}), _TRUST)
 
 
-@before("AWS::IAM::Role")
-def _trust(properties: Properties) -> None:
-    _check("the trust policy", _length(properties.get("AssumeRolePolicyDocument") or {}), _TRUST)
+@validate(requests={"iam": ("PutRolePolicy",)})
+def _of_role(values: Mapping[str, Any]) -> None:
+    _with_another("role", values)
+
+
+@validate(requests={"iam": ("PutUserPolicy",)})
+def _of_user(values: Mapping[str, Any]) -> None:
+    _with_another("user", values)
+
+
+@validate(requests={"iam": ("PutGroupPolicy",)})
+def _of_group(values: Mapping[str, Any]) -> None:
+    _with_another("group", values)
+
+
+def _with_another(kind: str, values: Mapping[str, Any]) -> None:
+    name = values[f"{kind.title()}Name"]
+    policies = {**_policies(kind, name), values["PolicyName"]: values["PolicyDocument"]}
+    _check(f"{kind} {name}", sum(map(size_of, policies.values())), _INLINE[kind])
+
+
+def _policies(kind: str, name: str) -> Mapping[str, Any]:
+    if kind == "role":
+        of_role: Mapping[str, Any] = (_iam._roles.get(name) or {}).get("InlinePolicies") or {}
+        return of_role
+    of_all = _iam._user_inline_policies if kind == "user" else _iam._group_inline_policies
+    found: Mapping[str, Any] = of_all.get(name) or {}
+    return found
 
 
 @after("AWS::IAM::Role")
 def _with_own(name: str, _properties: Properties, _attributes: Attributes) -> None:
-    _inline(name)
+    _inline("role", name)
+
+
+@after("AWS::IAM::User")
+def _user_with_own(name: str, _properties: Properties, _attributes: Attributes) -> None:
+    _inline("user", name)
 
 
 @after("AWS::IAM::Policy")
 def _with_more(_name: str, properties: Properties, _attributes: Attributes) -> None:
-    for role in _roles(properties):
-        _inline(role)
+    for kind, name in _owners(properties):
+        _inline(kind, name)
 
 
-def _roles(properties: Properties) -> Iterator[str]:
-    yield from (str(role) for role in properties.get("Roles") or ())
+def _owners(properties: Properties) -> Iterator[tuple[str, str]]:
+    for kind in _INLINE:
+        yield from ((kind, str(name)) for name in properties.get(f"{kind.title()}s") or ())
 
 
-def _inline(name: str) -> None:
-    policies = (_iam._roles.get(name) or {}).get("InlinePolicies") or {}
-    _check(f"role {name}", sum(map(_length, policies.values())), _OF_ROLE)
-
-
-def _checking(resource_type: str) -> Change:
-    member, what, most = _OF_RESOURCES[resource_type]
-
-    @before(resource_type)
-    def check(properties: Properties) -> None:
-        _check(what, _length(properties.get(member) or {}), most)
-
-    return check
-
-
-_CHECKS = Group([_checking(resource_type) for resource_type in _OF_RESOURCES])
+def _inline(kind: str, name: str) -> None:
+    _check(f"{kind} {name}", sum(map(size_of, _policies(kind, name).values())), _INLINE[kind])

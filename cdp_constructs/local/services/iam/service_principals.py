@@ -5,15 +5,14 @@ principals whose service has another name there. So a new principal of a known s
 is not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import botocore.session
 
-from cdp_constructs.local.kit.patch import Change, Group
-from cdp_constructs.local.kit.refine import before
-from cdp_constructs.local.kit.types import Properties
+from cdp_constructs.local.kit.validation import InvalidValueError, validate
+from cdp_constructs.local.services.iam.documents import parsed
 
 __all__ = ["unknown_principals"]
 
@@ -44,45 +43,29 @@ def _exists(name: str) -> bool:
     return suffix is not None and not _known().isdisjoint(name.removesuffix(suffix).split("."))
 
 
-def unknown_principals(document: Any) -> Iterator[str]:
-    """Yield the service principals of a policy that do not exist."""
+def unknown_principals(document: Any, only: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the service principals of a policy that do not exist, or that are none of those that are taken."""
     statements = document.get("Statement") or [] if isinstance(document, Mapping) else []
     for statement in statements if isinstance(statements, list) else [statements]:
         for element in ("Principal", "NotPrincipal"):
             principal = statement.get(element) if isinstance(statement, Mapping) else None
             services = principal.get("Service", []) if isinstance(principal, Mapping) else []
             for name in [services] if isinstance(services, str) else services:
-                if isinstance(name, str) and name != "*" and not _exists(name):
+                if isinstance(name, str) and name != "*" and not (name in only if only else _exists(name)):
                     yield name
 
 
-_DOCUMENTS: Mapping[str, tuple[str, str]] = {
-    "AWS::IAM::Role": ("AssumeRolePolicyDocument", 'Invalid principal in policy: "SERVICE":"{}"'),
-    "AWS::S3::BucketPolicy": ("PolicyDocument", "Invalid principal in policy: {}"),
-    "AWS::SNS::TopicPolicy": ("PolicyDocument", "Invalid parameter: Policy Error: PrincipalNotFound: {}"),
-    "AWS::SQS::QueuePolicy": ("PolicyDocument", "Invalid value for the parameter Policy: principal {}"),
-    "AWS::KMS::Key": ("KeyPolicy", "Policy contains a statement with one or more invalid principals: {}"),
-}
-"""By type of resource: where the policy stands, and what AWS says."""
+@validate(types=("AWS::IAM::Role",), requests={"iam": ("CreateRole", "UpdateAssumeRolePolicy")})
+def _of_role(values: Mapping[str, Any]) -> None:
+    document = parsed(values.get("AssumeRolePolicyDocument", values.get("PolicyDocument")))
+    for name in unknown_principals(document):
+        raise InvalidValueError("MalformedPolicyDocument", f'Invalid principal in policy: "SERVICE":"{name}"')
 
 
-def _checking(resource_type: str) -> Change:
-    member, message = _DOCUMENTS[resource_type]
-
-    @before(resource_type)
-    def check(properties: Properties) -> None:
-        for name in unknown_principals(properties.get(member)):
-            raise ValueError(message.format(name))
-
-    return check
-
-
-@before("AWS::Lambda::Permission")
-def _of_function(properties: Properties) -> None:
-    name = properties.get("Principal")
+@validate(types=("AWS::Lambda::Permission",), requests={"lambda": ("AddPermission",)})
+def _of_function(values: Mapping[str, Any]) -> None:
+    name = values.get("Principal")
     # Accounts and roles are no services.
     if isinstance(name, str) and name.endswith(_SUFFIXES) and not _exists(name):
-        raise ValueError(f"The provided principal was invalid. Please check the principal and try again: {name}")
-
-
-_CHECKS = Group([_checking(resource_type) for resource_type in _DOCUMENTS])
+        message = f"The provided principal was invalid. Please check the principal and try again: {name}"
+        raise InvalidValueError("InvalidParameterValueException", message)
