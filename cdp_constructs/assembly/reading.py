@@ -68,6 +68,7 @@ def _stack(artifact_id: str, artifacts: Mapping[str, _Artifact], names: Sequence
         tags=properties.get("tags", {}),
         termination_protection=bool(properties.get("terminationProtection")),
         bootstrap_parameter=properties.get("bootstrapStackVersionSsmParameter"),
+        bootstrap_version=properties.get("requiresBootstrapStackVersion", 0),
         dependencies=frozenset(stack for needed in required for stack in _stacks_below(needed, artifacts)),
         asset_manifests=tuple(manifests),
         region_agnostic=artifact["environment"].endswith("/unknown-region"),

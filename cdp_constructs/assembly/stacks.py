@@ -32,6 +32,7 @@ class StackArtifact:
         tags: Tags of the stack.
         termination_protection: Whether it is to be protected from deletion.
         bootstrap_parameter: SSM parameter by which the template asks for the bootstrap version, if it does.
+        bootstrap_version: The oldest one that it takes, 0 for any.
         dependencies: Artifact ids of the stacks that must be there first.
         asset_manifests: Where its assets are listed.
         region_agnostic: Whether the stack names no Region.
@@ -50,6 +51,7 @@ class StackArtifact:
     tags: Mapping[str, str]
     termination_protection: bool
     bootstrap_parameter: str | None
+    bootstrap_version: int
     dependencies: frozenset[str]
     asset_manifests: Sequence[AssetManifest]
     region_agnostic: bool

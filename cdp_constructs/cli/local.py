@@ -88,6 +88,7 @@ def _deploy(
     parameters: Mapping[str, str],
     *,
     allow_assets_outside: bool,
+    bootstrap_qualifiers: list[str],
 ) -> Deployment:
     total = len(select(read_assembly(assembly), stacks))
     with report.StackProgress(_log, total) as progress:
@@ -97,6 +98,7 @@ def _deploy(
             parameters=parameters,
             progress=progress.update,
             allow_assets_outside=allow_assets_outside,
+            bootstrap_qualifiers=bootstrap_qualifiers,
         )
 
 
@@ -145,6 +147,12 @@ def up(
         bool,
         typer.Option("--allow-assets-outside", help="Also deploy files that the assembly names and does not contain."),
     ] = False,
+    bootstrap_qualifier: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Bootstrap with this qualifier, beside the CDK's own, for stacks that ask. Repeatable."
+        ),
+    ] = None,
     open_databases: Annotated[
         bool,
         typer.Option("--open-databases", help="Let clients of this machine connect to databases and caches in VPCs."),
@@ -177,7 +185,14 @@ def up(
             cloud.open_databases()
         if not (keep or endpoint or held):
             _log.print(f"deploying into the embedded cloud that was kept at {cloud.endpoint}; `cdp local down` ends it")
-        deployment = _deploy(cloud, assembly, stack, parameters, allow_assets_outside=allow_assets_outside)
+        deployment = _deploy(
+            cloud,
+            assembly,
+            stack,
+            parameters,
+            allow_assets_outside=allow_assets_outside,
+            bootstrap_qualifiers=bootstrap_qualifier or [],
+        )
         addresses = endpoints(cloud, deployment)
         if as_json:
             report.print_json(report.success(cloud, deployment, addresses, is_kept=not held))

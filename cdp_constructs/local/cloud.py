@@ -3,7 +3,7 @@
 import os
 import weakref
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -203,6 +203,7 @@ class LocalCloud:
         parameters: Mapping[str, str] | None = None,
         progress: Progress = lambda _stack, _status: None,
         allow_assets_outside: bool = False,
+        bootstrap_qualifiers: Collection[str] = (),
     ) -> Deployment:
         """Deploy a cloud assembly, or update what is deployed.
 
@@ -216,6 +217,8 @@ class LocalCloud:
             progress: Called from several threads with a stack and what happens to it.
             allow_assets_outside: Also deploys files that the assembly names and does not contain, which may be any that
                 you can read. Needed for assemblies that were synthesised without staging. Default: they are refused.
+            bootstrap_qualifiers: Bootstraps the environments with these qualifiers beside the CDK's own, `hnb659fds`.
+                Default: a stack with another one is refused, unless `cdk bootstrap --qualifier` was run on this cloud.
 
         Raises:
             LocalCloudError: the assembly cannot be read, names files outside of it, or lacks a stack that is named.
@@ -230,6 +233,7 @@ class LocalCloud:
             parameters=parameters,
             progress=progress,
             allow_assets_outside=allow_assets_outside,
+            bootstrap_qualifiers=bootstrap_qualifiers,
         )
 
     def distribution_url(self, domain_name: str) -> str:

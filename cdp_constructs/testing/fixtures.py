@@ -109,14 +109,22 @@ def local_cloud() -> "Iterator[LocalCloud]":
 
 
 @pytest.fixture(scope="session")
-def deployed(local_cloud: "LocalCloud", synthesis: "Synthesis") -> "Callable[[Callable[..., Any]], Deployment]":
+def deployed(
+    local_cloud: "LocalCloud", synthesis: "Synthesis", cdk_context: dict[str, Any]
+) -> "Callable[[Callable[..., Any]], Deployment]":
     """Return a function that deploys a marked architecture to the local cloud, once per session."""
     deployments: dict[Callable[..., Any], Deployment] = {}
+    # `cdk bootstrap` reads the qualifier of the application there, too.
+    qualifier = cdk_context.get("@aws-cdk/core:bootstrapQualifier")
 
     def deploy(build: Callable[..., Any]) -> "Deployment":
         if build not in deployments:
             synthesised = synthesis(build)
-            deployments[build] = local_cloud.deploy(synthesised.assembly, stacks=list(synthesised.template_files))
+            deployments[build] = local_cloud.deploy(
+                synthesised.assembly,
+                stacks=list(synthesised.template_files),
+                bootstrap_qualifiers=[qualifier] if qualifier else [],
+            )
         return deployments[build]
 
     return deploy

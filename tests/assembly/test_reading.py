@@ -28,12 +28,13 @@ def test_a_stack_keeps_its_environment_name_parameters_and_tags(writer: Assembly
         parameters={"Size": "3"},
         tags={"team": "chat"},
         bootstrapStackVersionSsmParameter="/cdk-bootstrap/custom/version",
+        requiresBootstrapStackVersion=6,
     )
     (stack,) = read_assembly(writer.folder)
     assert (stack.name, stack.account, stack.region) == ("chat-tokyo", "111122223333", "ap-northeast-1")
     assert stack.parameters == {"Size": "3"}
     assert stack.tags == {"team": "chat"}
-    assert stack.bootstrap_parameter == "/cdk-bootstrap/custom/version"
+    assert (stack.bootstrap_parameter, stack.bootstrap_version) == ("/cdk-bootstrap/custom/version", 6)
 
 
 def test_dependencies_come_first_whatever_their_order_in_the_manifest(writer: AssemblyWriter) -> None:

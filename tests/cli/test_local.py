@@ -233,6 +233,16 @@ def test_assets_outside_of_the_assembly_are_for_who_allows_them(writer: Assembly
     assert code == 0, err
 
 
+def test_a_stack_with_another_qualifier_is_for_who_bootstraps_with_it(writer: AssemblyWriter) -> None:
+    writer.stack("Qualified", QUEUE, bootstrapStackVersionSsmParameter="/cdk-bootstrap/team/version")
+    code, _, err = _cdp("local", "up", writer.folder, "--keep")
+    assert (code, "--bootstrap-qualifier team" in err) == (1, True)
+    code, _, err = _cdp("local", "up", writer.folder, "--keep", "--bootstrap-qualifier", "team")
+    assert code == 0, err
+    code, _, err = _cdp("local", "up", writer.folder, "--keep")
+    assert code == 0, err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

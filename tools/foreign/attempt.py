@@ -15,6 +15,7 @@ from typing import Any
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly
 from cdp_constructs.local import Deployment, DeploymentError, LocalCloud, LocalCloudError
 from cdp_constructs.local.coverage.labels import Support
+from cdp_constructs.local.deployment.bootstrap import qualifiers_of
 from tools.foreign.drive import drive
 from tools.foreign.listed import entries_of
 
@@ -45,10 +46,11 @@ def _result(deployment: Deployment, *, assertions: bool) -> Mapping[str, Any]:
 
 
 def _attempt(folder: Path, name: str, *, assertions: bool) -> Mapping[str, Any]:
-    stacks = [stack.path for stack in read_assembly(folder) if assertions or not is_assertion(stack)]
+    every = read_assembly(folder)
+    stacks = [stack.path for stack in every if assertions or not is_assertion(stack)]
     with LocalCloud.start(timeout=120) as cloud:
         try:
-            deployment = cloud.deploy(folder, stacks=stacks)
+            deployment = cloud.deploy(folder, stacks=stacks, bootstrap_qualifiers=qualifiers_of(every))
         except DeploymentError as error:
             rolled_back = any(word in str(error).splitlines()[0] for word in _ROLLED_BACK)
             return {"outcome": "rolled back" if rolled_back else "refused", "reason": str(error)}

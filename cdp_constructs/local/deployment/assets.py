@@ -1,4 +1,4 @@
-"""Uploads a stack's assets to the buckets that its template expects, without a bootstrap stack."""
+"""Uploads a stack's assets to the buckets that its template expects."""
 
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -13,8 +13,6 @@ from cdp_constructs.local.errors import LocalCloudError
 
 __all__ = ["ensure_bucket", "publish", "refuse_outside"]
 
-_BOOTSTRAP_VERSION = "30"
-"""Newer than what any version of the CDK asks for."""
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -82,17 +80,11 @@ def _is_there(s3: object, asset: FileAsset) -> bool:
 
 
 def publish(clients: Clients, stack: StackArtifact) -> None:
-    """Upload the assets of a stack that do not exist yet, and provide the bootstrap version that its template reads.
+    """Upload the assets of a stack that do not exist yet.
 
     Raises:
         LocalCloudError: a file of the assembly is missing.
     """
-    if stack.bootstrap_parameter is not None:
-        ssm = clients.get("ssm", region=stack.region, account=stack.account)
-        try:
-            ssm.get_parameter(Name=stack.bootstrap_parameter)
-        except ssm.exceptions.ParameterNotFound:
-            ssm.put_parameter(Name=stack.bootstrap_parameter, Value=_BOOTSTRAP_VERSION, Type="String", Overwrite=True)
     for bucket, region in {(asset.bucket, asset.region) for asset in stack.assets}:
         ensure_bucket(clients, stack.account, region, bucket)
     for asset in stack.assets:

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -17,6 +17,7 @@ from cdp_constructs.local.coverage import metrics
 from cdp_constructs.local.coverage.labels import LABELS, Label, Support
 from cdp_constructs.local.deployment import images
 from cdp_constructs.local.deployment.assets import publish, refuse_outside
+from cdp_constructs.local.deployment.bootstrap import bootstrap
 from cdp_constructs.local.deployment.stacks import (
     DeployedStack,
     StackResource,
@@ -248,6 +249,7 @@ def deploy(
     parameters: Mapping[str, str] | None = None,
     progress: Progress = lambda _stack, _status: None,
     allow_assets_outside: bool = False,
+    bootstrap_qualifiers: Collection[str] = (),
 ) -> Deployment:
     """Deploy the assembly; see `LocalCloud.deploy`."""
     try:
@@ -255,6 +257,7 @@ def deploy(
         if not allow_assets_outside:
             refuse_outside(selected, assembly)
         _refuse_what_cannot_be_deployed(clients, administration, selected)
+        bootstrap(clients, selected, bootstrap_qualifiers)
     except AssemblyError as error:
         raise LocalCloudError(str(error)) from error
     return Deployment(clients, _Run(clients, administration, parameters or {}, progress).deploy(selected))

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack
+from aws_cdk.aws_s3_assets import Asset
 
-from cdp_constructs.local import LocalCloud
+from cdp_constructs.local import DeploymentError, LocalCloud
 
 ROOT = Path(__file__).parents[3]
 REGION = "eu-west-1"
@@ -113,3 +115,17 @@ def test_bootstrap_deploy_diff_redeploy_and_destroy(cdk: Cdk, own_cloud: LocalCl
     left = own_cloud.client("cloudformation", REGION).describe_stacks()["Stacks"]
     assert [stack["StackName"] for stack in left] == ["CDKToolkit"]
     assert outputs["QueueUrl"] not in sqs.list_queues().get("QueueUrls", [])
+
+
+def test_an_environment_that_was_bootstrapped_with_another_qualifier(
+    cdk: Cdk, own_cloud: LocalCloud, tmp_path: Path
+) -> None:
+    app = App(outdir=str(tmp_path / "qualified"))
+    environment = Environment(account="000000000000", region=REGION)
+    stack = Stack(app, "Qualified", env=environment, synthesizer=DefaultStackSynthesizer(qualifier="team"))
+    Asset(stack, "Code", path=str(tmp_path / "code"))
+    assembly = app.synth().directory
+    with pytest.raises(DeploymentError, match=f"cdk bootstrap --qualifier team aws://000000000000/{REGION}"):
+        own_cloud.deploy(assembly)
+    cdk("bootstrap", "--qualifier", "team", "--toolkit-stack-name", "Team", f"aws://000000000000/{REGION}")
+    assert own_cloud.deploy(assembly).changed == ("Qualified",)

@@ -4,8 +4,6 @@ import json
 import time
 from collections.abc import Callable
 
-import pytest
-
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.coverage.labels import LABELS, Support
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
@@ -74,21 +72,6 @@ def test_a_stack_takes_the_parameters_that_it_declares(
     writer.stack(other, QUEUE)
     deployment = cloud.deploy(writer.folder, parameters={"Delay": "7"})
     assert deployment.outputs[one] == {"Delay": "7", "Size": "2"}
-
-
-@pytest.mark.parametrize("region", ["us-east-1", "eu-north-1"])
-def test_a_template_that_asks_for_the_bootstrap_version_gets_one(
-    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str], region: str
-) -> None:
-    path = "/cdk-bootstrap/hnb659fds/version"
-    writer.stack(
-        name("bootstrap"),
-        {**QUEUE, "Parameters": {"Version": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": path}}},
-        environment=f"aws://unknown-account/{region}",
-        bootstrapStackVersionSsmParameter=path,
-    )
-    cloud.deploy(writer.folder)
-    assert int(cloud.client("ssm", region).get_parameter(Name=path)["Parameter"]["Value"]) > 6
 
 
 def test_a_stack_that_is_still_under_way_is_waited_for(
