@@ -29,7 +29,12 @@ BY_INVOCATION = {
     "stacks.iot.handlers.history": "by direct invocation",
 }
 # What the embedded cloud makes, and no handler of this project gets.
-OF_OTHERS = {"alb", "firehose-transformation", "rest-api", "s3", "sns"}
+OF_OTHERS = {
+    *("alb", "appsync-events-authorizer", "appsync-events-publish", "cognito-create-auth-challenge"),
+    *("cognito-custom-message", "cognito-define-auth-challenge", "cognito-pre-sign-up", "cognito-pre-token-generation"),
+    *("cognito-pre-token-generation-2", "cognito-verify-auth-challenge", "firehose-transformation", "rest-api"),
+    *("s3", "sns"),
+}
 
 
 def test_records_of_a_stream_are_folded() -> None:

@@ -165,21 +165,29 @@ def test_a_token_lets_in() -> None:
             assert statement["Resource"] == documented("web-socket-authorizer")["methodArn"]
 
 
-def test_a_client_of_a_web_socket_connects_and_subscribes() -> None:
+def test_a_client_of_a_web_socket_connects_subscribes_and_leaves() -> None:
     package = "cdp_constructs.realtime.handlers.web_socket_subscriptions"
-    # Integrations get the request context that the authorizer gets, and what it answered.
-    event = {name: documented("web-socket-authorizer")[name] for name in ("headers", "requestContext")}
     user = {"sub": "u1", "username": "ann", "issuer": ISSUER, "claims": "{}"}
-    decision = {"Payload": MagicMock(read=lambda: b"null")}
-    with function(package, {"Invoke": decision}, SUBSCRIBE_HANDLERS='{"rooms": "arn"}', **TABLE) as (module, aws):
-        answer = module.handler(event, CONTEXT)
+    message, leaving = documented("web-socket-message"), documented("web-socket-disconnect")
+    message["requestContext"] |= {"routeKey": "subscribe", "authorizer": user}
+    message["body"] = json.dumps({"action": "subscribe", "channel": "/rooms/r1/0"})
+    connection = message["requestContext"]["connectionId"]
+    key = {"channel": "/rooms/r1/0", "connection": connection}
+    answers = {
+        "Invoke": {"Payload": MagicMock(read=lambda: b"null")},
+        "Query": {"Items": [key]},
+        "BatchWriteItem": {"UnprocessedItems": {}},
+    }
+    with function(package, answers, SUBSCRIBE_HANDLERS='{"rooms": "arn"}', **TABLE) as (module, aws):
+        answer = module.handler(documented("web-socket-connect"), CONTEXT)
         assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "channels"}}
-        event["requestContext"] |= {"routeKey": "subscribe", "eventType": "MESSAGE", "authorizer": user}
-        event["body"] = json.dumps({"action": "subscribe", "channel": "/rooms/r1/0"})
-        answer = module.handler(event, CONTEXT)
-    assert json.loads(answer["body"]) == {"type": "subscribe_success", "channel": "/rooms/r1/0"}
-    (written,) = aws.requests("PutItem")
-    assert written["Item"]["connection"] == "..."
+        answer = module.handler(message, CONTEXT)
+        assert json.loads(answer["body"]) == {"type": "subscribe_success", "channel": "/rooms/r1/0"}
+        (written,) = aws.requests("PutItem")
+        assert written["Item"]["connection"] == connection
+        assert module.handler(leaving, CONTEXT) == {"statusCode": 200}
+        (removed,) = aws.requests("BatchWriteItem")[0]["RequestItems"][TABLE["TABLE_NAME"]]
+        assert removed["DeleteRequest"]["Key"] == key
     # What decides gets the event of AppSync Events.
     asked = json.loads(aws.requests("Invoke")[0]["Payload"])
     assert asked["info"].keys() == documented("appsync-events-subscription")["info"].keys()

@@ -1,62 +1,16 @@
 """Events that the embedded cloud makes have the keys of AWS's documented examples."""
 
-import json
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from cdp_constructs.testing import eventually
-from tests.aws.documented import documented
 from tests.local.conftest import Stacks
-from tests.local.resources import arn, function, role
+from tests.local.recorded_events import EVERYTHING, REGION, collected, differences, made, mapping, recorder, ref
+from tests.local.resources import arn, role
 
-REGION = "us-east-1"
-
-# Puts each event into a queue, and answers so that whoever called goes on.
-RECORDER = textwrap.dedent("""
-    import json, os, urllib.request, boto3
-
-    sqs = boto3.client("sqs")
-
-    def handler(event, context):
-        sqs.send_message(QueueUrl=os.environ["RECORDED"], MessageBody=json.dumps(event))
-        if "RequestType" in event:
-            answer = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
-            body = json.dumps(answer | {"Status": "SUCCESS", "PhysicalResourceId": "made"}).encode()
-            urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], data=body, method="PUT"))
-        if "deliveryStreamArn" in event:
-            return {"records": [{**record, "result": "Ok"} for record in event["records"]]}
-        return {"statusCode": 200, "body": "recorded"}
-""")
-
-
-def ref(name: str) -> dict[str, str]:
-    return {"Ref": name}
-
-
-def permission(principal: str) -> dict[str, Any]:
-    properties = {
-        "Action": "lambda:InvokeFunction",
-        "FunctionName": ref("Recorder"),
-        "Principal": f"{principal}.amazonaws.com",
-    }
-    return {"Type": "AWS::Lambda::Permission", "Properties": properties}
-
-
-def mapping(source: Any, **options: Any) -> dict[str, Any]:
-    properties = {"EventSourceArn": source, "FunctionName": ref("Recorder"), **options}
-    return {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
-
-
-def made(kind: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": f"AWS::{kind}", "Properties": properties}
-
-
-EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 FROM_START = {"StartingPosition": "TRIM_HORIZON"}
 TARGETS = [{"Id": "Recorder", "Arn": arn("Recorder")}]
 INVOCATION = {
@@ -64,10 +18,7 @@ INVOCATION = {
 }
 BUCKET_NAME = "recorded-objects-of-event-shapes"
 RESOURCES: dict[str, Any] = {
-    "Recorded": made("SQS::Queue"),
-    "Role": role(EVERYTHING),
-    "Recorder": function(RECORDER, "Role", Environment={"Variables": {"RECORDED": ref("Recorded")}}),
-    **{f"Permit{name.title()}": permission(name) for name in ("sns", "s3", "events", "apigateway", "secretsmanager")},
+    **recorder("sns", "s3", "events", "apigateway", "secretsmanager"),
     "Queue": made("SQS::Queue", VisibilityTimeout=60),
     "Queued": mapping(arn("Queue")),
     "Fifo": made("SQS::Queue", FifoQueue=True, VisibilityTimeout=60),
@@ -152,12 +103,6 @@ RESOURCES: dict[str, Any] = {
 }
 OUTPUTS = ("Recorded", "Queue", "Fifo", "Topic", "Table", "Stream", "Delivery", "HttpApi", "RestApi")
 
-# What the application or the request decides, and no service.
-FREE = {
-    *("Keys", "NewImage", "OldImage", "MessageAttributes", "ResourceProperties", "headers", "multiValueHeaders"),
-    *("messageAttributes", "multiValueQueryStringParameters", "pathParameters", "queryStringParameters"),
-    *("stageVariables", "cookies", "clientCert", "authentication", "authorizer"),
-}
 KINDS = (
     *("custom-resource", "dynamodb", "firehose-transformation", "http-api", "kinesis", "rest-api", "s3"),
     *("s3-object-created", "s3-object-deleted", "schedule", "secret-rotation", "sns", "sqs", "sqs-fifo"),
@@ -202,17 +147,6 @@ def kind_of(event: dict[str, Any]) -> str:
     return next((kind for mark, kind in marks.items() if mark in event), "http-api")
 
 
-def keys(value: Any, path: str = "") -> Iterator[str]:
-    """The paths of all keys; of lists, those of the first entry."""
-    if isinstance(value, list):
-        yield from keys(value[0], f"{path}[]") if value else ()
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield f"{path}.{name}"
-            if name not in FREE:
-                yield from keys(inner, f"{path}.{name}")
-
-
 def send(cloud: LocalCloud, outputs: Mapping[str, str]) -> None:
     """Let each source make an event."""
     sqs = cloud.client("sqs", REGION)
@@ -239,21 +173,9 @@ def send(cloud: LocalCloud, outputs: Mapping[str, str]) -> None:
 def recorded(cloud: LocalCloud, stacks: Stacks) -> dict[str, Any]:
     outputs = stacks.deploy({"Resources": RESOURCES, "Outputs": {name: {"Value": ref(name)} for name in OUTPUTS}})
     send(cloud, outputs)
-    sqs = cloud.client("sqs", REGION)
-    found: dict[str, Any] = {}
-
-    def all_of_them() -> bool:
-        for message in sqs.receive_message(QueueUrl=outputs["Recorded"], MaxNumberOfMessages=10).get("Messages", []):
-            event = json.loads(message["Body"])
-            found.setdefault(kind_of(event), event)
-        return found.keys() >= set(KINDS)
-
-    eventually(all_of_them, within=60, what=f"{set(KINDS) - found.keys()}")
-    return found
+    return collected(cloud, outputs["Recorded"], KINDS, kind_of)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_events_have_the_documented_keys(recorded: dict[str, Any], kind: str) -> None:
-    event, example = set(keys(recorded[kind])), set(keys(documented(kind)))
-    found = {f"-{path}" for path in example - event} | {f"+{path}" for path in event - example}
-    assert sorted(found) == sorted(STATED.get(kind, set()))
+    assert differences(recorded[kind], kind) == sorted(STATED.get(kind, set()))
