@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.aws.arns import ANY, UNKNOWN, may_name, text
-from tests.aws.templates import FILES, listed, resources
+from tests.aws.templates import FILES, listed, resources, stacks
 
 REFERENCE = json.loads((Path(__file__).parent / "service_authorization.json").read_text())["services"]
 IDENTITY = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role")
@@ -56,6 +56,33 @@ def test_every_action_exists() -> None:
         if not known(action)
     }
     assert missing == set(), "not in the Service Authorization Reference (make service-authorization reads the newest)"
+
+
+def of_resources(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Statements of policies, wherever they are in a resource."""
+    if isinstance(value, dict):
+        statements = listed(value.get("Statement", []))
+        yield from (each for each in statements if isinstance(each, dict) and "Effect" in each)
+        for inner in value.values():
+            yield from of_resources(inner)
+    if isinstance(value, list):
+        for inner in value:
+            yield from of_resources(inner)
+
+
+def test_every_action_of_a_policy_of_a_resource_exists() -> None:
+    actions = {
+        (file.name, logical_id, action)
+        for file in FILES
+        for stack in stacks(file)
+        for logical_id, resource in stack.items()
+        if resource["Type"] not in IDENTITY or resource["Type"] == "AWS::IAM::Role"
+        for statement in of_resources(resource.get("Properties", {}))
+        for action in listed(statement.get("Action", statement.get("NotAction")))
+        if action != "*"
+    }
+    assert len({action for _, _, action in actions}) > 20
+    assert {each for each in actions if not known(each[2])} == set()
 
 
 def test_every_action_takes_a_resource_of_its_statement() -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jmespath  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from tests.aws.arns import ANY, UNKNOWN, text
@@ -96,6 +97,12 @@ def test_policies_of_roles_have_room() -> None:
         ("AWS::KMS::Key", 32 * 1024),
         # https://docs.aws.amazon.com/general/latest/gr/sns.html
         ("AWS::SNS::TopicPolicy", 30 * 1024),
+        # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+        ("AWS::SecretsManager::ResourcePolicy", 20 * 1024),
+        # https://docs.aws.amazon.com/efs/latest/ug/API_PutFileSystemPolicy.html
+        ("AWS::EFS::FileSystem", 20_000),
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+        ("AWS::SQS::QueuePolicy", 8 * 1024),
     ],
 )
 def test_policies_have_room(resource_type: str, longest: int) -> None:
@@ -103,7 +110,8 @@ def test_policies_have_room(resource_type: str, longest: int) -> None:
     for file in FILES:
         for logical_id, resource, stack in resources(file, resource_type):
             properties = resource["Properties"]
-            document = properties.get("PolicyDocument") or properties.get("KeyPolicy")
+            members = ("PolicyDocument", "KeyPolicy", "ResourcePolicy", "FileSystemPolicy")
+            document = next((properties[name] for name in members if properties.get(name)), {})
             found += 1
             assert length(document, stack) <= longest, f"{file.name}: {logical_id}"
     assert found
@@ -139,6 +147,80 @@ def test_functions_have_room_for_their_variables_and_layers() -> None:
             assert length(variables, stack) <= 4096, f"{file.name}: {logical_id}"
             assert len(properties.get("Layers", [])) <= 5, f"{file.name}: {logical_id}"
             assert properties.get("Timeout", 3) <= 900
+
+
+DOCS = "https://docs.aws.amazon.com/"
+CLOUDFRONT = f"{DOCS}AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html"
+DYNAMODB = f"{DOCS}amazondynamodb/latest/developerguide/ServiceQuotas.html"
+SQS = f"{DOCS}AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"
+COUNTS = [
+    # How many, or how much, of what (JMESPath over the properties), and where AWS says so.
+    ("AWS::CloudFront::Distribution", "length(DistributionConfig.CacheBehaviors || `[]`)", 25, CLOUDFRONT),
+    ("AWS::CloudFront::Distribution", "length(DistributionConfig.Origins)", 25, CLOUDFRONT),
+    ("AWS::CloudFront::Distribution", "length(DistributionConfig.Aliases || `[]`)", 100, CLOUDFRONT),
+    ("AWS::CloudFront::Function", "length(FunctionCode)", 10_240, CLOUDFRONT),
+    (
+        "AWS::CloudWatch::Alarm",
+        "length(Dimensions || `[]`)",
+        30,
+        f"{DOCS}AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html",
+    ),
+    (
+        "AWS::CloudWatch::Alarm",
+        "length(Metrics[?MetricStat] || `[]`)",
+        10,
+        f"{DOCS}AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html",
+    ),
+    ("AWS::DynamoDB::GlobalTable", "length(GlobalSecondaryIndexes || `[]`)", 20, DYNAMODB),
+    ("AWS::DynamoDB::GlobalTable", "length(LocalSecondaryIndexes || `[]`)", 5, DYNAMODB),
+    (
+        "AWS::EC2::SecurityGroup",
+        "length(SecurityGroupIngress || `[]`)",
+        60,
+        f"{DOCS}vpc/latest/userguide/amazon-vpc-limits.html",
+    ),
+    (
+        "AWS::ECS::TaskDefinition",
+        "length(ContainerDefinitions)",
+        10,
+        f"{DOCS}AmazonECS/latest/developerguide/service-quotas.html",
+    ),
+    (
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "length(Conditions[].*.Values[][] || `[]`)",
+        5,
+        f"{DOCS}elasticloadbalancing/latest/application/load-balancer-limits.html",
+    ),
+    ("AWS::Events::Rule", "length(Targets || `[]`)", 5, f"{DOCS}eventbridge/latest/userguide/eb-quota.html"),
+    (
+        "AWS::IAM::Role",
+        "length(ManagedPolicyArns || `[]`)",
+        10,
+        f"{DOCS}IAM/latest/UserGuide/reference_iam-quotas.html",
+    ),
+    ("AWS::IoT::TopicRule", "length(TopicRulePayload.Actions)", 10, f"{DOCS}general/latest/gr/iot-core.html"),
+    (
+        "AWS::Lambda::EventSourceMapping",
+        "length(FilterCriteria.Filters || `[]`)",
+        5,
+        f"{DOCS}lambda/latest/dg/invocation-eventfiltering.html",
+    ),
+    ("AWS::SNS::Subscription", "length(keys(FilterPolicy || `{}`))", 5, f"{DOCS}general/latest/gr/sns.html"),
+    ("AWS::SQS::Queue", "MessageRetentionPeriod", 1_209_600, SQS),
+    ("AWS::SQS::Queue", "VisibilityTimeout", 43_200, SQS),
+]
+
+
+@pytest.mark.parametrize(("resource_type", "counted", "most", "page"), COUNTS)
+def test_resources_stay_within_what_aws_takes(resource_type: str, counted: str, most: int, page: str) -> None:
+    found = 0
+    for file in FILES:
+        for logical_id, resource, _ in resources(file, resource_type):
+            number = jmespath.search(counted, resource["Properties"])
+            if isinstance(number, int):
+                found += 1
+                assert number <= most, f"{file.name}: {logical_id} has {number}, {page}"
+    assert found
 
 
 def services(value: Any, stack: Mapping[str, Any]) -> Iterator[str]:
