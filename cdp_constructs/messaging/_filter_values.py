@@ -62,6 +62,12 @@ def _text(operand: Any) -> _Problem:
     return "the operator takes a string that is not empty", 'Write such as {"prefix": "start"}'
 
 
+def _wildcard(operand: Any) -> _Problem:
+    if problem := _text(operand):
+        return problem
+    return ("two asterisks follow each other", 'Write such as {"wildcard": "a*z"}') if "**" in operand else None
+
+
 def _exists(operand: Any) -> _Problem:
     return None if isinstance(operand, bool) else ("exists is true or false", 'Write {"exists": false}')
 
@@ -97,8 +103,8 @@ def _anything_but(operand: Any) -> _Problem:
     fix = 'Write {"anything-but": ["a", "b"]}, {"anything-but": 5} or {"anything-but": {"prefix": "a"}}'
     if isinstance(operand, Mapping):
         if len(operand) == 1 and next(iter(operand)) in _TEXT_OPERATORS:
-            (inner,) = operand.values()
-            return next((found for one in _listed(inner) if (found := _text(one))), None)
+            ((name, inner),) = operand.items()
+            return next((found for one in _listed(inner) if (found := _OPERATORS[name](one))), None)
         return f"anything-but takes one of {', '.join(_TEXT_OPERATORS)}", fix
     listed = _listed(operand)
     texts, numbers = [isinstance(one, str) for one in listed], [_is_number(one) for one in listed]
@@ -117,4 +123,5 @@ _OPERATORS: Mapping[str, Callable[[Any], _Problem]] = {
     "cidr": _address_range,
     "exists": _exists,
     "numeric": _numeric,
+    "wildcard": _wildcard,
 }

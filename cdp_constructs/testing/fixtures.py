@@ -116,6 +116,7 @@ def deployed(
     deployments: dict[Callable[..., Any], Deployment] = {}
     # `cdk bootstrap` reads the qualifier of the application there, too.
     qualifier = cdk_context.get("@aws-cdk/core:bootstrapQualifier")
+    options = {"bootstrap_qualifiers": [qualifier]} if qualifier else {}
 
     def deploy(build: Callable[..., Any]) -> "Deployment":
         if build not in deployments:
@@ -123,7 +124,7 @@ def deployed(
             deployments[build] = local_cloud.deploy(
                 synthesised.assembly,
                 stacks=list(synthesised.template_files),
-                bootstrap_qualifiers=[qualifier] if qualifier else [],
+                **options,
             )
         return deployments[build]
 

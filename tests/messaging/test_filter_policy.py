@@ -50,6 +50,8 @@ def test_values_of_the_guide_are_taken(value: Any) -> None:
         ({"prefix": "a", "suffix": "b"}, "an operator is an object with one key"),
         ({"prefix": 5}, "takes a string"),
         ({"prefix": ""}, "takes a string that is not empty"),
+        ({"wildcard": "a**z"}, "two asterisks"),
+        ({"anything-but": {"wildcard": ["a*", "**"]}}, "two asterisks"),
         ({"exists": "false"}, "exists is true or false"),
         ({"cidr": "10.0.0.300/24"}, "no range of addresses"),
         ({"cidr": 5}, "no text"),

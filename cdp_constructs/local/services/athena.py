@@ -4,13 +4,14 @@ Queries run on DuckDB if that is installed (extra `analytics`); without it MiniS
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
+from cdp_constructs.local.kit.validation import InvalidValueError, validate
 
 _athena: Any = ministack.module("services.athena", "_executions")
 
@@ -59,3 +60,12 @@ def _workgroup_of_query(known: Callable[[bytes], str], request: Request) -> str:
         if execution:
             return f"arn:aws:athena:{request.region}:{request.account}:workgroup/{execution['WorkGroup']}"
     return arn
+
+
+_MOST_BYTES = 262_144
+
+
+@validate(requests={"athena": ("StartQueryExecution",)})
+def _length(values: Mapping[str, Any]) -> None:
+    if len(values["QueryString"].encode()) > _MOST_BYTES:
+        raise InvalidValueError("InvalidRequestException", f"The query has more than {_MOST_BYTES} bytes.")

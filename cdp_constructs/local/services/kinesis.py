@@ -1,8 +1,9 @@
-"""Kinesis Data Streams: consumers and policies of streams, permission to read, an expiry that costs nothing."""
+"""Kinesis Data Streams: consumers and policies of streams, permission to read, hash keys, expiry at little cost."""
 
 import json
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
@@ -14,6 +15,7 @@ from cdp_constructs.local.kit.types import ResourceType
 __all__ = ["RESOURCE_TYPES"]
 
 _kinesis: Any = ministack.module("services.kinesis", "_shard_iterators")
+_responses: Any = ministack.module("core.responses")
 
 _HOUR = 3600
 
@@ -71,3 +73,28 @@ def _stream_of_iterator(known: Callable[[bytes], str], request: Request) -> str:
         return resource
     state = _kinesis._shard_iterators.get_scoped(request.account, request.region, iterator, None)
     return f"arn:aws:kinesis:{request.region}:{request.account}:stream/{state['stream']}" if state else resource
+
+
+_HASH_KEY = re.compile(r"0|[1-9]\d{0,38}", re.ASCII)
+
+
+def _wrong_hash_key(records: Iterable[Mapping[str, Any]]) -> Any:
+    for record in records:
+        key = record.get("ExplicitHashKey")
+        if key and (_HASH_KEY.fullmatch(str(key)) is None or int(key) >= 2**128):
+            message = (
+                "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+                f"Specified value was {key}"
+            )
+            return _responses.error_response_json("InvalidArgumentException", message, 400)
+    return None
+
+
+@patch("ministack.services.kinesis:_put_record")
+def _put_record(original: Callable[..., Any], data: Mapping[str, Any]) -> Any:
+    return _wrong_hash_key([data]) or original(data)
+
+
+@patch("ministack.services.kinesis:_put_records")
+def _put_records(original: Callable[..., Any], data: Mapping[str, Any]) -> Any:
+    return _wrong_hash_key(data.get("Records") or ()) or original(data)

@@ -4,12 +4,14 @@ MiniStack stores the key's id and requires no permission, so a missing grant on 
 Callers are checked against their policies and that of the key, services that deliver (S3, SNS) against that of the key.
 """
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.validation import InvalidValueError, validate
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
 _kms: Any = ministack.module("services.kms", "_resolve_key")
@@ -111,3 +113,16 @@ def _key_allows(key: dict[str, Any], action: str, principal: str, source_arn: st
     _, _, _, region, account, *_ = key["Arn"].split(":")
     conditions = {"aws:sourcearn": source_arn, "aws:sourceaccount": account}
     return policy_allows_service(key.get("Policy"), principal, action, key["Arn"], region, conditions)
+
+
+_MOST_PLAINTEXT = 4096
+
+
+@validate(requests={"kms": ("Encrypt",)})
+def _plaintext(values: Mapping[str, Any]) -> None:
+    if len(base64.b64decode(values["Plaintext"])) > _MOST_PLAINTEXT:
+        raise InvalidValueError(
+            "ValidationException",
+            "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length "
+            f"less than or equal to {_MOST_PLAINTEXT}",
+        )

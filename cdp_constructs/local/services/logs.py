@@ -119,6 +119,13 @@ def _invalid(message: str) -> InvalidValueError:
     return InvalidValueError("InvalidParameterException", message)
 
 
+@validate(types=("AWS::Logs::LogGroup",), requests={"logs": ("CreateLogGroup",)})
+def _reserved_name(values: Mapping[str, Any]) -> None:
+    name = values.get("LogGroupName", values.get("logGroupName")) or ""
+    if name.lower().startswith("aws/"):
+        raise _invalid("Log groups starting with AWS/ are reserved for AWS.")
+
+
 @validate(types=("AWS::Logs::ResourcePolicy",))
 def _document_is_text(values: Mapping[str, Any]) -> None:
     if not isinstance(values.get("PolicyDocument"), str):

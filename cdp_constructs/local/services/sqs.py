@@ -15,6 +15,7 @@ from cdp_constructs.local.kit.patch import patch, patch_each, replace
 from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
+from cdp_constructs.local.services import message_attributes
 
 _sqs: Any = ministack.module("services.sqs", "_Err", "_queue_by_arn", "_queues", "esm_wake")
 
@@ -134,4 +135,18 @@ def _send(original: Callable[..., dict[str, Any]], data: dict[str, Any], url: st
             "InvalidParameterValue",
             f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{_MOST_ATTRIBUTES}].",
         )
+    if problem := message_attributes.problem_of(attributes):
+        raise _sqs._Err("InvalidParameterValue", problem)
+    return original(data, url)
+
+
+_MOST_OF_RECEIVE = {"VisibilityTimeout": 43_200, "WaitTimeSeconds": 20}
+
+
+@patch_each("ministack.services.sqs:_act_receive_message", "ministack.services.sqs:_HANDLERS[ReceiveMessage]")
+def _receive(original: Callable[..., Any], data: dict[str, Any], url: str) -> Any:
+    for name, most in _MOST_OF_RECEIVE.items():
+        if (value := data.get(name)) is not None and not 0 <= int(value) <= most:
+            reason = f"Must be between 0 and {most}, if provided."
+            raise _sqs._Err("InvalidParameterValue", f"Value {value} for parameter {name} is invalid. Reason: {reason}")
     return original(data, url)

@@ -5,8 +5,10 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAl
 
 import math
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
+from cdp_constructs.local.kit import clock
 from cdp_constructs.local.kit.validation import InvalidValueError, validate
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -21,6 +23,7 @@ _MISSING = {"breaching", "notBreaching", "ignore", "missing"}
 _STATISTICS = {"SampleCount", "Average", "Sum", "Minimum", "Maximum"}
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 _MOST_DIMENSIONS = 30
+_PAST, _FUTURE = 14 * 24 * 3600, 2 * 3600
 _MOST_DATA = 1_000
 
 
@@ -81,6 +84,13 @@ def _refused(name: str, value: Any, reason: str) -> InvalidValueError:
     return InvalidValueError("InvalidParameterValue", f"The value {value} for parameter {name} is invalid. {reason}")
 
 
+def _seconds(stamp: Any) -> float:
+    """Return a time that is text or a number, as the protocol has it."""
+    if isinstance(stamp, str) and not stamp.replace(".", "", 1).isdigit():
+        return datetime.fromisoformat(stamp).timestamp()
+    return stamp.timestamp() if isinstance(stamp, datetime) else float(stamp)
+
+
 @validate(requests={"monitoring": ("PutMetricData",)})
 def _data(values: Mapping[str, Any]) -> None:
     namespace, data = values["Namespace"], values.get("MetricData") or []
@@ -95,6 +105,8 @@ def _data(values: Mapping[str, Any]) -> None:
         for value in [datum.get("Value"), *(datum.get("Values") or ())]:
             if value is not None and not math.isfinite(float(value)):
                 raise _refused(f"{place}.Value", value, "It is no finite number.")
+        if (stamp := datum.get("Timestamp")) and not -_PAST <= _seconds(stamp) - clock.now() <= _FUTURE:
+            raise _refused(f"{place}.Timestamp", stamp, "It is two weeks ago, or more than two hours ahead.")
         if len(datum.get("Dimensions") or ()) > _MOST_DIMENSIONS:
             raise _refused(f"{place}.Dimensions", len(datum["Dimensions"]), f"At most {_MOST_DIMENSIONS} are allowed.")
         if empty := [each["Name"] for each in datum.get("Dimensions") or () if not each["Value"].strip()]:

@@ -1,4 +1,4 @@
-"""S3: keys and metadata that are longer than S3 takes, copies that change nothing, and fields after a form's file.
+"""S3: limits of keys, metadata and deletions, copies that change nothing, and fields after a form's file.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html, RESTObjectPOST.html.
 """
@@ -14,6 +14,7 @@ _s3: Any = ministack.module("services.s3", "_error")
 
 _MOST_KEY = 1_024
 _MOST_METADATA = 2_048
+_MOST_DELETIONS = 1_000
 _METADATA = "x-amz-meta-"
 _CHANGES = ("x-amz-storage-class", "x-amz-server-side-encryption", "x-amz-website-redirect-location")
 
@@ -57,3 +58,11 @@ def _fields(original: Callable[..., list[tuple[Any, ...]]], *arguments: Any) -> 
     parts = original(*arguments)
     ends = (number for number, part in enumerate(parts, start=1) if part[0] == "file")
     return parts[: next(ends, len(parts))]
+
+
+@patch("ministack.services.s3:_delete_objects")
+def _delete(original: Callable[..., Any], bucket: str, body: bytes, *rest: Any) -> Any:
+    if body.count(b"<Object>") > _MOST_DELETIONS:
+        message = "The XML you provided was not well-formed or did not validate against our published schema"
+        return _s3._error("MalformedXML", message, 400)
+    return original(bucket, body, *rest)

@@ -13,10 +13,12 @@ from cdp_constructs.local.kit.validation import InvalidValueError, validate
 _MOST = {"Standard": 4_096, "Advanced": 8_192}
 _GROWING = "Intelligent-Tiering"
 _TYPES = {"String", "StringList", "SecureString"}
+_MOST_LEVELS = 15
 
 
 @validate(types=("AWS::SSM::Parameter",), requests={"ssm": ("PutParameter",)})
 def _parameter(values: Mapping[str, Any]) -> None:
+    _check_levels(values.get("Name") or "")
     value, tier = values["Value"], values.get("Tier") or "Standard"
     if tier not in {*_MOST, _GROWING}:
         raise InvalidValueError(
@@ -43,6 +45,15 @@ def _parameter(values: Mapping[str, Any]) -> None:
             f"{name} tier parameters support a maximum parameter value of {most} characters.{more}",
         )
     _check_pattern(value, values.get("AllowedPattern"))
+
+
+def _check_levels(name: str) -> None:
+    if "//" in name or name.endswith("/"):
+        raise InvalidValueError("ValidationException", f"Parameter name: {name} has a level without a name.")
+    if name.lstrip("/").count("/") >= _MOST_LEVELS:
+        raise InvalidValueError(
+            "HierarchyLevelLimitExceededException", f"Parameter names have at most {_MOST_LEVELS} levels: {name}"
+        )
 
 
 def _check_pattern(value: str, pattern: str | None) -> None:
