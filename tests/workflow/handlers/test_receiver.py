@@ -254,6 +254,14 @@ def test_the_former_secret_is_accepted_while_it_is_changed_and_no_other(index: M
     assert deliver(index, body, X_Hub_Signature_256=signed(body, "third"))["statusCode"] == 401
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_secret_that_was_put_from_a_file_is_without_its_line_break(
+    index: ModuleType, services: Services, end: str
+) -> None:
+    services.secrets[None] = SECRET + end
+    assert deliver(index, issue())["statusCode"] == 202
+
+
 def test_a_body_under_another_id_is_a_replay_and_not_worked_on(index: ModuleType, services: Services) -> None:
     answers = [deliver(index, issue(), X_GitHub_Delivery=name) for name in ("d-1", "d-2", "d-3")]
     assert [answer["statusCode"] for answer in answers] == [202, 200, 200]

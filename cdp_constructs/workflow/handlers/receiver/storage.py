@@ -52,13 +52,16 @@ def queue(environment: Environment, delivery: dict[str, Any], *, key: str, group
 
 
 def secrets(environment: Environment) -> Iterator[str]:
-    """Return the shared secret and, while it is being changed, the one before."""
-    yield str(current_secret.get(environment.secret, max_age=SECRET_SECONDS))
+    """Return the shared secret and, while it is being changed, the one before.
+
+    A value that was put from a file ends with a line break, which no sender has.
+    """
+    yield str(current_secret.get(environment.secret, max_age=SECRET_SECONDS)).rstrip("\r\n")
     try:
         previous = previous_secret.get(environment.secret, max_age=SECRET_SECONDS, VersionStage="AWSPREVIOUS")
     except GetParameterError:  # there was never another
         return
-    yield str(previous)
+    yield str(previous).rstrip("\r\n")
 
 
 def _digest(text: str) -> str:
