@@ -75,7 +75,7 @@ def recorder(*principals: str) -> dict[str, Any]:
         "Recorded": made("SQS::Queue"),
         "Role": role(EVERYTHING),
         "Recorder": function(RECORDER, "Role", Environment={"Variables": {"RECORDED": ref("Recorded")}}),
-        **{f"Permit{name.title()}": permission(name) for name in principals},
+        **{f"Permit{name.title().replace('-', '')}": permission(name) for name in principals},
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
@@ -113,6 +113,10 @@ _DAY = 24 * _HOUR
 _FUTURE = 2 * _HOUR
 _PAST = 14 * _DAY
 _OK = 200
+_RETENTIONS = {
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+}
 
 
 def _invalid(message: str) -> InvalidValueError:
@@ -124,6 +128,13 @@ def _reserved_name(values: Mapping[str, Any]) -> None:
     name = values.get("LogGroupName", values.get("logGroupName")) or ""
     if name.lower().startswith("aws/"):
         raise _invalid("Log groups starting with AWS/ are reserved for AWS.")
+
+
+@validate(types=("AWS::Logs::LogGroup",))
+def _retention(values: Mapping[str, Any]) -> None:
+    days = values.get("RetentionInDays")
+    if days is not None and int(days) not in _RETENTIONS:
+        raise _invalid(f"#/RetentionInDays: {days} is not a valid enum value")
 
 
 @validate(types=("AWS::Logs::ResourcePolicy",))
@@ -148,7 +159,7 @@ def _batch(values: Mapping[str, Any]) -> None:
     if any(before["timestamp"] > after["timestamp"] for before, after in pairwise(events)):
         raise _invalid("Log events in a single PutLogEvents request must be in chronological order.")
     now = int(time.time() * 1000)
-    valid = [event["timestamp"] for event in events if now - _PAST <= event["timestamp"] <= now + _FUTURE]
+    valid = [event["timestamp"] for event in events if now - _PAST <= event["timestamp"] <= _latest()]
     if valid and valid[-1] - valid[0] > _DAY:
         raise _invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
 
@@ -166,13 +177,19 @@ def _put_log_events(original: Callable[..., Any], request: _Request) -> Any:
     return status, headers, body
 
 
+def _latest() -> int:
+    """Return the last time that is taken: the clock of metrics, which may be ahead, is that of some services."""
+    return int(max(time.time(), clock.now()) * 1000) + _FUTURE
+
+
 def _rejected(group: str, events: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     now = int(time.time() * 1000)
     days = (_logs._log_groups.get(group) or {}).get("retentionInDays")
     stamps = [event.get("timestamp", now) for event in events]
     too_old = sum(stamp < now - _PAST for stamp in stamps)
     expired = sum(stamp < now - days * _DAY for stamp in stamps) if days else 0
-    in_time = sum(stamp <= now + _FUTURE for stamp in stamps)
+    latest = _latest()
+    in_time = sum(stamp <= latest for stamp in stamps)
     return {
         **({"tooNewLogEventStartIndex": in_time} if in_time < len(stamps) else {}),
         **({"tooOldLogEventEndIndex": too_old} if too_old else {}),

@@ -7,7 +7,7 @@ MiniStack lacks `StartMessageMoveTask`. On AWS batch operations are no IAM actio
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
@@ -15,6 +15,7 @@ from cdp_constructs.local.kit.patch import patch, patch_each, replace
 from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
+from cdp_constructs.local.kit.validation import InvalidValueError, validate
 from cdp_constructs.local.services import message_attributes
 
 _sqs: Any = ministack.module("services.sqs", "_Err", "_queue_by_arn", "_queues", "esm_wake")
@@ -138,6 +139,20 @@ def _send(original: Callable[..., dict[str, Any]], data: dict[str, Any], url: st
     if problem := message_attributes.problem_of(attributes):
         raise _sqs._Err("InvalidParameterValue", problem)
     return original(data, url)
+
+
+@validate(types=("AWS::SQS::Queue",), requests={"sqs": ("CreateQueue", "SetQueueAttributes")})
+def _same_type(values: Mapping[str, Any]) -> None:
+    attributes = values.get("Attributes") or values
+    policy = attributes.get("RedrivePolicy") or {}
+    policy = json.loads(policy) if isinstance(policy, str) else policy
+    target = str(policy.get("deadLetterTargetArn") or "")
+    named = str(values.get("QueueName") or values.get("QueueUrl") or "").endswith(".fifo")
+    is_fifo = named or str(attributes.get("FifoQueue", "")).lower() == "true"
+    if target.startswith("arn:") and target.endswith(".fifo") != is_fifo:
+        reason = "Dead-letter queue must be same type of queue as the source."
+        message = f"Value {json.dumps(policy)} for parameter RedrivePolicy is invalid. Reason: {reason}"
+        raise InvalidValueError("InvalidParameterValue", message)
 
 
 _MOST_OF_RECEIVE = {"VisibilityTimeout": 43_200, "WaitTimeSeconds": 20}

@@ -65,6 +65,7 @@ CONSUMED = {
             "Properties": {
                 "Runtime": "python3.14",
                 "Handler": "index.handler",
+                "Timeout": 1,
                 "Code": {"ZipFile": CONSUMER},
                 "Role": {"Fn::GetAtt": ["Role", "Arn"]},
             },

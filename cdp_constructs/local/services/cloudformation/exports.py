@@ -1,4 +1,4 @@
-"""CloudFormation: an export that another stack imports is neither changed nor removed by an update."""
+"""CloudFormation: an export that another stack imports is neither changed nor removed, and no two stacks have one."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +14,9 @@ _handlers: Any = ministack.module("services.cloudformation.handlers", "_imported
 def _resolve(original: Callable[..., Any], *arguments: Any) -> Any:
     outputs, exports = original(*arguments)
     stack_name = arguments[5]
+    for name in exports:
+        if other := _exporter(name, stack_name):
+            raise ValueError(f"Export with name {name} is already exported by stack {other}.")
     before = (_cloudformation._stacks.get(stack_name) or {}).get("Outputs") or ()
     for output in before:
         name = output.get("ExportName")
@@ -24,6 +27,14 @@ def _resolve(original: Callable[..., Any], *arguments: Any) -> Any:
             verb = "delete" if after is None else "update"
             raise ValueError(f"Cannot {verb} export {name} as it is in use by {user}.")
     return outputs, exports
+
+
+def _exporter(export: str, but: str) -> str | None:
+    for name, stack in _cloudformation._stacks.items():
+        gone = stack.get("StackStatus") in {"DELETE_COMPLETE", "ROLLBACK_COMPLETE"}
+        if name != but and not gone and any(each.get("ExportName") == export for each in stack.get("Outputs") or ()):
+            return str(name)
+    return None
 
 
 def _users(export: str, exporter: str) -> Iterator[str]:

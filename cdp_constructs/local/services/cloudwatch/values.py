@@ -40,6 +40,8 @@ def _periods(values: Mapping[str, Any]) -> Iterator[int]:
 
 @validate(types=("AWS::CloudWatch::Alarm",), requests={"monitoring": ("PutMetricAlarm",)})
 def _alarm(values: Mapping[str, Any]) -> None:
+    if values.get("MetricName") and not (values.get("Statistic") or values.get("ExtendedStatistic")):
+        raise _invalid("Exactly one of Statistic and ExtendedStatistic must be specified for a metric")
     periods = list(_periods(values))
     if wrong := [
         period for period in periods if period not in _SHORT_PERIODS and (period < _MINUTE or period % _MINUTE)

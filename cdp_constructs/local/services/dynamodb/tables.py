@@ -14,6 +14,7 @@ from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import after, after_deletion, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
+from cdp_constructs.local.kit.validation import InvalidValueError, validate
 from cdp_constructs.local.services.dynamodb.policies import forget_policies, put_policies, put_policies_of_replicas
 from cdp_constructs.local.services.dynamodb.replication import STRONG, event_loop, item_key
 
@@ -75,6 +76,20 @@ def _remove_item(original: Callable[..., Any], table: dict[str, Any], partition:
         return original(table, partition, sort)
     event_loop().call_soon_threadsafe(_expire, {})
     return None
+
+
+@validate(types=("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"))
+def _keys_are_defined(values: Mapping[str, Any]) -> None:
+    indexes = [*(values.get("GlobalSecondaryIndexes") or ()), *(values.get("LocalSecondaryIndexes") or ())]
+    schemas = [values.get("KeySchema") or (), *(index.get("KeySchema") or () for index in indexes)]
+    used = {key["AttributeName"] for schema in schemas for key in schema}
+    defined = {attribute["AttributeName"] for attribute in values.get("AttributeDefinitions") or ()}
+    if used != defined:
+        raise InvalidValueError(
+            "ValidationException",
+            "One or more parameter values were invalid: the attributes of keys are not those of AttributeDefinitions. "
+            f"Keys: {sorted(used)}, definitions: {sorted(defined)}",
+        )
 
 
 @after("AWS::DynamoDB::Table")
