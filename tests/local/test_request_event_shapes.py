@@ -184,11 +184,11 @@ def send_to_user_pools(cloud: LocalCloud, outputs: Mapping[str, str]) -> None:
     bob = {"UserPoolId": outputs["Pool"], "Username": "bob", "ClientMetadata": METADATA}
     cognito.admin_create_user(**bob, UserAttributes=[{"Name": "email", "Value": "bob@shop.example"}])
     client = outputs["PoolClient"]
-    begun = cognito.initiate_auth(ClientId=client, AuthFlow="CUSTOM_AUTH", AuthParameters={"USERNAME": "amy"})
+    started = cognito.initiate_auth(ClientId=client, AuthFlow="CUSTOM_AUTH", AuthParameters={"USERNAME": "amy"})
     cognito.respond_to_auth_challenge(
         ClientId=client,
-        ChallengeName=begun["ChallengeName"],
-        Session=begun["Session"],
+        ChallengeName=started["ChallengeName"],
+        Session=started["Session"],
         ChallengeResponses={"USERNAME": "amy", "ANSWER": "5"},
     )
 
