@@ -116,7 +116,7 @@ def deployed(
     deployments: dict[Callable[..., Any], Deployment] = {}
     # `cdk bootstrap` reads the qualifier of the application there, too.
     qualifier = cdk_context.get("@aws-cdk/core:bootstrapQualifier")
-    options = {"bootstrap_qualifiers": [qualifier]} if qualifier else {}
+    options: dict[str, Any] = {"bootstrap_qualifiers": [qualifier]} if qualifier else {}
 
     def deploy(build: Callable[..., Any]) -> "Deployment":
         if build not in deployments:
