@@ -13,10 +13,32 @@ from demo.dojo.releases import Releases, broken, renamed
 from demo.dojo.stage import Stage
 from demo.report import StepFailed, eventually_async, expect
 
-__all__ = ["Drill", "Faults"]
+__all__ = ["BY_DESIGN", "NOTHING", "Allowed", "Drill", "Faults"]
 
 _BEFORE = 1.0
 """Seconds for which people talk before something happens."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What may go wrong for people; None where the board has no server meanwhile.
+
+    Args:
+        failed: Requests that fail, though the client sends them again.
+        sent_again: Requests that the client sends again.
+    """
+
+    failed: int | None = 0
+    sent_again: int | None = 0
+
+    def allows(self, watch: Watch) -> bool:
+        """Whether no more than this went wrong."""
+        seen = ((self.failed, len(watch.failed)), (self.sent_again, watch.sent_again))
+        return all(most is None or count <= most for most, count in seen)
+
+
+NOTHING = Allowed()
+BY_DESIGN = Allowed(None, None)
 
 
 @dataclass(frozen=True)
@@ -47,20 +69,20 @@ class Faults:
         self.stage, self.crowd, self._releases = stage, crowd, releases
         self._closed: list[tuple[str, Any]] = []
 
-    async def kill_a_task(self, *, most_failed: int | None, within: float) -> str:
+    async def kill_a_task(self, *, allowed: Allowed, within: float) -> str:
         """Kill one of the tasks.
 
         Args:
-            most_failed: How many requests may fail; None when there is no server meanwhile.
+            allowed: What may go wrong.
             within: Seconds until there are as many as before.
         """
         async with self._watched() as watch:
             [lost, *_] = await asyncio.to_thread(self.stage.tasks)
             watch.began = time.monotonic()
             await asyncio.to_thread(self.stage.cloud.kill_task, lost.arn)
-            return await self._recovered(watch, {lost.arn}, most_failed=most_failed, within=within)
+            return await self._recovered(watch, {lost.arn}, allowed=allowed, within=within)
 
-    async def lose_a_zone(self, *, most_failed: int | None, within: float) -> str:
+    async def lose_a_zone(self, *, allowed: Allowed, within: float) -> str:
         """Take away the zone of the database's writer, with the tasks in it, and give it back at the end."""
         async with self._watched() as watch:
             [writer, *_] = await asyncio.to_thread(self.stage.instances)
@@ -69,17 +91,17 @@ class Faults:
             watch.began = time.monotonic()
             try:
                 died = await asyncio.to_thread(self.stage.cloud.lose_zone, zone)
-                seen = await self._recovered(watch, gone, most_failed=most_failed, within=within)
+                seen = await self._recovered(watch, gone, allowed=allowed, within=within)
             finally:
                 await asyncio.to_thread(self.stage.cloud.restore_zone, zone)
         await self._database_is_whole()
         return f"{zone} with {died['tasks']} tasks and {died['databases']} databases: {seen}"
 
-    async def kill_the_writer(self, *, most_failed: int, within: float) -> str:
+    async def kill_the_writer(self, *, allowed: Allowed, within: float) -> str:
         """Kill the database's writer.
 
         Args:
-            most_failed: How many requests may fail.
+            allowed: What may go wrong.
             within: Seconds until nothing fails any more.
         """
         async with self._watched() as watch:
@@ -90,28 +112,28 @@ class Faults:
                 await eventually_async(
                     lambda: self._writer() != writer["DBInstanceIdentifier"], within=within, what="a writer"
                 )
-            seen = await self._recovered(watch, set(), most_failed=most_failed, within=within)
+            seen = await self._recovered(watch, set(), allowed=allowed, within=within)
         await self._database_is_whole()
         return seen
 
-    async def release(self, *, most_failed: int | None, within: float) -> str:
+    async def release(self, *, allowed: Allowed, within: float) -> str:
         """Deploy a new version."""
         before = await asyncio.to_thread(self.stage.service)
         async with self._watched() as watch:
             refused = await asyncio.to_thread(self._releases.deploy, renamed)
             expect(refused is None, f"rolled back: {refused}")
-            seen = await self._recovered(watch, set(), most_failed=most_failed, within=within)
+            seen = await self._recovered(watch, set(), allowed=allowed, within=within)
         after = await asyncio.to_thread(self.stage.service)
         expect(after["taskDefinition"] != before["taskDefinition"], "the version is the same")
         return seen
 
-    async def release_what_does_not_start(self, *, most_failed: int | None, within: float) -> str:
+    async def release_what_does_not_start(self, *, allowed: Allowed, within: float) -> str:
         """Deploy a version that ends at once; the one before must be back."""
         before = await asyncio.to_thread(self.stage.service)
         async with self._watched() as watch:
             refused = await asyncio.to_thread(self._releases.deploy, broken)
             expect(refused is not None, "it was not rolled back")
-            seen = await self._recovered(watch, set(), most_failed=most_failed, within=within)
+            seen = await self._recovered(watch, set(), allowed=allowed, within=within)
         after = await asyncio.to_thread(self.stage.service)
         expect(after["taskDefinition"] == before["taskDefinition"], "another version runs")
         return f"rolled back: {seen}"
@@ -129,7 +151,7 @@ class Faults:
                 moved = await eventually_async(self._tasks_outside(zone), within=60, what="a server in another zone")
                 elsewhere = time.monotonic() - watch.began
                 # The application waits for its database, so that a failure takes a while.
-                await eventually_async(lambda: watch.failed, within=60, what="a request that failed")
+                await eventually_async(lambda: watch.unanswered, within=60, what="a request that failed")
                 await asyncio.sleep(2)
                 late = [answer for answer in watch.answers if answer.at - answer.seconds > watch.began + 1]
                 served = [answer for answer in late if answer.failure is None]
@@ -184,13 +206,13 @@ class Faults:
             await asyncio.sleep(_BEFORE)
             yield Watch(self.crowd.ledger)
 
-    async def _recovered(self, watch: Watch, gone: set[str], *, most_failed: int | None, within: float) -> str:
+    async def _recovered(self, watch: Watch, gone: set[str], *, allowed: Allowed, within: float) -> str:
         """Wait until tasks are replaced and nothing fails, and judge."""
         await eventually_async(self._whole_without(gone), within=within, what="as many tasks as before")
         whole = time.monotonic() - watch.began
         await self._calm(watch, within)
         told = f"{watch.told()}; as many healthy tasks as before after {whole:.1f} s"
-        expect(most_failed is None or len(watch.failed) <= most_failed, told)
+        expect(allowed.allows(watch), told)
         expect(watch.served_again <= within, told)
         return told
 

@@ -11,7 +11,7 @@ __all__ = ["Answer", "Ledger", "Watch"]
 
 @dataclass(frozen=True)
 class Answer:
-    """How a request ended."""
+    """How an attempt of a request ended."""
 
     at: float
     """By the clock of ``time.monotonic``."""
@@ -20,6 +20,8 @@ class Answer:
     """Such as ``POST``."""
     failure: str | None
     """A status of 500 or more, or the error of a connection; None when it was answered."""
+    sent_again: bool = False
+    """Whether the client has sent the request again by itself: then it has not failed yet."""
 
 
 @dataclass
@@ -36,10 +38,10 @@ class Ledger:
     reconnected: int = 0
     """How often a listener connected anew."""
 
-    def note(self, kind: str, started: float, failure: str | None) -> None:
-        """Write down how a request ended."""
+    def note(self, kind: str, started: float, failure: str | None, *, sent_again: bool = False) -> None:
+        """Write down how an attempt of a request ended."""
         now = time.monotonic()
-        self.answers.append(Answer(now, now - started, kind, failure))
+        self.answers.append(Answer(now, now - started, kind, failure, sent_again))
 
     def lost(self, history: Iterable[Mapping[str, Any]]) -> list[str]:
         """Return the texts of promised messages that are not in a history."""
@@ -67,18 +69,28 @@ class Watch:
 
     @property
     def answers(self) -> list[Answer]:
-        """The requests that have ended since then."""
+        """The attempts that have ended since then."""
         return self._ledger.answers[self._first :]
 
     @property
-    def failed(self) -> list[Answer]:
-        """Those that failed."""
+    def unanswered(self) -> list[Answer]:
+        """Attempts that failed, whatever came of their requests."""
         return [answer for answer in self.answers if answer.failure is not None]
 
     @property
+    def failed(self) -> list[Answer]:
+        """The last attempts of requests that failed: their person was told so."""
+        return [answer for answer in self.unanswered if not answer.sent_again]
+
+    @property
+    def sent_again(self) -> int:
+        """How often a client has sent a request again by itself."""
+        return sum(answer.sent_again for answer in self.answers)
+
+    @property
     def served_again(self) -> float:
-        """Seconds until a request was answered and none failed after it; 0 when none failed."""
-        failed = self.failed
+        """Seconds until a request was answered and no attempt failed after it; 0 when none failed."""
+        failed = self.unanswered
         if not failed:
             return 0.0
         later = [answer.at for answer in self.answers if answer.failure is None and answer.at > failed[-1].at]
@@ -86,15 +98,17 @@ class Watch:
 
     @property
     def calm(self) -> bool:
-        """Whether the last twenty requests were answered, all of them asked since then."""
+        """Whether the last twenty attempts were answered, all of them made since then."""
         last = self.answers[-20:]
         return len(last) == 20 and all(answer.failure is None for answer in last)
 
     def told(self) -> str:
         """Say it in a few words."""
-        answers, failed = self.answers, self.failed
-        if not failed:
+        answers, failed, again = self.answers, self.failed, self.sent_again
+        told = f"{len(failed)} of {len(answers) - again} requests failed, {again} were sent again"
+        if not self.unanswered:
             slowest = max((answer.seconds for answer in answers), default=0.0)
-            return f"0 of {len(answers)} requests failed, the slowest took {slowest:.1f} s"
-        why = ", ".join(f"{count} {what}" for what, count in Counter(one.failure for one in failed).most_common(3))
-        return f"{len(failed)} of {len(answers)} requests failed ({why}), served again after {self.served_again:.1f} s"
+            return f"{told}, the slowest took {slowest:.1f} s"
+        counted = Counter(one.failure for one in self.unanswered).most_common(3)
+        why = ", ".join(f"{count} {what}" for what, count in counted)
+        return f"{told} ({why}), served again after {self.served_again:.1f} s"

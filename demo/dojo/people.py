@@ -1,6 +1,7 @@
 """People at a board: they ask by HTTP, listen by WebSocket, and send again what was not answered."""
 
 import asyncio
+import contextlib
 import json
 import random
 import secrets
@@ -24,6 +25,10 @@ __all__ = ["NAMES", "Crowd", "Person"]
 
 NAMES = ("ann", "ben", "cho", "dai", "eri", "fumi", "gen", "hana", "ichiro", "jun", "ken", "mia")
 _SERVER_ERROR = 500
+# What clients of AWS do by default, too: every request of the chat may be sent again. A message has an id, a name that
+# is taken says so, and the rest reads.
+_ATTEMPTS = 4
+_FIRST_PAUSE, _LONGEST = 0.1, 3.0
 _REFUSED = range(4000, 5000)
 _PAGE = 100
 
@@ -86,27 +91,45 @@ class Person:
         return found
 
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Ask until there is an answer, and return it.
+        """Ask until there is an answer, and return it: again and again, as a person does who sees that it failed.
 
         Raises:
             StepFailed: there is none within the patience of the crowd.
         """
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         until = time.monotonic() + self.crowd.patience
         while True:
-            started = time.monotonic()
+            answer, failure = await self._send(method, path, **options)
+            if answer is not None:
+                return answer
+            if time.monotonic() > until:
+                raise StepFailed(f"{method} {path} of {self.name} failed for {self.crowd.patience:g} s: {failure}")
+            await asyncio.sleep(random.uniform(0.4, 0.8))  # noqa: S311
+
+    async def _send(self, method: str, path: str, **options: Any) -> tuple[httpx.Response | None, str]:
+        """Send a request as a client does: again, if a server has not answered it, a few times within seconds.
+
+        Returns:
+            The answer, and "", or None and why the last attempt failed.
+        """
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        first, pause = time.monotonic(), _FIRST_PAUSE
+        for attempt in range(1, _ATTEMPTS + 1):
+            started, answer = time.monotonic(), None
             try:
                 answer = await self.crowd.http.request(method, path, headers=headers, **options)
             except httpx.TransportError as error:
                 failure = type(error).__name__
             else:
                 failure = str(answer.status_code) if answer.status_code >= _SERVER_ERROR else ""
-            self.crowd.ledger.note(method, started, failure or None)
+            again = bool(failure) and attempt < _ATTEMPTS and time.monotonic() - first < _LONGEST
+            self.crowd.ledger.note(method, started, failure or None, sent_again=again)
             if not failure:
-                return answer
-            if time.monotonic() > until:
-                raise StepFailed(f"{method} {path} of {self.name} failed for {self.crowd.patience:g} s: {failure}")
-            await asyncio.sleep(random.uniform(0.4, 0.8))  # noqa: S311
+                return answer, ""
+            if not again:
+                break
+            await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
+            pause *= 2
+        return None, failure
 
     async def listen(self) -> None:
         """Receive what is said, without end; a connection that is closed is made again."""
@@ -184,13 +207,18 @@ class Crowd:
         """
         over = asyncio.Event()
 
+        async def rest(seconds: float) -> None:
+            # Whoever is silent when it is over need not wait for the next word.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), seconds)
+
         async def talk(person: Person) -> None:
-            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+            await rest(random.uniform(0, pause))  # noqa: S311
             while not over.is_set():
                 self._said += 1
                 await person.say(f"{person.name} says {self._said}")
                 await person.read()
-                await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
+                await rest(pause * random.uniform(0.7, 1.3))  # noqa: S311
 
         tasks = [asyncio.create_task(talk(person)) for person in self.present]
         try:

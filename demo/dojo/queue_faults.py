@@ -34,7 +34,7 @@ async def accept_without_the_database(on: Faults, *, messages: int, within: floa
             told = await author.say(f"without a database: {number}")
             expect(told["state"] == "accepted", f"message {number} is {told['state']}")
             sent.append(told["id"])
-        failed = [one for one in watch.failed if one.kind == "POST"]
+        failed = [one for one in watch.unanswered if one.kind == "POST"]
         expect(not failed, f"{len(failed)} of {messages} messages were refused")
     began = time.monotonic()
     await eventually_async(_is_stored(on, sent[-1]), within=within, what="the last message")
@@ -91,7 +91,7 @@ async def kill_a_worker(on: Faults, *, within: float) -> str:
         told = await crowd.present[0].say("after the worker")
     await eventually_async(_is_stored(on, told["id"]), within=within, what="the last message")
     last = time.monotonic() - began
-    expect(not watch.failed, watch.told())
+    expect(not watch.unanswered, watch.told())
     return f"another one after {seconds:.1f} s, everything stored after {last:.1f} s; {watch.told()}"
 
 

@@ -1,8 +1,17 @@
 """What the demonstration of the boards counts: each of its figures can be other than zero."""
 
+import asyncio
+import ssl
 import time
+from collections.abc import Sequence
 
+import httpx
+import pytest
+
+from demo.dojo.faults import NOTHING, Allowed
 from demo.dojo.ledger import Answer, Ledger, Watch
+from demo.dojo.people import Crowd
+from demo.report import StepFailed
 
 
 def message(identity: str, text: str, author: str = "ann") -> dict[str, str]:
@@ -30,6 +39,65 @@ def test_a_watch_looks_at_what_comes_after_it() -> None:
     assert watch.told().startswith("0 of 1 requests failed")
     ledger.note("POST", time.monotonic(), "502")
     assert [one.failure for one in watch.failed] == ["502"]
+
+
+def test_a_request_that_is_sent_again_has_not_failed_and_is_counted_apart() -> None:
+    ledger = Ledger()
+    watch = Watch(ledger)
+    ledger.note("POST", time.monotonic(), "502", sent_again=True)
+    ledger.note("POST", time.monotonic(), None)
+    assert (watch.failed, watch.sent_again, len(watch.unanswered)) == ([], 1, 1)
+    assert "0 of 1 requests failed, 1 were sent again (1 502)" in watch.told()
+    assert Allowed(sent_again=1).allows(watch)
+    assert not NOTHING.allows(watch)
+    ledger.note("POST", time.monotonic(), "502")
+    assert not Allowed(sent_again=1).allows(watch)
+    assert Allowed(failed=1, sent_again=1).allows(watch)
+
+
+def asked(*statuses: int, patience: float = 30) -> tuple[Watch, Sequence[httpx.Request]]:
+    """Let somebody say something to a board that gives these answers, the last one again and again."""
+    left, requests = list(statuses), list[httpx.Request]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        status = left.pop(0) if len(left) > 1 else left[0]
+        return httpx.Response(status, json={"state": "stored", "number": 1})
+
+    async def say() -> Watch:
+        crowd = Crowd("https://board.test", "wss://board.test", ssl.create_default_context(), patience=patience)
+        await crowd.http.aclose()
+        crowd.http = httpx.AsyncClient(base_url=crowd.url, transport=httpx.MockTransport(answer))
+        watch = Watch(crowd.ledger)
+        try:
+            await crowd.present[0].say("hello")
+        except StepFailed:
+            assert patience == 0
+        finally:
+            await crowd.leave()
+        return watch
+
+    return asyncio.run(say()), requests
+
+
+def test_a_client_sends_a_message_again_with_the_same_id() -> None:
+    watch, requests = asked(502, 201)
+    assert (watch.failed, watch.sent_again) == ([], 1)
+    assert len({request.read() for request in requests}) == 1
+    assert len(requests) == 2
+
+
+def test_a_client_gives_up_after_four_attempts_and_the_person_sends_it_again() -> None:
+    watch, requests = asked(503, 503, 503, 503, 201)
+    assert ([one.failure for one in watch.failed], watch.sent_again, len(requests)) == (["503"], 3, 5)
+    watch, requests = asked(503, patience=0)
+    assert (len(watch.failed), watch.sent_again, len(requests)) == (1, 3, 4)
+
+
+@pytest.mark.parametrize("status", [201, 202])
+def test_a_request_that_is_answered_is_sent_once(status: int) -> None:
+    watch, requests = asked(status)
+    assert (watch.unanswered, watch.sent_again, len(requests)) == ([], 0, 1)
 
 
 def test_people_are_served_again_with_the_first_answer_after_the_last_failure() -> None:
