@@ -1,11 +1,11 @@
 """Load balancers: one health check of a target, and how connections to targets are encrypted."""
 
 import http.client
-import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any
 
+from cdp_constructs.local.containers import peers
 from cdp_constructs.local.kit.once import once
 
 __all__ = ["passes", "without_check"]
@@ -29,26 +29,22 @@ def passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, str
     if group["HealthCheckPort"] != "traffic-port":
         port = int(group["HealthCheckPort"])
     seconds = float(group["HealthCheckTimeoutSeconds"])
-    if group["HealthCheckProtocol"] in {"TCP", "TLS"}:
+    with peers.own_socket(address, port) as own, own:
+        own.settimeout(seconds)
         try:
-            socket.create_connection((address, port), seconds).close()
-        except OSError:
+            own.connect((address, port))
+            if group["HealthCheckProtocol"] in {"TCP", "TLS"}:
+                return True, ""
+            connection = http.client.HTTPConnection(address, port)
+            # Given, and not opened by it.
+            connection.sock = without_check().wrap_socket(own) if group["HealthCheckProtocol"] == "HTTPS" else own
+            with connection.sock:
+                connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
+                status = connection.getresponse().status
+        except TimeoutError:
+            tcp = group["HealthCheckProtocol"] in {"TCP", "TLS"}
+            return False, "Target.FailedHealthChecks" if tcp else "Target.Timeout"
+        except (OSError, http.client.HTTPException):
             return False, "Target.FailedHealthChecks"
-        return True, ""
-    secure = group["HealthCheckProtocol"] == "HTTPS"
-    connection = (
-        http.client.HTTPSConnection(address, port, timeout=seconds, context=without_check())
-        if secure
-        else http.client.HTTPConnection(address, port, timeout=seconds)
-    )
-    try:
-        connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
-        status = connection.getresponse().status
-    except TimeoutError:
-        return False, "Target.Timeout"
-    except (OSError, http.client.HTTPException):
-        return False, "Target.FailedHealthChecks"
-    finally:
-        connection.close()
     passed = _matches(status, group["Matcher"].get("HttpCode", "200"))
     return passed, "" if passed else "Target.ResponseCodeMismatch"

@@ -9,7 +9,8 @@ import json
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.cookies import CookieError, SimpleCookie
@@ -18,7 +19,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.services.elbv2 import health, records
 
-__all__ = ["Choice", "Group", "by_load", "choose", "choose_group"]
+__all__ = ["Choice", "Group", "by_load", "choose_group", "chosen"]
 
 _alb: Any = ministack.module("services.alb", "_tgs")
 
@@ -139,13 +140,7 @@ def _kept(arn: str, cookies: Mapping[str, str]) -> list[Any]:
     return _decoded(cookies.get(_OF_APPLICATION)) if own in cookies else []
 
 
-def choose(arn: str, cookies: Sequence[str] = ()) -> Choice | None:
-    """Return the target of a group that gets a request; None when none is registered.
-
-    Args:
-        arn: The target group.
-        cookies: The `Cookie` headers of the request.
-    """
+def _choose(arn: str, cookies: Sequence[str]) -> Choice | None:
     group = _alb._tgs.get(arn)
     if group is None:
         return None
@@ -155,6 +150,23 @@ def choose(arn: str, cookies: Sequence[str] = ()) -> Choice | None:
     kept = _kept(arn, _cookies(cookies))
     found = next((each for each in choices if [each.address, each.port] == kept), None)
     return found or by_load(arn, choices)
+
+
+@contextmanager
+def chosen(arn: str, cookies: Sequence[str], close: Callable[[], object]) -> Iterator[Choice | None]:
+    """Provide the target of a group that gets a request, which is under way inside the block; None without targets.
+
+    Args:
+        arn: The target group.
+        cookies: The `Cookie` headers of the request.
+        close: Ends the request, when the target leaves and the request takes too long.
+    """
+    with ExitStack() as over:
+        with health.changing:
+            found = _choose(arn, cookies)
+            if found is not None:
+                over.enter_context(health.under_way(*found.key, close))
+        yield found
 
 
 def by_load(arn: str, choices: list[Choice]) -> Choice:

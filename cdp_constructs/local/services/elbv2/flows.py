@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/network/introduction.htm
 
 import asyncio
 
+from cdp_constructs.local.containers import peers
 from cdp_constructs.local.kit.metrics import emit
-from cdp_constructs.local.services.elbv2 import choice, exchanges, health, listening, records
+from cdp_constructs.local.services.elbv2 import choice, exchanges, listening, records
 from cdp_constructs.local.services.elbv2.checks import without_check
 from cdp_constructs.local.services.elbv2.listening import Listening
 from cdp_constructs.local.services.elbv2.service import admits
-from cdp_constructs.local.services.elbv2.wire import tunnel
+from cdp_constructs.local.services.elbv2.wire import connected, tunnel
 
 __all__ = ["serve"]
 
@@ -35,21 +36,22 @@ async def serve(listener: Listening, reader: asyncio.StreamReader, writer: async
         return
     rule = records.rules_of(listener.arn)[-1]
     group = choice.choose_group(rule["Actions"][0], ())
-    chosen = choice.choose(group.arn) if group.arn else None
-    if chosen is None:
+    if group.arn is None:
         return
     dimensions = {"LoadBalancer": records.full_name(listener.balancer)}
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    assert task is not None  # noqa: S101  # each connection has its task
-    secure = without_check() if chosen.group.get("Protocol") == "TLS" else None
     idle_seconds = float(records.listener_attribute(listener.arn, "tcp.idle_timeout.seconds", _IDLE_SECONDS))
-    with exchanges.connected(listener), health.under_way(*chosen.key, lambda: loop.call_soon_threadsafe(task.cancel)):
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            there = await asyncio.open_connection(*_where(chosen), ssl=secure)
-        try:
-            passed = await tunnel((reader, writer), there, idle_seconds)
-        finally:
-            there[1].transport.abort()
+    with exchanges.connected(listener), choice.chosen(group.arn, (), listening.closing()) as chosen:
+        if chosen is None:
+            return
+        where = _where(chosen)
+        secure = without_check() if chosen.group.get("Protocol") == "TLS" else None
+        with peers.own_socket(*where) as own:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                there = await connected(own, *where, secure)
+            try:
+                passed = await tunnel((reader, writer), there, idle_seconds)
+            finally:
+                there[1].transport.abort()
     emit("AWS/NetworkELB", "ProcessedBytes", dimensions, sum(passed), unit="Bytes")
     writer.close()
     await writer.wait_closed()

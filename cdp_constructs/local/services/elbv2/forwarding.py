@@ -5,13 +5,15 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import h11
 
-from cdp_constructs.local.services.elbv2 import health, records
+from cdp_constructs.local.containers import peers
+from cdp_constructs.local.services.elbv2 import records
 from cdp_constructs.local.services.elbv2.checks import without_check
 from cdp_constructs.local.services.elbv2.choice import Choice
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
@@ -23,7 +25,7 @@ from cdp_constructs.local.services.elbv2.headers import (
     response_headers,
     upgrade_of,
 )
-from cdp_constructs.local.services.elbv2.wire import Wire, tunnel
+from cdp_constructs.local.services.elbv2.wire import Wire, connected, tunnel
 
 __all__ = ["ClientGoneError", "TargetError", "forward"]
 
@@ -62,12 +64,12 @@ class _Forwarding:
         self._idle_seconds = idle_seconds
         self._began = time.perf_counter()
 
-    async def connect(self) -> Wire:
+    async def connect(self, own: socket.socket) -> Wire:
         choice = self._choice
         secure = without_check() if choice.group.get("Protocol") == "HTTPS" else None
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                streams = await asyncio.open_connection(choice.address, choice.port, ssl=secure)
+                streams = await connected(own, choice.address, choice.port, secure)
         except (OSError, TimeoutError) as caught:
             self._exchange.connected = False
             raise TargetError(_TIMEOUT if isinstance(caught, TimeoutError) else _BAD_GATEWAY) from caught
@@ -188,10 +190,8 @@ async def forward(
         headers += [("Connection", "Upgrade"), ("Upgrade", upgrade)]
     idle_seconds = float(records.balancer_attribute(exchange.listening.balancer, "idle_timeout.timeout_seconds", "60"))
     forwarding = _Forwarding(exchange, client, choice, idle_seconds)
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    assert task is not None  # noqa: S101  # each connection has its task
-    with health.under_way(*choice.key, lambda: loop.call_soon_threadsafe(task.cancel)):
-        target = await forwarding.connect()
+    with peers.own_socket(choice.address, choice.port) as own:
+        target = await forwarding.connect(own)
         try:
             await forwarding.exchange(
                 target, h11.Request(method=head.method, target=head.target, headers=as_bytes(headers)), cookies

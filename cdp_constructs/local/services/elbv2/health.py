@@ -22,7 +22,7 @@ from cdp_constructs.local.services.elbv2 import records
 from cdp_constructs.local.services.elbv2.checks import passes
 from cdp_constructs.local.services.elbv2.records import port_of
 
-__all__ = ["candidates", "drain", "forget", "healthy_seconds", "requests_of", "state", "under_way"]
+__all__ = ["candidates", "changing", "drain", "forget", "healthy_seconds", "requests_of", "state", "under_way"]
 
 _alb: Any = ministack.module("services.alb", "_targets", "_tgs", "_xml", "_p", "_parse_targets_param")
 
@@ -62,13 +62,14 @@ class _Target:
 
 
 _known: dict[tuple[str, str, int], _Target] = {}
-_changing = threading.Lock()
+changing = threading.RLock()
+"""Held while a target is chosen and its request begins: one that leaves has the request, or is not chosen."""
 _checks = ThreadPoolExecutor(16, thread_name_prefix="elb-check")
 """A target that does not answer holds one of them for the seconds of its timeout."""
 
 
 def _target(group: str, address: str, port: int) -> _Target:
-    with _changing:
+    with changing:
         return _known.setdefault((group, address, port), _Target())
 
 
@@ -103,13 +104,15 @@ def requests_of(group: str, address: str, port: int) -> int:
 def under_way(group: str, address: str, port: int, close: Callable[[], object]) -> Iterator[None]:
     """Count a request to a target; it is closed by `close` when the target leaves and the request takes too long."""
     target = _target(group, address, port)
-    target.requests += 1
-    target.closing.add(close)
+    with changing:
+        target.requests += 1
+        target.closing.add(close)
     try:
         yield
     finally:
-        target.requests -= 1
-        target.closing.discard(close)
+        with changing:
+            target.requests -= 1
+            target.closing.discard(close)
 
 
 def drain(group: str, address: str, port: int) -> None:
@@ -122,13 +125,15 @@ def drain(group: str, address: str, port: int) -> None:
 
 def _has_left(group: str, target: _Target) -> bool:
     """Let a target leave; return whether it has no request any more, since none is left or the rest was closed."""
-    if target.ends is None:
-        delay = _delay(group)
-        target.state, target.reason = "draining", "Target.DeregistrationInProgress"
-        target.ends = time.monotonic() + delay
-    if target.requests and time.monotonic() < target.ends:
-        return False
-    for close in list(target.closing):
+    delay = _delay(group) if target.ends is None else 0.0
+    with changing:
+        if target.ends is None:
+            target.state, target.reason = "draining", "Target.DeregistrationInProgress"
+            target.ends = time.monotonic() + delay
+        if target.requests and time.monotonic() < target.ends:
+            return False
+        left = list(target.closing)
+    for close in left:
         close()
     return True
 
@@ -142,7 +147,7 @@ def _delay(group: str) -> float:
 
 def forget(group: str, address: str, port: int) -> None:
     """Know nothing of a target any more: whoever has its address next is another one."""
-    with _changing:
+    with changing:
         _known.pop((group, address, port), None)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Serve",
     "address_of",
     "bind",
+    "closing",
     "connections",
     "find",
     "follow",
@@ -117,6 +118,13 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine on the loop of the listeners, and wait until it is done."""
     asyncio.run_coroutine_threadsafe(coroutine, _event_loop()).result()
+
+
+def closing() -> Callable[[], object]:
+    """Return what closes the connection whose task this is, from any thread."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101  # each connection has its task
+    return lambda: loop.call_soon_threadsafe(task.cancel)
 
 
 def address_of(balancer: str) -> str:

@@ -15,7 +15,7 @@ from cdp_constructs.local.services.elbv2 import answers, choice, exchanges, func
 from cdp_constructs.local.services.elbv2.exchanges import Exchange
 from cdp_constructs.local.services.elbv2.forwarding import ClientGoneError, TargetError, forward
 from cdp_constructs.local.services.elbv2.headers import as_bytes, forwarded_headers, response_headers
-from cdp_constructs.local.services.elbv2.listening import Listening, open_listeners
+from cdp_constructs.local.services.elbv2.listening import Listening, closing, open_listeners
 from cdp_constructs.local.services.elbv2.rules import Request
 from cdp_constructs.local.services.elbv2.wire import Wire
 
@@ -197,14 +197,14 @@ class _Connection:
         if record.get("TargetType") == "lambda":
             await self._invoke(exchange, request, raw, group.cookies)
             return
-        exchange.target = choice.choose(exchange.group, cookies)
-        if exchange.target is None:
-            await self._send(exchange, answers.error(_UNAVAILABLE))
-            return
-        try:
-            await forward(exchange, self._wire, exchange.target, head, raw, group.cookies)
-        except TargetError as error:
-            await self._send(exchange, answers.error(error.status))
+        with choice.chosen(exchange.group, cookies, closing()) as exchange.target:
+            if exchange.target is None:
+                await self._send(exchange, answers.error(_UNAVAILABLE))
+                return
+            try:
+                await forward(exchange, self._wire, exchange.target, head, raw, group.cookies)
+            except TargetError as error:
+                await self._send(exchange, answers.error(error.status))
 
     async def _invoke(
         self, exchange: Exchange, request: Request, raw: Sequence[tuple[str, str]], cookies: Sequence[str]

@@ -1,14 +1,33 @@
 """Load balancers: connections that speak HTTP/1.1, and those whose bytes are passed on as they are."""
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 import h11
 
-__all__ = ["Wire", "tunnel"]
+__all__ = ["Wire", "connected", "tunnel"]
 
 _CHUNK = 65536
+
+
+async def connected(
+    own: socket.socket, address: str, port: int, secure: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect a socket, which is closed when that fails.
+
+    Raises:
+        OSError: nobody listens there, or TLS fails.
+    """
+    try:
+        own.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(own, (address, port))
+        return await asyncio.open_connection(sock=own, ssl=secure, server_hostname=address if secure else None)
+    except BaseException:
+        own.close()
+        raise
 
 
 class Wire:
