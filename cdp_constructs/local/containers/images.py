@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Any
 from cdp_constructs.local.containers import hooked
 from cdp_constructs.local.containers.dockerfile import Recipe
 from cdp_constructs.local.containers.names import Name
+from cdp_constructs.local.kit.links import link_file
 
 __all__ = ["DESCRIPTION", "ENVIRONMENT", "ROOT", "Image", "add", "find"]
 
@@ -98,8 +100,8 @@ def _is_script_of_python(file: Path) -> bool:
 def add(name: str, made: Path, base: Callable[[], Path]) -> str:
     """Make an image known under the name that templates use, `<repository>:<tag>`, and return its digest.
 
-    Its files are copied to the server, so that containers of other users can read them and none changes what is kept.
-    That goes on when this returns; `find` waits for it.
+    Its files are copied or linked to the server, so that containers of other users can read them and none changes what
+    is kept. That goes on when this returns; `find` waits for it.
 
     Args:
         name: The name.
@@ -115,7 +117,14 @@ def add(name: str, made: Path, base: Callable[[], Path]) -> str:
 
 def _copy(made: Path, digest: str, base: Callable[[], Path]) -> Image:
     folder = Path(tempfile.mkdtemp(prefix="image-"))
-    shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
+    for part in made.iterdir():
+        if part.is_dir():
+            # Containers have other users where root runs the server. Elsewhere a program might write to files of its
+            # own; packages are replaced and not written to.
+            copy = link_file if os.geteuid() == 0 or part.name == ENVIRONMENT else shutil.copy2
+            shutil.copytree(part, folder / part.name, symlinks=True, copy_function=copy)
+        else:
+            shutil.copy2(part, folder)
     _let_everybody_read(folder)
     _build_on(folder / ENVIRONMENT, base())
     described: Mapping[str, Any] = json.loads((folder / DESCRIPTION).read_text())
@@ -128,6 +137,7 @@ def _build_on(environment: Path, base: Path) -> None:
     if not settings.exists():
         return
     lines = settings.read_text().splitlines()
+    settings.unlink()  # it may be a link to what is kept
     settings.write_text(
         "".join(f"home = {base.parent}\n" if line.startswith("home ") else f"{line}\n" for line in lines)
     )
@@ -139,8 +149,10 @@ def _build_on(environment: Path, base: Path) -> None:
 def _let_everybody_read(folder: Path) -> None:
     folder.chmod(0o755)
     for path in folder.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        mode = path.lstat().st_mode
+        wanted = 0o755 if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else 0o644
+        if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) != wanted:
+            path.chmod(wanted)
 
 
 def find(name: str) -> Image | None:

@@ -21,10 +21,9 @@ WRITER = (
     _BEGIN
     + r"""
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-    initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile="$HOME/password" --auth-host=scram-sha-256 --auth-local=trust \
-        -E UTF8 --locale=C --no-sync --wal-segsize=1 >/dev/null
+    tar -xf "$CDP_TEMPLATE" -C "$PGDATA"
     {
-        printf 'CREATE ROLE %s\n' rds_iam rds_password rds_replication rds_superuser
+        printf "ALTER ROLE \"%s\" PASSWORD '%s'\n" "$POSTGRES_USER" "$(sed "s/'/''/g" "$HOME/password")"
         if [ "$POSTGRES_DB" != postgres ]; then printf 'CREATE DATABASE "%s"\n' "$POSTGRES_DB"; fi
     } | postgres --single -D "$PGDATA" postgres >/dev/null
 fi
@@ -32,7 +31,7 @@ rm -f "$HOME/password"
 """
     + _START
 )
-"""Makes the data folder when there is none, and serves it."""
+"""Fills the data folder from the template when it is empty, and serves it."""
 READER = (
     _BEGIN
     + r"""

@@ -37,7 +37,7 @@ _guardians: dict[int, subprocess.Popen[bytes]] = {}
 # Keeping to these names keeps the user's credentials, profiles, proxies and AWS_ENDPOINT_URL out of the server, and
 # settings meant for another MiniStack out of this one. A Redis of the user's own may stand behind ElastiCache.
 _INHERITED = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
+    *("PATH", "HOME", "XDG_CACHE_HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
     *("REDIS_HOST", "REDIS_PORT"),
 )
 _WHERE_PACKAGES_ARE = ("PYTHONPATH", "PYTHONUSERBASE")

@@ -10,7 +10,9 @@ import stat
 import tempfile
 from pathlib import Path
 
-__all__ = ["is_readable", "link_file", "link_tree", "new_folder", "readable"]
+from cdp_constructs.local.kit.links import link_file
+
+__all__ = ["is_readable", "link_tree", "new_folder", "readable"]
 
 
 def new_folder(prefix: str) -> Path:
@@ -46,11 +48,3 @@ def is_readable(path: Path) -> bool:
 def link_tree(source: Path, target: Path, *without: str) -> None:
     """Link the files of a folder, without those whose names match a pattern."""
     shutil.copytree(source, target, copy_function=link_file, ignore=shutil.ignore_patterns(*without))
-
-
-def link_file(source: str, target: str) -> None:
-    """Link a file, or copy it from another file system; the functions' users cannot write to it."""
-    try:
-        os.link(Path(source).resolve(), target)
-    except OSError:
-        shutil.copy2(source, target)

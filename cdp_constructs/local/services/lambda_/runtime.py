@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cdp_constructs.local.kit.links import link_file
 from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.lambda_ import folders
 
@@ -66,9 +67,9 @@ def _link_interpreter(standard: Path, folder: Path) -> None:
     folders.link_tree(standard, library, *_NOT_FOR_FUNCTIONS)
     (library / "site-packages").mkdir()
     (folder / "bin").mkdir()
-    folders.link_file(sys.executable, str(folder / "bin" / "python"))
+    link_file(sys.executable, str(folder / "bin" / "python"))
     for shared in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
-        folders.link_file(str(shared), str(folder / "lib" / shared.name))
+        link_file(str(shared), str(folder / "lib" / shared.name))
 
 
 def libraries() -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from cdp_constructs.local.containers import addresses as loopback
 from cdp_constructs.local.containers import docker, postgres
+from cdp_constructs.local.containers.postgres_template import template
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
@@ -172,7 +173,10 @@ def start(
         os.chown(data, owner, owner)
     if beginning.backup is not None:
         backups.unpack(beginning.backup, data, owner)
-    variables = postgres.environment(folders.readable(programs), data, container.home, given)
+    programs = folders.readable(programs)
+    variables = postgres.environment(programs, data, container.home, given)
+    if "MINISTACK_PG_PRIMARY_HOST" not in given:
+        variables["CDP_TEMPLATE"] = str(template(programs, given["POSTGRES_USER"], owner))
     container.spec = replace(spec, environment={**sandboxes.libraries(), **variables, "CDP_TASK_ADDRESS": address})
     started = engine.add(container, name, lambda gone: loopback.give_back(gone.container.spec.address))
     certificate, key = _rds._pg_server_material(
