@@ -14,11 +14,13 @@ from aws_cdk import aws_sns as sns
 from cdp_constructs import ServiceContainer, ServiceFront, ServiceNetwork, ServiceRoute
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.periods import seconds
+from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
 from stacks.dojo.config import DojoConfiguration
 
-__all__ = ["ROUTE", "add_alarm_topic", "add_front", "add_outputs", "add_session_key", "chat_container"]
+__all__ = ["ROUTE", "RUNBOOKS", "add_alarm_topic", "add_front", "add_outputs", "add_session_key", "chat_container"]
 
+RUNBOOKS = "docs/runbooks/servers"
 _APPLICATION = Path(__file__).parent / "app"
 ROUTE = ServiceRoute(deregistration_delay=seconds(5))
 """WebSockets do not end by themselves, so that a longer delay only makes releases slower."""
@@ -59,7 +61,8 @@ def add_session_key(stack: Stack) -> ecs.Secret:
 
 
 def add_alarm_topic(stack: Stack, configuration: DojoConfiguration) -> sns.ITopic:
-    """Add the topic that receives the board's alarms."""
+    """Add the topic that receives the board's alarms, which name their runbooks: before anything else of a stack."""
+    use_runbooks(stack, RUNBOOKS)
     if configuration.alarm_email is None:
         warn_without_receiver(stack, "dojo.alarm_email")
     return AlarmTopic(stack, "Alarms", email=configuration.alarm_email).topic

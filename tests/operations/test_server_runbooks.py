@@ -26,6 +26,11 @@ from tests.stacks import runbooks
 FOLDER = "docs/runbooks/servers"
 # Its alarm is that of a dead-letter queue, whose page leads to this one.
 SIZE = f"{FOLDER}/size.md"
+# Those of other alarms of the boards of the dojo: tests/stacks/dojo/test_runbooks.py.
+OF_BOARDS = [
+    f"{FOLDER}/{name}.md"
+    for name in ("free-storage", "lost-messages", "mail-failures", "message-dead-letter-queue", "rejected")
+]
 
 
 def build(stack: Stack) -> sns.ITopic:
@@ -60,7 +65,7 @@ def template(cdk_context: dict[str, Any]) -> runbooks.Template:
 
 
 def test_alarms_and_pages_name_each_other(template: runbooks.Template) -> None:
-    runbooks.check_that_alarms_and_pages_name_each_other({"Servers": template}, FOLDER, linked=[SIZE])
+    runbooks.check_that_alarms_and_pages_name_each_other({"Servers": template}, FOLDER, linked=[SIZE, *OF_BOARDS])
     assert "(size.md)" in (runbooks.ROOT / FOLDER / "dead-letter-queue.md").read_text()
 
 

@@ -14,10 +14,12 @@ class Built:
     Attributes:
         tag: Its tag there.
         digest: Names its content.
+        authorities: Paths of files with the certificate authorities of Amazon RDS.
     """
 
     tag: str
     digest: str
+    authorities: tuple[str, ...] = ()
 
 
 _built: dict[str, Built] = {}

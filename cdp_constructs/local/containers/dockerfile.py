@@ -23,6 +23,8 @@ _BASE = re.compile(
 _OF_FUNCTIONS = re.compile(r"public\.ecr\.aws/lambda/(python|node)(?:js)?(?::([\w.-]+))?(?:@sha256:\w+)?")
 """Base images of functions: their own entrypoint takes the name of a handler and nothing else."""
 _ARCHIVE = re.compile(r"https?://|git@|.*\.(?:tar|tgz|tar\.\w+|git)$")
+_AUTHORITIES = re.compile(r"https://truststore\.pki\.rds\.amazonaws\.com/[\w./-]+\.pem")
+"""The certificate authorities of Amazon RDS; here a database has a certificate of the embedded cloud's."""
 _JOINED = re.compile(r"\s*(?:&&|;)\s*")
 _INSTALLERS = {
     ("pip", "install"): "pip",
@@ -75,6 +77,7 @@ class Recipe:
         user: The user that it asks for; containers run as a user of their own in any case.
         stop_signal: What ends a container.
         health_check: The words of its health check, empty without one.
+        authorities: Absolute paths in the image of files with the certificate authorities of Amazon RDS.
     """
 
     base: str = ""
@@ -88,6 +91,7 @@ class Recipe:
     user: str = ""
     stop_signal: str = "SIGTERM"
     health_check: tuple[str, ...] = ()
+    authorities: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,11 @@ class _Reader:
         self._step(number, "copy", words)
 
     def _add(self, number: int, value: str) -> None:
+        *sources, destination = [word for word in _words(self._value(value), "words") if not word.startswith("--")]
+        if len(sources) == 1 and _AUTHORITIES.fullmatch(sources[0]):
+            name = sources[0].rpartition("/")[2] if destination.endswith(("/", ".")) else ""
+            self.recipe.authorities.append(str(Path(self.recipe.folder, destination, name)))
+            return
         if other := next((word for word in _words(self._value(value), "words")[:-1] if _ARCHIVE.match(word)), None):
             raise ValueError(f"ADD of {other}: archives and addresses are not taken, only files and folders")
         self._copy(number, value)

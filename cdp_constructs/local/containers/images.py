@@ -97,7 +97,7 @@ def _is_script_of_python(file: Path) -> bool:
     return first.startswith(b"#!") and b"python" in first
 
 
-def add(name: str, made: Path, base: Callable[[], Path]) -> str:
+def add(name: str, made: Path, base: Callable[[], Path], authority: Callable[[], str]) -> str:
     """Make an image known under the name that templates use, `<repository>:<tag>`, and return its digest.
 
     Its files are copied or linked to the server, so that containers of other users can read them and none changes what
@@ -107,15 +107,16 @@ def add(name: str, made: Path, base: Callable[[], Path]) -> str:
         name: The name.
         made: Folder of the image, as the deployment has made it.
         base: Returns a Python that every user can read; that of the image's environment builds on it.
+        authority: Returns the certificate authority of databases, for images that have that of Amazon RDS.
     """
     digest = f"sha256:{hashlib.sha256(made.name.encode()).hexdigest()}"
     with _adding:
         same = next((image for known, image in _images.values() if known == digest), None)
-        _images[name] = digest, same or _copying.submit(_copy, made, digest, base)
+        _images[name] = digest, same or _copying.submit(_copy, made, digest, base, authority)
     return digest
 
 
-def _copy(made: Path, digest: str, base: Callable[[], Path]) -> Image:
+def _copy(made: Path, digest: str, base: Callable[[], Path], authority: Callable[[], str]) -> Image:
     folder = Path(tempfile.mkdtemp(prefix="image-"))
     for part in made.iterdir():
         if part.is_dir():
@@ -125,10 +126,15 @@ def _copy(made: Path, digest: str, base: Callable[[], Path]) -> Image:
             shutil.copytree(part, folder / part.name, symlinks=True, copy_function=copy)
         else:
             shutil.copy2(part, folder)
+    described: Mapping[str, Any] = json.loads((folder / DESCRIPTION).read_text())
+    image = Image(folder, Recipe(**described), digest)
+    for path in image.recipe.authorities:
+        file = image.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(authority())
     _let_everybody_read(folder)
     _build_on(folder / ENVIRONMENT, base())
-    described: Mapping[str, Any] = json.loads((folder / DESCRIPTION).read_text())
-    return Image(folder, Recipe(**described), digest)
+    return image
 
 
 def _build_on(environment: Path, base: Path) -> None:

@@ -216,7 +216,8 @@ DOCUMENTED: Mapping[str, Documented] = {
     "AWS/RDS": Documented(
         f"{_DOCS}/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html",
         {
-            "DBInstanceIdentifier": "CPUUtilization DatabaseConnections FreeableMemory ReplicaLag AuroraReplicaLag",
+            "DBInstanceIdentifier": "CPUUtilization DatabaseConnections FreeableMemory FreeStorageSpace ReplicaLag "
+            "AuroraReplicaLag",
             "DBClusterIdentifier": "CPUUtilization DatabaseConnections FreeableMemory AuroraReplicaLag",
             "DBClusterIdentifier+Role": "CPUUtilization DatabaseConnections FreeableMemory AuroraReplicaLag",
         },

@@ -1,6 +1,7 @@
 """Makes a stack's container images, and lets the embedded cloud know them under the names that its template has."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from cdp_constructs.assembly import ImageAsset, StackArtifact
 from cdp_constructs.local.clients import servers
@@ -48,7 +49,7 @@ def publish(administration: Administration, stack: StackArtifact) -> None:
     engine = _engine(administration, [stack])
     for image in stack.images:
         try:
-            made = _built(engine, image) if engine else {"folder": str(make(_build(image)))}
+            made: Mapping[str, Any] = _built(engine, image) if engine else {"folder": str(make(_build(image)))}
         except DockerfileError as error:
             raise DeploymentError(
                 f"{stack.label}: the container image {image.label} could not be made: {error}"
@@ -63,7 +64,7 @@ def _engine(administration: Administration, stacks: Iterable[StackArtifact]) -> 
     return Engine(**described) if described else None
 
 
-def _built(engine: Engine, image: ImageAsset) -> dict[str, str]:
+def _built(engine: Engine, image: ImageAsset) -> dict[str, Any]:
     """Build an image and return its tag and what names its content; the engine keeps what has not changed."""
     build, tag = _build(image), tag_of(image.names[0])
     options = [word for name, value in (build.arguments or {}).items() for word in ("--build-arg", f"{name}={value}")]
@@ -75,4 +76,16 @@ def _built(engine: Engine, image: ImageAsset) -> dict[str, str]:
     digest = identified.stdout.strip()
     if identified.returncode or not digest:
         raise DockerfileError(last_line(identified.stderr))
-    return {"tag": tag, "digest": digest if ":" in digest else f"sha256:{digest}"}
+    return {
+        "tag": tag,
+        "digest": digest if ":" in digest else f"sha256:{digest}",
+        "authorities": _authorities(build),
+    }
+
+
+def _authorities(build: Build) -> list[str]:
+    """Return where an image has the certificate authorities of Amazon RDS, as far as its Dockerfile is understood."""
+    try:
+        return build.recipe().authorities
+    except DockerfileError:
+        return []

@@ -1,4 +1,4 @@
-"""AWS/RDS: connections, CPU, memory and the lag of replicas, as the processes and the servers say.
+"""AWS/RDS: connections, CPU, memory, storage and the lag of replicas, as the processes and the servers say.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html
 """
@@ -27,7 +27,7 @@ _LAG = """select case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() 
 """A server that has replayed no commit yet has been behind since it started, at most."""
 _LOOK_EVERY = 2.0
 _MILLISECONDS = 1000.0
-_KIBIBYTE = 1024
+_KIBIBYTE, _GIBIBYTE = 1024, 1024**3
 _lags: dict[str, float] = {}
 """By the container of a server that follows another one: how many seconds it is behind."""
 _used: dict[str, tuple[float, float]] = {}
@@ -59,6 +59,16 @@ def _available() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * _KIBIBYTE
 
 
+def _stored(data: Path) -> int:
+    """Return how many bytes a data folder has; its server makes and removes files meanwhile."""
+    stored = 0
+    for folder, _folders, files in os.walk(data):
+        for file in files:
+            with contextlib.suppress(OSError):
+                stored += (Path(folder) / file).stat().st_size
+    return stored
+
+
 def _dimensions(instance: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the dimensions under which an instance is counted: its own, and those of its cluster."""
     own = [{"DBInstanceIdentifier": instance["DBInstanceIdentifier"]}]
@@ -84,6 +94,10 @@ def _measure() -> None:
             continue
         with _responses.request_scope(account, region):
             _emit(instance, server.id, server.container.process_id, processes, available)
+            if not instance.get("DBClusterIdentifier"):  # Aurora's storage grows
+                data = Path(server.container.spec.environment["PGDATA"])
+                left = max(0, int(instance.get("AllocatedStorage") or 20) * _GIBIBYTE - _stored(data))
+                emit(_NAMESPACE, "FreeStorageSpace", _dimensions(instance)[0], left, unit="Bytes")
 
 
 def _emit(

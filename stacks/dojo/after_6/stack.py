@@ -2,15 +2,14 @@
 
 import json
 
-from aws_cdk import Environment, RemovalPolicy, Stack
+from aws_cdk import Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from cdp_constructs import ServiceNetwork, Stamp, VapidKeys
-from cdp_constructs.core.acknowledgments import acknowledge
-from cdp_constructs.core.periods import days, minutes
+from cdp_constructs.core.periods import minutes
+from stacks.dojo.after_6.database import add_alarms, add_database
 from stacks.dojo.config import DojoConfiguration
 from stacks.dojo.parts import ROUTE, add_alarm_topic, add_front, add_outputs, add_session_key, chat_container
 
@@ -34,12 +33,13 @@ class After6Stack(Stack):
         alarm_topic = add_alarm_topic(self, configuration)
         # The server itself calls the push services of browsers, which are on the internet.
         network = ServiceNetwork(self, "Network", nat_gateways=True, alarm_topic=alarm_topic)
-        database = self._add_database(network)
+        database, secret = add_database(self, network)
+        add_alarms(database, alarm_topic)
         keys = VapidKeys(self, "VapidKeys")
         name = configuration.domain_name("after_6")
         settings = {
             "database_host": database.instance_endpoint.hostname,
-            "database_secret_id": self.database_secret.secret_arn,
+            "database_secret_id": secret.secret_arn,
             "notices": "push",
             "push_contact": f"mailto:{configuration.alarm_email or f'postmaster@{configuration.hosted_zone_name}'}",
             "base_url": f"https://{name}",
@@ -65,7 +65,7 @@ class After6Stack(Stack):
         )
         # The secret is empty until the pair has been made.
         server.service.node.add_dependency(keys)
-        self.database_secret.grant_read(server.task_role)
+        secret.grant_read(server.task_role)
         network.allow(server.service, database, port=ec2.Port.tcp(5432))
         front = add_front(self, configuration, "after_6", network, alarm_topic)
         targets = server.add_route("Web", front=front, route=ROUTE)
@@ -79,32 +79,3 @@ class After6Stack(Stack):
             DatabaseId=database.instance_identifier,
             PushKey=keys.public_key,
         )
-
-    def _add_database(self, network: ServiceNetwork) -> rds.DatabaseInstance:
-        database = rds.DatabaseInstance(
-            self,
-            "Database",
-            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17),
-            instance_type=ec2.InstanceType("t4g.micro"),
-            vpc=network.vpc,
-            vpc_subnets=network.data_subnets,
-            security_groups=[network.add_security_group("DatabaseGroup", tier="data")],
-            database_name="chat",
-            credentials=rds.Credentials.from_generated_secret("chat"),
-            multi_az=False,
-            storage_encrypted=True,
-            backup_retention=days(14),
-            cloudwatch_logs_exports=["postgresql"],
-            deletion_protection=True,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        one_zone = "The board has one server and one database; after the loss of its zone it is restored by hand."
-        acknowledge(database, "AwsSolutions-RDS3", one_zone)
-        port = "Security groups decide who reaches it; another port hides nothing."
-        acknowledge(database, "AwsSolutions-RDS11", port)
-        assert database.secret is not None  # noqa: S101 - it was asked for
-        self.database_secret = database.secret
-        database.add_rotation_single_user(
-            automatically_after=days(30), vpc_subnets=network.service_subnets, exclude_characters="\"'\\/@:%?#&= "
-        )
-        return database

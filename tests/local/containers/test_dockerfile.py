@@ -111,3 +111,17 @@ def test_what_is_no_text_is_refused(file: Path) -> None:
     file.write_bytes(b"FROM python\nENV A=\xff\n")
     with pytest.raises(DockerfileError, match="cannot be read"):
         read(file)
+
+
+@pytest.mark.parametrize(
+    ("destination", "path"),
+    [("ca.pem", "/srv/ca.pem"), ("./", "/srv/global-bundle.pem"), ("/etc/ca.pem", "/etc/ca.pem")],
+)
+def test_the_certificate_authorities_of_rds_are_known_by_their_address(file: Path, destination: str, path: str) -> None:
+    address = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+    file.write_text(f"FROM python:3\nWORKDIR /srv\nADD --chmod=644 {address} {destination}\n")
+    recipe = read(file)
+    assert (recipe.authorities, recipe.steps) == ([path], [])
+    file.write_text(f"FROM python:3\nADD {address.replace('truststore', 'elsewhere')} /ca.pem\n")
+    with pytest.raises(DockerfileError, match="addresses are not taken"):
+        read(file)

@@ -6,7 +6,7 @@ variables, volumes and memory. The hooks that give processes the address of thei
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,17 @@ from cdp_constructs.local.containers import built, hooked, questions
 from cdp_constructs.local.containers.engines import Engine, EngineContainer, last_line
 from cdp_constructs.local.containers.processes import Spec
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.once import once
 from cdp_constructs.local.services.ec2 import parties
 from cdp_constructs.local.services.ecs import network
 from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.ecs.volumes import Volumes
-from cdp_constructs.local.services.lambda_ import sandboxes
+from cdp_constructs.local.services.lambda_ import folders, sandboxes
 
 __all__ = ["make"]
 
 _ecs: Any = ministack.module("services.ecs", "_ImagePullError", "_tasks")
+_rds: Any = ministack.module("services.rds", "pg_ca_cert_pem")
 
 _OF_IMAGE = frozenset({"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH"})
 """Variables of processes that a container has from its image."""
@@ -48,12 +50,22 @@ def _environment(configuration: Mapping[str, Any], given: Mapping[str, str], add
     return {**merged, **hooked.variables({**of_image, **given})}
 
 
-def _mounts(definition: Mapping[str, Any], volumes: Volumes) -> list[str]:
+@once
+def _authority() -> Path:
+    """Return a file with the certificate authority of databases, which every user can read."""
+    file = folders.new_folder("authority-") / "database.pem"
+    file.write_text(_rds.pg_ca_cert_pem())
+    file.chmod(0o644)
+    return file
+
+
+def _mounts(definition: Mapping[str, Any], volumes: Volumes, authorities: Iterable[str]) -> list[str]:
     hooks, socket = hooked.folder(), questions.socket_path().parent
     points = definition.get("mountPoints") or ()
     read_only = {each["containerPath"].rstrip("/") for each in points if each.get("readOnly")}
     found = [f"{hooks}:{hooks}:ro", f"{socket}:{socket}"]
     found += [f"{folder}:{path}{':ro' if path in read_only else ''}" for path, folder in volumes.mounted.items()]
+    found += [f"{_authority()}:{path}:ro" for path in authorities]
     return [word for each in found for word in ("--volume", each)]
 
 
@@ -83,7 +95,12 @@ def make(
     configuration = _configuration(engine, image)
     volumes = Volumes(task, definition, None)
     entry_point, command = definition.get("entryPoint"), options.get("command") or []
-    words = ["--security-opt", "label=disable", *_mounts(definition, volumes), *_memory(definition, task)]
+    words = [
+        "--security-opt",
+        "label=disable",
+        *_mounts(definition, volumes, asset.authorities if asset else ()),
+        *_memory(definition, task),
+    ]
     if folder := definition.get("workingDirectory"):
         words += ["--workdir", folder]
     if volumes.user is not None:

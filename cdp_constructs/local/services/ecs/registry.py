@@ -11,8 +11,11 @@ from typing import Any
 
 from cdp_constructs.local.containers import built, engines, images
 from cdp_constructs.local.containers.built import Built
+from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.services.lambda_ import runtime, sandboxes
+
+_rds: Any = ministack.module("services.rds", "pg_ca_cert_pem")
 
 
 @route("GET", "containers")
@@ -24,10 +27,10 @@ def _engine(_request: Mapping[str, Any]) -> Mapping[str, Any]:
 @route("POST", "images")
 def _add(request: Mapping[str, Any]) -> Mapping[str, Any]:
     if "tag" in request:
-        built.add(request["name"], Built(request["tag"], request["digest"]))
+        built.add(request["name"], Built(request["tag"], request["digest"], tuple(request["authorities"])))
         return {"digest": request["digest"]}
     folder = Path(request["folder"])
     if not (folder / images.DESCRIPTION).is_file():
         raise AdminError(f"{folder} is no image that was made by the embedded cloud's client on this machine")
     sandboxes.users()  # what it writes, other users will read
-    return {"digest": images.add(request["name"], folder, runtime.base_interpreter)}
+    return {"digest": images.add(request["name"], folder, runtime.base_interpreter, _rds.pg_ca_cert_pem)}
