@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat bench-servers test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -264,6 +264,9 @@ bench-chat: $(INSTALLED) $(WEB_BUILT) ## what a message of the chat costs, besid
 
 bench: $(INSTALLED) $(WEB_BUILT) ## whole-process medians: a fan-out against the same resources by hand, and both systems
 	$(BIN)/python -m benchmarks.synth
+
+bench-servers: $(INSTALLED) ## ten services, two databases and a cache on the embedded cloud: until they run, and while nothing happens
+	$(BIN)/python -m benchmarks.servers
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) node_modules $(WEB)/node_modules $(WEB)/dist cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache

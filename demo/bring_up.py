@@ -14,7 +14,9 @@ from rich.table import Table
 from cdp_constructs.local import Deployment
 from demo.report import Report, expect
 
-__all__ = ["ROOT", "Checked", "bring_up", "not_executed", "physical_id", "synthesise"]
+__all__ = ["NO_FINDINGS", "ROOT", "Checked", "bring_up", "not_executed", "physical_id", "synthesise", "told"]
+
+NO_FINDINGS = "no finding of nag, no error of the template rules"
 
 ROOT = Path(__file__).parents[1]
 _PLACEHOLDER = "cdp-constructs:placeholder:"
@@ -84,15 +86,20 @@ def synthesise(directory: Path, system: str, settings: Mapping[str, Any]) -> Che
     )
 
 
+def told(done: Checked) -> str:
+    """Say what the synthesis said.
+
+    Raises:
+        StepFailed: there are findings.
+    """
+    expect(done.findings == 0, f"{done.findings} findings")
+    names = f"{done.warnings} placeholder names" if done.warnings else "no placeholder names"
+    return f"{done.stacks} stacks, 0 findings, {done.acknowledged} acknowledged with a reason; {names}"
+
+
 def bring_up(report: Report, check: Callable[[], Checked], deploy: Callable[[], Deployment]) -> Deployment | None:
     """Synthesise, check and deploy as steps of a report; None when that failed."""
     made: list[Deployment] = []
-
-    def checked() -> str:
-        done = check()
-        expect(done.findings == 0, f"{done.findings} findings")
-        names = f"{done.warnings} placeholder names" if done.warnings else "no placeholder names"
-        return f"{done.stacks} stacks, 0 findings, {done.acknowledged} acknowledged with a reason; {names}"
 
     def deployed() -> str:
         made.append(deploy())
@@ -100,7 +107,7 @@ def bring_up(report: Report, check: Callable[[], Checked], deploy: Callable[[], 
         return f"{len(made[0].resources)} stacks, {resources} resources"
 
     with report.chapter("The system"):
-        deployed_all = report.step("Synthesise and check", "no finding of nag, no error of the template rules", checked)
+        deployed_all = report.step("Synthesise and check", NO_FINDINGS, lambda: told(check()))
         deployed_all = deployed_all and report.step("Deploy", "every stack complete in its Region", deployed)
     return made[0] if deployed_all else None
 

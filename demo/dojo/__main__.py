@@ -2,14 +2,18 @@
 
 import argparse
 import asyncio
+import shutil
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
 
-from cdp_constructs.local import Deployment, LocalCloud
-from demo.bring_up import bring_up, synthesise
+from cdp_constructs.local import Deployment
+from demo.bring_up import NO_FINDINGS, synthesise, told
 from demo.dojo.boards import BOARDS, Board
 from demo.dojo.conversation import Conversation
 from demo.dojo.faults import Faults
@@ -51,36 +55,91 @@ def start_servers(stage: Stage, servers: int) -> str:
     deadline = time.monotonic() + 90
     while not stage.whole():
         expect(time.monotonic() < deadline, f"{len(stage.tasks())} tasks, {stage.healthy()} healthy")
-        stage.cloud.check_targets(2)
         time.sleep(0.2)
     zones = sorted(task.zone for task in stage.tasks())
     expect(len(zones) == servers, f"{len(zones)} tasks")
     return f"{len(zones)} in {', '.join(zones)}"
 
 
-def run(report: Report, board: Board) -> None:
-    """Play one board on an embedded cloud of its own."""
+class Ground:
+    """An embedded cloud for a board; a context manager.
+
+    Args:
+        board: The board.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self._ending = ExitStack()
+        self.cloud, folder = self._ending.enter_context(embedded_cloud(timeout=120))
+        self.assembly = folder / "cdk.out"
+        """The boards as they are deployed."""
+        self._pool = self._ending.enter_context(ThreadPoolExecutor(1))
+        self._ending.callback(self.cloud.stop)  # what is still being deployed ends with it
+
+    def __enter__(self) -> Self:
+        """Return it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove everything, unless that was done."""
+        self._ending.close()
+
+    def deploy(self) -> None:
+        """Begin to deploy the board."""
+        self._deploying = self._pool.submit(self.cloud.deploy, self.assembly, stacks=[f"{self.board.stack}*"])
+
+    def deployed(self) -> Deployment:
+        """Wait until it is deployed."""
+        return self._deploying.result()
+
+
+def run(report: Report, boards: Sequence[Board]) -> None:
+    """Play boards one after the other; the next one is deployed meanwhile."""
+    with ExitStack() as ending:
+        ground = ending.enter_context(Ground(boards[0]))
+
+        def synthesised() -> str:
+            return told(synthesise(ground.assembly, "dojo", _settings(boards)))
+
+        with report.chapter("The boards"):
+            if not report.step("Synthesise and check", NO_FINDINGS, synthesised):
+                return
+        ground.deploy()
+        for following in (*boards[1:], None):
+            upcoming = None if following is None else ending.enter_context(Ground(following))
+            if upcoming is not None:
+                shutil.copytree(ground.assembly, upcoming.assembly)
+                upcoming.deploy()
+            with ground:
+                play_on(report, ground)
+            if upcoming is not None:
+                ground = upcoming
+
+
+def play_on(report: Report, ground: Ground) -> None:
+    """Play a board as soon as it is deployed."""
+    board = ground.board
     report.console.print(f"\n[bold]{escape(board.title)}[/bold]")
-    with embedded_cloud(timeout=120) as (cloud, folder):
-        stage, assembly = None, folder / "cdk.out"
-        deployment = bring_up(
-            report, lambda: synthesise(assembly, "dojo", _settings(board)), lambda: _deploy(cloud, assembly)
+    made: list[Stage] = []
+
+    def deployed() -> str:
+        deployment = ground.deployed()
+        made.append(Stage(ground.cloud, deployment, board.stack))
+        resources = sum(len(one) for one in deployment.resources.values())
+        return f"{len(deployment.resources)} stacks, {resources} resources"
+
+    with report.chapter("The system"):
+        started = report.step("Deploy", "every stack complete in its Region", deployed) and report.step(
+            "Servers", f"{board.servers} healthy", lambda: start_servers(made[0], board.servers)
         )
-        if deployment is None:
-            return
-        stage = Stage(cloud, deployment, board.stack)
-        started = report.step("Servers", f"{board.servers} healthy", lambda: start_servers(stage, board.servers))
-        if started:
-            asyncio.run(play(report, board, stage, Releases(cloud, assembly, board.stack)))
+    if started:
+        asyncio.run(play(report, board, made[0], Releases(ground.cloud, ground.assembly, board.stack)))
 
 
-def _settings(board: Board) -> dict[str, object]:
+def _settings(boards: Sequence[Board]) -> dict[str, object]:
     # Browsers of the demonstration have the push service of the embedded cloud.
-    return {"boards": [board.folder], "push_services": ["localhost"]}
-
-
-def _deploy(cloud: LocalCloud, assembly: Path) -> Deployment:
-    return cloud.deploy(assembly)
+    return {"boards": [board.folder for board in boards], "push_services": ["localhost"]}
 
 
 def main() -> int:
@@ -100,8 +159,7 @@ def main() -> int:
         return seen
 
     with PeakMemory() as peak:
-        for board in boards:
-            run(report, board)
+        run(report, boards)
         report.step("Memory of all processes", "4 GB at most", little_memory)
     console.print()
     console.print(report.table())

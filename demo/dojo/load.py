@@ -40,7 +40,7 @@ async def raise_load(stage: Stage, crowd: Crowd, *, requests: int, fewest: int =
     more = await eventually_async(
         lambda: _desired(stage) if _desired(stage) > fewest else None, within=60, what="another task"
     )
-    await eventually_async(lambda: _soon_whole(stage), within=120, what="healthy tasks")
+    await eventually_async(stage.whole, within=120, what="healthy tasks")
     async with crowd.talking():
         await asyncio.to_thread(metrics.advance, minutes=_QUIET_MINUTES)
         await eventually_async(lambda: _desired(stage) == fewest, within=60, what="fewer tasks")
@@ -51,12 +51,6 @@ async def raise_load(stage: Stage, crowd: Crowd, *, requests: int, fewest: int =
 
 def _desired(stage: Stage) -> int:
     return int(stage.service()["desiredCount"])
-
-
-def _soon_whole(stage: Stage) -> bool:
-    # The checks of targets take twenty seconds by themselves.
-    stage.cloud.check_targets(2)
-    return stage.whole()
 
 
 async def _hurry(stage: Stage, crowd: Crowd, requests: int) -> None:

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-__all__ = ["PeakMemory"]
+__all__ = ["PeakMemory", "family"]
 
 _PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -37,13 +37,13 @@ class PeakMemory:
 
     def _look(self) -> None:
         while not self._over.wait(2):
-            family = _family()
-            used = sum(map(_memory, family))
+            found = family()
+            used = sum(map(_memory, found))
             if used > self.bytes:
-                self.bytes, self.processes = used, len(family)
+                self.bytes, self.processes = used, len(found)
 
 
-def _family() -> set[int]:
+def family() -> set[int]:
     """Return this process and those that it has started, and so on."""
     parents: dict[int, int] = {}
     for file in _PROC.glob("[0-9]*/stat"):
@@ -52,10 +52,10 @@ def _family() -> set[int]:
             parents[int(file.parent.name)] = int(file.read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-    family = {os.getpid()}
-    while more := {process for process, parent in parents.items() if parent in family} - family:
-        family |= more
-    return family
+    found = {os.getpid()}
+    while more := {process for process, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
 
 
 def _memory(process: int) -> int:

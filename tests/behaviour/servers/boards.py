@@ -114,7 +114,6 @@ class Board:
         return int(found["services"][0]["desiredCount"])
 
     def healthy(self) -> int:
-        self.cloud.check_targets(2)
         described = self.client("elbv2").describe_target_health(TargetGroupArn=self.outputs["TargetGroupArn"])
         return sum(one["TargetHealth"]["State"] == "healthy" for one in described["TargetHealthDescriptions"])
 

@@ -20,7 +20,7 @@ def test_people_notice_what_the_board_allows_and_nothing_is_lost(name: str) -> N
     board = BOARDS[name]
     printed = io.StringIO()
     report = Report(Console(file=printed, width=200))
-    run(report, board)
+    run(report, [board])
     print(printed.getvalue())  # noqa: T201 - pytest shows it beside what failed
     failed = [f"{step.title}: expected {step.expected}, saw {step.seen}" for step in report.results if not step.passed]
     assert failed == []
