@@ -8,13 +8,13 @@ from pathlib import Path
 __all__ = ["FOLDER", "end", "forget", "record"]
 
 FOLDER = "groups"
-"""In the private folder of a server; a file for each group, named by its id."""
+"""In the private folder of a server; a file for each group, named by its id, with the time of its start."""
 
 
 def record(folder: Path, group: int) -> None:
     """Note that a group was started."""
     (folder / FOLDER).mkdir(exist_ok=True)
-    (folder / FOLDER / str(group)).touch()
+    (folder / FOLDER / str(group)).write_text(_started(group))
 
 
 def forget(folder: Path, group: int) -> None:
@@ -23,9 +23,17 @@ def forget(folder: Path, group: int) -> None:
 
 
 def end(folder: Path) -> None:
-    """Kill every group that is still recorded."""
+    """Kill every group that is still recorded, unless its id is another process's by now."""
     with contextlib.suppress(FileNotFoundError):
         for file in list((folder / FOLDER).iterdir()):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(int(file.name), signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                if file.read_text() == _started(int(file.name)):
+                    os.killpg(int(file.name), signal.SIGKILL)
             file.unlink(missing_ok=True)
+
+
+def _started(group: int) -> str:
+    """Return when the first process of a group was started, as the system counts; nothing where it does not tell."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{group}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from cdp_constructs.local.containers import groups
+
 __all__ = ["held", "make", "remove", "remove_abandoned", "temporary_folder"]
 
 _PREFIX = "cdp-local-"
@@ -60,7 +62,7 @@ def remove(folder: Path) -> None:
 
 
 def remove_abandoned() -> None:
-    """Remove the folders of this user whose servers were killed, and their guardians too."""
+    """Remove the folders of this user whose servers were killed, and their guardians too; end what they have left."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # another user's, without a lock yet, held, or gone meanwhile
             if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
@@ -68,6 +70,7 @@ def remove_abandoned() -> None:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                groups.end(folder)
                 remove(folder)
             finally:
                 os.close(lock)
