@@ -4,7 +4,7 @@ import json
 import secrets
 import ssl
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,21 +33,6 @@ class Person:
         """Send a message once."""
         body = {"id": message_id or str(uuid.uuid4()), "text": text, **fields}
         return self.http.post(f"/rooms/{room}/messages", json=body)
-
-    def say(self, room: str, text: str, within: float = 60) -> httpx.Response:
-        """Send a message, with the same id until a server takes it."""
-        message_id, answers = str(uuid.uuid4()), []
-
-        def taken() -> bool:
-            try:
-                answers.append(self.send(room, text, message_id=message_id))
-            except httpx.TransportError:
-                return False
-            assert answers[-1].status_code in {201, 202, 502, 503, 504}, answers[-1].text
-            return answers[-1].status_code < 300
-
-        eventually(taken, within=within)
-        return answers[-1]
 
     def history(self, room: str, **query: Any) -> list[dict[str, Any]]:
         answer = self.http.get(f"/rooms/{room}/messages", params={"limit": 100, **query})
@@ -152,30 +137,3 @@ class Board:
         who = json.loads(secret["SecretString"])
         place = {"host": instance["Endpoint"]["Address"], "dbname": "chat", "sslmode": "require"}
         return psycopg.connect(**place, user=who["username"], password=who["password"], autocommit=True)
-
-    def told_to(self, name: str) -> Callable[[], list[dict[str, Any]]]:
-        """Subscribe a queue to a person's notices, and return what tells those that it has got."""
-        sqs, got = self.client("sqs"), []
-        queue = sqs.create_queue(QueueName=f"told-{secrets.token_hex(6)}")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": self.outputs["TopicArn"]}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-        self.client("sns").subscribe(
-            TopicArn=self.outputs["TopicArn"],
-            Protocol="sqs",
-            Endpoint=arn,
-            Attributes={"FilterPolicy": json.dumps({"person": [name]}), "RawMessageDelivery": "true"},
-        )
-
-        def told() -> list[dict[str, Any]]:
-            got.extend(json.loads(one["Body"]) for one in sqs.receive_message(QueueUrl=queue).get("Messages", []))
-            return got
-
-        return told

@@ -1,8 +1,10 @@
-"""Board D5 of the dojo, Umin Chat, with its servers, its database and CloudFront on the embedded cloud."""
+"""Board D5 of the dojo, Umin Chat, on the embedded cloud: what CloudFront keeps, and readers that lag.
+
+`test_boards.py` lets its people talk while its servers, database and zones fail.
+"""
 
 import json
 import secrets
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -118,42 +120,3 @@ def test_a_file_goes_past_the_servers(ann: Person, ben: Person, room: str) -> No
     assert ann.send(room, "my cat", attachment=form["attachment"]).status_code == 201
     link = ben.http.get(f"/files/{form['attachment']}").json()["url"]
     assert httpx.get(link).content == picture
-
-
-def test_who_is_away_and_mentioned_gets_one_notice(board: Board, ann: Person, room: str) -> None:
-    away = board.person()
-    received = board.told_to(away.name)
-    ann.send(room, f"@{away.name}, have you seen it?")
-    eventually(lambda: len(received()) == 1, within=60)
-    time.sleep(1.5)
-    [notice] = received()
-    assert (notice["person"], notice["author"]) == (away.name, ann.name)
-    assert notice["url"] == f"https://umin-chat.dojo.example.com/rooms/{room}/page"
-
-
-def test_a_task_is_killed_and_another_one_takes_its_place(board: Board, ann: Person, room: str) -> None:
-    [lost, *_] = board.tasks()
-    board.cloud.kill_task(lost)
-    texts = [f"message {number}" for number in range(10)]
-    for text in texts:
-        ann.say(room, text)
-    eventually(lambda: lost not in board.tasks() and len(board.tasks()) >= 2 and board.healthy() >= 2, within=90)
-    assert ann.texts(room, at_least=10) == texts
-
-
-def test_the_writer_is_killed_and_a_replica_takes_over_without_a_message_lost(
-    board: Board, ann: Person, room: str
-) -> None:
-    before = [f"before {number}" for number in range(5)]
-    for text in before:
-        ann.say(room, text)
-    # A replica of PostgreSQL may lack the last message; the instances of Aurora share their storage.
-    time.sleep(0.5)
-    [writer, *_] = board.instances()
-    board.cloud.kill_database(writer["DBInstanceArn"])
-    after = [f"after {number}" for number in range(5)]
-    for text in after:
-        ann.say(room, text)
-    assert board.instances()[0]["DBInstanceIdentifier"] != writer["DBInstanceIdentifier"]
-    assert ann.texts(room, at_least=10) == [*before, *after]
-    assert [message["number"] for message in ann.history(room, at_least=10)] == list(range(1, 11))
