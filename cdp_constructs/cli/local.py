@@ -122,6 +122,17 @@ def _hold() -> None:
         signal.pause()
 
 
+def _say_what_is_missing(deployment: Deployment) -> None:
+    """Say what can be installed, in one line each."""
+    if deployment.has_node_functions and not node_sdk.is_installed():
+        _log.print(
+            "Functions on Node.js find no AWS SDK that they do not include; "
+            f"`{NODE_SDK_COMMAND}` downloads once what Lambda's runtimes have."
+        )
+    for line in deployment.missing:
+        _log.print(f"Described only: {line}", soft_wrap=True)
+
+
 @local.command(epilog=_EXIT_CODES)
 def up(
     assembly: Annotated[
@@ -198,11 +209,7 @@ def up(
             report.print_json(report.success(cloud, deployment, addresses, is_kept=not held))
         else:
             report.print_tables(Console(), cloud, deployment, addresses)
-        if deployment.has_node_functions and not node_sdk.is_installed():
-            _log.print(
-                "Functions on Node.js find no AWS SDK that they do not include; "
-                f"`{NODE_SDK_COMMAND}` downloads once what Lambda's runtimes have."
-            )
+        _say_what_is_missing(deployment)
         if held:
             _hold()
         else:

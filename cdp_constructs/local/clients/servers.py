@@ -18,6 +18,7 @@ __all__ = [
     "kill_task",
     "listener_url",
     "lose_zone",
+    "missing_servers",
     "open_databases",
     "restore_zone",
 ]
@@ -31,6 +32,16 @@ def container_engine(administration: Administration) -> Mapping[str, Any] | None
     """
     described: Mapping[str, Any] | None = administration.request("GET", "/_cdp/containers").json()["engine"]
     return described
+
+
+def missing_servers(administration: Administration) -> Mapping[str, str]:
+    """Return what to install for servers that do not run, by the service that they stand behind, such as `RDS`.
+
+    Args:
+        administration: Administration of the embedded cloud.
+    """
+    missing: Mapping[str, str] = administration.request("GET", "/_cdp/containers").json()["missing"]
+    return missing
 
 
 def kill_task(administration: Administration, task: str) -> int:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly, select
+from cdp_constructs.local.clients import servers
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients
 from cdp_constructs.local.coverage import metrics
@@ -74,10 +75,14 @@ class Deployment:
         regions: Stack -> Region.
         changed: Stacks that were created or updated; the others were up to date.
         not_executed: Resources that the embedded cloud does not execute, or not completely, with the reason.
+        missing: A line for each kind of server that the stacks have and that does not run: what to install.
     """
 
-    def __init__(self, clients: Clients, stacks: Sequence[DeployedStack]) -> None:
+    def __init__(self, clients: Clients, stacks: Sequence[DeployedStack], missing: Mapping[str, str]) -> None:
         self._clients = clients
+        types = {resource.resource_type for stack in stacks for resource in stack.resources}
+        services = {name.split("::")[1] for name in types if name.startswith("AWS::")}
+        self.missing = tuple(line for service, line in missing.items() if service in services)
         self.stacks = tuple(stacks)
         self.outputs: Mapping[str, Mapping[str, str]] = MappingProxyType(
             {stack.artifact.label: stack.outputs for stack in stacks}
@@ -260,4 +265,5 @@ def deploy(
         bootstrap(clients, selected, bootstrap_qualifiers)
     except AssemblyError as error:
         raise LocalCloudError(str(error)) from error
-    return Deployment(clients, _Run(clients, administration, parameters or {}, progress).deploy(selected))
+    deployed = _Run(clients, administration, parameters or {}, progress).deploy(selected)
+    return Deployment(clients, deployed, servers.missing_servers(administration))
