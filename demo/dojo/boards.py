@@ -78,7 +78,7 @@ _RELEASES_AND_LOAD = (
     Drill(
         "Load is raised, and falls",
         "tasks are added and removed; no request fails, none is sent again",
-        lambda on: raise_load(on.stage, on.crowd, requests=900),
+        lambda on: raise_load(on.stage, on.crowd, requests=700),
     ),
 )
 _ONE_SERVER = f"away until it is made anew, within 180 s ({_HOUR})"
