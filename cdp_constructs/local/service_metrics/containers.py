@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.service_metrics import machine
 from cdp_constructs.local.services.ecs import engine
@@ -18,8 +18,11 @@ _responses: Any = ministack.module("core.responses")
 
 _UNITS = 1024
 """CPU units of a virtual CPU; a mebibyte has as many kibibytes."""
+_MINUTE = 60
 _used: dict[str, tuple[float, float, float]] = {}
 """When a task was looked at, the seconds of CPU that it had used then, and the share of its CPU until then."""
+_reported: dict[str, int] = {}
+"""The minute for which a task has reported: it does so once, so that the number of samples is that of tasks."""
 
 
 def _groups(processes: Iterable[machine.Process]) -> dict[int, tuple[float, float]]:
@@ -36,7 +39,7 @@ def _utilization() -> None:
     if not any(True for _ in _ecs._tasks.all_values()) or not Path("/proc").is_dir():
         return
     now, processes = machine.processes()
-    groups = _groups(processes)
+    groups, minute = _groups(processes), int(clock.now()) // _MINUTE
     for (account, region, key), service in _ecs._services.all_items():
         with _responses.request_scope(account, region):
             definition = _ecs._task_defs.get(_ecs._resolve_td_key(service["taskDefinition"])) or {}
@@ -44,6 +47,8 @@ def _utilization() -> None:
             dimensions = {"ClusterName": key.partition("/")[0], "ServiceName": service["serviceName"]}
             for task in list(_ecs._tasks.values()):
                 if task.get("group") != f"service:{service['serviceName']}" or task.get("lastStatus") != "RUNNING":
+                    continue
+                if _reported.get(task["taskArn"]) == minute:
                     continue
                 containers = [each.container.process_id for each in engine.running(task["taskArn"])]
                 of_task = [groups[each] for each in containers if each in groups]
@@ -58,9 +63,11 @@ def _utilization() -> None:
                         cores = max(0.0, seconds - counted) / (now - then)
                         share = round(cores / (cpu / _UNITS) * 100, 2)
                     emit("AWS/ECS", "CPUUtilization", dimensions, share, unit="Percent")
+                    _reported[task["taskArn"]] = minute
                 _used[task["taskArn"]] = now, seconds, share
     for gone in _used.keys() - {arn for *_, arn in (key for key, _ in _ecs._tasks.all_items())}:
         _used.pop(gone, None)
+        _reported.pop(gone, None)
 
 
 @gauge

@@ -165,3 +165,28 @@ def test_the_name_of_an_alarm_is_as_long_as_cloudwatch_takes_it() -> None:
     assert {len(name) for name in names} == {255}
     assert len(names) == 2
     assert alarm_name("service/shop/web", "low").startswith("TargetTracking-service/shop/web-AlarmLow-")
+
+
+def test_each_task_reports_its_cpu_once_a_minute(web: Web, target: dict[str, str]) -> None:
+    """An alarm may count samples: there are as many as tasks, however often the clock is moved within a minute."""
+    del target  # which leaves one task
+    dimensions = [
+        {"Name": "ClusterName", "Value": web.outputs["Cluster"]},
+        {"Name": "ServiceName", "Value": web.outputs["Service"]},
+    ]
+    web.cloud.metrics.advance(minutes=2)  # those of former tests are over
+    start = web.cloud.metrics.now()
+    for _ in range(12):
+        web.cloud.metrics.advance(seconds=30)
+    end = web.cloud.metrics.now()
+    points = web.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/ECS",
+        MetricName="CPUUtilization",
+        Dimensions=dimensions,
+        StartTime=start,
+        EndTime=end,
+        Period=60,
+        Statistics=["SampleCount"],
+    )["Datapoints"]
+    assert len(points) >= 5
+    assert {point["SampleCount"] for point in points} == {1}
