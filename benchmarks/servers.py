@@ -20,7 +20,7 @@ from rich.console import Console
 from cdp_constructs.local import LocalCloud
 from demo.dojo.memory import family
 
-__all__ = ["IDLE_GOAL", "SERVICES", "START_GOAL", "Measured", "measure"]
+__all__ = ["IDLE_GOAL", "SERVICES", "START_GOAL", "Measured", "add_cache", "measure"]
 
 SERVICES = 10
 START_GOAL = 15.0
@@ -70,6 +70,11 @@ def build(stack: Stack) -> None:
             vpc_subnets=subnets,
             removal_policy=RemovalPolicy.DESTROY,
         )
+    add_cache(stack)
+
+
+def add_cache(stack: Stack) -> None:
+    """Add a cache of one node, reached by TLS."""
     elasticache.CfnReplicationGroup(
         stack,
         "Cache",

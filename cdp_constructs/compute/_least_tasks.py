@@ -6,7 +6,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import minute, seconds
+from cdp_constructs.core.periods import minute, minutes
 
 _MINUTES = 3
 
@@ -29,7 +29,7 @@ def keep_least_tasks(scope: Construct, service: ecs.FargateService, scaling: ecs
         "LeastTasks",
         scaling_target=target,
         adjustment_type=applicationautoscaling.AdjustmentType.CHANGE_IN_CAPACITY,
-        cooldown=seconds(60),
+        cooldown=minutes(_MINUTES),  # the alarm looks back so far: sooner, it would add a task too many
         metric_aggregation_type=applicationautoscaling.MetricAggregationType.AVERAGE,
     )
     action.add_adjustment(adjustment=1, upper_bound=0)

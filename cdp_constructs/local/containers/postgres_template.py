@@ -14,6 +14,7 @@ import tempfile
 import threading
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from cdp_constructs.local.kit.links import link_file
 
@@ -78,21 +79,17 @@ def _make(programs: Path, administrator: str, owner: int | None) -> Path:
         if owner is not None:
             os.chown(folder, owner, owner)
         path = os.pathsep.join((str(programs / "bin"), "/usr/bin", "/bin"))
+        variables = {"PATH": path, "LANG": "C.UTF-8", "HOME": str(folder), "PGDATA": str(folder / "data")}
+        user: dict[str, Any] = {} if owner is None else {"user": owner, "group": owner, "extra_groups": []}
         subprocess.run(  # noqa: S603  # our own script
             ["/bin/sh", "-c", _MAKE],
-            env={
-                "PATH": path,
-                "LANG": "C.UTF-8",
-                "HOME": str(folder),
-                "PGDATA": str(folder / "data"),
-                "POSTGRES_USER": administrator,
-            },
+            env={**variables, "POSTGRES_USER": administrator},
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=_SECONDS,
             check=True,
-            **({} if owner is None else {"user": owner, "group": owner, "extra_groups": []}),
+            **user,
         )
         return (folder / "data.tar").rename(folder.with_suffix(".tar"))
     finally:

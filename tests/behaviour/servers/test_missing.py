@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from aws_cdk import App, Stack
-from aws_cdk import aws_elasticache as elasticache
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_sqs as sqs
 
+from benchmarks.servers import add_cache
 from cdp_constructs.local import LocalCloud
 
 # As find_spec sees packages that are not installed.
@@ -33,25 +33,13 @@ def database(stack: Stack) -> None:
     )
 
 
-def cache(stack: Stack) -> None:
-    elasticache.CfnReplicationGroup(
-        stack,
-        "Cache",
-        replication_group_description="a cache",
-        engine="valkey",
-        cache_node_type="cache.t4g.micro",
-        num_cache_clusters=1,
-        automatic_failover_enabled=False,
-    )
-
-
 def test_one_line_for_each_kind_of_server_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT)
     others = [os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else []
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *others]))
     app = App(outdir=str(tmp_path / "cdk.out"))
     database(Stack(app, "Database"))
-    cache(Stack(app, "Cache"))
+    add_cache(Stack(app, "Cache"))
     sqs.Queue(Stack(app, "Queue"), "Queue", enforce_ssl=True)
     assembly = app.synth().directory
     with LocalCloud.start(timeout=120) as cloud:
