@@ -257,6 +257,8 @@ def test_a_new_service_soon_has_its_least_number_of_tasks(synthesis: Synthesis) 
     assert policy["StepScalingPolicyConfiguration"]["StepAdjustments"] == [
         {"MetricIntervalUpperBound": 0, "ScalingAdjustment": 1}
     ]
+    # The alarm looks back for three minutes, and stays raised when the first task was added.
+    assert policy["StepScalingPolicyConfiguration"]["Cooldown"] == 180
     alarms = synthesis(all_options).resources("AWS::CloudWatch::Alarm")
     (few,) = [alarm["Properties"] for name, alarm in alarms.items() if "LeastTasksAlarm" in name]
     assert few["AlarmActions"] == [{"Ref": name}]
