@@ -2,8 +2,8 @@
 
 `python -m tools.foreign CLONE --count 100`, with `--listed` for those whose entries are listed in `entries`, with
 `--assertions` for the integration tests of the CDK that assert on what they deploy, with `--write` into
-docs/local-cloud.md, with `--results FILE` as JSON. Each assembly gets a process and an embedded cloud of its own, and
-listed entries are tried as soon as it is deployed.
+docs/local-cloud.md, with `--results FILE` as JSON, where what has a result already is not tried again. Each assembly
+gets a process and an embedded cloud of its own, and listed entries are tried as soon as it is deployed.
 """
 
 import argparse
@@ -13,16 +13,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs import __version__
 from cdp_constructs.assembly import AssemblyError, read_assembly
-from tools.foreign.attempt import is_assertion
+from tools.foreign.conformance import LACKS_FILES, asserts, by_support, failures, lacking
 from tools.foreign.drive import KINDS
 from tools.foreign.listed import listed
 from tools.pages import with_part
@@ -32,9 +31,13 @@ __all__ = ["answers", "assemblies", "main", "table"]
 PAGE = Path(__file__).parents[2] / "docs" / "local-cloud.md"
 BEGIN = "<!-- foreign applications: begin, written by `make foreign` -->"
 END = "<!-- foreign applications: end -->"
+ASSERTIONS_BEGIN = "<!-- assertions of the CDK: begin, written by `make conformance` -->"
+ASSERTIONS_END = "<!-- assertions of the CDK: end -->"
 OUTCOMES = ("deployed", "deployed with records", "refused", "rolled back", "crashed", "hung")
-ASSERTIONS = ("passed", "failed", "refused", "rolled back", "crashed", "hung")
+ASSERTIONS = ("passed", "failed", "refused", "rolled back", "crashed", "hung", LACKS_FILES)
 _SECONDS = 180
+_LONGER = 30
+"""Seconds that a process has beyond those of its attempt, so that it can say itself what it waits for."""
 
 
 def assemblies(clone: Path, *, assertions: bool) -> list[Path]:
@@ -49,14 +52,9 @@ def assemblies(clone: Path, *, assertions: bool) -> list[Path]:
             stacks = read_assembly(folder)
         except (AssemblyError, KeyError, OSError, TypeError, ValueError):  # a manifest of something else
             continue
-        if stacks and (not assertions or any(map(_asserts, stacks))):
+        if stacks and (not assertions or asserts(folder)):
             found.append(folder)
     return sorted(found)
-
-
-def _asserts(stack: object) -> bool:
-    template = stack.template() if hasattr(stack, "template") else {}
-    return is_assertion(stack) and bool(template.get("Resources"))  # type: ignore[arg-type]
 
 
 def _say(text: str) -> None:
@@ -72,9 +70,13 @@ def _spread(folders: Sequence[Path], count: int) -> list[Path]:
 
 
 def _try(folder: Path, name: str, options: Sequence[str]) -> Mapping[str, Any]:
-    command = [sys.executable, "-m", "tools.foreign.attempt", str(folder), "--name", name, *options]
+    if "--assertions" in options and (files := lacking(folder)):
+        return {"outcome": LACKS_FILES, "reason": ", ".join(files)}
+    command = [sys.executable, "-m", "tools.foreign.attempt", str(folder), "--name", name, "--seconds", str(_SECONDS)]
     try:
-        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_SECONDS)  # noqa: S603
+        ended = subprocess.run(  # noqa: S603
+            [*command, *options], check=False, capture_output=True, text=True, timeout=_SECONDS + _LONGER
+        )
     except subprocess.TimeoutExpired:
         return {"outcome": "hung", "reason": f"no end within {_SECONDS} s"}
     try:
@@ -136,26 +138,41 @@ def main() -> None:
     found = assemblies(given.clone, assertions=given.assertions)
     if given.listed:
         found = [folder for folder in found if str(folder.relative_to(given.clone)) in listed()]
-    chosen = _spread(found, given.count)
+    chosen = by_support(found)[: given.count] if given.assertions else _spread(found, given.count)
     _say(f"{len(chosen)} of {len(found)} assemblies")
-    names = [str(folder.relative_to(given.clone)) for folder in chosen]
-    results: dict[str, Mapping[str, Any]] = {}
-    with ThreadPoolExecutor(given.at_once) as pool:
-        options = ["--assertions"] if given.assertions else []
-        attempt = partial(_try, options=options)
-        started = time.monotonic()
-        for name, result in zip(names, pool.map(attempt, chosen, names), strict=True):
-            results[name] = result
-            _tell(time.monotonic() - started, name, result)
+    results = _tried(chosen, given)
     outcomes = ASSERTIONS if given.assertions else OUTCOMES
     said = table(results, outcomes, given.write or given.clone.name)
     if any(result.get("entries") for result in results.values()):
         said += f"\n\n{answers(results)}"
+    if given.assertions:
+        said += f"\n\n{failures(results)}"
     _say(said)
-    if given.results:
-        given.results.write_text(json.dumps(results, indent=1))
     if given.write:
-        PAGE.write_text(with_part(PAGE.read_text(), BEGIN, said, END))
+        begin, end = (ASSERTIONS_BEGIN, ASSERTIONS_END) if given.assertions else (BEGIN, END)
+        PAGE.write_text(with_part(PAGE.read_text(), begin, said, end))
+
+
+def _tried(chosen: Sequence[Path], given: argparse.Namespace) -> dict[str, Mapping[str, Any]]:
+    """Return what came of each, and keep it as soon as it is known, so that a long run can be taken up again."""
+    known: dict[str, Mapping[str, Any]] = {}
+    if given.results and given.results.exists():
+        known = json.loads(given.results.read_text())
+    names = {str(folder.relative_to(given.clone)): folder for folder in chosen}
+    results = {name: known[name] for name in names if name in known}
+    options = ["--assertions"] if given.assertions else []
+    started = time.monotonic()
+    with ThreadPoolExecutor(given.at_once) as pool:
+        attempts = {
+            pool.submit(_try, folder, name, options): name for name, folder in names.items() if name not in results
+        }
+        for attempt in as_completed(attempts):
+            name = attempts[attempt]
+            results[name] = known[name] = attempt.result()
+            _tell(time.monotonic() - started, name, results[name])
+            if given.results:
+                given.results.write_text(json.dumps(known, indent=1))
+    return results
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 """Deploys one cloud assembly to an embedded cloud of its own, and prints what came of it as JSON.
 
 `python -m tools.foreign.attempt FOLDER`, with `--name` for the name by which its entries are listed, or with
-`--assertions` for the stacks, too, by which an integration test of the CDK asserts on what it deploys.
+`--assertions` for the stacks, too, by which an integration test of the CDK asserts on what it deploys. When it is not
+done after so many `--seconds`, it says what it waits for, and ends.
 """
 
 import argparse
 import json
+import os
 import sys
+import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from cdp_constructs.assembly import AssemblyError, StackArtifact, read_assembly
 from cdp_constructs.local import Deployment, DeploymentError, LocalCloud, LocalCloudError
@@ -45,15 +50,47 @@ def _result(deployment: Deployment, *, assertions: bool) -> Mapping[str, Any]:
     return {"outcome": "failed" if failed else "passed", "reason": json.dumps(failed) if failed else ""}
 
 
-def _attempt(folder: Path, name: str, *, assertions: bool) -> Mapping[str, Any]:
-    every = read_assembly(folder)
-    stacks = [stack.path for stack in every if assertions or not is_assertion(stack)]
-    with LocalCloud.start(timeout=120) as cloud:
+def _say(result: Mapping[str, Any]) -> None:
+    sys.stdout.write(f"{json.dumps(result)}\n")
+    sys.stdout.flush()
+
+
+def _waiting(cloud: LocalCloud, stacks: Sequence[StackArtifact]) -> Iterator[str]:
+    """Yield the resources that are not done yet, and their stacks."""
+    for stack in stacks:
+        client = cloud.client("cloudformation", stack.region, account=stack.account)
         try:
-            deployment = cloud.deploy(folder, stacks=stacks, bootstrap_qualifiers=qualifiers_of(every))
+            events = client.describe_stack_events(StackName=stack.name)["StackEvents"]
+        except ClientError:  # not begun, or rolled back and gone
+            continue
+        latest: dict[str, Mapping[str, Any]] = {}
+        for event in events:  # the newest first
+            latest.setdefault(event["LogicalResourceId"], event)
+        for name, event in latest.items():
+            if event["ResourceStatus"].endswith("IN_PROGRESS"):
+                yield f"{stack.name}/{name} ({event['ResourceType']}) {event['ResourceStatus']}"
+
+
+def _give_up(cloud: LocalCloud, stacks: Sequence[StackArtifact], seconds: float) -> None:
+    _say({"outcome": "hung", "reason": f"no end within {seconds:.0f} s; {', '.join(_waiting(cloud, stacks))}"})
+    os._exit(0)  # the main thread waits for the deployment; the cloud ends with the process
+
+
+def _attempt(folder: Path, name: str, *, assertions: bool, seconds: float) -> Mapping[str, Any]:
+    every = read_assembly(folder)
+    stacks = [stack for stack in every if assertions or not is_assertion(stack)]
+    with LocalCloud.start(timeout=120) as cloud:
+        limit = threading.Timer(seconds, _give_up, (cloud, stacks, seconds))
+        limit.daemon = True
+        limit.start()
+        try:
+            paths = [stack.path for stack in stacks]
+            deployment = cloud.deploy(folder, stacks=paths, bootstrap_qualifiers=qualifiers_of(every))
         except DeploymentError as error:
             rolled_back = any(word in str(error).splitlines()[0] for word in _ROLLED_BACK)
             return {"outcome": "rolled back" if rolled_back else "refused", "reason": str(error)}
+        finally:
+            limit.cancel()
         result = _result(deployment, assertions=assertions)
         return result if assertions else {**result, "entries": drive(cloud, deployment, entries_of(name))}
 
@@ -64,15 +101,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--name", default="")
     parser.add_argument("--assertions", action="store_true")
+    parser.add_argument("--seconds", type=float, default=180)
     given = parser.parse_args()
     result: Mapping[str, Any]
     try:
-        result = _attempt(given.folder, given.name, assertions=given.assertions)
+        result = _attempt(given.folder, given.name, assertions=given.assertions, seconds=given.seconds)
     except (AssemblyError, LocalCloudError) as error:
         result = {"outcome": "refused", "reason": str(error)}
     except Exception:  # noqa: BLE001  # what is looked for
         result = {"outcome": "crashed", "reason": traceback.format_exc()[-1500:]}
-    sys.stdout.write(f"{json.dumps(result)}\n")
+    _say(result)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,7 @@ class ForkRunner:
                 "script": script,
                 "folder": str(program.folder),
                 "environment": dict(program.environment),
+                "mounts": {path: str(folder) for path, folder in program.mounts.items()},
                 "user": program.user,
             }
             start.write_text(json.dumps(request))

@@ -1,7 +1,7 @@
 """What runs a program on behalf of a service: the code of a function, and any other process of the user's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -18,12 +18,14 @@ class Program:
         environment: Its whole environment, the credentials of its role included (`AWS_ACCESS_KEY_ID`,
             `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`); nothing is inherited.
         user: User and group id that it runs as; None for those of this process.
+        mounts: Folders that it, and no other program, finds at other paths (Linux).
     """
 
     command: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
     user: int | None = None
+    mounts: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Running(Protocol):

@@ -2,8 +2,8 @@
 
 Usage: `python -P template.py <file descriptor of a socket> <folder of packages>…`. It sends the names of the packages
 that it has imported, as a list in JSON, and then answers requests. A request is the path of a JSON file with the
-program's script, folder, environment and user, together with three descriptors for its standard streams; the answer is
-the process id, with a descriptor of the process. It ends when the other end of the socket is closed.
+program's script, folder, environment, mounts and user, together with three descriptors for its standard streams; the
+answer is the process id, with a descriptor of the process. It ends when the other end of the socket is closed.
 """
 
 import gc
@@ -30,6 +30,7 @@ _MODULES = (
 _SERVICES = ("dynamodb", "lambda", "s3", "secretsmanager", "sns", "sqs")
 """Whose descriptions are read from their files here, once, and not in every worker."""
 _REAP_SECONDS = 1.0
+_MOUNTS: Any = runpy.run_path(str(Path(__file__).with_name("mounts.py")))
 
 
 def _preload() -> list[str]:
@@ -64,10 +65,7 @@ def _become_worker(request: dict[str, Any], streams: list[int]) -> None:
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
             os.close(descriptor)
-        if (user := request["user"]) is not None:
-            os.setgroups([])
-            os.setgid(user)
-            os.setuid(user)
+        _MOUNTS["enter"](request["mounts"], request["user"])
         sys.stdin = os.fdopen(0, closefd=False)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)

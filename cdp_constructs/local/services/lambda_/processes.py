@@ -2,19 +2,19 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from cdp_constructs.local.kit.patch import patch_each, replace_attributes
 from cdp_constructs.local.kit.refine import before
 from cdp_constructs.local.kit.types import Properties
 from cdp_constructs.local.runners.forks import ForkRunner
-from cdp_constructs.local.runners.processes import ProcessRunner
+from cdp_constructs.local.runners.processes import ProcessRunner, with_mounts
 from cdp_constructs.local.runners.runner import Program, Running
-from cdp_constructs.local.services.lambda_ import layers, node, runtime, sandboxes, starts
+from cdp_constructs.local.services.lambda_ import layers, node, opt, runtime, sandboxes, starts
 from cdp_constructs.local.services.lambda_.sandboxes import Sandbox
 
 _SCRIPT = "_worker"
@@ -34,8 +34,8 @@ _forks = {
 
 _sandbox: ContextVar[Sandbox] = ContextVar("_sandbox")
 """That of the function whose worker is started."""
-_runtime: ContextVar[str] = ContextVar("_runtime", default="")
-"""The runtime of that function."""
+_config: ContextVar[Mapping[str, Any]] = ContextVar("_config", default=MappingProxyType({}))
+"""The configuration of that function."""
 
 
 @before("AWS::Lambda::Function")
@@ -49,23 +49,24 @@ def _prepare(properties: Properties) -> None:
 def _spawn(original: Callable[..., None], worker: Any, *arguments: Any, **options: Any) -> None:
     # arn:aws:lambda:<Region>:<account>:function:<name>[:<version>]
     token = _sandbox.set(sandboxes.sandbox(":".join(worker.config["FunctionArn"].split(":")[:7])))
-    runtime_token = _runtime.set(str(worker.config.get("Runtime", "")))
+    config_token = _config.set(worker.config)
     try:
         original(worker, *arguments, **options)
     finally:
-        _runtime.reset(runtime_token)
+        _config.reset(config_token)
         _sandbox.reset(token)
 
 
 def _start(command: list[str], folder: Path, environment: dict[str, str], sandbox: Sandbox) -> Running:
     sandbox.let_read(Path(command[-1]).parent)
     interpreter, *arguments = command
+    mounts = opt.mounts(_config.get(), sandbox)
     if interpreter != sys.executable:
-        node.link_sdk(folder, _runtime.get())
-        return _processes.start(Program([runtime.node(), *arguments], folder, environment, sandbox.user))
+        node.link_sdk(folder, str(_config.get().get("Runtime", "")))
+        return _processes.start(Program([runtime.node(), *arguments], folder, environment, sandbox.user, mounts))
     layer_folders = filter(None, environment.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
     forks = _forks[any(layers.is_powertools_folder(Path(layer)) for layer in layer_folders)]
-    return forks.start(Program([str(runtime.interpreter()), *arguments], folder, environment, sandbox.user))
+    return forks.start(Program([str(runtime.interpreter()), *arguments], folder, environment, sandbox.user, mounts))
 
 
 def _popen(original: ModuleType) -> Callable[..., Any]:
@@ -80,6 +81,9 @@ def _popen(original: ModuleType) -> Callable[..., Any]:
         if Path(command[-1]).stem == _SCRIPT:
             return _start(command, Path(options["cwd"]), environment, sandbox)
         options = {"stdin": original.DEVNULL} | options
+        if mounts := opt.mounts(_config.get(), sandbox):
+            program = Program(command, Path("/"), environment, sandbox.user, mounts)
+            return original.Popen(with_mounts(program), **options)
         return original.Popen(command, env=environment, **options, **sandbox.process_options)
 
     return popen
