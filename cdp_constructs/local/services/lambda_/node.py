@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,14 @@ Module._load = function (request) {
   return loaded;
 };
 """
-_NAMES = """
-// Names under localhost are this machine; not every resolver knows it.
-const _dns = require("dns");
-const _originalLookup = _dns.lookup;
-_dns.lookup = function (name, ...rest) {
-  return _originalLookup.call(_dns, String(name).endsWith(".localhost") ? "127.0.0.1" : name, ...rest);
-};
-"""
+_NAMES = resources.files(__package__).joinpath("modules", "names.js").read_text(encoding="utf-8")
 _IMPORT = 'const Module = require("module");\n'
+_OF_AWS = """\
+    if (host.endsWith(".amazonaws.com") || host.endsWith(".amazonaws.com.cn")) {
+"""
+_OF_CLOUD = """\
+    if (_isOfCloud(host)) {
+"""
 _REDIRECT = """\
       options.hostname = msHost;
       options.host = msHost + ":" + msPort;
@@ -92,11 +92,11 @@ def link_sdk(code: Path, runtime: str) -> None:
 
 @replace("ministack.core.lambda_runtime:_NODEJS_WORKER_SCRIPT")
 def _script(original: str) -> str:
-    for part in (_KEYS_ONLY, _IMPORT, _REDIRECT):
+    for part in (_KEYS_ONLY, _IMPORT, _OF_AWS, _REDIRECT):
         if original.count(part) != 1:
             raise RuntimeError(f"MiniStack's worker does not have {part.strip()!r} once")
     script = original.replace(_KEYS_ONLY, "").replace(_IMPORT, _IMPORT + _HTTP_1 + _NAMES)
-    return script.replace(_REDIRECT, _HOST + _REDIRECT)
+    return script.replace(_OF_AWS, _OF_CLOUD).replace(_REDIRECT, _HOST + _REDIRECT)
 
 
 @patch("ministack.services.lambda_svc:_execute_function_warm")

@@ -64,7 +64,11 @@ const ask = (library, url) => new Promise((resolve, reject) => {
     answer.on("end", () => resolve(`${answer.statusCode} ${text}`));
   }).on("error", reject);
 });
-exports.handler = async (event) => [await ask("https", event.aws), await ask("http", event.local)];
+const fetched = async (url) => { const answer = await fetch(url); return `${answer.status} ${await answer.text()}`; };
+exports.handler = async (event) => [
+  await ask("https", event.aws), await ask("http", event.local),
+  await ask("https", event.url), await fetched(event.aws), await fetched(new Request(event.url)),
+];
 """
 
 
@@ -86,6 +90,19 @@ def test_a_function_reaches_an_api_by_the_name_that_it_has_on_aws_and_here(cloud
                 "Ask": function(ASK, "Role", Runtime="nodejs22.x"),
                 "Greeting": greeting,
                 "Permission": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+                "OfUrl": {
+                    "Type": "AWS::Lambda::Permission",
+                    "Properties": {
+                        "Action": "lambda:InvokeFunctionUrl",
+                        "FunctionName": {"Ref": "Greeting"},
+                        "FunctionUrlAuthType": "NONE",
+                        "Principal": "*",
+                    },
+                },
+                "Url": {
+                    "Type": "AWS::Lambda::Url",
+                    "Properties": {"AuthType": "NONE", "TargetFunctionArn": {"Fn::GetAtt": ["Greeting", "Arn"]}},
+                },
                 "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "a", "ProtocolType": "HTTP"}},
                 "Integration": {"Type": "AWS::ApiGatewayV2::Integration", "Properties": integration},
                 "Route": {"Type": "AWS::ApiGatewayV2::Route", "Properties": route},
@@ -98,9 +115,11 @@ def test_a_function_reaches_an_api_by_the_name_that_it_has_on_aws_and_here(cloud
                 "Ask": {"Value": {"Ref": "Ask"}},
                 "Api": {"Value": api},
                 "Endpoint": {"Value": {"Fn::GetAtt": ["Api", "ApiEndpoint"]}},
+                "Url": {"Value": {"Fn::GetAtt": ["Url", "FunctionUrl"]}},
             },
         }
     )
-    asked = {"aws": f"https://{outputs['Api']}.execute-api.us-east-1.amazonaws.com/", "local": outputs["Endpoint"]}
+    host = f"{outputs['Api']}.execute-api.us-east-1.amazonaws.com"
+    asked = {"aws": f"https://{host}/", "local": outputs["Endpoint"], "url": outputs["Url"]}
     answer = cloud.client("lambda").invoke(FunctionName=outputs["Ask"], Payload=json.dumps(asked))
-    assert json.load(answer["Payload"]) == ["200 hello", "200 hello"]
+    assert json.load(answer["Payload"]) == ["200 hello"] * 5
