@@ -1,6 +1,6 @@
 """A stack of a cloud assembly, and the files that it needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +79,29 @@ class StackArtifact:
             if entry.get("type") == "aws:cdk:logicalId"
         }
 
+    @cached_property
+    def exports(self) -> frozenset[str]:
+        """Names under which it exports values, without those that are made at the deployment."""
+        names = [output.get("Export", {}).get("Name") for output in self.template().get("Outputs", {}).values()]
+        return frozenset(name for name in names if isinstance(name, str))
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """Names of the exports of other stacks that it imports, without those that are made at the deployment."""
+        return frozenset(_imported(self.template()))
+
     def template(self) -> dict[str, Any]:
         """Return the template as CloudFormation sees it."""
         return load(self.template_file)
+
+
+def _imported(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        name = part.get("Fn::ImportValue")
+        if isinstance(name, str):
+            yield name
+        for value in part.values():
+            yield from _imported(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _imported(value)

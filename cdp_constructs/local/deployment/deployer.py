@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -28,6 +28,7 @@ from cdp_constructs.local.deployment.stacks import (
 )
 from cdp_constructs.local.errors import DeploymentError, FailedEvent, LocalCloudError
 from cdp_constructs.local.services.iot.executed import missing_in
+from cdp_constructs.local.services.lambda_.languages import runs
 
 __all__ = ["Deployment", "NotExecuted", "Progress", "deploy"]
 
@@ -96,9 +97,11 @@ class Deployment:
         self.changed = tuple(stack.artifact.label for stack in stacks if stack.changed)
         self.not_executed = tuple(
             NotExecuted(stack.artifact.label, resource.logical_id, resource.resource_type, label.support, label.reason)
-            for stack, alarms in ((stack, _alarms_without_values(stack)) for stack in stacks)
+            for stack, own in (
+                (stack, {**_alarms_without_values(stack), **_other_functions(stack)}) for stack in stacks
+            )
             for resource in stack.resources
-            if (label := alarms.get(resource.logical_id) or _label_of(clients, stack, resource)) is not None
+            if (label := own.get(resource.logical_id) or _label_of(clients, stack, resource)) is not None
         )
 
     @property
@@ -123,6 +126,11 @@ class Deployment:
             delete_stack(self._clients, stack.artifact)
 
 
+def _own_labels(stack: DeployedStack) -> Mapping[str, Label]:
+    """Return labels of resources whose properties say what does not run, by logical id."""
+    return {**_alarms_without_values(stack), **_other_functions(stack)}
+
+
 def _alarms_without_values(stack: DeployedStack) -> Mapping[str, Label]:
     labels = {}
     for logical_id, resource in stack.artifact.template().get("Resources", {}).items():
@@ -130,6 +138,16 @@ def _alarms_without_values(stack: DeployedStack) -> Mapping[str, Label]:
             reasons = map(metrics.not_emitted, metrics.watched(resource.get("Properties", {})))
             if missing := "; ".join(reason for reason in reasons if reason is not None):
                 labels[logical_id] = Label(Support.EXECUTED, missing)
+    return labels
+
+
+def _other_functions(stack: DeployedStack) -> Mapping[str, Label]:
+    """Return labels of functions in languages that do not run here."""
+    labels = {}
+    for logical_id, resource in stack.artifact.template().get("Resources", {}).items():
+        runtime = resource.get("Properties", {}).get("Runtime")
+        if resource["Type"] == "AWS::Lambda::Function" and isinstance(runtime, str) and not runs(runtime):
+            labels[logical_id] = Label(Support.CONTROL_PLANE_ONLY, f"a function in {runtime} is described, and fails")
     return labels
 
 
@@ -209,8 +227,7 @@ class _Run:
     def deploy(self, stacks: Sequence[StackArtifact]) -> list[DeployedStack]:
         """Deploy each stack once those it depends on are there; after a failure, only finish those in progress."""
         by_id = {stack.artifact_id: stack for stack in stacks}
-        order = TopologicalSorter({key: stack.dependencies & by_id.keys() for key, stack in by_id.items()})
-        order.prepare()
+        order = _ordered(by_id)
         deployed: list[DeployedStack] = []
         failed: list[BaseException] = []
         running: dict[Future[DeployedStack], str] = {}
@@ -232,6 +249,23 @@ class _Run:
                 raise
         _raise(failed)
         return sorted(deployed, key=lambda stack: stacks.index(stack.artifact))
+
+
+def _ordered(stacks: Mapping[str, StackArtifact]) -> TopologicalSorter[str]:
+    """Return the order of stacks: those first that others depend on, or import a value of by its name."""
+    needed = {key: stack.dependencies & stacks.keys() for key, stack in stacks.items()}
+    exporting = {(stack.account, stack.region, name): key for key, stack in stacks.items() for name in stack.exports}
+    imported = {
+        key: needed[key] | {exporting.get((stack.account, stack.region, name), key) for name in stack.imports} - {key}
+        for key, stack in stacks.items()
+    }
+    order = TopologicalSorter(imported)
+    try:
+        order.prepare()
+    except CycleError:  # an export that was there before: CloudFormation says what is wrong when it is not
+        order = TopologicalSorter(needed)
+        order.prepare()
+    return order
 
 
 def _raise(failed: Sequence[BaseException]) -> None:

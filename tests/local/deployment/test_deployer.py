@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.coverage.labels import LABELS, Support
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
+from tests.local.resources import arn, role
 
 
 def _status(cloud: LocalCloud, stack: str, region: str = "us-east-1") -> str | None:
@@ -47,6 +48,21 @@ def test_a_stack_uses_what_another_one_exports(
     writer.stack(exporter, {**QUEUE, "Outputs": {"Name": {**value, "Export": {"Name": exporter}}}})
     deployment = cloud.deploy(writer.folder)
     assert deployment.outputs[importer]["Name"] == deployment.outputs[exporter]["Name"]
+
+
+def test_a_stack_waits_for_what_it_imports_without_a_dependency(
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
+) -> None:
+    exporter, importer = name("a-exporter"), name("importer")
+    slow = {"Export": {"Name": exporter}, "Value": {"Fn::GetAtt": ["Queue", "QueueName"]}}
+    imported = {"Type": "String", "Value": {"Fn::ImportValue": exporter}}
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": imported}
+    writer.stack(importer, template({"Parameter": parameter}))
+    queues = {f"Queue{number}": {"Type": "AWS::SQS::Queue"} for number in range(30)}
+    writer.stack(exporter, template({**QUEUE["Resources"], **queues}, Outputs={"Name": slow}))
+    deployment = cloud.deploy(writer.folder)
+    found = cloud.client("ssm").get_parameter(Name=deployment.resources[importer]["Parameter"])
+    assert found["Parameter"]["Value"] == deployment.outputs[exporter]["Name"]
 
 
 def test_a_stack_of_a_named_account_goes_there(
@@ -161,6 +177,22 @@ def test_what_is_not_executed_is_listed_with_its_reason(
     assert (listed.stack, listed.logical_id, listed.resource_type) == (stack, "Group", "AWS::XRay::Group")
     assert listed.support is label.support is not Support.EXECUTED
     assert listed.reason == label.reason
+
+
+def test_a_function_in_a_language_that_does_not_run_is_listed_and_fails(
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
+) -> None:
+    stack = name("java")
+    code = {"Code": {"ZipFile": "class Handler {}"}, "Handler": "Handler", "Runtime": "java21"}
+    made = {"Type": "AWS::Lambda::Function", "Properties": {**code, "Role": arn("Role")}}
+    writer.stack(stack, template({"Role": role(), "Function": made}))
+    deployment = cloud.deploy(writer.folder)
+    (listed,) = deployment.not_executed
+    assert (listed.logical_id, listed.support) == ("Function", Support.CONTROL_PLANE_ONLY)
+    assert "java21" in listed.reason
+    answer = cloud.client("lambda").invoke(FunctionName=deployment.resources[stack]["Function"])
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.load(answer["Payload"])["errorType"] == "Runtime.NotSupported"
 
 
 def test_what_of_a_rule_is_not_executed_is_listed_for_the_rule(

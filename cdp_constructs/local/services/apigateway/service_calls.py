@@ -43,6 +43,7 @@ class Call:
         headers: Headers.
         body: What the template made of the request.
         role: ARN of the role that it is signed with; empty for none.
+        in_json: Whether the body is JSON, also for services that integrations of REST APIs call by queries.
     """
 
     region: str
@@ -54,6 +55,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     role: str
+    in_json: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def perform(call: Call) -> Answer:
     metadata = _metadata(call.service)
     headers = {"Content-Type": "application/json", **call.headers}
     method, path, query, body = call.method, call.path, dict(call.query), call.body
-    by_query = call.service in _QUERY_VERSIONS or metadata["protocol"] in {"query", "ec2"}
+    by_query = not call.in_json and (call.service in _QUERY_VERSIONS or metadata["protocol"] in {"query", "ec2"})
     if by_query:
         version = _QUERY_VERSIONS.get(call.service, metadata.get("apiVersion", ""))
         form = {"Version": version, **({"Action": call.action} if call.action else {}), **query}

@@ -23,6 +23,7 @@ _logger = logging.getLogger(__name__)
 _JSON = "application/json"
 _KEPT = {
     "CredentialsArn": "credentialsArn",
+    "IntegrationSubtype": "integrationSubtype",
     "PassthroughBehavior": "passthroughBehavior",
     "RequestParameters": "requestParameters",
     "RequestTemplates": "requestTemplates",

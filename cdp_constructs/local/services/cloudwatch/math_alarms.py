@@ -12,6 +12,7 @@ from cdp_constructs.local.kit.types import Properties
 
 _cloudwatch: Any = ministack.module("services.cloudwatch", "_alarms")
 
+_BAND = "ThresholdMetricId"
 _OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Unit", "Dimensions")
 
 
@@ -27,7 +28,10 @@ def _record(original: Callable[..., dict[str, Any]], name: str, properties: Prop
     plain = {key: value for key, value in properties.items() if key != "Metrics"}
     # What MiniStack requires. An alarm on an anomaly has a band for its threshold, and no number.
     required = {"MetricName": "expression", "Namespace": "MetricMath", "Threshold": plain.get("Threshold", 0)}
-    return _on_math(original(name, plain | required), [_typed(query) for query in metrics])
+    alarm = _on_math(original(name, plain | required), [_typed(query) for query in metrics])
+    if band := plain.get(_BAND):
+        alarm[_BAND] = band
+    return alarm
 
 
 def _typed(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,5 +51,6 @@ def _put(original: Callable[..., Any], parameters: Any, request: dict[str, Any],
     answer = original(parameters, request, *formats)
     alarm = _cloudwatch._alarms.get(request.get("AlarmName"))
     if alarm is not None and request.get("Metrics"):
-        _cloudwatch._alarms[request["AlarmName"]] = _on_math(alarm, request["Metrics"])
+        band = {_BAND: request[_BAND]} if request.get(_BAND) else {}
+        _cloudwatch._alarms[request["AlarmName"]] = _on_math(alarm, request["Metrics"]) | band
     return answer

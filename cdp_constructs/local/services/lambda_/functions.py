@@ -15,6 +15,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import after, before
 from cdp_constructs.local.kit.types import Attributes, Properties
+from cdp_constructs.local.services.lambda_ import languages
 
 _lambda: Any = ministack.module("services.lambda_svc", "_fetch_code_from_s3", "_functions", "_vpc_config_with_id")
 _sns: Any = ministack.module("services.sns", "_fanout")
@@ -43,6 +44,18 @@ def _execute(original: Callable[..., dict[str, Any]], *arguments: Any, **options
     if result.get("error") and isinstance(body, dict) and body.get("errorType") == _UNNAMED:
         body["errorType"] = _error_type(body["errorMessage"], result.get("log", "").rstrip()) or _UNNAMED
     return result
+
+
+@patch("ministack.services.lambda_svc:_execute_function_local")
+def _refuse_other_languages(
+    original: Callable[..., dict[str, Any]], function: Mapping[str, Any], *arguments: Any
+) -> dict[str, Any]:
+    """Fail, where MiniStack answers with a text and status 200 as if the function had run."""
+    runtime = str((function.get("config") or function).get("Runtime", ""))
+    if languages.runs(runtime):
+        return original(function, *arguments)
+    message = f"functions in {runtime} do not run on the embedded cloud: Python, Node.js and custom runtimes do"
+    return {"body": {"errorType": "Runtime.NotSupported", "errorMessage": message}, "error": True, "log": message}
 
 
 @patch("ministack.services.lambda_svc:_route_async_failure")

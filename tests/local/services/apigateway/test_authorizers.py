@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from tests.local.resources import rest_api
+from tests.local.resources import function, rest_api, role
 from tests.local.services.apigateway.apis import TOKYO, api_template
 from tests.local.services.apigateway.tokens import Issuer, bearer, decode, encode, forge, sign_in
 
@@ -125,3 +125,45 @@ def test_a_refresh_token_opens_no_rest_api(
         if kind.endswith("Token")
     }
     assert statuses == {"AccessToken": 200, "IdToken": 200, "RefreshToken": 401}
+
+
+TOKEN_AUTHORIZER = """
+def handler(event, context):
+    effect = event["authorizationToken"]
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
+    return {"principalId": "user", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+"""
+
+
+def test_a_function_authorizes_with_effects_in_any_case_and_a_denial_says_so(stacks: Any, cloud: LocalCloud) -> None:
+    uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}/invocations"
+    resources = rest_api()
+    resources |= {
+        "Role": role(),
+        "Function": function(TOKEN_AUTHORIZER, "Role"),
+        "Permission": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": "Function"},
+                "Principal": "apigateway.amazonaws.com",
+            },
+        },
+        "Authorizer": {
+            "Type": "AWS::ApiGateway::Authorizer",
+            "Properties": {
+                "RestApiId": {"Ref": "Api"},
+                "Name": "by-token",
+                "Type": "TOKEN",
+                "IdentitySource": "method.request.header.Authorization",
+                "AuthorizerUri": {"Fn::Sub": uri},
+            },
+        },
+    }
+    resources["Any"]["Properties"] |= {"AuthorizationType": "CUSTOM", "AuthorizerId": {"Ref": "Authorizer"}}
+    outputs = stacks.deploy({"Resources": resources, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}})
+    url = f"{cloud.endpoint}/_aws/execute-api/{outputs['Api']}/live/rooms"
+    answers = {token: httpx.get(url, headers={"Authorization": token}) for token in ("allow", "Allow", "deny")}
+    assert {token: answer.status_code for token, answer in answers.items()} == {"allow": 200, "Allow": 200, "deny": 403}
+    denied = "User is not authorized to access this resource with an explicit deny"
+    assert answers["deny"].json() == {"Message": denied}

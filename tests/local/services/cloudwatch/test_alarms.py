@@ -134,9 +134,13 @@ def test_a_query_in_groups_is_not_evaluated_and_says_so(watched: Watched) -> Non
 
 def test_an_expression_that_cannot_be_evaluated_says_so(watched: Watched) -> None:
     expression = {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m, 2)", "ReturnData": True}
-    watched.alarm(Metrics=[expression, watched.statistic("m")])
+    watched.alarm(
+        Metrics=[expression, watched.statistic("m")],
+        ThresholdMetricId="band",
+    )
     assert watched.after(1) == "INSUFFICIENT_DATA"
     assert "ANOMALY_DETECTION_BAND" in watched.described["StateReason"]
+    assert watched.described["ThresholdMetricId"] == "band"
 
 
 def test_a_composite_alarm_follows_the_states_of_its_alarms(watched: Watched) -> None:
