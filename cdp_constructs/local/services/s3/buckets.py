@@ -1,6 +1,7 @@
-"""S3: tags, lifecycle rules, encryption, ownership and logging of a bucket from CloudFormation, which MiniStack drops.
+"""S3: settings of a bucket from CloudFormation, which MiniStack drops.
 
-They are stored and returned; no object expires or changes its storage class, and nothing is logged.
+Tags, lifecycle rules, encryption, ownership and logging are stored and returned; no object expires or changes its
+storage class, and nothing is logged. Objects are replicated as the rules say.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ _s3: Any = ministack.module(
     "_put_bucket_lifecycle",
     "_put_bucket_logging",
     "_put_bucket_ownership_controls",
+    "_put_bucket_replication",
     "_put_bucket_tagging",
 )
 
@@ -92,11 +94,29 @@ def _logging(configuration: Properties) -> Properties:
     return {"BucketLoggingStatus": {"LoggingEnabled": enabled}}
 
 
+def _replication(configuration: Properties) -> Properties:
+    return {
+        "ReplicationConfiguration": {**configuration, "Rules": list(map(_replication_rule, configuration["Rules"]))}
+    }
+
+
+def _replication_rule(rule: Properties) -> Properties:
+    """Return a rule of a template under the names of the API; one of the first version has a prefix and no filter."""
+    if "Filter" not in rule:
+        return rule
+    given = rule["Filter"]
+    both = given.get("And") or {}
+    tags = [*([given["TagFilter"]] if "TagFilter" in given else []), *both.get("TagFilters", [])]
+    prefix = {"Prefix": both.get("Prefix", given.get("Prefix"))}
+    return {**rule, "Filter": _filter({**(prefix if prefix["Prefix"] else {}), "TagFilters": tags})}
+
+
 _CONFIGURATIONS: tuple[tuple[str, str, Callable[[Any], Properties]], ...] = (
     ("LifecycleConfiguration", "put_bucket_lifecycle_configuration", _lifecycle),
     ("BucketEncryption", "put_bucket_encryption", _encryption),
     ("OwnershipControls", "put_bucket_ownership_controls", _ownership),
     ("LoggingConfiguration", "put_bucket_logging", _logging),
+    ("ReplicationConfiguration", "put_bucket_replication", _replication),
     ("Tags", "put_bucket_tagging", _tags),
 )
 """Property of the template, method of the client, and how one becomes the parameters of the other."""
