@@ -154,3 +154,13 @@ def test_a_website_has_index_and_error_documents_and_redirections(get: Any) -> N
     moved = get("Website", "/old/page.html")
     assert (moved.status_code, moved.headers["location"]) == (301, "https://example.com/docs/page.html")
     assert get("Website", "/page.html", method="POST").status_code == 405
+
+
+def test_an_origin_is_described_with_what_the_template_leaves_out(cloud: LocalCloud, sites: dict[str, str]) -> None:
+    client = cloud.client("cloudfront")
+    listed = client.list_distributions()["DistributionList"]["Items"]
+    [found] = [each["Id"] for each in listed if each["DomainName"] == sites["Website"]]
+    [origin] = client.get_distribution_config(Id=found)["DistributionConfig"]["Origins"]["Items"]
+    described = origin["CustomOriginConfig"]
+    assert (described["HTTPPort"], described["HTTPSPort"]) == (80, 443)
+    assert (described["OriginReadTimeout"], described["OriginKeepaliveTimeout"]) == (30, 5)

@@ -99,3 +99,16 @@ def test_a_log_group_gets_the_event(cloud: LocalCloud, published: dict[str, str]
     logs = cloud.client("logs")
     [event] = eventually(lambda: logs.filter_log_events(logGroupName=published["Log"])["events"])
     assert json.loads(event["message"])["detail-type"] == "placed"
+
+
+def test_targets_of_a_rule_come_in_pages(cloud: LocalCloud) -> None:
+    events = cloud.client("events")
+    events.put_rule(Name="paged", EventPattern='{"source": ["paged"]}')
+    queue = cloud.client("sqs").create_queue(QueueName="paged")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{queue.rpartition('/')[2]}"
+    events.put_targets(Rule="paged", Targets=[{"Id": str(number), "Arn": arn} for number in range(3)])
+    first = events.list_targets_by_rule(Rule="paged", Limit=2)
+    rest = events.list_targets_by_rule(Rule="paged", Limit=2, NextToken=first["NextToken"])
+    assert [each["Id"] for each in first["Targets"]] == ["0", "1"]
+    assert [each["Id"] for each in rest["Targets"]] == ["2"]
+    assert "NextToken" not in rest

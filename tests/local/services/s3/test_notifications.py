@@ -1,5 +1,6 @@
 """S3: notifications to encrypted queues and topics."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -83,3 +84,23 @@ def test_multipart_uploads_give_one_event(uploads: Uploads, eventually: Callable
 
     eventually(received)
     assert seen == [("ObjectCreated:CompleteMultipartUpload", 10 * 2**20)]
+
+
+def test_rules_of_a_notification_are_named_as_s3_names_them(cloud: LocalCloud) -> None:
+    s3, sqs = cloud.client("s3"), cloud.client("sqs")
+    s3.create_bucket(Bucket="named-rules")
+    url = sqs.create_queue(QueueName="named-rules")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    rules = [{"Name": "suffix", "Value": ".png"}, {"Name": "prefix", "Value": "a/"}]
+    wanted = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": rules}}}
+    s3.put_bucket_notification_configuration(
+        Bucket="named-rules", NotificationConfiguration={"QueueConfigurations": [wanted]}
+    )
+    [kept] = s3.get_bucket_notification_configuration(Bucket="named-rules")["QueueConfigurations"]
+    assert kept["Filter"]["Key"]["FilterRules"] == [
+        {"Name": "Prefix", "Value": "a/"},
+        {"Name": "Suffix", "Value": ".png"},
+    ]
