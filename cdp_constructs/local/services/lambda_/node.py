@@ -52,7 +52,7 @@ _OF_AWS = """\
     if (host.endsWith(".amazonaws.com") || host.endsWith(".amazonaws.com.cn")) {
 """
 _OF_CLOUD = """\
-    if (_isOfCloud(host)) {
+    if (_isOfCloud(host, options.port)) {
 """
 _REDIRECT = """\
       options.hostname = msHost;
@@ -62,7 +62,7 @@ _HOST = """\
       // The gateway tells APIs and buckets apart by the host that was asked for.
       const given = Array.isArray(options.headers) ? {} : options.headers || {};
       if (!Object.keys(given).some((name) => name.toLowerCase() === "host")) {
-        options.headers = Object.assign({ host: `${host}.localhost:${msPort}` }, given);
+        options.headers = Object.assign({ host: `${_localName(host)}:${msPort}` }, given);
       }
 """
 

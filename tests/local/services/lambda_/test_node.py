@@ -68,6 +68,7 @@ const fetched = async (url) => { const answer = await fetch(url); return `${answ
 exports.handler = async (event) => [
   await ask("https", event.aws), await ask("http", event.local),
   await ask("https", event.url), await fetched(event.aws), await fetched(new Request(event.url)),
+  await ask("https", event.local.replace("http:", "https:")), await fetched(event.local.replace("http:", "https:")),
 ];
 """
 
@@ -122,4 +123,4 @@ def test_a_function_reaches_an_api_by_the_name_that_it_has_on_aws_and_here(cloud
     host = f"{outputs['Api']}.execute-api.us-east-1.amazonaws.com"
     asked = {"aws": f"https://{host}/", "local": outputs["Endpoint"], "url": outputs["Url"]}
     answer = cloud.client("lambda").invoke(FunctionName=outputs["Ask"], Payload=json.dumps(asked))
-    assert json.load(answer["Payload"]) == ["200 hello"] * 5
+    assert json.load(answer["Payload"]) == ["200 hello"] * 7

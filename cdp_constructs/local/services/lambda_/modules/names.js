@@ -6,15 +6,19 @@ _dns.lookup = function (name, ...rest) {
   return _originalLookup.call(_dns, String(name).endsWith(".localhost") ? "127.0.0.1" : name, ...rest);
 };
 
-const _isOfCloud = (name) => /\.(amazonaws\.com(\.cn)?|cloudfront\.net|on\.aws)$/.test(name);
 const _gatewayPort = new URL(process.env.AWS_ENDPOINT_URL || "http://127.0.0.1:4566").port;
+// Names of AWS, and their local ones, which templates get of APIs that have no other.
+const _isOfCloud = (name, port) =>
+  /\.(amazonaws\.com(\.cn)?|cloudfront\.net|on\.aws)$/.test(name) ||
+  (name.endsWith(".localhost") && String(port) === _gatewayPort);
+const _localName = (name) => (name.endsWith(".localhost") ? name : `${name}.localhost`);
 
 // fetch and WebSocket do not pass https.request: https://<name>/ becomes http://<name>.localhost:<port>/.
 const _here = (given) => {
-  const found = /^(https|wss):\/\/([^/:?#]+)(:443)?(?=[/?#]|$)/.exec(String(given));
-  if (!found || !_isOfCloud(found[2])) return given;
+  const found = /^(https|wss):\/\/([^/:?#]+)(?::(\d+))?(?=[/?#]|$)/.exec(String(given));
+  if (!found || !_isOfCloud(found[2], found[3])) return given;
   const scheme = found[1] === "https" ? "http" : "ws";
-  return `${scheme}://${found[2]}.localhost:${_gatewayPort}${String(given).slice(found[0].length)}`;
+  return `${scheme}://${_localName(found[2])}:${_gatewayPort}${String(given).slice(found[0].length)}`;
 };
 if (globalThis.fetch) {
   const _originalFetch = globalThis.fetch;
