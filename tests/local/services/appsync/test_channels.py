@@ -77,6 +77,12 @@ def test_access_and_id_tokens_of_the_own_pool_connect(live: Live) -> None:
             pass
 
 
+def test_the_host_may_be_named_without_its_local_port(live: Live) -> None:
+    authorization = live.authorization("amy")
+    with live.connected({**authorization, "host": authorization["host"].partition(":")[0]}):
+        pass
+
+
 def test_other_tokens_do_not_connect(live: Live) -> None:
     good = live.authorization("amy")
     head, payload, signature = good["Authorization"].split(".")
