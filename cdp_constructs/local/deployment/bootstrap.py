@@ -19,8 +19,15 @@ _VERSION = "30"
 _PARAMETER = re.compile(r"/cdk-bootstrap/([A-Za-z0-9_-]+)/version")
 
 
+def _parameter(stack: StackArtifact) -> str | None:
+    """Return the SSM parameter by which a stack asks for the bootstrap version; old manifests do not name it."""
+    asked = stack.template().get("Parameters", {}).get("BootstrapVersion", {})
+    of_template = asked.get("Default") if str(asked.get("Type")).startswith("AWS::SSM::Parameter::Value") else None
+    return stack.bootstrap_parameter or of_template
+
+
 def _qualifier(stack: StackArtifact) -> str | None:
-    found = _PARAMETER.fullmatch(stack.bootstrap_parameter or "")
+    found = _PARAMETER.fullmatch(_parameter(stack) or "")
     return found.group(1) if found else None
 
 
@@ -45,7 +52,7 @@ def bootstrap(clients: Clients, stacks: Sequence[StackArtifact], qualifiers: Col
     Raises:
         DeploymentError: stacks ask for another bootstrap, or for a newer one; all of them are listed.
     """
-    environments = {(stack.account, stack.region): stack for stack in stacks if stack.bootstrap_parameter}
+    environments = {(stack.account, stack.region): stack for stack in stacks if _parameter(stack)}
     for (account, region), stack in environments.items():
         for name in (_DEFAULT_QUALIFIER, *qualifiers):
             parameter = f"/cdk-bootstrap/{name}/version"
@@ -58,7 +65,7 @@ def bootstrap(clients: Clients, stacks: Sequence[StackArtifact], qualifiers: Col
 
 
 def _problems(clients: Clients, stack: StackArtifact) -> Iterator[str]:
-    parameter = stack.bootstrap_parameter
+    parameter = _parameter(stack)
     if parameter is None:
         return
     environment = f"aws://{stack.account}/{stack.region}"

@@ -90,6 +90,25 @@ def test_a_stack_takes_the_parameters_that_it_declares(
     assert deployment.outputs[one] == {"Delay": "7", "Size": "2"}
 
 
+@pytest.mark.parametrize(
+    ("region", "named"), [("us-east-1", True), ("eu-north-1", True), ("eu-north-1", False)], ids=str
+)
+def test_a_template_that_asks_for_the_bootstrap_version_gets_one(
+    cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str], region: str, named: bool
+) -> None:
+    qualifier = "hnb659fds" if named else name("old")
+    path = f"/cdk-bootstrap/{qualifier}/version"
+    asked = {"BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": path}}
+    writer.stack(
+        name("bootstrap"),
+        {**QUEUE, "Parameters": asked},
+        environment=f"aws://unknown-account/{region}",
+        **({"bootstrapStackVersionSsmParameter": path} if named else {}),
+    )
+    cloud.deploy(writer.folder, bootstrap_qualifiers=[] if named else [qualifier])
+    assert int(cloud.client("ssm", region).get_parameter(Name=path)["Parameter"]["Value"]) > 6
+
+
 def test_a_stack_that_is_still_under_way_is_waited_for(
     cloud: LocalCloud, writer: AssemblyWriter, name: Callable[[str], str]
 ) -> None:
