@@ -123,7 +123,8 @@ def _stop_seconds(definition: Mapping[str, Any]) -> float:
 
 def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any]) -> Spec:
     labels: Mapping[str, str] = options["labels"]
-    folder = Path(image.located(definition.get("workingDirectory") or image.recipe.folder))
+    place = definition.get("workingDirectory") or image.recipe.folder
+    folder = image.root if place == "/" else Path(image.located(place))
     address = _address(labels[parties.TASK])
     user = sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user
     mounted = volumes.Volumes(labels[parties.TASK], definition, user)

@@ -171,3 +171,8 @@ def _guardian(folder: Path) -> int:
             if str(folder).encode() not in Path(f"/proc/{parent}/cmdline").read_bytes():
                 return int(process.name)
     raise AssertionError("there is no guardian")
+
+
+def test_an_image_without_a_working_directory_starts_in_its_root(web: Web) -> None:
+    web.deploy("rooted", dockerfile='FROM python:3.13-slim\nADD main.py .\nCMD ["python", "./main.py"]\n')
+    assert web.get().json()["version"] == "rooted"
