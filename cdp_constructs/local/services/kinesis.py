@@ -18,6 +18,7 @@ _kinesis: Any = ministack.module("services.kinesis", "_shard_iterators")
 _responses: Any = ministack.module("core.responses")
 
 _HOUR = 3600
+_SHARD = re.compile(r"(?:shardId-)?(\d+)")
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = (
     resource_type(
@@ -59,6 +60,14 @@ def _expire(original: Callable[[Mapping[str, Any]], None], stream: Mapping[str, 
     oldest = (shard["records"][0] for shard in stream["shards"].values() if shard["records"])
     if any(record["ApproximateArrivalTimestamp"] < cutoff for record in oldest):
         original(stream)
+
+
+@patch("ministack.services.kinesis:_get_shard_iterator")
+def _iterate(original: Callable[[Mapping[str, Any]], Any], request: Mapping[str, Any]) -> Any:
+    """Take a shard by its number, however many zeros are before it, as Kinesis does."""
+    if found := _SHARD.fullmatch(str(request.get("ShardId", ""))):
+        request = {**request, "ShardId": f"shardId-{int(found[1]):012}"}
+    return original(request)
 
 
 @resource_of("kinesis")

@@ -43,8 +43,10 @@ def _at(event: Any, path: str) -> Any:
 
 
 def _to_stream(target: Mapping[str, Any], region: str, name: str, payload: str, event: Any) -> None:
-    path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
-    key = _at(event, path) if path else event.get("id", "")
+    parameters = target.get("KinesisParameters") or {}
+    path = parameters.get("PartitionKeyPath")
+    # A target of EventBridge Scheduler has the key itself.
+    key = parameters.get("PartitionKey") or (_at(event, path) if path else event.get("id", ""))
     client = sessions.client("kinesis", target["RoleArn"], "events", region)
     client.put_record(StreamName=name, PartitionKey=str(key), Data=payload.encode())
 

@@ -112,3 +112,26 @@ def test_targets_of_a_rule_come_in_pages(cloud: LocalCloud) -> None:
     assert [each["Id"] for each in first["Targets"]] == ["0", "1"]
     assert [each["Id"] for each in rest["Targets"]] == ["2"]
     assert "NextToken" not in rest
+
+
+def test_a_schedule_writes_to_a_stream_with_its_partition_key(cloud: LocalCloud, stacks: Any) -> None:
+    target = {
+        "Arn": arn("Stream"),
+        "RoleArn": arn("Role"),
+        "Input": "a record",
+        "KinesisParameters": {"PartitionKey": "fixed"},
+    }
+    schedule = {"ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": target}
+    resources = {
+        "Stream": {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": 1}},
+        "Role": role(allow("kinesis:PutRecord", arn("Stream")), service="scheduler"),
+        "Schedule": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule},
+    }
+    names = ("Stream", "Schedule")
+    outputs = stacks.deploy({"Resources": resources, "Outputs": {name: {"Value": {"Ref": name}} for name in names}})
+    cloud.fire_schedule(outputs["Schedule"], "us-east-1")
+    [record] = eventually(_records(cloud, outputs["Stream"]))
+    assert (record["Data"], record["PartitionKey"]) == (b"a record", "fixed")
+    by_number = {"ShardId": "shardId-0", "ShardIteratorType": "TRIM_HORIZON"}
+    iterator = cloud.client("kinesis").get_shard_iterator(StreamName=outputs["Stream"], **by_number)
+    assert iterator["ShardIterator"]
