@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.metrics import emit
-from cdp_constructs.local.kit.patch import patch
+
+__all__ = ["matches", "read"]
 
 _logs: Any = ministack.module("services.cloudwatch_logs", "_compile_filter_pattern", "_metric_filters")
 
@@ -18,14 +19,8 @@ _EMBEDDED = '"_aws"'
 _CONDITION = re.compile(r"""\$\.([\w.]+)\s*(=|!=|<=|>=|<|>)\s*("[^"]*"|[\w.*-]+)""")
 
 
-@patch("ministack.services.cloudwatch_logs:_fanout_to_subscription_filters")
-def _stored(original: Callable[..., None], group: str, stream: str, events: Sequence[Mapping[str, Any]]) -> None:
-    """MiniStack calls this with the events of functions and of `PutLogEvents`, once they are stored."""
-    _read(group, [event.get("message") or "" for event in events])
-    original(group, stream, events)
-
-
-def _read(group: str, messages: Iterable[str]) -> None:
+def read(group: str, messages: Iterable[str]) -> None:
+    """Emit the metrics that log events stand for, once they are stored in their group."""
     filters = [found for (name, _), found in _logs._metric_filters.items() if name == group]
     for message in messages:
         if _EMBEDDED in message:
@@ -83,11 +78,20 @@ def _matches(pattern: str, message: str, document: Any) -> bool:
     return any(met) if "||" in pattern else bool(met) and all(met)
 
 
-def _apply(found: Mapping[str, Any], message: str) -> None:
+def _document(message: str) -> Any:
     try:
-        document = json.loads(message) if message.startswith("{") else None
+        return json.loads(message) if message.startswith("{") else None
     except ValueError:
-        document = None
+        return None
+
+
+def matches(pattern: str, message: str) -> bool:
+    """Whether the filter pattern of a metric filter or a subscription matches a log event."""
+    return _matches(pattern, message, _document(message))
+
+
+def _apply(found: Mapping[str, Any], message: str) -> None:
+    document = _document(message)
     if not _matches(found.get("filterPattern") or "", message, document):
         return
     for transformation in found.get("metricTransformations") or []:
