@@ -1,4 +1,4 @@
-"""Custom resources that do not depend on each other, of which one waits for what the other one does."""
+"""Resources that do not depend on each other: custom ones that wait for each other, and roles without their policy."""
 
 from typing import Any
 
@@ -57,6 +57,24 @@ def test_what_one_depends_on_comes_first_whatever_the_order(stacks: Any) -> None
         {"Resources": resources, "Outputs": {"Body": {"Value": {"Fn::GetAtt": ["Receives", "Body"]}}}}
     )
     assert outputs["Body"] == "sent"
+
+
+def test_a_pipe_is_made_once_its_role_has_its_policy(stacks: Any) -> None:
+    by_pipes = role(service="pipes")
+    pipe = {"RoleArn": arn("Role"), "Source": arn("Source"), "Target": arn("Target")}
+    rights = [
+        allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], arn("Source")),
+        allow("sqs:SendMessage", arn("Target")),
+    ]
+    policy = {"PolicyName": "own", "PolicyDocument": {"Statement": rights}, "Roles": [{"Ref": "Role"}]}
+    resources = {
+        "APipe": {"Type": "AWS::Pipes::Pipe", "Properties": pipe},
+        "Role": by_pipes,
+        "Source": {"Type": "AWS::SQS::Queue"},
+        "Target": {"Type": "AWS::SQS::Queue"},
+        "ZPolicy": {"Type": "AWS::IAM::Policy", "Properties": policy},
+    }
+    assert stacks.deploy({"Resources": resources, "Outputs": {"Pipe": {"Value": {"Ref": "APipe"}}}})["Pipe"]
 
 
 def test_a_circle_is_refused(stacks: Any) -> None:
