@@ -185,7 +185,7 @@ foreign: $(INSTALLED) ## cloud assemblies of a local clone, and their listed ent
 
 conformance: $(INSTALLED) ## the assertions of the CDK's integration tests on the embedded cloud: make conformance CLONE=/path COUNT=100
 	$(BIN)/cdp local install-node-sdk
-	$(BIN)/python -m tools.foreign "$(CLONE)" --assertions --count $(or $(COUNT),100) $(FOREIGN_ARGS)
+	$(BIN)/python -m tools.foreign "$(CLONE)" --assertions --count $(or $(COUNT),100) $(if $(WRITE),--write "$(WRITE)") $(FOREIGN_ARGS)
 
 test-properties: $(INSTALLED) ## handlers against what strangers send: ten times the examples of test (PYTEST_ARGS as for test)
 	PROPERTY_EXAMPLES=5 $(BIN)/python -m pytest tests/properties -n auto --maxprocesses 4 --dist load $(PYTEST_ARGS)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from cdp_constructs.assembly import read_assembly
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
 from tools.foreign.__main__ import OUTCOMES, _spread, answers, assemblies, table
+from tools.foreign.conformance import LACKS_FILES, by_support, explained, failures, lacking, short
 from tools.foreign.listed import Entry, listed
 
 ASSERTION = template({"Assertion": {"Type": "Custom::DeployAssert@AssertEquals", "Properties": {}}})
@@ -83,3 +85,44 @@ def test_what_is_listed_can_be_read_and_has_each_kind_of_entry() -> None:
     assert any(entry.status for entry in entries)
     assert any(entry.arrives for entry in entries)
     assert any(entry.answer for entry in entries)
+
+
+def test_assemblies_of_executed_types_come_first(tmp_path: Path) -> None:
+    kinds = {"records": "AWS::XRay::Group", "described": "AWS::EC2::VPC", "executed": "AWS::SQS::Queue"}
+    folders = []
+    for name, kind in kinds.items():
+        writer = AssemblyWriter(tmp_path / name)
+        writer.stack(name, template({"Only": {"Type": kind, "Properties": {}}}))
+        folders.append(writer.folder)
+    assert [folder.name for folder in by_support(folders)] == ["executed", "described", "records"]
+
+
+def test_files_that_were_not_committed_are_named(clone: Path) -> None:
+    writer = AssemblyWriter(clone / "d")
+    file = clone / "d" / "left-out.txt"
+    file.write_text("text")
+    writer.stack("Lacking", QUEUE, files=[file])
+    [source] = [asset.source for stack in read_assembly(clone / "d") for asset in stack.assets]
+    source.unlink()
+    assert lacking(clone / "d") == [source.name]
+    assert lacking(clone / "b" / "integ.queue.js.snapshot") == []
+
+
+def test_failures_are_grouped_by_what_was_found_out() -> None:
+    known = next(iter(explained()))
+    package, _, own = known.partition("/")
+    results = {
+        f"test/{package}/test/integ.{own}.js.snapshot": {"outcome": "failed"},
+        "test/aws-new/test/integ.thing.js.snapshot": {"outcome": "hung"},
+        "test/aws-good/test/integ.thing.js.snapshot": {"outcome": "passed"},
+        "test/aws-bare/test/integ.thing.js.snapshot": {"outcome": LACKS_FILES},
+    }
+    rows = failures(results).splitlines()
+    assert f"| {explained()[known]} | failed | `{known}` |" in rows
+    assert "| not looked into | hung | `aws-new/thing` |" in rows
+    assert len(rows) == 4
+
+
+def test_names_of_integration_tests_are_short() -> None:
+    assert short("packages/@aws-cdk/aws-pipes-alpha/test/integ.pipe.js.snapshot") == "aws-pipes-alpha/pipe"
+    assert short("a/test/aws-sns/test/integ.sns.js.snapshot") == "aws-sns/sns"

@@ -45,7 +45,14 @@ def lacking(folder: Path) -> list[str]:
 
 def short(name: str) -> str:
     """Return a shorter name for an integration test: its package and its own name."""
-    package = next((part for part in name.split("/") if part.startswith(("aws-", "core", "custom-", "trigger"))), "")
+    package = next(
+        (
+            part
+            for part in name.split("/")
+            if part.startswith(("aws-", "core", "custom-", "integ-", "pipelines", "triggers"))
+        ),
+        "",
+    )
     own = name.rpartition("/")[2].removesuffix(".snapshot").removesuffix(".js").removeprefix("integ.")
     return f"{package}/{own}"
 

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Callable
 
+import pytest
+
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.coverage.labels import LABELS, Support
 from tests.assembly.assemblies import QUEUE, AssemblyWriter, template
