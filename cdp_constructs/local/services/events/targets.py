@@ -1,6 +1,7 @@
-"""EventBridge: rules whose targets are Kinesis streams, delivery streams and log groups.
+"""EventBridge: rules whose targets are functions, Kinesis streams, delivery streams and log groups.
 
-MiniStack accepts these targets and delivers nothing to them. Streams are written under the role of the target.
+MiniStack calls functions itself, so that they have no retries and no destinations, and delivers nothing to the others.
+Streams are written under the role of the target.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
@@ -15,6 +16,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.iam import sessions
+from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke_async
 
 _concurrency: Any = ministack.module("core.concurrency", "spawn_background")
 _events: Any = ministack.module("services.eventbridge", "_apply_input_transformer", "_pattern_event_view")
@@ -69,6 +71,17 @@ def _to_log(account: str, region: str, group: str, payload: str, event: Mapping[
             _logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
         events = [{"timestamp": int(time.time() * 1000), "message": payload}]
         _logs._put_log_events({"logGroupName": group, "logStreamName": stream, "logEvents": events})
+
+
+@patch("ministack.services.eventbridge:_dispatch_to_lambda")
+def _to_function(_original: Callable[[str, str], None], arn: str, payload: str) -> None:
+    def deliver() -> None:
+        try:
+            invoke_async(arn, json.loads(payload))
+        except FunctionNotFoundError as error:
+            _logger.warning("a rule does not deliver: %s", error)
+
+    _concurrency.spawn_background(deliver, thread_name="rule")
 
 
 @patch("ministack.services.eventbridge:_invoke_target")

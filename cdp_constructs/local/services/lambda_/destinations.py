@@ -123,7 +123,7 @@ def _deliver(invocation: _Invocation, destination: str, outcome: str, event: Any
         "responsePayload": result.get("body"),
     }
     _, _, service, region, _, resource = destination.split(":", 5)
-    body = json.dumps(record)
+    body = json.dumps(record, separators=(",", ":"))  # as Lambda writes it
     here = config["FunctionArn"].split(":")[3]
 
     def client(name: str) -> Any:

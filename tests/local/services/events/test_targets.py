@@ -8,7 +8,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
-from tests.local.resources import allow, arn, role
+from tests.local.resources import allow, arn, function, role
 
 SOURCE = "shop.orders"
 
@@ -135,3 +135,27 @@ def test_a_schedule_writes_to_a_stream_with_its_partition_key(cloud: LocalCloud,
     by_number = {"ShardId": "shardId-0", "ShardIteratorType": "TRIM_HORIZON"}
     iterator = cloud.client("kinesis").get_shard_iterator(StreamName=outputs["Stream"], **by_number)
     assert iterator["ShardIterator"]
+
+
+def test_the_result_of_a_function_reaches_its_destination(cloud: LocalCloud, stacks: Any) -> None:
+    permission = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": "Function"},
+        "Principal": "events.amazonaws.com",
+    }
+    to_queue = {"OnSuccess": {"Destination": arn("Queue")}}
+    invoked = {"FunctionName": {"Ref": "Function"}, "Qualifier": "$LATEST", "DestinationConfig": to_queue}
+    rule = {"EventPattern": {"source": ["chained"]}, "Targets": [_target("Function")]}
+    resources = {
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Role": role(allow("sqs:SendMessage", arn("Queue"))),
+        "Function": function("def handler(event, context):\n    return event['detail']", "Role"),
+        "Invoked": {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": invoked},
+        "Permission": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+        "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
+    }
+    url = stacks.deploy({"Resources": resources, "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}}})["Queue"]
+    cloud.client("events").put_events(Entries=[{"Source": "chained", "DetailType": "a", "Detail": '{"n": 1}'}])
+    sqs = cloud.client("sqs")
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=30, what="the result")
+    assert '"responsePayload":{"n":1}' in message["Body"]
