@@ -47,6 +47,12 @@ Module._load = function (request) {
 };
 """
 _NAMES = resources.files(__package__).joinpath("modules", "names.js").read_text(encoding="utf-8")
+_RETURNED = "      } else if (handlerFn.length < 3 && result !== undefined) {\n"
+_NOTHING = """\
+      } else if (handlerFn.length < 2 && result === undefined) {
+        // It takes neither a callback nor a context, so that nobody will answer for it.
+        setImmediate(() => settle(null, null));
+"""
 _IMPORT = 'const Module = require("module");\n'
 _OF_AWS = """\
     if (host.endsWith(".amazonaws.com") || host.endsWith(".amazonaws.com.cn")) {
@@ -92,10 +98,11 @@ def link_sdk(code: Path, runtime: str) -> None:
 
 @replace("ministack.core.lambda_runtime:_NODEJS_WORKER_SCRIPT")
 def _script(original: str) -> str:
-    for part in (_KEYS_ONLY, _IMPORT, _OF_AWS, _REDIRECT):
+    for part in (_KEYS_ONLY, _IMPORT, _OF_AWS, _REDIRECT, _RETURNED):
         if original.count(part) != 1:
             raise RuntimeError(f"MiniStack's worker does not have {part.strip()!r} once")
     script = original.replace(_KEYS_ONLY, "").replace(_IMPORT, _IMPORT + _HTTP_1 + _NAMES)
+    script = script.replace(_RETURNED, _NOTHING + _RETURNED)
     return script.replace(_OF_AWS, _OF_CLOUD).replace(_REDIRECT, _HOST + _REDIRECT)
 
 

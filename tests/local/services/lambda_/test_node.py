@@ -56,6 +56,19 @@ def test_a_payload_is_the_json_that_node_writes(cloud: LocalCloud, stacks: Any) 
     assert answer["Payload"].read().decode() == '{"got":[7,"ü"]}'
 
 
+def test_a_handler_that_answers_nothing_ends(cloud: LocalCloud, stacks: Any) -> None:
+    code = "exports.handler = function () { console.log('hi'); };"
+    outputs = stacks.deploy(
+        {
+            "Resources": {"Role": role(), "Function": function(code, "Role", Runtime="nodejs22.x")},
+            "Outputs": {"Function": {"Value": {"Ref": "Function"}}},
+        }
+    )
+    answer = cloud.client("lambda").invoke(FunctionName=outputs["Function"])
+    assert "FunctionError" not in answer
+    assert answer["Payload"].read() == b"null"
+
+
 ASK = """
 const ask = (library, url) => new Promise((resolve, reject) => {
   require(library).get(url, (answer) => {
