@@ -76,6 +76,9 @@ lock: ## resolve the dependencies anew into the lock files (versions and hashes 
 	$(call server_pins,local) | $(SERVER_LOCK) -o $(SERVER_PINS)/server.txt
 	$(call server_pins,analytics) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/analytics.txt
 	$(call server_pins,servers) | $(SERVER_LOCK) --constraint $(SERVER_PINS)/server.txt -o $(SERVER_PINS)/servers.txt
+	$(BIN)/uv pip compile --quiet benchmarks/apps/solutions_constructs/requirements.in --universal --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --upgrade -o $(BENCH_THEIR_LOCK)
+	cd $(BENCH_TYPESCRIPT) && $(NODE_LOCK)
 	$(BIN)/uv pip compile --quiet stacks/dojo/app/requirements.in --universal --python-version 3.11 --constraint requirements/dev.lock --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o stacks/dojo/app/requirements.txt
 	cd $(SERVER_PINS)/node/v2 && $(NODE_LOCK)
@@ -262,12 +265,26 @@ docs: $(INSTALLED) ## build the documentation site into site/
 bench-chat: $(INSTALLED) $(WEB_BUILT) ## what a message of the chat costs, beside a bare chat (BENCH="--rate 100" offers so many a second)
 	$(BIN)/python -m benchmarks.chat $(BENCH)
 
-bench: $(INSTALLED) $(WEB_BUILT) ## whole-process medians: a fan-out against the same resources by hand, and both systems
-	$(BIN)/python -m benchmarks.synth
+# The jobs of the benchmark in TypeScript and with Solutions Constructs, installed by nothing else.
+BENCH_TYPESCRIPT := benchmarks/apps/typescript
+BENCH_COMPILED := $(BENCH_TYPESCRIPT)/dist/main.js
+BENCH_THEIRS := build/benchmark/solutions-constructs
+BENCH_THEIR_LOCK := benchmarks/apps/solutions_constructs/requirements.txt
+
+$(BENCH_COMPILED): $(BENCH_TYPESCRIPT)/package-lock.json $(BENCH_TYPESCRIPT)/tsconfig.json $(wildcard $(BENCH_TYPESCRIPT)/src/*.ts) | $(PACKAGES)
+	cd $(BENCH_TYPESCRIPT) && "$(CURDIR)/$(BIN)/npm" ci --silent && "$(CURDIR)/$(BIN)/npm" run --silent build
+
+$(BENCH_THEIRS)/.installed: $(BENCH_THEIR_LOCK) | $(PACKAGES)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH_THEIRS)
+	VIRTUAL_ENV="$(CURDIR)/$(BENCH_THEIRS)" $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode $(BENCH_THEIR_LOCK)
+	@touch $@
+
+bench: $(INSTALLED) $(BENCH_COMPILED) $(BENCH_THEIRS)/.installed ## the same jobs by hand, here and with Solutions Constructs; handlers, a message; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks $(BENCH)
 
 bench-servers: $(INSTALLED) ## ten services, two databases and a cache on the embedded cloud: until they run, and while nothing happens
 	$(BIN)/python -m benchmarks.servers
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) node_modules $(WEB)/node_modules $(WEB)/dist cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules $(WEB)/node_modules $(WEB)/dist $(BENCH_TYPESCRIPT)/node_modules $(BENCH_TYPESCRIPT)/dist cdk.out build dist site .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

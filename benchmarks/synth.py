@@ -1,116 +1,194 @@
-"""Times whole synthesis processes in turn: this library against the same resources by hand, both started alike.
+"""Times whole synthesis processes in turn: the same jobs, written in four ways and started alike.
 
-Processes run A B C A B C …, so that a machine that becomes slower slows all of them. Each is a plain ``python``: no
-setting of Node, jsii or Python.
+Processes run A B C A B C …, so that a machine that becomes slower slows all of them. Each is plainly started: no
+setting of Node, jsii or Python. TypeScript was compiled before, as the build step of a project does.
 """
 
-import argparse
+import ast
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.processes import ROOT, Run, medians, ratio, run
+from cdp_constructs.assembly.findings import read_findings
 
-ROOT = Path(__file__).parent.parent
-GOAL = 1.05
-BY_HAND, OURS = "fan-out by hand", "SnsSqsFanout"
-_CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
-COMMANDS = {
-    BY_HAND: ["-m", "benchmarks.apps.fan_out_by_hand"],
-    OURS: ["-m", "benchmarks.apps.fan_out"],
-    "import SnsSqsFanout": ["-c", "from cdp_constructs import SnsSqsFanout"],
-    "app.py, chat": ["app.py"],
-    "app.py, chat and IoT": ["app.py"],
+__all__ = ["BY_HAND", "JOBS", "OURS", "SOLUTIONS_CONSTRUCTS", "TYPESCRIPT", "Plan", "measure", "side_by_side"]
+
+TYPESCRIPT, BY_HAND, OURS, SOLUTIONS_CONSTRUCTS = "typescript", "by_hand", "ours", "solutions_constructs"
+JOBS = ("fan_out", "private_cdn", "upload", "iot_to_firehose")
+SYSTEM = "system"
+_APPS = ROOT / "benchmarks/apps"
+_THEIRS = ROOT / "build/benchmark/solutions-constructs/bin/python"
+_COMMANDS: Mapping[str, Sequence[str]] = {
+    TYPESCRIPT: ("node", str(_APPS / "typescript/dist/main.js")),
+    BY_HAND: (sys.executable, "-m", "benchmarks.apps.by_hand"),
+    OURS: (sys.executable, "-m", "benchmarks.apps.ours"),
+    SOLUTIONS_CONSTRUCTS: (str(_THEIRS), "-m", "benchmarks.apps.solutions_constructs"),
 }
-CONTEXTS = {"app.py, chat": {"systems": ["chat"]}}
+_CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
+# The report of the packs is read; it is neither an error nor printed.
+_READ_THE_REPORT = {
+    "@aws-cdk/core:failSynthOnValidationErrors": False,
+    "@aws-cdk/core:validationReportPrettyPrint": False,
+}
 
 
 @dataclass(frozen=True)
-class Run:
-    """One process: seconds on the wall and in user code, jsii's Node included, and MB of the largest part."""
+class Plan:
+    """What is run, and how often."""
 
-    wall: float
-    user: float
-    memory: float
+    rounds: int
+    """Counted runs of each process, after one that fills byte code and disk caches."""
+    jobs: Sequence[str] = (*JOBS, SYSTEM)
+    variants: Sequence[str] = (TYPESCRIPT, BY_HAND, OURS, SOLUTIONS_CONSTRUCTS)
+    cold_rounds: int = 1
+    """Runs of each job without byte code."""
+    instances: Sequence[int] = (1, 100, 200)
+    """Fan-outs in one process, to see what each further one costs."""
+    instance_rounds: int = 1
 
 
-def run(name: str, outdir: str) -> Run:
-    """Run a process in the project's folder, with its assembly in ``outdir``.
+@dataclass
+class _Measured:
+    runs: dict[str, dict[str, list[Run]]] = field(default_factory=dict)
+
+    def add(self, job: str, variant: str, one: Run) -> None:
+        self.runs.setdefault(job, {}).setdefault(variant, []).append(one)
+
+
+def measure(plan: Plan) -> dict[str, Any]:
+    """Run the plan, and return what the page says.
 
     Raises:
-        subprocess.CalledProcessError: when the process fails.
+        AssertionError: when two ways do not make the same resources, so that a comparison would mean nothing.
     """
-    context = json.dumps(_CONTEXT | CONTEXTS.get(name, {}))
-    started = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and scripts
-        [sys.executable, *COMMANDS[name]],
-        cwd=ROOT,
-        env={**os.environ, "CDK_OUTDIR": outdir, "CDK_CONTEXT_JSON": context, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, COMMANDS[name])
-    return Run(wall, usage.ru_utime, usage.ru_maxrss / 1024)
+    warm, cold = _Measured(), _Measured()
+    for turn in range(plan.rounds + 1):
+        for job, variant in _processes(plan):
+            one, made = _synthesise(variant, job)
+            if turn:
+                warm.add(job, variant, one)
+            else:
+                _expect_same(job, variant, made)
+    for _ in range(plan.cold_rounds):
+        for job, variant in _processes(plan):
+            if variant != TYPESCRIPT and job != SYSTEM:
+                cold.add(job, variant, _synthesise(variant, job, byte_code=False)[0])
+    return {
+        "rounds": plan.rounds,
+        "cold_rounds": plan.cold_rounds,
+        "resources": {job: sum(_SAME[job].values()) for job in plan.jobs},
+        "warm": _figures(warm),
+        "without_byte_code": _figures(cold),
+        "instances": _instances(plan),
+    }
 
 
-def resources(outdir: str) -> Counter[str]:
-    """Count the resources of an assembly by type."""
+def side_by_side(jobs: Sequence[str] = JOBS, variants: Sequence[str] = (OURS, SOLUTIONS_CONSTRUCTS)) -> dict[str, Any]:
+    """Return resources, findings that nobody acknowledged and lines that a user writes, by job and way."""
+    return {job: {variant: _looked_at(variant, job) for variant in variants} for job in jobs}
+
+
+def _looked_at(variant: str, job: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as outdir:
+        run([*_COMMANDS[variant], job, "1", "--nag"], _environment(outdir, _READ_THE_REPORT))
+        made = _resources(outdir)
+        findings, _ = read_findings(Path(outdir))
+    packs = Counter(finding.pack for finding in findings if finding.pack in _PACKS)
+    return {
+        "resources": sum(made.values()),
+        "alarms": made["AWS::CloudWatch::Alarm"],
+        "findings": {pack: packs[pack] for pack in _PACKS},
+        "lines": _lines(_APPS / variant / f"{job}.py"),
+    }
+
+
+_PACKS = ("AwsSolutions", "Serverless", "HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
+
+
+def _lines(file: Path) -> int:
+    """Return how many lines a user writes: code, without documentation and imports."""
+    tree = ast.parse(file.read_text())
+    written: set[int] = set()
+    for node in tree.body:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            written.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    for inner in ast.walk(tree):
+        if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant) and isinstance(inner.value.value, str):
+            written.difference_update(range(inner.lineno, (inner.end_lineno or inner.lineno) + 1))
+    return len([line for number, line in enumerate(file.read_text().splitlines(), 1) if number in written and line])
+
+
+def _processes(plan: Plan) -> Iterator[tuple[str, str]]:
+    for job in plan.jobs:
+        for variant in plan.variants:
+            if not (variant == SOLUTIONS_CONSTRUCTS and job == SYSTEM):
+                yield job, variant
+
+
+_SAME: dict[str, Counter[str]] = {}
+
+
+def _expect_same(job: str, variant: str, made: Counter[str]) -> None:
+    if variant == SOLUTIONS_CONSTRUCTS:
+        return
+    expected = _SAME.setdefault(job, made)
+    if made != expected:
+        raise AssertionError(f"{job}, {variant}: not the same resources: {made - expected} and {expected - made}")
+
+
+def _synthesise(variant: str, job: str, count: int = 1, *, byte_code: bool = True) -> tuple[Run, Counter[str]]:
+    with tempfile.TemporaryDirectory() as outdir, tempfile.TemporaryDirectory() as empty:
+        environment = _environment(outdir)
+        if not byte_code:
+            environment |= {"PYTHONPYCACHEPREFIX": empty, "PYTHONDONTWRITEBYTECODE": "1"}
+        return run([*_COMMANDS[variant], job, str(count)], environment), _resources(outdir)
+
+
+def _environment(outdir: str, context: Mapping[str, Any] | None = None) -> dict[str, str]:
+    return {
+        "CDK_OUTDIR": outdir,
+        "CDK_CONTEXT_JSON": json.dumps(_CONTEXT | dict(context or {})),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def _resources(outdir: str) -> Counter[str]:
     templates = [json.loads(file.read_text()) for file in Path(outdir).glob("*.template.json")]
     return Counter(item["Type"] for template in templates for item in template["Resources"].values())
 
 
-def measure(count: int) -> dict[str, list[Run]]:
-    """Run the processes in turn, ``count`` times each after a turn that fills byte code and disk caches.
-
-    Raises:
-        AssertionError: when the fan-outs do not consist of the same resources, so that a comparison would mean nothing.
-    """
-    runs: dict[str, list[Run]] = {name: [] for name in COMMANDS}
-    made: dict[str, Counter[str]] = {}
-    for turn in range(count + 1):
-        for name in COMMANDS:
-            with tempfile.TemporaryDirectory() as outdir:
-                measured = run(name, outdir)
-                made[name] = resources(outdir)
-            if turn:
-                runs[name].append(measured)
-    if made[BY_HAND] != made[OURS]:
-        raise AssertionError(f"not the same resources: {made[BY_HAND]} by hand, {made[OURS]} here")
-    return runs
+def _figures(measured: _Measured) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for job, variants in measured.runs.items():
+        figures[job] = {
+            variant: {
+                **vars(medians(runs)),
+                "ours_wall": ratio(variants[OURS], runs)[0],
+                "ours_user": ratio(variants[OURS], runs)[1],
+            }
+            for variant, runs in variants.items()
+        }
+    return figures
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each process (default 5)")
-    options = parser.parse_args()
-    runs = measure(options.runs)
-    table = Table(title=f"{options.runs} runs of each in turn, medians")
-    for column in ("process", "wall s", "user s", "peak MB"):
-        table.add_column(column, justify="left" if column == "process" else "right")
-    for name, measured in runs.items():
-        wall, user, memory = (statistics.median(getattr(one, key) for one in measured) for key in vars(measured[0]))
-        table.add_row(name, f"{wall:.2f}", f"{user:.2f}", f"{memory:.0f}")
-    ratios = [ours.user / by_hand.user for ours, by_hand in zip(runs[OURS], runs[BY_HAND], strict=True)]
-    walls = [ours.wall / by_hand.wall for ours, by_hand in zip(runs[OURS], runs[BY_HAND], strict=True)]
-    ratio, wall = statistics.median(ratios), statistics.median(walls)
-    console = Console()
-    console.print(table)
-    console.print(f"{OURS} / {BY_HAND}, pair by pair: {wall:.2f} (wall), {ratio:.2f} (user). Goal: at most {GOAL}.")
-    console.print("Reached." if wall <= GOAL else "Missed.")
-
-
-if __name__ == "__main__":
-    main()
+def _instances(plan: Plan) -> dict[str, Any]:
+    """Return seconds of user time for each further fan-out, between each two counts."""
+    ways = [variant for variant in plan.variants if variant in {BY_HAND, OURS}]
+    user: dict[str, dict[int, list[float]]] = {variant: {} for variant in ways}
+    for _ in range(plan.instance_rounds):
+        for count in plan.instances:
+            for variant in ways:
+                one, _made = _synthesise(variant, JOBS[0], count)
+                user[variant].setdefault(count, []).append(one.user)
+    best = {variant: {count: min(runs) for count, runs in counts.items()} for variant, counts in user.items()}
+    steps = list(zip(plan.instances, plan.instances[1:], strict=False))
+    return {
+        variant: {f"{low} to {high}": 1000 * (counts[high] - counts[low]) / (high - low) for low, high in steps}
+        for variant, counts in best.items()
+    }

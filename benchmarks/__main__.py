@@ -1,0 +1,73 @@
+"""`python -m benchmarks`, or `make bench`: measures everything, and writes docs/benchmarks.md with what it found."""
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import calls, handlers, messages, page, synth
+from benchmarks.processes import ROOT
+
+
+def _versions() -> dict[str, str]:
+    def printed(*command: str) -> str:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - our tools
+
+    theirs = (ROOT / "benchmarks/apps/solutions_constructs/requirements.txt").read_text().splitlines()
+    locked = dict(line.rstrip(" \\").split("==") for line in theirs if "==" in line)
+    found = {name: version(name) for name in ("aws-cdk-lib", "constructs", "boto3", "aws-lambda-powertools", "cdk-nag")}
+    return {
+        "cdp-constructs": version("cdp-constructs"),
+        "Python": platform.python_version(),
+        "Node.js": printed("node", "--version").removeprefix("v"),
+        **found,
+        "Solutions Constructs": locked["aws-solutions-constructs-core"],
+        "aws-cdk-lib of Solutions Constructs": locked["aws-cdk-lib"],
+    }
+
+
+def main() -> None:
+    """Measure, and write the results and the page."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="counted runs of each process (default 3)")
+    parser.add_argument("--quick", action="store_true", help="one round of the least of everything, for a test")
+    parser.add_argument("--results", type=Path, default=page.RESULTS, help="where the figures go")
+    parser.add_argument("--page", type=Path, default=page.PAGE, help="where the page goes")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    results: dict[str, Any] = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": _versions(),
+    }
+
+    def part(name: str, figures: Any) -> None:
+        results[name] = figures
+        print(f"{name} after {time.perf_counter() - started:.0f} s", flush=True)  # noqa: T201 - progress
+
+    if options.quick:
+        ways = (synth.BY_HAND, synth.OURS)
+        plan = synth.Plan(rounds=1, jobs=("fan_out",), variants=ways, cold_rounds=0, instances=(1, 2))
+        part("synthesis", synth.measure(plan))
+        part("side_by_side", synth.side_by_side(("fan_out",), (synth.OURS,)))
+        part("imports", handlers.measure(1, ("storage_index",)))
+        part("calls", calls.measure(2, ["data/storage_index"]))
+        part("messages", messages.measure(1, 20))
+    else:
+        part("synthesis", synth.measure(synth.Plan(rounds=options.rounds)))
+        part("side_by_side", synth.side_by_side())
+        part("imports", handlers.measure(options.rounds))
+        part("calls", calls.measure(10 * options.rounds))
+        part("messages", messages.measure(options.rounds, 2000))
+    options.results.write_text(json.dumps(page.rounded(results), indent=2) + "\n")
+    options.page.write_text(page.text(json.loads(options.results.read_text())))
+    print(f"{options.page} is written after {time.perf_counter() - started:.0f} s")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The jobs, written with the CDK alone."""

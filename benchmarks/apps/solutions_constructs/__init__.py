@@ -1,0 +1,1 @@
+"""The jobs, with AWS Solutions Constructs, in an environment of their own."""
