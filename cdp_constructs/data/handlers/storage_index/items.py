@@ -5,6 +5,7 @@ size etag content_type metadata version_id``; a deleted one has ``deleted_at`` a
 secondary index. ``sequencer`` is that of the newest event that was recorded.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,15 @@ class Items:
         """Use a table; threads may share this."""
         self._database = database
         self._table_name = table_name
+        self._tables = threading.local()
 
     @property
     def _table(self) -> "Table":
-        # A resource of its own for each call: threads must not share one.
-        return self._database.Table(self._table_name)
+        # One for each thread, which must not share a resource; making one takes as long as two calls of it.
+        if not hasattr(self._tables, "mine"):
+            self._tables.mine = self._database.Table(self._table_name)
+        table: Table = self._tables.mine
+        return table
 
     def put(self, item: Mapping[str, Any], sequencer: str, condition: ConditionBase) -> bool:
         """Write an object's item if the condition holds; return whether it did."""

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -111,4 +112,10 @@ def connect() -> Tracker:
     if url:
         token = parameters.get_secret(os.environ["TRACKER_TOKEN"], max_age=_TOKEN_SECONDS)
         return HttpTracker(url, str(token))
-    return TableTracker(boto3.resource("dynamodb").Table(os.environ["TICKETS"]))
+    return _table_tracker(os.environ["TICKETS"])
+
+
+@cache
+def _table_tracker(name: str) -> TableTracker:
+    # Kept from call to call: making the resource takes ten times as long as a call of it.
+    return TableTracker(boto3.resource("dynamodb").Table(name))
