@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers load load-iot drill test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat bench-servers test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers load load-iot drill dist test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat bench-servers test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -198,6 +198,10 @@ test-versions: $(INSTALLED) $(WEB_BUILT) ## the oldest CDK and boto3 that the li
 
 audit: $(INSTALLED) ## known vulnerabilities of what the lock files name; asks the advisory databases
 	$(BIN)/python -m tools.audit $(AUDIT)
+
+dist: $(INSTALLED) ## the sdist, and the wheel that it builds, in dist/ (REPOSITORY=https://… gives the package its links)
+	rm -rf dist
+	CDP_REPOSITORY="$(REPOSITORY)" $(BIN)/python -m build --no-isolation --outdir dist
 
 sbom: $(INSTALLED) ## the wheel, and a CycloneDX list of what is installed with it, in dist/
 	$(BIN)/python -m tools.sbom

@@ -1,37 +1,55 @@
-"""The description of the package: the README, whose links are to files that an index does not have."""
+"""What the package says of itself depends on where its source is, which whoever releases it names by CDP_REPOSITORY.
 
+With an address, such as ``https://github.com/OWNER/cdp-constructs``, the package has links to it, and those of the
+README lead to the files of the release. Without one there is no address to name: a package has no links then, and the
+README keeps the words of its own ones. Marks for tools are left out.
+"""
+
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)")
+_VARIABLE = "CDP_REPOSITORY"
 _MARK = re.compile(r"<!--.*?-->\n")
+_LINK = re.compile(r"\[([^\]]*)\]\((?!https?://|#)([^)]+)\)")
 
 
-def description(readme: str, source: str | None) -> str:
-    """Return what an index shows of a README.
-
-    Args:
-        readme: The text of the file.
-        source: Address at which the files of the repository are, `[project.urls]` "Source" with ``/blob/main``. Without
-            it, a link to a file is its words.
-    """
-
-    def written(link: re.Match[str]) -> str:
-        return f"[{link[1]}]({source}/{link[2]})" if source else link[1]
-
-    return _LINK.sub(written, _MARK.sub("", readme))
-
-
-class Description(MetadataHookInterface):
-    """Gives the package its description."""
-
-    PLUGIN_NAME = "custom"
+class CustomMetadataHook(MetadataHookInterface):
+    """Gives the package its README and its links."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Add the description to the metadata."""
-        home = metadata.get("urls", {}).get("Source")
-        text = description((Path(self.root) / "README.md").read_text(), f"{home}/blob/main" if home else None)
-        metadata["readme"] = {"content-type": "text/markdown", "text": text}
+        """Add what `dynamic` of pyproject.toml names; an sdist has it already.
+
+        Raises:
+            ValueError: for an address that is none.
+        """
+        repository = os.environ.get(_VARIABLE, "").rstrip("/")
+        if repository and not re.fullmatch(r"https://[^/\s]+/\S+", repository):
+            raise ValueError(
+                f"{_VARIABLE} is {repository!r}; give the address of the source, such as https://HOST/OWNER/NAME"
+            )
+        root = Path(self.root)
+        version = re.search(r'__version__ = "(.+)"', (root / "cdp_constructs/_version.py").read_text())
+        if version is None:
+            raise ValueError("cdp_constructs/_version.py names no version")
+        files = f"{repository}/blob/v{version[1]}"
+        if "readme" not in metadata:
+            text = _with_links((root / "README.md").read_text(), files if repository else None)
+            metadata["readme"] = {"content-type": "text/markdown", "text": text}
+        if repository and "urls" not in metadata:
+            metadata["urls"] = {
+                "Source": repository,
+                "Issues": f"{repository}/issues",
+                "Documentation": f"{files}/docs/index.md",
+                "Changelog": f"{files}/CHANGELOG.md",
+            }
+
+
+def _with_links(text: str, files: str | None) -> str:
+    text = _MARK.sub("", text)
+    if files is None:
+        return _LINK.sub(r"\1", text)
+    return _LINK.sub(lambda found: f"[{found[1]}]({files}/{found[2]})", text)

@@ -5,8 +5,11 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -70,13 +73,61 @@ def test_the_wheel_has_types_and_handlers_and_nothing_compiled(wheel: Path) -> N
     assert not [name for name in names if name.endswith(".pyc") or name.startswith(("tests/", "stacks/"))]
 
 
-def test_an_index_shows_no_link_that_leads_nowhere(wheel: Path) -> None:
-    archive = zipfile.ZipFile(wheel)
-    [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-    description = archive.read(metadata).decode().partition("\n\n")[2]
-    assert "SnsSqsFanout" in description
-    assert "<!--" not in description
-    assert re.findall(r"\]\((?!https://)[^)]*\)", description) == []
+def _built(outdir: Path, repository: str) -> tuple[Path, Path]:
+    """Build as `make dist` does, and return the sdist and the wheel that it builds."""
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(outdir), str(ROOT)]
+    environment = {**os.environ, "CDP_REPOSITORY": repository}
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [sdist], [wheel] = outdir.glob("*.tar.gz"), outdir.glob("*.whl")
+    return sdist, wheel
+
+
+def _metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return message_from_bytes(archive.read(name))
+
+
+def _relative_links(text: str) -> list[str]:
+    return [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith(("https://", "#"))]
+
+
+def test_the_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    sdist, from_sdist = _built(tmp_path, "")
+    assert sorted(zipfile.ZipFile(from_sdist).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2].partition("/")[0] for name in archive.getnames()}
+    assert names - {""} == {
+        ".gitignore",
+        "CHANGELOG.md",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "cdp_constructs",
+        "hatch_build.py",
+        "pyproject.toml",
+    }
+
+
+def test_a_package_names_the_source_that_its_release_names(tmp_path: Path) -> None:
+    metadata = _metadata(_built(tmp_path, "https://example.com/shop/cdp-constructs/")[1])
+    files = f"https://example.com/shop/cdp-constructs/blob/v{metadata['Version']}"
+    links = dict(value.split(", ") for value in metadata.get_all("Project-URL", []))
+    assert links["Source"] == "https://example.com/shop/cdp-constructs"
+    assert links["Changelog"] == f"{files}/CHANGELOG.md"
+    readme = str(metadata.get_payload())
+    assert f"({files}/docs/patterns/sns-sqs-fanout.md)" in readme
+    assert not _relative_links(readme)
+
+
+def test_a_package_without_an_address_has_no_dead_links(wheel: Path) -> None:
+    metadata = _metadata(wheel)
+    readme = str(metadata.get_payload())
+    assert metadata.get_all("Project-URL") is None
+    assert "`SnsSqsFanout`" in readme
+    assert "<!--" not in readme
+    assert not _relative_links(readme)
 
 
 def test_their_application_synthesises_with_working_assets(their_python: Path, tmp_path: Path) -> None:

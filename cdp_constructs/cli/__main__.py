@@ -1,4 +1,4 @@
-"""`python -m cdp_constructs.cli` is `cdp`."""
+"""`python -m cdp_constructs.cli`, which is `cdp`."""
 
 from cdp_constructs.cli.main import main
 

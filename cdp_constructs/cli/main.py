@@ -14,4 +14,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     from cdp_constructs.cli.app import app
 
-    app(sys.argv[1:] if arguments is None else arguments)
+    app(sys.argv[1:] if arguments is None else arguments, prog_name="cdp")
