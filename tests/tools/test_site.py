@@ -1,0 +1,92 @@
+"""The pages that the site makes: every public name, with every option, and every pattern by its problem."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import cdp_constructs
+from tools.patterns import exports, patterns
+from tools.site import problems, reference
+from tools.site.docstrings import markdown, option_texts
+
+ROOT = Path(__file__).parents[2]
+PAGES = reference.pages()
+TEXT = "\n".join(PAGES.values())
+
+
+def _of(name: str) -> str:
+    """Return the part of the reference about a name."""
+    return TEXT.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+def test_every_public_name_stands_once() -> None:
+    names = [export.name for export in exports()]
+    for package in ("local", "testing"):
+        names += importlib.import_module(f"cdp_constructs.{package}").__all__
+    assert sorted(re.findall(r"^## (.+)$", TEXT, re.MULTILINE)) == sorted(names)
+    listed = re.findall(r"\[`(\w+)`\]", PAGES["reference/index.md"])
+    assert sorted(listed) == sorted(names)
+
+
+@pytest.mark.parametrize("name", [pattern.name for pattern in patterns()])
+def test_every_option_of_a_pattern_is_in_its_signature_and_explained(name: str) -> None:
+    part = _of(name)
+    _, *options = inspect.signature(getattr(cdp_constructs, name).__init__).parameters
+    assert options[:2] == ["scope", "construct_id"]
+    for option in options:
+        assert re.search(rf"^    {option}: ", part, re.MULTILINE), option
+        assert re.search(rf"^- `{option}`: \S", part, re.MULTILINE), option
+
+
+def test_methods_attributes_and_where_to_import_from() -> None:
+    part = _of("SnsSqsFanout")
+    assert "from cdp_constructs import SnsSqsFanout" in part
+    assert "### SnsSqsFanout.add_subscriber" in part
+    assert "- `topic`: `sns.ITopic`. The topic to publish to." in part
+    assert "_quotas" not in part
+    assert "from cdp_constructs.testing import architecture" in _of("architecture")
+
+
+def test_nothing_is_left_of_the_marks_of_docstrings() -> None:
+    outside = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
+    assert "``" not in outside
+    assert not re.search(r"^(Args|Returns|Raises|Yields):$", outside, re.MULTILINE)
+
+
+def test_a_docstring_becomes_markdown() -> None:
+    text = """Does ``this``, such as::
+
+        do(1)
+
+    Args:
+        one: A number, from
+            1 to 9.
+        other: None.
+
+    Raises:
+        ValueError: for others.
+    """
+    assert markdown(text) == (
+        "Does `this`, such as:\n\n```python\ndo(1)\n```\n\n\n**Options**\n\n- `one`: A number, from 1 to 9.\n"
+        "- `other`: None.\n\n**Errors**\n\n- `ValueError`: for others."
+    )
+    assert option_texts(text) == {"one": "A number, from 1 to 9.", "other": "None."}
+
+
+def test_every_pattern_stands_at_its_problem() -> None:
+    rows = re.findall(r"^\| (.+) \| \[`(\w+)`\]\(patterns/(.+)\) \|$", problems.page(), re.MULTILINE)
+    assert sorted((name, page) for _, name, page in rows) == sorted((one.name, one.page) for one in patterns())
+    [fanout] = [problem for problem, name, _ in rows if name == "SnsSqsFanout"]
+    assert fanout.startswith("A shop that takes an order must archive it")
+
+
+def test_start_here_has_the_same_commands_in_both_languages() -> None:
+    english, japanese = (
+        re.findall(r"```console\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+        for page in ("start.md", "ja/start.md")
+    )
+    assert english
+    assert english == japanese
