@@ -56,7 +56,7 @@ def main() -> None:
         part("synthesis", synth.measure(plan))
         part("side_by_side", synth.side_by_side(("fan_out",), (synth.OURS,)))
         part("imports", handlers.measure(1, ("storage_index",)))
-        part("calls", calls.measure(2, ["data/storage_index"]))
+        part("calls", calls.measure(2, ("data/storage_index",)))
         part("messages", messages.measure(1, 20))
     else:
         part("synthesis", synth.measure(synth.Plan(rounds=options.rounds)))

@@ -193,3 +193,45 @@ def test_the_application_of_cdp_init_passes_its_own_tests(their_python: Path, wh
     run(their_python.with_name("ruff"), "format", "--check", ".", folder=application)
     run(their_python.with_name("mypy"), folder=application)
     run(their_python, "app.py", folder=application)
+
+
+# As above, and an environment for the embedded cloud.
+@pytest.mark.timeout(1500)
+def test_the_commands_of_start_here_run_as_printed(wheel: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs/start.md").read_text()
+    install, begin, run, keep, look = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    # `cdp card` is what the README has beside these.
+    readme = (ROOT / "README.md").read_text().partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
+    commands = [line.partition(" #")[0].rstrip() for line in readme.splitlines()]
+    assert set(commands) - set(page.splitlines()) == {"make dist", "cdp card cdk.out"}
+    checkout = tmp_path / "checkout"
+    (checkout / "dist").mkdir(parents=True)
+    (checkout / "dist" / wheel.name).write_bytes(wheel.read_bytes())
+    # It holds until Ctrl-C; what is kept ends by a command.
+    assert run.endswith("cdp local up cdk.out\n")
+    run = run.replace("up cdk.out", "up cdk.out --keep --json > deployed.json") + "cdp local down\ncdp card cdk.out\n"
+    # As the page says: a second subscriber.
+    change = """python -c "import pathlib; file = pathlib.Path('order_desk/stack.py')
+text = file.read_text()
+new = '        self.messages.add_subscriber(\\'Search\\')\\n        CfnOutput('
+file.write_text(text.replace('        CfnOutput(', new, 1))"
+"""
+    pins = re.findall(r"^([a-z0-9-]+==[^ \\;]+)", (ROOT / "requirements/dev.lock").read_text(), re.MULTILINE)
+    (tmp_path / "constraints.txt").write_text("\n".join(pins))
+    someone = {"NAME": "Anna", "EMAIL": "anna@example.com"}
+    environment = {
+        **{key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}},
+        **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in someone.items()},
+        "HOME": str(tmp_path),
+        "PIP_CONSTRAINT": str(tmp_path / "constraints.txt"),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }
+    script = f"set -ex\n{install}{begin}{run}{keep}{change}{look}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    deployed = json.loads((tmp_path / "order-desk/deployed.json").read_text())
+    assert deployed["stacks"][0]["outputs"]["TopicArn"]
+    assert "Search" in done.stdout.partition("4 passed")[2]
