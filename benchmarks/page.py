@@ -29,6 +29,7 @@ _JOBS = {
 _GOALS = {"by_hand": 1.05, "solutions_constructs": 0.75}
 _COLD_GOAL, _IMPORT_GOAL, _CALL_GOAL, _MESSAGE_GOAL, _INSTANCE_GOAL = 0.45, 1.2, 1.3, 1.1, 1.0
 _LINEAR = 1.1
+_ONE_CPU = 1769
 
 
 def rounded(value: Any) -> Any:
@@ -49,7 +50,7 @@ def text(results: dict[str, Any]) -> str:
             *_side_by_side(results["side_by_side"]),
             *_imports(results["imports"]),
             *_calls(results["calls"]),
-            *_memory(results["imports"]),
+            *_memory(results["imports"], results["calls"]),
             *_messages(results["messages"]),
             "",
         ]
@@ -232,26 +233,29 @@ def _calls(figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _memory(figures: dict[str, Any]) -> list[str]:
-    rows = [
-        [
-            f"`{name}`",
-            "not deployed by a committed template" if one["setting"] is None else f"{one['setting']} MB",
-            f"{one['memory']:.0f} MB",
-            "" if one["setting"] is None else f"{one['memory'] / one['setting']:.0%}",
-        ]
-        for name, one in figures.items()
-    ]
+def _memory(imports: dict[str, Any], calls: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, one in imports.items():
+        setting = one["setting"]
+        if setting is None:
+            rows.append([f"`{name}`", "no committed template has it", f"{one['memory']:.0f} MB", "", ""])
+            continue
+        call = f"{calls[name]['cpu_ms'] * _ONE_CPU / setting:.0f} ms" if name in calls else ""
+        share = f"{one['memory'] / setting:.0%}"
+        rows.append([f"`{name}`", f"{setting} MB", f"{one['memory']:.0f} MB", share, call])
     return [
         *_prose(
-            """
+            f"""
             ## Memory of functions
 
             The setting, and what a process has in use once the handler is imported. A batch adds what it works on:
-            images in thumbnails, records in the speed layer, keys in signing, which is why theirs is larger.
+            images in thumbnails, records in the speed layer, keys in signing, which is why theirs is larger. Lambda
+            gives CPU with memory, one at {_ONE_CPU:,} MB
+            (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html): the last column is the CPU of the
+            call above at that share, on a processor like this machine's.
             """
         ),
-        *_table(["handler", "setting", "in use", "of the setting"], rows),
+        *_table(["handler", "setting", "in use", "of the setting", "a call"], rows),
     ]
 
 

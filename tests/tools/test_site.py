@@ -90,3 +90,10 @@ def test_start_here_has_the_same_commands_in_both_languages() -> None:
     )
     assert english
     assert english == japanese
+
+
+def test_every_target_that_the_readme_names_is_there() -> None:
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert named
+    assert {first or second for first, second in named} <= set(targets)
