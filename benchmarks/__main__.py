@@ -46,27 +46,30 @@ def main() -> None:
         "versions": _versions(),
     }
 
+    def say(what: str) -> None:
+        print(f"{time.perf_counter() - started:4.0f} s  {what}", flush=True)  # noqa: T201 - progress
+
     def part(name: str, figures: Any) -> None:
         results[name] = figures
-        print(f"{name} after {time.perf_counter() - started:.0f} s", flush=True)  # noqa: T201 - progress
+        say(name)
 
     if options.quick:
         ways = (synth.BY_HAND, synth.OURS)
         plan = synth.Plan(rounds=1, jobs=("fan_out",), variants=ways, cold_rounds=0, instances=(1, 2))
-        part("synthesis", synth.measure(plan))
+        part("synthesis", synth.measure(plan, say))
         part("side_by_side", synth.side_by_side(("fan_out",), (synth.OURS,)))
         part("imports", handlers.measure(1, ("storage_index",)))
         part("calls", calls.measure(2, ("data/storage_index",)))
         part("messages", messages.measure(1, 20))
     else:
-        part("synthesis", synth.measure(synth.Plan(rounds=options.rounds)))
+        part("synthesis", synth.measure(synth.Plan(rounds=options.rounds), say))
         part("side_by_side", synth.side_by_side())
         part("imports", handlers.measure(options.rounds))
         part("calls", calls.measure(10 * options.rounds))
         part("messages", messages.measure(options.rounds, 2000))
     options.results.write_text(json.dumps(page.rounded(results), indent=2) + "\n")
     options.page.write_text(page.text(json.loads(options.results.read_text())))
-    print(f"{options.page} is written after {time.perf_counter() - started:.0f} s")  # noqa: T201
+    say(f"{options.page} is written")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,12 @@ class _Measured:
         self.runs.setdefault(job, {}).setdefault(variant, []).append(one)
 
 
-def measure(plan: Plan) -> dict[str, Any]:
+def measure(plan: Plan, say: Callable[[str], object] = print) -> dict[str, Any]:
     """Run the plan, and return what the page says.
+
+    Args:
+        plan: What is run.
+        say: Is told how far it is.
 
     Raises:
         AssertionError: when two ways do not make the same resources, so that a comparison would mean nothing.
@@ -75,10 +79,12 @@ def measure(plan: Plan) -> dict[str, Any]:
                 warm.add(job, variant, one)
             else:
                 _expect_same(job, variant, made)
+        say(f"synthesis: turn {turn} of {plan.rounds}")
     for _ in range(plan.cold_rounds):
         for job, variant in _processes(plan):
-            if variant != TYPESCRIPT and job != SYSTEM:
+            if variant in {OURS, SOLUTIONS_CONSTRUCTS} and job != SYSTEM:
                 cold.add(job, variant, _synthesise(variant, job, byte_code=False)[0])
+    say("synthesis: without byte code")
     return {
         "rounds": plan.rounds,
         "cold_rounds": plan.cold_rounds,
