@@ -37,7 +37,7 @@ class CustomMetadataHook(MetadataHookInterface):
             raise ValueError("cdp_constructs/_version.py names no version")
         files = f"{repository}/blob/v{version[1]}"
         if "readme" not in metadata:
-            text = _with_links((root / "README.md").read_text(), files if repository else None)
+            text = description((root / "README.md").read_text(), files if repository else None)
             metadata["readme"] = {"content-type": "text/markdown", "text": text}
         if repository and "urls" not in metadata:
             metadata["urls"] = {
@@ -48,8 +48,14 @@ class CustomMetadataHook(MetadataHookInterface):
             }
 
 
-def _with_links(text: str, files: str | None) -> str:
-    text = _MARK.sub("", text)
-    if files is None:
+def description(readme: str, source: str | None) -> str:
+    """Return what an index shows of a README.
+
+    Args:
+        readme: The text of the file.
+        source: Address at which the files of the release are. Without it, a link to a file is its words.
+    """
+    text = _MARK.sub("", readme)
+    if source is None:
         return _LINK.sub(r"\1", text)
-    return _LINK.sub(lambda found: f"[{found[1]}]({files}/{found[2]})", text)
+    return _LINK.sub(lambda found: f"[{found[1]}]({source}/{found[2]})", text)

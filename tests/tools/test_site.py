@@ -9,8 +9,8 @@ import pytest
 
 import cdp_constructs
 from tools.patterns import exports, patterns
-from tools.site import problems, reference
-from tools.site.docstrings import markdown, option_texts
+from tools.site_pages import problems, reference
+from tools.site_pages.docstrings import markdown, option_texts
 
 ROOT = Path(__file__).parents[2]
 PAGES = reference.pages()

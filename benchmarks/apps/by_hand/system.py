@@ -1,4 +1,4 @@
-"""A photo service: users sign in and upload, two services hear of pictures, a CDN delivers them, frames report."""
+"""A photo service: users sign in and upload, two services learn of pictures, a CDN delivers them, frames report."""
 
 import json
 

@@ -1,0 +1,63 @@
+"""Hooks of the site's builder: pages that are made, and folders of the navigation with all their pages."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from properdocs.config.defaults import ProperDocsConfig
+from properdocs.structure.files import File, Files
+
+from tools.patterns import FAMILIES, ROOT, patterns
+from tools.site_pages import problems, reference
+
+__all__ = ["on_config", "on_files"]
+
+_DOCS = ROOT / "docs"
+
+
+def on_config(config: ProperDocsConfig) -> ProperDocsConfig:
+    """Put every page of a folder where properdocs.yml names the folder, such as `decisions/`."""
+    config.nav = [_expanded(item) for item in config.nav or []]
+    return config
+
+
+def on_files(files: Files, *, config: ProperDocsConfig) -> Files:
+    """Add the pages that are made."""
+    made = {problems.PAGE: problems.page(), **reference.pages()}
+    for path, text in made.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def _expanded(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {title: _listed(value) for title, value in item.items()}
+    return item
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    listed: list[Any] = []
+    for item in value:
+        if isinstance(item, str) and item.endswith("/"):
+            listed += _folder(item)
+        else:
+            listed.append(_expanded(item))
+    return listed
+
+
+def _folder(name: str) -> list[Any]:
+    if name == "patterns/":
+        found = patterns()
+        families = {title: [one for one in found if one.family == family] for family, title in FAMILIES.items()}
+        return [{title: [{one.name: f"{name}{one.page}"} for one in ones]} for title, ones in families.items() if ones]
+    if name == f"{reference.FOLDER}/":
+        return list(reference.pages())
+    pages = sorted((_DOCS / name).glob("*.md"), key=lambda page: (page.name != "index.md", page.name))
+    return [{_title(page): f"{name}{page.name}"} for page in pages]
+
+
+def _title(page: Path) -> str:
+    found = re.search(r"^# (.+)$", page.read_text(), re.MULTILINE)
+    return found[1].replace("`", "") if found else page.stem
