@@ -5,6 +5,7 @@ import json
 import platform
 import subprocess
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from benchmarks import calls, handlers, messages, page, synth
 from benchmarks.processes import ROOT
+
+_PARTS = ("synthesis", "side_by_side", "imports", "calls", "messages")
 
 
 def _versions() -> dict[str, str]:
@@ -36,11 +39,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="counted runs of each process (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round of the least of everything, for a test")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, help="only these; the others stay as they were measured")
     parser.add_argument("--results", type=Path, default=page.RESULTS, help="where the figures go")
     parser.add_argument("--page", type=Path, default=page.PAGE, help="where the page goes")
     options = parser.parse_args()
     started = time.perf_counter()
-    results: dict[str, Any] = {
+    results: dict[str, Any] = json.loads(options.results.read_text()) if options.parts else {}
+    results |= {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": _versions(),
@@ -49,24 +54,19 @@ def main() -> None:
     def say(what: str) -> None:
         print(f"{time.perf_counter() - started:4.0f} s  {what}", flush=True)  # noqa: T201 - progress
 
-    def part(name: str, figures: Any) -> None:
-        results[name] = figures
+    ways = (synth.BY_HAND, synth.OURS)
+    least = synth.Plan(rounds=1, jobs=("fan_out",), variants=ways, cold_rounds=0, instances=(1, 2))
+    rounds = options.rounds
+    measured: dict[str, Callable[[], Any]] = {
+        "synthesis": lambda: synth.measure(least if options.quick else synth.Plan(rounds=rounds), say),
+        "side_by_side": lambda: synth.side_by_side(("fan_out",), ways[1:]) if options.quick else synth.side_by_side(),
+        "imports": lambda: handlers.measure(1, ("storage_index",)) if options.quick else handlers.measure(rounds),
+        "calls": lambda: calls.measure(2, ("data/storage_index",)) if options.quick else calls.measure(10 * rounds),
+        "messages": lambda: messages.measure(1, 20) if options.quick else messages.measure(rounds, 2000),
+    }
+    for name in options.parts or measured:
+        results[name] = measured[name]()
         say(name)
-
-    if options.quick:
-        ways = (synth.BY_HAND, synth.OURS)
-        plan = synth.Plan(rounds=1, jobs=("fan_out",), variants=ways, cold_rounds=0, instances=(1, 2))
-        part("synthesis", synth.measure(plan, say))
-        part("side_by_side", synth.side_by_side(("fan_out",), (synth.OURS,)))
-        part("imports", handlers.measure(1, ("storage_index",)))
-        part("calls", calls.measure(2, ("data/storage_index",)))
-        part("messages", messages.measure(1, 20))
-    else:
-        part("synthesis", synth.measure(synth.Plan(rounds=options.rounds), say))
-        part("side_by_side", synth.side_by_side())
-        part("imports", handlers.measure(options.rounds))
-        part("calls", calls.measure(10 * options.rounds))
-        part("messages", messages.measure(options.rounds, 2000))
     options.results.write_text(json.dumps(page.rounded(results), indent=2) + "\n")
     options.page.write_text(page.text(json.loads(options.results.read_text())))
     say(f"{options.page} is written")

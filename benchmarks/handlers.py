@@ -28,9 +28,9 @@ class Deployed:
 
 
 def folders() -> list[Path]:
-    """Return the folders of all handlers of the library and of the systems."""
+    """Return the folders of the handlers of the library and of the systems that a committed template deploys."""
     found = [*(ROOT / "cdp_constructs").glob("*/handlers/*/index.py"), *(ROOT / "stacks").glob("*/handlers/*/index.py")]
-    return sorted(file.parent for file in found)
+    return sorted(file.parent for file in found if file.parent.name in deployed())
 
 
 @cache
@@ -98,7 +98,7 @@ def _row(folder: Path, about: dict[str, Any], pairs: list[tuple[dict[str, Any], 
         "bare_ms": statistics.median(bare["cpu_ms"] for _, bare in pairs),
         "ratio": statistics.median(ours["cpu_ms"] / bare["cpu_ms"] for ours, bare in pairs),
         "memory": max(ours["memory"] for ours, _ in pairs),
-        "setting": deployed()[folder.name].memory if folder.name in deployed() else None,
+        "setting": deployed()[folder.name].memory,
         "kind": " and ".join(name for name in ("resolver", "models") if about[name]) or "boto3 and Logger",
         "xray": about["xray"],
     }
@@ -120,7 +120,7 @@ def _process(folder: Path, *arguments: str) -> dict[str, Any]:
         "AWS_LAMBDA_FUNCTION_NAME": folder.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "POWERTOOLS_TRACE_DISABLED": "1",
-        **(deployed()[folder.name].environment if folder.name in deployed() else {}),
+        **deployed()[folder.name].environment,
     }
     command = [sys.executable, "-m", "benchmarks.handler_process", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
