@@ -47,6 +47,7 @@ from cdp_constructs.messaging.fanout_subscriber import FanoutSubscriber as Fanou
 from cdp_constructs.messaging.notifications import Notifications as Notifications
 from cdp_constructs.messaging.queue_consumer import QueueConsumer as QueueConsumer
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout as SnsSqsFanout
+from cdp_constructs.messaging.transactional_outbox import TransactionalOutbox as TransactionalOutbox
 from cdp_constructs.messaging.vapid_keys import VapidKeys as VapidKeys
 from cdp_constructs.messaging.web_push import PUSH_SERVICES as PUSH_SERVICES
 from cdp_constructs.messaging.web_push import WebPush as WebPush

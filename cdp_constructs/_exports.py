@@ -54,6 +54,7 @@ MODULE_OF = {
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",
     "TopicRule": "cdp_constructs.iot.topic_rule",
     "TopicSpace": "cdp_constructs.iot.topics",
+    "TransactionalOutbox": "cdp_constructs.messaging.transactional_outbox",
     "VapidKeys": "cdp_constructs.messaging.vapid_keys",
     "WebApplicationFirewall": "cdp_constructs.delivery.web_application_firewall",
     "WebPush": "cdp_constructs.messaging.web_push",

@@ -1,4 +1,4 @@
-"""One way to let a function work on a queue: batches, partial failures, a bound of concurrency."""
+"""One way to let a function work on a queue: batches, partial failures, a bound of concurrency; failures of streams."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
@@ -46,3 +46,16 @@ def consume_queue(
         "SQS sources take no destination: what fails stays in the queue and moves to its dead-letter queue.",
     )
     return mapping
+
+
+def send_failures_to(mapping: lambda_.EventSourceMapping, dead_letter_queue: sqs.IQueue) -> None:
+    """Let a mapping of a stream send the places of batches that Lambda gave up to a queue.
+
+    Args:
+        mapping: The function's role may send to the queue.
+        dead_letter_queue: The queue.
+    """
+    # SqsDlq() would import aws_lambda_event_sources, which loads half of the CDK.
+    destination = lambda_.CfnEventSourceMapping.OnFailureProperty(destination=dead_letter_queue.queue_arn)
+    resource: lambda_.CfnEventSourceMapping = mapping.node.default_child  # type: ignore[assignment]  # its only L1
+    resource.destination_config = lambda_.CfnEventSourceMapping.DestinationConfigProperty(on_failure=destination)

@@ -25,6 +25,7 @@ def add_table(
     expiry_attribute: str = EXPIRY,
     encryption_key: "kms.IKey | None" = None,
     replica_regions: "Sequence[str]" = (),
+    stream: dynamodb.StreamViewType | None = None,
 ) -> dynamodb.TableV2:
     """Add a table, on demand and with point-in-time recovery, whose keys are strings.
 
@@ -39,6 +40,7 @@ def add_table(
         expiry_attribute: Another name of that attribute, where a library decides it.
         encryption_key: A customer-managed key; by default DynamoDB encrypts with a key of its own.
         replica_regions: Other Regions with a replica; by default there is none.
+        stream: What the table's stream has of each change; by default there is no stream.
     """
     table = dynamodb.TableV2(
         scope,
@@ -48,6 +50,7 @@ def add_table(
         billing=dynamodb.Billing.on_demand(),
         global_secondary_indexes=list(indexes) or None,
         time_to_live_attribute=expiry_attribute if expires else None,
+        dynamo_stream=stream,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
@@ -68,6 +71,7 @@ def add_item_table(
     *,
     removal_policy: RemovalPolicy,
     encryption_key: "kms.IKey | None" = None,
+    stream: dynamodb.StreamViewType | None = None,
 ) -> dynamodb.TableV2:
     """Add a table for items of many kinds, with the keys ``pk`` and ``sk``, that may expire; see ``add_table``."""
     return add_table(
@@ -76,6 +80,7 @@ def add_item_table(
         partition_key="pk",
         sort_key="sk",
         encryption_key=encryption_key,
+        stream=stream,
         removal_policy=removal_policy,
     )
 
@@ -182,6 +187,27 @@ def check_item_key(
     return partition_key
 
 
+def stream_of(construct: "Construct", table: "dynamodb.ITable") -> str:
+    """Return the ARN of a table's stream of new images; of one that does not name it here it is looked up.
+
+    Args:
+        construct: The pattern that reads it; a custom resource ``TableStream`` inside it looks it up at deployment.
+        table: A table of its Region, such as the replica of a global table.
+
+    Raises:
+        InvalidOptionError: for a table of this app without a stream.
+    """
+    if table.table_stream_arn is not None:
+        return table.table_stream_arn
+    resource = _resource_of(table)
+    if resource is not None and resource.node.scope is table:
+        problem = f"is {table.node.path}: it has no stream"
+        raise InvalidOptionError(construct, "table", problem, "Give a table with a stream of NEW_IMAGE")
+    from cdp_constructs.core.table_streams import look_up_stream
+
+    return look_up_stream(construct, "TableStream", table)
+
+
 _TYPES = {"S": "string", "N": "number", "B": "binary"}
 _EXAMPLES: Mapping[str, str | int] = {"S": "health-check", "N": 0}
 
@@ -238,6 +264,26 @@ def key_of(table: dynamodb.ITable, encryption_key: "kms.IKey | None") -> "kms.IK
 def leading_keys(*prefixes: str) -> dict[str, dict[str, list[str]]]:
     """Return the condition that binds a statement to partition keys such as ``ROOM#…``."""
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{prefix}#*" for prefix in prefixes]}}
+
+
+def check_partitions(construct: "Construct", option: str, names: "Sequence[str]", *, example: str) -> None:
+    """Refuse what does not bind a statement to partition keys such as ``ROOM#…``.
+
+    Args:
+        construct: The pattern.
+        option: Name of the pattern's option.
+        names: What the partition keys begin with, without the ``#``.
+        example: A name, for the fix.
+
+    Raises:
+        InvalidOptionError: for no names, and one that is empty or has a ``#``, ``*`` or ``?``.
+    """
+    if isinstance(names, str) or not names:
+        raise InvalidOptionError(construct, option, f"is {names!r}", f'Give a list of names, such as ["{example}"]')
+    for name in names:
+        if not name or any(character in name for character in "#*?"):
+            fix = f"Give the part of the partition key before its first #, such as {example}"
+            raise InvalidOptionError(construct, option, f"contains {name!r}", fix)
 
 
 def _encryption(scope: "Construct", encryption_key: "kms.IKey") -> dynamodb.TableEncryptionV2:

@@ -9,6 +9,7 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import kms, sns, sqs
+from cdp_constructs.core.event_sources import send_failures_to
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 
@@ -65,11 +66,7 @@ def read_stream(
         retry_attempts=_RETRIES,
     )
     reading.apply_before(mapping)
-    # SqsDlq() would import aws_lambda_event_sources, which loads half of the CDK.
-    destination = lambda_.CfnEventSourceMapping.OnFailureProperty(destination=dead_letter_queue.queue_arn)
-    mapping.node.default_child.destination_config = (  # type: ignore[union-attr]
-        lambda_.CfnEventSourceMapping.DestinationConfigProperty(on_failure=destination)
-    )
+    send_failures_to(mapping, dead_letter_queue)
 
 
 def add_stream_alarms(

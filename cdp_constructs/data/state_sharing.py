@@ -19,11 +19,12 @@ from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minute
 from cdp_constructs.core.tables import (
     add_item_table,
+    check_partitions,
     check_table,
     key_of,
     leading_keys,
 )
-from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
+from cdp_constructs.core.validation import check_exclusive
 
 _READ = ("dynamodb:GetItem", "dynamodb:Query")
 _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
@@ -140,7 +141,7 @@ class StateSharing(Construct):
             InvalidOptionError: for no groups, a name that is empty or has a ``#``, ``*`` or ``?``, a function that does
                 not run Python, or a variable that is taken.
         """
-        self._check_groups(groups)
+        check_partitions(self, "groups", groups, example="ROOM")
         share_module(self, function, layer="data/state_sharing", environment={variable: self.table.table_name})
         return (self.grant_read if read_only else self.grant_write)(function, groups=groups)
 
@@ -157,7 +158,7 @@ class StateSharing(Construct):
     def _grant(
         self, grantee: iam.IGrantable, groups: Sequence[str], actions: Sequence[str], key_actions: Sequence[str]
     ) -> iam.Grant:
-        self._check_groups(groups)
+        check_partitions(self, "groups", groups, example="ROOM")
         if self._table_key is not None:
             self._table_key.grant(grantee, *key_actions)
         return iam.Grant.add_to_principal(
@@ -166,11 +167,3 @@ class StateSharing(Construct):
             resource_arns=[self.table.table_arn],
             conditions=leading_keys(*groups),
         )
-
-    def _check_groups(self, groups: Sequence[str]) -> None:
-        if isinstance(groups, str) or not groups:
-            raise InvalidOptionError(self, "groups", f"is {groups!r}", 'Give a list of names, such as ["ROOM"]')
-        for group in groups:
-            if not group or any(character in group for character in "#*?"):
-                fix = "Give the part of the partition key before its first #, such as ROOM"
-                raise InvalidOptionError(self, "groups", f"contains {group!r}", fix)

@@ -1,26 +1,20 @@
 """From the table's stream to the consumers of a Region: publisher, fan-out and archive."""
 
-import json
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
-from aws_cdk import aws_logs as logs
-from aws_cdk import custom_resources as cr
 from constructs import Construct
 
 from cdp_constructs import QueueConsumer, SnsSqsFanout
-from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_each
-from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.buckets import add_private_bucket
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.paths import path_of, stack_of
-from cdp_constructs.core.periods import minute, minutes, seconds
+from cdp_constructs.core.layers import share_module
+from cdp_constructs.core.paths import stack_of
+from cdp_constructs.core.periods import seconds
 from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.queues import add_dead_letter_queue
+from cdp_constructs.core.table_streams import add_stream_age_alarm, look_up_stream, read_table_stream
 from stacks.chat import HANDLERS
 
 if TYPE_CHECKING:
@@ -77,6 +71,7 @@ class Messages(Construct):
             environment={"TOPIC_ARN": self.fanout.topic.topic_arn, "TABLE_NAME": table.table_name},
             timeout=seconds(30),
         )
+        share_module(self, self.publisher, layer="messaging/transactional_outbox", environment={})
         self.fanout.grant_publish(self.publisher)
         self.publisher.add_to_role_policy(
             iam.PolicyStatement(
@@ -89,17 +84,15 @@ class Messages(Construct):
         self.failures = add_dead_letter_queue(
             self, "Failures", alarm_topic=alarm_topic, holds="parts of the table's stream that could not be published"
         )
-        self._read_stream(table)
-        add_alarm(
+        read_table_stream(
             self,
-            "StreamAgeAlarm",
-            self.publisher.metric("IteratorAge", period=minute(), statistic="max"),
-            alarm_topic=alarm_topic,
-            threshold=60_000,  # milliseconds
-            evaluation_periods=3,
-            description=f"{path_of(self)}: consumers get messages a minute late or more. Look at the publisher's "
-            "errors and throttles.",
+            "Stream",
+            self.publisher,
+            stream_arn=look_up_stream(self, "TableStream", table),
+            filters=_events(stack_of(self).region),
+            dead_letter_queue=self.failures,
         )
+        add_stream_age_alarm(self, "StreamAgeAlarm", self.publisher, alarm_topic=alarm_topic)
         self.archive_bucket = add_private_bucket(self, "ArchiveBucket")
         archiver = add_function(
             self,
@@ -129,87 +122,3 @@ class Messages(Construct):
             consumer=QueueConsumer(archiver, batch_size=1000, batching_window=seconds(10)),
             filter_policy={"kind": ["message", "change"]},
         )
-
-    def _read_stream(self, table: dynamodb.ITableV2) -> None:
-        stream_arn = self._stream_arn(table)
-        self.publisher.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
-                resources=[stream_arn],
-            )
-        )
-        # Lambda checks it when it makes the mapping, and IAM knows no resource for it:
-        # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
-        self.publisher.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]))
-        acknowledge(
-            self.publisher.role or self.publisher,
-            "AwsSolutions-IAM5[Resource::*]",
-            "Names of streams only: Lambda wants it of the role of a mapping, and IAM has no resource for it.",
-        )
-        self.failures.grant_send_messages(self.publisher)
-        lambda_.EventSourceMapping(
-            self,
-            "Stream",
-            target=self.publisher,
-            event_source_arn=stream_arn,
-            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            # As FilterCriteria.filter() would write them, one call to Node for each.
-            filters=[{"pattern": json.dumps(event, separators=(",", ":"))} for event in _events(stack_of(self).region)],
-            # A batch is read once and published ten at a time: the last of 100 waits for ten requests of about 15 ms,
-            # less than the last of 25 did when each had its own. More would save little, because requests are full,
-            # and a record that fails would have more of its neighbours published twice. Consumers order messages
-            # themselves, so a busy shard may be worked on by several at once.
-            batch_size=100,
-            parallelization_factor=10,
-            report_batch_item_failures=True,
-            bisect_batch_on_error=True,
-            # A record that never succeeds holds up its shard, a topic that is down for a while must not lose any: at
-            # most an hour for both, and then the queue says which part of the stream was left out.
-            max_record_age=Duration.hours(1),
-            on_failure=event_sources.SqsDlq(self.failures),
-        )
-
-    def _stream_arn(self, table: dynamodb.ITableV2) -> str:
-        """Look up the stream of this Region's replica at deployment: CloudFormation returns the home Region's only."""
-        lookup = cr.AwsCustomResource(
-            self,
-            "TableStream",
-            resource_type="Custom::TableStream",
-            on_update=cr.AwsSdkCall(
-                service="DynamoDB",
-                action="DescribeTable",
-                parameters={"TableName": table.table_name},
-                output_paths=["Table.LatestStreamArn"],
-                physical_resource_id=cr.PhysicalResourceId.from_response("Table.LatestStreamArn"),
-            ),
-            policy=cr.AwsCustomResourcePolicy.from_statements(
-                [iam.PolicyStatement(actions=["dynamodb:DescribeTable"], resources=[table.table_arn])]
-            ),
-            install_latest_aws_sdk=False,
-            memory_size=256,
-            timeout=minutes(1),
-            log_group=logs.LogGroup(
-                self,
-                "TableStreamLogs",
-                retention=logs.RetentionDays.THREE_MONTHS,
-                removal_policy=RemovalPolicy.DESTROY,
-            ),
-        )
-        _acknowledge_provider(stack_of(self))
-        return lookup.get_response_field("Table.LatestStreamArn")
-
-
-def _acknowledge_provider(stack: Stack) -> None:
-    """Accept how CDK makes the function behind every AwsCustomResource of a stack."""
-    uuid = cr.AwsCustomResource.PROVIDER_FUNCTION_UUID.replace("-", "")
-    provider = stack.node.find_child(f"AWS{uuid}")
-    managed = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-    called = "CloudFormation calls it during a deployment, waits for its answer, and fails the deployment without one."
-    acknowledge_each(
-        provider,
-        {
-            f"AwsSolutions-IAM4[{managed}]": "CDK's own function: it may write its logs, nothing else.",
-            "Serverless-LambdaDLQ": called,
-            "Serverless-LambdaTracing": called,
-        },
-    )

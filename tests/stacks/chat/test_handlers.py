@@ -21,6 +21,7 @@ from stacks.chat.handlers.domain import table as keys
 from stacks.chat.limits import LimitsConfiguration
 from tests.handlers import import_handler
 from tests.stacks.chat.memory import MemoryTable
+from transactional_outbox.publishing import FirstRecordFailedError
 
 CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="1")
 ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -272,7 +273,7 @@ def test_a_record_that_makes_no_event_stops_no_other(publisher: Publisher, bad: 
 
 def test_a_batch_whose_first_record_fails_is_halved_by_lambda(publisher: Publisher) -> None:
     # Were the record reported, the same batch would come again with all that is good in it, for an hour.
-    with pytest.raises(publisher.module.FirstRecordFailedError):
+    with pytest.raises(FirstRecordFailedError):
         publisher.handle({}, stored(1))
     assert publisher.texts() == ["1"]
 

@@ -14,22 +14,18 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from correlation import TRACEPARENT, about, id_of
+from transactional_outbox.publishing import Entry, Topic, answer
 
 from ..domain.batches import failing_alone
 from ..domain.table import connect
 from .environment import Environment
 from .room_channels import RoomChannels
 from .rules import Change, entries_of
-from .topic import Entry, Topic
 
 logger = Logger()
 environment = Environment.read()
 table = connect(environment.table_name)
-topic = Topic(environment.topic_arn)
-
-
-class FirstRecordFailedError(Exception):
-    """The first record of the batch failed: Lambda halves the batch and retries, down to the record that is bad."""
+topic = Topic(environment.topic_arn, logger)
 
 
 def _traceparent(record: DynamoDBRecord) -> object:
@@ -57,19 +53,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         place = partial(_place_of, records[change.position])
         with about(logger, change.traceparent), failing_alone(change.position, failed=failed, about=place):
             entries += entries_of(change, rooms)
-    failed |= topic.publish(entries)
+    failed |= topic.publish(entries).unpublished
     for entry in entries:
         if TRACEPARENT in entry.attributes and entry.position not in failed:
             logger.info("Published", correlation_id=id_of(entry.attributes[TRACEPARENT]), attributes=entry.attributes)
-    if not failed:
-        return {"batchItemFailures": []}
-    first = min(failed)
-    if first == 0:
-        # What is reported is where Lambda cuts a batch, so this one would be delivered again as it is, and given up
-        # with all that is good in it. A batch that fails as a whole is halved.
-        raise FirstRecordFailedError
-    stream_record: Any = records[first].dynamodb
-    return {"batchItemFailures": [{"itemIdentifier": stream_record.sequence_number}]}
+    return answer([record["dynamodb"]["SequenceNumber"] for record in event["Records"]], failed)
 
 
 def _place_of(record: DynamoDBRecord) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from correlation import TRACEPARENT, valid
+from transactional_outbox.publishing import Entry
 
 from ..domain import channels
 from ..domain.changes import Change as MessageChange
@@ -23,7 +24,6 @@ from ..domain.events import (
 from ..domain.messages import Message
 from ..domain.table import Item
 from .room_channels import RoomChannels
-from .topic import Entry
 
 
 @dataclass(frozen=True)
