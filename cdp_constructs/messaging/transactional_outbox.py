@@ -197,9 +197,9 @@ class TransactionalOutbox(Construct):
         """Events that were published, repetitions included. Sum over 5 minutes by default."""
         return function_metric(self.function, "PublishedEvents", period=period)
 
-    def metric_refused(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+    def metric_rejected(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Items that no topic takes. Sum over 5 minutes by default."""
-        return function_metric(self.function, "RefusedEvents", period=period)
+        return function_metric(self.function, "RejectedEvents", period=period)
 
     def metric_lag(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """How many milliseconds events wait for being published, the longest. Per minute by default."""

@@ -232,7 +232,7 @@ def test_partitions_that_would_reach_too_much_are_refused(cdk_app: App, partitio
 
 def test_metrics_are_those_of_the_publisher(cdk_app: App) -> None:
     outbox = TransactionalOutbox(Stack(cdk_app, "Shop"), "Orders")
-    for metric in (outbox.metric_published(), outbox.metric_refused()):
+    for metric in (outbox.metric_published(), outbox.metric_rejected()):
         assert metric.dimensions["service"] == "Function"  # type: ignore[index]
     assert outbox.metric_lag().metric_name == "IteratorAge"
 

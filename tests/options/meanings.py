@@ -73,6 +73,7 @@ MEANINGS: dict[str, Meaning] = {
     "EventsNamespace:name": Meaning(),
     "variable": Meaning(_VARIABLES, tokens=False),
     "groups": Meaning(_lists("A#B", "*", "A?", twice=None)),
+    "partitions": Meaning(_lists("A#B", "*", "A?", "OUTBOX", twice=None)),
     "measure": Meaning(("unknown",), tokens=False),
     "measures": Meaning(_lists(*_COLUMNS, twice="temperature"), tokens=False),
     "columns": Meaning(({}, {"a b": "double"}, {"thing": "string"}), tokens=False),

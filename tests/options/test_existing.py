@@ -22,6 +22,7 @@ from cdp_constructs import (
     SpeedLayer,
     StateSharing,
     StorageIndex,
+    TransactionalOutbox,
 )
 from cdp_constructs.iot.device_fleet import DeviceFleet
 
@@ -74,6 +75,10 @@ def namespace(stack: Stack) -> None:
 
 REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     (lambda stack: StateSharing(stack, "State", table=table(stack, "id", None)), "it has the partition key id.*sk"),
+    (
+        lambda stack: TransactionalOutbox(stack, "Orders", table=table(stack, "id", None)),
+        "it has the partition key id.*sk",
+    ),
     (lambda stack: SpeedLayer(stack, "Speed", measures=["a"], table=table(stack, "pk", None)), "and no sort key.*sk"),
     (
         lambda stack: StorageIndex(

@@ -28,6 +28,7 @@ HANDLERS = {
     "cdp_constructs/messaging/handlers/delivery": (QUEUE, "test_batches"),
     "cdp_constructs/messaging/handlers/feedback": (QUEUE, "test_batches"),
     "cdp_constructs/messaging/handlers/intake": (QUEUE, "test_batches"),
+    "cdp_constructs/messaging/handlers/outbox": (STREAM, "test_outbox"),
     "cdp_constructs/messaging/handlers/unsubscribe": (HTTP, "test_hooks"),
     "cdp_constructs/messaging/handlers/vapid_keys": (INVOKED, "test_hooks"),
     "cdp_constructs/realtime/handlers/publishing": (QUEUE, "test_batches"),

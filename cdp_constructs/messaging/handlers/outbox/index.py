@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         if TRACEPARENT in entry.attributes:
             logger.info("Published", correlation_id=id_of(entry.attributes[TRACEPARENT]), attributes=entry.attributes)
     _count("PublishedEvents", len(published))
-    _count("RefusedEvents", len(refused) + len(outcome.refused))
+    _count("RejectedEvents", len(refused) + len(outcome.refused))
     return answer([record["dynamodb"]["SequenceNumber"] for record in records], failed)
 
 
