@@ -13,6 +13,7 @@ from cdp_constructs.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 from cdp_constructs.local.clients import calls, devices, faults, notices, routing, schedules, servers, viewers
 from cdp_constructs.local.clients.administration import Administration
 from cdp_constructs.local.clients.aws import Clients, Credentials
+from cdp_constructs.local.clients.deliveries import Deliveries
 from cdp_constructs.local.clients.devices import MqttEndpoint
 from cdp_constructs.local.clients.metrics import MetricsClock
 from cdp_constructs.local.clients.web_push import PushService
@@ -39,6 +40,7 @@ class LocalCloud:
         root: The root key, made anew for each server; who has it may do everything.
         mqtt_port: Port of the MQTT listener (mutual TLS); None when attached.
         log_file: The server's log; None when attached.
+        deliveries: The retries of SNS, and their clock: `cloud.deliveries.advance(days=24)`.
         metrics: The clock of metrics and alarms, for example `cloud.metrics.advance(minutes=15)`.
     """
 
@@ -49,6 +51,7 @@ class LocalCloud:
         self.log_file = server.log_file if server else None
         self._clients = Clients(self.endpoint, root)
         self._administration = Administration(self.endpoint, root)
+        self.deliveries = Deliveries(self._administration)
         self.metrics = MetricsClock(self._administration)
         # Runs at stop(), when the object is collected, and at the end of the process, whichever comes first.
         self._stop = weakref.finalize(self, _stop_own, server, os.getpid()) if server else None

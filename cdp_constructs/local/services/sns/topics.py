@@ -1,4 +1,4 @@
-"""SNS: attributes of topics, subscriptions to topics of other Regions, dead-letter queues of subscriptions.
+"""SNS: attributes of topics, subscriptions to topics of other Regions, deliveries and where they fail to.
 
 MiniStack's CloudFormation drops the attributes of a topic, FIFO among them, and a subscription whose topic is in
 another Region; a message that cannot be delivered is lost instead of being sent to the subscription's dead-letter
@@ -19,6 +19,7 @@ from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke_async
 from cdp_constructs.local.services.sns.push import push
+from cdp_constructs.local.services.sns.retries import answers, hold, is_behind
 
 _provisioners: Any = ministack.module("services.cloudformation.provisioners", "_physical_name")
 _responses: Any = ministack.module("core.responses")
@@ -137,18 +138,29 @@ def _deliver_to_sqs(
     topic_arn: str = "",
     **options: Any,
 ) -> None:
-    too_many = raw and len(options.get("message_attributes") or ()) > _MOST_ATTRIBUTES
-    raw = raw and not too_many  # without the attributes, the dead-letter queue takes the message
-    if topic_arn and (too_many or _undeliverable(endpoint, topic_arn)):
+    def deliver() -> None:
+        too_many = raw and len(options.get("message_attributes") or ()) > _MOST_ATTRIBUTES
+        if topic_arn and (too_many or _undeliverable(endpoint, topic_arn)):
+            give_up(enveloped=too_many)
+            return
+        if topic_arn:
+            _count(topic_arn, "NumberOfNotificationsDelivered")
+        original(endpoint, envelope, raw, *content, topic_arn=topic_arn, **options)
+
+    def give_up(*, enveloped: bool = False) -> None:
         # Without a dead-letter queue MiniStack logs the refusal, and the message is lost as on AWS.
         queue = _dead_letter_queue(topic_arn, endpoint)
-        _count_failure(topic_arn, queue)
-        if too_many and not queue:
-            return
-        endpoint = queue or endpoint
-    elif topic_arn:
-        _count(topic_arn, "NumberOfNotificationsDelivered")
-    original(endpoint, envelope, raw, *content, topic_arn=topic_arn, **options)
+        taken = queue is not None and answers(topic_arn, queue)
+        _count_failure(topic_arn, queue, taken=taken)
+        if queue and taken:
+            # Without the attributes, the dead-letter queue takes a message that has too many.
+            original(queue, envelope, raw and not enveloped, *content, topic_arn=topic_arn, **options)
+
+    group = options.get("message_group_id") or ""
+    if topic_arn and (is_behind(endpoint, group) or not answers(topic_arn, endpoint)):
+        hold(topic_arn, endpoint, group=group, deliver=deliver, give_up=give_up)
+    else:
+        deliver()
 
 
 # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
@@ -158,10 +170,10 @@ def _count(topic_arn: str, metric: str) -> None:
         emit("AWS/SNS", metric, {"TopicName": name})
 
 
-def _count_failure(topic_arn: str, dead_letter_queue: str | None) -> None:
+def _count_failure(topic_arn: str, dead_letter_queue: str | None, *, taken: bool = True) -> None:
     _count(topic_arn, "NumberOfNotificationsFailed")
     if dead_letter_queue:
-        lost = _undeliverable(dead_letter_queue, topic_arn)
+        lost = not taken or _undeliverable(dead_letter_queue, topic_arn)
         _count(topic_arn, f"NumberOfNotifications{'FailedToRedriveToDlq' if lost else 'RedrivenToDlq'}")
 
 
