@@ -1,0 +1,1 @@
+"""A demonstration of the services: orders, and what fails while they are on their way."""

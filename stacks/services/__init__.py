@@ -1,0 +1,6 @@
+"""Choreography: orders, billing and shipping, which know each other by events only."""
+
+from pathlib import Path
+
+HANDLERS = Path(__file__).parent / "handlers"
+"""The services' Lambda code, a folder for each function, and the contracts that they share."""

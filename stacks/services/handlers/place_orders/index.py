@@ -1,0 +1,56 @@
+"""Takes orders of a caller, up to 25 at once; the same order a second time changes nothing."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from correlation import about, started, valid
+from transactional_outbox import ConditionFailedError, Outbox, connect
+
+from ..contracts.events import OrderPlaced
+from ..contracts.working import outgoing
+
+logger = Logger()
+outbox = Outbox(connect())
+
+
+class Request(BaseModel):
+    """What a caller sends."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    orders: list[OrderPlaced] = Field(min_length=1, max_length=25)
+    traceparent: str | None = None
+
+
+@logger.inject_lambda_context
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
+    """Answer which orders were placed, which were placed before, or what is wrong about the request."""
+    del context
+    try:
+        request = Request.model_validate(event)
+    except ValidationError as error:
+        return {"error": error.errors(include_url=False, include_input=False, include_context=False)}
+    traceparent = valid(request.traceparent) or started()
+    placed = [order.order for order in request.orders if place(order, traceparent)]
+    with about(logger, traceparent):
+        logger.info("Orders placed", placed=len(placed), asked=len(request.orders))
+    return {"placed": placed, "known": [order.order for order in request.orders if order.order not in placed]}
+
+
+def place(order: OrderPlaced, traceparent: str) -> bool:
+    """Write an order and the event that it was placed; return whether it is new."""
+    item = {
+        "pk": f"ORDER#{order.order}",
+        "sk": "ORDER",
+        "status": "pending",
+        **order.model_dump(include={"customer", "sku", "quantity", "total", "note"}),
+    }
+    change = {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
+    try:
+        outbox.write([change], events=[outgoing(order, traceparent=traceparent)])
+    except ConditionFailedError:
+        return False
+    return True
