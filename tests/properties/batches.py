@@ -200,6 +200,29 @@ _CHAT = {
 }
 _LIBRARY = "cdp_constructs"
 
+
+def _told(kind: str, mark: str) -> dict[str, Any]:
+    """Return an event of one of the services, with all that any of them reads."""
+    return {
+        "specversion": "1.0",
+        "id": mark,
+        "source": f"/{kind.partition('.')[0]}",
+        "type": kind,
+        "subject": mark,
+        "time": "2027-01-15T12:00:00Z",
+        "datacontenttype": "application/json",
+        "dataschema": "urn:events:any:1.0",
+        "data": {"order": mark, "sku": "book", "quantity": 1, "total": 5, "customer": "anna", "reason": "none left"},
+    }
+
+
+def _service(name: str, kind: str) -> Batch:
+    return Batch(
+        subject=Subject(package=f"stacks.services.handlers.{name}", environment={"OUTBOX_TABLE": name}),
+        healthy=lambda mark: _told(kind, mark),
+    )
+
+
 BATCHES = {
     f"{_LIBRARY}/upload/handlers/confirmation": Batch(
         subject=Subject(
@@ -403,4 +426,7 @@ BATCHES = {
         fifo=True,
         inside="body",
     ),
+    "stacks/services/handlers/billing": _service("billing", "orders.order-placed.v1"),
+    "stacks/services/handlers/orders": _service("orders", "shipping.shipment-prepared.v1"),
+    "stacks/services/handlers/shipping": _service("shipping", "billing.payment-captured.v1"),
 }

@@ -52,6 +52,11 @@ HANDLERS = {
     "stacks/iot/handlers/reactions": (QUEUE, "test_batches"),
     "stacks/iot/handlers/requests": (QUEUE, "test_batches"),
     "stacks/iot/handlers/tickets": (QUEUE, "test_batches"),
+    "stacks/services/handlers/billing": (QUEUE, "test_batches"),
+    "stacks/services/handlers/orders": (QUEUE, "test_batches"),
+    "stacks/services/handlers/place_orders": (INVOKED, "test_hooks"),
+    "stacks/services/handlers/restock": (INVOKED, "test_hooks"),
+    "stacks/services/handlers/shipping": (QUEUE, "test_batches"),
 }
 # Other code that reads what strangers, devices and viewers send.
 OTHERS = {

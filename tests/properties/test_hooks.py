@@ -44,6 +44,35 @@ REPLAY = Subject(
     package="cdp_constructs.workflow.handlers.replay",
     environment={"BUCKET": "kept", "ACCEPTED_PREFIX": "accepted/", "QUEUE_URL": QUEUE},
 )
+COMMANDS = {
+    "place_orders": {
+        "orders": [{"order": "o-1", "sku": "book", "quantity": 1, "total": 5, "customer": "anna"}],
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    },
+    "restock": {"delivery": "d-1", "sku": "book", "quantity": 5},
+}
+PLACE_ORDERS = Subject(package="stacks.services.handlers.place_orders", environment={"OUTBOX_TABLE": "orders"})
+RESTOCK = Subject(package="stacks.services.handlers.restock", environment={"OUTBOX_TABLE": "shipping"})
+
+
+@pytest.mark.parametrize("subject", [PLACE_ORDERS, RESTOCK], ids=["place_orders", "restock"])
+def test_a_command_is_answered_whatever_it_is(subject: Subject) -> None:
+    good = COMMANDS[subject.package.rpartition(".")[2]]
+    with running(subject) as run:
+        assert "error" not in run.call(good)
+        assert run.world.calls
+
+        @examples(40)
+        @given(asked=altered(good))
+        def holds(asked: Any) -> None:
+            answer = run.call(asked)
+            assert ("error" in answer) != bool(run.world.calls)
+            json.dumps(answer)
+
+        for text in TEXTS:
+            answer = run.call({**good, "sku": text, "orders": [{"order": text}]})
+            assert "error" in answer
+        holds()
 
 
 @pytest.mark.parametrize(
