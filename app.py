@@ -24,7 +24,7 @@ import aws_cdk as cdk  # noqa: E402 - after the check that it is there
 import cdk_nag  # noqa: E402
 
 SYSTEMS = {name: f"stacks.{name}.system" for name in ("chat", "iot", "dojo", "services")}
-# The boards of the dojo are built when they are asked for: the images of their containers need Docker on AWS.
+# The others are built when they are asked for; the images of the dojo's containers need Docker on AWS.
 UNASKED = ["chat", "iot"]
 
 # The CDK CLI passes the context of cdk.json; without the CLI it is read here.

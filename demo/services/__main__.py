@@ -2,18 +2,18 @@
 
 import argparse
 import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
-from demo.bring_up import bring_up, not_executed, synthesise
+from demo.bring_up import bring_up, synthesise
 from demo.embedded import embedded_cloud
 from demo.report import Report, eventually, expect
 from demo.running import end_with
 from demo.services.market import Market, Order
+from stacks.services.service_stack import SERVICES
 
 _SKUS = 20
 _PLENTY = 100_000
@@ -29,14 +29,13 @@ def order(sku: str, *, total: int = 1_000, quantity: int = 1) -> Order:
 class Scenes:
     """The chapters of the demonstration."""
 
-    def __init__(self, market: Market, report: Report) -> None:
+    def __init__(self, market: Market) -> None:
         """Play on a market."""
-        self.market, self._report = market, report
-        self.placed: list[Order] = []
+        self.market = market
+        self._books = market.books()
 
     def _place(self, orders: list[Order]) -> list[str]:
         expect(self.market.place(orders) == len(orders), "an order was not placed")
-        self.placed += orders
         return [one["order"] for one in orders]
 
     def one_order(self, sku: str, total: int, expected: str) -> str:
@@ -112,9 +111,9 @@ class Scenes:
         ]
         half = len(orders) // 2
         numbers = self._place(orders[:half])
-        killed = sum(market.kill(service) for service in ("orders", "billing", "shipping"))
+        killed = sum(market.kill(service) for service in SERVICES)
         numbers += self._place(orders[half:])
-        repeated = sum(market.publish_again(service, _REPEATED) for service in ("orders", "billing", "shipping"))
+        repeated = sum(market.publish_again(service, _REPEATED) for service in SERVICES)
         market.settle(numbers, within=600)
         seconds = time.perf_counter() - started
         count = len(market.books().events) - before
@@ -124,44 +123,38 @@ class Scenes:
             f"{killed} processes killed, {repeated} events published twice"
         )
 
-    def balance(self) -> None:
-        """Compare the books of the three services and the copies."""
+    def close(self) -> str:
+        """Wait until every event was worked on and copied, and look into the dead-letter queues."""
         market = self.market
-        for service in ("orders", "billing", "shipping"):
-            for prefix in ("OutboxDeadLetterQueue", "OutboxRecordDeadLetterQueue"):
-                expect(market.waiting(service, prefix) == 0, f"{service}: {prefix} is not empty")
         eventually(lambda: not market.books().unread() or None, within=60, what="the work on every event")
-        books, copies = market.books(), market.copies()
-        eventually(lambda: not books.missing(market.copies()) or None, within=60, what="a copy of every event")
-        step = self._report.step
-        total = len(books.events)
-        step(
-            "Lost",
-            "0: each service that hears of an event has worked on it",
-            lambda: _none(books.unread(), f"0 of {total:,}"),
-        )
-        step(
-            "Worked on twice",
-            "0: each service tells each thing of an order once",
-            lambda: _none(books.twice(), f"0 of {total:,}"),
-        )
-        step(
-            "The three services agree",
-            "each order has one end, and nothing of a cancelled one is left",
-            lambda: _none(books.unequal(), f"{len(books.orders):,} orders"),
-        )
-        step(
-            "Goods",
-            "what arrived minus what was shipped is left",
-            lambda: _none(books.off(), f"{len(books.stocked)} kinds"),
-        )
-        step(
-            "Copies in the other Region",
-            "every event",
-            lambda: _none(
-                books.missing(copies), f"{len(set(copies)):,} different ones, {len(copies) - len(set(copies))} twice"
-            ),
-        )
+        self._books = market.books()
+        eventually(lambda: not self._books.missing(market.copies()) or None, within=60, what="a copy of every event")
+        for service in SERVICES:
+            for queue in ("OutboxDeadLetterQueue", "OutboxRecordDeadLetterQueue"):
+                expect(market.waiting(service, queue) == 0, f"{service}: {queue} is not empty")
+        return f"{len(self._books.events):,} events, no dead letter"
+
+    def lost(self) -> str:
+        """Look for events that somebody hears of and has not worked on."""
+        return _none(self._books.unread(), f"0 of {len(self._books.events):,}")
+
+    def twice(self) -> str:
+        """Look for what a service told twice about an order."""
+        return _none(self._books.twice(), f"0 of {len(self._books.events):,}")
+
+    def agree(self) -> str:
+        """Look for orders whose end differs from service to service."""
+        return _none(self._books.unequal(), f"{len(self._books.orders):,} orders")
+
+    def goods(self) -> str:
+        """Look for goods that were shipped and are still there, or the other way round."""
+        return _none(self._books.off(), f"{len(self._books.stocked)} kinds")
+
+    def copied(self) -> str:
+        """Look for events that the other Region does not have."""
+        copies = self.market.copies()
+        different = len(set(copies))
+        return _none(self._books.missing(copies), f"{different:,} events, {len(copies) - different} of them twice")
 
 
 def _none(found: list[str], seen: str) -> str:
@@ -199,21 +192,23 @@ def play(scenes: Scenes, report: Report, events: int) -> None:
             scenes.queue_is_gone,
         )
     with report.chapter(f"{events:,} events"):
-        if step("Crashes and repetitions among them", "every order has its end", lambda: scenes.many(events)):
-            step("Every event arrived", "no dead letter", lambda: scenes.balance() or "none")
+        if not step("Crashes and repetitions among them", "every order has its end", lambda: scenes.many(events)):
+            return
+        if not step("All work is done", "every event worked on and copied, no dead letter", scenes.close):
+            return
+        step("Lost", "0: who hears of an event has worked on it", scenes.lost)
+        step("Worked on twice", "0: each service tells each thing of an order once", scenes.twice)
+        step("The services agree", "each order has one end, and a cancelled one leaves nothing", scenes.agree)
+        step("Goods", "what arrived minus what was shipped is left", scenes.goods)
+        step("Copies in the other Region", "every event", scenes.copied)
 
 
-def run(
-    report: Report, cloud: LocalCloud, folder: Path, events: int, note: Callable[[str], None] = lambda _: None
-) -> None:
+def run(report: Report, cloud: LocalCloud, folder: Path, events: int) -> None:
     """Bring the services up, and play."""
     assembly = folder / "cdk.out"
     deployment = bring_up(report, lambda: synthesise(assembly, "services", {}), lambda: cloud.deploy(assembly))
-    if deployment is None:
-        return
-    play(Scenes(Market(cloud, deployment), report), report, events)
-    report.console.print(not_executed(deployment))
-    note("done")
+    if deployment is not None:
+        play(Scenes(Market(cloud, deployment)), report, events)
 
 
 def main() -> int:
