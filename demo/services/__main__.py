@@ -165,6 +165,7 @@ def _none(found: list[str], seen: str) -> str:
 def play(scenes: Scenes, report: Report, events: int) -> None:
     """Play all chapters."""
     step, market = report.step, scenes.market
+    market.hasten()
     for number in range(1, _SKUS + 1):
         market.restock(f"book-{number}", _PLENTY, f"first-{number}")
     with report.chapter("An order goes its way"):

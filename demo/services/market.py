@@ -201,6 +201,13 @@ class Market:
             expect(not answer.get("Failed"), f"{answer.get('Failed')}")
         return len(repeated)
 
+    def hasten(self) -> None:
+        """Let messages of a function that was killed be visible again after 15 seconds instead of a minute."""
+        for service, heard in SERVICES.items():
+            for publisher in heard.hears:
+                queue = self.resource(service, f"Of{publisher.capitalize()}Queue")
+                self.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "15"})
+
     def kill(self, service: str) -> int:
         """Kill the processes of a service's function; return how many there were."""
         return self.cloud.crash_function(self.resource(service, "Function"), self.region)

@@ -87,7 +87,8 @@ class ServiceStack(Stack):
             description=f"Reacts to what other services did: {name}",
             invocation=Invocation.EVENT_SOURCE,
             correlates=True,
-            timeout=seconds(30),
+            # A batch is ten transactions. A function that is killed keeps its messages six times as long.
+            timeout=seconds(10),
         )
         self.outbox.share_with(function, partitions=service.partitions)
         self.subscribers: dict[str, FanoutSubscriber] = {}

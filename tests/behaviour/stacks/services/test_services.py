@@ -15,6 +15,7 @@ from tests.stacks.services.architectures import choreography
 @pytest.fixture(scope="module")
 def market(local_cloud: LocalCloud, deployed: Callable[[Callable[..., Any]], Deployment]) -> Market:
     made = Market(local_cloud, deployed(choreography))
+    made.hasten()
     made.restock("book", 1_000, uuid4().hex)
     return made
 
