@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from correlation import TRACEPARENT, about
 from transactional_outbox import ConditionFailedError, Event, Outbox
@@ -13,7 +15,7 @@ from transactional_outbox import ConditionFailedError, Event, Outbox
 from .envelope import Envelope
 from .events import Data
 
-__all__ = ["Decision", "Rule", "Service", "outgoing"]
+__all__ = ["Decision", "Rule", "Service", "each_message", "outgoing"]
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,19 @@ class Service:
                 return
             self._outbox.write([], handled=event.identity)
             self._logger.info("Nothing to do", about=event.type)
+
+
+def each_message(work: Callable[[SQSRecord], None], logger: Logger) -> Callable[[dict[str, Any], LambdaContext], Any]:
+    """Return the handler of a function that works on each message of a batch by itself.
+
+    Args:
+        work: Raises what fails the message.
+        logger: The function's own.
+    """
+    processor = BatchProcessor(event_type=EventType.SQS)
+
+    @logger.inject_lambda_context
+    def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+        return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
+
+    return handler
