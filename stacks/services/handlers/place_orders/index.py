@@ -3,12 +3,12 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from correlation import about, started, valid
 from transactional_outbox import ConditionFailedError, Outbox, connect
 
+from ..contracts.asking import each_request
 from ..contracts.events import OrderPlaced
 from ..contracts.working import outgoing
 
@@ -25,14 +25,8 @@ class Request(BaseModel):
     traceparent: str | None = None
 
 
-@logger.inject_lambda_context
-def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
-    """Answer which orders were placed, which were placed before, or what is wrong about the request."""
-    del context
-    try:
-        request = Request.model_validate(event)
-    except ValidationError as error:
-        return {"error": error.errors(include_url=False, include_input=False, include_context=False)}
+def answer(request: Request) -> dict[str, Any]:
+    """Answer which orders were placed, and which were placed before."""
     traceparent = valid(request.traceparent) or started()
     placed = [order.order for order in request.orders if place(order, traceparent)]
     with about(logger, traceparent):
@@ -54,3 +48,6 @@ def place(order: OrderPlaced, traceparent: str) -> bool:
     except ConditionFailedError:
         return False
     return True
+
+
+handler = each_request(Request, answer, logger)

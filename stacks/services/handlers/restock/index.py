@@ -3,10 +3,11 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from transactional_outbox import Outbox, connect
+
+from ..contracts.asking import each_request
 
 logger = Logger()
 outbox = Outbox(connect())
@@ -22,14 +23,8 @@ class Request(BaseModel):
     quantity: int = Field(ge=1, le=1_000_000)
 
 
-@logger.inject_lambda_context
-def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
-    """Answer whether the delivery is new, or what is wrong about the request."""
-    del context
-    try:
-        request = Request.model_validate(event)
-    except ValidationError as error:
-        return {"error": error.errors(include_url=False, include_input=False, include_context=False)}
+def answer(request: Request) -> dict[str, Any]:
+    """Answer whether the delivery is new."""
     change = {
         "Update": {
             "Key": {"pk": f"STOCK#{request.sku}", "sk": "STOCK"},
@@ -39,3 +34,6 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
         }
     }
     return {"new": outbox.write([change], handled=f"delivery/{request.delivery}")}
+
+
+handler = each_request(Request, answer, logger)
