@@ -135,7 +135,7 @@ class Scenes:
         return f"{len(self._books.events):,} events, no dead letter"
 
     def lost(self) -> str:
-        """Look for events that somebody hears of and has not worked on."""
+        """Look for events that a service receives and has not worked on."""
         return _none(self._books.unread(), f"0 of {len(self._books.events):,}")
 
     def twice(self) -> str:
@@ -197,7 +197,7 @@ def play(scenes: Scenes, report: Report, events: int) -> None:
             return
         if not step("All work is done", "every event worked on and copied, no dead letter", scenes.close):
             return
-        step("Lost", "0: who hears of an event has worked on it", scenes.lost)
+        step("Lost", "0: who receives an event has worked on it", scenes.lost)
         step("Worked on twice", "0: each service tells each thing of an order once", scenes.twice)
         step("The services agree", "each order has one end, and a cancelled one leaves nothing", scenes.agree)
         step("Goods", "what arrived minus what was shipped is left", scenes.goods)

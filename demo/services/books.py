@@ -29,11 +29,11 @@ class Reader:
     """A service as a reader of events.
 
     Attributes:
-        hears: The types that it reacts to.
+        receives: The types that it reacts to.
         handled: The identities of what it has worked on.
     """
 
-    hears: frozenset[str]
+    receives: frozenset[str]
     handled: frozenset[str]
 
 
@@ -67,12 +67,12 @@ class Books:
     )
 
     def unread(self) -> list[str]:
-        """Return the events that a service has not worked on, although it hears of them."""
+        """Return the events that a service has not worked on, although it receives them."""
         return [
             f"{name}: {event.type} {event.order}"
             for name, reader in self.readers.items()
             for event in self.events
-            if event.type in reader.hears and event.identity not in reader.handled
+            if event.type in reader.receives and event.identity not in reader.handled
         ]
 
     def twice(self) -> list[str]:

@@ -138,7 +138,7 @@ class Market:
             events=[read_event(item) for items in found.values() for item in items if item["pk"].startswith("OUTBOX#")],
             readers={
                 service: Reader(
-                    hears=frozenset(kind for kinds in SERVICES[service].hears.values() for kind in kinds),
+                    receives=frozenset(kind for kinds in SERVICES[service].receives.values() for kind in kinds),
                     handled=frozenset(
                         item["pk"].removeprefix("INBOX#") for item in items if item["pk"].startswith("INBOX#")
                     ),
@@ -204,7 +204,7 @@ class Market:
     def hasten(self) -> None:
         """Let messages of a function that was killed be visible again after 15 seconds instead of a minute."""
         for service, heard in SERVICES.items():
-            for publisher in heard.hears:
+            for publisher in heard.receives:
                 queue = self.resource(service, f"Of{publisher.capitalize()}Queue")
                 self.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "15"})
 

@@ -1,4 +1,4 @@
-"""One service: its table with outbox, the function that hears of the others, and what callers may ask of it."""
+"""One service: its table with outbox, the function that receives events of others, and what callers may ask of it."""
 
 from dataclasses import dataclass, field
 
@@ -28,12 +28,12 @@ class Service:
 
     Attributes:
         partitions: What its partition keys begin with.
-        hears: By the service that publishes them, the types of events that it reacts to.
+        receives: By the service that publishes them, the types of events that it reacts to.
         command: What callers may ask of it.
     """
 
     partitions: tuple[str, ...]
-    hears: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    receives: dict[str, tuple[str, ...]] = field(default_factory=dict)
     command: Command | None = None
 
 
@@ -70,7 +70,7 @@ class ServiceStack(Stack):
 
     Attributes:
         outbox: Its table, and the publisher of its events.
-        subscribers: By the service that publishes them, the queues of what it hears.
+        subscribers: By the service that publishes them, the queues of what it receives.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class ServiceStack(Stack):
         )
         self.outbox.share_with(function, partitions=service.partitions)
         self.subscribers: dict[str, FanoutSubscriber] = {}
-        for publisher, types in service.hears.items():
+        for publisher, types in service.receives.items():
             self.subscribers[publisher] = events.fanouts[publisher].add_remote_subscriber(
                 self,
                 f"Of{publisher.capitalize()}",

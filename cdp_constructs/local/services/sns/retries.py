@@ -1,4 +1,4 @@
-"""SNS: a delivery to a queue that does not answer is tried again by AWS's own schedule, 100,015 times over 23 days.
+"""SNS: a delivery to a queue that does not answer is retried by AWS's own schedule, 100,015 times over 23 days.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html: for SQS it is not to be changed. A queue
 does not answer while a fault of SQS is injected in its Region (`faults`: a 5xx or throttling), and while one of the two
@@ -31,7 +31,7 @@ _responses: Any = ministack.module("core.responses", "request_scope")
 _AT_ONCE, _PRE_BACKOFF, _BACKOFF, _POST_BACKOFF = 3, 2, 10, 100_000
 _SHORTEST, _LONGEST = 1.0, 20.0
 TRIES = _AT_ONCE + _PRE_BACKOFF + _BACKOFF + _POST_BACKOFF
-"""How often a delivery is tried again."""
+"""How often a delivery is retried."""
 
 _LOOK_EVERY = 0.5
 _SERVER_ERRORS = 500

@@ -45,7 +45,7 @@ def outgoing(data: Data, *, traceparent: str | None) -> Event:
 
 
 class Service:
-    """Works on the events that a service hears, each once."""
+    """Works on the events that a service receives, each once."""
 
     def __init__(self, outbox: Outbox, rules: Mapping[type[Data], Rule], logger: Logger) -> None:
         """Decide by rules.

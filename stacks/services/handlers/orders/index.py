@@ -1,4 +1,4 @@
-"""Reacts to the events that this service hears; only the messages that failed are delivered again."""
+"""Reacts to the events that this service receives; only the messages that failed are delivered again."""
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
