@@ -28,12 +28,16 @@ _WHY_NOT = {
 
 def destination_of(queue: DeadLetterQueue) -> str | None:
     """Return where a replay delivers the messages of a queue to, None where there is nothing."""
-    names = {
-        f"the topic that each came from (rule {origin.source.name})" if origin.target is None else origin.target.name
-        for origin in queue.origins
-        if origin.kind is Kind.IOT_RULE or (origin.target is not None and origin.kind not in _WHY_NOT)
-    }
+    names = {_destination(origin) for origin in queue.origins if origin.kind not in _WHY_NOT} - {None}
     return ", ".join(sorted(names)) or None
+
+
+def _destination(origin: Origin) -> str | None:
+    if origin.kind is Kind.IOT_RULE:
+        return f"the topic that each came from (rule {origin.source.name})"
+    if origin.target is not None:
+        return origin.target.name
+    return f"the queue of {origin.source.name}" if origin.kind is Kind.SUBSCRIPTION else None
 
 
 def replay_all(queue: DeadLetterQueue, *, rate: int | None, told: Callable[[int], None]) -> int:
@@ -101,6 +105,9 @@ def _deliver(queue: DeadLetterQueue, message: Message) -> None:
     if origin.kind is Kind.IOT_RULE:
         _publish(queue, body)
         return
+    if origin.target is None and origin.kind is Kind.SUBSCRIPTION:
+        _queue_of_subscription(queue, origin).send(message)
+        return
     if origin.target is None:
         raise OperatorError(f"{queue.name}: {message.id} was to go to a resource of another stack; it stays here")
     if origin.target.type == "AWS::SQS::Queue":
@@ -112,6 +119,23 @@ def _deliver(queue: DeadLetterQueue, message: Message) -> None:
     queue.stack.client("lambda").invoke(
         FunctionName=origin.target.physical_id, InvocationType="Event", Payload=str(payload).encode()
     )
+
+
+def _queue_of_subscription(queue: DeadLetterQueue, origin: Origin) -> MessageQueue:
+    """Return the queue of another stack, and maybe another Region, that a subscription delivers to."""
+    arn = origin.source.physical_id
+    pages = (
+        queue.stack.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn.rpartition(":")[0])
+    )
+    subscriptions = (one for page in pages for one in page["Subscriptions"])
+    endpoint = next((one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] == arn), None)
+    if endpoint is None:
+        raise OperatorError(f"{queue.name}: the subscription {origin.source.name} is gone; its messages stay here")
+    _, _, service, region, account, name = endpoint.split(":", 5)
+    if service != "sqs":
+        raise OperatorError(f"{queue.name}: its messages were to go to {endpoint}, which is no queue; they stay here")
+    sqs = queue.stack.client("sqs", region)
+    return MessageQueue(sqs, sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
 
 
 def _origin_of(queue: DeadLetterQueue, message: Message) -> Origin:

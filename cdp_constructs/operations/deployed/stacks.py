@@ -67,13 +67,21 @@ class DeployedStack:
         self.name = name
         self.session = session
         self._endpoint_url = endpoint_url
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
 
-    def client(self, service: str) -> Any:
-        """Return the stack's one client of a service."""
-        if service not in self._clients:
-            self._clients[service] = self.session.client(service, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]  # any service
-        return self._clients[service]
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return the stack's one client of a service.
+
+        Args:
+            service: As boto3 names it.
+            region: By default the stack's.
+        """
+        key = (service, region or self.session.region_name)
+        if key not in self._clients:
+            self._clients[key] = self.session.client(  # type: ignore[call-overload]  # any service
+                service, region_name=key[1], endpoint_url=self._endpoint_url
+            )
+        return self._clients[key]
 
     @property
     def region(self) -> str:

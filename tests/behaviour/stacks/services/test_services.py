@@ -137,3 +137,20 @@ def test_a_poison_message_costs_only_itself(market: Market) -> None:
     market.settle([number], within=30)
     eventually(lambda: market.waiting("billing", "OfOrdersDeadLetterQueue") == 1, within=60, what="the dead letter")
     balanced(market)
+
+
+def test_a_copy_that_its_region_refused_is_replayed_into_it(market: Market) -> None:
+    there = market.cloud.client("sqs", market.copy_region)
+    queue = market.resource("copies", "OrdersCopiesQueue")
+    policy = there.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])["Attributes"]
+    there.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
+    (number,) = placed(market, order())
+    market.settle([number], within=60)
+    dead = "OrdersOrdersCopiesSubscriptionDeadLetterQueue"
+    eventually(lambda: market.waiting("events", dead) == 2, within=30, what="placed and confirmed in it")
+    there.set_queue_attributes(QueueUrl=queue, Attributes=policy)
+    # The queue is of another stack and Region; the subscription says which.
+    assert "2 delivered again to the queue of" in market.operate(
+        "dead-letters", "replay", dead, "--stack", market.stack("events")
+    )
+    balanced(market)
