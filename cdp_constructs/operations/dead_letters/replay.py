@@ -28,7 +28,8 @@ _WHY_NOT = {
 
 def destination_of(queue: DeadLetterQueue) -> str | None:
     """Return where a replay delivers the messages of a queue to, None where there is nothing."""
-    names = {_destination(origin) for origin in queue.origins if origin.kind not in _WHY_NOT} - {None}
+    destinations = (_destination(origin) for origin in queue.origins if origin.kind not in _WHY_NOT)
+    names = {name for name in destinations if name is not None}
     return ", ".join(sorted(names)) or None
 
 

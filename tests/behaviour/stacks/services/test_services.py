@@ -1,13 +1,17 @@
 """What the deployed services do: orders end, what fails is compensated, and nothing is lost or done twice."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from rich.console import Console
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import eventually
+from demo.report import Report
+from demo.services.__main__ import Scenes, play
 from demo.services.market import Market, Order
 from tests.stacks.services.architectures import choreography
 
@@ -127,6 +131,13 @@ def test_what_is_delivered_twice_and_worked_on_by_killed_functions_counts_once(m
         assert market.publish_again(service, 50)
     market.settle(numbers, within=240)
     balanced(market)
+
+
+def test_the_demonstration_sees_what_it_expects(market: Market) -> None:
+    report = Report(Console(file=io.StringIO()))
+    play(Scenes(market), report, events=100)
+    assert [(one.title, one.seen) for one in report.results if not one.passed] == []
+    assert len(report.results) == 13
 
 
 def test_a_poison_message_costs_only_itself(market: Market) -> None:
