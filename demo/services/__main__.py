@@ -126,8 +126,12 @@ class Scenes:
     def close(self) -> str:
         """Wait until every event was worked on and copied, and look into the dead-letter queues."""
         market = self.market
-        eventually(lambda: not market.books().unread() or None, within=60, what="the work on every event")
-        self._books = market.books()
+
+        def all_read() -> bool | None:
+            self._books = market.books()
+            return not self._books.unread() or None
+
+        eventually(all_read, within=60, what="the work on every event")
         eventually(lambda: not self._books.missing(market.copies()) or None, within=60, what="a copy of every event")
         for service in SERVICES:
             for queue in ("OutboxDeadLetterQueue", "OutboxRecordDeadLetterQueue"):

@@ -160,18 +160,23 @@ class Market:
 
     def copies(self) -> list[str]:
         """Return the identities of all events that are in the other Region's queues, repetitions included."""
-        for prefix in ("OrdersCopies", "BillingCopies", "ShippingCopies"):
-            url = self.resource("copies", f"{prefix}Queue")
-            while messages := self._copies.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-                for message in messages:
-                    document = json.loads(message["Body"])
-                    self._copied.append(f"{document['source']}/{document['id']}")
-                entries = [
-                    {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
-                    for number, message in enumerate(messages)
-                ]
-                self._copies.delete_message_batch(QueueUrl=url, Entries=entries)
+        queues = [self.resource("copies", f"{service.capitalize()}CopiesQueue") for service in SERVICES]
+        with ThreadPoolExecutor(len(queues)) as readers:
+            for found in readers.map(self._read_copies, queues):
+                self._copied += found
         return self._copied
+
+    def _read_copies(self, url: str) -> list[str]:
+        found = []
+        while messages := self._copies.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            documents = [json.loads(message["Body"]) for message in messages]
+            found += [f"{document['source']}/{document['id']}" for document in documents]
+            entries = [
+                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                for number, message in enumerate(messages)
+            ]
+            self._copies.delete_message_batch(QueueUrl=url, Entries=entries)
+        return found
 
     def waiting(self, service: str, prefix: str) -> int:
         """Return how many messages a queue of a service has."""
