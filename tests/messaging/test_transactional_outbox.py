@@ -110,8 +110,13 @@ def test_template_is_reviewed(
     assert synthesis(build).normalised == template_snapshot
 
 
-def test_the_card_is_reviewed(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
-    assert synthesis(example).card == card_snapshot
+@pytest.mark.parametrize("build", REVIEWED, ids=lambda build: build.__name__)
+def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
+    assert synthesis(build).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(TransactionalOutbox, synthesis(example))
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.__name__)
