@@ -27,6 +27,8 @@ BY_INVOCATION = {
     "cdp_constructs.iot.handlers.broadcasts": "by direct invocation",
     "cdp_constructs.workflow.handlers.replay": "by direct invocation",
     "stacks.iot.handlers.history": "by direct invocation",
+    "stacks.services.handlers.place_orders": "by direct invocation",
+    "stacks.services.handlers.restock": "by direct invocation",
 }
 # What the embedded cloud makes, and no handler of this project gets.
 OF_OTHERS = {

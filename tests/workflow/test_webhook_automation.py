@@ -110,7 +110,9 @@ def inside_a_stage(app: App) -> WebhookAutomation:
     return defaults(Stack(Stage(app, "WebhookStage"), "Service"))
 
 
-architecture(example)
+@architecture
+def documented(stack: Stack) -> WebhookAutomation:
+    return example(stack)
 
 
 def statements(synthesised: Any, role: str) -> list[dict[str, Any]]:
@@ -149,7 +151,7 @@ def test_card(build: Callable[..., Any], synthesis: Synthesis, card_snapshot: Sn
 
 
 def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
-    assert_page(WebhookAutomation, synthesis(example))
+    assert_page(WebhookAutomation, synthesis(documented))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 `python -m tools.foreign CLONE --count 100`, with `--listed` for those whose entries are listed in `entries`, with
 `--assertions` for the integration tests of the CDK that assert on what they deploy, with `--write` into
-docs/local-cloud.md, with `--results FILE` as JSON, where what has a result already is not tried again. Each assembly
+docs/local-cloud.md, with `--results FILE` as JSON, where what has a result already is left out. Each assembly
 gets a process and an embedded cloud of its own, and listed entries are tried as soon as it is deployed.
 """
 

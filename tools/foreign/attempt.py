@@ -61,7 +61,7 @@ def _waiting(cloud: LocalCloud, stacks: Sequence[StackArtifact]) -> Iterator[str
         client = cloud.client("cloudformation", stack.region, account=stack.account)
         try:
             events = client.describe_stack_events(StackName=stack.name)["StackEvents"]
-        except ClientError:  # not begun, or rolled back and gone
+        except ClientError:  # not started, or rolled back and gone
             continue
         latest: dict[str, Mapping[str, Any]] = {}
         for event in events:  # the newest first

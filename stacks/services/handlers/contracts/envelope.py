@@ -18,7 +18,8 @@ class UnknownEventError(ValueError):
 class _Attributes(BaseModel):
     """What every event has; a reader ignores what it does not know."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    # What a message says stays out of logs.
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     specversion: Literal["1.0"] = "1.0"
     id: str = Field(min_length=1, max_length=200)

@@ -21,7 +21,8 @@ __all__ = [
 class Data(BaseModel):
     """What happened. A reader ignores fields that it does not know."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    # What a message says stays out of logs.
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     TYPE: ClassVar[str] = ""
     VERSION: ClassVar[str] = "1.0"
