@@ -2,6 +2,7 @@
 
 from cdp_constructs._version import __version__ as __version__
 from cdp_constructs.api.authorized_api import AuthorizedApi as AuthorizedApi
+from cdp_constructs.api.direct_integration_api import DirectIntegrationApi as DirectIntegrationApi
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool as SignInUserPool
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
 from cdp_constructs.cache.in_memory_cache import InMemoryCache as InMemoryCache

@@ -15,6 +15,7 @@ MODULE_OF = {
     "DeepHealthCheck": "cdp_constructs.routing.deep_health_check",
     "DeviceFleet": "cdp_constructs.iot.device_fleet",
     "DirectHosting": "cdp_constructs.delivery.direct_hosting",
+    "DirectIntegrationApi": "cdp_constructs.api.direct_integration_api",
     "DirectObjectUpload": "cdp_constructs.upload.direct_object_upload",
     "EventsNamespace": "cdp_constructs.realtime.events_namespace",
     "FanoutNotification": "cdp_constructs.iot.fanout_notification",

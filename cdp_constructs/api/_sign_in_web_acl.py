@@ -4,7 +4,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from cdp_constructs.core.web_acls import rate_rule, visibility
+from cdp_constructs.core.web_acls import associate, rate_rule, visibility
 
 # Renewals are not limited: many users behind one address would lose their sessions together.
 _RENEWAL = "GetTokensFromRefreshToken"
@@ -27,11 +27,4 @@ def add_rate_limit(scope: Construct, user_pool: cognito.IUserPool, limit: int) -
         visibility_config=visibility("WebAcl", sampled=True),
         rules=[rate_rule(limit, unlimited_operations=[_RENEWAL], sampled=True)],
     )
-    associate(scope, user_pool, acl.attr_arn)
-
-
-def associate(scope: Construct, user_pool: cognito.IUserPool, web_acl_arn: str) -> None:
-    """Let a web ACL judge the requests to a user pool; the id of the association is ``WebAclAssociation``."""
-    wafv2.CfnWebACLAssociation(
-        scope, "WebAclAssociation", resource_arn=user_pool.user_pool_arn, web_acl_arn=web_acl_arn
-    )
+    associate(scope, user_pool.user_pool_arn, acl.attr_arn)

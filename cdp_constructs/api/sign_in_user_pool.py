@@ -13,7 +13,6 @@ from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.places import check_arn
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 
 __all__ = ["SignInUserPool", "TokenIssuer"]
@@ -182,14 +181,11 @@ class SignInUserPool(Construct):
         if self._has_web_acl:
             fix = "Leave rate_limit out, and let the web ACL that you attach limit the rate"
             raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}, a second web ACL", fix)
-        if not Token.is_unresolved(web_acl_arn) and ":regional/" not in web_acl_arn:
-            fix = "Make the web ACL in the pool's Region with scope REGIONAL"
-            raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}", fix)
-        check_arn(self, "web_acl_arn", web_acl_arn, fix="Give one of the pool's Region")
-        from cdp_constructs.api._sign_in_web_acl import associate
+        from cdp_constructs.core.web_acls import associate, check_regional
 
+        check_regional(self, web_acl_arn, protects="pool")
         self._has_web_acl = True
-        associate(self, self.user_pool, web_acl_arn)
+        associate(self, self.user_pool.user_pool_arn, web_acl_arn)
 
     def metric_throttled_sign_ins(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Sign-ins of the public client that Cognito throttled. Sum over 5 minutes by default, as it publishes them."""

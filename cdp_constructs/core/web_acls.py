@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import Token
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from cdp_constructs.core.validation import check_range
+from cdp_constructs.core.places import check_arn
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 
-__all__ = ["WINDOW_SECONDS", "check_rate_limit", "rate_rule", "visibility"]
+__all__ = ["WINDOW_SECONDS", "associate", "check_rate_limit", "check_regional", "rate_rule", "visibility"]
 
 WINDOW_SECONDS = 300
 """The time in which AWS WAF counts the requests of an address."""
@@ -29,6 +31,28 @@ def check_rate_limit(construct: "Construct | str", limit: int | None) -> None:
         check_range(
             construct, "rate_limit", limit, low=10, high=2_000_000_000, unit="requests", source=_RATES, tokens=True
         )
+
+
+def check_regional(construct: Construct, web_acl_arn: str, *, protects: str) -> None:
+    """Refuse a web ACL that cannot protect a resource of the stack's Region.
+
+    Args:
+        construct: The pattern.
+        web_acl_arn: ARN of the web ACL; a token passes.
+        protects: What is protected, such as ``pool``, for the fix.
+
+    Raises:
+        InvalidOptionError: for a web ACL of scope CLOUDFRONT, of another Region or of another account.
+    """
+    if not Token.is_unresolved(web_acl_arn) and ":regional/" not in web_acl_arn:
+        fix = f"Make the web ACL in the {protects}'s Region with scope REGIONAL"
+        raise InvalidOptionError(construct, "web_acl_arn", f"is {web_acl_arn!r}", fix)
+    check_arn(construct, "web_acl_arn", web_acl_arn, fix=f"Give one of the {protects}'s Region")
+
+
+def associate(scope: Construct, resource_arn: str, web_acl_arn: str) -> None:
+    """Let a web ACL judge the requests to a resource; the id of the association is ``WebAclAssociation``."""
+    wafv2.CfnWebACLAssociation(scope, "WebAclAssociation", resource_arn=resource_arn, web_acl_arn=web_acl_arn)
 
 
 def rate_rule(

@@ -50,6 +50,8 @@ def _velocity() -> Any:
     # Names have hyphens in Velocity, as headers do in `$context.responseOverride.header`.
     airspeed.NameOrCall.NAME = re.compile(f"({_NAME})", re.IGNORECASE)
     airspeed.SetDirective.PLACE = re.compile(rf"\s*\$({_NAME}(?:\.{_NAME})*)", re.IGNORECASE)
+    # Velocity keeps backslashes in texts as they are: they are the regular expressions' own.
+    airspeed.StringLiteral.ESCAPED_CHAR = airspeed.InterpolatedStringLiteral.ESCAPED_CHAR = re.compile(r"(?!)")
     airspeed.__additional_methods__[str].update(_OF_TEXTS)
     return airspeed
 

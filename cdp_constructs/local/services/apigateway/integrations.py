@@ -6,8 +6,10 @@ answer becomes what the integration responses say.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
 """
 
+import base64
 import json
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -67,6 +69,7 @@ async def _invoke(
         "accountId": owner_account_id,
         "apiId": api_id,
         "authorizer": dict(authorizer_context or {}),
+        "extendedRequestId": base64.b64encode(os.urandom(11)).decode(),
         "httpMethod": method,
         "identity": {
             "sourceIp": "127.0.0.1",
@@ -109,7 +112,9 @@ async def respond(request: Request) -> Any:
     behavior = str(integration.get("passthroughBehavior") or "WHEN_NO_MATCH").upper()
     if template is None and (behavior == "NEVER" or (behavior == "WHEN_NO_TEMPLATES" and templates)):
         return _apigateway._gw_error("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type")
-    body = request.body if template is None else render(template, request.text, request.variables).encode()
+    body = (
+        request.body if template is None else render(template, request.text, request.variables).encode(errors="replace")
+    )
     role, uri = integration.get("credentials") or "", integration.get("uri", "")
     if role.endswith("user/*"):
         role = ""
@@ -186,7 +191,7 @@ def respond_with(request: Request, answer: service_calls.Answer, subject: str) -
     kind = accepted if accepted in templates else next(iter(templates), _JSON)
     body = answer.body
     if templates.get(kind):
-        body = render(templates[kind], text, request.variables).encode()
+        body = render(templates[kind], text, request.variables).encode(errors="replace")
     headers: dict[str, Any] = {"Content-Type": kind if templates else answer.headers.get("Content-Type", _JSON)}
     if "amz-json" in str(headers["Content-Type"]):
         headers["Content-Type"] = _JSON

@@ -97,7 +97,7 @@ class _Util:
 
     @staticmethod
     def urlEncode(text: Any) -> str:  # noqa: N802
-        return quote_plus(_text(text), safe="*")
+        return quote_plus(_text(text), safe="*", errors="replace")
 
     @staticmethod
     def urlDecode(text: Any) -> str:  # noqa: N802
@@ -105,7 +105,7 @@ class _Util:
 
     @staticmethod
     def base64Encode(text: Any) -> str:  # noqa: N802
-        return base64.b64encode(_text(text).encode()).decode()
+        return base64.b64encode(_text(text).encode(errors="replace")).decode()
 
     @staticmethod
     def base64Decode(text: Any) -> str:  # noqa: N802

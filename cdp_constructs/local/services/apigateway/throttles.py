@@ -115,3 +115,12 @@ async def _throttle_connections(
             await _apigateway._refuse_ws_handshake(scope, send, HTTPStatus.TOO_MANY_REQUESTS, _MESSAGE, *identifiers)
             return
     await original(scope, receive, send, api_id, path_override=path_override)
+
+
+@patch("ministack.services.cloudformation.provisioners:_apigw_method_settings")
+def _settings_of_methods(original: Callable[..., Any], raw: Any) -> Any:
+    """Read paths as templates of REST APIs write them: `/~1orders~1{order}`."""
+    return {
+        name if name == "*/*" else "/" + name.replace("~1", "/").lstrip("/"): setting
+        for name, setting in original(raw).items()
+    }

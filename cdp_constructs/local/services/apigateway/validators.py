@@ -74,4 +74,18 @@ def _by_media_type(
     models = method.get("requestModels") or {}
     given = next((value for name, value in headers.items() if name.lower() == "content-type"), _JSON)
     model = models.get(given.partition(";")[0].strip().lower()) or models.get("$default")
-    return original({**method, "requestModels": {_JSON: model} if model else {}}, api_id, request, headers, body, query)
+    method = {**method, "requestModels": {_JSON: model} if model else {}}
+    return original(method, api_id, request, headers, body if not model or _is_json(body) else b"no JSON", query)
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether a body is JSON: Python takes NaN and Infinity, which are none."""
+    try:
+        json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
