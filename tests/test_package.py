@@ -101,6 +101,7 @@ def composed_by(module: str) -> set[str]:
     """Return the patterns that a pattern is made of; those it may import."""
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
+        "cdp_constructs.api.direct_integration_api": {"cdp_constructs.api.sign_in_user_pool"},
         "cdp_constructs.compute.scale_out_service": {"cdp_constructs.compute.service_front"},
         "cdp_constructs.compute.stamp": {"cdp_constructs.compute.service_front"},
         "cdp_constructs.data.speed_layer": {"cdp_constructs.iot.topics"},

@@ -36,30 +36,30 @@ def check_schema(construct: Construct, schema: Mapping[str, Any], *, limit: int,
         InvalidOptionError: for a schema without bounds, of other keywords, or of larger bodies.
     """
     if schema.get("type") != "object":
-        fix = 'Describe a JSON object: {"type": "object", "properties": {…}, "additionalProperties": False}'
-        raise InvalidOptionError(construct, "schema", f"has the type {schema.get('type')!r}", fix)
+        fix = 'Give a JSON object: {"type": "object", "properties": {…}, "additionalProperties": False}'
+        raise InvalidOptionError(construct, "schema", f"contains the type {schema.get('type')!r} at $", fix)
     size = _largest(construct, schema, "$")
     if size > limit:
-        fix = f"Lower maxLength and maxItems until it is at most {limit:,} bytes ({source}), or send a key of S3"
-        raise InvalidOptionError(construct, "schema", f"has bodies of {size:,} bytes", fix)
+        fix = f"Use a lower maxLength or maxItems, until it is at most {limit:,} bytes ({source}), or take a key of S3"
+        raise InvalidOptionError(construct, "schema", f"has {size:,} bytes at its largest", fix)
 
 
 def _largest(construct: Construct, schema: Any, place: str) -> int:
     """Return how many bytes a value of a schema has at most; a number counts as 32."""
     if not isinstance(schema, Mapping):
-        raise InvalidOptionError(construct, "schema", f"has {schema!r} at {place}", "Write a JSON schema there")
+        raise InvalidOptionError(construct, "schema", f"contains {schema!r} at {place}", "Write a JSON schema there")
     if "enum" in schema:
         return max((_written(value) for value in schema["enum"]), default=0)
     kinds = schema.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if not kinds or any(kind not in _KEYWORDS for kind in kinds):
         fix = f"Name one of {', '.join(_KEYWORDS)}"
-        raise InvalidOptionError(construct, "schema", f"has the type {schema.get('type')!r} at {place}", fix)
+        raise InvalidOptionError(construct, "schema", f"contains the type {schema.get('type')!r} at {place}", fix)
     known = _ANNOTATIONS.union({"type"}, *(_KEYWORDS[kind] for kind in kinds))
     unknown = next((name for name in schema if name not in known), None)
     if unknown is not None:
         fix = f"Leave it out: only these bound the size of a body: {', '.join(sorted(known - _ANNOTATIONS))} ({_DRAFT})"
-        raise InvalidOptionError(construct, "schema", f"has {unknown} at {place}", fix)
+        raise InvalidOptionError(construct, "schema", f"contains {unknown} at {place}", fix)
     return max(_of_kind(construct, kind, schema, place) for kind in kinds)
 
 
@@ -72,7 +72,7 @@ def _of_kind(construct: Construct, kind: str, schema: Mapping[str, Any], place: 
     if kind == "object":
         if schema.get("additionalProperties") is not False:
             fix = 'Add "additionalProperties": False: what is not described would go through unchecked'
-            raise InvalidOptionError(construct, "schema", f"has an open object at {place}", fix)
+            raise InvalidOptionError(construct, "schema", f"contains an open object at {place}", fix)
         properties: Mapping[str, Any] = schema.get("properties") or {}
         return 2 + sum(
             _written(name) + 2 + _largest(construct, value, f"{place}.{name}") for name, value in properties.items()
@@ -83,7 +83,7 @@ def _of_kind(construct: Construct, kind: str, schema: Mapping[str, Any], place: 
 def _bound(construct: Construct, schema: Mapping[str, Any], name: str, place: str) -> int:
     bound = schema.get(name)
     if not isinstance(bound, int) or isinstance(bound, bool) or bound < 0:
-        problem = f"has no {name} at {place}" if bound is None else f"has the {name} {bound!r} at {place}"
+        problem = f"contains no {name} at {place}" if bound is None else f"contains the {name} {bound!r} at {place}"
         raise InvalidOptionError(construct, "schema", problem, f'Add it, such as "{name}": 100')
     return bound
 

@@ -1,7 +1,7 @@
 """Routes of a REST API that call a service of AWS, each under a role that may do this one thing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import Duration
@@ -12,11 +12,10 @@ from aws_cdk import aws_iam as iam
 from cdp_constructs.api._mapping_templates import FAILED, for_origins
 from cdp_constructs.core.acknowledgments import acknowledge
 
-__all__ = ["Call", "ServiceRoutes", "add_method", "add_model", "add_role", "allow_pages", "throttle_method"]
+__all__ = ["Call", "Front", "ServiceRoutes", "add_method", "add_model", "add_role", "allow_pages", "throttle_method"]
 
 _JSON = "application/json"
 _NO_POOL = "Callers sign their requests with credentials of AWS, and IAM decides: no user pool is asked."
-_PREFLIGHT = "A browser sends no credentials with a preflight request. The mock behind it says what pages may send."
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,6 @@ class Front:
     authorizer: apigateway.IAuthorizer | None
     scopes: Sequence[str]
     origins: Sequence[str]
-
-    def with_scopes(self, scopes: Sequence[str]) -> "Front":
-        """Return the same with other scopes."""
-        return replace(self, scopes=scopes)
 
 
 def add_role(resource: apigateway.Resource, statement: iam.PolicyStatement, description: str) -> iam.Role:
@@ -148,13 +143,12 @@ def add_method(
 def allow_pages(front: Front, resource: apigateway.IResource, methods: Sequence[str]) -> None:
     """Answer preflight requests of the named origins."""
     if front.origins:
-        preflight = resource.add_cors_preflight(
+        resource.add_cors_preflight(
             allow_origins=list(front.origins),
             allow_methods=list(methods),
             allow_headers=["authorization", "content-type", "traceparent"],
             max_age=Duration.hours(1),
         )
-        acknowledge(preflight, ["AwsSolutions-APIG4", "AwsSolutions-COG4"], _PREFLIGHT)
 
 
 def throttle_method(

@@ -46,8 +46,8 @@ _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 # What goes into templates between quotes, as it is.
 _NAME = re.compile(r"[A-Za-z0-9._ -]{1,128}")
 _PARTITION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-# What stands around a body: who calls, which request.
-_AROUND = 1_024
+# What stands around a body: who calls, which request; keys of an item have 3 KB at most.
+_AROUND = 4_096
 _KIB = 1_024
 _QUOTAS = "https://docs.aws.amazon.com"
 _QUEUE = f"{_QUOTAS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"
@@ -377,7 +377,7 @@ class DirectIntegrationApi(Construct):
             fix = "Use 1 to 64 letters, digits, dots, hyphens and underscores, such as NOTE"
             raise InvalidOptionError(self, "partition", f"is {partition!r}", fix)
         check_table(self, table, partition_key="pk", sort_key="sk", expires=False)
-        check_schema(self, schema, limit=400 * _KIB - 4 * _AROUND, source=_TABLE)
+        self._check(schema, throttle, limit=400 * _KIB, source=_TABLE)
         items = self._add_resource(path, "GET")
         role = add_role(
             items,
@@ -428,7 +428,7 @@ class DirectIntegrationApi(Construct):
         from cdp_constructs.core.web_acls import associate, check_regional
 
         if self._has_web_acl:
-            fix = "Attach one web ACL, with all rules"
+            fix = "Give one web ACL, with all rules"
             raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}, a second web ACL", fix)
         check_regional(self, web_acl_arn, protects="API")
         self._has_web_acl = True
@@ -462,7 +462,7 @@ class DirectIntegrationApi(Construct):
         source: str,
         key: "kms.IKey | None" = None,
     ) -> ServiceRoutes:
-        check_schema(self, schema, limit=limit - _AROUND, source=source)
+        self._check(schema, throttle, limit=limit, source=source)
         resource = self._add_resource(path, "POST")
         role = add_role(resource, may, f"Does what {path_of(resource)} asks of {call.service}")
         if key is not None:
@@ -472,6 +472,18 @@ class DirectIntegrationApi(Construct):
         allow_pages(self._front, resource, ["POST"])
         self._throttle([method], throttle)
         return ServiceRoutes([method], role=role)
+
+    def _check(
+        self,
+        schema: Mapping[str, Any],
+        throttle: apigatewayv2.ThrottleSettings | None,
+        *,
+        limit: int,
+        source: str,
+    ) -> None:
+        check_schema(self, schema, limit=limit - _AROUND, source=source)
+        if throttle is not None:
+            check_throttle(self, throttle)
 
     def _add_resource(self, path: str, method: str) -> apigateway.Resource:
         if Token.is_unresolved(path) or not _PATH.fullmatch(path):

@@ -61,6 +61,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_ec2.IVpc": Kind(),
     "aws_ecs.ICluster": Kind("cluster_arn"),
     "aws_elasticloadbalancingv2.IApplicationLoadBalancer": Kind("load_balancer_arn"),
+    "aws_events.IEventBus": Kind("event_bus_arn"),
     "aws_kinesis.IStream": Kind(),
     "aws_kinesisfirehose.IDeliveryStream": Kind("delivery_stream_arn"),
     "aws_kms.IKey": Kind(any_account=True),
@@ -74,6 +75,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_ses.IEmailIdentity": Kind("email_identity_arn"),
     "aws_sns.ITopic": Kind(any_account=True),
     "aws_sqs.IQueue": Kind(),
+    "aws_stepfunctions.IStateMachine": Kind("state_machine_arn"),
 }
 _OF_THE_LIBRARY = Kind()
 

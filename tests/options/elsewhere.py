@@ -15,6 +15,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -27,6 +28,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from cdp_constructs.core.places import Allowed, rule_of
@@ -88,6 +90,7 @@ _IMPORTED: Mapping[Any, Make] = {
     ec2.IVpc: _of_another_stack(lambda stack, name: ec2.Vpc(stack, name, max_azs=1, nat_gateways=0)),
     ecs.ICluster: _of_another_stack(_cluster),
     elbv2.IApplicationLoadBalancer: _by_arn(_balancer, "elasticloadbalancing", "loadbalancer/app/b/1"),
+    events.IEventBus: _by_arn(events.EventBus.from_event_bus_arn, "events", "event-bus/b"),
     firehose.IDeliveryStream: _by_arn(firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"),
     kinesis.IStream: _by_arn(kinesis.Stream.from_stream_arn, "kinesis", "stream/s"),
     kms.IKey: _by_arn(kms.Key.from_key_arn, "kms", "key/k"),
@@ -108,6 +111,7 @@ _IMPORTED: Mapping[Any, Make] = {
     ses.IEmailIdentity: _by_arn(ses.EmailIdentity.from_email_identity_arn, "ses", "identity/example.com"),
     sns.ITopic: _by_arn(sns.Topic.from_topic_arn, "sns", "t"),
     sqs.IQueue: _by_arn(sqs.Queue.from_queue_arn, "sqs", "q"),
+    stepfunctions.IStateMachine: _by_arn(stepfunctions.StateMachine.from_state_machine_arn, "states", "stateMachine:m"),
 }
 
 _OF_ANY_ACCOUNT = {kms.IKey, lambda_.ILayerVersion, secretsmanager.ISecret, sns.ITopic}

@@ -106,6 +106,10 @@ MEANINGS: dict[str, Meaning] = {
     "region": Meaning(("a b",)),
     # paths and prefixes
     "path": Meaning(_PATHS, tokens=False),
+    "partition": Meaning(("A#B", "*", "A?", "x" * 65), tokens=False),
+    "schema": Meaning(({}, {"type": "object"}, {"type": "text"}), tokens=False),
+    "source": Meaning(("aws.s3", 'a"b', "x" * 129), tokens=False),
+    "detail_type": Meaning(('a"b', "x" * 129), tokens=False),
     "QueueConsumer.check_fifo:path": Meaning(),
     "WebhookSource.hmac_sha256:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),
     "WebhookSource.standard_webhooks:path": Meaning((*_PATHS, "/", "/a?b"), tokens=False),

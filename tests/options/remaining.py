@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,12 +12,16 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
 
 import cdp_constructs
 from cdp_constructs import (
@@ -26,6 +31,7 @@ from cdp_constructs import (
     DeepHealthCheck,
     DeviceFleet,
     DirectHosting,
+    DirectIntegrationApi,
     PrivateCacheDistribution,
     RealtimeChannels,
     ReplicatedDatabase,
@@ -67,6 +73,8 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
         _call(pattern, reader)
         if isinstance(pattern, ScaleOutService | Stamp):
             _call_server(pattern)
+        if isinstance(pattern, DirectIntegrationApi):
+            _add_service_routes(pattern)
         if isinstance(pattern, SharedFiles):
             folder = pattern.add_folder("Given", path="/given")
             pattern.mount_to_service(_service(pattern, pattern.vpc), folder, path="/mnt/given")
@@ -74,6 +82,19 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
         for name in [name for name in dir(type(pattern)) if name.startswith("metric_")]:
             channel = ["mail"] if name == "metric_sent" else []
             getattr(pattern, name)(*channel, period=Duration.minutes(5))
+
+
+def _add_service_routes(api: DirectIntegrationApi) -> None:
+    body = {"type": "object", "additionalProperties": False}
+    limits = apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10)
+    api.attach_web_acl(REGIONAL_WEB_ACL)
+    passing = stepfunctions.DefinitionBody.from_chainable(stepfunctions.Pass(api, "GivenState"))
+    machine = stepfunctions.StateMachine(api, "GivenMachine", definition_body=passing)
+    bus = events.EventBus(api, "GivenBus")
+    api.add_queue_route("/given/queue", sqs.Queue(api, "GivenQueue"), schema=body, throttle=limits)
+    api.add_event_bus_route("/given/bus", bus, source="shop", detail_type="given", schema=body, throttle=limits)
+    api.add_stream_route("/given/stream", kinesis.Stream(api, "GivenStream"), schema=body, throttle=limits)
+    api.add_workflow_route("/given/workflow", machine, schema=body, throttle=limits)
 
 
 def _call(construct: Any, reader: iam.IRole) -> None:

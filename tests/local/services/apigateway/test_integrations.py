@@ -21,7 +21,8 @@ ITEM = """
 {"TableName": "$stageVariables.table", "Item": {
   "id": {"S": "$inputRoot.id"},
   "tags": {"L": [#foreach($tag in $inputRoot.tags){"S": "$tag"}#if($foreach.hasNext),#end#end]},
-  "text": {"S": "$util.escapeJavaScript($inputRoot.text)"}
+  "text": {"S": "$util.escapeJavaScript($inputRoot.text).replaceAll("\\\\'", "'")"},
+  "request": {"S": "$context.extendedRequestId"}
 }}
 """
 FORM = "Action=SendMessage&MessageBody=$util.urlEncode($input.body)"
@@ -187,6 +188,16 @@ def test_a_template_makes_the_request_to_a_table(
     item = cloud.client("dynamodb").get_item(TableName=deployed["Table"], Key={"id": {"S": "7"}})["Item"]
     assert item["tags"] == {"L": [{"S": "a"}, {"S": "b"}]}
     assert item["text"] == {"S": 'says "hello"'}
+    assert item["request"]["S"].endswith("=")
+
+
+@pytest.mark.parametrize("text", ["it's", "\\'", "\\\\' \\", "$context.stage #set($x = 1)"])
+def test_a_text_of_the_body_is_no_part_of_the_template(
+    cloud: LocalCloud, deployed: dict[str, str], post: Callable[..., httpx.Response], text: str
+) -> None:
+    assert post("item", {"id": "9", "tags": [], "text": text}).status_code == 200
+    item = cloud.client("dynamodb").get_item(TableName=deployed["Table"], Key={"id": {"S": "9"}})["Item"]
+    assert item["text"] == {"S": text}
 
 
 def test_what_the_role_may_not_do_is_an_error_that_the_responses_map(post: Callable[..., httpx.Response]) -> None:

@@ -63,3 +63,36 @@ def test_connections_to_a_web_socket_api_are_throttled(cloud: LocalCloud, stacks
     with pytest.raises(InvalidStatus) as refused:
         connect(url, subprotocols=OFFERED)
     assert refused.value.response.status_code == 429
+
+
+def test_methods_of_a_rest_api_are_throttled_by_the_paths_that_templates_write(cloud: LocalCloud, stacks: Any) -> None:
+    api = {"Ref": "Api"}
+    mock = {
+        "Type": "MOCK",
+        "RequestTemplates": {"application/json": '{"statusCode": 200}'},
+        "IntegrationResponses": [{"StatusCode": "200"}],
+    }
+    resources: dict[str, Any] = {"Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "throttled"}}}
+    parent: dict[str, Any] = {"Fn::GetAtt": ["Api", "RootResourceId"]}
+    for name, part in (("Orders", "orders"), ("Order", "{order}")):
+        placed = {"RestApiId": api, "ParentId": parent, "PathPart": part}
+        resources[name] = {"Type": "AWS::ApiGateway::Resource", "Properties": placed}
+        parent = {"Ref": name}
+        method = {"RestApiId": api, "ResourceId": parent, "HttpMethod": "GET", "AuthorizationType": "NONE"}
+        properties = {**method, "Integration": mock, "MethodResponses": [{"StatusCode": "200"}]}
+        resources[f"Get{name}"] = {"Type": "AWS::ApiGateway::Method", "Properties": properties}
+    resources["Deployment"] = {
+        "Type": "AWS::ApiGateway::Deployment",
+        "DependsOn": ["GetOrders", "GetOrder"],
+        "Properties": {"RestApiId": api},
+    }
+    settings = [
+        {"HttpMethod": "*", "ResourcePath": "/*", **limits(4)},
+        {"HttpMethod": "GET", "ResourcePath": "/~1orders~1{order}", **limits(2)},
+    ]
+    stage = {"RestApiId": api, "DeploymentId": {"Ref": "Deployment"}, "StageName": "live", "MethodSettings": settings}
+    resources["Stage"] = {"Type": "AWS::ApiGateway::Stage", "Properties": stage}
+    deployed = stacks.deploy({"Resources": resources, "Outputs": {"Api": {"Value": api}}})["Api"]
+    url = f"{cloud.endpoint}/_aws/execute-api/{deployed}/live/orders"
+    assert [httpx.get(f"{url}/7").status_code for _ in range(3)] == [200, 200, 429]
+    assert [httpx.get(url).status_code for _ in range(5)] == [200, 200, 200, 200, 429]
