@@ -15,6 +15,7 @@ from cdp_constructs.core.acknowledgments import acknowledge
 __all__ = ["Call", "Front", "ServiceRoutes", "add_method", "add_model", "add_role", "allow_pages", "throttle_method"]
 
 _JSON = "application/json"
+_DRAFT = "http://json-schema.org/draft-04/schema#"
 _NO_POOL = "Callers sign their requests with credentials of AWS, and IAM decides: no user pool is asked."
 
 
@@ -76,13 +77,14 @@ def add_role(resource: apigateway.Resource, statement: iam.PolicyStatement, desc
 
 def add_model(front: Front, resource: apigateway.Resource, schema: Mapping[str, Any]) -> apigateway.IModel:
     """Add the model that bodies of a path must fit; another schema is deployed again."""
+    described = {"$schema": _DRAFT, **schema}
     model = apigateway.CfnModel(
-        resource, "Model", rest_api_id=front.api.rest_api_id, content_type=_JSON, schema=dict(schema)
+        resource, "Model", rest_api_id=front.api.rest_api_id, content_type=_JSON, schema=described
     )
     deployment = front.api.latest_deployment
     if deployment is not None:
         deployment.node.add_dependency(model)
-        deployment.add_to_logical_id({"model": dict(schema)})
+        deployment.add_to_logical_id({"model": described})
     return apigateway.Model.from_model_name(resource, "ModelName", model.ref)
 
 

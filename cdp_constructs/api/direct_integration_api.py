@@ -66,7 +66,7 @@ _LOGGED = {
     "status": "$context.status",
     "bytes": "$context.responseLength",
     "latency_ms": "$context.responseLatency",
-    "service_status": "$context.integration.integrationStatus",
+    "service_status": "$context.integration.status",
     "refused_by": "$context.error.responseType",
     "trace": "$context.xrayTraceId",
 }

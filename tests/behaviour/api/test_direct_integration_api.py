@@ -22,6 +22,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
+from aws_cdk import aws_wafv2 as wafv2
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -141,18 +142,43 @@ def front(stack: Stack) -> DirectIntegrationApi:
 
 @architecture
 def broken(stack: Stack) -> DirectIntegrationApi:
-    """An API whose services are deleted by the test."""
+    """An API for access tokens, behind a firewall, whose services are deleted by a test."""
     api = DirectIntegrationApi(
         stack,
         "Broken",
         allowed_origins=[ORIGIN],
         user_pool=pool(stack, "Ours").user_pool,
+        authorization_scopes=["aws.cognito.signin.user.admin"],
         alarm_topic=sns.Topic(stack, "Operators"),
         removal_policy=RemovalPolicy.DESTROY,
     )
     add_services(stack, api)
+    api.attach_web_acl(firewall(stack))
     outputs(stack, Api=api.api.rest_api_id)
     return api
+
+
+def firewall(stack: Stack) -> str:
+    """Make a web ACL that blocks requests with ``evil`` in the query string."""
+    seen = wafv2.CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True, metric_name="Acl", sampled_requests_enabled=False
+    )
+    evil = wafv2.CfnWebACL.ByteMatchStatementProperty(
+        field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(query_string={}),
+        positional_constraint="CONTAINS",
+        search_string="evil",
+        text_transformations=[wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")],
+    )
+    rule = wafv2.CfnWebACL.RuleProperty(
+        name="Evil",
+        priority=0,
+        action=wafv2.CfnWebACL.RuleActionProperty(block={}),
+        statement=wafv2.CfnWebACL.StatementProperty(byte_match_statement=evil),
+        visibility_config=seen,
+    )
+    allow = wafv2.CfnWebACL.DefaultActionProperty(allow={})
+    acl = wafv2.CfnWebACL(stack, "Acl", scope="REGIONAL", default_action=allow, visibility_config=seen, rules=[rule])
+    return str(acl.attr_arn)
 
 
 @architecture
@@ -180,13 +206,13 @@ class Front:
         self.url = f"{cloud.endpoint}/_aws/execute-api/{self.outputs['Api']}/live"
         self._seen: dict[str, dict[str, Any]] = {}
 
-    def sign_in(self, name: str, pool_name: str = "Ours") -> str:
+    def sign_in(self, name: str, pool_name: str = "Ours", *, kind: str = "IdToken") -> str:
         users, client = self.cloud.client("cognito-idp", REGION), self.outputs[f"{pool_name}Client"]
         users.sign_up(ClientId=client, Username=name, Password=PASSWORD)
         users.admin_confirm_sign_up(UserPoolId=self.outputs[f"{pool_name}Pool"], Username=name)
         given = {"USERNAME": name, "PASSWORD": PASSWORD}
         answer = users.initiate_auth(ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
-        token: str = answer["AuthenticationResult"]["IdToken"]
+        token: str = answer["AuthenticationResult"][kind]
         return token
 
     def call(self, method: str, path: str, token: str | None, body: Any = None, **headers: str) -> httpx.Response:
@@ -281,7 +307,7 @@ def test_an_item_comes_back_as_it_was_put(api: Front, token: str, body: dict[str
 
 @pytest.mark.parametrize("name", ["it's", 'a"},"x":{"S":"b', "a b&c=d", "ü漢🦊", "#$caller", "..", "\\", "x" * 1024])
 def test_an_id_is_only_an_id(api: Front, name: str) -> None:
-    mine = api.sign_in(f"{abs(hash(name))}@example.com")
+    mine = api.sign_in(f"{name.encode().hex()[:40]}@example.com")
     path = f"notes/{quote(name, safe='').replace('.', '%2E')}"
     assert api.call("PUT", path, mine, {"text": name}).status_code == 200
     assert api.call("GET", path, mine).json() == {"text": name}
@@ -403,9 +429,28 @@ def test_pages_of_the_named_origins_may_call_and_others_may_not(api: Front, toke
     )
 
 
-def test_what_failed_is_5xx_that_names_nothing_and_raises_an_alarm(local_cloud: LocalCloud, deployed: Deploy) -> None:
-    api = Front(local_cloud, deployed(broken))
-    token = api.sign_in("ann@example.com")
+@pytest.fixture(scope="session")
+def guarded(local_cloud: LocalCloud, deployed: Deploy) -> Front:
+    return Front(local_cloud, deployed(broken))
+
+
+def test_an_api_with_scopes_takes_access_tokens_only(guarded: Front) -> None:
+    access = guarded.sign_in("access@example.com", kind="AccessToken")
+    answer = guarded.call("POST", "topic", access, {"text": "x"})
+    assert answer.status_code == 202
+    assert guarded.message("topic", answer.json()["request_id"])["caller"] == subject(access)
+    identity = guarded.sign_in("identity@example.com")
+    assert guarded.call("POST", "topic", identity, {"text": "x"}).status_code in {401, 403}
+
+
+def test_a_web_acl_judges_requests_before_the_authorizer_does(guarded: Front) -> None:
+    assert guarded.call("GET", "notes?after=evil", None).status_code == 403
+    assert guarded.call("GET", "notes?after=good", None).status_code == 401
+
+
+def test_what_failed_is_5xx_that_names_nothing_and_raises_an_alarm(local_cloud: LocalCloud, guarded: Front) -> None:
+    api = guarded
+    token = api.sign_in("ann@example.com", kind="AccessToken")
     assert api.call("POST", "queue", token, {"text": "x"}).status_code == 202
     delete = api.outputs
     local_cloud.client("sqs", REGION).delete_queue(QueueUrl=delete["Queue"])
@@ -445,9 +490,8 @@ def test_what_failed_is_5xx_that_names_nothing_and_raises_an_alarm(local_cloud: 
     assert state() == "OK"
 
 
-def test_pages_read_also_what_the_api_itself_refuses(local_cloud: LocalCloud, deployed: Deploy) -> None:
-    api = Front(local_cloud, deployed(broken))
-    refused = api.call("POST", "queue", None, {"text": "x"}, Origin=ORIGIN)
+def test_pages_read_also_what_the_api_itself_refuses(guarded: Front) -> None:
+    refused = guarded.call("POST", "queue", None, {"text": "x"}, Origin=ORIGIN)
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, ORIGIN)
 
 
