@@ -10,7 +10,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping
 from collections.abc import Sequence
 
 __all__ = [
-    "ACCEPTED",
     "BY_SIGNATURE",
     "BY_TOKEN",
     "DELETED",
@@ -18,6 +17,7 @@ __all__ = [
     "FOUND",
     "LISTED",
     "PUBLISHED",
+    "TAKEN",
     "delete_item",
     "for_origins",
     "get_item",
@@ -133,11 +133,11 @@ def query_items(caller: str, table_name: str, partition: str) -> str:
     )
 
 
-ACCEPTED = '{"request_id":"$context.extendedRequestId"}'
+TAKEN = '{"request_id":"$context.extendedRequestId"}'
 """What callers get when a service took what they sent."""
 PUBLISHED = (
     '#if("$!input.path(\'$.FailedEntryCount\')" != "0")#set($context.responseOverride.status = 502)'
-    '{"message":"Bad Gateway"}#else\n' + ACCEPTED + "#end"
+    '{"message":"Bad Gateway"}#else\n' + TAKEN + "#end"
 )
 """Answers PutEvents, which is 200 also when the event was not taken."""
 FOUND = (

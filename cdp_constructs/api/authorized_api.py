@@ -11,9 +11,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdp_constructs.api._alarms import add_api_alarms
 from cdp_constructs.api._checks import check_issuer, checked_scopes
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool, TokenIssuer
-from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import lambda_, sns
 from cdp_constructs.core.http_apis import (
     LARGEST_BURST,
@@ -126,7 +127,14 @@ class AuthorizedApi(Construct):
             throttling_burst_limit=limits.burst_limit,
             detailed_metrics_enabled=True,
         )
-        self._add_alarms(alarm_topic)
+        add_api_alarms(
+            self,
+            server_errors=self.metric_server_errors(),
+            latency=self.metric_latency(),
+            alarm_topic=alarm_topic,
+            after_errors="Look at the access log, then at the function's log.",
+            after_latency="Look at the function's traces.",
+        )
 
     @property
     def alarms(self) -> list[cloudwatch.Alarm]:
@@ -225,25 +233,4 @@ class AuthorizedApi(Construct):
                 expose_headers=["retry-after", "x-correlation-id"],
                 max_age=Duration.hours(1),
             ),
-        )
-
-    def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
-        where = path_of(self).removesuffix("/Default")
-        add_alarm(
-            self,
-            "ServerErrorsAlarm",
-            self.metric_server_errors(),
-            alarm_topic=alarm_topic,
-            threshold=5,
-            evaluation_periods=2,
-            description=f"{where}: the API answers 5xx. Look at the access log, then at the function's log.",
-        )
-        add_alarm(
-            self,
-            "LatencyAlarm",
-            self.metric_latency(),
-            alarm_topic=alarm_topic,
-            threshold=2000,
-            evaluation_periods=5,
-            description=f"{where}: one request in a hundred takes 2 s or longer. Look at the function's traces.",
         )

@@ -15,6 +15,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from cdp_constructs.api import _mapping_templates as templates
+from cdp_constructs.api._alarms import add_api_alarms
 from cdp_constructs.api._checks import checked_scopes
 from cdp_constructs.api._schemas import check_schema
 from cdp_constructs.api._service_routes import (
@@ -29,7 +30,7 @@ from cdp_constructs.api._service_routes import (
 )
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_each
-from cdp_constructs.core.alarms import add_alarm, alarms_of
+from cdp_constructs.core.alarms import alarms_of
 from cdp_constructs.core.cdk import cloudwatch, cognito, dynamodb, kinesis, kms, sns, sqs
 from cdp_constructs.core.http_apis import LARGEST_BURST, MOST_REQUESTS, check_throttle, name_of
 from cdp_constructs.core.keys import USE_KEY, USE_TABLE_KEY
@@ -178,7 +179,15 @@ class DirectIntegrationApi(Construct):
         self._throttled = 0
         self._has_web_acl = False
         self._add_gateway_responses(origins)
-        self._add_alarms(alarm_topic)
+        add_api_alarms(
+            self,
+            server_errors=self.metric_server_errors(),
+            latency=self.metric_latency(),
+            alarm_topic=alarm_topic,
+            after_errors="Look in the access log for the route and service_status, then whether its queue, "
+            "topic, table, bus, stream or state machine is there, throttles, or lost its key.",
+            after_latency="Look at the traces of the routes.",
+        )
 
     @property
     def alarms(self) -> "list[cloudwatch.Alarm]":
@@ -212,7 +221,7 @@ class DirectIntegrationApi(Construct):
             "sqs",
             None,
             templates.send_message(self._caller),
-            templates.ACCEPTED,
+            templates.TAKEN,
             path=f"{account_of(stack_of(self))}/{queue.queue_name}",
             content_type="application/x-www-form-urlencoded",
         )
@@ -245,7 +254,7 @@ class DirectIntegrationApi(Construct):
             "sns",
             "Publish",
             templates.publish_message(self._caller, topic.topic_arn),
-            templates.ACCEPTED,
+            templates.TAKEN,
             content_type="application/x-www-form-urlencoded",
         )
         may = iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])
@@ -311,7 +320,7 @@ class DirectIntegrationApi(Construct):
             "kinesis",
             "PutRecord",
             templates.put_record(self._caller, stream.stream_name),
-            templates.ACCEPTED,
+            templates.TAKEN,
             content_type="application/x-amz-json-1.1",
         )
         may = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
@@ -340,7 +349,7 @@ class DirectIntegrationApi(Construct):
             InvalidOptionError: as ``add_queue_route``.
         """
         arn = state_machine.state_machine_arn
-        call = Call("states", "StartExecution", templates.start_execution(self._caller, arn), templates.ACCEPTED)
+        call = Call("states", "StartExecution", templates.start_execution(self._caller, arn), templates.TAKEN)
         may = iam.PolicyStatement(actions=["states:StartExecution"], resources=[arn])
         return self._add_post(path, call, may, schema, throttle, limit=256 * _KIB, source=_MACHINE)
 
@@ -394,7 +403,7 @@ class DirectIntegrationApi(Construct):
         name, caller = table.table_name, self._caller
         calls = {
             "PUT": Call(
-                "dynamodb", "PutItem", templates.put_item(caller, name, partition), templates.ACCEPTED, status=200
+                "dynamodb", "PutItem", templates.put_item(caller, name, partition), templates.TAKEN, status=200
             ),
             "GET": Call(
                 "dynamodb", "GetItem", templates.get_item(caller, name, partition), templates.FOUND, status=200
@@ -559,25 +568,3 @@ class DirectIntegrationApi(Construct):
                 response_headers=headers,
                 templates={"application/json": text} if text else None,
             )
-
-    def _add_alarms(self, alarm_topic: "sns.ITopic | None") -> None:
-        where = path_of(self).removesuffix("/Default")
-        add_alarm(
-            self,
-            "ServerErrorsAlarm",
-            self.metric_server_errors(),
-            alarm_topic=alarm_topic,
-            threshold=5,
-            evaluation_periods=2,
-            description=f"{where}: the API answers 5xx. Look in the access log for the route and service_status, then "
-            "whether its queue, topic, table, bus, stream or state machine is there, throttles, or lost its key.",
-        )
-        add_alarm(
-            self,
-            "LatencyAlarm",
-            self.metric_latency(),
-            alarm_topic=alarm_topic,
-            threshold=2000,
-            evaluation_periods=5,
-            description=f"{where}: one request in a hundred takes 2 s or longer. Look at the traces of the routes.",
-        )

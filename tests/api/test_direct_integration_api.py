@@ -36,7 +36,7 @@ ACL_ARN = f"arn:aws:wafv2:{PLACE}:regional/webacl/shop/11111111-2222-3333-4444-5
 BODY = example.ORDER
 
 
-def add_all(api: DirectIntegrationApi, stack: Stack, limits: apigatewayv2.ThrottleSettings | None = None) -> None:
+def add_imported(api: DirectIntegrationApi, stack: Stack, limits: apigatewayv2.ThrottleSettings | None = None) -> None:
     """Add a route to an imported resource of each service."""
     key = kms.Key.from_key_arn(stack, "DataKey", KEY_ARN)
     orders = sqs.Queue.from_queue_attributes(stack, "Queue", queue_arn=f"arn:aws:sqs:{PLACE}:orders", key_arn=KEY_ARN)
@@ -104,7 +104,7 @@ def all_options(stack: Stack) -> DirectIntegrationApi:
         removal_policy=RemovalPolicy.DESTROY,
     )
     limits = apigatewayv2.ThrottleSettings(rate_limit=5, burst_limit=10)
-    add_all(api, stack, limits)
+    add_imported(api, stack, limits)
     api.add_table_routes("/notes", notes(stack), partition="NOTE", schema=example.NOTE, throttle=limits)
     api.attach_web_acl(ACL_ARN)
     return api
@@ -113,7 +113,7 @@ def all_options(stack: Stack) -> DirectIntegrationApi:
 @architecture(env=Environment(region="us-west-2", account="111122223333"))
 def signed(stack: Stack) -> DirectIntegrationApi:
     api = DirectIntegrationApi(stack, "Front", allowed_origins=[], iam_authorization=True)
-    add_all(api, stack)
+    add_imported(api, stack)
     shop = iam.Role(stack, "Shop", assumed_by=iam.AccountRootPrincipal())
     api.add_queue_route("/shop/sales", queue(stack, "Sales"), schema=BODY).grant_invoke(shop)
     return api
@@ -157,6 +157,10 @@ def test_template_is_reviewed(
 
 def test_the_card_is_reviewed(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
     assert synthesis(all_options).card == card_snapshot
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(DirectIntegrationApi, synthesis(defaults))
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.__name__)
@@ -465,6 +469,11 @@ def test_what_a_route_cannot_have_is_refused() -> None:
         with pytest.raises(InvalidOptionError, match="partition is"):
             front.add_table_routes("/notes", table(stack), partition=partition, schema=BODY)
         stack.node.try_remove_child("Notes")
+    by_id = dynamodb.TableV2(
+        stack, "ById", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
+    )
+    with pytest.raises(InvalidOptionError, match="it has the partition key id"):
+        front.add_table_routes("/notes", by_id, partition="NOTE", schema=BODY)
     signing = DirectIntegrationApi(stack, "Signing", allowed_origins=[], iam_authorization=True)
     with pytest.raises(InvalidOptionError, match="table was given together with iam_authorization"):
         signing.add_table_routes("/notes", table(stack), partition="NOTE", schema=BODY)
