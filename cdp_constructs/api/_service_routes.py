@@ -8,6 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from cdp_constructs.api._mapping_templates import FAILED, for_origins
 from cdp_constructs.core.acknowledgments import acknowledge
@@ -66,26 +67,22 @@ class Front:
     origins: Sequence[str]
 
 
-def add_role(resource: apigateway.Resource, statement: iam.PolicyStatement, description: str) -> iam.Role:
+def add_role(scope: Construct, statement: iam.PolicyStatement, description: str) -> iam.Role:
     """Add the role of a path's methods, which API Gateway takes on."""
-    role = iam.Role(
-        resource, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), description=description
-    )
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), description=description)
     role.add_to_policy(statement)
     return role
 
 
-def add_model(front: Front, resource: apigateway.Resource, schema: Mapping[str, Any]) -> apigateway.IModel:
+def add_model(front: Front, scope: Construct, schema: Mapping[str, Any]) -> apigateway.IModel:
     """Add the model that bodies of a path must fit; another schema is deployed again."""
     described = {"$schema": _DRAFT, **schema}
-    model = apigateway.CfnModel(
-        resource, "Model", rest_api_id=front.api.rest_api_id, content_type=_JSON, schema=described
-    )
+    model = apigateway.CfnModel(scope, "Model", rest_api_id=front.api.rest_api_id, content_type=_JSON, schema=described)
     deployment = front.api.latest_deployment
     if deployment is not None:
         deployment.node.add_dependency(model)
         deployment.add_to_logical_id({"model": described})
-    return apigateway.Model.from_model_name(resource, "ModelName", model.ref)
+    return apigateway.Model.from_model_name(scope, "ModelName", model.ref)
 
 
 def add_method(

@@ -43,7 +43,7 @@ from cdp_constructs.core.tables import check_table, key_of, leading_keys
 from cdp_constructs.core.validation import InvalidOptionError, check_standard
 
 _HALF = apigatewayv2.ThrottleSettings(rate_limit=MOST_REQUESTS / 2, burst_limit=LARGEST_BURST / 2)
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_PATH = re.compile(r"(/(?!(DELETE|GET|OPTIONS|POST|PUT)(/|$))[A-Za-z0-9._~-]+)+")
 # What goes into templates between quotes, as it is.
 _NAME = re.compile(r"[A-Za-z0-9._ -]{1,128}")
 _PARTITION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -176,6 +176,7 @@ class DirectIntegrationApi(Construct):
         )
         self._front = Front(self.api, validator, self.authorizer, scopes, origins)
         self._caller = templates.BY_SIGNATURE if iam_authorization else templates.BY_TOKEN
+        self._routes = Construct(self, "Routes")
         self._throttled = 0
         self._has_web_acl = False
         self._add_gateway_responses(origins)
@@ -387,19 +388,19 @@ class DirectIntegrationApi(Construct):
             raise InvalidOptionError(self, "partition", f"is {partition!r}", fix)
         check_table(self, table, partition_key="pk", sort_key="sk", expires=False)
         self._check(schema, throttle, limit=400 * _KIB, source=_TABLE)
-        items = self._add_resource(path, "GET")
+        items, parts = self._add_resource(path)
         role = add_role(
-            items,
+            parts,
             iam.PolicyStatement(
                 actions=[f"dynamodb:{action}" for action in ("DeleteItem", "GetItem", "PutItem", "Query")],
                 resources=[table.table_arn],
                 conditions=leading_keys(partition),
             ),
-            f"Reads and writes items of {partition} for {path_of(items)}",
+            f"Reads and writes items of {partition} for {path_of(parts)}",
         )
         if (key := key_of(table, None)) is not None:
             key.grant(role, *USE_TABLE_KEY)
-        model = add_model(self._front, items, schema)
+        model = add_model(self._front, parts, schema)
         name, caller = table.table_name, self._caller
         calls = {
             "PUT": Call(
@@ -472,11 +473,11 @@ class DirectIntegrationApi(Construct):
         key: "kms.IKey | None" = None,
     ) -> ServiceRoutes:
         self._check(schema, throttle, limit=limit, source=source)
-        resource = self._add_resource(path, "POST")
-        role = add_role(resource, may, f"Does what {path_of(resource)} asks of {call.service}")
+        resource, parts = self._add_resource(path)
+        role = add_role(parts, may, f"Does what {path_of(parts)} asks of {call.service}")
         if key is not None:
             key.grant(role, *USE_KEY)
-        model = add_model(self._front, resource, schema)
+        model = add_model(self._front, parts, schema)
         method = add_method(self._front, resource, "POST", call, role, model=model)
         allow_pages(self._front, resource, ["POST"])
         self._throttle([method], throttle)
@@ -494,15 +495,15 @@ class DirectIntegrationApi(Construct):
         if throttle is not None:
             check_throttle(self, throttle)
 
-    def _add_resource(self, path: str, method: str) -> apigateway.Resource:
+    def _add_resource(self, path: str) -> tuple[apigateway.Resource, Construct]:
+        """Return the resource of a path, and the scope of what belongs to it, which no part of a path can be called."""
         if Token.is_unresolved(path) or not _PATH.fullmatch(path):
-            fix = "Begin with a slash, without parameters and a slash at the end, such as /orders"
+            fix = "Begin with a slash, without parameters, verbs and a slash at the end, such as /orders"
             raise InvalidOptionError(self, "path", f"is {path!r}", fix)
-        resource = self.api.root.resource_for_path(path)
-        if resource.node.try_find_child("Role") is not None:
-            fix = f"Give each path once: {method} has one meaning there"
-            raise InvalidOptionError(self, "path", f"is {path!r}, which was added before", fix)
-        return resource
+        name = path[1:].replace("/", " ")
+        if self._routes.node.try_find_child(name) is not None:
+            raise InvalidOptionError(self, "path", f"is {path!r}, which was added before", "Give each path once")
+        return self.api.root.resource_for_path(path), Construct(self._routes, name)
 
     def _throttle(self, methods: Sequence[apigateway.Method], limits: apigatewayv2.ThrottleSettings | None) -> None:
         if limits is None:

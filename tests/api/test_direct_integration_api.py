@@ -454,9 +454,11 @@ def test_what_a_route_cannot_have_is_refused() -> None:
     stack = Stack.of(front)
     orders = queue(stack, "Orders")
     front.add_queue_route("/orders", orders, schema=BODY)
-    for path in ("/orders", "orders", "/orders/", "/orders/{id}", "/a b", "/", ""):
+    for path in ("/orders", "orders", "/orders/", "/orders/{id}", "/a b", "/", "", "/orders/POST", "/GET/a"):
         with pytest.raises(InvalidOptionError, match=r"path (is|was)"):
             front.add_queue_route(path, orders, schema=BODY)
+    for path in ("/orders/Role", "/orders/Model", "/orders-2", "/orders/2", "/Api", "/POSTED"):
+        front.add_queue_route(path, orders, schema=BODY)
     with pytest.raises(InvalidOptionError, match=r"queue is .*a FIFO queue"):
         front.add_queue_route("/fifo", sqs.Queue(stack, "Fifo", fifo=True), schema=BODY)
     with pytest.raises(InvalidOptionError, match=r"topic is .*a FIFO topic"):
