@@ -4,6 +4,8 @@ What callers send goes in by three ways only: as JSON that API Gateway has parse
 URL-encoded, or escaped inside a JSON text. ``$util.escapeJavaScript`` writes an apostrophe as ``\'``, which JSON does
 not have: it is taken back.
 
+What is set in front of a request stands on its line: a line more would be part of a form.
+
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 """
 
@@ -51,11 +53,11 @@ _MESSAGE = _escaped("$message")
 def _message(caller: str) -> str:
     """Set ``$message``: who calls, the request's id, and what was sent."""
     return (
-        "#set($q = '\"')\n"
-        f"#set($caller = {_escaped(caller)})\n"
-        f"#set($data = {_BODY})\n"
+        "#set($q = '\"')"
+        f"#set($caller = {_escaped(caller)})"
+        f"#set($data = {_BODY})"
         '#set($message = "{${q}caller${q}:${q}${caller}${q},${q}request_id${q}:${q}${context.extendedRequestId}${q},'
-        '${q}data${q}:${data}}")\n'
+        '${q}data${q}:${data}}")'
     )
 
 
@@ -92,7 +94,7 @@ def start_execution(caller: str, state_machine_arn: str) -> str:
 
 def _owner(caller: str) -> str:
     """Set ``$caller`` and ``$hash``; a ``#`` in front of a reference could begin a directive."""
-    return f"#set($hash = '#')\n#set($caller = {_escaped(caller)})\n"
+    return f"#set($hash = '#')#set($caller = {_escaped(caller)})"
 
 
 def _partition(partition: str) -> str:
@@ -126,7 +128,7 @@ def query_items(caller: str, table_name: str, partition: str) -> str:
     """Return the body of Query: a page of the caller's items, behind the one that the request names."""
     owner, after = _partition(partition), _escaped("$after")
     return (
-        f"{_owner(caller)}#set($after = \"$!input.params('after')\")\n"
+        f"{_owner(caller)}#set($after = \"$!input.params('after')\")"
         f'{{"TableName":"{table_name}","KeyConditionExpression":"pk = :owner",'
         f'"ExpressionAttributeValues":{{":owner":{owner}}},"Limit":{_PAGE},"ConsistentRead":true'
         f'#if($after != ""),"ExclusiveStartKey":{{"pk":{owner},"sk":{{"S":"{after}"}}}}#end}}'

@@ -253,9 +253,10 @@ class DirectIntegrationApi(Construct):
         check_standard(self, "topic", topic)
         call = Call(
             "sns",
-            "Publish",
+            None,
             templates.publish_message(self._caller, topic.topic_arn),
             templates.TAKEN,
+            path="/",
             content_type="application/x-www-form-urlencoded",
         )
         may = iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])
