@@ -72,5 +72,12 @@ from cdp_constructs.routing.deep_health_check import DeepHealthCheck as DeepHeal
 from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting as MultiRegionLatencyRouting
 from cdp_constructs.upload.direct_object_upload import DirectObjectUpload as DirectObjectUpload
 from cdp_constructs.upload.image_thumbnails import ImageThumbnails as ImageThumbnails
+from cdp_constructs.workflow.human_approval import HumanApproval as HumanApproval
+from cdp_constructs.workflow.steps import LASTING_ERRORS as LASTING_ERRORS
+from cdp_constructs.workflow.steps import SagaStep as SagaStep
+from cdp_constructs.workflow.steps import add_retry as add_retry
+from cdp_constructs.workflow.steps import add_saga as add_saga
+from cdp_constructs.workflow.steps import for_each as for_each
 from cdp_constructs.workflow.webhook_automation import WebhookAutomation as WebhookAutomation
 from cdp_constructs.workflow.webhook_automation import WebhookSource as WebhookSource
+from cdp_constructs.workflow.workflow import Workflow as Workflow

@@ -81,7 +81,7 @@ def add_deep_health_check(
         scope,
         "Schedule",
         expression="rate(1 minute)",
-        function=function,
+        target=function,
         role=add_schedule_role(scope, function, queue, encryption_key),
         dead_letter_queue=queue,
         description=f"Asks the deep health of {path_of(scope)}",

@@ -142,7 +142,7 @@ class ScaleUp(Construct):
             construct_id,
             expression=schedule.expression_string,
             time_zone=schedule.time_zone,
-            function=self.function,
+            target=self.function,
             role=role,
             dead_letter_queue=self.dead_letter_queue,
             description=f"Changes the size for {path_of(self)}",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_ses as ses
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
+    from aws_cdk import aws_stepfunctions as stepfunctions
 
 __all__ = [
     "apigatewayv2",
@@ -56,6 +57,7 @@ __all__ = [
     "ses",
     "sns",
     "sqs",
+    "stepfunctions",
 ]
 
 

@@ -1,11 +1,11 @@
-"""One way to call a function by EventBridge Scheduler: a role for one function, and a place for failures."""
+"""One way to call a function, or start a workflow, by EventBridge Scheduler: its own role, a place for failures."""
 
 from aws_cdk import Duration, TimeZone
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from cdp_constructs.core.cdk import kms, lambda_, sqs
+from cdp_constructs.core.cdk import kms, lambda_, sqs, stepfunctions
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.paths import stack_of
 
@@ -16,15 +16,15 @@ _LONGEST_DESCRIPTION = 512
 
 def add_schedule_role(
     scope: Construct,
-    function: "lambda_.IFunction",
+    target: "lambda_.IFunction | stepfunctions.IStateMachine",
     dead_letter_queue: "sqs.IQueue",
     encryption_key: "kms.IKey | None",
 ) -> iam.Role:
-    """Add the role by which schedules call one function, and send what failed to its queue.
+    """Add the role by which schedules call one function or start one workflow, and send what failed to its queue.
 
     Args:
         scope: The pattern; the role is its child ``ScheduleRole``.
-        function: What is called.
+        target: What is called or started.
         dead_letter_queue: Receives calls that could not be made.
         encryption_key: The customer-managed key of the queue, if it has one.
     """
@@ -32,10 +32,7 @@ def add_schedule_role(
     role = iam.Role(
         scope, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=account)
     )
-    for action, resource in (
-        ("lambda:InvokeFunction", function.function_arn),
-        ("sqs:SendMessage", dead_letter_queue.queue_arn),
-    ):
+    for action, resource in (_call_of(target), ("sqs:SendMessage", dead_letter_queue.queue_arn)):
         role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
     if encryption_key is not None:
         encryption_key.grant(role, *USE_KEY)
@@ -47,7 +44,7 @@ def add_schedule(
     construct_id: str,
     *,
     expression: str,
-    function: "lambda_.IFunction",
+    target: "lambda_.IFunction | stepfunctions.IStateMachine",
     role: iam.Role,
     dead_letter_queue: "sqs.IQueue",
     description: str,
@@ -56,23 +53,24 @@ def add_schedule(
     event: str = "{}",
     time_zone: TimeZone | None = None,
 ) -> scheduler.CfnSchedule:
-    """Add a schedule that calls a function.
+    """Add a schedule that calls a function or starts a workflow.
 
     Args:
         scope: The pattern.
         construct_id: Id of the schedule inside ``scope``.
         expression: When, such as ``rate(1 minute)``.
-        function: What is called.
+        target: What is called or started.
         role: Of ``add_schedule_role``.
         dead_letter_queue: Receives calls that could not be made.
         description: What it does.
         max_event_age: How long a call that failed is worth a retry.
         retry_attempts: Its most retries.
-        event: What the function receives, as JSON.
+        event: What the target receives, as JSON.
         time_zone: Of the expression. Default: none in the template, which is UTC.
     """
-    target = scheduler.CfnSchedule.TargetProperty(
-        arn=function.function_arn,
+    _, arn = _call_of(target)
+    properties = scheduler.CfnSchedule.TargetProperty(
+        arn=arn,
         role_arn=role.role_arn,
         input=event,
         dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letter_queue.queue_arn),
@@ -87,8 +85,17 @@ def add_schedule(
         schedule_expression=expression,
         schedule_expression_timezone=time_zone.timezone_name if time_zone is not None else None,
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=target,
+        target=properties,
     )
     # The scheduler tries the role when it takes the schedule.
     made.node.add_dependency(role)
     return made
+
+
+def _call_of(target: "lambda_.IFunction | stepfunctions.IStateMachine") -> tuple[str, str]:
+    """Return the action by which a target is called, and its ARN."""
+    # The CDK's interfaces cannot be asked for with isinstance().
+    arn: str | None = getattr(target, "state_machine_arn", None)
+    if arn is not None:
+        return "states:StartExecution", arn
+    return "lambda:InvokeFunction", target.function_arn  # type: ignore[union-attr]  # the other of the two

@@ -114,7 +114,7 @@ def add_load_schedule(
         scope,
         "Schedule",
         expression="rate(5 minutes)",
-        function=function,
+        target=function,
         role=add_schedule_role(scope, function, dead_letter_queue, encryption_key),
         dead_letter_queue=dead_letter_queue,
         description=f"Loads the records of {path_of(batch)}",
