@@ -1,0 +1,257 @@
+"""Step Functions: the end of an execution in time, its limits, callbacks, and how it goes on after a failed state."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cdp_constructs.local import LocalCloud
+from tests.local.resources import arn
+
+TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "states.amazonaws.com"}}
+ALLOWED = {"Effect": "Allow", "Action": ["sqs:*", "lambda:InvokeFunction"], "Resource": "*"}
+CATCH_ALL = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Caught"}]
+CAUGHT = {"Type": "Pass", "End": True}
+
+
+def _task(action: str, **parameters: Any) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:sqs:{action}", "Parameters": parameters}
+
+
+DEFINITIONS: dict[str, dict[str, Any]] = {
+    "Slow": {
+        "StartAt": "Wait",
+        "TimeoutSeconds": 1,
+        "States": {"Wait": {"Type": "Wait", "Seconds": 2, "Next": "After"}, "After": {"Type": "Pass", "End": True}},
+    },
+    "Large": {
+        "StartAt": "Grow",
+        "States": {
+            "Grow": {
+                "Type": "Parallel",
+                "Branches": [
+                    {"StartAt": f"Copy{number}", "States": {f"Copy{number}": {"Type": "Pass", "End": True}}}
+                    for number in range(3)
+                ],
+                "Catch": CATCH_ALL,
+                "End": True,
+            },
+            "Caught": CAUGHT,
+        },
+    },
+    "Question": {
+        "StartAt": "Ask",
+        "States": {
+            "Ask": {
+                **_task("sendMessage.waitForTaskToken", **{"QueueUrl.$": "$.queue", "MessageBody.$": "$$.Task.Token"}),
+                "HeartbeatSeconds": 2,
+                "End": True,
+            }
+        },
+    },
+    "Half": {
+        "StartAt": "Before",
+        "States": {
+            "Before": {
+                **_task("sendMessage", **{"QueueUrl.$": "$.queue", "MessageBody": "before"}),
+                "ResultPath": None,
+                "Next": "Both",
+            },
+            "Both": {
+                "Type": "Parallel",
+                "Branches": [
+                    {
+                        "StartAt": "Good",
+                        "States": {
+                            "Good": {
+                                **_task("sendMessage", **{"QueueUrl.$": "$.queue", "MessageBody": "good"}),
+                                "ResultPath": None,
+                                "End": True,
+                            }
+                        },
+                    },
+                    {
+                        "StartAt": "Bad",
+                        "States": {"Bad": {**_task("getQueueUrl", **{"QueueName.$": "$.missing"}), "End": True}},
+                    },
+                ],
+                "End": True,
+            },
+        },
+    },
+    "Impatient": {
+        "StartAt": "Find",
+        "States": {
+            "Find": {
+                **_task("getQueueUrl", **{"QueueName.$": "$.missing"}),
+                "Retry": [
+                    {
+                        "ErrorEquals": ["States.ALL"],
+                        "IntervalSeconds": 1,
+                        "MaxAttempts": 4,
+                        "BackoffRate": 10,
+                        "MaxDelaySeconds": 2,
+                        "JitterStrategy": "FULL",
+                    }
+                ],
+                "End": True,
+            }
+        },
+    },
+}
+
+
+def _machine(definition: dict[str, Any]) -> dict[str, Any]:
+    properties = {"RoleArn": arn("Role"), "DefinitionString": json.dumps(definition)}
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+
+
+@pytest.fixture(scope="module")
+def deployed(stacks: Any) -> dict[str, str]:
+    policy = {"PolicyName": "tasks", "PolicyDocument": {"Version": "2012-10-17", "Statement": [ALLOWED]}}
+    role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [TRUST]}, "Policies": [policy]}
+    machines = {name: _machine(definition) for name, definition in DEFINITIONS.items()}
+    outputs: dict[str, str] = stacks.deploy(
+        {
+            "Resources": {
+                "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                **machines,
+            },
+            "Outputs": {name: {"Value": {"Ref": name}} for name in ("Queue", *machines)},
+        }
+    )
+    return outputs
+
+
+@pytest.fixture
+def run(cloud: LocalCloud, deployed: dict[str, str]) -> Callable[..., str]:
+    def start(name: str, **event: Any) -> str:
+        states = cloud.client("stepfunctions")
+        started = states.start_execution(stateMachineArn=deployed[name], input=json.dumps(event))
+        return str(started["executionArn"])
+
+    return start
+
+
+def _ended(cloud: LocalCloud, execution: str) -> dict[str, Any] | None:
+    described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
+    return described if described["status"] != "RUNNING" else None
+
+
+def _bodies(cloud: LocalCloud, queue: str, seen: list[str]) -> list[str]:
+    sqs = cloud.client("sqs")
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            seen.append(message["Body"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return seen
+
+
+def test_an_execution_ends_in_time(cloud: LocalCloud, run: Callable[..., str], eventually: Callable[..., Any]) -> None:
+    execution = run("Slow")
+    assert eventually(lambda: _ended(cloud, execution))["status"] == "TIMED_OUT"
+    time.sleep(1.5)  # the state that was waiting is done by now, and changes nothing
+    history = cloud.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
+    assert [event["type"] for event in history][-1] == "ExecutionTimedOut"
+    assert not any(event["type"] == "PassStateEntered" for event in history)
+
+
+def test_more_than_256_kb_fails_and_no_wildcard_catches_it(
+    cloud: LocalCloud, deployed: dict[str, str], run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    small = run("Large", text="x" * 80_000)
+    assert eventually(lambda: _ended(cloud, small))["status"] == "SUCCEEDED"
+    large = run("Large", text="x" * 100_000)
+    ended = eventually(lambda: _ended(cloud, large))
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.DataLimitExceeded")
+    with pytest.raises(ClientError, match="less than or equal to 262144"):
+        cloud.client("stepfunctions").start_execution(
+            stateMachineArn=deployed["Large"], input=json.dumps({"text": "x" * 262_144})
+        )
+
+
+def _token(cloud: LocalCloud, queue: str, eventually: Callable[..., Any]) -> str:
+    return str(eventually(lambda: _bodies(cloud, queue, []))[0])
+
+
+def test_a_token_is_good_for_one_answer(
+    cloud: LocalCloud, deployed: dict[str, str], run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    states = cloud.client("stepfunctions")
+    execution = run("Question", queue=deployed["Queue"])
+    token = _token(cloud, deployed["Queue"], eventually)
+    for _ in range(5):
+        time.sleep(0.6)
+        states.send_task_heartbeat(taskToken=token)
+    states.send_task_success(taskToken=token, output='{"yes": true}')
+    assert json.loads(eventually(lambda: _ended(cloud, execution))["output"]) == {"yes": True}
+    with pytest.raises(ClientError, match="TaskTimedOut"):
+        states.send_task_success(taskToken=token, output="{}")
+
+
+def test_a_task_without_heartbeats_fails(
+    cloud: LocalCloud, deployed: dict[str, str], run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    execution = run("Question", queue=deployed["Queue"])
+    token = _token(cloud, deployed["Queue"], eventually)
+    ended = eventually(lambda: _ended(cloud, execution))
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.HeartbeatTimeout")
+    with pytest.raises(ClientError, match="TaskTimedOut"):
+        cloud.client("stepfunctions").send_task_success(taskToken=token, output="{}")
+
+
+def test_a_redriven_execution_goes_on_at_the_failed_state_and_keeps_what_succeeded(
+    cloud: LocalCloud, deployed: dict[str, str], run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    states, missing = cloud.client("stepfunctions"), f"late-{uuid.uuid4().hex}"
+    execution = run("Half", queue=deployed["Queue"], missing=missing)
+    failed = eventually(lambda: _ended(cloud, execution))
+    assert (failed["status"], failed["redriveStatus"]) == ("FAILED", "REDRIVABLE")
+    cloud.client("sqs").create_queue(QueueName=missing)
+    states.redrive_execution(executionArn=execution)
+    ended = eventually(lambda: _ended(cloud, execution))
+    assert (ended["status"], ended["redriveCount"]) == ("SUCCEEDED", 1)
+    assert json.loads(ended["output"])[1]["QueueUrl"].endswith(missing)
+    assert sorted(_bodies(cloud, deployed["Queue"], [])) == ["before", "good"], "each was done once"
+    with pytest.raises(ClientError, match="ExecutionNotRedrivable"):
+        states.redrive_execution(executionArn=execution)
+
+
+def test_a_retry_waits_no_longer_than_its_longest_delay(
+    cloud: LocalCloud, run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    started = time.monotonic()
+    execution = run("Impatient", missing=f"never-{uuid.uuid4().hex}")
+    ended = eventually(lambda: _ended(cloud, execution))
+    assert ended["status"] == "FAILED"
+    assert time.monotonic() - started < 8, "1 + 2 + 2 + 2 seconds at most"
+    history = cloud.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
+    assert sum(event["type"] == "TaskFailed" for event in history) == 5
+
+
+def test_ends_are_counted(
+    cloud: LocalCloud, deployed: dict[str, str], run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    execution = run("Slow")
+    eventually(lambda: _ended(cloud, execution))
+
+    def counted() -> bool:
+        now = datetime.now(UTC)
+        points = cloud.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/States",
+            MetricName="ExecutionsTimedOut",
+            Dimensions=[{"Name": "StateMachineArn", "Value": deployed["Slow"]}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(point["Sum"] for point in points) >= 1
+
+    assert eventually(counted)
