@@ -11,6 +11,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
+from cdp_constructs.local.services.stepfunctions.executions import running
 
 _states: Any = ministack.module("services.stepfunctions", "_task_tokens")
 _responses: Any = ministack.module("core.responses", "error_response_json")
@@ -18,11 +19,14 @@ _responses: Any = ministack.module("core.responses", "error_response_json")
 _LOOKS_AGAIN = 0.2  # seconds
 _ended: set[str] = set()
 """Tokens of tasks that have ended."""
+_waiting: dict[str, Mapping[str, Any]] = {}
+"""By token, the execution that waits for it."""
 
 
 @patch("ministack.services.stepfunctions:_invoke_with_callback")
 def _wait(original: Callable[..., Any], resource: str, payload: Any, token: str, state: Mapping[str, Any]) -> Any:
     done = threading.Event()
+    _waiting[token] = running.get()
     if seconds := state.get("HeartbeatSeconds"):
         tokens = _states._task_tokens
         threading.Thread(target=_watch, args=(_reading(tokens, token), seconds, done), daemon=True).start()
@@ -31,6 +35,7 @@ def _wait(original: Callable[..., Any], resource: str, payload: Any, token: str,
     finally:
         done.set()
         _ended.add(token)
+        _waiting.pop(token, None)
 
 
 def _reading(tokens: Any, token: str) -> Callable[[], dict[str, Any] | None]:
@@ -55,7 +60,8 @@ def _watch(entry: Callable[[], dict[str, Any] | None], seconds: float, done: thr
 def _send(original: Callable[..., Any], request: Mapping[str, Any]) -> Any:
     token = request.get("taskToken", "")
     info = _states._task_tokens.get(token)
-    if token in _ended or (info is not None and info["event"].is_set()):
+    stopped = _waiting.get(token, {}).get("status", "RUNNING") != "RUNNING"
+    if token in _ended or stopped or (info is not None and info["event"].is_set()):
         message = "Task Timed Out: 'Provided task does not exist anymore'"
         return _responses.error_response_json("TaskTimedOut", message, 400)
     return original(request)

@@ -17,6 +17,8 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 
+__all__ = ["running"]
+
 _states: Any = ministack.module(
     "services.stepfunctions",
     *("_ExecutionError", "_add_event", "_apply_input_path", "_apply_output_path", "_emit_execution_status_event"),
@@ -30,6 +32,9 @@ _REDRIVABLE = frozenset({"ABORTED", "FAILED", "TIMED_OUT"})
 _RESUMED, _DEFINITION, _VARIABLES = "cdpResumed", "cdpDefinition", "cdpVariables"
 _DONE, _KEPT = "cdpDone", "cdpKept"
 _lock = threading.Lock()
+
+running: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("running")
+"""The execution that this thread works for."""
 
 
 def _end(execution: dict[str, Any], status: str, event: str, details: Mapping[str, Any]) -> bool:
@@ -58,6 +63,7 @@ def _run(_original: Callable[..., None], arn: str) -> None:
     if machine is None and _DEFINITION not in execution:
         _fail(execution, "StateMachineDeleted", "State machine no longer exists")
         return
+    running.set(execution)
     definition = json.loads(execution.setdefault(_DEFINITION, (machine or {}).get("definition")))
     timer = None
     if seconds := definition.get("TimeoutSeconds"):
