@@ -1,5 +1,6 @@
 """HumanApproval: a step of a workflow that waits for a person's decision."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -122,7 +123,7 @@ class HumanApproval(Construct):
 
         lasts = int(self._expires_after.to_seconds() + _KEPT_LONGER.to_seconds())
         in_a_map = "$exists($states.context.Map.Item.Index)"
-        key = f"$states.context.Execution.Name & '.{construct_id}'"
+        key = f"$states.context.Execution.Name & {json.dumps(f'.{construct_id}')}"
         index = f"({in_a_map} ? '.' & $string($states.context.Map.Item.Index) : '')"
         item: dict[str, Any] = {
             "id": {"S": f"{{% {key} & {index} %}}"},

@@ -1,5 +1,6 @@
 """Steps of workflows: retries, maps over many items, and sagas."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -31,6 +32,7 @@ LASTING_ERRORS = (
 _RETRY = "https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"
 _MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html"
 _MOST_RETRIES, _MOST_INLINE, _MOST_CHILDREN = 99_999_999, 40, 10_000
+_JSON_PATH = re.compile(r"\$(\$?[.\[].+)?")
 _LONGEST_INTERVAL, _LONGEST_DELAY = Duration.seconds(99_999_999), Duration.seconds(31_622_399)
 
 
@@ -114,10 +116,9 @@ def for_each(
         InvalidOptionError: for values that Step Functions would refuse.
     """
     path = f"{scope.node.path}/{construct_id}"
-    if not items_path.startswith("$"):
-        raise InvalidOptionError(path, "items_path", f"is {items_path!r}", "Use a JSONPath, such as $.orders")
-    if result_path is not None and not result_path.startswith("$"):
-        raise InvalidOptionError(path, "result_path", f"is {result_path!r}", "Use a JSONPath, such as $.results")
+    for option, value in (("items_path", items_path), ("result_path", result_path)):
+        if value is not None and not _JSON_PATH.fullmatch(value):
+            raise InvalidOptionError(path, option, f"is {value!r}", "Use a JSONPath, such as $.orders")
     tolerant = tolerated_failure_percentage is not None
     high = _MOST_CHILDREN if tolerant else _MOST_INLINE
     check_range(path, "max_concurrency", max_concurrency, low=1, high=high, unit="items", source=_MAP)

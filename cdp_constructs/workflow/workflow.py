@@ -269,7 +269,9 @@ class Workflow(Construct):
             return
         if not chained:
             fix = "Leave it out, and write TimeoutSeconds into the definition"
-            raise InvalidOptionError(self, "timeout", "was given with a definition in Amazon States Language", fix)
+            raise InvalidOptionError(
+                self, "timeout", "was given together with a definition in Amazon States Language", fix
+            )
         high = _LONGEST_EXPRESS if self._express else _LONGEST_STANDARD
         check_duration(self, "timeout", timeout, low=seconds(1), high=high, source=_TYPES)
 
@@ -282,10 +284,10 @@ class Workflow(Construct):
             return
         if self._express and (reason := only_standard(definition)):
             fix = "Make it with state_machine_type=StateMachineType.STANDARD, or without that step"
-            raise InvalidOptionError(self, "definition", f"has a step that {reason}, which Express cannot", fix)
+            raise InvalidOptionError(self, "definition", f"contains a step that {reason}, which Express cannot", fix)
         if not chained and not self._express and not has_timeout(definition):
             fix = "Write TimeoutSeconds into it: an execution that hangs would run for a year"
-            raise InvalidOptionError(self, "definition", "has no TimeoutSeconds", fix)
+            raise InvalidOptionError(self, "definition", "is without TimeoutSeconds", fix)
 
     def _written(self, payload: Mapping[str, Any] | None) -> str:
         try:

@@ -19,9 +19,11 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
+from aws_cdk import aws_stepfunctions_tasks as tasks
 
 import cdp_constructs
 from cdp_constructs import (
@@ -32,6 +34,7 @@ from cdp_constructs import (
     DeviceFleet,
     DirectHosting,
     DirectIntegrationApi,
+    HumanApproval,
     PrivateCacheDistribution,
     RealtimeChannels,
     ReplicatedDatabase,
@@ -49,6 +52,7 @@ from cdp_constructs import (
     WebApplicationFirewall,
     WebhookSource,
     WebSocketChannels,
+    Workflow,
 )
 from tests.options.probe import Probe
 from tests.options.signatures import functions_of_the_library
@@ -71,6 +75,8 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
                 groups = {"groups": ["group"]} if isinstance(pattern, StateSharing) else {}
                 getattr(pattern, name)(reader, **groups)
         _call(pattern, reader)
+        if isinstance(pattern, Workflow | HumanApproval):
+            _call_workflow(pattern, reader)
         if isinstance(pattern, ScaleOutService | Stamp):
             _call_server(pattern)
         if isinstance(pattern, DirectIntegrationApi):
@@ -129,6 +135,17 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.grant_replay(reader)
 
 
+def _call_workflow(construct: Workflow | HumanApproval, reader: iam.IRole) -> None:
+    """Call what workflows have."""
+    if isinstance(construct, HumanApproval):
+        construct.grant_answer(reader)
+    else:
+        nightly = scheduler.ScheduleExpression.cron(hour="2", minute="0")
+        construct.start_on_schedule("GivenNightly", schedule=nightly, payload={"items": [1]})
+        construct.grant_start(reader)
+        construct.grant_operate(reader)
+
+
 def _call_server(server: ScaleOutService | Stamp) -> None:
     """Call what servers have."""
     given = certificatemanager.Certificate.from_certificate_arn(server, "GivenCertificate", CERTIFICATE_ARN)
@@ -161,7 +178,16 @@ def call_functions(stack: Stack, probe: Probe) -> None:
     folder = {**scoped, "folder": "."}
     regions = {"replica_regions": ["eu-west-1"]}
     mail = {"topic": topic, "email": "operators@example.com", "alarm_topic": topic, "holds": "mails"}
+    step = tasks.CallAwsService(stack, "GivenStep", service="sqs", action="listQueues", iam_resources=["*"])
     given = {
+        "add_retry": {
+            "step": step,
+            "max_attempts": 4,
+            "interval": Duration.seconds(2),
+            "max_delay": Duration.minutes(1),
+        },
+        "add_saga": {**scoped, "steps": [cdp_constructs.SagaStep(do=step)]},
+        "for_each": {**scoped, "step": stepfunctions.Pass(stack, "GivenItem")},
         "add_composite_alarm": {**scoped, "alarms": [alarm], "alarm_topic": topic, "what": "the shop"},
         "add_dashboard": {**contents, "rows": [], "beside_queues": []},
         "add_growth_alarms": {**contents, "alarm_topic": topic},

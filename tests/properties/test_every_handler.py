@@ -39,6 +39,7 @@ HANDLERS = {
     "cdp_constructs/upload/handlers/confirmation": (QUEUE, "test_batches"),
     "cdp_constructs/upload/handlers/form": (HTTP, "test_requests"),
     "cdp_constructs/upload/handlers/thumbnails": (QUEUE, "test_batches"),
+    "cdp_constructs/workflow/handlers/answer": (INVOKED, "test_decisions"),
     "cdp_constructs/workflow/handlers/receiver": (HTTP, "test_requests"),
     "cdp_constructs/workflow/handlers/replay": (INVOKED, "test_hooks"),
     "stacks/chat/handlers/api": (HTTP, "test_requests"),

@@ -282,10 +282,10 @@ def test_a_question_expires(synthesis: Synthesis) -> None:
 def test_express_refuses_what_only_standard_can(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Shop")
     approval = HumanApproval(stack, "Approval")
-    with pytest.raises(InvalidOptionError, match=r"Shop/A: definition has a step that waits for a task token"):
+    with pytest.raises(InvalidOptionError, match=r"Shop/A: definition contains a step that waits for a task token"):
         Workflow(stack, "A", definition=approval.ask("Approve"), state_machine_type=EXPRESS)
     tolerant = for_each(stack, "Each", step=sfn.Pass(stack, "One"), tolerated_failure_percentage=5)
-    with pytest.raises(InvalidOptionError, match="has a distributed map"):
+    with pytest.raises(InvalidOptionError, match="contains a step that has a distributed map"):
         Workflow(stack, "B", definition=tolerant, state_machine_type=EXPRESS)
     with pytest.raises(InvalidOptionError, match=r"timeout is 6 minutes. Use 1 second to 5 minutes"):
         Workflow(
@@ -302,12 +302,12 @@ def test_a_definition_in_states_language_ends_in_time(cdk_app: App, tmp_path: Pa
     endless = json.dumps({"StartAt": "Rest", "States": {"Rest": {"Type": "Pass", "End": True}}})
     (tmp_path / "endless.json").write_text(endless)
     (tmp_path / "ends.json").write_text(json.dumps(ASL))
-    with pytest.raises(InvalidOptionError, match="definition has no TimeoutSeconds"):
+    with pytest.raises(InvalidOptionError, match="definition is without TimeoutSeconds"):
         Workflow(stack, "A", definition=sfn.DefinitionBody.from_string(endless))
-    with pytest.raises(InvalidOptionError, match="definition has no TimeoutSeconds"):
+    with pytest.raises(InvalidOptionError, match="definition is without TimeoutSeconds"):
         Workflow(stack, "B", definition=sfn.DefinitionBody.from_file(str(tmp_path / "endless.json")))
     Workflow(stack, "C", definition=sfn.DefinitionBody.from_file(str(tmp_path / "ends.json")))
-    with pytest.raises(InvalidOptionError, match="timeout was given with a definition"):
+    with pytest.raises(InvalidOptionError, match="timeout was given together with a definition"):
         Workflow(stack, "D", definition=sfn.DefinitionBody.from_string(endless), timeout=Duration.minutes(1))
 
 
