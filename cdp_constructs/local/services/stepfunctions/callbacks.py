@@ -26,7 +26,7 @@ _waiting: dict[str, Mapping[str, Any]] = {}
 @patch("ministack.services.stepfunctions:_invoke_with_callback")
 def _wait(original: Callable[..., Any], resource: str, payload: Any, token: str, state: Mapping[str, Any]) -> Any:
     done = threading.Event()
-    _waiting[token] = running.get()
+    _waiting[token] = running.get({})
     if seconds := state.get("HeartbeatSeconds"):
         tokens = _states._task_tokens
         threading.Thread(target=_watch, args=(_reading(tokens, token), seconds, done), daemon=True).start()
