@@ -34,6 +34,7 @@ _REF_IS_ARN = (
     "AWS::SecretsManager::Secret",
     "AWS::SecretsManager::SecretTargetAttachment",
     "AWS::ECS::Service",
+    "AWS::StepFunctions::StateMachine",
 )
 _VARIABLES = ("<>", "<:>")
 _PSEUDO = {"AWS::Partition": "aws", "AWS::Region": ANY, "AWS::AccountId": ANY}

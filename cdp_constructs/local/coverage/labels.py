@@ -76,6 +76,8 @@ _EXECUTED_IN_PART = {
     "users of replication groups of Valkey get in by them (extra `servers`); they do not authenticate with IAM": (
         "ElastiCache::User ElastiCache::UserGroup"
     ),
+    "Express runs as Standard does; nothing is throttled; a redriven branch or item begins anew; the role is asked for "
+    "functions, DynamoDB, SQS, SNS, EventBridge, executions and objects": "StepFunctions::StateMachine",
     "only the rotation functions of RDS for PostgreSQL are there, as steps of this process": "Serverless::Application",
     "Valkey runs (extra `servers`), in one version whatever is asked; parameter groups have no effect, Memcached is "
     "described only": ("ElastiCache::CacheCluster ElastiCache::ReplicationGroup ElastiCache::ServerlessCache"),

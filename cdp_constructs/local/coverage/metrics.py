@@ -162,6 +162,14 @@ DOCUMENTED: Mapping[str, Documented] = {
             "ses:configuration-set": "Send Delivery Bounce Complaint Reputation.BounceRate Reputation.ComplaintRate",
         },
     ),
+    "AWS/States": Documented(
+        f"{_DOCS}/step-functions/latest/dg/procedure-cw-metrics.html",
+        {
+            "StateMachineArn": "ExecutionsAborted ExecutionsFailed ExecutionsStarted ExecutionsSucceeded "
+            "ExecutionsTimedOut ExecutionTime"
+        },
+        {"StateMachineArn": "ExecutionThrottled"},
+    ),
     "AWS/WAFV2": Documented(
         f"{_DOCS}/waf/latest/developerguide/waf-metrics.html",
         {

@@ -25,7 +25,8 @@ def _changed(original: Callable[..., None], execution: Mapping[str, Any]) -> Non
     of_machine = {"StateMachineArn": execution["stateMachineArn"]}
     ended = _ENDED.get(execution["status"])
     if ended is None:
-        emit(_NAMESPACE, "ExecutionsRedriven" if execution.get("redriveCount") else "ExecutionsStarted", of_machine)
+        if not execution.get("redriveCount"):
+            emit(_NAMESPACE, "ExecutionsStarted", of_machine)
         return
     emit(_NAMESPACE, ended, of_machine)
     begun, done = (datetime.fromisoformat(execution[name]) for name in ("startDate", "stopDate"))
