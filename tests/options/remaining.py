@@ -179,7 +179,7 @@ def call_functions(stack: Stack, probe: Probe) -> None:
     regions = {"replica_regions": ["eu-west-1"]}
     mail = {"topic": topic, "email": "operators@example.com", "alarm_topic": topic, "holds": "mails"}
     step = tasks.CallAwsService(stack, "GivenStep", service="sqs", action="listQueues", iam_resources=["*"])
-    given = {
+    given: dict[str, dict[str, Any]] = {
         "add_retry": {
             "step": step,
             "max_attempts": 4,

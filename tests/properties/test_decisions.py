@@ -49,7 +49,8 @@ def test_a_decision_is_answered_and_its_token_never_told() -> None:
             for name in REQUEST:
                 holds = example(event={**REQUEST, name: text})(holds)
             holds = example(event={**REQUEST, text: text})(holds)
-        for event in (None, [], "approve", 7):
+        unreadable: list[Any] = [None, [], "approve", 7]
+        for event in unreadable:
             holds = example(event=event)(holds)
         holds()
 

@@ -9,7 +9,9 @@ from uuid import uuid4
 import pytest
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -80,6 +82,15 @@ def workshop(stack: Stack) -> None:
         stack, "Most", step=task(stack, "Piece", "$"), items_path="$.items", tolerated_failure_percentage=25
     )
     topic = sns.Topic(stack, "Alarms", enforce_ssl=True)
+    rate = scheduler.ScheduleExpression.rate(Duration.days(1))
+    for name in ("Started", "Lost"):
+        workflow = Workflow(stack, name, definition=sfn.Pass(stack, f"Rest{name}"), alarm_topic=topic)
+        workflow.start_on_event("OnEvent", event_pattern=events.EventPattern(source=[name]))
+        schedule = workflow.start_on_schedule("Daily", schedule=rate, payload={"by": "the schedule"})
+        assert workflow.dead_letter_queue is not None
+        CfnOutput(stack, f"{name}Machine", value=workflow.state_machine.state_machine_arn)
+        CfnOutput(stack, f"{name}Schedule", value=schedule.ref)
+        CfnOutput(stack, f"{name}Queue", value=workflow.dead_letter_queue.queue_url)
     for name, definition in (("Series", series), ("Parallel", both), ("Map", each), ("Tolerant", most)):
         workflow = Workflow(stack, name, definition=definition, timeout=Duration.minutes(5), alarm_topic=topic)
         CfnOutput(stack, f"{name}Machine", value=workflow.state_machine.state_machine_arn)
@@ -201,6 +212,46 @@ def test_the_log_has_every_event_and_no_contents(shop: Runner) -> None:
 
     eventually(lambda: any("ExecutionSucceeded" in line for line in written()), what="the last event")
     assert not any(secret in line for line in written())
+
+
+def put_event(shop: Runner, source: str) -> None:
+    entry = {"Source": source, "DetailType": "given", "Detail": json.dumps({"number": 7})}
+    shop.cloud.client("events", REGION).put_events(Entries=[entry])
+
+
+def test_events_and_schedules_start_executions(shop: Runner) -> None:
+    put_event(shop, "Started")
+    shop.cloud.fire_schedule(shop.outputs["StartedSchedule"], REGION)
+
+    def inputs() -> list[dict[str, Any]]:
+        listed = shop.states.list_executions(stateMachineArn=shop.outputs["StartedMachine"])["executions"]
+        described = [shop.states.describe_execution(executionArn=one["executionArn"]) for one in listed]
+        return [json.loads(one["input"]) for one in described]
+
+    found = eventually(lambda: len(given := inputs()) == 2 and given, what="two executions")
+    assert {"by": "the schedule"} in found
+    assert any(one.get("detail") == {"number": 7} for one in found)
+
+
+def test_a_start_that_fails_is_kept(shop: Runner) -> None:
+    shop.states.delete_state_machine(stateMachineArn=shop.outputs["LostMachine"])
+    put_event(shop, "Lost")
+    shop.cloud.fire_schedule(shop.outputs["LostSchedule"], REGION)
+    sqs, kept = shop.cloud.client("sqs", REGION), []
+
+    def both() -> bool:
+        answer = sqs.receive_message(
+            QueueUrl=shop.outputs["LostQueue"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        kept.extend(answer.get("Messages", []))
+        return len(kept) >= 2
+
+    assert eventually(both, what="both starts")
+    bodies = [json.loads(message["Body"]) for message in kept]
+    assert {"by": "the schedule"} in bodies
+    assert any(body.get("detail") == {"number": 7} for body in bodies)
+    codes = {message["MessageAttributes"]["ERROR_CODE"]["StringValue"] for message in kept}
+    assert codes == {"StateMachineDoesNotExist"}
 
 
 def test_a_failed_execution_raises_the_alarm(shop: Runner) -> None:

@@ -1,7 +1,9 @@
-"""EventBridge: rules whose targets are functions, Kinesis streams, delivery streams and log groups.
+"""EventBridge: rules whose targets are functions, state machines, Kinesis streams, delivery streams and log groups.
 
-MiniStack calls functions itself, so that they have no retries and no destinations, and delivers nothing to the others.
-Streams are written under the role of the target.
+MiniStack calls functions itself, so that they have no retries and no destinations, starts state machines whatever the
+role may, and delivers nothing to the others. Here state machines and streams are called under the role of the target,
+also for schedules of EventBridge Scheduler, once and without retries; what could not be delivered to them goes to the
+target's dead-letter queue.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
@@ -15,6 +17,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.sdk import clients
 from cdp_constructs.local.services.iam import sessions
 from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundError, invoke_async
 
@@ -22,6 +25,9 @@ _concurrency: Any = ministack.module("core.concurrency", "spawn_background")
 _events: Any = ministack.module("services.eventbridge", "_apply_input_transformer", "_pattern_event_view")
 _logs: Any = ministack.module("services.cloudwatch_logs", "_create_log_stream", "_put_log_events")
 _responses: Any = ministack.module("core.responses", "request_scope")
+_sqs: Any = ministack.module("services.sqs", "queue_policy_allows")
+
+_SERVICE = "events.amazonaws.com"
 
 _logger = logging.getLogger(__name__)
 
@@ -58,9 +64,15 @@ def _to_delivery_stream(target: Mapping[str, Any], region: str, name: str, paylo
     client.put_record(DeliveryStreamName=name, Record={"Data": payload.encode()})
 
 
-_STREAMS: Mapping[str, Callable[[Mapping[str, Any], str, str, str, Any], None]] = {
+def _to_workflow(target: Mapping[str, Any], region: str, _name: str, payload: str, _event: Any) -> None:
+    client = sessions.client("stepfunctions", target["RoleArn"], "events", region)
+    client.start_execution(stateMachineArn=target["Arn"], input=payload)
+
+
+_CALLED: Mapping[str, Callable[[Mapping[str, Any], str, str, str, Any], None]] = {
     "firehose": _to_delivery_stream,
     "kinesis": _to_stream,
+    "states": _to_workflow,
 }
 
 
@@ -84,12 +96,39 @@ def _to_function(_original: Callable[[str, str], None], arn: str, payload: str) 
     _concurrency.spawn_background(deliver, thread_name="rule")
 
 
+def _is_schedule(rule: Mapping[str, Any]) -> bool:
+    """Whether EventBridge Scheduler calls, and not a rule."""
+    return "FlexibleTimeWindow" in rule
+
+
+def _keep(queue: str, target: Mapping[str, Any], rule: Mapping[str, Any], body: str, error: Exception) -> None:
+    """Send what could not be delivered to a dead-letter queue, if that is allowed.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    _, _, _, region, account, _ = queue.split(":")
+    if _is_schedule(rule):
+        client = sessions.client("sqs", target["RoleArn"], "events", region)
+    else:
+        if not _sqs.queue_policy_allows(queue, _SERVICE, str(rule.get("Arn", "")), account):
+            _logger.warning("the policy of %s does not let %s send", queue, _SERVICE)
+            return
+        client = clients().get("sqs", region=region)
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+    values = {"ERROR_CODE": code, "ERROR_MESSAGE": str(error), "TARGET_ARN": target["Arn"], "RULE_ARN": rule.get("Arn")}
+    attributes = {name: {"DataType": "String", "StringValue": str(value)} for name, value in values.items() if value}
+    try:
+        client.send_message(QueueUrl=sessions.queue_url(queue), MessageBody=body, MessageAttributes=attributes)
+    except Exception as refused:  # noqa: BLE001  # AWS counts it as a failed invocation
+        _logger.warning("nothing can be sent to %s: %s", queue, refused)
+
+
 @patch("ministack.services.eventbridge:_invoke_target")
 def _invoke(
     original: Callable[..., None], target: Mapping[str, Any], event: Mapping[str, Any], rule: Any, view: Any = None
 ) -> None:
     parts = str(target.get("Arn", "")).split(":", 5)
-    if len(parts) < 6 or parts[2] not in {*_STREAMS, "logs"}:  # noqa: PLR2004  # an ARN
+    if len(parts) < 6 or parts[2] not in {*_CALLED, "logs"}:  # noqa: PLR2004  # an ARN
         original(target, event, rule, view)
         return
     _, _, service, region, account, resource = parts
@@ -102,9 +141,11 @@ def _invoke(
                 _to_log(account, region, resource.removeprefix("log-group:").partition(":")[0], payload, whole)
             else:
                 with _responses.request_scope(account, region):
-                    _STREAMS[service](target, region, resource.rpartition("/")[2], payload, whole)
+                    _CALLED[service](target, region, resource.rpartition("/")[2], payload, whole)
         except Exception as error:  # noqa: BLE001  # AWS counts it as a failed invocation
             _logger.warning("a rule does not deliver to %s: %s", target["Arn"], error)
+            if queue := (target.get("DeadLetterConfig") or {}).get("Arn"):
+                _keep(queue, target, rule, payload if _is_schedule(rule) else json.dumps(whole), error)
 
     # The services that are called answer on the thread that publishes the event.
     _concurrency.spawn_background(deliver, thread_name="rule")
