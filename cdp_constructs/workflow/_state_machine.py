@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Aws, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -97,7 +97,8 @@ def add_log(
         log_retention=log_retention,
         removal_policy=removal_policy,
         encryption_key=encryption_key,
-        name=_LOG_PREFIX + lower_case_name(scope, max_length=_LONGEST_NAME),
+        # With the stack's own id: the log of a stack that was deleted is kept, and would be in the way of the next one.
+        name=f"{_LOG_PREFIX}{lower_case_name(scope, max_length=_LONGEST_NAME)}-{_id_of_stack()}",
     )
     resource: sfn.CfnStateMachine = machine.node.default_child  # type: ignore[assignment]  # its only L1
     resource.logging_configuration = sfn.CfnStateMachine.LoggingConfigurationProperty(
@@ -115,6 +116,10 @@ def add_log(
     if encryption_key is not None:
         _let_deliver(scope, machine, encryption_key)
     return group
+
+
+def _id_of_stack() -> str:
+    return Fn.select(0, Fn.split("-", Fn.select(2, Fn.split("/", Aws.STACK_ID))))
 
 
 def _let_deliver(scope: Construct, machine: sfn.StateMachine, key: kms.IKey) -> None:

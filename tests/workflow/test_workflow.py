@@ -16,6 +16,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
 from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import (
@@ -32,6 +33,7 @@ from cdp_constructs.testing import Synthesis, architecture
 from docs.examples.human_approval import build as approval_example
 from docs.examples.workflow import build as example
 
+PLACE = "us-east-1:111122223333"
 EXPRESS = sfn.StateMachineType.EXPRESS
 ASL = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 1, "End": True}}, "TimeoutSeconds": 60}
 
@@ -89,6 +91,30 @@ def express(stack: Stack) -> Workflow:
 
 
 @architecture
+def imported(stack: Stack) -> Workflow:
+    workflow = Workflow(
+        stack,
+        "Fulfil",
+        definition=add_retry(task(stack, "Pack")),
+        encryption_key=kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:{PLACE}:key/existing"),
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", f"arn:aws:sns:{PLACE}:existing"),
+    )
+    bus = events.EventBus.from_event_bus_arn(stack, "Bus", f"arn:aws:events:{PLACE}:event-bus/shop")
+    workflow.start_on_event("Placed", event_pattern=events.EventPattern(source=["shop"]), event_bus=bus)
+    return workflow
+
+
+@architecture
+def imported_for_approvals(stack: Stack) -> HumanApproval:
+    return HumanApproval(
+        stack,
+        "Approval",
+        encryption_key=kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:{PLACE}:key/existing"),
+        alarm_topic=sns.Topic.from_topic_arn(stack, "Alarms", f"arn:aws:sns:{PLACE}:existing"),
+    )
+
+
+@architecture
 def two_in_one_stack(stack: Stack) -> list[Workflow]:
     return [Workflow(stack, name, definition=sfn.Pass(stack, f"Rest{name}")) for name in ("Orders", "Returns")]
 
@@ -112,8 +138,8 @@ def inside_a_stage(app: App) -> Workflow:
 
 architecture(example)
 architecture(approval_example)
-REVIEWED = [defaults, all_options, express, approvals_with_a_key]
-BUILDS = [*REVIEWED, two_in_one_stack, inside_a_stage]
+REVIEWED = [defaults, all_options, express, imported, approvals_with_a_key]
+BUILDS = [*REVIEWED, imported_for_approvals, two_in_one_stack, inside_a_stage]
 
 
 @pytest.mark.parametrize("build", REVIEWED, ids=lambda build: build.__name__)
@@ -128,6 +154,15 @@ def test_the_card_is_reviewed(
     build: Callable[..., Any], synthesis: Synthesis, card_snapshot: SnapshotAssertion
 ) -> None:
     assert synthesis(build).card == card_snapshot
+
+
+@pytest.mark.parametrize(
+    ("pattern", "build"), [(Workflow, example), (HumanApproval, approval_example)], ids=["workflow", "approval"]
+)
+def test_page(
+    pattern: type[Construct], build: Callable[..., Any], synthesis: Synthesis, assert_page: Callable[..., None]
+) -> None:
+    assert_page(pattern, synthesis(build))
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.__name__)
