@@ -163,7 +163,7 @@ class SagaStep:
 def add_saga(scope: Construct, construct_id: str, *, steps: Sequence[SagaStep]) -> sfn.Chain:
     """Chain steps so that when one fails, it and those before it are undone, the last one first.
 
-    What undoes gets the input of the step that failed, with the error as ``$.error``, and is tried again as of
+    What undoes gets the input of the step that failed, with the error as ``$.error``, and is retried as of
     ``add_retry``. The execution fails in the end, with the error and the cause of the step.
 
     Args:

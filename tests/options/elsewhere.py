@@ -140,7 +140,7 @@ def elsewhere(function: Callable[..., Any], name: str, hint: Any, stack: Stack |
     rule = rule_of(function, name)
     if stack is None or rule is Allowed.ANYWHERE:
         return []
-    found = []
+    found: list[Any] = []
     for kind in set(_kinds(hint)) & set(_IMPORTED):
         places = []
         global_or_allowed = kind is route53.IHostedZone or rule is Allowed.ANY_REGION

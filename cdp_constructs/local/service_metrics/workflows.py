@@ -29,6 +29,6 @@ def _changed(original: Callable[..., None], execution: Mapping[str, Any]) -> Non
             emit(_NAMESPACE, "ExecutionsStarted", of_machine)
         return
     emit(_NAMESPACE, ended, of_machine)
-    begun, done = (datetime.fromisoformat(execution[name]) for name in ("startDate", "stopDate"))
-    milliseconds = round((done - begun).total_seconds() * 1000)
+    started, stopped = (datetime.fromisoformat(execution[name]) for name in ("startDate", "stopDate"))
+    milliseconds = round((stopped - started).total_seconds() * 1000)
     emit(_NAMESPACE, "ExecutionTime", of_machine, milliseconds, unit="Milliseconds")

@@ -252,6 +252,6 @@ def test_ends_are_counted(
             Period=60,
             Statistics=["Sum"],
         )["Datapoints"]
-        return sum(point["Sum"] for point in points) >= 1
+        return bool(sum(point["Sum"] for point in points) >= 1)
 
     assert eventually(counted)
