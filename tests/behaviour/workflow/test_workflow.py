@@ -19,8 +19,8 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from cdp_constructs import Workflow, add_retry, for_each
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
-from docs.examples.human_approval import build as approvals
-from docs.examples.workflow import build as orders
+from docs.examples.human_approval import build as approvals_example
+from docs.examples.workflow import build as orders_example
 
 REGION = "us-east-1"
 # Counts its calls for each key, and fails as often as it is told to.
@@ -97,8 +97,14 @@ def workshop(stack: Stack) -> None:
         CfnOutput(stack, f"{name}Log", value=workflow.log_group.log_group_name)
 
 
-architecture(orders)
-architecture(approvals)
+@architecture
+def orders(stack: Stack) -> None:
+    orders_example(stack)
+
+
+@architecture
+def approvals(stack: Stack) -> None:
+    approvals_example(stack)
 
 
 class Runner:
