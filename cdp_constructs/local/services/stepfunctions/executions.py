@@ -21,9 +21,22 @@ __all__ = ["running"]
 
 _states: Any = ministack.module(
     "services.stepfunctions",
-    *("_ExecutionError", "_add_event", "_apply_input_path", "_apply_output_path", "_emit_execution_status_event"),
-    *("_execute_choice", "_execute_map", "_execute_parallel", "_execute_pass", "_execute_task", "_execute_wait"),
-    *("_executions", "_fail_state_error", "_finalize_response", "_run_execution", "_state_machines"),
+    "_ExecutionError",
+    "_add_event",
+    "_apply_input_path",
+    "_apply_output_path",
+    "_emit_execution_status_event",
+    "_execute_choice",
+    "_execute_map",
+    "_execute_parallel",
+    "_execute_pass",
+    "_execute_task",
+    "_execute_wait",
+    "_executions",
+    "_fail_state_error",
+    "_finalize_response",
+    "_run_execution",
+    "_state_machines",
 )
 _responses: Any = ministack.module("core.responses", "error_response_json", "json_response", "now_iso")
 
