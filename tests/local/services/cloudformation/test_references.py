@@ -1,5 +1,6 @@
 """Templates that name what they do not have, or have members that nobody reads, are refused before a stack is made."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_what_a_template_may_name(stacks: Any) -> None:
     text = "${AWS::Region} ${!Literal} ${Own} ${Q.QueueName} ${Given}"
     values: dict[str, Any] = {"Pseudo": {"Fn::Sub": [text, {"Own": "own"}]}, "Given": {"Ref": "Given"}}
     body = template(
-        {"Q": {**QUEUE, "Condition": "Always", "DependsOn": "First"}, "First": QUEUE},
+        {"Q": {**QUEUE, "Condition": "Always", "DependsOn": "First", "Description": "of Q"}, "First": QUEUE},
         Parameters={"Given": {"Type": "String", "Default": "g"}},
         Conditions={"Always": {"Fn::Equals": [{"Ref": "Given"}, "g"]}},
         Outputs={name: {"Value": value} for name, value in values.items()},
@@ -52,6 +53,20 @@ def test_what_a_template_may_name(stacks: Any) -> None:
     made = stacks.deploy(body)
     assert made["Pseudo"].startswith("us-east-1 ${Literal} own ")
     assert made["Given"] == "g"
+
+
+def test_what_a_macro_has_not_made_yet_is_not_looked_for(cloud: LocalCloud, stacks: Any) -> None:
+    serverless = template(
+        {"F": {"Type": "AWS::Serverless::Function"}}, Transform="AWS::Serverless-2016-10-31", Globals={"Function": {}}
+    )
+    serverless |= outputs({"Ref": "ServerlessRestApi"})
+    cloud.client("cloudformation").validate_template(TemplateBody=json.dumps(serverless))
+    made_for_each = template({"Fn::ForEach::Queues": ["Name", ["One", "Two"], {"Queue${Name}": QUEUE}]})
+    made_for_each |= {"Transform": "AWS::LanguageExtensions", **outputs({"Fn::GetAtt": ["QueueTwo", "QueueName"]})}
+    assert stacks.deploy(made_for_each)["Out"]
+    made_for_each |= outputs({"Ref": "QueueThree"})
+    with pytest.raises(ClientError, match=r"\[QueueThree\] in the Outputs block"):
+        stacks.deploy(made_for_each)
 
 
 def test_an_export_that_another_stack_has(stacks: Any, name: Name) -> None:
@@ -75,6 +90,7 @@ READS = allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribute
     ("properties", "timeout", "says"),
     [
         ({"BatchSize": 10_001}, 10, "Batch size 10001 is not between"),
+        ({"BatchSize": 0}, 10, "Batch size 0 is not between"),
         ({"BatchSize": 11}, 10, "Maximum batch window in seconds must be greater than 0"),
         ({"ScalingConfig": {"MaximumConcurrency": 1}}, 10, "MaximumConcurrency 1"),
         ({}, 31, "Queue visibility timeout: 30 seconds is less than Function timeout: 31 seconds"),

@@ -23,9 +23,9 @@ _LEAST_CONCURRENCY, _MOST_CONCURRENCY = 2, 1_000
 def _problem(values: Mapping[str, Any]) -> str | None:
     source = str(values.get("EventSourceArn") or "")
     if ":sqs:" not in source:
-        size = int(values.get("BatchSize") or 1)
+        size = int(values.get("BatchSize", 1))
         return None if 1 <= size <= _MOST else f"Batch size {size} is not between 1 and {_MOST}"
-    size, window = int(values.get("BatchSize") or 10), int(values.get("MaximumBatchingWindowInSeconds") or 0)
+    size, window = int(values.get("BatchSize", 10)), int(values.get("MaximumBatchingWindowInSeconds") or 0)
     most = _MOST_OF_FIFO if source.endswith(".fifo") else _MOST
     if not 1 <= size <= most:
         return f"Batch size {size} is not between 1 and {most}"
