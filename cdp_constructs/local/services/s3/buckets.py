@@ -102,13 +102,14 @@ def _replication(configuration: Properties) -> Properties:
 
 def _replication_rule(rule: Properties) -> Properties:
     """Return a rule of a template under the names of the API; one of the first version has a prefix and no filter."""
+    named = {**rule, "ID": rule["Id"]} if "Id" in rule else rule
     if "Filter" not in rule:
-        return rule
+        return named
     given = rule["Filter"]
     both = given.get("And") or {}
     tags = [*([given["TagFilter"]] if "TagFilter" in given else []), *both.get("TagFilters", [])]
     prefix = {"Prefix": both.get("Prefix", given.get("Prefix"))}
-    return {**rule, "Filter": _filter({**(prefix if prefix["Prefix"] else {}), "TagFilters": tags})}
+    return {**named, "Filter": _filter({**(prefix if prefix["Prefix"] else {}), "TagFilters": tags})}
 
 
 _CONFIGURATIONS: tuple[tuple[str, str, Callable[[Any], Properties]], ...] = (

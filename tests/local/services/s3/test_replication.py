@@ -47,10 +47,10 @@ def buckets(cloud: LocalCloud, stacks: Any) -> Iterator[dict[str, str]]:
 
 def test_the_rules_of_a_template_are_those_of_the_bucket(cloud: LocalCloud, buckets: dict[str, str]) -> None:
     found = cloud.client("s3").get_bucket_replication(Bucket=buckets["Source"])["ReplicationConfiguration"]["Rules"]
-    assert [rule["Filter"] for rule in found] == [
-        {"Prefix": "all/"},
-        {"And": {"Prefix": "tagged/", "Tags": [{"Key": "kept", "Value": "yes"}]}},
-    ]
+    assert {rule["ID"]: rule["Filter"] for rule in found} == {
+        "rule-1": {"Prefix": "all/"},
+        "rule-2": {"And": {"Prefix": "tagged/", "Tags": [{"Key": "kept", "Value": "yes"}]}},
+    }
 
 
 def test_what_a_rule_names_is_copied_and_the_rest_is_not(cloud: LocalCloud, buckets: dict[str, str]) -> None:
