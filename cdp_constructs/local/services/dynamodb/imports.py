@@ -11,6 +11,7 @@ from cdp_constructs.local.kit.refine import after, after_deletion
 from cdp_constructs.local.kit.types import Attributes, Properties
 
 _ddb: Any = ministack.module("services.dynamodb", "_import_arn", "_imports", "_run_import", "_tables")
+_responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
 
 _TABLE = "AWS::DynamoDB::Table"
 _COPIED = ("S3BucketSource", "InputFormat", "InputFormatOptions")
@@ -51,4 +52,4 @@ def _import(name: str, properties: Properties, _attributes: Attributes) -> None:
 
 @after_deletion(_TABLE)
 def _forget(name: str, _properties: Properties) -> None:
-    _imported.difference_update({arn for arn in _imported if arn.endswith(f":table/{name}")})
+    _imported.discard(f"arn:aws:dynamodb:{_responses.get_region()}:{_responses.get_account_id()}:table/{name}")

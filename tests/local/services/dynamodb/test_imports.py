@@ -1,5 +1,6 @@
 """Tables that begin with the items of objects in S3."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,3 +47,19 @@ def test_items_of_both_formats_are_there(cloud: LocalCloud, stacks: Any, bucket:
 def test_an_import_that_fails_fails_the_stack(stacks: Any, bucket: str, prefix: str, kind: str, reason: str) -> None:
     with pytest.raises(AssertionError, match=reason):
         stacks.deploy({"Resources": {"Table": _table(bucket, prefix, kind)}})
+
+
+def test_a_table_is_imported_once_whatever_becomes_of_its_namesake(
+    cloud: LocalCloud, stacks: Any, bucket: str, name: Callable[[str], str]
+) -> None:
+    own, stack, elsewhere = name("imported"), name("imported"), "eu-west-1"
+    made = _table(bucket, "csv/", "CSV")
+    made["Properties"]["TableName"] = own
+    stacks.deploy({"Resources": {"Table": made}}, name=stack)
+    namesake = {key: value for key, value in made["Properties"].items() if key != "ImportSourceSpecification"}
+    stacks.deploy({"Resources": {"Table": {**made, "Properties": namesake}}}, name=stack, region=elsewhere)
+    stacks.delete(stack, region=elsewhere)
+    cloud.client("dynamodb").delete_item(TableName=own, Key={"id": {"S": "2"}})
+    made["Properties"]["Tags"] = [{"Key": "changed", "Value": "yes"}]
+    stacks.deploy({"Resources": {"Table": made}}, name=stack)
+    assert cloud.client("dynamodb").scan(TableName=own)["Items"] == []
