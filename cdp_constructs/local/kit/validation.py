@@ -34,6 +34,8 @@ _Handler: TypeAlias = Callable[[str, str, Mapping[str, str], bytes, Mapping[str,
 Check: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 _BAD_REQUEST = 400
+_UNREADABLE = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""What a check meets in a request that is malformed, which is the service's to refuse."""
 _FORM = "application/x-www-form-urlencoded"
 _checks: dict[str, dict[str, list[Check]]] = {}
 """By service, as MiniStack names it, and operation."""
@@ -92,12 +94,18 @@ def _collected(value: Any) -> Any:
 def _problem(checks: Sequence[Check], values: Callable[[], Mapping[str, Any]]) -> InvalidValueError | None:
     try:
         given = values()
-        for check in checks:
-            check(given)
+    except _UNREADABLE:
+        return None
+    return next(filter(None, (_refusal(check, given) for check in checks)), None)
+
+
+def _refusal(check: Check, given: Mapping[str, Any]) -> InvalidValueError | None:
+    try:
+        check(given)
     except InvalidValueError as error:
         return error
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        return None  # what cannot be read is the service's to refuse
+    except _UNREADABLE:
+        pass
     return None
 
 

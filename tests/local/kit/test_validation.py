@@ -41,6 +41,13 @@ def test_what_cannot_be_read_is_the_services_to_refuse() -> None:
     assert str(found) == "a is wrong (Status Code: 400, Error Code: Wrong)"
 
 
+def test_a_check_that_cannot_read_a_request_leaves_it_to_the_next_one() -> None:
+    def read_more(values: Any) -> None:
+        assert values["Other"]
+
+    assert _problem([read_more, refuse], lambda: {"Name": "a"}) is not None
+
+
 @pytest.mark.parametrize("wrong", ["[" * 100_000, "{", "5"])
 def test_no_body_is_an_error_of_the_server(wrong: str) -> None:
     assert _problem([refuse], lambda: _values({}, wrong.encode(), {})) is None

@@ -28,6 +28,7 @@ _OTHER_NAMES = frozenset(
         *("purchaseorders", "robomaker", "sms", "spotfleet", "states", "tag", "tagging", "timestream", "wam"),
         *("transitgateway", "tts", "vmie", "vpc-flow-logs", "worklink", "aps", "bedrock", "eks-auth", "grafana"),
         *("redshift-serverless", "aoss", "osis", "opensearchservice", "verifiedpermissions", "vpc-lattice"),
+        *("dnssec-route53", "fargate", "lexv2", "spot", "voiceid"),
     )
 )
 
