@@ -29,9 +29,9 @@ def passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, str
     if group["HealthCheckPort"] != "traffic-port":
         port = int(group["HealthCheckPort"])
     seconds = float(group["HealthCheckTimeoutSeconds"])
-    with peers.own_socket(address, port) as own, own:
-        own.settimeout(seconds)
-        try:
+    try:
+        with peers.own_socket(address, port) as own, own:
+            own.settimeout(seconds)
             own.connect((address, port))
             if group["HealthCheckProtocol"] in {"TCP", "TLS"}:
                 return True, ""
@@ -41,10 +41,10 @@ def passes(group: Mapping[str, Any], address: str, port: int) -> tuple[bool, str
             with connection.sock:
                 connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
                 status = connection.getresponse().status
-        except TimeoutError:
-            tcp = group["HealthCheckProtocol"] in {"TCP", "TLS"}
-            return False, "Target.FailedHealthChecks" if tcp else "Target.Timeout"
-        except (OSError, http.client.HTTPException):
-            return False, "Target.FailedHealthChecks"
+    except TimeoutError:
+        tcp = group["HealthCheckProtocol"] in {"TCP", "TLS"}
+        return False, "Target.FailedHealthChecks" if tcp else "Target.Timeout"
+    except (OSError, http.client.HTTPException):
+        return False, "Target.FailedHealthChecks"
     passed = _matches(status, group["Matcher"].get("HttpCode", "200"))
     return passed, "" if passed else "Target.ResponseCodeMismatch"
