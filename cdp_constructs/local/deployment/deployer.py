@@ -97,9 +97,7 @@ class Deployment:
         self.changed = tuple(stack.artifact.label for stack in stacks if stack.changed)
         self.not_executed = tuple(
             NotExecuted(stack.artifact.label, resource.logical_id, resource.resource_type, label.support, label.reason)
-            for stack, own in (
-                (stack, {**_alarms_without_values(stack), **_other_functions(stack)}) for stack in stacks
-            )
+            for stack, own in ((stack, _own_labels(stack)) for stack in stacks)
             for resource in stack.resources
             if (label := own.get(resource.logical_id) or _label_of(clients, stack, resource)) is not None
         )
