@@ -1,5 +1,6 @@
 """Requests that are larger, or have other values, than a service takes are refused with its own error code."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -118,8 +119,8 @@ def test_names_of_parameters_and_log_groups(cloud: LocalCloud, name: Name) -> No
 
 def test_times_of_metrics_and_lengths_of_queries(cloud: LocalCloud) -> None:
     cloudwatch, now = cloud.client("cloudwatch"), cloud.metrics.now().timestamp()
-    for away in (-15 * 24 * 3600, 3 * 3600):
-        data = [{"MetricName": "m", "Value": 1, "Timestamp": now + away}]
+    for wrong in (time.time() - 15 * 24 * 3600, now + 3 * 3600):
+        data = [{"MetricName": "m", "Value": 1, "Timestamp": wrong}]
         call = {"Namespace": "Limits", "MetricData": data}
         assert refusal(lambda: cloudwatch.put_metric_data(**call)) == ("InvalidParameterValue", 400)  # noqa: B023
     cloudwatch.put_metric_data(Namespace="Limits", MetricData=[{"MetricName": "m", "Value": 1, "Timestamp": now}])

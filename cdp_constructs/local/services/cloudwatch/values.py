@@ -4,8 +4,9 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAl
 """
 
 import math
+import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cdp_constructs.local.kit import clock
@@ -86,10 +87,16 @@ def _refused(name: str, value: Any, reason: str) -> InvalidValueError:
     return InvalidValueError("InvalidParameterValue", f"The value {value} for parameter {name} is invalid. {reason}")
 
 
+def _is_taken(stamp: Any) -> bool:
+    """Whether a time is taken; programs have the time of the machine, and the clock of metrics may be ahead of it."""
+    return time.time() - _PAST <= _seconds(stamp) <= clock.now() + _FUTURE
+
+
 def _seconds(stamp: Any) -> float:
     """Return a time that is text or a number, as the protocol has it."""
     if isinstance(stamp, str) and not stamp.replace(".", "", 1).isdigit():
-        return datetime.fromisoformat(stamp).timestamp()
+        found = datetime.fromisoformat(stamp)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     return stamp.timestamp() if isinstance(stamp, datetime) else float(stamp)
 
 
@@ -107,7 +114,7 @@ def _data(values: Mapping[str, Any]) -> None:
         for value in [datum.get("Value"), *(datum.get("Values") or ())]:
             if value is not None and not math.isfinite(float(value)):
                 raise _refused(f"{place}.Value", value, "It is no finite number.")
-        if (stamp := datum.get("Timestamp")) and not -_PAST <= _seconds(stamp) - clock.now() <= _FUTURE:
+        if (stamp := datum.get("Timestamp")) and not _is_taken(stamp):
             raise _refused(f"{place}.Timestamp", stamp, "It is two weeks ago, or more than two hours ahead.")
         if len(datum.get("Dimensions") or ()) > _MOST_DIMENSIONS:
             raise _refused(f"{place}.Dimensions", len(datum["Dimensions"]), f"At most {_MOST_DIMENSIONS} are allowed.")
