@@ -34,9 +34,14 @@ def _context(
 
 @patch_each("ministack.core.lambda_runtime:Worker.invoke", "ministack.core.lambda_runtime:ProvidedWorker.invoke")
 def _invoke(original: Callable[..., Any], worker: Any, event: Any, *arguments: Any, **options: Any) -> Any:
-    if isinstance(event, dict) and "eventType" in (event.get("requestContext") or ()) and "type" not in event:
+    if _connected_at.get() is not None and _is_of_connection(event):  # others may call a function with such an event
         event = _completed(event)
     return original(worker, event, *arguments, **options)
+
+
+def _is_of_connection(event: Any) -> bool:
+    """Whether it is that of a route; that of an authorizer has a type."""
+    return isinstance(event, dict) and "eventType" in (event.get("requestContext") or ()) and "type" not in event
 
 
 def _completed(event: dict[str, Any]) -> dict[str, Any]:

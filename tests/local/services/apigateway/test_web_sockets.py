@@ -1,5 +1,6 @@
 """WebSocket APIs: the sub-protocol that an integration chose."""
 
+import json
 from typing import Any
 
 from websockets.sync.client import connect
@@ -12,7 +13,7 @@ SUBPROTOCOLS = """
 def handler(event, context):
     if event["requestContext"]["routeKey"] == "$connect":
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "second"}}
-    return {"statusCode": 200, "body": event["body"]}
+    return {"statusCode": 200, "body": event.get("body")}
 """
 
 
@@ -67,7 +68,7 @@ def socket_template() -> dict[str, Any]:
                 "Properties": {"ApiId": api, "StageName": "live", "AutoDeploy": True},
             },
         },
-        "Outputs": {"ApiId": {"Value": api}},
+        "Outputs": {"ApiId": {"Value": api}, "Function": {"Value": {"Ref": "Function"}}},
     }
 
 
@@ -78,3 +79,12 @@ def test_a_web_socket_gets_the_sub_protocol_that_the_integration_chose(cloud: Lo
         assert connection.subprotocol == "second"
         connection.send("hello")
         assert connection.recv(10) == "hello"
+
+
+def test_a_function_that_is_called_with_the_event_of_a_connection_gets_it_as_it_is(
+    cloud: LocalCloud, stacks: Any
+) -> None:
+    function = stacks.deploy(socket_template())["Function"]
+    event = {"requestContext": {"routeKey": "$disconnect", "eventType": "DISCONNECT"}, "body": "its own"}
+    answer = cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    assert json.load(answer["Payload"])["body"] == "its own"
