@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ __all__ = ["problem_of"]
 
 _KINDS = {"Binary": "BinaryValue", "Number": "StringValue", "String": "StringValue"}
 _RESERVED = ("aws.", "amazon.")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def problem_of(attributes: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -28,14 +30,6 @@ def problem_of(attributes: Mapping[str, Mapping[str, Any]]) -> str | None:
         value = attribute.get(member)
         if not value:
             return f"The message attribute '{name}' must contain non-empty message attribute value for type '{given}'."
-        if given.startswith("Number") and not _is_number(str(value)):
+        if given.startswith("Number") and not _NUMBER.fullmatch(str(value).strip()):
             return f"Can't cast the value of message (user) attribute '{name}' to a number."
     return None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.strip().lower().lstrip("+-") not in {"nan", "inf", "infinity"}

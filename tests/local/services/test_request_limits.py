@@ -24,6 +24,8 @@ def text(data_type: str, value: str) -> dict[str, dict[str, str]]:
         pytest.param({"MessageAttributes": {"AWS.x": {"DataType": "String", "StringValue": "v"}}}, id="reserved name"),
         pytest.param({"MessageAttributes": text("Bool", "true")}, id="type"),
         pytest.param({"MessageAttributes": text("Number", "five")}, id="number"),
+        pytest.param({"MessageAttributes": text("Number", "1_000")}, id="number in groups"),
+        pytest.param({"MessageAttributes": text("Number.int", "nan")}, id="no number"),
         pytest.param({"MessageAttributes": text("String", "")}, id="empty"),
     ],
 )
