@@ -14,6 +14,7 @@ import pytest
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
+from tests.processes import lives
 
 PROGRAM = """
 import sys, time
@@ -59,14 +60,6 @@ def groups(folder: Path) -> list[int]:
     found = [int(file.name) for file in (folder / "groups").iterdir()]
     assert len(found) == 2
     return found
-
-
-def lives(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 def users(*words: str) -> list[str]:

@@ -9,15 +9,9 @@ import pytest
 
 from cdp_constructs.local.containers import groups
 from cdp_constructs.testing import eventually
+from tests.processes import lives
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell of processes")
-
-
-def lives(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_what_the_first_process_of_a_group_has_left_is_ended(tmp_path: Path) -> None:

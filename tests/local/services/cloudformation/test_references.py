@@ -56,17 +56,14 @@ def test_what_a_template_may_name(stacks: Any) -> None:
 
 
 def test_what_a_macro_has_not_made_yet_is_not_looked_for(cloud: LocalCloud, stacks: Any) -> None:
-    serverless = template(
-        {"F": {"Type": "AWS::Serverless::Function"}}, Transform="AWS::Serverless-2016-10-31", Globals={"Function": {}}
-    )
-    serverless |= outputs({"Ref": "ServerlessRestApi"})
+    serverless = template({"F": {"Type": "AWS::Serverless::Function"}}, **outputs({"Ref": "ServerlessRestApi"}))
+    serverless = {**serverless, "Transform": "AWS::Serverless-2016-10-31", "Globals": {"Function": {}}}
     cloud.client("cloudformation").validate_template(TemplateBody=json.dumps(serverless))
-    made_for_each = template({"Fn::ForEach::Queues": ["Name", ["One", "Two"], {"Queue${Name}": QUEUE}]})
-    made_for_each |= {"Transform": "AWS::LanguageExtensions", **outputs({"Fn::GetAtt": ["QueueTwo", "QueueName"]})}
-    assert stacks.deploy(made_for_each)["Out"]
-    made_for_each |= outputs({"Ref": "QueueThree"})
+    for_each = {"Fn::ForEach::Queues": ["Name", ["One", "Two"], {"Queue${Name}": QUEUE}]}
+    made = template(for_each, Transform="AWS::LanguageExtensions")
+    assert stacks.deploy({**made, **outputs({"Fn::GetAtt": ["QueueTwo", "QueueName"]})})["Out"]
     with pytest.raises(ClientError, match=r"\[QueueThree\] in the Outputs block"):
-        stacks.deploy(made_for_each)
+        stacks.deploy({**made, **outputs({"Ref": "QueueThree"})})
 
 
 def test_an_export_that_another_stack_has(stacks: Any, name: Name) -> None:
@@ -74,7 +71,7 @@ def test_an_export_that_another_stack_has(stacks: Any, name: Name) -> None:
     first = name("exports")
     stacks.deploy(template({"Q": QUEUE}, **exported), name=first)
     stacks.deploy(template({"Q": QUEUE, "R": QUEUE}, **exported), name=first)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=f"already exported by stack {first}"):
         stacks.deploy(template({"Q": QUEUE}, **exported))
 
 
