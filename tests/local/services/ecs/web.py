@@ -28,6 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/hang":
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(60)  # another thread may have stopped first
         if self.path == "/slow":
             time.sleep(1.5)
         answer = {"version": VERSION, "address": self.connection.getsockname()[0], "path": self.path}
