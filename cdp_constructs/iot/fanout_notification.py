@@ -67,15 +67,16 @@ class FanoutNotification(Construct):
             encryption_key: A customer-managed key for the new fan-out and the rule's dead-letter queue. Default: a new
                 key for the fan-out ($1 a month), and a key of SQS.
             alarm_topic: Receives the alarms. Default: no alarms.
-            removal_policy: What happens to the new fan-out's key when the stack is deleted.
+            removal_policy: What happens to the new fan-out's new key when the stack is deleted. Default: kept.
 
         Raises:
-            InvalidOptionError: for a type that topics cannot have, a FIFO fan-out, options for a new fan-out beside an
-                existing one, and resources of another Region.
+            InvalidOptionError: for a type that topics cannot have, a FIFO fan-out, options for a new fan-out or key
+                beside an existing one, and resources of another Region.
         """
         super().__init__(scope, construct_id)
         check_kind(self, kind)
         check_exclusive(self, {"fanout": fanout}, {"encryption_key": encryption_key, "removal_policy": removal_policy})
+        check_exclusive(self, {"encryption_key": encryption_key}, {"removal_policy": removal_policy})
         if fanout is not None and fanout.topic.fifo:
             fix = "Give a standard one"
             raise InvalidOptionError(

@@ -13,7 +13,7 @@ from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.runbooks import runbook_of
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.messaging.sns_sqs_fanout import SnsSqsFanout
 
 __all__ = ["AlarmTopic", "add_composite_alarm", "add_mail", "warn_without_receiver"]
@@ -52,8 +52,12 @@ class AlarmTopic(Construct):
                 ``topic``.
             encryption_key: A customer-managed key. Default: a new one ($1 a month).
             removal_policy: What happens to the new key when the stack is deleted. Default: it is kept.
+
+        Raises:
+            InvalidOptionError: for ``removal_policy`` beside a key that is not made here, and what SNS would refuse.
         """
         super().__init__(scope, construct_id)
+        check_exclusive(self, {"encryption_key": encryption_key}, {"removal_policy": removal_policy})
         fanout = SnsSqsFanout(self, "Fanout", encryption_key=encryption_key, removal_policy=removal_policy)
         alarms = stack_of(self).format_arn(
             service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME

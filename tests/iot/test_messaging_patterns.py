@@ -11,6 +11,7 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 from syrupy.assertion import SnapshotAssertion
@@ -254,3 +255,14 @@ def test_options_that_cannot_work_are_refused(cdk_app: App) -> None:
         alerts.add_subscriber("Moon", contexts=["moon"])
     with pytest.raises(InvalidOptionError, match="things"):
         alerts.add_subscriber("All", things=["all"])
+
+
+def test_a_given_key_has_the_removal_policy_of_who_made_it(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Stack")
+    fleet, key = fleet_in(stack), kms.Key(stack, "Key", enable_key_rotation=True)
+    FanoutNotification(stack, "Kept", fleet=fleet, encryption_key=key)
+    FanoutNotification(stack, "Removed", fleet=fleet, removal_policy=RemovalPolicy.DESTROY)
+    with pytest.raises(
+        InvalidOptionError, match=r"^Stack/Alerts: removal_policy was given together with encryption_key"
+    ):
+        FanoutNotification(stack, "Alerts", fleet=fleet, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import Annotations, App, Stack
+from aws_cdk import Annotations, App, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -144,6 +144,15 @@ def test_the_dashboard_links_pages_and_logs_and_draws_thresholds(synthesis: Synt
     contents = StackContents(stack)
     widget = graph("Failed", alarms=[contents.alarm("FailedAlarm")])
     assert json.dumps(stack.resolve(widget.to_json())).count('"value": 1') == 1
+
+
+def test_a_given_key_has_the_removal_policy_of_who_made_it(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Alarms")
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    with pytest.raises(
+        InvalidOptionError, match=r"^Alarms/Topic: removal_policy was given together with encryption_key"
+    ):
+        AlarmTopic(stack, "Topic", encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
 
 
 def test_an_existing_key_is_used_and_none_is_made(synthesis: Synthesis) -> None:
