@@ -35,7 +35,7 @@ class TransactionalOutbox(Construct):
 
     CDP: none; the transactional outbox of microservices. Functions use the module ``transactional_outbox``, which
     ``share_with`` gives them as a layer: it writes the state of a service and its events into the service's table, in
-    one transaction. The table's stream takes the events to a fan-out, in the order of each subject, at least once.
+    one transaction. The table's stream takes the events to a fan-out, each at least once; no order is promised.
 
         outbox = TransactionalOutbox(self, "Orders", alarm_topic=operators)
         outbox.share_with(orders_function, partitions=["ORDER"])

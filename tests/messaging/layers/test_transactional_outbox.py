@@ -60,8 +60,9 @@ def test_change_event_and_mark_are_one_transaction(outbox: Outbox, table: Table)
 
 def test_a_mark_outlives_every_repetition(outbox: Outbox, table: Table) -> None:
     outbox.write([], handled="m-1")
-    # SNS tries for 23 days; a queue keeps a message for 14, and its dead-letter queue for another 14.
-    assert table.transactions[0][0]["Put"]["Item"]["expires_at"] >= NOW + (23 + 14 + 14) * 86_400
+    # SNS tries for 23 days; the subscription's dead-letter queue, the queue with its own one, and what is sent back
+    # from there, keep a message for 14 days each.
+    assert table.transactions[0][0]["Put"]["Item"]["expires_at"] >= NOW + (23 + 3 * 14) * 86_400
 
 
 def test_what_was_handled_before_is_not_written(outbox: Outbox, table: Table) -> None:
@@ -104,6 +105,10 @@ def test_a_transaction_that_dynamodb_refuses_is_not_sent(outbox: Outbox, table: 
         {"message": ""},
         {"attributes": {"type": ""}},
         {"attributes": {"": "order"}},
+        {"attributes": {"order type": "x"}},
+        {"attributes": {"type.": "x"}},
+        {"attributes": {"AWS.type": "x"}},
+        {"attributes": {"x" * 257: "x"}},
         {"attributes": {str(number): "x" for number in range(11)}},
         {"message": "x" * (256 * 1024)},
     ],
@@ -111,6 +116,11 @@ def test_a_transaction_that_dynamodb_refuses_is_not_sent(outbox: Outbox, table: 
 def test_an_event_that_could_never_be_published_is_not_written(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="event"):
         Event(**{"id": "e-1", "subject": "o-1", "message": "{}", "attributes": {"type": "t"}, **wrong})
+
+
+@pytest.mark.parametrize("name", ["type", "order.type", "order-type_2", "awsome", "x" * 256])
+def test_an_attribute_has_any_name_that_sns_takes(name: str) -> None:
+    assert Event(id="e-1", subject="o-1", message="{}", attributes={name: "x"}).attributes == {name: "x"}
 
 
 def test_an_event_may_be_as_large_as_sns_takes() -> None:

@@ -1,4 +1,4 @@
-"""Publishes the events of an outbox, in the order of each subject, from the stream of its table.
+"""Publishes the events of an outbox from the stream of its table.
 
 An item that no topic takes goes to the dead-letter queue of events, and those behind it go on. When SNS does not
 answer, Lambda tries the batch again from the first record that was not published.

@@ -1,8 +1,8 @@
 """Writes what changed and the events about it in one transaction, and handles each message once.
 
 An event is an item of the table (``pk`` = ``OUTBOX#<subject>``, ``sk`` = its id), which the table's stream takes to a
-topic: it is published if and only if the change was written, within about a second, at least once. Events of one
-subject are published in the order in which they were written.
+topic: it is published if and only if the change was written, within about a second, at least once, and in no order that
+consumers may rely on.
 
     outbox = Outbox(connect())
     placed = Event(id=str(uuid4()), subject=order_id, message=body, attributes={"type": "order.placed"})

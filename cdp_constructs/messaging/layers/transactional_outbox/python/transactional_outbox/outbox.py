@@ -1,5 +1,6 @@
 """Changes and events in one transaction."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +17,14 @@ __all__ = ["HANDLED_DAYS", "ConditionFailedError", "Event", "Outbox"]
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _MOST_ITEMS = 100
+# https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+_ATTRIBUTE = re.compile(r"(?!(?i:aws|amazon)\.)[\w-]+(?:\.[\w-]+)*", re.ASCII)
+_LONGEST_NAME = 256
 _DAY = 24 * 3600
 _EVENT_DAYS = 7
-HANDLED_DAYS = 60
-"""How long a message is remembered. SNS tries for 23 days, a queue and its dead-letter queue keep 14 days each: nothing
-is delivered again later."""
+HANDLED_DAYS = 90
+"""How long a message is remembered. SNS tries for 23 days, and the dead-letter queue of the subscription keeps it 14
+more. Replayed, it is 14 days in the queue and its dead-letter queue together, and 14 more each time it is sent back."""
 
 
 class ConditionFailedError(Exception):
@@ -41,7 +45,8 @@ class Event:
 
     Attributes:
         id: Names the event; consumers know a repetition by it.
-        subject: What it is about, such as the number of an order. Events of one subject keep their order.
+        subject: What it is about, such as the number of an order: events of one subject are next to each other in the
+            table.
         message: The body of the message.
         attributes: Message attributes, all of them text, by which subscribers filter; at most ten reach a queue.
     """
@@ -55,13 +60,17 @@ class Event:
         """Refuse what could never be published.
 
         Raises:
-            ValueError: for an empty text, and for more than SNS (256 KB) or a queue (ten attributes) takes.
+            ValueError: for an empty text, a name that attributes cannot have, and for more than SNS (256 KB) or a queue
+                (ten attributes) takes.
         """
         for name in ("id", "subject", "message"):
             if not getattr(self, name):
                 raise ValueError(f"{name} of an event is empty")
         if not all(name and value for name, value in self.attributes.items()):
             raise ValueError(f"an attribute of event {self.id} is empty: leave it out")
+        for name in self.attributes:
+            if not _ATTRIBUTE.fullmatch(name) or len(name) > _LONGEST_NAME:
+                raise ValueError(f"attribute {name[:_LONGEST_NAME]!r} of event {self.id} has a name that SNS refuses")
         if len(self.attributes) > MOST_ATTRIBUTES:
             raise ValueError(f"event {self.id} has {len(self.attributes)} attributes; a queue takes {MOST_ATTRIBUTES}")
         size = size_of(self.message, self.attributes)
