@@ -5,7 +5,9 @@ from constructs import Construct
 
 from cdp_constructs import SnsSqsFanout
 from cdp_constructs.core.keys import add_key
+from cdp_constructs.core.runbooks import use_runbooks
 from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
+from stacks.services import RUNBOOKS
 from stacks.services.config import ServicesConfiguration
 
 __all__ = ["CopyStack", "EventsStack"]
@@ -36,6 +38,7 @@ class EventsStack(Stack):
         services: list[str],
     ) -> None:
         super().__init__(scope, construct_id, env=env, description="Services: the topics of their events")
+        use_runbooks(self, RUNBOOKS)
         self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
         if configuration.alarm_email is None:
             warn_without_receiver(self, "services.alarm_email")
@@ -70,6 +73,7 @@ class CopyStack(Stack):
         events: EventsStack,
     ) -> None:
         super().__init__(scope, construct_id, env=env, description="Services: copies of their events")
+        use_runbooks(self, RUNBOOKS)
         alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
         if configuration.alarm_email is None:
             warn_without_receiver(self, "services.alarm_email")

@@ -8,7 +8,8 @@ from constructs import Construct
 from cdp_constructs import FanoutSubscriber, QueueConsumer, TransactionalOutbox
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.periods import seconds
-from stacks.services import HANDLERS
+from cdp_constructs.core.runbooks import use_runbooks
+from stacks.services import HANDLERS, RUNBOOKS
 from stacks.services.events_stack import EventsStack
 
 __all__ = ["SERVICES", "Command", "Service", "ServiceStack"]
@@ -77,6 +78,7 @@ class ServiceStack(Stack):
         self, scope: Construct, construct_id: str, *, env: Environment, name: str, events: EventsStack
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Services: {name}")
+        use_runbooks(self, RUNBOOKS)
         service, alarm_topic = SERVICES[name], events.alarms.topic
         self.outbox = TransactionalOutbox(self, "Outbox", fanout=events.fanouts[name], alarm_topic=alarm_topic)
         function = add_function(
