@@ -95,7 +95,7 @@ def add_group(
             )
         ),
     )
-    group = group_properties(
+    return group_properties(
         scope,
         "Group",
         replication_group_id=name,
@@ -118,8 +118,3 @@ def add_group(
         log_delivery_configurations=[slow_log],
         auto_minor_version_upgrade=True,
     )
-    reason = (
-        "Only the security groups of granted clients reach the port; another number would hide it from none of them."
-    )
-    acknowledge(group, "AwsSolutions-AEC5", reason)
-    return group

@@ -166,10 +166,6 @@ def add_cluster(
     )
     cluster.apply_removal_policy(durability.removal_policy)
     cluster.node.add_dependency(log_group)
-    reason = (
-        "Only the security groups of granted clients reach the port; another number would hide it from none of them."
-    )
-    acknowledge(cluster, "AwsSolutions-RDS11", reason)
     if not is_kept:
         acknowledge(cluster, "AwsSolutions-RDS10", "Its removal policy says that the data goes with the stack.")
     made = tuple(
