@@ -44,15 +44,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             refused[position] = f"{type(error).__name__}: {error}"
     outcome = topic.publish(entries)
     failed = set(outcome.failed)
-    for position, reason in {**refused, **outcome.refused}.items():
-        if not dead_letters.send(records[position], reason):
+    rejected = 0
+    for position, reason in sorted({**refused, **outcome.refused}.items()):
+        if failed and position > min(failed):
+            # Lambda delivers it again, with what is behind the first record that failed.
+            break
+        if dead_letters.send(records[position], reason):
+            rejected += 1
+        else:
             failed.add(position)
     published = [entry for entry in entries if entry.position not in outcome.unpublished]
     for entry in published:
         if TRACEPARENT in entry.attributes:
             logger.info("Published", correlation_id=id_of(entry.attributes[TRACEPARENT]), attributes=entry.attributes)
     _count("PublishedEvents", len(published))
-    _count("RejectedEvents", len(refused) + len(outcome.refused))
+    _count("RejectedEvents", rejected)
     return answer([record["dynamodb"]["SequenceNumber"] for record in records], failed)
 
 
