@@ -84,8 +84,8 @@ class SignInUserPool(Construct):
             (https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html): give
             ``UserPoolEmail.with_ses(…)`` in production.
         rate_limit: Requests of one IP address in five minutes, 10 to 2,000,000,000, renewals of sessions not counted;
-            AWS WAF refuses what is above. No limit by default: a web ACL costs $6 a month. At least what all users
-            behind one address need. For more rules ``attach_web_acl``.
+            AWS WAF refuses what is above. At least what all users behind one address need; its web ACL costs $6 a
+            month. For more rules ``attach_web_acl``. Default: no limit.
         alarm_topic: Receives an alarm when Cognito throttles sign-ins; by default there is none.
         removal_policy: What happens to the accounts when the stack is deleted; they are kept by default. With DESTROY
             deletion protection is off too.

@@ -72,9 +72,9 @@ class ScaleUp(Construct):
             scope: The stack or construct that it becomes part of.
             construct_id: Id inside ``scope``.
             service: The service whose tasks change. Tasks are replaced: of a ``ScaleOutService`` one by one, without a
-                lost request; a ``Stamp`` is away as for any replacement.
-            database: The Aurora Serverless v2 cluster whose capacity changes, without an interruption. Give one of the
-                two.
+                lost request; a ``Stamp`` is away as for any replacement. Default: none, with ``database``.
+            database: The Aurora Serverless v2 cluster whose capacity changes, without an interruption. Default: none,
+                with ``service``.
             encryption_key: A customer-managed key for the dead-letter queue and the function's logs. Default: keys of
                 AWS.
             alarm_topic: Receives an alarm when a change fails. Default: no alarm.

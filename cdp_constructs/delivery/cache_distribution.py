@@ -63,7 +63,7 @@ class CacheDistribution(Construct):
         domain_names: Own host names, with ``certificate``; by default only the one that CloudFront gives. At most 100
             (soft; https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html).
         certificate: Covers ``domain_names``; in us-east-1. It also raises the oldest protocol from TLS 1.0, which
-            cloudfront.net allows, to TLS 1.2.
+            cloudfront.net allows, to TLS 1.2. Default: none, with the name that CloudFront gives.
         zone: The public hosted zone of ``domain_names``, for their A and AAAA records. By default no record is made.
         content_security_policy: Sources by directive that pages may use **beside** the defaults, such as
             ``{"connect-src": ["https://api.example.com"]}``; tokens are taken. By default everything comes from the own

@@ -56,12 +56,13 @@ class DirectHosting(Construct):
         failover_bucket: An existing bucket of another Region that gets the same files and is read when the first one
             answers 5xx; its policy must let CloudFront of this account read it. By default there is none.
         domain_names: See ``CacheDistribution``.
-        certificate: See ``CacheDistribution``.
-        zone: See ``CacheDistribution``.
-        content_security_policy: See ``CacheDistribution``: the hosts that the pages call beside their own.
+        certificate: See ``CacheDistribution``. Default: none.
+        zone: See ``CacheDistribution``. Default: no record is made.
+        content_security_policy: See ``CacheDistribution``: the hosts that the pages call beside their own. Default: no
+            others.
         single_page: Whether every path without an extension is the index of the site (``/rooms/7`` gets
             ``/index.html``); otherwise it is the index of its folder. True by default.
-        alarm_topic: See ``CacheDistribution``: only in a stack of us-east-1.
+        alarm_topic: See ``CacheDistribution``: only in a stack of us-east-1. Default: no alarm.
         removal_policy: What happens to the bucket when the stack is deleted; it is kept by default. An error with an
             existing bucket.
 

@@ -66,7 +66,7 @@ class PrivateCacheDistribution(Construct):
             CloudFront gives it. At most 100 (soft;
             https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html).
         certificate: Covers ``domain_names``; in us-east-1. It also raises the oldest protocol from TLS 1.0, which
-            cloudfront.net allows, to TLS 1.2.
+            cloudfront.net allows, to TLS 1.2. Default: none, with the name that CloudFront gives.
         zone: The public hosted zone of ``domain_names``, for their A and AAAA records. By default no record is made.
         content_security_policy: Sources by directive that served files may use **beside** the defaults; see
             ``CacheDistribution``. By default a file loads its own images and media, and runs no scripts.
@@ -75,8 +75,9 @@ class PrivateCacheDistribution(Construct):
             (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/understanding-response-headers-policies.html).
         user_prefix: What a user of the HTTP API may see: paths that begin with it. ``{sub}`` is the subject of the
             user's token; ``{sub}/`` by default. Direct callers of the function are not bound to it.
-        rotate_every: Whole days between two rotations of the key pair, 1 to 1,000; 90 days by default
-            (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html).
+        rotate_every: Whole days between two rotations of the key pair, 1 to 1,000
+            (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html). Default: 90
+            days.
         alarm_topic: Receives alarms about rotations and signatures that failed; by default there are none.
         log_retention: How long the functions' logs are kept; 3 months by default.
         removal_policy: What happens to the bucket and the log groups when the stack is deleted; they are kept by

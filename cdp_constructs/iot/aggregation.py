@@ -64,7 +64,7 @@ class Aggregation(Construct):
             fleet: The devices.
             kind: The type of telemetry, the last level of the topic. Default: every type.
             stream: An existing stream of this Region. Default: a new one, on demand.
-            retention: How long the new stream keeps messages, 1 day (the default) to 365 days.
+            retention: How long the new stream keeps messages, 1 to 365 days. Default: 1 day.
             encryption_key: A customer-managed key for the new stream and the dead-letter queue. Default: the key
                 ``aws/kinesis``, and a key of SQS.
             alarm_topic: Receives the alarms. Default: no alarms.

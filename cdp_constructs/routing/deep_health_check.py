@@ -73,8 +73,8 @@ class DeepHealthCheck(Construct):
             (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html).
         cache_for: 0 to 60 seconds for which an answer is given again; 5 seconds by default.
         throttle: Requests per second and burst that each of the routes takes. Beyond, API Gateway answers 429, which
-            Route 53 counts as failed; 100 and 200 by default, where all checkers together send a few. An imported API
-            keeps the throttling of its stage.
+            Route 53 counts as failed; all checkers together send a few. An imported API keeps the throttling of its
+            stage. Default: 100 and 200.
         alarm_topic: Receives alarms for failing hard dependencies, failing soft ones, and errors of the checker; by
             default there are none.
         log_retention: How long the function's logs are kept; 3 months by default.

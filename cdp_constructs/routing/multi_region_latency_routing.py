@@ -64,16 +64,17 @@ class MultiRegionLatencyRouting(Construct):
             (a zone known by its id only has no name to compare with).
         domain_name: The name users call, such as ``chat.example.com``; the same in every Region.
         api: The Region's HTTP API, served from its default stage. Its ``execute-api`` endpoint stays enabled: the
-            health check uses it.
+            health check uses it. Default: none, with ``load_balancer``.
         load_balancer: The Region's Application Load Balancer instead of an API: facing the internet, with an HTTPS
             listener whose certificate is for ``domain_name``. An imported one needs its DNS name and hosted zone id.
+            Default: none, with ``api``.
         certificate: An existing certificate of this Region for ``domain_name``, for an API; a load balancer has its
             own. By default one is made and validated by DNS records in ``zone``; ACM asks for the same record in each
             Region, so the stacks do not disturb each other.
         health_check_path: What the health check gets, at most 255 characters; 2xx or 3xx within 2 s is healthy. The
             default is the path of ``DeepHealthCheck``.
-        request_interval: 10 or 30 seconds between two requests of one checker (there are 15 or more); 30 by default,
-            10 costs extra. Changing it replaces the health check.
+        request_interval: 10 or 30 seconds between two requests of one checker (there are 15 or more); 10 costs extra.
+            Changing it replaces the health check. Default: 30 seconds.
         failure_threshold: 1 to 10 checks in a row that must fail, or pass again; 3 by default.
 
     Raises:

@@ -65,7 +65,7 @@ class DirectObjectUpload(Construct):
         max_size_mb: Largest file in megabytes of 1,000,000 bytes, 1 to 5,000: CopyObject moves at most 5 GiB
             (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
         allowed_origins: Web origins whose pages may upload, such as ``https://chat.example.com``; ``[]`` for none.
-            Required when the bucket is made here; an error with an existing bucket, whose CORS rules are not changed.
+            An error with an existing bucket, whose CORS rules are not changed. Default: none, with ``bucket``.
         expiry: How long a form can be used, 1 second to 1 hour; 5 minutes by default.
         text_encodings: Encodings in which text (``text/plain``, ``text/csv``, JSON) is accepted: ``utf-8``, ``utf-16``
             (with its byte order mark), ``cp932``, ``cp1252``; by default UTF-8 only. Nothing is converted, and
