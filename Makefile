@@ -128,7 +128,7 @@ SET_systems := tests/behaviour/stacks tests/stacks -m "system and not (browser o
 SET_security := tests/security tests/upload -m security
 SET_operator := tests/operator -m operator
 
-test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their templates, their handlers, and both on the embedded cloud (PYTEST_ARGS as for test)
+test-systems: $(INSTALLED) $(WEB_BUILT) ## the reference systems: their templates, their handlers, and what they do on the embedded cloud (PYTEST_ARGS as for test)
 	$(BIN)/python -m pytest $(SET_systems) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 SERVER_TESTS := tests/stacks/dojo/app tests/local/containers tests/behaviour/compute tests/behaviour/servers $(addprefix tests/local/services/,autoscaling ecs elasticache elbv2 lambda_/node rds)
@@ -164,7 +164,7 @@ test-demos: $(INSTALLED) $(WEB_BUILT) chromium ## demonstrations leave no file a
 test-packaging: $(INSTALLED) ## the wheel in an environment of its own, its bill of materials, and what make pattern writes
 	$(BIN)/python -m pytest tests/test_wheel.py tests/tools -m packaging -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against both systems on the embedded cloud, by who they are, and hostile files
+test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat and the IoT system on the embedded cloud, by who they are, and hostile files
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest $(SET_security) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run

@@ -143,7 +143,7 @@ class Scenes:
         return _none(self._books.unread(), f"0 of {len(self._books.events):,}")
 
     def twice(self) -> str:
-        """Look for what a service told twice about an order."""
+        """Look for events that a service published twice about an order."""
         return _none(self._books.twice(), f"0 of {len(self._books.events):,}")
 
     def agree(self) -> str:
@@ -202,7 +202,7 @@ def play(scenes: Scenes, report: Report, events: int) -> None:
         if not step("All work is done", "every event worked on and copied, no dead letter", scenes.close):
             return
         step("Lost", "0: who receives an event has worked on it", scenes.lost)
-        step("Worked on twice", "0: each service tells each thing of an order once", scenes.twice)
+        step("Worked on twice", "0: each service publishes each event of an order once", scenes.twice)
         step("The services agree", "each order has one end, and a cancelled one leaves nothing", scenes.agree)
         step("Goods", "what arrived minus what was shipped is left", scenes.goods)
         step("Copies in the other Region", "every event", scenes.copied)

@@ -76,9 +76,9 @@ class Books:
         ]
 
     def twice(self) -> list[str]:
-        """Return what was told twice about an order: who works on an event once tells each thing once."""
-        told = Counter((event.order, event.type) for event in self.events)
-        return [f"{kind} {order}: {count} times" for (order, kind), count in told.items() if count > 1]
+        """Return which events an order has twice: a service that works on an event once publishes each once."""
+        published = Counter((event.order, event.type) for event in self.events)
+        return [f"{kind} {order}: {count} times" for (order, kind), count in published.items() if count > 1]
 
     def unequal(self) -> list[str]:
         """Return the orders about which the services do not agree."""

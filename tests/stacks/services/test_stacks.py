@@ -62,7 +62,7 @@ def test_a_service_has_a_table_of_its_own(synthesis: Synthesis, name: str) -> No
         ("shipping", {("billing.payment-captured.v1",)}),
     ],
 )
-def test_a_service_hears_what_it_reacts_to(synthesis: Synthesis, name: str, heard: set[tuple[str, ...]]) -> None:
+def test_a_service_receives_what_it_reacts_to(synthesis: Synthesis, name: str, heard: set[tuple[str, ...]]) -> None:
     found = resources(synthesis, name, "AWS::SNS::Subscription").values()
     assert {tuple(one["FilterPolicy"]["type"]) for one in found} == heard
     assert all("deadLetterTargetArn" in one["RedrivePolicy"] for one in found)

@@ -1,4 +1,4 @@
-"""How a service works on an event: what changes, and what it tells, once."""
+"""How a service works on an event: what changes, and what it publishes, once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class Decision:
 
     Attributes:
         changes: Of its items, with their conditions.
-        tells: The event that it publishes; None for nothing.
+        event: What it publishes; None for nothing.
         otherwise: What it does where a condition does not hold; None for nothing: it was done or overtaken.
     """
 
     changes: tuple[Mapping[str, Any], ...]
-    tells: Data | None = None
+    event: Data | None = None
     otherwise: "Decision | None" = None
 
 
@@ -69,14 +69,14 @@ class Service:
         with about(self._logger, event.traceparent):
             decision: Decision | None = self._rules[type(event.data)](event.data)
             while decision is not None:
-                told = [] if decision.tells is None else [outgoing(decision.tells, traceparent=event.traceparent)]
+                events = [] if decision.event is None else [outgoing(decision.event, traceparent=event.traceparent)]
                 try:
-                    first = self._outbox.write(decision.changes, events=told, handled=event.identity)
+                    first = self._outbox.write(decision.changes, events=events, handled=event.identity)
                 except ConditionFailedError:
                     decision = decision.otherwise
                     continue
-                tells = decision.tells and decision.tells.TYPE
-                self._logger.info("Done" if first else "Handled before", about=event.type, tells=tells)
+                published = decision.event and decision.event.TYPE
+                self._logger.info("Done" if first else "Handled before", about=event.type, published=published)
                 return
             self._outbox.write([], handled=event.identity)
             self._logger.info("Nothing to do", about=event.type)
