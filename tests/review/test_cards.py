@@ -227,6 +227,15 @@ def test_a_diagram_has_the_ways_in_and_where_failures_go() -> None:
     assert '[("Table")]' in text
 
 
+def test_an_arrow_from_the_internet_is_bare_where_a_redirect_asks_for_nothing() -> None:
+    kind, properties = LISTENER
+    redirect = {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "StatusCode": "HTTP_301"}}
+    plain = {**properties, "Port": 80, "Protocol": "HTTP", "DefaultActions": [redirect]}
+    text = as_mermaid(Card(Template("Shop", body(Balancer=BALANCER, Plain=(kind, plain)))))
+    assert " --> " in text
+    assert "nothing" not in text
+
+
 def test_a_card_that_fits_on_a_page_has_no_summary() -> None:
     assert "sentence" not in card(shop())
     assert re.search(r"^  may +\d+ sentences, \d+ of them wide$", card(chat()), re.MULTILINE)
@@ -498,6 +507,15 @@ def test_the_ports_of_a_load_balancer_are_told_once_by_its_listeners() -> None:
                 )
             },
             "1 cache $37.38",
+        ),
+        (
+            {
+                "Site": (
+                    "AWS::CloudFront::Distribution",
+                    {"DistributionConfig": {"ViewerCertificate": {"SslSupportMethod": "vip"}}},
+                )
+            },
+            "1 distribution $600.00",
         ),
     ],
 )

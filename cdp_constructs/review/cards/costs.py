@@ -86,6 +86,12 @@ def _balancer(resource: Resource, template: Template) -> float:
     return 0.0225 * _HOURS + (zones * _ADDRESS if facing else 0)
 
 
+def _distribution(resource: Resource, template: Template) -> float:
+    del template
+    addresses_of_its_own = resource.get("DistributionConfig.ViewerCertificate.SslSupportMethod") == "vip"
+    return 600.0 if addresses_of_its_own else 0.0
+
+
 def _endpoint(resource: Resource, template: Template) -> float:
     del template
     return 0.01 * _HOURS * len(resource.items("SubnetIds")) if resource.get("VpcEndpointType") == "Interface" else 0.0
@@ -133,6 +139,7 @@ def _each(price: float) -> Callable[[Resource, Template], float]:
 
 
 _PRICES: Mapping[str, Callable[[Resource, Template], float]] = {
+    "AWS::CloudFront::Distribution": _distribution,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _each(_COMPOSITE_ALARM),
     "AWS::CloudWatch::Dashboard": _each(3.0),

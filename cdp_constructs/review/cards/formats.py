@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from cdp_constructs.review.cards.card import NOTHING, Card
 from cdp_constructs.review.cards.composition import PURPOSES
 from cdp_constructs.review.cards.edges import Edge
+from cdp_constructs.review.cards.exposure import Entrance
 from cdp_constructs.review.templates import Template
 from cdp_constructs.review.values import listed
 
@@ -73,7 +74,7 @@ def as_mermaid(card: Card, part: str = "") -> str:
     failed = [Edge(failure.source, failure.place, "what fails") for failure in card.failures if failure.place]
     drawn = {end for edge in sent for end in (edge.source, edge.target)}
     doors = {
-        Edge("internet", entrance.door, entrance.asks if not entrance.open else "")
+        Edge("internet", entrance.door, _asked(entrance))
         for entrance in card.entrances
         if not part or entrance.door in drawn or _is_of(entrance.door, part)
     }
@@ -104,6 +105,11 @@ class _Folded:
         while above not in self._names and "/" in above:
             above = above.rpartition("/")[0]
         return above if above in self._names else name
+
+
+def _asked(entrance: Entrance) -> str:
+    """Return what an entrance asks for, as an arrow says it: not a word where it asks for nothing."""
+    return "" if entrance.open or entrance.asks == "nothing" else entrance.asks
 
 
 def _is_of(name: str, part: str) -> bool:
