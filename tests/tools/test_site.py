@@ -76,11 +76,28 @@ def test_a_docstring_becomes_markdown() -> None:
     assert option_texts(text) == {"one": "A number, from 1 to 9.", "other": "None."}
 
 
+def test_the_only_entry_of_a_section_may_have_several_lines() -> None:
+    text = """Does this.
+
+    Raises:
+        ValueError: for a number
+            below 1.
+    """
+    assert markdown(text).endswith("**Errors**\n\n- `ValueError`: for a number below 1.")
+
+
+def test_options_of_a_constructor_are_a_list_whatever_else_its_docstring_has() -> None:
+    assert "\n- `option`: The option's name as the caller wrote it.\n" in _of("InvalidOptionError")
+    assert not re.search(r"^(- )?[a-z]\w*: ", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL), re.MULTILINE)
+
+
 def test_every_pattern_stands_at_its_problem() -> None:
     rows = re.findall(r"^\| (.+) \| \[`(\w+)`\]\(patterns/(.+)\) \|$", problems.page(), re.MULTILINE)
     assert sorted((name, page) for _, name, page in rows) == sorted((one.name, one.page) for one in patterns())
     [fanout] = [problem for problem, name, _ in rows if name == "SnsSqsFanout"]
     assert fanout.startswith("A shop that takes an order must archive it")
+    links = re.findall(r"\]\((.+?)\)", problems.page())
+    assert [link for link in links if not (ROOT / "docs" / link).is_file()] == []
 
 
 def test_start_here_has_the_same_commands_in_both_languages() -> None:

@@ -3,6 +3,7 @@
 import re
 from inspect import cleandoc
 from itertools import groupby
+from textwrap import dedent
 
 __all__ = ["markdown", "option_texts"]
 
@@ -63,7 +64,7 @@ def _list(lines: list[str]) -> list[str]:
 def _entries(lines: list[str]) -> list[tuple[str, str]]:
     """Return entries with their names; one without a name is what a function returns."""
     entries: list[tuple[str, str]] = []
-    body = cleandoc("\n".join(lines)).splitlines()
+    body = dedent("\n".join(lines)).splitlines()
     for line in body:
         found = _ENTRY.fullmatch(line)
         if found:

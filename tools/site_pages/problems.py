@@ -8,6 +8,7 @@ from tools.patterns import FAMILIES, ROOT, patterns
 __all__ = ["PAGE", "page"]
 
 PAGE = "problems.md"
+_TO_PAGE_BESIDE = re.compile(r"\]\((?=[\w-]+\.md)")
 
 
 def page(root: Path = ROOT) -> str:
@@ -31,4 +32,5 @@ def _problem(file: Path) -> str:
     found = re.search(r"^## The problem\n\n(.+?)(?:\n\n|\Z)", file.read_text(), re.MULTILINE | re.DOTALL)
     if not found:
         raise ValueError(f"{file.name} has no section 'The problem'")
-    return " ".join(found[1].split()).replace("|", "\\|")
+    text = " ".join(found[1].split()).replace("|", "\\|")
+    return _TO_PAGE_BESIDE.sub("](patterns/", text)

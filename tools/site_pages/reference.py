@@ -83,7 +83,8 @@ def _class(node: ast.ClassDef) -> list[str]:
     parts = [_signature(start, node.name) if start else _fields(node), markdown(ast.get_docstring(node) or "")]
     if start:
         said = (ast.get_docstring(start) or "").partition("\n\n")[2]
-        parts.append(markdown(said))
+        # With a line before it, the first line is one of a section as any other.
+        parts.append(markdown(f"\n{said}"))
     attributes = []
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and start and not _is_private(ast.unparse(item.target)):
