@@ -144,8 +144,8 @@ def written_definition(machine: sfn.StateMachine) -> str | None:
     written: Any = Stack.of(machine).resolve(resource.definition_string)
     if isinstance(written, dict):
         (parts,) = [value[1] for function, value in written.items() if function == "Fn::Join"] or [[]]
-        written = "".join(part if isinstance(part, str) else "<token>" for part in parts)
-    return written
+        return "".join(part if isinstance(part, str) else "<token>" for part in parts)
+    return written if isinstance(written, str) else None
 
 
 def only_standard(definition: str) -> str | None:
