@@ -38,7 +38,8 @@ def _groups(processes: Iterable[machine.Process]) -> dict[int, tuple[float, floa
 def _utilization() -> None:
     if not any(True for _ in _ecs._tasks.all_values()) or not Path("/proc").is_dir():
         return
-    now, processes = machine.processes()
+    running = [each for _, task in _ecs._tasks.all_items() for each in engine.running(task["taskArn"])]
+    now, processes = machine.processes([each.container.process_id for each in running])
     groups, minute = _groups(processes), int(clock.now()) // _MINUTE
     for (account, region, key), service in _ecs._services.all_items():
         with _responses.request_scope(account, region):

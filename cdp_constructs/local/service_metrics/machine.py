@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +35,19 @@ class Process:
 _read: list[tuple[float, Sequence[Process]]] = []
 
 
-def processes() -> tuple[float, Sequence[Process]]:
+def processes(started: Collection[int] = ()) -> tuple[float, Sequence[Process]]:
     """Return when the processes were read, within the last second, and what they were like then.
 
     A clock that is moved by an hour reads the gauges sixty times at once.
+
+    Args:
+        started: Ids of processes that run; they are read again when one of them was not there yet.
     """
-    if not _read or time.monotonic() - _read[0][0] > _FRESH:
+    if (
+        not _read
+        or time.monotonic() - _read[0][0] > _FRESH
+        or not {each.id for each in _read[0][1]}.issuperset(started)
+    ):
         _read[:] = [(time.monotonic(), list(_processes()))]
     return _read[0]
 
