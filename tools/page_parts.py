@@ -9,14 +9,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from tools.definitions import definition, text_below
 from tools.pages import ROOT, with_parts
+from tools.patterns import exports
+from tools.site_pages.docstrings import option_texts
 
 __all__ = ["KINDS", "code", "options", "pages", "source", "split_default", "written"]
 
 _LANGUAGES = {".py": "python", ".toml": "toml", ".yml": "yaml", ".json": "json"}
 _COMMON = {"self", "cls", "scope", "construct_id"}
-_SECTION = re.compile(r"^(?:Returns|Raises|Yields|Attributes|Example|Examples):", re.MULTILINE)
-_OPTION = re.compile(r"^ {4}(\w+): (.*(?:\n(?: {8}.*|)$)*)", re.MULTILINE)
 _END = r"\.(?=\s+[A-Z]|$)"
 _DEFAULTS = (
     re.compile(rf"\s*Default: (.+?){_END}"),
@@ -69,8 +70,11 @@ def options(about: str) -> str:
 
 def _table(name: str) -> str:
     of_class, _, method = name.partition(".")
-    node = _classes()[of_class]
-    rows = list(_fields(node)) if not method and _is_value(node) else list(_arguments(node, method or "__init__"))
+    node, module = definition(of_class, _modules()[of_class], ROOT)
+    if not isinstance(node, ast.ClassDef):
+        raise TypeError(f"{of_class} is no class")
+    found = _fields(node) if not method and _is_value(node) else _arguments(node, method or "__init__")
+    rows = [_row(*one, module) for one in found]
     title = f"{name}(…)" if not method or _is_static(node, method) else f".{method}(…)"
     return "\n".join(
         [
@@ -82,13 +86,8 @@ def _table(name: str) -> str:
 
 
 @functools.cache
-def _classes() -> Mapping[str, ast.ClassDef]:
-    return {
-        node.name: node
-        for file in sorted((ROOT / "cdp_constructs").glob("*/*.py"))
-        for node in ast.parse(file.read_text()).body
-        if isinstance(node, ast.ClassDef)
-    }
+def _modules() -> Mapping[str, str]:
+    return {export.name: export.module for export in exports()}
 
 
 def _is_static(node: ast.ClassDef, method: str) -> bool:
@@ -100,22 +99,20 @@ def _is_value(node: ast.ClassDef) -> bool:
     return any("dataclass" in ast.unparse(one) for one in node.decorator_list)
 
 
-def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
-    """Yield name, default and text of each field of a dataclass."""
-    described = dict(_described((ast.get_docstring(node) or "").replace("Attributes:\n", "Args:\n")))
-    for field, after in zip(node.body, [*node.body[1:], None], strict=True):
+def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str, ast.expr | None]]:
+    """Yield name, text and default of each field of a dataclass."""
+    described = option_texts(ast.get_docstring(node) or "", "Attributes")
+    for field in node.body:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.target.id[0] != "_":
-            text = described.get(field.target.id, "")
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                text = str(after.value.value)
-            yield _row(field.target.id, text, field.value)
+            text = text_below(field, node.body) or described.get(field.target.id, "")
+            yield field.target.id, text, field.value
 
 
-def _arguments(node: ast.ClassDef, method: str) -> Iterator[tuple[str, str, str]]:
-    """Yield name, default and text of each argument of a method that is described."""
+def _arguments(node: ast.ClassDef, method: str) -> Iterator[tuple[str, str, ast.expr | None]]:
+    """Yield name, text and default of each argument of a method that is described."""
     [function] = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == method]
     documented = ast.get_docstring(function) or (ast.get_docstring(node) if method == "__init__" else "") or ""
-    described = dict(_described(documented))
+    described = option_texts(documented)
     arguments = function.args
     positional = arguments.args
     defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
@@ -124,20 +121,13 @@ def _arguments(node: ast.ClassDef, method: str) -> Iterator[tuple[str, str, str]
         *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
     ]:
         if argument.arg not in _COMMON:
-            yield _row(argument.arg, described.get(argument.arg, ""), default)
+            yield argument.arg, described.get(argument.arg, ""), default
 
 
-def _described(docstring: str) -> Iterator[tuple[str, str]]:
-    _, _, after = docstring.partition("Args:\n")
-    section = _SECTION.split(after)[0]
-    for match in _OPTION.finditer(section):
-        yield match[1], match[2]
-
-
-def _row(name: str, text: str, default: ast.expr | None) -> tuple[str, str, str]:
+def _row(name: str, text: str, default: ast.expr | None, module: str) -> tuple[str, str, str]:
     told, said = split_default(" ".join(text.split()))
     if not told:
-        told = "required" if default is None else _value(default)
+        told = "required" if default is None else _value(default, module)
     return name, _cell(told), _cell(said)
 
 
@@ -150,8 +140,8 @@ def split_default(text: str) -> tuple[str, str]:
     return "", text
 
 
-def _value(default: ast.expr) -> str:
-    """Write a default as it stands in the code, constants of the library by their values."""
+def _value(default: ast.expr, module: str) -> str:
+    """Write a default as it stands in the code of a module, constants by their values."""
     match default:
         case ast.Constant(value=None):
             return ""
@@ -159,24 +149,21 @@ def _value(default: ast.expr) -> str:
             return "none"
         case ast.Attribute():
             return f"`{default.attr}`"
-        case ast.Name() if default.id in _constants():
-            return _value(_constants()[default.id])
+        case ast.Name():
+            return _constant(default.id, module)
         case ast.Call(keywords=[ast.keyword(arg="default_factory", value=ast.Lambda(body=body))]):
-            return _value(body)
+            return _value(body, module)
         case _:
             return f"`{ast.unparse(default)}`"
 
 
-@functools.cache
-def _constants() -> Mapping[str, ast.expr]:
-    return {
-        target.id: node.value
-        for file in sorted((ROOT / "cdp_constructs").glob("*/*.py"))
-        for node in ast.parse(file.read_text()).body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+def _constant(name: str, module: str) -> str:
+    try:
+        node, found_in = definition(name, module, ROOT)
+    except LookupError:
+        return f"`{name}`"
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return f"`{name}`" if value is None else _value(value, found_in)
 
 
 def _cell(text: str) -> str:

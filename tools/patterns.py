@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.definitions import declared
 from tools.pages import parts_of, with_part
 
 __all__ = ["PARTS", "SECTIONS", "Pattern", "generated", "lacking", "patterns", "write"]
@@ -104,18 +105,11 @@ def _constructs(tree: ast.Module) -> list[ast.ClassDef]:
     ]
 
 
-def _declared(tree: ast.Module) -> list[str] | None:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
-            return list(ast.literal_eval(node.value))
-    return None
-
-
 def exports(root: Path = ROOT) -> list[Export]:
     """Return what the package exports: each family's constructs, or what a module names in ``__all__``."""
     found = [Export(name, f"{PACKAGE}.core.{module}") for name, module in FROM_CORE.items()]
     for family, module, tree in _modules(root):
-        names = _declared(tree)
+        names = declared(tree)
         if names is None:
             names = [node.name for node in _constructs(tree)]
         found += [Export(name, f"{PACKAGE}.{family}.{module}") for name in names]

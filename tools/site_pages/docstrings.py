@@ -23,9 +23,9 @@ def markdown(docstring: str) -> str:
     return "\n".join(lines).strip()
 
 
-def option_texts(docstring: str) -> dict[str, str]:
-    """Return what a docstring says of each option."""
-    entries = [_entries(part) for title, part in _sections(docstring) if title == "Args"]
+def option_texts(docstring: str, section: str = "Args") -> dict[str, str]:
+    """Return what a section of a docstring says of each option, or field."""
+    entries = [_entries(part) for title, part in _sections(docstring) if title == section]
     return {name: text for listed in entries for name, text in listed if name}
 
 

@@ -3,9 +3,9 @@
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from tools.definitions import declared, definition, imported, module_file, text_below, tree
 from tools.patterns import FAMILIES, PACKAGE, ROOT, exports
 from tools.site_pages.docstrings import markdown
 
@@ -45,9 +45,9 @@ def _names(root: Path) -> Iterator[_Name]:
     for export in exports(root):
         yield _Name(export.name, export.module, PACKAGE)
     for package in _APART:
-        tree = _tree(root / PACKAGE / package / "__init__.py")
-        where = _imported(tree)
-        for name in _all(tree):
+        module = tree(root / PACKAGE / package / "__init__.py")
+        where = imported(module)
+        for name in declared(module) or ():
             yield _Name(name, where.get(name, f"{PACKAGE}.{package}"), f"{PACKAGE}.{package}")
 
 
@@ -68,13 +68,13 @@ def _index(by_page: Mapping[str, list[_Name]]) -> str:
 
 
 def _of(one: _Name, root: Path) -> str:
-    node, found_in = _definition(one.name, one.module, root)
+    node, found_in = definition(one.name, one.module, root)
     if isinstance(node, ast.ClassDef):
         body = _class(node)
     elif isinstance(node, ast.FunctionDef):
         body = [_signature(node, node.name), markdown(ast.get_docstring(node) or "")]
     else:
-        body = [_fence(ast.unparse(node)), markdown(_text_after(node, _tree(_file(found_in, root)).body))]
+        body = [_fence(ast.unparse(node)), markdown(text_below(node, tree(module_file(found_in, root)).body))]
     return "\n\n".join([f"## {one.name}", _fence(f"from {one.package} import {one.name}"), *filter(None, body)])
 
 
@@ -88,7 +88,7 @@ def _class(node: ast.ClassDef) -> list[str]:
     attributes = []
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and start and not _is_private(ast.unparse(item.target)):
-            attributes.append((ast.unparse(item.target), _type(item.annotation), _text_after(item, node.body)))
+            attributes.append((ast.unparse(item.target), _type(item.annotation), text_below(item, node.body)))
         elif _is_property(item) and isinstance(item, ast.FunctionDef) and not _is_private(item.name):
             attributes.append((item.name, _type(item.returns), ast.get_docstring(item) or ""))
     if attributes:
@@ -163,57 +163,3 @@ def _is_property(node: ast.stmt) -> bool:
         ast.unparse(decorator) in {"property", "cached_property", "functools.cached_property"}
         for decorator in node.decorator_list
     )
-
-
-def _text_after(node: ast.stmt, body: list[ast.stmt]) -> str:
-    """Return the string that stands below a definition and documents it."""
-    following = body[body.index(node) + 1 :]
-    if following and isinstance(following[0], ast.Expr) and isinstance(following[0].value, ast.Constant):
-        value = following[0].value.value
-        return value if isinstance(value, str) else ""
-    return ""
-
-
-def _definition(name: str, module: str, root: Path) -> tuple[ast.stmt, str]:
-    """Return what defines a name, and the module that it is in.
-
-    Raises:
-        LookupError: when the module neither defines nor imports it.
-    """
-    tree = _tree(_file(module, root))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return node, module
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
-        if any(ast.unparse(target) == name for target in targets):
-            return node, module
-    imported = _imported(tree).get(name)
-    if imported is None:
-        raise LookupError(f"{module} does not define {name}")
-    return _definition(name, imported, root)
-
-
-def _imported(tree: ast.Module) -> Mapping[str, str]:
-    return {
-        alias.asname or alias.name: node.module
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
-
-
-def _all(tree: ast.Module) -> list[str]:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
-            return list(ast.literal_eval(node.value))
-    return []
-
-
-def _file(module: str, root: Path) -> Path:
-    place = root / module.replace(".", "/")
-    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-
-
-@cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text())
