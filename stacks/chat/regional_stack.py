@@ -8,7 +8,7 @@ from constructs import Construct
 
 from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
 from cdp_constructs.core.runbooks import use_runbooks
-from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
+from stacks.alarms import add_alarms
 from stacks.chat.api import UNSUBSCRIBE_PATH, Api
 from stacks.chat.attachments import Attachments
 from stacks.chat.edge_stack import hosted_zone
@@ -53,9 +53,7 @@ class RegionalStack(Stack):
         use_runbooks(self, configuration.runbook_base_url or RUNBOOKS)
         self.table = self._replica("Table", shared.table_name)
         self._issuer = shared.issuer
-        self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
-        if configuration.alarm_email is None:
-            warn_without_receiver(self, "chat.alarm_email")
+        self.alarms = add_alarms(self, configuration.alarm_email, option="chat.alarm_email")
         self.messages = Messages(self, "Messages", table=self.table, alarm_topic=self.alarms.topic)
         self.attachments = Attachments(
             self,

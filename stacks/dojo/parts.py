@@ -15,7 +15,7 @@ from cdp_constructs import ServiceContainer, ServiceFront, ServiceNetwork, Servi
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.periods import seconds
 from cdp_constructs.core.runbooks import use_runbooks
-from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
+from stacks.alarms import add_alarms
 from stacks.dojo.config import DojoConfiguration
 
 __all__ = ["ROUTE", "RUNBOOKS", "add_alarm_topic", "add_front", "add_outputs", "add_session_key", "chat_container"]
@@ -63,9 +63,7 @@ def add_session_key(stack: Stack) -> ecs.Secret:
 def add_alarm_topic(stack: Stack, configuration: DojoConfiguration) -> sns.ITopic:
     """Add the topic that receives the board's alarms, which name their runbooks: before anything else of a stack."""
     use_runbooks(stack, RUNBOOKS)
-    if configuration.alarm_email is None:
-        warn_without_receiver(stack, "dojo.alarm_email")
-    return AlarmTopic(stack, "Alarms", email=configuration.alarm_email).topic
+    return add_alarms(stack, configuration.alarm_email, option="dojo.alarm_email").topic
 
 
 def add_front(

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from cdp_constructs import BatchWarehouse, Broadcast, DeviceFleet, IotAccountSettings, PointToPoint
 from cdp_constructs.core.runbooks import use_runbooks
-from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
+from stacks.alarms import add_alarms
 from stacks.iot.alerts import Alerts
 from stacks.iot.operations import RUNBOOKS, add_operations
 from stacks.iot.reactions import Reactions
@@ -45,9 +45,7 @@ class IotStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="IoT", termination_protection=True, **kwargs)
         use_runbooks(self, configuration.runbook_base_url or RUNBOOKS)
-        self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
-        if configuration.alarm_email is None:
-            warn_without_receiver(self, "iot.alarm_email")
+        self.alarms = add_alarms(self, configuration.alarm_email, option="iot.alarm_email")
         alarm_topic = self.alarms.topic
         self.account_settings = (
             IotAccountSettings(self, "AccountSettings", alarm_topic=alarm_topic)

@@ -6,7 +6,7 @@ from constructs import Construct
 from cdp_constructs import SnsSqsFanout
 from cdp_constructs.core.keys import add_key
 from cdp_constructs.core.runbooks import use_runbooks
-from cdp_constructs.operations.alarm_topic import AlarmTopic, warn_without_receiver
+from stacks.alarms import add_alarms
 from stacks.services import RUNBOOKS
 from stacks.services.config import ServicesConfiguration
 
@@ -39,9 +39,7 @@ class EventsStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, env=env, description="Services: the topics of their events")
         use_runbooks(self, RUNBOOKS)
-        self.alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
-        if configuration.alarm_email is None:
-            warn_without_receiver(self, "services.alarm_email")
+        self.alarms = add_alarms(self, configuration.alarm_email, option="services.alarm_email")
         key = add_key(self, "EncryptionKey", description="Encrypts the events of the services")
         self.fanouts = {
             name: SnsSqsFanout(self, name.capitalize(), encryption_key=key, alarm_topic=self.alarms.topic)
@@ -74,9 +72,7 @@ class CopyStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, env=env, description="Services: copies of their events")
         use_runbooks(self, RUNBOOKS)
-        alarms = AlarmTopic(self, "Alarms", email=configuration.alarm_email)
-        if configuration.alarm_email is None:
-            warn_without_receiver(self, "services.alarm_email")
+        alarms = add_alarms(self, configuration.alarm_email, option="services.alarm_email")
         self.copies = {
             name: fanout.add_remote_subscriber(self, f"{name.capitalize()}Copies", alarm_topic=alarms.topic)
             for name, fanout in events.fanouts.items()
