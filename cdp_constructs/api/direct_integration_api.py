@@ -178,7 +178,6 @@ class DirectIntegrationApi(Construct):
         self._caller = templates.BY_SIGNATURE if iam_authorization else templates.BY_TOKEN
         self._routes = Construct(self, "Routes")
         self._throttled = 0
-        self._has_web_acl = False
         self._add_gateway_responses(origins)
         add_api_alarms(
             self,
@@ -436,14 +435,10 @@ class DirectIntegrationApi(Construct):
         Raises:
             InvalidOptionError: for a web ACL of scope CLOUDFRONT, and when there is one already.
         """
-        from cdp_constructs.core.web_acls import associate, check_regional
+        from cdp_constructs.core.web_acls import attach
 
-        if self._has_web_acl:
-            fix = "Give one web ACL, with all rules"
-            raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}, a second web ACL", fix)
-        check_regional(self, web_acl_arn, protects="API")
-        self._has_web_acl = True
-        associate(self, self.api.deployment_stage.stage_arn, web_acl_arn)
+        instead = "Give one web ACL, with all rules"
+        attach(self, self.api.deployment_stage.stage_arn, web_acl_arn, protects="API", instead=instead)
 
     def metric_requests(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Requests. Sum per minute by default."""

@@ -121,7 +121,6 @@ class SignInUserPool(Construct):
         token = access_token_validity or Duration.hours(4)
         session = refresh_token_validity or days(90)
         self._check_validity(token, session)
-        self._has_web_acl = rate_limit is not None
         if rate_limit is not None:
             check_range(
                 self,
@@ -178,14 +177,10 @@ class SignInUserPool(Construct):
         Raises:
             InvalidOptionError: for a web ACL of scope CLOUDFRONT, and when there is one already.
         """
-        if self._has_web_acl:
-            fix = "Leave rate_limit out, and let the web ACL that you attach limit the rate"
-            raise InvalidOptionError(self, "web_acl_arn", f"is {web_acl_arn!r}, a second web ACL", fix)
-        from cdp_constructs.core.web_acls import associate, check_regional
+        from cdp_constructs.core.web_acls import attach
 
-        check_regional(self, web_acl_arn, protects="pool")
-        self._has_web_acl = True
-        associate(self, self.user_pool.user_pool_arn, web_acl_arn)
+        instead = "Leave rate_limit out, and let the web ACL that you attach limit the rate"
+        attach(self, self.user_pool.user_pool_arn, web_acl_arn, protects="pool", instead=instead)
 
     def metric_throttled_sign_ins(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Sign-ins of the public client that Cognito throttled. Sum over 5 minutes by default, as it publishes them."""

@@ -9,8 +9,9 @@ from constructs import Construct
 from cdp_constructs.core.places import check_arn
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 
-__all__ = ["WINDOW_SECONDS", "associate", "check_rate_limit", "check_regional", "rate_rule", "visibility"]
+__all__ = ["WINDOW_SECONDS", "associate", "attach", "check_rate_limit", "rate_rule", "visibility"]
 
+_ASSOCIATION = "WebAclAssociation"
 WINDOW_SECONDS = 300
 """The time in which AWS WAF counts the requests of an address."""
 _RATES = (
@@ -33,26 +34,32 @@ def check_rate_limit(construct: "Construct | str", limit: int | None) -> None:
         )
 
 
-def check_regional(construct: Construct, web_acl_arn: str, *, protects: str) -> None:
-    """Refuse a web ACL that cannot protect a resource of the stack's Region.
+def attach(scope: Construct, resource_arn: str, web_acl_arn: str, *, protects: str, instead: str) -> None:
+    """Let a given web ACL judge the requests to what a pattern owns, which has one web ACL at most.
 
     Args:
-        construct: The pattern.
+        scope: The pattern.
+        resource_arn: What is protected.
         web_acl_arn: ARN of the web ACL; a token passes.
-        protects: What is protected, such as ``pool``, for the fix.
+        protects: What it is called, such as ``pool``, for the fix.
+        instead: The fix for a second web ACL.
 
     Raises:
-        InvalidOptionError: for a web ACL of scope CLOUDFRONT, of another Region or of another account.
+        InvalidOptionError: for a second web ACL, and for one of scope CLOUDFRONT, of another Region or of another
+            account.
     """
+    if scope.node.try_find_child(_ASSOCIATION) is not None:
+        raise InvalidOptionError(scope, "web_acl_arn", f"is {web_acl_arn!r}, a second web ACL", instead)
     if not Token.is_unresolved(web_acl_arn) and ":regional/" not in web_acl_arn:
         fix = f"Make the web ACL in the {protects}'s Region with scope REGIONAL"
-        raise InvalidOptionError(construct, "web_acl_arn", f"is {web_acl_arn!r}", fix)
-    check_arn(construct, "web_acl_arn", web_acl_arn, fix=f"Give one of the {protects}'s Region")
+        raise InvalidOptionError(scope, "web_acl_arn", f"is {web_acl_arn!r}", fix)
+    check_arn(scope, "web_acl_arn", web_acl_arn, fix=f"Give one of the {protects}'s Region")
+    associate(scope, resource_arn, web_acl_arn)
 
 
 def associate(scope: Construct, resource_arn: str, web_acl_arn: str) -> None:
-    """Let a web ACL judge the requests to a resource; the id of the association is ``WebAclAssociation``."""
-    wafv2.CfnWebACLAssociation(scope, "WebAclAssociation", resource_arn=resource_arn, web_acl_arn=web_acl_arn)
+    """Let a web ACL judge the requests to a resource."""
+    wafv2.CfnWebACLAssociation(scope, _ASSOCIATION, resource_arn=resource_arn, web_acl_arn=web_acl_arn)
 
 
 def rate_rule(
