@@ -48,8 +48,8 @@ class Workflow(Construct):
     """Runs steps in series, in parallel and over many items, on Step Functions.
 
     CDP: none. The state machine logs every event without its contents, is traced, ends in time, and raises an alarm
-    for each way in which an execution ends badly. ``add_retry``, ``for_each``, ``Saga`` and ``HumanApproval`` make its
-    steps, beside those of the CDK::
+    for each way in which an execution ends badly. ``add_retry``, ``for_each``, ``add_saga`` and ``HumanApproval`` make
+    its steps, beside those of the CDK::
 
         fulfil = Workflow(self, "Fulfil", definition=reserve.next(both).next(confirm), alarm_topic=operators)
         fulfil.start_on_event("Placed", event_pattern=events.EventPattern(detail_type=["order.placed"]))
@@ -60,7 +60,7 @@ class Workflow(Construct):
     """The state machine."""
     log_group: logs.ILogGroup
     """Every event of every execution."""
-    dead_letter_queue: "sqs.IQueue | None"
+    dead_letter_queue: "sqs.Queue | None"
     """Keeps starts by schedules and events that failed, for 14 days; None before the first of these is added."""
     encryption_key: "kms.IKey | None"
     """The given customer-managed key; None where AWS encrypts with keys of its own."""
@@ -303,15 +303,14 @@ class Workflow(Construct):
 
     def _place_for_failed_starts(self) -> "sqs.Queue":
         if self.dead_letter_queue is None:
-            self._starts = add_dead_letter_queue(
+            self.dead_letter_queue = add_dead_letter_queue(
                 self,
                 "DeadLetterQueue",
                 alarm_topic=self._alarm_topic,
                 holds="starts by schedules and events that failed",
                 encryption_key=self.encryption_key,
             )
-            self.dead_letter_queue = self._starts
-        return self._starts
+        return self.dead_letter_queue
 
     def _add_alarms(self) -> None:
         machine = self.state_machine
