@@ -241,16 +241,21 @@ def _invocation(resource: Resource, values: Values) -> Iterator[Edge]:
         yield Edge(values.text(resource.get("FunctionName")), values.text(target), "when it succeeded")
 
 
+def _function(uri: object, values: Values) -> str:
+    """Return the function that a URI of API Gateway invokes; empty for another one."""
+    _, found, function = values.text(uri).rpartition("functions/")
+    return function.removesuffix("/invocations") if found else ""
+
+
 def _integration(resource: Resource, values: Values) -> Iterator[Edge]:
-    function = values.text(resource.get("IntegrationUri")).rpartition("functions/")[2].removesuffix("/invocations")
-    if function:
-        yield Edge(values.text(resource.get("ApiId")), function, "requests")
+    uri = resource.get("IntegrationUri")
+    if target := _function(uri, values) or values.text(uri):
+        yield Edge(values.text(resource.get("ApiId")), target, "requests")
 
 
 def _authorizer(resource: Resource, values: Values) -> Iterator[Edge]:
-    _, found, function = values.text(resource.get("AuthorizerUri")).rpartition("functions/")
-    if found:
-        yield Edge(values.text(resource.get("ApiId")), function.removesuffix("/invocations"), "asks who may call")
+    if function := _function(resource.get("AuthorizerUri"), values):
+        yield Edge(values.text(resource.get("ApiId")), function, "asks who may call")
 
 
 def _data_source(resource: Resource, values: Values) -> Iterator[Edge]:
@@ -260,9 +265,8 @@ def _data_source(resource: Resource, values: Values) -> Iterator[Edge]:
 
 
 def _method(resource: Resource, values: Values) -> Iterator[Edge]:
-    _, found, function = values.text(resource.get("Integration.Uri")).rpartition("functions/")
-    if found:
-        yield Edge(values.text(resource.get("RestApiId")), function.removesuffix("/invocations"), "requests")
+    if function := _function(resource.get("Integration.Uri"), values):
+        yield Edge(values.text(resource.get("RestApiId")), function, "requests")
 
 
 def _distribution(resource: Resource, values: Values) -> Iterator[Edge]:
