@@ -36,10 +36,13 @@ def _groups(processes: Iterable[machine.Process]) -> dict[int, tuple[float, floa
 
 @gauge
 def _utilization() -> None:
-    if not any(True for _ in _ecs._tasks.all_values()) or not Path("/proc").is_dir():
+    containers = {
+        task["taskArn"]: [each.container.process_id for each in engine.running(task["taskArn"])]
+        for _, task in _ecs._tasks.all_items()
+    }
+    if not containers or not Path("/proc").is_dir():
         return
-    running = [each for _, task in _ecs._tasks.all_items() for each in engine.running(task["taskArn"])]
-    now, processes = machine.processes([each.container.process_id for each in running])
+    now, processes = machine.processes([each for of_task in containers.values() for each in of_task])
     groups, minute = _groups(processes), int(clock.now()) // _MINUTE
     for (account, region, key), service in _ecs._services.all_items():
         with _responses.request_scope(account, region):
@@ -49,11 +52,11 @@ def _utilization() -> None:
             for task in list(_ecs._tasks.values()):
                 if task.get("group") != f"service:{service['serviceName']}" or task.get("lastStatus") != "RUNNING":
                     continue
-                if _reported.get(task["taskArn"]) == minute:
+                ids = containers.get(task["taskArn"])
+                if ids is None or _reported.get(task["taskArn"]) == minute:  # it was started since, or has reported
                     continue
-                containers = [each.container.process_id for each in engine.running(task["taskArn"])]
-                of_task = [groups[each] for each in containers if each in groups]
-                if containers and not of_task:  # they were started since
+                of_task = [groups[each] for each in ids if each in groups]
+                if ids and not of_task:  # they have ended since
                     continue
                 seconds, used = sum(each[0] for each in of_task), sum(each[1] for each in of_task)
                 emit("AWS/ECS", "MemoryUtilization", dimensions, round(used / memory * 100, 2), unit="Percent")
@@ -66,7 +69,7 @@ def _utilization() -> None:
                     emit("AWS/ECS", "CPUUtilization", dimensions, share, unit="Percent")
                     _reported[task["taskArn"]] = minute
                 _used[task["taskArn"]] = now, seconds, share
-    for gone in _used.keys() - {arn for *_, arn in (key for key, _ in _ecs._tasks.all_items())}:
+    for gone in _used.keys() - containers.keys():
         _used.pop(gone, None)
         _reported.pop(gone, None)
 
