@@ -45,10 +45,22 @@ def _follow(target: Target, policy: Policy) -> None:
             if wanted is None or present is None or wanted == present:
                 continue
             way = "out" if wanted > present else "in"
+            if tracking and way == "in" and not _all_would_scale_in(target):
+                continue
             if not target.suspended.get(f"DynamicScaling{way.title()}Suspended") and _is_free(target, policy, way):
                 set_capacity(
                     target, wanted, f"monitor alarm {alarm['AlarmName']} in state ALARM triggered policy {policy.name}"
                 )
+
+
+def _all_would_scale_in(target: Target) -> bool:
+    """Whether every target tracking policy would take capacity away: one alone does not.
+
+    https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+    """
+    states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in _cloudwatch._alarms.values()}
+    sides = [policy.alarms for policy in target.policies.values()]
+    return all(states.get(alarms["low"]) == "ALARM" for alarms in sides if "low" in alarms)
 
 
 def _is_free(target: Target, policy: Policy, way: str) -> bool:

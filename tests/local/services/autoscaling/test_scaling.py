@@ -79,6 +79,30 @@ def test_more_requests_bring_more_tasks_and_fewer_take_them_away(
     assert len(activities) >= 2
 
 
+def test_tasks_are_taken_away_only_when_all_targets_are_missed(web: Web, target: dict[str, str]) -> None:
+    scaling, cloudwatch = web.client("application-autoscaling"), web.client("cloudwatch")
+    web.client("ecs").update_service(cluster=web.outputs["Cluster"], service=web.outputs["Service"], desiredCount=3)
+    for name in ("Readers", "Writers"):
+        metric = {"Namespace": "Shop", "MetricName": name, "Statistic": "Average"}
+        scaling.put_scaling_policy(
+            **target,
+            PolicyName=name,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={"TargetValue": 50, "CustomizedMetricSpecification": metric},
+        )
+
+    def pass_minutes(**values: float) -> None:
+        for _ in range(17):
+            data = [{"MetricName": name, "Value": value} for name, value in values.items()]
+            cloudwatch.put_metric_data(Namespace="Shop", MetricData=data)
+            web.cloud.metrics.advance(minutes=1)
+
+    pass_minutes(Readers=1, Writers=50)
+    assert _wanted(web) == 3
+    pass_minutes(Readers=1, Writers=1)
+    assert _wanted(web) == 1
+
+
 def test_steps_go_by_how_far_the_threshold_is_exceeded(web: Web, target: dict[str, str]) -> None:
     policy = web.client("application-autoscaling").put_scaling_policy(
         **target,
