@@ -4,7 +4,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -236,22 +235,12 @@ def test_a_retry_waits_no_longer_than_its_longest_delay(
 
 
 def test_ends_are_counted(
-    cloud: LocalCloud, deployed: dict[str, str], run: Callable[..., str], eventually: Callable[..., Any]
+    cloud: LocalCloud,
+    deployed: dict[str, str],
+    run: Callable[..., str],
+    eventually: Callable[..., Any],
+    total: Callable[..., float | None],
 ) -> None:
     execution = run("Slow")
     eventually(lambda: _ended(cloud, execution))
-
-    def counted() -> bool:
-        now = datetime.now(UTC)
-        points = cloud.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/States",
-            MetricName="ExecutionsTimedOut",
-            Dimensions=[{"Name": "StateMachineArn", "Value": deployed["Slow"]}],
-            StartTime=now - timedelta(minutes=10),
-            EndTime=now + timedelta(minutes=1),
-            Period=60,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return bool(sum(point["Sum"] for point in points) >= 1)
-
-    assert eventually(counted)
+    assert eventually(lambda: total("AWS/States", "ExecutionsTimedOut", StateMachineArn=deployed["Slow"]))
