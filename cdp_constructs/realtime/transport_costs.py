@@ -1,22 +1,17 @@
 """The load of a million users on each transport of Realtime Channels, and its cost: the figures of decision 0006.
 
-Prices are list prices of us-east-1, quotas the default ones of a Region; both as of 2026-11. The module imports nothing
-of the CDK, so that a notebook or a test can use it: ``monthly_cost(APPSYNC_EVENTS, Load(users=50_000))``.
+Prices and quotas are those of `cdp_constructs.estimates`. The module imports nothing of the CDK, so that a notebook or
+a test can use it: ``monthly_cost(APPSYNC_EVENTS, Load(users=50_000))``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-_MILLION = 1_000_000
-_SECONDS_A_DAY = 86_400
-_DAYS_A_MONTH = 30
+from cdp_constructs.estimates import DAYS_A_MONTH, MILLION, Use, quota
+from cdp_constructs.estimates import monthly_cost as cost_of
 
-# Lambda on arm64, DynamoDB on demand.
-_DOLLARS_PER_MILLION_CALLS = 0.20
-_DOLLARS_PER_GB_SECOND = 0.0000133334
-_DOLLARS_PER_MILLION_WRITES = 0.625
-_DOLLARS_PER_MILLION_READS = 0.125
+_SECONDS_A_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -34,38 +29,38 @@ class Transport:
     """Whether one publish reaches every subscriber; otherwise each is sent to on its own."""
     metered_kb: int
     """A message is counted once for each part of this size, rounded up."""
-    dollars_per_million_messages: float
-    dollars_per_million_connection_minutes: float
+    price_of_messages: str
+    """Name of the price."""
+    price_of_connection_minutes: str
+    """Name of the price."""
     keep_alives_per_hour: int
     """Messages that clients must send and receive to stay connected, beside those that the service does not charge."""
 
 
-# https://docs.aws.amazon.com/general/latest/gr/appsync.html, https://aws.amazon.com/appsync/pricing/
 APPSYNC_EVENTS = Transport(
     name="AppSync Events",
-    connections_per_second=2_000,
-    deliveries_per_second=1_000_000,
-    longest_connection_hours=24,
-    largest_message_kb=240,
+    connections_per_second=int(quota("appsync.connects_a_second").value),
+    deliveries_per_second=int(quota("appsync.events_out_a_second").value),
+    longest_connection_hours=quota("appsync.connection_hours").value,
+    largest_message_kb=int(quota("appsync.event_kb").value),
     multicast=True,
     metered_kb=5,
-    dollars_per_million_messages=1.00,
-    dollars_per_million_connection_minutes=0.08,
+    price_of_messages="appsync.operations",
+    price_of_connection_minutes="appsync.connection_minutes",
     keep_alives_per_hour=0,
 )
 
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html, https://aws.amazon.com/api-gateway/pricing/
 # Posting to a connection is a request to API Gateway: all APIs of the account share 10,000 of them a second.
 API_GATEWAY_WEBSOCKET = Transport(
     name="API Gateway WebSocket",
-    connections_per_second=500,
-    deliveries_per_second=10_000,
-    longest_connection_hours=2,
-    largest_message_kb=128,
+    connections_per_second=int(quota("api_gateway.websocket_connects_a_second").value),
+    deliveries_per_second=int(quota("api_gateway.requests_a_second").value),
+    longest_connection_hours=quota("api_gateway.websocket_connection_hours").value,
+    largest_message_kb=int(quota("api_gateway.websocket_message_kb").value),
     multicast=False,
     metered_kb=32,
-    dollars_per_million_messages=1.00,
-    dollars_per_million_connection_minutes=0.25,
+    price_of_messages="api_gateway.websocket_messages",
+    price_of_connection_minutes="api_gateway.websocket_connection_minutes",
     # It closes after ten minutes of silence: a ping and its answer every nine.
     keep_alives_per_hour=2 * 7,
 )
@@ -75,7 +70,7 @@ API_GATEWAY_WEBSOCKET = Transport(
 class Load:
     """What users do. The defaults are a lively chat."""
 
-    users: int = _MILLION
+    users: int = MILLION
     """Users of the system, all served by one Region in the worst case."""
     connected_hours_a_day: float = 1.5
     """How long a user's client is connected."""
@@ -93,7 +88,7 @@ class Load:
     @property
     def published(self) -> float:
         """Messages a month."""
-        return self.users * self.messages_a_day * _DAYS_A_MONTH
+        return self.users * self.messages_a_day * DAYS_A_MONTH
 
     @property
     def delivered(self) -> float:
@@ -108,12 +103,12 @@ class Load:
     @property
     def connection_minutes(self) -> float:
         """Minutes of all connections a month."""
-        return self.users * self.connected_hours_a_day * 60 * _DAYS_A_MONTH
+        return self.users * self.connected_hours_a_day * 60 * DAYS_A_MONTH
 
     @property
     def sessions(self) -> float:
         """Connections a month."""
-        return self.users * self.sessions_a_day * _DAYS_A_MONTH
+        return self.users * self.sessions_a_day * DAYS_A_MONTH
 
     @property
     def subscriptions(self) -> float:
@@ -123,7 +118,7 @@ class Load:
     @property
     def deliveries_at_peak(self) -> float:
         """Messages to clients in the busiest second."""
-        return self.delivered / _DAYS_A_MONTH / _SECONDS_A_DAY * self.peak
+        return self.delivered / DAYS_A_MONTH / _SECONDS_A_DAY * self.peak
 
 
 def reconnect_seconds(transport: Transport, users: int) -> float:
@@ -143,41 +138,35 @@ def most_receivers(transport: Transport, load: Load) -> float:
 
 def monthly_cost(transport: Transport, load: Load) -> Mapping[str, float]:
     """Return what a load costs in dollars a month, by item. Data transfer and the fan-out before it are left out."""
+    return cost_of(uses(transport, load)).parts
+
+
+def uses(transport: Transport, load: Load) -> Iterator[Use]:
+    """Return what a load uses in a month."""
     parts = ceil(load.message_kb / transport.metered_kb)
-    check = _calls(load.subscriptions, milliseconds=20, gigabytes=0.25) + _reads(load.subscriptions)
-    cost = {
-        "connection minutes": load.connection_minutes / _MILLION * transport.dollars_per_million_connection_minutes,
-        "messages to clients": load.delivered * parts / _MILLION * transport.dollars_per_million_messages,
-        "membership checks": check,
-    }
+    messages = transport.price_of_messages
+    yield Use("connection minutes", transport.price_of_connection_minutes, load.connection_minutes)
+    yield Use("messages to clients", messages, load.delivered * parts)
+    yield from _calls("membership checks", load.subscriptions, milliseconds=20, gigabytes=0.25)
+    yield Use("membership checks", "dynamodb.reads", load.subscriptions)
     if transport.multicast:
         requests = load.sessions + load.subscriptions + load.published * parts
-        cost["messages published, connections, subscriptions"] = (
-            requests / _MILLION * transport.dollars_per_million_messages
-        )
-        cost["publisher"] = _calls(load.published / 5, milliseconds=25, gigabytes=0.5)
-        return cost
+        yield Use("messages published, connections, subscriptions", messages, requests)
+        yield from _calls("publisher", load.published / 5, milliseconds=25, gigabytes=0.5)
+        return
     pings = load.connection_minutes / 60 * transport.keep_alives_per_hour
     # A subscription and its answer are a message each.
-    requests = load.subscriptions * 2 + pings
-    cost["subscriptions, keep-alive"] = requests / _MILLION * transport.dollars_per_million_messages
+    yield Use("subscriptions, keep-alive", messages, load.subscriptions * 2 + pings)
     # Authorizer, connect and disconnect; each subscription; each ping.
-    cost["connections and subscriptions"] = (
-        _calls(load.sessions * 3 + load.subscriptions + pings / 2, milliseconds=10, gigabytes=0.5)
-        # An item and its entry in the index, written and deleted.
-        + load.subscriptions * 4 / _MILLION * _DOLLARS_PER_MILLION_WRITES
-    )
+    joining = "connections and subscriptions"
+    yield from _calls(joining, load.sessions * 3 + load.subscriptions + pings / 2, milliseconds=10, gigabytes=0.5)
+    # An item and its entry in the index, written and deleted.
+    yield Use(joining, "dynamodb.writes", load.subscriptions * 4)
     # A query of a channel's connections (4 KB a unit, some 100 bytes an item), then a request to each: 5 ms of a CPU.
-    cost["publisher"] = _calls(load.published, milliseconds=10 + 5 * load.receivers, gigabytes=1) + _reads(
-        load.published * ceil(load.receivers * 0.1 / 4)
-    )
-    return cost
+    yield from _calls("publisher", load.published, milliseconds=10 + 5 * load.receivers, gigabytes=1)
+    yield Use("publisher", "dynamodb.reads", load.published * ceil(load.receivers * 0.1 / 4))
 
 
-def _calls(number: float, *, milliseconds: float, gigabytes: float) -> float:
-    seconds = number * milliseconds / 1000
-    return number / _MILLION * _DOLLARS_PER_MILLION_CALLS + seconds * gigabytes * _DOLLARS_PER_GB_SECOND
-
-
-def _reads(number: float) -> float:
-    return number / _MILLION * _DOLLARS_PER_MILLION_READS
+def _calls(part: str, number: float, *, milliseconds: float, gigabytes: float) -> Iterator[Use]:
+    yield Use(part, "lambda.requests", number)
+    yield Use(part, "lambda.arm_gigabyte_seconds", number * milliseconds / 1000 * gigabytes)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from cdp_constructs.estimates import first_reached
 from demo.report import expect
 from stacks.chat.recovery import GOAL_SECONDS, total_seconds
 from stacks.chat.scale import Crowd, monthly_cost, quotas
-from stacks.scale import first_reached
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from cdp_constructs.estimates import first_reached
 from demo.iot.refusals import Refusals
 from demo.iot.stage import Stage
 from demo.report import Report, eventually_async, expect
 from stacks.iot.scale import Choice, Fleet, monthly_cost, quotas
-from stacks.scale import first_reached
 
 _NEWCOMER = "home-99"
 _KINDS_REFUSED = 8

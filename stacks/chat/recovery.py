@@ -2,14 +2,16 @@
 
 The goal is one hour. What the chat itself does (clients go to another Region and read what they missed) takes seconds
 and is measured by the drill. The rest is AWS's: detection, the change of DNS, and a million clients that connect at the
-default quotas. Sources: the quota pages of Route 53, API Gateway, AppSync and Cognito, read in November 2026.
+default quotas.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cdp_constructs.estimates import MILLION, quota
+
 GOAL_SECONDS = 3600.0
-PEOPLE = 1_000_000
+PEOPLE = MILLION
 
 # Route 53: a failed check counts after this many in a row, that far apart (30 s; 10 s costs more).
 _FAILURES, _INTERVAL = 3, 30.0
@@ -19,13 +21,14 @@ _DNS_SECONDS = 60.0
 _JITTER_SECONDS = 2.0
 
 # AppSync Events, new connections per second and API (soft); API Gateway WebSocket, new connections per second (soft).
-APPSYNC_CONNECTIONS, WEBSOCKET_CONNECTIONS = 2_000.0, 500.0
+APPSYNC_CONNECTIONS = quota("appsync.connects_a_second").value
+WEBSOCKET_CONNECTIONS = quota("api_gateway.websocket_connects_a_second").value
 # HTTP APIs of an account and Region, requests per second; the chat's stage stops at half of it.
-API_REQUESTS = 5_000.0
+API_REQUESTS = quota("api_gateway.requests_a_second").value / 2
 # POST /session, GET /rooms/{room}, and one page of history.
 _REQUESTS_TO_RETURN = 3
 # Cognito, sign-ins per second (soft).
-SIGN_INS = 120.0
+SIGN_INS = quota("cognito.sign_ins_a_second").value
 
 
 @dataclass(frozen=True)

@@ -2,32 +2,30 @@
 
 from collections.abc import Callable, Mapping
 
+from cdp_constructs.estimates import REGION, figures, price
 from cdp_constructs.review.cards.composition import WORDS
 from cdp_constructs.review.templates import Resource, Template, references
 from cdp_constructs.review.values import counted
 
 __all__ = ["PRICES_OF", "cost_at_rest", "monthly"]
 
-PRICES_OF = "us-east-1, November 2026"
+PRICES_OF = f"{REGION}, November 2026"
 """Region and time of the prices, which are list prices in US dollars."""
 _HOURS = 730
-_VCPU, _GIGABYTE = 0.04048 * _HOURS, 0.004445 * _HOURS
-_ARM, _VALKEY = 0.8, 0.8
-"""What remains of the price of x86, and of Redis OSS."""
-_ALARM, _HIGH_RESOLUTION_ALARM, _COMPOSITE_ALARM = 0.10, 0.30, 0.50
-_SECRET = 0.40
-_ADDRESS = 0.005 * _HOURS
-_INSTANCES = {
-    "cache.r7g.large": 0.219,
-    "cache.t4g.micro": 0.016,
-    "cache.t4g.small": 0.032,
-    "cache.t4g.medium": 0.065,
-    "db.r6g.large": 0.29,
-    "db.r8g.large": 0.29,
-    "db.t4g.medium": 0.073,
-    "db.t4g.micro": 0.016,
-}
-_CAPACITY_UNIT = 0.12
+
+
+def _of(name: str) -> float:
+    return price(name).value
+
+
+def _hours(name: str) -> float:
+    return _of(name) * _HOURS
+
+
+def _node(service: str, kind: str) -> float:
+    """Return the price of a month of an instance or a node; 0 for a kind whose price nobody has read."""
+    known = figures("prices").get(f"{service}.{kind}")
+    return known.value * _HOURS if known else 0.0
 
 
 def cost_at_rest(template: Template) -> tuple[float, list[str]]:
@@ -62,44 +60,48 @@ def _alarm(resource: Resource, template: Template) -> float:
     del template
     metrics = len([one for one in resource.items("Metrics") if "MetricStat" in one]) or 1
     period = _number(resource.get("Period"), 60)
-    return metrics * (_HIGH_RESOLUTION_ALARM if period < 60 else _ALARM)  # noqa: PLR2004 - a minute
+    return metrics * _of("cloudwatch.alarms_of_seconds" if period < 60 else "cloudwatch.alarms")  # noqa: PLR2004 - a minute
 
 
 def _service(resource: Resource, template: Template) -> float:
     task = template.target(resource.get("TaskDefinition"))
     if task is None or resource.get("LaunchType", "FARGATE") != "FARGATE":
         return 0.0
-    size = _number(task.get("Cpu"), 256) / 1024 * _VCPU + _number(task.get("Memory"), 512) / 1024 * _GIGABYTE
+    size = _number(task.get("Cpu"), 256) / 1024 * _hours("fargate.cpu_hours") + _number(
+        task.get("Memory"), 512
+    ) / 1024 * _hours("fargate.gigabyte_hours")
     arm = task.get("RuntimePlatform.CpuArchitecture") == "ARM64"
     scaled = [
         _number(one.get("MinCapacity"), 0)
         for one in template.of_type("AWS::ApplicationAutoScaling::ScalableTarget")
         if resource.logical_id in references(one.get("ResourceId"))
     ]
-    return _number(resource.get("DesiredCount"), min(scaled, default=1)) * size * (_ARM if arm else 1)
+    return _number(resource.get("DesiredCount"), min(scaled, default=1)) * size * (_of("fargate.arm") if arm else 1)
 
 
 def _balancer(resource: Resource, template: Template) -> float:
     del template
     zones = len(resource.items("Subnets")) or len(resource.items("SubnetMappings"))
     facing = resource.get("Scheme", "internet-facing") == "internet-facing"
-    return 0.0225 * _HOURS + (zones * _ADDRESS if facing else 0)
+    return _hours("elastic_load_balancing.balancer_hours") + (zones * _hours("ec2.address_hours") if facing else 0)
 
 
 def _distribution(resource: Resource, template: Template) -> float:
     del template
     addresses_of_its_own = resource.get("DistributionConfig.ViewerCertificate.SslSupportMethod") == "vip"
-    return 600.0 if addresses_of_its_own else 0.0
+    return _of("cloudfront.addresses_of_its_own") if addresses_of_its_own else 0.0
 
 
 def _endpoint(resource: Resource, template: Template) -> float:
     del template
-    return 0.01 * _HOURS * len(resource.items("SubnetIds")) if resource.get("VpcEndpointType") == "Interface" else 0.0
+    if resource.get("VpcEndpointType") != "Interface":
+        return 0.0
+    return _hours("ec2.endpoint_hours") * len(resource.items("SubnetIds"))
 
 
 def _cluster(resource: Resource, template: Template) -> float:
     del template
-    return _SECRET if resource.get("ManageMasterUserPassword") is True else 0.0
+    return _of("secrets_manager.secrets") if resource.get("ManageMasterUserPassword") is True else 0.0
 
 
 def _instance(resource: Resource, template: Template) -> float:
@@ -108,53 +110,51 @@ def _instance(resource: Resource, template: Template) -> float:
     if kind == "db.serverless":
         cluster = template.target(resource.get("DBClusterIdentifier"))
         least = cluster.get("ServerlessV2ScalingConfiguration.MinCapacity") if cluster else None
-        return _CAPACITY_UNIT * _HOURS * _number(least, 0.5)
-    return _INSTANCES.get(kind, 0.0) * _HOURS * copies
+        return _hours("rds.capacity_unit_hours") * _number(least, 0.5)
+    return _node("rds", kind) * copies
 
 
 def _cache(resource: Resource, template: Template) -> float:
     del template
     shards = _number(resource.get("NumNodeGroups"), 1)
     nodes = _number(resource.get("NumCacheClusters"), shards * (1 + _number(resource.get("ReplicasPerNodeGroup"), 0)))
-    price = _INSTANCES.get(str(resource.get("CacheNodeType")), 0.0) * (
-        _VALKEY if resource.get("Engine") == "valkey" else 1
-    )
-    return price * _HOURS * nodes
+    discount = _of("elasticache.valkey") if resource.get("Engine") == "valkey" else 1
+    return _node("elasticache", str(resource.get("CacheNodeType"))) * discount * nodes
 
 
 def _stream(resource: Resource, template: Template) -> float:
     del template
     if resource.get("StreamModeDetails.StreamMode") == "ON_DEMAND":
-        return 0.04 * _HOURS
-    return 0.015 * _HOURS * _number(resource.get("ShardCount"), 1)
+        return _hours("kinesis.on_demand_stream_hours")
+    return _hours("kinesis.shard_hours") * _number(resource.get("ShardCount"), 1)
 
 
 def _acl(resource: Resource, template: Template) -> float:
     del template
-    return 5.0 + len(resource.items("Rules"))
+    return _of("waf.acls") + _of("waf.rules") * len(resource.items("Rules"))
 
 
-def _each(price: float) -> Callable[[Resource, Template], float]:
-    return lambda _, __: price
+def _each(name: str, hours: float = 1) -> Callable[[Resource, Template], float]:
+    return lambda _, __: _of(name) * hours
 
 
 _PRICES: Mapping[str, Callable[[Resource, Template], float]] = {
     "AWS::CloudFront::Distribution": _distribution,
     "AWS::CloudWatch::Alarm": _alarm,
-    "AWS::CloudWatch::CompositeAlarm": _each(_COMPOSITE_ALARM),
-    "AWS::CloudWatch::Dashboard": _each(3.0),
-    "AWS::EC2::EIP": _each(_ADDRESS),
-    "AWS::EC2::NatGateway": _each(0.045 * _HOURS),
+    "AWS::CloudWatch::CompositeAlarm": _each("cloudwatch.composite_alarms"),
+    "AWS::CloudWatch::Dashboard": _each("cloudwatch.dashboards"),
+    "AWS::EC2::EIP": _each("ec2.address_hours", _HOURS),
+    "AWS::EC2::NatGateway": _each("ec2.nat_gateway_hours", _HOURS),
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::ECS::Service": _service,
     "AWS::ElastiCache::ReplicationGroup": _cache,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _balancer,
-    "AWS::KMS::Key": _each(1.0),
+    "AWS::KMS::Key": _each("kms.keys"),
     "AWS::Kinesis::Stream": _stream,
     "AWS::RDS::DBCluster": _cluster,
     "AWS::RDS::DBInstance": _instance,
-    "AWS::Route53::HealthCheck": _each(0.50),
-    "AWS::Route53::HostedZone": _each(0.50),
-    "AWS::SecretsManager::Secret": _each(_SECRET),
+    "AWS::Route53::HealthCheck": _each("route53.health_checks"),
+    "AWS::Route53::HostedZone": _each("route53.hosted_zones"),
+    "AWS::SecretsManager::Secret": _each("secrets_manager.secrets"),
     "AWS::WAFv2::WebACL": _acl,
 }

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DAYS_A_MONTH", "Crowd"]
+from cdp_constructs.estimates import DAYS_A_MONTH, MILLION
 
-DAYS_A_MONTH = 30
+__all__ = ["Crowd"]
+
 _SECONDS_A_DAY = 86_400
 
 
@@ -12,7 +13,7 @@ _SECONDS_A_DAY = 86_400
 class Crowd:
     """How many people there are, and what each does. The figures are assumptions: replace them by your own."""
 
-    people: int = 1_000_000
+    people: int = MILLION
     messages_a_day: float = 10
     """Of each."""
     open_minutes_a_day: float = 60

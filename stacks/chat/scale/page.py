@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from cdp_constructs.estimates.tables import markdown, with_tables
 from stacks.chat.recovery import stages, total_seconds
 from stacks.chat.scale.costs import monthly_cost
 from stacks.chat.scale.crowd import Crowd
 from stacks.chat.scale.quotas import quotas
-from stacks.scale import markdown, with_tables
 
 __all__ = ["PAGE", "page_with_tables", "tables"]
 

@@ -1,12 +1,11 @@
-"""What telemetry costs: list prices of us-east-1, as of 2026-11. A month has 30 days."""
+"""What telemetry uses of AWS in a month, and what it costs by the list prices of us-east-1."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import ceil
 
+from cdp_constructs.estimates import HOURS_A_MONTH, MINUTES_A_MONTH, Use
+from cdp_constructs.estimates import monthly_cost as cost_of
 from stacks.iot.scale.fleet import (
-    HOURS_A_MONTH,
-    MILLION,
-    MINUTES_A_MONTH,
     UTILISATION,
     BatchSource,
     Capacity,
@@ -18,40 +17,12 @@ from stacks.iot.scale.fleet import (
     writes,
 )
 
-__all__ = ["monthly_cost"]
+__all__ = ["monthly_cost", "uses"]
 
-_BILLION = 1_000_000_000
 _GIGABYTE = 1024**3
-
-# https://aws.amazon.com/iot-core/pricing/, and what is metered: https://aws.amazon.com/iot-core/pricing/additional-details/
+# What is metered: https://aws.amazon.com/iot-core/pricing/additional-details/. Firehose counts in the same parts.
 _METERED_BYTES = 5 * 1024
-_MESSAGE_TIERS = ((1 * _BILLION, 1.00), (4 * _BILLION, 0.80), (float("inf"), 0.70))
-_CONNECTION_MINUTES = 0.08
-_RULES = 0.15
-_ACTIONS = 0.15
-_SHADOW = 1.25
-# https://aws.amazon.com/kinesis/data-streams/pricing/
-_SHARD_HOUR = 0.015
-_PUT_PAYLOAD_UNITS = 0.014
 _PUT_PAYLOAD_BYTES = 25 * 1024
-_STREAM_HOUR = 0.04
-_STREAM_GB_IN = 0.08
-_STREAM_GB_OUT = 0.04
-# https://aws.amazon.com/firehose/pricing/: each record counts as full parts of 5 KB.
-_FIREHOSE_GB = 0.029
-_CONVERSION_GB = 0.018
-# https://aws.amazon.com/lambda/pricing/, arm64.
-_CALLS = 0.20
-_GB_SECOND = 0.0000133334
-# https://aws.amazon.com/dynamodb/pricing/
-_ON_DEMAND_WRITES = 0.625
-_ON_DEMAND_READS = 0.125
-_WRITE_UNIT_HOUR = 0.00065
-_READ_UNIT_HOUR = 0.00013
-_DYNAMODB_GB_MONTH = 0.25
-# https://aws.amazon.com/s3/pricing/
-_S3_GB_MONTH = 0.023
-
 # Parquet with Snappy against the same as JSON; measurements compress well.
 _COMPRESSION = 5
 
@@ -61,67 +32,64 @@ def _metered(fleet: Fleet, choice: Choice) -> float:
     return publishes(fleet, choice) * ceil(publish_bytes(fleet, choice) / _METERED_BYTES)
 
 
-def _messaging(messages: float) -> float:
-    """Return the price of messages: later ones cost less."""
-    cost = 0.0
-    for size, price in _MESSAGE_TIERS:
-        part = min(messages, size)
-        cost += part / MILLION * price
-        messages -= part
-    return cost
-
-
-def _stream(fleet: Fleet, choice: Choice) -> float:
+def _stream(fleet: Fleet, choice: Choice) -> Iterator[Use]:
     number, size = publishes(fleet, choice), publish_bytes(fleet, choice)
+    part = "Stream"
     if choice.stream is Capacity.PROVISIONED:
-        units = number * ceil(size / _PUT_PAYLOAD_BYTES)
-        return shards(fleet, choice) * _SHARD_HOUR * HOURS_A_MONTH + units / MILLION * _PUT_PAYLOAD_UNITS
+        yield Use(part, "kinesis.shard_hours", shards(fleet, choice) * HOURS_A_MONTH)
+        yield Use(part, "kinesis.put_payload_units", number * ceil(size / _PUT_PAYLOAD_BYTES))
+        return
     # On demand each record counts as full kilobytes on its way in.
-    gigabytes_in, gigabytes_out = number * ceil(size / 1024) * 1024 / _GIGABYTE, number * size / _GIGABYTE
-    return _STREAM_HOUR * HOURS_A_MONTH + gigabytes_in * _STREAM_GB_IN + gigabytes_out * _STREAM_GB_OUT
+    yield Use(part, "kinesis.on_demand_stream_hours", HOURS_A_MONTH)
+    yield Use(part, "kinesis.on_demand_gigabytes_in", number * ceil(size / 1024) * 1024 / _GIGABYTE)
+    yield Use(part, "kinesis.on_demand_gigabytes_out", number * size / _GIGABYTE)
 
 
-def _table(number: float, choice: Choice, on_demand: float, unit_hour: float) -> float:
-    """Return the price of writes or consistent reads a month, each of one unit."""
+def _table(part: str, kind: str, number: float, choice: Choice) -> Use:
+    """Return writes or consistent reads a month, each of one unit."""
     if choice.table is Capacity.ON_DEMAND:
-        return number / MILLION * on_demand
+        return Use(part, f"dynamodb.{kind}s", number)
     units = number / MINUTES_A_MONTH / 60 / UTILISATION
-    return units * unit_hour * HOURS_A_MONTH
+    return Use(part, f"dynamodb.{kind}_unit_hours", units * HOURS_A_MONTH)
 
 
-def _table_storage(fleet: Fleet, choice: Choice) -> float:
+def _speed_layer(fleet: Fleet, choice: Choice) -> Iterator[Use]:
+    number = writes(fleet, choice)
+    seconds = number * choice.milliseconds_per_write / 1000
+    yield Use("Speed layer: function", "lambda.requests", publishes(fleet, choice) / choice.records_per_call)
+    yield Use("Speed layer: function", "lambda.arm_gigabyte_seconds", seconds * choice.function_gigabytes)
+    yield _table("Speed layer: writes", "write", number, choice)
+    # What is written is read before, consistently.
+    yield _table("Speed layer: reads", "read", number, choice)
     windows = fleet.measurements / 30 * choice.window_days if choice.windows else 0
-    return (fleet.devices * 1024 + windows * fleet.measurement_bytes) / _GIGABYTE * _DYNAMODB_GB_MONTH
+    stored = (fleet.devices * 1024 + windows * fleet.measurement_bytes) / _GIGABYTE
+    yield Use("Speed layer: storage", "dynamodb.gigabyte_months", stored)
 
 
-def _function(fleet: Fleet, choice: Choice) -> float:
-    calls = publishes(fleet, choice) / choice.records_per_call
-    seconds = writes(fleet, choice) * choice.milliseconds_per_write / 1000
-    return calls / MILLION * _CALLS + seconds * choice.function_gigabytes * _GB_SECOND
+def _batch_layer(fleet: Fleet, choice: Choice) -> Iterator[Use]:
+    record = ceil(publish_bytes(fleet, choice) / _METERED_BYTES) * _METERED_BYTES
+    raw = fleet.measurements * fleet.measurement_bytes / _GIGABYTE
+    yield Use("Batch layer: Firehose", "firehose.gigabytes", publishes(fleet, choice) * record / _GIGABYTE)
+    yield Use("Batch layer: Firehose", "firehose.converted_gigabytes", raw)
+    yield Use("Batch layer: a month in S3", "s3.gigabyte_months", raw / _COMPRESSION)
+
+
+def uses(fleet: Fleet, choice: Choice) -> Iterator[Use]:
+    """Return what telemetry uses in a month. Alarms, logs and people's queries are left out."""
+    metered = _metered(fleet, choice)
+    actions = 2 if choice.batch_source is BatchSource.RULE else 1
+    # A shadow is updated by a message through the broker, and the update itself is metered in parts of 1 KB.
+    shadow_messages = publishes(fleet, choice) if choice.shadow else 0
+    yield Use("Connections", "iot.connection_minutes", fleet.devices * MINUTES_A_MONTH)
+    yield Use("Messages", "iot.messages", (0 if choice.basic_ingest else metered) + shadow_messages)
+    yield Use("Shadow updates", "iot.shadow_updates", shadow_messages)
+    yield Use("Rule", "iot.rules", metered)
+    yield Use("Actions", "iot.actions", metered * actions)
+    yield from _stream(fleet, choice)
+    yield from _speed_layer(fleet, choice)
+    yield from _batch_layer(fleet, choice)
 
 
 def monthly_cost(fleet: Fleet, choice: Choice) -> Mapping[str, float]:
-    """Return what telemetry costs in dollars a month, by item. Alarms, logs and people's queries are left out."""
-    metered = _metered(fleet, choice)
-    actions = 2 if choice.batch_source is BatchSource.RULE else 1
-    record = ceil(publish_bytes(fleet, choice) / _METERED_BYTES) * _METERED_BYTES
-    raw = fleet.measurements * fleet.measurement_bytes / _GIGABYTE
-    # A shadow is updated by a message through the broker, and the update itself is metered in parts of 1 KB.
-    shadow_messages = publishes(fleet, choice) if choice.shadow else 0
-    broker = (0 if choice.basic_ingest else metered) + shadow_messages
-    stored = raw / _COMPRESSION
-    return {
-        "Connections": fleet.devices * MINUTES_A_MONTH / MILLION * _CONNECTION_MINUTES,
-        "Messages": _messaging(broker),
-        "Shadow updates": shadow_messages / MILLION * _SHADOW,
-        "Rule": metered / MILLION * _RULES,
-        "Actions": metered * actions / MILLION * _ACTIONS,
-        "Stream": _stream(fleet, choice),
-        "Speed layer: function": _function(fleet, choice),
-        "Speed layer: writes": _table(writes(fleet, choice), choice, _ON_DEMAND_WRITES, _WRITE_UNIT_HOUR),
-        # What is written is read before, consistently.
-        "Speed layer: reads": _table(writes(fleet, choice), choice, _ON_DEMAND_READS, _READ_UNIT_HOUR),
-        "Speed layer: storage": _table_storage(fleet, choice),
-        "Batch layer: Firehose": publishes(fleet, choice) * record / _GIGABYTE * _FIREHOSE_GB + raw * _CONVERSION_GB,
-        "Batch layer: a month in S3": stored * _S3_GB_MONTH,
-    }
+    """Return what telemetry costs in dollars a month, by item."""
+    return cost_of(uses(fleet, choice)).parts

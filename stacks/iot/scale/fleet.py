@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
+from cdp_constructs.estimates import MILLION, MINUTES_A_MONTH, quota
+
 __all__ = [
-    "HOURS_A_MONTH",
-    "MILLION",
-    "MINUTES_A_MONTH",
     "UTILISATION",
     "BatchSource",
     "Capacity",
@@ -20,14 +19,8 @@ __all__ = [
     "writes",
 ]
 
-MILLION = 1_000_000
-HOURS_A_MONTH = 30 * 24
-MINUTES_A_MONTH = HOURS_A_MONTH * 60
-
 # How full a shard or a provisioned table is on average, so that a busy minute still fits.
 UTILISATION = 0.7
-_SHARD_RECORDS_A_SECOND = 1_000
-_SHARD_BYTES_A_SECOND = 1024**2
 
 
 class BatchSource(StrEnum):
@@ -104,8 +97,8 @@ def publish_bytes(fleet: Fleet, choice: Choice) -> int:
 def shards(fleet: Fleet, choice: Choice) -> int:
     """Return how many shards the stream needs so that they are at most 70 % full in the average second."""
     rate = publishes_per_second(fleet, choice)
-    by_records = rate / _SHARD_RECORDS_A_SECOND
-    by_bytes = rate * publish_bytes(fleet, choice) / _SHARD_BYTES_A_SECOND
+    by_records = rate / quota("kinesis.shard_records_a_second").value
+    by_bytes = rate * publish_bytes(fleet, choice) / quota("kinesis.shard_bytes_a_second").value
     return ceil(max(by_records, by_bytes) / UTILISATION)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from cdp_constructs.estimates.tables import markdown, with_tables
 from stacks.iot.scale.costs import monthly_cost
 from stacks.iot.scale.fleet import BatchSource, Capacity, Choice, Fleet, publishes_per_second
 from stacks.iot.scale.quotas import (
@@ -15,7 +16,6 @@ from stacks.iot.scale.quotas import (
     quotas,
     reconnect_seconds,
 )
-from stacks.scale import markdown, with_tables
 
 __all__ = ["PAGE", "page_with_tables", "tables"]
 
@@ -90,12 +90,12 @@ def time_table(fleet: Fleet) -> str:
     raised = 2 * publishes_per_second(fleet, Choice())
     now, then = (catch_up_seconds(fleet, Choice(), hour, rate) for rate in (PUBLISHES_A_SECOND, raised))
     rows = [
-        ["all devices join", f"{REGISTRATIONS_A_SECOND} registrations/s", _duration(join_seconds(fleet))],
+        ["all devices join", f"{REGISTRATIONS_A_SECOND:,.0f} registrations/s", _duration(join_seconds(fleet))],
         ["all devices join", "raised to 100/s", _duration(join_seconds(fleet, 100))],
-        ["all devices connect anew", f"{CONNECTS_A_SECOND:,} connects/s", _duration(reconnect_seconds(fleet))],
+        ["all devices connect anew", f"{CONNECTS_A_SECOND:,.0f} connects/s", _duration(reconnect_seconds(fleet))],
         [
             "an hour is caught up",
-            f"{PUBLISHES_A_SECOND:,} publishes/s",
+            f"{PUBLISHES_A_SECOND:,.0f} publishes/s",
             _duration(now),
         ],
         [
@@ -105,7 +105,7 @@ def time_table(fleet: Fleet) -> str:
         ],
         [
             "an hour is caught up",
-            f"{PUBLISHES_A_SECOND:,} publishes/s, 10 measurements each",
+            f"{PUBLISHES_A_SECOND:,.0f} publishes/s, 10 measurements each",
             _duration(catch_up_seconds(fleet, gathered, hour)),
         ],
     ]

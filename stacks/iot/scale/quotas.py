@@ -1,9 +1,9 @@
-"""What telemetry asks of the default quotas of a Region (2026-11), and how long what a whole fleet does takes."""
+"""What telemetry asks of the default quotas of a Region, and how long what a whole fleet does takes."""
 
 from collections.abc import Sequence
 
-from stacks.iot.scale.fleet import MINUTES_A_MONTH, BatchSource, Choice, Fleet, publishes_per_second, shards, writes
-from stacks.scale import Quota
+from cdp_constructs.estimates import MINUTES_A_MONTH, Quota, default_quota, quota
+from stacks.iot.scale.fleet import BatchSource, Choice, Fleet, publishes_per_second, shards, writes
 
 __all__ = [
     "CONNECTS_A_SECOND",
@@ -15,33 +15,31 @@ __all__ = [
     "reconnect_seconds",
 ]
 
-# https://docs.aws.amazon.com/general/latest/gr/iot-core.html
-_CONNECTIONS = 500_000
-CONNECTS_A_SECOND = 3_000
-PUBLISHES_A_SECOND = 20_000
-_EVALUATIONS_A_SECOND = 20_000
-REGISTRATIONS_A_SECOND = 10
-# https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html
-_FIREHOSE_REQUESTS_A_SECOND = 2_000
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
-_TABLE_WRITES_A_SECOND = 40_000
-# https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html (us-east-1, us-west-2, eu-west-1)
-_SHARDS = 20_000
+CONNECTS_A_SECOND = quota("iot.connects_a_second").value
+PUBLISHES_A_SECOND = quota("iot.publishes_a_second").value
+REGISTRATIONS_A_SECOND = quota("iot.registrations_a_second").value
 
 
 def quotas(fleet: Fleet, choice: Choice) -> Sequence[Quota]:
     """Return the quotas that telemetry runs against."""
     rate = publishes_per_second(fleet, choice)
     found = [
-        Quota("IoT Core: connections at once", fleet.devices, _CONNECTIONS, headroom=1.1),
-        Quota("IoT Core: publishes/s from devices", rate * (2 if choice.shadow else 1), PUBLISHES_A_SECOND),
-        Quota("IoT Core: rule evaluations/s", rate, _EVALUATIONS_A_SECOND),
+        default_quota("IoT Core: connections at once", "iot.connections", fleet.devices, headroom=1.1),
+        default_quota(
+            "IoT Core: publishes/s from devices", "iot.publishes_a_second", rate * (2 if choice.shadow else 1)
+        ),
+        default_quota("IoT Core: rule evaluations/s", "iot.rule_evaluations_a_second", rate),
     ]
     if choice.batch_source is BatchSource.RULE:
-        found.append(Quota("Firehose: PutRecord requests/s of a stream", rate, _FIREHOSE_REQUESTS_A_SECOND))
+        requests = "Firehose: PutRecord requests/s of a stream"
+        found.append(default_quota(requests, "firehose.put_records_a_second", rate))
     found += [
-        Quota("DynamoDB: writes/s of a table", writes(fleet, choice) / MINUTES_A_MONTH / 60, _TABLE_WRITES_A_SECOND),
-        Quota("Kinesis: shards", shards(fleet, choice), _SHARDS),
+        default_quota(
+            "DynamoDB: writes/s of a table",
+            "dynamodb.table_writes_a_second",
+            writes(fleet, choice) / MINUTES_A_MONTH / 60,
+        ),
+        default_quota("Kinesis: shards", "kinesis.shards", shards(fleet, choice)),
     ]
     return found
 

@@ -1,13 +1,16 @@
 """The arithmetic of a million people, and the page that has it."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from cdp_constructs.estimates import first_reached
 from demo.chat.scale import answers, recovery
 from stacks.chat.scale import Crowd, monthly_cost, quotas
+from stacks.chat.scale.costs import AT_REST, AT_REST_OF_A_REGION
 from stacks.chat.scale.page import PAGE, page_with_tables
-from stacks.scale import first_reached
 
 CROWD = Crowd()
 
@@ -47,13 +50,17 @@ def test_costs_grow_with_what_people_do_and_with_nothing_else() -> None:
     usual = monthly_cost(CROWD)
     chatty = monthly_cost(replace(CROWD, messages_a_day=20))
     assert {item for item in usual if chatty[item] != usual[item]} == {
+        "API: answers",
         "API: function",
         "API: requests",
         "Fan-out: topic, queues, consumers",
         "Live: events",
+        "Logs",
         "Table: a month of messages",
+        "Table: copies to other Regions",
         "Table: messages",
         "Table: reads",
+        "Traces",
     }
     assert sum(monthly_cost(replace(CROWD, regions=3)).values()) > sum(usual.values())
     assert monthly_cost(replace(CROWD, people=10_000))["Sign-in"] == 0
@@ -63,3 +70,16 @@ def test_the_demonstration_ends_with_recovery_quota_and_cost() -> None:
     assert recovery() == "752 of 3,600 s, computed"
     assert [answer.question for answer in answers()] == ["Recovery", "First quota to be reached", "Cost"]
     assert "40,000 people" in answers()[1].answer
+
+
+def test_what_rests_costs_what_the_cards_say() -> None:
+    folder = Path(__file__).parent / "__snapshots__" / "test_stacks"
+
+    def at_rest(stack: str) -> float:
+        card = (folder / f"test_card[{stack}].txt").read_text()
+        (line,) = re.findall(r"^costs at rest\n  \$([\d.,]+) a month", card, re.MULTILINE)
+        return float(line)
+
+    assert at_rest("Chat-us-west-2") == at_rest("Chat-ap-northeast-1") == pytest.approx(AT_REST_OF_A_REGION)
+    shared = sum(at_rest(stack) for stack in ("ChatEdge", "ChatGlobal", "ChatWeb", "ChatWebCopy"))
+    assert shared == pytest.approx(AT_REST)
