@@ -66,8 +66,8 @@ def main() -> None:
     }
     for name in options.parts or measured:
         results[name] = measured[name]()
+        options.results.write_text(json.dumps(page.rounded(results), indent=2) + "\n")
         say(name)
-    options.results.write_text(json.dumps(page.rounded(results), indent=2) + "\n")
     options.page.write_text(page.text(json.loads(options.results.read_text())))
     say(f"{options.page} is written")
 

@@ -20,7 +20,8 @@ def main(arguments: list[str]) -> dict[str, object]:
         _bare(json.loads(about), extras)
     else:
         folder = Path(about)
-        sys.path.insert(0, str(folder.parents[1]))
+        # Behind the layers: a module of the library may be named as a layer is.
+        sys.path.append(str(folder.parents[1]))
         clients = _record_clients() if what == "inspect" else []
         import_module(f"{folder.parent.name}.{folder.name}.index")
     cpu = time.process_time() - started
