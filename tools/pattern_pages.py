@@ -1,4 +1,5 @@
-"""Parts of a pattern's page that follow from its synthesised example: diagram, what is made, cost at rest, findings.
+"""Parts of a pattern's page that follow from its synthesised example: diagram, what is made, who may do
+what, cost at rest, findings.
 
 The tests synthesise the examples, so they compare the pages too, and write them with ``--snapshot-update``.
 """
@@ -10,6 +11,7 @@ from constructs import Construct
 
 from cdp_constructs.assembly.findings import read_findings
 from cdp_constructs.review.assemblies import acknowledgments
+from cdp_constructs.review.cards.access import access
 from cdp_constructs.review.cards.card import Card
 from cdp_constructs.review.cards.composition import composition
 from cdp_constructs.review.cards.formats import as_mermaid
@@ -26,7 +28,7 @@ PACKS = {
     "NIST.800.53.R5": "NIST 800-53 R5",
     "PCI.DSS.321": "PCI DSS 3.2.1",
 }
-KINDS = ("diagram", "creates", "cost", "findings")
+KINDS = ("diagram", "creates", "permissions", "cost", "findings")
 
 
 def parts(pattern: type[Construct], example: SynthesisedArchitecture) -> Mapping[str, Callable[[str], str]]:
@@ -44,6 +46,7 @@ def parts(pattern: type[Construct], example: SynthesisedArchitecture) -> Mapping
     return {
         "diagram": lambda _: _fenced("mermaid", as_mermaid(Card(template), name)),
         "creates": lambda _: _created(own),
+        "permissions": lambda _: _permissions(own),
         "cost": lambda _: f"At rest: {Card(own).cost}.",
         "findings": lambda _: _findings(example, path),
     }
@@ -75,6 +78,11 @@ def _created(own: Template) -> str:
     return "\n".join(
         ["| what it does | resources |", "|---|---|", *(f"| {what} | {said} |" for what, said in words.items())]
     )
+
+
+def _permissions(own: Template) -> str:
+    said = [f"- {line.strip()}" for line in access(own)]
+    return "\n".join(said) or "Nobody may do anything by what it creates."
 
 
 def _findings(example: SynthesisedArchitecture, path: str) -> str:

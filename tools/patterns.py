@@ -36,6 +36,7 @@ SECTIONS = (
     "Options",
     "What it creates",
     "Where failures go",
+    "Permissions",
     "Limits",
     "Cost",
     "Rule packs",
@@ -43,7 +44,7 @@ SECTIONS = (
     "What was run",
     "Source",
 )
-PARTS = ("diagram", "code", "options", "creates", "cost", "findings", "source")
+PARTS = ("diagram", "code", "options", "creates", "permissions", "cost", "findings", "source")
 BEGIN, END = "<!-- patterns: begin, written by `make patterns` -->", "<!-- patterns: end -->"
 
 FAMILIES = {
