@@ -1,5 +1,6 @@
-"""Parts of a pattern's page that follow from its synthesised example: diagram, what is made, who may do
-what, cost at rest, findings.
+"""Parts of a pattern's page that follow from its synthesised example.
+
+Diagram, what is made, who may do what, cost at rest, findings.
 
 The tests synthesise the examples, so they compare the pages too, and write them with ``--snapshot-update``.
 """
