@@ -82,11 +82,14 @@ def _plain(hint: Any, name: str) -> Check:
 
 def _one_of(checks: Sequence[Check]) -> Check:
     def check(value: Any) -> Refusal | None:
-        refusals = [one(value) for one in checks]
-        if None in refusals:
-            return None
+        refusals: list[Refusal] = []
+        for one in checks:
+            # No further ones: what they would say of a resource is several questions to Node.
+            if (refusal := one(value)) is None:
+                return None
+            refusals.append(refusal)
         # None is what the option is by default.
-        found = [one for one in refusals if one is not None and one[1] != _LEAVE_OUT]
+        found = [refusal for refusal in refusals if refusal[1] != _LEAVE_OUT]
         if len(found) == 1:
             return found[0]
         first, *others = dict.fromkeys(fix for _, fix in found)

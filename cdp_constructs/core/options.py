@@ -17,6 +17,7 @@ from constructs import Construct
 
 from cdp_constructs.core.meanings import MEANINGS, Problem
 from cdp_constructs.core.option_types import Check, check_of
+from cdp_constructs.core.paths import node_of
 from cdp_constructs.core.places import Allowed, Kind, kind_of, place_problem, rule_of
 from cdp_constructs.core.validation import InvalidOptionError
 
@@ -132,13 +133,15 @@ def _check_id(function: Callable[..., Any], instance: Any, given: Mapping[str, A
     construct_id, scope = given["construct_id"], given.get("scope") or instance
     if not isinstance(scope, Construct):
         return
-    path = _path(function, instance, {**given, "construct_id": None})
+    fix = None
     if "/" in construct_id:
         fix = "Use a hyphen: ids of constructs have no slash, which separates them in paths"
-        raise InvalidOptionError(path, "construct_id", f"is {construct_id!r}", fix)
     # A question to Node only for what looks like one.
-    if "${" in construct_id and Token.is_unresolved(construct_id):
-        raise InvalidOptionError(path, "construct_id", f"is {construct_id!r}", "Give a text")
-    if scope.node.try_find_child(construct_id) is not None:
+    elif "${" in construct_id and Token.is_unresolved(construct_id):
+        fix = "Give a text"
+    if fix is not None:
+        path = _path(function, instance, {**given, "construct_id": None})
+        raise InvalidOptionError(path, "construct_id", f"is {construct_id!r}", fix)
+    if node_of(scope).try_find_child(construct_id) is not None:
         fix = "Use another id: it is taken by a construct of the same scope, or by a part of it"
         raise InvalidOptionError(scope, "construct_id", f"is {construct_id!r}", fix)

@@ -1,11 +1,17 @@
 """Where a construct is, asked once: every question is a call to Node, and the answer never changes."""
 
 from aws_cdk import Stack
-from constructs import Construct
+from constructs import Construct, IConstruct, Node
 
 from cdp_constructs.core.once import once
 
-__all__ = ["account_of", "path_of", "region_of", "stack_of"]
+__all__ = ["account_of", "node_of", "path_of", "region_of", "stack_of"]
+
+
+@once
+def node_of(construct: IConstruct) -> Node:
+    """Return the place of a construct in its tree."""
+    return construct.node
 
 
 @once

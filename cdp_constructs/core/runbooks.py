@@ -3,6 +3,8 @@
 import re
 from typing import TYPE_CHECKING
 
+from cdp_constructs.core.once import once
+from cdp_constructs.core.paths import node_of
 from cdp_constructs.core.validation import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -39,8 +41,14 @@ def runbook_of(scope: "IConstruct", alarm_id: str) -> str | None:
         scope: The construct that the alarm is added to.
         alarm_id: The alarm's construct id.
     """
-    folder = scope.node.try_get_context(_CONTEXT_KEY)
+    folder = _folder(scope)
     return None if folder is None else page_of(alarm_id, folder)
+
+
+@once
+def _folder(scope: "IConstruct") -> str | None:
+    found: str | None = node_of(scope).try_get_context(_CONTEXT_KEY)
+    return found
 
 
 def page_of(alarm_id: str, folder: str) -> str:

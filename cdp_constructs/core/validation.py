@@ -8,6 +8,7 @@ from aws_cdk import Duration, RemovalPolicy, Token
 from constructs import Construct
 
 from cdp_constructs.core.cdk import sns
+from cdp_constructs.core.once import once
 
 # What a token of a text or of an entry of a list looks like until it is resolved.
 _TOKEN = re.compile(r"[$#]\{Token\[[^]]*\]\}")
@@ -111,12 +112,17 @@ def check_duration(
         if tokens:
             return
         raise InvalidOptionError(construct, option, "is a token", _NO_TOKENS)
-    length, counted = value.to_milliseconds(), _SECOND if unit is None else unit.to_milliseconds()
-    if low.to_milliseconds() <= length <= high.to_milliseconds() and length % counted == 0:
+    length, counted = value.to_milliseconds(), _SECOND if unit is None else _milliseconds(unit)
+    if _milliseconds(low) <= length <= _milliseconds(high) and length % counted == 0:
         return
     whole = "" if length % counted == 0 else f", counted in steps of {_human(counted)}"
-    fix = f"Use {_human(low.to_milliseconds())} to {_human(high.to_milliseconds())}{whole} ({source})"
+    fix = f"Use {_human(_milliseconds(low))} to {_human(_milliseconds(high))}{whole} ({source})"
     raise InvalidOptionError(construct, option, f"is {_human(length)}", fix)
+
+
+@once
+def _milliseconds(limit: Duration) -> float:
+    return float(limit.to_milliseconds())
 
 
 _SECOND = 1_000

@@ -1,6 +1,7 @@
 """How records become Parquet that Athena finds: a table that knows its partitions, and Firehose that writes them."""
 
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
@@ -22,6 +23,10 @@ ERRORS = "errors/"
 # Firehose asks for at least 64 MB where it converts; the interval ends most objects before.
 _BUFFER_MB = 128
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+
+
+_names: WeakKeyDictionary[glue.CfnTable, str] = WeakKeyDictionary()
+"""Names of tables that are made here: a table tells its own only with all columns, each a question to Node."""
 
 
 def add_parquet_table(
@@ -74,6 +79,7 @@ def add_parquet_table(
         ),
     )
     table.node.add_dependency(database)
+    _names[table] = table_name
     return table
 
 
@@ -145,7 +151,7 @@ def add_parquet_delivery(
             schema_configuration=stream_type.SchemaConfigurationProperty(
                 catalog_id=stack.account,
                 database_name=table.database_name,
-                table_name=_name(table),
+                table_name=_names[table],
                 region=stack.region,
                 role_arn=role.role_arn,
                 version_id="LATEST",
@@ -174,16 +180,12 @@ def add_parquet_delivery(
 def glue_arns(scope: Construct, table: glue.CfnTable) -> list[str]:
     """Return what a reader of the table needs to be allowed: the catalog, the database, and the table."""
     stack = stack_of(scope)
-    name = f"{table.database_name}/{_name(table)}"
+    name = f"{table.database_name}/{_names[table]}"
     return [
         stack.format_arn(service="glue", resource="catalog"),
         stack.format_arn(service="glue", resource="database", resource_name=table.database_name),
         stack.format_arn(service="glue", resource="table", resource_name=name),
     ]
-
-
-def _name(table: glue.CfnTable) -> str:
-    return str(table.table_input.name)  # type: ignore[union-attr]  # given as a property above
 
 
 def _delivery_policy(
