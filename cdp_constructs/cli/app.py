@@ -7,6 +7,7 @@ import typer
 
 from cdp_constructs._version import __version__
 from cdp_constructs.cli.init import init
+from cdp_constructs.cli.judge import judge
 from cdp_constructs.cli.review import card, review
 
 __all__ = ["app"]
@@ -41,6 +42,7 @@ def cdp(
 app.command(rich_help_panel=_WRITE)(init)
 app.command(rich_help_panel=_WRITE)(card)
 app.command(rich_help_panel=_WRITE)(review)
+app.command(rich_help_panel=_WRITE)(judge)
 
 if all(find_spec(package) for package in ("boto3", "httpx")):
     from cdp_constructs.cli import dead_letters, stacks

@@ -24,7 +24,7 @@ def test_help_puts_commands_together_by_what_they_are_for() -> None:
     text = _cdp("--help")
     panels = ["An application, and its reviews", "A deployed stack, here or on AWS", "On this machine"]
     commands = [
-        ["init", "card", "review"],
+        ["init", "card", "review", "judge"],
         ["logs", "trace", "resource", "output", "dead-letters"],
         ["local"],
     ]
