@@ -26,7 +26,7 @@ FROM_CORE = {
     "use_access_log_bucket": "buckets",
 }
 # Packages that hold no patterns.
-APART = frozenset({"assembly", "cli", "core", "estimates", "local", "review", "testing"})
+APART = frozenset({"assembly", "cli", "core", "estimates", "judge", "local", "review", "testing"})
 # What every pattern's page says, in this order, and what of it `make pages` writes.
 SECTIONS = (
     "The problem",
