@@ -12,6 +12,7 @@ from typing import Any
 from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.services.ecs import engine, placement
+from cdp_constructs.local.services.ecs.records import service_key
 from cdp_constructs.local.services.elasticache.shards import shards
 from cdp_constructs.local.services.rds import servers, standbys
 
@@ -50,18 +51,18 @@ def _list(_request: Mapping[str, Any]) -> Mapping[str, Any]:
 def _end_tasks(zone: str) -> int:
     ended = 0
     for (account, region, arn), task in list(_ecs._tasks.all_items()):
-        if task["availabilityZone"] != zone or task["desiredStatus"] != "RUNNING":
+        if task["availabilityZone"] != zone or task["lastStatus"] == "STOPPED":
             continue
         ended += 1
         containers = engine.running(arn)
         for each in containers:
             each.container.send_signal(signal.SIGKILL)
-        if not containers:  # described only, or it has not started yet
+        if not containers and task["desiredStatus"] == "RUNNING":  # described only, or it has not started yet
             cluster = _ecs._cluster_name_from_arn(task["clusterArn"])
             with _responses.request_scope(account, region):
                 _ecs._stop_task({"task": arn, "cluster": cluster, "reason": f"The Availability Zone {zone} was lost"})
-                if task["group"].startswith("service:"):
-                    _ecs._reconcile_service_tasks(cluster, f"{cluster}/{task['group'].partition(':')[2]}")
+                if service := service_key(task):
+                    _ecs._reconcile_service_tasks(cluster, service)
     return ended
 
 

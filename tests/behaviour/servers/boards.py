@@ -92,6 +92,14 @@ class Board:
         )
         return list(found["taskArns"])
 
+    def have_ended(self, service: str = "ServiceName") -> bool:
+        """Whether no task of a service is stopping any more: until then its containers may work on."""
+        of_service = {"cluster": self.outputs["ClusterName"], "serviceName": self.outputs[service]}
+        ecs = self.client("ecs")
+        arns = ecs.list_tasks(**of_service, desiredStatus="STOPPED")["taskArns"]
+        tasks = ecs.describe_tasks(cluster=of_service["cluster"], tasks=arns)["tasks"] if arns else []
+        return all(task["lastStatus"] == "STOPPED" for task in tasks)
+
     def desired(self, service: str = "ServiceName") -> int:
         found = self.client("ecs").describe_services(
             cluster=self.outputs["ClusterName"], services=[self.outputs[service]]

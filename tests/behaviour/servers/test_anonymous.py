@@ -86,8 +86,9 @@ def without_database(board: Board) -> Iterator[None]:
 def test_a_message_is_accepted_without_a_worker_and_the_first_one_starts_for_it(
     board: Board, ann: Person, room: str
 ) -> None:
-    # A new service has a task until scaling has seen that there is nothing to do.
+    # A new service has a task until scaling has seen that there is nothing to do. One that stops may still receive.
     scale(board, 0)
+    eventually(lambda: board.have_ended(WORKERS), within=60)
     board.cloud.metrics.advance(minutes=3)
     message_id = str(uuid.uuid4())
     answer = ann.send(room, "first", message_id=message_id)

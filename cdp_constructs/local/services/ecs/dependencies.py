@@ -7,10 +7,12 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependenc
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from graphlib import TopologicalSorter
 from typing import Any
 
 from cdp_constructs.local.containers.images import Image
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.patch import patch
 
 __all__ = ["is_healthy", "wait", "watch"]
 
@@ -47,11 +49,24 @@ def _is_met(condition: str, container: Any, record: Mapping[str, Any]) -> bool:
     return met[condition]
 
 
+@patch("ministack.services.ecs:_start_task_worker")
+def _in_order(original: Callable[..., None], task: dict[str, Any], definition: dict[str, Any], *others: Any) -> None:
+    """Start containers after those that they depend on, wherever the definition has them: one after the other."""
+    defined = definition["containerDefinitions"]
+    needs = {each["name"]: [one["containerName"] for one in each.get("dependsOn") or ()] for each in defined}
+    places = {each["name"]: place for place, each in enumerate(defined)}
+    order = [places[name] for name in TopologicalSorter(needs).static_order()]
+    definition["containerDefinitions"] = [defined[place] for place in order]
+    for of_each in ("containers", "_container_essentials"):
+        task[of_each] = [task[of_each][place] for place in order]
+    original(task, definition, *others)
+
+
 def wait(task: str, definition: Mapping[str, Any], running: Callable[[str], list[Any]]) -> None:
     """Wait until the containers that one depends on are as its definition asks.
 
     Raises:
-        RuntimeError: one of them has failed, or it took too long.
+        RuntimeError: one of them has failed, it took too long, or the task is to stop meanwhile.
     """
     deadline = time.monotonic() + float(definition.get("startTimeout") or _START_SECONDS)
     for dependency in definition.get("dependsOn") or []:
@@ -60,6 +75,8 @@ def wait(task: str, definition: Mapping[str, Any], running: Callable[[str], list
             found = [each for each in running(task) if each.labels["com.amazonaws.ecs.container-name"] == name]
             if found and _is_met(condition, found[0], _record(task, name)):
                 break
+            if (_ecs._tasks.get(task) or {}).get("desiredStatus") == "STOPPED":
+                raise RuntimeError("the task is to stop")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the container {name} was not {condition} in time")
             time.sleep(_POLL_SECONDS)

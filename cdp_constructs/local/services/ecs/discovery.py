@@ -16,7 +16,7 @@ from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.kit.refine import after, handler
 from cdp_constructs.local.kit.types import Attributes, Properties
 from cdp_constructs.local.services.ecs import dependencies
-from cdp_constructs.local.services.ecs.records import definition_of
+from cdp_constructs.local.services.ecs.records import definition_of, service_key
 from cdp_constructs.local.services.servicediscovery import names
 
 __all__ = ["destination", "resolve"]
@@ -155,8 +155,7 @@ def _namespace(service: Mapping[str, Any]) -> str:
 
 def _aliases(task: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str, Any], str]]:
     """Yield name and port of each alias that a task may use, the service behind it and the name of its port."""
-    own = f"{_ecs._cluster_name_from_arn(task['clusterArn'])}/{task['group'].partition(':')[2]}"
-    namespace = _namespace(_ecs._services.get(own) or {})
+    namespace = _namespace(_ecs._services.get(service_key(task)) or {})
     for service in list(_ecs._services.values()) if namespace else []:
         if _namespace(service) != namespace or service["status"] != "ACTIVE":
             continue

@@ -11,6 +11,7 @@ from typing import Any
 from cdp_constructs.local.kit import lost_zones, ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import zones
+from cdp_constructs.local.services.ecs.records import definition_of
 
 __all__ = ["services"]
 
@@ -37,13 +38,11 @@ def _network(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _zones_of_same(data: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the zone of each task of the service; without one, of each with the same task definition."""
-    group, definition = data.get("group"), data.get("taskDefinition")
+    """Return the zone of each task of the same group."""
     return [
         task["availabilityZone"]
         for task in tasks
-        if task["desiredStatus"] == "RUNNING"
-        and (task["group"] == group if group else task["taskDefinitionArn"] == definition)
+        if (task["desiredStatus"], task["group"]) == ("RUNNING", data["group"])
     ]
 
 
@@ -70,6 +69,8 @@ def _when_placed(original: Callable[..., None], task: Mapping[str, Any], *others
 def _spread(original: Callable[[Any], Any], data: Mapping[str, Any]) -> Any:
     tasks: list[Any] = []
     failures: list[Any] = []
+    family = definition_of({"taskDefinitionArn": data.get("taskDefinition", "")}).get("family", "")
+    data = {**data, "group": data.get("group") or f"family:{family}"}
     configured = _network(data)
     subnets = {zones.of_subnet(subnet): subnet for subnet in reversed(configured.get("subnets") or [])}
     used = _zones_of_same(data, list(_ecs._tasks.values()))

@@ -11,16 +11,15 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.kit.refine import after
 from cdp_constructs.local.kit.types import Attributes, Properties, ResourceType
-from cdp_constructs.local.services.ecs import dependencies, engine
+from cdp_constructs.local.services.ecs import dependencies
 from cdp_constructs.local.services.ecs.records import definition_of
 from cdp_constructs.local.services.elbv2 import health
 
-__all__ = ["RESOURCE_TYPES"]
+__all__ = ["FAILURES", "RESOURCE_TYPES", "targets"]
 
 _ecs: Any = ministack.module(
     "services.ecs",
     "_ECS_DEPLOYMENT_STEADY_DELAY",
-    "_cluster_name_from_arn",
     "_complete_service_deployment",
     "_deployment_for_task",
     "_reconcile_service_tasks",
@@ -36,6 +35,9 @@ _concurrency: Any = ministack.module("core.concurrency", "spawn_background")
 _responses: Any = ministack.module("core.responses", "request_scope")
 
 _NAME = "AWS::ECS::Service"
+_UNHEALTHY = "Task failed"
+FAILURES = frozenset({"EssentialContainerExited", "TaskFailedToStart"})
+"""Codes of tasks that have failed by themselves."""
 RESOURCE_TYPES: tuple[ResourceType, ...] = (ResourceType(name=_NAME, blocking=True),)
 
 _POLL_SECONDS = 0.1
@@ -47,7 +49,7 @@ _STEADY_SECONDS = 180
 """AWS waits for three hours; nobody would wait so long here."""
 
 
-def _targets(service: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+def targets(service: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """Yield the target groups of a service, with the address and the port by which a task is in them."""
     for balancer in service.get("loadBalancers") or []:
         if balancer.get("targetGroupArn"):
@@ -56,16 +58,16 @@ def _targets(service: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[tu
 
 def _is_healthy(service: Mapping[str, Any], task: Mapping[str, Any]) -> bool:
     return dependencies.is_healthy(task, definition_of(task)) and all(
-        health.state(*target) == "healthy" for target in _targets(service, task)
+        health.state(*target) == "healthy" for target in targets(service, task)
     )
 
 
 def _failed_check(service: Mapping[str, Any], task: Mapping[str, Any]) -> str:
     """Return why the scheduler replaces a task, or nothing."""
     if any(container.get("healthStatus") == "UNHEALTHY" for container in task.get("containers", [])):
-        return "Task failed container health checks"
-    groups = [target[0] for target in _targets(service, task) if health.state(*target) == "unhealthy"]
-    return f"Task failed ELB health checks in (target-group {groups[0]})" if groups else ""
+        return f"{_UNHEALTHY} container health checks"
+    groups = [target[0] for target in targets(service, task) if health.state(*target) == "unhealthy"]
+    return f"{_UNHEALTHY} ELB health checks in (target-group {groups[0]})" if groups else ""
 
 
 @patch("ministack.services.ecs:_make_deployment")
@@ -136,26 +138,9 @@ def _watch(cluster: str, key: str, account: str, region: str, task: dict[str, An
 def _replace(cluster: str, key: str, task: dict[str, Any], reason: str) -> None:
     never_passed = not task.get("_startup_stable", False)
     _ecs._stop_task({"task": task["taskArn"], "cluster": cluster, "reason": reason})
-    task["stopCode"] = "ServiceSchedulerInitiated"
     if never_passed:  # that is what the circuit breaker counts
         _ecs._record_service_task_failure(task)
     _ecs._reconcile_service_tasks(cluster, key)
-
-
-@patch("ministack.services.ecs:_cleanup_task_resources")
-def _drain_first(original: Callable[..., None], task: dict[str, Any], docker: Any, *others: Any) -> None:
-    """Let requests that are under way end before a container is told to end: the caller does not wait for that."""
-    cluster = _ecs._cluster_name_from_arn(task.get("clusterArn", ""))
-    service = _ecs._services.get(f"{cluster}/{task.get('group', '').partition(':')[2]}") or {}
-    targets = list(_targets(service, task))
-
-    def clean() -> None:
-        running = any(container.status == "running" for container in engine.running(task["taskArn"]))
-        for target in targets:
-            health.drain(*target) if running else health.forget(*target)
-        original(task, docker, *others)
-
-    _concurrency.spawn_background(clean, thread_name=f"ecs-stop-{task['taskArn'][-8:]}")
 
 
 @after(_NAME)
@@ -188,8 +173,8 @@ def _last_reason(deployment: Mapping[str, Any]) -> str:
     tasks = (task for task in _ecs._tasks.values() if task.get("_deployment_id") == deployment["id"])
     stopped = [task for task in tasks if task.get("stoppedReason")]
     # What the end of a deployment stops says nothing of why it ended.
-    failed = [task for task in stopped if task.get("stopCode") != "UserInitiated"]
-    newest = max(failed or stopped, key=lambda task: str(task.get("stoppedAt")), default=None)
+    failed = [task for task in stopped if task["stopCode"] in FAILURES or task["stoppedReason"].startswith(_UNHEALTHY)]
+    newest = max(failed or stopped, key=lambda task: str(task.get("stoppingAt")), default=None)
     if newest is None:
         return ""
     codes = [str(each["exitCode"]) for each in newest.get("containers", []) if each.get("exitCode") is not None]
