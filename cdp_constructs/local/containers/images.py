@@ -36,11 +36,13 @@ class Image:
         folder: Its files and packages.
         recipe: What its Dockerfile says.
         digest: Names its content, as a registry does.
+        named_user: Whether its program wants a user that the system knows by name.
     """
 
     folder: Path
     recipe: Recipe
     digest: str
+    named_user: bool = False
 
     @property
     def root(self) -> Path:

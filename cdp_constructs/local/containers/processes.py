@@ -1,6 +1,7 @@
 """A container: a process group of this machine with its own address, environment, home folder, user and log."""
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.containers import groups
+from cdp_constructs.local.kit.once import once
 
 __all__ = ["Container", "Spec", "living"]
 
 _POLL_SECONDS = 0.05
+_OF_USER = frozenset({"user", "group", "extra_groups"})
 _KILLED = 128
 """What an exit code has more than the number of the signal that ended the process."""
 
@@ -44,6 +47,7 @@ class Spec:
         stop_signal: What asks it to end.
         stop_seconds: How long it may take to end before it is killed.
         labels: Labels, as the service that started it searches them.
+        low_ports: Whether its user may have ports below 1024, where root runs the server and the system can say so.
     """
 
     command: Sequence[str]
@@ -54,6 +58,28 @@ class Spec:
     stop_signal: str = "SIGTERM"
     stop_seconds: float = 30.0
     labels: Mapping[str, str] = field(default_factory=dict)
+    low_ports: bool = False
+
+
+@once
+def _setpriv() -> str:
+    """Return the program that lets another user than root have ports below 1024; empty where it cannot."""
+    program = shutil.which("setpriv") or ""
+    tried = subprocess.run([*_as_user(program, 65534), "true"], check=False, capture_output=True) if program else None  # noqa: S603
+    return program if tried is not None and tried.returncode == 0 else ""
+
+
+def _as_user(setpriv: str, user: int) -> list[str]:
+    capability = "+net_bind_service"
+    return [
+        setpriv,
+        f"--reuid={user}",
+        f"--regid={user}",
+        "--clear-groups",
+        f"--inh-caps={capability}",
+        f"--ambient-caps={capability}",
+        "--",
+    ]
 
 
 class Container:
@@ -90,9 +116,16 @@ class Container:
         Raises:
             OSError: the command cannot be started.
         """
+        command, options = list(self.spec.command), self._options
+        if self.spec.low_ports and self.spec.user is not None and (setpriv := _setpriv()):
+            # What starts it would end by itself, as if the command had.
+            if shutil.which(command[0], path=self.spec.environment.get("PATH")) is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
+            command = [*_as_user(setpriv, self.spec.user), *command]
+            options = {name: value for name, value in options.items() if name not in _OF_USER}
         with self.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603  # what the user deployed
-                list(self.spec.command), stdout=log, process_group=0, **self._options
+                command, stdout=log, process_group=0, **options
             )
         with self._changing:  # others ask for the exit code at any time, which must not be that of the process before
             self._process, self._exit_code = process, None

@@ -50,10 +50,9 @@ _EXECUTED_IN_PART = {
     "count as healthy": "Route53::HealthCheck",
     "handlers in JavaScript are stored, not run; functions with DIRECT integration run": "AppSync::ChannelNamespace",
     "`DefaultTTL` and compression have no effect": "CloudFront::CachePolicy",
-    "image assets on Python or Node.js run as processes of this machine and on its versions; tasks with images of "
-    "registries are described only, without `--containers docker`; limits of CPU have no effect; ECS Exec is refused": (
-        "ECS::Service ECS::TaskDefinition"
-    ),
+    "image assets on Python or Node.js, and some public images, run as processes of this machine and on its versions; "
+    "tasks with other images of registries are described only, without `--containers docker`; limits of CPU have no "
+    "effect; ECS Exec is refused": ("ECS::Service ECS::TaskDefinition"),
     "they decide who connects to tasks, databases and caches, as far as a caller can be told; traffic of other kinds "
     "is not looked at": "EC2::PrefixList EC2::SecurityGroup EC2::SecurityGroupEgress EC2::SecurityGroupIngress",
     "tasks, and functions on Python and Node.js, mount it as a folder of this machine; no NFS server answers": (

@@ -16,6 +16,7 @@ __all__ = ["bootstrap", "qualifiers_of"]
 _DEFAULT_QUALIFIER = "hnb659fds"
 _VERSION = "30"
 """Newer than what any version of the CDK asks for."""
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _PARAMETER = re.compile(r"/cdk-bootstrap/([A-Za-z0-9_-]+)/version")
 
 
@@ -36,10 +37,11 @@ def qualifiers_of(stacks: Sequence[StackArtifact]) -> Collection[str]:
     return {name for stack in stacks if (name := _qualifier(stack))} - {_DEFAULT_QUALIFIER}
 
 
-def _version(clients: Clients, stack: StackArtifact, parameter: str) -> int | None:
+def _version(clients: Clients, stack: StackArtifact, parameter: str) -> str | None:
+    """Return what the parameter says, which anybody may have written."""
     ssm = clients.get("ssm", region=stack.region, account=stack.account)
     try:
-        return int(ssm.get_parameter(Name=parameter)["Parameter"]["Value"])
+        return str(ssm.get_parameter(Name=parameter)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         return None
 
@@ -70,7 +72,7 @@ def _problems(clients: Clients, stack: StackArtifact) -> Iterator[str]:
         return
     environment = f"aws://{stack.account}/{stack.region}"
     found = _version(clients, stack, parameter)
-    if found is not None and found >= stack.bootstrap_version:
+    if found is not None and _NUMBER.fullmatch(found) and int(found) >= stack.bootstrap_version:
         return
     reason = (
         f"SSM parameter {parameter} not found. Has the environment been bootstrapped?"

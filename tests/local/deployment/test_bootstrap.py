@@ -33,6 +33,15 @@ def stacks(cloud: LocalCloud, region: str = "us-east-1") -> set[str]:
     return {each["StackName"] for each in cloud.client("cloudformation", region).describe_stacks()["Stacks"]}
 
 
+def test_a_version_that_is_no_number_is_refused(cloud: LocalCloud, writer: AssemblyWriter, name: Name) -> None:
+    stack, path = name("odd"), f"/cdp/{name('odd')}/version"
+    cloud.client("ssm").put_parameter(Name=path, Value="thirty", Type="String")
+    asking(writer, stack, path)
+    with pytest.raises(DeploymentError, match=f"{stack}: it needs version 6 of the bootstrap, and .* has thirty"):
+        cloud.deploy(writer.folder)
+    assert stack not in stacks(cloud)
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "eu-north-1"])
 def test_an_environment_is_bootstrapped(cloud: LocalCloud, writer: AssemblyWriter, name: Name, region: str) -> None:
     path = "/cdk-bootstrap/hnb659fds/version"

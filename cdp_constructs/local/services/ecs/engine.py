@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from cdp_constructs.local.containers import addresses, built, docker, engines, images
+from cdp_constructs.local.containers import addresses, built, docker, engines, images, public
 from cdp_constructs.local.containers.engines import Engine
 from cdp_constructs.local.containers.images import Image
 from cdp_constructs.local.containers.processes import Container, Spec
@@ -19,7 +19,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.ec2 import parties
 from cdp_constructs.local.services.ecs import dependencies, engine_containers, memory, network, volumes
-from cdp_constructs.local.services.lambda_ import sandboxes
+from cdp_constructs.local.services.lambda_ import folders, runtime, sandboxes
 
 __all__ = ["running"]
 
@@ -32,6 +32,12 @@ _STOP_SECONDS = 30
 _addresses: dict[str, str] = {}
 """The address of each task, which its containers share."""
 _engine = docker.Engine()
+
+
+def _image(name: str) -> Image | None:
+    """Return what a container definition names, when it was made here or is a public one that runs here."""
+    sandboxes.users()  # what is written for a public one, other users will read
+    return images.find(name) or public.find(name, runtime.base_interpreter, folders.readable)
 
 
 def running(task: str) -> list[docker.DockerContainer]:
@@ -48,7 +54,7 @@ def _give_back(gone: docker.DockerContainer) -> None:
 
 class _Images:
     def get_registry_data(self, name: str, **_options: Any) -> Any:
-        image = built.find(name) if engines.configured() else images.find(name)
+        image = built.find(name) if engines.configured() else _image(name)
         if image is None:
             raise LookupError(name)
         return SimpleNamespace(id=image.digest)
@@ -71,11 +77,11 @@ def _get_engine(_original: Any) -> Any:
 
 
 def _runs(definition: str) -> bool:
-    """Whether every image of a task definition was made here; of one that does not exist MiniStack says so itself."""
+    """Whether every image of a task definition runs here; of one that does not exist MiniStack says so itself."""
     if engines.configured():
         return True
     record = _ecs._task_defs.get(_ecs._resolve_td_key(definition)) or {}
-    return all(images.find(each.get("image", "")) is not None for each in record.get("containerDefinitions", []))
+    return all(_image(each.get("image", "")) is not None for each in record.get("containerDefinitions", []))
 
 
 @patch_each("ministack.services.ecs:_run_task", "ministack.services.ecs:_ACTION_MAP[RunTask]")
@@ -126,7 +132,7 @@ def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any
     place = definition.get("workingDirectory") or image.recipe.folder
     folder = image.root if place == "/" else Path(image.located(place))
     address = _address(labels[parties.TASK])
-    user = sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user
+    user = sandboxes.named_user() if image.named_user else sandboxes.sandbox(f"ecs:{labels[_FAMILY]}").user
     mounted = volumes.Volumes(labels[parties.TASK], definition, user)
     command = image.command(definition.get("entryPoint"), options.get("command"))
     return Spec(
@@ -138,6 +144,7 @@ def _spec(image: Image, definition: Mapping[str, Any], options: Mapping[str, Any
         stop_signal=image.recipe.stop_signal,
         stop_seconds=_stop_seconds(definition),
         labels=labels,
+        low_ports=True,
     )
 
 
@@ -154,7 +161,7 @@ def _made(
 @patch("ministack.services.ecs:_run_docker_container")
 def _run(_original: Any, _docker: Any, definition: dict[str, Any], options: dict[str, Any], **_others: Any) -> Any:
     engine = engines.configured()
-    image = None if engine else images.find(definition["image"])
+    image = None if engine else _image(definition["image"])
     if not engine and image is None:
         raise _ecs._ImagePullError(
             f"{definition['image']} is no image asset of a deployed assembly; the embedded cloud pulls from no registry"

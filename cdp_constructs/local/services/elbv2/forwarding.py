@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -64,10 +63,12 @@ class _Forwarding:
         self._idle_seconds = idle_seconds
         self._began = time.perf_counter()
 
-    async def connect(self, own: socket.socket) -> Wire:
+    async def connect(self, stack: contextlib.ExitStack) -> Wire:
+        """Connect to the target, with a socket that is known as this process's until the stack is closed."""
         choice = self._choice
         secure = without_check() if choice.group.get("Protocol") == "HTTPS" else None
         try:
+            own = stack.enter_context(peers.own_socket(choice.address, choice.port))
             async with asyncio.timeout(_CONNECT_SECONDS):
                 streams = await connected(own, choice.address, choice.port, secure)
         except (OSError, TimeoutError) as caught:
@@ -190,8 +191,8 @@ async def forward(
         headers += [("Connection", "Upgrade"), ("Upgrade", upgrade)]
     idle_seconds = float(records.balancer_attribute(exchange.listening.balancer, "idle_timeout.timeout_seconds", "60"))
     forwarding = _Forwarding(exchange, client, choice, idle_seconds)
-    with peers.own_socket(choice.address, choice.port) as own:
-        target = await forwarding.connect(own)
+    with contextlib.ExitStack() as stack:
+        target = await forwarding.connect(stack)
         try:
             await forwarding.exchange(
                 target, h11.Request(method=head.method, target=head.target, headers=as_bytes(headers)), cookies

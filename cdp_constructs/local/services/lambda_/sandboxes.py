@@ -7,6 +7,7 @@ so that it can neither read the server's files and environment, nor those of ano
 
 import logging
 import os
+import pwd
 import socket
 import subprocess
 import tempfile
@@ -20,7 +21,7 @@ from typing import Any
 from cdp_constructs.local.kit.sdk import endpoint
 from cdp_constructs.local.services.lambda_ import runtime
 
-__all__ = ["Sandbox", "environment", "libraries", "sandbox", "users"]
+__all__ = ["Sandbox", "environment", "libraries", "named_user", "sandbox", "users"]
 
 _USERS = range(60_706, 61_184)
 """Ids that no system gives to anybody (https://systemd.io/UIDS-GIDS/) and that every container has."""
@@ -89,6 +90,11 @@ def libraries() -> dict[str, str]:
     _share()
     folders = [name for name in (runtime.libraries(), os.environ.get("LD_LIBRARY_PATH")) if name]
     return {"LD_LIBRARY_PATH": os.pathsep.join(folders)} if folders else {}
+
+
+def named_user() -> int | None:
+    """Return a user that the system knows by name, as PostgreSQL wants one; None where all run as the server's user."""
+    return pwd.getpwnam("nobody").pw_uid if users() else None
 
 
 def sandbox(name: str) -> Sandbox:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pwd
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,8 +77,8 @@ def _replicates(_original: Any, cluster: Mapping[str, Any]) -> bool:
 
 
 def user() -> int | None:
-    """Return the user of servers where root runs the cloud: PostgreSQL wants one that the system knows by name."""
-    return pwd.getpwnam("nobody").pw_uid if sandboxes.users() else None
+    """Return the user of servers where root runs the cloud."""
+    return sandboxes.named_user()
 
 
 def write(container: Container, files: Mapping[str, str]) -> None:

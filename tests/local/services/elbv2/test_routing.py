@@ -1,15 +1,21 @@
 """Application Load Balancers: rules by priority, weights, cookies and algorithms decide which target gets a request."""
 
+import contextlib
+import http.client
 import json
+import resource
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
 
 from cdp_constructs.local import LocalCloud
+from cdp_constructs.local.containers import peers
 from cdp_constructs.local.services.elbv2 import choice, health, records
 from cdp_constructs.local.services.elbv2.choice import Choice
 from tests.local.services.elbv2.servers import (
@@ -216,3 +222,31 @@ def test_an_unhealthy_target_gets_no_requests(cloud: LocalCloud, client: Client,
         for each in targets:
             each.status = 200
         cloud.check_targets(5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process need Linux")
+def test_a_request_is_answered_when_no_connection_to_a_target_can_be_had(
+    cloud: LocalCloud, outputs: dict[str, str], client: Client
+) -> None:
+    address = urlsplit(cloud.listener_url(outputs["Listener"]))
+    assert address.hostname is not None
+    assert address.port is not None
+    server = peers.process_of(address.hostname, address.port)
+    assert server is not None
+
+    def status(connection: http.client.HTTPConnection) -> int:
+        connection.request("GET", "/", headers={"Host": "least"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    with contextlib.closing(http.client.HTTPConnection(address.hostname, address.port, timeout=10)) as connection:
+        assert status(connection) == 200
+        _, most = resource.prlimit(server, resource.RLIMIT_NOFILE)
+        files = resource.prlimit(server, resource.RLIMIT_NOFILE, (3, most))  # it may open nothing more
+        try:
+            assert status(connection) == 502
+        finally:
+            resource.prlimit(server, resource.RLIMIT_NOFILE, files)
+        assert status(connection) == 200
+    assert client.name("least") in {"first", "second"}
