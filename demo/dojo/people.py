@@ -135,7 +135,8 @@ class Person:
         """Receive what is said, without end; a connection that is closed is made again."""
         ledger, room = self.crowd.ledger, self.crowd.room
         protocols = [Subprotocol("chat"), Subprotocol(self.token)]
-        options: dict[str, Any] = {"ssl": self.crowd.tls, "subprotocols": protocols, "proxy": None}
+        secure = self.crowd.tls if self.crowd.live_url.startswith("wss:") else None
+        options: dict[str, Any] = {"ssl": secure, "subprotocols": protocols, "proxy": None}
         while True:
             url = f"{self.crowd.live_url}/live?room={room}&after={self.heard}"
             try:

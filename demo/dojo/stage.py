@@ -39,10 +39,9 @@ class Stage:
         self.region = deployment.regions[stack]
         self._cluster = self.outputs["ClusterName"]
         self.origin = cloud.listener_url(self.outputs["ListenerArn"])
-        # WebSockets do not pass CloudFront on the embedded cloud.
-        self.live_url = self.origin.replace("http", "ws", 1)
         edge = deployment.outputs.get(f"{stack}Edge")
         self.url = self.origin if edge is None else cloud.distribution_url(edge["DistributionDomain"])
+        self.live_url = self.url.replace("http", "ws", 1)
         self.tls = ssl.create_default_context(cadata=cloud.balancer_certificate_authority())
 
     def get(self, path: str, token: str | None = None) -> bool:

@@ -82,6 +82,7 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
     from cdp_constructs.local.process import extensions
     from cdp_constructs.local.process.protocol import InOwnContext, OneWriteProtocol, WithoutBody
     from cdp_constructs.local.services.cloudformation import garbage_collection
+    from cdp_constructs.local.services.cloudfront.web_sockets import ViewerWebSockets
     from cdp_constructs.local.services.gateway.admission import Admission
     from cdp_constructs.local.services.gateway.names import LocalNames
 
@@ -93,7 +94,7 @@ def _serve(gateway: socket.socket, key: RootKey) -> None:
     extensions.install()
     garbage_collection.settle()
     config = Config(
-        InOwnContext(WithoutBody(Admission(LocalNames(app)))),
+        InOwnContext(WithoutBody(Admission(LocalNames(ViewerWebSockets(app))))),
         http=OneWriteProtocol,
         ws="websockets-sansio",
         ws_ping_interval=None,  # API Gateway and AppSync send none

@@ -45,11 +45,12 @@ class Person:
 
     @contextmanager
     def listening(self, room: str, after: int) -> Iterator[ClientConnection]:
-        """Listen at the load balancer."""
+        """Listen where the others of the board are reached."""
         token = self.http.headers["authorization"].partition(" ")[2]
-        url = f"{self.board.origin.replace('http', 'ws', 1)}/live?room={room}&after={after}"
+        url = f"{self.board.url.replace('http', 'ws', 1)}/live?room={room}&after={after}"
         protocols = [Subprotocol("chat"), Subprotocol(token)]
-        with connect(url, subprotocols=protocols, ssl=self.board.tls, proxy=None) as connection:
+        secure = self.board.tls if url.startswith("wss:") else None
+        with connect(url, subprotocols=protocols, ssl=secure, proxy=None) as connection:
             yield connection
 
 

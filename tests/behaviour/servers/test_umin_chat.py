@@ -50,9 +50,7 @@ def room() -> str:
     return f"room-{secrets.token_hex(6)}"
 
 
-def test_what_one_says_others_read_by_cloudfront_and_hear_at_the_load_balancer(
-    ann: Person, ben: Person, room: str
-) -> None:
+def test_what_one_says_others_read_and_hear_by_cloudfront(ann: Person, ben: Person, room: str) -> None:
     with ben.listening(room, 0) as live:
         sent = ann.send(room, "hello")
         assert (sent.status_code, sent.json()["number"]) == (201, 1)

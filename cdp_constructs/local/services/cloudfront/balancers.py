@@ -11,6 +11,7 @@ import h11
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.isolation import is_isolated
+from cdp_constructs.local.services.cloudfront import web_sockets
 from cdp_constructs.local.services.elbv2 import listening, names
 from cdp_constructs.local.services.elbv2.listening import Listening
 
@@ -74,7 +75,7 @@ async def from_balancer(
     address: str,
     forwarded_for: str,
 ) -> Any:
-    """Answer with what a load balancer answers."""
+    """Answer with what a load balancer answers, a WebSocket too."""
     region = balancer["LoadBalancerArn"].split(":")[3]
     if balancer["Scheme"] == "internal" or is_isolated(region):
         raise _cloudfront.OriginUnreachable(f"{balancer['LoadBalancerName']} is not reached from the internet")
@@ -86,6 +87,8 @@ async def from_balancer(
         raise _cloudfront.OriginUnreachable(f"no certificate of {found.arn} is for {origin['domain_name']}")
     timeout = origin.get("read_timeout", 30)
     target = f"{path}?{query}" if query else path
+    if handshake := web_sockets.wanted():
+        return await handshake.with_listener(found, target, lower, timeout)
     try:
         async with asyncio.timeout(timeout):
             status, answered, content = await names.pass_to(found, method, target, lower, body or b"")

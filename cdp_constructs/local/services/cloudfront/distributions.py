@@ -14,7 +14,7 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch, replace_attributes
 from cdp_constructs.local.services.lambda_ import runtime, sandboxes
 
-__all__ = ["PREFIX", "distribution_of"]
+__all__ = ["PREFIX", "addressed", "distribution_of"]
 
 
 PREFIX = "/_aws/cloudfront/"
@@ -44,6 +44,15 @@ def _addressed(path: str) -> tuple[str, str]:
     """Split `/_aws/cloudfront/<domain>/<path>` into domain and path."""
     domain, _, rest = path.removeprefix(PREFIX).partition("/")
     return domain, f"/{rest}"
+
+
+def addressed(host: str, path: str, raw_path: str) -> tuple[dict[str, Any], str, str, str] | None:
+    """Return the distribution that a viewer asks, its domain, and the path with its raw form; None for other hosts."""
+    domain = host.partition(":")[0].lower()
+    if path.startswith(PREFIX):
+        (domain, path), raw_path = _addressed(path), _addressed(raw_path)[1]
+    distribution = distribution_of(domain)
+    return None if distribution is None else (distribution, domain, path, raw_path)
 
 
 @patch("ministack.app:_handle_pre_body_request")

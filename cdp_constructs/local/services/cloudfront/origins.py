@@ -1,17 +1,17 @@
 """CloudFront: origins in this cloud (buckets, websites, APIs, load balancers, function URLs), and groups of origins."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.cloudfront import balancers, caching, function_urls, websites
+from cdp_constructs.local.services.cloudfront import balancers, caching, function_urls, web_sockets, websites
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
-_app: Any = ministack.module("app", "_handle_execute_api_request", "_resolve_custom_domain_request")
+_app: Any = ministack.module("app", "app", "_handle_execute_api_request", "_resolve_custom_domain_request")
 _apigateway: Any = ministack.module("services.apigateway", "find_api_scope")
 _cloudfront: Any = ministack.module(
     "services.cloudfront",
@@ -116,6 +116,27 @@ async def _from_api(
     return status, "", _cloudfront._multidict_from_pairs(pairs), content
 
 
+def _to_web_socket_api(handshake: web_sockets.Handshake, api_id: str, path: str, query: str) -> Any:
+    """Let the API answer the handshake itself, at the path that it has at the origin."""
+    scope = _apigateway.find_api_scope(api_id)
+    if scope and is_isolated(scope[1]):
+        raise _cloudfront.OriginUnreachable(f"{api_id} is in a Region that is cut off")
+    raw_path = f"/_aws/execute-api/{api_id}{path}"
+
+    async def serve(viewer: Mapping[str, Any], receive: Any, send: Any) -> None:
+        asked = {**viewer, "path": unquote(raw_path), "raw_path": raw_path.encode(), "query_string": query.encode()}
+        headers = [(name, value) for name, value in viewer["headers"] if name.lower() != b"host"]
+        connect = iter([{"type": "websocket.connect"}])
+
+        async def receive_again() -> Any:
+            return next(connect, None) or await receive()
+
+        await _app.app({**asked, "headers": [*headers, (b"host", b"localhost")]}, receive_again, send)
+
+    handshake.serve = serve
+    return web_sockets.SWITCHING, "", _cloudfront._multidict_from_pairs([]), b""
+
+
 # --- groups of origins ----------------------------------------------------------------------------------------------
 
 
@@ -158,6 +179,8 @@ async def _fetch_from_one(  # noqa: PLR0911 - one for each kind of origin
     api = _API.fullmatch(origin["domain_name"])
     path = f"{origin.get('origin_path') or ''}{uri}"
     if api is not None:
+        if handshake := web_sockets.wanted():
+            return _to_web_socket_api(handshake, api[1], path, query)
         return await _from_api(api[1], origin, method, path, query, headers, body, address, forwarded_for)
     if balancer := balancers.balancer_of(origin["domain_name"]):
         return await balancers.from_balancer(
@@ -190,6 +213,8 @@ async def _fetch(
     async def ask() -> Any:
         return await _fetch_from_group(original, origin, method, uri, query, headers, *request)
 
+    if web_sockets.wanted():
+        return await ask()
     return await caching.kept(origin, method, uri, query, headers, ask)
 
 

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html
 """
 
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ _ecs: Any = ministack.module("services.ecs", "_tasks")
 _concurrency: Any = ministack.module("core.concurrency", "spawn_background")
 
 _POLL_SECONDS = 0.05
+_LOCAL = re.compile(r"(?<![\w.-])(?:localhost|127\.0\.0\.1)(?![\w.-])")
 _START_SECONDS = 180
 """How long a container waits for those it depends on, unless its definition has a `startTimeout`."""
 
@@ -93,8 +95,9 @@ def watch(task: str, definition: Mapping[str, Any], image: Image | None, contain
         _concurrency.spawn_background(_check, task, definition["name"], check, image, container, thread_name=name)
 
 
-def _command(words: list[str], image: Image | None) -> list[str] | None:
-    kind, *rest = words
+def _command(words: list[str], image: Image | None, address: str) -> list[str] | None:
+    # A program that is neither Python nor Node.js, such as curl, does not know that localhost is that address.
+    kind, *rest = words = [_LOCAL.sub(address, word) for word in words]
     if kind == "NONE":
         return None
     if kind == "CMD-SHELL":
@@ -104,7 +107,7 @@ def _command(words: list[str], image: Image | None) -> list[str] | None:
 
 
 def _check(task: str, name: str, check: Mapping[str, Any], image: Image | None, container: Any) -> None:
-    command = _command(list(check["command"]), image)
+    command = _command(list(check["command"]), image, container.container.spec.address)
     if command is None:
         return
     started, failures = time.monotonic(), 0

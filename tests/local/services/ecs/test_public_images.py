@@ -69,6 +69,8 @@ def town(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory, cdk_contex
         task_image_options=patterns.ApplicationLoadBalancedTaskImageOptions(
             image=ecs.ContainerImage.from_registry("amazon/amazon-ecs-sample")
         ),
+        # No hook of ours is in curl, which finds the container all the same.
+        health_check=ecs.HealthCheck(command=["CMD-SHELL", "curl -f http://localhost/ || exit 1"]),
     )
     CfnOutput(stack, "Listener", value=web.listener.listener_arn)
     CfnOutput(stack, "ServiceName", value=web.service.service_name)
