@@ -16,6 +16,7 @@ KINDS = {
     "AWS::ApiGateway::RestApi": "HTTP",
     "AWS::ApiGatewayV2::Api": "HTTP",
     "AWS::CloudFront::Distribution": "HTTP",
+    "AWS::ElastiCache::ServerlessCache": "cache",
     "AWS::ElasticLoadBalancingV2::Listener": "HTTP",
     "AWS::Lambda::Function": "function",
     "AWS::RDS::DBCluster": "database",

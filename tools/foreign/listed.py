@@ -18,15 +18,15 @@ class Entry:
 
     Attributes:
         to: Logical id of the API, listener, distribution, function, queue, topic, event bus, rule, stream, bucket,
-            table, database or state machine.
-        send: Body, payload, message, record, object, item or statement.
+            table, database, cache or state machine.
+        send: Body, payload, message, record, object, item, statement or command.
         method: Method of an HTTP request.
         path: Path of an HTTP request after the stage, key of an object, topic of an IoT message.
         headers: Headers of an HTTP request.
         signed: Whether an HTTP request has a signature.
-        attributes: Attributes of a message; `source` of an event.
+        attributes: Attributes of a message; `source` of an event; `username` and `password` for a cache.
         status: Status that an HTTP request is answered with.
-        answer: What a function or a database returns, as JSON, or a part of the body of an HTTP answer.
+        answer: What a function, a database or a cache returns, as JSON, or a part of the body of an HTTP answer.
         arrives: Logical id of another resource -> a text that is found there afterwards: in the messages of a queue or
             topic, the log of a function, a log group, the input of an execution, the objects of a bucket, the records
             of a stream, or the items of a table.

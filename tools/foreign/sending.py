@@ -3,10 +3,12 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import httpx
 import psycopg
+import valkey
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -189,11 +191,35 @@ def _password(place: Place) -> dict[str, str]:
     raise KeyError(place.physical_id)
 
 
+def _cache(place: Place, entry: Entry) -> Answer:
+    """Send a command as the user whose name and password are the attributes, if there are any."""
+    [found] = place.client("elasticache").describe_serverless_caches(ServerlessCacheName=place.physical_id)[
+        "ServerlessCaches"
+    ]
+    with (
+        place.cloud.open_databases(),
+        closing(
+            valkey.Valkey(
+                found["Endpoint"]["Address"],
+                found["Endpoint"]["Port"],
+                username=entry.attributes.get("username"),
+                password=entry.attributes.get("password"),
+                socket_timeout=_SECONDS,
+                ssl=True,  # as every serverless cache has it
+                ssl_ca_data=place.cloud.cache_certificate_authority(),
+            )
+        ) as client,
+    ):
+        answer = client.execute_command(*entry.send.split())
+    return Answer(None, json.dumps(answer.decode() if isinstance(answer, bytes) else answer))
+
+
 _SENDERS: dict[str, Callable[[Place, Entry], Answer]] = {
     "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGatewayV2::Api": _http_or_web_socket_api,
     "AWS::CloudFront::Distribution": _distribution,
     "AWS::DynamoDB::Table": _table,
+    "AWS::ElastiCache::ServerlessCache": _cache,
     "AWS::ElasticLoadBalancingV2::Listener": _listener,
     "AWS::Events::EventBus": _event_bus,
     "AWS::Events::Rule": _rule,

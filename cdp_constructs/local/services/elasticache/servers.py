@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from cdp_constructs.local.containers import valkey
+from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.elasticache import recovery
+from cdp_constructs.local.services.elasticache import recovery, users
 from cdp_constructs.local.services.elasticache.shards import Shard, shards
+
+_elasticache: Any = ministack.module("services.elasticache", "_serverless_caches")
 
 _ENGINES = frozenset({"redis", "valkey"})
 _Spawned: TypeAlias = tuple[str, int, str | None]
@@ -44,7 +47,29 @@ def _spawn_serverless(
         raise RuntimeError(f"no server of {engine} runs here; {valkey.MISSING}")
     recovery.watch()
     shard = Shard(name, labels, transit=True, password=None, cluster=True)
+    cache = _elasticache._serverless_caches.get_scoped(
+        labels["account_id"], labels["region"], labels["serverless_cache"]
+    )
+    if group := (cache or {}).get("UserGroupId"):
+        shard.admit(users.rules([group]))
     return shard.writing.address, valkey.PORT, shard.members[0].id
+
+
+def _admit() -> None:
+    """Let the servers of serverless caches have the users as they are now."""
+    for cache in _elasticache._serverless_caches.values():
+        if (shard := shards.get(str(cache["_docker_container_id"]))) and cache["UserGroupId"]:
+            shard.admit(users.rules([cache["UserGroupId"]]))
+
+
+users.listeners.append(_admit)
+
+
+@patch("ministack.services.elasticache:_modify_serverless_cache")
+def _modify_serverless(original: Callable[[Any], Any], parameters: Any) -> Any:
+    answer = original(parameters)
+    _admit()
+    return answer
 
 
 @patch("ministack.services.elasticache:_get_docker")

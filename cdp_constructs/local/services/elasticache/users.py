@@ -37,7 +37,9 @@ def rules(groups: Sequence[str]) -> dict[str, list[str]]:
     for group in groups:
         for user_id in (_elasticache._user_groups.get(group) or {}).get("UserIds", ()):
             if user := _elasticache._users.get(user_id):
-                passwords = [f">{password}" for password in user.get(_PASSWORDS, ())] or ["nopass"]
+                passwords = [f">{password}" for password in user.get(_PASSWORDS, ())]
+                if user["Authentication"]["Type"] == "no-password":
+                    passwords = ["nopass"]  # one with a token of IAM is not let in
                 found[str(user["UserName"])] = ["reset", *str(user["AccessString"]).split(), *passwords]
     return found
 
@@ -73,6 +75,8 @@ def _keep(original: Callable[..., _Answer], parameters: Any) -> _Answer:
         if passwords:
             user[_PASSWORDS] = passwords
             user["Authentication"] = {"Type": "password", "PasswordCount": len(passwords)}
+        elif _elasticache._p(parameters, "AuthenticationMode.Type") == "iam":
+            user["Authentication"] = {"Type": "iam", "PasswordCount": 0}
         _tell()
     return answer
 

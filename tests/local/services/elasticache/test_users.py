@@ -96,3 +96,27 @@ def test_what_has_no_effect_is_refused(cloud: LocalCloud) -> None:
         elasticache.create_user(
             UserId="short", UserName="short", Engine="valkey", AccessString="on ~* +@all", Passwords=["short"]
         )
+
+
+def test_users_of_a_serverless_cache_and_nobody_else_get_in(
+    cloud: LocalCloud, authority: str, eventually: Eventually
+) -> None:
+    elasticache = cloud.client("elasticache")
+    by_token = {"Type": "iam"}
+    for name, more in (("member", {"Passwords": [WRITER]}), ("by-token", {"AuthenticationMode": by_token})):
+        elasticache.create_user(UserId=name, UserName=name, Engine="valkey", AccessString="on ~* +@all", **more)
+    elasticache.create_user_group(UserGroupId="members", Engine="valkey", UserIds=["member", "by-token"])
+    elasticache.create_serverless_cache(ServerlessCacheName="of-members", Engine="valkey", UserGroupId="members")
+
+    def available() -> Any:
+        [cache] = elasticache.describe_serverless_caches(ServerlessCacheName="of-members")["ServerlessCaches"]
+        return cache if cache["Status"] == "available" else None
+
+    address = str(eventually(available)["Endpoint"]["Address"])
+    assert _connect(address, authority, "member", WRITER).ping()
+    for user, password in ((None, None), ("member", "wrong"), ("by-token", "no-token-of-iam")):
+        with pytest.raises(valkey.exceptions.AuthenticationError):
+            _connect(address, authority, user, password).ping()
+    elasticache.modify_user(UserId="member", NoPasswordRequired=False, Passwords=[NEXT])
+    assert _connect(address, authority, "member", NEXT).ping()
+    elasticache.delete_serverless_cache(ServerlessCacheName="of-members")
