@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -43,8 +44,8 @@ class PeakMemory:
                 self.bytes, self.processes = used, len(found)
 
 
-def family() -> set[int]:
-    """Return this process and those that it has started, and so on."""
+def family(without: Collection[int] = ()) -> set[int]:
+    """Return this process and those that it has started, and so on, but for some and what those have started."""
     parents: dict[int, int] = {}
     for file in _PROC.glob("[0-9]*/stat"):
         try:
@@ -53,7 +54,9 @@ def family() -> set[int]:
         except OSError:
             continue
     found = {os.getpid()}
-    while more := {process for process, parent in parents.items() if parent in found} - found:
+    while (
+        more := {process for process, parent in parents.items() if parent in found and process not in without} - found
+    ):
         found |= more
     return found
 

@@ -135,7 +135,8 @@ def test_https_is_answered_by_the_tasks_and_http_redirects(shop: Shop) -> None:
 def test_more_requests_are_answered_by_more_tasks(shop: Shop) -> None:
     assert shop.desired() == 2
     with httpx.Client(headers={"Host": f"{shop.outputs['Host']}:443"}, timeout=20) as client:
-        for _ in range(3):
+        # Three minutes in a row decide, and a minute may end while its requests are sent.
+        for _ in range(5):
             for _ in range(60):
                 assert client.get(f"{shop.cloud.endpoint}/shop/").status_code == 200
             shop.cloud.metrics.advance(minutes=1)
@@ -170,7 +171,7 @@ def test_a_release_that_does_not_start_is_rolled_back_and_nobody_notices(shop: S
 
 
 def test_a_failing_dependency_raises_an_alarm_and_replaces_no_task(shop: Shop) -> None:
-    before = shop.tasks()
+    before, wanted = shop.tasks(), shop.desired()
     function = shop.client("lambda")
     for _ in range(4):
         # The service's name does not resolve here: for the check it is as if nothing answered.
@@ -180,4 +181,5 @@ def test_a_failing_dependency_raises_an_alarm_and_replaces_no_task(shop: Shop) -
     alarms = shop.client("cloudwatch").describe_alarms()["MetricAlarms"]
     (state,) = [alarm["StateValue"] for alarm in alarms if "DeepHealthAlarm" in alarm["AlarmName"]]
     assert state == "ALARM"
-    assert shop.tasks() <= before  # fewer at most, by scaling in, and no new one
+    # Scaling by the requests of other tests may add and remove some; no other one is new, so none was replaced.
+    assert len(shop.tasks() - before) <= max(0, shop.desired() - wanted)

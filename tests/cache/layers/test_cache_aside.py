@@ -216,6 +216,22 @@ def test_many_processes_that_ask_at_once_cause_one_load(world: World) -> None:
     assert world.loads == 1
 
 
+def test_what_somebody_else_has_loaded_before_one_has_the_lock_is_not_loaded_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = world.client.set
+
+    def late(name: str, value: str, **options: Any) -> bool | None:
+        monkeypatch.setattr(world.client, "set", lock)
+        assert world.another().get("a", world.load, lifetime=100) == "value"
+        return lock(name, value, **options)
+
+    monkeypatch.setattr(world.client, "set", late)
+    assert world.get() == "value"
+    assert world.loads == 1
+    assert world.client.values.keys() == {"a"}  # no lock is left
+
+
 def test_what_json_does_not_have_is_refused(world: World) -> None:
     with pytest.raises(TypeError):
         world.cache.get("a", object, lifetime=100)

@@ -139,6 +139,11 @@ class Cache:
             if other is not None:
                 value: _Value = other.value
                 return value
+        if has_lock and (stored := self._read(key)) is not None and stored != entry:
+            # Somebody else has loaded it between the look at it and the lock.
+            self._ask(lambda: self._client.delete(self._lock(key)))
+            newer: _Value = stored.value
+            return newer
         started = self._clock()
         try:
             value = load()
