@@ -54,9 +54,7 @@ def family(without: Collection[int] = ()) -> set[int]:
         except OSError:
             continue
     found = {os.getpid()}
-    while (
-        more := {process for process, parent in parents.items() if parent in found and process not in without} - found
-    ):
+    while more := {process for process, parent in parents.items() if parent in found} - found - set(without):
         found |= more
     return found
 
