@@ -35,3 +35,24 @@ def test_a_crash_ends_the_invocation_in_progress_and_the_next_one_starts_a_new_p
         ended = under_way.result()
     assert ended["error"] or ended["result"] != first
     assert sleep(0)["result"] != first
+
+
+def test_an_invocation_right_after_a_crash_is_not_given_to_the_process_that_ends(
+    cloud: LocalCloud, stacks: Any
+) -> None:
+    # What has much memory takes longest to end.
+    code = "import os\nmemory = b'x' * 2**28\ndef handler(event, context):\n    return os.getpid()\n"
+    template = {
+        "Resources": {"Role": role(), "Large": function(code, "Role")},
+        "Outputs": {"Name": {"Value": {"Ref": "Large"}}},
+    }
+    name = stacks.deploy(template, region=REGION)["Name"]
+    client = cloud.client("lambda", REGION)
+    seen = set()
+    for _ in range(5):
+        answer = client.invoke(FunctionName=name)
+        said = answer["Payload"].read()
+        assert "FunctionError" not in answer, said
+        seen.add(json.loads(said))
+        assert cloud.crash_function(name, REGION) == 1
+    assert len(seen) == 5
