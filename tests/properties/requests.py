@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,6 +16,8 @@ from tests.properties.events import http
 from tests.properties.running import Subject
 from tests.stacks.chat.api import LIMITS
 
+PYTHON = re.compile(r"Traceback|File \"|object has no attribute|NoneType|Error\(|<class|unexpected keyword|codec can't")
+"""What an answer never says."""
 QUEUE = "https://sqs.us-east-1.amazonaws.com/111122223333/queue"
 _PEM = (
     rsa.generate_private_key(public_exponent=65537, key_size=2048)

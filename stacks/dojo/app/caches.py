@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
+from stacks.dojo.app.model import Message
 from stacks.dojo.app.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ __all__ = ["CachedLatest", "NothingKept", "cache_of"]
 
 _LOG = logging.getLogger(__name__)
 _LATEST_SECONDS = 5
+_MESSAGES = TypeAdapter(list[Message])
 
 
 @functools.cache
@@ -56,7 +60,7 @@ class CachedLatest:
         """Return them; None when they are not known."""
         try:
             found = await self.cache.get(_key(room))
-            return None if found is None else json.loads(found)
+            return None if found is None else [each.as_json() for each in _MESSAGES.validate_json(found)]
         except Exception:  # noqa: BLE001 - whatever fails here, the database answers
             _LOG.warning("the cache cannot be read", exc_info=True)
             return None

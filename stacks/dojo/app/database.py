@@ -12,6 +12,7 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from pydantic import ValidationError
 
 from stacks.dojo.app.ports import UnavailableError
 from stacks.dojo.app.settings import Credentials, Settings
@@ -130,7 +131,7 @@ class Database:
         if secret_id is not None:
             try:
                 self._credentials = await asyncio.to_thread(_secret, secret_id)
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, ValueError) as error:
                 if self._credentials is None:
                     raise psycopg.OperationalError(f"the secret cannot be read: {error}") from error
                 _LOG.warning("the secret cannot be read, the last one is used: %s", error)
@@ -161,4 +162,7 @@ class Database:
 
 def _secret(secret_id: str) -> Credentials:
     found = boto3.client("secretsmanager").get_secret_value(SecretId=secret_id)
-    return Credentials.model_validate_json(found["SecretString"])
+    try:
+        return Credentials.model_validate_json(found.get("SecretString", ""))
+    except ValidationError:  # which would quote the secret
+        raise ValueError("it has no username and password") from None

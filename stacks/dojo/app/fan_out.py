@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
+from pydantic import TypeAdapter, ValidationError
 
 from stacks.dojo.app.caches import cache_of
 from stacks.dojo.app.database import Database
@@ -23,6 +24,7 @@ __all__ = ["CacheFanOut", "DatabaseFanOut", "fan_out_of"]
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 1.0
+_HINT = TypeAdapter(Hint)
 
 
 def fan_out_of(settings: Settings, database: Database) -> FanOut:
@@ -30,9 +32,13 @@ def fan_out_of(settings: Settings, database: Database) -> FanOut:
     return DatabaseFanOut(database) if settings.fan_out == "database" else CacheFanOut(cache_of(settings))
 
 
-def _hint(payload: str | bytes) -> Hint:
-    found = json.loads(payload)
-    return Hint(found["room"], found["number"])
+def _hint(payload: str | bytes) -> Hint | None:
+    """Return what is announced; None, so that servers look by themselves, when it cannot be read."""
+    try:
+        return _HINT.validate_json(payload)
+    except ValidationError:
+        _LOG.warning("a hint cannot be read")
+        return None
 
 
 @dataclass(frozen=True)

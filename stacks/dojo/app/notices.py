@@ -5,10 +5,10 @@ import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from stacks.dojo.app.ports import Notice, Notices, UnavailableError
 from stacks.dojo.app.store import Store
@@ -24,17 +24,22 @@ _LOCAL = "localhost"
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
+# Without white space and control characters, of which PostgreSQL stores not all.
+_Key = Annotated[str, StringConstraints(pattern=r"^[\w=-]{1,200}$")]
+_Address = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,2000}$")]
+
+
 class _Keys(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    p256dh: str = Field(max_length=200)
-    auth: str = Field(max_length=100)
+    p256dh: _Key
+    auth: _Key
 
 
 class Subscription(BaseModel):
     """What a browser says of where it receives notices (PushSubscription.toJSON())."""
 
     model_config = ConfigDict(extra="ignore")
-    endpoint: str = Field(max_length=2000)
+    endpoint: _Address
     keys: _Keys
 
     def check(self, hosts: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import boto3
+import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
@@ -31,6 +32,11 @@ __all__ = ["Worker", "main"]
 _LOG = logging.getLogger(__name__)
 _PAUSE = 1.0
 _AT_ONCE = 10
+_REFUSED = (psycopg.DataError, psycopg.IntegrityError, LookupError)
+"""What the database says of a message that it will never store."""
+_LONGEST_REASON = 1000
+_LARGEST_WITH_REASON = 250_000
+"""Bytes of a message that leave room for a reason: both together are not larger than what a queue takes."""
 
 
 @dataclass
@@ -87,18 +93,29 @@ class Worker:
         try:
             posting = Posting.model_validate_json(received.get("Body", ""))
         except ValidationError as error:
-            reason = ", ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-            _LOG.error("message %s cannot be read: %s", received.get("MessageId"), reason)
-            await asyncio.to_thread(
-                self.sqs.send_message,
-                QueueUrl=self.dead_letter_queue_url,
-                MessageBody=received.get("Body", ""),
-                MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:1000]}},
-                MessageGroupId="unreadable",
-                MessageDeduplicationId=received["MessageId"],
-            )
-            return
-        await announce(self.fan_out, await self.store.add(posting))
+            wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            return await self._set_aside(received, ", ".join(wrong))
+        try:
+            message = await self.store.add(posting)
+        except _REFUSED as error:
+            return await self._set_aside(received, f"{type(error).__name__}: {error}")
+        return await announce(self.fan_out, message)
+
+    async def _set_aside(self, received: "MessageTypeDef", why: str) -> None:
+        """Send a message to the dead-letter queue, so that what follows it in its room goes on."""
+        # Names of fields are the sender's: SQS takes no control characters, and a line of the log stays one.
+        reason = "".join(each if each.isprintable() else "?" for each in why[:_LONGEST_REASON])
+        _LOG.error("message %s cannot be stored: %s", received.get("MessageId"), reason)
+        body = received.get("Body", "")
+        fits = len(body.encode()) <= _LARGEST_WITH_REASON
+        await asyncio.to_thread(
+            self.sqs.send_message,
+            QueueUrl=self.dead_letter_queue_url,
+            MessageBody=body,
+            MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}} if fits else {},
+            MessageGroupId="unreadable",
+            MessageDeduplicationId=received["MessageId"],
+        )
 
     async def _give_back(self, waiting: "list[MessageTypeDef]") -> None:
         # The last one first, so that nobody receives a later one of a room before an earlier one.
