@@ -1,6 +1,7 @@
-"""CloudWatch Logs: destinations of other accounts, saved queries of Logs Insights, and limits of `PutLogEvents`.
+"""CloudWatch Logs: destinations of other accounts, saved queries, limits of `PutLogEvents`, permissions.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.resources import Request, resource_of
 from cdp_constructs.local.kit.sdk import Api, resource_type
 from cdp_constructs.local.kit.types import ResourceType
 from cdp_constructs.local.kit.validation import InvalidValueError, validate
@@ -48,6 +50,27 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         ),
     ),
 )
+
+_STREAM = ":log-stream:"
+
+
+@resource_of("logs")
+def _resource(known: Callable[[bytes], str], request: Request) -> str:
+    """Name the log stream, too: policies name log groups as `Fn::GetAtt` and the CDK do, with `:*` at the end."""
+    arn = known(request.body)
+    try:
+        given = json.loads(request.body)
+    except ValueError:
+        return arn
+    if not isinstance(given, dict) or not arn.endswith(f":log-group:{given.get('logGroupName')}"):
+        return arn
+    return f"{arn}{_STREAM}{given.get('logStreamName') or ''}"
+
+
+@patch("ministack.core.iam_actions:logs_service_context")
+def _context(original: Callable[..., dict[str, Any]], action: str, body: bytes, arn: str, *more: Any) -> dict[str, Any]:
+    return original(action, body, arn.partition(_STREAM)[0], *more)
+
 
 _queries: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
 """Saved queries by id, by account and Region."""

@@ -1,5 +1,7 @@
-"""CloudWatch Logs: saved queries of Logs Insights."""
+"""CloudWatch Logs: saved queries of Logs Insights, and what permissions name."""
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -45,3 +47,32 @@ def test_a_query_that_was_not_saved_is_neither_changed_nor_deleted(cloud: LocalC
     ):
         with pytest.raises(ClientError, match="ResourceNotFoundException"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("end", "allowed"), [(":*", True), (":log-stream:own*", True), ("", False), (":log-stream:x", False)]
+)
+def test_permissions_are_for_the_streams_of_a_group(cloud: LocalCloud, end: str, allowed: bool) -> None:
+    group = "/shop/permissions"
+    logs, iam = cloud.client("logs"), cloud.client("iam")
+    logs.create_log_group(logGroupName=group)
+    name = f"writer{len(end)}"
+    arn = f"arn:aws:logs:us-east-1:000000000000:log-group:{group}{end}"
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": arn}]}
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="write", PolicyDocument=json.dumps(document))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    user = cloud.client("logs", credentials=(key["AccessKeyId"], key["SecretAccessKey"]))
+    event = {"timestamp": round(time.time() * 1000), "message": "an order"}
+    try:
+        if allowed:
+            user.create_log_stream(logGroupName=group, logStreamName="own-1")
+            user.put_log_events(logGroupName=group, logStreamName="own-1", logEvents=[event])
+        else:
+            with pytest.raises(ClientError, match=f"{group}:log-stream:own-1"):
+                user.create_log_stream(logGroupName=group, logStreamName="own-1")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            user.delete_log_group(logGroupName=group)
+    finally:
+        logs.delete_log_group(logGroupName=group)

@@ -137,6 +137,79 @@ def test_a_schedule_writes_to_a_stream_with_its_partition_key(cloud: LocalCloud,
     assert iterator["ShardIterator"]
 
 
+def _schedule(kind: str, role_name: str, **target: Any) -> dict[str, Any]:
+    called = {"Arn": arn(kind), "RoleArn": arn(role_name), "Input": '{"n": 1}', **target}
+    schedule = {"ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": called}
+    return {"Type": "AWS::Scheduler::Schedule", "Properties": schedule}
+
+
+def test_a_schedule_calls_its_target_under_its_role(cloud: LocalCloud, stacks: Any) -> None:
+    denied = [
+        allow(["sqs:SendMessage", "sns:Publish"], "*"),
+        {"Effect": "Deny", "Action": ["sqs:SendMessage"], "Resource": [arn("Queue")]},
+        {"Effect": "Deny", "Action": ["sns:Publish"], "Resource": ["*"]},
+    ]
+    on_bus = {"EventBridgeParameters": {"Source": "a.schedule", "DetailType": "due"}}
+    rule = {
+        "EventBusName": {"Ref": "Bus"},
+        "EventPattern": {"source": ["a.schedule"]},
+        "Targets": [{"Id": "Log", "Arn": arn("Log")}],
+    }
+    resources = {
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Dead": {"Type": "AWS::SQS::Queue"},
+        "Topic": {"Type": "AWS::SNS::Topic"},
+        "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "of-schedules"}},
+        "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/aws/events/of-schedules"}},
+        "OnBus": {"Type": "AWS::Events::Rule", "Properties": rule},
+        "ByFunction": role(),
+        "Function": function("def handler(event, context):\n    print('called with', event)", "ByFunction"),
+        "Role": role(
+            allow(["sqs:SendMessage"], arn("Queue")),
+            allow(["lambda:InvokeFunction"], arn("Function")),
+            allow(["events:PutEvents"], arn("Bus")),
+            service="scheduler",
+        ),
+        "Powerless": role(*denied, service="scheduler"),
+        "ToQueue": _schedule("Queue", "Role"),
+        "ToFunction": _schedule("Function", "Role"),
+        "ToBus": _schedule("Bus", "Role", **on_bus),
+        "Denied": _schedule("Queue", "Powerless", DeadLetterConfig={"Arn": arn("Dead")}, Input="testing dlq"),
+        "DeniedTopic": _schedule("Topic", "Powerless", DeadLetterConfig={"Arn": arn("Dead")}),
+    }
+    resources["DeniedTopic"]["Properties"]["Target"]["Arn"] = {"Ref": "Topic"}
+    names = ("Queue", "Dead", "Topic", "Function", "ToQueue", "ToFunction", "ToBus", "Denied", "DeniedTopic")
+    outputs = stacks.deploy({"Resources": resources, "Outputs": {name: {"Value": {"Ref": name}} for name in names}})
+    for name in ("Denied", "DeniedTopic", "ToQueue", "ToFunction", "ToBus"):
+        cloud.fire_schedule(outputs[name], "us-east-1")
+    sqs, logs = cloud.client("sqs"), cloud.client("logs")
+
+    def received(queue: str, number: int) -> Any:
+        answer = sqs.receive_message(
+            QueueUrl=outputs[queue], MessageAttributeNames=["All"], MaxNumberOfMessages=10, VisibilityTimeout=0
+        ).get("Messages", [])
+        return answer if len(answer) == number else None
+
+    dead = eventually(lambda: received("Dead", 2), what="what may not be sent")
+    assert sorted((json.loads(message["Body"]) for message in dead), key=str) == [
+        {"Message": '{"n": 1}', "TopicArn": outputs["Topic"]},
+        {"MessageBody": "testing dlq", "QueueUrl": outputs["Queue"]},
+    ]
+    for message in dead:
+        assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] in {"AccessDenied", "AuthorizationError"}
+        assert ":schedule/" in message["MessageAttributes"]["SCHEDULE_ARN"]["StringValue"]
+    assert eventually(lambda: received("Queue", 1))[0]["Body"] == '{"n": 1}'
+
+    def logged(group: str, text: str) -> Any:
+        try:
+            return [event for event in logs.filter_log_events(logGroupName=group)["events"] if text in event["message"]]
+        except logs.exceptions.ResourceNotFoundException:
+            return None
+
+    assert eventually(lambda: logged(f"/aws/lambda/{outputs['Function']}", "called with {'n': 1}"))
+    assert eventually(lambda: logged("/aws/events/of-schedules", '"detail-type": "due"'))
+
+
 def test_the_result_of_a_function_reaches_its_destination(cloud: LocalCloud, stacks: Any) -> None:
     permission = {
         "Action": "lambda:InvokeFunction",
