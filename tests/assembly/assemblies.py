@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 Template = Mapping[str, Any]
+_VERSION = "55.0.0"
+"""Of the format of manifests."""
 
 QUEUE: Template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": {"Url": {"Value": {"Ref": "Queue"}}}}
 
@@ -48,6 +50,7 @@ class AssemblyWriter:
         file = f"{artifact_id}.template.json"
         (self.folder / file).write_text(json.dumps(body))
         assets = {
+            "version": _VERSION,
             "files": {self.asset_hash(path): self._file(path, environment) for path in files},
             "dockerImages": docker_images or {},
         }
@@ -86,4 +89,4 @@ class AssemblyWriter:
         }
 
     def write(self) -> None:
-        (self.folder / "manifest.json").write_text(json.dumps({"version": "55.0.0", "artifacts": self.artifacts}))
+        (self.folder / "manifest.json").write_text(json.dumps({"version": _VERSION, "artifacts": self.artifacts}))
