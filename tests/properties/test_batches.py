@@ -62,6 +62,19 @@ def test_a_message_costs_only_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_batch_in_which_nothing_can_be_read_is_reported(name: str, count: int) -> None:
+    """A handler that raises instead is an error of the function, whose queue is read more slowly from then on."""
+    batch = BATCHES[name]
+    with running(batch.subject) as run:
+        names = [f"bad-{number}" for number in range(count)]
+        answer = run.call({"Records": [batch.record(each, "[" * 100_000) for each in names]})
+        # What a device sent is counted and done; everything else goes to a dead-letter queue.
+        expected = [] if name == "cdp_constructs/iot/handlers/outcomes" else names
+        assert sorted(item["itemIdentifier"] for item in answer["batchItemFailures"]) == expected
+
+
+@pytest.mark.parametrize("name", BATCHES)
 def test_attributes_of_a_message_cost_only_it(name: str) -> None:
     batch = BATCHES[name]
     body = json.dumps(batch.healthy("bad"))

@@ -270,6 +270,29 @@ def test_a_request_is_answered_whatever_its_body_is(program: Program, name: str)
         program.check(method, path, raw)
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://evil.example\\@fcm.googleapis.com/a",
+        "https://evil.example#@fcm.googleapis.com/a",
+        "https://evil.example?@fcm.googleapis.com/a",
+        "https://fcm.googleapis.com@evil.example/a",
+        "https://fcm.googleapis.com.evil.example/a",
+        "https://evilfcm.googleapis.com/a",
+        "https://fcm.googleapis.com:8443/a",
+        "https://fcm.googleapis.com./a",
+        "http://fcm.googleapis.com/a",
+        "http://localhost:80/a",
+        "https://[::1]/a",
+    ],
+)
+def test_an_endpoint_that_parsers_read_differently_is_refused(program: Program, endpoint: str) -> None:
+    """The client that sends reads an address otherwise than the check: it would ask a host that nobody allowed."""
+    subscription = {"endpoint": endpoint, "keys": {"p256dh": "B", "auth": "a"}}
+    status, body = program.call("PUT", "/push", json.dumps(subscription).encode())
+    assert status == 400, body
+
+
 PATHS = ("/rooms/{}/messages", "/rooms/{}/page", "/rooms/{}/share", "/people/{}/messages", "/messages/{}", "/files/{}")
 
 

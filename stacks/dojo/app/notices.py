@@ -24,9 +24,15 @@ _LOCAL = "localhost"
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
-# Without white space and control characters, of which PostgreSQL stores not all.
-_Key = Annotated[str, StringConstraints(pattern=r"^[\w=-]{1,200}$")]
-_Address = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,2000}$")]
+# One form that every parser of URLs reads alike, and PostgreSQL stores: no user, no port but 443, no backslash.
+_Address = Annotated[
+    str,
+    StringConstraints(
+        max_length=2000,
+        pattern=r"^(https://[a-z0-9-]+(\.[a-z0-9-]+)+(:443)?|http://localhost:[0-9]{1,5})/[A-Za-z0-9_.~:/?=&%+-]*$",
+    ),
+]
+_Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_=-]{1,200}$")]
 
 
 class _Keys(BaseModel):

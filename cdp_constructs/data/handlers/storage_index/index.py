@@ -23,7 +23,7 @@ from .items import Items
 from .objects import Objects
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 environment = Environment.read()
 objects = Objects(boto3.client("s3"), environment.bucket, environment.prefix, environment.owner_metadata)

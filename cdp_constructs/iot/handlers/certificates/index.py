@@ -30,7 +30,7 @@ from .environment import Environment
 from .registry import Registry
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 environment = Environment.read()
 allow_list = AllowList(boto3.resource("dynamodb").Table(environment.allow_list))
 registry = Registry(boto3.client("iot"), environment)

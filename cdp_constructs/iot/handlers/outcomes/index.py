@@ -23,7 +23,7 @@ from .messages import MalformedResponseError, Outcome
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 table = boto3.resource("dynamodb").Table(os.environ["SESSIONS"])
 
 LONGEST_SHOWN = 200

@@ -29,7 +29,7 @@ from .messages import message_of
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 environment = Environment.read()
 metrics.set_default_dimensions(function_name=environment.function_name)
 sqs = boto3.client("sqs")

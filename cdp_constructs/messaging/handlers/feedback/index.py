@@ -13,7 +13,7 @@ from notices import Notices
 from notices.values import Reason
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 people = Notices.from_environment()
 
 

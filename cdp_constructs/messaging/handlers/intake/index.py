@@ -20,7 +20,7 @@ from notices.timers import arm
 from notices.waiting import Waiting
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 sqs = boto3.client("sqs")
 timer_queue = os.environ["TIMER_QUEUE"]
 waiting = Waiting(boto3.resource("dynamodb").Table(os.environ["WAITING_TABLE"]))

@@ -29,7 +29,7 @@ from .rules import FIRST_BYTES, FORM_USED_AGAIN, RejectedError, check_content, c
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 sns = boto3.client("sns")
 environment = Environment.read()
 

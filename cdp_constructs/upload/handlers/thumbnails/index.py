@@ -31,7 +31,7 @@ from .images import Thumbnail, UnreadableImageError
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
 

@@ -26,7 +26,7 @@ from ..domain.search import searchable
 from ..domain.table import as_key, attachment_key, connect, get_many, member_key
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 table = connect(os.environ["TABLE_NAME"])
 s3 = boto3.client("s3")
 

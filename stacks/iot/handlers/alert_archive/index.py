@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from correlation import correlated
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 s3 = boto3.client("s3")
 BUCKET_NAME, KEY_PREFIX = os.environ["BUCKET_NAME"], os.environ["KEY_PREFIX"]
 

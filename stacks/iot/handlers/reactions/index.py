@@ -22,7 +22,11 @@ from telemetry_view import SpeedView
 from .shadows import Shadows
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS, logger=logger)  # type: ignore[arg-type]  # stands for one
+processor = BatchProcessor(
+    event_type=EventType.SQS,
+    raise_on_entire_batch_failure=False,
+    logger=logger,  # type: ignore[arg-type]  # stands for one
+)
 speed = SpeedView.connect()
 shadows = Shadows(boto3.client("iot-data"))
 SWITCHES: dict[str, str] = json.loads(os.environ["SWITCHES"])

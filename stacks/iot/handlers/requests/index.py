@@ -25,6 +25,7 @@ from .grammar import NotUnderstoodError, Request, read
 
 logger = Logger()
 processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+processor.raise_on_entire_batch_failure = False
 functions = boto3.client("lambda")
 
 COMMANDS = os.environ["COMMANDS"]

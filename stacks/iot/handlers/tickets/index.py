@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """Work on a batch: alerts come in any order, deliveries of the webhook one after the other for each issue."""
     fifo = any(_is_fifo(record["eventSourceARN"]) for record in event["Records"])
     processor = SqsFifoPartialProcessor(skip_group_on_error=True) if fifo else BatchProcessor(event_type=EventType.SQS)
+    processor.raise_on_entire_batch_failure = False
     return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
 

@@ -89,7 +89,7 @@ def each_message(work: Callable[[SQSRecord], None], logger: Logger) -> Callable[
         work: Raises what fails the message.
         logger: The function's own.
     """
-    processor = BatchProcessor(event_type=EventType.SQS)
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
     @logger.inject_lambda_context
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
