@@ -30,6 +30,8 @@ _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _IOT_CERTIFICATE = re.compile(r"arn:[\w-]+:iot:[\w-]+:\d{12}:cert/[0-9A-Za-z]+")
 _ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MANAGED_KEY = "alias/aws/"
+_KEYS_OF_TOPICS = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"
 _PEM = re.compile(r"\s*-----BEGIN ([A-Z ]+)-----\s+[A-Za-z0-9+/=\s]+-----END \1-----\s*")
 
 
@@ -41,6 +43,26 @@ def _period(value: Duration) -> Problem | None:
     if length in _FINE_PERIODS or (length > 0 and length % _MINUTE == 0):
         return None
     return f"is {length / 1000:g} seconds", fix
+
+
+def _encryption_key(value: Any) -> Problem | None:
+    name = getattr(value, "alias_name", "")
+    if not name.startswith(_MANAGED_KEY):
+        return None
+    fix = "Give a customer-managed key: nobody can change the policy of this one, which lets no other service use it"
+    return f"is {name}, a key that AWS manages", fix
+
+
+def _alarm_topic(value: Any) -> Problem | None:
+    if value.fifo or value.topic_arn.endswith(".fifo"):
+        return f"is {value.node.path}, a FIFO topic", "Give a standard topic: CloudWatch names no message groups"
+    key = value.master_key
+    if key is None or (problem := _encryption_key(key)) is None:
+        return None
+    fix = (
+        f"Give a topic with a customer-managed key, or without one: CloudWatch cannot use this one ({_KEYS_OF_TOPICS})"
+    )
+    return f"is {value.node.path}, whose key {problem[0]}", fix
 
 
 def _schedule(value: Any) -> Problem | None:
@@ -181,12 +203,14 @@ def _arn(value: str) -> Problem | None:
 
 
 MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
+    "alarm_topic": _alarm_topic,
     "certificate": _pem,
     "certificate_arn": _iot_certificate,
     "certificate_signing_request": _pem,
     "domain_name": _domain_name,
     "domain_names": _domain_names,
     "email": _email,
+    "encryption_key": _encryption_key,
     "grantee": _grantee,
     "header_prefix": _header,
     "period": _period,
