@@ -9,7 +9,23 @@ from cdp_constructs.local import LocalCloud
 from tests.local.resources import role
 from tests.local.services.apigateway.apis import TOKYO, route
 
-FAILING = "def handler(event, context):\n    raise KeyError('secret detail')\n"
+ANSWERS: dict[str, Any] = {
+    "text status": {"statusCode": "201", "body": "made"},
+    "numbers": {"statusCode": 200, "headers": {"x-number": 5, "x-yes": True, "x-none": None}, "body": "made"},
+    "no status": {"statusCode": "none", "body": "made"},
+    "small status": {"statusCode": 99, "body": "made"},
+    "large status": {"statusCode": 1000, "body": "made"},
+    "line break": {"statusCode": 200, "headers": {"x": "a\r\nset-cookie: b=1"}, "body": "made"},
+    "header name": {"statusCode": 200, "headers": {"a b:": "x"}, "body": "made"},
+    "no headers": {"statusCode": 200, "headers": ["x"], "body": "made"},
+    "no base64": {"statusCode": 200, "isBase64Encoded": True, "body": "*"},
+}
+FAILING = f"""
+ANSWERS = {ANSWERS!r}
+def handler(event, context):
+    asked = event.get("queryStringParameters")
+    return ANSWERS[asked["answer"]] if asked else {{}}['secret detail']
+"""
 INVOCATIONS = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}/invocations"
 
 
@@ -92,3 +108,20 @@ def test_an_http_api_answers_500_without_the_exception(failing: dict[str, str]) 
 def test_a_rest_api_answers_502_without_the_exception(failing: dict[str, str]) -> None:
     answer = httpx.get(failing["rest"])
     assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
+
+
+@pytest.mark.parametrize("name", list(ANSWERS)[2:])
+def test_an_answer_that_cannot_be_sent_is_a_failure_of_the_function(failing: dict[str, str], name: str) -> None:
+    """A connection that ends without an answer would be the gateway's."""
+    answer = httpx.get(failing["http"], params={"answer": name})
+    assert (answer.status_code, answer.json()) == (500, {"message": "Internal Server Error"})
+    answer = httpx.get(failing["rest"], params={"answer": name})
+    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
+
+
+def test_a_status_may_be_a_text_and_a_header_a_number(failing: dict[str, str]) -> None:
+    for url in failing.values():
+        assert httpx.get(url, params={"answer": "text status"}).status_code == 201
+        answer = httpx.get(url, params={"answer": "numbers"})
+        assert (answer.headers["x-number"], answer.headers["x-yes"], answer.text) == ("5", "true", "made")
+        assert "x-none" not in answer.headers
