@@ -6,11 +6,13 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdp_constructs.core.cdk import cloudwatch_actions as actions
+from cdp_constructs.core.keys import let_service_use_key
 from cdp_constructs.core.once import once
 from cdp_constructs.core.runbooks import runbook_of
 from cdp_constructs.core.tree import keep, kept
 
 _FOR_SCALING = "ForScaling"
+_REACHED = "ReachedByAlarms"
 
 
 def add_alarm(
@@ -66,6 +68,11 @@ def mark_for_scaling(alarm: cloudwatch.Alarm) -> None:
     keep(alarm, _FOR_SCALING, True)
 
 
+def mark_as_reached(topic: sns.ITopic) -> None:
+    """Mark a topic whose policy, and that of its key, let CloudWatch publish already."""
+    keep(topic, _REACHED, True)
+
+
 def alarms_of(scope: Construct) -> list[cloudwatch.Alarm]:
     """Return the alarms below a construct, for a composite alarm or a dashboard; without those that only scale.
 
@@ -88,4 +95,6 @@ def _notifying(topic: sns.ITopic) -> "actions.SnsAction":
             "The policy of an imported topic is not changed. Make sure that it lets cloudwatch.amazonaws.com publish, "
             "and that the policy of its customer-managed key, if it has one, lets it use the key.",
         )
+    elif topic.master_key is not None and kept(topic, _REACHED) is None:
+        let_service_use_key(topic, topic.master_key, "cloudwatch.amazonaws.com")
     return actions.SnsAction(topic)

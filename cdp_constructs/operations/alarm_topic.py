@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from cdp_constructs.core.alarms import mark_as_reached
 from cdp_constructs.core.cdk import kms
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of, stack_of
@@ -63,6 +64,7 @@ class AlarmTopic(Construct):
             service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
         fanout.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"), source_arn=alarms)
+        mark_as_reached(fanout.topic)
         self.topic = fanout.topic
         self.encryption_key = fanout.encryption_key
         if email is not None:

@@ -7,6 +7,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Template
 
 from cdp_constructs import (
     DirectObjectUpload,
@@ -78,6 +79,21 @@ def test_topics_that_alarms_reach_are_taken(stack: Stack) -> None:
     ]
     for number, topic in enumerate(topics):
         assert len(SnsSqsFanout(stack, f"P{number}", alarm_topic=topic).alarms) > 0
+
+
+def test_alarms_may_use_the_key_of_their_topic_once(stack: Stack) -> None:
+    topic = sns.Topic(stack, "Alarms", master_key=kms.Key(stack, "Key"))
+    for number in range(2):
+        SnsSqsFanout(stack, f"P{number}", alarm_topic=topic)
+    (key,) = [
+        key for name, key in Template.from_stack(stack).find_resources("AWS::KMS::Key").items() if name[:3] == "Key"
+    ]
+    statements = [
+        statement
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+        if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    ]
+    assert [statement["Action"] for statement in statements] == [["kms:Decrypt", "kms:GenerateDataKey"]]
 
 
 def test_every_pattern_checks_them_by_the_name_of_the_option() -> None:
