@@ -178,6 +178,13 @@ class LocalCloud:
         """
         return schedules.flush_delivery_stream(self._administration, name, region)
 
+    def hold_deployments(self) -> AbstractContextManager[None]:
+        """Let deployments of CodeDeploy wait inside the block, where their minutes otherwise last a second each.
+
+        `metrics.advance(minutes=5)` moves them on, together with the alarms that stop them.
+        """
+        return faults.hold_deployments(self._administration)
+
     def suspend_replication(self, region: str) -> AbstractContextManager[None]:
         """Suspend replication of global tables to and from a Region inside a `with` block; it catches up afterwards.
 

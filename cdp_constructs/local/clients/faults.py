@@ -7,7 +7,7 @@ import botocore.session
 
 from cdp_constructs.local.clients.administration import Administration
 
-__all__ = ["crash_function", "cut_off", "inject_delay", "inject_fault", "suspend_replication"]
+__all__ = ["crash_function", "cut_off", "hold_deployments", "inject_delay", "inject_fault", "suspend_replication"]
 
 
 @contextmanager
@@ -83,6 +83,23 @@ def suspend_replication(administration: Administration, region: str) -> Iterator
         yield
     finally:
         administration.request("POST", "/_cdp/replication/resume", params={"region": region})
+
+
+@contextmanager
+def hold_deployments(administration: Administration) -> Iterator[None]:
+    """Let deployments of CodeDeploy wait inside the block; only the clock of metrics moves them on.
+
+    Args:
+        administration: Administration of the embedded cloud.
+
+    Raises:
+        httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+    """
+    administration.request("POST", "/_cdp/codedeploy/hold", json={"held": True})
+    try:
+        yield
+    finally:
+        administration.request("POST", "/_cdp/codedeploy/hold", json={"held": False})
 
 
 @contextmanager

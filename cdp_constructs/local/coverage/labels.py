@@ -61,6 +61,11 @@ _EXECUTED_IN_PART = {
     "programs in Python and Node.js find the names in tasks; no DNS server answers for others": (
         "ServiceDiscovery::PrivateDnsNamespace"
     ),
+    "aliases of functions are moved, with hooks, alarms and roll-backs; nothing is deployed to ECS services and "
+    "instances; triggers send nothing": (
+        "CodeDeploy::Application CodeDeploy::DeploymentConfig CodeDeploy::DeploymentGroup"
+    ),
+    "provisioned concurrency is described only": "Lambda::Alias",
     "only the desired count of ECS services is scaled": (
         "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
     ),

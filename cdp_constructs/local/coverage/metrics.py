@@ -49,7 +49,7 @@ _OF_TOPICS = (
     "NumberOfMessagesPublished NumberOfNotificationsDelivered NumberOfNotificationsFailed "
     "NumberOfNotificationsRedrivenToDlq NumberOfNotificationsFailedToRedriveToDlq"
 )
-_OF_FUNCTIONS = "Invocations Errors Throttles Duration ConcurrentExecutions"
+_OF_VERSIONS = "Invocations Errors Throttles Duration"
 _OF_TARGETS = (
     "RequestCount TargetResponseTime HTTPCode_Target_2XX_Count HTTPCode_Target_3XX_Count HTTPCode_Target_4XX_Count "
     "HTTPCode_Target_5XX_Count TargetConnectionErrorCount"
@@ -74,12 +74,15 @@ DOCUMENTED: Mapping[str, Documented] = {
     "AWS/Lambda": Documented(
         f"{_DOCS}/lambda/latest/dg/monitoring-metrics-types.html",
         {
-            "FunctionName": f"{_OF_FUNCTIONS} IteratorAge AsyncEventsReceived AsyncEventsDropped "
+            "FunctionName": f"{_OF_VERSIONS} ConcurrentExecutions IteratorAge AsyncEventsReceived AsyncEventsDropped "
             "DestinationDeliveryFailures",
-            "FunctionName+Resource": _OF_FUNCTIONS,
+            "FunctionName+Resource": _OF_VERSIONS,
+            "ExecutedVersion+FunctionName+Resource": _OF_VERSIONS,
             "": "Throttles ConcurrentExecutions",
         },
         {
+            "FunctionName+Resource": "ConcurrentExecutions ProvisionedConcurrencyUtilization "
+            "ProvisionedConcurrencySpilloverInvocations",
             "FunctionName": "AsyncEventAge DeadLetterErrors PostRuntimeExtensionsDuration RecursiveInvocationsDropped "
             "ProvisionedConcurrencySpilloverInvocations",
             "": "Invocations Errors Duration UnreservedConcurrentExecutions ClaimedAccountConcurrency",

@@ -7,12 +7,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.metrics import emit, gauge
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.lambda_.aliases import WEIGHTED, resource_of
 
 _lambda: Any = ministack.module("services.lambda_svc", "_execute_function_dispatch", "executions_in_flight")
 _responses: Any = ministack.module("core.responses")
@@ -22,17 +23,27 @@ def _name(config: Mapping[str, Any]) -> dict[str, str]:
     return {"FunctionName": config.get("FunctionName", "")}
 
 
+def _dimensions(function: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield those of the function, of the version or alias that was invoked, and of the version behind two weights."""
+    named = _name(config)
+    yield named
+    if resource := resource_of(config):
+        yield {**named, "Resource": resource}
+        if function.get(WEIGHTED):
+            yield {**named, "Resource": resource, "ExecutedVersion": config.get("Version", "")}
+
+
 @patch("ministack.services.lambda_svc:_execute_function_dispatch")
 def _invoked(original: Callable[..., Any], function: Any, config: Mapping[str, Any], *rest: Any) -> Any:
     started = time.perf_counter()
     result = original(function, config, *rest)
-    of_function = _name(config)
     failed = isinstance(result, dict) and bool(result.get("error"))
     milliseconds = round((time.perf_counter() - started) * 1000)
-    emit("AWS/Lambda", "Invocations", of_function)
-    emit("AWS/Lambda", "Errors", of_function, int(failed))
-    emit("AWS/Lambda", "Throttles", of_function, 0)
-    emit("AWS/Lambda", "Duration", of_function, milliseconds, unit="Milliseconds")
+    for dimensions in _dimensions(function, config):
+        emit("AWS/Lambda", "Invocations", dimensions)
+        emit("AWS/Lambda", "Errors", dimensions, int(failed))
+        emit("AWS/Lambda", "Throttles", dimensions, 0)
+        emit("AWS/Lambda", "Duration", dimensions, milliseconds, unit="Milliseconds")
     return result
 
 

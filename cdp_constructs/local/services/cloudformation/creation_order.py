@@ -28,6 +28,13 @@ def _key(index: int, name: str, kind: str) -> _Key:
     return 1, 0, name
 
 
+def _named_by(resource: Mapping[str, Any], names: set[str]) -> set[str]:
+    """Return what a resource depends on, by its update policy as well, which MiniStack does not read."""
+    policy = {"Properties": resource.get("UpdatePolicy") or {}}
+    needed: set[str] = _engine._extract_deps(resource, names) | _engine._extract_deps(policy, names)
+    return needed
+
+
 @patch_each(
     "ministack.services.cloudformation.engine:_topological_sort",
     "ministack.services.cloudformation.stacks:_topological_sort",
@@ -46,7 +53,7 @@ def _sort(
         name: _key(index, name, str(resource.get("Type", "")))
         for index, (name, resource) in enumerate(resources.items())
     }
-    sorter = TopologicalSorter({name: _engine._extract_deps(resources[name], names) - {name} for name in names})
+    sorter = TopologicalSorter({name: _named_by(resources[name], names) - {name} for name in names})
     sorter.prepare()
     ready: list[_Key] = []
     ordered = []

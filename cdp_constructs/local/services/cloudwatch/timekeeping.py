@@ -16,6 +16,8 @@ from cdp_constructs.local.kit.metrics import read_gauges
 from cdp_constructs.local.kit.patch import Change, patch
 from cdp_constructs.local.services.cloudwatch.evaluation import evaluate_all, shortest_period
 
+__all__ = ["advance"]
+
 _app: Any = ministack.module("app", "_MAIN_LOOP")
 _cloudwatch: Any = ministack.module("services.cloudwatch", "_store_datum")
 _responses: Any = ministack.module("core.responses", "request_scope")
@@ -63,6 +65,15 @@ class _Ticking(Change):
 ticking = _Ticking()
 
 
+def advance(seconds: float) -> None:
+    """Move the clock of metrics and alarms, minute by minute; on the server's event loop."""
+    read_gauges()
+    while seconds > 0:
+        clock.advance(min(seconds, _STEP))
+        seconds -= _STEP
+        _look()
+
+
 @route("GET", "metrics/clock")
 def _clock(_request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"now": clock.now()}
@@ -73,11 +84,7 @@ def _advance(request: Mapping[str, Any]) -> Mapping[str, Any]:
     left = float(request["seconds"])
     if not 0 < left <= _LONGEST_MOVE:
         raise AdminError(f"seconds is {left:g}; give more than 0, and {_LONGEST_MOVE} at most")
-    read_gauges()
-    while left > 0:
-        clock.advance(min(left, _STEP))
-        left -= _STEP
-        _look()
+    advance(left)
     return _clock({})
 
 
