@@ -7,6 +7,7 @@ from cdp_constructs.api.sign_in_user_pool import SignInUserPool as SignInUserPoo
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
 from cdp_constructs.cache.in_memory_cache import InMemoryCache as InMemoryCache
 from cdp_constructs.compute.queue_workers import QueueWorkers as QueueWorkers
+from cdp_constructs.compute.released_function import ReleasedFunction as ReleasedFunction
 from cdp_constructs.compute.scale_out_service import ScaleOutService as ScaleOutService
 from cdp_constructs.compute.scale_up import ScaleUp as ScaleUp
 from cdp_constructs.compute.service_container import ServiceContainer as ServiceContainer
@@ -17,6 +18,7 @@ from cdp_constructs.compute.shared_files import SharedFiles as SharedFiles
 from cdp_constructs.compute.sizes import DatabaseCapacity as DatabaseCapacity
 from cdp_constructs.compute.sizes import TaskSize as TaskSize
 from cdp_constructs.compute.stamp import Stamp as Stamp
+from cdp_constructs.compute.traffic_shift import TrafficShift as TrafficShift
 from cdp_constructs.compute.work_queue import WorkQueue as WorkQueue
 from cdp_constructs.core.alarms import alarms_of as alarms_of
 from cdp_constructs.core.buckets import use_access_log_bucket as use_access_log_bucket

@@ -45,7 +45,6 @@ def add_alarm(
     """
     if alarm_topic is None:
         return None
-    page = runbook_of(scope, construct_id)
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
@@ -54,13 +53,52 @@ def add_alarm(
         evaluation_periods=evaluation_periods,
         comparison_operator=comparison,
         treat_missing_data=missing_data,
-        alarm_description=description if page is None else f"{description} Runbook: {page}",
+        alarm_description=_described(scope, construct_id, description),
     )
     action = _notifying(alarm_topic)
     alarm.add_alarm_action(action)
     if notify_recovery:
         alarm.add_ok_action(action)
     return alarm
+
+
+def add_rollback_alarm(
+    scope: Construct,
+    construct_id: str,
+    metric: cloudwatch.IMetric,
+    *,
+    alarm_topic: sns.ITopic | None,
+    description: str,
+    threshold: float,
+) -> cloudwatch.Alarm:
+    """Add an alarm that a deployment is rolled back by, with a topic to notify or without one; see ``add_alarm``.
+
+    Args:
+        scope: The pattern that the alarm watches.
+        construct_id: Id of the alarm inside ``scope``.
+        metric: What is watched; its period is the length of one evaluation period.
+        alarm_topic: Receives the alarm. None: nobody is notified.
+        description: What it means and what to do first.
+        threshold: Value of one period at which the alarm is raised.
+    """
+    alarm = add_alarm(
+        scope, construct_id, metric, alarm_topic=alarm_topic, description=description, threshold=threshold
+    )
+    return alarm or cloudwatch.Alarm(
+        scope,
+        construct_id,
+        metric=metric,
+        threshold=threshold,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        alarm_description=_described(scope, construct_id, description),
+    )
+
+
+def _described(scope: Construct, construct_id: str, description: str) -> str:
+    page = runbook_of(scope, construct_id)
+    return description if page is None else f"{description} Runbook: {page}"
 
 
 def mark_for_scaling(alarm: cloudwatch.Alarm) -> None:

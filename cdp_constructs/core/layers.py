@@ -45,16 +45,30 @@ def share_module(
         raise InvalidOptionError(
             construct, "function", f"is {function.node.path}, which runs {function.runtime.name}", fix
         )
-    for name in environment:
-        if not _is_first(function, f"Variable{name}"):
-            problem = f"is {name!r}, which something that was shared with {function.node.path} has already"
-            raise InvalidOptionError(construct, "variable", problem, "Give another variable")
+    for name, value in environment.items():
+        share_variable(construct, function, name, value)
     if _is_first(function, _layer_id(layer)):  # Lambda refuses the same layer twice
         function.add_layers(_layer(stack_of(function), layer))
-    for name, value in environment.items():
-        function.add_environment(name, value)
     for statement in statements:
         function.add_to_role_policy(statement)
+
+
+def share_variable(construct: "Construct", function: "lambda_.Function", name: str, value: str) -> None:
+    """Give a function a variable.
+
+    Args:
+        construct: The pattern, for messages.
+        function: The function.
+        name: Name of the variable.
+        value: Its value.
+
+    Raises:
+        InvalidOptionError: when something else was shared with the function under the name.
+    """
+    if not _is_first(function, f"Variable{name}"):
+        problem = f"is {name!r}, which something that was shared with {function.node.path} has already"
+        raise InvalidOptionError(construct, "variable", problem, "Give another variable")
+    function.add_environment(name, value)
 
 
 def _is_first(function: "lambda_.Function", name: str) -> bool:
