@@ -74,14 +74,15 @@ class ReleasedFunction(Construct):
                 and not digits only.
             traffic: How calls move. Default: ``TrafficShift.canary()``, 10 % of them for 5 minutes.
             rollback_alarms: Alarms of this Region that stop a release too, and roll it back; one that is raised before
-                does not let it begin. With the pattern's own at most 10.
+                does not let it begin. With the pattern's own at most 10. Default: the pattern's own.
             provisioned_concurrency: Execution environments that are kept ready, 1 or more, paid whether they are called
-                or not ($2.19 a month for one of 256 MB on arm64): for calls that must never wait for a start.
+                or not ($2.19 a month for one of 256 MB on arm64): for calls that must never wait for a start. Default:
+                none.
             snap_start: Whether versions start from a snapshot of what they were after their initialization, paid by its
                 size ($0.99 a month for each version of 256 MB, and each start): for imports that take a second or
                 more. Python 3.12, Java 11 or .NET 8 and later; no EFS, 512 MB in ``/tmp``, not with
                 ``provisioned_concurrency``.
-            alarm_topic: Receives the alarms. The one on errors of the new version is there without it.
+            alarm_topic: Receives the alarms. Default: nobody; the one on errors of the new version is there anyway.
 
         Raises:
             InvalidOptionError: for a name, number or alarms that AWS would refuse, and for a function that SnapStart
@@ -123,7 +124,7 @@ class ReleasedFunction(Construct):
         """The alarms of this release, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
-    def add_before_traffic_hook(self, function: lambda_.Function, *, variable: str = "RELEASED_VERSION") -> None:
+    def attach_before_traffic_hook(self, function: lambda_.Function, *, variable: str = "RELEASED_VERSION") -> None:
         """Let a function check the new version before it gets calls.
 
         It is called with ``DeploymentId`` and ``LifecycleEventHookExecutionId``, and within an hour has to call
@@ -139,8 +140,8 @@ class ReleasedFunction(Construct):
         self._allow_hook(function, variable, "before")
         self.deployment_group.add_pre_hook(function)
 
-    def add_after_traffic_hook(self, function: lambda_.Function, *, variable: str = "RELEASED_VERSION") -> None:
-        """Let a function check the new version when it gets every call; see ``add_before_traffic_hook``.
+    def attach_after_traffic_hook(self, function: lambda_.Function, *, variable: str = "RELEASED_VERSION") -> None:
+        """Let a function check the new version when it gets every call; see ``attach_before_traffic_hook``.
 
         Args:
             function: A function of this app.

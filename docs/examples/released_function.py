@@ -23,7 +23,7 @@ def build(stack: Stack) -> ReleasedFunction:
         traffic=TrafficShift.canary(10),
         alarm_topic=operators,
     )
-    release.add_before_traffic_hook(function(stack, "CheckQuote", folder="check_quote"))
+    release.attach_before_traffic_hook(function(stack, "CheckQuote", folder="check_quote"))
     return release
 
 

@@ -19,6 +19,9 @@ EXCEPT = {
     # SNS decides about them by the application or the endpoint: its refusals name it ("not authorized to perform:
     # SNS:CreatePlatformEndpoint on resource: arn:…:app/GCM/…").
     *("sns:CreatePlatformEndpoint", "sns:DeleteEndpoint", "sns:SetEndpointAttributes", "sns:GetEndpointAttributes"),
+    # The CDK grants it on the deployment group, and so does AWS SAM's own example of a hook:
+    # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
+    "codedeploy:PutLifecycleEventHookExecutionStatus",
 }
 # Of the managed policy for fleet provisioning nobody knows what is needed: https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
 HARMLESS = ":thingtype/"

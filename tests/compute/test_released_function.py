@@ -54,8 +54,8 @@ def all_options(stack: Stack) -> ReleasedFunction:
         provisioned_concurrency=2,
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
     )
-    release.add_before_traffic_hook(hook(stack, "Before"))
-    release.add_after_traffic_hook(hook(stack, "After"), variable="NEW_VERSION")
+    release.attach_before_traffic_hook(hook(stack, "Before"))
+    release.attach_after_traffic_hook(hook(stack, "After"), variable="NEW_VERSION")
     return release
 
 
@@ -352,13 +352,13 @@ def test_a_second_hook_and_the_function_itself_are_refused(cdk_app: App) -> None
     function = quote(stack)
     release = ReleasedFunction(stack, "Release", function=function)
     with pytest.raises(InvalidOptionError, match="the released one"):
-        release.add_before_traffic_hook(function)
+        release.attach_before_traffic_hook(function)
     checks = hook(stack, "Before")
-    release.add_before_traffic_hook(checks)
+    release.attach_before_traffic_hook(checks)
     with pytest.raises(InvalidOptionError, match="was added before"):
-        release.add_before_traffic_hook(hook(stack, "Another"))
+        release.attach_before_traffic_hook(hook(stack, "Another"))
     with pytest.raises(InvalidOptionError, match="variable is 'RELEASED_VERSION'"):
-        release.add_after_traffic_hook(checks)
+        release.attach_after_traffic_hook(checks)
 
 
 def test_metrics_are_those_of_the_new_version(cdk_app: App) -> None:

@@ -50,6 +50,7 @@ _SENDS = {
     "kinesis PutRecord": "puts records",
     "kinesis PutRecords": "puts records",
     "lambda InvokeFunction": "invokes",
+    "lambda UpdateAlias": "moves the alias",
     "rds ModifyDBCluster": "changes",
     "redshift-data ExecuteStatement": "queries",
     "redshift-data BatchExecuteStatement": "queries",
