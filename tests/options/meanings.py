@@ -236,6 +236,11 @@ MEANINGS: dict[str, Meaning] = {
     "modules": Meaning(_lists("unknown", "a/b", empty=False, twice="queue_worker"), tokens=False),
     "QueueWorkers.grant_send:queue": Meaning(("Unknown",), tokens=False),
     "QueueWorkers.metric_lag:queue": Meaning(("Unknown",), tokens=False),
+    # releases of functions
+    "alias_name": Meaning(("7", "a b", "live:1", "x" * 129)),
+    "provisioned_concurrency": Meaning((0, -1, 100_001)),
+    "percentage": Meaning((0, -1, 100), tokens=False),
+    "max_errors": Meaning((0, -1), tokens=False),
     # databases
     "database_name": Meaning(("a b", "1a", "my-orders", "Orders", "x" * 64), tokens=False),
     "readers": Meaning((0, -1, 16), tokens=False),

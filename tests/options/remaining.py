@@ -37,6 +37,7 @@ from cdp_constructs import (
     HumanApproval,
     PrivateCacheDistribution,
     RealtimeChannels,
+    ReleasedFunction,
     ReplicatedDatabase,
     ScaleOutService,
     ServiceFront,
@@ -49,6 +50,7 @@ from cdp_constructs import (
     StateSharing,
     TokenIssuer,
     TopicRule,
+    TrafficShift,
     WebApplicationFirewall,
     WebhookSource,
     WebSocketChannels,
@@ -79,15 +81,21 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
             _call_workflow(pattern, reader)
         if isinstance(pattern, ScaleOutService | Stamp):
             _call_server(pattern)
-        if isinstance(pattern, DirectIntegrationApi):
-            _add_service_routes(pattern)
-        if isinstance(pattern, SharedFiles):
-            folder = pattern.add_folder("Given", path="/given")
-            pattern.mount_to_service(_service(pattern, pattern.vpc), folder, path="/mnt/given")
+        _add_further(pattern)
     for pattern in list(made):
         for name in [name for name in dir(type(pattern)) if name.startswith("metric_")]:
             channel = ["mail"] if name == "metric_sent" else []
             getattr(pattern, name)(*channel, period=Duration.minutes(5))
+
+
+def _add_further(pattern: Any) -> None:
+    if isinstance(pattern, DirectIntegrationApi):
+        _add_service_routes(pattern)
+    if isinstance(pattern, ReleasedFunction):
+        _check_release(pattern)
+    if isinstance(pattern, SharedFiles):
+        folder = pattern.add_folder("Given", path="/given")
+        pattern.mount_to_service(_service(pattern, pattern.vpc), folder, path="/mnt/given")
 
 
 def _add_service_routes(api: DirectIntegrationApi) -> None:
@@ -144,6 +152,13 @@ def _call_workflow(construct: Workflow | HumanApproval, reader: iam.IRole) -> No
         construct.start_on_schedule("GivenNightly", schedule=nightly, payload={"items": [1]})
         construct.grant_start(reader)
         construct.grant_operate(reader)
+
+
+def _check_release(release: ReleasedFunction) -> None:
+    code = lambda_.Code.from_inline("def handler(event, context): ...")
+    runtime = lambda_.Runtime.PYTHON_3_14
+    check = lambda_.Function(release, "GivenCheck", code=code, handler="index.handler", runtime=runtime)
+    release.attach_after_traffic_hook(check)
 
 
 def _call_server(server: ScaleOutService | Stamp) -> None:
@@ -219,6 +234,8 @@ def call_rest(stack: Stack) -> None:
     WebhookSource.shared_token()
     WebhookSource.secret_in_address()
     WebhookSource.hmac_sha256()
+    TrafficShift.linear(20, interval=Duration.minutes(2), max_errors=5)
+    TrafficShift.all_at_once()
     TokenIssuer.of_user_pool(cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_Example"))
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
     region = Environment(account="111122223333", region="eu-west-1")
