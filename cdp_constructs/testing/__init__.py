@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cdp_constructs.assembly.findings import AcknowledgedFinding, Finding
     from cdp_constructs.testing.architectures import architecture
     from cdp_constructs.testing.browsers import Browser
+    from cdp_constructs.testing.outgoing import outgoing_addresses
     from cdp_constructs.testing.snapshots import normalise
     from cdp_constructs.testing.synthesis import Synthesis, SynthesisedArchitecture
     from cdp_constructs.testing.waiting import eventually
@@ -32,6 +33,7 @@ __all__ = [
     "architecture",
     "eventually",
     "normalise",
+    "outgoing_addresses",
 ]
 
 _MODULES = {
@@ -43,6 +45,7 @@ _MODULES = {
     "architecture": "cdp_constructs.testing.architectures",
     "eventually": "cdp_constructs.testing.waiting",
     "normalise": "cdp_constructs.testing.snapshots",
+    "outgoing_addresses": "cdp_constructs.testing.outgoing",
 }
 
 
