@@ -173,9 +173,11 @@ class QueueConsumer:
 
     def _least_visibility(self) -> Duration | None:
         """Return six times the function's timeout plus the batching window; None when the timeout is not known."""
+        # An alias and a version have that of their function.
+        function = getattr(self.function, "lambda_", self.function)
         try:
             # Only a function of this app has it, and it is None when the function has Lambda's default.
-            timeout: Duration | None = self.function.timeout  # type: ignore[union-attr]
+            timeout: Duration | None = function.timeout
         except AttributeError:
             return None
         window = self.batching_window.to_seconds() if self.batching_window else 0

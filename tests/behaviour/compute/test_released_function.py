@@ -2,21 +2,26 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 
-from cdp_constructs import ReleasedFunction, TrafficShift
+from cdp_constructs import QueueConsumer, ReleasedFunction, SnsSqsFanout, TrafficShift
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.local import DeploymentError, LocalCloud
-from cdp_constructs.testing import eventually
+from cdp_constructs.local import Deployment, DeploymentError, LocalCloud
+from cdp_constructs.testing import architecture, eventually
 
 REGION = "us-east-1"
 CHECK = Path(__file__).parents[3] / "docs/examples/check_quote"
@@ -60,6 +65,42 @@ def total(item):
     return 0
 """
 WRONG = SECOND.replace("def total", "{'tea': 4}['coffee']\n\ndef total")
+
+
+INVOKED = """
+import json, os
+import boto3
+
+def handler(event, context):
+    alias = context.invoked_function_arn.rpartition(":")[2]
+    if "Records" in event:
+        queue = boto3.client("sqs")
+        for record in event["Records"]:
+            queue.send_message(QueueUrl=os.environ["SEEN"], MessageBody=json.dumps([record["body"], alias]))
+        return {"batchItemFailures": []}
+    return {"statusCode": 200, "body": alias}
+"""
+
+
+@architecture
+def called_by_services(stack: Stack) -> None:
+    seen = sqs.Queue(stack, "Seen")
+    function = lambda_.Function(
+        stack,
+        "Function",
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        handler="index.handler",
+        code=lambda_.Code.from_inline(INVOKED),
+        environment={"SEEN": seen.queue_url},
+    )
+    seen.grant_send_messages(function)
+    release = ReleasedFunction(stack, "Release", function=function, alias_name="production")
+    api = apigatewayv2.HttpApi(stack, "Api")
+    api.add_routes(path="/", integration=integrations.HttpLambdaIntegration("Alias", release.alias))
+    fanout = SnsSqsFanout(stack, "Orders")
+    fanout.add_subscriber("Release", consumer=QueueConsumer(release.alias))
+    for name, value in {"Api": api.api_id, "Topic": fanout.topic.topic_arn, "Queue": seen.queue_url}.items():
+        CfnOutput(stack, f"{name}Id", value=value)
 
 
 class Shop:
@@ -155,6 +196,21 @@ def shop(local_cloud: LocalCloud, tmp_path: Path) -> Iterator[Shop]:
     yield made
     made._threads.shutdown()
     local_cloud.client("cloudformation", REGION).delete_stack(StackName=made._name)
+
+
+def test_apis_and_queues_call_the_alias(
+    deployed: Callable[[Callable[..., Any]], Deployment], local_cloud: LocalCloud
+) -> None:
+    (outputs,) = deployed(called_by_services).outputs.values()
+    assert httpx.get(local_cloud.http_api_url(outputs["ApiId"])).text == "production"
+    local_cloud.client("sns", REGION).publish(TopicArn=outputs["TopicId"], Message="two teas")
+    sqs_client = local_cloud.client("sqs", REGION)
+    received = eventually(
+        lambda: sqs_client.receive_message(QueueUrl=outputs["QueueId"]).get("Messages"), what="a call"
+    )
+    body, alias = json.loads(received[0]["Body"])
+    assert "two teas" in body
+    assert alias == "production"
 
 
 def test_two_versions_read_what_the_other_one_wrote_while_both_get_calls(shop: Shop) -> None:
