@@ -5,7 +5,6 @@ minute, as if nothing else happened meanwhile; `GET /_cdp/metrics/clock` returns
 adds a value to a metric as a service does, in namespaces too that `PutMetricData` refuses.
 """
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,12 +12,12 @@ from typing import Any
 from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.metrics import read_gauges
-from cdp_constructs.local.kit.patch import Change, patch
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.ticking import Ticking
 from cdp_constructs.local.services.cloudwatch.evaluation import evaluate_all, shortest_period
 
 __all__ = ["advance"]
 
-_app: Any = ministack.module("app", "_MAIN_LOOP")
 _cloudwatch: Any = ministack.module("services.cloudwatch", "_store_datum")
 _responses: Any = ministack.module("core.responses", "request_scope")
 
@@ -40,29 +39,7 @@ def _look() -> None:
         evaluate_all()
 
 
-class _Ticking(Change):
-    """Looks several times a minute, on the server's event loop."""
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-
-    def apply(self) -> None:
-        self._stop = threading.Event()
-        threading.Thread(target=self._run, args=(self._stop,), name="cloudwatch", daemon=True).start()
-
-    def undo(self) -> None:
-        self._stop.set()
-        clock.reset()
-
-    @staticmethod
-    def _run(stop: threading.Event) -> None:
-        while not stop.wait(_LOOK_EVERY):
-            loop = _app._MAIN_LOOP
-            if loop is not None:
-                loop.call_soon_threadsafe(_look)
-
-
-ticking = _Ticking()
+ticking = Ticking("cloudwatch", every=_LOOK_EVERY, action=_look, ended=clock.reset)
 
 
 def advance(seconds: float) -> None:

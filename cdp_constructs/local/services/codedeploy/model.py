@@ -10,7 +10,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.json_service import ServiceError
@@ -27,6 +27,8 @@ __all__ = [
     "here",
     "specification",
 ]
+
+_Found = TypeVar("_Found")
 
 _responses: Any = ministack.module("core.responses", "request_scope")
 
@@ -217,6 +219,12 @@ class Deployment:
         return next(event for event in self.events if event.name == name)
 
 
+def _found(known: Mapping[str, _Found], name: str, code: str, message: str) -> _Found:
+    if name not in known:
+        raise ServiceError(code, f"{message}{name}")
+    return known[name]
+
+
 @dataclass
 class Scope:
     """What one account has in one Region."""
@@ -231,9 +239,7 @@ class Scope:
         Raises:
             ServiceError: there is none of the name.
         """
-        if name not in self.applications:
-            raise ServiceError("ApplicationDoesNotExistException", f"No application found for name: {name}")
-        return self.applications[name]
+        return _found(self.applications, name, "ApplicationDoesNotExistException", "No application found for name: ")
 
     def group(self, application: str, name: str) -> Group:
         """Return a deployment group.
@@ -242,9 +248,7 @@ class Scope:
             ServiceError: there is no such application or group.
         """
         groups = self.application(application).groups
-        if name not in groups:
-            raise ServiceError("DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}")
-        return groups[name]
+        return _found(groups, name, "DeploymentGroupDoesNotExistException", "No Deployment Group found for name: ")
 
     def configuration(self, name: str) -> Configuration:
         """Return a deployment configuration, one of AWS's own or another.
@@ -252,11 +256,8 @@ class Scope:
         Raises:
             ServiceError: there is none of the name.
         """
-        if name not in self.configurations:
-            raise ServiceError(
-                "DeploymentConfigDoesNotExistException", f"No Deployment Configuration found for name: {name}"
-            )
-        return self.configurations[name]
+        message = "No Deployment Configuration found for name: "
+        return _found(self.configurations, name, "DeploymentConfigDoesNotExistException", message)
 
     def deployment(self, identifier: str) -> Deployment:
         """Return a deployment.
@@ -264,9 +265,7 @@ class Scope:
         Raises:
             ServiceError: there is none of the id.
         """
-        if identifier not in self.deployments:
-            raise ServiceError("DeploymentDoesNotExistException", f"The deployment {identifier} could not be found")
-        return self.deployments[identifier]
+        return _found(self.deployments, identifier, "DeploymentDoesNotExistException", "There is no deployment ")
 
 
 _scopes: dict[tuple[str, str], Scope] = defaultdict(Scope)

@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-s
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from cdp_constructs.local.kit import clock, ministack
 from cdp_constructs.local.kit.admin import route
 from cdp_constructs.local.kit.metrics import gauge
-from cdp_constructs.local.kit.patch import Change
+from cdp_constructs.local.kit.ticking import Ticking
 from cdp_constructs.local.services.cloudwatch.timekeeping import advance
 from cdp_constructs.local.services.codedeploy.model import Deployment, Event, all_deployments, here
 from cdp_constructs.local.services.iam.evaluation import role_allows
@@ -25,7 +24,6 @@ from cdp_constructs.local.services.lambda_.invocation import FunctionNotFoundErr
 
 __all__ = ["AFTER", "BEFORE", "lifecycle", "start"]
 
-_app: Any = ministack.module("app", "_MAIN_LOOP")
 _cloudwatch: Any = ministack.module("services.cloudwatch", "_alarms")
 _concurrency: Any = ministack.module("core.concurrency", "spawn_background")
 _events: Any = ministack.module("services.eventbridge", "_put_events")
@@ -330,29 +328,15 @@ def _tick() -> None:
         advance(_MINUTE)
 
 
-class _Ticking(Change):
-    """Goes on with deployments, on the server's event loop."""
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-
-    def apply(self) -> None:
-        self._stop = threading.Event()
-        threading.Thread(target=self._run, args=(self._stop,), name="codedeploy", daemon=True).start()
-
-    def undo(self) -> None:
-        self._stop.set()
-        _held[0] = 0
-
-    @staticmethod
-    def _run(stop: threading.Event) -> None:
-        while not stop.wait(_LOOK_EVERY):
-            loop = _app._MAIN_LOOP
-            if loop is not None and any(True for _ in all_deployments()):
-                loop.call_soon_threadsafe(_tick)
+def _is_going_on() -> bool:
+    return any(True for _ in all_deployments())
 
 
-ticking = _Ticking()
+def _let_go() -> None:
+    _held[0] = 0
+
+
+ticking = Ticking("codedeploy", every=_LOOK_EVERY, action=_tick, needed=_is_going_on, ended=_let_go)
 
 
 @route("POST", "codedeploy/hold")

@@ -11,7 +11,6 @@ is due meanwhile is tried as things are now. `GET /_cdp/sns/retries?region=…` 
 """
 
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.admin import AdminError, route
 from cdp_constructs.local.kit.faults import fault_of
 from cdp_constructs.local.kit.isolation import is_isolated
-from cdp_constructs.local.kit.patch import Change, patch
+from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.kit.ticking import Ticking
 
 __all__ = ["TRIES", "answers", "hold", "is_behind", "seconds_before"]
 
-_app: Any = ministack.module("app", "_MAIN_LOOP")
 _responses: Any = ministack.module("core.responses", "request_scope")
 
 _AT_ONCE, _PRE_BACKOFF, _BACKOFF, _POST_BACKOFF = 3, 2, 10, 100_000
@@ -145,30 +144,12 @@ def _end(delivery: _Delivery, action: Callable[[], None]) -> None:
         action()
 
 
-class _Retrying(Change):
-    """Retries as time passes, on the server's event loop."""
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-
-    def apply(self) -> None:
-        self._stop = threading.Event()
-        threading.Thread(target=self._run, args=(self._stop,), name="sns-retries", daemon=True).start()
-
-    def undo(self) -> None:
-        self._stop.set()
-        _waiting.clear()
-        _ahead[0] = 0.0
-
-    @staticmethod
-    def _run(stop: threading.Event) -> None:
-        while not stop.wait(_LOOK_EVERY):
-            loop = _app._MAIN_LOOP
-            if _waiting and loop is not None:
-                loop.call_soon_threadsafe(_retry)
+def _forget() -> None:
+    _waiting.clear()
+    _ahead[0] = 0.0
 
 
-retrying = _Retrying()
+retrying = Ticking("sns-retries", every=_LOOK_EVERY, action=_retry, needed=lambda: bool(_waiting), ended=_forget)
 
 
 @patch("ministack.services.sns:reset")
