@@ -1,6 +1,7 @@
 """QueueConsumer: how a function works on a queue."""
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from aws_cdk import Duration
 from constructs import Construct
@@ -174,7 +175,7 @@ class QueueConsumer:
     def _least_visibility(self) -> Duration | None:
         """Return six times the function's timeout plus the batching window; None when the timeout is not known."""
         # An alias and a version have that of their function.
-        function = getattr(self.function, "lambda_", self.function)
+        function: Any = getattr(self.function, "lambda_", self.function)
         try:
             # Only a function of this app has it, and it is None when the function has Lambda's default.
             timeout: Duration | None = function.timeout

@@ -43,6 +43,13 @@ def test_a_message_stays_hidden_until_the_function_has_ended(
     assert consumer.queue_visibility_timeout().to_seconds() == seconds
 
 
+def test_an_alias_has_the_timeout_of_its_function(stack: Stack) -> None:
+    worker = function(stack, Duration.seconds(20))
+    alias = lambda_.Alias(stack, "Alias", alias_name="live", version=worker.current_version)
+    for qualified in (worker.current_version, alias):
+        assert QueueConsumer(qualified).queue_visibility_timeout().to_seconds() == 120
+
+
 def test_without_a_function_the_queue_has_the_visibility_of_sqs() -> None:
     assert QueueConsumer().queue_visibility_timeout().to_seconds() == 30
     assert QueueConsumer(visibility_timeout=Duration.minutes(2)).queue_visibility_timeout().to_seconds() == 120
