@@ -35,11 +35,19 @@ _HOOKS = {"BeforeAllowTrafficHook": traffic.BEFORE, "AfterAllowTrafficHook": tra
 RESOURCE_TYPES: tuple[ResourceType, ...] = (ResourceType(name=_ALIAS, blocking=True),)
 
 
+def _rolls_back(stack_name: str) -> bool:
+    """Whether a stack, or one that it is nested in, is being rolled back."""
+    stack = _cloudformation._stacks.get(stack_name)
+    if stack is None:
+        return False
+    return "ROLLBACK" in stack.get("StackStatus", "") or _rolls_back(stack.get("_parent_stack_name", ""))
+
+
 def _policy(stack_name: str, logical_id: str) -> Mapping[str, Any]:
     """Return the update policy of an alias in the template that is being deployed; empty in a roll-back."""
-    stack = _cloudformation._stacks.get(stack_name) or {}
-    if "ROLLBACK" in stack.get("StackStatus", ""):
+    if _rolls_back(stack_name):
         return {}
+    stack = _cloudformation._stacks.get(stack_name) or {}
     body = stack.get("_template_body")
     template = _engine._parse_template(body) if body else stack.get("_template") or {}
     resource = (template.get("Resources") or {}).get(logical_id) or {}

@@ -39,14 +39,10 @@ def template(
     routing: dict[str, Any] | None = None,
     before: str = "",
     after: str = "",
-    allowed: Sequence[str] = (
-        "lambda:GetAlias",
-        "lambda:UpdateAlias",
-        "lambda:InvokeFunction",
-        "cloudwatch:DescribeAlarms",
-    ),
+    allowed: Sequence[str] = ACTIONS,
+    reports: bool = True,
 ) -> dict[str, Any]:
-    """A stack whose function has one more published version than the stack before."""
+    """A stack whose function has one more published version than the stack before; its hooks may report, or not."""
     routing = routing or {"Type": "AllAtOnce"}
     policy: dict[str, Any] = {"ApplicationName": {"Ref": "Application"}, "DeploymentGroupName": {"Ref": "Group"}}
     hooks = {"Before": before, "After": after}
@@ -81,7 +77,7 @@ def template(
     }
     return {
         "Resources": {
-            "Role": role(allow(["codedeploy:PutLifecycleEventHookExecutionStatus"], GROUP)),
+            "Role": role(*([allow(["codedeploy:PutLifecycleEventHookExecutionStatus"], GROUP)] if reports else [])),
             "ReleaseRole": role(allow(list(allowed), "*"), service="codedeploy"),
             "Function": function(code(version, body), "Role"),
             version_id: {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Function"}}},

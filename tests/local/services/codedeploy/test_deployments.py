@@ -225,6 +225,48 @@ def test_what_the_role_may_not_do_fails(release: Release, missing: str) -> None:
     assert release.weights() == ("1", {})
 
 
+def test_a_hook_that_may_not_report_fails(release: Release) -> None:
+    release.create(template(1, before=hook("Succeeded"), reports=False))
+    release.begin(template(2, before=hook("Succeeded"), reports=False))
+    error = str(release.end())
+    assert "not authorized to perform: codedeploy:PutLifecycleEventHookExecutionStatus" in error
+    assert release.weights() == ("1", {})
+
+
+def test_the_alias_of_a_nested_stack_is_moved_and_goes_back_with_its_parent(
+    cloud: LocalCloud, release: Release, name: Callable[[str], str]
+) -> None:
+    bucket = name("nested")
+    s3 = cloud.client("s3", region=REGION)
+    s3.create_bucket(Bucket=bucket)
+
+    def parent(version: int, *, broken: bool = False) -> dict[str, Any]:
+        key = f"{version}.json"
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template(version)))
+        url = f"https://s3.us-east-1.amazonaws.com/{bucket}/{key}"
+        child = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+        outputs = {one: {"Value": {"Fn::GetAtt": ["Child", f"Outputs.{one}"]}} for one in template(1)["Outputs"]}
+        resources: dict[str, Any] = {"Child": child}
+        if broken:
+            wrong = {"TopicArn": {"Fn::GetAtt": ["Child", "Outputs.Function"]}, "Protocol": "x"}
+            resources["Wrong"] = {"Type": "AWS::SNS::Subscription", "Properties": wrong}
+        return {"Resources": resources, "Outputs": outputs}
+
+    release.create(parent(1))
+    release.begin(parent(2))
+    assert release.end() is None
+    assert release.weights() == ("2", {})
+    assert len(release.deployments()) == 1
+    release.begin(parent(3, broken=True))
+    assert "Wrong" in str(release.end())
+    # MiniStack publishes the former code again: it deletes what a nested stack replaces before its parent is done.
+    assert {by for by, _ in call(cloud, release.function, 5)} == {2}
+    assert len(release.deployments()) == 2  # and none for the way back
+    for key in (1, 2, 3):
+        s3.delete_object(Bucket=bucket, Key=f"{key}.json")
+    s3.delete_bucket(Bucket=bucket)
+
+
 def test_the_policy_that_the_cdk_attaches_is_enough_without_hooks(release: Release) -> None:
     first, second = template(1, allowed=()), template(2, allowed=())
     for each in (first, second):
