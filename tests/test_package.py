@@ -54,6 +54,7 @@ VALUES = {
     "ServiceRoute",
     "ServiceScaling",
     "TaskSize",
+    "TrafficShift",
     "WorkQueue",
 }
 PATTERNS = sorted(
