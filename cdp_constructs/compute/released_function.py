@@ -15,6 +15,7 @@ from cdp_constructs.compute.traffic_shift import TrafficShift
 from cdp_constructs.core.alarms import add_alarm, add_rollback_alarm, alarms_of
 from cdp_constructs.core.layers import share_variable
 from cdp_constructs.core.options import checks_options
+from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import minute, minutes
 from cdp_constructs.core.permissions import allow_on_prefixes
 from cdp_constructs.core.places import check_region
@@ -68,8 +69,8 @@ class ReleasedFunction(Construct):
         Args:
             scope: The stack or construct that it becomes part of.
             construct_id: Id inside ``scope``.
-            function: A function of this app. Its versions are published; the rest of it stays as it is, apart from
-                ``snap_start``.
+            function: A function of the same stack. Its versions are published; the rest of it stays as it is, apart
+                from ``snap_start``.
             alias_name: Name of the alias, such as that of the environment: 1 to 128 letters, digits, ``-`` and ``_``,
                 and not digits only.
             traffic: How calls move. Default: ``TrafficShift.canary()``, 10 % of them for 5 minutes.
@@ -85,8 +86,8 @@ class ReleasedFunction(Construct):
             alarm_topic: Receives the alarms. Default: nobody; the one on errors of the new version is there anyway.
 
         Raises:
-            InvalidOptionError: for a name, number or alarms that AWS would refuse, and for a function that SnapStart
-                does not take.
+            InvalidOptionError: for a name, number or alarms that AWS would refuse, a function of another stack, and one
+                that SnapStart does not take.
         """
         super().__init__(scope, construct_id)
         self._alarm_topic = alarm_topic
@@ -252,6 +253,10 @@ class ReleasedFunction(Construct):
         if not Token.is_unresolved(alias_name) and not _NAME.fullmatch(alias_name):
             fix = f"Use 1 to 128 letters, digits, - and _, and not digits only ({_ALIASES})"
             raise InvalidOptionError(self, "alias_name", f"is {alias_name!r}", fix)
+        if stack_of(function) is not stack_of(self):
+            problem = f"is {function.node.path}, of another stack"
+            fix = "Make the release in the function's stack: a stack cannot export a version that changes"
+            raise InvalidOptionError(self, "function", problem, fix)
         if provisioned_concurrency is not None:
             check_range(
                 self,

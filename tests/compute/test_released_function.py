@@ -347,6 +347,11 @@ def test_numbers_and_alarms_that_aws_refuses_are_refused(cdk_app: App) -> None:
     )
 
 
+def test_a_function_of_another_stack_is_refused(cdk_app: App) -> None:
+    first, second = Stack(cdk_app, "First"), Stack(cdk_app, "Second")
+    assert "is First/Quote, of another stack. Make the release" in refused(second, function=quote(first))
+
+
 def test_a_second_hook_and_the_function_itself_are_refused(cdk_app: App) -> None:
     stack = Stack(cdk_app, "Shop")
     function = quote(stack)
