@@ -6,10 +6,13 @@ from cdp_constructs.api.direct_integration_api import DirectIntegrationApi as Di
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool as SignInUserPool
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
 from cdp_constructs.cache.in_memory_cache import InMemoryCache as InMemoryCache
+from cdp_constructs.compute.async_retries import AsyncRetries as AsyncRetries
+from cdp_constructs.compute.idempotent_function import IdempotentFunction as IdempotentFunction
 from cdp_constructs.compute.queue_workers import QueueWorkers as QueueWorkers
 from cdp_constructs.compute.released_function import ReleasedFunction as ReleasedFunction
 from cdp_constructs.compute.scale_out_service import ScaleOutService as ScaleOutService
 from cdp_constructs.compute.scale_up import ScaleUp as ScaleUp
+from cdp_constructs.compute.scheduled_function import ScheduledFunction as ScheduledFunction
 from cdp_constructs.compute.service_container import ServiceContainer as ServiceContainer
 from cdp_constructs.compute.service_front import ServiceFront as ServiceFront
 from cdp_constructs.compute.service_route import ServiceRoute as ServiceRoute

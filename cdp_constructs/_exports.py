@@ -3,6 +3,7 @@
 MODULE_OF = {
     "Aggregation": "cdp_constructs.iot.aggregation",
     "AlarmTopic": "cdp_constructs.operations.alarm_topic",
+    "AsyncRetries": "cdp_constructs.compute.async_retries",
     "AuthorizedApi": "cdp_constructs.api.authorized_api",
     "BatchLayer": "cdp_constructs.data.batch_layer",
     "BatchWarehouse": "cdp_constructs.data.batch_warehouse",
@@ -21,6 +22,7 @@ MODULE_OF = {
     "FanoutNotification": "cdp_constructs.iot.fanout_notification",
     "FanoutSubscriber": "cdp_constructs.messaging.fanout_subscriber",
     "HumanApproval": "cdp_constructs.workflow.human_approval",
+    "IdempotentFunction": "cdp_constructs.compute.idempotent_function",
     "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
     "InMemoryCache": "cdp_constructs.cache.in_memory_cache",
     "InvalidOptionError": "cdp_constructs.core.validation",
@@ -41,6 +43,7 @@ MODULE_OF = {
     "SagaStep": "cdp_constructs.workflow.steps",
     "ScaleOutService": "cdp_constructs.compute.scale_out_service",
     "ScaleUp": "cdp_constructs.compute.scale_up",
+    "ScheduledFunction": "cdp_constructs.compute.scheduled_function",
     "ServiceContainer": "cdp_constructs.compute.service_container",
     "ServiceFront": "cdp_constructs.compute.service_front",
     "ServiceNetwork": "cdp_constructs.network.service_network",

@@ -22,11 +22,12 @@ from cdp_constructs.core.metrics import NAMESPACE
 from cdp_constructs.core.once import once
 from cdp_constructs.core.paths import stack_of
 from cdp_constructs.core.periods import seconds
+from cdp_constructs.core.validation import InvalidOptionError
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 ARCHITECTURE = lambda_.Architecture.ARM_64
-# Of an asynchronous invocation, the most that Lambda makes.
-_RETRIES = 2
+RETRIES = 2
+"""Of an asynchronous invocation that fails, the most that Lambda makes."""
 _LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 
 # AWS publishes Powertools as a layer in every Region and names it by a public parameter: nothing is bundled at synth.
@@ -37,7 +38,8 @@ _METRICS = {
     # Powertools warns of every call that counted nothing, which is the usual one.
     "PYTHONWARNINGS": "ignore:No application metrics to publish",
 }
-_POWERTOOLS_PARAMETER = f"/aws/service/powertools/python/arm64/python3.14/{POWERTOOLS_VERSION}"
+_POWERTOOLS_PARAMETER = "/aws/service/powertools/python/{architecture}/{runtime}/{version}"
+_POWERTOOLS_RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 
 
 class Invocation(Enum):
@@ -157,18 +159,46 @@ def _keep_failures(function: lambda_.Function, queue: sqs.IQueue) -> None:
         # Imported here: only asynchronous functions have destinations.
         from aws_cdk import aws_lambda_destinations as destinations
 
-        function.configure_async_invoke(on_failure=destinations.SqsDestination(queue), retry_attempts=_RETRIES)
+        function.configure_async_invoke(on_failure=destinations.SqsDestination(queue), retry_attempts=RETRIES)
         return
+    send_failures(function, "FailedInvocations", function, queue, encryption_key=key)
+
+
+def send_failures(
+    scope: Construct,
+    construct_id: str,
+    function: lambda_.IFunction,
+    queue: sqs.IQueue,
+    *,
+    encryption_key: kms.IKey | None,
+    qualifier: str = "$LATEST",
+    retry_attempts: int = RETRIES,
+    max_event_age: Duration | None = None,
+) -> lambda_.CfnEventInvokeConfig:
+    """Let Lambda send failed asynchronous invocations to a queue, with the role of the function.
+
+    Args:
+        scope: The pattern, or the function.
+        construct_id: Id of the settings inside ``scope``.
+        function: The function.
+        queue: Receives the event and the error.
+        encryption_key: The customer-managed key of the queue, if it has one.
+        qualifier: The alias that is invoked, or the newest code.
+        retry_attempts: Of an invocation that fails, 0 to 2.
+        max_event_age: How long an event may wait. Default: Lambda's, 6 hours.
+    """
     # SqsDestination() would grant kms:GenerateDataKey* and kms:ReEncrypt*, of which SQS needs one action.
-    function.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn]))
-    key.grant(function, *USE_KEY)
+    iam.Grant.add_to_principal(grantee=function, actions=["sqs:SendMessage"], resource_arns=[queue.queue_arn])
+    if encryption_key is not None:
+        encryption_key.grant(function, *USE_KEY)
     destination = lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queue.queue_arn)
-    lambda_.CfnEventInvokeConfig(
-        function,
-        "FailedInvocations",
+    return lambda_.CfnEventInvokeConfig(
+        scope,
+        construct_id,
         function_name=function.function_name,
-        qualifier="$LATEST",
-        maximum_retry_attempts=_RETRIES,
+        qualifier=qualifier,
+        maximum_retry_attempts=retry_attempts,
+        maximum_event_age_in_seconds=max_event_age.to_seconds() if max_event_age is not None else None,
         destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(on_failure=destination),
     )
 
@@ -176,8 +206,41 @@ def _keep_failures(function: lambda_.Function, queue: sqs.IQueue) -> None:
 @once
 def powertools_layer(stack: Stack) -> lambda_.ILayerVersion:
     """Return the public Powertools layer of the stack's Region, one per stack."""
-    arn = ssm.StringParameter.value_for_string_parameter(stack, _POWERTOOLS_PARAMETER)
-    return lambda_.LayerVersion.from_layer_version_arn(stack, "PowertoolsLayer", arn)
+    return _public_layer(stack, "PowertoolsLayer", ARCHITECTURE, RUNTIME)
+
+
+def add_powertools(construct: Construct, function: lambda_.Function) -> None:
+    """Give a function the public Powertools layer for its runtime and architecture, unless it has it.
+
+    Args:
+        construct: The pattern that needs it, for messages.
+        function: A Python function.
+
+    Raises:
+        InvalidOptionError: for a version of Python that Powertools has no layer for.
+    """
+    runtime, architecture, stack = function.runtime, function.architecture, stack_of(function)
+    if runtime.name not in _POWERTOOLS_RUNTIMES:
+        fix = f"Use one of {', '.join(_POWERTOOLS_RUNTIMES)}, for which there is a layer of Powertools"
+        raise InvalidOptionError(construct, "function", f"is {function.node.path}, which runs {runtime.name}", fix)
+    if (runtime.name, architecture.name) == (RUNTIME.name, ARCHITECTURE.name):
+        layer = powertools_layer(stack)
+    else:
+        layer_id = f"PowertoolsLayer-{runtime.name}-{architecture.name}"
+        layer = stack.node.try_find_child(layer_id) or _public_layer(stack, layer_id, architecture, runtime)  # type: ignore[assignment]  # made below
+    resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
+    if stack.resolve(layer.layer_version_arn) not in (stack.resolve(resource.layers) or []):
+        function.add_layers(layer)
+
+
+def _public_layer(
+    stack: Stack, construct_id: str, architecture: lambda_.Architecture, runtime: lambda_.Runtime
+) -> lambda_.ILayerVersion:
+    name = _POWERTOOLS_PARAMETER.format(
+        architecture=architecture.name, runtime=runtime.name, version=POWERTOOLS_VERSION
+    )
+    arn = ssm.StringParameter.value_for_string_parameter(stack, name)
+    return lambda_.LayerVersion.from_layer_version_arn(stack, construct_id, arn)
 
 
 @once

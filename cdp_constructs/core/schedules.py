@@ -52,6 +52,7 @@ def add_schedule(
     retry_attempts: int,
     event: str = "{}",
     time_zone: TimeZone | None = None,
+    flexible_window: Duration | None = None,
 ) -> scheduler.CfnSchedule:
     """Add a schedule that calls a function or starts a workflow.
 
@@ -67,6 +68,7 @@ def add_schedule(
         retry_attempts: Its most retries.
         event: What the target receives, as JSON.
         time_zone: Of the expression. Default: none in the template, which is UTC.
+        flexible_window: How much later the scheduler may call, in whole minutes. Default: it calls in that minute.
     """
     _, arn = _call_of(target)
     properties = scheduler.CfnSchedule.TargetProperty(
@@ -84,12 +86,20 @@ def add_schedule(
         description=description[:_LONGEST_DESCRIPTION],
         schedule_expression=expression,
         schedule_expression_timezone=time_zone.timezone_name if time_zone is not None else None,
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        flexible_time_window=_window(flexible_window),
         target=properties,
     )
     # The scheduler tries the role when it takes the schedule.
     made.node.add_dependency(role)
     return made
+
+
+def _window(length: Duration | None) -> scheduler.CfnSchedule.FlexibleTimeWindowProperty:
+    if length is None:
+        return scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF")
+    return scheduler.CfnSchedule.FlexibleTimeWindowProperty(
+        mode="FLEXIBLE", maximum_window_in_minutes=length.to_minutes()
+    )
 
 
 def _call_of(target: "lambda_.IFunction | stepfunctions.IStateMachine") -> tuple[str, str]:

@@ -14,11 +14,11 @@ from constructs import Construct
 
 from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_each
 from cdp_constructs.core.alarms import add_alarm
-from cdp_constructs.core.event_sources import send_failures_to
+from cdp_constructs.core.event_sources import consume_stream
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, minutes
 
-__all__ = ["add_stream_age_alarm", "look_up_stream", "read_table_stream"]
+__all__ = ["add_stream_age_alarm", "let_read_table_stream", "look_up_stream", "read_table_stream"]
 
 
 def read_table_stream(
@@ -41,6 +41,32 @@ def read_table_stream(
         dead_letter_queue: Receives the places of the stream that were given up; Lambda sends with the
             function's role, which the caller lets use the queue's key.
     """
+    let_read_table_stream(function, stream_arn)
+    # Not grant_send_messages(): with a key it would also grant kms:GenerateDataKey*, of which SQS needs one action.
+    function.add_to_role_policy(
+        iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letter_queue.queue_arn])
+    )
+    return consume_stream(
+        scope,
+        construct_id,
+        function,
+        stream_arn=stream_arn,
+        dead_letter_queue=dead_letter_queue,
+        filters=[{"pattern": json.dumps(one, separators=(",", ":"))} for one in filters],
+        # A batch is read once and published ten at a time: the last of 100 waits for ten requests of about 15 ms,
+        # less than the last of 25 did when each had its own. More would save little, because requests are full,
+        # and a record that fails would have more of its neighbours published twice. Consumers order messages
+        # themselves, so a busy shard may be worked on by several at once.
+        batch_size=100,
+        parallelization_factor=10,
+        # A record that never succeeds holds up its shard, a topic that is down for a while must not lose any: at
+        # most an hour for both, and then the queue says which part of the stream was left out.
+        max_record_age=Duration.hours(1),
+    )
+
+
+def let_read_table_stream(function: lambda_.Function, stream_arn: str) -> None:
+    """Let a function's mapping read the stream of a table."""
     function.add_to_role_policy(
         iam.PolicyStatement(
             actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
@@ -55,32 +81,6 @@ def read_table_stream(
         "AwsSolutions-IAM5[Resource::*]",
         "Names of streams only: Lambda wants it of the role of a mapping, and IAM has no resource for it.",
     )
-    # Not grant_send_messages(): with a key it would also grant kms:GenerateDataKey*, of which SQS needs one action.
-    function.add_to_role_policy(
-        iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letter_queue.queue_arn])
-    )
-    mapping = lambda_.EventSourceMapping(
-        scope,
-        construct_id,
-        target=function,
-        event_source_arn=stream_arn,
-        starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-        # As FilterCriteria.filter() would write them, one call to Node for each.
-        filters=[{"pattern": json.dumps(one, separators=(",", ":"))} for one in filters],
-        # A batch is read once and published ten at a time: the last of 100 waits for ten requests of about 15 ms,
-        # less than the last of 25 did when each had its own. More would save little, because requests are full,
-        # and a record that fails would have more of its neighbours published twice. Consumers order messages
-        # themselves, so a busy shard may be worked on by several at once.
-        batch_size=100,
-        parallelization_factor=10,
-        report_batch_item_failures=True,
-        bisect_batch_on_error=True,
-        # A record that never succeeds holds up its shard, a topic that is down for a while must not lose any: at
-        # most an hour for both, and then the queue says which part of the stream was left out.
-        max_record_age=Duration.hours(1),
-    )
-    send_failures_to(mapping, dead_letter_queue)
-    return mapping
 
 
 def add_stream_age_alarm(

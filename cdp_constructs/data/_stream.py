@@ -9,7 +9,7 @@ from constructs import Construct
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import kms, sns, sqs
-from cdp_constructs.core.event_sources import send_failures_to
+from cdp_constructs.core.event_sources import consume_stream
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minute
 
@@ -53,20 +53,17 @@ def read_stream(
         dead_letter_queue: Receives the places of batches that Lambda gave up.
     """
     reading = stream.grant_read(function)
-    mapping = lambda_.EventSourceMapping(
+    mapping = consume_stream(
         scope,
         "Records",
-        target=function,
-        event_source_arn=stream.stream_arn,
-        starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+        function,
+        stream_arn=stream.stream_arn,
+        dead_letter_queue=dead_letter_queue,
         batch_size=_BATCH_SIZE,
         parallelization_factor=_PARALLELIZATION,
-        bisect_batch_on_error=True,
-        report_batch_item_failures=True,
         retry_attempts=_RETRIES,
     )
     reading.apply_before(mapping)
-    send_failures_to(mapping, dead_letter_queue)
 
 
 def add_stream_alarms(
