@@ -292,6 +292,14 @@ class LocalCloud:
         """Make one service of one Region answer later inside a `with` block; see `clients.faults.inject_delay`."""
         return faults.inject_delay(self._administration, service, region, seconds)
 
+    def deliver_twice(self, function: str, region: str) -> AbstractContextManager[None]:
+        """Deliver each asynchronous invocation of a function twice inside a `with` block, as Lambda rarely does."""
+        return faults.deliver_twice(self._administration, function, region)
+
+    def age_events(self, *, hours: float = 0, seconds: float = 0) -> None:
+        """Make asynchronous invocations that wait older; see `clients.faults.age_events`."""
+        faults.age_events(self._administration, hours=hours, seconds=seconds)
+
     def resolve(self, name: str, place: str = DEFAULT_REGION, *, account: str = DEFAULT_ACCOUNT) -> routing.Host:
         """Return where Route 53 leads users of a place to: the nearest healthy Region, or what else the records say.
 

@@ -2,12 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import botocore.session
 
 from cdp_constructs.local.clients.administration import Administration
 
-__all__ = ["crash_function", "cut_off", "hold_deployments", "inject_delay", "inject_fault", "suspend_replication"]
+__all__ = [
+    "age_events",
+    "crash_function",
+    "cut_off",
+    "deliver_twice",
+    "hold_deployments",
+    "inject_delay",
+    "inject_fault",
+    "suspend_replication",
+]
 
 
 @contextmanager
@@ -137,3 +147,39 @@ def crash_function(administration: Administration, name: str, region: str) -> in
     """
     answer = administration.request("POST", "/_cdp/functions/crash", params={"name": name, "region": region})
     return int(answer.json()["killed"])
+
+
+@contextmanager
+def deliver_twice(administration: Administration, name: str, region: str) -> Iterator[None]:
+    """Deliver each event of an asynchronous invocation twice inside the block, under one request id and at once.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        name: Name of the function.
+        region: Its Region.
+
+    Raises:
+        httpx.HTTPStatusError: the endpoint is not an embedded cloud of this library.
+    """
+    function = {"name": name, "region": region}
+    administration.request("POST", "/_cdp/functions/events/twice", params=function)
+    try:
+        yield
+    finally:
+        administration.request("DELETE", "/_cdp/functions/events/twice", params=function)
+
+
+def age_events(administration: Administration, *, hours: float = 0, seconds: float = 0) -> None:
+    """Make events of asynchronous invocations that wait older: what has reached the maximum age is given up.
+
+    Args:
+        administration: Administration of the embedded cloud.
+        hours: Hours.
+        seconds: Seconds beside them.
+
+    Raises:
+        httpx.HTTPStatusError: hours and seconds are not more than nothing, or the endpoint is not an embedded cloud of
+            this library.
+    """
+    older = timedelta(hours=hours, seconds=seconds).total_seconds()
+    administration.request("POST", "/_cdp/functions/events/age", json={"seconds": older})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -103,10 +104,11 @@ def shop(stack: Stack) -> None:
     outputs |= {"Failed": of_payments.dead_letter_queue.queue_url}
     mails, ledger = function(stack, "Mails")
     # It has no key: the id of the request is what retries share.
-    IdempotentFunction(
+    of_mails = IdempotentFunction(
         stack, "MailsOnce", function=mails, reserved_concurrency=2, table=of_payments.table, alarm_topic=topic
     )
     outputs |= {"Mails": mails.function_name, "MailsLedger": ledger.table_name}
+    outputs |= {"Late": of_mails.dead_letter_queue.queue_url}
     orders, ledger = function(stack, "Orders")
     of_orders = IdempotentFunction(stack, "OrdersOnce", function=orders, table=of_payments.table, alarm_topic=topic)
     stream = kinesis.Stream(stack, "Stream", removal_policy=RemovalPolicy.DESTROY)
@@ -154,8 +156,10 @@ class Shop:
         result: dict[str, Any] = json.loads(answer["Payload"].read())
         return result
 
-    def send(self, function: str, order: dict[str, Any]) -> None:
-        self.functions.invoke(FunctionName=self.outputs[function], Payload=json.dumps(order), InvocationType="Event")
+    def send(self, function: str, order: dict[str, Any]) -> str:
+        name, text = self.outputs[function], json.dumps(order)
+        answer = self.functions.invoke(FunctionName=name, Payload=text, InvocationType="Event")
+        return str(answer["ResponseMetadata"]["RequestId"])
 
     def entries(self, function: str, order: dict[str, Any], what: str) -> list[dict[str, Any]]:
         answer = self._dynamodb.query(
@@ -175,6 +179,20 @@ class Shop:
         for message in answer.get("Messages", []):
             self.sqs.delete_message(QueueUrl=self.outputs[queue], ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def counted(self, metric: str, function: str) -> float:
+        dimensions = {"function_name": self.outputs[function], "service": "run_once"}
+        now = self.cloud.metrics.now()
+        answer = self.cloud.client("cloudwatch", REGION).get_metric_statistics(
+            Namespace="CdpConstructs",
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return float(sum(point["Sum"] for point in answer["Datapoints"]))
 
     def is_alarmed(self, alarm: str) -> bool:
         self.cloud.metrics.advance(minutes=1)
@@ -257,10 +275,36 @@ def test_work_that_is_done_ends_well_although_its_result_is_not_saved_and_that_r
 
 def test_retries_of_an_asynchronous_invocation_have_one_request_id(deployed_shop: Shop) -> None:
     sent = order(fails=2)
-    deployed_shop.send("Mails", sent)
+    request_id = deployed_shop.send("Mails", sent)
     eventually(lambda: deployed_shop.times("Mails", sent), within=30, what="the third attempt")
-    attempts = deployed_shop.entries("Mails", sent, "begun")
-    assert (len(attempts), len({one["request"] for one in attempts})) == (3, 1)
+    assert [one["request"] for one in deployed_shop.entries("Mails", sent, "begun")] == [request_id] * 3
+
+
+def test_an_event_that_lambda_delivers_twice_is_done_once(deployed_shop: Shop) -> None:
+    sent = [order(seconds=0.3) for _ in range(5)]
+    with deployed_shop.cloud.deliver_twice(deployed_shop.outputs["Mails"], REGION):
+        for one in sent:
+            deployed_shop.send("Mails", one)
+    for one in sent:
+        eventually(lambda one=one: deployed_shop.times("Mails", one), within=60, what="each mail")  # type: ignore[misc]
+    eventually(lambda: deployed_shop.counted("RepeatedRequests", "Mails") >= len(sent), within=60, what="repetitions")
+    assert [deployed_shop.times("Mails", one, "begun") for one in sent] == [1] * len(sent)
+
+
+def test_an_event_that_waits_too_long_for_concurrency_is_kept(deployed_shop: Shop) -> None:
+    busy = [order(seconds=4) for _ in range(2)]
+    calls = ThreadPoolExecutor(2)
+    for one in busy:
+        calls.submit(deployed_shop.call, "Mails", one)
+    for one in busy:
+        eventually(lambda one=one: deployed_shop.times("Mails", one, "begun"), what="the busy ones")  # type: ignore[misc]
+    late = order()
+    deployed_shop.send("Mails", late)
+    deployed_shop.cloud.age_events(hours=6)
+    (record,) = eventually(lambda: deployed_shop.messages("Late"), within=30, what="the dead letter")
+    assert record["requestContext"]["condition"] == "EventAgeExceeded"
+    assert (record["requestPayload"], deployed_shop.times("Mails", late, "begun")) == (late, 0)
+    calls.shutdown()
 
 
 def test_an_event_that_always_fails_is_kept_and_raises_an_alarm(deployed_shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""Lambda: destinations of asynchronous invocations, for results and failures, and the settings of their retries.
+"""Lambda: destinations of asynchronous invocations, for results and failures.
 
 MiniStack sends failures to queues, topics and functions, in a form of its own, and drops the results of those that
 succeed. Here the record goes to all five kinds of destinations under the function's role, so that a missing permission
@@ -12,7 +12,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,28 +23,34 @@ from cdp_constructs.local.services.iam import sessions
 
 _lambda: Any = ministack.module("services.lambda_svc", "_event_invoke_config", "_functions")
 
+__all__ = ["Invocation", "current", "settings_of"]
+
 _LATEST = "$LATEST"
 _logger = logging.getLogger(__name__)
 
 
 @dataclass
-class _Invocation:
+class Invocation:
     """An event in the queue of asynchronous invocations."""
 
     config: dict[str, Any]
     settings: Mapping[str, Any]
+    request_id: str
+    """All attempts have it."""
     attempts: int = 0
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    condition: str = "RetriesExhausted"
+    """Why it is given up."""
 
     def destination(self, kind: str) -> str:
         """Return the ARN of `OnSuccess` or `OnFailure`, empty when there is none."""
         return str(((self.settings.get("DestinationConfig") or {}).get(kind) or {}).get("Destination") or "")
 
 
-_current: ContextVar[_Invocation | None] = ContextVar("asynchronous_invocation", default=None)
+current: ContextVar[Invocation | None] = ContextVar("asynchronous_invocation", default=None)
+"""What is being attempted; None for other invocations."""
 
 
-def _settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def settings_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the settings of the version that runs, or of an alias that leads to it."""
     function, version = _lambda._functions.get(config.get("FunctionName")) or {}, config.get("Version") or _LATEST
     for qualifier in _qualifiers(function, version):
@@ -63,23 +69,11 @@ def _qualifiers(function: Mapping[str, Any], version: str) -> Iterator[str]:
         yield ""
 
 
-@patch("ministack.services.lambda_svc:invoke_async_with_retry")
-def _invoke(original: Callable[..., None], function: dict[str, Any], event: Any) -> None:
-    config = function.get("config") or function
-    settings = _settings(config)
-    token = _current.set(_Invocation(config, settings))
-    try:
-        # MiniStack reads the settings of $LATEST, whatever version runs, unless the function has these.
-        original({**function, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
-    finally:
-        _current.reset(token)
-
-
 @patch("ministack.services.lambda_svc:_execute_function")
 def _execute(original: Callable[..., dict[str, Any]], function: Any, event: Any) -> dict[str, Any]:
     result = original(function, event)
-    invocation = _current.get()
-    if invocation is not None:
+    invocation = current.get()
+    if invocation is not None and not result.get("throttle"):
         invocation.attempts += 1
         if not result.get("error") and (destination := invocation.destination("OnSuccess")):
             try:
@@ -94,14 +88,14 @@ def _execute(original: Callable[..., dict[str, Any]], function: Any, event: Any)
 def _route_failure(
     original: Callable[..., None], target: str, name: str, event: Any, result: Mapping[str, Any]
 ) -> None:
-    invocation = _current.get()
+    invocation = current.get()
     if invocation is None or target != invocation.destination("OnFailure"):
         original(target, name, event, result)
     else:
         _deliver(invocation, target, "Failure", event, result)
 
 
-def _deliver(invocation: _Invocation, destination: str, outcome: str, event: Any, result: Mapping[str, Any]) -> None:
+def _deliver(invocation: Invocation, destination: str, outcome: str, event: Any, result: Mapping[str, Any]) -> None:
     config = invocation.config
     version = config.get("Version") or _LATEST
     function = ":".join([*config["FunctionArn"].split(":")[:7], version])
@@ -111,7 +105,7 @@ def _deliver(invocation: _Invocation, destination: str, outcome: str, event: Any
         "requestContext": {
             "requestId": invocation.request_id,
             "functionArn": function,
-            "condition": "Success" if outcome == "Success" else "RetriesExhausted",
+            "condition": "Success" if outcome == "Success" else invocation.condition,
             "approximateInvokeCount": invocation.attempts,
         },
         "requestPayload": event,
