@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Annotations, Duration, Names, RemovalPolicy
+from aws_cdk import Annotations, Duration, Names, RemovalPolicy, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -29,6 +29,7 @@ __all__ = [
     "add_log_metric",
     "add_records",
     "check_function",
+    "check_path",
     "reserve_concurrency",
     "run_once_metric",
     "wrap",
@@ -58,6 +59,23 @@ def check_function(construct: Construct, function: lambda_.Function) -> None:
         fix = "Leave on_failure, max_event_age and retry_attempts of the function out: the pattern sets them"
         raise InvalidOptionError(construct, "function", problem, fix)
     keep(function, "RunOnce", path_of(construct))
+
+
+def check_path(construct: Construct, option: str, path: str | None) -> None:
+    """Refuse what is no JMESPath: a token, a JSONPath or a JSON pointer.
+
+    Raises:
+        InvalidOptionError: naming the path.
+    """
+    if path is None:
+        return
+    if Token.is_unresolved(path):
+        raise InvalidOptionError(
+            construct, option, "is a token", "Tokens cannot be checked here: give the JMESPath itself"
+        )
+    if path[0] in "$/" or path != path.strip():
+        fix = "Use a JMESPath, such as payment or detail.order"
+        raise InvalidOptionError(construct, option, f"is {path!r}", fix)
 
 
 def add_records(
@@ -147,7 +165,7 @@ def reserve_concurrency(construct: Construct, function: lambda_.Function, execut
     """Bound the executions of a function.
 
     Raises:
-        InvalidOptionError: for a function that has a bound already.
+        InvalidOptionError: for a number out of range, and a function that has a bound already.
     """
     if executions is None:
         return
@@ -159,7 +177,6 @@ def reserve_concurrency(construct: Construct, function: lambda_.Function, execut
         high=_LARGEST_CONCURRENCY,
         unit="executions",
         source=_CONCURRENCY,
-        tokens=True,
     )
     resource: lambda_.CfnFunction = function.node.default_child  # type: ignore[assignment]  # its only L1
     if resource.reserved_concurrent_executions is not None:

@@ -17,6 +17,7 @@ from cdp_constructs.compute._run_once import (
     add_log_metric,
     add_records,
     check_function,
+    check_path,
     reserve_concurrency,
     run_once_metric,
     wrap,
@@ -114,14 +115,17 @@ class IdempotentFunction(Construct):
         super().__init__(scope, construct_id)
         kept_for = expires_after or days(1)
         check_duration(self, "expires_after", kept_for, low=minute(), high=_LONGEST_KEPT, source=_POWERTOOLS)
-        check_function(self, function)
+        paths = {"RUN_ONCE_KEY_PATH": key_path, "RUN_ONCE_VALIDATION_PATH": validation_path}
+        check_path(self, "key_path", key_path)
+        check_path(self, "validation_path", validation_path)
         self.function = function
         self.encryption_key = encryption_key
         self.stream_dead_letter_queues = {}
         self._alarm_topic = alarm_topic
         self._retries = retries or AsyncRetries()
         self.table = add_records(self, table, encryption_key=encryption_key, removal_policy=removal_policy)
-        paths = {"RUN_ONCE_KEY_PATH": key_path, "RUN_ONCE_VALIDATION_PATH": validation_path}
+        reserve_concurrency(self, function, reserved_concurrency)
+        check_function(self, function)
         wrap(
             self,
             function,
@@ -131,7 +135,6 @@ class IdempotentFunction(Construct):
             expires_after=kept_for,
             environment={name: path for name, path in paths.items() if path is not None},
         )
-        reserve_concurrency(self, function, reserved_concurrency)
         self.dead_letter_queue = add_dead_letter_queue(
             self,
             "DeadLetterQueue",

@@ -115,11 +115,11 @@ class ScheduledFunction(Construct):
                 source=_WINDOWS,
                 unit=minute(),
             )
-        check_function(self, function)
         tries = retries or AsyncRetries(max_event_age=minutes(60))
         self.function = function
         self.encryption_key = encryption_key
         self.table = add_records(self, table, encryption_key=encryption_key, removal_policy=removal_policy)
+        check_function(self, function)
         wrap(
             self,
             function,

@@ -66,6 +66,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_kinesisfirehose.IDeliveryStream": Kind("delivery_stream_arn"),
     "aws_kms.IKey": Kind(any_account=True),
     "aws_lambda.Function": Kind(),
+    "aws_lambda.IAlias": Kind(),
     "aws_lambda.IFunction": Kind(),
     "aws_lambda.ILayerVersion": Kind("layer_version_arn", any_account=True),
     "aws_rds.IDatabaseCluster": Kind(),

@@ -82,6 +82,12 @@ def _alarm(stack: Stack, name: str) -> cloudwatch.Alarm:
     return cloudwatch.Alarm(stack, name, metric=metric, threshold=1, evaluation_periods=1)
 
 
+def _alias(stack: Stack, name: str) -> lambda_.IAlias:
+    arn = stack.format_arn(service="lambda", resource="function:f:1")
+    version = lambda_.Version.from_version_arn(stack, f"{name}Version", arn)
+    return lambda_.Alias.from_alias_attributes(stack, name, alias_name="live", alias_version=version)
+
+
 _IMPORTED: Mapping[Any, Make] = {
     acm.ICertificate: _by_arn(acm.Certificate.from_certificate_arn, "acm", "certificate/c"),
     apigatewayv2.IHttpApi: _of_another_stack(apigatewayv2.HttpApi),
@@ -94,6 +100,7 @@ _IMPORTED: Mapping[Any, Make] = {
     firehose.IDeliveryStream: _by_arn(firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"),
     kinesis.IStream: _by_arn(kinesis.Stream.from_stream_arn, "kinesis", "stream/s"),
     kms.IKey: _by_arn(kms.Key.from_key_arn, "kms", "key/k"),
+    lambda_.IAlias: _of_another_stack(_alias),
     lambda_.IFunction: _by_arn(lambda_.Function.from_function_arn, "lambda", "function:f"),
     lambda_.ILayerVersion: _by_arn(lambda_.LayerVersion.from_layer_version_arn, "lambda", "layer:l:1"),
     rds.IDatabaseCluster: _of_another_stack(

@@ -241,6 +241,17 @@ MEANINGS: dict[str, Meaning] = {
     "provisioned_concurrency": Meaning((0, -1, 100_001)),
     "percentage": Meaning((0, -1, 100), tokens=False),
     "max_errors": Meaning((0, -1), tokens=False),
+    # functions
+    "key_path": Meaning(("$.payment", "/payment", " payment"), tokens=False),
+    "validation_path": Meaning(("$.amount", "/amount", " amount"), tokens=False),
+    "reserved_concurrency": Meaning((0, -1, 1_000_001), tokens=False),
+    "attempts": Meaning((-1, 3)),
+    "max_event_age": Meaning(_seconds(0, 0.5, 59, 6 * 3600 + 1, _FOREVER)),
+    "flexible_window": Meaning(_seconds(0, 0.5, 59, 90, _DAY + 60, _FOREVER), tokens=False),
+    "IdempotentFunction.add_stream_source:batch_size": Meaning((0, -1, 10_001)),
+    "retry_attempts": Meaning((-1, 10_001)),
+    "max_record_age": Meaning(_seconds(0, 0.5, 59, 7 * _DAY + 1, _FOREVER)),
+    "parallelization_factor": Meaning((0, -1, 11)),
     # databases
     "database_name": Meaning(("a b", "1a", "my-orders", "Orders", "x" * 64), tokens=False),
     "readers": Meaning((0, -1, 16), tokens=False),

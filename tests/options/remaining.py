@@ -1,5 +1,6 @@
 """Calls what the examples of the documentation leave out, so that its options are tried as well."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from aws_cdk import aws_iot as iot
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
@@ -35,6 +37,7 @@ from cdp_constructs import (
     DirectHosting,
     DirectIntegrationApi,
     HumanApproval,
+    IdempotentFunction,
     PrivateCacheDistribution,
     RealtimeChannels,
     ReleasedFunction,
@@ -81,21 +84,12 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
             _call_workflow(pattern, reader)
         if isinstance(pattern, ScaleOutService | Stamp):
             _call_server(pattern)
-        _add_further(pattern)
+        if type(pattern) in _BY_TYPE:
+            _BY_TYPE[type(pattern)](pattern)
     for pattern in list(made):
         for name in [name for name in dir(type(pattern)) if name.startswith("metric_")]:
             channel = ["mail"] if name == "metric_sent" else []
             getattr(pattern, name)(*channel, period=Duration.minutes(5))
-
-
-def _add_further(pattern: Any) -> None:
-    if isinstance(pattern, DirectIntegrationApi):
-        _add_service_routes(pattern)
-    if isinstance(pattern, ReleasedFunction):
-        _check_release(pattern)
-    if isinstance(pattern, SharedFiles):
-        folder = pattern.add_folder("Given", path="/given")
-        pattern.mount_to_service(_service(pattern, pattern.vpc), folder, path="/mnt/given")
 
 
 def _add_service_routes(api: DirectIntegrationApi) -> None:
@@ -161,6 +155,32 @@ def _check_release(release: ReleasedFunction) -> None:
     release.attach_after_traffic_hook(check)
 
 
+def _mount_files(files: SharedFiles) -> None:
+    folder = files.add_folder("Given", path="/given")
+    files.mount_to_service(_service(files, files.vpc), folder, path="/mnt/given")
+
+
+def _call_function(function: IdempotentFunction) -> None:
+    """Call what functions have."""
+    function.add_stream_source("GivenSource", stream=kinesis.Stream(function, "GivenStream"))
+    function.add_stream_source(
+        "LateSource",
+        table=dynamodb.TableV2(
+            function,
+            "GivenTable",
+            partition_key=_text("pk"),
+            dynamo_stream=dynamodb.StreamViewType.NEW_IMAGE,
+        ),
+        batch_size=10,
+        retry_attempts=1,
+        max_record_age=Duration.hours(1),
+        parallelization_factor=2,
+    )
+    function.add_log_metric("GivenLines", pattern=logs.FilterPattern.any_term("refused"))
+    version = function.function.current_version
+    function.add_alias(lambda_.Alias(function, "GivenAlias", alias_name="live", version=version))
+
+
 def _call_server(server: ScaleOutService | Stamp) -> None:
     """Call what servers have."""
     given = certificatemanager.Certificate.from_certificate_arn(server, "GivenCertificate", CERTIFICATE_ARN)
@@ -176,6 +196,14 @@ def _service(scope: Any, vpc: ec2.IVpc) -> ecs.FargateService:
     definition.add_container("given", image=image)
     cluster = ecs.Cluster(scope, "GivenCluster", vpc=vpc)
     return ecs.FargateService(scope, "GivenService", cluster=cluster, task_definition=definition)
+
+
+_BY_TYPE: Mapping[type, Callable[[Any], None]] = {
+    DirectIntegrationApi: _add_service_routes,
+    IdempotentFunction: _call_function,
+    ReleasedFunction: _check_release,
+    SharedFiles: _mount_files,
+}
 
 
 def call_functions(stack: Stack, probe: Probe) -> None:

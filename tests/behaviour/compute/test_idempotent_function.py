@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +20,7 @@ from botocore.exceptions import ClientError
 from cdp_constructs import IdempotentFunction
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
+from tests.run_once import counted
 
 REGION = "us-east-1"
 # Says in a table of its own when it begins and when it is done, and does what the event tells it.
@@ -180,20 +180,6 @@ class Shop:
             self.sqs.delete_message(QueueUrl=self.outputs[queue], ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
-    def counted(self, metric: str, function: str) -> float:
-        dimensions = {"function_name": self.outputs[function], "service": "run_once"}
-        now = self.cloud.metrics.now()
-        answer = self.cloud.client("cloudwatch", REGION).get_metric_statistics(
-            Namespace="CdpConstructs",
-            MetricName=metric,
-            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-            StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(minutes=1),
-            Period=60,
-            Statistics=["Sum"],
-        )
-        return float(sum(point["Sum"] for point in answer["Datapoints"]))
-
     def is_alarmed(self, alarm: str) -> bool:
         self.cloud.metrics.advance(minutes=1)
         client = self.cloud.client("cloudwatch", REGION)
@@ -282,12 +268,15 @@ def test_retries_of_an_asynchronous_invocation_have_one_request_id(deployed_shop
 
 def test_an_event_that_lambda_delivers_twice_is_done_once(deployed_shop: Shop) -> None:
     sent = [order(seconds=0.3) for _ in range(5)]
-    with deployed_shop.cloud.deliver_twice(deployed_shop.outputs["Mails"], REGION):
+    name = deployed_shop.outputs["Mails"]
+    with deployed_shop.cloud.deliver_twice(name, REGION):
         for one in sent:
             deployed_shop.send("Mails", one)
     for one in sent:
         eventually(lambda one=one: deployed_shop.times("Mails", one), within=60, what="each mail")  # type: ignore[misc]
-    eventually(lambda: deployed_shop.counted("RepeatedRequests", "Mails") >= len(sent), within=60, what="repetitions")
+    eventually(
+        lambda: counted(deployed_shop.cloud, name, "RepeatedRequests") >= len(sent), within=60, what="repetitions"
+    )
     assert [deployed_shop.times("Mails", one, "begun") for one in sent] == [1] * len(sent)
 
 
