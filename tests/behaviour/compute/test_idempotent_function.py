@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from cdp_constructs import IdempotentFunction
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
+from demo.repeats import deliver_some_twice
 from tests.run_once import counted
 
 REGION = "us-east-1"
@@ -217,6 +218,16 @@ def test_of_two_at_the_same_time_one_is_done_and_the_other_is_told(deployed_shop
     assert told["errorType"] == "IdempotencyAlreadyInProgressError"
     assert deployed_shop.call("Payments", paid) == done
     assert deployed_shop.times("Payments", paid, "begun") == 1
+
+
+def test_of_many_requests_some_come_twice_and_each_is_done_once(deployed_shop: Shop) -> None:
+    requests = [order(seconds=0.1) for _ in range(40)]
+    client = deployed_shop.client(attempts=8)
+    repeats = deliver_some_twice(client, deployed_shop.outputs["Payments"], requests, every=4, at_once=8)
+    assert repeats.deliveries == 50
+    assert repeats.met > 0, "no two deliveries came at once"
+    assert repeats.are_equal
+    assert [deployed_shop.times("Payments", one, "begun") for one in requests] == [1] * len(requests)
 
 
 def test_an_id_that_comes_with_another_amount_is_refused(deployed_shop: Shop) -> None:
