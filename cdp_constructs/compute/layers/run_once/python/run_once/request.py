@@ -33,4 +33,5 @@ def handler(event: Any, context: LambdaContext) -> Any:
 
 def _is_batch(event: Any) -> bool:
     records = event.get("Records") if isinstance(event, dict) else None
-    return isinstance(records, list) and bool(records) and "eventSourceARN" in records[0]
+    first = records[0] if isinstance(records, list) and records else None
+    return isinstance(first, dict) and "eventSourceARN" in first

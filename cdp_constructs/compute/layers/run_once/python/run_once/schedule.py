@@ -21,7 +21,8 @@ def handler(event: Any, context: LambdaContext) -> Any:
     A call by hand, whose event has no ``scheduled_time``, runs once for its request id, and alone.
     """
     register_lambda_context(context)
-    scheduled = event.get("scheduled_time") if isinstance(event, dict) else None
+    told = event.get("scheduled_time") if isinstance(event, dict) else None
+    scheduled = told if isinstance(told, str) and told else None
 
     def run() -> Any:
         try:
