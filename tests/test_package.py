@@ -46,6 +46,7 @@ def test_importing_the_package_imports_no_cdk() -> None:
 
 # Not patterns, but values that several patterns take or return.
 VALUES = {
+    "AsyncRetries",
     "DatabaseCapacity",
     "DatabaseReplica",
     "FanoutSubscriber",

@@ -46,8 +46,8 @@ class IdempotentFunction(Construct):
     """Calls the handler of a function once for each request, however often the request is delivered.
 
     CDP: none; Powertools' idempotency, with a place for what fails. Lambda delivers at least once: some requests come
-    twice. A table remembers each by its id, with the result, which the second delivery gets. What fails is tried again
-    by Lambda, and then kept in a dead-letter queue; errors that the log has raise an alarm::
+    twice. A table remembers each by its id, with the result, which the second delivery gets. Lambda retries
+    what fails, and then it is kept in a dead-letter queue; errors that the log has raise an alarm::
 
         payments = IdempotentFunction(self, "Payments", function=function, key_path="payment", alarm_topic=operators)
         payments.add_stream_source("Orders", stream=orders)
@@ -91,14 +91,14 @@ class IdempotentFunction(Construct):
             key_path: JMESPath to the id in the event, such as ``payment`` or ``detail.order``; a client that sends
                 again sends the same one. Default: the id of the request, which Lambda's own retries of an asynchronous
                 invocation share.
-            validation_path: JMESPath to what must be the same when an id comes again, such as ``amount``; otherwise
-                the invocation fails. Default: nothing is compared.
+            validation_path: JMESPath to what must be the same for two requests with one id, such as ``amount``;
+                otherwise the invocation fails. Default: nothing is compared.
             expires_after: How long a request is remembered, 1 minute to 365 days; longer than anybody sends it again.
                 Default: 1 day.
             table: An existing table of this Region with the partition key ``id`` (a string), no sort key, and time to
                 live by ``expires_at``; several functions may share it. Nothing on it is changed. Default: a new one,
                 on demand, with point-in-time recovery and deletion protection.
-            retries: How often, and how long, asynchronous invocations are tried again. Default: twice, 6 hours.
+            retries: How often, and how long, asynchronous invocations are retried. Default: twice, 6 hours.
             reserved_concurrency: Executions at most, 1 to what the account has left
                 (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html); further calls get 429,
                 and asynchronous ones wait. Default: what the function says.
@@ -181,8 +181,8 @@ class IdempotentFunction(Construct):
             table: A table with a stream, which is read from its oldest record on. Default: none, with ``stream``.
             batch_size: Records of a batch at most, 1 to 10,000; of a table's stream the same
                 (https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html). Default: 100.
-            retry_attempts: How often a batch is tried again, 0 to 10,000. Default: 5.
-            max_record_age: How old a record may be to be tried again, 1 minute to 7 days. Default: as old as the
+            retry_attempts: How often a batch is retried, 0 to 10,000. Default: 5.
+            max_record_age: How old a record may be to be retried, 1 minute to 7 days. Default: as old as the
                 stream keeps it.
             parallelization_factor: Batches of a shard that are worked on at a time, 1 to 10; a partition key stays in
                 order. Default: 1.

@@ -89,7 +89,7 @@ class ScheduledFunction(Construct):
                 schedules share is not called in one second
                 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html).
                 Default: it comes within that minute.
-            retries: How often a run that fails is tried again; and how long a call is worth a try that could not be
+            retries: How often a run that fails is retried; and how long a call is worth a try that could not be
                 made, or found no concurrency. Default: twice, 1 hour.
             table: An existing table of this Region with the partition key ``id`` (a string), no sort key, and time to
                 live by ``expires_at``; several functions may share it. Nothing on it is changed. Default: a new one,

@@ -74,7 +74,7 @@ def consume_stream(
         dead_letter_queue: Receives the places of batches that Lambda gave up.
         batch_size: 1 to 10,000 records.
         parallelization_factor: Batches of a shard that are worked on at a time, 1 to 10.
-        retry_attempts: How often a batch is tried again. Default: until its records are too old.
+        retry_attempts: How often a batch is retried. Default: until its records are too old.
         max_record_age: How old a record may be. Default: as old as the stream keeps it.
         filters: Patterns as ``FilterCriteria.filter()`` writes them, one call to Node for each.
     """

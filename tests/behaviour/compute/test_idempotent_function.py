@@ -35,15 +35,15 @@ ledger = boto3.resource("dynamodb").Table(os.environ["LEDGER"])
 def note(order, what, context):
     item = {"order": order["id"], "entry": what + uuid.uuid4().hex, "request": context.aws_request_id}
     ledger.put_item(Item=item)
-def begun(order):
+def started(order):
     query = ledger.query(KeyConditionExpression="#o = :o", ExpressionAttributeNames={"#o": "order"},
         ExpressionAttributeValues={":o": order["id"]}, ConsistentRead=True)
-    return sum(item["entry"].startswith("begun") for item in query["Items"])
+    return sum(item["entry"].startswith("started") for item in query["Items"])
 def work(order, context):
-    note(order, "begun", context)
-    if order.get("dies") and begun(order) == 1: os._exit(1)
+    note(order, "started", context)
+    if order.get("dies") and started(order) == 1: os._exit(1)
     time.sleep(order.get("seconds", 0))
-    if begun(order) <= order.get("fails", 0): raise ValueError("refused")
+    if started(order) <= order.get("fails", 0): raise ValueError("refused")
     note(order, "done", context)
     if order.get("complains"): logger.error("done, although the mail was refused")
     return {"receipt": uuid.uuid4().hex}
@@ -217,7 +217,7 @@ def test_of_two_at_the_same_time_one_is_done_and_the_other_is_told(deployed_shop
     (told,) = [one for one in answers if one != done]
     assert told["errorType"] == "IdempotencyAlreadyInProgressError"
     assert deployed_shop.call("Payments", paid) == done
-    assert deployed_shop.times("Payments", paid, "begun") == 1
+    assert deployed_shop.times("Payments", paid, "started") == 1
 
 
 def test_of_many_requests_some_come_twice_and_each_is_done_once(deployed_shop: Shop) -> None:
@@ -227,7 +227,7 @@ def test_of_many_requests_some_come_twice_and_each_is_done_once(deployed_shop: S
     assert repeats.deliveries == 50
     assert repeats.met > 0, "no two deliveries came at once"
     assert repeats.are_equal
-    assert [deployed_shop.times("Payments", one, "begun") for one in requests] == [1] * len(requests)
+    assert [deployed_shop.times("Payments", one, "started") for one in requests] == [1] * len(requests)
 
 
 def test_an_id_that_comes_with_another_amount_is_refused(deployed_shop: Shop) -> None:
@@ -247,14 +247,14 @@ def test_an_attempt_that_dies_half_way_is_done_once_when_its_time_is_over(deploy
     assert deployed_shop.call("Payments", paid)["errorType"] == "IdempotencyAlreadyInProgressError"
     eventually(lambda: "receipt" in deployed_shop.call("Payments", paid), within=30, what="the second attempt")
     assert deployed_shop.times("Payments", paid) == 1
-    assert deployed_shop.times("Payments", paid, "begun") == 2
+    assert deployed_shop.times("Payments", paid, "started") == 2
 
 
 def test_nothing_is_done_while_the_table_refuses_and_once_afterwards(deployed_shop: Shop) -> None:
     paid = order()
     with deployed_shop.cloud.inject_fault("dynamodb", REGION, operation="PutItem"):
         assert deployed_shop.call("Payments", paid)["errorType"] == "IdempotencyPersistenceLayerError"
-    assert deployed_shop.times("Payments", paid, "begun") == 0
+    assert deployed_shop.times("Payments", paid, "started") == 0
     assert deployed_shop.call("Payments", paid)["receipt"]
     assert deployed_shop.times("Payments", paid) == 1
 
@@ -274,7 +274,7 @@ def test_retries_of_an_asynchronous_invocation_have_one_request_id(deployed_shop
     sent = order(fails=2)
     request_id = deployed_shop.send("Mails", sent)
     eventually(lambda: deployed_shop.times("Mails", sent), within=30, what="the third attempt")
-    assert [one["request"] for one in deployed_shop.entries("Mails", sent, "begun")] == [request_id] * 3
+    assert [one["request"] for one in deployed_shop.entries("Mails", sent, "started")] == [request_id] * 3
 
 
 def test_an_event_that_lambda_delivers_twice_is_done_once(deployed_shop: Shop) -> None:
@@ -288,7 +288,7 @@ def test_an_event_that_lambda_delivers_twice_is_done_once(deployed_shop: Shop) -
     eventually(
         lambda: counted(deployed_shop.cloud, name, "RepeatedRequests") >= len(sent), within=60, what="repetitions"
     )
-    assert [deployed_shop.times("Mails", one, "begun") for one in sent] == [1] * len(sent)
+    assert [deployed_shop.times("Mails", one, "started") for one in sent] == [1] * len(sent)
 
 
 def test_an_event_that_waits_too_long_for_concurrency_is_kept(deployed_shop: Shop) -> None:
@@ -297,13 +297,13 @@ def test_an_event_that_waits_too_long_for_concurrency_is_kept(deployed_shop: Sho
     for one in busy:
         calls.submit(deployed_shop.call, "Mails", one)
     for one in busy:
-        eventually(lambda one=one: deployed_shop.times("Mails", one, "begun"), what="the busy ones")  # type: ignore[misc]
+        eventually(lambda one=one: deployed_shop.times("Mails", one, "started"), what="the busy ones")  # type: ignore[misc]
     late = order()
     deployed_shop.send("Mails", late)
     deployed_shop.cloud.age_events(hours=6)
     (record,) = eventually(lambda: deployed_shop.messages("Late"), within=30, what="the dead letter")
     assert record["requestContext"]["condition"] == "EventAgeExceeded"
-    assert (record["requestPayload"], deployed_shop.times("Mails", late, "begun")) == (late, 0)
+    assert (record["requestPayload"], deployed_shop.times("Mails", late, "started")) == (late, 0)
     calls.shutdown()
 
 
@@ -350,7 +350,7 @@ def test_events_that_find_no_concurrency_wait_and_cost_no_attempt(deployed_shop:
         deployed_shop.send("Mails", one)
     for one in sent:
         eventually(lambda one=one: deployed_shop.times("Mails", one), within=60, what="each mail")  # type: ignore[misc]
-    assert [deployed_shop.times("Mails", one, "begun") for one in sent] == [1] * len(sent)
+    assert [deployed_shop.times("Mails", one, "started") for one in sent] == [1] * len(sent)
 
 
 @pytest.mark.parametrize("source", ["OfStream", "OfTable"])

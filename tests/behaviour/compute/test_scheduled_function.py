@@ -29,7 +29,7 @@ def note(what, event):
     table.put_item(Item={"kind": what, "entry": uuid.uuid4().hex, "time": event.get("scheduled_time", "")})
 def handler(event, context):
     told = table.get_item(Key={"kind": "told", "entry": "now"}, ConsistentRead=True).get("Item", {})
-    note("begun", event)
+    note("started", event)
     if told.get("dies"): os._exit(1)
     time.sleep(int(told.get("seconds", 0)))
     if told.get("fails"): raise ValueError("refused")
@@ -162,29 +162,29 @@ def test_a_time_that_is_delivered_twice_is_run_once(report: Office) -> None:
     first = report.call(event)
     assert first == {"done": event["scheduled_time"]}
     assert report.call(event) == first
-    assert report.times("begun").count(event["scheduled_time"]) == 1
+    assert report.times("started").count(event["scheduled_time"]) == 1
 
 
 def test_a_schedule_that_lambda_delivers_twice_runs_once(report: Office) -> None:
     report.tell(seconds="1")
-    name, before = report.outputs["Report"], len(report.times("begun"))
+    name, before = report.outputs["Report"], len(report.times("started"))
     repeated = counted(report.cloud, name, "RepeatedRequests")
     with report.cloud.deliver_twice(name, REGION):
         report.fire()
         eventually(lambda: len(report.times("done")) > before, within=30, what="the run")
     # The second delivery fails while the first one runs, and its retry gets what that has returned.
     eventually(lambda: counted(report.cloud, name, "RepeatedRequests") > repeated, within=30, what="both")
-    assert len(report.times("begun")) == before + 1
+    assert len(report.times("started")) == before + 1
 
 
 def test_a_run_that_is_longer_than_its_period_lets_times_be_skipped_and_that_raises_an_alarm(report: Office) -> None:
     report.tell(seconds="4")
-    before = len(report.times("begun"))
+    before = len(report.times("started"))
     report.fire()
-    eventually(lambda: len(report.times("begun")) > before, within=30, what="the long run")
+    eventually(lambda: len(report.times("started")) > before, within=30, what="the long run")
     skipped = some_time()
     assert report.call(skipped) == {"skipped": skipped["scheduled_time"]}
-    assert skipped["scheduled_time"] not in report.times("begun")
+    assert skipped["scheduled_time"] not in report.times("started")
     eventually(lambda: len(report.times("done")) > before, within=30, what="the end of the long run")
     report.tell()
     later = some_time()
@@ -212,13 +212,13 @@ def test_a_run_that_dies_frees_its_lock_when_its_time_is_over(office_of: Callabl
 def test_a_run_that_fails_is_tried_again_and_then_kept(office_of: Callable[[str], Office]) -> None:
     cleaning = office_of("Cleaning")
     cleaning.tell(fails="yes")
-    before = len(cleaning.times("begun"))
+    before = len(cleaning.times("started"))
     cleaning.fire()
     (message,) = eventually(cleaning.messages, within=40, what="the dead letter")
     record = json.loads(message["Body"])
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestPayload"]["scheduled_time"]
-    assert len(cleaning.times("begun")) == before + 2
+    assert len(cleaning.times("started")) == before + 2
     cleaning.fire()
     eventually(lambda: cleaning.is_alarmed("DeadLetterQueueAlarm"), within=60, what="the alarm")
     cleaning.messages()

@@ -172,7 +172,7 @@ def _call(schedule: Mapping[str, Any], region: str, scheduled: str) -> None:
 
 
 def _exhausted(error: Exception, retries: int, most: int, is_too_old: bool) -> str | None:
-    """Return why a call is given up; empty for what no retry would help, None when it is tried again."""
+    """Return why a call is given up; empty for what no retry would help, None when it is retried."""
     if not isinstance(error, ClientError):
         return ""
     status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])

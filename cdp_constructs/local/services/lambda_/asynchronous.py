@@ -1,7 +1,7 @@
 """Lambda: the queue of asynchronous invocations, how often it tries, and how long.
 
 MiniStack gives each attempt a request id of its own, and counts one that finds no concurrency left as a failed one.
-Here all attempts have the id that the client got; a function that fails is tried again as its settings say, and what
+Here all attempts have the id that the client got; a function that fails is retried as its settings say, and what
 finds no concurrency waits until it is as old as they allow, which counts as no attempt. AWS waits a minute before the
 first retry of a function that failed, and two before the second, and up to five minutes for concurrency; here seconds
 stand for minutes.

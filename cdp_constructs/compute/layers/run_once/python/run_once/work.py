@@ -35,7 +35,7 @@ def run_once(identity: object, work: Callable[[], Result], *, validated: object 
         identity: What tells this work from other work of the function: JSON, and neither None nor empty.
         work: What is done. Its result is JSON, at most 400 KB with its record; what comes from the table was through
             JSON.
-        validated: What must be the same when the same id comes again.
+        validated: What must be the same whenever this id is given.
 
     Raises:
         IdempotencyAlreadyInProgressError: another invocation is at it, or has died and its time is not over.
