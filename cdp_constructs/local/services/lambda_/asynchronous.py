@@ -150,7 +150,8 @@ def _deliver(function: dict[str, Any], event: Any) -> None:
 
 
 def _backoff(times: int) -> float:
-    return min(float(_lambda._LAMBDA_ASYNC_RETRY_BASE_SECONDS) * 2**times, _LONGEST_WAIT)
+    first: float = _lambda._LAMBDA_ASYNC_RETRY_BASE_SECONDS
+    return min(first * 2.0**times, _LONGEST_WAIT)
 
 
 def _pause(seconds: float, oldest: float) -> bool:
