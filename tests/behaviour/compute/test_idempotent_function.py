@@ -8,11 +8,10 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -21,7 +20,7 @@ from cdp_constructs import IdempotentFunction
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from demo.repeats import deliver_some_twice
-from tests.run_once import counted
+from tests.run_once import counted, function_with_ledger
 
 REGION = "us-east-1"
 # Says in a table of its own when it begins and when it is done, and does what the event tells it.
@@ -63,28 +62,9 @@ def handler(event, context):
 """
 
 
-def function(stack: Stack, name: str, *, timeout: float = 10) -> tuple[lambda_.Function, dynamodb.TableV2]:
-    ledger = dynamodb.TableV2(
-        stack,
-        f"{name}Ledger",
-        partition_key=dynamodb.Attribute(name="order", type=dynamodb.AttributeType.STRING),
-        sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
-        removal_policy=RemovalPolicy.DESTROY,
-    )
-    made = lambda_.Function(
-        stack,
-        name,
-        runtime=lambda_.Runtime.PYTHON_3_14,
-        architecture=lambda_.Architecture.ARM_64,
-        handler="index.handler",
-        code=lambda_.Code.from_inline(CODE),
-        timeout=Duration.seconds(timeout),
-        environment={"LEDGER": ledger.table_name},
-        log_group=logs.LogGroup(stack, f"{name}Logs"),
-        logging_format=lambda_.LoggingFormat.JSON,
-    )
-    ledger.grant(made, "dynamodb:PutItem", "dynamodb:Query")
-    return made, ledger
+def function(stack: Stack, name: str) -> tuple[lambda_.Function, dynamodb.TableV2]:
+    actions = ["dynamodb:PutItem", "dynamodb:Query"]
+    return function_with_ledger(stack, name, CODE, keys=("order", "entry"), actions=actions)
 
 
 @architecture

@@ -8,16 +8,13 @@ from uuid import uuid4
 
 import pytest
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 
 from cdp_constructs import AsyncRetries, ScheduledFunction
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
-from tests.run_once import counted
+from tests.run_once import counted, function_with_ledger
 
 REGION = "us-east-1"
 # Says in a table when it begins and when it is done, and does what another item of the table tells it.
@@ -43,26 +40,8 @@ def office(stack: Stack) -> None:
     topic = sns.Topic(stack, "Operators", enforce_ssl=True)
     outputs = {}
     for name in ("Report", "Cleaning"):
-        ledger = dynamodb.TableV2(
-            stack,
-            f"{name}Ledger",
-            partition_key=dynamodb.Attribute(name="kind", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        function = lambda_.Function(
-            stack,
-            name,
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            handler="index.handler",
-            code=lambda_.Code.from_inline(CODE),
-            timeout=Duration.seconds(10),
-            environment={"LEDGER": ledger.table_name},
-            log_group=logs.LogGroup(stack, f"{name}Logs"),
-            logging_format=lambda_.LoggingFormat.JSON,
-        )
-        ledger.grant(function, "dynamodb:PutItem", "dynamodb:GetItem")
+        actions = ["dynamodb:PutItem", "dynamodb:GetItem"]
+        function, ledger = function_with_ledger(stack, name, CODE, keys=("kind", "entry"), actions=actions)
         scheduled = ScheduledFunction(
             stack,
             f"{name}Daily",
