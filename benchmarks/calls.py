@@ -80,6 +80,25 @@ def _cases() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     for request in ("upload", "delivery", "command"):
         name, *_, body = requests.REQUESTS[request]
         yield name, requests.SUBJECTS[name], requests.request(request, json.dumps(body))
+    events = import_module("tests.properties.events")
+    for module, subject, event in _invocations(events):
+        found = getattr(import_module(f"tests.properties.{module}"), subject)
+        yield found.package.replace(".", "/"), found, event
+
+
+def _invocations(events: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield what else the property tests have: module, subject, and an event that does what is usual."""
+    streams, outbox, hooks, warehouse = (
+        import_module(f"tests.properties.test_{name}") for name in ("streams", "outbox", "hooks", "warehouse")
+    )
+    reading = json.dumps(streams.measured("desk-7")).encode()
+    yield "test_streams", "SPEED_LAYER", {"Records": [events.kinesis("1", reading)]}
+    yield "test_outbox", "OUTBOX", {"Records": [events.dynamodb("1", outbox.event("a"))]}
+    for subject, command in (("PLACE_ORDERS", "place_orders"), ("RESTOCK", "restock")):
+        yield "test_hooks", subject, hooks.COMMANDS[command]
+    yield "test_hooks", "BROADCASTS", {"operation": "progress", "job": "jobs-1"}
+    yield "test_warehouse", "LOAD", warehouse.ASKED
+    yield "test_reconciliation", "RECONCILIATION", {"grace_seconds": 900}
 
 
 def _thumbnail(answers: list[Any]) -> None:
@@ -126,8 +145,12 @@ def _bare(
 
     def batch() -> None:
         for record in copy.deepcopy(event)["Records"]:
-            work(record["body"])
+            work(record.get("body") or json.dumps(record))
         json.dumps({"batchItemFailures": []})
+
+    def invocation() -> None:
+        work(json.dumps(event))
+        json.dumps({})
 
     def request() -> None:
         app.resolve(copy.deepcopy(event), context)
@@ -139,7 +162,9 @@ def _bare(
         work(app.current_event.body or "{}")
         return Response(200, content_type="application/json", body=json.dumps({}))
 
-    return batch if "Records" in event else request
+    if "Records" in event:
+        return batch
+    return request if "http" in event.get("requestContext", {}) else invocation
 
 
 def _cpu(call: Callable[[], None]) -> float:

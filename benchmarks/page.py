@@ -6,6 +6,7 @@ from textwrap import dedent
 from typing import Any
 
 from benchmarks.processes import ROOT
+from cdp_constructs.estimates import price
 
 __all__ = ["NOT_RUN", "PAGE", "RESULTS", "rounded", "text"]
 
@@ -31,6 +32,9 @@ _GOALS = {"by_hand": 1.05, "solutions_constructs": 0.75}
 _COLD_GOAL, _IMPORT_GOAL, _CALL_GOAL, _MESSAGE_GOAL, _INSTANCE_GOAL = 0.45, 1.2, 1.3, 1.1, 1.0
 _LINEAR = 1.1
 _ONE_CPU = 1769
+# What DynamoDB, SQS and SNS usually take to answer within a Region.
+_WAITING_MS = 5
+_REQUESTS = price("lambda.requests")
 
 
 def rounded(value: Any) -> Any:
@@ -241,9 +245,9 @@ def _memory(imports: dict[str, Any], calls: dict[str, Any]) -> list[str]:
     rows = []
     for name, one in imports.items():
         setting = one["setting"]
-        call = f"{calls[name]['cpu_ms'] * _ONE_CPU / setting:.0f} ms" if name in calls else ""
         share = f"{one['memory'] / setting:.0%}"
-        rows.append([f"`{name}`", f"{setting} MB", f"{one['memory']:.0f} MB", share, call])
+        call = _call_and_price(calls[name], setting) if name in calls else ["", ""]
+        rows.append([f"`{name}`", f"{setting} MB", f"{one['memory']:.0f} MB", share, *call])
     return [
         *_prose(
             f"""
@@ -252,12 +256,24 @@ def _memory(imports: dict[str, Any], calls: dict[str, Any]) -> list[str]:
             The setting, and what a process has in use once the handler is imported. A batch adds what it works on:
             images in thumbnails, records in the speed layer, keys in signing, which is why theirs is larger. Lambda
             gives CPU with memory, one at {_ONE_CPU:,} MB
-            (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html): the last column is the CPU of the
-            call above at that share, on a processor like this machine's.
+            (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html): a call is the CPU of the one
+            above at that share, on a processor like this machine's. The price of a million calls, by the list of
+            {_REQUESTS.region} that was read on {_REQUESTS.read} ({_REQUESTS.source}, arm64), has {_WAITING_MS} ms of
+            waiting for each call of AWS on top, and no starts: Lambda bills memory for as long as a call takes, and
+            ${_REQUESTS.of(1_000_000):.2f} for the requests. Calls of handlers without figures are not measured.
             """
         ),
-        *_table(["handler", "setting", "in use", "of the setting", "a call"], rows),
+        *_table(["handler", "setting", "in use", "of the setting", "a call", "a million calls"], rows),
     ]
+
+
+def _call_and_price(call: dict[str, Any], setting: int) -> list[str]:
+    """Return how long a call computes at a setting of memory, and what a million of them cost."""
+    computing = call["cpu_ms"] * _ONE_CPU / setting
+    seconds = (computing + _WAITING_MS * call["aws_calls"]) / 1000
+    gigabyte_seconds = 1_000_000 * seconds * setting / 1024
+    dollars = _REQUESTS.of(1_000_000) + price("lambda.arm_gigabyte_seconds").of(gigabyte_seconds)
+    return [f"{computing:.0f} ms", f"${dollars:.2f}"]
 
 
 def _messages(figures: dict[str, Any]) -> list[str]:

@@ -47,3 +47,12 @@ def test_figures_above_their_goal_are_marked() -> None:
     lines = page._calls(figures)
     assert "| `data/x` | 1 | 3.00 ms | 2.00 ms | **1.50** |" in lines
     assert "| `data/y` | 1 | 2.00 ms | 2.00 ms | 1.00 |" in lines
+
+
+def test_a_million_calls_cost_their_requests_and_the_memory_for_as_long_as_they_take() -> None:
+    imports = {name: {"memory": 60, "setting": 512} for name in ("data/x", "data/y")}
+    lines = page._memory(imports, {"data/x": {"cpu_ms": 512 / 1769, "aws_calls": 2}})
+    # A millisecond at this share of a processor and two answers of 5 ms: 11 ms of half a gigabyte.
+    dollars = 0.20 + 1_000_000 * 0.011 * 0.5 * 0.0000133334
+    assert f"| `data/x` | 512 MB | 60 MB | 12% | 1 ms | ${dollars:.2f} |" in lines
+    assert "| `data/y` | 512 MB | 60 MB | 12% |  |  |" in lines
