@@ -205,7 +205,6 @@ class IdempotentFunction(Construct):
                 low=minute(),
                 high=_LONGEST_RECORD_AGE,
                 source=_MAPPINGS,
-                tokens=True,
             )
         source = Construct(self, construct_id)
         queue = add_dead_letter_queue(

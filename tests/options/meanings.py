@@ -250,7 +250,7 @@ MEANINGS: dict[str, Meaning] = {
     "flexible_window": Meaning(_seconds(0, 0.5, 59, 90, _DAY + 60, _FOREVER), tokens=False),
     "IdempotentFunction.add_stream_source:batch_size": Meaning((0, -1, 10_001)),
     "retry_attempts": Meaning((-1, 10_001)),
-    "max_record_age": Meaning(_seconds(0, 0.5, 59, 7 * _DAY + 1, _FOREVER)),
+    "max_record_age": Meaning(_seconds(0, 0.5, 59, 7 * _DAY + 1, _FOREVER), tokens=False),
     "parallelization_factor": Meaning((0, -1, 11)),
     # databases
     "database_name": Meaning(("a b", "1a", "my-orders", "Orders", "x" * 64), tokens=False),
