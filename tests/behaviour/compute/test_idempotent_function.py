@@ -22,6 +22,8 @@ from cdp_constructs.testing import architecture, eventually
 from demo.repeats import deliver_some_twice
 from tests.run_once import counted, function_with_ledger
 
+pytestmark = pytest.mark.conformance
+
 REGION = "us-east-1"
 # Says in a table of its own when it begins and when it is done, and does what the event tells it.
 CODE = """

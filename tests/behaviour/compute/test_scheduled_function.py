@@ -16,6 +16,8 @@ from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from tests.run_once import counted, function_with_ledger
 
+pytestmark = pytest.mark.conformance
+
 REGION = "us-east-1"
 # Says in a table when it begins and when it is done, and does what another item of the table tells it.
 CODE = """
