@@ -33,6 +33,8 @@ from cdp_constructs.data.speed_layer import SpeedLayer as SpeedLayer
 from cdp_constructs.data.speed_layer import Threshold as Threshold
 from cdp_constructs.data.state_sharing import StateSharing as StateSharing
 from cdp_constructs.data.storage_index import StorageIndex as StorageIndex
+from cdp_constructs.data.user_data_limits import UserDataLimits as UserDataLimits
+from cdp_constructs.data.user_data_store import UserDataStore as UserDataStore
 from cdp_constructs.database.database_replica import DatabaseReplica as DatabaseReplica
 from cdp_constructs.database.replicated_database import ReplicatedDatabase as ReplicatedDatabase
 from cdp_constructs.delivery.cache_distribution import CacheDistribution as CacheDistribution

@@ -64,6 +64,8 @@ MODULE_OF = {
     "TopicSpace": "cdp_constructs.iot.topics",
     "TrafficShift": "cdp_constructs.compute.traffic_shift",
     "TransactionalOutbox": "cdp_constructs.messaging.transactional_outbox",
+    "UserDataLimits": "cdp_constructs.data.user_data_limits",
+    "UserDataStore": "cdp_constructs.data.user_data_store",
     "VapidKeys": "cdp_constructs.messaging.vapid_keys",
     "WebApplicationFirewall": "cdp_constructs.delivery.web_application_firewall",
     "WebPush": "cdp_constructs.messaging.web_push",

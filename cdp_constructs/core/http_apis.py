@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from aws_cdk import RemovalPolicy
@@ -12,7 +12,7 @@ from constructs import Construct
 
 from cdp_constructs.core.cdk import kms, lambda_
 from cdp_constructs.core.log_groups import add_log_group
-from cdp_constructs.core.paths import path_of
+from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 _LONGEST_NAME = 128
@@ -107,6 +107,31 @@ def add_function_routes(
             )
         )
     return added
+
+
+def let_pages_send(api: apigatewayv2.IHttpApi, headers: "Sequence[str]", *, shown: "Sequence[str]") -> None:
+    """Let pages of the origins that an API allows send more headers; an imported API is not changed.
+
+    Args:
+        api: The HTTP API.
+        headers: What they may send beside what they may already.
+        shown: Headers of answers that they may read.
+    """
+    resource = api.node.default_child
+    if not isinstance(resource, apigatewayv2.CfnApi):
+        return
+    found = stack_of(resource).resolve(resource.cors_configuration)
+    if not found:
+        return
+    allowed, exposed = found.get("allowHeaders", []), found.get("exposeHeaders", [])
+    resource.cors_configuration = apigatewayv2.CfnApi.CorsProperty(
+        allow_credentials=found.get("allowCredentials"),
+        allow_headers=[*allowed, *(name for name in headers if name not in allowed)],
+        allow_methods=found.get("allowMethods"),
+        allow_origins=found.get("allowOrigins"),
+        expose_headers=[*exposed, *(name for name in shown if name not in exposed)],
+        max_age=found.get("maxAge"),
+    )
 
 
 def add_access_logs(

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Annotations, RemovalPolicy, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from cdp_constructs.core.cdk import kms
+from cdp_constructs.core.cdk import cloudwatch, kms
 from cdp_constructs.core.paths import region_of, stack_of
+from cdp_constructs.core.periods import minute
 from cdp_constructs.core.validation import InvalidOptionError
 
 EXPIRY = "expires_at"
@@ -21,6 +22,7 @@ def add_table(
     partition_key: str,
     sort_key: str | None = None,
     indexes: "Sequence[dynamodb.GlobalSecondaryIndexPropsV2]" = (),
+    local_indexes: "Mapping[str, str] | None" = None,
     expires: bool = True,
     expiry_attribute: str = EXPIRY,
     encryption_key: "kms.IKey | None" = None,
@@ -36,6 +38,7 @@ def add_table(
         partition_key: Name of the attribute.
         sort_key: Name of the attribute; by default there is none.
         indexes: Global secondary indexes.
+        local_indexes: Sort key of each local secondary index, by its name; an index has the keys of items only.
         expires: Whether DynamoDB deletes items after ``expires_at`` (epoch seconds).
         expiry_attribute: Another name of that attribute, where a library decides it.
         encryption_key: A customer-managed key; by default DynamoDB encrypts with a key of its own.
@@ -49,6 +52,13 @@ def add_table(
         sort_key=string_attribute(sort_key) if sort_key is not None else None,
         billing=dynamodb.Billing.on_demand(),
         global_secondary_indexes=list(indexes) or None,
+        local_secondary_indexes=[
+            dynamodb.LocalSecondaryIndexProps(
+                index_name=name, sort_key=string_attribute(key), projection_type=dynamodb.ProjectionType.KEYS_ONLY
+            )
+            for name, key in (local_indexes or {}).items()
+        ]
+        or None,
         time_to_live_attribute=expiry_attribute if expires else None,
         dynamo_stream=stream,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
@@ -92,6 +102,7 @@ def check_table(
     partition_key: str,
     sort_key: str | None = None,
     indexes: Mapping[str, tuple[str, str | None]] | None = None,
+    local_indexes: Mapping[str, str] | None = None,
     expires: bool = True,
     option: str = "table",
 ) -> None:
@@ -103,6 +114,7 @@ def check_table(
         partition_key: Name of the attribute, a string.
         sort_key: Name of the attribute, a string; None for a table without one.
         indexes: Partition key and sort key of each global secondary index, by its name.
+        local_indexes: Sort key of each local secondary index, by its name.
         expires: Whether items expire by ``expires_at``.
         option: Name of the pattern's option that it was given as.
 
@@ -115,6 +127,8 @@ def check_table(
     must += [
         f"the global secondary index {name} with the {_keys_in_words(keys)}" for name, keys in wanted.items() if name
     ]
+    must += [f"the local secondary index {name} with the sort key {key}" for name, key in (local_indexes or {}).items()]
+    wanted.update({name: (partition_key, key) for name, key in (local_indexes or {}).items()})
     must += [f"time to live by {EXPIRY}"] if expires else []
     must[0] += ", of type string"
     resource = _resource_of(table)
@@ -124,8 +138,9 @@ def check_table(
     stack = stack_of(resource)
     types = _key_types(resource)
     found: dict[str | None, tuple[str, str | None]] = {None: _keys_of(stack.resolve(resource.key_schema))}
-    for index in stack.resolve(resource.global_secondary_indexes) or ():
-        found[index["indexName"]] = _keys_of(index["keySchema"])
+    for kind in (resource.global_secondary_indexes, resource.local_secondary_indexes):
+        for index in stack.resolve(kind) or ():
+            found[index["indexName"]] = _keys_of(index["keySchema"])
     for name, keys in wanted.items():
         has = found.get(name)
         strings = has is not None and all(types.get(key) == "S" for key in has if key is not None)
@@ -259,6 +274,19 @@ def key_of(table: dynamodb.ITable, encryption_key: "kms.IKey | None") -> "kms.IK
         encryption_key: What the table was made with; None for an existing one.
     """
     return table.encryption_key or encryption_key
+
+
+def metric_throttled_writes(table: dynamodb.ITable, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
+    """Return how many writes to a table DynamoDB refused. Sum per minute by default."""
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    return cloudwatch.Metric(
+        namespace="AWS/DynamoDB",
+        metric_name="WriteThrottleEvents",
+        dimensions_map={"TableName": table.table_name},
+        statistic="sum",
+        period=period or minute(),
+    )
 
 
 def leading_keys(*prefixes: str) -> dict[str, dict[str, list[str]]]:

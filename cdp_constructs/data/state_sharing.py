@@ -16,13 +16,13 @@ from cdp_constructs.core.keys import USE_TABLE_KEY
 from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
-from cdp_constructs.core.periods import minute
 from cdp_constructs.core.tables import (
     add_item_table,
     check_partitions,
     check_table,
     key_of,
     leading_keys,
+    metric_throttled_writes,
 )
 from cdp_constructs.core.validation import check_exclusive
 
@@ -147,13 +147,7 @@ class StateSharing(Construct):
 
     def metric_throttled_writes(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Writes that DynamoDB refused, of everything that writes to the table, per minute by default."""
-        return cloudwatch.Metric(
-            namespace="AWS/DynamoDB",
-            metric_name="WriteThrottleEvents",
-            dimensions_map={"TableName": self.table.table_name},
-            statistic="sum",
-            period=period or minute(),
-        )
+        return metric_throttled_writes(self.table, period=period)
 
     def _grant(
         self, grantee: iam.IGrantable, groups: Sequence[str], actions: Sequence[str], key_actions: Sequence[str]

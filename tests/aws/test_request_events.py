@@ -143,6 +143,29 @@ def test_the_rooms_of_a_user_are_listed() -> None:
     assert "Query" in aws.operations
 
 
+def test_a_document_of_a_user_is_written() -> None:
+    event = http_request("PUT", "/documents/a", '{"level": 1}', claims={"sub": "u1"})
+    event["headers"] = {"content-type": "application/json", "if-none-match": "*"}
+    event["pathParameters"] = {"key": "a"}
+    answer, aws = run(
+        event,
+        "cdp_constructs.data.handlers.user_data",
+        {"BatchGetItem": {"Responses": {}, "UnprocessedKeys": {}}},
+        BUCKET="documents",
+        BYTES_PER_USER="1000",
+        CONTENT_TYPES='["application/json"]',
+        DOCUMENTS_PER_USER="10",
+        INLINE_BYTES="100",
+        LARGEST_BYTES="1000",
+        WRITES_PER_MINUTE="10",
+        **TABLE,
+    )
+    assert (answer["statusCode"], answer["headers"]["ETag"]) == (201, '"1"'), answer
+    (request,) = aws.requests("TransactWriteItems")
+    keys = [tuple(one["Put"]["Item"][name] for name in ("pk", "sk")) for one in request["TransactItems"]]
+    assert keys == [("USER#u1", "COUNTER"), ("USER#u1", "DOCUMENT#a")]
+
+
 def authorization(module: ModuleType, protocols: str | None) -> Any:
     public = jwt.algorithms.RSAAlgorithm.to_jwk(private_key().public_key(), as_dict=True)
     module.keys.http = MagicMock()

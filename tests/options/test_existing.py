@@ -23,6 +23,7 @@ from cdp_constructs import (
     StateSharing,
     StorageIndex,
     TransactionalOutbox,
+    UserDataStore,
 )
 from cdp_constructs.iot.device_fleet import DeviceFleet
 
@@ -88,6 +89,10 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
             table=table(stack, "object", None),
         ),
         "index ByOwner of the table has no such index.*ByOwner",
+    ),
+    (
+        lambda stack: UserDataStore(stack, "Saves", table=table(stack, "pk", "sk")),
+        "index by_change of the table has no such index.*local secondary index by_change with the sort key change",
     ),
     (consumer, "function is Shop/Consumer, which was imported without its role.*role="),
     (

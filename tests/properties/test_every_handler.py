@@ -17,6 +17,7 @@ HANDLERS = {
     "cdp_constructs/data/handlers/index_reconciliation": (SCHEDULED, "test_reconciliation"),
     "cdp_constructs/data/handlers/speed_layer": (STREAM, "test_streams"),
     "cdp_constructs/data/handlers/storage_index": (QUEUE, "test_batches"),
+    "cdp_constructs/data/handlers/user_data": (HTTP, "test_user_data"),
     "cdp_constructs/data/handlers/warehouse_load": (SCHEDULED, "test_warehouse"),
     "cdp_constructs/delivery/handlers/key_rotation": (INVOKED, "test_key_rotation"),
     "cdp_constructs/delivery/handlers/url_signing": (HTTP, "test_requests"),
