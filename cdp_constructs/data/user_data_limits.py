@@ -62,7 +62,7 @@ class UserDataLimits:
             check_range("UserDataLimits", option, value, low=low, high=high, unit=unit, source=source)
         if self.largest_kb > self.total_mb * 1024:
             problem = f"is {self.largest_kb} KB, and total_mb is {self.total_mb}"
-            fix = "Let a user have at least one document of the largest size"
+            fix = "Give total_mb that at least one document of the largest size fits into"
             raise InvalidOptionError("UserDataLimits", "largest_kb", problem, fix)
 
     def environment(self) -> dict[str, str]:
