@@ -143,6 +143,20 @@ def test_the_rooms_of_a_user_are_listed() -> None:
     assert "Query" in aws.operations
 
 
+def test_a_phone_is_registered_for_notices() -> None:
+    answer, aws = run(
+        http_request("POST", "/devices", {"platform": "fcm", "token": "t" * 20}, claims={"sub": "u1"}),
+        "stacks.mobile.handlers.notice_settings",
+        {
+            "CreatePlatformEndpoint": {"EndpointArn": "arn:aws:sns:us-east-1:111122223333:endpoint/GCM/mobile/1"},
+            "Query": {"Items": []},
+        },
+        NOTICES='{"table": "notices", "platforms": {"fcm": "arn:aws:sns:us-east-1:111122223333:app/GCM/mobile"}}',
+    )
+    assert answer["statusCode"] == 201, answer
+    assert "USER#u1" in str(aws.calls)
+
+
 def test_a_document_of_a_user_is_written() -> None:
     event = http_request("PUT", "/documents/a", '{"level": 1}', claims={"sub": "u1"})
     event["headers"] = {"content-type": "application/json", "if-none-match": "*"}

@@ -49,6 +49,16 @@ def test_an_attachment_is_recorded() -> None:
     assert written["ExpressionAttributeValues"][":owner"] == "u1"
 
 
+def test_the_owner_of_a_picture_is_notified() -> None:
+    event = in_queue({**UPLOAD, "thumbnail": {"key": "accepted/u1/1/thumbnail/320.webp"}}, "no picture")
+    variables = {"NOTICES_QUEUE": "notices", "WEB_ADDRESS": "https://mobile.example.com"}
+    answer, aws = run(event, "stacks.mobile.handlers.picture_notices", **variables)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][1]["messageId"]}]}
+    (sent,) = aws.requests("SendMessage")
+    notice = json.loads(sent["MessageBody"])
+    assert (notice["notice_id"], notice["user"], notice["topic"]) == ("1", "u1", "pictures")
+
+
 def test_members_who_are_away_are_notified() -> None:
     members = {"Items": [{"pk": "ROOM#r1", "sk": "MEMBER#u2", "user": "u2"}]}
     answer, aws = run(

@@ -364,6 +364,13 @@ BATCHES = {
         ),
         healthy=lambda mark: {"kind": "message", "message": message(mark)},
     ),
+    "stacks/mobile/handlers/picture_notices": Batch(
+        subject=Subject(
+            package="stacks.mobile.handlers.picture_notices",
+            environment={"NOTICES_QUEUE": QUEUE, "WEB_ADDRESS": "https://mobile.example.com"},
+        ),
+        healthy=lambda mark: {**_upload(mark), "thumbnail": {"key": "t.webp", "size": 1}},
+    ),
     "stacks/chat/handlers/attachment_recorder": Batch(
         subject=Subject(
             package="stacks.chat.handlers.attachment_recorder",

@@ -113,6 +113,10 @@ SUBJECTS = {
         environment=_COMMANDS,
         world=_commands(**{"iot-data.UpdateThingShadow": _refuse_shadow}),
     ),
+    "stacks/mobile/handlers/notice_settings": Subject(
+        package="stacks.mobile.handlers.notice_settings",
+        environment={"NOTICES": '{"table": "notices", "platforms": {"fcm": "arn:aws:sns:us-east-1:111122223333:app"}}'},
+    ),
     "stacks/chat/handlers/api": Subject(
         package="stacks.chat.handlers.api",
         environment={
@@ -160,6 +164,8 @@ REQUESTS: dict[str, tuple[str, str, str, Any]] = {
         "/things/A-1/commands",
         {"command": "ping", "arguments": {"text": "x" * 130_000}},
     ),
+    "choice": ("stacks/mobile/handlers/notice_settings", "PUT", "/notices", {"mail": True, "push": False}),
+    "phone": ("stacks/mobile/handlers/notice_settings", "POST", "/devices", {"platform": "fcm", "token": "t" * 20}),
     "room": ("stacks/chat/handlers/api", "POST", "/rooms", {"title": "t", "members": ["anna"]}),
 }
 

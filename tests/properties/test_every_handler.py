@@ -54,6 +54,8 @@ HANDLERS = {
     "stacks/iot/handlers/reactions": (QUEUE, "test_batches"),
     "stacks/iot/handlers/requests": (QUEUE, "test_batches"),
     "stacks/iot/handlers/tickets": (QUEUE, "test_batches"),
+    "stacks/mobile/handlers/notice_settings": (HTTP, "test_requests"),
+    "stacks/mobile/handlers/picture_notices": (QUEUE, "test_batches"),
     "stacks/services/handlers/billing": (QUEUE, "test_batches"),
     "stacks/services/handlers/orders": (QUEUE, "test_batches"),
     "stacks/services/handlers/place_orders": (INVOKED, "test_hooks"),
