@@ -56,6 +56,7 @@ VALUES = {
     "ServiceScaling",
     "TaskSize",
     "TrafficShift",
+    "UserDataLimits",
     "WorkQueue",
 }
 PATTERNS = sorted(

@@ -44,6 +44,6 @@ def _member(name: str, base: dict[str, Any], mine: dict[str, Any], theirs: dict[
 def _members(document: bytes | None) -> dict[str, Any] | None:
     try:
         found = json.loads(document or b"null")
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -48,7 +48,7 @@ class FirstTryStack(Stack):
         direct = self._add_function("OnUpload", "on_upload")
         self.bucket.add_event_notification(
             s3.EventType.OBJECT_CREATED,
-            notifications.LambdaDestination(direct),  # type: ignore[arg-type]  # jsii's own class
+            notifications.LambdaDestination(direct),
             s3.NotificationKeyFilter(prefix="direct/"),
         )
         queue = sqs.Queue(
