@@ -5,21 +5,19 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import ArnFormat
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
-from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdp_constructs import AuthorizedApi
-from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.http_apis import throttle_routes
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import minute, seconds
 from cdp_constructs.core.tables import leading_keys
 from stacks.chat import HANDLERS
 from stacks.chat.handlers.domain.resources import ROOMS_OF_USER
+from stacks.unsubscribe import add_unsubscribe_routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     )
     from stacks.chat.limits import LimitsConfiguration
 
-UNSUBSCRIBE_PATH = "/unsubscribe"
 ACCESS_TOKENS = "aws.cognito.signin.user.admin"
 """The scope of every access token of a user's sign-in. ID tokens have none: they are for the client itself."""
 
@@ -194,24 +191,7 @@ class Api(Construct):
     def use_notices(self, notifications: "Notifications") -> None:
         """Let the API store what users decide about notices, and let holders of a mail's link unsubscribe."""
         notifications.share_with(self.function)
-        limits = apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=50)
-        routes = {}
-        for method in (apigatewayv2.HttpMethod.GET, apigatewayv2.HttpMethod.POST):
-            (route,) = self.api.add_routes(
-                path=UNSUBSCRIBE_PATH,
-                methods=[method],
-                integration=integrations.HttpLambdaIntegration("Unsubscribe", notifications.unsubscribe_function),
-                # Explicit, because the API's default authorizer would ask readers of mails to sign in.
-                authorizer=apigatewayv2.HttpNoneAuthorizer(),
-            )
-            acknowledge(
-                route,
-                "AwsSolutions-APIG4",
-                "Public, because mail programs follow the link: it switches off the mails of the user whose token "
-                "it carries, and nothing else.",
-            )
-            routes[f"{method.value} {UNSUBSCRIBE_PATH}"] = route
-        throttle_routes(self.api, dict.fromkeys(routes, limits), after=routes.values())
+        add_unsubscribe_routes(self.api, notifications)
 
     def use_attachments(self, upload: "DirectObjectUpload", signing_functions: "Mapping[str, str]") -> None:
         """Let the API have uploads and downloads signed.

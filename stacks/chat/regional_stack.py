@@ -9,13 +9,14 @@ from constructs import Construct
 from cdp_constructs import DeepHealthCheck, MultiRegionLatencyRouting, StateSharing
 from cdp_constructs.core.runbooks import use_runbooks
 from stacks.alarms import add_alarms
-from stacks.chat.api import UNSUBSCRIBE_PATH, Api
+from stacks.chat.api import Api
 from stacks.chat.attachments import Attachments
 from stacks.chat.edge_stack import hosted_zone
 from stacks.chat.live import Live
 from stacks.chat.messages import Messages
 from stacks.chat.notices import Notices
 from stacks.chat.operations import RUNBOOKS, add_operations
+from stacks.unsubscribe import UNSUBSCRIBE_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

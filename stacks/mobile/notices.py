@@ -3,23 +3,19 @@
 from typing import TYPE_CHECKING
 
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
-from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from cdp_constructs import AuthorizedApi, Notifications, QueueConsumer, SnsSqsFanout
-from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.functions import Invocation, add_function
-from cdp_constructs.core.http_apis import throttle_routes
 from cdp_constructs.core.periods import seconds
 from stacks.mobile import HANDLERS
+from stacks.unsubscribe import UNSUBSCRIBE_PATH, add_unsubscribe_routes
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from stacks.mobile.config import MobileConfiguration
-
-_UNSUBSCRIBE = "/unsubscribe"
 
 
 class Notices(Construct):
@@ -48,7 +44,7 @@ class Notices(Construct):
             "Notifications",
             identity=ses.EmailIdentity.from_email_identity_name(self, "Identity", configuration.notices.identity),
             sender=configuration.notices.sender,
-            unsubscribe_url=f"{address}{_UNSUBSCRIBE}",
+            unsubscribe_url=f"{address}{UNSUBSCRIBE_PATH}",
             issuer=api.issuer,
             platform_applications=configuration.notices.platform_applications,
             alarm_topic=alarm_topic,
@@ -64,7 +60,7 @@ class Notices(Construct):
         self.notifications.share_with(settings)
         limits = apigatewayv2.ThrottleSettings(rate_limit=100, burst_limit=50)
         api.add_routes(["GET /notices", "PUT /notices", "POST /devices"], settings, throttle=limits)
-        self._add_unsubscribe(api, limits)
+        add_unsubscribe_routes(api.api, self.notifications)
         notifier = add_function(
             self,
             "PictureNotices",
@@ -77,25 +73,6 @@ class Notices(Construct):
         )
         self.notifications.grant_notify(notifier)
         self.subscriber = made.add_subscriber("Notices", consumer=QueueConsumer(notifier))
-
-    def _add_unsubscribe(self, api: AuthorizedApi, limits: apigatewayv2.ThrottleSettings) -> None:
-        routes = {}
-        for method in (apigatewayv2.HttpMethod.GET, apigatewayv2.HttpMethod.POST):
-            (route,) = api.api.add_routes(
-                path=_UNSUBSCRIBE,
-                methods=[method],
-                integration=integrations.HttpLambdaIntegration("Unsubscribe", self.notifications.unsubscribe_function),
-                # Explicit, because the API's default authorizer would ask readers of mails to sign in.
-                authorizer=apigatewayv2.HttpNoneAuthorizer(),
-            )
-            acknowledge(
-                route,
-                "AwsSolutions-APIG4",
-                "Public, because mail programs follow the link: it switches off the mails of the user whose token it "
-                "carries, and nothing else.",
-            )
-            routes[f"{method.value} {_UNSUBSCRIBE}"] = route
-        throttle_routes(api.api, dict.fromkeys(routes, limits), after=routes.values())
 
 
 def _web(name: str | None) -> str:
