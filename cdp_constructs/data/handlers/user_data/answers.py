@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
+from botocore.exceptions import ClientError
 from pydantic_core import to_json
 
 from .documents import Document, PreconditionFailedError, QuotaError, TooManyWritesError
@@ -23,6 +24,13 @@ _STATUS = {
     TooManyWritesError: (HTTPStatus.TOO_MANY_REQUESTS, None),
 }
 PROBLEMS = (*_STATUS, RefusedError)
+# What DynamoDB and S3 answer when they take no more requests for a moment; nothing was done.
+_THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "ThrottlingException",
+}
 
 
 def answer(
@@ -77,6 +85,14 @@ def problem_answer(problem: Exception) -> Response[Any]:
         # What the client needs to merge, without another request.
         body["current"] = None if problem.document is None else _changed(problem.document)
     return answer(status, body, headers)
+
+
+def throttled_answer(error: ClientError) -> Response[Any]:
+    """Return 503 for a request that AWS throttled; everything else is a fault, and raised again."""
+    if error.response["Error"]["Code"] not in _THROTTLED:
+        raise error
+    text = "Too much is going on at once; nothing was written, call again"
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, {"message": text}, {"Retry-After": "1"})
 
 
 def etag(version: int) -> str:

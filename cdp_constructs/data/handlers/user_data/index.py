@@ -16,11 +16,12 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from correlation import TRACEPARENT, about, id_of, started, valid
 
 from . import objects, requests, table
-from .answers import PROBLEMS, answer, document_answer, etag, page_answer, problem_answer
+from .answers import PROBLEMS, answer, document_answer, etag, page_answer, problem_answer, throttled_answer
 from .documents import Content
 from .environment import Environment
 from .store import Store
@@ -73,6 +74,7 @@ def explain(problem: Exception) -> Response[Any]:
 
 
 app.exception_handler(list(PROBLEMS))(explain)
+app.exception_handler(ClientError)(throttled_answer)
 
 
 def _user() -> str:
@@ -84,6 +86,8 @@ def _write(content: Content | None) -> Response[Any]:
     event = app.current_event
     user, key = _user(), requests.key_of((event.path_parameters or {}).get("key", ""))
     precondition, write = requests.precondition_of(event.headers), requests.write_of(event.headers)
+    if content is None and precondition.version is None:
+        raise requests.RefusedError(HTTPStatus.BAD_REQUEST, "Send If-Match with the ETag of what is to be deleted")
     version, made = store.write(user, key, precondition, content, write)
     if made:
         metrics.add_metric(name="WrittenDocuments", unit=MetricUnit.Count, value=1)
