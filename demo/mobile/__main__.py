@@ -76,7 +76,7 @@ class Scenes:
         self.ben.sync()
         expect(not self.ben.replica.documents(), "somebody else has documents")
         read = self.ben.call("GET", "/saves/progress").status_code
-        without = httpx.get(f"{self.backend.front}/api/saves").status_code
+        without = httpx.get(f"{self.backend.front}/api/saves", timeout=60).status_code
         expect((read, without) == (404, 401), f"{read}, {without}")
         return "another user: nothing, 404; no token: 401"
 
@@ -146,7 +146,7 @@ class Scenes:
 
     def flood(self) -> str:
         """Ask until the firewall has enough."""
-        with httpx.Client() as client:
+        with httpx.Client(timeout=60) as client:
             for number in range(1, 2_500):
                 if client.get(f"{self.backend.front}/config.json").status_code == 429:
                     return f"429 after {number:,} requests"

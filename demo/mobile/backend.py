@@ -103,5 +103,5 @@ class Backend:
 
     def configuration(self) -> dict[str, Any]:
         """Read what an application reads when it starts."""
-        found: dict[str, Any] = httpx.get(f"{self.front}/config.json").raise_for_status().json()
+        found: dict[str, Any] = httpx.get(f"{self.front}/config.json", timeout=60).raise_for_status().json()
         return found

@@ -38,10 +38,10 @@ class Phone:
         tokens = backend.sign_in(email, configuration["userPool"]["clientId"])
         self.token = tokens["AccessToken"]
         self.id_token = tokens["IdToken"]
-        self.http = httpx.Client(timeout=20, base_url=backend.front, headers={"Authorization": f"Bearer {self.token}"})
+        self.http = httpx.Client(timeout=60, base_url=backend.front, headers={"Authorization": f"Bearer {self.token}"})
         self._api, self._direct = configuration["api"], configuration["direct"]
         self.replica = Replica.open(file)
-        self.saves = DocumentApi(f"{backend.front}{self._api}/saves", lambda: self.token, httpx.Client(timeout=20))
+        self.saves = DocumentApi(f"{backend.front}{self._api}/saves", lambda: self.token, httpx.Client(timeout=60))
 
     def __enter__(self) -> Self:
         return self
@@ -78,14 +78,14 @@ class Phone:
         """Upload a picture straight to S3, and return its id."""
         request = {"name": "picture.jpg", "content_type": content_type, "size": len(content)}
         form = self.call("POST", "/uploads", json=request).raise_for_status().json()
-        httpx.post(form["url"], data=form["fields"], files={"file": content}, timeout=20).raise_for_status()
+        httpx.post(form["url"], data=form["fields"], files={"file": content}, timeout=60).raise_for_status()
         return str(form["upload_id"])
 
     def thumbnail(self, upload_id: str) -> httpx.Response:
         """Fetch a picture's thumbnail by a signed address."""
         path = {"path": f"{self.user}/{upload_id}/thumbnail/320.webp"}
         signed = self.call("POST", "/downloads", json=path).raise_for_status().json()
-        return httpx.get(self._backend.cloud.viewer_url(signed["url"]))
+        return httpx.get(self._backend.cloud.viewer_url(signed["url"]), timeout=60)
 
     # Notices
 

@@ -11,6 +11,7 @@ import httpx
 __all__ = ["Answer", "DocumentApi", "Documents", "Remote", "TryLaterError"]
 
 _LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
+_LONGEST = 30
 _UNKNOWN_TOKEN = {HTTPStatus.GONE, HTTPStatus.BAD_REQUEST}
 
 
@@ -86,13 +87,13 @@ class DocumentApi:
     Args:
         url: Address of the documents, such as ``https://game.example.com/api/saves``.
         token: Returns an access token.
-        client: Sends requests; one with a time limit of 10 seconds by default.
+        client: Sends requests; one that waits 30 seconds by default, as API Gateway does.
     """
 
     def __init__(self, url: str, token: Callable[[], str], client: httpx.Client | None = None) -> None:
         self._url = url
         self._token = token
-        self._client = client or httpx.Client(timeout=10)
+        self._client = client or httpx.Client(timeout=_LONGEST)
 
     def changes(self, token: str | None) -> tuple[Sequence[Remote], str, bool] | None:
         """See ``Documents``."""

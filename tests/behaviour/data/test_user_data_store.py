@@ -80,7 +80,8 @@ class Game:
     def call(self, method: str, path: str, token: str | None, content: bytes = b"", **headers: str) -> httpx.Response:
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.request(method, f"{self.url}{path}", content=content, headers={**authorization, **named})
+        headers = {**authorization, **named}
+        return httpx.request(method, f"{self.url}{path}", content=content, headers=headers, timeout=60)
 
     def objects(self) -> list[str]:
         found = self.cloud.client("s3", REGION).list_objects_v2(Bucket=self.outputs["Bucket"])
@@ -145,7 +146,7 @@ def test_a_phone_whose_answer_was_lost_does_not_write_twice(
 
     phone, tablet = phones
     api = DocumentApi(deployed_game.url, lambda: anna)
-    with httpx.Client(transport=Tunnel()) as client:
+    with httpx.Client(transport=Tunnel(), timeout=60) as client:
         phone.put("coins", b"100")
         with pytest.raises(TryLaterError):
             sync(phone, DocumentApi(deployed_game.url, lambda: anna, client))

@@ -129,18 +129,24 @@ def test_only_who_has_signed_in_gets_anything(backend: Backend) -> None:
     for method, each in paths.items():
         for path in each:
             for token in ("", "Bearer made.up.token"):
-                answer = httpx.request(method, backend.front + path, headers={"Authorization": token} if token else {})
+                answer = httpx.request(
+                    method, backend.front + path, headers={"Authorization": token} if token else {}, timeout=60
+                )
                 assert answer.status_code == 401, (method, path, token)
 
 
 def test_the_front_serves_the_page_and_refuses_pages_of_others(backend: Backend) -> None:
-    page = httpx.get(f"{backend.front}/")
+    page = httpx.get(f"{backend.front}/", timeout=60)
     assert (page.status_code, page.headers["strict-transport-security"].startswith("max-age=")) == (200, True)
     asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "if-match,authorization"}
-    ours = httpx.options(f"{backend.api}/saves/a", headers={"Origin": "https://mobile.example.com", **asked})
+    ours = httpx.options(
+        f"{backend.api}/saves/a", headers={"Origin": "https://mobile.example.com", **asked}, timeout=60
+    )
     assert ours.headers["access-control-allow-origin"] == "https://mobile.example.com"
     assert "if-match" in ours.headers["access-control-allow-headers"].lower()
-    theirs = httpx.options(f"{backend.api}/saves/a", headers={"Origin": "https://evil.example.org", **asked})
+    theirs = httpx.options(
+        f"{backend.api}/saves/a", headers={"Origin": "https://evil.example.org", **asked}, timeout=60
+    )
     assert "access-control-allow-origin" not in theirs.headers
 
 
