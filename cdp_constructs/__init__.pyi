@@ -3,8 +3,12 @@
 from cdp_constructs._version import __version__ as __version__
 from cdp_constructs.api.authorized_api import AuthorizedApi as AuthorizedApi
 from cdp_constructs.api.direct_integration_api import DirectIntegrationApi as DirectIntegrationApi
+from cdp_constructs.api.identity_provider import IdentityProvider as IdentityProvider
+from cdp_constructs.api.sign_in_user_pool import AccountLinking as AccountLinking
+from cdp_constructs.api.sign_in_user_pool import FederatedSignIn as FederatedSignIn
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool as SignInUserPool
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
+from cdp_constructs.api.user_identity_pool import UserIdentityPool as UserIdentityPool
 from cdp_constructs.cache.in_memory_cache import InMemoryCache as InMemoryCache
 from cdp_constructs.compute.async_retries import AsyncRetries as AsyncRetries
 from cdp_constructs.compute.idempotent_function import IdempotentFunction as IdempotentFunction

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdp_constructs.api._account_linking import AccountLinking, add_account_linking
+from cdp_constructs.api._federation import add_federation, check_federation
+from cdp_constructs.api.identity_provider import IdentityProvider
 from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 
-__all__ = ["SignInUserPool", "TokenIssuer"]
+__all__ = ["AccountLinking", "FederatedSignIn", "SignInUserPool", "TokenIssuer"]
 
 _TOKENS = (
     "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-with-identity-"
@@ -57,6 +63,25 @@ class TokenIssuer:
 
 
 @checks_options
+@dataclass(frozen=True)
+class FederatedSignIn:
+    """What ``SignInUserPool.add_identity_providers`` added."""
+
+    domain: cognito.UserPoolDomain
+    """Serves the sign-in: ``<domain>/oauth2/authorize`` sends people to a provider, ``/oauth2/token`` gives tokens."""
+    function: lambda_.Function
+    """Decides whose a mail address is when somebody signs up."""
+
+    def metric_refused_sign_ups(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Sign-ups that were refused because an account has the address. Sum over 5 minutes by default."""
+        return function_metric(self.function, "RefusedSignUps", period=period)
+
+    def metric_linked_accounts(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Sign-ins of a provider that were linked to an account. Sum over 5 minutes by default."""
+        return function_metric(self.function, "LinkedAccounts", period=period)
+
+
+@checks_options
 class SignInUserPool(Construct):
     """A Cognito user pool with one public client, whose sessions outlast the outage of a Region.
 
@@ -65,6 +90,7 @@ class SignInUserPool(Construct):
     Passwords have 12 characters or more of four kinds; a second factor by authenticator application is optional;
     accounts are recovered by verified mail. Access tokens of 4 hours outlive a recovery goal of one hour, because only
     the pool's own Region can renew them. A refresh token is good for one renewal, which returns the next one.
+    ``add_identity_providers`` lets people sign in with Google, Facebook, Apple, Amazon, OpenID Connect or SAML, too.
 
         users = SignInUserPool(self, "Users")
         AuthorizedApi(self, "Shop", allowed_origins=["https://shop.example.com"], issuer=users.issuer)
@@ -148,6 +174,8 @@ class SignInUserPool(Construct):
             disable_o_auth=True,
         )
         self.issuer = TokenIssuer.of_user_pool(self.user_pool, self.user_pool_client)
+        self._alarm_topic, self._removal_policy = alarm_topic, removal_policy
+        self._federated: FederatedSignIn | None = None
         if rate_limit is not None:
             # Imported here: most pools have no web ACL, and AWS WAF is one of the large modules.
             from cdp_constructs.api._sign_in_web_acl import add_rate_limit
@@ -166,6 +194,61 @@ class SignInUserPool(Construct):
     def alarms(self) -> "list[cloudwatch.Alarm]":
         """The alarms of this pattern, for a composite alarm or a dashboard."""
         return alarms_of(self)
+
+    def add_identity_providers(
+        self,
+        providers: Sequence[IdentityProvider],
+        *,
+        domain_prefix: str,
+        callback_urls: Sequence[str],
+        logout_urls: Sequence[str] = (),
+        linking: AccountLinking = AccountLinking.REFUSE,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+    ) -> FederatedSignIn:
+        """Let people sign in with other providers, and the public client by authorization codes (use PKCE).
+
+        Args:
+            providers: At least one; a pool has one of each social provider, and up to 300 in all.
+            domain_prefix: Of ``https://<prefix>.auth.<Region>.amazoncognito.com``, which serves the sign-in: up to 63
+                lower-case letters, digits and hyphens, taken by nobody else in the Region. A domain of your own goes
+                beside it, by ``user_pool.add_domain``.
+            callback_urls: Where codes may be sent: https, an application's own scheme, or http on localhost.
+            logout_urls: Where a browser may be sent after signing out. Default: nowhere.
+            linking: What happens to who comes with a mail address that an account has verified. By default the sign-up
+                is refused; ``LINK_VERIFIED`` links those whose provider is trusted.
+            log_retention: How long the logs of the function that decides this are kept. 3 months by default.
+
+        Raises:
+            InvalidOptionError: for what Cognito would refuse, linking without a trusted provider, and a second call.
+        """
+        if self._federated is not None:
+            fix = "Name all providers in one call"
+            raise InvalidOptionError(self, "providers", "was given for the second time", fix)
+        check_federation(self, providers, domain_prefix, callback_urls, logout_urls)
+        if linking is AccountLinking.LINK_VERIFIED and not any(provider.trusts_email for provider in providers):
+            fix = "Give a provider that checks addresses trusted_email=True, or leave linking out"
+            problem = f"is {linking} and no provider is trusted with addresses"
+            raise InvalidOptionError(self, "linking", problem, fix)
+        domain = add_federation(
+            self,
+            self.user_pool,
+            self.user_pool_client,
+            providers,
+            domain_prefix=domain_prefix,
+            callback_urls=callback_urls,
+            logout_urls=logout_urls,
+        )
+        function = add_account_linking(
+            self,
+            self.user_pool,
+            providers,
+            linking,
+            alarm_topic=self._alarm_topic,
+            log_retention=log_retention,
+            removal_policy=self._removal_policy,
+        )
+        self._federated = FederatedSignIn(domain, function)
+        return self._federated
 
     def attach_web_acl(self, web_acl_arn: str) -> None:
         """Let AWS WAF judge every request to the pool's public API; a pool has one web ACL at most.
