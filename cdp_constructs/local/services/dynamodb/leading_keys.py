@@ -1,13 +1,13 @@
 """Policies that bind a role to some partition keys of a table (`dynamodb:LeadingKeys`) are evaluated.
 
 MiniStack does not provide that condition key, and `ForAllValues` is true for an absent key, so such a policy would
-allow everything. This covers the operations on one item and queries of a table; batches, transactions and queries of an
-index still lack the key.
+allow everything. This covers the operations on one item, queries of a table, batches and transactions; the keys of all
+items of a batch or transaction are compared, those of other tables too. Queries of an index still lack the key.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cdp_constructs.local.kit import ministack
@@ -25,19 +25,41 @@ def _queried(request: Mapping[str, Any], name: str) -> Any:
     raise KeyError(name)
 
 
+def _leading_key(name: str, request: Mapping[str, Any]) -> str:
+    """Return the partition key of a request about one item, or of a query of a table."""
+    # A table may be named by its ARN.
+    key = _dynamodb._tables.get(name.rpartition("/")[2])["pk_name"]
+    if "KeyConditionExpression" in request:
+        attribute = _queried(request, key)
+    else:
+        attribute = (request.get("Key") or request["Item"])[key]
+    (value,) = attribute.values()
+    return str(value)
+
+
+def _each(request: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the parts of a request that are about one item or one query, each with its table."""
+    for part in request.get("TransactItems", []):
+        for action in part.values():
+            yield action["TableName"], action
+    for table, items in request.get("RequestItems", {}).items():
+        if isinstance(items, Mapping):
+            yield from ((table, {"Key": key}) for key in items["Keys"])
+        else:
+            yield from ((table, action) for item in items for action in item.values())
+    if "TableName" in request:
+        yield request["TableName"], request
+
+
 def _leading_keys(body: bytes) -> dict[str, list[str]]:
     try:
         request = json.loads(body)
-        # A table may be named by its ARN.
-        name = _dynamodb._tables.get(request["TableName"].rpartition("/")[2])["pk_name"]
-        if "KeyConditionExpression" in request and "IndexName" not in request:
-            attribute = _queried(request, name)
-        else:
-            attribute = (request.get("Key") or request["Item"])[name]
-        (value,) = attribute.values()
+        if "IndexName" in request:
+            return {}
+        keys = [_leading_key(table, part) for table, part in _each(request)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return {}  # another operation, or a request that the service itself will refuse
-    return {"dynamodb:LeadingKeys": [str(value)]}
+    return {"dynamodb:LeadingKeys": keys} if keys else {}
 
 
 @patch("ministack.core.iam_actions:dynamodb_service_context")
