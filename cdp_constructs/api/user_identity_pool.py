@@ -159,7 +159,7 @@ class UserIdentityPool(Construct):
             InvalidOptionError: for a prefix that does not end with a slash or has a ``*``, ``?`` or ``$``.
         """
         if prefix and (not prefix.endswith("/") or prefix.startswith("/") or set("*?$") & set(prefix)):
-            fix = "End it with a slash, and use no *, ? and $, such as photos/"
+            fix = "Use a prefix that ends with a slash and has no *, ? and $, such as photos/"
             raise InvalidOptionError(self, "prefix", f"is {prefix!r}", fix)
         return grant_objects(role or self.role, bucket, prefix=prefix, read_only=read_only)
 
@@ -209,8 +209,8 @@ class UserIdentityPool(Construct):
         self._check_group(name, precedence)
         role = self._add_role(construct_id)
         cognito.CfnUserPoolGroup(
-            role,
-            "Group",
+            self,
+            f"{construct_id}Group",
             user_pool_id=self._user_pool_id,
             group_name=name,
             precedence=precedence,

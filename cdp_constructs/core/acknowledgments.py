@@ -1,6 +1,7 @@
 """Acknowledgments of cdk-nag findings: narrow, reasoned, and kept in the audit trail."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -14,6 +15,7 @@ from cdp_constructs.core.once import once
 
 # Earlier releases refuse the id of a granular finding. There all findings stay open: whoever runs cdk-nag sees them.
 _FIRST_RELEASE = (2, 269)
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _CAN_ACKNOWLEDGE = tuple(map(int, metadata.version("aws-cdk-lib").split(".")[:2])) >= _FIRST_RELEASE
 
 
@@ -83,9 +85,9 @@ class _AcknowledgingResources:
 
 
 def _flatten(reference: Any) -> str:
-    """Write an intrinsic function as cdk-nag does in its granular ids: ``<Bucket.Arn>/incoming/*``."""
+    """Write an intrinsic function, or a policy variable, as cdk-nag does in its ids: ``<Bucket.Arn>/incoming/*``."""
     if isinstance(reference, str):
-        return reference
+        return _VARIABLE.sub(r"<\1>", reference)
     ((function, value),) = reference.items()
     if function == "Fn::Join":
         return str(value[0]).join(map(_flatten, value[1]))

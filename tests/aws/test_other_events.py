@@ -34,7 +34,7 @@ BY_INVOCATION = {
 # What the embedded cloud makes, and no handler of this project gets.
 OF_OTHERS = {
     *("alb", "appsync-events-authorizer", "appsync-events-publish", "cognito-create-auth-challenge"),
-    *("cognito-custom-message", "cognito-define-auth-challenge", "cognito-pre-sign-up", "cognito-pre-token-generation"),
+    *("cognito-custom-message", "cognito-define-auth-challenge", "cognito-pre-token-generation"),
     *("cognito-pre-token-generation-2", "cognito-verify-auth-challenge", "firehose-transformation", "rest-api"),
     *("s3", "sns"),
 }
@@ -153,6 +153,20 @@ SIGNING_KEYS = {
 def test_cloudformation_gets_the_key_group() -> None:
     answer = answered("cdp_constructs.delivery.handlers.key_rotation", SIGNING_KEYS, KEY_GROUP_NAME="keys")
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "G1"), answer
+
+
+def test_cognito_asks_whose_an_address_is() -> None:
+    event = documented("cognito-pre-sign-up")
+    answer, aws = run(
+        event,
+        "cdp_constructs.api.handlers.account_linking",
+        {"ListUsers": {"Users": []}},
+        LINKS="true",
+        PROVIDERS="[]",
+    )
+    assert answer == event
+    (asked,) = aws.requests("ListUsers")
+    assert asked == {"UserPoolId": event["userPoolId"], "Filter": 'email = "amy@example.com"'}
 
 
 def test_a_rotation_makes_a_pending_key() -> None:

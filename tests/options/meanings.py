@@ -175,6 +175,30 @@ MEANINGS: dict[str, Meaning] = {
     # networks
     "max_azs": Meaning((0, -1, 1, 5), tokens=False),
     "eip_allocation_ids": Meaning(_lists(twice="eipalloc-1")),
+    # identities
+    "IdentityProvider:name": Meaning(),
+    "IdentityProvider:details": Meaning(),
+    "IdentityProvider:private_detail": Meaning(),
+    "IdentityProvider.oidc:name": Meaning(("a b", "ab", "Google", "x" * 33, "a_b"), tokens=False),
+    "IdentityProvider.saml:name": Meaning(("a b", "ab", "Google", "x" * 33, "a_b"), tokens=False),
+    "attribute_mapping": Meaning(({"a b": "email"}, {"email": " "}), tokens=False),
+    "client_id": Meaning(),
+    "services_id": Meaning(),
+    "team_id": Meaning(("T", "abcde12345")),
+    "key_id": Meaning(("K", "abcde12345")),
+    "issuer_url": Meaning(("id.example.com", "http://id.example.com", "https://id.example.com/")),
+    "metadata_url": Meaning(("corp.xml", "http://corp.example.com/metadata")),
+    "domain_prefix": Meaning(("Shop", "my-cognito", "-shop", "x" * 64)),
+    "callback_urls": Meaning(
+        _lists("shop.example.com", "http://shop.example.com", "https://*.com", "https://a.com/#b")
+    ),
+    "logout_urls": Meaning(_lists("shop.example.com", "http://shop.example.com", "https://*.com", empty=False)),
+    "UserIdentityPool.add_group:name": Meaning(),
+    "precedence": Meaning((-1, 2**31), tokens=False),
+    "UserIdentityPool.grant_own_items:partition": Meaning(("A#B", "*", "A?")),
+    "claim": Meaning(("cognito:groups", "x" * 65)),
+    "value": Meaning(("x" * 129,)),
+    "UserIdentityPool.grant_own_objects:prefix": Meaning(("photos", "/photos/", "*/", "${aws:userid}/"), tokens=False),
     # AWS WAF
     "allowed_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),
     "blocked_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),

@@ -22,6 +22,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
@@ -38,6 +39,7 @@ from cdp_constructs import (
     DirectIntegrationApi,
     HumanApproval,
     IdempotentFunction,
+    IdentityProvider,
     PrivateCacheDistribution,
     RealtimeChannels,
     ReleasedFunction,
@@ -54,6 +56,7 @@ from cdp_constructs import (
     TokenIssuer,
     TopicRule,
     TrafficShift,
+    UserIdentityPool,
     WebApplicationFirewall,
     WebhookSource,
     WebSocketChannels,
@@ -80,6 +83,7 @@ def call_remaining(stack: Stack, made: list[Any]) -> None:
                 groups = {"groups": ["group"]} if isinstance(pattern, StateSharing) else {}
                 getattr(pattern, name)(reader, **groups)
         _call(pattern, reader)
+        _call_identities(pattern)
         if isinstance(pattern, Workflow | HumanApproval):
             _call_workflow(pattern, reader)
         if isinstance(pattern, ScaleOutService | Stamp):
@@ -116,8 +120,6 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         # An example of a firewall has attached one.
         if not any(isinstance(other, WebApplicationFirewall) for other in Stack.of(construct).node.children):
             construct.attach_web_acl(WEB_ACL)
-    elif isinstance(construct, SignInUserPool):
-        construct.attach_web_acl(REGIONAL_WEB_ACL)
     elif isinstance(construct, DeepHealthCheck):
         construct.add_bucket(s3.Bucket(construct, "GivenBucket"), name="files")
         construct.add_topic(sns.Topic(construct, "GivenTopic"), name="news")
@@ -135,6 +137,17 @@ def _call(construct: Any, reader: iam.IRole) -> None:
         construct.add_rule(rule)
     elif isinstance(construct, cdp_constructs.WebhookAutomation):
         construct.grant_replay(reader)
+
+
+def _call_identities(construct: Any) -> None:
+    """Call what pools of users and of identities have; roles are found by groups, or by claims."""
+    if isinstance(construct, SignInUserPool):
+        construct.attach_web_acl(REGIONAL_WEB_ACL)
+    elif isinstance(construct, UserIdentityPool):
+        construct.add_group("GivenGroup", name="given", precedence=7)
+        issuer = SignInUserPool(construct, "Users").issuer
+        by_claims = UserIdentityPool(Stack.of(construct), "GivenIdentities", issuer=issuer)
+        by_claims.add_role("GivenRole", claim="custom:plan", value="gold")
 
 
 def _call_workflow(construct: Workflow | HumanApproval, reader: iam.IRole) -> None:
@@ -258,6 +271,11 @@ def _text(name: str) -> dynamodb.Attribute:
 
 def call_rest(stack: Stack) -> None:
     """Make what no example makes."""
+    held = secretsmanager.Secret(stack, "GivenSecret")
+    IdentityProvider.facebook(client_id="given", client_secret=held)
+    IdentityProvider.amazon(client_id="given", client_secret=held)
+    IdentityProvider.apple(services_id="given", team_id="ABCDE12345", key_id="ABCDE12345", private_key=held)
+    IdentityProvider.saml(name="Given", metadata_url="https://given.example.com/metadata")
     WebhookSource.standard_webhooks()
     WebhookSource.shared_token()
     WebhookSource.secret_in_address()

@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 # and direct invocations, or a schedule.
 QUEUE, STREAM, HTTP, INVOKED, SCHEDULED = "queue", "stream", "HTTP", "hook", "schedule"
 HANDLERS = {
+    "cdp_constructs/api/handlers/account_linking": (INVOKED, "test_hooks"),
     "cdp_constructs/compute/handlers/deep_health": (SCHEDULED, "test_servers"),
     "cdp_constructs/compute/handlers/scale_up": (SCHEDULED, "test_servers"),
     "cdp_constructs/data/handlers/index_reconciliation": (SCHEDULED, "test_reconciliation"),

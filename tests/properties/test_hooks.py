@@ -1,12 +1,13 @@
 """Handlers that others call directly: each answers, and a mistake of the caller ends nothing."""
 
+import contextlib
 import io
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, strategies
 
 from tests.properties.aws import World, refusal, strict_json
 from tests.properties.events import http, web_socket
@@ -51,8 +52,50 @@ COMMANDS = {
     },
     "restock": {"delivery": "d-1", "sku": "book", "quantity": 5},
 }
+ACCOUNT_LINKING = Subject(
+    package="cdp_constructs.api.handlers.account_linking",
+    environment={"LINKS": "true", "PROVIDERS": '["Works"]'},
+    world=lambda: World(answers={"cognito-idp.ListUsers": {"Users": [OWNER]}}),
+)
+OWNER = {
+    "Username": "anna",
+    "UserStatus": "CONFIRMED",
+    "Attributes": [{"Name": "email", "Value": "anna@example.com"}, {"Name": "email_verified", "Value": "true"}],
+}
 PLACE_ORDERS = Subject(package="stacks.services.handlers.place_orders", environment={"OUTBOX_TABLE": "orders"})
 RESTOCK = Subject(package="stacks.services.handlers.restock", environment={"OUTBOX_TABLE": "shipping"})
+
+
+def test_a_sign_up_is_linked_passed_or_refused_whatever_the_provider_says() -> None:
+    good = {"email": "anna@example.com", "email_verified": "true", "name": "Anna"}
+
+    def event(attributes: Any) -> dict[str, Any]:
+        return {
+            "triggerSource": "PreSignUp_ExternalProvider",
+            "userPoolId": "us-east-1_Example",
+            "userName": "Works_7",
+            "request": {"userAttributes": attributes},
+            "response": {},
+        }
+
+    with running(ACCOUNT_LINKING) as run:
+        assert run.call(event(good)) == event(good)
+        assert [operation for operation, _ in run.world.calls][-1] == "cognito-idp.AdminLinkProviderForUser"
+
+        @examples(40)
+        @given(address=strategies.text(), verified=strategies.text(), name=strategies.text())
+        def holds(address: str, verified: str, name: str) -> None:
+            asked = event({"email": address, "email_verified": verified, "name": name})
+            # Refused, or answered as it came.
+            with contextlib.suppress(run.module.RefusedError):
+                assert run.call(asked) == asked
+            links = [1 for operation, _ in run.world.calls if operation.endswith("AdminLinkProviderForUser")]
+            assert bool(links) <= (verified.lower() == "true")
+
+        for text in TEXTS:
+            holds = example(address=text, verified="true", name=text)(holds)
+            holds = example(address="anna@example.com", verified=text, name=text)(holds)
+        holds()
 
 
 @pytest.mark.parametrize("subject", [PLACE_ORDERS, RESTOCK], ids=["place_orders", "restock"])
