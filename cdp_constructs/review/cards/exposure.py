@@ -180,6 +180,12 @@ def _user_pool(resource: Resource, template: Template, values: Values) -> Iterat
     yield Entrance(f"{resource.name} sign-up", asks, "", not closed)
 
 
+def _identity_pool(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
+    del template, values
+    guests = resource.get("AllowUnauthenticatedIdentities") is True
+    yield Entrance(f"{resource.name} credentials", "nothing, guests get some" if guests else "a token", "", guests)
+
+
 def _bucket(resource: Resource, template: Template, values: Values) -> Iterator[Entrance]:
     del template, values
     blocks = resource.get("PublicAccessBlockConfiguration", {})
@@ -247,6 +253,7 @@ _READERS: Mapping[str, Callable[[Resource, Template, Values], Iterator[Entrance]
     "AWS::AppSync::Api": _events_api,
     "AWS::AppSync::GraphQLApi": _events_api,
     "AWS::CloudFront::Distribution": _distribution,
+    "AWS::Cognito::IdentityPool": _identity_pool,
     "AWS::Cognito::UserPool": _user_pool,
     "AWS::EC2::SecurityGroup": _open_ports,
     "AWS::EC2::SecurityGroupIngress": _open_ports,

@@ -149,6 +149,7 @@ def _log_keeps(resource: Resource, values: Values) -> str:
 
 STATEFUL: Mapping[str, tuple[str, Callable[[Resource, Values], str], Callable[[Resource, Values], str]]] = {
     "AWS::Backup::BackupVault": ("backup vault", _property("EncryptionKeyArn"), _none),
+    "AWS::Cognito::IdentityPool": ("identity pool", _none, _none),
     "AWS::Cognito::UserPool": (
         "user pool",
         _none,
