@@ -107,13 +107,18 @@ def add_private_bucket(
         ],
     )
     if event_bridge_enabled:
-        # Bucket(event_bridge_enabled=True) would set the bucket's own property through a custom resource, whose
-        # function may change the notifications of every bucket of the account.
-        resource = bucket.node.default_child
-        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(  # type: ignore[union-attr]
-            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
-        )
+        send_events(bucket)
     return bucket
+
+
+def send_events(bucket: s3.IBucket) -> None:
+    """Let a bucket that this library has made send an event about every object to EventBridge."""
+    # Bucket(event_bridge_enabled=True) would set the bucket's own property through a custom resource, whose
+    # function may change the notifications of every bucket of the account.
+    resource = bucket.node.default_child
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(  # type: ignore[union-attr]
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+    )
 
 
 def sends_events(bucket: s3.IBucket) -> bool:

@@ -104,6 +104,7 @@ class DirectHosting(Construct):
         check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
         self.bucket = bucket or add_private_bucket(self, "Bucket", removal_policy=removal_policy)
         self._buckets = [self.bucket] if failover_bucket is None else [self.bucket, failover_bucket]
+        self._copies: list[s3.IBucket] = []
         self._pages: list[s3_deployment.BucketDeployment] = []
         self._configurations: dict[str, s3_deployment.ISource] = {}
         self._single_page = single_page
@@ -163,8 +164,8 @@ class DirectHosting(Construct):
         source = s3_deployment.Source.asset(str(folder))
         log_group = deployment_logs(self)
         links = (folder / _APP_LINKS).is_file()
-        for number, bucket in enumerate(self._buckets):
-            suffix = "Failover" if number else ""
+        placed: s3_deployment.BucketDeployment | None = None
+        for suffix, bucket in self._places():
             assets = deploy_files(
                 self,
                 f"Assets{suffix}",
@@ -175,6 +176,8 @@ class DirectHosting(Construct):
                 prune=False,
                 only=immutable,
             )
+            if placed is not None and self._copies:
+                assets.node.add_dependency(placed)
             pages = deploy_files(
                 self,
                 f"Site{suffix}",
@@ -186,8 +189,9 @@ class DirectHosting(Construct):
                 without=[immutable, _APP_LINKS] if links else [immutable],
             )
             pages.node.add_dependency(assets)
+            placed = pages
             if links:
-                deploy_files(
+                placed = deploy_files(
                     self,
                     f"AppLinks{suffix}",
                     bucket=bucket,
@@ -197,12 +201,33 @@ class DirectHosting(Construct):
                     prune=False,
                     only=_APP_LINKS,
                     content_type="application/json",
-                ).node.add_dependency(pages)
+                )
+                placed.node.add_dependency(pages)
             self._pages.append(pages)
-        acknowledge_deployments(self, self._pages[0].handler_role, self._buckets)
+        acknowledge_deployments(self, self._pages[0].handler_role, [bucket for _, bucket in self._places()])
         for configuration in self._configurations.values():
             self._write(configuration)
         return tuple(self._pages)
+
+    def copy_to(self, bucket: s3.IBucket) -> None:
+        """Put the files of the site into another bucket, too, at each deployment before they are in the site's own.
+
+        Args:
+            bucket: A bucket that is not served: a copy to compare with, as ``SelfHealingSite`` does.
+
+        Raises:
+            InvalidOptionError: after ``add_site``, and for a second bucket.
+        """
+        if self._pages:
+            raise InvalidOptionError(self, "bucket", "was given after add_site", "Call this before add_site")
+        if self._copies:
+            raise InvalidOptionError(self, "bucket", "was given for the second time", "Use one copy")
+        self._copies.append(bucket)
+
+    @property
+    def deployment_role(self) -> iam.IRole | None:
+        """Who puts the files into the buckets; None before ``add_site``."""
+        return self._pages[0].handler_role if self._pages else None
 
     def add_configuration(self, values: Mapping[str, Any], *, name: str = "config.json") -> s3_deployment.ISource:
         """Put a JSON file beside the index with what is known only at deployment, such as addresses of APIs.
@@ -255,6 +280,11 @@ class DirectHosting(Construct):
     def metric_server_errors(self, *, period: "Duration | None" = None) -> "cloudwatch.Metric":
         """Answers 5xx, in percent; see ``CacheDistribution.metric_server_errors``."""
         return self.cache.metric_server_errors(period=period)
+
+    def _places(self) -> list[tuple[str, s3.IBucket]]:
+        """Where the files go, in order, with what ids of deployments end with."""
+        copies = [("Copy", bucket) for bucket in self._copies]
+        return copies + list(zip(("", "Failover"), self._buckets, strict=False))
 
     def _statements(self) -> tuple[iam.PolicyStatement, ...]:
         by_us = {"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}}
