@@ -99,6 +99,12 @@ def acknowledge_deployments(scope: Construct, role: iam.IRole, buckets: Sequence
         [f"AwsSolutions-IAM5[Action::s3:{action}]" for action in actions],
         "The CDK's grants: variants of reading and writing on the site's buckets, and of reading the staged assets.",
     )
+    if any(bucket.encryption_key is not None for bucket in buckets):
+        acknowledge(
+            policy,
+            [f"AwsSolutions-IAM5[Action::kms:{action}*]" for action in ("GenerateDataKey", "ReEncrypt")],
+            "The CDK's grant of writing into a bucket with a customer-managed key: variants on that key.",
+        )
     acknowledge_resources(
         policy,
         [*(bucket.arn_for_objects("*") for bucket in buckets), f"arn:{stack.partition}:s3:::{assets}/*"],

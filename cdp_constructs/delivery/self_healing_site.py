@@ -30,7 +30,7 @@ from cdp_constructs.delivery._data_events import OwnRoles, queue_data_events
 from cdp_constructs.delivery._site_repair import CHECK_TIMEOUT, REPAIR_TIMEOUT, SiteFunctions
 from cdp_constructs.delivery.direct_hosting import DirectHosting
 
-_CHECKS = "a check may take 15 minutes, and drift that no event told of should not stay longer than a day"
+_CHECKS = "a check may take 15 minutes, and drift without an event should not stay longer than a day"
 _PAUSES = "a pause that somebody forgot should end within a working day"
 _LAG_THAT_ALARMS_S = 60
 _PREFIX = re.compile(r"[^*?\0]{1,512}")
@@ -245,7 +245,7 @@ class SelfHealingSite(Construct):
             "MissedChangesAlarm",
             self.metric_repaired_by_check(),
             alarm_topic=alarm_topic,
-            description=f"{where}: the check put back what no event told of. Look at the bucket's EventBridge setting, "
+            description=f"{where}: the check put back what changed without an event. Look at the bucket's EventBridge setting, "
             "the dead-letter queue, and whether there was a pause.",
             notify_recovery=False,
         )

@@ -1,4 +1,4 @@
-"""A site that mends itself: what somebody changes in its bucket is put back in seconds, and operators hear of it."""
+"""A site whose files are repaired by themselves: what somebody changes in its bucket is put back in seconds."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ SITE = Path(__file__).parent / "orders_site"
 
 
 def build(stack: Stack, operators: sns.ITopic) -> SelfHealingSite:
-    """Serve the built application, and keep it as it was deployed."""
+    """Serve the built application, keep it as it was deployed, and notify operators of each change."""
     web = DirectHosting(stack, "Web")
     healing = SelfHealingSite(stack, "Healing", site=web, alarm_topic=operators)
     web.add_site(SITE, immutable="assets/*")

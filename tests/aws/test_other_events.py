@@ -24,6 +24,7 @@ PAGES = "https://docs.aws.amazon.com/"
 BY_INVOCATION = {
     "cdp_constructs.compute.handlers.scale_up": "the input that the template gives to a schedule or a rule",
     "cdp_constructs.data.handlers.index_reconciliation": "the input that the template gives to a schedule",
+    "cdp_constructs.delivery.handlers.site_check": "the input that the template gives to a schedule",
     "cdp_constructs.iot.handlers.broadcasts": "by direct invocation",
     "cdp_constructs.workflow.handlers.answer": "by direct invocation",
     "cdp_constructs.workflow.handlers.replay": "by direct invocation",

@@ -80,6 +80,33 @@ def test_an_object_is_indexed(name: str) -> None:
     assert ("deleted_at" in written["Item"]) is not exists
 
 
+@pytest.mark.parametrize("name", ["s3-object-created", "s3-object-deleted"])
+def test_an_object_of_a_site_is_put_back(name: str) -> None:
+    def found(request: dict[str, Any]) -> Any:
+        return head(b"12345") if request["Bucket"] == "source" else refusal("404")(request)
+
+    answer, aws = run(
+        in_queue(documented(name)),
+        "cdp_constructs.delivery.handlers.site_repair",
+        {
+            "HeadObject": found,
+            "GetParameter": {"Parameter": {"Value": "none", "LastModifiedDate": datetime(2026, 1, 2, tzinfo=UTC)}},
+        },
+        BUCKET="amzn-s3-demo-bucket1",
+        SOURCE_BUCKET="source",
+        DISTRIBUTION_ID="E1",
+        PAUSE_PARAMETER="pause",
+        LONGEST_PAUSE_S="3600",
+        IGNORED_PREFIXES="[]",
+        ENCRYPTION="null",
+    )
+    assert answer == DONE
+    (copied,) = aws.requests("CopyObject")
+    assert (copied["Bucket"], copied["Key"]) == ("amzn-s3-demo-bucket1", "example-key")
+    (forgotten,) = aws.requests("CreateInvalidation")
+    assert forgotten["InvalidationBatch"]["Paths"] == {"Quantity": 1, "Items": ["/example-key"]}
+
+
 def test_a_thumbnail_of_an_image_that_is_gone_is_nothing_to_do() -> None:
     answer, aws = run(
         in_queue(UPLOAD),

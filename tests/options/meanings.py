@@ -199,6 +199,10 @@ MEANINGS: dict[str, Meaning] = {
     "claim": Meaning(("cognito:groups", "x" * 65)),
     "value": Meaning(("x" * 129,)),
     "UserIdentityPool.grant_own_objects:prefix": Meaning(("photos", "/photos/", "*/", "${aws:userid}/"), tokens=False),
+    # sites
+    "check_every": Meaning(_seconds(0, 0.5, 899, 2 * _DAY, _FOREVER), tokens=False),
+    "longest_pause": Meaning(_seconds(0, 0.5, 299, 9 * 3600, _FOREVER), tokens=False),
+    "ignored_prefixes": Meaning(_lists("*", "a?", "x" * 513, empty=False)),
     # AWS WAF
     "allowed_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),
     "blocked_countries": Meaning(_lists("Japan", "jp", "ZZ", empty=False, twice="JP"), tokens=False),

@@ -45,6 +45,7 @@ from cdp_constructs import (
     ReleasedFunction,
     ReplicatedDatabase,
     ScaleOutService,
+    SelfHealingSite,
     ServiceFront,
     ServiceRoute,
     SharedFiles,
@@ -143,6 +144,10 @@ def _call_identities(construct: Any) -> None:
     """Call what pools of users and of identities have; roles are found by groups, or by claims."""
     if isinstance(construct, SignInUserPool):
         construct.attach_web_acl(REGIONAL_WEB_ACL)
+    elif isinstance(construct, SelfHealingSite):
+        construct.grant_pause(
+            iam.Role(construct, "Pausing", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        )
     elif isinstance(construct, UserIdentityPool):
         construct.add_group("GivenGroup", name="given", precedence=7)
         issuer = SignInUserPool(construct, "Users").issuer

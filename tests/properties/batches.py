@@ -4,11 +4,12 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from PIL import Image
 
-from tests.properties.aws import World
+from tests.properties.aws import World, refusal
 from tests.properties.events import sqs
 from tests.properties.running import Subject
 
@@ -59,6 +60,31 @@ def _object_event(mark: str, prefix: str) -> dict[str, Any]:
     }
 
 
+def _of_source_only(parameters: Any) -> dict[str, Any]:
+    """Answer for a site that lacks each of its files."""
+    if parameters["Bucket"] != "source":
+        raise refusal("404", "HeadObject")
+    return {"ETag": '"e"', "ContentLength": 7, "Metadata": {}, "VersionId": "v1"}
+
+
+SITE = {
+    "BUCKET": "site",
+    "SOURCE_BUCKET": "source",
+    "DISTRIBUTION_ID": "E1",
+    "PAUSE_PARAMETER": "pause",
+    "LONGEST_PAUSE_S": "3600",
+    "IGNORED_PREFIXES": '["reports/"]',
+    "ENCRYPTION": '["AES256", ""]',
+    "OWN_ROLES": '["arn:aws:iam::111122223333:role/deployment"]',
+}
+NO_PAUSE = {"Parameter": {"Value": "none", "LastModifiedDate": datetime(2026, 1, 2, tzinfo=UTC)}}
+SITE_REPAIR = Subject(
+    package="cdp_constructs.delivery.handlers.site_repair",
+    environment=SITE,
+    world=lambda: World(answers={"s3.HeadObject": _of_source_only, "s3.CopyObject": {}, "ssm.GetParameter": NO_PAUSE}),
+)
+
+
 class _Every(dict[str, Any]):
     """Has an object of every key that S3 can have."""
 
@@ -66,8 +92,6 @@ class _Every(dict[str, Any]):
         return isinstance(key, str) and 0 < len(key.encode()) <= 1024 and not key.startswith("accepted/")
 
     def __missing__(self, key: str) -> dict[str, Any]:
-        from datetime import UTC, datetime
-
         return {
             "Body": PICTURE,
             "ContentLength": len(PICTURE),
@@ -327,6 +351,11 @@ BATCHES = {
             world=_files(),
         ),
         healthy=lambda mark: _object_event(mark, ""),
+    ),
+    f"{_LIBRARY}/delivery/handlers/site_repair": Batch(
+        subject=SITE_REPAIR,
+        healthy=lambda mark: _object_event(mark, ""),
+        known=(json.dumps({"detail-type": "AWS API Call via CloudTrail", "detail": {"userIdentity": "root"}}),),
     ),
     f"{_LIBRARY}/iot/handlers/certificates": Batch(
         subject=Subject(

@@ -21,6 +21,8 @@ HANDLERS = {
     "cdp_constructs/data/handlers/user_data": (HTTP, "test_user_data"),
     "cdp_constructs/data/handlers/warehouse_load": (SCHEDULED, "test_warehouse"),
     "cdp_constructs/delivery/handlers/key_rotation": (INVOKED, "test_key_rotation"),
+    "cdp_constructs/delivery/handlers/site_check": (SCHEDULED, "test_sites"),
+    "cdp_constructs/delivery/handlers/site_repair": (QUEUE, "test_batches"),
     "cdp_constructs/delivery/handlers/url_signing": (HTTP, "test_requests"),
     "cdp_constructs/iot/handlers/broadcasts": (INVOKED, "test_hooks"),
     "cdp_constructs/iot/handlers/certificates": (QUEUE, "test_batches"),

@@ -101,10 +101,10 @@ _EXECUTED_IN_PART = {
     "only user pools and stages of REST APIs are protected": "WAFv2::WebACLAssociation",
     "queues, Kinesis and DynamoDB streams are read; functions and state machines enrich; targets are functions, state "
     "machines, queues, topics, event buses, Kinesis and Firehose streams, and log groups": "Pipes::Pipe",
-    "people sign in with OpenID Connect, whose id token is checked and whose userinfo is not read; social providers are "
-    "described only, and SAML assertions are refused": "Cognito::UserPoolIdentityProvider",
-    "tokens of user pools are taken, in the enhanced flow; those of other providers are not checked, and credentials of "
-    "the classic flow fill in no policy variables": "Cognito::IdentityPool Cognito::IdentityPoolRoleAttachment",
+    "people sign in with OpenID Connect, whose id token is checked and whose userinfo is not read; social providers "
+    "are described only, and SAML assertions are refused": "Cognito::UserPoolIdentityProvider",
+    "tokens of user pools are taken, in the enhanced flow; those of other providers are not checked, and credentials "
+    "of the classic flow fill in no policy variables": "Cognito::IdentityPool Cognito::IdentityPoolRoleAttachment",
 }
 
 _CONTROL_PLANE_ONLY = {
