@@ -245,8 +245,8 @@ class SelfHealingSite(Construct):
             "MissedChangesAlarm",
             self.metric_repaired_by_check(),
             alarm_topic=alarm_topic,
-            description=f"{where}: the check put back what changed without an event. Look at the bucket's EventBridge setting, "
-            "the dead-letter queue, and whether there was a pause.",
+            description=f"{where}: the check put back what changed without an event. Look at the bucket's EventBridge "
+            "setting, the dead-letter queue, and whether there was a pause.",
             notify_recovery=False,
         )
         add_alarm(

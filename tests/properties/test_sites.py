@@ -44,7 +44,13 @@ def world(source: Objects, site: Objects, broken: str = "") -> World:
         tag = buckets[bucket][key]
         return {"ETag": tag, "ContentLength": len(tag), "Metadata": {}, "ServerSideEncryption": "AES256"}
 
-    return World(answers={"s3.HeadObject": head, "s3.CopyObject": {}, "ssm.GetParameter": NO_PAUSE})
+    def body(parameters: Any) -> dict[str, Any]:
+        content = buckets[parameters["Bucket"]][parameters["Key"]].encode()
+        return {"Body": SimpleNamespace(iter_chunks=lambda _size: [content])}
+
+    return World(
+        answers={"s3.HeadObject": head, "s3.GetObject": body, "s3.CopyObject": {}, "ssm.GetParameter": NO_PAUSE}
+    )
 
 
 def check(source: Objects, site: Objects, broken: str = "") -> tuple[Any, set[str], set[str]]:
@@ -67,7 +73,8 @@ def check(source: Objects, site: Objects, broken: str = "") -> tuple[Any, set[st
     return answer, copied, {parameters["Key"] for name, parameters in calls if name == "s3.DeleteObject"}
 
 
-SITES = st.dictionaries(st.sampled_from([*KEYS, "index.html", "reports/1"]), st.sampled_from(["a", "b", "cc"]))
+POSSIBLE = [key for key in KEYS if 0 < len(key.encode()) <= 1024]
+SITES = st.dictionaries(st.sampled_from([*POSSIBLE, "index.html", "reports/1"]), st.sampled_from(["a", "b", "cc"]))
 
 
 @examples(15)
