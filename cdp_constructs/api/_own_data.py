@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 from cdp_constructs.core.cdk import dynamodb, kms, s3
 from cdp_constructs.core.keys import USE_KEY, USE_TABLE_KEY
-from cdp_constructs.core.paths import region_of, stack_of
+from cdp_constructs.core.paths import region_of
 
 OWN = "${cognito-identity.amazonaws.com:sub}"
 """The identity id of who asks; IAM fills it in."""
@@ -76,7 +76,7 @@ def _with_key(
 ) -> iam.Grant:
     if key is None:
         return grant
-    region = region_of(stack_of(role))
+    region = region_of(role.stack)
     # Through the service only: the key itself is of no use to a user.
     via: Mapping[str, Any] = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
     use = iam.Grant.add_to_principal(grantee=role, actions=list(actions), resource_arns=[key.key_arn], conditions=via)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 __all__ = ["Outcome", "Site"]
 
@@ -87,7 +88,9 @@ class Site:
             raise
 
     def _copy(self, key: str, wanted: _Head) -> None:
-        version = {"VersionId": wanted["VersionId"]} if "VersionId" in wanted else {}
+        source: CopySourceTypeDef = {"Bucket": self._source, "Key": key}
+        if "VersionId" in wanted:
+            source["VersionId"] = wanted["VersionId"]
         algorithm, key_arn = self._encryption or ("", "")
         encryption = {
             **({"ServerSideEncryption": algorithm} if algorithm else {}),
@@ -96,7 +99,7 @@ class Site:
         self._client.copy_object(
             Bucket=self._bucket,
             Key=key,
-            CopySource={"Bucket": self._source, "Key": key, **version},  # type: ignore[typeddict-item]  # of a dict
+            CopySource=source,
             MetadataDirective="COPY",
             TaggingDirective="REPLACE",
             **encryption,  # type: ignore[arg-type]  # names of the enumeration
