@@ -86,14 +86,7 @@ class IdentityProvider:
             attribute_mapping: Default: ``email`` and ``name``, with ``trusted_email`` also ``email_verified``.
         """
         mapping = _mapping({"email": "email", "name": "name"}, attribute_mapping, trusted=trusted_email)
-        return cls(
-            name="Google",
-            kind="Google",
-            details={"client_id": client_id, "authorize_scopes": "openid email profile"},
-            attribute_mapping=mapping,
-            private_detail="client_secret",
-            secret=client_secret,
-        )
+        return cls._of_client("Google", client_id, client_secret, mapping, scopes="openid email profile")
 
     @classmethod
     def facebook(
@@ -111,14 +104,7 @@ class IdentityProvider:
             attribute_mapping: Default: ``email`` and ``name``.
         """
         mapping = _mapping({"email": "email", "name": "name"}, attribute_mapping, trusted=False)
-        return cls(
-            name="Facebook",
-            kind="Facebook",
-            details={"client_id": client_id, "authorize_scopes": "public_profile,email"},
-            attribute_mapping=mapping,
-            private_detail="client_secret",
-            secret=client_secret,
-        )
+        return cls._of_client("Facebook", client_id, client_secret, mapping, scopes="public_profile,email")
 
     @classmethod
     def apple(
@@ -176,14 +162,7 @@ class IdentityProvider:
             attribute_mapping: Default: ``email`` and ``name``.
         """
         mapping = _mapping({"email": "email", "name": "name"}, attribute_mapping, trusted=False)
-        return cls(
-            name="LoginWithAmazon",
-            kind="LoginWithAmazon",
-            details={"client_id": client_id, "authorize_scopes": "profile"},
-            attribute_mapping=mapping,
-            private_detail="client_secret",
-            secret=client_secret,
-        )
+        return cls._of_client("LoginWithAmazon", client_id, client_secret, mapping, scopes="profile")
 
     @classmethod
     def oidc(
@@ -213,18 +192,15 @@ class IdentityProvider:
             fix = "Write it as the claim iss has it; Cognito takes none that ends with /"
             raise InvalidOptionError("IdentityProvider", "issuer_url", f"is {issuer_url!r}", fix)
         mapping = _mapping({"email": "email", "name": "name"}, attribute_mapping, trusted=trusted_email)
-        return cls(
+        return cls._of_client(
+            "OIDC",
+            client_id,
+            client_secret,
+            mapping,
             name=_checked_name(name),
-            kind="OIDC",
-            details={
-                "client_id": client_id,
-                "authorize_scopes": "openid email profile",
-                "oidc_issuer": issuer_url,
-                "attributes_request_method": "GET",
-            },
-            attribute_mapping=mapping,
-            private_detail="client_secret",
-            secret=client_secret,
+            scopes="openid email profile",
+            oidc_issuer=issuer_url,
+            attributes_request_method="GET",
         )
 
     @classmethod
@@ -260,6 +236,28 @@ class IdentityProvider:
                 "RequestSigningAlgorithm": "rsa-sha256",
             },
             attribute_mapping=_mapping({"email": _ADDRESS}, attribute_mapping, trusted=trusted_email),
+        )
+
+    @classmethod
+    def _of_client(
+        cls,
+        kind: Literal["Google", "Facebook", "LoginWithAmazon", "OIDC"],
+        client_id: str,
+        client_secret: secretsmanager.ISecret,
+        attribute_mapping: Mapping[str, str],
+        *,
+        scopes: str,
+        name: str | None = None,
+        **details: str,
+    ) -> Self:
+        """Return a provider that knows this application by a client and its secret."""
+        return cls(
+            name=name or kind,
+            kind=kind,
+            details={"client_id": client_id, "authorize_scopes": scopes, **details},
+            attribute_mapping=attribute_mapping,
+            private_detail="client_secret",
+            secret=client_secret,
         )
 
 

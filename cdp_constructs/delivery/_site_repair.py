@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Resource
 from aws_cdk import aws_cloudfront as cloudfront
@@ -47,13 +48,9 @@ class SiteFunctions:
             handler="delivery/site_repair",
             description="Puts back what was changed in the bucket of a site",
             invocation=Invocation.EVENT_SOURCE,
-            publishes_metrics=True,
             memory_size=512,
             timeout=REPAIR_TIMEOUT,
-            environment=self._environment(),
-            log_retention=self.log_retention,
-            log_encryption_key=self.encryption_key,
-            removal_policy=self.removal_policy,
+            **self._common(),
         )
         self._allow(function)
         return function
@@ -67,17 +64,22 @@ class SiteFunctions:
             shares=["site_repair"],
             description="Compares the bucket of a site with its source and repairs what differs",
             invocation=Invocation.EVENT,
-            publishes_metrics=True,
             dead_letter_queue=dead_letter_queue,
             memory_size=1024,
             timeout=CHECK_TIMEOUT,
-            environment=self._environment(),
-            log_retention=self.log_retention,
-            log_encryption_key=self.encryption_key,
-            removal_policy=self.removal_policy,
+            **self._common(),
         )
         self._allow(function)
         return function
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "publishes_metrics": True,
+            "environment": self._environment(),
+            "log_retention": self.log_retention,
+            "log_encryption_key": self.encryption_key,
+            "removal_policy": self.removal_policy,
+        }
 
     def _environment(self) -> dict[str, str]:
         return {

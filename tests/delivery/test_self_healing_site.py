@@ -15,7 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import DirectHosting, InvalidOptionError, SelfHealingSite
 from cdp_constructs.testing import Synthesis, architecture
-from docs.examples.self_healing_site import build as mended
+from docs.examples.self_healing_site import build as repaired_site
 
 SITE = Path(__file__).parents[2] / "docs/examples/orders_site"
 
@@ -61,7 +61,7 @@ def existing_bucket(stack: Stack) -> SelfHealingSite:
 
 @architecture
 def example(stack: Stack) -> SelfHealingSite:
-    return mended(stack, sns.Topic(stack, "Alarms", enforce_ssl=True))
+    return repaired_site(stack, sns.Topic(stack, "Alarms", enforce_ssl=True))
 
 
 @architecture
