@@ -84,3 +84,40 @@ def test_only_the_own_partition_key_is_allowed(
 def one_owner(stacks: Any) -> dict[str, str]:
     outputs: dict[str, str] = stacks.deploy(TEMPLATE)
     return outputs
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_for"),
+    [
+        ("batch_get_item", lambda table, owners: {"RequestItems": {table: {"Keys": keys(owners)}}}),
+        (
+            "batch_write_item",
+            lambda table, owners: {"RequestItems": {table: [{"PutRequest": {"Item": key}} for key in keys(owners)]}},
+        ),
+        (
+            "transact_get_items",
+            lambda table, owners: {
+                "TransactItems": [{"Get": {"TableName": table, "Key": key}} for key in keys(owners)]
+            },
+        ),
+        (
+            "transact_write_items",
+            lambda table, owners: {
+                "TransactItems": [{"Put": {"TableName": table, "Item": key}} for key in keys(owners)]
+            },
+        ),
+    ],
+)
+def test_every_item_of_a_batch_or_a_transaction_counts(
+    cloud: LocalCloud, one_owner: dict[str, str], *, operation: str, request_for: Any
+) -> None:
+    credentials = cloud.client("sts").assume_role(RoleArn=one_owner["Role"], RoleSessionName="test")["Credentials"]
+    call = getattr(cloud.client("dynamodb", credentials=credentials), operation)
+    call(**request_for(one_owner["Table"], ["mine"]))
+    for owners in (["yours"], ["mine", "yours"]):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call(**request_for(one_owner["Table"], owners))
+
+
+def keys(owners: list[str]) -> list[dict[str, Any]]:
+    return [{"owner": {"S": owner}} for owner in owners]
