@@ -3,9 +3,9 @@
 from cdp_constructs._version import __version__ as __version__
 from cdp_constructs.api.authorized_api import AuthorizedApi as AuthorizedApi
 from cdp_constructs.api.direct_integration_api import DirectIntegrationApi as DirectIntegrationApi
-from cdp_constructs.api.identity_provider import IdentityProvider as IdentityProvider
 from cdp_constructs.api.sign_in_user_pool import AccountLinking as AccountLinking
 from cdp_constructs.api.sign_in_user_pool import FederatedSignIn as FederatedSignIn
+from cdp_constructs.api.sign_in_user_pool import IdentityProvider as IdentityProvider
 from cdp_constructs.api.sign_in_user_pool import SignInUserPool as SignInUserPool
 from cdp_constructs.api.sign_in_user_pool import TokenIssuer as TokenIssuer
 from cdp_constructs.api.user_identity_pool import UserIdentityPool as UserIdentityPool

@@ -1,6 +1,7 @@
 """Where each public name is defined; written by `make patterns`."""
 
 MODULE_OF = {
+    "AccountLinking": "cdp_constructs.api.sign_in_user_pool",
     "Aggregation": "cdp_constructs.iot.aggregation",
     "AlarmTopic": "cdp_constructs.operations.alarm_topic",
     "AsyncRetries": "cdp_constructs.compute.async_retries",
@@ -21,8 +22,10 @@ MODULE_OF = {
     "EventsNamespace": "cdp_constructs.realtime.events_namespace",
     "FanoutNotification": "cdp_constructs.iot.fanout_notification",
     "FanoutSubscriber": "cdp_constructs.messaging.fanout_subscriber",
+    "FederatedSignIn": "cdp_constructs.api.sign_in_user_pool",
     "HumanApproval": "cdp_constructs.workflow.human_approval",
     "IdempotentFunction": "cdp_constructs.compute.idempotent_function",
+    "IdentityProvider": "cdp_constructs.api.sign_in_user_pool",
     "ImageThumbnails": "cdp_constructs.upload.image_thumbnails",
     "InMemoryCache": "cdp_constructs.cache.in_memory_cache",
     "InvalidOptionError": "cdp_constructs.core.validation",
@@ -44,6 +47,7 @@ MODULE_OF = {
     "ScaleOutService": "cdp_constructs.compute.scale_out_service",
     "ScaleUp": "cdp_constructs.compute.scale_up",
     "ScheduledFunction": "cdp_constructs.compute.scheduled_function",
+    "SelfHealingSite": "cdp_constructs.delivery.self_healing_site",
     "ServiceContainer": "cdp_constructs.compute.service_container",
     "ServiceFront": "cdp_constructs.compute.service_front",
     "ServiceNetwork": "cdp_constructs.network.service_network",
@@ -66,6 +70,7 @@ MODULE_OF = {
     "TransactionalOutbox": "cdp_constructs.messaging.transactional_outbox",
     "UserDataLimits": "cdp_constructs.data.user_data_limits",
     "UserDataStore": "cdp_constructs.data.user_data_store",
+    "UserIdentityPool": "cdp_constructs.api.user_identity_pool",
     "VapidKeys": "cdp_constructs.messaging.vapid_keys",
     "WebApplicationFirewall": "cdp_constructs.delivery.web_application_firewall",
     "WebPush": "cdp_constructs.messaging.web_push",

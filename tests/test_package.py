@@ -105,10 +105,15 @@ def composed_by(module: str) -> set[str]:
     return {
         "cdp_constructs.api.authorized_api": {"cdp_constructs.api.sign_in_user_pool"},
         "cdp_constructs.api.direct_integration_api": {"cdp_constructs.api.sign_in_user_pool"},
+        "cdp_constructs.api.user_identity_pool": {"cdp_constructs.api.sign_in_user_pool"},
         "cdp_constructs.compute.scale_out_service": {"cdp_constructs.compute.service_front"},
         "cdp_constructs.compute.stamp": {"cdp_constructs.compute.service_front"},
         "cdp_constructs.data.speed_layer": {"cdp_constructs.iot.topics"},
         "cdp_constructs.delivery.direct_hosting": {"cdp_constructs.delivery.cache_distribution"},
+        "cdp_constructs.delivery.self_healing_site": {
+            "cdp_constructs.delivery.cache_distribution",
+            "cdp_constructs.delivery.direct_hosting",
+        },
         "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.broadcast": {"cdp_constructs.iot.topics"},
         "cdp_constructs.operations.growth": {"cdp_constructs.operations.dashboards"},

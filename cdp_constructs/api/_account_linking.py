@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from enum import Enum
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_cognito as cognito
@@ -11,27 +10,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs.api.identity_provider import IdentityProvider
+from cdp_constructs.api._identity_provider import AccountLinking, IdentityProvider
 from cdp_constructs.core.alarms import add_alarm
 from cdp_constructs.core.cdk import cloudwatch, sns
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import minutes, seconds
-
-
-class AccountLinking(Enum):
-    """What happens to who comes with a mail address that an account has verified.
-
-    Unverified addresses, on either side, never link anything: whoever writes somebody else's address into a profile
-    would get that person's account.
-    """
-
-    REFUSE = "refuse"
-    """The sign-up is refused: one address, one account, one way in."""
-    LINK_VERIFIED = "link verified addresses"
-    """The sign-in is linked to that account if its provider is trusted and says the address is verified; otherwise it
-    is refused."""
 
 
 def add_account_linking(

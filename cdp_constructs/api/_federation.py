@@ -7,7 +7,7 @@ from aws_cdk import Token
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from cdp_constructs.api.identity_provider import IdentityProvider
+from cdp_constructs.api._identity_provider import IdentityProvider
 from cdp_constructs.core.validation import InvalidOptionError
 
 _PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

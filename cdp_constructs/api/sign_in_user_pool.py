@@ -5,23 +5,20 @@ from dataclasses import dataclass
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cognito as cognito
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdp_constructs.api._account_linking import AccountLinking, add_account_linking
-from cdp_constructs.api._federation import add_federation, check_federation
-from cdp_constructs.api.identity_provider import IdentityProvider
+from cdp_constructs.api._identity_provider import AccountLinking, IdentityProvider
 from cdp_constructs.core.acknowledgments import acknowledge_each
 from cdp_constructs.core.alarms import add_alarm, alarms_of
-from cdp_constructs.core.cdk import cloudwatch, sns
+from cdp_constructs.core.cdk import cloudwatch, lambda_, sns
 from cdp_constructs.core.metrics import function_metric
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import days, minutes
 from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 
-__all__ = ["AccountLinking", "FederatedSignIn", "SignInUserPool", "TokenIssuer"]
+__all__ = ["AccountLinking", "FederatedSignIn", "IdentityProvider", "SignInUserPool", "TokenIssuer"]
 
 _TOKENS = (
     "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-with-identity-"
@@ -69,7 +66,7 @@ class FederatedSignIn:
 
     domain: cognito.UserPoolDomain
     """Serves the sign-in: ``<domain>/oauth2/authorize`` sends people to a provider, ``/oauth2/token`` gives tokens."""
-    function: lambda_.Function
+    function: "lambda_.Function"
     """Decides whose a mail address is when somebody signs up."""
 
     def metric_refused_sign_ups(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
@@ -221,6 +218,10 @@ class SignInUserPool(Construct):
         Raises:
             InvalidOptionError: for what Cognito would refuse, linking without a trusted provider, and a second call.
         """
+        # Imported here: most pools have passwords only, and functions are one of the large modules.
+        from cdp_constructs.api._account_linking import add_account_linking
+        from cdp_constructs.api._federation import add_federation, check_federation
+
         if self._federated is not None:
             fix = "Name all providers in one call"
             raise InvalidOptionError(self, "providers", "was given for the second time", fix)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_redshiftserverless as redshiftserverless
     from aws_cdk import aws_route53 as route53
     from aws_cdk import aws_s3 as s3
+    from aws_cdk import aws_secretsmanager as secretsmanager
     from aws_cdk import aws_ses as ses
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
@@ -54,6 +55,7 @@ __all__ = [
     "redshiftserverless",
     "route53",
     "s3",
+    "secretsmanager",
     "ses",
     "sns",
     "sqs",

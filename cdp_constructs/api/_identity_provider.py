@@ -1,17 +1,18 @@
-"""IdentityProvider: where people of a user pool may sign in instead of with a password of the pool."""
+"""Where people of a user pool may sign in instead of with a password of the pool, and whose a mail address then is."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal, NoReturn, Self
 
 from aws_cdk import Token
-from aws_cdk import aws_secretsmanager as secretsmanager
 
+from cdp_constructs.core.cdk import secretsmanager
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.validation import InvalidOptionError
 
-__all__ = ["IdentityProvider"]
+__all__ = ["AccountLinking", "IdentityProvider"]
 
 _VERIFIED = "email_verified"
 _ADDRESS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
@@ -19,6 +20,20 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,31}")
 _ATTRIBUTE = re.compile(r"(custom:)?[A-Za-z][\w-]{0,31}")
 # What Cognito calls providers of its own, in any case.
 _RESERVED = frozenset({"amazon", "apple", "cognito", "facebook", "google", "loginwithamazon", "signinwithapple"})
+
+
+class AccountLinking(Enum):
+    """What happens to who comes with a mail address that an account has verified.
+
+    Unverified addresses, on either side, never link anything: whoever writes somebody else's address into a profile
+    would get that person's account.
+    """
+
+    REFUSE = "refuse"
+    """The sign-up is refused: one address, one account, one way in."""
+    LINK_VERIFIED = "link verified addresses"
+    """The sign-in is linked to that account if its provider is trusted and says the address is verified; otherwise it
+    is refused."""
 
 
 @checks_options
@@ -45,7 +60,7 @@ class IdentityProvider:
     details: Mapping[str, str]
     attribute_mapping: Mapping[str, str]
     private_detail: str | None = None
-    secret: secretsmanager.ISecret | None = None
+    secret: "secretsmanager.ISecret | None" = None
 
     def __post_init__(self) -> None:
         """Check the mapping of attributes.
@@ -71,7 +86,7 @@ class IdentityProvider:
         cls,
         *,
         client_id: str,
-        client_secret: secretsmanager.ISecret,
+        client_secret: "secretsmanager.ISecret",
         trusted_email: bool = False,
         attribute_mapping: Mapping[str, str] | None = None,
     ) -> Self:
@@ -93,7 +108,7 @@ class IdentityProvider:
         cls,
         *,
         client_id: str,
-        client_secret: secretsmanager.ISecret,
+        client_secret: "secretsmanager.ISecret",
         attribute_mapping: Mapping[str, str] | None = None,
     ) -> Self:
         """Sign in with Facebook, which does not say whether an address is verified.
@@ -113,7 +128,7 @@ class IdentityProvider:
         services_id: str,
         team_id: str,
         key_id: str,
-        private_key: secretsmanager.ISecret,
+        private_key: "secretsmanager.ISecret",
         trusted_email: bool = False,
         attribute_mapping: Mapping[str, str] | None = None,
     ) -> Self:
@@ -151,7 +166,7 @@ class IdentityProvider:
         cls,
         *,
         client_id: str,
-        client_secret: secretsmanager.ISecret,
+        client_secret: "secretsmanager.ISecret",
         attribute_mapping: Mapping[str, str] | None = None,
     ) -> Self:
         """Sign in with Login with Amazon, which does not say whether an address is verified.
@@ -171,7 +186,7 @@ class IdentityProvider:
         name: str,
         issuer_url: str,
         client_id: str,
-        client_secret: secretsmanager.ISecret,
+        client_secret: "secretsmanager.ISecret",
         trusted_email: bool = False,
         attribute_mapping: Mapping[str, str] | None = None,
     ) -> Self:
@@ -243,7 +258,7 @@ class IdentityProvider:
         cls,
         kind: Literal["Google", "Facebook", "LoginWithAmazon", "OIDC"],
         client_id: str,
-        client_secret: secretsmanager.ISecret,
+        client_secret: "secretsmanager.ISecret",
         attribute_mapping: Mapping[str, str],
         *,
         scopes: str,
