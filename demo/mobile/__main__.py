@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
@@ -126,6 +127,26 @@ class Scenes:
         eventually(lambda: backend.thumbnails(self.ben.user) == uploads or None, within=90, what="every thumbnail")
         return f"{len(uploads)} of {len(uploads)} thumbnails; S3 refused for {_REFUSED_SECONDS} s, {killed} killed"
 
+    # Backups
+
+    def backup(self) -> str:
+        """Write a backup with credentials of AWS, and try what they are not for."""
+        key = self.phone.back_up("phone.tar", bytes(6_000_000))
+        read = len(self.tablet.read_backup(key))
+        expect(read == 6_000_000, f"{read} bytes")
+        backend, function = self.backend, self.backend.resource("SavesFunction")
+        table = backend.resource("SavesTable")
+        tries: dict[str, Callable[[], object]] = {
+            "another user's backup": lambda: self.ben.read_backup(key),
+            "the function of saved data": lambda: self.ben.client("lambda").invoke(
+                FunctionName=function, Payload=b"{}"
+            ),
+            "its table": lambda: self.ben.client("dynamodb").scan(TableName=table),
+        }
+        for what, call in tries.items():
+            expect(_is_refused(call), f"{what} was reached")
+        return f"{read:,} bytes on both phones; another user's, the function and the table refused"
+
     # Without a function
 
     def score(self) -> str:
@@ -157,6 +178,14 @@ class Scenes:
         expect(here == there, f"{sorted(here)} and {sorted(there)} differ")
 
 
+def _is_refused(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
+    return False
+
+
 def _fails(sync: Callable[[], object]) -> str:
     try:
         sync()
@@ -177,6 +206,7 @@ def play(scenes: Scenes, report: Report) -> None:
     with report.chapter("Pictures and notices"):
         step("A picture", "a thumbnail, a push and a mail to its owner only", scenes.picture)
         step("While S3 refuses and functions die", "no thumbnail is missed", scenes.none_is_missed)
+        step("A backup with credentials of AWS", "the own folder, and nothing else", scenes.backup)
     with report.chapter("Without a function"):
         step("A score", "in the table, by its schema, for its owner", scenes.score)
         step("A report", "in support's queue", scenes.report)

@@ -40,6 +40,7 @@ class Phone:
         self.id_token = tokens["IdToken"]
         self.http = httpx.Client(timeout=60, base_url=backend.front, headers={"Authorization": f"Bearer {self.token}"})
         self._api, self._direct = configuration["api"], configuration["direct"]
+        self._backups = configuration["backups"]
         self.replica = Replica.open(file)
         self.saves = DocumentApi(f"{backend.front}{self._api}/saves", lambda: self.token, httpx.Client(timeout=60))
 
@@ -105,6 +106,33 @@ class Phone:
         """Return the notices that came by mail."""
         found = self._backend.cloud.sent_mails(self._backend.region)
         return [one.text for one in found if self.email in one.to and "picture" in one.text]
+
+    # Backups
+
+    @property
+    def credentials(self) -> tuple[str, Any]:
+        """The identity id, and credentials of AWS for an hour."""
+        backend, pool = self._backend, self._backups["identityPoolId"]
+        identities = backend.cloud.client("cognito-identity", backend.region)
+        logins = {f"cognito-idp.{backend.region}.amazonaws.com/{backend.outputs['UserPoolId']}": self.id_token}
+        identity = identities.get_id(IdentityPoolId=pool, Logins=logins)["IdentityId"]
+        given = identities.get_credentials_for_identity(IdentityId=identity, Logins=logins)["Credentials"]
+        return identity, given
+
+    def client(self, service: str) -> Any:
+        """Return a client of the AWS SDK with this user's credentials."""
+        return self._backend.cloud.client(service, self._backend.region, credentials=self.credentials[1])
+
+    def back_up(self, name: str, content: bytes) -> str:
+        """Write a backup straight to S3, and return its key."""
+        key = f"backups/{self.credentials[0]}/{name}"
+        self.client("s3").put_object(Bucket=self._backups["bucket"], Key=key, Body=content)
+        return key
+
+    def read_backup(self, key: str) -> bytes:
+        """Read a backup."""
+        found: bytes = self.client("s3").get_object(Bucket=self._backups["bucket"], Key=key)["Body"].read()
+        return found
 
     # Requests without a function
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdp_constructs import DirectHosting
-from cdp_constructs.core.buckets import add_private_bucket
+from cdp_constructs.core.buckets import add_private_bucket, name_everywhere
 from stacks.chat.config import ConfigurationError
 from stacks.chat.edge_stack import hosted_zone
 
@@ -144,14 +144,14 @@ class WebStack(Stack):
         return path
 
     def _put_uploads_behind(self, region: str, stack: "RegionalStack") -> dict[str, str]:
-        path, name = f"/regions/{region}/uploads", _name_everywhere(stack.attachments.upload.bucket)
+        path, name = f"/regions/{region}/uploads", name_everywhere(stack.attachments.upload.bucket)
         bucket = s3.Bucket.from_bucket_attributes(self, f"Uploads-{region}", bucket_name=name, region=region)
         self.hosting.add_uploads(bucket, path=path)
         return {"bucket": name, "url": f"{path}/"}
 
     def _copy_of(self, copy: WebCopyStack) -> s3.IBucket:
         return s3.Bucket.from_bucket_attributes(
-            self, "Copy", bucket_name=_name_everywhere(copy.bucket), region=copy.region
+            self, "Copy", bucket_name=name_everywhere(copy.bucket), region=copy.region
         )
 
     def _own_name(
@@ -170,10 +170,4 @@ class WebStack(Stack):
 
     def _upload_host(self, region: str, stack: "RegionalStack") -> str:
         # As the upload form names it.
-        return f"{_name_everywhere(stack.attachments.upload.bucket)}.s3.{region}.{self.url_suffix}"
-
-
-def _name_everywhere(bucket: s3.IBucket) -> str:
-    """Return a bucket's name for stacks of other Regions; the construct's own property would want an account id."""
-    resource: s3.CfnBucket = bucket.node.default_child  # type: ignore[assignment]  # its L1
-    return resource.ref
+        return f"{name_everywhere(stack.attachments.upload.bucket)}.s3.{region}.{self.url_suffix}"

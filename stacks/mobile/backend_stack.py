@@ -8,6 +8,7 @@ from cdp_constructs import AuthorizedApi, SignInUserPool, UserDataLimits, UserDa
 from cdp_constructs.core.runbooks import use_runbooks
 from stacks.alarms import add_alarms
 from stacks.mobile import RUNBOOKS
+from stacks.mobile.backups import Backups
 from stacks.mobile.config import MobileConfiguration
 from stacks.mobile.direct import Direct
 from stacks.mobile.notices import Notices
@@ -35,6 +36,7 @@ class BackendStack(Stack):
         pictures: Their pictures.
         notices: What they are notified of.
         direct: The API without functions.
+        backups: What phones write to S3 themselves.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class BackendStack(Stack):
             allowed_origins=configuration.origins,
             alarm_topic=alarm_topic,
         )
+        self.backups = Backups(self, "Backups", issuer=self.users.issuer)
         CfnOutput(self, "UserPoolId", value=self.users.user_pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.users.user_pool_client.user_pool_client_id)
         CfnOutput(self, "ApiUrl", value=self.api.api.api_endpoint)

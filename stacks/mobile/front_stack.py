@@ -6,6 +6,7 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from cdp_constructs import DirectHosting, WebApplicationFirewall
+from cdp_constructs.core.buckets import name_everywhere
 from cdp_constructs.core.cdk import certificatemanager
 from cdp_constructs.core.runbooks import use_runbooks
 from stacks.alarms import add_alarms
@@ -73,6 +74,10 @@ class FrontStack(Stack):
             {
                 "api": "/api",
                 "direct": PATH,
+                "backups": {
+                    "identityPoolId": backend.backups.identities.identity_pool.ref,
+                    "bucket": name_everywhere(backend.backups.bucket),
+                },
                 "userPool": {
                     "region": backend.region,
                     "clientId": backend.users.user_pool_client.user_pool_client_id,

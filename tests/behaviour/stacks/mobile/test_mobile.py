@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from cdp_constructs.local import Deployment, LocalCloud
@@ -120,6 +121,32 @@ def test_a_score_that_is_none_never_reaches_the_table(phones: tuple[Phone, Phone
     assert "chess" not in phone.http.get("/direct/scores").text
 
 
+def test_credentials_of_a_user_reach_the_own_backups_and_nothing_else(
+    backend: Backend, phones: tuple[Phone, Phone], tmp_path: Path
+) -> None:
+    phone, tablet = phones
+    key = phone.back_up("phone.tar", b"everything")
+    assert tablet.read_backup(key) == b"everything"
+    other = f"ben-{uuid4().hex[:8]}@example.com"
+    backend.sign_up(other)
+    with Phone(backend, other, tmp_path / "ben") as ben:
+        calls = {
+            "another user's backup": lambda: ben.read_backup(key),
+            "a backup in another user's name": lambda: ben.client("s3").put_object(
+                Bucket=backend.outputs["BackupBucketName"], Key=key, Body=b"x"
+            ),
+            "the function": lambda: ben.client("lambda").invoke(
+                FunctionName=backend.resource("SavesFunction"), Payload=b"{}"
+            ),
+            "the table": lambda: ben.client("dynamodb").scan(TableName=backend.resource("SavesTable")),
+            "pictures": lambda: ben.client("s3").list_objects_v2(Bucket=backend.resource("PicturesUploadBucket")),
+        }
+        for what, call in calls.items():
+            with pytest.raises(ClientError) as refused:
+                call()
+            assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}, what
+
+
 def test_only_who_has_signed_in_gets_anything(backend: Backend) -> None:
     paths = {
         "GET": ["/api/saves", "/api/saves/a", "/api/notices", "/direct/scores"],
@@ -155,4 +182,4 @@ def test_the_demonstration_sees_what_it_expects(backend: Backend) -> None:
     report = Report(Console(file=io.StringIO()))
     play(Scenes(backend), report)
     assert [(one.title, one.seen) for one in report.results if not one.passed] == []
-    assert len(report.results) == 10
+    assert len(report.results) == 11
