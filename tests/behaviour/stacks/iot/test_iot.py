@@ -49,6 +49,9 @@ def live(fleet: Fleet, during: Callable[[], Awaitable[None]]) -> None:
     """Let the devices live while something happens, and send all that they have in the end."""
 
     async def run() -> None:
+        # As after a power cut: what a device waits by belongs to the event loop of one test.
+        for serial, kind in DEVICES.items():
+            fleet.make(serial, kind)
         async with fleet:
             await fleet.join(DEVICES)
             await fleet.start(DEVICES)

@@ -185,6 +185,9 @@ def _received_again(sender: Sender) -> bool:
 
 
 def test_no_log_and_no_kept_input_has_the_secret(sender: Sender, local_cloud: LocalCloud) -> None:
+    assert sender.send(TRACKER.add(6, "state desk-6")) == 202
+    assert sender.send(TRACKER.add(7, "state desk-7"), "guess") == 401
+    eventually(lambda: TRACKER.answers_to(6), what="an answer, after which all is logged")
     objects = sender.s3.list_objects_v2(Bucket=sender.outputs["BucketName"]).get("Contents", [])
     assert objects
     kept = [sender.s3.get_object(Bucket=sender.outputs["BucketName"], Key=one["Key"])["Body"].read() for one in objects]
