@@ -6,7 +6,7 @@ from typing import Any
 from aws_cdk import Annotations, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from cdp_constructs.core.paths import region_of, stack_of
 
@@ -38,7 +38,7 @@ def add_key(
 
 
 def let_service_use_key(
-    construct: Construct,
+    construct: IConstruct,
     key: kms.IKey,
     service: str,
     *,

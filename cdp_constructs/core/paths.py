@@ -24,7 +24,7 @@ def path_of(construct: Construct) -> str:
 
 
 @once
-def stack_of(construct: Construct) -> Stack:
+def stack_of(construct: IConstruct) -> Stack:
     """Return the stack that a construct is in."""
     return Stack.of(construct)
 

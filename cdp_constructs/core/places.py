@@ -127,7 +127,7 @@ def place_problem(
     """
     if rule is Allowed.ANYWHERE:
         return None
-    ours, theirs = stack_of(scope), stack_of(resource)  # type: ignore[arg-type]  # each is a construct
+    ours, theirs = stack_of(scope), stack_of(resource)
     made_here = kind is _OF_THE_LIBRARY or _is_made_here(resource)
     if made_here and theirs is ours:
         return None
