@@ -1,5 +1,6 @@
 """Functions that AWS refuses: too long, too large, or with variables that it does not take."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.local.services.lambda_.limits import problem_of
 from tests.local.conftest import Stacks
+from tests.local.resources import function, role
 
 ROLE = "arn:aws:iam::000000000000:role/front-desk"
 
@@ -60,3 +62,20 @@ def test_requests_and_templates_are_refused(cloud: LocalCloud, stacks: Stacks, n
     resource = {"Type": "AWS::Lambda::Function", "Properties": {**function, "Code": {"ZipFile": "def handler(): ..."}}}
     with pytest.raises(AssertionError, match="Status Code: 400"):
         stacks.deploy({"Resources": {"Function": resource}})
+
+
+def test_an_answer_that_is_too_large_is_an_error_of_the_function(cloud: LocalCloud, stacks: Stacks) -> None:
+    code = "def handler(event, context):\n    return 'x' * event['size']\n"
+    template = {
+        "Resources": {"Role": role(), "Large": function(code, "Role")},
+        "Outputs": {"Name": {"Value": {"Ref": "Large"}}},
+    }
+    name = stacks.deploy(template)["Name"]
+
+    def answer(size: int) -> tuple[str | None, Any]:
+        said = cloud.client("lambda").invoke(FunctionName=name, Payload=json.dumps({"size": size}))
+        return said.get("FunctionError"), json.loads(said["Payload"].read())
+
+    assert answer(6_291_554) == (None, "x" * 6_291_554)
+    failed, said = answer(6_291_555)
+    assert (failed, said["errorType"]) == ("Unhandled", "Function.ResponseSizeTooLarge")
