@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from correlation import attributes, carried_by, correlated
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 sqs = boto3.client("sqs")
 QUEUE = os.environ["NOTICES_QUEUE"]
 WEB_ADDRESS = os.environ["WEB_ADDRESS"]
