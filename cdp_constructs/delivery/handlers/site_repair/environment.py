@@ -36,5 +36,5 @@ class Environment:
             longest_pause_s=int(os.environ["LONGEST_PAUSE_S"]),
             ignored_prefixes=tuple(json.loads(os.environ["IGNORED_PREFIXES"])),
             encryption=None if encryption is None else (encryption[0], encryption[1]),
-            own_roles=frozenset(json.loads(os.environ.get("OWN_ROLES", "[]"))),
+            own_roles=frozenset(json.loads(os.environ["OWN_ROLES"]) if "OWN_ROLES" in os.environ else ()),
         )
