@@ -120,7 +120,7 @@ class SelfHealingSite(Construct):
             self, "Source", encryption_key=encryption_key, removal_policy=removal_policy
         )
         site.copy_to(self.source_bucket)
-        if path_of(site.bucket).startswith(f"{path_of(site)}/") and not sends_events(site.bucket):
+        if site.bucket.node.path.startswith(f"{site.node.path}/") and not sends_events(site.bucket):
             send_events(site.bucket)
         self.pause_parameter = ssm.StringParameter(
             self,
