@@ -25,7 +25,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     {
         printf "ALTER ROLE \"%s\" PASSWORD '%s'\n" "$POSTGRES_USER" "$(sed "s/'/''/g" "$HOME/password")"
         if [ "$POSTGRES_DB" != postgres ]; then printf 'CREATE DATABASE "%s"\n' "$POSTGRES_DB"; fi
-    } | postgres --single -D "$PGDATA" postgres >/dev/null
+    } | postgres --single -D "$PGDATA" -c archive_mode=on postgres >/dev/null
 fi
 rm -f "$HOME/password"
 """
@@ -73,12 +73,13 @@ def _quoted(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def configuration(home: Path, data: Path, address: str, parameters: Mapping[str, str]) -> str:
+def configuration(home: Path, data: Path, archive: Path, address: str, parameters: Mapping[str, str]) -> str:
     """Return the configuration file of a server.
 
     Args:
         home: Its home folder, which has its socket, its certificate and who may connect.
         data: Its data folder, which has the defaults.
+        archive: Where its log is kept.
         address: Where it listens.
         parameters: What differs from the defaults.
     """
@@ -93,6 +94,11 @@ def configuration(home: Path, data: Path, address: str, parameters: Mapping[str,
         "ssl_cert_file": home / "server.crt",
         "ssl_key_file": home / "server.key",
         "ssl_ca_file": home / "ca.crt",
+        # A link costs nothing, as long as a segment is not used again.
+        "archive_mode": "on",
+        "archive_command": f'ln -f %p "{archive}/wal/%f"',
+        "wal_recycle": "off",
+        "wal_init_zero": "off",
         "fsync": "off",
         "dynamic_shared_memory_type": "mmap",
     }

@@ -5,12 +5,12 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any
 
 _OPTIONS = {"-h": "localhost", "-p": "6379", "-a": os.environ.get("REDISCLI_AUTH", "")}
 
 
-def _answer(stream: BinaryIO) -> Iterator[str]:
+def _answer(stream: Any) -> Iterator[str]:
     kind, rest = (line := stream.readline().rstrip(b"\r\n"))[:1], line[1:]
     if kind == b"$":
         yield stream.read(int(rest) + 2)[:-2].decode() if int(rest) >= 0 else ""

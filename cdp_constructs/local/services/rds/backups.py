@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from cdp_constructs.local.containers import docker
 
-__all__ = ["discard", "take", "unpack"]
+__all__ = ["discard", "new", "take", "unpack"]
 
 _SECONDS = 120.0
 _COPY = """set -eu
@@ -19,7 +19,8 @@ pg_basebackup -U "$POSTGRES_USER" -D "$HOME/backup" --format=tar --gzip --compre
 """
 
 
-def _new() -> Path:
+def new() -> Path:
+    """Return the name of a file for a backup, which is not there yet."""
     folder = docker.volume_folder("backups")
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / f"{uuid4().hex}.tar.gz"
@@ -31,7 +32,7 @@ def take(server: docker.DockerContainer) -> Path:
     Raises:
         RuntimeError: the data could not be copied.
     """
-    container, file = server.container, _new()
+    container, file = server.container, new()
     if server.status != "running":
         data = Path(container.spec.environment["PGDATA"])
         with tarfile.open(file, "w:gz", compresslevel=1) as archive:

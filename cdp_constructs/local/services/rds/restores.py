@@ -1,17 +1,15 @@
-"""RDS: new instances and clusters with the data of a snapshot, or of another database as it is now.
-
-A point in time is the latest one: nothing of the time before is kept beside snapshots.
-"""
+"""RDS: new instances and clusters with the data of a snapshot, or of another database as it is now or was at a time."""
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cdp_constructs.local.containers import docker
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.rds import backups, servers, snapshots, sql
+from cdp_constructs.local.services.rds import archives, backups, servers, snapshots, sql
 from cdp_constructs.local.services.rds.actions import Answer, Handler, Parameters, action, answered, error, failed
 
 _rds: Any = ministack.module(
@@ -29,6 +27,8 @@ _rds: Any = ministack.module(
     "_snapshots",
 )
 
+_responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
+
 _OF_INSTANCES = (
     "DBInstanceClass",
     "Engine",
@@ -39,7 +39,6 @@ _OF_INSTANCES = (
     "StorageType",
 )
 _OF_CLUSTERS = ("Engine", "EngineVersion", "MasterUsername", "DatabaseName")
-_NOT_LATEST = "The embedded cloud restores to the latest time only: set UseLatestRestorableTime, or restore a snapshot."
 
 
 def _parameters(given: Parameters, source: Mapping[str, Any], inherited: tuple[str, ...]) -> dict[str, Any]:
@@ -67,6 +66,8 @@ def _restore_cluster(name: str, parameters: Parameters, source: Mapping[str, Any
     folder = docker.volume_folder(volume)
     folder.mkdir(mode=0o700)
     backups.unpack(data, folder, servers.user())
+    account, region = _responses.get_account_id(), _responses.get_region()
+    servers.begin_archive({"account_id": account, "region": region, "cluster_id": cluster["DBClusterIdentifier"]}, data)
     cluster |= {"_shared_volume_name": volume, "_shared_storage_initialized": True}
     return answered(name, f"<DBCluster>{_rds._cluster_xml(cluster)}</DBCluster>")
 
@@ -100,8 +101,28 @@ def _refusal(parameters: Parameters, source: Mapping[str, Any] | None, code: str
     if _rds._p(parameters, "UseLatestRestorableTime") != "true":
         if not _rds._p(parameters, point):
             return error("InvalidParameterCombination", f"Either {point} or UseLatestRestorableTime must be specified.")
-        return error("InvalidParameterValue", _NOT_LATEST)
+        return _out_of_range(source, _moment(parameters, point))
     return None
+
+
+def _moment(parameters: Parameters, point: str) -> datetime | None:
+    """Return the time that a request asks for; None for the latest one."""
+    given = _rds._p(parameters, point)
+    if not given or _rds._p(parameters, "UseLatestRestorableTime") == "true":
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)  # which is refused
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _out_of_range(source: Mapping[str, Any], moment: datetime | None) -> Answer | None:
+    earliest, latest = archives.since(sql.server_of(source)), datetime.now(UTC)
+    if moment is None or (earliest is not None and earliest <= moment <= latest):
+        return None
+    times = f"from {earliest:%Y-%m-%dT%H:%M:%SZ} to {latest:%Y-%m-%dT%H:%M:%SZ}" if earliest else "to the latest one"
+    return error("InvalidParameterValue", f"The source can be restored to a time {times}.")
 
 
 @action("RestoreDBInstanceToPointInTime")
@@ -111,6 +132,7 @@ def _to_point_in_time(_original: Handler, parameters: Parameters) -> Answer:
         return refused
     return _copied(
         source,
+        _moment(parameters, "RestoreTime"),
         lambda data: _restore_instance(
             "RestoreDBInstanceToPointInTime",
             {**parameters, "DBInstanceIdentifier": _rds._p(parameters, "TargetDBInstanceIdentifier")},
@@ -125,14 +147,17 @@ def _cluster_to_point_in_time(_original: Handler, parameters: Parameters) -> Ans
     source = _rds._resolve_cluster_in_request_region(_rds._p(parameters, "SourceDBClusterIdentifier"))
     if refused := _refusal(parameters, source, "DBClusterNotFoundFault", "RestoreToTime"):
         return refused
-    return _copied(source, lambda data: _restore_cluster("RestoreDBClusterToPointInTime", parameters, source, data))
+    moment = _moment(parameters, "RestoreToTime")
+    return _copied(
+        source, moment, lambda data: _restore_cluster("RestoreDBClusterToPointInTime", parameters, source, data)
+    )
 
 
-def _copied(source: Mapping[str, Any], restore: Callable[[Path], Answer]) -> Answer:
+def _copied(source: Mapping[str, Any], moment: datetime | None, restore: Callable[[Path], Answer]) -> Answer:
     server = sql.server_of(source)
     if server is None:
         return error("InvalidDBInstanceState", "No database server runs behind the source.")
-    data = backups.take(server)
+    data = backups.take(server) if moment is None else archives.until(server, moment)
     try:
         return restore(data)
     finally:
@@ -141,13 +166,16 @@ def _copied(source: Mapping[str, Any], restore: Callable[[Path], Answer]) -> Ans
 
 @patch("ministack.services.rds:_instance_xml")
 def _describe_instance(original: Callable[[dict[str, Any]], str], instance: dict[str, Any]) -> str:
-    """Say that the latest time is now, and that of a cluster that no time is earlier: those that are restored to."""
+    """Say that the latest time is now, and of a cluster what the earliest one is: those that are restored to."""
     return original({**instance, "LatestRestorableTime": _now()} if sql.server_of(instance) else instance)
 
 
 @patch("ministack.services.rds:_cluster_xml")
 def _describe_cluster(original: Callable[[dict[str, Any]], str], cluster: dict[str, Any]) -> str:
-    times = {"EarliestRestorableTime": _now(), "LatestRestorableTime": _now()} if sql.server_of(cluster) else {}
+    server = sql.server_of(cluster)
+    earliest = archives.since(server)
+    since = _now() if earliest is None else str(_rds._format_time(earliest.timestamp()))
+    times = {"EarliestRestorableTime": since, "LatestRestorableTime": _now()} if server else {}
     return original({**cluster, **times})
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,11 +16,12 @@ from cdp_constructs.local.containers import docker, postgres
 from cdp_constructs.local.containers.postgres_template import template
 from cdp_constructs.local.containers.processes import Container, Spec
 from cdp_constructs.local.kit import ministack
+from cdp_constructs.local.kit.links import link_file
 from cdp_constructs.local.kit.patch import patch
 from cdp_constructs.local.services.lambda_ import folders, sandboxes
 from cdp_constructs.local.services.rds import backups, endpoints, parameters
 
-__all__ = ["Beginning", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
+__all__ = ["Beginning", "begin_archive", "configure", "engine", "reload", "runs", "start", "starting", "user", "write"]
 
 _rds: Any = ministack.module(
     "services.rds", "_PG_REPLICATION_USER", "_clusters", "_pg_server_material", "pg_ca_cert_pem"
@@ -174,8 +176,13 @@ def start(
         backups.unpack(beginning.backup, data, owner)
     programs = folders.readable(programs)
     variables = postgres.environment(programs, data, container.home, given)
+    archive = _archive(labels, owner)
+    variables["CDP_ARCHIVE"] = str(archive)
     if "MINISTACK_PG_PRIMARY_HOST" not in given:
-        variables["CDP_TEMPLATE"] = str(template(programs, given["POSTGRES_USER"], owner))
+        made = template(programs, given["POSTGRES_USER"], owner)
+        variables["CDP_TEMPLATE"] = str(made)
+        if beginning.backup is not None or not (data / "PG_VERSION").exists():
+            begin_archive(labels, beginning.backup or made)
     container.spec = replace(spec, environment={**sandboxes.libraries(), **variables, "CDP_TASK_ADDRESS": address})
     started = engine.add(container, name, lambda gone: loopback.give_back(gone.container.spec.address))
     certificate, key = _rds._pg_server_material(
@@ -191,6 +198,37 @@ def start(
         started.remove()
         raise
     return started
+
+
+def _archive(labels: Mapping[str, str], owner: int | None) -> Path:
+    """Return the folder of a server's database, by its labels; readers have that of their cluster.
+
+    Args:
+        labels: Labels of the server.
+        owner: Whom it belongs to; None for the user of the cloud.
+    """
+    scope = f"{labels.get('account_id', '')}-{labels.get('region', '')}"
+    name = f"cluster-{labels['cluster_id']}" if labels.get("cluster_id") else f"db-{labels.get('db_id', '')}"
+    folder = docker.volume_folder(f"archive-{scope}-{name}")
+    for each in (folder, folder / "wal"):
+        each.mkdir(mode=0o700, exist_ok=True)
+        if owner is not None:
+            os.chown(each, owner, owner)
+    return folder
+
+
+def begin_archive(labels: Mapping[str, str], base: Path) -> None:
+    """Keep what a database begins with, and from now on its log, for restores to a time.
+
+    Args:
+        labels: Labels of its server.
+        base: Archive with its data folder.
+    """
+    folder = _archive(labels, user())
+    for kept in (folder / "base", *(folder / "wal").iterdir()):
+        kept.unlink(missing_ok=True)
+    link_file(str(base), str(folder / "base"))
+    (folder / "since").write_text(str(int(time.time())))
 
 
 def at(address: str) -> docker.DockerContainer | None:
@@ -212,7 +250,9 @@ def configure(server: docker.DockerContainer, settings: Mapping[str, str], *, tl
     write(
         container,
         {
-            "postgresql.conf": postgres.configuration(container.home, data, container.spec.address, settings),
+            "postgresql.conf": postgres.configuration(
+                container.home, data, Path(container.spec.environment["CDP_ARCHIVE"]), container.spec.address, settings
+            ),
             "pg_hba.conf": postgres.access_rules(container.spec.address, _rds._PG_REPLICATION_USER, tls_only=tls_only),
         },
     )
