@@ -70,7 +70,7 @@ _EXECUTED_IN_PART = {
         "ApplicationAutoScaling::ScalableTarget ApplicationAutoScaling::ScalingPolicy"
     ),
     "PostgreSQL runs (extra `servers`), in one version whatever is asked, with the master user as superuser; other "
-    "engines are described only; a point in time is the latest one": "RDS::DBCluster RDS::DBInstance",
+    "engines are described only": "RDS::DBCluster RDS::DBInstance",
     "parameters of PostgreSQL act on servers (extra `servers`); formulas over the memory of a class have no effect": (
         "RDS::DBClusterParameterGroup RDS::DBParameterGroup"
     ),

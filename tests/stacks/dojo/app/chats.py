@@ -186,10 +186,14 @@ class Chat:
     def worker(self, **settings: Any) -> "subprocess.Popen[bytes]":
         return self._start("stacks.dojo.app.worker", settings)
 
-    def stop(self) -> None:
+    def end_all(self) -> None:
+        """End what was started until now: whoever is there sends the notices of all."""
         for process in self._processes:
             process.kill()
             process.wait()
+
+    def stop(self) -> None:
+        self.end_all()
         # pytest shows it beside what failed.
         for log in sorted(self._logs.iterdir()):
             print(f"{log.name}:\n{log.read_text()}")  # noqa: T201
