@@ -73,15 +73,15 @@ def _begin(
     if service and code == _BY_REQUEST and not by_request:
         code = "ServiceSchedulerInitiated"
     if task["lastStatus"] == "RUNNING" and arn not in _starting:
-        ends = original(arn, task, reason, code, exit_code)
+        stops = original(arn, task, reason, code, exit_code)
     else:
-        ends = _begin_to_end(arn, task, reason, code)
-    if ends and service and by_request:  # of all others its scheduler knows
+        stops = _begin_to_end(arn, task, reason, code)
+    if stops and service and by_request:  # of all others its scheduler knows
         cluster = service.partition("/")[0]
         _concurrency.spawn_background(
             _ecs._reconcile_service_tasks, cluster, service, thread_name=f"ecs-replace-{arn[-8:]}"
         )
-    return ends
+    return stops
 
 
 def _begin_to_end(arn: str, task: dict[str, Any], reason: str, code: str) -> bool:
