@@ -1,6 +1,10 @@
-"""ECS: the credentials of a task's role, at the address that its containers are told, renewed as SDKs ask for them."""
+"""ECS: what containers ask at the addresses that they are told: credentials of the task's role, and its metadata.
+
+Neither request is signed: who knows the address may ask.
+"""
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -10,9 +14,12 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 
+_metadata: Any = ministack.module("services.ecs_metadata", "handle_request")
 _sts: Any = ministack.module("services.sts", "register_session")
 
 _PATH = "/v2/credentials/"
+_METADATA = re.compile(r"/v4/[A-Za-z0-9_-]{43}(/.*)?")
+"""A path with a token of 32 bytes, which nobody guesses."""
 _SECONDS = 6 * 3600
 _tasks: dict[str, tuple[str, str, str]] = {}
 """By the last part of the address: the token that must come with a request, the role and the task."""
@@ -62,6 +69,8 @@ def _credentials(role: str, task: str) -> dict[str, str]:
 
 @patch("ministack.app:_handle_post_body_shortcuts")
 async def _serve(original: Callable[..., Awaitable[Any]], method: str, path: str, headers: Any, *others: Any) -> Any:
+    if _METADATA.fullmatch(path):
+        return await _metadata.handle_request(method, path, headers, b"", {})
     if not path.startswith(_PATH):
         return await original(method, path, headers, *others)
     token, role, task = _tasks.get(path.removeprefix(_PATH), ("", "", ""))

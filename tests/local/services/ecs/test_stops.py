@@ -13,14 +13,17 @@ from tests.local.services.ecs.web import REGION, Web, address
 Eventually = Callable[..., Any]
 # It answers after it was told to end, and ends when it is asked to.
 PROGRAM = """
-import http.server, os, signal
+import http.server, os, signal, urllib.request
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        body = b"ok"
+        if self.path == "/metadata":
+            body = urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task", timeout=10).read()
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(body)
         self.wfile.flush()
         if self.path == "/end":
             os._exit(7)
@@ -85,6 +88,12 @@ def ask(task: dict[str, Any], path: str = "/", port: int = 8080) -> bool:
         return httpx.get(f"http://{address(task)}:{port}{path}", timeout=20, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def metadata(task: dict[str, Any]) -> tuple[str, str, str]:
+    """The task, its status and the desired one, as the container itself is told them."""
+    answer = httpx.get(f"http://{address(task)}:8080/metadata", timeout=20, trust_env=False).json()
+    return answer["TaskARN"], answer["KnownStatus"], answer["DesiredStatus"]
 
 
 def described(web: Web, task: dict[str, Any]) -> dict[str, Any]:
@@ -157,6 +166,7 @@ def exit_codes(task: dict[str, Any]) -> dict[str, int | None]:
 def test_a_task_stops_when_its_containers_have_ended(web: Web, eventually: Eventually) -> None:
     ecs, cluster, service = web.client("ecs"), web.outputs["Cluster"], web.outputs["Service"]
     task = web.tasks()[0]
+    assert metadata(task) == (task["taskArn"], "RUNNING", "RUNNING")
     answer = ecs.stop_task(cluster=cluster, task=task["taskArn"], reason="a test")["task"]
     assert (answer["desiredStatus"], answer["stopCode"], answer["stoppedReason"]) == (
         "STOPPED",
@@ -164,7 +174,7 @@ def test_a_task_stops_when_its_containers_have_ended(web: Web, eventually: Event
         "a test",
     )
     stopping = reached(web, task, "STOPPING", eventually)
-    assert ask(task)  # its container works on
+    assert metadata(task) == (task["taskArn"], "STOPPING", "STOPPED")  # its container works on
     assert stopping["containers"][0]["lastStatus"] == "RUNNING"
     assert exit_codes(stopping) == {"web": None}
     assert "stoppedAt" not in stopping
