@@ -99,6 +99,15 @@ class Workers:
             cluster=self.outputs["Cluster"], service=self.outputs["Service"], desiredCount=count
         )
 
+    def suspend_scaling(self, *, suspended: bool) -> None:
+        """Let no alarm change the count: a job that waits for its next try is none that a task is kept for."""
+        self.client("application-autoscaling").register_scalable_target(
+            ServiceNamespace="ecs",
+            ScalableDimension="ecs:service:DesiredCount",
+            ResourceId=f"service/{self.outputs['Cluster']}/{self.outputs['Service']}",
+            SuspendedState={"DynamicScalingInSuspended": suspended, "DynamicScalingOutSuspended": suspended},
+        )
+
     def wanted(self) -> int:
         described = self.client("ecs").describe_services(
             cluster=self.outputs["Cluster"], services=[self.outputs["Service"]]
@@ -120,9 +129,12 @@ def workers(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def one_task(workers: Workers) -> None:
+def one_task(workers: Workers) -> Iterator[None]:
+    workers.suspend_scaling(suspended=True)
     workers.scale(1)
     eventually(lambda: len(workers.tasks()) == 1, within=30)
+    yield
+    workers.suspend_scaling(suspended=False)
 
 
 @pytest.mark.usefixtures("one_task")
