@@ -76,6 +76,11 @@ from cdp_constructs.operations.log_queries import add_log_queries as add_log_que
 from cdp_constructs.operations.placeholders import Placeholder as Placeholder
 from cdp_constructs.operations.placeholders import is_placeholder as is_placeholder
 from cdp_constructs.operations.placeholders import refuse_placeholders as refuse_placeholders
+from cdp_constructs.pipeline.delivery_pipeline import DeliveryPipeline as DeliveryPipeline
+from cdp_constructs.pipeline.delivery_wave import DeliveryWave as DeliveryWave
+from cdp_constructs.pipeline.delivery_wave import RollbackAlarm as RollbackAlarm
+from cdp_constructs.pipeline.delivery_wave import SmokeTest as SmokeTest
+from cdp_constructs.pipeline.github_deploy_role import GitHubDeployRole as GitHubDeployRole
 from cdp_constructs.realtime.channel_namespace import ChannelNamespace as ChannelNamespace
 from cdp_constructs.realtime.events_namespace import EventsNamespace as EventsNamespace
 from cdp_constructs.realtime.realtime_channels import RealtimeChannels as RealtimeChannels

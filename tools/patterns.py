@@ -58,6 +58,7 @@ FAMILIES = {
     "messaging": "Messaging",
     "network": "Networks",
     "operations": "Operations",
+    "pipeline": "Delivery pipelines",
     "realtime": "Live updates",
     "routing": "Routing between Regions",
     "upload": "Uploads",
