@@ -24,6 +24,16 @@ _FILES: Mapping[str, str] = {
     "{package}/stack.py": "stack.py.txt",
 }
 """Files of an application, by where they go."""
+_DELIVERY: Mapping[str, str] = {
+    ".github/workflows/deploy.yml": "deploy.yml.txt",
+    ".github/workflows/deploy-region.yml": "deploy-region.yml.txt",
+    "deploy_roles.py": "deploy_roles.py.txt",
+    "smoke.sh": "smoke.sh.txt",
+}
+"""Files of its delivery by GitHub Actions."""
+_CLI = "2.1148.1"
+"""Version of the CDK CLI that applications begin with."""
+_REPOSITORY = re.compile(r"[A-Za-z0-9-]{1,39}(@\d+)?/[A-Za-z0-9._-]{1,100}(@\d+)?")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _LONGEST = 60
 _RESERVED = {"app", "aws_cdk", "cdk_nag", "cdp_constructs", "constructs", "tests"}
@@ -31,18 +41,36 @@ _RESERVED = {"app", "aws_cdk", "cdk_nag", "cdp_constructs", "constructs", "tests
 
 def init(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Of the application, and of its folder.")] = "shop",
+    *,
+    github: Annotated[
+        str | None,
+        typer.Option(
+            "--github", metavar="OWNER/NAME", help="Deliver it by GitHub Actions from this repository, without keys."
+        ),
+    ] = None,
 ) -> None:
     """Write a CDK application into a new folder: a stack with one pattern, its tests, and a review of pull requests."""
     package = name.replace("-", "_")
     folder = Path(name)
-    if problem := _problem(name, package, folder):
+    if problem := _problem(name, package, folder) or _repository_problem(github):
         typer.echo(f"Error: {problem}", err=True)
         raise typer.Exit(1)
-    words = {"name": name, "package": package, "stack": _stack(package), "version": _least(), "next": _next()}
-    for place, source in _FILES.items():
+    words = {
+        "name": name,
+        "package": package,
+        "stack": _stack(package),
+        "version": _least(),
+        "next": _next(),
+        "cli": _CLI,
+    }
+    words["repository"] = github or ""
+    for place, source in {**_FILES, **(_DELIVERY if github else {})}.items():
         file = folder / place.format(package=package)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_filled(source, words))
+    if github:
+        with (folder / "README.md").open("a") as readme:
+            readme.write(_filled("delivery.md.txt", words))
     (folder / package / "__init__.py").write_text(f'"""The application {name}."""\n')
     typer.echo(f"{folder}/ is there. Go on with its README.md: install it, and run its tests.")
 
@@ -57,6 +85,12 @@ def _problem(name: str, package: str, folder: Path) -> str | None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         return f"{folder.absolute()} is there and not empty; choose another name, or remove it"
     return None
+
+
+def _repository_problem(repository: str | None) -> str | None:
+    if repository is None or _REPOSITORY.fullmatch(repository):
+        return None
+    return f"{repository!r} is no repository of GitHub; give owner and name, such as example/order-desk"
 
 
 def _stack(package: str) -> str:

@@ -432,3 +432,7 @@ def test_a_smoke_test_needs_commands_and_names_that_a_shell_takes(cdk_app: App) 
 def test_codepipeline_waits_for_whole_minutes(wait: Duration) -> None:
     with pytest.raises(InvalidOptionError, match="wait is"):
         RollbackAlarm("order-desk", wait=wait)
+
+
+def test_page(synthesis: Synthesis, assert_page: Callable[..., None]) -> None:
+    assert_page(DeliveryPipeline, synthesis(example))

@@ -1,7 +1,7 @@
 """Runs what AWS CodeBuild or a workflow would run: commands in a folder, in bash, until the first one fails.
 
 What they install is installed already: `pip` and `npm` only say what they were asked, `npx aws-cdk` is the CDK CLI of
-this project.
+this project. So does `mypy`, which takes minutes over the CDK: the tests of the wheel run it over the same application.
 """
 
 import os
@@ -31,7 +31,7 @@ class Tools:
         self._folder.mkdir(parents=True)
         self._log = folder / "tools.log"
         self._log.write_text("")
-        for name in ("pip", "npm"):
+        for name in ("pip", "npm", "mypy"):
             self.add(name, _INSTALLS)
         self.add("npx", _NPX)
 
@@ -43,7 +43,7 @@ class Tools:
 
     @property
     def asked(self) -> list[str]:
-        """What was to be installed, and what npx was asked for."""
+        """What was asked of programs that are not run as they are."""
         return self._log.read_text().splitlines()
 
     def run(
