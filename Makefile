@@ -173,8 +173,8 @@ test-security: $(INSTALLED) $(WEB_BUILT) chromium ## attackers against the chat 
 test-operator: $(INSTALLED) $(WEB_BUILT) ## an operator at night: every alarm is raised by its cause, every page's commands run
 	$(BIN)/python -m pytest $(SET_operator) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, in their order, with the CDK CLI against the embedded cloud
-	$(BIN)/python -m pytest tests/deployment -m deployment -n 0 $(PYTEST_ARGS)
+test-deployment: $(INSTALLED) $(WEB_BUILT) ## the commands of docs/deploy.md, a pipeline and workflows, with the CDK CLI against the embedded cloud
+	$(BIN)/python -m pytest tests/deployment tests/behaviour/pipeline -m deployment -n 0 $(PYTEST_ARGS)
 
 aws-smoke: $(INSTALLED) ## behaviour tests of two patterns on an AWS account, bootstrapped in us-east-1, and on the embedded cloud: what differs (PROFILE=name)
 	$(BIN)/python -m tools.aws_smoke $(if $(PROFILE),--profile "$(PROFILE)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
