@@ -215,6 +215,7 @@ MEANINGS: Mapping[str, Callable[[Any], Problem | None]] = {
     "header_prefix": _header,
     "period": _period,
     "region": _region,
+    "regions": _regions,
     "replica_regions": _regions,
     "schedule": _schedule,
     "scope": _scope,

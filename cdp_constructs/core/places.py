@@ -62,6 +62,7 @@ _KINDS: Mapping[str, Kind] = {
     "aws_ecs.ICluster": Kind("cluster_arn"),
     "aws_elasticloadbalancingv2.IApplicationLoadBalancer": Kind("load_balancer_arn"),
     "aws_events.IEventBus": Kind("event_bus_arn"),
+    "aws_iam.IOidcProvider": Kind("oidc_provider_arn", everywhere=True),
     "aws_kinesis.IStream": Kind(),
     "aws_kinesisfirehose.IDeliveryStream": Kind("delivery_stream_arn"),
     "aws_kms.IKey": Kind(any_account=True),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, pipelines
+from aws_cdk import Duration, RemovalPolicy, pipelines
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -188,14 +188,14 @@ class DeliveryPipeline(Construct):
         """The alarms of this pipeline, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
-    def metric_failed_executions(self) -> "cloudwatch.Metric":
-        """Executions that failed, each retry of a failed action counted again. Sum over 5 minutes."""
+    def metric_failed_executions(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Executions that failed, each retry of a failed action counted again. Sum over 5 minutes by default."""
         return cloudwatch.Metric(
             namespace="AWS/CodePipeline",
             metric_name="FailedPipelineExecutions",
             dimensions_map={"PipelineName": self.pipeline.pipeline_name},
             statistic="Sum",
-            period=minutes(5),
+            period=period or minutes(5),
         )
 
     def _check(

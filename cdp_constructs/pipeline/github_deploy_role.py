@@ -9,7 +9,7 @@ from constructs import Construct
 
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.paths import account_of, stack_of
-from cdp_constructs.core.validation import InvalidOptionError, check_no_repetition, check_one_of
+from cdp_constructs.core.validation import InvalidOptionError, check_one_of
 
 __all__ = ["GitHubDeployRole"]
 
@@ -81,9 +81,6 @@ class GitHubDeployRole(Construct):
                 no Region.
         """
         super().__init__(scope, construct_id)
-        check_one_of(
-            self, {"environment": environment, "branch": branch}, fix="Give an environment, such as production"
-        )
         for option, value, form, example in (
             ("repository", repository, _REPOSITORY, "example/order-desk"),
             ("environment", environment, _ENVIRONMENT, "production"),
@@ -93,9 +90,11 @@ class GitHubDeployRole(Construct):
             if value is not None and not form.fullmatch(value):
                 fix = f"Use the name itself without any * or ?, such as {example}"
                 raise InvalidOptionError(self, option, f"is {value!r}", fix)
+        check_one_of(
+            self, {"environment": environment, "branch": branch}, fix="Give an environment, such as production"
+        )
         if not regions:
             raise InvalidOptionError(self, "regions", "is []", 'Name each Region, such as ["eu-west-1"]')
-        check_no_repetition(self, "regions", regions)
         self.provider = provider or iam.OidcProviderNative(
             self, "Provider", url=f"https://{_ISSUER}", client_ids=[_AUDIENCE]
         )

@@ -98,6 +98,7 @@ _IMPORTED: Mapping[Any, Make] = {
     elbv2.IApplicationLoadBalancer: _by_arn(_balancer, "elasticloadbalancing", "loadbalancer/app/b/1"),
     events.IEventBus: _by_arn(events.EventBus.from_event_bus_arn, "events", "event-bus/b"),
     firehose.IDeliveryStream: _by_arn(firehose.DeliveryStream.from_delivery_stream_arn, "firehose", "deliverystream/d"),
+    iam.IOidcProvider: _by_arn(iam.OidcProviderNative.from_oidc_provider_arn, "iam", "oidc-provider/example.com"),
     kinesis.IStream: _by_arn(kinesis.Stream.from_stream_arn, "kinesis", "stream/s"),
     kms.IKey: _by_arn(kms.Key.from_key_arn, "kms", "key/k"),
     lambda_.IAlias: _of_another_stack(_alias),
@@ -150,7 +151,7 @@ def elsewhere(function: Callable[..., Any], name: str, hint: Any, stack: Stack |
     found: list[Any] = []
     for kind in set(_kinds(hint)) & set(_IMPORTED):
         places = []
-        global_or_allowed = kind is route53.IHostedZone or rule is Allowed.ANY_REGION
+        global_or_allowed = kind in {route53.IHostedZone, iam.IOidcProvider} or rule is Allowed.ANY_REGION
         if not global_or_allowed and not Token.is_unresolved(stack.region):
             places.append((OTHER_REGION, ACCOUNT))
         if kind not in _OF_ANY_ACCOUNT and not Token.is_unresolved(stack.account):

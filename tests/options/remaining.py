@@ -44,6 +44,7 @@ from cdp_constructs import (
     RealtimeChannels,
     ReleasedFunction,
     ReplicatedDatabase,
+    RollbackAlarm,
     ScaleOutService,
     SelfHealingSite,
     ServiceFront,
@@ -289,6 +290,7 @@ def call_rest(stack: Stack) -> None:
     TrafficShift.all_at_once()
     TokenIssuer.of_user_pool(cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_Example"))
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
+    RollbackAlarm("order-desk", wait=Duration.minutes(15))
     region = Environment(account="111122223333", region="eu-west-1")
     there = Stack(stack.node.root, "ReplicaRegion", env=region)  # type: ignore[arg-type]  # the app
     database = ReplicatedDatabase(stack, "GlobalDatabase", global_database=True)
