@@ -116,6 +116,7 @@ def composed_by(module: str) -> set[str]:
         },
         "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.broadcast": {"cdp_constructs.iot.topics"},
+        "cdp_constructs.pipeline.delivery_pipeline": {"cdp_constructs.pipeline.delivery_wave"},
         "cdp_constructs.operations.growth": {"cdp_constructs.operations.dashboards"},
         "cdp_constructs.operations.log_queries": {"cdp_constructs.operations.dashboards"},
         "cdp_constructs.iot.fanout_notification": {

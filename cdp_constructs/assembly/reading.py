@@ -92,5 +92,6 @@ def read_assembly(folder: Path) -> tuple[StackArtifact, ...]:
     ids = [key for key, value in artifacts.items() if value.properties["type"] == "aws:cloudformation:stack"]
     names = [artifacts[key].properties["properties"].get("stackName", key) for key in ids]
     stacks = {key: _stack(key, artifacts, names) for key in ids}
-    order = TopologicalSorter({key: stack.dependencies for key, stack in stacks.items()})
+    # As in the manifest: sets of texts have another order in each process.
+    order = TopologicalSorter({key: [one for one in ids if one in stacks[key].dependencies] for key in ids})
     return tuple(stacks[key] for key in order.static_order())

@@ -46,6 +46,14 @@ def test_dependencies_come_first_whatever_their_order_in_the_manifest(writer: As
     assert stacks[2].dependencies == {"Network", "Data"}
 
 
+def test_stacks_that_need_not_wait_for_each_other_keep_the_order_of_the_manifest(writer: AssemblyWriter) -> None:
+    names = [f"Region{number}" for number in range(9)]
+    writer.stack("Web", QUEUE, dependencies=names)
+    for name in names:
+        writer.stack(name, QUEUE)
+    assert [stack.name for stack in read_assembly(writer.folder)] == [*names, "Web"]
+
+
 def test_stacks_of_nested_assemblies_are_read_and_ordered(writer: AssemblyWriter) -> None:
     stage = AssemblyWriter(writer.folder / "Prod", nested_in=writer)
     stage.stack("ProdData", QUEUE, stackName="Prod-Data", displayName="Prod/Data")

@@ -1,6 +1,7 @@
 """What DeliveryPipeline promises in its templates."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -248,7 +249,7 @@ def test_nothing_of_the_pipeline_may_do_what_cloudformation_does(synthesis: Synt
             for action in actions_of(built, logical_id)
         }
         assert services <= {
-            *("cloudformation", "cloudwatch", "codebuild", "codepipeline", "codestar-connections"),
+            *("cloudformation", "cloudwatch", "codebuild", "codepipeline", "codeconnections"),
             *("kms", "logs", "s3", "sns", "sts"),
         }
         assert "iam:PassRole" not in {
@@ -268,6 +269,18 @@ def test_the_build_may_ask_what_was_delivered_and_assume_nothing(synthesis: Synt
     allowed = actions_of(synthesis(defaults), "DeliveryPipelineBuildCdkBuildProject")
     assert {"codepipeline:ListPipelineExecutions"} == {one for one in allowed if one.startswith("codepipeline:")}
     assert not {one for one in allowed if one.startswith(("sts:", "cloudformation:", "iam:"))}
+
+
+@pytest.mark.parametrize("prefix", ["codeconnections", "codestar-connections"])
+def test_a_connection_is_used_by_the_name_that_it_has(cdk_context: dict[str, Any], prefix: str) -> None:
+    """IAM compares the prefix of the action with that of the ARN."""
+    app = App(context=cdk_context)
+    source = pipelines.CodePipelineSource.connection(
+        "example/order-desk", "main", connection_arn=CONNECTION.replace("codeconnections", prefix)
+    )
+    make(app, source=source)
+    template = json.dumps(app.synth().get_stack_artifact("Tools").template)
+    assert set(re.findall(r"[a-z-]+:UseConnection", template)) == {f"{prefix}:UseConnection"}
 
 
 def test_self_mutation_assumes_only_roles_of_cdk_bootstrap(synthesis: Synthesis) -> None:

@@ -186,6 +186,11 @@ DOCUMENTED: Mapping[str, Documented] = {
         {},
         {"DistributionId+Region": "Requests BytesDownloaded TotalErrorRate 4xxErrorRate 5xxErrorRate"},
     ),
+    "AWS/CodePipeline": Documented(
+        f"{_DOCS}/codepipeline/latest/userguide/metrics-dimensions.html",
+        {},
+        {"PipelineName": "FailedPipelineExecutions PipelineDuration"},
+    ),
     "AWS/Cognito": Documented(
         f"{_DOCS}/cognito/latest/developerguide/metrics-for-cognito-user-pools.html",
         {},
