@@ -89,6 +89,7 @@ from cdp_constructs.routing.deep_health_check import DeepHealthCheck as DeepHeal
 from cdp_constructs.routing.multi_region_latency_routing import MultiRegionLatencyRouting as MultiRegionLatencyRouting
 from cdp_constructs.upload.direct_object_upload import DirectObjectUpload as DirectObjectUpload
 from cdp_constructs.upload.image_thumbnails import ImageThumbnails as ImageThumbnails
+from cdp_constructs.workflow.claim_check import ClaimCheck as ClaimCheck
 from cdp_constructs.workflow.human_approval import HumanApproval as HumanApproval
 from cdp_constructs.workflow.steps import LASTING_ERRORS as LASTING_ERRORS
 from cdp_constructs.workflow.steps import SagaStep as SagaStep
@@ -98,3 +99,4 @@ from cdp_constructs.workflow.steps import for_each as for_each
 from cdp_constructs.workflow.webhook_automation import WebhookAutomation as WebhookAutomation
 from cdp_constructs.workflow.webhook_automation import WebhookSource as WebhookSource
 from cdp_constructs.workflow.workflow import Workflow as Workflow
+from cdp_constructs.workflow.workflow_queue import WorkflowQueue as WorkflowQueue

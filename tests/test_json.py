@@ -23,6 +23,7 @@ OTHER_READERS = {
     ),
     "cdp_constructs/messaging/handlers/delivery/web_push.py": (1, "the secret that VapidKeys has written"),
     "cdp_constructs/realtime/handlers/web_socket_authorization/keys.py": (1, "the keys of the issuer of tokens"),
+    "cdp_constructs/workflow/layers/claim_check/python/claim_check/store.py": (1, "the module's own payloads"),
     "cdp_constructs/upload/handlers/confirmation/rules.py": (1, "a file beside it"),
     "devices/cdp_device/outbox.py": (1, "the device's own messages"),
     "docs/examples/call_partner/index.py": (1, "the answer of the partner that the example calls"),

@@ -1,9 +1,9 @@
 """Steps of workflows: retries, maps over many items, and sagas."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
@@ -26,6 +26,8 @@ LASTING_ERRORS = (
     *("ArithmeticError", "AssertionError", "AttributeError", "ImportError", "IndexError", "KeyError", "LookupError"),
     *("ModuleNotFoundError", "NameError", "NotImplementedError", "RangeError", "ReferenceError", "SyntaxError"),
     *("TypeError", "UnicodeDecodeError", "ValidationError", "ValueError", "ZeroDivisionError"),
+    # Of the module claim_check.
+    *("InvalidReferenceError", "MissingPayloadError"),
 )
 """Errors that another try does not heal; ``add_retry`` leaves them to the catcher."""
 
@@ -95,6 +97,7 @@ def for_each(
     *,
     step: "sfn.IChainable",
     items_path: str = "$",
+    item_selector: Mapping[str, Any] | None = None,
     max_concurrency: int = 10,
     tolerated_failure_percentage: int | None = None,
     result_path: str | None = None,
@@ -106,6 +109,9 @@ def for_each(
         construct_id: Name of the state.
         step: The step, or a chain of steps; its input is the item.
         items_path: JSONPath of the list in the input.
+        item_selector: What the input of the step is instead, such as
+            ``{"item": JsonPath.object_at("$$.Map.Item.Value"), "order": JsonPath.string_at("$.order")}``. Default: the
+            item.
         max_concurrency: Most items at a time: 1 to 40, and to 10,000 with ``tolerated_failure_percentage``.
         tolerated_failure_percentage: How much may fail, 0 to 100. Each item is then an execution of its own (a
             distributed map, only in Standard workflows), and the results have None for items that failed. Default: the
@@ -124,7 +130,12 @@ def for_each(
     check_range(path, "max_concurrency", max_concurrency, low=1, high=high, unit="items", source=_MAP)
     if tolerated_failure_percentage is None:
         inline = sfn.Map(
-            scope, construct_id, items_path=items_path, max_concurrency=max_concurrency, result_path=result_path
+            scope,
+            construct_id,
+            items_path=items_path,
+            item_selector=item_selector,
+            max_concurrency=max_concurrency,
+            result_path=result_path,
         )
         return inline.item_processor(step)
     check_range(
@@ -140,6 +151,7 @@ def for_each(
         scope,
         construct_id,
         items_path=items_path,
+        item_selector=item_selector,
         max_concurrency=max_concurrency,
         result_path=result_path,
         tolerated_failure_percentage=tolerated_failure_percentage,

@@ -13,6 +13,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IConstruct
 
+import cdp_constructs
 from cdp_constructs.core.acknowledgments import acknowledge_resources
 from cdp_constructs.core.alarms import add_alarm, alarms_of
 from cdp_constructs.core.cdk import cloudwatch, kms, sns, sqs
@@ -23,7 +24,7 @@ from cdp_constructs.core.paths import path_of, stack_of
 from cdp_constructs.core.periods import days, minute, minutes, seconds
 from cdp_constructs.core.queues import add_dead_letter_queue
 from cdp_constructs.core.schedules import add_schedule, add_schedule_role
-from cdp_constructs.core.validation import InvalidOptionError, check_duration
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_range
 from cdp_constructs.workflow._state_machine import (
     acknowledge_tasks,
     add_log,
@@ -32,12 +33,14 @@ from cdp_constructs.workflow._state_machine import (
     only_standard,
     written_definition,
 )
+from cdp_constructs.workflow.workflow_queue import WorkflowQueue
 
 __all__ = ["Workflow"]
 
 _LONGEST_EXPRESS, _LONGEST_STANDARD = minutes(5), days(365)
 _DEFAULT_STANDARD = days(1)
 _TYPES = "https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html"
+_SQS_SOURCE = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"
 _LARGEST_INPUT = 262_144
 # How long a start that failed is worth a retry: both services try for up to 24 hours.
 _START_AGE, _START_RETRIES = Duration.hours(1), 20
@@ -53,6 +56,7 @@ class Workflow(Construct):
 
         fulfil = Workflow(self, "Fulfil", definition=reserve.next(both).next(confirm), alarm_topic=operators)
         fulfil.start_on_event("Placed", event_pattern=events.EventPattern(detail_type=["order.placed"]))
+        fulfil.start_on_message("Orders").queue.grant_send_messages(shop)
         fulfil.grant_start(orders_function)
     """
 
@@ -106,6 +110,7 @@ class Workflow(Construct):
         self.encryption_key = encryption_key
         self._express = state_machine_type is sfn.StateMachineType.EXPRESS
         self._alarm_topic = alarm_topic
+        self._log_retention, self._removal_policy = log_retention, removal_policy
         self._schedule_role: iam.Role | None = None
         self.dead_letter_queue = None
         chained = not isinstance(definition, sfn.DefinitionBody) or isinstance(definition, sfn.ChainDefinitionBody)
@@ -212,6 +217,38 @@ class Workflow(Construct):
         ]
         let_rule_send(resource, queue, encryption_key=self.encryption_key)
         return resource
+
+    def start_on_message(
+        self, construct_id: str, *, payloads: "cdp_constructs.ClaimCheck | None" = None, max_concurrency: int = 10
+    ) -> WorkflowQueue:
+        """Start an execution for each message of a new queue; the message's body, which is JSON, is its input.
+
+        The message's id is the name of the execution, so that a message that is delivered twice starts one. An Express
+        workflow may be started twice. What starts none after five deliveries goes to a dead-letter queue with an alarm.
+
+        Args:
+            construct_id: Id inside this pattern.
+            payloads: Where a message goes that is larger than ``max_inline_kb`` of it, up to the 1 MB of SQS; the
+                execution gets a reference. Default: a message of more than 256 KB starts no execution.
+            max_concurrency: Most batches of ten messages at a time, 2 to 1,000.
+
+        Raises:
+            InvalidOptionError: for a number out of range.
+        """
+        # Imported here: a workflow that no message starts pays for no function.
+        from cdp_constructs.workflow._starts import add_queue
+
+        check_range(self, "max_concurrency", max_concurrency, low=2, high=1000, unit="batches", source=_SQS_SOURCE)
+        return add_queue(
+            self,
+            construct_id,
+            payloads=payloads,
+            max_concurrency=max_concurrency,
+            alarm_topic=self._alarm_topic,
+            encryption_key=self.encryption_key,
+            log_retention=self._log_retention,
+            removal_policy=self._removal_policy,
+        )
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a role or function start executions; of Express it may also wait for the result."""

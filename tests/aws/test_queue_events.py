@@ -216,3 +216,18 @@ def test_an_event_is_posted_to_the_connections_of_its_channel() -> None:
     )
     assert answer == DONE
     assert [request["ConnectionId"] for request in aws.requests("PostToConnection")] == ["c1"]
+
+
+def test_a_message_starts_an_execution_with_its_id() -> None:
+    event = documented("sqs")
+    record = event["Records"][0]
+    record["body"] = '{"order": 7}'
+    answer, aws = run(
+        {"Records": [record]},
+        "cdp_constructs.workflow.handlers.starter",
+        {"StartExecution": {"executionArn": "arn"}},
+        STATE_MACHINE="machine",
+    )
+    assert answer == {"batchItemFailures": []}
+    (request,) = aws.requests("StartExecution")
+    assert request == {"stateMachineArn": "machine", "name": record["messageId"], "input": '{"order": 7}'}

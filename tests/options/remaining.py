@@ -163,6 +163,7 @@ def _call_workflow(construct: Workflow | HumanApproval, reader: iam.IRole) -> No
     else:
         nightly = scheduler.ScheduleExpression.cron(hour="2", minute="0")
         construct.start_on_schedule("GivenNightly", schedule=nightly, payload={"items": [1]})
+        construct.start_on_message("GivenMessages", max_concurrency=5)
         construct.grant_start(reader)
         construct.grant_operate(reader)
 
@@ -249,7 +250,11 @@ def call_functions(stack: Stack, probe: Probe) -> None:
             "max_delay": Duration.minutes(1),
         },
         "add_saga": {**scoped, "steps": [cdp_constructs.SagaStep(do=step)]},
-        "for_each": {**scoped, "step": stepfunctions.Pass(stack, "GivenItem")},
+        "for_each": {
+            **scoped,
+            "step": stepfunctions.Pass(stack, "GivenItem"),
+            "item_selector": {"item": stepfunctions.JsonPath.object_at("$$.Map.Item.Value")},
+        },
         "add_composite_alarm": {**scoped, "alarms": [alarm], "alarm_topic": topic, "what": "the shop"},
         "add_dashboard": {**contents, "rows": [], "beside_queues": []},
         "add_growth_alarms": {**contents, "alarm_topic": topic},

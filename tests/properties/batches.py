@@ -385,6 +385,14 @@ BATCHES = {
             "reason": "why",
         },
     ),
+    f"{_LIBRARY}/workflow/handlers/starter": Batch(
+        subject=Subject(
+            package="cdp_constructs.workflow.handlers.starter",
+            environment={"STATE_MACHINE": "arn:aws:states:us-east-1:111122223333:stateMachine:orders"},
+            world=lambda: World(answers={"stepfunctions.StartExecution": {"executionArn": "arn"}}),
+        ),
+        healthy=lambda mark: {"order": mark},
+    ),
     "stacks/chat/handlers/message_archive": Batch(
         subject=Subject(package="stacks.chat.handlers.message_archive", environment=_CHAT),
         known=tuple(

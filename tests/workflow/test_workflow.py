@@ -21,6 +21,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cdp_constructs import (
     LASTING_ERRORS,
+    ClaimCheck,
     HumanApproval,
     InvalidOptionError,
     SagaStep,
@@ -72,6 +73,8 @@ def all_options(stack: Stack) -> Workflow:
     workflow.start_on_schedule(
         "Nightly", schedule=scheduler.ScheduleExpression.cron(hour="2", minute="0"), payload={"items": [1, 2]}
     )
+    payloads = ClaimCheck(stack, "Payloads", removal_policy=RemovalPolicy.DESTROY)
+    workflow.start_on_message("Orders", payloads=payloads, max_concurrency=2)
     workflow.grant_start(iam.Role(stack, "Starter", assumed_by=iam.AccountRootPrincipal()))
     workflow.grant_operate(iam.Role(stack, "Operator", assumed_by=iam.AccountRootPrincipal()))
     return workflow
@@ -86,6 +89,7 @@ def express(stack: Stack) -> Workflow:
         state_machine_type=EXPRESS,
         alarm_topic=sns.Topic(stack, "Alarms", enforce_ssl=True),
     )
+    workflow.start_on_message("Questions")
     workflow.grant_start(iam.Role(stack, "Starter", assumed_by=iam.AccountRootPrincipal()))
     return workflow
 
@@ -215,23 +219,89 @@ def test_each_bad_end_raises_an_alarm(synthesis: Synthesis) -> None:
     assert sorted(alarm.node.id for alarm in standard) == [
         "AbortedAlarm",
         "DeadLetterQueueAlarm",
+        "DeadLetterQueueAlarm",
         "FailedAlarm",
         "ThrottledAlarm",
         "TimedOutAlarm",
     ]
-    assert sorted(alarm.node.id for alarm in fast) == ["FailedAlarm", "ThrottledAlarm", "TimedOutAlarm"]
+    assert sorted(alarm.node.id for alarm in fast) == [
+        "DeadLetterQueueAlarm",
+        "FailedAlarm",
+        "ThrottledAlarm",
+        "TimedOutAlarm",
+    ]
     assert synthesis(defaults).result.alarms == []
 
 
 def test_a_failed_start_is_kept(synthesis: Synthesis) -> None:
     built = synthesis(all_options)
-    (queue,) = built.resources("AWS::SQS::Queue")
+    queue = dead_letter_queue_of_starts(built)
     place = {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
     (rule,) = built.resources("AWS::Events::Rule").values()
     (schedule,) = built.resources("AWS::Scheduler::Schedule").values()
     assert rule["Properties"]["Targets"][0]["DeadLetterConfig"] == place
     assert schedule["Properties"]["Target"]["DeadLetterConfig"] == place
     assert synthesis(defaults).resources("AWS::SQS::Queue") == {}
+
+
+def dead_letter_queue_of_starts(built: Any) -> str:
+    (queue,) = [name for name in built.resources("AWS::SQS::Queue") if name.startswith("FulfilDeadLetterQueue")]
+    return str(queue)
+
+
+def test_a_message_starts_an_execution_or_is_kept(synthesis: Synthesis) -> None:
+    built = synthesis(all_options)
+    queues = {name[:-8]: (name, one["Properties"]) for name, one in built.resources("AWS::SQS::Queue").items()}
+    _, queue = queues["FulfilOrdersQueue"]
+    dead, _ = queues["FulfilOrdersDeadLetterQueue"]
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": 5}
+    (function,) = [
+        one["Properties"]
+        for name, one in built.resources("AWS::Lambda::Function").items()
+        if name.startswith("FulfilOrdersStarter")
+    ]
+    assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
+    (mapping,) = built.resources("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+@pytest.mark.parametrize(
+    ("build", "allowed"),
+    [
+        (
+            all_options,
+            {
+                "states:StartExecution",
+                *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
+                *("sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
+                *("kms:Decrypt", "kms:GenerateDataKey", "s3:PutObject"),
+            },
+        ),
+        (
+            express,
+            {
+                *("states:StartExecution", "states:StartSyncExecution"),
+                *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
+                *("sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
+            },
+        ),
+    ],
+    ids=["all_options", "express"],
+)
+def test_the_starter_may_start_and_read_its_queue(
+    build: Callable[..., Any], allowed: set[str], synthesis: Synthesis
+) -> None:
+    found = [
+        (action, one["Resource"])
+        for policy in synthesis(build).resources("AWS::IAM::Policy").values()
+        if any("StarterFunctionRole" in role["Ref"] for role in policy["Properties"]["Roles"])
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+        if not action.startswith("logs:")
+    ]
+    assert {action for action, _ in found} == allowed
+    assert not any(resource == "*" for _, resource in found)
 
 
 def test_those_who_start_may_start_and_nothing_else(synthesis: Synthesis) -> None:
@@ -267,11 +337,11 @@ def test_a_customer_managed_key_encrypts_all_of_it(synthesis: Synthesis) -> None
     built = synthesis(all_options)
     key = {"Fn::GetAtt": [next(iter(built.resources("AWS::KMS::Key"))), "Arn"]}
     (machine,) = built.resources("AWS::StepFunctions::StateMachine").values()
-    (group,) = built.resources("AWS::Logs::LogGroup").values()
-    (queue,) = built.resources("AWS::SQS::Queue").values()
     assert machine["Properties"]["EncryptionConfiguration"]["KmsKeyId"] == key
-    assert group["Properties"]["KmsKeyId"] == key
-    assert queue["Properties"]["KmsMasterKeyId"] == key
+    for group in built.resources("AWS::Logs::LogGroup").values():
+        assert group["Properties"]["KmsKeyId"] == key
+    for queue in built.resources("AWS::SQS::Queue").values():
+        assert queue["Properties"]["KmsMasterKeyId"] == key
 
 
 def test_retries_come_later_each_time_and_not_for_lasting_errors(cdk_app: App) -> None:
@@ -377,5 +447,7 @@ def test_values_that_step_functions_would_refuse(cdk_app: App) -> None:
         for_each(stack, "Each", step=step, max_concurrency=41)
     with pytest.raises(InvalidOptionError, match="items_path is 'items'"):
         for_each(stack, "Each", step=step, items_path="items")
+    with pytest.raises(InvalidOptionError, match="max_concurrency is 1 batches"):
+        Workflow(stack, "Fulfil", definition=sfn.Pass(stack, "Rest")).start_on_message("Orders", max_concurrency=1)
     with pytest.raises(InvalidOptionError, match="expires_after is 30 seconds"):
         HumanApproval(stack, "Approval", expires_after=Duration.seconds(30))

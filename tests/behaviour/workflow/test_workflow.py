@@ -16,7 +16,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 
-from cdp_constructs import Workflow, add_retry, for_each
+from cdp_constructs import ClaimCheck, Workflow, add_retry, for_each
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from docs.examples.human_approval import build as approvals_example
@@ -91,6 +91,17 @@ def workshop(stack: Stack) -> None:
         CfnOutput(stack, f"{name}Machine", value=workflow.state_machine.state_machine_arn)
         CfnOutput(stack, f"{name}Schedule", value=schedule.ref)
         CfnOutput(stack, f"{name}Queue", value=workflow.dead_letter_queue.queue_url)
+    workflow = Workflow(stack, "Intake", definition=sfn.Pass(stack, "RestIntake"), alarm_topic=topic)
+    intake = workflow.start_on_message("Orders", payloads=ClaimCheck(stack, "Payloads"))
+    bare = workflow.start_on_message("Bare")
+    for name, value in {
+        "IntakeMachine": workflow.state_machine.state_machine_arn,
+        "IntakeQueue": intake.queue.queue_url,
+        "IntakeDead": intake.dead_letter_queue.queue_url,
+        "BareQueue": bare.queue.queue_url,
+        "BareDead": bare.dead_letter_queue.queue_url,
+    }.items():
+        CfnOutput(stack, name, value=value)
     for name, definition in (("Series", series), ("Parallel", both), ("Map", each), ("Tolerant", most)):
         workflow = Workflow(stack, name, definition=definition, timeout=Duration.minutes(5), alarm_topic=topic)
         CfnOutput(stack, f"{name}Machine", value=workflow.state_machine.state_machine_arn)
@@ -259,6 +270,56 @@ def test_a_start_that_fails_is_kept(shop: Runner) -> None:
     assert any(body.get("detail") == {"number": 7} for body in bodies)
     codes = {message["MessageAttributes"]["ERROR_CODE"]["StringValue"] for message in kept}
     assert codes == {"StateMachineDoesNotExist"}
+
+
+def started_by_messages(shop: Runner) -> dict[str, str]:
+    """Return the inputs of the executions of the intake, by their names."""
+    listed = shop.states.list_executions(stateMachineArn=shop.outputs["IntakeMachine"])["executions"]
+    described = [shop.states.describe_execution(executionArn=one["executionArn"]) for one in listed]
+    return {one["name"]: one["input"] for one in described}
+
+
+def test_a_message_starts_one_execution_however_often_it_is_delivered(shop: Runner) -> None:
+    sqs, queue = shop.cloud.client("sqs", REGION), shop.outputs["IntakeQueue"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    # Step Functions starts it, and the answer is lost: SQS delivers the message again.
+    with shop.cloud.inject_fault("sqs", REGION, operation="DeleteMessage"):
+        sent = sqs.send_message(QueueUrl=queue, MessageBody='{"number": 7}')["MessageId"]
+        eventually(lambda: sent in started_by_messages(shop), what="the execution")
+    functions = shop.cloud.client("lambda", REGION)
+    (starter,) = [
+        one["FunctionName"] for one in functions.list_functions()["Functions"] if "IntakeOrders" in one["FunctionName"]
+    ]
+    record = {"messageId": sent, "body": '{"number": 7}', "eventSource": "aws:sqs", "messageAttributes": {}}
+    answer = functions.invoke(FunctionName=starter, Payload=json.dumps({"Records": [record]}))
+    assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
+    assert started_by_messages(shop)[sent] == '{"number": 7}'
+    assert len(started_by_messages(shop)) == 1
+
+
+def test_a_poison_message_costs_only_itself_and_a_large_one_goes_by_reference(shop: Runner) -> None:
+    sqs = shop.cloud.client("sqs", REGION)
+    for name in ("Intake", "Bare"):
+        sqs.set_queue_attributes(QueueUrl=shop.outputs[f"{name}Queue"], Attributes={"VisibilityTimeout": "1"})
+    large = json.dumps({"rows": "x" * 1_000_000})
+    sent = {
+        (name, kind): sqs.send_message(QueueUrl=shop.outputs[f"{name}Queue"], MessageBody=body)["MessageId"]
+        for name in ("Intake", "Bare")
+        for kind, body in (("poison", "{not json"), ("good", "[]"), ("large", large))
+    }
+
+    def dead(name: str) -> int:
+        queue = shop.outputs[f"{name}Dead"]
+        found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+        return int(found["ApproximateNumberOfMessages"])
+
+    # Without a claim check a megabyte is no input.
+    eventually(lambda: dead("Intake") == 1 and dead("Bare") == 2, within=60, what="the dead letters")
+    inputs = started_by_messages(shop)
+    assert inputs[sent["Intake", "good"]] == inputs[sent["Bare", "good"]] == "[]"
+    assert json.loads(inputs[sent["Intake", "large"]])["claim_check"]["bytes"] == len(large) - 1
+    assert sent["Bare", "large"] not in inputs
+    assert not {sent["Intake", "poison"], sent["Bare", "poison"]} & set(inputs)
 
 
 def test_a_failed_execution_raises_the_alarm(shop: Runner) -> None:

@@ -105,8 +105,8 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def _machine(definition: dict[str, Any]) -> dict[str, Any]:
-    properties = {"RoleArn": arn("Role"), "DefinitionString": json.dumps(definition)}
+def _machine(definition: dict[str, Any], kind: str = "STANDARD") -> dict[str, Any]:
+    properties = {"RoleArn": arn("Role"), "DefinitionString": json.dumps(definition), "StateMachineType": kind}
     return {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
 
 
@@ -115,6 +115,7 @@ def deployed(stacks: Any) -> dict[str, str]:
     policy = {"PolicyName": "tasks", "PolicyDocument": {"Version": "2012-10-17", "Statement": [ALLOWED]}}
     role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [TRUST]}, "Policies": [policy]}
     machines = {name: _machine(definition) for name, definition in DEFINITIONS.items()}
+    machines["Short"] = _machine({"StartAt": "Caught", "States": {"Caught": CAUGHT}}, "EXPRESS")
     outputs: dict[str, str] = stacks.deploy(
         {
             "Resources": {
@@ -244,3 +245,26 @@ def test_ends_are_counted(
     execution = run("Slow")
     eventually(lambda: _ended(cloud, execution))
     assert eventually(lambda: total("AWS/States", "ExecutionsTimedOut", StateMachineArn=deployed["Slow"]))
+
+
+def test_a_name_starts_one_execution(
+    cloud: LocalCloud, deployed: dict[str, str], eventually: Callable[..., Any]
+) -> None:
+    states, name = cloud.client("stepfunctions"), uuid.uuid4().hex
+    asked = {"stateMachineArn": deployed["Slow"], "name": name, "input": '{"a": 1}'}
+    first = states.start_execution(**asked)
+    again = states.start_execution(**asked)
+    assert again["executionArn"] == first["executionArn"]
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        states.start_execution(**{**asked, "input": '{"a": 2}'})
+    eventually(lambda: _ended(cloud, first["executionArn"]))
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        states.start_execution(**asked)
+
+
+def test_an_express_workflow_takes_a_name_again(cloud: LocalCloud, deployed: dict[str, str]) -> None:
+    states, name = cloud.client("stepfunctions"), uuid.uuid4().hex
+    asked = {"stateMachineArn": deployed["Short"], "name": name, "input": "{}"}
+    arns = {states.start_execution(**asked)["executionArn"] for _ in range(2)}
+    assert len(arns) == 2
+    assert states.start_sync_execution(**asked)["status"] == "SUCCEEDED"

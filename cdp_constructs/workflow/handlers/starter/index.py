@@ -1,0 +1,56 @@
+"""Starts an execution of a workflow for each message of a queue; only the messages that failed are delivered again.
+
+The id of the message is the name of the execution: of a Standard workflow there is one for each message, however often
+it is delivered. An input that is too large is put into the bucket of a claim check, where there is one.
+"""
+
+import json
+import os
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pydantic_core import from_json
+
+from correlation import correlated
+
+logger = Logger()
+processor = BatchProcessor(event_type=EventType.SQS)
+states = boto3.client("stepfunctions", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+machine = os.environ["STATE_MACHINE"]
+payloads = None
+if "CLAIM_CHECK" in os.environ:
+    # The module is there when the workflow has a claim check.
+    import claim_check
+
+    payloads = claim_check.connect()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Start executions for a batch of messages."""
+    return process_partial_response(event=event, record_handler=start, processor=processor, context=context)
+
+
+@correlated(logger)
+def start(record: SQSRecord) -> None:
+    """Start the execution of one message, unless it was started before.
+
+    Raises:
+        Exception: what is no JSON, or Step Functions did not take; the message is delivered again.
+    """
+    given = from_json(record.body, allow_inf_nan=False)
+    written = record.body if payloads is None else json.dumps(payloads.store(given))
+    try:
+        started = states.start_execution(stateMachineArn=machine, name=record.message_id, input=written)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+            raise
+        logger.info("Started before", execution=record.message_id)
+    else:
+        logger.info("Started", execution=started["executionArn"])
