@@ -28,7 +28,7 @@ export JSII_NODE := $(CURDIR)/$(BIN)/node
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers demo-services demo-mobile load load-iot drill dist test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat bench-servers test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
+.PHONY: help install web lock patterns pattern pages demo demo-web demo-iot demo-servers demo-services demo-mobile demo-serverless load load-iot drill dist test test-systems test-local test-servers test-web test-demos test-packaging test-security test-operator aws-smoke test-clients test-versions chromium audit sbom text-rules service-authorization synth review snapshots replacements lint format types docs bench bench-chat bench-servers test-options test-files test-properties test-anywhere foreign conformance test-deployment clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -118,6 +118,9 @@ demo-services: $(INSTALLED) ## orders, billing and shipping by events only, whil
 
 demo-mobile: $(INSTALLED) ## two phones of one person behind one front: saved data, pictures, notices, and requests without a function
 	PYTHONPATH=devices $(BIN)/python -m demo.mobile
+
+demo-serverless: $(INSTALLED) ## price lists through a workflow: in parallel, a map, a person's approval, what fails is undone or goes on
+	$(BIN)/python -m demo.serverless
 
 drill: $(INSTALLED) $(WEB_BUILT) ## lose a Region in the middle of a conversation, and get it back (LOSE=other for the one that is not home)
 	$(BIN)/python -m demo.chat.drill --lose $(or $(LOSE),home)

@@ -23,7 +23,7 @@ if any(find_spec(package) is None for package in ("aws_cdk", "cdk_nag", "pydanti
 import aws_cdk as cdk  # noqa: E402 - after the check that it is there
 import cdk_nag  # noqa: E402
 
-SYSTEMS = {name: f"stacks.{name}.system" for name in ("chat", "iot", "dojo", "services", "mobile")}
+SYSTEMS = {name: f"stacks.{name}.system" for name in ("chat", "iot", "dojo", "services", "mobile", "serverless")}
 # The others are built when they are asked for; the images of the dojo's containers need Docker on AWS.
 UNASKED = ["chat", "iot"]
 

@@ -112,6 +112,17 @@ def test_the_page_for_unsubscribing_changes_nothing() -> None:
     assert "<button" in answer["body"]
 
 
+def test_the_page_of_an_approval_asks_for_the_code() -> None:
+    answer, aws = run(
+        http_request("GET", "/approvals/v-1.Approve"),
+        "stacks.serverless.handlers.approvals",
+        {"GetItem": {}},
+        ANSWER_FUNCTION="answer",
+        TABLE="prices",
+    )
+    assert (answer["statusCode"], aws.operations) == (404, ["GetItem"])
+
+
 def test_a_region_without_dependencies_is_healthy() -> None:
     answer, _ = run(
         http_request("GET", "/health"),

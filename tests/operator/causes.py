@@ -1,4 +1,4 @@
-"""What causes each alarm of the two systems: one function for each kind.
+"""What causes each alarm of the systems: one function for each kind.
 
 An act is a context manager: the cause lasts as long as its block, and afterwards the system is as it was. An alarm that
 nothing real causes within a test is fired by its own metric (`METRIC_ALONE`), and its entry says why.
@@ -474,6 +474,80 @@ def wrong_webhooks(count: int) -> Act:
 # --- the metric alone
 
 
+# --- workflows
+
+
+def _start(alarm: Alarm, given: dict[str, Any]) -> str:
+    states = alarm.client("stepfunctions")
+    started = states.start_execution(stateMachineArn=alarm.dimension("StateMachineArn"), input=json.dumps(given))
+    return str(started["executionArn"])
+
+
+def _end_of(alarm: Alarm, execution: str) -> str:
+    states = alarm.client("stepfunctions")
+    return str(
+        eventually(
+            lambda: (
+                status if (status := states.describe_execution(executionArn=execution)["status"]) != "RUNNING" else None
+            ),
+            within=60,
+            what="the end of the execution",
+        )
+    )
+
+
+# What both workflows take, so that their first step begins.
+_GIVEN = {
+    "supplier": "acme",
+    "rows": [{"sku": "A-1", "name": "A", "cents": 1}],
+    "basket": [{"sku": "A", "quantity": 1}],
+}
+
+
+@contextmanager
+def execution_fails(alarm: Alarm) -> Iterator[None]:
+    """Start an execution with what it cannot read."""
+    assert _end_of(alarm, _start(alarm, {})) == "FAILED"
+    yield
+
+
+@contextmanager
+def execution_hangs(alarm: Alarm) -> Iterator[None]:
+    """Let a step wait for services that do not answer, longer than the time that the execution has."""
+    states, arn = alarm.client("stepfunctions"), alarm.dimension("StateMachineArn")
+    definition = states.describe_state_machine(stateMachineArn=arn)["definition"]
+    states.update_state_machine(
+        stateMachineArn=arn, definition=json.dumps({**json.loads(definition), "TimeoutSeconds": 1})
+    )
+    with ExitStack() as slow:
+        for service in ("dynamodb", "s3"):
+            slow.enter_context(alarm.cloud.inject_delay(service, alarm.region, 3))
+        execution = _start(alarm, _GIVEN)
+        states.update_state_machine(stateMachineArn=arn, definition=definition)
+        assert _end_of(alarm, execution) == "TIMED_OUT"
+    yield
+
+
+@contextmanager
+def execution_stopped(alarm: Alarm) -> Iterator[None]:
+    """Stop an execution while a step waits."""
+    with alarm.cloud.inject_delay("s3", alarm.region, 2):
+        execution = _start(alarm, _GIVEN)
+        alarm.client("stepfunctions").stop_execution(executionArn=execution)
+    assert _end_of(alarm, execution) == "ABORTED"
+    yield
+
+
+@contextmanager
+def decision_fails(alarm: Alarm) -> Iterator[None]:
+    """Decide while the table does not answer."""
+    event = json.dumps({"id": "order-7.Approve", "decision": "approve", "by": "Kim"}).encode()
+    with alarm.cloud.inject_fault("dynamodb", alarm.region, error="AccessDeniedException", status=400):
+        answer = alarm.client("lambda").invoke(FunctionName=alarm.function, Payload=event)
+    assert "FunctionError" in answer, answer["Payload"].read()
+    yield
+
+
 @contextmanager
 def metric_alone(alarm: Alarm) -> Iterator[None]:
     """Put the alarm's own metric, far beyond its threshold."""
@@ -498,6 +572,16 @@ CAUSES = (
     ),
     Cause(("SigningAlarm", "RotationAlarm", "ReceiverErrorsAlarm"), unreadable_event),
     Cause(("BroadcastsErrorsAlarm",), rollout_fails),
+    Cause(("WorkflowFailedAlarm",), execution_fails),
+    Cause(("WorkflowTimedOutAlarm",), execution_hangs),
+    Cause(("WorkflowAbortedAlarm",), execution_stopped),
+    Cause(
+        ("WorkflowThrottledAlarm",),
+        metric_alone,
+        reason="the embedded cloud has no quotas of transitions: nothing is throttled",
+    ),
+    Cause(("AnswerErrorsAlarm",), decision_fails),
+    Cause(("PageErrorsAlarm",), unreadable_event),
     Cause(("CheckerErrorAlarm",), unreadable_event),
     Cause(("ThrottlesAlarm",), no_concurrency),
     Cause(("StreamAgeAlarm", "BehindAlarm"), stream_not_read, passes=9),

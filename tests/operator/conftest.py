@@ -1,4 +1,4 @@
-"""Both systems with everything switched on, as their operator meets them: one deployment of each for the session."""
+"""The systems with everything switched on, as their operator meets them: one deployment of each for the session."""
 
 import json
 import os
@@ -14,9 +14,10 @@ from aws_cdk import App
 
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.operations.deployed.stacks import DeployedStack
-from cdp_constructs.testing import architecture
+from cdp_constructs.testing import architecture, eventually
 from stacks.chat import system as chat_system
 from stacks.iot import system as iot_system
+from stacks.serverless import system as serverless_system
 from tests.operator.shell import Shell
 from tests.stacks.chat.clients import Chat
 from tests.stacks.iot.test_stacks import EVERYTHING
@@ -56,6 +57,18 @@ def iot(deployed: Callable[..., Deployment]) -> Deployment:
     return deployed(iot_with_everything)
 
 
+@architecture
+def serverless_with_everything(app: App) -> None:
+    """The price lists as they come."""
+    serverless_system.add_to(app, app.node.try_get_context("serverless"))
+
+
+@pytest.fixture(scope="session")
+def serverless(deployed: Callable[..., Deployment]) -> Deployment:
+    """The price lists."""
+    return deployed(serverless_with_everything)
+
+
 @pytest.fixture(scope="session")
 def chat_shell(local_cloud: LocalCloud, chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return _shell(local_cloud, tmp_path_factory, "docs/runbooks/index.md", {"owner": lambda _command: chat.user().sub})
@@ -76,6 +89,23 @@ def iot_shell(local_cloud: LocalCloud, iot: Deployment, tmp_path_factory: pytest
         "rawData": lambda _command: "eyJhIjogMX0=",
     }
     return _shell(local_cloud, tmp_path_factory, "docs/runbooks/iot/index.md", values)
+
+
+@pytest.fixture(scope="session")
+def serverless_shell(
+    local_cloud: LocalCloud, serverless: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> Shell:
+    (region,) = serverless.regions.values()
+    (outputs,) = serverless.outputs.values()
+
+    def execution(_command: str) -> str:
+        """Return a list that failed, as the command before lists it."""
+        states = local_cloud.client("stepfunctions", region)
+        started = states.start_execution(stateMachineArn=outputs["ImportArn"], input="{}")["executionArn"]
+        eventually(lambda: states.describe_execution(executionArn=started)["status"] == "FAILED", within=30)
+        return str(started)
+
+    return _shell(local_cloud, tmp_path_factory, "docs/runbooks/serverless/index.md", {"execution": execution})
 
 
 def _shell(

@@ -1,4 +1,4 @@
-"""Every alarm of both systems is raised by its cause, and is not raised before."""
+"""Every alarm of the systems is raised by its cause, and is not raised before."""
 
 import json
 from contextlib import ExitStack
@@ -14,8 +14,8 @@ from tests.stacks.chat.clients import AWAY, Chat
 
 
 @pytest.fixture(scope="session")
-def alarms(local_cloud: LocalCloud, chat: Chat, iot: Deployment) -> list[Alarm]:
-    return [*alarms_of(local_cloud, chat.deployment), *alarms_of(local_cloud, iot)]
+def alarms(local_cloud: LocalCloud, chat: Chat, iot: Deployment, serverless: Deployment) -> list[Alarm]:
+    return [alarm for one in (chat.deployment, iot, serverless) for alarm in alarms_of(local_cloud, one)]
 
 
 def test_every_alarm_has_a_cause_and_every_cause_an_alarm(alarms: list[Alarm]) -> None:

@@ -10,7 +10,7 @@ from tests.operator.shell import Shell
 from tests.stacks import runbooks
 from tests.stacks.chat.clients import REGIONS, Chat
 
-CHAT, IOT = "docs/runbooks", "docs/runbooks/iot"
+CHAT, IOT, SERVERLESS = "docs/runbooks", "docs/runbooks/iot", "docs/runbooks/serverless"
 NOT_RUN: dict[str, str] = {}
 """Commands that cannot run on the embedded cloud, and why."""
 
@@ -22,15 +22,17 @@ def descriptions(cloud: LocalCloud, region: str) -> Iterator[tuple[str, str]]:
             yield alarm["AlarmName"], alarm.get("AlarmDescription", "")
 
 
-def test_every_alarm_leads_to_its_page(local_cloud: LocalCloud, chat: Chat, iot: Deployment) -> None:
+def test_every_alarm_leads_to_its_page(
+    local_cloud: LocalCloud, chat: Chat, iot: Deployment, serverless: Deployment
+) -> None:
     assert chat
     found = {
         (region, name): text
-        for region in {*REGIONS, "us-east-1", *iot.regions.values()}
+        for region in {*REGIONS, "us-east-1", *iot.regions.values(), *serverless.regions.values()}
         for name, text in descriptions(local_cloud, region)
     }
     assert len(found) > 100
-    pages = {*runbooks.pages(CHAT), *runbooks.pages(IOT)}
+    pages = {page for folder in (CHAT, IOT, SERVERLESS) for page in runbooks.pages(folder)}
     lost = [name for name, text in found.items() if text.rpartition("Runbook: ")[2] not in pages]
     assert lost == []
 
@@ -51,14 +53,19 @@ def test_the_commands_of_a_page_of_the_iot_system_run_as_printed(page: str, iot_
     run(iot_shell, page)
 
 
+@pytest.mark.parametrize("page", sorted({*runbooks.pages(SERVERLESS), f"{SERVERLESS}/index.md"}))
+def test_the_commands_of_a_page_of_the_price_lists_run_as_printed(page: str, serverless_shell: Shell) -> None:
+    run(serverless_shell, page)
+
+
 def test_what_cannot_be_run_is_on_a_page(chat_shell: Shell) -> None:
     assert chat_shell
-    pages = {*runbooks.pages(CHAT), *runbooks.pages(IOT)}
+    pages = {page for folder in (CHAT, IOT, SERVERLESS) for page in runbooks.pages(folder)}
     assert NOT_RUN.keys() <= {command for page in pages for command in runbooks.commands_of(page)}
 
 
 def test_no_page_purges_a_queue_that_has_good_messages() -> None:
-    pages = {*runbooks.pages(CHAT), *runbooks.pages(IOT)}
+    pages = {page for folder in (CHAT, IOT, SERVERLESS) for page in runbooks.pages(folder)}
     purging = {page for page in pages if re.search(r"purge", (runbooks.ROOT / page).read_text())}
     # There everything is what could not be read; and live events that are minutes old are of no use to anybody.
     assert purging == {f"{IOT}/rejected-records.md", f"{CHAT}/late.md"}
