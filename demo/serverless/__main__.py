@@ -194,7 +194,7 @@ def play(scenes: Scenes, report: Report) -> None:
         step("Approve by the link of the mail", "once, and nobody else", scenes.approved)
         step("Reject", "the prices before hold", scenes.rejected)
     with report.chapter("What fails"):
-        step("The table is throttled", "tried again, later each time", scenes.throttled)
+        step("The table is throttled", "retried, later each time", scenes.throttled)
         step("The tills refuse a price", "what was published is taken back", scenes.compensated)
         step("A step fails for good", "it goes on there when it is corrected", scenes.resumed)
         step("A message that is no list", "costs only itself", scenes.poison)

@@ -73,7 +73,7 @@ class Imports(Construct):
         self.intake = self.workflow.start_on_message("Lists", payloads=self.payloads)
 
     def _read(self) -> sfn.Chain:
-        function = self._function("read", "Reads a price list, and sets aside the rows that are none")
+        function = self._function("read", "Reads a price list, and leaves out the rows that are none")
         self.payloads.share_with(function)
         read = self._step(
             "Read",

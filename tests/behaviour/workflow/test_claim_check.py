@@ -104,7 +104,7 @@ def failing(shop: Runner, machine: str, event: Any) -> str:
     execution = shop.start(machine, event)
     ended = shop.end(execution)
     assert ended["status"] == "FAILED"
-    assert len(shop.entered(execution)) == 1, "it is not tried again"
+    assert len(shop.entered(execution)) == 1, "it is not retried"
     return str(ended["error"])
 
 

@@ -25,7 +25,7 @@ _LIST = "LIST"
 
 def connect() -> "Prices":
     """Return the prices of the table that the environment names."""
-    # A step that fails is tried again by the workflow, with jitter.
+    # A step that fails is retried by the workflow, with jitter.
     config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "max_attempts": 2})
     return Prices(boto3.resource("dynamodb", config=config).Table(os.environ["TABLE"]))
 
