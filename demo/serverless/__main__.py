@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -13,18 +14,33 @@ from demo.embedded import embedded_cloud
 from demo.report import Report, eventually, expect
 from demo.running import end_with
 from demo.serverless.office import Execution, Office, rows
+from demo.serverless.release import with_code
 
 _SLOW = 1.5
 _MANY = 2_000
 _LONG_TEXT = 440
 
 
+# The mistake passes its tests, and every call of it.
+_BAD = """
+def handler(event, context):
+    raise RuntimeError("no table of rebates")
+"""
+
+
 class Scenes:
     """The chapters of the demonstration."""
 
-    def __init__(self, office: Office) -> None:
-        """Play in an office."""
+    def __init__(self, office: Office, assembly: Path, folder: Path) -> None:
+        """Play in an office.
+
+        Args:
+            office: The deployed price lists.
+            assembly: What was deployed.
+            folder: Gets what is deployed after it.
+        """
         self.office = office
+        self._assembly, self._folder = assembly, folder
         self.supplier = office.supplier()
         self._large: Execution | None = None
 
@@ -166,6 +182,67 @@ class Scenes:
         eventually(lambda: office.waiting(dead) == 1 or None, within=60, what="the dead letter")
         return f"1 message in the dead-letter queue; the list behind it is {good.described()['status'].lower()}"
 
+    # Functions
+
+    def twice(self) -> str:
+        """Let Lambda deliver an announcement twice, and ask for one that was made."""
+        office, supplier = self.office, self.office.supplier()
+        name, count = office.resource("ImportsAnnounceFunction"), 5
+        asked = [
+            json.dumps({"supplier": supplier, "version": f"v-{number}", "count": 1}).encode() for number in range(count)
+        ]
+        with office.cloud.deliver_twice(name, office.region):
+            for payload in asked:
+                office.functions.invoke(FunctionName=name, InvocationType="Event", Payload=payload)
+            heard: list[str] = []
+
+            def all_heard() -> bool:
+                heard.extend(one["version"] for one in office.announcements() if one["supplier"] == supplier)
+                return len(set(heard)) == count
+
+            eventually(lambda: all_heard() or None, within=30, what="the announcements")
+        first, again = (
+            json.loads(office.functions.invoke(FunctionName=name, Payload=asked[0])["Payload"].read()) for _ in range(2)
+        )
+        time.sleep(1)
+        all_heard()
+        expect(first == again and "message" in first, f"{first}, {again}")
+        expect(sorted(heard) == [f"v-{number}" for number in range(count)], f"{heard}")
+        return f"{2 * count + 2} deliveries of {count} announcements: {len(heard)} messages"
+
+    def morning(self) -> str:
+        """Let the schedule call while a list waits."""
+        office = self.office
+        _, execution = self._risen()
+        office.cloud.fire_schedule(office.outputs["ReminderSchedule"], office.region)
+        reminder = office.mail(lambda mail: "reminder" in mail)["reminder"]
+        office.decide(office.link(execution), "reject")
+        self._succeeded(execution)
+        return str(reminder)
+
+    def released(self) -> str:
+        """Release a version that fails."""
+        office, supplier = self.office, self.office.supplier()
+        self._succeeded(office.send(supplier, rows(5)))
+        basket = [{"sku": "A-00001", "quantity": 1}]
+        bad = with_code(self._assembly, self._folder, stack=office.name, function="QuotesPriceFunction", code=_BAD)
+        before = office.version()
+        answers: list[str] = []
+        with ThreadPoolExecutor(1) as operator:
+            deploying = operator.submit(office.cloud.deploy, bad, stacks=[office.name])
+            while not deploying.done():
+                answers.append(office.quote(supplier, basket)["status"])
+            error = deploying.exception()
+        expect("ALARM_ACTIVE" in str(error), f"the deployment ended with {error}")
+        expect(office.version() == before, f"{office.version()}, and not {before}")
+        after = [office.quote(supplier, basket)["status"] for _ in range(10)]
+        expect(set(after) == {"SUCCEEDED"}, f"{after}")
+        failed = len(answers) - answers.count("SUCCEEDED")
+        return (
+            f"a tenth of the calls until the alarm, then none: {len(answers)} quotes meanwhile, {failed} failed; "
+            f"all calls to version {before[0]} again"
+        )
+
     # Express
 
     def quotes(self) -> str:
@@ -198,8 +275,12 @@ def play(scenes: Scenes, report: Report) -> None:
         step("The tills refuse a price", "what was published is taken back", scenes.compensated)
         step("A step fails for good", "it goes on there when it is corrected", scenes.resumed)
         step("A message that is no list", "costs only itself", scenes.poison)
+    with report.chapter("Functions"):
+        step("Lambda delivers twice", "done once", scenes.twice)
+        step("The schedule of the morning", "a mail when lists wait", scenes.morning)
     with report.chapter("Express"):
         step("Quotes", "the same answer each time", scenes.quotes)
+        step("A version with a mistake", "rolled back", scenes.released)
 
 
 def run(report: Report, cloud: LocalCloud, folder: Path) -> None:
@@ -207,7 +288,7 @@ def run(report: Report, cloud: LocalCloud, folder: Path) -> None:
     assembly = folder / "cdk.out"
     deployment = bring_up(report, lambda: synthesise(assembly, "serverless", {}), lambda: cloud.deploy(assembly))
     if deployment is not None:
-        play(Scenes(Office(cloud, deployment)), report)
+        play(Scenes(Office(cloud, deployment), assembly, folder), report)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """The deployed price lists, as a supplier, a buyer, a shop and an operator reach them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -133,17 +133,22 @@ class Office:
 
     # What a buyer does
 
-    def link(self, execution: Execution) -> str:
-        """Wait for the mail about a list, and return its link, as it leads into the embedded cloud."""
+    def mail(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for the last mail of some kind."""
 
-        def mailed() -> str | None:
+        def mailed() -> dict[str, Any] | None:
             for message in self.sqs.receive_message(QueueUrl=self._mailbox, MaxNumberOfMessages=10).get("Messages", []):
                 self._mails.append(json.loads(json.loads(message["Body"])["Message"]))
                 self.sqs.delete_message(QueueUrl=self._mailbox, ReceiptHandle=message["ReceiptHandle"])
-            links = [mail["link"] for mail in self._mails if f"/approvals/{execution.name}." in mail["link"]]
-            return links[-1] if links else None
+            found = [mail for mail in self._mails if fits(mail)]
+            return found[-1] if found else None
 
-        address = urlsplit(eventually(mailed, within=30, what="the mail"))
+        return eventually(mailed, within=30, what="the mail")
+
+    def link(self, execution: Execution) -> str:
+        """Wait for the mail about a list, and return its link, as it leads into the embedded cloud."""
+        mail = self.mail(lambda mail: f"/approvals/{execution.name}." in mail.get("link", ""))
+        address = urlsplit(mail["link"])
         base = self.cloud.http_api_url(str(address.hostname).partition(".")[0], self.region)
         return f"{base}{address.path}?{address.query}"
 
@@ -176,6 +181,12 @@ class Office:
                 found.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return found
+
+    def version(self) -> tuple[str, dict[str, float]]:
+        """Return the version that answers prices, and the shares of another one."""
+        alias = self.functions.get_alias(FunctionName=self.resource("QuotesPriceFunction"), Name="live")
+        shares: dict[str, float] = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        return alias["FunctionVersion"], shares
 
     # What is there
 
@@ -255,6 +266,6 @@ class Office:
             TopicArn=self.outputs["MessagesArn"],
             Protocol="sqs",
             Endpoint=arn,
-            Attributes={"FilterPolicy": json.dumps({"kind": ["question"]})},
+            Attributes={"FilterPolicy": json.dumps({"kind": ["question", "reminder"]})},
         )
         return str(queue)

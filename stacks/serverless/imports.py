@@ -2,15 +2,28 @@
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Duration, TimeZone
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from cdp_constructs import ClaimCheck, HumanApproval, SagaStep, SnsSqsFanout, Workflow, add_retry, add_saga, for_each
+from cdp_constructs import (
+    ClaimCheck,
+    HumanApproval,
+    IdempotentFunction,
+    SagaStep,
+    ScheduledFunction,
+    SnsSqsFanout,
+    Workflow,
+    add_retry,
+    add_saga,
+    for_each,
+)
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.periods import days, seconds
 from stacks.serverless import HANDLERS
@@ -32,6 +45,8 @@ class Imports(Construct):
         intake: The queue of lists.
         payloads: Where the rows are, which are too many for a state.
         approvals: How a person answers.
+        announced: Tells the shops once of each list.
+        reminder: Reminds the buyers every morning.
     """
 
     def __init__(
@@ -54,7 +69,7 @@ class Imports(Construct):
         let_use_items(publishing, table, ["CURRENT"], "DeleteItem", "GetItem", "UpdateItem")
         let_use_items(publishing, table, ["VERSION"], "BatchWriteItem", "Query")
         undone = self._saga(table, publishing)
-        published = undone.next(self._announce(messages))
+        published = undone.next(self._announce(messages, alarm_topic))
         approved = self._ask(table, messages, approval, published, self._discard(publishing))
         decided = (
             sfn.Choice(self, "Rises")
@@ -71,6 +86,7 @@ class Imports(Construct):
             alarm_topic=alarm_topic,
         )
         self.intake = self.workflow.start_on_message("Lists", payloads=self.payloads)
+        self._remind(messages, alarm_topic)
 
     def _read(self) -> sfn.Chain:
         function = self._function("read", "Reads a price list, and leaves out the rows that are none")
@@ -177,12 +193,41 @@ class Imports(Construct):
             ],
         )
 
-    def _announce(self, messages: SnsSqsFanout) -> tasks.LambdaInvoke:
+    def _announce(self, messages: SnsSqsFanout, alarm_topic: sns.ITopic) -> sfn.TaskStateBase:
         """Add the step behind the saga: prices that are at the tills are not taken back because a message failed."""
         function = self._function("announce", "Tells the shops which prices hold", TOPIC=messages.topic.topic_arn)
         messages.grant_publish(function)
+        # A message cannot be taken back, nor sent on a condition as the other steps write.
+        self.announced = IdempotentFunction(
+            self,
+            "AnnouncedOnce",
+            function=function,
+            key_path="version",
+            # Longer than an execution can be redriven.
+            expires_after=days(60),
+            alarm_topic=alarm_topic,
+        )
         payload = {**self._of_version("announce"), "count": sfn.JsonPath.number_at("$.count")}
         return add_retry(self._step("Announce", function, payload))
+
+    def _remind(self, messages: SnsSqsFanout, alarm_topic: sns.ITopic) -> None:
+        """Add what reminds the buyers in the morning."""
+        machine = self.workflow.state_machine.state_machine_arn
+        function = self._function(
+            "remind", "Reminds the buyers of lists that wait", TOPIC=messages.topic.topic_arn, STATE_MACHINE=machine
+        )
+        messages.grant_publish(function)
+        function.add_to_role_policy(iam.PolicyStatement(actions=["states:ListExecutions"], resources=[machine]))
+        self.reminder = ScheduledFunction(
+            self,
+            "Reminder",
+            function=function,
+            schedule=scheduler.ScheduleExpression.cron(
+                week_day="MON-FRI", hour="9", minute="0", time_zone=TimeZone.ASIA_TOKYO
+            ),
+            table=self.announced.table,
+            alarm_topic=alarm_topic,
+        )
 
     def _function(self, name: str, description: str, **environment: str) -> lambda_.Function:
         return add_function(

@@ -54,8 +54,8 @@ class PriceListStack(Stack):
                 topic=messages.topic,
                 email=configuration.buyer_email,
                 alarm_topic=alarms.topic,
-                holds="questions",
-                filter_policy={"kind": sns.SubscriptionFilter.string_filter(allowlist=["question"])},
+                holds="questions and reminders",
+                filter_policy={"kind": sns.SubscriptionFilter.string_filter(allowlist=["question", "reminder"])},
             )
         self.imports = Imports(
             self,
@@ -75,6 +75,7 @@ class PriceListStack(Stack):
             "ApprovalUrl": self.imports.approvals.url,
             "MessagesArn": messages.topic.topic_arn,
             "ShopsQueueUrl": shops.queue.queue_url,
+            "ReminderSchedule": self.imports.reminder.schedule.ref,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

@@ -6,7 +6,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from cdp_constructs import Workflow, add_retry, for_each
+from cdp_constructs import ReleasedFunction, TrafficShift, Workflow, add_retry, for_each
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.periods import seconds
 from stacks.serverless import HANDLERS
@@ -20,6 +20,7 @@ class Quotes(Construct):
 
     Attributes:
         workflow: Takes ``{"supplier": …, "basket": [{"sku": …, "quantity": …}]}``.
+        release: Gives a new version of the function a tenth of the calls first, and none when it fails.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, table: dynamodb.ITable, alarm_topic: sns.ITopic) -> None:
@@ -34,10 +35,13 @@ class Quotes(Construct):
             timeout=seconds(5),
         )
         let_use_items(function, table, ["CURRENT", "VERSION"], "GetItem")
+        self.release = ReleasedFunction(
+            self, "Release", function=function, traffic=TrafficShift.canary(10), alarm_topic=alarm_topic
+        )
         price = tasks.LambdaInvoke(
             self,
             "Price",
-            lambda_function=function,
+            lambda_function=self.release.alias,
             payload_response_only=True,
             retry_on_service_exceptions=False,
         )

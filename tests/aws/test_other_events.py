@@ -35,6 +35,7 @@ BY_INVOCATION = {
     "stacks.serverless.handlers.price": "the input that the workflow gives to the step",
     "stacks.serverless.handlers.publish": "the input that the workflow gives to the step",
     "stacks.serverless.handlers.read": "the input that the workflow gives to the step",
+    "stacks.serverless.handlers.remind": "the input that the template gives to a schedule",
     "stacks.serverless.handlers.save": "the input that the workflow gives to the step",
     "stacks.serverless.handlers.tills": "the input that the workflow gives to the step",
     "stacks.services.handlers.place_orders": "by direct invocation",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import httpx
@@ -538,6 +539,63 @@ def execution_stopped(alarm: Alarm) -> Iterator[None]:
     yield
 
 
+# By what the alarm is about, the function that the price lists wrap.
+_WRAPPED = {"ImportsAnnouncedOnce": "ImportsAnnounceFunction", "ImportsReminder": "ImportsRemindFunction"}
+
+
+def _wrapped(alarm: Alarm) -> str:
+    """Return the name of the function that an alarm of IdempotentFunction or ScheduledFunction is about."""
+    (found,) = [function for about, function in _WRAPPED.items() if alarm.logical_id.startswith(about)]
+    return alarm.physical(found)
+
+
+@contextmanager
+def error_logged(alarm: Alarm) -> Iterator[None]:
+    """Let the table of what was done fail when the work is done: it ends well, and the log has an error."""
+    event = {"version": uuid.uuid4().hex, "supplier": "acme", "count": 1, "scheduled_time": "2026-11-30T00:00:00Z"}
+    with alarm.cloud.inject_fault("dynamodb", alarm.region, operation="UpdateItem"):
+        alarm.client("lambda").invoke(FunctionName=_wrapped(alarm), Payload=json.dumps(event).encode())
+    yield
+
+
+@contextmanager
+def event_lost(alarm: Alarm) -> Iterator[None]:
+    """Let an event fail for good while the queue for such events does not take it."""
+    lost, name = {one["Timestamp"] for one in _counted(alarm)}, _wrapped(alarm)
+    error = "AWS.SimpleQueueService.AccessDenied"
+    with alarm.cloud.inject_fault("sqs", alarm.region, error=error, status=400, operation="SendMessage"):
+        alarm.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b'"no event"')
+        eventually(lambda: {one["Timestamp"] for one in _counted(alarm)} - lost, within=60, what="the lost event")
+    yield
+
+
+def _counted(alarm: Alarm) -> list[dict[str, Any]]:
+    """Return what the metric of an alarm has counted, by minute."""
+    (metric,), now = alarm.metrics, alarm.cloud.metrics.now()
+    asked = {
+        "StartTime": now - timedelta(hours=1),
+        "EndTime": now + timedelta(minutes=5),
+        "Period": 60,
+        "Statistics": ["Sum"],
+    }
+    named = {name: metric[name] for name in ("Namespace", "MetricName", "Dimensions")}
+    points: list[dict[str, Any]] = alarm.client("cloudwatch").get_metric_statistics(**named, **asked)["Datapoints"]
+    return points
+
+
+@contextmanager
+def run_skipped(alarm: Alarm) -> Iterator[None]:
+    """Let a time come while the run of the one before lasts."""
+    functions, name = alarm.client("lambda"), _wrapped(alarm)
+    event = json.dumps({"scheduled_time": f"2026-11-30T00:00:00Z-{uuid.uuid4().hex}"})
+    with alarm.cloud.inject_delay("stepfunctions", alarm.region, 4), ThreadPoolExecutor(1) as pool:
+        first = pool.submit(functions.invoke, FunctionName=name, Payload=event)
+        time.sleep(2)
+        functions.invoke(FunctionName=name, Payload=event.replace("00Z", "01Z"))
+        first.result()
+    yield
+
+
 @contextmanager
 def decision_fails(alarm: Alarm) -> Iterator[None]:
     """Decide while the table does not answer."""
@@ -581,6 +639,14 @@ CAUSES = (
         reason="the embedded cloud has no quotas of transitions: nothing is throttled",
     ),
     Cause(("AnswerErrorsAlarm",), decision_fails),
+    Cause(("LoggedErrorsAlarm",), error_logged),
+    Cause(("SkippedRunsAlarm",), run_skipped, passes=5),
+    Cause(("LostEventsAlarm",), event_lost),
+    Cause(
+        ("NewVersionErrorsAlarm",),
+        metric_alone,
+        reason="it takes a deployment, which tests/behaviour/stacks/serverless makes and sees rolled back",
+    ),
     Cause(("PageErrorsAlarm",), unreadable_event),
     Cause(("CheckerErrorAlarm",), unreadable_event),
     Cause(("ThrottlesAlarm",), no_concurrency),

@@ -67,6 +67,7 @@ HANDLERS = {
     "stacks/serverless/handlers/price": (INVOKED, "test_price_lists"),
     "stacks/serverless/handlers/publish": (INVOKED, "test_price_lists"),
     "stacks/serverless/handlers/read": (INVOKED, "test_price_lists"),
+    "stacks/serverless/handlers/remind": (SCHEDULED, "test_price_lists"),
     "stacks/serverless/handlers/save": (INVOKED, "test_price_lists"),
     "stacks/serverless/handlers/tills": (INVOKED, "test_price_lists"),
     "stacks/services/handlers/billing": (QUEUE, "test_batches"),

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -95,6 +96,22 @@ def test_a_row_that_is_none_is_left_out_and_never_repeated(text: str) -> None:
         answer = run.call({"version": "v-1", "list": {"supplier": "acme", "rows": [*ROWS, *bad]}})
     assert (answer["count"], answer["wrong"]["count"]) == (5, 3)
     assert all(set(line) <= set("row 0123456789:,abcdefghijklmnopqrstuvwxyz") for line in answer["wrong"]["first"])
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 3])
+def test_a_reminder_is_sent_when_lists_wait(waiting: int) -> None:
+    listed = [
+        {"startDate": datetime(2026, 11, day + 1, tzinfo=UTC), "executionArn": "e", "status": "RUNNING"}
+        for day in range(waiting)
+    ]
+    remind = Subject(
+        package="stacks.serverless.handlers.remind",
+        environment={**ENVIRONMENT, "STATE_MACHINE": "arn:aws:states:us-east-1:111122223333:stateMachine:imports"},
+        world=lambda: World(answers={"stepfunctions.ListExecutions": {"executions": listed}}),
+    )
+    with running(remind) as run:
+        assert run.call({"scheduled_time": "2026-11-30T00:00:00Z"}) == {"waiting": waiting}
+        assert run.world.did("reminder") == bool(waiting)
 
 
 QUESTION = {"supplier": "acme", "question": "acme: 5 prices"}

@@ -130,7 +130,7 @@ def test_nobody_but_the_page_is_open_and_it_is_throttled(synthesis: Synthesis) -
 
 def test_a_mail_goes_to_the_buyer_and_none_without_an_address(synthesis: Synthesis) -> None:
     mails = [one for one in resources(synthesis, "AWS::SNS::Subscription").values() if one["Protocol"] == "email"]
-    assert [one["Endpoint"] for one in mails if one.get("FilterPolicy") == {"kind": ["question"]}] == [
+    assert [one["Endpoint"] for one in mails if one.get("FilterPolicy") == {"kind": ["question", "reminder"]}] == [
         "buyers@serverless.example.com"
     ]
     quiet = synthesis(without_mails).templates["Quiet"]["Resources"].values()

@@ -61,7 +61,7 @@ def decide(approval: str) -> Response[str]:
     request = {"id": approval, "decision": decision, "by": by, "comment": comment}
     answer = functions.invoke(FunctionName=os.environ["ANSWER_FUNCTION"], Payload=json.dumps(request).encode())
     taken: Any = from_json(answer["Payload"].read())
-    status = taken.get("status") if isinstance(taken, dict) and "FunctionError" not in answer else None
+    status = taken.get("status") if isinstance(taken, dict) and not answer.get("FunctionError") else None
     logger.info("Decided", approval=approval, decision=decision, status=status)
     if status == "taken":
         codes.forget(approval)

@@ -36,7 +36,7 @@ class Codes:
     def issue(self, approval: str, question: dict[str, Any]) -> str:
         """Return a new code for a question; one that was issued before is void."""
         code = secrets.token_urlsafe(_BYTES)
-        item = {
+        item: dict[str, Any] = {
             **_key(approval),
             "digest": _digest(code),
             "question": json.dumps(question),

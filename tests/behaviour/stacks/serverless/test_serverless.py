@@ -1,15 +1,20 @@
 """What the deployed price lists do: series, parallel, a map, a person, compensation, and going on after a failure."""
 
+import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from rich.console import Console
 
 from cdp_constructs.local import Deployment, LocalCloud
-from cdp_constructs.testing import eventually
+from cdp_constructs.testing import Synthesis, eventually
+from demo.report import Report
+from demo.serverless.__main__ import Scenes, play
 from demo.serverless.office import Execution, Office, rows
 from tests.stacks.serverless.architectures import price_lists
 
@@ -222,3 +227,10 @@ def test_a_line_that_cannot_be_read_costs_only_itself_and_raises_no_alarm(office
     answer = office.quote("a", [{"sku": "A-1", "quantity": 0}, None, {"sku": "A-1", "quantity": 1}])
     assert answer["status"] == "SUCCEEDED"
     assert [line.get("wrong") for line in json.loads(answer["output"])["lines"]] == ["quantity", "all of it", None]
+
+
+def test_the_demonstration_sees_what_it_expects(office: Office, synthesis: Synthesis, tmp_path: Path) -> None:
+    report = Report(Console(file=io.StringIO()))
+    play(Scenes(office, Path(synthesis(price_lists).assembly), tmp_path), report)
+    assert [(one.title, one.seen) for one in report.results if not one.passed] == []
+    assert len(report.results) == 14
