@@ -128,16 +128,14 @@ def for_each(
     tolerant = tolerated_failure_percentage is not None
     high = _MOST_CHILDREN if tolerant else _MOST_INLINE
     check_range(path, "max_concurrency", max_concurrency, low=1, high=high, unit="items", source=_MAP)
+    common: dict[str, Any] = {
+        "items_path": items_path,
+        "item_selector": item_selector,
+        "max_concurrency": max_concurrency,
+        "result_path": result_path,
+    }
     if tolerated_failure_percentage is None:
-        inline = sfn.Map(
-            scope,
-            construct_id,
-            items_path=items_path,
-            item_selector=item_selector,
-            max_concurrency=max_concurrency,
-            result_path=result_path,
-        )
-        return inline.item_processor(step)
+        return sfn.Map(scope, construct_id, **common).item_processor(step)
     check_range(
         path,
         "tolerated_failure_percentage",
@@ -150,10 +148,7 @@ def for_each(
     distributed = sfn.DistributedMap(
         scope,
         construct_id,
-        items_path=items_path,
-        item_selector=item_selector,
-        max_concurrency=max_concurrency,
-        result_path=result_path,
+        **common,
         tolerated_failure_percentage=tolerated_failure_percentage,
         map_execution_type=sfn.StateMachineType.STANDARD,
     )

@@ -223,6 +223,8 @@ class Workflow(Construct):
     ) -> WorkflowQueue:
         """Start an execution for each message of a new queue; the message's body, which is JSON, is its input.
 
+        An object without ``traceparent`` gets that of the message, by which the logs of the steps can name it.
+
         The message's id is the name of the execution, so that a message that is delivered twice starts one. An Express
         workflow may be started twice. What starts none after five deliveries goes to a dead-letter queue with an alarm.
 
@@ -238,7 +240,9 @@ class Workflow(Construct):
         # Imported here: a workflow that no message starts pays for no function.
         from cdp_constructs.workflow._starts import add_queue
 
-        check_range(self, "max_concurrency", max_concurrency, low=2, high=1000, unit="batches", source=_SQS_SOURCE)
+        check_range(
+            self, "max_concurrency", max_concurrency, low=2, high=1000, unit="batches", source=_SQS_SOURCE, tokens=True
+        )
         return add_queue(
             self,
             construct_id,

@@ -48,6 +48,7 @@ class Approvals(Construct):
             shares=["pricing"],
             description="Shows a question about a list, and takes the answer",
             invocation=Invocation.REQUEST,
+            correlates=True,
             environment={"ANSWER_FUNCTION": approval.answer_function.function_name},
             memory_size=512,
         )

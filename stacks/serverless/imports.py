@@ -35,6 +35,8 @@ __all__ = ["Imports"]
 _NOT_DECIDED = ["Rejected", "States.HeartbeatTimeout"]
 # What another try does not heal: the tills refuse a price.
 _NEVER = ["PriceRefusedError"]
+# By what the log of each step names the list.
+_ABOUT = {"traceparent": sfn.JsonPath.string_at("$.traceparent")}
 
 
 class Imports(Construct):
@@ -116,6 +118,7 @@ class Imports(Construct):
             payload = {
                 "check": name.lower(),
                 "supplier": sfn.JsonPath.string_at("$.supplier"),
+                **_ABOUT,
                 "rows": sfn.JsonPath.object_at("$.rows"),
             }
             both.branch(add_retry(self._step(f"Check{name}", function, payload, result_path="$")))
@@ -135,6 +138,7 @@ class Imports(Construct):
                 "supplier": sfn.JsonPath.string_at("$.supplier"),
                 "version": sfn.JsonPath.string_at("$.version"),
                 "rows": sfn.JsonPath.object_at("$.rows"),
+                **_ABOUT,
                 "part": sfn.JsonPath.object_at("$$.Map.Item.Value"),
             },
             max_concurrency=4,
@@ -161,6 +165,7 @@ class Imports(Construct):
                 "supplier": sfn.JsonPath.string_at("$.supplier"),
                 "count": sfn.JsonPath.number_at("$.count"),
                 "checks": sfn.JsonPath.object_at("$.checks"),
+                **_ABOUT,
             },
         )
         wait = approval.ask("Approve", question={"supplier": "{% $states.input.supplier %}"})
@@ -237,6 +242,7 @@ class Imports(Construct):
             shares=["pricing"],
             description=description,
             invocation=Invocation.REQUEST,
+            correlates=True,
             environment=environment,
             memory_size=512,
             timeout=seconds(60),
@@ -267,4 +273,5 @@ class Imports(Construct):
             "action": action,
             "supplier": sfn.JsonPath.string_at("$.supplier"),
             "version": sfn.JsonPath.string_at("$.version"),
+            **_ABOUT,
         }

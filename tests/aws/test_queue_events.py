@@ -230,4 +230,7 @@ def test_a_message_starts_an_execution_with_its_id() -> None:
     )
     assert answer == {"batchItemFailures": []}
     (request,) = aws.requests("StartExecution")
-    assert request == {"stateMachineArn": "machine", "name": record["messageId"], "input": '{"order": 7}'}
+    given = json.loads(request.pop("input"))
+    assert request == {"stateMachineArn": "machine", "name": record["messageId"]}
+    assert given.pop("traceparent").startswith("00-")
+    assert given == {"order": 7}

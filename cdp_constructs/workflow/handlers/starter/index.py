@@ -4,6 +4,7 @@ The id of the message is the name of the execution: of a Standard workflow there
 it is delivered. An input that is too large is put into the bucket of a claim check, where there is one.
 """
 
+import hashlib
 import json
 import os
 from typing import Any
@@ -17,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
-from correlation import correlated
+from correlation import TRACEPARENT, about, carried_by, correlated
 
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS)
@@ -45,12 +46,22 @@ def start(record: SQSRecord) -> None:
         Exception: what is no JSON, or Step Functions did not take; the message is delivered again.
     """
     given = from_json(record.body, allow_inf_nan=False)
-    written = record.body if payloads is None else json.dumps(payloads.store(given))
-    try:
-        started = states.start_execution(stateMachineArn=machine, name=record.message_id, input=written)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-            raise
-        logger.info("Started before", execution=record.message_id)
-    else:
-        logger.info("Started", execution=started["executionArn"])
+    if isinstance(given, dict):
+        # The second delivery has the same input: Step Functions compares it while the execution runs.
+        given.setdefault(TRACEPARENT, carried_by(record) or _traceparent_of(record.message_id))
+    written = json.dumps(given if payloads is None else payloads.store(given), ensure_ascii=False)
+    with about(logger, given.get(TRACEPARENT) if isinstance(given, dict) else None):
+        try:
+            execution = states.start_execution(stateMachineArn=machine, name=record.message_id, input=written)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise
+            logger.info("Started before", execution=record.message_id)
+        else:
+            logger.info("Started", execution=execution["executionArn"])
+
+
+def _traceparent_of(message_id: str) -> str:
+    """Return what stands for a message that came without one."""
+    digest = hashlib.sha256(message_id.encode()).hexdigest()
+    return f"00-{digest[:32]}-{digest[32:48]}-01"

@@ -18,6 +18,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from pydantic_core import from_json
 
+from correlation import TRACEPARENT, about
+
 from ..pricing.codes import connect
 from .pages import HEADERS, page
 
@@ -51,7 +53,8 @@ def ask(approval: str) -> Response[str]:
 @app.post("/approvals/<approval>")
 def decide(approval: str) -> Response[str]:
     """Take the decision to the workflow that waits."""
-    if _question(approval) is None:
+    question = _question(approval)
+    if question is None:
         return _answer(HTTPStatus.NOT_FOUND, "This link is not valid.")
     given = _form()
     decision, by, comment = given.get("decision", ""), given.get("by", "").strip(), given.get("comment", "")
@@ -62,7 +65,8 @@ def decide(approval: str) -> Response[str]:
     answer = functions.invoke(FunctionName=os.environ["ANSWER_FUNCTION"], Payload=json.dumps(request).encode())
     taken: Any = from_json(answer["Payload"].read())
     status = taken.get("status") if isinstance(taken, dict) and not answer.get("FunctionError") else None
-    logger.info("Decided", approval=approval, decision=decision, status=status)
+    with about(logger, question.get(TRACEPARENT)):
+        logger.info("Decided", approval=approval, decision=decision, status=status)
     if status == "taken":
         codes.forget(approval)
         return _answer(HTTPStatus.OK, _DECISIONS[decision])

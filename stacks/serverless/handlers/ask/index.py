@@ -10,8 +10,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field
 
+from correlation import TRACEPARENT, attributes
+
 from ..pricing.codes import connect
 from ..pricing.rows import Supplier
+from ..pricing.steps import step
 
 logger = Logger()
 codes = connect()
@@ -32,9 +35,10 @@ class Request(BaseModel):
     supplier: Supplier
     count: int
     checks: Checks
+    traceparent: str | None = None
 
 
-@logger.inject_lambda_context
+@step(logger)
 def handler(event: Any, _context: LambdaContext) -> dict[str, str]:
     """Send the link."""
     request = Request.model_validate(event)
@@ -43,13 +47,16 @@ def handler(event: Any, _context: LambdaContext) -> dict[str, str]:
         f"{request.supplier}: {request.count} prices, of which {found.prices.get('rises', 0)} rise by more than 10 "
         f"percent, the most by {found.prices.get('largest_percent', 0)}; {found.names.get('shared', 0)} share a name."
     )
-    code = codes.issue(request.approval, {"supplier": request.supplier, "question": question})
+    code = codes.issue(request.approval, {"question": question, TRACEPARENT: request.traceparent})
     link = f"{os.environ['APPROVAL_URL']}/approvals/{quote(request.approval)}?code={code}"
     sns.publish(
         TopicArn=os.environ["TOPIC"],
         Subject=f"Price list of {request.supplier}",
         Message=json.dumps({"question": question, "link": link}),
-        MessageAttributes={"kind": {"DataType": "String", "StringValue": "question"}},
+        MessageAttributes={
+            "kind": {"DataType": "String", "StringValue": "question"},
+            **attributes(request.traceparent),
+        },
     )
     logger.info("Asked", approval=request.approval)
     return {"asked": request.approval}

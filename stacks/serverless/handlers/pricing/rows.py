@@ -36,6 +36,7 @@ class PriceList(BaseModel):
 
     supplier: Supplier
     rows: list[Any] = Field(min_length=1, max_length=50_000)
+    traceparent: Any = None
 
     def read(self) -> tuple[list[Row], list[str]]:
         """Return the rows, and what is wrong with those that are none.

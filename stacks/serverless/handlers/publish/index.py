@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from ..pricing.prices import connect
 from ..pricing.rows import Supplier, Version
+from ..pricing.steps import step
 
 logger = Logger()
 prices = connect()
@@ -21,7 +22,7 @@ class Request(BaseModel):
     version: Version
 
 
-@logger.inject_lambda_context
+@step(logger)
 def handler(event: Any, _context: LambdaContext) -> dict[str, Any]:
     """Do it, once: a second time changes nothing."""
     request = Request.model_validate(event)

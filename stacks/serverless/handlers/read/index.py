@@ -7,8 +7,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from claim_check import connect
+from correlation import TRACEPARENT, about, started, valid
 
 from ..pricing.rows import PriceList, Version, divided
+from ..pricing.steps import step
 
 logger = Logger()
 payloads = connect()
@@ -22,7 +24,7 @@ class Request(BaseModel):
     list: PriceList
 
 
-@logger.inject_lambda_context
+@step(logger)
 def handler(event: Any, _context: LambdaContext) -> dict[str, Any]:
     """Read a list.
 
@@ -32,9 +34,12 @@ def handler(event: Any, _context: LambdaContext) -> dict[str, Any]:
     """
     # By hand, as the rows are referred to however few they are: each part of the map gets the reference.
     request = Request.model_validate(payloads.load(event))
-    rows, wrong = request.list.read()
-    logger.info("Read", version=request.version, supplier=request.list.supplier, rows=len(rows), wrong=len(wrong))
+    traceparent = valid(request.list.traceparent) or started()
+    with about(logger, traceparent):
+        rows, wrong = request.list.read()
+        logger.info("Read", version=request.version, supplier=request.list.supplier, rows=len(rows), wrong=len(wrong))
     return {
+        TRACEPARENT: traceparent,
         "supplier": request.list.supplier,
         "version": request.version,
         "rows": payloads.put([row.model_dump() for row in rows]),

@@ -10,6 +10,7 @@ from claim_check import connect as connect_payloads
 
 from ..pricing.prices import connect
 from ..pricing.rows import Row, Supplier, Version
+from ..pricing.steps import step
 
 logger = Logger()
 payloads = connect_payloads()
@@ -32,7 +33,7 @@ class Request(BaseModel):
     rows: list[Row] = []
 
 
-@logger.inject_lambda_context
+@step(logger)
 @payloads.by_reference
 def handler(event: Any, _context: LambdaContext) -> dict[str, bool]:
     """Do it, once: a second time changes nothing.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -46,6 +47,33 @@ def test_a_list_goes_its_way_and_its_prices_hold_at_once(office: Office) -> None
     assert sum(json.loads(execution.described()["output"])["saved"]) == 600
     announced = [one for one in office.announcements() if one["supplier"] == supplier]
     assert announced == [{"supplier": supplier, "version": execution.name, "count": 600}]
+
+
+def test_one_id_names_a_list_in_the_log_of_each_step(office: Office) -> None:
+    trace, supplier = uuid4().hex, office.supplier()
+    # The supplier's own, which reaches the shops too.
+    carried = {"DataType": "String", "StringValue": f"00-{trace}-00f067aa0ba902b7-01"}
+    sent = office.sqs.send_message(
+        QueueUrl=office.outputs["QueueUrl"],
+        MessageBody=json.dumps({"supplier": supplier, "rows": rows(3)}),
+        MessageAttributes={"traceparent": carried},
+    )
+    succeeded(office.started(sent["MessageId"]))
+    logs, steps = office.cloud.client("logs", office.region), ("Read", "Save", "Publish", "Announce")
+
+    def named() -> bool:
+        groups = [office.resource(f"Imports{name}FunctionLogs") for name in ("WorkflowListsStarter", *steps)]
+        found = [
+            logs.filter_log_events(logGroupName=group, filterPattern=f'{{ $.correlation_id = "{trace}" }}')["events"]
+            for group in groups
+        ]
+        return all(found)
+
+    eventually(named, within=30, what="a line of each step")
+    messages = office.sqs.receive_message(
+        QueueUrl=office.outputs["ShopsQueueUrl"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )["Messages"]
+    assert carried["StringValue"] in {one["MessageAttributes"]["traceparent"]["StringValue"] for one in messages}
 
 
 def test_a_megabyte_of_rows_goes_by_reference(office: Office) -> None:
