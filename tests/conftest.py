@@ -22,6 +22,7 @@ _TOGETHER = {
         for name in ("stacks", "operations", "reading", "search", "web_stack")
     },
     **{f"tests/stacks/iot/test_{name}": "templates of the IoT system" for name in ("stacks", "operations")},
+    **{f"tests/stacks/serverless/test_{name}": "templates of the price lists" for name in ("stacks", "runbooks")},
     **{
         f"tests/stacks/dojo/{board}/": "templates of the boards"
         for board in ("after_6", "disconnect", "umin_chat", "anonymous")
