@@ -15,6 +15,8 @@ from cdp_constructs.local.kit.patch import patch, patch_each
 from cdp_constructs.local.services.iam import evaluation
 from cdp_constructs.local.services.stepfunctions.executions import running
 
+__all__ = ["check"]
+
 _iam: Any = ministack.module("services.iam", "_roles")
 _responses: Any = ministack.module("core.responses", "get_account_id", "get_region")
 _states: Any = ministack.module("services.stepfunctions", "_ExecutionError", "_extract_lambda_ref")
@@ -37,19 +39,19 @@ _OBJECTS = {"DeleteObject", "GetObject", "PutObject"}
 @patch_each(*(f"ministack.services.stepfunctions:_invoke_{kind}" for kind in ("resource", "with_callback")))
 def _invoke(original: Callable[..., Any], resource: str, payload: Any, *rest: Any) -> Any:
     if function := _function(resource, payload):
-        _check("lambda:InvokeFunction", function, sdk=False)
+        check("lambda:InvokeFunction", function, sdk=False)
     elif (task := _TASK.match(resource)) and isinstance(payload, Mapping):
         service = _SERVICES.get(task["service"], task["service"])
         action = task["action"][0].upper() + task["action"][1:]
         for arn in _named(service, action, payload):
-            _check(f"{service}:{action}", arn, sdk=bool(task["sdk"]))
+            check(f"{service}:{action}", arn, sdk=bool(task["sdk"]))
     return original(resource, payload, *rest)
 
 
 @patch("ministack.services.stepfunctions:_run_distributed_map")
 def _map(original: Callable[..., Any], *arguments: Any) -> Any:
     if execution := running.get(None):
-        _check("states:StartExecution", execution["stateMachineArn"], sdk=False)
+        check("states:StartExecution", execution["stateMachineArn"], sdk=False)
     return original(*arguments)
 
 
@@ -84,7 +86,7 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{_responses.get_region()}:{_responses.get_account_id()}:{resource}"
 
 
-def _check(action: str, arn: str, *, sdk: bool) -> None:
+def check(action: str, arn: str, *, sdk: bool) -> None:
     """Fail the task when the role does not allow it. A role that does not exist here, as it was imported, is not asked.
 
     Raises:

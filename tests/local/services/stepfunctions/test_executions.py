@@ -13,7 +13,11 @@ from cdp_constructs.local import LocalCloud
 from tests.local.resources import arn
 
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "states.amazonaws.com"}}
-ALLOWED = {"Effect": "Allow", "Action": ["sqs:*", "lambda:InvokeFunction"], "Resource": "*"}
+ALLOWED = {
+    "Effect": "Allow",
+    "Action": ["sqs:*", "lambda:InvokeFunction", "states:StartExecution"],
+    "Resource": "*",
+}
 CATCH_ALL = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Caught"}]
 CAUGHT = {"Type": "Pass", "End": True}
 
@@ -83,6 +87,27 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "Batches": {
+        "StartAt": "Each",
+        "States": {
+            "Each": {
+                "Type": "Map",
+                "ItemReader": {
+                    "Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {"InputType": "JSON"},
+                    "Parameters": {"Bucket.$": "$.bucket", "Key": "rows.json"},
+                },
+                "ItemSelector": {"row.$": "$$.Map.Item.Value"},
+                "ItemBatcher": {"MaxItemsPerBatch": 3, "BatchInput": {"place.$": "$.bucket"}},
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Batch",
+                    "States": {"Batch": CAUGHT},
+                },
+                "End": True,
+            }
+        },
+    },
     "Impatient": {
         "StartAt": "Find",
         "States": {
@@ -112,7 +137,9 @@ def _machine(definition: dict[str, Any], kind: str = "STANDARD") -> dict[str, An
 
 @pytest.fixture(scope="module")
 def deployed(stacks: Any) -> dict[str, str]:
-    policy = {"PolicyName": "tasks", "PolicyDocument": {"Version": "2012-10-17", "Statement": [ALLOWED]}}
+    objects = {"Fn::Sub": "${Bucket.Arn}/*"}
+    reading = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": objects}
+    policy = {"PolicyName": "tasks", "PolicyDocument": {"Version": "2012-10-17", "Statement": [ALLOWED, reading]}}
     role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [TRUST]}, "Policies": [policy]}
     machines = {name: _machine(definition) for name, definition in DEFINITIONS.items()}
     machines["Short"] = _machine({"StartAt": "Caught", "States": {"Caught": CAUGHT}}, "EXPRESS")
@@ -121,9 +148,10 @@ def deployed(stacks: Any) -> dict[str, str]:
             "Resources": {
                 "Role": {"Type": "AWS::IAM::Role", "Properties": role},
                 "Queue": {"Type": "AWS::SQS::Queue"},
+                "Bucket": {"Type": "AWS::S3::Bucket"},
                 **machines,
             },
-            "Outputs": {name: {"Value": {"Ref": name}} for name in ("Queue", *machines)},
+            "Outputs": {name: {"Value": {"Ref": name}} for name in ("Queue", "Bucket", *machines)},
         }
     )
     return outputs
@@ -268,3 +296,27 @@ def test_an_express_workflow_takes_a_name_again(cloud: LocalCloud, deployed: dic
     arns = {states.start_execution(**asked)["executionArn"] for _ in range(2)}
     assert len(arns) == 2
     assert states.start_sync_execution(**asked)["status"] == "SUCCEEDED"
+
+
+def test_a_distributed_map_hands_batches_over(
+    cloud: LocalCloud, deployed: dict[str, str], run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    s3, rows = cloud.client("s3"), [{"number": number} for number in range(7)]
+    s3.put_object(Bucket=deployed["Bucket"], Key="rows.json", Body=json.dumps(rows).encode())
+    execution = run("Batches", bucket=deployed["Bucket"])
+    ended = eventually(lambda: _ended(cloud, execution))
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"]) == [
+        {"BatchInput": {"place": deployed["Bucket"]}, "Items": [{"row": row} for row in rows[start : start + 3]]}
+        for start in (0, 3, 6)
+    ]
+
+
+def test_a_distributed_map_reads_what_its_role_may_read(
+    cloud: LocalCloud, run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    cloud.client("s3").create_bucket(Bucket="of-others")
+    cloud.client("s3").put_object(Bucket="of-others", Key="rows.json", Body=b"[1]")
+    execution = run("Batches", bucket="of-others")
+    ended = eventually(lambda: _ended(cloud, execution))
+    assert (ended["status"], "not authorized to perform: s3:GetObject" in ended["cause"]) == ("FAILED", True)
