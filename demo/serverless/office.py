@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from cdp_constructs.local import Deployment, LocalCloud
 from demo.bring_up import physical_id
-from demo.report import eventually, expect
+from demo.report import StepFailed, eventually, expect
 
 __all__ = ["Execution", "Office", "Row", "rows"]
 
@@ -187,6 +187,15 @@ class Office:
         alias = self.functions.get_alias(FunctionName=self.resource("QuotesPriceFunction"), Name="live")
         shares: dict[str, float] = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
         return alias["FunctionVersion"], shares
+
+    def price_until_it_fails(self, supplier: str, line: Mapping[str, Any], *, most: int) -> int:
+        """Call the function behind the quotes until a call fails; return how many calls that took."""
+        payload = json.dumps({"supplier": supplier, "line": line})
+        name = f"{self.resource('QuotesPriceFunction')}:live"
+        for number in range(1, most + 1):
+            if "FunctionError" in self.functions.invoke(FunctionName=name, Payload=payload):
+                return number
+        raise StepFailed(f"none of {most} calls failed")
 
     # What is there
 
