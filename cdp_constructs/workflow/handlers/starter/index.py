@@ -21,7 +21,7 @@ from pydantic_core import from_json
 from correlation import TRACEPARENT, about, carried_by, correlated
 
 logger = Logger()
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 states = boto3.client("stepfunctions", config=Config(retries={"mode": "standard", "max_attempts": 5}))
 machine = os.environ["STATE_MACHINE"]
 payloads = None

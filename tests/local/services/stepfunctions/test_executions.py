@@ -108,6 +108,24 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "Jsonata": {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Each",
+        "States": {
+            "Each": {
+                "Type": "Map",
+                "Items": "{% $states.input.rows %}",
+                "ItemSelector": {"row": "{% $states.context.Map.Item.Value %}"},
+                "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"place": "{% $states.input.place %}"}},
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Batch",
+                    "States": {"Batch": CAUGHT},
+                },
+                "End": True,
+            }
+        },
+    },
     "Impatient": {
         "StartAt": "Find",
         "States": {
@@ -320,3 +338,13 @@ def test_a_distributed_map_reads_what_its_role_may_read(
     execution = run("Batches", bucket="of-others")
     ended = eventually(lambda: _ended(cloud, execution))
     assert (ended["status"], "not authorized to perform: s3:GetObject" in ended["cause"]) == ("FAILED", True)
+
+
+def test_batches_are_evaluated_in_jsonata_too(
+    cloud: LocalCloud, run: Callable[..., str], eventually: Callable[..., Any]
+) -> None:
+    execution = run("Jsonata", rows=[1, 2, 3], place="here")
+    ended = eventually(lambda: _ended(cloud, execution))
+    assert ended["status"] == "SUCCEEDED", ended
+    batches = [{"BatchInput": {"place": "here"}, "Items": items} for items in ([{"row": 1}, {"row": 2}], [{"row": 3}])]
+    assert json.loads(ended["output"]) == batches

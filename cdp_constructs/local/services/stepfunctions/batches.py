@@ -1,5 +1,7 @@
 """Step Functions: a distributed map hands items over in batches, and reads objects as the role of the workflow allows.
 
+Around it `expressions` evaluates JSONata: what comes here has items and a context that say so.
+
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
 """
 
