@@ -256,8 +256,8 @@ class Office:
             definition=json.dumps({"StartAt": first, "States": states, "TimeoutSeconds": 60}),
             roleArn=described["roleArn"],
         )["stateMachineArn"]
-        given = {name: value for name, value in execution.output_of("Read").items() if name in {"supplier", "rows"}}
-        run = self.states.start_execution(stateMachineArn=made, input=json.dumps(given))["executionArn"]
+        given = json.dumps(execution.output_of("Read"))
+        run = self.states.start_execution(stateMachineArn=made, input=given)["executionArn"]
         series = Execution(self, run)
         expect(series.ended()["status"] == "SUCCEEDED", f"{series.described()}")
         taken = series.seconds_in(first) + series.seconds_in(second)
