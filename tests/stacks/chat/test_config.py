@@ -309,7 +309,10 @@ def test_several_mistakes_are_told_at_once() -> None:
         ({"chat": GOOD | {"regions": ["nowhere"]}}, "chat: regions contains 'nowhere', which is no Region of"),
         (
             {"chat": GOOD, "systems": ["chess"]},
-            "context key 'systems' is ['chess']. Use a list of 'chat', 'iot', 'dojo', 'services', 'serverless'.",
+            (
+                "context key 'systems' is ['chess']. "
+                "Use a list of 'chat', 'iot', 'dojo', 'services', 'mobile', 'serverless'."
+            ),
         ),
     ],
 )
