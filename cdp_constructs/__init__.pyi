@@ -45,6 +45,7 @@ from cdp_constructs.delivery.cache_distribution import CacheDistribution as Cach
 from cdp_constructs.delivery.direct_hosting import DirectHosting as DirectHosting
 from cdp_constructs.delivery.private_cache_distribution import PrivateCacheDistribution as PrivateCacheDistribution
 from cdp_constructs.delivery.self_healing_site import SelfHealingSite as SelfHealingSite
+from cdp_constructs.delivery.sorry_page import SorryPage as SorryPage
 from cdp_constructs.delivery.web_application_firewall import WebApplicationFirewall as WebApplicationFirewall
 from cdp_constructs.iot.aggregation import Aggregation as Aggregation
 from cdp_constructs.iot.broadcast import Broadcast as Broadcast

@@ -62,6 +62,7 @@ MODULE_OF = {
     "SignInUserPool": "cdp_constructs.api.sign_in_user_pool",
     "SmokeTest": "cdp_constructs.pipeline.delivery_wave",
     "SnsSqsFanout": "cdp_constructs.messaging.sns_sqs_fanout",
+    "SorryPage": "cdp_constructs.delivery.sorry_page",
     "SpeedLayer": "cdp_constructs.data.speed_layer",
     "StackContents": "cdp_constructs.operations.dashboards",
     "Stamp": "cdp_constructs.compute.stamp",

@@ -1,6 +1,6 @@
 """What the distributions of this library have in common: protocols, logs, headers, names, metrics, findings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Duration
@@ -83,6 +83,7 @@ def add_security_headers(
     referrer_policy: cloudfront.HeadersReferrerPolicy,
     content_security_policy: str,
     remove_headers: Sequence[str] = (),
+    custom_headers: Mapping[str, str] | None = None,
 ) -> cloudfront.ResponseHeadersPolicy:
     """Add the headers that every answer of a distribution carries, whatever its origin says.
 
@@ -91,7 +92,12 @@ def add_security_headers(
         referrer_policy: What other sites learn of a page's address.
         content_security_policy: What a page may load and call, and who may frame it.
         remove_headers: Headers of the origin that viewers do not get.
+        custom_headers: More headers by name, in place of the origin's.
     """
+    custom = [
+        cloudfront.ResponseCustomHeader(header=name, value=value, override=True)
+        for name, value in (custom_headers or {}).items()
+    ]
     return cloudfront.ResponseHeadersPolicy(
         scope,
         "SecurityHeaders",
@@ -110,6 +116,7 @@ def add_security_headers(
             ),
         ),
         remove_headers=list(remove_headers) or None,
+        custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(custom_headers=custom) if custom else None,
     )
 
 

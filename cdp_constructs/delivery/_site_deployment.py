@@ -25,6 +25,7 @@ def deploy_files(
     only: str | None = None,
     without: Sequence[str] = (),
     content_type: str | None = None,
+    prefix: str | None = None,
 ) -> s3_deployment.BucketDeployment:
     """Put files of a source into a bucket. Nothing is invalidated, so that no permission on a distribution is needed.
 
@@ -39,12 +40,14 @@ def deploy_files(
         only: Pattern of the files that are taken; all by default.
         without: Patterns of the files that are left out; none by default.
         content_type: What readers take them for; by default what the extension says.
+        prefix: Where in the bucket they go, and what alone ``prune`` looks at; the whole bucket by default.
     """
     return s3_deployment.BucketDeployment(
         scope,
         construct_id,
         sources=[source],
         destination_bucket=bucket,
+        destination_key_prefix=prefix,
         cache_control=[s3_deployment.CacheControl.from_string(cache_control)],
         prune=prune,
         exclude=["*"] if only is not None else list(without) or None,

@@ -7,6 +7,7 @@ from typing import cast
 
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -86,4 +87,14 @@ def site_origin(buckets: Sequence[s3.IBucket]) -> cloudfront.IOrigin:
         return first
     return origins.OriginGroup(
         primary_origin=first, fallback_origin=others[0], fallback_status_codes=[500, 502, 503, 504]
+    )
+
+
+def reading_statement(distribution: cloudfront.Distribution, action: str, resource: str) -> iam.PolicyStatement:
+    """Return what a bucket's policy must say for one distribution to do one thing."""
+    return iam.PolicyStatement(
+        principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
+        actions=[action],
+        resources=[resource],
+        conditions={"StringEquals": {"AWS:SourceArn": distribution.distribution_arn}},
     )

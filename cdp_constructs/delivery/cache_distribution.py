@@ -109,7 +109,7 @@ class CacheDistribution(Construct):
             referrer_policy=cloudfront.HeadersReferrerPolicy.STRICT_ORIGIN_WHEN_CROSS_ORIGIN,
             content_security_policy=write_policy(self, OF_PAGES, content_security_policy),
         )
-        self._paths: set[str] = set()
+        self._paths: list[str] = []
         self.distribution = add_distribution(
             self,
             cloudfront.BehaviorOptions(
@@ -132,12 +132,18 @@ class CacheDistribution(Construct):
         """The alarms of this pattern, for a composite alarm or a dashboard."""
         return alarms_of(self)
 
+    @property
+    def path_patterns(self) -> tuple[str, ...]:
+        """Patterns of the paths that have an origin of their own, in the order in which they are tried."""
+        return tuple(self._paths)
+
     def add_behavior(
         self,
         path_pattern: str,
         origin: cloudfront.IOrigin,
         *,
         cache_policy: cloudfront.ICachePolicy | None = None,
+        response_headers_policy: cloudfront.IResponseHeadersPolicy | None = None,
     ) -> cloudfront.BehaviorOptions:
         """Let some paths be read from another origin; patterns are tried in the order in which they were added.
 
@@ -145,12 +151,17 @@ class CacheDistribution(Construct):
             path_pattern: Such as ``/media/*``; ``*`` is any text, ``?`` one character. 75 patterns at most (soft).
             origin: Where answers come from.
             cache_policy: See the class.
+            response_headers_policy: Headers of the answers, in place of the security headers of the class. Default:
+                those.
 
         Raises:
             InvalidOptionError: when CloudFront takes no such pattern, or it was added before.
         """
         check_path_pattern(self, path_pattern)
-        return self._add(path_pattern, origin, **self._reading(cache_policy))
+        reading = self._reading(cache_policy)
+        if response_headers_policy is not None:
+            reading["response_headers_policy"] = response_headers_policy
+        return self._add(path_pattern, origin, **reading)
 
     def add_uncached_behavior(self, path_pattern: str, origin: cloudfront.IOrigin) -> cloudfront.BehaviorOptions:
         """Let an origin answer some paths each time: every method, with the caller's headers, cookies and query.
@@ -271,7 +282,7 @@ class CacheDistribution(Construct):
 
     def _add(self, path_pattern: str, origin: cloudfront.IOrigin, **options: Any) -> cloudfront.BehaviorOptions:
         self._check_free(path_pattern, "path_pattern")
-        self._paths.add(path_pattern)
+        self._paths.append(path_pattern)
         self.distribution.add_behavior(path_pattern, origin, **options)
         return cloudfront.BehaviorOptions(origin=origin, **options)
 

@@ -21,7 +21,13 @@ from cdp_constructs.core.places import Allowed, elsewhere
 from cdp_constructs.core.validation import InvalidOptionError, check_exclusive
 from cdp_constructs.delivery._checks import check_bucket
 from cdp_constructs.delivery._site_deployment import acknowledge_deployments, deploy_files, deployment_logs
-from cdp_constructs.delivery._site_origin import WELL_KNOWN, add_page_function, keep_files, site_origin
+from cdp_constructs.delivery._site_origin import (
+    WELL_KNOWN,
+    add_page_function,
+    keep_files,
+    reading_statement,
+    site_origin,
+)
 from cdp_constructs.delivery.cache_distribution import CacheDistribution
 
 # Devices take it as JSON only, and it has no extension to say so:
@@ -287,15 +293,8 @@ class DirectHosting(Construct):
         return copies + list(zip(("", "Failover"), self._buckets, strict=False))
 
     def _statements(self) -> tuple[iam.PolicyStatement, ...]:
-        by_us = {"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}}
         reads = {"s3:GetObject": self.bucket.arn_for_objects("*"), "s3:ListBucket": self.bucket.bucket_arn}
-        cloudfront_service = iam.ServicePrincipal("cloudfront.amazonaws.com")
-        return tuple(
-            iam.PolicyStatement(
-                principals=[cloudfront_service], actions=[action], resources=[resource], conditions=by_us
-            )
-            for action, resource in reads.items()
-        )
+        return tuple(reading_statement(self.distribution, action, resource) for action, resource in reads.items())
 
     def _write(self, configuration: s3_deployment.ISource) -> None:
         for pages in self._pages:

@@ -41,6 +41,7 @@ from cdp_constructs.delivery._distributions import (
     metric_server_errors,
 )
 from cdp_constructs.delivery._signing_keys import SigningKeys, add_signing_function
+from cdp_constructs.delivery._site_origin import reading_statement
 
 
 @checks_options
@@ -161,11 +162,10 @@ class PrivateCacheDistribution(Construct):
         self.url = f"https://{self.domain_name}"
         add_records(self, self.distribution, zone, domain_names)
         self.origin_access_statements = (
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
-                actions=["s3:GetObject"],
-                resources=[self.bucket.arn_for_objects(f"{(origin_path or '').lstrip('/')}/*".lstrip("/"))],
-                conditions={"StringEquals": {"AWS:SourceArn": self.distribution.distribution_arn}},
+            reading_statement(
+                self.distribution,
+                "s3:GetObject",
+                self.bucket.arn_for_objects(f"{(origin_path or '').lstrip('/')}/*".lstrip("/")),
             ),
         )
         self.signing_function = add_signing_function(

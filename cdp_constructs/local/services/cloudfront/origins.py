@@ -8,7 +8,14 @@ from urllib.parse import parse_qs, unquote
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.isolation import is_isolated
 from cdp_constructs.local.kit.patch import patch
-from cdp_constructs.local.services.cloudfront import balancers, caching, function_urls, web_sockets, websites
+from cdp_constructs.local.services.cloudfront import (
+    balancers,
+    caching,
+    error_pages,
+    function_urls,
+    web_sockets,
+    websites,
+)
 from cdp_constructs.local.services.iam.evaluation import policy_allows_service
 
 _app: Any = ministack.module("app", "app", "_handle_execute_api_request", "_resolve_custom_domain_request")
@@ -213,9 +220,10 @@ async def _fetch(
     async def ask() -> Any:
         return await _fetch_from_group(original, origin, method, uri, query, headers, *request)
 
-    if web_sockets.wanted():
-        return await ask()
-    return await caching.kept(origin, method, uri, query, headers, ask)
+    async def ask_cache() -> Any:
+        return await (ask() if web_sockets.wanted() else caching.kept(origin, method, uri, query, headers, ask))
+
+    return await error_pages.answered(method, uri, query, ask_cache)
 
 
 async def _fetch_from_group(original: Callable[..., Any], origin: dict[str, Any], method: str, *request: Any) -> Any:
