@@ -7,6 +7,7 @@ from pathlib import Path
 from aws_cdk import Duration
 from constructs import Construct
 
+from cdp_constructs.core.paths import path_of
 from cdp_constructs.core.periods import seconds
 from cdp_constructs.core.tree import keep, kept
 from cdp_constructs.core.validation import InvalidOptionError, check_duration
@@ -52,7 +53,8 @@ def check_page_path(scope: Construct, site: CacheDistribution, path: str) -> Non
             problem = f"is {path!r}, which {pattern!r} answers, a pattern that was added before"
             raise InvalidOptionError(scope, "path", problem, "Make the page first, or give it another path")
     if kept(site.distribution, "SorryPage") is not None:
-        raise InvalidOptionError(scope, "site", "has a page already", "Make one: it answers for the whole distribution")
+        fix = "Make one: it answers for the whole distribution"
+        raise InvalidOptionError(scope, "site", f"is {path_of(site)}, which has a page", fix)
     keep(site.distribution, "SorryPage", True)
 
 

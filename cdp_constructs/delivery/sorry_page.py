@@ -92,9 +92,9 @@ class SorryPage(Construct):
             changed: add ``origin_access_statements`` to its policy. By default a private, versioned one is made.
         path: Path of the site, and folder of the bucket, that holds the page; begins with a slash and ends without
             one. ``/sorry`` by default.
-        status_codes: Answers of origins that become the page: some of 500, 501, 502, 503 and 504. 502, 503 and 504 by
-            default; CloudFront says 502 or 504 of an origin that it does not reach.
-        retry_after: When readers may come back, as the header ``Retry-After`` says: 1 second to 1 day, 30 seconds by
+        status_codes: Answers of origins that become the page: some of 500, 501, 502, 503 and 504; of an origin that it
+            does not reach CloudFront says 502 or 504. By default 502, 503 and 504.
+        retry_after: When readers may come back, as the header ``Retry-After`` says: 1 second to 1 day. 30 seconds by
             default.
         alarm_topic: Receives an alarm when 1 % of the answers are 5xx in two minutes in a row, as the page is; by
             default there is none. Only in a stack of us-east-1, where CloudFront publishes its metrics.
@@ -154,7 +154,7 @@ class SorryPage(Construct):
         )
         add_alarm(
             self,
-            "ShownAlarm",
+            "SorryPageAlarm",
             metric_server_errors(self._distribution, minute()),
             alarm_topic=alarm_topic,
             threshold=_SHARE_THAT_ALARMS,

@@ -238,7 +238,7 @@ WRONG: list[tuple[Callable[[Stack], Any], str]] = [
         "folder is 'no/such/folder', which has no index.html",
     ),
     (_after_everything, r"path is '/sorry', which '/\*' answers.*Make the page first"),
-    (_twice, "site has a page already"),
+    (_twice, "site is Delivery/Site, which has a page.*Make one"),
     (_elsewhere, "bucket is made in stack"),
     (_kept_and_existing, "removal_policy was given together with bucket"),
 ]

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from cdp_constructs import (
+    CacheDistribution,
     InMemoryCache,
     QueueWorkers,
     ReplicatedDatabase,
@@ -16,6 +18,7 @@ from cdp_constructs import (
     ServiceContainer,
     ServiceNetwork,
     SharedFiles,
+    SorryPage,
     Stamp,
     alarms_of,
 )
@@ -48,6 +51,8 @@ def build(stack: Stack) -> sns.ITopic:
     ledger = Stamp(stack, "Ledger", container=container, health_check_command=["check"], vpc=vpc, alarm_topic=topic)
     ledger.add_route("Web", front=entrance)
     ScaleUp(stack, "Size", service=ledger, alarm_topic=topic)
+    site = CacheDistribution(stack, "Site", origin=origins.HttpOrigin(entrance.domain_name))
+    SorryPage(stack, "Sorry", site=site, alarm_topic=topic)
     return topic
 
 
@@ -78,6 +83,6 @@ def test_the_index_names_every_pattern_with_servers() -> None:
     index = (runbooks.ROOT / FOLDER / "index.md").read_text()
     patterns = (
         *(InMemoryCache, QueueWorkers, ReplicatedDatabase, ScaleOutService),
-        *(ScaleUp, ServiceNetwork, SharedFiles, Stamp),
+        *(ScaleUp, ServiceNetwork, SharedFiles, SorryPage, Stamp),
     )
     assert [pattern.__name__ for pattern in patterns if f"[{pattern.__name__}]" not in index] == []

@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
@@ -117,7 +118,10 @@ def _call(construct: Any, reader: iam.IRole) -> None:
     if isinstance(construct, CacheDistribution | DirectHosting) and not inner:
         construct.add_uploads(s3.Bucket(construct, "GivenUploads"))
         site = construct.cache if isinstance(construct, DirectHosting) else construct
-        site.add_uncached_behavior("/given/*", origins.HttpOrigin("given.example.com"))
+        given = origins.HttpOrigin("given.example.com")
+        headers = cloudfront.ResponseHeadersPolicy.SECURITY_HEADERS
+        site.add_behavior("/given/headers/*", given, response_headers_policy=headers)
+        site.add_uncached_behavior("/given/*", given)
     if isinstance(construct, CacheDistribution | DirectHosting | PrivateCacheDistribution) and not inner:
         # An example of a firewall has attached one.
         if not any(isinstance(other, WebApplicationFirewall) for other in Stack.of(construct).node.children):

@@ -1,8 +1,9 @@
 """CloudFront: answers are kept for as long as their origin says, within the bounds of the cache policy.
 
 Requests are the same when all that the cache policy names is the same; of those that come at once, one asks the origin.
-An answer whose origin names no lifetime is not kept, whatever `DefaultTTL` says, nor is one with an error: whoever
-changes a file here sees the change. Requests for a range, or with a condition, are passed on.
+An answer whose origin names no lifetime is not kept, whatever `DefaultTTL` says: whoever changes a file here sees the
+change. Nor is one with an error, but where `error_pages` says so. Requests for a range, or with a condition, are passed
+on.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
+from cdp_constructs.local.services.cloudfront import error_pages
 
 __all__ = ["kept"]
 
@@ -179,7 +181,11 @@ def _invalidate(original: Callable[[str, bytes], Any], distribution: str, body: 
     made = _cloudfront._invalidations.get(distribution) or []
     for pattern in made[-1]["InvalidationBatch"]["Paths"]["Items"] if made else ():
         prefix = pattern.removesuffix("*")
-        for key in [key for key in _answers if key[0] == distribution]:
-            if key[3] == pattern or (pattern != prefix and key[3].startswith(prefix)):
-                del _answers[key]
+
+        def is_meant(uri: str, pattern: str = pattern, prefix: str = prefix) -> bool:
+            return uri == pattern or (pattern != prefix and uri.startswith(prefix))
+
+        error_pages.forget(distribution, is_meant)
+        for key in [key for key in _answers if key[0] == distribution and is_meant(key[3])]:
+            del _answers[key]
     return answer

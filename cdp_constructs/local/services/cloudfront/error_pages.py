@@ -16,7 +16,7 @@ from typing import Any
 from cdp_constructs.local.kit import ministack
 from cdp_constructs.local.kit.patch import patch
 
-__all__ = ["answered"]
+__all__ = ["answered", "forget"]
 
 _cloudfront: Any = ministack.module(
     "services.cloudfront",
@@ -94,6 +94,12 @@ async def answered(method: str, uri: str, query: str, fetch: Callable[[], Awaita
         if method in _KEPT_METHODS:
             _keep(key, answer[0], viewer.seconds[answer[0]])
     return answer
+
+
+def forget(distribution: str, is_meant: Callable[[str], bool]) -> None:
+    """Ask the origin of a distribution again for the paths that are meant, whatever is kept of their errors."""
+    for key in [key for key in _errors if key[0] == distribution and is_meant(key[2])]:
+        del _errors[key]
 
 
 async def _status_of(fetch: Callable[[], Awaitable[Answer]], pages: Mapping[int, Any]) -> Answer:
