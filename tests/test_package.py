@@ -114,6 +114,7 @@ def composed_by(module: str) -> set[str]:
             "cdp_constructs.delivery.cache_distribution",
             "cdp_constructs.delivery.direct_hosting",
         },
+        "cdp_constructs.delivery.sorry_page": {"cdp_constructs.delivery.cache_distribution"},
         "cdp_constructs.iot.aggregation": {"cdp_constructs.iot.topic_rule", "cdp_constructs.iot.topics"},
         "cdp_constructs.iot.broadcast": {"cdp_constructs.iot.topics"},
         "cdp_constructs.pipeline.delivery_pipeline": {"cdp_constructs.pipeline.delivery_wave"},
