@@ -30,7 +30,7 @@ def defaults(stack: Stack) -> SorryPage:
 
 @architecture(env=VIRGINIA)
 def all_options(stack: Stack) -> SorryPage:
-    """Everything set, in an existing bucket, for a site of files with an API."""
+    """Everything set, in an existing bucket, for a site of files."""
     web = DirectHosting(stack, "Web")
     web.add_site(direct_hosting.SITE)
     return SorryPage(
