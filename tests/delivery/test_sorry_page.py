@@ -71,8 +71,9 @@ def config(of: Any) -> dict[str, Any]:
 
 def policy_of_the_page(of: Any) -> dict[str, Any]:
     found = config(of)["CacheBehaviors"][0]["ResponseHeadersPolicyId"]["Ref"]
-    policy: dict[str, Any] = of.resources("AWS::CloudFront::ResponseHeadersPolicy")[found]["Properties"]
-    return policy["ResponseHeadersPolicyConfig"]
+    policy = of.resources("AWS::CloudFront::ResponseHeadersPolicy")[found]["Properties"]
+    headers: dict[str, Any] = policy["ResponseHeadersPolicyConfig"]
+    return headers
 
 
 def page_deployment(of: Any) -> dict[str, Any]:
