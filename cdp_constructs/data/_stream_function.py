@@ -30,7 +30,7 @@ def add_stream_function(
     dead_letter_queue: "sqs.IQueue",
     encryption_key: "kms.IKey | None",
     measures: "Sequence[str]",
-    window_retention: Duration,
+    window_retention: Duration | None,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy,
 ) -> lambda_.Function:
@@ -46,7 +46,7 @@ def add_stream_function(
         dead_letter_queue: Receives batches from Lambda, which sends them with the function's role.
         encryption_key: What queues and logs are encrypted with.
         measures: Fields that go into windows.
-        window_retention: How long windows are kept.
+        window_retention: How long windows are kept; None for a layer without windows.
         log_retention: How long logs are kept.
         removal_policy: What happens to the log group when the stack is deleted.
     """
@@ -54,7 +54,9 @@ def add_stream_function(
         scope,
         "Function",
         handler="data/speed_layer",
-        description="Keeps the latest state and one-minute windows of things",
+        description="Keeps the latest state and one-minute windows of things"
+        if window_retention is not None
+        else "Keeps the latest state of things",
         invocation=Invocation.EVENT_SOURCE,
         publishes_metrics=True,
         correlates=True,
@@ -66,7 +68,7 @@ def add_stream_function(
             "RECORD_DEAD_LETTER_QUEUE_URL": record_dead_letter_queue.queue_url,
             "MEASURES": json.dumps(measures),
             "THRESHOLDS": "[]",
-            "WINDOW_RETENTION_S": str(window_retention.to_seconds()),
+            **({"WINDOW_RETENTION_S": str(window_retention.to_seconds())} if window_retention is not None else {}),
         },
         log_retention=log_retention,
         log_encryption_key=encryption_key,

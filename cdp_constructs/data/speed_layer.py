@@ -25,6 +25,7 @@ from cdp_constructs.core.periods import days, minute
 from cdp_constructs.core.queues import add_dead_letter_queue, metric_dead_letters
 from cdp_constructs.core.tables import add_item_table, check_table, key_of
 from cdp_constructs.core.validation import (
+    InvalidOptionError,
     check_duration,
     check_exclusive,
     check_range,
@@ -82,6 +83,7 @@ class SpeedLayer(Construct):
         stream: kinesis.IStream | None = None,
         table: dynamodb.ITable | None = None,
         topic: sns.ITopic | None = None,
+        windows: bool = True,
         window_retention: Duration | None = None,
         alarming_senders: int = 3,
         encryption_key: kms.IKey | None = None,
@@ -94,12 +96,15 @@ class SpeedLayer(Construct):
         Args:
             scope: The stack or construct that it becomes part of.
             construct_id: Id inside ``scope``.
-            measures: Fields of records that are numbers and go into windows, in lower case.
+            measures: Fields of records that are numbers and go into windows, in lower case. Thresholds watch them.
             stream: An existing stream, read from its beginning. Default: a new one, on demand, encrypted with the key
                 of AWS for Kinesis, whose records are kept for 7 days.
             table: An existing table with the partition key ``pk`` and the sort key ``sk`` (strings) and time to live by
                 ``expires_at``. Default: a new one, on demand, with point-in-time recovery and deletion protection.
             topic: An existing standard topic. Default: a new one that takes TLS only.
+            windows: Whether one-minute windows are kept beside the latest state. False saves a write and a read of the
+                table for each thing and minute; minutes are then read from ``BatchLayer``, after it has loaded them.
+                Records that are sent twice still change nothing, but are not counted. Default: True.
             window_retention: How long windows are kept, and so how late a record may be: 1 hour to 30 days. A later
                 record still counts for the latest state. Default: 2 days.
             alarming_senders: From how many senders (partition keys) with rejected records within 5 minutes the alarm is
@@ -112,14 +117,17 @@ class SpeedLayer(Construct):
                 the table is protected from deletion.
 
         Raises:
-            InvalidOptionError: for measures that cannot be, a duration out of range, ``removal_policy`` for existing
-                resources, or a resource of another Region.
+            InvalidOptionError: for measures that cannot be, a duration out of range, ``window_retention`` without
+                windows, ``removal_policy`` for existing resources, or a resource of another Region.
         """
         super().__init__(scope, construct_id)
         check_standard(self, "topic", topic)
         measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:
             check_exclusive(self, {"stream": stream}, {"removal_policy": removal_policy})
+        if not windows and window_retention is not None:
+            fix = "Leave out window_retention, or let windows be kept"
+            raise InvalidOptionError(self, "window_retention", "was given together with windows=False", fix)
         retention = window_retention or days(2)
         low, high = Duration.hours(1), days(30)
         check_duration(self, "window_retention", retention, low=low, high=high, source=_WINDOWS)
@@ -161,6 +169,7 @@ class SpeedLayer(Construct):
             holds="places in the stream that the function failed on",
             encryption_key=encryption_key,
         )
+        self._windows = windows
         self._thresholds = Thresholds(self, measures)
         self.function = add_stream_function(
             self,
@@ -172,7 +181,7 @@ class SpeedLayer(Construct):
             dead_letter_queue=self.dead_letter_queue,
             encryption_key=encryption_key,
             measures=measures,
-            window_retention=retention,
+            window_retention=retention if windows else None,
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
@@ -252,6 +261,8 @@ class SpeedLayer(Construct):
     def share_with(self, function: lambda_.Function, *, variable: str = "SPEED_TABLE") -> iam.Grant:
         """Let a function read with the module ``telemetry_view``: ``SpeedView.connect().latest("desk-7")``.
 
+        Of a layer without windows ``SpeedView.windows`` raises, and ``ServingView`` answers from the batch layer alone.
+
         Args:
             function: A Python function of the same Region. It gets the layer, the table's name, and ``grant_read``.
             variable: Name of the environment variable, for a function that reads more than one speed layer.
@@ -259,7 +270,10 @@ class SpeedLayer(Construct):
         Raises:
             InvalidOptionError: for a function that does not run Python, or a variable that is taken.
         """
-        share_module(self, function, layer="data/telemetry_view", environment={variable: self.table.table_name})
+        environment = {variable: self.table.table_name}
+        if not self._windows:
+            environment[f"{variable}_HAS_NO_WINDOWS"] = "true"
+        share_module(self, function, layer="data/telemetry_view", environment=environment)
         return self.grant_read(function)
 
     def metric_lag(self, *, period: Duration | None = None) -> cloudwatch.Metric:
@@ -271,7 +285,10 @@ class SpeedLayer(Construct):
         return function_metric(self.function, "RejectedRecords", period=period)
 
     def metric_duplicates(self, *, period: Duration | None = None) -> cloudwatch.Metric:
-        """Records that changed nothing because they had been counted, per 5 minutes by default."""
+        """Records that changed nothing because they had been counted, per 5 minutes by default.
+
+        A layer without windows counts none.
+        """
         return function_metric(self.function, "DuplicateRecords", period=period)
 
     def metric_too_late(self, *, period: Duration | None = None) -> cloudwatch.Metric:

@@ -56,7 +56,7 @@ class IotStack(Stack):
         for arn in configuration.claim_certificate_arns:
             self.fleet.add_claim_certificate(f"Claim{arn[-8:]}", certificate_arn=arn)
         self.telemetry = Telemetry(
-            self, "Telemetry", fleet=self.fleet, thresholds=configuration.thresholds, alarm_topic=alarm_topic
+            self, "Telemetry", fleet=self.fleet, configuration=configuration, alarm_topic=alarm_topic
         )
         self.alerts = Alerts(
             self,

@@ -11,12 +11,10 @@ from stacks.iot import HANDLERS
 from stacks.iot.config import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aws_cdk import aws_sns as sns
 
     from cdp_constructs import DeviceFleet
-    from stacks.iot.config import Threshold
+    from stacks.iot.config import IotConfiguration
 
 # A connection publishes 100 messages a second, and a device has one: https://docs.aws.amazon.com/general/latest/gr/iot-core.html
 _MOST_OF_ONE_DEVICE = 100 * 300
@@ -41,12 +39,14 @@ class Telemetry(Construct):
         construct_id: str,
         *,
         fleet: "DeviceFleet",
-        thresholds: "Sequence[Threshold]",
+        configuration: "IotConfiguration",
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
-        self.speed = SpeedLayer(self, "Speed", measures=MEASURES, alarm_topic=alarm_topic)
-        for threshold in thresholds:
+        self.speed = SpeedLayer(
+            self, "Speed", measures=MEASURES, windows=configuration.speed_windows, alarm_topic=alarm_topic
+        )
+        for threshold in configuration.thresholds:
             self.speed.add_threshold(
                 threshold.name,
                 measure=threshold.measure,

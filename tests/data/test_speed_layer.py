@@ -76,6 +76,14 @@ def existing_resources(stack: Stack) -> SpeedLayer:
 
 
 @architecture
+def without_windows(stack: Stack) -> SpeedLayer:
+    layer = SpeedLayer(stack, "Speed", measures=["temperature"], windows=False)
+    layer.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
 def customer_keys(stack: Stack) -> SpeedLayer:
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     table = dynamodb.Table(
@@ -130,7 +138,7 @@ def inside_a_stage(app: App) -> SpeedLayer:
 
 architecture(example)
 MAIN = [defaults, all_options, existing_resources]
-EVERY = [*MAIN, customer_keys, one_key_for_all, two_in_one_stack, inside_a_stage, example]
+EVERY = [*MAIN, without_windows, customer_keys, one_key_for_all, two_in_one_stack, inside_a_stage, example]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -223,6 +231,20 @@ def test_thresholds_reach_the_function(synthesis: Synthesis) -> None:
     ]
     assert json.loads(variables[0]["MEASURES"]) == ["temperature", "humidity"]
     assert variables[0]["WINDOW_RETENTION_S"] == "604800"
+
+
+def test_layer_without_windows_tells_its_function_and_its_readers(synthesis: Synthesis) -> None:
+    functions = synthesis(without_windows).resources("AWS::Lambda::Function")
+    own, read = (
+        next(resource["Properties"] for name, resource in functions.items() if name.startswith(start))
+        for start in ("SpeedFunction", "Reader")
+    )
+    assert "WINDOW_RETENTION_S" not in own["Environment"]["Variables"]
+    assert own["Description"] == "Keeps the latest state of things"
+    assert read["Environment"]["Variables"]["SPEED_TABLE_HAS_NO_WINDOWS"] == "true"
+    others = synthesis(all_options).resources("AWS::Lambda::Function").values()
+    variables = [set(function["Properties"].get("Environment", {}).get("Variables", ())) for function in others]
+    assert not any("SPEED_TABLE_HAS_NO_WINDOWS" in names for names in variables)
 
 
 def test_windows_lapse_and_the_table_outlives_mistakes(synthesis: Synthesis) -> None:
@@ -388,6 +410,10 @@ def _many(stack: Stack) -> None:
         (_layer(alarming_senders=0), "alarming_senders is 0 senders. Use 1 to 10,000"),
         (_layer(window_retention=Duration.minutes(59)), "window_retention is 59 minutes. Use 1 hour to 30 days"),
         (_layer(window_retention=Duration.days(31)), "window_retention is 31 days. Use 1 hour to 30 days"),
+        (
+            _layer(windows=False, window_retention=Duration.days(2)),
+            "window_retention was given together with windows=False. Leave out window_retention",
+        ),
         (
             lambda stack: _layer(
                 stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN),

@@ -171,6 +171,27 @@ def test_readings_become_windows_and_a_latest_state(index: ModuleType, database:
     }
 
 
+def test_without_windows_only_the_latest_state_is_read_and_written(
+    index: ModuleType, database: Database, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without: Any = SimpleNamespace(**vars(index.environment) | {"window_retention_ms": None})
+    stubs: Any = services
+    store: Any = database
+    index.things = Things(Store(store, "table"), Alerts(stubs, "topic"), without)
+    ahead = record(3, temperature=31, at=NOON + MINUTE)
+    late = record(4, temperature=40, at=NOON - 400 * 86_400_000)
+    assert work(index, record(1, temperature=20), record(2, temperature=24, at=NOON + 1), ahead, late) == []
+    assert [sort_key for _, sort_key in database.items] == ["LATEST"]
+    # One write of the batch, and one that empties the outbox.
+    assert (database.reads, database.writes) == (1, 2)
+    assert database.state("LATEST")["fields"]["temperature"] == {"value": 31, "at_ms": NOON + MINUTE}
+    assert [alert["state"] for alert in services.alerts] == ["crossed"]
+    # The same records once more, and late ones, change nothing and are not counted as lost.
+    assert work(index, record(1, temperature=20), ahead, late) == []
+    assert (database.writes, len(services.alerts)) == (2, 1)
+    assert not any(name in capsys.readouterr().out for name in ("TooLateRecords", "DuplicateRecords"))
+
+
 def test_windows_expire_and_the_latest_state_does_not(index: ModuleType, database: Database) -> None:
     work(index, record(1, temperature=20))
     expiries = {sk: item.get("expires_at") for (_, sk), item in database.items.items()}

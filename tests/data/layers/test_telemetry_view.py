@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_view import BatchView, QueryFailedError, ServingView, SpeedView, Total, Window
+from telemetry_view import BatchView, NoWindowsError, QueryFailedError, ServingView, SpeedView, Total, Window
 
 NOON = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -205,6 +205,24 @@ def test_query_counts_a_message_once_a_minute_and_quotes_its_thing() -> None:
     connection.executemany("INSERT INTO telemetry VALUES (?, ?, ?, ?, ?)", records)
     sql = batch_view().sql("o'brien", NOON, NOON + 2 * MINUTE)
     assert connection.execute(sql).fetchall() == [(at, 3, 3, 20, 22, 64), (at + 60_000, 1, 1, 25, 25, 25)]
+
+
+def test_minutes_of_a_layer_without_windows_are_those_of_the_batch_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = Layer([window(0, 2, "batch")], loaded_until=NOON + MINUTE)
+    serving = ServingView(None, batch)
+    assert not serving.is_live
+    assert serving.windows("a", NOON, NOON + 60 * MINUTE) == batch.answers
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "SPEED_TABLE": "table",
+        "BATCH_LAYER": json.dumps(SETTINGS),
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert ServingView.connect().is_live
+    monkeypatch.setenv("SPEED_TABLE_HAS_NO_WINDOWS", "true")
+    assert not ServingView.connect().is_live
+    with pytest.raises(NoWindowsError, match="windows=False; ask BatchView or ServingView"):
+        SpeedView.connect().windows("a", NOON, NOON + MINUTE)
 
 
 def test_speed_view_asks_for_whole_minutes_and_reads_all_pages() -> None:

@@ -40,6 +40,7 @@ def test_everything_that_can_be_set_is_taken() -> None:
             "claim_certificate_arns": [f"arn:aws:iot:ap-northeast-1:111122223333:cert/{'0a' * 32}"],
             "tracker_url": "https://tracker.example.com/api",
             "backlog_url": "https://example.backlog.com",
+            "speed_windows": False,
             "warehouse_capacity": 16,
             "operator_email": "operators@example.com",
             "alarm_email": "ops@example.com",

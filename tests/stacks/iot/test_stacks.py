@@ -24,6 +24,8 @@ EVERYTHING = {
     "alarm_email": "ops@example.com",
 }
 
+LARGE_FLEET = {"speed_windows": False}
+
 
 @architecture
 def everything(app: App) -> IotStack:
@@ -43,6 +45,12 @@ def least_in_a_stage(app: App) -> IotStack:
         "alarm_email": None,
     }
     return system.add_to(Stage(app, "Production"), context)
+
+
+@architecture
+def for_a_large_fleet(app: App) -> IotStack:
+    """The system as docs/systems/iot-scale.md recommends it from 50,000 devices on."""
+    return system.add_to(app, {**app.node.try_get_context("iot"), **LARGE_FLEET}, name="LargeIot")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +107,7 @@ def test_card(synthesis: Synthesis, card_snapshot: SnapshotAssertion) -> None:
     assert synthesis(as_configured).card == card_snapshot
 
 
-@pytest.mark.parametrize("build", [as_configured, everything, least_in_a_stage])
+@pytest.mark.parametrize("build", [as_configured, everything, for_a_large_fleet, least_in_a_stage])
 def test_nag_finds_nothing_that_is_not_acknowledged(synthesis: Synthesis, build: Any) -> None:
     assert synthesis(build).findings("AwsSolutions", "Serverless") == []
 
@@ -332,6 +340,27 @@ def test_requests_may_invoke_the_function_of_commands_and_nothing_else(whole: di
 def _logical_id(template: dict[str, Any], prefix: str) -> str:
     (found,) = (name for name in resources(template, "AWS::Lambda::Function") if name[:-8] == prefix)
     return found
+
+
+@pytest.fixture(scope="module")
+def large(synthesis: Synthesis) -> dict[str, Any]:
+    return synthesis(for_a_large_fleet).templates["LargeIot"]
+
+
+def variables_of(template: dict[str, Any], start: str) -> dict[str, Any]:
+    functions = resources(template, "AWS::Lambda::Function").items()
+    (found,) = (properties["Environment"]["Variables"] for name, properties in functions if name.startswith(start))
+    return found  # type: ignore[no-any-return]
+
+
+def test_windows_are_left_out_where_they_are_not_wanted_and_readers_know(
+    template: dict[str, Any], large: dict[str, Any]
+) -> None:
+    for each, has_windows in ((template, True), (large, False)):
+        assert ("WINDOW_RETENTION_S" in variables_of(each, "TelemetrySpeedFunction")) is has_windows
+        readers = ("TelemetryHistoryFunction", "ReactionsFunction")
+        knows = ["SPEED_TABLE_HAS_NO_WINDOWS" not in variables_of(each, reader) for reader in readers]
+        assert knows == [has_windows, has_windows]
 
 
 def test_a_warehouse_and_requests_are_there_when_they_are_asked_for(

@@ -19,11 +19,13 @@ class Environment:
     record_dead_letter_queue_url: str
     measures: tuple[str, ...]
     thresholds: tuple[Threshold, ...]
-    window_retention_ms: int
+    window_retention_ms: int | None
+    """How long windows are kept; None for a layer without windows."""
 
     @classmethod
     def read(cls) -> "Environment":
         """Return what the variables of this process say."""
+        retention = os.environ.get("WINDOW_RETENTION_S")
         return cls(
             function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
             table_name=os.environ["TABLE_NAME"],
@@ -31,5 +33,5 @@ class Environment:
             record_dead_letter_queue_url=os.environ["RECORD_DEAD_LETTER_QUEUE_URL"],
             measures=tuple(json.loads(os.environ["MEASURES"])),
             thresholds=tuple(Threshold(**threshold) for threshold in json.loads(os.environ["THRESHOLDS"])),
-            window_retention_ms=int(os.environ["WINDOW_RETENTION_S"]) * 1000,
+            window_retention_ms=int(retention) * 1000 if retention is not None else None,
         )

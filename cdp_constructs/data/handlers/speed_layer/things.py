@@ -100,6 +100,8 @@ class Things:
     def _kept(self, readings: Iterable[Reading]) -> list[Reading]:
         # A window that would have expired by now is not started again: it would be there in part only.
         retention = self._environment.window_retention_ms
+        if retention is None:
+            return []
         return [reading for reading in readings if reading.window_ms + retention > reading.arrived_ms]
 
     def _keys(self, readings: Iterable[Reading]) -> list[str]:
@@ -107,7 +109,8 @@ class Things:
 
     def _fold(self, readings: Sequence[Reading], states: _States) -> Result:
         thing, measures = readings[0].thing, self._environment.measures
-        retention, kept = self._environment.window_retention_ms, self._kept(readings)
+        # Without windows nothing is kept that could be too late, or counted twice.
+        retention, kept = self._environment.window_retention_ms or 0, self._kept(readings)
         changed: dict[str, int] = {}
         duplicates = 0
         for reading in kept:
@@ -125,7 +128,7 @@ class Things:
             # Written before they are published: whatever happens in between, the next try finds and publishes them.
             self._alerts.publish(latest["outbox"])
             self._store.write(thing, LATEST, latest | {"outbox": []})
-        return Result(duplicates=duplicates, too_late=len(readings) - len(kept))
+        return Result(duplicates=duplicates, too_late=len(readings) - len(kept) if retention else 0)
 
 
 def _may_pass(error: Exception) -> bool:

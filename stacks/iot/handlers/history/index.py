@@ -1,6 +1,7 @@
 """Returns what a thing measures: ``{"thing": "A-0001", "minutes": 60}``, by direct invocation.
 
-The answer has its state now, and its last minutes, each from one layer: exact up to the last load, live after it.
+The answer has its state now, and its last minutes, each from one layer: exact up to the last load, live after it; with
+``live`` false they end with the last load.
 """
 
 import math
@@ -44,6 +45,8 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
         "now": {name: field.value for name, field in latest.fields.items()} if latest else {},
         "crossed": sorted(latest.crossed) if latest else [],
         "minutes": [_minute(window) for window in windows],
+        # Without windows in the speed layer, minutes that are not loaded yet are missing.
+        "live": serving.is_live,
     }
 
 

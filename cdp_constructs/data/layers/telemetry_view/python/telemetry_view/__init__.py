@@ -6,7 +6,17 @@ Both layers count a message id once per minute.
 
 from .batch import BatchView, QueryFailedError
 from .serving import ServingView
-from .speed import SpeedView
+from .speed import NoWindowsError, SpeedView
 from .windows import Latest, Total, Value, Window
 
-__all__ = ["BatchView", "Latest", "QueryFailedError", "ServingView", "SpeedView", "Total", "Value", "Window"]
+__all__ = [
+    "BatchView",
+    "Latest",
+    "NoWindowsError",
+    "QueryFailedError",
+    "ServingView",
+    "SpeedView",
+    "Total",
+    "Value",
+    "Window",
+]

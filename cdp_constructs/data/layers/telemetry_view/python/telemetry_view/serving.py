@@ -4,6 +4,7 @@
 - The speed layer notes with each window when its newest record arrived. As long as that is not before the watermark,
   the window may have records that the batch layer lacks, and the speed layer answers; a late record makes it so again.
 - Every other window is answered by the batch layer, also one that the speed layer has only parts of or forgot.
+- Of a speed layer without windows every minute is answered by the batch layer, and what is not loaded is missing.
 """
 
 from datetime import datetime, timedelta
@@ -20,15 +21,26 @@ __all__ = ["ServingView"]
 class ServingView:
     """Both layers as one."""
 
-    def __init__(self, speed: WindowReader, batch: BatchReader) -> None:
-        """Merge the two views; the same records must be sent to both layers."""
+    def __init__(self, speed: WindowReader | None, batch: BatchReader) -> None:
+        """Merge the two views; the same records must be sent to both layers.
+
+        Args:
+            speed: None for a speed layer without windows.
+            batch: What is stored.
+        """
         self._speed = speed
         self._batch = batch
 
     @classmethod
     def connect(cls, *, late: timedelta = timedelta(days=2)) -> Self:
         """Use what ``SpeedLayer.share_with`` and ``BatchLayer.share_with`` named in the environment."""
-        return cls(SpeedView.connect(), BatchView.connect(late=late))
+        speed = SpeedView.connect()
+        return cls(speed if speed.has_windows else None, BatchView.connect(late=late))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether minutes that are not loaded yet are answered, by the windows of the speed layer."""
+        return self._speed is not None
 
     def windows(self, thing: str, start: datetime, end: datetime) -> list[Window]:
         """Return the windows that begin from ``start`` on and before ``end``, by time, each from one layer.
@@ -38,6 +50,8 @@ class ServingView:
             start: With a time zone.
             end: With a time zone.
         """
+        if self._speed is None:
+            return self._batch.windows(thing, start, end)
         # First, so that whatever is delivered meanwhile is still taken from the speed layer.
         watermark = self._batch.watermark()
         live = {window.start: window for window in self._speed.windows(thing, start, end)}

@@ -16,20 +16,29 @@ from .windows import Latest, Total, Value, Window
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-__all__ = ["SpeedView"]
+__all__ = ["NoWindowsError", "SpeedView"]
+
+
+class NoWindowsError(RuntimeError):
+    """The speed layer keeps the latest state only: minutes are answered by the batch layer."""
 
 
 class SpeedView:
     """The latest state and the windows of SpeedLayer, seconds after the records."""
 
-    def __init__(self, table: "Table") -> None:
-        """Read a table of SpeedLayer."""
+    has_windows: bool
+    """Whether the layer keeps windows beside the latest state."""
+
+    def __init__(self, table: "Table", *, has_windows: bool = True) -> None:
+        """Read a table of SpeedLayer, which may have been made without windows."""
         self._table = table
+        self.has_windows = has_windows
 
     @classmethod
     def connect(cls, variable: str = "SPEED_TABLE") -> Self:
         """Use the table that ``SpeedLayer.share_with`` named in the environment."""
-        return cls(boto3.resource("dynamodb", config=CALLS).Table(os.environ[variable]))
+        table = boto3.resource("dynamodb", config=CALLS).Table(os.environ[variable])
+        return cls(table, has_windows=f"{variable}_HAS_NO_WINDOWS" not in os.environ)
 
     def latest(self, thing: str, *, consistent: bool = False) -> Latest | None:
         """Return a thing's state, None when there was no record of it yet.
@@ -55,7 +64,13 @@ class SpeedView:
         )
 
     def windows(self, thing: str, start: datetime, end: datetime) -> list[Window]:
-        """Return the windows that begin from ``start`` on and before ``end``, as far back as they are kept."""
+        """Return the windows that begin from ``start`` on and before ``end``, as far back as they are kept.
+
+        Raises:
+            NoWindowsError: the layer was made without windows.
+        """
+        if not self.has_windows:
+            raise NoWindowsError("The speed layer was made with windows=False; ask BatchView or ServingView")
         last = end.astimezone(UTC) - timedelta(microseconds=1)
         request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
