@@ -105,8 +105,8 @@ class IotConfiguration(SystemConfiguration):
     backlog_url: str | None = None
     """Space of Backlog, ``https://example.backlog.com``, whose issues may ask devices something; by default none."""
     speed_windows: bool = True
-    """Whether the speed layer keeps minutes beside the latest state; False for 50,000 devices and more that measure about
-    once a minute. Minutes are then known after the next load."""
+    """Whether the speed layer keeps minutes beside the latest state. False for 50,000 devices and more that measure
+    about once a minute: minutes are then known after the next load."""
     warehouse_capacity: int | None = None
     """RPU of a warehouse (Redshift Serverless) with all measurements, 8 to 512 in steps of 8; by default no warehouse,
     because the smallest costs $2,190 a month."""
