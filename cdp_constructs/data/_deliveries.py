@@ -13,11 +13,17 @@ from cdp_constructs.data._parquet import ERRORS
 
 # Firehose itself retries for some minutes before an alarm is of use.
 _SLACK = Duration.minutes(10)
+_BEHIND_THAT_ALARMS = Duration.minutes(5)
 
 
 def metric_lag(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
     """Age in seconds of the oldest record that is not in S3 yet, per minute by default."""
     return _metric(stream, "DeliveryToS3.DataFreshness", period or minute(), "max")
+
+
+def metric_behind(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
+    """Milliseconds between the last record that was read of the source and its newest, per minute by default."""
+    return _metric(stream, "KinesisMillisBehindLatest", period or minute(), "max")
 
 
 def metric_rejected(stream: "firehose.IDeliveryStream", *, period: Duration | None = None) -> cloudwatch.Metric:
@@ -31,6 +37,7 @@ def add_delivery_alarms(
     interval: Duration,
     *,
     rejections: int,
+    reads: bool,
     alarm_topic: "sns.ITopic | None",
 ) -> None:
     """Add the alarms of records that are late, do not fit, or are refused.
@@ -40,6 +47,7 @@ def add_delivery_alarms(
         stream: The delivery stream.
         interval: How long it gathers records.
         rejections: From how many records within 5 minutes that do not fit an alarm is raised.
+        reads: Whether records are read from a stream, so that none can be refused.
         alarm_topic: Receives the alarms; None leaves them out.
     """
     add_alarm(
@@ -61,6 +69,18 @@ def add_delivery_alarms(
         description=f"{path_of(scope)}: records do not fit the schema. They are below {ERRORS} with the reason; "
         "correct the sender or the columns, and put them again.",
     )
+    if reads:
+        add_alarm(
+            scope,
+            "BehindAlarm",
+            metric_behind(stream),
+            alarm_topic=alarm_topic,
+            threshold=_BEHIND_THAT_ALARMS.to_milliseconds(),
+            evaluation_periods=3,
+            description=f"{path_of(scope)}: records wait in the stream. Look at the log of the delivery stream and at "
+            "its role; the stream loses them at the end of its retention.",
+        )
+        return
     add_alarm(
         scope,
         "ThrottledAlarm",

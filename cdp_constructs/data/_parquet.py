@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy
+from aws_cdk import ArnFormat, CfnDeletionPolicy, Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdp_constructs.core.acknowledgments import acknowledge_resources
+from cdp_constructs.core.acknowledgments import acknowledge, acknowledge_resources
 from cdp_constructs.core.keys import USE_KEY
 from cdp_constructs.core.log_groups import add_log_group
 from cdp_constructs.core.paths import stack_of
@@ -89,6 +90,7 @@ def add_parquet_delivery(
     bucket: s3.IBucket,
     table: glue.CfnTable,
     interval: Duration,
+    source: kinesis.IStream | None = None,
     encryption_key: kms.IKey | None,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy,
@@ -100,6 +102,7 @@ def add_parquet_delivery(
         bucket: Takes the records below ``telemetry/``, and what does not fit below ``errors/``.
         table: Of ``add_parquet_table``.
         interval: How long records are gathered.
+        source: A stream whose records are delivered. Default: those that are put into the delivery stream.
         encryption_key: Encrypts what Firehose holds and its log; None for keys of AWS.
         log_retention: How long the log of deliveries is kept.
         removal_policy: What happens to the log when the stack is deleted.
@@ -124,6 +127,8 @@ def add_parquet_delivery(
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
     policy = _delivery_policy(scope, role, bucket, table, log_arn)
+    if source is not None:
+        _allow_reading(policy, role, source)
     stream_type = firehose.CfnDeliveryStream
     destination = stream_type.ExtendedS3DestinationConfigurationProperty(
         bucket_arn=bucket.bucket_arn,
@@ -161,9 +166,19 @@ def add_parquet_delivery(
     stream = stream_type(
         scope,
         "DeliveryStream",
-        delivery_stream_type="DirectPut",
+        delivery_stream_type="DirectPut" if source is None else "KinesisStreamAsSource",
+        kinesis_stream_source_configuration=(
+            None
+            if source is None
+            else stream_type.KinesisStreamSourceConfigurationProperty(
+                kinesis_stream_arn=source.stream_arn, role_arn=role.role_arn
+            )
+        ),
+        # Of a stream that is read Firehose keeps nothing that is not in the stream, as it is encrypted there.
         delivery_stream_encryption_configuration_input=(
-            stream_type.DeliveryStreamEncryptionConfigurationInputProperty(
+            None
+            if source is not None
+            else stream_type.DeliveryStreamEncryptionConfigurationInputProperty(
                 key_type="AWS_OWNED_CMK" if encryption_key is None else "CUSTOMER_MANAGED_CMK",
                 key_arn=encryption_key.key_arn if encryption_key is not None else None,
             )
@@ -172,6 +187,11 @@ def add_parquet_delivery(
     )
     stream.node.add_dependency(table)
     stream.node.add_dependency(policy)
+    if source is not None:
+        # The source cannot be changed in place. A delivery stream that is replaced by one that reads still has minutes
+        # of records, which are lost with it: it stays, and delivers them.
+        stream.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+        acknowledge(stream, "AwsSolutions-KDF1", "It reads a stream, which encrypts the records; AWS allows no other.")
     return firehose.DeliveryStream.from_delivery_stream_attributes(
         scope, "Deliveries", delivery_stream_arn=stream.attr_arn, delivery_stream_name=stream.ref
     )
@@ -186,6 +206,17 @@ def glue_arns(scope: Construct, table: glue.CfnTable) -> list[str]:
         stack.format_arn(service="glue", resource="database", resource_name=table.database_name),
         stack.format_arn(service="glue", resource="table", resource_name=name),
     ]
+
+
+def _allow_reading(policy: iam.Policy, role: iam.Role, source: kinesis.IStream) -> None:
+    policy.add_statements(
+        iam.PolicyStatement(
+            actions=["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
+            resources=[source.stream_arn],
+        )
+    )
+    if source.encryption_key is not None:
+        source.encryption_key.grant(role, "kms:Decrypt")
 
 
 def _delivery_policy(

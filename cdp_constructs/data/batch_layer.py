@@ -8,6 +8,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -23,8 +24,8 @@ from cdp_constructs.core.layers import share_module
 from cdp_constructs.core.names import lower_case_name
 from cdp_constructs.core.options import checks_options
 from cdp_constructs.core.periods import days, minutes
-from cdp_constructs.core.validation import check_duration, check_exclusive, check_range
-from cdp_constructs.data._deliveries import add_delivery_alarms, metric_lag, metric_rejected
+from cdp_constructs.core.validation import InvalidOptionError, check_duration, check_exclusive, check_range
+from cdp_constructs.data._deliveries import add_delivery_alarms, metric_behind, metric_lag, metric_rejected
 from cdp_constructs.data._parquet import add_parquet_delivery, add_parquet_table
 from cdp_constructs.data._queries import RESULTS, add_workgroup, grant_queries
 from cdp_constructs.data._records import ABOUT, check_columns
@@ -53,7 +54,7 @@ class BatchLayer(Construct):
     bucket: s3.IBucket
     """Holds the records below ``telemetry/``, what does not fit below ``errors/``, and results below ``queries/``."""
     delivery_stream: firehose.IDeliveryStream
-    """Receives records; ``put_record`` with a line end after each."""
+    """Receives records; ``put_record`` with a line end after each. With ``stream`` it reads them there."""
     database_name: str
     """The Glue database."""
     table_name: str
@@ -71,6 +72,7 @@ class BatchLayer(Construct):
         construct_id: str,
         *,
         columns: Mapping[str, ColumnType],
+        stream: kinesis.IStream | None = None,
         bucket: s3.IBucket | None = None,
         buffering: Duration | None = None,
         scan_limit_mb: int = 10_000,
@@ -87,6 +89,10 @@ class BatchLayer(Construct):
             construct_id: Id inside ``scope``.
             columns: The fields of records beside ``thing``, ``at``, ``message_id``, ``context`` and ``type``, in lower
                 case, with their types. Columns may be added later; a changed type makes older objects unreadable.
+            stream: A Kinesis stream that Firehose reads from now on, such as ``SpeedLayer.stream``; nothing else is put
+                into the delivery stream then. No record is refused, a rule has one action, and both layers have the
+                same records. Give it from the beginning, or read on the page how a layer that has records is changed.
+                Default: records are put into the delivery stream.
             bucket: An existing bucket of the stack's Region, in which the names below ``telemetry/``, ``errors/`` and
                 ``queries/`` are this layer's. Default: a new one, encrypted, versioned and logged.
             buffering: How long records are gathered, and so how late they can be queried: 1 to 15 minutes. Longer ones
@@ -124,6 +130,7 @@ class BatchLayer(Construct):
         )
         check_exclusive(self, {"bucket": bucket}, {"removal_policy": removal_policy})
         self.encryption_key = encryption_key
+        self._stream = stream
         self.bucket = bucket or self._make_bucket(removal_policy)
         self._bucket_key = self.bucket.encryption_key
         # Glue and Athena want names, and they must be lower case.
@@ -141,6 +148,7 @@ class BatchLayer(Construct):
             bucket=self.bucket,
             table=self._table,
             interval=interval,
+            source=stream,
             encryption_key=encryption_key,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -154,7 +162,12 @@ class BatchLayer(Construct):
             removal_policy=removal_policy,
         )
         add_delivery_alarms(
-            self, self.delivery_stream, interval, rejections=alarming_rejections, alarm_topic=alarm_topic
+            self,
+            self.delivery_stream,
+            interval,
+            rejections=alarming_rejections,
+            reads=stream is not None,
+            alarm_topic=alarm_topic,
         )
         self.add_saved_query(
             "RecordsPerThing",
@@ -174,7 +187,11 @@ class BatchLayer(Construct):
 
         Args:
             rule: Selects what a record is: ``SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type``.
+
+        Raises:
+            InvalidOptionError: for a layer that reads a stream.
         """
+        self._check_that_records_are_put()
         rule.add_delivery_stream(self.delivery_stream, separator="\n")
         return rule
 
@@ -200,7 +217,12 @@ class BatchLayer(Construct):
         return query
 
     def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a producer put records into ``delivery_stream``, each with a line end."""
+        """Let a producer put records into ``delivery_stream``, each with a line end.
+
+        Raises:
+            InvalidOptionError: for a layer that reads a stream.
+        """
+        self._check_that_records_are_put()
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["firehose:PutRecord", "firehose:PutRecordBatch"],
@@ -235,6 +257,7 @@ class BatchLayer(Construct):
             "table": self.table_name,
             "workgroup": self.workgroup_name,
             "delivery_stream": self.delivery_stream.delivery_stream_name,
+            **({"source": "stream"} if self._stream is not None else {}),
             "measures": [name for name, kind in self.columns.items() if kind in _NUMBERS],
         }
         share_module(self, function, layer="data/telemetry_view", environment={variable: json.dumps(settings)})
@@ -257,6 +280,15 @@ class BatchLayer(Construct):
     def metric_rejected(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Records that do not fit the schema and were put below ``errors/``, per 5 minutes by default."""
         return metric_rejected(self.delivery_stream, period=period)
+
+    def metric_behind(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Milliseconds that the last record read of ``stream`` is behind its newest; none without it. Per minute."""
+        return metric_behind(self.delivery_stream, period=period)
+
+    def _check_that_records_are_put(self) -> None:
+        if self._stream is not None:
+            fix = "Put records into that stream only: SpeedLayer.add_rule, SpeedLayer.grant_put"
+            raise InvalidOptionError(self, "stream", "is where all records come from", fix)
 
     def _make_bucket(self, removal_policy: RemovalPolicy) -> s3.Bucket:
         expiring = s3.LifecycleRule(

@@ -107,6 +107,9 @@ class IotConfiguration(SystemConfiguration):
     speed_windows: bool = True
     """Whether the speed layer keeps minutes beside the latest state. False for 50,000 devices and more that measure
     about once a minute: minutes are then known after the next load."""
+    firehose_reads_stream: bool = False
+    """Whether Firehose reads the stream of the speed layer, instead of an action of the rules: for 50,000 devices and
+    more. A publish is a request of Firehose otherwise, which takes 2,000 a second."""
     warehouse_capacity: int | None = None
     """RPU of a warehouse (Redshift Serverless) with all measurements, 8 to 512 in steps of 8; by default no warehouse,
     because the smallest costs $2,190 a month."""

@@ -58,6 +58,7 @@ class Telemetry(Construct):
             self,
             "Batch",
             # The last is the id by which a message is followed.
+            stream=self.speed.stream if configuration.firehose_reads_stream else None,
             columns={**dict.fromkeys(MEASURES, "double"), "trace_id": "string"},
             # The speed layer notifies when several devices send what does not fit; one alone notifies nobody.
             alarming_rejections=_MOST_OF_ONE_DEVICE + 1,
@@ -70,7 +71,8 @@ class Telemetry(Construct):
             for construct_id, kind in KINDS.items()
         }
         for aggregation in self.rules.values():
-            self.batch.add_rule(aggregation.rule)
+            if not configuration.firehose_reads_stream:
+                self.batch.add_rule(aggregation.rule)
             aggregation.use_basic_ingest()
         self.history_function = add_function(
             self,

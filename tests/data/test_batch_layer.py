@@ -15,7 +15,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import BatchLayer, InvalidOptionError
+from cdp_constructs import BatchLayer, InvalidOptionError, SpeedLayer
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.testing import Synthesis, architecture
@@ -75,6 +75,22 @@ def existing_resources(stack: Stack) -> BatchLayer:
 
 
 @architecture
+def reading_a_stream(stack: Stack) -> BatchLayer:
+    alarms = sns.Topic(stack, "Alarms", enforce_ssl=True)
+    speed = SpeedLayer(stack, "Speed", measures=["temperature"], alarm_topic=alarms)
+    layer = BatchLayer(stack, "Batch", columns={"temperature": "double"}, stream=speed.stream, alarm_topic=alarms)
+    layer.share_with(reader(stack))
+    return layer
+
+
+@architecture
+def reading_an_encrypted_stream(stack: Stack) -> BatchLayer:
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    speed = SpeedLayer(stack, "Speed", measures=["temperature"], encryption_key=key)
+    return BatchLayer(stack, "Batch", columns={"temperature": "double"}, stream=speed.stream)
+
+
+@architecture
 def one_key_for_all(stack: Stack) -> BatchLayer:
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     layer = BatchLayer(stack, "Batch", columns={"temperature": "double"}, encryption_key=key)
@@ -99,7 +115,7 @@ def inside_a_stage(app: App) -> BatchLayer:
 
 architecture(example)
 MAIN = [defaults, all_options, existing_resources]
-EVERY = [*MAIN, one_key_for_all, two_in_one_stack, inside_a_stage]
+EVERY = [*MAIN, reading_a_stream, reading_an_encrypted_stream, one_key_for_all, two_in_one_stack, inside_a_stage]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -270,6 +286,57 @@ def test_lateness_refusals_and_what_does_not_fit_alarm(synthesis: Synthesis) -> 
     assert watched["BatchUnconvertedAlarm"]["Threshold"] == 1
 
 
+def test_stream_is_read_and_nothing_is_put(synthesis: Synthesis) -> None:
+    built = synthesis(reading_a_stream)
+    ((source, _),) = built.resources("AWS::Kinesis::Stream").items()
+    ((_, delivery),) = built.resources("AWS::KinesisFirehose::DeliveryStream").items()
+    settings = delivery["Properties"]
+    assert settings["DeliveryStreamType"] == "KinesisStreamAsSource"
+    assert settings["KinesisStreamSourceConfiguration"]["KinesisStreamARN"] == {"Fn::GetAtt": [source, "Arn"]}
+    # AWS refuses it beside a stream that is read.
+    assert "DeliveryStreamEncryptionConfigurationInput" not in settings
+    # What a replaced delivery stream gathered is delivered, and not lost with it.
+    assert delivery["UpdateReplacePolicy"] == "Retain"
+    alarms = {name[:-8] for name in built.resources("AWS::CloudWatch::Alarm") if name.startswith("Batch")}
+    assert alarms == {"BatchFreshnessAlarm", "BatchUnconvertedAlarm", "BatchBehindAlarm"}
+    ((_, ordinary),) = synthesis(defaults).resources("AWS::KinesisFirehose::DeliveryStream").items()
+    assert (ordinary["Properties"]["DeliveryStreamType"], "UpdateReplacePolicy" in ordinary) == ("DirectPut", False)
+
+
+def test_firehose_may_read_that_stream_only_and_decrypt_what_is_encrypted(synthesis: Synthesis) -> None:
+    for build, key_actions in ((reading_a_stream, set()), (reading_an_encrypted_stream, {"kms:Decrypt"})):
+        built = synthesis(build)
+        ((source, _),) = built.resources("AWS::Kinesis::Stream").items()
+        found = statements(built, "BatchDelivery")
+        (reading,) = (each for each in found if any(action.startswith("kinesis:") for action in actions(each)))
+        assert actions(reading) == [
+            "kinesis:DescribeStream",
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:ListShards",
+        ]
+        assert reading["Resource"] == {"Fn::GetAtt": [source, "Arn"]}
+        assert {action for each in found for action in actions(each) if action.startswith("kms:")} == key_actions
+
+
+def test_reader_of_a_layer_that_reads_a_stream_knows_it(synthesis: Synthesis) -> None:
+    functions = synthesis(reading_a_stream).resources("AWS::Lambda::Function").items()
+    (variables,) = (each["Properties"]["Environment"]["Variables"] for name, each in functions if "Reader" in name)
+    assert '"source": "stream"' in str(variables["BATCH_LAYER"])
+
+
+def test_nothing_is_put_beside_a_stream_that_is_read(cdk_app: App) -> None:
+    stack = Stack(cdk_app, "Refused")
+    layer = reading_a_stream(stack)
+    rule = TopicRule(stack, "Telemetry", sql="SELECT * FROM 'a'", description="Telemetry")
+    producer = iam.Role(stack, "Producer", assumed_by=iam.AccountRootPrincipal())
+    refused = r"stream is where all records come from\. Put records into that stream only"
+    with pytest.raises(InvalidOptionError, match=refused):
+        layer.add_rule(rule)
+    with pytest.raises(InvalidOptionError, match=refused):
+        layer.grant_put(producer)
+
+
 def test_log_of_deliveries_ends_and_follows_the_removal_policy(synthesis: Synthesis) -> None:
     groups = synthesis(all_options).resources("AWS::Logs::LogGroup")
     (group,) = (each for name, each in groups.items() if name.startswith("Batch"))
@@ -307,6 +374,7 @@ def test_two_layers_have_names_of_their_own(synthesis: Synthesis) -> None:
 def test_metrics_name_the_delivery_stream(cdk_app: App) -> None:
     layer = BatchLayer(Stack(cdk_app, "Metrics"), "Batch", columns={"temperature": "double"})
     assert layer.metric_lag().metric_name == "DeliveryToS3.DataFreshness"
+    assert layer.metric_behind().metric_name == "KinesisMillisBehindLatest"
     assert layer.metric_rejected(period=Duration.minutes(1)).period.to_minutes() == 1
     assert layer.alarms == []
 

@@ -1,15 +1,19 @@
-"""What the layers do as a large fleet has them: no windows in the speed layer."""
+"""What the layers do as a large fleet has them: no windows in the speed layer, and Firehose reads its stream."""
 
 import json
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 
 from cdp_constructs import BatchLayer, SnsSqsFanout, SpeedLayer
 from cdp_constructs.core.functions import Invocation, add_function
+from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.local import Deployment, LocalCloud
 from cdp_constructs.testing import architecture, eventually
 from tests.behaviour.data.test_telemetry_layers import READER
@@ -23,7 +27,9 @@ def large_fleet(stack: Stack) -> None:
     speed = SpeedLayer(stack, "Speed", measures=["temperature"], windows=False, removal_policy=destroy)
     speed.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
     operator = SnsSqsFanout(stack, "Alerts", topic=speed.topic).add_subscriber("Operator")
-    batch = BatchLayer(stack, "Batch", columns={"temperature": "double"}, removal_policy=destroy)
+    batch = BatchLayer(stack, "Batch", columns={"temperature": "double"}, stream=speed.stream, removal_policy=destroy)
+    sql = "SELECT *, topic(4) AS thing, topic(3) AS context, topic(5) AS type FROM 'dt/home/+/+/+'"
+    speed.add_rule(TopicRule(stack, "Telemetry", sql=sql, description="Telemetry into the stream"))
     reader = add_function(stack, "Reader", handler=READER, description="Reads", invocation=Invocation.REQUEST)
     speed.share_with(reader)
     batch.share_with(reader)
@@ -62,6 +68,24 @@ class Fleet:
         found: dict[str, Any] = json.loads(answer["Payload"].read())
         return found
 
+    def publish(self, thing: str, **fields: Any) -> None:
+        """Publish telemetry as a device does."""
+        topic, payload = f"dt/home/tokyo/{thing}/climate", json.dumps(fields).encode()
+        self.client("iot-data").publish(topic=topic, qos=1, payload=payload)
+
+    def stored(self, thing: str) -> list[dict[str, Any]]:
+        """The rows of a thing in S3, by time, after Firehose delivered what it gathered."""
+        self.cloud.flush_delivery_stream(self.outputs["Deliveries"], REGION)
+        s3, bucket = self.client("s3"), self.outputs["Bucket"]
+        found = []
+        for item in s3.list_objects_v2(Bucket=bucket, Prefix="telemetry/").get("Contents", []):
+            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+                Path(file.name).write_bytes(body)
+                rows = duckdb.sql(f"SELECT * FROM read_parquet('{file.name}')")  # noqa: S608 - our own file
+                found += [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
+        return sorted((row for row in found if row["thing"] == thing), key=lambda row: row["at"])
+
     def items(self, thing: str) -> list[str]:
         answer = self.client("dynamodb").query(
             TableName=self.outputs["Table"],
@@ -96,3 +120,29 @@ def test_without_windows_the_latest_state_and_alerts_are_there_and_nothing_else(
     assert fleet.items("windowless") == ["LATEST"]
     answer = eventually(lambda: (found := fleet.asked("windowless")).get("now") and found)
     assert answer == {"now": {"temperature": 33}, "minutes": []}
+
+
+def test_firehose_has_each_record_of_the_stream_once(fleet: Fleet) -> None:
+    now = int(time.time() * 1000)
+    for number in range(5):
+        fleet.publish("published", at=now + number, message_id=f"p-{number}", temperature=number)
+    fleet.put(*readings("put", *range(50)))
+    eventually(lambda: len(fleet.stored("published")) >= 5 and len(fleet.stored("put")) >= 50, within=30)
+    rows = fleet.stored("published")
+    assert [(row["message_id"], row["temperature"], row["context"]) for row in rows] == [
+        (f"p-{number}", number, "tokyo") for number in range(5)
+    ]
+    assert [row["temperature"] for row in fleet.stored("put")] == list(range(50))
+    # The speed layer read the same records.
+    assert eventually(lambda: fleet.asked("published")["now"].get("temperature") == 4)
+    errors = fleet.client("s3").list_objects_v2(Bucket=fleet.outputs["Bucket"], Prefix="errors/")
+    assert errors["KeyCount"] == 0
+
+
+def test_reader_has_minutes_from_the_batch_layer_after_the_load(fleet: Fleet) -> None:
+    fleet.put(*readings("loaded", 20, 22))
+    eventually(lambda: len(fleet.stored("loaded")) >= 2, within=30)
+    (answer,) = [eventually(lambda: (found := fleet.asked("loaded")).get("minutes") and found, within=30)]
+    assert answer["now"] == {"temperature": 22}
+    assert sum(minute["messages"] for minute in answer["minutes"]) == 2
+    assert {minute["layer"] for minute in answer["minutes"]} == {"batch"}

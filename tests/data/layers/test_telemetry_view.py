@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -144,23 +145,34 @@ class Athena:
 class Metrics:
     """Stands for CloudWatch."""
 
-    def __init__(self, *points: tuple[datetime, float]) -> None:
-        self.points = points
+    def __init__(self, *points: tuple[datetime, float], behind: Sequence[tuple[datetime, float]] = ()) -> None:
+        self.points = {"DeliveryToS3.DataFreshness": points, "KinesisMillisBehindLatest": behind}
 
     def get_metric_statistics(self, **request: Any) -> dict[str, Any]:
         assert request["Dimensions"] == [{"Name": "DeliveryStreamName", "Value": "ds"}]
-        return {"Datapoints": [{"Timestamp": at, "Maximum": age} for at, age in self.points]}
+        return {"Datapoints": [{"Timestamp": at, "Maximum": age} for at, age in self.points[request["MetricName"]]]}
 
 
 def batch_view(athena: Athena | None = None, metrics: Metrics | None = None, **options: Any) -> BatchView:
     stubs: Any = {"athena": athena or Athena("SUCCEEDED"), "cloudwatch": metrics or Metrics()}
-    return BatchView(**stubs, settings=SETTINGS, clock=lambda: NOON + 60 * MINUTE, **options)
+    return BatchView(**{**stubs, "settings": SETTINGS, **options}, clock=lambda: NOON + 60 * MINUTE)
 
 
 def test_watermark_is_the_latest_time_before_which_nothing_is_held() -> None:
     metrics = Metrics((NOON, 300), (NOON + MINUTE, 330), (NOON + 2 * MINUTE, 500))
     assert batch_view(metrics=metrics).watermark() == NOON + MINUTE - timedelta(seconds=330) - MINUTE
     assert batch_view().watermark() is None
+
+
+def test_what_firehose_had_not_read_of_the_stream_is_after_the_watermark() -> None:
+    reads = {"settings": {**SETTINGS, "source": "stream"}}
+    held = (NOON, 300.0)
+    read = [(NOON - 5 * MINUTE, 20_000.0), (NOON - 4 * MINUTE, 90_000.0), (NOON, 0.0), (NOON - 30 * MINUTE, 10**7)]
+    watermark = batch_view(metrics=Metrics(held, behind=read), **reads).watermark()
+    assert watermark == NOON - 5 * MINUTE - timedelta(seconds=90) - MINUTE
+    # Without a word about how far it has read, nothing is known.
+    assert batch_view(metrics=Metrics(held), **reads).watermark() is None
+    assert batch_view(metrics=Metrics(held, behind=read)).watermark() == NOON - 6 * MINUTE
 
 
 def test_rows_of_all_pages_become_windows() -> None:

@@ -41,6 +41,7 @@ def test_everything_that_can_be_set_is_taken() -> None:
             "tracker_url": "https://tracker.example.com/api",
             "backlog_url": "https://example.backlog.com",
             "speed_windows": False,
+            "firehose_reads_stream": True,
             "warehouse_capacity": 16,
             "operator_email": "operators@example.com",
             "alarm_email": "ops@example.com",

@@ -24,7 +24,7 @@ EVERYTHING = {
     "alarm_email": "ops@example.com",
 }
 
-LARGE_FLEET = {"speed_windows": False}
+LARGE_FLEET = {"speed_windows": False, "firehose_reads_stream": True}
 
 
 @architecture
@@ -361,6 +361,19 @@ def test_windows_are_left_out_where_they_are_not_wanted_and_readers_know(
         readers = ("TelemetryHistoryFunction", "ReactionsFunction")
         knows = ["SPEED_TABLE_HAS_NO_WINDOWS" not in variables_of(each, reader) for reader in readers]
         assert knows == [has_windows, has_windows]
+
+
+def test_firehose_reads_the_stream_and_each_rule_of_telemetry_has_one_action(
+    template: dict[str, Any], large: dict[str, Any]
+) -> None:
+    for each, actions in ((template, {"Firehose", "Kinesis"}), (large, {"Kinesis"})):
+        rules = resources(each, "AWS::IoT::TopicRule").items()
+        telemetry = [properties["TopicRulePayload"]["Actions"] for name, properties in rules if "Telemetry" in name]
+        assert [{kind for action in found for kind in action} for found in telemetry] == [actions, actions]
+    (stream,) = resources(large, "AWS::Kinesis::Stream")
+    (delivery,) = resources(large, "AWS::KinesisFirehose::DeliveryStream").values()
+    source = delivery["KinesisStreamSourceConfiguration"]
+    assert source["KinesisStreamARN"] == {"Fn::GetAtt": [stream, "Arn"]}
 
 
 def test_a_warehouse_and_requests_are_there_when_they_are_asked_for(

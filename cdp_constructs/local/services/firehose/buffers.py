@@ -2,7 +2,7 @@
 
 MiniStack writes an object per record. A delivery that fails is retried, as Firehose does. The metrics
 `DeliveryToS3.DataFreshness`, `DeliveryToS3.Success`, `DeliveryToS3.Records` and `FailedConversion.Records` are emitted
-at each delivery, and the first one also while a delivery is late.
+at each delivery, with `KinesisMillisBehindLatest` where a stream is read; the first one also while a delivery is late.
 
 `POST /_cdp/firehose/flush?region=us-east-1&name=<delivery stream>` delivers at once what the buffer has.
 """
@@ -108,6 +108,9 @@ def _emit_metrics(name: str, delivered: int, failed: int) -> None:
     emit("AWS/Firehose", "DeliveryToS3.Success", stream, 1)
     emit("AWS/Firehose", "DeliveryToS3.Records", stream, delivered - failed)
     emit("AWS/Firehose", "FailedConversion.Records", stream, failed)
+    if (_firehose._streams.get(name) or {}).get("type") == "KinesisStreamAsSource":
+        # A record is read as soon as it is put into the stream.
+        emit("AWS/Firehose", "KinesisMillisBehindLatest", stream, 0, unit="Milliseconds")
 
 
 @gauge

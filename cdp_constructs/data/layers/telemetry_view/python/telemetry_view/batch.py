@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 
 from .calls import CALLS
-from .times import SKEW, full_minute, milliseconds, moment
+from .times import MINUTE, SKEW, full_minute, milliseconds, moment
 from .windows import Total, Window
 
 if TYPE_CHECKING:
@@ -71,20 +71,33 @@ class BatchView:
     def watermark(self) -> datetime | None:
         """Return until when everything that arrived is there; None when nothing was delivered for three hours.
 
-        Firehose reports how old the oldest record is that it still holds: what is older has been delivered.
+        Firehose reports how old the oldest record is that it still holds: what is older has been delivered. Where it
+        reads a stream, what it had not read by then is not delivered either, and it reports how much that is.
         """
+        held = self._metric("DeliveryToS3.DataFreshness")
+        known = [(at - timedelta(seconds=age), at) for at, age in held]
+        if self._settings.get("source") != "stream":
+            return max(since for since, _ in known) - SKEW if known else None
+        behind = self._metric("KinesisMillisBehindLatest")
+        read = [
+            since - timedelta(milliseconds=max(lags))
+            for since, at in known
+            if (lags := [lag for minute, lag in behind if since - MINUTE <= minute <= at])
+        ]
+        return max(read) - SKEW if read else None
+
+    def _metric(self, name: str) -> list[tuple[datetime, float]]:
         now = self._clock()
         answer = self._cloudwatch.get_metric_statistics(
             Namespace="AWS/Firehose",
-            MetricName="DeliveryToS3.DataFreshness",
+            MetricName=name,
             Dimensions=[{"Name": "DeliveryStreamName", "Value": self._settings["delivery_stream"]}],
             StartTime=now - timedelta(hours=3),
             EndTime=now,
             Period=60,
             Statistics=["Maximum"],
         )
-        known = [point["Timestamp"] - timedelta(seconds=point["Maximum"]) for point in answer["Datapoints"]]
-        return max(known) - SKEW if known else None
+        return [(point["Timestamp"], point["Maximum"]) for point in answer["Datapoints"]]
 
     def windows(self, thing: str, start: datetime, end: datetime) -> list[Window]:
         """Return the windows that begin from ``start`` on and before ``end``.
