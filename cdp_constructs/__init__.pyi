@@ -34,6 +34,7 @@ from cdp_constructs.core.validation import InvalidOptionError as InvalidOptionEr
 from cdp_constructs.data.batch_layer import BatchLayer as BatchLayer
 from cdp_constructs.data.batch_warehouse import BatchWarehouse as BatchWarehouse
 from cdp_constructs.data.speed_layer import SpeedLayer as SpeedLayer
+from cdp_constructs.data.speed_layer import TableCapacity as TableCapacity
 from cdp_constructs.data.speed_layer import Threshold as Threshold
 from cdp_constructs.data.state_sharing import StateSharing as StateSharing
 from cdp_constructs.data.storage_index import StorageIndex as StorageIndex

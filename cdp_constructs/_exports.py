@@ -68,6 +68,7 @@ MODULE_OF = {
     "Stamp": "cdp_constructs.compute.stamp",
     "StateSharing": "cdp_constructs.data.state_sharing",
     "StorageIndex": "cdp_constructs.data.storage_index",
+    "TableCapacity": "cdp_constructs.data.speed_layer",
     "TaskSize": "cdp_constructs.compute.sizes",
     "Threshold": "cdp_constructs.data.speed_layer",
     "TokenIssuer": "cdp_constructs.api.sign_in_user_pool",

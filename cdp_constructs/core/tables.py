@@ -28,6 +28,7 @@ def add_table(
     encryption_key: "kms.IKey | None" = None,
     replica_regions: "Sequence[str]" = (),
     stream: dynamodb.StreamViewType | None = None,
+    billing: dynamodb.Billing | None = None,
 ) -> dynamodb.TableV2:
     """Add a table, on demand and with point-in-time recovery, whose keys are strings.
 
@@ -44,13 +45,14 @@ def add_table(
         encryption_key: A customer-managed key; by default DynamoDB encrypts with a key of its own.
         replica_regions: Other Regions with a replica; by default there is none.
         stream: What the table's stream has of each change; by default there is no stream.
+        billing: Provisioned capacity; by default it is on demand.
     """
     table = dynamodb.TableV2(
         scope,
         construct_id,
         partition_key=string_attribute(partition_key),
         sort_key=string_attribute(sort_key) if sort_key is not None else None,
-        billing=dynamodb.Billing.on_demand(),
+        billing=billing or dynamodb.Billing.on_demand(),
         global_secondary_indexes=list(indexes) or None,
         local_secondary_indexes=[
             dynamodb.LocalSecondaryIndexProps(
@@ -82,6 +84,7 @@ def add_item_table(
     removal_policy: RemovalPolicy,
     encryption_key: "kms.IKey | None" = None,
     stream: dynamodb.StreamViewType | None = None,
+    billing: dynamodb.Billing | None = None,
 ) -> dynamodb.TableV2:
     """Add a table for items of many kinds, with the keys ``pk`` and ``sk``, that may expire; see ``add_table``."""
     return add_table(
@@ -91,6 +94,7 @@ def add_item_table(
         sort_key="sk",
         encryption_key=encryption_key,
         stream=stream,
+        billing=billing,
         removal_policy=removal_policy,
     )
 

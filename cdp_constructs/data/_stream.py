@@ -24,13 +24,14 @@ _LAG_THAT_ALARMS = Duration.minutes(5)
 
 
 def add_stream(
-    scope: "Construct", *, encryption_key: "kms.IKey | None", removal_policy: RemovalPolicy
+    scope: "Construct", *, shards: int | None, encryption_key: "kms.IKey | None", removal_policy: RemovalPolicy
 ) -> kinesis.Stream:
-    """Add a stream, on demand, encrypted, that keeps records for 7 days."""
+    """Add a stream, on demand unless shards are counted, encrypted, that keeps records for 7 days."""
     stream = kinesis.Stream(
         scope,
         "Stream",
-        stream_mode=kinesis.StreamMode.ON_DEMAND,
+        stream_mode=kinesis.StreamMode.ON_DEMAND if shards is None else kinesis.StreamMode.PROVISIONED,
+        shard_count=shards,
         encryption=kinesis.StreamEncryption.KMS if encryption_key else kinesis.StreamEncryption.MANAGED,
         encryption_key=encryption_key,
         retention_period=days(7),

@@ -35,12 +35,14 @@ from cdp_constructs.data._records import check_names
 from cdp_constructs.data._rejections import add_rejection_alarm
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
+from cdp_constructs.data._table_capacity import TableCapacity
 from cdp_constructs.data._thresholds import Threshold, Thresholds
 from cdp_constructs.iot.topics import BY_THING
 
-__all__ = ["SpeedLayer", "Threshold"]
+__all__ = ["SpeedLayer", "TableCapacity", "Threshold"]
 
 _SENDERS = "a fleet whose program is wrong has more"
+_KINESIS_QUOTAS = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
 _WINDOWS = "windows answer until the batch layer does; what is older is read there"
 
 
@@ -85,6 +87,8 @@ class SpeedLayer(Construct):
         topic: sns.ITopic | None = None,
         windows: bool = True,
         window_retention: Duration | None = None,
+        shards: int | None = None,
+        table_capacity: TableCapacity | None = None,
         alarming_senders: int = 3,
         encryption_key: kms.IKey | None = None,
         alarm_topic: sns.ITopic | None = None,
@@ -107,6 +111,10 @@ class SpeedLayer(Construct):
                 Records that are sent twice still change nothing, but are not counted. Default: True.
             window_retention: How long windows are kept, and so how late a record may be: 1 hour to 30 days. A later
                 record still counts for the latest state. Default: 2 days.
+            shards: How many shards the new stream has, 1 to 20,000. Each takes 1,000 records and 1 MB a second and
+                costs $11 a month (us-east-1); the stream refuses what is more. Default: on demand, which scales, and
+                counts 1 KB for every smaller record.
+            table_capacity: Provisioned capacity of the new table, with auto scaling. Default: on demand.
             alarming_senders: From how many senders (partition keys) with rejected records within 5 minutes the alarm is
                 raised, 1 to 10,000. Default: 3, so that one device that sends nonsense notifies nobody.
             encryption_key: A customer-managed key for what is made here: stream, table, topic, queues and logs.
@@ -118,13 +126,20 @@ class SpeedLayer(Construct):
 
         Raises:
             InvalidOptionError: for measures that cannot be, a duration out of range, ``window_retention`` without
-                windows, ``removal_policy`` for existing resources, or a resource of another Region.
+                windows, ``removal_policy``, ``shards`` or ``table_capacity`` for existing resources, or a resource of
+                another Region.
         """
         super().__init__(scope, construct_id)
         check_standard(self, "topic", topic)
         measures = check_names(self, "measures", measures)
         if stream is not None and table is not None:
             check_exclusive(self, {"stream": stream}, {"removal_policy": removal_policy})
+        check_exclusive(self, {"stream": stream}, {"shards": shards})
+        check_exclusive(self, {"table": table}, {"table_capacity": table_capacity})
+        if shards is not None:
+            check_range(self, "shards", shards, low=1, high=20_000, unit="shards", source=_KINESIS_QUOTAS)
+        if table_capacity is not None:
+            table_capacity.check(self)
         if not windows and window_retention is not None:
             fix = "Leave out window_retention, or let windows be kept"
             raise InvalidOptionError(self, "window_retention", "was given together with windows=False", fix)
@@ -146,11 +161,17 @@ class SpeedLayer(Construct):
             self.encryption_key = add_key(self, "EncryptionKey", description=description, removal_policy=removal_policy)
         else:
             self.encryption_key = encryption_key
-        self.stream = stream or add_stream(self, encryption_key=encryption_key, removal_policy=removal_policy)
+        self.stream = stream or add_stream(
+            self, shards=shards, encryption_key=encryption_key, removal_policy=removal_policy
+        )
         if table is not None:
             check_table(self, table, partition_key="pk", sort_key="sk")
         self.table = table or add_item_table(
-            self, "Table", encryption_key=encryption_key, removal_policy=removal_policy
+            self,
+            "Table",
+            encryption_key=encryption_key,
+            billing=table_capacity.billing() if table_capacity is not None else None,
+            removal_policy=removal_policy,
         )
         self._table_key = key_of(self.table, encryption_key if table is None else None)
         self.topic = topic or sns.Topic(self, "AlertTopic", master_key=self.encryption_key, enforce_ssl=True)

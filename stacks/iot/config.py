@@ -5,7 +5,8 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs import TableCapacity
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.operations.configuration import (
     ConfigurationError,
     SystemConfiguration,
@@ -19,6 +20,7 @@ from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
 KEY = "iot"
+_KINESIS_QUOTAS = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
 
 # Each has two alarms, and the rule of the composite alarm that names all of them has at most 10,240 characters:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
@@ -82,6 +84,22 @@ _THRESHOLDS = (
 )
 
 
+class Capacity(BaseModel):
+    """Provisioned capacity of the speed layer's table; auto scaling keeps it 70 % used within these bounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    min_writes: int
+    max_writes: int
+    min_reads: int
+    max_reads: int
+
+    @model_validator(mode="after")
+    def _is_a_capacity(self) -> Self:
+        TableCapacity(**self.model_dump()).check(KEY)
+        return self
+
+
 class IotConfiguration(SystemConfiguration):
     """What an operator decides about the IoT system."""
 
@@ -110,6 +128,10 @@ class IotConfiguration(SystemConfiguration):
     firehose_reads_stream: bool = False
     """Whether Firehose reads the stream of the speed layer, instead of an action of the rules: for 50,000 devices and
     more. A publish is a request of Firehose otherwise, which takes 2,000 a second."""
+    stream_shards: int | None = None
+    """Shards of the speed layer's stream, 1 to 20,000; by default it scales on demand."""
+    table_capacity: Capacity | None = None
+    """Provisioned capacity of the speed layer's table; by default it is on demand."""
     warehouse_capacity: int | None = None
     """RPU of a warehouse (Redshift Serverless) with all measurements, 8 to 512 in steps of 8; by default no warehouse,
     because the smallest costs $2,190 a month."""
@@ -210,6 +232,13 @@ class IotConfiguration(SystemConfiguration):
             fix = "Use 8 to 512 RPU, a multiple of 8, or leave it out"
             raise InvalidOptionError(KEY, "warehouse_capacity", f"is {capacity}", fix)
         return capacity
+
+    @field_validator("stream_shards")
+    @classmethod
+    def _is_a_number_of_shards(cls, shards: int | None) -> int | None:
+        if shards is not None:
+            check_range(KEY, "stream_shards", shards, low=1, high=20_000, unit="shards", source=_KINESIS_QUOTAS)
+        return shards
 
     @field_validator("operator_email")
     @classmethod

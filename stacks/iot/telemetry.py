@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from cdp_constructs import Aggregation, BatchLayer, SpeedLayer
+from cdp_constructs import Aggregation, BatchLayer, SpeedLayer, TableCapacity
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.core.periods import minutes
 from stacks.iot import HANDLERS
@@ -44,7 +44,17 @@ class Telemetry(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.speed = SpeedLayer(
-            self, "Speed", measures=MEASURES, windows=configuration.speed_windows, alarm_topic=alarm_topic
+            self,
+            "Speed",
+            measures=MEASURES,
+            windows=configuration.speed_windows,
+            shards=configuration.stream_shards,
+            table_capacity=(
+                TableCapacity(**configuration.table_capacity.model_dump())
+                if configuration.table_capacity is not None
+                else None
+            ),
+            alarm_topic=alarm_topic,
         )
         for threshold in configuration.thresholds:
             self.speed.add_threshold(

@@ -16,7 +16,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from syrupy.assertion import SnapshotAssertion
 
-from cdp_constructs import InvalidOptionError, SpeedLayer
+from cdp_constructs import InvalidOptionError, SpeedLayer, TableCapacity
 from cdp_constructs.core.acknowledgments import acknowledge
 from cdp_constructs.core.assets import handler_folder
 from cdp_constructs.core.functions import Invocation, add_function
@@ -84,6 +84,12 @@ def without_windows(stack: Stack) -> SpeedLayer:
 
 
 @architecture
+def provisioned(stack: Stack) -> SpeedLayer:
+    capacity = TableCapacity(min_writes=200, max_writes=2_000, min_reads=40, max_reads=400)
+    return SpeedLayer(stack, "Speed", measures=["temperature"], shards=5, table_capacity=capacity)
+
+
+@architecture
 def customer_keys(stack: Stack) -> SpeedLayer:
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     table = dynamodb.Table(
@@ -138,7 +144,7 @@ def inside_a_stage(app: App) -> SpeedLayer:
 
 architecture(example)
 MAIN = [defaults, all_options, existing_resources]
-EVERY = [*MAIN, without_windows, customer_keys, one_key_for_all, two_in_one_stack, inside_a_stage, example]
+EVERY = [*MAIN, without_windows, provisioned, customer_keys, one_key_for_all, two_in_one_stack, inside_a_stage, example]
 
 
 @pytest.mark.parametrize("build", MAIN, ids=lambda build: build.__name__)
@@ -231,6 +237,20 @@ def test_thresholds_reach_the_function(synthesis: Synthesis) -> None:
     ]
     assert json.loads(variables[0]["MEASURES"]) == ["temperature", "humidity"]
     assert variables[0]["WINDOW_RETENTION_S"] == "604800"
+
+
+def test_provisioned_capacity_of_stream_and_table_scales_where_it_can(synthesis: Synthesis) -> None:
+    built = synthesis(provisioned)
+    stream = one(built, "AWS::Kinesis::Stream")["Properties"]
+    assert (stream["ShardCount"], stream["StreamModeDetails"]) == (5, {"StreamMode": "PROVISIONED"})
+    table = one(built, "AWS::DynamoDB::GlobalTable")["Properties"]
+    assert table["BillingMode"] == "PROVISIONED"
+    writes = table["WriteProvisionedThroughputSettings"]["WriteCapacityAutoScalingSettings"]
+    (replica,) = table["Replicas"]
+    reads = replica["ReadProvisionedThroughputSettings"]["ReadCapacityAutoScalingSettings"]
+    for settings, least, most in ((writes, 200, 2_000), (reads, 40, 400)):
+        assert (settings["MinCapacity"], settings["MaxCapacity"], settings["SeedCapacity"]) == (least, most, least)
+        assert settings["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 70
 
 
 def test_layer_without_windows_tells_its_function_and_its_readers(synthesis: Synthesis) -> None:
@@ -410,6 +430,19 @@ def _many(stack: Stack) -> None:
         (_layer(alarming_senders=0), "alarming_senders is 0 senders. Use 1 to 10,000"),
         (_layer(window_retention=Duration.minutes(59)), "window_retention is 59 minutes. Use 1 hour to 30 days"),
         (_layer(window_retention=Duration.days(31)), "window_retention is 31 days. Use 1 hour to 30 days"),
+        (_layer(shards=0), "shards is 0 shards. Use 1 to 20,000"),
+        (
+            _layer(table_capacity=TableCapacity(min_writes=0, max_writes=9, min_reads=1, max_reads=9)),
+            "table_capacity.min_writes is 0 units. Use 1 to",
+        ),
+        (
+            _layer(table_capacity=TableCapacity(min_writes=10, max_writes=9, min_reads=1, max_reads=9)),
+            "table_capacity.max_writes is 9. Use 10 or more",
+        ),
+        (
+            lambda stack: _layer(stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN), shards=2)(stack),
+            "shards was given together with stream",
+        ),
         (
             _layer(windows=False, window_retention=Duration.days(2)),
             "window_retention was given together with windows=False. Leave out window_retention",

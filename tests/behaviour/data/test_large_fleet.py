@@ -1,4 +1,5 @@
-"""What the layers do as a large fleet has them: no windows in the speed layer, and Firehose reads its stream."""
+"""What the layers do as a large fleet has them: no windows in the speed layer, provisioned capacity, and Firehose reads
+the stream."""
 
 import json
 import tempfile
@@ -11,7 +12,7 @@ import duckdb
 import pytest
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 
-from cdp_constructs import BatchLayer, SnsSqsFanout, SpeedLayer
+from cdp_constructs import BatchLayer, SnsSqsFanout, SpeedLayer, TableCapacity
 from cdp_constructs.core.functions import Invocation, add_function
 from cdp_constructs.iot.topic_rule import TopicRule
 from cdp_constructs.local import Deployment, LocalCloud
@@ -24,7 +25,15 @@ REGION = "us-east-1"
 @architecture
 def large_fleet(stack: Stack) -> None:
     destroy = RemovalPolicy.DESTROY
-    speed = SpeedLayer(stack, "Speed", measures=["temperature"], windows=False, removal_policy=destroy)
+    speed = SpeedLayer(
+        stack,
+        "Speed",
+        measures=["temperature"],
+        windows=False,
+        shards=2,
+        table_capacity=TableCapacity(min_writes=20, max_writes=200, min_reads=4, max_reads=40),
+        removal_policy=destroy,
+    )
     speed.add_threshold("TooHot", measure="temperature", above=30, recovers_at=28)
     operator = SnsSqsFanout(stack, "Alerts", topic=speed.topic).add_subscriber("Operator")
     batch = BatchLayer(stack, "Batch", columns={"temperature": "double"}, stream=speed.stream, removal_policy=destroy)
@@ -146,3 +155,11 @@ def test_reader_has_minutes_from_the_batch_layer_after_the_load(fleet: Fleet) ->
     assert answer["now"] == {"temperature": 22}
     assert sum(minute["messages"] for minute in answer["minutes"]) == 2
     assert {minute["layer"] for minute in answer["minutes"]} == {"batch"}
+
+
+def test_stream_and_table_have_the_capacity_that_was_asked_for(fleet: Fleet) -> None:
+    stream = fleet.client("kinesis").describe_stream_summary(StreamName=fleet.outputs["Stream"])
+    assert stream["StreamDescriptionSummary"]["OpenShardCount"] == 2
+    table = fleet.client("dynamodb").describe_table(TableName=fleet.outputs["Table"])["Table"]
+    assert table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED") == "PROVISIONED"
+    assert table["ProvisionedThroughput"]["WriteCapacityUnits"] == 20

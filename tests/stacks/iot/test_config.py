@@ -42,6 +42,8 @@ def test_everything_that_can_be_set_is_taken() -> None:
             "backlog_url": "https://example.backlog.com",
             "speed_windows": False,
             "firehose_reads_stream": True,
+            "stream_shards": 5,
+            "table_capacity": {"min_writes": 100, "max_writes": 200, "min_reads": 20, "max_reads": 40},
             "warehouse_capacity": 16,
             "operator_email": "operators@example.com",
             "alarm_email": "ops@example.com",
@@ -61,6 +63,11 @@ def test_everything_that_can_be_set_is_taken() -> None:
         (
             GOOD | {"backlog_url": "https://b.example/x?y"},
             "iot: backlog_url is 'https://b.example/x?y'. Use the address",
+        ),
+        (GOOD | {"stream_shards": 0}, "iot: stream_shards is 0 shards. Use 1 to 20,000 shards"),
+        (
+            GOOD | {"table_capacity": {"min_writes": 9, "max_writes": 8, "min_reads": 1, "max_reads": 1}},
+            "iot: table_capacity.max_writes is 8. Use 9 or more",
         ),
         (GOOD | {"warehouse_capacity": 4}, "iot: warehouse_capacity is 4. Use 8 to 512 RPU, a multiple of 8"),
         (GOOD | {"warehouse_capacity": 520}, "iot: warehouse_capacity is 520. Use 8 to 512 RPU"),

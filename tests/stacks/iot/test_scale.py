@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from cdp_constructs.estimates import quota
 from stacks.iot import scale
 from stacks.iot.scale import BatchSource, Capacity, Choice, Fleet, monthly_cost, page, quotas
 from stacks.iot.scale.__main__ import main
@@ -85,6 +86,17 @@ def test_no_choice_costs_less_than_nothing() -> None:
 def test_what_the_page_says_in_words() -> None:
     words = " ".join(page.PAGE.read_text().split())
     assert f"${round(sum(monthly_cost(Fleet(devices=50_000), AS_IT_IS).values()), -3):,.0f} a month" in words
+    built = {
+        "windows": False,
+        "batch_source": BatchSource.STREAM,
+        "stream": Capacity.PROVISIONED,
+        "table": Capacity.PROVISIONED,
+    }
+    for total in (sum(cost(**built).values()), sum(cost(**built, measurements_per_publish=10).values())):
+        assert f"${total:,.0f} a month" in words or f"${total:,.0f} and ${total / 1_000_000:.3f}" in words
+    assert f"${sum(cost(**built).values()) / 1_000_000:.3f} a device" in words
+    rate = quota("firehose.put_records_a_second").value
+    assert f"at {rate * 60:,.0f} a delivery stream refuses" in words
     saved = cost()["Stream"] - cost(stream=Capacity.PROVISIONED)["Stream"]
     assert f"${round(saved, -2):,.0f} a month for not having to count shards" in words
 

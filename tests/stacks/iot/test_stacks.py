@@ -24,7 +24,12 @@ EVERYTHING = {
     "alarm_email": "ops@example.com",
 }
 
-LARGE_FLEET = {"speed_windows": False, "firehose_reads_stream": True}
+LARGE_FLEET = {
+    "speed_windows": False,
+    "firehose_reads_stream": True,
+    "stream_shards": 5,
+    "table_capacity": {"min_writes": 1_000, "max_writes": 4_000, "min_reads": 200, "max_reads": 800},
+}
 
 
 @architecture
@@ -374,6 +379,17 @@ def test_firehose_reads_the_stream_and_each_rule_of_telemetry_has_one_action(
     (delivery,) = resources(large, "AWS::KinesisFirehose::DeliveryStream").values()
     source = delivery["KinesisStreamSourceConfiguration"]
     assert source["KinesisStreamARN"] == {"Fn::GetAtt": [stream, "Arn"]}
+
+
+def test_stream_and_table_have_the_capacity_of_the_configuration(
+    template: dict[str, Any], large: dict[str, Any]
+) -> None:
+    for each, shards in ((template, None), (large, 5)):
+        (stream,) = resources(each, "AWS::Kinesis::Stream").values()
+        assert stream.get("ShardCount") == shards
+    tables = resources(large, "AWS::DynamoDB::GlobalTable").items()
+    modes = {name.startswith("TelemetrySpeedTable"): table["BillingMode"] for name, table in tables}
+    assert modes == {True: "PROVISIONED", False: "PAY_PER_REQUEST"}
 
 
 def test_a_warehouse_and_requests_are_there_when_they_are_asked_for(
