@@ -54,6 +54,17 @@ def large_fleet(stack: Stack) -> None:
         CfnOutput(stack, f"{name}Name", value=value)
 
 
+def stored_in(cloud: LocalCloud, bucket: str) -> list[dict[str, Any]]:
+    """Return all rows that a batch layer has in its bucket."""
+    s3, found = cloud.client("s3", REGION), []
+    for item in s3.list_objects_v2(Bucket=bucket, Prefix="telemetry/").get("Contents", []):
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+            Path(file.name).write_bytes(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
+            rows = duckdb.sql(f"SELECT * FROM read_parquet('{file.name}')")  # noqa: S608 - our own file
+            found += [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
+    return found
+
+
 class Fleet:
     """The deployed layers, and what devices put and operators and readers see."""
 
@@ -85,15 +96,8 @@ class Fleet:
     def stored(self, thing: str) -> list[dict[str, Any]]:
         """The rows of a thing in S3, by time, after Firehose delivered what it gathered."""
         self.cloud.flush_delivery_stream(self.outputs["Deliveries"], REGION)
-        s3, bucket = self.client("s3"), self.outputs["Bucket"]
-        found = []
-        for item in s3.list_objects_v2(Bucket=bucket, Prefix="telemetry/").get("Contents", []):
-            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-            with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-                Path(file.name).write_bytes(body)
-                rows = duckdb.sql(f"SELECT * FROM read_parquet('{file.name}')")  # noqa: S608 - our own file
-                found += [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
-        return sorted((row for row in found if row["thing"] == thing), key=lambda row: row["at"])
+        rows = stored_in(self.cloud, self.outputs["Bucket"])
+        return sorted((row for row in rows if row["thing"] == thing), key=lambda row: row["at"])
 
     def items(self, thing: str) -> list[str]:
         answer = self.client("dynamodb").query(
