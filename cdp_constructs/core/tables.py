@@ -9,9 +9,12 @@ from constructs import Construct
 from cdp_constructs.core.cdk import cloudwatch, kms
 from cdp_constructs.core.paths import region_of, stack_of
 from cdp_constructs.core.periods import minute
-from cdp_constructs.core.validation import InvalidOptionError
+from cdp_constructs.core.validation import InvalidOptionError, check_range
 
 EXPIRY = "expires_at"
+_DYNAMODB_QUOTAS = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"
+# A table has 40,000 by default and more by request; this only finds what was meant otherwise.
+_MOST = 1_000_000
 
 
 def add_table(
@@ -97,6 +100,23 @@ def add_item_table(
         billing=billing,
         removal_policy=removal_policy,
     )
+
+
+def check_capacity(path: str, units: Mapping[str, int], *, prefix: str = "") -> None:
+    """Check that the numbers of a capacity fit together.
+
+    Args:
+        path: Whose option it is.
+        units: ``min_writes``, ``max_writes``, ``min_reads`` and ``max_reads``.
+        prefix: What stands before these names in the caller's option.
+
+    Raises:
+        InvalidOptionError: for a number out of range, or a most below its least.
+    """
+    for kind in ("writes", "reads"):
+        for name, low in ((f"min_{kind}", 1), (f"max_{kind}", units[f"min_{kind}"])):
+            option = f"{prefix}{name}"
+            check_range(path, option, units[name], low=low, high=_MOST, unit="units", source=_DYNAMODB_QUOTAS)
 
 
 def check_table(

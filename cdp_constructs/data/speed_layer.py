@@ -35,7 +35,7 @@ from cdp_constructs.data._records import check_names
 from cdp_constructs.data._rejections import add_rejection_alarm
 from cdp_constructs.data._stream import add_stream, add_stream_alarms, read_stream
 from cdp_constructs.data._stream_function import THINGS, add_stream_function
-from cdp_constructs.data._table_capacity import TableCapacity
+from cdp_constructs.data._table_capacity import TableCapacity, billing_of
 from cdp_constructs.data._thresholds import Threshold, Thresholds
 from cdp_constructs.iot.topics import BY_THING
 
@@ -138,8 +138,6 @@ class SpeedLayer(Construct):
         check_exclusive(self, {"table": table}, {"table_capacity": table_capacity})
         if shards is not None:
             check_range(self, "shards", shards, low=1, high=20_000, unit="shards", source=_KINESIS_QUOTAS)
-        if table_capacity is not None:
-            table_capacity.check(self)
         if not windows and window_retention is not None:
             fix = "Leave out window_retention, or let windows be kept"
             raise InvalidOptionError(self, "window_retention", "was given together with windows=False", fix)
@@ -170,7 +168,7 @@ class SpeedLayer(Construct):
             self,
             "Table",
             encryption_key=encryption_key,
-            billing=table_capacity.billing() if table_capacity is not None else None,
+            billing=billing_of(table_capacity) if table_capacity is not None else None,
             removal_policy=removal_policy,
         )
         self._table_key = key_of(self.table, encryption_key if table is None else None)

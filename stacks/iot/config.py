@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cdp_constructs import TableCapacity
+from cdp_constructs.core.tables import check_capacity
 from cdp_constructs.core.validation import InvalidOptionError, check_range
 from cdp_constructs.operations.configuration import (
     ConfigurationError,
@@ -96,7 +96,7 @@ class Capacity(BaseModel):
 
     @model_validator(mode="after")
     def _is_a_capacity(self) -> Self:
-        TableCapacity(**self.model_dump()).check(KEY)
+        check_capacity(KEY, self.model_dump(), prefix="table_capacity.")
         return self
 
 

@@ -43,17 +43,14 @@ class Telemetry(Construct):
         alarm_topic: "sns.ITopic",
     ) -> None:
         super().__init__(scope, construct_id)
+        capacity = configuration.table_capacity
         self.speed = SpeedLayer(
             self,
             "Speed",
             measures=MEASURES,
             windows=configuration.speed_windows,
             shards=configuration.stream_shards,
-            table_capacity=(
-                TableCapacity(**configuration.table_capacity.model_dump())
-                if configuration.table_capacity is not None
-                else None
-            ),
+            table_capacity=TableCapacity(**capacity.model_dump()) if capacity is not None else None,
             alarm_topic=alarm_topic,
         )
         for threshold in configuration.thresholds:

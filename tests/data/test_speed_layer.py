@@ -432,12 +432,12 @@ def _many(stack: Stack) -> None:
         (_layer(window_retention=Duration.days(31)), "window_retention is 31 days. Use 1 hour to 30 days"),
         (_layer(shards=0), "shards is 0 shards. Use 1 to 20,000"),
         (
-            _layer(table_capacity=TableCapacity(min_writes=0, max_writes=9, min_reads=1, max_reads=9)),
-            "table_capacity.min_writes is 0 units. Use 1 to",
+            lambda _: TableCapacity(min_writes=0, max_writes=9, min_reads=1, max_reads=9),
+            "TableCapacity: min_writes is 0 units. Use 1 to",
         ),
         (
-            _layer(table_capacity=TableCapacity(min_writes=10, max_writes=9, min_reads=1, max_reads=9)),
-            "table_capacity.max_writes is 9. Use 10 or more",
+            lambda _: TableCapacity(min_writes=1, max_writes=9, min_reads=10, max_reads=9),
+            "TableCapacity: max_reads is 9 units. Use 10 to",
         ),
         (
             lambda stack: _layer(stream=kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN), shards=2)(stack),

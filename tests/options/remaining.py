@@ -56,6 +56,7 @@ from cdp_constructs import (
     StackContents,
     Stamp,
     StateSharing,
+    TableCapacity,
     TokenIssuer,
     TopicRule,
     TrafficShift,
@@ -297,6 +298,8 @@ def call_rest(stack: Stack) -> None:
     WebhookSource.hmac_sha256()
     TrafficShift.linear(20, interval=Duration.minutes(2), max_errors=5)
     TrafficShift.all_at_once()
+    capacity = TableCapacity(min_writes=10, max_writes=40, min_reads=2, max_reads=8)
+    SpeedLayer(stack, "LargeSpeed", measures=["temperature"], windows=False, shards=2, table_capacity=capacity)
     TokenIssuer.of_user_pool(cognito.UserPool.from_user_pool_id(stack, "Pool", "us-east-1_Example"))
     AlarmTopic(stack, "AllAlarms", email="operators@example.com")
     RollbackAlarm("order-desk", wait=Duration.minutes(15))

@@ -166,4 +166,5 @@ def test_stream_and_table_have_the_capacity_that_was_asked_for(fleet: Fleet) -> 
     assert stream["StreamDescriptionSummary"]["OpenShardCount"] == 2
     table = fleet.client("dynamodb").describe_table(TableName=fleet.outputs["Table"])["Table"]
     assert table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED") == "PROVISIONED"
-    assert table["ProvisionedThroughput"]["WriteCapacityUnits"] == 20
+    capacity = table["ProvisionedThroughput"]
+    assert (capacity["WriteCapacityUnits"], capacity["ReadCapacityUnits"]) == (20, 4)

@@ -67,7 +67,7 @@ def test_everything_that_can_be_set_is_taken() -> None:
         (GOOD | {"stream_shards": 0}, "iot: stream_shards is 0 shards. Use 1 to 20,000 shards"),
         (
             GOOD | {"table_capacity": {"min_writes": 9, "max_writes": 8, "min_reads": 1, "max_reads": 1}},
-            "iot: table_capacity.max_writes is 8. Use 9 or more",
+            "iot: table_capacity.max_writes is 8 units. Use 9 to 1,000,000 units",
         ),
         (GOOD | {"warehouse_capacity": 4}, "iot: warehouse_capacity is 4. Use 8 to 512 RPU, a multiple of 8"),
         (GOOD | {"warehouse_capacity": 520}, "iot: warehouse_capacity is 520. Use 8 to 512 RPU"),

@@ -168,6 +168,10 @@ def _provisioned_global_table(name: str, properties: Properties, attributes: Att
     if updates and (error := _ddb._apply_replica_updates(name, table, updates)):
         raise ValueError(f"replicas of {name}: {error[2]!r}")
     _configure(name, properties)
+    # MiniStack reads it beside the write capacity, where this type has it in the replica.
+    reads = replicas[home].get("ReadProvisionedThroughputSettings") or {}
+    if least := (reads.get("ReadCapacityAutoScalingSettings") or {}).get("MinCapacity"):
+        table["ProvisionedThroughput"]["ReadCapacityUnits"] = int(least)
     for region, replica in replicas.items():
         member = _ddb._tables.get_scoped(_responses.get_account_id(), region, name)
         member["DeletionProtectionEnabled"] = replica.get("DeletionProtectionEnabled", False)
