@@ -165,7 +165,7 @@ def test_watermark_is_the_latest_time_before_which_nothing_is_held() -> None:
 
 
 def test_what_firehose_had_not_read_of_the_stream_is_after_the_watermark() -> None:
-    reads = {"settings": {**SETTINGS, "source": "stream"}}
+    reads: Any = {"settings": {**SETTINGS, "source": "stream"}}
     held = (NOON, 300.0)
     read = [(NOON - 5 * MINUTE, 20_000.0), (NOON - 4 * MINUTE, 90_000.0), (NOON, 0.0), (NOON - 30 * MINUTE, 10**7)]
     watermark = batch_view(metrics=Metrics(held, behind=read), **reads).watermark()
