@@ -225,7 +225,9 @@ class DirectHosting(Construct):
             InvalidOptionError: after ``add_site``, and for a second bucket.
         """
         if self._pages:
-            raise InvalidOptionError(self, "bucket", "was given after add_site", "Call this before add_site")
+            raise InvalidOptionError(
+                self, "bucket", "was given together with pages that are there already", "Call this before add_site"
+            )
         if self._copies:
             raise InvalidOptionError(self, "bucket", "was given for the second time", "Use one copy")
         self._copies.append(bucket)

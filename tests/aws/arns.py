@@ -21,6 +21,11 @@ _OTHERWISE = {
     "AWS::DynamoDB::GlobalTable": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Name}",
     # Ref is the ARN in its long form, with the cluster.
     "AWS::ECS::Service": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Cluster}/${Name}",
+    # Ref is the ARN of the function with the name or number behind it.
+    **dict.fromkeys(
+        ("AWS::Lambda::Alias", "AWS::Lambda::Version"),
+        "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Name}:${Qualifier}",
+    ),
     # GetAtt has this end, and the database does not say so.
     # Ref is the ARN of its secret.
     "AWS::SecretsManager::SecretTargetAttachment": (
@@ -30,6 +35,8 @@ _OTHERWISE = {
 }
 _REFERENCES = ("Ref", "Fn::GetAtt")
 _REF_IS_ARN = (
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Version",
     "AWS::SNS::Topic",
     "AWS::SecretsManager::Secret",
     "AWS::SecretsManager::SecretTargetAttachment",

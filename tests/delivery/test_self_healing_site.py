@@ -235,7 +235,7 @@ def test_a_site_is_watched_from_its_first_file_and_once() -> None:
     stack = Stack(App(), "Stack")
     late, twice = DirectHosting(stack, "Late"), DirectHosting(stack, "Twice")
     late.add_site(SITE)
-    with pytest.raises(InvalidOptionError, match=r"bucket was given after add_site"):
+    with pytest.raises(InvalidOptionError, match=r"bucket was given together with pages"):
         SelfHealingSite(stack, "LateHealing", site=late)
     SelfHealingSite(stack, "Healing", site=twice)
     with pytest.raises(InvalidOptionError, match=r"bucket was given for the second time"):

@@ -373,8 +373,8 @@ def test_an_address_that_is_no_push_service_is_refused(place: Office) -> None:
 
 
 def test_the_key_pair_outlives_another_deployment(place: Office) -> None:
-    [secret] = place.cloud.client("secretsmanager", REGION).list_secrets()["SecretList"]
     secrets = place.cloud.client("secretsmanager", REGION)
+    [secret] = [one for one in secrets.list_secrets()["SecretList"] if "VapidKeys" in one["Name"]]
     before = secrets.get_secret_value(SecretId=secret["ARN"])["SecretString"]
     [function] = [
         one["FunctionName"]
