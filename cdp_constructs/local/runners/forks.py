@@ -39,8 +39,6 @@ class ForkedProcess:
         self.returncode: int | None = None
         self.stdin, self.stdout, self.stderr = streams
         self._handle = handle
-        self._ended = select.poll()
-        self._ended.register(handle, select.POLLIN)
 
     def __del__(self) -> None:
         """Close the descriptor of the process."""
@@ -48,9 +46,15 @@ class ForkedProcess:
 
     def poll(self) -> int | None:
         """Return None while the process runs; its exit code is not known, so it is 0 for all."""
-        if self.returncode is None and self._ended.poll(0):
+        if self.returncode is None and self._has_ended(0):
             self.returncode = 0
         return self.returncode
+
+    def _has_ended(self, milliseconds: float | None) -> bool:
+        # A poll object is for one thread at a time, and one may wait while another one looks.
+        ended = select.poll()
+        ended.register(self._handle, select.POLLIN)
+        return bool(ended.poll(milliseconds))
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until the process ends.
@@ -58,7 +62,7 @@ class ForkedProcess:
         Raises:
             subprocess.TimeoutExpired: when it does not end within so many seconds.
         """
-        if self.returncode is None and not self._ended.poll(None if timeout is None else 1000 * timeout):
+        if self.returncode is None and not self._has_ended(None if timeout is None else 1000 * timeout):
             raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
         self.returncode = 0
         return self.returncode
