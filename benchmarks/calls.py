@@ -134,6 +134,15 @@ def _compare(
     }
 
 
+def _answer(call: _Call) -> Any:
+    """Make a call again; a refusal is an answer to handlers that look whether something is there."""
+    function, arguments, options = call
+    try:
+        return function(*copy.deepcopy(arguments), **copy.deepcopy(options))
+    except ClientError as refused:
+        return refused.response
+
+
 def _bare(
     event: dict[str, Any], made: list[_Call], context: Any, also: Callable[[list[Any]], None]
 ) -> Callable[[], None]:
@@ -141,7 +150,7 @@ def _bare(
 
     def work(document: str) -> None:
         json.loads(document)
-        also([function(*copy.deepcopy(arguments), **copy.deepcopy(options)) for function, arguments, options in made])
+        also([_answer(call) for call in made])
 
     def batch() -> None:
         for record in copy.deepcopy(event)["Records"]:
