@@ -1,12 +1,12 @@
 """Placeholder names: a system is synthesised with them, and AWS CloudFormation refuses them at once."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import Annotations, CfnParameter, CfnRule, CfnRuleAssertion, Fn, Stack
 
-__all__ = ["Placeholder", "is_placeholder", "refuse_placeholders"]
+__all__ = ["Placeholder", "is_placeholder", "placeholders_in", "refuse_placeholders"]
 
 _PARAMETER = "PlaceholderNames"
 """Parameter of each stack of a system with placeholders: ``refused``, or ``accepted`` on the embedded cloud."""
@@ -33,6 +33,20 @@ class Placeholder:
 def is_placeholder(value: str) -> bool:
     """Whether a domain, a mail address or the id of a hosted zone is one that nobody owns."""
     return "PLACEHOLDER" in value or _RESERVED.search(value) is not None
+
+
+def placeholders_in(key: str, names: Mapping[str, tuple[str | None, str]]) -> tuple[Placeholder, ...]:
+    """Return the names of a configuration that nobody owns.
+
+    Args:
+        key: Of the context, such as ``chat``.
+        names: What each option says, nothing where it is left out; and what to set.
+    """
+    return tuple(
+        Placeholder(f"{key}.{option}", value, fix)
+        for option, (value, fix) in names.items()
+        if value and is_placeholder(value)
+    )
 
 
 def refuse_placeholders(stacks: Iterable[Stack], placeholders: Iterable[Placeholder]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
+from cdp_constructs.operations.placeholders import Placeholder, placeholders_in
 
 if TYPE_CHECKING:
     from stacks.chat.config import ChatConfiguration
@@ -28,14 +28,10 @@ def placeholders_of(configuration: "ChatConfiguration") -> tuple[Placeholder, ..
         "hosted_zone_name": (configuration.hosted_zone_name, f"Set the name of that zone, {_WITHOUT_ROUTING}"),
         "web_domain_name": (configuration.web_domain_name, "Set the web client's name, or null for CloudFront's"),
         "notices.identity": (
-            notices and notices.identity,
+            notices.identity if notices else None,
             "Set chat.notices to an identity that SES has verified and a sender of it, or to null",
         ),
-        "sign_in_email.identity": (codes and codes.identity, "Set an identity that SES has verified, or null"),
+        "sign_in_email.identity": (codes.identity if codes else None, "Set an identity that SES has verified, or null"),
         "alarm_email": (configuration.alarm_email, "Set the address that receives alarms, or null"),
     }
-    return tuple(
-        Placeholder(f"chat.{option}", value, fix)
-        for option, (value, fix) in names.items()
-        if value and is_placeholder(value)
-    )
+    return placeholders_in("chat", names)

@@ -12,7 +12,7 @@ from cdp_constructs.operations.configuration import (
     check_form,
     check_region,
 )
-from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
+from cdp_constructs.operations.placeholders import Placeholder, placeholders_in
 
 __all__ = ["BOARDS", "ConfigurationError", "DojoConfiguration"]
 
@@ -54,11 +54,7 @@ class DojoConfiguration(SystemConfiguration):
             "hosted_zone_name": (self.hosted_zone_name, "Set the name of that zone"),
             "alarm_email": (self.alarm_email, "Set the address that receives alarms, or null"),
         }
-        return tuple(
-            Placeholder(f"{KEY}.{option}", value, fix)
-            for option, (value, fix) in names.items()
-            if value and is_placeholder(value)
-        )
+        return placeholders_in(KEY, names)
 
     def domain_name(self, board: str) -> str:
         """Return the name at which people reach a board."""

@@ -15,7 +15,7 @@ from cdp_constructs.operations.configuration import (
     check_page_address,
     check_region,
 )
-from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
+from cdp_constructs.operations.placeholders import Placeholder, placeholders_in
 
 __all__ = ["MEASURES", "ConfigurationError", "IotConfiguration", "Threshold"]
 
@@ -151,11 +151,7 @@ class IotConfiguration(SystemConfiguration):
             "operator_email": (self.operator_email, "Set the address that receives alerts of devices, or null"),
             "alarm_email": (self.alarm_email, "Set the address that receives alarms of the system, or null"),
         }
-        return tuple(
-            Placeholder(f"{KEY}.{option}", value, fix)
-            for option, (value, fix) in addresses.items()
-            if value and is_placeholder(value)
-        )
+        return placeholders_in(KEY, addresses)
 
     @field_validator("region")
     @classmethod

@@ -13,7 +13,7 @@ from cdp_constructs.operations.configuration import (
     check_form,
     check_region,
 )
-from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
+from cdp_constructs.operations.placeholders import Placeholder, placeholders_in
 
 __all__ = ["ConfigurationError", "MobileConfiguration", "NoticesConfiguration"]
 
@@ -89,11 +89,7 @@ class MobileConfiguration(SystemConfiguration):
             ),
             "alarm_email": (self.alarm_email, "Set the address that receives alarms, or null"),
         }
-        return tuple(
-            Placeholder(f"{KEY}.{option}", value, fix)
-            for option, (value, fix) in names.items()
-            if value and is_placeholder(value)
-        )
+        return placeholders_in(KEY, names)
 
     @field_validator("region")
     @classmethod

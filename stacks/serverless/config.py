@@ -10,7 +10,7 @@ from cdp_constructs.operations.configuration import (
     check_address,
     check_region,
 )
-from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
+from cdp_constructs.operations.placeholders import Placeholder, placeholders_in
 
 __all__ = ["ConfigurationError", "ServerlessConfiguration"]
 
@@ -35,16 +35,11 @@ class ServerlessConfiguration(SystemConfiguration):
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
         """The names that nobody owns."""
-        addresses = {"buyer_email": self.buyer_email, "alarm_email": self.alarm_email}
-        fixes = {
-            "buyer_email": "Set the address that receives questions, or null",
-            "alarm_email": "Set the address that receives alarms, or null",
+        addresses = {
+            "buyer_email": (self.buyer_email, "Set the address that receives questions, or null"),
+            "alarm_email": (self.alarm_email, "Set the address that receives alarms, or null"),
         }
-        return tuple(
-            Placeholder(f"{KEY}.{name}", address, fixes[name])
-            for name, address in addresses.items()
-            if address is not None and is_placeholder(address)
-        )
+        return placeholders_in(KEY, addresses)
 
     @field_validator("region")
     @classmethod

@@ -11,7 +11,7 @@ from cdp_constructs.operations.configuration import (
     check_address,
     check_region,
 )
-from cdp_constructs.operations.placeholders import Placeholder, is_placeholder
+from cdp_constructs.operations.placeholders import Placeholder, placeholders_in
 
 __all__ = ["ConfigurationError", "ServicesConfiguration"]
 
@@ -34,10 +34,8 @@ class ServicesConfiguration(SystemConfiguration):
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
         """The names that nobody owns."""
-        if self.alarm_email is None or not is_placeholder(self.alarm_email):
-            return ()
         fix = "Set the address that receives alarms, or null"
-        return (Placeholder(f"{KEY}.alarm_email", self.alarm_email, fix),)
+        return placeholders_in(KEY, {"alarm_email": (self.alarm_email, fix)})
 
     @field_validator("region", "copy_region")
     @classmethod
