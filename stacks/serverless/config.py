@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from cdp_constructs.operations.configuration import (
     ConfigurationError,
@@ -48,5 +48,5 @@ class ServerlessConfiguration(SystemConfiguration):
 
     @field_validator("buyer_email", "alarm_email")
     @classmethod
-    def _is_an_address(cls, address: str | None) -> str | None:
-        return check_address(KEY, "email", address)
+    def _is_an_address(cls, address: str | None, info: ValidationInfo) -> str | None:
+        return check_address(KEY, str(info.field_name), address)

@@ -22,8 +22,8 @@ def test_nobody_is_mailed_when_there_is_no_address() -> None:
     ("context", "message"),
     [
         ({"region": "nowhere"}, "serverless: region"),
-        ({"buyer_email": "nobody"}, "serverless: email"),
-        ({"alarm_email": "nobody"}, "serverless: email"),
+        ({"buyer_email": "nobody"}, "serverless: buyer_email is 'nobody'"),
+        ({"alarm_email": "nobody"}, "serverless: alarm_email is 'nobody'"),
         ({"approval_hours": 0}, "approval_hours"),
         ({"approval_hours": 721}, "approval_hours"),
         ({"regions": []}, "has 'regions', which nothing reads"),
