@@ -4,17 +4,30 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
-from cdp_constructs.local import Deployment
+from cdp_constructs.local import Deployment, LocalCloud
+from demo.embedded import embedded_cloud
 from demo.report import Report, expect
 
-__all__ = ["NO_FINDINGS", "ROOT", "Checked", "bring_up", "not_executed", "physical_id", "synthesise", "told"]
+__all__ = [
+    "NO_FINDINGS",
+    "ROOT",
+    "Checked",
+    "bring_up",
+    "demonstrate",
+    "not_executed",
+    "physical_id",
+    "synthesise",
+    "told",
+]
 
 NO_FINDINGS = "no finding of nag, no error of the template rules"
 
@@ -110,6 +123,20 @@ def bring_up(report: Report, check: Callable[[], Checked], deploy: Callable[[], 
         deployed_all = report.step("Synthesise and check", NO_FINDINGS, lambda: told(check()))
         deployed_all = deployed_all and report.step("Deploy", "every stack complete in its Region", deployed)
     return made[0] if deployed_all else None
+
+
+def demonstrate(run: Callable[[Report, LocalCloud, Path], None]) -> int:
+    """Run a demonstration on an embedded cloud of its own, print its steps as a table, and return the exit code.
+
+    Args:
+        run: Brings a system up and plays; gets a folder for what is only there meanwhile.
+    """
+    report = Report(Console(soft_wrap=False))
+    started = time.perf_counter()
+    with embedded_cloud(timeout=120) as (cloud, folder):
+        run(report, cloud, folder)
+    report.console.print(report.table())
+    return report.conclude(time.perf_counter() - started)
 
 
 def physical_id(deployment: Deployment, stack: str, prefix: str) -> str:

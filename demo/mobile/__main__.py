@@ -8,12 +8,10 @@ from uuid import uuid4
 
 import httpx
 from botocore.exceptions import ClientError
-from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
 from cdp_phone import TryLaterError
-from demo.bring_up import bring_up, synthesise
-from demo.embedded import embedded_cloud
+from demo.bring_up import bring_up, demonstrate, synthesise
 from demo.mobile.backend import Backend, with_push
 from demo.mobile.phone import Phone, jpeg
 from demo.report import Report, eventually, expect
@@ -227,12 +225,7 @@ def run(report: Report, cloud: LocalCloud, folder: Path) -> None:
 def main() -> int:
     """Run the demonstration; 1 when a step failed."""
     argparse.ArgumentParser(prog="make demo-mobile", description=__doc__).parse_args()
-    report = Report(Console(soft_wrap=False))
-    started = time.perf_counter()
-    with embedded_cloud(timeout=120) as (cloud, folder):
-        run(report, cloud, folder)
-    report.console.print(report.table())
-    return report.conclude(time.perf_counter() - started)
+    return demonstrate(run)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """``python -m demo.serverless``: price lists go their way, a person decides, steps fail, are undone and go on."""
 
+import argparse
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-from rich.console import Console
 
 from cdp_constructs.local import LocalCloud
-from demo.bring_up import bring_up, synthesise
-from demo.embedded import embedded_cloud
+from demo.bring_up import bring_up, demonstrate, synthesise
 from demo.report import Report, eventually, expect
 from demo.running import end_with
 from demo.serverless.office import Execution, Office, rows
@@ -293,12 +292,8 @@ def run(report: Report, cloud: LocalCloud, folder: Path) -> None:
 
 def main() -> int:
     """Run the demonstration; 1 when a step failed."""
-    report = Report(Console(soft_wrap=False))
-    started = time.perf_counter()
-    with embedded_cloud(timeout=120) as (cloud, folder):
-        run(report, cloud, folder)
-    report.console.print(report.table())
-    return report.conclude(time.perf_counter() - started)
+    argparse.ArgumentParser(prog="make demo-serverless", description=__doc__).parse_args()
+    return demonstrate(run)
 
 
 if __name__ == "__main__":

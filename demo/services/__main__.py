@@ -5,11 +5,8 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from rich.console import Console
-
 from cdp_constructs.local import LocalCloud
-from demo.bring_up import bring_up, synthesise
-from demo.embedded import embedded_cloud
+from demo.bring_up import bring_up, demonstrate, synthesise
 from demo.report import Report, eventually, expect
 from demo.running import end_with
 from demo.services.market import Market, Order
@@ -221,12 +218,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo-services", description=__doc__)
     parser.add_argument("--events", type=int, default=10_000, help="how many events; 10,000 by default")
     options = parser.parse_args()
-    report = Report(Console(soft_wrap=False))
-    started = time.perf_counter()
-    with embedded_cloud(timeout=120) as (cloud, folder):
-        run(report, cloud, folder, options.events)
-    report.console.print(report.table())
-    return report.conclude(time.perf_counter() - started)
+    return demonstrate(lambda report, cloud, folder: run(report, cloud, folder, options.events))
 
 
 if __name__ == "__main__":
