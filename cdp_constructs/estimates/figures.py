@@ -6,7 +6,7 @@
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -123,6 +123,4 @@ def _figure(kind: _Kind, name: str, region: str) -> Figure:
     if region not in elsewhere:
         message = f"{name!r} was not read for {region}; known for {', '.join([REGION, *elsewhere])}"
         raise NotKnownError(message)
-    return Figure(
-        name, float(elsewhere[region]), known.unit, region, known.source, known.read, known.each, (), known.adjustable
-    )
+    return replace(known, value=float(elsewhere[region]), region=region, steps=())

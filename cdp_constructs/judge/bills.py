@@ -1,13 +1,15 @@
 """What a way costs at the size of a brief, and which quota it reaches first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 
-from cdp_constructs.estimates import HOURS_A_MONTH, Quota, Use, default_quota, monthly_cost, price
+from cdp_constructs.estimates import HOURS_A_MONTH, Quota, Use, default_quota, monthly_cost
 from cdp_constructs.judge.brief import Brief
 from cdp_constructs.judge.graph import Graph, Part
 from cdp_constructs.review.cards.costs import cost_at_rest
-from cdp_constructs.review.templates import references
+from cdp_constructs.review.cards.tasks import billed_size, tasks_of
+from cdp_constructs.review.values import number
 
 __all__ = ["SIZES", "growth", "quotas", "uses", "whole_cost"]
 
@@ -43,11 +45,7 @@ def whole_cost(brief: Brief, graph: Graph, parts: Sequence[Part]) -> Mapping[str
 
 def growth(brief: Brief, graph: Graph, parts: Sequence[Part]) -> dict[int, float]:
     """Return dollars a month by number of people."""
-    return {size: sum(whole_cost(_of_size(brief, size), graph, parts).values()) for size in SIZES}
-
-
-def _of_size(brief: Brief, people: float) -> Brief:
-    return Brief(**{**vars(brief), "people": people})
+    return {size: sum(whole_cost(replace(brief, people=size), graph, parts).values()) for size in SIZES}
 
 
 def _tasks(brief: Brief, parts: Sequence[Part]) -> Iterator[Use]:
@@ -59,22 +57,11 @@ def _tasks(brief: Brief, parts: Sequence[Part]) -> Iterator[Use]:
         if task is None:
             continue
         mean = ceil(brief.requests_a_second / brief.peak / brief.requests_a_second_a_task)
-        least, most = _tasks_of(part)
-        more = max(0, min(mean, most) - least) * HOURS_A_MONTH
-        size = price("fargate.arm").value if task.get("RuntimePlatform.CpuArchitecture") == "ARM64" else 1.0
-        yield Use("tasks", "fargate.cpu_hours", more * size * float(task.get("Cpu", 256)) / 1024)
-        yield Use("tasks", "fargate.gigabyte_hours", more * size * float(task.get("Memory", 512)) / 1024)
-
-
-def _tasks_of(part: Part) -> tuple[int, int]:
-    """Return how many tasks a service has at least and at most."""
-    if part.resource is None or part.template is None:
-        return 0, 0
-    least = most = int(part.resource.get("DesiredCount", 1) or 1)
-    for target in part.template.of_type("AWS::ApplicationAutoScaling::ScalableTarget"):
-        if part.resource.logical_id in references(target.get("ResourceId")):
-            least, most = int(target.get("MinCapacity", least)), int(target.get("MaxCapacity", most))
-    return least, most
+        tasks = tasks_of(part.resource, part.template)
+        hours = max(0, min(mean, tasks.most) - tasks.least) * HOURS_A_MONTH
+        processors, gigabytes = billed_size(task)
+        yield Use("tasks", "fargate.cpu_hours", hours * processors)
+        yield Use("tasks", "fargate.gigabyte_hours", hours * gigabytes)
 
 
 def quotas(brief: Brief, parts: Sequence[Part]) -> list[Quota]:
@@ -98,10 +85,14 @@ def quotas(brief: Brief, parts: Sequence[Part]) -> list[Quota]:
         ("AWS::Cognito::UserPool", "Cognito: sign-ins/s", "cognito.sign_ins_a_second", asked / 1000),
     )
     tasks = asked / brief.requests_a_second_a_task if brief.requests_a_second_a_task else 0.0
-    services = [part for part in parts if part.type == "AWS::ECS::Service"]
+    most = {
+        part.name: tasks_of(part.resource, part.template).most
+        for part in parts
+        if part.type == "AWS::ECS::Service" and part.resource and part.template
+    }
     return [
         *(default_quota(name, figure, needed) for kind, name, figure, needed in rows if kind in found),
-        *(Quota(f"{part.name}: tasks at most", tasks, _tasks_of(part)[1]) for part in services),
+        *(Quota(f"{name}: tasks at most", tasks, limit) for name, limit in most.items()),
     ]
 
 
@@ -120,7 +111,7 @@ def _rest_api(brief: Brief, part: Part) -> Iterator[Use]:
 
 
 def _function(brief: Brief, part: Part) -> Iterator[Use]:
-    memory = float(part.resource.get("MemorySize", 128)) / 1024 if part.resource else 0.125
+    memory = number(part.resource.get("MemorySize") if part.resource else None, 128) / 1024
     yield Use("functions", "lambda.requests", _requests(brief))
     yield Use("functions", "lambda.arm_gigabyte_seconds", _requests(brief) * _CALL_SECONDS * memory)
 

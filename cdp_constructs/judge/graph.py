@@ -83,6 +83,10 @@ class Graph:
         """Return the parts at a path of the construct tree, or below it; or with that name."""
         return {name for name in self.parts if name == path or name.startswith(f"{path}/")}
 
+    def at_any(self, paths: Iterable[str]) -> set[str]:
+        """Return the parts at any of some paths."""
+        return {name for path in paths for name in self.at(path)}
+
     def path(self, starts: Iterable[str], ends: Collection[str], without: Collection[str] = ()) -> list[str]:
         """Return a shortest way from one of the starts to one of the ends, none where there is none."""
         before: dict[str, str | None] = {start: None for start in sorted(starts) if start not in without}

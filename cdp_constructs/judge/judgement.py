@@ -9,7 +9,7 @@ from cdp_constructs.judge.bills import growth, quotas, whole_cost
 from cdp_constructs.judge.brief import Brief, BriefError, Wish
 from cdp_constructs.judge.distances import Distance, distances, mean_to_data
 from cdp_constructs.judge.graph import Graph, Part
-from cdp_constructs.judge.losses import Outcome, outcomes, spread
+from cdp_constructs.judge.losses import Outcome, in_one_region, outcomes, spread
 from cdp_constructs.review.cards.costs import cost_at_rest
 from cdp_constructs.review.templates import Template
 
@@ -131,9 +131,8 @@ def _judged(graph: Graph, wish: Wish) -> Judged:
 
 def _ways(graph: Graph, wish: Wish) -> list[list[str]]:
     """Return a way for each Region that a wish can be answered in."""
-    starts = {name for path in wish.entries for name in graph.at(path)}
-    ends = {name for path in wish.stores for name in graph.at(path)}
-    single = {name: regions[0] for name, part in graph.parts.items() if len(regions := spread(part).regions) == 1}
+    starts, ends = graph.at_any(wish.entries), graph.at_any(wish.stores)
+    single = in_one_region(graph)
     found = []
     for region in sorted(set(single.values())):
         others = {name for name, own in single.items() if own != region}

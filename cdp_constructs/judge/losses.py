@@ -1,13 +1,15 @@
 """What stops when an instance, a zone or a Region is lost, by the templates, and for how long."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cdp_constructs.judge.brief import Wish
 from cdp_constructs.judge.graph import Graph, Part
-from cdp_constructs.review.templates import Resource, Template, references
+from cdp_constructs.review.cards.tasks import tasks_of
+from cdp_constructs.review.templates import Resource, Template
+from cdp_constructs.review.values import number
 
-__all__ = ["Outcome", "Spread", "outcomes", "spread"]
+__all__ = ["Outcome", "Spread", "in_one_region", "outcomes", "spread"]
 
 _EVERYWHERE = {"AWS::CloudFront::Distribution", "AWS::Route53::RecordSet", "AWS::IAM::Role"}
 """What is in no Region, or in all of them."""
@@ -85,7 +87,7 @@ def outcomes(graph: Graph, wish: Wish) -> tuple[list[str], list[Outcome]]:
     Returns:
         A shortest way, none where there is none; and an outcome for each loss.
     """
-    starts, ends = _all(graph, wish.entries), _all(graph, wish.stores)
+    starts, ends = graph.at_any(wish.entries), graph.at_any(wish.stores)
     way = graph.path(starts, ends)
     if not way:
         return [], []
@@ -94,8 +96,9 @@ def outcomes(graph: Graph, wish: Wish) -> tuple[list[str], list[Outcome]]:
     return way, found
 
 
-def _all(graph: Graph, paths: Iterable[str]) -> set[str]:
-    return {name for path in paths for name in graph.at(path)}
+def in_one_region(graph: Graph) -> dict[str, str]:
+    """Return the parts that are in one Region only, each with that Region."""
+    return {name: regions[0] for name, part in graph.parts.items() if len(regions := spread(part).regions) == 1}
 
 
 def _instance(graph: Graph, wish: Wish, needed: Sequence[str]) -> Outcome:
@@ -129,9 +132,9 @@ def _zone(graph: Graph, wish: Wish, needed: Sequence[str]) -> Outcome:
 def _region(graph: Graph, wish: Wish, starts: set[str], ends: set[str], way: Sequence[str]) -> Outcome:
     measured = wish.measured.get("Region")
     worst = Outcome(wish.name, "Region", "", 0.0, "others do its work", measured)
-    regions = sorted({region for name in way for region in spread(graph.parts[name]).regions})
-    for region in regions:
-        gone = {name for name, part in graph.parts.items() if list(spread(part).regions) == [region]}
+    only = in_one_region(graph)
+    for region in sorted({region for name in way for region in spread(graph.parts[name]).regions}):
+        gone = {name for name, own in only.items() if own == region}
         other = graph.path(starts - gone, ends - gone, without=gone)
         if not other:
             part = next(name for name in way if name in gone)
@@ -158,18 +161,13 @@ def _routed_away(graph: Graph, way: Sequence[str]) -> float:
 
 
 def _service(resource: Resource, template: Template, region: str) -> Spread:
-    counts = [_whole(resource.get("DesiredCount"), 0)]
-    counts += [
-        _whole(one.get("MinCapacity"), 0)
-        for one in template.of_type("AWS::ApplicationAutoScaling::ScalableTarget")
-        if resource.logical_id in references(one.get("ResourceId"))
-    ]
     subnets = resource.items("NetworkConfiguration.AwsvpcConfiguration.Subnets")
     zones = max(1, len(subnets))
-    instances = max(1, *counts)
+    tasks = tasks_of(resource, template)
+    instances = int(max(1, tasks.desired, tasks.least))
     checks = [
-        _whole(group.get("HealthCheckIntervalSeconds"), 30)
-        * (_whole(group.get("UnhealthyThresholdCount"), 2) + _whole(group.get("HealthyThresholdCount"), 5))
+        number(group.get("HealthCheckIntervalSeconds"), 30)
+        * (number(group.get("UnhealthyThresholdCount"), 2) + number(group.get("HealthyThresholdCount"), 5))
         for one in resource.items("LoadBalancers")
         if (group := template.target(one.get("TargetGroupArn")))
     ]
@@ -195,7 +193,7 @@ def _cluster(resource: Resource, template: Template, region: str) -> Spread:
 
 def _cache(resource: Resource, template: Template, region: str) -> Spread:
     del template
-    nodes = _whole(resource.get("NumCacheClusters"), 0) or 1 + _whole(resource.get("ReplicasPerNodeGroup"), 0)
+    nodes = int(number(resource.get("NumCacheClusters"), 0) or 1 + number(resource.get("ReplicasPerNodeGroup"), 0))
     zones = min(nodes, 3) if resource.get("MultiAZEnabled") is True else 1
     return Spread(nodes, zones, [region], interruption=_REPLICA_SECONDS)
 
@@ -225,10 +223,6 @@ def _machine(resource: Resource, template: Template, region: str) -> Spread:
 def _file_system(resource: Resource, template: Template, region: str) -> Spread:
     del template
     return Spread(0, 1 if resource.get("AvailabilityZoneName") else 3, [region])
-
-
-def _whole(value: object, otherwise: int) -> int:
-    return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else otherwise
 
 
 _READERS: Mapping[str, Callable[[Resource, Template, str], Spread]] = {

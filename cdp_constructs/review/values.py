@@ -7,7 +7,7 @@ from typing import Any
 
 from cdp_constructs.review.templates import HASH, Template
 
-__all__ = ["Values", "counted", "duration", "listed"]
+__all__ = ["Values", "counted", "duration", "listed", "number"]
 
 _PSEUDO = {
     "AWS::AccountId": "(account)",
@@ -48,6 +48,14 @@ def counted(count: int, word: str) -> str:
 def listed(texts: Sequence[str]) -> str:
     """Return texts with commas, each once, in the order given."""
     return ", ".join(dict.fromkeys(texts))
+
+
+def number(value: object, otherwise: float) -> float:
+    """Return a value of a template as a number; another one for what is no number, or is known at deployment only."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return otherwise
 
 
 class Values:

@@ -249,3 +249,13 @@ def test_a_wish_for_what_is_not_there_is_refused_with_similar_names() -> None:
         judge([template(server())], Brief(wishes=[Wish("buy", ["Shop/front"], ["Shop/Data"])]))
     with pytest.raises(BriefError, match=r"no way leads from Shop/Data to Shop/Front"):
         judge([template(server())], Brief(wishes=[Wish("buy", ["Shop/Data"], ["Shop/Front"])]))
+
+
+def test_what_is_known_at_deployment_only_counts_as_not_said() -> None:
+    resources = server()
+    resources["Service"]["Properties"]["DesiredCount"] = {"Ref": "Count"}
+    resources["Task"]["Properties"] |= {"Cpu": {"Ref": "Size"}, "Memory": {"Ref": "Size"}}
+    found = judge([template(resources)], Brief(wishes=[BUY]))
+    assert found.quotas[0].default == 1
+    assert found.graph.parts["Shop/Service"] in found.parts
+    assert "all" in as_text(found)

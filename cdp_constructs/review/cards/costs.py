@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 from cdp_constructs.estimates import REGION, figures, price
 from cdp_constructs.review.cards.composition import WORDS
-from cdp_constructs.review.templates import Resource, Template, references
-from cdp_constructs.review.values import counted
+from cdp_constructs.review.cards.tasks import billed_size, tasks_of
+from cdp_constructs.review.templates import Resource, Template
+from cdp_constructs.review.values import counted, number
 
 __all__ = ["PRICES_OF", "cost_at_rest", "monthly"]
 
@@ -49,17 +50,10 @@ def monthly(resource: Resource, template: Template) -> float:
     return price(resource, template) if price else 0.0
 
 
-def _number(value: object, otherwise: float) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return otherwise
-
-
 def _alarm(resource: Resource, template: Template) -> float:
     del template
     metrics = len([one for one in resource.items("Metrics") if "MetricStat" in one]) or 1
-    period = _number(resource.get("Period"), 60)
+    period = number(resource.get("Period"), 60)
     return metrics * _of("cloudwatch.alarms_of_seconds" if period < 60 else "cloudwatch.alarms")  # noqa: PLR2004 - a minute
 
 
@@ -67,16 +61,9 @@ def _service(resource: Resource, template: Template) -> float:
     task = template.target(resource.get("TaskDefinition"))
     if task is None or resource.get("LaunchType", "FARGATE") != "FARGATE":
         return 0.0
-    size = _number(task.get("Cpu"), 256) / 1024 * _hours("fargate.cpu_hours") + _number(
-        task.get("Memory"), 512
-    ) / 1024 * _hours("fargate.gigabyte_hours")
-    arm = task.get("RuntimePlatform.CpuArchitecture") == "ARM64"
-    scaled = [
-        _number(one.get("MinCapacity"), 0)
-        for one in template.of_type("AWS::ApplicationAutoScaling::ScalableTarget")
-        if resource.logical_id in references(one.get("ResourceId"))
-    ]
-    return _number(resource.get("DesiredCount"), min(scaled, default=1)) * size * (_of("fargate.arm") if arm else 1)
+    processors, gigabytes = billed_size(task)
+    size = processors * _hours("fargate.cpu_hours") + gigabytes * _hours("fargate.gigabyte_hours")
+    return tasks_of(resource, template).desired * size
 
 
 def _balancer(resource: Resource, template: Template) -> float:
@@ -110,14 +97,14 @@ def _instance(resource: Resource, template: Template) -> float:
     if kind == "db.serverless":
         cluster = template.target(resource.get("DBClusterIdentifier"))
         least = cluster.get("ServerlessV2ScalingConfiguration.MinCapacity") if cluster else None
-        return _hours("rds.capacity_unit_hours") * _number(least, 0.5)
+        return _hours("rds.capacity_unit_hours") * number(least, 0.5)
     return _node("rds", kind) * copies
 
 
 def _cache(resource: Resource, template: Template) -> float:
     del template
-    shards = _number(resource.get("NumNodeGroups"), 1)
-    nodes = _number(resource.get("NumCacheClusters"), shards * (1 + _number(resource.get("ReplicasPerNodeGroup"), 0)))
+    shards = number(resource.get("NumNodeGroups"), 1)
+    nodes = number(resource.get("NumCacheClusters"), shards * (1 + number(resource.get("ReplicasPerNodeGroup"), 0)))
     discount = _of("elasticache.valkey") if resource.get("Engine") == "valkey" else 1
     return _node("elasticache", str(resource.get("CacheNodeType"))) * discount * nodes
 
@@ -126,7 +113,7 @@ def _stream(resource: Resource, template: Template) -> float:
     del template
     if resource.get("StreamModeDetails.StreamMode") == "ON_DEMAND":
         return _hours("kinesis.on_demand_stream_hours")
-    return _hours("kinesis.shard_hours") * _number(resource.get("ShardCount"), 1)
+    return _hours("kinesis.shard_hours") * number(resource.get("ShardCount"), 1)
 
 
 def _acl(resource: Resource, template: Template) -> float:
