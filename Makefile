@@ -235,6 +235,7 @@ patterns: $(INSTALLED) ## write exports, stubs, tables and the catalogue from th
 pages: $(INSTALLED) ## write the parts of pages that follow from code: examples, options, diagrams, what is made, costs, findings
 	$(BIN)/python -m tools.page_parts
 	$(BIN)/python -m pytest tests -k test_page $(SNAPSHOTS)
+	$(BIN)/python -m pytest tests/stacks/dojo/test_gallery.py -k test_page -m system $(SNAPSHOTS)
 
 # Not $(INSTALLED): a revision that is reviewed installs nothing.
 review: ## what changed in the architecture since a revision: make review BASE=main
