@@ -77,6 +77,7 @@ from cdp_constructs.operations.growth import add_growth_alarms as add_growth_ala
 from cdp_constructs.operations.log_queries import add_log_queries as add_log_queries
 from cdp_constructs.operations.placeholders import Placeholder as Placeholder
 from cdp_constructs.operations.placeholders import is_placeholder as is_placeholder
+from cdp_constructs.operations.placeholders import placeholders_in as placeholders_in
 from cdp_constructs.operations.placeholders import refuse_placeholders as refuse_placeholders
 from cdp_constructs.pipeline.delivery_pipeline import DeliveryPipeline as DeliveryPipeline
 from cdp_constructs.pipeline.delivery_wave import DeliveryWave as DeliveryWave

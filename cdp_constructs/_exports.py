@@ -99,6 +99,7 @@ MODULE_OF = {
     "for_each": "cdp_constructs.workflow.steps",
     "image_from_folder": "cdp_constructs.core.images",
     "is_placeholder": "cdp_constructs.operations.placeholders",
+    "placeholders_in": "cdp_constructs.operations.placeholders",
     "refuse_placeholders": "cdp_constructs.operations.placeholders",
     "use_access_log_bucket": "cdp_constructs.core.buckets",
     "warn_without_receiver": "cdp_constructs.operations.alarm_topic",
