@@ -50,6 +50,9 @@ _SERVER_ERRORS, _TOO_MANY = 500, 429
 
 _logger = logging.getLogger(__name__)
 
+_by_hand: dict[Any, float] = {}
+"""By schedule, the time of the last occurrence that was asked for."""
+
 
 def occurrence(expression: str, zone: str, last: float, now: float) -> float | None:
     """Return when a schedule was due after a time, None when it was not until now.
@@ -108,7 +111,9 @@ def _due(key: Any, schedule: Mapping[str, Any], now: float) -> float | None:
     if (start is not None and now < start) or (end is not None and now > end):
         return None
     if fired.get(key) == 0:  # by hand
-        return float(int(now))
+        # Two occurrences never have one time, however soon after another they are asked for.
+        _by_hand[key] = max(float(int(now)), _by_hand.get(key, 0) + 1)
+        return _by_hand[key]
     expression, zone = schedule["ScheduleExpression"], schedule.get("ScheduleExpressionTimezone") or "UTC"
     if expression.startswith("at("):
         return None if key in fired else occurrence(expression, zone, float("-inf"), now)

@@ -158,3 +158,17 @@ def test_a_service_that_does_not_answer_is_called_again_and_then_given_up(
     assert (said["EXHAUSTED_RETRY_CONDITION"], said["RETRY_ATTEMPTS"]) == ("MaximumRetryAttempts", "2")
     cloud.fire_schedule(deployed["ByHand"], REGION)
     assert eventually(lambda: _taken(cloud, deployed["Seen"]), what="the next call")
+
+
+def test_each_occurrence_that_is_asked_for_has_a_time_of_its_own(cloud: LocalCloud, deployed: dict[str, str]) -> None:
+    asked = 3
+    for _ in range(asked):
+        cloud.fire_schedule(deployed["ByHand"], REGION)
+    times: list[str] = []
+
+    def all_three() -> bool:
+        times.extend(json.loads(message["Body"])["time"] for message in _taken(cloud, deployed["Seen"]))
+        return len(times) >= asked
+
+    eventually(all_three, what="three calls")
+    assert len(set(times)) == len(times)
