@@ -14,6 +14,7 @@ from cdp_constructs import (
     SnsSqsFanout,
 )
 from stacks.dojo.parts import ROUTE
+from stacks.dojo.table import ChatTable
 
 __all__ = ["add_network", "add_servers", "outputs_of", "settings_of"]
 
@@ -27,14 +28,21 @@ def add_network(stack: Stack, alarm_topic: sns.ITopic) -> ServiceNetwork:
     return ServiceNetwork(stack, "Network", interface_endpoints=endpoints, alarm_topic=alarm_topic)
 
 
-def settings_of(database: ReplicatedDatabase, notices: SnsSqsFanout, name: str) -> dict[str, str]:
-    """Return the settings of a board with a replicated database, and notices by SNS."""
+def settings_of(store: ReplicatedDatabase | ChatTable, notices: SnsSqsFanout, name: str) -> dict[str, str]:
+    """Return the settings of a board with a replicated database or a table, and notices by SNS."""
+    kept = store.settings if isinstance(store, ChatTable) else _settings_of_database(store)
     return {
-        "database_host": database.cluster.attr_endpoint_address,
-        "database_secret_id": database.secret.secret_arn,
+        **kept,
         "notices": "topic",
         "notice_topic": notices.topic.topic_arn,
         "base_url": f"https://{name}",
+    }
+
+
+def _settings_of_database(database: ReplicatedDatabase) -> dict[str, str]:
+    return {
+        "database_host": database.cluster.attr_endpoint_address,
+        "database_secret_id": database.secret.secret_arn,
     }
 
 
@@ -63,15 +71,20 @@ def add_servers(
 
 
 def outputs_of(
-    name: str, front: ServiceFront, servers: ScaleOutService, database: ReplicatedDatabase, notices: SnsSqsFanout
+    name: str,
+    front: ServiceFront,
+    servers: ScaleOutService,
+    store: ReplicatedDatabase | ChatTable,
+    notices: SnsSqsFanout,
 ) -> dict[str, str]:
     """Return where operators, and the demonstration, find the parts of a board."""
+    kept = {"TableName": store.table.table_name} if isinstance(store, ChatTable) else {"DatabaseId": store.cluster.ref}
     return {
         "Url": f"https://{name}",
         "ListenerArn": front.listener.listener_arn,
         "ClusterName": servers.cluster.cluster_name,
         "ServiceName": servers.service.service_name,
         "TargetGroupArn": servers.target_group.target_group_arn,
-        "DatabaseId": database.cluster.ref,
+        **kept,
         "TopicArn": notices.topic.topic_arn,
     }

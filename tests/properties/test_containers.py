@@ -27,10 +27,10 @@ from stacks.dojo.app.fan_out import CacheFanOut
 from stacks.dojo.app.intake import DatabaseIntake
 from stacks.dojo.app.live import Hub
 from stacks.dojo.app.model import Message, NewFile, Posting
-from stacks.dojo.app.ports import Hint
+from stacks.dojo.app.ports import Hint, RefusedError
 from stacks.dojo.app.services import Services
 from stacks.dojo.app.settings import Settings
-from stacks.dojo.app.store import Store
+from stacks.dojo.app.store import DatabaseStore
 from stacks.dojo.app.worker import Worker
 from tests.properties.aws import refusal, strict_json
 from tests.properties.inputs import KEYS, TEXTS, UNREADABLE, examples, texts
@@ -63,10 +63,10 @@ def _storable(*values: Any) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
         text.encode()
         if "\0" in text or "\\u0000" in text:
-            raise psycopg.errors.UntranslatableCharacter("a NUL character")
+            raise RefusedError("a NUL character")
 
 
-class Kept(Store):
+class Kept(DatabaseStore):
     """What the chat keeps, without a database."""
 
     def __init__(self) -> None:
@@ -394,7 +394,7 @@ def _arrives(body: str) -> bool:
     return bool(body) and not _REFUSED.search(body) and len(body.encode(errors="replace")) <= _LARGEST
 
 
-def _work(queue: _Queue, store: Store) -> int:
+def _work(queue: _Queue, store: DatabaseStore) -> int:
     worker = Worker(store, _Quiet(), cast("Any", queue), "queue", "dead-letters")
     return asyncio.run(worker.step())
 
@@ -428,10 +428,15 @@ def test_a_message_of_the_queue_costs_only_itself(caplog: pytest.LogCaptureFixtu
     holds()
 
 
+class _RefusingDatabase:
+    async def run(self, _work: Any) -> None:
+        raise psycopg.errors.CharacterNotInRepertoire("no\nsuch")
+
+
 class _Refusing(Kept):
     async def add(self, posting: Posting) -> Message:
         if posting.text == "bad":
-            raise psycopg.errors.CharacterNotInRepertoire("no\nsuch")
+            return await DatabaseStore(cast("database.Database", _RefusingDatabase())).add(posting)
         return await super().add(posting)
 
 

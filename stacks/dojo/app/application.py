@@ -54,7 +54,7 @@ def application(settings: Settings) -> Starlette:
         for task in (opening, *working):
             task.cancel()
         await asyncio.gather(opening, *working, return_exceptions=True)
-        await services.database.close()
+        await services.store.close()
 
     routes = [
         Route("/health", _shallow),
@@ -81,9 +81,9 @@ async def _open(services: Services) -> None:
     # A server starts without its database, too: D6 accepts messages meanwhile, and health says what is missing.
     while True:
         try:
-            return await services.database.open()
+            return await services.store.open()
         except UnavailableError as error:
-            _LOG.warning("the database does not answer: %s", error)
+            _LOG.warning("the store does not answer: %s", error)
 
 
 def _services(connection: HTTPConnection) -> Services:

@@ -51,7 +51,7 @@ class Database:
         self._settings = settings
         self._credentials = settings.database_secret
         self.patience = settings.database_patience
-        self.writer = self._pool(settings.database_host)
+        self.writer = self._pool(str(settings.database_host))
         reader = settings.database_reader_host
         self.reader = self.writer if reader in {None, settings.database_host} else self._pool(str(reader))
 

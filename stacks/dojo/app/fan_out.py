@@ -3,8 +3,9 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -13,23 +14,28 @@ from pydantic import TypeAdapter, ValidationError
 from stacks.dojo.app.caches import cache_of
 from stacks.dojo.app.database import Database
 from stacks.dojo.app.model import Message
-from stacks.dojo.app.ports import FanOut, Hint
+from stacks.dojo.app.ports import FanOut, Hint, Store
 from stacks.dojo.app.settings import Settings
-from stacks.dojo.app.store import CHANNEL
+from stacks.dojo.app.store import CHANNEL, DatabaseStore
 
 if TYPE_CHECKING:
     from valkey.asyncio import Valkey
 
-__all__ = ["CacheFanOut", "DatabaseFanOut", "fan_out_of"]
+__all__ = ["CacheFanOut", "DatabaseFanOut", "PollingFanOut", "fan_out_of"]
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 1.0
+_POLL_SECONDS = 1.0
 _HINT = TypeAdapter(Hint)
 
 
-def fan_out_of(settings: Settings, database: Database) -> FanOut:
+def fan_out_of(settings: Settings, store: Store) -> FanOut:
     """Return the one that is chosen."""
-    return DatabaseFanOut(database) if settings.fan_out == "database" else CacheFanOut(cache_of(settings))
+    if settings.fan_out == "polling":
+        return PollingFanOut()
+    if isinstance(store, DatabaseStore) and settings.fan_out == "database":
+        return DatabaseFanOut(store.database)
+    return CacheFanOut(cache_of(settings))
 
 
 def _hint(payload: str | bytes) -> Hint | None:
@@ -88,3 +94,30 @@ class CacheFanOut:
             except (ValkeyError, OSError) as error:
                 _LOG.warning("not subscribed: %s", type(error).__name__)
             await asyncio.sleep(_PAUSE)
+
+
+@dataclass(frozen=True)
+class PollingFanOut:
+    """A server knows its own messages at once, and looks for those of others every second.
+
+    For a store that tells nobody anything, and a board without a cache.
+    """
+
+    _own: "asyncio.Queue[Hint]" = field(default_factory=asyncio.Queue)
+
+    async def announce(self, message: Message) -> None:
+        """Tell the listeners of this server."""
+        self._own.put_nowait(Hint(message.room, message.number))
+
+    async def hints(self) -> AsyncIterator[Hint | None]:
+        """Yield what this server has stored, and None every second."""
+        look = 0.0
+        while True:
+            now = time.monotonic()
+            if now >= look:
+                look = now + _POLL_SECONDS
+                yield None
+            try:
+                yield await asyncio.wait_for(self._own.get(), max(0.0, look - time.monotonic()))
+            except TimeoutError:
+                continue

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks.dojo.app.model import Message, Posting
-from stacks.dojo.app.ports import FanOut, UnavailableError
-from stacks.dojo.app.store import Store
+from stacks.dojo.app.ports import FanOut, Store, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

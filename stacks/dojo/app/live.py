@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from stacks.dojo.app.ports import FanOut, UnavailableError
-from stacks.dojo.app.store import PRESENT_SECONDS, Store
+from stacks.dojo.app.ports import PRESENT_SECONDS, FanOut, Store, UnavailableError
 
 __all__ = ["Hub"]
 

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["Account", "Message", "NewFile", "NewMessage", "Person", "Posting", "Room", "mentioned"]
+__all__ = ["INDEX", "Account", "Message", "NewFile", "NewMessage", "Person", "Posting", "Room", "mentioned"]
 
+INDEX = "by_author"
+"""The index of a table by which messages of an author are found."""
 _MENTION = re.compile(r"(?<![\w.@-])@([\w-][\w.-]{0,39})")
 
 

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from stacks.dojo.app.ports import Notice, Notices, UnavailableError
-from stacks.dojo.app.store import Store
+from stacks.dojo.app.ports import Notice, Notices, Store, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

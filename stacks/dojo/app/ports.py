@@ -1,16 +1,36 @@
 """What the application asks for, and a board chooses who answers."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from stacks.dojo.app.model import Message, NewFile, Posting
 
-__all__ = ["FanOut", "Files", "Hint", "Intake", "Latest", "Notice", "Notices", "Sessions", "UnavailableError"]
+__all__ = [
+    "PRESENT_SECONDS",
+    "FanOut",
+    "Files",
+    "Hint",
+    "Intake",
+    "Latest",
+    "Notice",
+    "Notices",
+    "RefusedError",
+    "Sessions",
+    "Store",
+    "UnavailableError",
+]
+
+PRESENT_SECONDS = 60
+"""For how long a person is present after the last sign of it."""
 
 
 class UnavailableError(Exception):
     """What is needed does not answer; later it may."""
+
+
+class RefusedError(Exception):
+    """The store will never take this message."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,75 @@ class Notice:
     author: str
     push: dict[str, Any] | None
     """The subscription of the person's browser."""
+
+
+class Store(Protocol):
+    """Keeps messages, people and notices. Each method may raise UnavailableError."""
+
+    async def open(self) -> None:
+        """Connect, and make what is missing."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+    async def add(self, posting: Posting) -> Message:
+        """Store a message, and notices for who is mentioned and away; the same id again changes nothing.
+
+        Raises:
+            RefusedError: it will never be stored.
+        """
+
+    async def last(self, room: str) -> int:
+        """Return the number of the last message of a room; 0 when there is none."""
+
+    async def lasts(self, rooms: Sequence[str]) -> dict[str, int]:
+        """Return the number of the last message of each of some rooms; for none, too, it asks whether it answers."""
+
+    async def history(
+        self, room: str, *, before: int | None = None, limit: int = 50, at_least: int = 0
+    ) -> list[Message]:
+        """Return the latest messages of a room, in their order.
+
+        Args:
+            room: The room.
+            before: Only messages with a smaller number.
+            limit: At most so many.
+            at_least: A number that the reader has seen: what is behind it is no answer.
+        """
+
+    async def since(self, room: str, number: int, limit: int = 200) -> list[Message]:
+        """Return the messages of a room that follow a number; none that is stored is missing."""
+
+    async def by_author(self, author: str, *, limit: int = 50) -> list[Message]:
+        """Return the latest messages of an author, the last one first."""
+
+    async def with_id(self, author: str, message_id: str) -> Message | None:
+        """Return the message that an author has sent with an id."""
+
+    async def attached(self, key: str) -> bool:
+        """Return whether any message has a file."""
+
+    async def register(self, name: str, password: str) -> bool:
+        """Keep a new person with the hash of a password; False when the name is taken."""
+
+    async def password(self, name: str) -> str | None:
+        """Return the hash of a person's password."""
+
+    async def subscribe(self, name: str, subscription: dict[str, Any] | None) -> None:
+        """Keep where a person's browser receives notices; None forgets it."""
+
+    async def present(self, server: str, people: Sequence[str]) -> None:
+        """Keep that people are connected to a server, and nobody else is."""
+
+    async def deliver(self, send: Callable[[Notice], Awaitable[bool]]) -> bool:
+        """Send a notice that is due; return False when none is.
+
+        No other server sends it meanwhile. When ``send`` raises, the notice is due again later, eight times in about
+        four minutes; then it stays where it is, and the log has an error.
+
+        Args:
+            send: Sends it; returns False when the person's subscription is gone.
+        """
 
 
 class Intake(Protocol):

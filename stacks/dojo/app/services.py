@@ -14,12 +14,22 @@ from stacks.dojo.app.files import BucketFiles, NoFiles
 from stacks.dojo.app.intake import DatabaseIntake, QueueIntake
 from stacks.dojo.app.live import Hub
 from stacks.dojo.app.notices import PushNotices, TopicNotices
-from stacks.dojo.app.ports import Files, Intake, Latest, Notices, Sessions
+from stacks.dojo.app.ports import Files, Intake, Latest, Notices, Sessions, Store
 from stacks.dojo.app.sessions import CachedSessions, SignedSessions
 from stacks.dojo.app.settings import Settings
-from stacks.dojo.app.store import Store
+from stacks.dojo.app.store import DatabaseStore
+from stacks.dojo.app.table import Table
+from stacks.dojo.app.table_store import TableStore
 
-__all__ = ["Services"]
+__all__ = ["Services", "store_of"]
+
+
+def store_of(settings: Settings) -> Store:
+    """Return the store that is chosen."""
+    notices = settings.notices != "none"
+    if settings.store == "table":
+        return TableStore(Table(settings), notices=notices)
+    return DatabaseStore(Database(settings), notices=notices)
 
 
 @dataclass(frozen=True)
@@ -33,19 +43,14 @@ class Services:
     settings: Settings
 
     @cached_property
-    def database(self) -> Database:
-        """The database."""
-        return Database(self.settings)
-
-    @cached_property
     def store(self) -> Store:
-        """What is kept in it."""
-        return Store(self.database, notices=self.settings.notices != "none")
+        """What is kept."""
+        return store_of(self.settings)
 
     @cached_property
     def hub(self) -> Hub:
         """Who is connected."""
-        return Hub(self.store, fan_out_of(self.settings, self.database))
+        return Hub(self.store, fan_out_of(self.settings, self.store))
 
     @cached_property
     def intake(self) -> Intake:

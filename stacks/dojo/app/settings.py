@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 __all__ = ["Credentials", "Settings"]
 
 _NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("store", "database"): ("database_host",),
+    ("store", "table"): ("table",),
     ("intake", "queue"): ("queue_url", "dead_letter_queue_url"),
     ("fan_out", "cache"): ("cache_url",),
     ("sessions", "cache"): ("cache_url",),
@@ -31,20 +33,25 @@ class Settings(BaseSettings):
     """The settings of a server or a worker.
 
     Attributes:
+        store: Where messages, people and notices are: in PostgreSQL, or in a DynamoDB table.
+        table: Name or ARN of the table.
+        table_region: Its Region. Default: the server's own.
         database_host: Address of the writer.
         database_reader_host: Address of readers, for reading what need not be the latest. Default: the writer's.
         database_name: The database.
         database_port: Its port.
-        database_secret: The credentials as JSON, read once. One of this and ``database_secret_id`` is needed.
+        database_secret: The credentials as JSON, read once. A database needs one of this and ``database_secret_id``.
         database_secret_id: The secret in Secrets Manager, read again when the database refuses the password.
         database_ca: File with the certificates that sign the server's. Default: TLS without looking at them.
-        database_patience: Seconds for which a request is retried while the database fails over.
+        database_patience: Seconds for which a request is retried while the database or the table does not answer.
         session_key: Signs sessions; at least 32 bytes.
         session_hours: How long a session lasts.
-        intake: Where a message goes first: to the database, or to a queue that workers read.
+        intake: Where a message goes first: to the store, whichever it is (``database``), or to a queue that workers
+            read.
         queue_url: The FIFO queue.
         dead_letter_queue_url: Where messages go that nobody can read.
-        fan_out: How servers learn of each other's messages: by the database, or by the cache.
+        fan_out: How servers learn of each other's messages: by the database, by the cache, or by asking the store every
+            second. A table tells nobody, so that it needs one of the others.
         sessions: ``signed`` needs no store; those in the cache can be ended.
         latest: Whether the latest messages of a room are kept in the cache.
         cache_url: ``rediss://host:6379``.
@@ -67,7 +74,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHAT_", frozen=True)
 
-    database_host: str
+    store: Literal["database", "table"] = "database"
+    table: str | None = None
+    table_region: str | None = None
+    database_host: str | None = None
     database_reader_host: str | None = None
     database_name: str = "chat"
     database_port: int = 5432
@@ -80,7 +90,7 @@ class Settings(BaseSettings):
     intake: Literal["database", "queue"] = "database"
     queue_url: str | None = None
     dead_letter_queue_url: str | None = None
-    fan_out: Literal["database", "cache"] = "database"
+    fan_out: Literal["database", "cache", "polling"] = "database"
     sessions: Literal["signed", "cache"] = "signed"
     latest: Literal["none", "cache"] = "none"
     cache_url: str | None = None
@@ -106,7 +116,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if (self.database_secret is None) == (self.database_secret_id is None):
+        if self.store == "table":
+            if self.fan_out == "database":
+                raise ValueError("CHAT_STORE=table needs CHAT_FAN_OUT=cache or polling")
+        elif (self.database_secret is None) == (self.database_secret_id is None):
             raise ValueError("set one of CHAT_DATABASE_SECRET and CHAT_DATABASE_SECRET_ID")
         if len(self.session_key.get_secret_value().encode()) < 32:  # noqa: PLR2004 - what HS256 asks for
             raise ValueError("CHAT_SESSION_KEY is shorter than 32 bytes")

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+
 from stacks.dojo.app.database import Connection, Database
 from stacks.dojo.app.model import Message, Posting, mentioned
-from stacks.dojo.app.ports import Notice
+from stacks.dojo.app.ports import PRESENT_SECONDS, Notice, RefusedError
 
-__all__ = ["CHANNEL", "PRESENT_SECONDS", "Store"]
+__all__ = ["CHANNEL", "DatabaseStore"]
 
 CHANNEL = "messages"
 """Where PostgreSQL notifies of messages."""
-PRESENT_SECONDS = 60
-"""For how long a person is present after the last sign of it."""
 _LOG = logging.getLogger(__name__)
 _COLUMNS = "room, number, id, author, text, attachment, at"
 _ATTEMPTS = 8
@@ -42,7 +42,7 @@ class _SentBefore(Exception):  # noqa: N818 - no failure
 
 
 @dataclass(frozen=True)
-class Store:
+class DatabaseStore:
     """What the chat keeps.
 
     Args:
@@ -53,10 +53,19 @@ class Store:
     database: Database
     notices: bool = True
 
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date."""
+        await self.database.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.database.close()
+
     async def add(self, posting: Posting) -> Message:
         """Store a message, and notices for who is mentioned and away; the same id again changes nothing.
 
         Raises:
+            RefusedError: the database will never store it.
             UnavailableError: the database does not answer.
         """
 
@@ -67,7 +76,10 @@ class Store:
             except _SentBefore as before:
                 return before.message
 
-        return await self.database.run(work)
+        try:
+            return await self.database.run(work)
+        except (psycopg.DataError, psycopg.IntegrityError, LookupError) as error:
+            raise RefusedError(f"{type(error).__name__}: {error}") from error
 
     async def last(self, room: str, *, reader: bool = False) -> int:
         """Return the number of the last message of a room; 0 when there is none."""

@@ -11,17 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import boto3
-import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from stacks.dojo.app.database import Database
 from stacks.dojo.app.fan_out import fan_out_of
 from stacks.dojo.app.intake import announce
 from stacks.dojo.app.model import Posting
-from stacks.dojo.app.ports import FanOut, UnavailableError
+from stacks.dojo.app.ports import FanOut, RefusedError, Store, UnavailableError
+from stacks.dojo.app.services import store_of
 from stacks.dojo.app.settings import Settings
-from stacks.dojo.app.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -32,8 +30,6 @@ __all__ = ["Worker", "main"]
 _LOG = logging.getLogger(__name__)
 _PAUSE = 1.0
 _AT_ONCE = 10
-_REFUSED = (psycopg.DataError, psycopg.IntegrityError, LookupError)
-"""What the database says of a message that it will never store."""
 _LONGEST_REASON = 1000
 _LARGEST_WITH_REASON = 250_000
 """Bytes of a message that leave room for a reason: both together are not larger than what a queue takes."""
@@ -97,8 +93,8 @@ class Worker:
             return await self._set_aside(received, ", ".join(wrong))
         try:
             message = await self.store.add(posting)
-        except _REFUSED as error:
-            return await self._set_aside(received, f"{type(error).__name__}: {error}")
+        except RefusedError as error:
+            return await self._set_aside(received, str(error))
         return await announce(self.fan_out, message)
 
     async def _set_aside(self, received: "MessageTypeDef", why: str) -> None:
@@ -142,20 +138,19 @@ async def main() -> None:
     settings = Settings()
     if settings.queue_url is None or settings.dead_letter_queue_url is None:
         raise SystemExit("A worker needs CHAT_QUEUE_URL and CHAT_DEAD_LETTER_QUEUE_URL")
-    database = Database(settings)
-    fan_out = fan_out_of(settings, database)
-    store = Store(database, notices=settings.notices != "none")
+    store = store_of(settings)
+    fan_out = fan_out_of(settings, store)
     worker = Worker(store, fan_out, boto3.client("sqs"), settings.queue_url, settings.dead_letter_queue_url)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, worker.stopped.set)
     while not worker.stopped.is_set():
         try:
-            await database.open()
+            await store.open()
             break
         except UnavailableError as error:
-            _LOG.warning("waiting for the database: %s", error)
+            _LOG.warning("waiting for the store: %s", error)
     await worker.run()
-    await database.close()
+    await store.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Servers and workers of the chat as processes, and people who use them."""
 
-import json
 import os
 import secrets
 import signal
@@ -20,9 +19,9 @@ from websockets.typing import Subprotocol
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
+from stacks.dojo.app.model import INDEX
+from tests.stacks.dojo.app.stores import PASSWORD, REGION, Keeping
 
-REGION = "eu-west-1"
-PASSWORD = "not-for-production"  # of a database that lives as long as the tests
 _ROOT = Path(__file__).parents[4]
 TEMPLATE: dict[str, Any] = {
     "Resources": {
@@ -46,6 +45,29 @@ TEMPLATE: dict[str, Any] = {
                 "CacheNodeType": "cache.t4g.micro",
                 "NumCacheClusters": 1,
                 "AutomaticFailoverEnabled": False,
+            },
+        },
+        "Table": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [
+                    {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "author", "written")
+                ],
+                "KeySchema": [
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                "GlobalSecondaryIndexes": [
+                    {
+                        "IndexName": INDEX,
+                        "KeySchema": [
+                            {"AttributeName": "author", "KeyType": "HASH"},
+                            {"AttributeName": "written", "KeyType": "RANGE"},
+                        ],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ],
             },
         },
         "DeadLetters": {
@@ -94,6 +116,7 @@ TEMPLATE: dict[str, Any] = {
     "Outputs": {
         "Database": {"Value": {"Fn::GetAtt": ["Database", "Endpoint.Address"]}},
         "DatabaseArn": {"Value": {"Fn::GetAtt": ["Database", "DBInstanceArn"]}},
+        "Table": {"Value": {"Ref": "Table"}},
         "Cache": {"Value": {"Fn::GetAtt": ["Cache", "PrimaryEndPoint.Address"]}},
         "Queue": {"Value": {"Ref": "Queue"}},
         "DeadLetters": {"Value": {"Ref": "DeadLetters"}},
@@ -169,8 +192,8 @@ def _client(url: str, token: str | None = None) -> httpx.Client:
 class Chat:
     """Starts servers and workers, and ends them."""
 
-    def __init__(self, cloud: LocalCloud, outputs: dict[str, str], logs: Path) -> None:
-        self.outputs = outputs
+    def __init__(self, cloud: LocalCloud, keeping: Keeping, logs: Path) -> None:
+        self.keeping = keeping
         self._cloud = cloud
         self._logs = logs
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -199,12 +222,7 @@ class Chat:
             print(f"{log.name}:\n{log.read_text()}")  # noqa: T201
 
     def _start(self, module: str, settings: dict[str, Any]) -> "subprocess.Popen[bytes]":
-        chosen = {
-            "database_host": self.outputs["Database"],
-            "database_secret": json.dumps({"username": "chat", "password": PASSWORD}),
-            "session_key": "k" * 40,
-            **settings,
-        }
+        chosen = {**self.keeping.settings, "session_key": "k" * 40, **settings}
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(_ROOT),

@@ -1,15 +1,14 @@
-"""A server of the chat, with PostgreSQL, a cache, queues and a topic of the embedded cloud."""
+"""A server of the chat over each of its stores, with a cache, queues and a topic of the embedded cloud."""
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from cdp_constructs.local import LocalCloud
-from tests.stacks.dojo.app.chats import PASSWORD, REGION, TEMPLATE, Chat, Server
+from tests.stacks.dojo.app.chats import TEMPLATE, Chat, Server
+from tests.stacks.dojo.app.stores import REGION, STORES, Keeping
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +26,14 @@ def outputs(cloud: LocalCloud) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in found}
 
 
+@pytest.fixture(scope="module", params=STORES)
+def keeping(request: pytest.FixtureRequest, cloud: LocalCloud, outputs: dict[str, str]) -> Keeping:
+    return STORES[request.param](cloud, outputs)
+
+
 @pytest.fixture(scope="module")
-def chat(cloud: LocalCloud, outputs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
-    started = Chat(cloud, outputs, tmp_path_factory.mktemp("logs"))
+def chat(cloud: LocalCloud, keeping: Keeping, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
+    started = Chat(cloud, keeping, tmp_path_factory.mktemp("logs"))
     yield started
     started.stop()
 
@@ -42,15 +46,3 @@ def server(chat: Chat) -> Server:
 @pytest.fixture
 def room() -> str:
     return f"room-{secrets.token_hex(6)}"
-
-
-@pytest.fixture
-def sql(outputs: dict[str, str]) -> Callable[..., list[Any]]:
-    def ask(statement: str, *values: Any) -> list[Any]:
-        with psycopg.connect(
-            host=outputs["Database"], user="chat", password=PASSWORD, dbname="chat", sslmode="require", autocommit=True
-        ) as connection:
-            cursor = connection.execute(statement, values)
-            return [] if cursor.description is None else cursor.fetchall()
-
-    return ask

@@ -3,9 +3,7 @@
 import json
 import re
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -15,6 +13,7 @@ from cdp_constructs.testing import eventually
 from stacks.dojo.app.application import application
 from stacks.dojo.app.settings import Settings
 from tests.stacks.dojo.app.chats import Chat, Server, end
+from tests.stacks.dojo.app.stores import Keeping
 
 pytestmark = pytest.mark.conformance
 ID = "9b2c4a44-6f0e-4a69-9f6a-4f6ad2f7f7c1"
@@ -41,6 +40,22 @@ def test_the_same_message_again_is_one_message(server: Server, room: str) -> Non
     assert ann.http.get(f"/messages/{message_id}").json()["number"] == 1
 
 
+def test_a_page_has_all_of_its_messages_however_long_they_are(server: Server, room: str) -> None:
+    ann = server.person()
+    text = "\U0001f600" * 4000
+    with ThreadPoolExecutor(4) as pool:
+        assert {answer.status_code for answer in pool.map(lambda _: ann.send(room, text), range(80))} == {201}
+    assert [each["number"] for each in ann.history(room, limit=70)] == list(range(11, 81))
+    assert len(ann.http.get(f"/people/{ann.name}/messages?limit=70").json()["messages"]) == 70
+    assert ann.history(room, limit=0) == ann.history(room, before=0) == ann.history(room, before=1) == []
+
+
+def test_a_message_that_mentions_everybody_is_stored(chat: Chat, outputs: dict[str, str], room: str) -> None:
+    server = chat.server(notices="topic", notice_topic=outputs["Topic"])
+    ann = server.person()
+    assert ann.send(room, " ".join(f"@p{number}" for number in range(500))).status_code == 201
+
+
 def test_what_is_sent_at_one_server_is_live_at_another(chat: Chat, server: Server, room: str) -> None:
     ann = server.person()
     bob = ann.at(chat.server())
@@ -52,13 +67,12 @@ def test_what_is_sent_at_one_server_is_live_at_another(chat: Chat, server: Serve
             assert numbers == list(range(begin, 22))
 
 
-def test_a_listener_finds_what_was_not_announced(server: Server, room: str, sql: Callable[..., list[Any]]) -> None:
+def test_a_listener_finds_what_was_not_announced(server: Server, room: str, keeping: Keeping) -> None:
     ann = server.person()
     ann.send(room, "first")
     with ann.listening(room) as connection:
         # As when a hint is lost: stored without a notification.
-        sql("UPDATE rooms SET last = 2 WHERE name = %s", room)
-        sql("INSERT INTO messages VALUES (%s, 2, %s, 'x', 'silent')", room, uuid.uuid4())
+        keeping.store_silently(room, 2, "silent")
         assert json.loads(connection.recv(timeout=15))["text"] == "silent"
 
 

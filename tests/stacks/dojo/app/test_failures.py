@@ -4,7 +4,6 @@ import json
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import Browser, eventually
-from tests.stacks.dojo.app.chats import REGION, Chat, Person, Server, end
+from tests.stacks.dojo.app.chats import Chat, Person, Server, end
+from tests.stacks.dojo.app.stores import REGION, Keeping
 
 pytestmark = pytest.mark.conformance
-Ask = Callable[..., list[Any]]
 
 
 def _until_stored(person: Person, room: str, text: str) -> set[int]:
@@ -33,13 +32,11 @@ def _until_stored(person: Person, room: str, text: str) -> set[int]:
     raise AssertionError(seen)
 
 
-def test_a_database_that_dies_loses_and_doubles_nothing(
-    cloud: LocalCloud, outputs: dict[str, str], server: Server, room: str
-) -> None:
+def test_a_store_that_fails_loses_and_doubles_nothing(keeping: Keeping, server: Server, room: str) -> None:
     ann = server.person()
     with ThreadPoolExecutor(4) as pool:
         sending = [pool.submit(_until_stored, ann, room, f"text {number}") for number in range(12)]
-        cloud.kill_database(outputs["DatabaseArn"])
+        keeping.fail()
         statuses = set().union(*(each.result() for each in sending))
     assert statuses <= {201, 503}
     found = ann.history(room)
@@ -47,20 +44,18 @@ def test_a_database_that_dies_loses_and_doubles_nothing(
     assert [message["number"] for message in found] == list(range(1, 13))
 
 
-def test_listeners_go_on_after_the_database_died(
-    cloud: LocalCloud, outputs: dict[str, str], server: Server, room: str
-) -> None:
+def test_listeners_go_on_after_the_store_failed(keeping: Keeping, server: Server, room: str) -> None:
     ann = server.person()
     with ann.listening(room) as connection:
         ann.send(room, "before")
         assert json.loads(connection.recv(timeout=10))["text"] == "before"
-        cloud.kill_database(outputs["DatabaseArn"])
+        keeping.fail()
         _until_stored(ann, room, "after")
         assert json.loads(connection.recv(timeout=30))["text"] == "after"
 
 
 def test_who_is_away_is_told_and_who_is_there_is_not(
-    cloud: LocalCloud, outputs: dict[str, str], chat: Chat, room: str, sql: Ask
+    cloud: LocalCloud, outputs: dict[str, str], chat: Chat, room: str, keeping: Keeping
 ) -> None:
     server = chat.server(notices="topic", notice_topic=outputs["Topic"], base_url="https://chat.example.com")
     ann, away, there = server.person(), server.person(), server.person()
@@ -69,22 +64,21 @@ def test_who_is_away_is_told_and_who_is_there_is_not(
         connection.recv(timeout=10)
         ann.send(room, f"@{away.name} and @{there.name}, @{ann.name} and @nobody-here!")
 
-        eventually(lambda: not sql("SELECT 1 FROM notices WHERE room = %s", room), within=30)
+        eventually(lambda: not keeping.attempts(room=room), within=30)
         notices = _received(cloud, outputs, room)
         assert [(each["person"], each["number"]) for each in notices] == [(away.name, 2)]
         assert notices[0]["url"] == f"https://chat.example.com/rooms/{room}/page"
 
 
 def test_a_notice_that_was_not_sent_is_sent_later(
-    cloud: LocalCloud, outputs: dict[str, str], chat: Chat, room: str, sql: Ask
+    cloud: LocalCloud, outputs: dict[str, str], chat: Chat, room: str, keeping: Keeping
 ) -> None:
     server = chat.server(notices="topic", notice_topic=outputs["Topic"])
     ann, away = server.person(), server.person()
-    waiting = "SELECT attempts FROM notices WHERE person = %s"
     with cloud.inject_fault("sns", REGION):
         ann.send(room, f"@{away.name}")
-        eventually(lambda: [row for row in sql(waiting, away.name) if row[0] >= 1], within=30)
-    eventually(lambda: not sql(waiting, away.name), within=40)
+        eventually(lambda: any(keeping.attempts(person=away.name)), within=30)
+    eventually(lambda: not keeping.attempts(person=away.name), within=40)
     assert [each["person"] for each in _received(cloud, outputs, room)] == [away.name]
 
 
@@ -97,8 +91,8 @@ def _received(cloud: LocalCloud, outputs: dict[str, str], room: str) -> list[dic
     return [notice for notice in found if notice["room"] == room]
 
 
-def test_a_queue_takes_messages_while_the_database_is_away(
-    cloud: LocalCloud, outputs: dict[str, str], chat: Chat, room: str
+def test_a_queue_takes_messages_while_the_store_is_away(
+    cloud: LocalCloud, outputs: dict[str, str], chat: Chat, room: str, keeping: Keeping
 ) -> None:
     server = chat.server(
         intake="queue", queue_url=outputs["Queue"], dead_letter_queue_url=outputs["DeadLetters"], database_patience=1
@@ -112,10 +106,10 @@ def test_a_queue_takes_messages_while_the_database_is_away(
     sqs.send_message(
         QueueUrl=outputs["Queue"], MessageBody='{"text": "\\ud800', MessageGroupId=room, MessageDeduplicationId=room
     )
-    cloud.kill_database(outputs["DatabaseArn"])
+    keeping.fail()
     for number, message_id in enumerate(ids[5:], 5):
         assert ann.send(room, f"text {number}", message_id=message_id).status_code == 202
-    # Sent again, past what SQS recognises: the database does.
+    # Sent again, past what SQS recognises: the store does.
     sqs.send_message(
         QueueUrl=outputs["Queue"],
         MessageBody=json.dumps({"id": ids[0], "text": "text 0", "room": room, "author": ann.name}),
@@ -129,6 +123,7 @@ def test_a_queue_takes_messages_while_the_database_is_away(
     dead = sqs.receive_message(QueueUrl=outputs["DeadLetters"], WaitTimeSeconds=5, MessageAttributeNames=["All"])
     assert len(dead["Messages"]) == 1
     assert "Invalid JSON" in dead["Messages"][0]["MessageAttributes"]["reason"]["StringValue"]
+    sqs.delete_message(QueueUrl=outputs["DeadLetters"], ReceiptHandle=dead["Messages"][0]["ReceiptHandle"])
     assert end(worker) == 0
 
 

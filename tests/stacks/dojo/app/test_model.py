@@ -86,6 +86,8 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         ({"CHAT_FILES": "disk"}, "Input should be 'none' or 'bucket'"),
         ({"CHAT_SESSION_KEY": "short"}, "shorter than 32 bytes"),
         ({"CHAT_DATABASE_SECRET_ID": "id"}, "set one of"),
+        ({"CHAT_STORE": "table", "CHAT_FAN_OUT": "polling"}, "CHAT_STORE=table needs CHAT_TABLE"),
+        ({"CHAT_STORE": "table", "CHAT_TABLE": "t"}, "CHAT_STORE=table needs CHAT_FAN_OUT=cache or polling"),
     ],
 )
 def test_incomplete_settings_say_what_is_missing(

@@ -1,4 +1,4 @@
-"""What strangers send to a server and a worker, with the database and the queue that they have."""
+"""What strangers send to a server and a worker, with the store and the queue that they have."""
 
 import json
 import socket
@@ -9,7 +9,8 @@ import pytest
 from cdp_constructs.local import LocalCloud
 from cdp_constructs.testing import eventually
 from tests.properties.inputs import TEXTS, UNREADABLE
-from tests.stacks.dojo.app.chats import REGION, Chat, Server, end
+from tests.stacks.dojo.app.chats import Chat, Server, end
+from tests.stacks.dojo.app.stores import REGION
 
 pytestmark = pytest.mark.conformance
 
